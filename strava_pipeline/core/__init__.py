@@ -1,0 +1,1 @@
+"""What is true: frozen records, pure functions, Polars expressions. No I/O, no clock, no environment."""

@@ -1,0 +1,70 @@
+"""DetailedActivity objects as rows of `activity_details` and of the tables of what they nest. Pure."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from strava_pipeline.core.activities import STRAVA
+from strava_pipeline.core.rows import Json, frame, typed_rows
+from strava_pipeline.core.tables import ACTIVITY_DETAILS, CHILDREN
+from strava_pipeline.core.tables.model import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One detail as received: when (UTC), and the object."""
+
+    fetched_at: datetime
+    activity: Json
+
+
+def detail_frames(details: Sequence[Detail], *, athlete_id: int | None) -> tuple[dict[str, pl.DataFrame], Counter[str]]:
+    """Frames by table name, and the count of what no column holds, by `table.field`."""
+    unknown: Counter[str] = Counter()
+    frames: dict[str, pl.DataFrame] = {}
+    activities = [detail.activity for detail in details]
+    rows = typed_rows(activities, _PARENT)
+    athletes = [athlete_id if value is None else value for value in rows.values["athlete_id"]]
+    ids: list[int] = rows.values["activity_id"]
+    rows.values["athlete_id"] = athletes
+    rows.values["source"] = [STRAVA] * len(details)
+    rows.values["fetched_at"] = [detail.fetched_at for detail in details]
+    frames[ACTIVITY_DETAILS.name] = frame(rows.values, ACTIVITY_DETAILS)
+    unknown.update({f"{ACTIVITY_DETAILS.name}.{name}": count for name, count in (rows.unknown + rows.misfits).items()})
+    for list_name, (table, position) in CHILDREN.items():
+        nested = [_objects(activity.get(list_name)) for activity in activities]
+        frames[table.name], odd = _child(table, position, nested, ids, athletes)
+        unknown.update({f"{table.name}.{name}": count for name, count in odd.items()})
+    return frames, unknown
+
+
+# the lists of objects have tables of their own, so they are known and not kept beside the parent
+_PARENT = Table(
+    ACTIVITY_DETAILS.name,
+    ACTIVITY_DETAILS.meaning,
+    ACTIVITY_DETAILS.columns,
+    ACTIVITY_DETAILS.parent,
+    ACTIVITY_DETAILS.ignored | {(name,) for name in CHILDREN},
+)
+
+
+def _objects(value: Any) -> list[Json]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _child(
+    table: Table, position: str, nested: list[list[Json]], ids: list[int], athletes: list[int | None]
+) -> tuple[pl.DataFrame, Counter[str]]:
+    rows = typed_rows([item for items in nested for item in items], table)
+    values = rows.values
+    values["activity_id"] = [activity_id for activity_id, items in zip(ids, nested, strict=True) for _ in items]
+    values["athlete_id"] = [athlete for athlete, items in zip(athletes, nested, strict=True) for _ in items]
+    values["source"] = [STRAVA] * len(values["activity_id"])
+    values[position] = [place for items in nested for place, _ in enumerate(items, start=1)]
+    return frame(values, table), rows.unknown + rows.misfits
+
+

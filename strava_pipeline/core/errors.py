@@ -1,0 +1,88 @@
+"""Failures as types, named for what the caller can do about them.
+
+Every error a person may see carries what happened, to what, and what to do next. No error's text ever holds
+a token, a secret, a code or a position, and nobody matches on an error's text. What raises them lives elsewhere.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+class PipelineError(Exception):
+    """Anything the pipeline stops for on purpose. `exit_code` is what a command line ends with."""
+
+    exit_code = 1
+
+
+class MissingSettingsError(PipelineError):
+    """A setting or a login that only a person can supply is not there yet."""
+
+    exit_code = 2
+
+
+class NeedsLoginError(PipelineError):
+    """The stored login no longer works (revoked, expired, wrong secret): a person must run `auth` or mend a setting."""
+
+
+class ForbiddenError(PipelineError):
+    """Strava knows the athlete but does not allow this call (a scope that was not granted, an inactive application)."""
+
+
+class TransientError(PipelineError):
+    """It may work when tried again: a 5xx, a broken connection, a body that is not what was asked for.
+
+    `status` is the HTTP status (None where no answer came); `body` is what did come, kept as evidence.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = body
+
+
+class GoneError(PipelineError):
+    """404: deleted at the source, or not visible to this athlete's login."""
+
+    def __init__(self, message: str, *, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.status = 404
+        self.body = body
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """One of the four limits: `pair` "overall" or "read", `window` "15min" or "day"."""
+
+    pair: str
+    window: str
+
+    def __str__(self) -> str:
+        kind = "read calls" if self.pair == "read" else "calls"
+        span = "15 minutes" if self.window == "15min" else "a day"
+        return f"{kind} in {span}"
+
+
+class BudgetExhaustedError(PipelineError):
+    """A limit is reached; no call was made. Work may go on at `resumes_at` (UTC, by the server's clock)."""
+
+    exit_code = 3
+
+    def __init__(self, ceiling: Ceiling, limit: int, resumes_at: datetime, *, cushion: int = 0) -> None:
+        kept = f" ({cushion} of them are kept back)" if cushion else ""
+        super().__init__(
+            f"Strava's limit of {limit} {ceiling}{kept} is reached; "
+            f"it opens again at {resumes_at:%Y-%m-%d %H:%M:%S} UTC."
+        )
+        self.ceiling = ceiling
+        self.limit = limit
+        self.resumes_at = resumes_at
+
+
+class CallCapReachedError(PipelineError):
+    """This process has made all the calls it was allowed; work may be left."""
+
+    exit_code = 3
+
+    def __init__(self, max_calls: int) -> None:
+        super().__init__(f"stopped after the {max_calls} calls that --max-calls allows; run again to go on.")
+        self.max_calls = max_calls

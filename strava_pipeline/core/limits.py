@@ -1,0 +1,84 @@
+"""Strava's rate limits as facts: what the answer headers say, and the natural windows they count in.
+
+Pure: headers and instants come in, small frozen records come out. Who counts, waits or stops is
+`ingest/strava/budget.py` and `ingest/strava/pacing.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+QUARTER = timedelta(
+    minutes=15
+)  # https://developers.strava.com/docs/rate-limits: windows at :00, :15, :30, :45
+DAY = timedelta(days=1)  # same page: the daily window ends at midnight UTC
+
+
+@dataclass(frozen=True, slots=True)
+class LimitPair:
+    """One pair of ceilings and what was used of them, in calls."""
+
+    limit_15min: int
+    usage_15min: int
+    limit_day: int
+    usage_day: int
+
+    def __post_init__(self) -> None:
+        if min(self.limit_15min, self.limit_day) < 1 or min(self.usage_15min, self.usage_day) < 0:
+            raise ValueError(f"limits are at least 1 and usages at least 0, not {self}")
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """What one answer said: `overall` counts every call, `read` those that upload nothing. None: not said."""
+
+    overall: LimitPair | None
+    read: LimitPair | None
+
+
+def parse_rate_limits(headers: Mapping[str, str]) -> RateLimits:
+    """The limits in an answer's headers, whatever their letters' case; a pair that is absent or garbage is None."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    return RateLimits(overall=_pair(lowered, "x-ratelimit"), read=_pair(lowered, "x-readratelimit"))
+
+
+def quarter_start(now: datetime) -> datetime:
+    """The start (UTC) of the 15-minute window that holds the instant `now`."""
+    moment = _utc(now)
+    return moment.replace(minute=moment.minute - moment.minute % 15, second=0, microsecond=0)
+
+
+def next_quarter(now: datetime) -> datetime:
+    """When (UTC) the next 15-minute window opens."""
+    return quarter_start(now) + QUARTER
+
+
+def day_start(now: datetime) -> datetime:
+    """Midnight UTC before or at the instant `now`."""
+    return _utc(now).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def next_midnight(now: datetime) -> datetime:
+    """The first midnight UTC after the instant `now`."""
+    return day_start(now) + DAY
+
+
+def _pair(headers: Mapping[str, str], prefix: str) -> LimitPair | None:
+    limits = _two_numbers(headers.get(f"{prefix}-limit"))
+    usages = _two_numbers(headers.get(f"{prefix}-usage"))
+    if limits is None or usages is None or min(limits) < 1:
+        return None
+    return LimitPair(limits[0], usages[0], limits[1], usages[1])
+
+
+def _two_numbers(text: str | None) -> tuple[int, int] | None:
+    parts = [part.strip() for part in (text or "").split(",")]
+    if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+        return None
+    return int(parts[0]), int(parts[1])
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone; windows need an instant")
+    return moment.astimezone(UTC)

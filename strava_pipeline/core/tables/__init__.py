@@ -1,0 +1,27 @@
+"""The catalogue: every table of the warehouse, in the order in which they are created. Columns stand in the files."""
+
+import hashlib
+
+from strava_pipeline.core.tables.activities import ACTIVITIES_ALL
+from strava_pipeline.core.tables.details import ACTIVITY_DETAILS, CHILDREN
+from strava_pipeline.core.tables.model import Column, Kind, Table
+from strava_pipeline.core.tables.profile import ATHLETE, GEAR
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (ACTIVITIES_ALL, ACTIVITY_DETAILS, *(child for child, _ in CHILDREN.values()), ATHLETE, GEAR)
+}
+
+DETAIL_TABLES: tuple[str, ...] = (ACTIVITY_DETAILS.name, *(child.name for child, _ in CHILDREN.values()))
+
+
+def catalogue_version() -> str:
+    """A hash that changes whenever a table, a column, a type or a source path does."""
+    shape = [
+        (table.name, [(column.name, column.kind.value, column.source) for column in table.columns])
+        for table in TABLES.values()
+    ]
+    return hashlib.blake2b(repr(shape).encode(), digest_size=8).hexdigest()
+
+
+__all__ = ["ACTIVITIES_ALL", "ACTIVITY_DETAILS", "ATHLETE", "CHILDREN", "DETAIL_TABLES", "GEAR", "TABLES", "Column", "Kind", "Table", "catalogue_version"]

@@ -1,0 +1,99 @@
+"""`activities_all`: one row per activity that any listing ever held. Names are Strava's own field names.
+
+`SUMMARY_FIELDS` are the fields of Strava's SummaryActivity, shared with the details table. What the pipeline adds
+(partition year, version bookkeeping, deletion) stands below them. No parsing here.
+"""
+
+from strava_pipeline.core.tables.model import Column, Kind, Table, field_of
+
+_ID = "Strava's activity id; for other sources a negative hash of source and source id"
+
+SUMMARY_FIELDS: tuple[Column, ...] = (
+    field_of("name", Kind.TEXT, "title", edited=True),
+    field_of("sport_type", Kind.TEXT, "sport, as Strava names it; new values appear without notice", edited=True),
+    field_of("type", Kind.TEXT, "deprecated, lossy form of sport_type", edited=True),
+    field_of("workout_type", Kind.BIGINT, "race, long run, workout … as Strava numbers them", edited=True),
+    field_of("distance", Kind.DOUBLE, "distance", "m", low=0, high=2_000_000, edited=True),
+    field_of("moving_time", Kind.BIGINT, "time in motion", "s", low=0, edited=True),
+    field_of("elapsed_time", Kind.BIGINT, "time from start to end", "s", low=0, edited=True),
+    field_of("total_elevation_gain", Kind.DOUBLE, "climbed", "m", low=0, high=50_000, edited=True),
+    field_of("elev_high", Kind.DOUBLE, "highest point", "m", edited=True),
+    field_of("elev_low", Kind.DOUBLE, "lowest point", "m", edited=True),
+    field_of("start_date", Kind.INSTANT, "start, as an instant", edited=True),
+    field_of("start_date_local", Kind.WALL, "start, as the athlete's clock showed it", edited=True),
+    field_of("timezone", Kind.TEXT, "zone label; its offset is the standard one all year round", edited=True),
+    field_of("utc_offset", Kind.DOUBLE, "local minus UTC at the start", "s", low=-50_400, high=50_400, edited=True),
+    field_of("achievement_count", Kind.BIGINT, "achievements", low=0),
+    field_of("kudos_count", Kind.BIGINT, "kudos", low=0),
+    field_of("comment_count", Kind.BIGINT, "comments", low=0),
+    field_of("athlete_count", Kind.BIGINT, "athletes in the group, this one included", low=0),
+    field_of("photo_count", Kind.BIGINT, "photos from Instagram", low=0),
+    field_of("total_photo_count", Kind.BIGINT, "photos from everywhere", low=0, edited=True),
+    field_of("pr_count", Kind.BIGINT, "personal records on segments", low=0),
+    field_of("average_speed", Kind.DOUBLE, "mean speed while moving", "m/s", low=0, high=120, edited=True),
+    field_of("max_speed", Kind.DOUBLE, "highest speed", "m/s", low=0, high=400, edited=True),
+    field_of("average_cadence", Kind.DOUBLE, "mean cadence", "rpm or steps of one leg per minute", edited=True),
+    field_of("average_temp", Kind.DOUBLE, "mean temperature", "°C", edited=True),
+    field_of("average_watts", Kind.DOUBLE, "mean power", "W", edited=True),
+    field_of("weighted_average_watts", Kind.DOUBLE, "normalised power", "W", edited=True),
+    field_of("max_watts", Kind.DOUBLE, "highest power", "W", edited=True),
+    field_of("kilojoules", Kind.DOUBLE, "work", "kJ", edited=True),
+    field_of("device_watts", Kind.BOOLEAN, "power was measured, not estimated", edited=True),
+    field_of("has_heartrate", Kind.BOOLEAN, "heart rate was recorded", edited=True),
+    field_of("average_heartrate", Kind.DOUBLE, "mean heart rate", "bpm", low=0, high=300, edited=True),
+    field_of("max_heartrate", Kind.DOUBLE, "highest heart rate", "bpm", low=0, high=300, edited=True),
+    field_of("heartrate_opt_out", Kind.BOOLEAN, "heart rate is left out of analysis", edited=True),
+    field_of("display_hide_heartrate_option", Kind.BOOLEAN, "Strava offers to hide the heart rate"),
+    field_of("suffer_score", Kind.DOUBLE, "relative effort"),
+    field_of("trainer", Kind.BOOLEAN, "on a trainer or treadmill", edited=True),
+    field_of("commute", Kind.BOOLEAN, "a commute", edited=True),
+    field_of("manual", Kind.BOOLEAN, "entered by hand", edited=True),
+    field_of("private", Kind.BOOLEAN, "only the athlete may see it", edited=True),
+    field_of("visibility", Kind.TEXT, "everyone, followers_only or only_me", edited=True),
+    field_of("flagged", Kind.BOOLEAN, "flagged by other athletes", edited=True),
+    field_of("gear_id", Kind.TEXT, "bike (b…) or shoes (g…)", edited=True),
+    field_of("location_city", Kind.TEXT, "city; Strava stopped sending it", edited=True),
+    field_of("location_state", Kind.TEXT, "state; Strava stopped sending it", edited=True),
+    field_of("location_country", Kind.TEXT, "country", edited=True),
+    field_of("start_latlng", Kind.DOUBLES, "start as [latitude, longitude]; [] where hidden or indoors", "°", edited=True),
+    field_of("end_latlng", Kind.DOUBLES, "end as [latitude, longitude]; [] where hidden or indoors", "°", edited=True),
+    field_of("start_latitude", Kind.DOUBLE, "start; only in answers before 2022", "°", low=-90, high=90),
+    field_of("start_longitude", Kind.DOUBLE, "start; only in answers before 2022", "°", low=-180, high=180),
+    field_of("map_id", Kind.TEXT, "the map's id", path=("map", "id")),
+    field_of("polyline", Kind.TEXT, "the track, encoded; listings leave it out", path=("map", "polyline")),
+    field_of(
+        "summary_polyline", Kind.TEXT, "the track, thinned and encoded", path=("map", "summary_polyline"), edited=True
+    ),
+    field_of("upload_id", Kind.BIGINT, "the upload it came from; none for manual entries"),
+    field_of("upload_id_str", Kind.TEXT, "upload_id as text"),
+    field_of("external_id", Kind.TEXT, "the file's or device's own name"),
+    field_of("device_name", Kind.TEXT, "the recording device", edited=True),
+    field_of("guid", Kind.TEXT, "the recording app's id; only in old answers"),
+    field_of("from_accepted_tag", Kind.BOOLEAN, "made by accepting another athlete's tag"),
+    field_of("has_kudoed", Kind.BOOLEAN, "the athlete gave kudos"),
+    field_of("resource_state", Kind.INTEGER, "level of detail of the answer: 2 summary, 3 detail"),
+)
+
+EXTRA = Column("extra", Kind.JSON, "every field that has no column here, and values that do not fit their column")
+ATHLETE_ID = Column("athlete_id", Kind.BIGINT, "the athlete", source=("athlete", "id"))
+SOURCE = Column("source", Kind.TEXT, "the provider: strava")
+NESTED_STATES = frozenset({("athlete", "resource_state"), ("map", "resource_state")})
+
+ACTIVITIES_ALL = Table(
+    "activities_all",
+    "Every activity that any listing ever held, one row each, deleted ones included.",
+    (
+        Column("id", Kind.BIGINT, _ID, source=("id",), key=True),
+        ATHLETE_ID,
+        SOURCE,
+        *SUMMARY_FIELDS,
+        EXTRA,
+        Column("year", Kind.INTEGER, "partition: the local year, within the first and the newest partition"),
+        Column("fingerprint", Kind.TEXT, "hash of every field that an edit can change, kudos aside"),
+        Column("content_hash", Kind.TEXT, "hash of everything the listing said"),
+        Column("ingestion_ts", Kind.INSTANT, "when this content was first received"),
+        Column("edited_at", Kind.INSTANT, "when the present fingerprint was first received"),
+        Column("deleted_at", Kind.INSTANT, "when it was found gone from the source; NULL: present"),
+    ),
+    ignored=NESTED_STATES,
+)

@@ -1,0 +1,174 @@
+"""`activity_details` and the tables of what a DetailedActivity nests: splits, laps, efforts.
+
+Child tables are keyed by the activity and the place in Strava's list, because effort ids are missing from or doubled
+in some answers. No parsing here.
+"""
+
+from strava_pipeline.core.tables.activities import ATHLETE_ID, EXTRA, NESTED_STATES, SOURCE, SUMMARY_FIELDS
+from strava_pipeline.core.tables.model import Column, Kind, Table, field_of
+
+_ACTIVITY = Column("activity_id", Kind.BIGINT, "the activity", key=True)
+_ATHLETE = Column("athlete_id", Kind.BIGINT, "the athlete")
+
+ACTIVITY_DETAILS = Table(
+    "activity_details",
+    "The newest DetailedActivity of each activity, without the lists that have tables of their own.",
+    (
+        Column("activity_id", Kind.BIGINT, "the activity", source=("id",), key=True),
+        ATHLETE_ID,
+        SOURCE,
+        *SUMMARY_FIELDS,
+        field_of("description", Kind.TEXT, "the athlete's own words"),
+        field_of("private_note", Kind.TEXT, "words for the athlete's own eyes"),
+        field_of("calories", Kind.DOUBLE, "energy", "kcal", low=0),
+        field_of("perceived_exertion", Kind.DOUBLE, "how hard it felt, 1 to 10"),
+        field_of("prefer_perceived_exertion", Kind.BOOLEAN, "use it instead of heart rate"),
+        field_of("hide_from_home", Kind.BOOLEAN, "muted in followers' feeds"),
+        field_of("segment_leaderboard_opt_out", Kind.BOOLEAN, "left out of segment leaderboards"),
+        field_of("leaderboard_opt_out", Kind.BOOLEAN, "left out of leaderboards"),
+        field_of("partner_brand_tag", Kind.TEXT, "partner's tag"),
+        field_of("embed_token", Kind.TEXT, "key of the public embed; opens nothing else"),
+        field_of("gear", Kind.JSON, "the gear as it was when fetched"),
+        field_of("photos", Kind.JSON, "summary of the photos"),
+        field_of("similar_activities", Kind.JSON, "Strava's comparison with matched activities"),
+        field_of("stats_visibility", Kind.JSON, "who may see which statistic"),
+        field_of("available_zones", Kind.JSON, "zones that could be asked for"),
+        field_of("highlighted_kudosers", Kind.JSON, "some of who gave kudos"),
+        EXTRA,
+        Column("fetched_at", Kind.INSTANT, "when this detail was received"),
+    ),
+    parent="activities_all",
+    ignored=NESTED_STATES,
+)
+
+
+def _splits(name: str, length: str) -> Table:
+    return Table(
+        name,
+        f"Splits of {length} each, in order.",
+        (
+            _ACTIVITY,
+            Column("split_index", Kind.INTEGER, "place in the list, from 1", key=True),
+            _ATHLETE,
+            SOURCE,
+            field_of("split", Kind.INTEGER, "Strava's own number of the split"),
+            field_of("distance_m", Kind.DOUBLE, "length", "m", path=("distance",), low=0),
+            field_of("elapsed_time_seconds", Kind.BIGINT, "time from start to end", "s", path=("elapsed_time",), low=0),
+            field_of("moving_time_seconds", Kind.BIGINT, "time in motion", "s", path=("moving_time",), low=0),
+            field_of("average_speed", Kind.DOUBLE, "mean speed", "m/s"),
+            field_of("average_grade_adjusted_speed", Kind.DOUBLE, "mean speed, corrected for the slope", "m/s"),
+            field_of("elevation_difference", Kind.DOUBLE, "end minus start", "m"),
+            field_of("pace_zone", Kind.INTEGER, "pace zone"),
+            field_of("average_heartrate", Kind.DOUBLE, "mean heart rate", "bpm"),
+            EXTRA,
+        ),
+        parent="activities_all",
+    )
+
+
+ACTIVITY_SPLITS_METRIC = _splits("activity_splits_metric", "a kilometre")
+ACTIVITY_SPLITS_STANDARD = _splits("activity_splits_standard", "a mile")
+
+_NESTED_IDS = frozenset(
+    {
+        ("activity",),
+        ("athlete",),
+        ("segment", "resource_state"),
+    }
+)
+
+_EFFORT_FIELDS: tuple[Column, ...] = (
+    field_of("id", Kind.BIGINT, "Strava's own id, above 2^53"),
+    field_of("name", Kind.TEXT, "name"),
+    field_of("elapsed_time", Kind.BIGINT, "time from start to end", "s", low=0),
+    field_of("moving_time", Kind.BIGINT, "time in motion", "s", low=0),
+    field_of("start_date", Kind.INSTANT, "start, as an instant"),
+    field_of("start_date_local", Kind.WALL, "start, as the athlete's clock showed it"),
+    field_of("distance", Kind.DOUBLE, "length", "m", low=0),
+    field_of("start_index", Kind.BIGINT, "first point in the streams"),
+    field_of("end_index", Kind.BIGINT, "last point in the streams"),
+    field_of("average_cadence", Kind.DOUBLE, "mean cadence", "rpm or steps of one leg per minute"),
+    field_of("average_watts", Kind.DOUBLE, "mean power", "W"),
+    field_of("device_watts", Kind.BOOLEAN, "power was measured, not estimated"),
+    field_of("average_heartrate", Kind.DOUBLE, "mean heart rate", "bpm"),
+    field_of("max_heartrate", Kind.DOUBLE, "highest heart rate", "bpm"),
+    field_of("resource_state", Kind.INTEGER, "level of detail of the answer"),
+)
+
+_RANKS: tuple[Column, ...] = (
+    field_of("pr_rank", Kind.INTEGER, "1 to 3: among the athlete's own best when uploaded"),
+    field_of("kom_rank", Kind.INTEGER, "1 to 10: on the leaderboard when uploaded"),
+    field_of("achievements", Kind.JSON, "achievements of the effort"),
+)
+
+ACTIVITY_LAPS = Table(
+    "activity_laps",
+    "Laps as the device or the athlete cut them, in order.",
+    (
+        _ACTIVITY,
+        Column("lap_position", Kind.INTEGER, "place in the list, from 1", key=True),
+        _ATHLETE,
+        SOURCE,
+        field_of("lap_index", Kind.INTEGER, "Strava's own number of the lap"),
+        field_of("split", Kind.INTEGER, "Strava's own number of the split"),
+        *_EFFORT_FIELDS,
+        field_of("average_speed", Kind.DOUBLE, "mean speed", "m/s"),
+        field_of("max_speed", Kind.DOUBLE, "highest speed", "m/s"),
+        field_of("total_elevation_gain", Kind.DOUBLE, "climbed", "m"),
+        field_of("pace_zone", Kind.INTEGER, "pace zone"),
+        EXTRA,
+    ),
+    parent="activities_all",
+    ignored=_NESTED_IDS,
+)
+
+ACTIVITY_SEGMENT_EFFORTS = Table(
+    "activity_segment_efforts",
+    "Efforts on segments, in order.",
+    (
+        _ACTIVITY,
+        Column("effort_index", Kind.INTEGER, "place in the list, from 1", key=True),
+        _ATHLETE,
+        SOURCE,
+        *_EFFORT_FIELDS,
+        *_RANKS,
+        field_of("hidden", Kind.BOOLEAN, "not shown by default"),
+        field_of("visibility", Kind.TEXT, "who may see it"),
+        field_of("segment_id", Kind.BIGINT, "the segment", path=("segment", "id")),
+        field_of("segment_name", Kind.TEXT, "the segment's name", path=("segment", "name")),
+        field_of("segment_distance", Kind.DOUBLE, "the segment's length", "m", path=("segment", "distance")),
+        field_of("segment_average_grade", Kind.DOUBLE, "mean slope", "%", path=("segment", "average_grade")),
+        field_of("segment_maximum_grade", Kind.DOUBLE, "steepest slope", "%", path=("segment", "maximum_grade")),
+        field_of("segment_climb_category", Kind.INTEGER, "0 to 5 (hors catégorie)", path=("segment", "climb_category")),
+        field_of("segment", Kind.JSON, "the segment, whole"),
+        EXTRA,
+    ),
+    parent="activities_all",
+    ignored=_NESTED_IDS,
+)
+
+ACTIVITY_BEST_EFFORTS = Table(
+    "activity_best_efforts",
+    "Best efforts over standard distances of runs, in order.",
+    (
+        _ACTIVITY,
+        Column("effort_index", Kind.INTEGER, "place in the list, from 1", key=True),
+        _ATHLETE,
+        SOURCE,
+        *_EFFORT_FIELDS,
+        *_RANKS,
+        field_of("segment", Kind.JSON, "always null so far"),
+        EXTRA,
+    ),
+    parent="activities_all",
+    ignored=_NESTED_IDS,
+)
+
+# the field of a DetailedActivity that holds each child table's list, and that table's column for the place in it
+CHILDREN: dict[str, tuple[Table, str]] = {
+    "splits_metric": (ACTIVITY_SPLITS_METRIC, "split_index"),
+    "splits_standard": (ACTIVITY_SPLITS_STANDARD, "split_index"),
+    "laps": (ACTIVITY_LAPS, "lap_position"),
+    "segment_efforts": (ACTIVITY_SEGMENT_EFFORTS, "effort_index"),
+    "best_efforts": (ACTIVITY_BEST_EFFORTS, "effort_index"),
+}

@@ -1,0 +1,116 @@
+"""What a table and a column are. Every table's columns stand in the files beside this one; nothing else is a source.
+
+From a `Table` come the DuckDB DDL, the Polars schema, Dagster's column metadata, the asset checks and the data
+dictionary, so that a column is added in one place. No rows, no SQL beyond type names.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+import polars as pl
+
+
+class Kind(Enum):
+    """A column's type: its DuckDB name. `polars` gives the type it has in a shard."""
+
+    BIGINT = "BIGINT"
+    INTEGER = "INTEGER"
+    DOUBLE = "DOUBLE"
+    BOOLEAN = "BOOLEAN"
+    TEXT = "VARCHAR"
+    INSTANT = "TIMESTAMPTZ"  # a moment in UTC
+    WALL = "TIMESTAMP"  # a clock on a wall, without a zone
+    DOUBLES = "DOUBLE[]"
+    JSON = "JSON"  # text in a shard
+
+    @property
+    def polars(self) -> pl.DataType:
+        return _POLARS[self]
+
+
+_POLARS: dict[Kind, pl.DataType] = {
+    Kind.BIGINT: pl.Int64(),
+    Kind.INTEGER: pl.Int32(),
+    Kind.DOUBLE: pl.Float64(),
+    Kind.BOOLEAN: pl.Boolean(),
+    Kind.TEXT: pl.String(),
+    Kind.INSTANT: pl.Datetime("us", "UTC"),
+    Kind.WALL: pl.Datetime("us"),
+    Kind.DOUBLES: pl.List(pl.Float64),
+    Kind.JSON: pl.String(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `source` is the path in the provider's JSON; None: the pipeline itself makes the value.
+
+    `low` and `high` bound what is believable (checked, never enforced); `edited` says that a person's edit at the
+    source can change it, so that a change makes the stored detail stale.
+    """
+
+    name: str
+    kind: Kind
+    meaning: str
+    unit: str | None = None
+    source: tuple[str, ...] | None = None
+    key: bool = False
+    low: float | None = None
+    high: float | None = None
+    edited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: its columns in order, its `key`, and the table whose `id` its `activity_id` points to.
+
+    `ignored` are paths in the source that are known and not kept (the level-of-detail markers of nested objects).
+    """
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+    parent: str | None = None
+    ignored: frozenset[tuple[str, ...]] = field(default_factory=frozenset)
+
+    def __post_init__(self) -> None:
+        names = [column.name for column in self.columns]
+        if len(names) != len(set(names)):
+            raise ValueError(f"table {self.name} names a column twice")
+        if not self.key:
+            raise ValueError(f"table {self.name} has no key")
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns if column.key)
+
+    @property
+    def sourced(self) -> tuple[Column, ...]:
+        """The columns that are read from the provider's JSON."""
+        return tuple(column for column in self.columns if column.source is not None)
+
+    @property
+    def polars_schema(self) -> dict[str, pl.DataType]:
+        return {column.name: column.kind.polars for column in self.columns}
+
+    @property
+    def ddl(self) -> str:
+        """The column list of CREATE TABLE: names and types; keys are NOT NULL."""
+        return ", ".join(
+            f'"{column.name}" {column.kind.value}{" NOT NULL" if column.key else ""}' for column in self.columns
+        )
+
+
+def field_of(
+    name: str,
+    kind: Kind,
+    meaning: str,
+    unit: str | None = None,
+    *,
+    path: tuple[str, ...] | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    edited: bool = False,
+) -> Column:
+    """A column read from the JSON field of its own name, or from `path`."""
+    return Column(name, kind, meaning, unit, path or (name,), low=low, high=high, edited=edited)

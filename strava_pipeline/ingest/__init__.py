@@ -1,0 +1,1 @@
+"""Speaks to the outside: HTTP, OAuth, providers. No Dagster, no DuckDB."""

@@ -1,0 +1,1 @@
+"""Strava as a source: tokens, the rate budget, the API client."""

@@ -1,0 +1,97 @@
+"""Bronze of details: every answer to `GET /activities/{id}` as received, a file each.
+
+`year=YYYY/<id>/<fetched_at>.json.gz` is a good answer, `<fetched_at>.failed-<status>.gz` the evidence of one that
+failed for good in its run. From these files alone follows when a failed one is asked for again.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from strava_pipeline.core.details import Detail
+from strava_pipeline.lake.files import from_stamp, packed, stamp, unpacked, write_whole
+from strava_pipeline.lake.paths import Lake
+
+FIRST_PAUSE = timedelta(days=1)  # then 2, 4, 8, 16 and at most LONGEST_PAUSE: a poisoned one costs ~16 calls a year
+LONGEST_PAUSE = timedelta(days=30)
+_GOOD = ".json.gz"
+_BAD = ".failed-"
+
+
+@dataclass(frozen=True, slots=True)
+class DetailFiles:
+    """What is on disk of one activity's detail."""
+
+    activity_id: int
+    good: Path | None  # the newest good answer
+    good_at: datetime | None
+    failures: int  # since the newest good answer
+    failed_at: datetime | None
+    status: int | None  # of the newest failure; None where no answer came
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When a failed one may be asked for again; None: nothing stands against asking."""
+        if self.failed_at is None or not self.failures:
+            return None
+        return self.failed_at + min(FIRST_PAUSE * 2 ** (min(self.failures, 10) - 1), LONGEST_PAUSE)
+
+
+def land_detail(lake: Lake, year: int, activity_id: int, body: bytes, at: datetime) -> Path:
+    """Put a good answer on disk."""
+    path = lake.details_of(year) / str(activity_id) / f"{stamp(at)}{_GOOD}"
+    write_whole(path, packed(body, at))
+    return path
+
+
+def land_failure(lake: Lake, year: int, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
+    """Put the evidence of a failure on disk: the last body that came (empty where none did)."""
+    path = lake.details_of(year) / str(activity_id) / f"{stamp(at)}{_BAD}{status or 0}.gz"
+    write_whole(path, packed(body, at))
+    return path
+
+
+def detail_files(lake: Lake, year: int) -> dict[int, DetailFiles]:
+    """Every activity of the year's folder that has an answer on disk, by id."""
+    found: dict[int, DetailFiles] = {}
+    folder = lake.details_of(year)
+    if not folder.is_dir():
+        return found
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.isdigit() or entry.name.removeprefix("-").isdigit():
+                activity_id = int(entry.name)
+                found[activity_id] = _files(activity_id, Path(entry.path))
+    return found
+
+
+def read_details(files: Iterable[DetailFiles]) -> Iterator[Detail]:
+    """The newest good answer of each, parsed."""
+    for file in files:
+        if file.good is not None and file.good_at is not None:
+            yield Detail(file.good_at, json.loads(unpacked(file.good)))
+
+
+def _files(activity_id: int, folder: Path) -> DetailFiles:
+    good: tuple[datetime, Path] | None = None
+    bad: list[tuple[datetime, int]] = []
+    for name in sorted(os.listdir(folder)):
+        if name.startswith("."):
+            continue  # the unfinished file of a process that died
+        if name.endswith(_GOOD):
+            good = (from_stamp(name.removesuffix(_GOOD)), folder / name)
+        elif _BAD in name:
+            at, _, status = name.partition(_BAD)
+            bad.append((from_stamp(at), int(status.removesuffix(".gz"))))
+    since = [failure for failure in bad if good is None or failure[0] > good[0]]
+    return DetailFiles(
+        activity_id=activity_id,
+        good=good[1] if good else None,
+        good_at=good[0] if good else None,
+        failures=len(since),
+        failed_at=since[-1][0] if since else None,
+        status=since[-1][1] or None if since else None,
+    )

@@ -1,0 +1,200 @@
+"""Bronze of listings: every page of `GET /athlete/activities` as received, and a manifest that says what was asked.
+
+A listing is a folder; its name is the moment it began. A page is on disk before the next call is made, so a listing
+that broke off goes on behind its last page (`resume`): not by page number, because what was added or deleted since
+moves the pages, but from the last start that was seen, one second overlapping. No parsing into tables here.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from strava_pipeline.core.activities import YearRange, local_years
+from strava_pipeline.core.rows import Json
+from strava_pipeline.lake.files import packed, packed_at, stamp, unpacked, write_whole
+from strava_pipeline.lake.paths import Lake
+
+Mode = Literal["year", "incremental", "lite", "all"]
+RESUME_WITHIN = timedelta(hours=24)  # an older half is a picture of another day: a new listing is truer
+
+
+class Window(BaseModel):
+    """What a listing asks for: exclusive epoch seconds on `start_date`, as Strava takes them. None: no bound."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mode: Mode
+    after: int | None
+    before: int | None
+    watermark: datetime | None = None
+
+    @property
+    def is_open_ended(self) -> bool:
+        """It reaches to the present, so that a complete one moves the watermark."""
+        return self.before is None
+
+    def same_as(self, other: "Window") -> bool:
+        return (self.mode, self.after, self.before) == (other.mode, other.after, other.before)
+
+
+class PageEntry(BaseModel):
+    """A page on disk. `oldest` and `newest` are the starts (UTC) of what it holds; None where it is empty."""
+
+    file: str
+    request: dict[str, Any] | None
+    rows: int
+    bytes: int
+    fetched_at: datetime
+    years: list[int]
+    oldest: datetime | None
+    newest: datetime | None
+
+
+class Manifest(BaseModel):
+    """What stands in manifest.json."""
+
+    source: str = "strava"
+    athlete_id: int | None
+    window: Window
+    started_at: datetime
+    pages: list[PageEntry] = []
+
+    @property
+    def complete(self) -> bool:
+        """Only an empty page ends a listing."""
+        return bool(self.pages) and self.pages[-1].rows == 0
+
+    @property
+    def rows(self) -> int:
+        return sum(page.rows for page in self.pages)
+
+    @property
+    def years(self) -> list[int]:
+        return sorted({year for page in self.pages for year in page.years})
+
+    @property
+    def fetched_at(self) -> datetime:
+        return self.pages[-1].fetched_at if self.pages else self.started_at
+
+    @property
+    def newest(self) -> datetime | None:
+        return max((page.newest for page in self.pages if page.newest), default=None)
+
+    @property
+    def oldest(self) -> datetime | None:
+        return min((page.oldest for page in self.pages if page.oldest), default=None)
+
+
+class Listing:
+    """One listing's folder."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self.manifest = manifest
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def land(self, activities: list[Json], body: bytes, request: dict[str, Any], at: datetime, years: YearRange) -> None:
+        """Put a page on disk: first the bytes, then its line in the manifest."""
+        file = f"page-{len(self.manifest.pages) + 1:04}.json.gz"
+        write_whole(self.folder / file, packed(body, at))
+        self.manifest.pages.append(_entry(file, activities, len(body), request, at, years))
+        self._save()
+
+    def rest(self) -> tuple[int | None, int | None]:
+        """The window that is still to be listed: (after, before)."""
+        window, manifest = self.manifest.window, self.manifest
+        if window.after is not None:  # oldest first
+            return (window.after if manifest.newest is None else int(manifest.newest.timestamp()) - 1, window.before)
+        return (None, window.before if manifest.oldest is None else int(manifest.oldest.timestamp()) + 1)
+
+    def pages(self) -> Iterator[tuple[PageEntry, list[Json]]]:
+        """Each page that holds rows, with its objects."""
+        for page in self.manifest.pages:
+            if page.rows:
+                yield page, json.loads(unpacked(self.folder / page.file))
+
+    def _save(self) -> None:
+        write_whole(self.folder / "manifest.json", self.manifest.model_dump_json(indent=1).encode())
+
+    def adopt_orphans(self, years: YearRange) -> None:
+        """Enter pages that a crash left without their line in the manifest."""
+        while (path := self.folder / f"page-{len(self.manifest.pages) + 1:04}.json.gz").exists():
+            body = unpacked(path)
+            self.manifest.pages.append(_entry(path.name, json.loads(body), len(body), None, packed_at(path), years))
+            self._save()
+
+
+def begin(lake: Lake, window: Window, *, athlete_id: int | None, at: datetime) -> Listing:
+    """Start a listing: a new folder with a manifest of no pages."""
+    folder = lake.listings / f"{stamp(at)}-{window.mode}"
+    folder.mkdir(parents=True)
+    listing = Listing(folder, Manifest(athlete_id=athlete_id, window=window, started_at=at))
+    listing._save()
+    return listing
+
+
+def resume(lake: Lake, window: Window, *, at: datetime, years: YearRange) -> Listing | None:
+    """The newest listing of the same window, if it broke off less than a day ago."""
+    for listing in listings(lake, newest_first=True):
+        manifest = listing.manifest
+        if at - manifest.started_at > RESUME_WITHIN:
+            return None
+        if manifest.window.same_as(window):
+            listing.adopt_orphans(years)
+            return None if manifest.complete else listing
+    return None
+
+
+def listings(lake: Lake, *, newest_first: bool = False) -> Iterator[Listing]:
+    """Every listing of the lake in order of its start. A folder without a readable manifest is passed over."""
+    if not lake.listings.is_dir():
+        return
+    for folder in sorted(lake.listings.iterdir(), reverse=newest_first):
+        try:
+            yield Listing(folder, Manifest.model_validate_json((folder / "manifest.json").read_bytes()))
+        except (OSError, ValidationError):
+            continue
+
+
+def watermark(lake: Lake) -> datetime | None:
+    """Up to which start (UTC) the lake is complete: from the newest complete listing that reached the present.
+
+    Never later than the moment of that listing: an activity that claims to start in the future moves nothing.
+    None: no such listing yet, so everything is to be listed.
+    """
+    for listing in listings(lake, newest_first=True):
+        manifest = listing.manifest
+        if manifest.complete and manifest.window.is_open_ended:
+            newest = manifest.newest or manifest.window.watermark
+            return min(newest, manifest.started_at) if newest else manifest.started_at
+    return None
+
+
+def _entry(
+    file: str, activities: list[Json], size: int, request: dict[str, Any] | None, at: datetime, years: YearRange
+) -> PageEntry:
+    starts = [start for activity in activities if (start := _start(activity)) is not None]
+    return PageEntry(
+        file=file,
+        request=request,
+        rows=len(activities),
+        bytes=size,
+        fetched_at=at,
+        years=local_years(activities, years),
+        oldest=min(starts, default=None),
+        newest=max(starts, default=None),
+    )
+
+
+def _start(activity: Json) -> datetime | None:
+    try:
+        return datetime.fromisoformat(activity["start_date"])
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,62 @@
+"""Locks between processes: flock on files in data/state/, freed by the kernel when their holder dies.
+
+Beside a lock stands who holds it, so that another process can say so. No lock is ever broken by force.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from strava_pipeline.lake.paths import Lake
+
+
+@contextmanager
+def locked(lake: Lake, name: str, *, who: str = "") -> Iterator[None]:
+    """Hold the lock `name` for the length of the body; waits until it is free."""
+    with FileLock(_file(lake, name)):
+        _note(lake, name, who)
+        yield
+
+
+@contextmanager
+def locked_or_none(lake: Lake, name: str, *, who: str = "") -> Iterator[bool]:
+    """Try to take the lock `name` at once; yields whether it was free."""
+    lock = FileLock(_file(lake, name))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        _note(lake, name, who)
+        yield True
+    finally:
+        lock.release()
+
+
+def holder(lake: Lake, name: str) -> str:
+    """What the present or last holder of `name` said of itself."""
+    try:
+        noted = json.loads(_note_file(lake, name).read_text())
+    except (OSError, ValueError):
+        return "another process"
+    return f"{noted.get('who') or 'another process'} (process {noted.get('pid')})"
+
+
+def _file(lake: Lake, name: str) -> Path:
+    path = lake.state / "locks" / f"{name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _note_file(lake: Lake, name: str) -> Path:
+    return lake.state / "locks" / f"{name}.json"
+
+
+def _note(lake: Lake, name: str, who: str) -> None:
+    if who:
+        _note_file(lake, name).write_text(json.dumps({"who": who, "pid": os.getpid()}))

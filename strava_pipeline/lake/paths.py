@@ -1,0 +1,51 @@
+"""Where things are kept below the data folder. Names only: nothing here is read or written."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """A data folder. Folders are made by whoever writes into them."""
+
+    data_dir: Path
+
+    @property
+    def listings(self) -> Path:
+        return self.data_dir / "bronze" / "activities"
+
+    @property
+    def details(self) -> Path:
+        return self.data_dir / "bronze" / "activity_details"
+
+    @property
+    def athlete(self) -> Path:
+        return self.data_dir / "bronze" / "athlete"
+
+    @property
+    def gear(self) -> Path:
+        return self.data_dir / "bronze" / "gear"
+
+    @property
+    def shards(self) -> Path:
+        return self.data_dir / "activities"
+
+    @property
+    def snapshot(self) -> Path:
+        """The published warehouse: what readers open."""
+        return self.data_dir / "warehouse" / "strava.duckdb"
+
+    @property
+    def working(self) -> Path:
+        """The warehouse that the one writer works on."""
+        return self.data_dir / "warehouse" / "working" / "strava.duckdb"
+
+    @property
+    def state(self) -> Path:
+        return self.data_dir / "state"
+
+    def shards_of(self, year: int) -> Path:
+        return self.shards / f"year={year}"
+
+    def details_of(self, year: int) -> Path:
+        return self.details / f"year={year}"

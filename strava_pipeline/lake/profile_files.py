@@ -1,0 +1,50 @@
+"""Bronze of the athlete and of gear: every answer as received, a file each, named by when it came."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from strava_pipeline.lake.files import from_stamp, packed, stamp, unpacked, write_whole
+from strava_pipeline.lake.paths import Lake
+
+_GOOD = ".json.gz"
+_GONE = ".failed-404.gz"
+
+
+def land_athlete(lake: Lake, body: bytes, at: datetime) -> None:
+    write_whole(lake.athlete / f"{stamp(at)}{_GOOD}", packed(body, at))
+
+
+def land_gear(lake: Lake, gear_id: str, body: bytes, at: datetime, *, gone: bool = False) -> None:
+    """Put the answer to `GET /gear/{id}` on disk; `gone`: it was a 404, so that it isn't asked for again each day."""
+    write_whole(_gear_folder(lake, gear_id) / f"{stamp(at)}{_GONE if gone else _GOOD}", packed(body, at))
+
+
+def newest_athlete(lake: Lake) -> tuple[datetime, dict[str, Any]] | None:
+    """The athlete as last received."""
+    if not lake.athlete.is_dir():
+        return None
+    files = sorted(path for path in lake.athlete.iterdir() if path.name.endswith(_GOOD) and path.name[0] != ".")
+    if not files:
+        return None
+    return from_stamp(files[-1].name.removesuffix(_GOOD)), json.loads(unpacked(files[-1]))
+
+
+def newest_gear(lake: Lake) -> Iterator[tuple[str, datetime, dict[str, Any] | None]]:
+    """(id, when, object) of every gear as last received; None: Strava no longer shows it."""
+    if not lake.gear.is_dir():
+        return
+    for folder in sorted(lake.gear.iterdir()):
+        files = sorted(path for path in folder.iterdir() if path.name.endswith(".gz") and path.name[0] != ".")
+        if files:
+            name = files[-1].name
+            at = from_stamp(name.removesuffix(_GOOD).removesuffix(_GONE))
+            yield folder.name, at, None if name.endswith(_GONE) else json.loads(unpacked(files[-1]))
+
+
+def _gear_folder(lake: Lake, gear_id: str) -> Path:
+    if not gear_id.isalnum():
+        raise ValueError("a gear id has letters and digits only")  # it becomes a folder's name
+    return lake.gear / gear_id

@@ -1,0 +1,64 @@
+"""Publishing: the working warehouse becomes the snapshot that readers open.
+
+Checkpoint, copy, fsync, rename, all under the writer's lock; a failed publish leaves the old snapshot. Readers that
+have the old one open keep it, consistent, until they open anew.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.files import sync_folder
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.warehouse import Connection, connect, exclusively, revision
+
+READ_ONLY = 0o444
+
+
+def publish(lake: Lake) -> bool:
+    """Replace the snapshot if the working warehouse has changed since; whether it was replaced."""
+    with exclusively(lake):
+        connection = connect(lake.working)
+        try:
+            if _published_revision(lake) == revision(connection):
+                return False
+            connection.execute("CHECKPOINT")
+        finally:
+            connection.close()
+        temporary = lake.snapshot.with_name(f".{lake.snapshot.name}.tmp")
+        temporary.unlink(missing_ok=True)
+        shutil.copyfile(lake.working, temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(READ_ONLY)
+        lake.snapshot.with_name(f"{lake.snapshot.name}.wal").unlink(missing_ok=True)  # left by a writer that is no more
+        temporary.replace(lake.snapshot)
+        sync_folder(lake.snapshot.parent)
+        return True
+
+
+@contextmanager
+def snapshot(lake: Lake) -> Iterator[Connection]:
+    """The published warehouse, read-only, in UTC."""
+    if not lake.snapshot.exists():
+        raise PipelineError(f"There is no published warehouse at {lake.snapshot} yet. Run `strava-pipeline flow` first.")
+    connection = duckdb.connect(str(lake.snapshot), read_only=True)
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+    finally:
+        connection.close()
+
+
+def _published_revision(lake: Lake) -> int | None:
+    if not lake.snapshot.exists():
+        return None
+    try:
+        with snapshot(lake) as connection:
+            return revision(connection)
+    except duckdb.Error:
+        return None  # unreadable: to be replaced

@@ -1,0 +1,1 @@
+DELETE FROM {table} WHERE activity_id IN (SELECT activity_id FROM incoming)

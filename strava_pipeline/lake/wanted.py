@@ -1,0 +1,115 @@
+"""Which details are to be fetched: from gold and from what is already on disk. No fetching.
+
+Missing ones and those whose summary was edited since come first, newest first; then, where a run has calls to spare,
+recent ones that have not been looked at for long: edits of descriptions and efforts leave no trace in a listing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from strava_pipeline.lake.detail_files import DetailFiles, detail_files
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.warehouse import reading
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a run is asked to fetch.
+
+    `since`, `first_on`, `last_on` bound the start (local dates for the latter two); `ids` names activities, which are
+    then fetched again whatever is there. `refresh_before`: a detail inside `since` is looked at again when it was
+    fetched before this moment, at most `refresh_calls` of them (None: any number). None: none is looked at again.
+    """
+
+    since: datetime | None = None
+    first_on: date | None = None
+    last_on: date | None = None
+    ids: frozenset[int] | None = None
+    refresh_before: datetime | None = None
+    refresh_calls: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A present activity, and when its detail was last received (in gold or on disk), if ever."""
+
+    activity_id: int
+    year: int
+    start_date: datetime | None
+    local_on: date | None
+    edited_at: datetime
+    fetched_at: datetime | None
+    retry_at: datetime | None
+
+    @property
+    def is_due(self) -> bool:
+        """Missing, or edited since it was fetched."""
+        return self.fetched_at is None or self.fetched_at < self.edited_at
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to fetch, in order; what waits for its retry; and how much of `due` is missing or edited."""
+
+    due: list[Candidate]
+    refresh: list[Candidate]
+    resting: list[Candidate]
+
+
+def wanted_details(lake: Lake, years: Sequence[int], scope: Scope, now: datetime) -> Wanted:
+    """Choose from the present activities of `years`."""
+    due: list[Candidate] = []
+    refresh: list[Candidate] = []
+    resting: list[Candidate] = []
+    for candidate in candidates(lake, years):
+        if not _inside(candidate, scope):
+            continue
+        named = scope.ids is not None
+        again = scope.refresh_before is not None and (candidate.fetched_at or scope.refresh_before) < scope.refresh_before
+        if candidate.retry_at is not None and now < candidate.retry_at and not named:
+            resting.append(candidate)
+        elif candidate.is_due or (named and again):
+            due.append(candidate)
+        elif again and scope.since is not None:
+            refresh.append(candidate)
+    refresh.sort(key=lambda candidate: candidate.fetched_at or candidate.edited_at)
+    return Wanted(due, refresh[: scope.refresh_calls], resting)
+
+
+def candidates(lake: Lake, years: Sequence[int]) -> list[Candidate]:
+    """Every present activity of `years`, newest first."""
+    with reading(lake) as connection:
+        rows = connection.execute(sql("wanted_details"), {"years": list(years)}).fetchall()
+    on_disk = {year: detail_files(lake, year) for year in {row[1] for row in rows}}
+    return [_candidate(row, on_disk[row[1]].get(row[0])) for row in rows]
+
+
+def _candidate(
+    row: tuple[int, int, datetime | None, datetime | None, datetime, datetime | None], files: DetailFiles | None
+) -> Candidate:
+    activity_id, year, start_date, local, edited_at, fetched_at = row
+    times = [at for at in (fetched_at, files.good_at if files else None) if at is not None]
+    return Candidate(
+        activity_id=activity_id,
+        year=year,
+        start_date=start_date,
+        local_on=local.date() if local else None,
+        edited_at=edited_at,
+        fetched_at=max(times, default=None),
+        retry_at=files.retry_at if files else None,
+    )
+
+
+def _inside(candidate: Candidate, scope: Scope) -> bool:
+    if scope.ids is not None:
+        return candidate.activity_id in scope.ids
+    if scope.since is not None and (candidate.start_date is None or candidate.start_date < scope.since):
+        return False
+    if scope.first_on is not None and (candidate.local_on is None or candidate.local_on < scope.first_on):
+        return False
+    return scope.last_on is None or (candidate.local_on is not None and candidate.local_on <= scope.last_on)
+
+
+REFRESH_REST = timedelta(hours=20)  # a daily run may come early; twice a day is a wasted call

@@ -1,0 +1,109 @@
+"""The working warehouse: one DuckDB file, one writer at a time, one transaction per hold of the lock.
+
+Readers of the published snapshot never come here. The tables follow the catalogue; a file made by another catalogue
+is never written to (`catalogue_of` tells), but rebuilt from bronze. Statements stand in lake/sql/.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.tables import TABLES, catalogue_version
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+
+Connection = duckdb.DuckDBPyConnection
+_LOCK = "warehouse"
+_PATIENCE = 20  # seconds to wait for a program that holds the file without knowing our lock, such as DuckDB's shell
+
+
+@contextmanager
+def writing(lake: Lake) -> Iterator[Connection]:
+    """A transaction on the working warehouse: committed when the body ends, rolled back when it raises."""
+    with locked(lake, _LOCK):
+        connection = connect(lake.working)
+        try:
+            connection.execute("BEGIN TRANSACTION")
+            yield connection
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+
+
+@contextmanager
+def reading(lake: Lake) -> Iterator[Connection]:
+    """The working warehouse, to look at. Holds the same lock: DuckDB lets no other process in beside a writer."""
+    with locked(lake, _LOCK):
+        connection = connect(lake.working)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+@contextmanager
+def exclusively(lake: Lake) -> Iterator[None]:
+    """Nobody has the working warehouse open: for copying or replacing the file."""
+    with locked(lake, _LOCK):
+        yield
+
+
+def connect(path: Path) -> Connection:
+    """Open (and where needed make) a warehouse file. Sessions run in UTC, whatever the host's zone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        for attempt in Retrying(
+            retry=retry_if_exception_type(duckdb.IOException),
+            stop=stop_after_delay(_PATIENCE),
+            wait=wait_random(0.1, 0.5),
+            reraise=True,
+        ):
+            with attempt:
+                connection = duckdb.connect(str(path))
+    except duckdb.IOException as error:
+        raise PipelineError(
+            f"The working warehouse {path} can't be opened. If another program (DuckDB's shell, a notebook) has it open, "
+            "close it there: the published snapshot one folder up is the one to query."
+        ) from error
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET preserve_insertion_order = false")
+    if not catalogue_of(connection):
+        _create(connection)
+    return connection
+
+
+def catalogue_of(connection: Connection) -> str | None:
+    """The version of the catalogue that made this file's tables; None: no tables yet."""
+    known = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'lake_meta'").fetchone()
+    if not known or not known[0]:
+        return None
+    row = connection.execute("SELECT value FROM lake_meta WHERE key = 'catalogue'").fetchone()
+    return row[0] if row else None
+
+
+def revision(connection: Connection) -> int:
+    """How many transactions changed something."""
+    row = connection.execute("SELECT value FROM lake_meta WHERE key = 'revision'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def changed(connection: Connection) -> None:
+    """Note that this transaction changed something, so that the next publish has work."""
+    connection.execute("UPDATE lake_meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'revision'")
+
+
+def _create(connection: Connection) -> None:
+    connection.execute("BEGIN TRANSACTION")
+    for table in TABLES.values():
+        connection.execute(f"CREATE TABLE {table.name} ({table.ddl})")
+    connection.execute(sql("views"))
+    connection.execute("CREATE TABLE lake_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)")
+    connection.execute(
+        "INSERT INTO lake_meta VALUES ('catalogue', $version), ('revision', '0')", {"version": catalogue_version()}
+    )
+    connection.execute("COMMIT")

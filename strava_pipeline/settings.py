@@ -1,0 +1,199 @@
+"""Every setting, from the environment or `.env` in the working directory: the only reader of either.
+
+Names and defaults are the README's table and `.env.example`. What a setting does is told where it is used.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from strava_pipeline.core.errors import MissingSettingsError
+
+APPLICATION_PAGE = "https://www.strava.com/settings/api"
+_CHECKOUT = Path(__file__).resolve().parent.parent
+_CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The user's API application."""
+
+    client_id: str
+    client_secret: SecretStr = field(repr=False)
+
+
+class Settings(BaseSettings):
+    """All settings, checked. Paths are absolute; attributes are named for what they hold, aliases for the environment."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        env_prefix="STRAVA_",
+        case_sensitive=True,
+        populate_by_name=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    client_id: str | None = Field(None, alias="STRAVA_CLIENT_ID")
+    client_secret: SecretStr | None = Field(None, alias="STRAVA_CLIENT_SECRET")
+    redirect_uri: str = Field("http://localhost/exchange_token", alias="STRAVA_REDIRECT_URI")
+    base_url: str = Field("https://www.strava.com", alias="STRAVA_BASE_URL")
+    api_url: str = Field("", alias="STRAVA_API_URL")
+    data_dir: Path = Field(Path("data"), alias="STRAVA_DATA_DIR")
+    secrets_dir: Path = Field(Path("secrets"), alias="STRAVA_SECRETS_DIR")
+    logs_dir: Path = Field(Path("logs"), alias="STRAVA_LOGS_DIR")
+    per_page: int = Field(200, alias="PER_PAGE", ge=1, le=200)  # Strava answers 400 above 200
+    days: int = Field(21, alias="DAYS", ge=0)
+    refresh_calls: int = Field(50, alias="STRAVA_REFRESH_CALLS", ge=0)
+    schedule: str = Field("0 5 * * *", alias="STRAVA_SCHEDULE")
+    timezone: str = Field("Europe/London", alias="STRAVA_TIMEZONE")
+    first_year: int = Field(2008, alias="STRAVA_FIRST_YEAR", ge=1970, le=2100)
+    clock_speed: float = Field(1.0, alias="STRAVA_CLOCK_SPEED", gt=0, allow_inf_nan=False)
+    alert_url: str | None = Field(None, alias="STRAVA_ALERT_URL", repr=False)  # such URLs carry a key
+    ca_bundle: Path | None = Field(
+        None, validation_alias=AliasChoices("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+    )
+    dagster_home: Path = Field(Path(), alias="DAGSTER_HOME")
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """The settings, or MissingSettingsError naming each faulty variable, the fault and what to write."""
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            faults = [_fault(item) for item in error.errors(include_url=False, include_input=False)]
+        except (OSError, UnicodeDecodeError) as error:
+            raise MissingSettingsError(
+                f"{Path('.env').absolute()} can't be read ({type(error).__name__}); it must be a UTF-8 text file."
+            ) from None
+        raise MissingSettingsError(
+            "\n".join(["These settings, from the environment or .env, are not usable:", *faults])
+        )
+
+    def require_application(self) -> Application:
+        """The API application, or MissingSettingsError telling where to get it and what to write."""
+        if self.client_id is not None and self.client_secret is not None:
+            return Application(self.client_id, self.client_secret)
+        absent = [
+            name
+            for name, value in (
+                ("STRAVA_CLIENT_ID", self.client_id),
+                ("STRAVA_CLIENT_SECRET", self.client_secret),
+            )
+            if value is None
+        ]
+        raise MissingSettingsError(
+            f"No Strava API application is set up: {' and '.join(absent)} not set. Look up your application's numbers at "
+            f"{APPLICATION_PAGE} and put these lines into {Path('.env').absolute()}:\n"
+            "STRAVA_CLIENT_ID=<Client ID>\nSTRAVA_CLIENT_SECRET=<Client Secret>"
+        )
+
+    def environ(self) -> dict[str, str]:
+        """The environment variables that make these settings again in a subprocess. Holds the client's secret."""
+        found: dict[str, str] = {}
+        for name, spec in type(self).model_fields.items():
+            value = getattr(self, name)
+            if value is not None:
+                plain = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+                found[_variable(spec.validation_alias)] = plain
+        return found
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_unset(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in values.items() if value != ""}
+
+    @field_validator("client_id", "schedule", "timezone", "redirect_uri", "alert_url", mode="after")
+    @classmethod
+    def _stripped(cls, value: str | None) -> str | None:
+        return value.strip() if value is not None else None
+
+    @field_validator("base_url", "api_url", mode="after")
+    @classmethod
+    def _server(cls, value: str) -> str:
+        return _http_url(value.strip().rstrip("/")) if value else value
+
+    @field_validator("redirect_uri", "alert_url", mode="after")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        return _http_url(value) if value is not None else None
+
+    @field_validator("data_dir", "secrets_dir", "logs_dir", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("dagster_home", mode="after")
+    @classmethod
+    def _home(cls, value: Path) -> Path:
+        if value != Path():
+            return value.expanduser().absolute()
+        home = _CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else Path.cwd()
+        return home / "dagster_home"
+
+    @field_validator("ca_bundle", mode="after")
+    @classmethod
+    def _bundle(cls, value: Path | None) -> Path | None:
+        if value is None:
+            return None
+        path = value.expanduser().absolute()
+        if not path.exists():
+            raise ValueError(f"{path} does not exist; name a file of PEM certificates, or unset it")
+        return path
+
+    @field_validator("timezone", mode="after")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError) as error:  # ZoneInfoNotFoundError is a KeyError
+            raise ValueError(f"{value!r} is no time zone; write one like Europe/London") from error
+        except KeyError as error:
+            raise ValueError(f"{value!r} is no time zone; write one like Europe/London") from error
+        return value
+
+    @field_validator("schedule", mode="after")
+    @classmethod
+    def _cron(cls, value: str) -> str:
+        parts = value.split()
+        if len(parts) != 5 or not all(_CRON_FIELD.fullmatch(part) for part in parts):
+            raise ValueError(f"{value!r} is no cron line; write five fields like 0 5 * * *")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _api_below_base(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if any(values.get(name) for name in ("STRAVA_API_URL", "api_url")):
+            return values
+        base = values.get("STRAVA_BASE_URL") or values.get("base_url") or cls.model_fields["base_url"].default
+        return {**values, "STRAVA_API_URL": f"{str(base).strip().rstrip('/')}/api/v3"}
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("not an address; write one like https://www.strava.com")
+    return value
+
+
+def _fault(item: Mapping[str, Any]) -> str:
+    location = str(item["loc"][0]) if item["loc"] else "settings"
+    spec = Settings.model_fields.get(location)
+    name = _variable(spec.validation_alias) if spec is not None else location
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return f"  {name}: {message}"
+
+
+def _variable(alias: str | AliasChoices | Any) -> str:
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else str(alias)
