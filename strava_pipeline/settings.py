@@ -30,7 +30,7 @@ class Application:
 
 
 class Settings(BaseSettings):
-    """All settings, checked. Paths are absolute; attributes are named for what they hold, aliases for the environment."""
+    """All settings, checked. Paths are absolute; a field's alias is its name in the environment."""
 
     model_config = SettingsConfigDict(
         env_file=".env",
@@ -60,10 +60,9 @@ class Settings(BaseSettings):
     timezone: str = Field("Europe/London", alias="STRAVA_TIMEZONE")
     first_year: int = Field(2008, alias="STRAVA_FIRST_YEAR", ge=1970, le=2100)
     clock_speed: float = Field(1.0, alias="STRAVA_CLOCK_SPEED", gt=0, allow_inf_nan=False)
+    automation: bool = Field(True, alias="STRAVA_AUTOMATION")
     alert_url: str | None = Field(None, alias="STRAVA_ALERT_URL", repr=False)  # such URLs carry a key
-    ca_bundle: Path | None = Field(
-        None, validation_alias=AliasChoices("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-    )
+    ca_bundle: Path | None = Field(None, validation_alias=AliasChoices("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
     dagster_home: Path = Field(Path(), alias="DAGSTER_HOME")
 
     @classmethod
@@ -75,7 +74,7 @@ class Settings(BaseSettings):
             faults = [_fault(item) for item in error.errors(include_url=False, include_input=False)]
         except (OSError, UnicodeDecodeError) as error:
             raise MissingSettingsError(
-                f"{Path('.env').absolute()} can't be read ({type(error).__name__}); it must be a UTF-8 text file."
+                f"{Path('.env').absolute()} can't be read ({type(error).__name__}); make it UTF-8 text."
             ) from None
         raise MissingSettingsError(
             "\n".join(["These settings, from the environment or .env, are not usable:", *faults])
@@ -94,13 +93,13 @@ class Settings(BaseSettings):
             if value is None
         ]
         raise MissingSettingsError(
-            f"No Strava API application is set up: {' and '.join(absent)} not set. Look up your application's numbers at "
+            f"No Strava API application is set up: {' and '.join(absent)} not set. Look up yours at "
             f"{APPLICATION_PAGE} and put these lines into {Path('.env').absolute()}:\n"
             "STRAVA_CLIENT_ID=<Client ID>\nSTRAVA_CLIENT_SECRET=<Client Secret>"
         )
 
     def environ(self) -> dict[str, str]:
-        """The environment variables that make these settings again in a subprocess. Holds the client's secret."""
+        """The environment variables that make these settings again in a subprocess, the secret included."""
         found: dict[str, str] = {}
         for name, spec in type(self).model_fields.items():
             value = getattr(self, name)
@@ -181,9 +180,14 @@ class Settings(BaseSettings):
 
 
 def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("not an address; write one like https://www.strava.com")
+    fault = "not an address; write one like https://www.strava.com"
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError as error:  # half an IPv6 address, a port that is no number
+        raise ValueError(fault) from error
+    if not usable:
+        raise ValueError(fault)
     return value
 
 

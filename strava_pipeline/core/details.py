@@ -66,5 +66,3 @@ def _child(
     values["source"] = [STRAVA] * len(values["activity_id"])
     values[position] = [place for items in nested for place, _ in enumerate(items, start=1)]
     return frame(values, table), rows.unknown + rows.misfits
-
-

@@ -1,7 +1,7 @@
 """Failures as types, named for what the caller can do about them.
 
 Every error a person may see carries what happened, to what, and what to do next. No error's text ever holds
-a token, a secret, a code or a position, and nobody matches on an error's text. What raises them lives elsewhere.
+a token, a secret, a code or a position, and nobody matches on its text. What raises them lives elsewhere.
 """
 
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class MissingSettingsError(PipelineError):
 
 
 class NeedsLoginError(PipelineError):
-    """The stored login no longer works (revoked, expired, wrong secret): a person must run `auth` or mend a setting."""
+    """The stored login no longer works (revoked, wrong secret): a person must run `auth` or mend settings."""
 
 
 class ForbiddenError(PipelineError):
-    """Strava knows the athlete but does not allow this call (a scope that was not granted, an inactive application)."""
+    """Strava knows the athlete but does not allow this call (a scope not granted, an inactive app)."""
 
 
 class TransientError(PipelineError):
@@ -75,6 +75,7 @@ class BudgetExhaustedError(PipelineError):
         )
         self.ceiling = ceiling
         self.limit = limit
+        self.cushion = cushion
         self.resumes_at = resumes_at
 
 

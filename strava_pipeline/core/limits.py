@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-QUARTER = timedelta(
-    minutes=15
-)  # https://developers.strava.com/docs/rate-limits: windows at :00, :15, :30, :45
+QUARTER = timedelta(minutes=15)  # https://developers.strava.com/docs/rate-limits: windows at :00, :15, :30, :45
 DAY = timedelta(days=1)  # same page: the daily window ends at midnight UTC
 
 
@@ -37,7 +35,7 @@ class RateLimits:
 
 
 def parse_rate_limits(headers: Mapping[str, str]) -> RateLimits:
-    """The limits in an answer's headers, whatever their letters' case; a pair that is absent or garbage is None."""
+    """The limits in an answer's headers, of any letters' case; a pair that is absent or garbage is None."""
     lowered = {name.lower(): value for name, value in headers.items()}
     return RateLimits(overall=_pair(lowered, "x-ratelimit"), read=_pair(lowered, "x-readratelimit"))
 

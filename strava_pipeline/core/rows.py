@@ -86,10 +86,7 @@ def _raw(objects: Sequence[Json], column: Column) -> list[Any]:
         name = path[0]
         return [item.get(name) for item in objects]
     outer, inner = path
-    return [
-        nested.get(inner) if isinstance(nested := item.get(outer), dict) else None
-        for item in objects
-    ]
+    return [nested.get(inner) if isinstance(nested := item.get(outer), dict) else None for item in objects]
 
 
 def _typed(raw: list[Any], kind: Kind) -> list[Any]:

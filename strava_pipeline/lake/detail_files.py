@@ -28,6 +28,7 @@ class DetailFiles:
     activity_id: int
     good: Path | None  # the newest good answer
     good_at: datetime | None
+    fetches: int  # good answers in all
     failures: int  # since the newest good answer
     failed_at: datetime | None
     status: int | None  # of the newest failure; None where no answer came
@@ -77,12 +78,14 @@ def read_details(files: Iterable[DetailFiles]) -> Iterator[Detail]:
 
 def _files(activity_id: int, folder: Path) -> DetailFiles:
     good: tuple[datetime, Path] | None = None
+    fetches = 0
     bad: list[tuple[datetime, int]] = []
     for name in sorted(os.listdir(folder)):
         if name.startswith("."):
             continue  # the unfinished file of a process that died
         if name.endswith(_GOOD):
             good = (from_stamp(name.removesuffix(_GOOD)), folder / name)
+            fetches += 1
         elif _BAD in name:
             at, _, status = name.partition(_BAD)
             bad.append((from_stamp(at), int(status.removesuffix(".gz"))))
@@ -91,6 +94,7 @@ def _files(activity_id: int, folder: Path) -> DetailFiles:
         activity_id=activity_id,
         good=good[1] if good else None,
         good_at=good[0] if good else None,
+        fetches=fetches,
         failures=len(since),
         failed_at=since[-1][0] if since else None,
         status=since[-1][1] or None if since else None,

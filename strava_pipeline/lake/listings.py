@@ -100,7 +100,9 @@ class Listing:
     def name(self) -> str:
         return self.folder.name
 
-    def land(self, activities: list[Json], body: bytes, request: dict[str, Any], at: datetime, years: YearRange) -> None:
+    def land(
+        self, activities: list[Json], body: bytes, request: dict[str, Any], at: datetime, years: YearRange
+    ) -> None:
         """Put a page on disk: first the bytes, then its line in the manifest."""
         file = f"page-{len(self.manifest.pages) + 1:04}.json.gz"
         write_whole(self.folder / file, packed(body, at))
@@ -111,7 +113,10 @@ class Listing:
         """The window that is still to be listed: (after, before)."""
         window, manifest = self.manifest.window, self.manifest
         if window.after is not None:  # oldest first
-            return (window.after if manifest.newest is None else int(manifest.newest.timestamp()) - 1, window.before)
+            return (
+                window.after if manifest.newest is None else int(manifest.newest.timestamp()) - 1,
+                window.before,
+            )
         return (None, window.before if manifest.oldest is None else int(manifest.oldest.timestamp()) + 1)
 
     def pages(self) -> Iterator[tuple[PageEntry, list[Json]]]:
@@ -178,7 +183,12 @@ def watermark(lake: Lake) -> datetime | None:
 
 
 def _entry(
-    file: str, activities: list[Json], size: int, request: dict[str, Any] | None, at: datetime, years: YearRange
+    file: str,
+    activities: list[Json],
+    size: int,
+    request: dict[str, Any] | None,
+    at: datetime,
+    years: YearRange,
 ) -> PageEntry:
     starts = [start for activity in activities if (start := _start(activity)) is not None]
     return PageEntry(

@@ -38,6 +38,31 @@ def locked_or_none(lake: Lake, name: str, *, who: str = "") -> Iterator[bool]:
         lock.release()
 
 
+@contextmanager
+def live_run(lake: Lake, run_id: str) -> Iterator[None]:
+    """Hold data/state/runs/<run_id>.lock while a run lives, so that a dead one can be told from it."""
+    path = _run_file(lake, run_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path):
+        yield
+    path.unlink(missing_ok=True)
+
+
+def is_live(lake: Lake, run_id: str) -> bool:
+    """Whether a process holds the run's lock."""
+    path = _run_file(lake, run_id)
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    path.unlink(missing_ok=True)
+    return False
+
+
 def holder(lake: Lake, name: str) -> str:
     """What the present or last holder of `name` said of itself."""
     try:
@@ -51,6 +76,10 @@ def _file(lake: Lake, name: str) -> Path:
     path = lake.state / "locks" / f"{name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _run_file(lake: Lake, run_id: str) -> Path:
+    return lake.state / "runs" / f"{run_id}.lock"
 
 
 def _note_file(lake: Lake, name: str) -> Path:

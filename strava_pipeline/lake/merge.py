@@ -107,18 +107,20 @@ def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
     if athlete is not None:
         rows = typed_rows([athlete[1]], ATHLETE)
         athlete_id = rows.values["athlete_id"][0]
-        rows.values |= {"source": ["strava"], "fetched_at": [athlete[0]]}
+        rows.values.update({"source": ["strava"], "fetched_at": [athlete[0]]})
         report.count(_merge_small(connection, ATHLETE.name, "athlete_id", frame(rows.values, ATHLETE)))
     gear = list(newest_gear(lake))
     if gear:
         rows = typed_rows([found or {} for _, _, found in gear], GEAR)
-        rows.values |= {
-            "gear_id": [gear_id for gear_id, _, _ in gear],
-            "athlete_id": [athlete_id] * len(gear),
-            "source": ["strava"] * len(gear),
-            "found": [found is not None for _, _, found in gear],
-            "fetched_at": [at for _, at, _ in gear],
-        }
+        rows.values.update(
+            {
+                "gear_id": [gear_id for gear_id, _, _ in gear],
+                "athlete_id": [athlete_id] * len(gear),
+                "source": ["strava"] * len(gear),
+                "found": [found is not None for _, _, found in gear],
+                "fetched_at": [at for _, at, _ in gear],
+            }
+        )
         report.count(_merge_small(connection, GEAR.name, "gear_id", frame(rows.values, GEAR)))
     if report.wrote:
         changed(connection)

@@ -45,7 +45,9 @@ def publish(lake: Lake) -> bool:
 def snapshot(lake: Lake) -> Iterator[Connection]:
     """The published warehouse, read-only, in UTC."""
     if not lake.snapshot.exists():
-        raise PipelineError(f"There is no published warehouse at {lake.snapshot} yet. Run `strava-pipeline flow` first.")
+        raise PipelineError(
+            f"There is no published warehouse at {lake.snapshot} yet. Run `strava-pipeline flow` first."
+        )
     connection = duckdb.connect(str(lake.snapshot), read_only=True)
     try:
         connection.execute("SET TimeZone = 'UTC'")

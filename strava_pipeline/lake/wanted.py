@@ -42,6 +42,7 @@ class Candidate:
     edited_at: datetime
     fetched_at: datetime | None
     retry_at: datetime | None
+    refetched: bool
 
     @property
     def is_due(self) -> bool:
@@ -63,19 +64,25 @@ def wanted_details(lake: Lake, years: Sequence[int], scope: Scope, now: datetime
     due: list[Candidate] = []
     refresh: list[Candidate] = []
     resting: list[Candidate] = []
+    spent = 0
     for candidate in candidates(lake, years):
         if not _inside(candidate, scope):
             continue
         named = scope.ids is not None
-        again = scope.refresh_before is not None and (candidate.fetched_at or scope.refresh_before) < scope.refresh_before
+        again = (
+            scope.refresh_before is not None and (candidate.fetched_at or scope.refresh_before) < scope.refresh_before
+        )
         if candidate.retry_at is not None and now < candidate.retry_at and not named:
             resting.append(candidate)
         elif candidate.is_due or (named and again):
             due.append(candidate)
         elif again and scope.since is not None:
             refresh.append(candidate)
+        elif scope.refresh_calls and candidate.refetched:
+            spent += 1  # looked at again since `refresh_before`: part of this day's allowance is used
     refresh.sort(key=lambda candidate: candidate.fetched_at or candidate.edited_at)
-    return Wanted(due, refresh[: scope.refresh_calls], resting)
+    allowance = None if scope.refresh_calls is None else max(scope.refresh_calls - spent, 0)
+    return Wanted(due, refresh[:allowance], resting)
 
 
 def candidates(lake: Lake, years: Sequence[int]) -> list[Candidate]:
@@ -87,7 +94,8 @@ def candidates(lake: Lake, years: Sequence[int]) -> list[Candidate]:
 
 
 def _candidate(
-    row: tuple[int, int, datetime | None, datetime | None, datetime, datetime | None], files: DetailFiles | None
+    row: tuple[int, int, datetime | None, datetime | None, datetime, datetime | None],
+    files: DetailFiles | None,
 ) -> Candidate:
     activity_id, year, start_date, local, edited_at, fetched_at = row
     times = [at for at in (fetched_at, files.good_at if files else None) if at is not None]
@@ -99,6 +107,7 @@ def _candidate(
         edited_at=edited_at,
         fetched_at=max(times, default=None),
         retry_at=files.retry_at if files else None,
+        refetched=files is not None and files.fetches > 1,
     )
 
 

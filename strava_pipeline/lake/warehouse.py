@@ -104,6 +104,7 @@ def _create(connection: Connection) -> None:
     connection.execute(sql("views"))
     connection.execute("CREATE TABLE lake_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)")
     connection.execute(
-        "INSERT INTO lake_meta VALUES ('catalogue', $version), ('revision', '0')", {"version": catalogue_version()}
+        "INSERT INTO lake_meta VALUES ('catalogue', $version), ('revision', '0')",
+        {"version": catalogue_version()},
     )
     connection.execute("COMMIT")

@@ -24,4 +24,16 @@ def catalogue_version() -> str:
     return hashlib.blake2b(repr(shape).encode(), digest_size=8).hexdigest()
 
 
-__all__ = ["ACTIVITIES_ALL", "ACTIVITY_DETAILS", "ATHLETE", "CHILDREN", "DETAIL_TABLES", "GEAR", "TABLES", "Column", "Kind", "Table", "catalogue_version"]
+__all__ = [
+    "ACTIVITIES_ALL",
+    "ACTIVITY_DETAILS",
+    "ATHLETE",
+    "CHILDREN",
+    "DETAIL_TABLES",
+    "GEAR",
+    "TABLES",
+    "Column",
+    "Kind",
+    "Table",
+    "catalogue_version",
+]

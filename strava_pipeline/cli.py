@@ -1,0 +1,78 @@
+"""Assembles the command line. A verb's body stands in verbs/ and is imported when the verb is called."""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+# verb → (module in verbs/, function, one line of help, panel)
+VERBS: dict[str, tuple[str, str, str, str]] = {
+    "demo": ("demo", "demo", "Ten years of a made-up athlete, end to end, in demo/.", "Start here"),
+    "auth": ("auth", "auth", "Log in to Strava.", "Start here"),
+    "status": ("status", "status", "Login, budget, what is in the warehouse, what is missing.", "Start here"),
+    "flow": ("pipeline", "flow", "The daily run: pull, merge, fetch recent details, publish.", "Pipeline"),
+    "flow-backfill": ("pipeline", "flow_backfill", "Everything: pull all, merge, fetch every detail.", "Pipeline"),
+    "backfill": ("backfill", "backfill", "Whole years again, a run each.", "Pipeline"),
+    "run": ("pipeline", "run", "Pull what is new, and the lookback window again.", "Pipeline"),
+    "run-lite": ("pipeline", "run_lite", "Pull what is new, without a lookback.", "Pipeline"),
+    "run-all": ("pipeline", "run_all", "Pull everything, back to day zero.", "Pipeline"),
+    "compact": ("pipeline", "compact", "Merge shards into gold and publish.", "Pipeline"),
+    "recompact": ("pipeline", "recompact", "Merge all shards again, changed or not.", "Pipeline"),
+    "enrich": ("pipeline", "enrich", "Fetch details of the recent window, or of chosen activities.", "Pipeline"),
+    "enrich-all": ("pipeline", "enrich_all", "Fetch every detail that is missing or was edited.", "Pipeline"),
+    "refresh": ("pipeline", "refresh", "Pull what is new, merge, publish; no details.", "Pipeline"),
+    "profile": ("pipeline", "profile", "Fetch the athlete and all gear again.", "Pipeline"),
+    "sql": ("query", "sql", "Query the published warehouse.", "Look"),
+    "duck": ("query", "duck", "A SQL prompt on the published warehouse.", "Look"),
+    "schema": ("query", "schema", "Tables and columns, with units and meanings.", "Look"),
+    "dev": ("dev", "dev", "Dagster's UI and daemon on this machine.", "Serve"),
+    "emulator": ("emulator", "emulator", "A Strava on your own machine.", "Serve"),
+}
+
+
+class LazyVerbs(TyperGroup):
+    """Lists every verb from the table above; imports a verb's module only when it is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in VERBS:
+            return None
+        module, function, text, panel = VERBS[cmd_name]
+        if ctx.invoked_subcommand is None and not _is_called(cmd_name):
+            return typer.main.get_command(_listed(cmd_name, text, panel))
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        app.command(cmd_name, help=None)(getattr(import_module(f"strava_pipeline.verbs.{module}"), function))
+        return typer.main.get_command(app)
+
+
+app = typer.Typer(cls=LazyVerbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def strava_pipeline() -> None:
+    """Everything you ever recorded, in one DuckDB warehouse on your own disk, kept true to Strava."""
+
+
+def main() -> None:
+    """Run a verb; a failure that has a way out ends with its message and exit code, without a traceback."""
+    from strava_pipeline.core.errors import PipelineError
+
+    try:
+        app()
+    except PipelineError as error:
+        typer.echo(f"{error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _is_called(name: str) -> bool:
+    return name in sys.argv[1:]
+
+
+def _listed(name: str, text: str, panel: str) -> typer.Typer:
+    shown = typer.Typer(add_completion=False)
+    shown.command(name, help=text, rich_help_panel=panel)(lambda: None)
+    return shown

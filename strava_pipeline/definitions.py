@@ -1,0 +1,8 @@
+"""What Dagster loads (workspace.yaml names this module). Everything is made in orchestrate/build.py."""
+
+from dagster import Definitions
+
+from strava_pipeline.orchestrate.build import build_defs
+from strava_pipeline.settings import Settings
+
+defs: Definitions = build_defs(Settings.load())

@@ -1,0 +1,24 @@
+"""The ASGI application: routes and the gate around them.
+
+Serving it, in a thread or in the foreground, is server.py's business.
+"""
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount
+
+from strava_pipeline.emulator import api, control, oauth
+from strava_pipeline.emulator.config import EmulatorConfig
+from strava_pipeline.emulator.gate import API, Gate
+from strava_pipeline.emulator.state import build_state
+
+
+def create_app(config: EmulatorConfig) -> Starlette:
+    """One emulator; `app.state.emulator` is its memory. Raises EmulatorConfigError."""
+    state = build_state(config)
+    app = Starlette(
+        routes=[Mount(API, routes=api.routes()), *oauth.routes(), *control.routes()],
+        middleware=[Middleware(Gate, state=state)],
+    )
+    app.state.emulator = state
+    return app

@@ -1,0 +1,158 @@
+"""The strings behind the stage, below /_emulator: tests and demos order faults, edits and time here, and read the truth.
+
+Needs no token and counts nowhere. None of it exists at the real Strava.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from strava_pipeline.emulator.api import state_of
+from strava_pipeline.emulator.changes import OrderError, add, delete, edit
+from strava_pipeline.emulator.faults import Fault, FaultOrderError
+from strava_pipeline.emulator.state import State
+from strava_pipeline.emulator.wire import JSON_TYPE, Json, answer, dumps
+
+DETAILS_PER_TURN = 25  # details made before other calls get their turn, about 25 ms
+
+
+def routes() -> list[Route]:
+    """All control paths."""
+    return [
+        Route("/_emulator/faults", faults, methods=["POST", "DELETE"]),
+        Route("/_emulator/edit", edit_activity, methods=["POST"]),
+        Route("/_emulator/delete", delete_activity, methods=["POST"]),
+        Route("/_emulator/add", add_activity, methods=["POST"]),
+        Route("/_emulator/clock", clock, methods=["GET", "POST"]),
+        Route("/_emulator/scopes", scopes, methods=["POST"]),
+        Route("/_emulator/expire-tokens", expire_tokens, methods=["POST"]),
+        Route("/_emulator/revoke", revoke, methods=["POST"]),
+        Route("/_emulator/truth", truth),
+        Route("/_emulator/calls", calls, methods=["GET", "DELETE"]),
+    ]
+
+
+async def faults(request: Request) -> Response:
+    """POST orders one fault; DELETE calls all off."""
+    plan = state_of(request).faults
+    if request.method == "DELETE":
+        plan.clear()
+        return answer({"ok": True})
+    try:
+        plan.order(Fault.from_order(await _order(request)))
+    except (OrderError, FaultOrderError) as error:
+        return _refused(error)
+    return answer({"ok": True})
+
+
+async def edit_activity(request: Request) -> Response:
+    """{"id": …, "set": {field: value}}: answers the new detail."""
+    try:
+        return answer(edit(state_of(request), await _order(request)))
+    except OrderError as error:
+        return _refused(error)
+
+
+async def delete_activity(request: Request) -> Response:
+    """{"id": …}."""
+    try:
+        return answer({"id": delete(state_of(request), await _order(request))})
+    except OrderError as error:
+        return _refused(error)
+
+
+async def add_activity(request: Request) -> Response:
+    """{"activity": {…}} or {"generate": {"start_date": …, "sport_type": …, "timezone": …}}: answers the new id."""
+    try:
+        return answer({"id": add(state_of(request), await _order(request))})
+    except OrderError as error:
+        return _refused(error)
+
+
+async def clock(request: Request) -> Response:
+    """{"advance": seconds}, {"set": ISO}, {"speed": factor}, or several at once; answers the emulator's now."""
+    own = state_of(request).clock
+    if request.method == "POST":
+        try:
+            order = await _order(request)
+            moment = datetime.fromisoformat(order["set"]) if "set" in order else None
+            advance, speed = float(order.get("advance", 0)), float(order.get("speed", 1))
+        except (OrderError, TypeError, ValueError) as error:
+            return _refused(error)
+        if unknown := set(order) - {"set", "advance", "speed"}:
+            return _refused(OrderError(f"Unknown fields {', '.join(sorted(unknown))}."))
+        if moment is not None:
+            own.set(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        own.advance(advance)
+        if "speed" in order:
+            own.set_speed(speed)
+    return answer({"now": own.now().isoformat().replace("+00:00", "Z")})
+
+
+async def scopes(request: Request) -> Response:
+    """{"granted": [...]} leaves only these ticked (null: all), {"denied": true} says no; for the consents to come."""
+    tokens = state_of(request).tokens
+    try:
+        order = await _order(request)
+    except OrderError as error:
+        return _refused(error)
+    if "granted" in order:
+        tokens.ticked = None if order["granted"] is None else frozenset(order["granted"])
+    tokens.denied = bool(order.get("denied", False))
+    return answer({"ok": True})
+
+
+async def expire_tokens(request: Request) -> Response:
+    """All access tokens die; refresh tokens live."""
+    state_of(request).tokens.expire_access()
+    return answer({"ok": True})
+
+
+async def revoke(request: Request) -> Response:
+    """The athlete withdraws on Strava's own site: every token dies."""
+    state_of(request).tokens.revoke_all()
+    return answer({"ok": True})
+
+
+async def truth(request: Request) -> Response:
+    """Everything that exists now: the athlete, the gear, and every activity in full, ascending by id."""
+    return StreamingResponse(_truth(state_of(request)), media_type=JSON_TYPE)
+
+
+async def calls(request: Request) -> Response:
+    """GET reports what was asked since the last DELETE."""
+    log = state_of(request).calls
+    if request.method == "DELETE":
+        log.reset()
+        return answer({"ok": True})
+    return answer(log.report())
+
+
+async def _truth(state: State) -> AsyncIterator[bytes]:
+    rows = state.store.existing(state.epoch)
+    yield b'{"athlete":' + dumps(state.athlete) + b',"gear":' + dumps(list(state.gear.values()))
+    yield b',"activities":['
+    for first in range(0, len(rows), DETAILS_PER_TURN):
+        some = [dumps(row.source.detail()) for row in rows[first : first + DETAILS_PER_TURN]]
+        yield (b"," if first else b"") + b",".join(some)
+        await asyncio.sleep(0)
+    yield b"]}"
+
+
+async def _order(request: Request) -> Json:
+    try:
+        order = json.loads(await request.body() or b"{}")
+    except ValueError as error:
+        raise OrderError(f"The body is not JSON: {error}.") from error
+    if not isinstance(order, dict):
+        raise OrderError("The body must be a JSON object.")
+    return order
+
+
+def _refused(error: Exception) -> Response:
+    return answer({"message": str(error)}, 400)

@@ -1,0 +1,8 @@
+"""What can be wrong with how an emulator is asked for.
+
+Answers to API clients are not errors here; they are made in wire.py.
+"""
+
+
+class EmulatorConfigError(ValueError):
+    """The emulator can't be built as asked (an option, or the dataset file); the message says what to change."""

@@ -1,0 +1,128 @@
+"""What every call passes: who may, what counts, which fault strikes; and the headers of every answer.
+
+A plain ASGI middleware around the routes. The order is Strava's: first the token, then the limits, then the work.
+"""
+
+import asyncio
+from urllib.parse import parse_qsl
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from strava_pipeline.emulator import api
+from strava_pipeline.emulator.faults import Fault
+from strava_pipeline.emulator.state import State
+from strava_pipeline.emulator.trouble import (
+    Headers,
+    Reply,
+    break_connection,
+    collect,
+    deliver,
+    replacement,
+)
+from strava_pipeline.emulator.wire import rate_limited, unauthorized
+
+API = "/api/v3"
+
+
+class Gate:
+    """The middleware; `state` is the emulator behind it."""
+
+    def __init__(self, app: ASGIApp, state: State) -> None:
+        self._app, self._state = app, state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif path.startswith(API + "/oauth/"):  # documented alias: developers.strava.com/docs/authentication
+            path = path.removeprefix(API)
+            await self._oauth({**scope, "path": path, "raw_path": path.encode()}, receive, send, path)
+        elif path == API or path.startswith(API + "/"):
+            await self._api(scope, receive, send, path.removeprefix(API) or "/")
+        elif path.startswith("/oauth/"):
+            await self._oauth(scope, receive, send, path)
+        else:
+            await self._app(scope, receive, self._dated(send))
+
+    async def _api(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+        state = self._state
+        if state.config.latency:
+            await asyncio.sleep(state.config.latency)
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        headers: Headers = []
+        fault = None
+        refusal = self._refusal(scope, path)
+        if refusal is None:
+            if not state.usage.count(state.epoch):
+                refusal = Reply.of(rate_limited())
+            headers = state.usage.headers()
+        if refusal is None:
+            fault = state.faults.take(path, query)
+            if fault is not None and fault.status == 401:
+                state.usage.give_back()
+                headers = []
+        if refusal is not None:
+            status = refusal.status
+            await deliver(refusal.with_headers([*headers, self._date()]), send)
+        else:
+            status = await self._work(scope, receive, send, headers, fault, query)
+        method, raw_query = scope["method"], scope["query_string"].decode("latin-1")
+        state.calls.api(state.clock.now(), method, path, raw_query, status)
+
+    async def _oauth(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        fault = self._state.faults.take(path, query)
+        status = await self._work(scope, receive, send, [], fault, query)
+        self._state.calls.oauth(self._state.clock.now(), scope["method"], path, status)
+
+    async def _work(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        headers: Headers,
+        fault: Fault | None,
+        query: dict[str, str],
+    ) -> int:
+        """Answer, well or badly; gives the status that the client saw."""
+
+        async def work() -> Reply:
+            reply = await collect(self._app, scope, receive)
+            return reply.with_headers([*headers, self._date()])
+
+        if fault is not None and fault.kind in ("truncate", "reset"):
+            return await break_connection(fault, scope, receive, send, work)
+        if fault is not None and fault.kind == "slow":
+            await asyncio.sleep(fault.seconds)
+        if fault is not None and fault.kind == "short_page":
+            api.shorten_page(self._state, query, fault.rows)
+        instead = replacement(fault) if fault is not None else None
+        reply = await work() if instead is None else instead.with_headers([*headers, self._date()])
+        await deliver(reply, send)
+        return reply.status
+
+    def _refusal(self, scope: Scope, path: str) -> Reply | None:
+        """401, if the token in the Authorization header is dead or does not reach as far as this path."""
+        authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        kind, _, token = authorization.decode("latin-1").partition(" ")
+        tokens = self._state.tokens
+        grant = tokens.grant_of(token.strip(), self._state.epoch) if kind.lower() == "bearer" else None
+        if grant is None:
+            return Reply.of(unauthorized("Athlete", "access_token", "invalid"))
+        if path.startswith(("/athlete/activities", "/activities/")) and not grant.reads_activities:
+            return Reply.of(unauthorized("AccessToken", "activity:read_permission", "missing"))
+        if path == "/athlete/zones" and "profile:read_all" not in grant.scopes:
+            return Reply.of(unauthorized("AccessToken", "profile:read_all_permission", "missing"))
+        scope.setdefault("state", {})["grant"] = grant
+        return None
+
+    def _date(self) -> tuple[bytes, bytes]:
+        return (b"date", self._state.clock.http_date())
+
+    def _dated(self, send: Send) -> Send:
+        async def send_dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], self._date()]
+            await send(message)
+
+        return send_dated

@@ -1,0 +1,158 @@
+"""Runs the application with uvicorn: in a thread for tests, or in the foreground for people.
+
+Its own Date header is off (the emulator's clock tells the time), and each request can reach its transport, so that
+connections can be broken.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any, Self
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from strava_pipeline.emulator.app import create_app
+from strava_pipeline.emulator.config import EmulatorConfig
+from strava_pipeline.emulator.errors import EmulatorConfigError
+from strava_pipeline.emulator.state import State
+
+LOOK_SECONDS = 0.1  # how often a signal is looked for, as uvicorn does
+START_SECONDS = 30  # a thread that has not started by then never will
+
+
+class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """Uvicorn's own protocol, h11 or httptools; tells each request its transport."""
+
+    app_state: dict[str, Any]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
+
+
+class _Server(uvicorn.Server):
+    """Says when it accepts connections, and can be ended at once: uvicorn itself looks ten times a second."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
+        await super().startup(sockets)
+        self._on_ready()
+
+    def end(self) -> None:
+        """From another thread: close everything, whatever is under way."""
+        self._loop.call_soon_threadsafe(self._ended.set)
+
+    async def on_tick(self, counter: int) -> bool:
+        return self._ended.is_set() or await super().on_tick(counter)
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), LOOK_SECONDS)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._ended.is_set():
+            for server in self.servers:
+                server.close()
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+        else:
+            await super().shutdown(sockets)
+
+
+class Emulator:
+    """An emulator in a thread: `with Emulator(config) as emulator: … emulator.url …`."""
+
+    def __init__(self, config: EmulatorConfig, host: str = "127.0.0.1", port: int = 0) -> None:
+        app = create_app(config)
+        self.state: State = app.state.emulator
+        self._socket = _bound(host, port)
+        self.url = _url(host, self._socket)
+        self._ready = threading.Event()
+        self._server = _Server(_uvicorn_config(app), self._ready.set)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, name="emulator", daemon=True
+        )
+
+    def start(self) -> Self:
+        """Serve; returns once connections are accepted."""
+        self._thread.start()
+        if not self._ready.wait(START_SECONDS):
+            raise RuntimeError(f"The emulator at {self.url} did not start within {START_SECONDS} s.")
+        return self
+
+    def stop(self) -> None:
+        """Close all connections and end the thread."""
+        self._server.end()
+        self._thread.join()
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def run(config: EmulatorConfig, host: str, port: int, on_ready: Callable[[str], None] = lambda url: None) -> None:
+    """Serve until Ctrl-C or SIGTERM; `on_ready` is told the URL once connections are accepted."""
+    app = create_app(config)
+    bound = _bound(host, port)
+    server = _Server(_uvicorn_config(app), lambda: on_ready(_url(host, bound)))
+    with _ignored_after_the_end(), contextlib.closing(bound):
+        server.run(sockets=[bound])
+
+
+@contextlib.contextmanager
+def _ignored_after_the_end() -> Iterator[None]:
+    """Uvicorn ends cleanly on a signal and then raises it once more; that second one is swallowed here."""
+
+    def ignore(_number: int, _frame: FrameType | None) -> None:
+        return None
+
+    before = {number: signal.signal(number, ignore) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _uvicorn_config(app: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=_Protocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        date_header=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+    )
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=128)
+    except (OSError, OverflowError) as error:
+        raise EmulatorConfigError(
+            f"Port {port} of {host} can't be used: {error}. Another --port, or 0 for a free one."
+        ) from error
+
+
+def _url(host: str, bound: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{bound.getsockname()[1]}"

@@ -1,0 +1,83 @@
+"""The calls for activities, gear and the athlete, each checked to be what was asked for.
+
+An answer of the wrong shape is a transient failure, tried again by the client. Nothing is kept here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from strava_pipeline.ingest.strava.client import Answer, StravaClient
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a listing: `request` is its query, `body` what came, `calls` how many calls it took."""
+
+    number: int
+    request: dict[str, int]
+    activities: list[dict[str, Any]] = field(repr=False)
+    body: bytes = field(repr=False)
+    fetched_at: datetime
+    calls: int
+
+
+def list_pages(
+    client: StravaClient, after: int | None, before: int | None, per_page: int, start_page: int = 1
+) -> Iterator[Page]:
+    """The pages of the listing from `after` to `before` (exclusive epoch seconds), the empty last one too.
+
+    Newest first; oldest first as soon as `after` is given. A short page ends nothing, only an empty one. Each
+    page is handed out before the next call is made; what `client.get` raises ends the iteration.
+    """
+    number = start_page
+    while True:
+        window = {"after": after, "before": before}
+        request = {name: value for name, value in window.items() if value is not None}
+        request |= {"per_page": per_page, "page": number}
+        calls = client.calls
+        answer = client.get("/athlete/activities", request, check=_is_page)
+        yield Page(number, request, answer.json, answer.body, answer.fetched_at, client.calls - calls)
+        if not answer.json:
+            return
+        number += 1
+
+
+def get_detail(client: StravaClient, activity_id: int) -> Answer:
+    """The detailed activity with all its efforts; a body that is another's or none is a TransientError."""
+    return client.get(
+        f"/activities/{activity_id}",
+        {"include_all_efforts": "true"},
+        check=lambda answer: _is_object(answer, activity_id),
+    )
+
+
+def get_athlete(client: StravaClient) -> Answer:
+    """The athlete whose login it is."""
+    return client.get("/athlete", check=lambda answer: _is_object(answer, None))
+
+
+def get_gear(client: StravaClient, gear_id: str) -> Answer:
+    """A bike or a pair of shoes."""
+    return client.get(f"/gear/{quote(gear_id, safe='')}", check=lambda answer: _is_object(answer, gear_id))
+
+
+def _is_page(answer: Answer) -> str | None:
+    if not isinstance(answer.json, list):
+        return "the body is not a list"
+    if not all(isinstance(item, dict) and type(item.get("id")) is int for item in answer.json):
+        return "the list holds something that is not an activity with a whole number as id"
+    return None
+
+
+def _is_object(answer: Answer, wanted: int | str | None) -> str | None:
+    if not isinstance(answer.json, dict):
+        return "the body is not an object"
+    found = answer.json.get("id")
+    if wanted is None:
+        return None if type(found) is int else "the body has no id"
+    if type(found) is not type(wanted) or found != wanted:
+        return f"the body's id is not {wanted}"
+    return None

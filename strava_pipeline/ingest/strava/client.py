@@ -1,0 +1,197 @@
+"""GET from Strava's API: every attempt within the budget, answers sorted by what to do about them.
+
+What the answers mean (lists, details) is `activities.py`; wiring it all up `connect.py`.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from strava_pipeline.core.errors import (
+    BudgetExhaustedError,
+    ForbiddenError,
+    GoneError,
+    NeedsLoginError,
+    PipelineError,
+    TransientError,
+)
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.strava.access import AccessTokens
+from strava_pipeline.ingest.strava.hosts import keep_at_home
+from strava_pipeline.ingest.strava.http import BrokenOffError, Exchange, NotSentError, Wire
+from strava_pipeline.ingest.strava.oauth import fault_codes
+from strava_pipeline.ingest.strava.pacing import Pacing
+from strava_pipeline.ingest.strava.retries import ATTEMPTS, backoff
+from strava_pipeline.settings import APPLICATION_PAGE
+
+REFUSALS = 4  # 429s in a row for one call, each after a window's wait: then somebody else uses the limit up
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A 200 with valid JSON. `body` is what came, byte for byte; `fetched_at` the server's time (UTC)."""
+
+    status: int
+    body: bytes = field(repr=False)
+    json: Any = field(repr=False)
+    fetched_at: datetime
+    headers: Mapping[str, str] = field(repr=False)
+
+
+Check = Callable[[Answer], str | None]
+"""Tells what is wrong with an answer's content (then it is tried again), or None."""
+
+
+class StravaClient:
+    """The API at `api_url`. `calls` counts the attempts that reached the server or may have."""
+
+    def __init__(
+        self,
+        api_url: str,
+        tokens: AccessTokens,
+        pacing: Pacing,
+        clock: ServerClock,
+        wire: Wire,
+        jitter: Callable[[], float],
+    ) -> None:
+        self.api_url = api_url
+        self.calls = 0
+        self.budget = pacing.budget
+        self.clock = clock
+        self._tokens, self._pacing, self._wire, self._jitter = tokens, pacing, wire, jitter
+
+    def get(self, path: str, params: Mapping[str, object] | None = None, *, check: Check | None = None) -> Answer:
+        """The answer to GET `path`.
+
+        Raises GoneError (404), ForbiddenError, NeedsLoginError, BudgetExhaustedError, CallCapReachedError;
+        TransientError when three attempts failed, with the last one's status and body; else PipelineError.
+        """
+        query = {name: str(value) for name, value in (params or {}).items() if value is not None}
+        for attempt in Retrying(
+            retry=retry_if_exception_type(TransientError),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=backoff(self._jitter),
+            sleep=self.clock.sleep,
+            before_sleep=_log_retry,
+            reraise=True,
+        ):
+            with attempt:
+                return self._attempt(path, query, check)
+        raise AssertionError("tenacity either returns or raises")
+
+    def _attempt(self, path: str, query: Mapping[str, str], check: Check | None) -> Answer:
+        """One attempt as the retries count them; on its way a refused token is renewed, a 429 waited for."""
+        rejected: str | None = None
+        refusals = 0
+        while True:
+            reserved_at = self._pacing.reserve()
+            token, exchange = self._call(path, query, reserved_at)
+            if exchange.status == 401:
+                self._judge_401(path, exchange, again=rejected is not None)
+                rejected = token
+                self._tokens.renew(token)
+            elif exchange.status == 429:
+                refusals += 1
+                self._judge_429(refusals)
+            else:
+                return self._classify(path, exchange, check)
+
+    def _call(self, path: str, query: Mapping[str, str], reserved_at: datetime) -> tuple[str, Exchange]:
+        """Send one request whose call is reserved, and settle the reservation by what comes of it."""
+        try:
+            token = self._tokens.get()
+            keep_at_home(token, self.api_url)
+        except PipelineError:
+            self.budget.release(reserved_at)
+            raise
+        try:
+            exchange = self._wire.send("GET", f"{self.api_url}{path}", params=query, bearer=token)
+        except BrokenOffError as error:
+            self._account(error.status or 0, error.headers, error.seconds, reserved_at)
+            raise
+        except NotSentError:
+            self.budget.release(reserved_at)
+            raise
+        except TransientError:
+            self.calls += 1  # sent, perhaps served: it stays counted
+            raise
+        except PipelineError:
+            self.budget.release(reserved_at)
+            raise
+        self._account(exchange.status, exchange.headers, exchange.seconds, reserved_at)
+        return token, exchange
+
+    def _account(self, status: int, headers: Mapping[str, str], seconds: float, reserved_at: datetime) -> None:
+        """Enter an answer into the clock, the count and the budget."""
+        self.calls += 1
+        self.clock.observe(headers.get("Date"), elapsed=seconds)
+        if status == 401:
+            self.budget.release(reserved_at)  # a 401 does not count at Strava
+        elif status == 429:
+            self.budget.refuse(headers, elapsed=seconds)
+        else:
+            self.budget.settle(headers, elapsed=seconds)
+
+    def _judge_401(self, path: str, exchange: Exchange, *, again: bool) -> None:
+        unscoped = sorted(name for _, name, code in fault_codes(_json(exchange.body)) if code == "missing")
+        if unscoped:
+            raise ForbiddenError(
+                f"GET {path}: the login lacks a permission ({', '.join(unscoped)}). "
+                "Run strava-pipeline auth and leave every box ticked."
+            )
+        if again:
+            raise NeedsLoginError(
+                f"GET {path}: Strava refused the login twice, a fresh token too. Run strava-pipeline auth"
+            )
+
+    def _judge_429(self, refusals: int) -> None:
+        if refusals < REFUSALS:
+            return
+        governing = self.budget.remaining().governing
+        raise BudgetExhaustedError(governing.ceiling, governing.limit, governing.resets_at)
+
+    def _classify(self, path: str, exchange: Exchange, check: Check | None) -> Answer:
+        status, body, name = exchange.status, exchange.body, f"GET {path}"
+        if status == 200:
+            value = _json(body)
+            if value is INVALID:
+                raise TransientError(f"{name}: 200, but no valid JSON ({len(body)} bytes)", status=200, body=body)
+            answer = Answer(200, body, value, self.clock.now(), exchange.headers)
+            fault = check(answer) if check is not None else None
+            if fault is not None:
+                raise TransientError(f"{name}: 200, but {fault}", status=200, body=body)
+            return answer
+        if status >= 500 or status == 408:
+            raise TransientError(f"{name}: Strava answered {status}", status=status, body=body)
+        if status == 404:
+            raise GoneError(f"{name}: 404, deleted at Strava or not visible to this login", body=body)
+        if status == 403:
+            raise ForbiddenError(
+                f"{name}: 403, not allowed. An API application's owner needs a subscription since June 2026: "
+                f"see {APPLICATION_PAGE}. Or run strava-pipeline auth and leave every box ticked."
+            )
+        if 300 <= status < 400:
+            raise PipelineError(f"{name}: a redirect ({status}), not followed. Check STRAVA_API_URL ({self.api_url}).")
+        raise PipelineError(f"{name}: Strava answered {status}, which trying again won't change.")
+
+
+INVALID = object()
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return INVALID
+
+
+def _log_retry(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome is not None else None
+    log.warning("%s; attempt %d of %d, trying again", error, state.attempt_number, ATTEMPTS)

@@ -1,0 +1,89 @@
+"""Wires a client up from the settings: the one place where the real clock, randomness and network come in."""
+
+import random
+import time
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import requests
+
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.strava.access import AccessTokens
+from strava_pipeline.ingest.strava.budget import RateBudget
+from strava_pipeline.ingest.strava.client import StravaClient
+from strava_pipeline.ingest.strava.http import Wire
+from strava_pipeline.ingest.strava.oauth import OAuth
+from strava_pipeline.ingest.strava.pacing import OnWait, Pacing
+from strava_pipeline.ingest.strava.token_store import TokenStore
+from strava_pipeline.settings import Settings
+
+
+def connect(
+    settings: Settings,
+    *,
+    cushion_15min: int = 0,
+    cushion_daily: int = 0,
+    max_calls: int | None = None,
+    wait: bool = True,
+    on_wait: OnWait | None = None,
+    clock: ServerClock | None = None,
+) -> StravaClient:
+    """A client on the settings' login, budget and server; nothing is sent yet.
+
+    Raises MissingSettingsError when the application or the login is missing. `wait`, `on_wait`: see Pacing.
+    """
+    clock = clock or system_clock(settings)
+    wire = make_wire(settings, clock)
+    oauth = make_oauth(settings, wire, clock)
+    store = token_store(settings)
+    store.load()
+    tokens = AccessTokens(store, oauth, clock)
+    budget = make_budget(settings, clock, cushion_15min=cushion_15min, cushion_daily=cushion_daily, max_calls=max_calls)
+    pacing = Pacing(budget, clock, wait=wait, on_wait=on_wait)
+    return StravaClient(settings.api_url, tokens, pacing, clock, wire, random.random)
+
+
+def make_budget(
+    settings: Settings,
+    clock: ServerClock | None = None,
+    *,
+    cushion_15min: int = 0,
+    cushion_daily: int = 0,
+    max_calls: int | None = None,
+) -> RateBudget:
+    """The data folder's budget; enough by itself for `status`, which needs no login."""
+    return RateBudget(
+        settings.data_dir / "state" / "budget.json",
+        clock or system_clock(settings),
+        cushion_15min=cushion_15min,
+        cushion_daily=cushion_daily,
+        max_calls=max_calls,
+    )
+
+
+def make_oauth(settings: Settings, wire: Wire, clock: ServerClock) -> OAuth:
+    """The OAuth of the settings' application."""
+    return OAuth(settings.base_url, settings.require_application(), wire, clock, random.random)
+
+
+def make_wire(settings: Settings, clock: ServerClock) -> Wire:
+    """A session with the settings' certificates."""
+    return Wire(requests.Session(), clock.monotonic, settings.ca_bundle)
+
+
+def token_store(settings: Settings) -> TokenStore:
+    """Where the settings keep the login."""
+    return TokenStore(settings.secrets_dir / "strava_token.json")
+
+
+def system_clock(settings: Settings) -> ServerClock:
+    """This machine's clock, at the settings' speed; Strava itself runs at none but its own."""
+    host = urlsplit(settings.api_url).hostname or ""
+    speed = 1.0 if host == "strava.com" or host.endswith(".strava.com") else settings.clock_speed
+    return ServerClock(lambda: datetime.now(UTC), _steady, time.sleep, speed=speed)
+
+
+def _steady() -> float:
+    """Seconds on a counter that goes on while the machine sleeps, where the system has one."""
+    boottime = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boottime is None else time.clock_gettime(boottime)

@@ -1,0 +1,90 @@
+"""Fetching details one by one: each landed before the next call, one that fails never stops those behind it.
+
+What to fetch, where it is kept and when a failed one is asked for again are the caller's business.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError, GoneError, TransientError
+from strava_pipeline.ingest.strava.activities import get_detail
+from strava_pipeline.ingest.strava.client import StravaClient
+
+OUTAGE = (
+    5  # failures in a row: one poisonous activity is likely, five one after the other are Strava being down
+)
+
+
+class Named(Protocol):
+    """Something that names an activity."""
+
+    @property
+    def activity_id(self) -> int: ...
+
+
+T = TypeVar("T", bound=Named)
+
+
+@dataclass(slots=True)
+class FetchReport:
+    """What became of the details asked for. `stopped`: the limit that ended the work early."""
+
+    landed: int = 0
+    bytes: int = 0
+    gone: list[int] = field(default_factory=list)
+    failed: list[int] = field(default_factory=list)
+    stopped: BudgetExhaustedError | CallCapReachedError | None = None
+
+
+def fetch_details(
+    client: StravaClient,
+    wanted: Iterable[T],
+    *,
+    land: Callable[[T, bytes, datetime], object],
+    land_failure: Callable[[T, bytes, int | None, datetime], object],
+    report: FetchReport,
+    tick: Callable[[], None] = lambda: None,
+) -> None:
+    """Fetch each detail of `wanted` in order, into `report`.
+
+    A failure is landed as evidence once something else has succeeded, or at the end. Raises TransientError when
+    OUTAGE of them fail in a row: those are Strava's fault and leave no evidence.
+    """
+    held: list[tuple[T, TransientError, datetime]] = []
+
+    def settle() -> None:
+        for item, error, at in held:
+            land_failure(item, error.body, error.status, at)
+            report.failed.append(item.activity_id)
+        held.clear()
+
+    for item in wanted:
+        try:
+            answer = get_detail(client, item.activity_id)
+        except GoneError as error:
+            land_failure(item, error.body, error.status, client.clock.now())
+            report.gone.append(item.activity_id)
+            settle()
+        except TransientError as error:
+            held.append((item, error, client.clock.now()))
+            if len(held) >= OUTAGE:
+                raise TransientError(
+                    f"{OUTAGE} details in a row failed, the last with {_status(error)}: Strava seems to be down. "
+                    "What was fetched is kept; run the same command again later."
+                ) from error
+        except (BudgetExhaustedError, CallCapReachedError) as error:
+            report.stopped = error
+            break
+        else:
+            land(item, answer.body, answer.fetched_at)
+            report.landed += 1
+            report.bytes += len(answer.body)
+            settle()
+        tick()
+    settle()
+
+
+def _status(error: TransientError) -> str:
+    return f"HTTP {error.status}" if error.status else "no answer"

@@ -1,0 +1,162 @@
+"""Strava's OAuth: the consent page's address, exchanging a code, refreshing a token, what refusals mean.
+
+Speaks HTTP but keeps nothing: the login on disk is `token_store.py`, whose turn it is to refresh `access.py`.
+Token calls don't count against the limits.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+
+from strava_pipeline.core.errors import ForbiddenError, NeedsLoginError, PipelineError, TransientError
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.strava.hosts import keep_at_home
+from strava_pipeline.ingest.strava.http import Exchange, Wire
+from strava_pipeline.ingest.strava.retries import ATTEMPTS, backoff
+from strava_pipeline.settings import APPLICATION_PAGE, Application
+
+SCOPES = ("read", "activity:read_all", "profile:read_all")
+CONSEQUENCES = {
+    "read": "public routes and segments will be missing",
+    "activity:read_all": 'activities visible to "Only You" will be missing',
+    "profile:read_all": "gear, weight, zones and follower-only profile details will be missing",
+}
+AGAIN = "run strava-pipeline auth"
+
+
+class OAuth:
+    """Speaks for one API application to the OAuth host `base_url`."""
+
+    def __init__(
+        self,
+        base_url: str,
+        application: Application,
+        wire: Wire,
+        clock: ServerClock,
+        jitter: Callable[[], float],
+    ) -> None:
+        self._base_url, self._application = base_url, application
+        self._wire, self._clock, self._jitter = wire, clock, jitter
+
+    def authorize_url(self, redirect_uri: str, state: str, scopes: Iterable[str] = SCOPES) -> str:
+        """The page on which the athlete says yes."""
+        return authorize_url(self._base_url, self._application.client_id, redirect_uri, scopes, state)
+
+    def exchange_code(self, code: str) -> dict[str, Any]:
+        """Strava's token answer for the code that the redirect brought. A code works once."""
+        return self._ask("a code", code, {"grant_type": "authorization_code", "code": code})
+
+    def refresh(self, refresh_token: str) -> dict[str, Any]:
+        """Strava's token answer for a refresh token. If it holds a new one, the old one is dead already."""
+        return self._ask(
+            "the refresh token",
+            refresh_token,
+            {"grant_type": "refresh_token", "refresh_token": refresh_token},
+        )
+
+    def _ask(self, what: str, secret: str, grant: Mapping[str, str]) -> dict[str, Any]:
+        keep_at_home(secret, self._base_url)
+        lost = False
+        for attempt in Retrying(
+            retry=retry_if_exception_type(TransientError),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=backoff(self._jitter),
+            sleep=self._clock.sleep,
+            reraise=True,
+        ):
+            with attempt:
+                try:
+                    return self._once(what, grant, lost)
+                except TransientError:
+                    lost = True
+                    raise
+        raise AssertionError("tenacity either returns or raises")
+
+    def _once(self, what: str, grant: Mapping[str, str], lost: bool) -> dict[str, Any]:
+        form = {
+            "client_id": self._application.client_id,
+            "client_secret": self._application.client_secret.get_secret_value(),
+            **grant,
+        }
+        exchange = self._wire.send("POST", f"{self._base_url}/oauth/token", form=form)
+        self._clock.observe(exchange.headers.get("Date"), elapsed=exchange.seconds)
+        answer = _object(exchange.body)
+        if exchange.status == 200 and _usable(answer):
+            return answer
+        raise _refusal(exchange, answer, what, lost)
+
+
+def authorize_url(base_url: str, client_id: str, redirect_uri: str, scopes: Iterable[str], state: str) -> str:
+    """Strava's consent page; it sends the athlete on to `redirect_uri` with a code, `state` and scopes."""
+    query = {
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
+        "response_type": "code",
+        "approval_prompt": "auto",
+        "scope": ",".join(scopes),
+        "state": state,
+    }
+    return f"{base_url}/oauth/authorize?{urlencode(query)}"
+
+
+def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> list[tuple[str, str]]:
+    """The scopes that the athlete unticked, each with what that means in plain words."""
+    present = set(granted)
+    return [(scope, CONSEQUENCES.get(scope, "some data will be missing")) for scope in asked if scope not in present]
+
+
+def _refusal(exchange: Exchange, answer: Mapping[str, Any], what: str, lost: bool) -> PipelineError:
+    status, faults = exchange.status, fault_codes(answer)
+    if status >= 500 or status == 200:
+        return TransientError(f"Strava's login service answered {status} without a token", status=status)
+    if status == 403 or ("Application", "Status", "Inactive") in faults:
+        return ForbiddenError(
+            "Strava says that this API application is not active. Since June 2026 its owner needs a Strava "
+            f"subscription: look at {APPLICATION_PAGE}. Without one, archives and files still work."
+        )
+    resources = {resource for resource, _, _ in faults}
+    if "RefreshToken" in resources or "RequestToken" in resources or "AuthorizationCode" in resources:
+        why = " An answer was lost just before; it may have held the successor of what was sent." if lost else ""
+        return NeedsLoginError(f"Strava no longer accepts {what} (revoked, used up or mistyped).{why} Please {AGAIN}")
+    if "Application" in resources:
+        fields = {field for resource, field, _ in faults if resource == "Application"}
+        names = (
+            "STRAVA_CLIENT_ID"
+            if "client_id" in fields
+            else "STRAVA_CLIENT_SECRET"
+            if "client_secret" in fields
+            else "STRAVA_CLIENT_ID or STRAVA_CLIENT_SECRET"
+        )
+        return NeedsLoginError(
+            f"Strava does not know this API application: {names} is wrong. Compare with {APPLICATION_PAGE}"
+        )
+    if status == 429:
+        return TransientError("Strava's login service refuses for now (429)", status=status)
+    return PipelineError(f"Strava's login service answered {status}; check the settings, then {AGAIN}")
+
+
+def fault_codes(answer: object) -> set[tuple[str, str, str]]:
+    """The (resource, field, code) triples of a Strava error answer; empty for anything else."""
+    errors = answer.get("errors") if isinstance(answer, dict) else None
+    if not isinstance(errors, list):
+        return set()
+    return {
+        (str(item.get("resource")), str(item.get("field")), str(item.get("code")))
+        for item in errors
+        if isinstance(item, dict)
+    }
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _usable(answer: Mapping[str, Any]) -> bool:
+    return all(isinstance(answer.get(name), str) and answer[name] for name in ("access_token", "refresh_token"))

@@ -1,0 +1,54 @@
+"""What to do when the budget is used up: wait for the next quarter of an hour, or stop for the day.
+
+The only place that waits for a limit. Counting is `budget.py`; the waits of retries are `client.py`'s.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from strava_pipeline.core.errors import BudgetExhaustedError
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.strava.budget import RateBudget
+
+OnWait = Callable[[BudgetExhaustedError, float], None]
+MARGIN = timedelta(seconds=1)  # the resolution of the Date header that the clock follows
+SLICE = 60.0  # seconds at the server between two words about a wait
+
+log = logging.getLogger(__name__)
+
+
+def log_wait(error: BudgetExhaustedError, seconds: float) -> None:
+    """Say in the log that a wait goes on for `seconds` more."""
+    log.info(
+        "waiting for the limit's next window, %.0f s, until %s UTC",
+        seconds,
+        error.resumes_at.strftime("%H:%M:%S"),
+    )
+
+
+class Pacing:
+    """Reserves calls, waiting for a 15-minute window if `wait` allows; a full day always raises."""
+
+    def __init__(
+        self, budget: RateBudget, clock: ServerClock, *, wait: bool = True, on_wait: OnWait | None = None
+    ) -> None:
+        self.budget = budget
+        self._clock, self._wait, self._on_wait = clock, wait, on_wait or log_wait
+
+    def reserve(self) -> datetime:
+        """A reserved call's moment (see RateBudget.reserve), after as much waiting as it takes."""
+        while True:
+            try:
+                return self.budget.reserve()
+            except BudgetExhaustedError as error:
+                if not self._wait or error.ceiling.window == "day" or error.cushion >= error.limit:
+                    raise  # with all of it kept back, no window would ever do
+                self._wait_for(error)
+
+    def _wait_for(self, error: BudgetExhaustedError) -> None:
+        """Wait in slices, before each telling `on_wait` the error and the server's seconds still to go."""
+        until = error.resumes_at + MARGIN
+        while (seconds := (until - self._clock.now()).total_seconds()) > 0:
+            self._on_wait(error, seconds)
+            self._clock.sleep(min(seconds, SLICE))

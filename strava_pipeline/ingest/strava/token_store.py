@@ -1,0 +1,181 @@
+"""The login on disk: Strava's token answer as JSON, kept so that no crash and no second process loses it.
+
+Only loading, saving and locking; who refreshes, and when, is `access.py`. Nothing here shows a token.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from strava_pipeline.core.errors import MissingSettingsError, NeedsLoginError, PipelineError
+
+LOCK_TIMEOUT = 300  # seconds; a holder refreshes once, at worst three tries of 70 s
+POLL = 0.02  # seconds between tries while another process refreshes
+LOGIN = "strava-pipeline auth"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """A login. `raw` is the file's whole object: Strava's answer, with our `scope` and `athlete_id`."""
+
+    raw: Mapping[str, Any] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not _text(self.raw.get("refresh_token")):
+            raise ValueError("a login needs a refresh_token")
+
+    @property
+    def refresh_token(self) -> str:
+        """What buys a new access token."""
+        return str(self.raw["refresh_token"])
+
+    @property
+    def access_token(self) -> str | None:
+        """What the API takes; None if it is still to be bought."""
+        return _text(self.raw.get("access_token"))
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When (UTC) the access token dies, if that is known."""
+        value = self.raw.get("expires_at")
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < 10**11:
+            return None
+        return datetime.fromtimestamp(value, UTC)
+
+    @property
+    def scope(self) -> str | None:
+        """The scopes granted at login, separated by commas."""
+        return _text(self.raw.get("scope"))
+
+    @property
+    def athlete_id(self) -> int | None:
+        """Whose login it is, if known."""
+        athlete = self.raw.get("athlete")
+        nested = athlete.get("id") if isinstance(athlete, dict) else None
+        found = self.raw.get("athlete_id", nested)
+        return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+    def with_answer(self, answer: Mapping[str, Any]) -> "StoredToken":
+        """This login after a token answer: the answer wins, what it doesn't mention stays."""
+        return StoredToken({**self.raw, **answer})
+
+
+class TokenStore:
+    """The token file (0600, its folder 0700) and the lock beside it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = FileLock(f"{path}.lock", poll_interval=POLL, mode=0o600)
+
+    def __repr__(self) -> str:
+        return f"TokenStore({self.path})"
+
+    def load(self) -> StoredToken:
+        """The login; MissingSettingsError if there is none yet, NeedsLoginError if the file is garbage."""
+        try:
+            raw = self.path.read_bytes()
+        except FileNotFoundError:
+            raise MissingSettingsError(f"no login yet ({self.path} does not exist): run {LOGIN}") from None
+        except OSError as error:
+            raise PipelineError(
+                f"The login in {self.path} can't be read: {error.strerror}. Mend its permissions."
+            ) from None
+        try:
+            return _parse(raw)
+        except (ValueError, RecursionError):
+            pass  # the original error would carry the file's content
+        raise NeedsLoginError(f"{self.path} is not a login file any more; move it away and run {LOGIN}")
+
+    def save(self, token: StoredToken) -> None:
+        """Replace the file durably: whole before or whole after, whatever happens in between."""
+        try:
+            self._make_folder()
+            temporary = self._write_aside(token)
+            try:
+                temporary.replace(self.path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+            self._sync_folder()
+        except OSError as error:
+            raise _unsaved(self.path, error) from None
+
+    def probe(self, token: StoredToken) -> None:
+        """Raise PipelineError if `save` would fail: better known before a token is spent than after."""
+        try:
+            self._make_folder()
+            self._write_aside(token).unlink()
+        except OSError as error:
+            raise _unsaved(self.path, error) from None
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the login against other processes; re-entrant within a thread."""
+        try:
+            self._make_folder()
+            self._lock.acquire(timeout=LOCK_TIMEOUT)
+        except Timeout:
+            raise PipelineError(
+                f"{self.path}.lock has been held by another process for {LOCK_TIMEOUT} s; "
+                "end that process and try again."
+            ) from None
+        except OSError as error:
+            raise _unsaved(self.path, error) from None
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _make_folder(self) -> None:
+        folder = self.path.parent
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+        if folder.stat().st_mode & 0o077:
+            with suppress(PermissionError):  # somebody else's folder; the file itself is 0600
+                folder.chmod(0o700)
+
+    def _write_aside(self, token: StoredToken) -> Path:
+        descriptor, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)  # makes it 0600
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(dict(token.raw), file, indent=2)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        return temporary
+
+    def _sync_folder(self) -> None:
+        descriptor = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _parse(raw: bytes) -> StoredToken:
+    value = json.loads(raw)
+    if not isinstance(value, dict):
+        raise ValueError("not an object")
+    return StoredToken(value)
+
+
+def _text(value: object) -> str | None:
+    """Text that can stand in a header; anything else counts as absent."""
+    return value if isinstance(value, str) and value.isascii() and value.isprintable() and value else None
+
+
+def _unsaved(path: Path, error: OSError) -> PipelineError:
+    return PipelineError(
+        f"The login can't be saved to {path}: {error.strerror}. Free some space or mend the folder's rights."
+    )

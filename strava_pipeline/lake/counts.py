@@ -1,0 +1,58 @@
+"""Counts and small look-ups in a warehouse, working or published. Reads only."""
+
+from dataclasses import dataclass
+
+from strava_pipeline.core.tables import TABLES
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.warehouse import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class YearCounts:
+    """A local year in gold; distances in kilometres."""
+
+    year: int
+    activities: int
+    kilometres: float
+    details: int
+    missing_details: int
+    stale_details: int
+
+
+def counts_by_year(connection: Connection) -> list[YearCounts]:
+    return [YearCounts(*row) for row in connection.execute(sql("counts_by_year")).fetchall()]
+
+
+def row_counts(connection: Connection) -> dict[str, int]:
+    """Rows of every table of the catalogue."""
+    return {name: _one(connection, f"SELECT count(*) FROM {name}") for name in TABLES}
+
+
+def rows_by_year(connection: Connection, table: str) -> dict[int, int]:
+    """Rows of a table by the partition year of their activity."""
+    key = TABLES[table].key[0]
+    return dict(connection.execute(sql("rows_by_year").format(table=table, key=key)).fetchall())
+
+
+def faulty_keys(connection: Connection, table: str) -> tuple[int, int]:
+    """(keys that stand twice, rows without a key)."""
+    keys = TABLES[table].key
+    text = sql("duplicate_keys").format(
+        table=table, key=", ".join(keys), key_is_null=" OR ".join(f"{key} IS NULL" for key in keys)
+    )
+    doubled, nulls = connection.execute(text).fetchall()[0]
+    return doubled, nulls
+
+
+def unknown_gear(connection: Connection) -> list[str]:
+    """Gear that activities name and that was never fetched. Ids that could not be Strava's are left out."""
+    found = [row[0] for row in connection.execute(sql("unknown_gear")).fetchall()]
+    return [gear_id for gear_id in found if gear_id.isascii() and gear_id.isalnum()]
+
+
+def known_gear(connection: Connection) -> list[str]:
+    return [row[0] for row in connection.execute("SELECT gear_id FROM gear ORDER BY gear_id").fetchall()]
+
+
+def _one(connection: Connection, text: str) -> int:
+    return int(connection.execute(text).fetchall()[0][0])

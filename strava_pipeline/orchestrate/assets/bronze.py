@@ -1,0 +1,116 @@
+"""Bronze: listings and details as received. Fetch, land, report; how is in orchestrate/pulling.py."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
+from strava_pipeline.orchestrate.metadata import OWNER, calls_left, timed
+from strava_pipeline.orchestrate.partitions import years_of
+from strava_pipeline.orchestrate.pulling import DetailsReport, PullReport, Stopped, pull_details, pull_listing
+from strava_pipeline.orchestrate.resources import Pipeline
+
+STOPPED_EARLY = "stopped_early"
+
+
+def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
+    @dg.asset(
+        partitions_def=partitions,
+        group_name="bronze",
+        kinds={"json", "file"},
+        owners=[OWNER],
+        description="Every page of the athlete's activity listing as Strava sent it, gzip-compressed, never changed. "
+        "A listing that broke off goes on where it stopped.",
+        check_specs=[
+            dg.AssetCheckSpec("listing_complete", asset="bronze_activities", description="The listing reached its end.")
+        ],
+    )
+    def bronze_activities(
+        context: dg.AssetExecutionContext, config: ListingConfig, pipeline: dg.ResourceParam[Pipeline]
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        years = years_of(context.partition_keys)
+        with timed() as seconds:
+            report = pull_listing(pipeline, config, years[0] if len(years) == 1 else None)
+        _note_stop(context, report.stopped)
+        yield dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": report.manifest.rows,
+                "rows_received": report.rows,
+                "calls": report.calls,
+                "bytes": report.bytes,
+                "seconds": seconds.value,
+                "listing": report.manifest.window.mode,
+                "resumed": report.resumed,
+                "years": ", ".join(map(str, report.manifest.years)),
+                **calls_left(pipeline, 0),
+            },
+            check_results=[_complete(report)],
+        )
+
+    @dg.asset(
+        partitions_def=partitions,
+        deps=["activities"],
+        group_name="bronze",
+        kinds={"json", "file"},
+        owners=[OWNER],
+        description="Each activity's detail with all its efforts as Strava sent it. Fetched once, and again when the "
+        "activity was edited; newest first; each on disk before the next call.",
+        check_specs=[
+            dg.AssetCheckSpec(
+                "details_complete",
+                asset="bronze_activity_details",
+                description="No detail in scope is missing.",
+            )
+        ],
+    )
+    def bronze_activity_details(
+        context: dg.AssetExecutionContext, config: DetailsConfig, pipeline: dg.ResourceParam[Pipeline]
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        with timed() as seconds:
+            report = pull_details(pipeline, config, years_of(context.partition_keys))
+        _note_stop(context, report.fetched.stopped)
+        for year, landed in report.by_year.items():
+            context.add_asset_metadata({"dagster/row_count": landed}, partition_key=str(year))
+        yield dg.MaterializeResult(
+            metadata={
+                "details_received": report.fetched.landed,
+                "details_missing": report.missing,
+                "details_resting": report.resting,
+                "gone": len(report.fetched.gone),
+                "failed": len(report.fetched.failed),
+                "calls": report.calls,
+                "bytes": report.fetched.bytes,
+                "seconds": seconds.value,
+                **calls_left(pipeline, report.missing),
+            },
+            check_results=[_details_complete(report)],
+        )
+
+    return [bronze_activities, bronze_activity_details]
+
+
+def _note_stop(context: dg.AssetExecutionContext, stopped: Stopped | None) -> None:
+    if stopped is not None:
+        context.log.warning("Stopped early: %s What was fetched is kept.", stopped)
+        context.instance.add_run_tags(context.run_id, {STOPPED_EARLY: str(stopped)})
+
+
+def _complete(report: PullReport) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name="listing_complete",
+        passed=report.manifest.complete,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=str(report.stopped) if report.stopped else None,
+        metadata={"rows": report.manifest.rows, "pages": len(report.manifest.pages)},
+    )
+
+
+def _details_complete(report: DetailsReport) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name="details_complete",
+        passed=report.missing + report.resting == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=str(report.fetched.stopped) if report.fetched.stopped else None,
+        metadata={"missing": report.missing, "resting": report.resting},
+    )

@@ -1,0 +1,88 @@
+"""Gold: activities, details and what they nest, merged by key into the working warehouse. SQL and parsing are the lake's."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
+from strava_pipeline.lake.counts import rows_by_year
+from strava_pipeline.lake.merge import merge_activities, merge_details, sync_kudos
+from strava_pipeline.lake.warehouse import reading, writing
+from strava_pipeline.orchestrate.config import MergeConfig
+from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, timed, unknown_fields
+from strava_pipeline.orchestrate.partitions import years_of
+from strava_pipeline.orchestrate.resources import Pipeline
+
+
+def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
+    @dg.asset(
+        partitions_def=partitions,
+        deps=["activity_shards"],
+        group_name="gold",
+        kinds={"duckdb"},
+        owners=[OWNER],
+        description="One row per activity, its newest version (table activities_all; view activities: those present).",
+        metadata=described("activities_all"),
+    )
+    def activities(
+        context: dg.AssetExecutionContext, config: MergeConfig, pipeline: dg.ResourceParam[Pipeline]
+    ) -> dg.MaterializeResult[Any]:
+        years = years_of(context.partition_keys)
+        with timed() as seconds, writing(pipeline.lake) as connection:
+            reports = {year: merge_activities(connection, pipeline.lake, year, force=config.force) for year in years}
+            rows = rows_by_year(connection, "activities_all")
+        for year in years:
+            context.add_asset_metadata({"dagster/row_count": rows.get(year, 0)}, partition_key=str(year))
+        return dg.MaterializeResult(
+            metadata={
+                "inserted": sum(report.inserted for report in reports.values()),
+                "updated": sum(report.updated for report in reports.values()),
+                "rows": sum(rows.get(year, 0) for year in years),
+                "seconds": seconds.value,
+            }
+        )
+
+    @dg.multi_asset(
+        specs=[
+            dg.AssetSpec(
+                name,
+                deps=["bronze_activity_details"],
+                partitions_def=partitions,
+                group_name="gold",
+                kinds={"duckdb"},
+                owners=[OWNER],
+                description=table_description(TABLES[name]),
+                metadata=described(name),
+            )
+            for name in DETAIL_TABLES
+        ]
+    )
+    def detail_tables(
+        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        years = years_of(context.partition_keys)
+        unknown: Counter[str] = Counter()
+        merged = Counter[str]()
+        with timed() as seconds:
+            for year in years:
+                report = merge_details(pipeline.lake, year)
+                unknown += report.unknown
+                merged += report.rows
+            with writing(pipeline.lake) as connection:
+                raised = sync_kudos(connection, years)
+        with reading(pipeline.lake) as connection:
+            rows = {name: rows_by_year(connection, name) for name in DETAIL_TABLES}
+        for name in DETAIL_TABLES:
+            for year in years:
+                context.add_asset_metadata(
+                    {"dagster/row_count": rows[name].get(year, 0)}, asset_key=name, partition_key=str(year)
+                )
+            yield dg.MaterializeResult(
+                asset_key=name,
+                metadata={"rows_merged": merged[name], "seconds": seconds.value}
+                | ({"kudos_raised": raised, **unknown_fields(unknown)} if name == DETAIL_TABLES[0] else {}),
+            )
+
+    return [activities, detail_tables]

@@ -1,0 +1,72 @@
+"""The athlete and the gear: not by year, fetched at login, when a new gear appears, and weekly."""
+
+from typing import Any
+
+import dagster as dg
+
+from strava_pipeline.lake.counts import known_gear, unknown_gear
+from strava_pipeline.lake.merge import merge_profile
+from strava_pipeline.lake.publish import publish
+from strava_pipeline.lake.warehouse import reading, writing
+from strava_pipeline.orchestrate.metadata import OWNER, calls_left, described, timed
+from strava_pipeline.orchestrate.pulling import pull_profile
+from strava_pipeline.orchestrate.resources import Pipeline
+
+
+class ProfileConfig(dg.Config):
+    """`new_gear_only`: fetch gear that no answer is on disk of; else everything known again."""
+
+    new_gear_only: bool = False
+
+
+def profile_assets() -> list[dg.AssetsDefinition]:
+    @dg.asset(
+        group_name="profile",
+        kinds={"duckdb", "json"},
+        owners=[OWNER],
+        description="The athlete whose login this is.",
+        metadata=described("athlete"),
+    )
+    def athlete(pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[Any]:
+        with timed() as seconds:
+            calls = pull_profile(pipeline, [], athlete=True)
+            with writing(pipeline.lake) as connection:
+                merge_profile(connection, pipeline.lake)
+            publish(pipeline.lake)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": 1,
+                "calls": calls,
+                "seconds": seconds.value,
+                **calls_left(pipeline, 0),
+            }
+        )
+
+    @dg.asset(
+        group_name="profile",
+        kinds={"duckdb", "json"},
+        owners=[OWNER],
+        description="Every bike and pair of shoes that an activity names.",
+        metadata=described("gear"),
+    )
+    def gear(config: ProfileConfig, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[Any]:
+        with timed() as seconds:
+            with reading(pipeline.lake) as connection:
+                wanted = unknown_gear(connection)
+                if not config.new_gear_only:
+                    wanted = sorted({*wanted, *known_gear(connection)})
+            calls = pull_profile(pipeline, wanted, athlete=False)
+            with writing(pipeline.lake) as connection:
+                merge_profile(connection, pipeline.lake)
+                known = known_gear(connection)
+            publish(pipeline.lake)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(known),
+                "calls": calls,
+                "seconds": seconds.value,
+                **calls_left(pipeline, 0),
+            }
+        )
+
+    return [athlete, gear]

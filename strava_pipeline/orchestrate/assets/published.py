@@ -1,0 +1,42 @@
+"""The published snapshot: what queries, notebooks and dashboards open. Publishing is lake/publish.py's."""
+
+from typing import Any
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+
+from strava_pipeline.core.tables import DETAIL_TABLES
+from strava_pipeline.lake.counts import row_counts
+from strava_pipeline.lake.publish import publish
+from strava_pipeline.orchestrate.metadata import OWNER, timed
+from strava_pipeline.orchestrate.resources import Pipeline
+
+
+def published_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
+    @dg.asset(
+        partitions_def=partitions,
+        deps=["activities", *DETAIL_TABLES],
+        group_name="published",
+        kinds={"duckdb"},
+        owners=[OWNER],
+        description="data/warehouse/strava.duckdb: the warehouse as readers open it, replaced atomically, never locked.",
+    )
+    def published_warehouse(
+        context: dg.AssetExecutionContext,
+        pipeline: dg.ResourceParam[Pipeline],
+        snapshot: DuckDBResource,
+    ) -> dg.MaterializeResult[Any]:
+        with timed() as seconds:
+            replaced = publish(pipeline.lake)
+        with snapshot.get_connection() as connection:
+            counts = row_counts(connection)
+        return dg.MaterializeResult(
+            metadata={
+                "replaced": replaced,
+                "bytes": pipeline.lake.snapshot.stat().st_size,
+                "seconds": seconds.value,
+                **{f"rows/{name}": count for name, count in counts.items()},
+            }
+        )
+
+    return [published_warehouse]

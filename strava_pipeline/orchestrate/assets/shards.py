@@ -1,0 +1,41 @@
+"""Shards: what was listed, typed, as Parquet by local year. The work is lake/shards.py's."""
+
+from typing import Any
+
+import dagster as dg
+
+from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.orchestrate.metadata import OWNER, described, timed, unknown_fields
+from strava_pipeline.orchestrate.partitions import years_of
+from strava_pipeline.orchestrate.resources import Pipeline
+
+
+def shard_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
+    @dg.asset(
+        partitions_def=partitions,
+        deps=["bronze_activities"],
+        group_name="shards",
+        kinds={"parquet", "polars"},
+        owners=[OWNER],
+        description="The listed activities, typed, as Parquet files by local year. Fields without a column are kept in `extra`.",
+        metadata=described("activities_all"),
+    )
+    def activity_shards(
+        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+    ) -> dg.MaterializeResult[Any]:
+        years = years_of(context.partition_keys)
+        with timed() as seconds:
+            report = write_shards(pipeline.lake, years, pipeline.years)
+        for year, rows in report.rows.items():
+            context.add_asset_metadata({"dagster/row_count": rows}, partition_key=str(year))
+        return dg.MaterializeResult(
+            metadata={
+                "rows": report.rows.total(),
+                "files": report.files,
+                "bytes": report.bytes,
+                "seconds": seconds.value,
+                **unknown_fields(report.unknown),
+            }
+        )
+
+    return [activity_shards]

@@ -1,0 +1,40 @@
+"""Makes the whole definitions from settings, so that a test can make one on a temporary folder and an emulator."""
+
+import dagster as dg
+
+from strava_pipeline.orchestrate.assets.bronze import bronze_assets
+from strava_pipeline.orchestrate.assets.gold import gold_assets
+from strava_pipeline.orchestrate.assets.profile import profile_assets
+from strava_pipeline.orchestrate.assets.published import published_assets
+from strava_pipeline.orchestrate.assets.shards import shard_assets
+from strava_pipeline.orchestrate.checks import key_checks
+from strava_pipeline.orchestrate.jobs import asset_jobs
+from strava_pipeline.orchestrate.partitions import year_partitions
+from strava_pipeline.orchestrate.progress import LogProgress
+from strava_pipeline.orchestrate.resources import ProgressOf, pipeline_resource, snapshot_resource
+from strava_pipeline.orchestrate.schedules import schedules
+from strava_pipeline.orchestrate.sensors import sensors
+from strava_pipeline.settings import Settings
+
+
+def build_defs(settings: Settings, *, progress_of: ProgressOf = LogProgress) -> dg.Definitions:
+    """All assets, checks, jobs, schedules and sensors. Reads nothing, logs in nowhere."""
+    partitions = year_partitions(settings.first_year)
+    return dg.Definitions(
+        assets=[
+            *bronze_assets(partitions),
+            *shard_assets(partitions),
+            *gold_assets(partitions),
+            *published_assets(partitions),
+            *profile_assets(),
+        ],
+        asset_checks=key_checks(),
+        jobs=asset_jobs(),
+        schedules=schedules(settings, running=settings.automation),
+        sensors=sensors(settings, running=settings.automation),
+        resources={
+            "pipeline": pipeline_resource(settings, progress_of),
+            "snapshot": snapshot_resource(settings),
+        },
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,46 @@
+"""What a run can be told: the config of the two assets that make calls, and of the merge. Defaults are a backfill's."""
+
+from typing import Literal
+
+import dagster as dg
+from pydantic import Field
+
+
+class CallLimits(dg.Config):
+    """How many calls this run may make. The first asset that makes calls sets them for the whole run."""
+
+    max_calls: int | None = Field(None, description="calls this run may make at most")
+    cushion_15min: int = Field(0, description="calls of each 15 minutes left to others")
+    cushion_daily: int = Field(0, description="calls of the day left to others")
+
+
+class ListingConfig(CallLimits):
+    """How `bronze_activities` lists."""
+
+    mode: Literal["year", "incremental", "lite", "all"] = Field(
+        "year",
+        description="year: all of the partition's year; incremental: from the watermark minus `days`; "
+        "lite: from the watermark; all: everything",
+    )
+    per_page: int | None = Field(None, ge=1, le=200, description="page size; unset: the setting PER_PAGE")
+    days: int | None = Field(None, ge=0, description="lookback of an incremental listing; unset: the setting DAYS")
+
+
+class DetailsConfig(CallLimits):
+    """Which details `bronze_activity_details` fetches, among the partitions' activities."""
+
+    scope: Literal["all", "window", "flow"] = Field(
+        "all",
+        description="all: missing and edited ones; window: those of the last `since_days`, each looked at again; "
+        "flow: those of the window, a few of them (STRAVA_REFRESH_CALLS a day) looked at again",
+    )
+    since_days: int | None = Field(None, ge=0, description="the window; unset: the setting DAYS")
+    ids: list[int] = Field([], description="only these activities, fetched again whatever is there")
+    first_on: str | None = Field(None, description="only activities from this local date on (YYYY-MM-DD)")
+    last_on: str | None = Field(None, description="only activities up to this local date (YYYY-MM-DD)")
+
+
+class MergeConfig(dg.Config):
+    """How `activities` merges."""
+
+    force: bool = Field(False, description="write every row again, changed or not")

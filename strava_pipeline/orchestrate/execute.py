@@ -1,0 +1,80 @@
+"""Running a job in this process, on the shared Dagster instance: what the command line does. No daemon needed.
+
+The run, its logs and its lineage are in Dagster's UI like any other's.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from strava_pipeline.orchestrate.assets.bronze import STOPPED_EARLY
+from strava_pipeline.orchestrate.build import build_defs
+from strava_pipeline.orchestrate.jobs import JOBS
+from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline.orchestrate.progress import LogProgress
+from strava_pipeline.orchestrate.resources import ProgressOf
+from strava_pipeline.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """A run that succeeded. `stopped_early`: the limit that ended it; `metadata`: what each asset reported."""
+
+    run_id: str
+    stopped_early: str | None
+    metadata: dict[str, dict[str, Any]]
+
+
+def open_instance(home: Path) -> dg.DagsterInstance:
+    """The Dagster instance in `home`; a new folder gets the project's dagster.yaml."""
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / "dagster.yaml"
+    if not config.exists():
+        with (
+            files("strava_pipeline.orchestrate").joinpath("dagster.yaml").open("rb") as source,
+            config.open("wb") as out,
+        ):
+            shutil.copyfileobj(source, out)
+    return dg.DagsterInstance.from_config(str(home))
+
+
+def run_job(
+    settings: Settings,
+    name: str,
+    *,
+    years: Sequence[int] | None,
+    told: dict[str, dict[str, Any]] | None = None,
+    progress_of: ProgressOf = LogProgress,
+    log_level: str = "CRITICAL",
+) -> RunOutcome:
+    """Run the job `name` for `years` (None: a job without partitions) to its end; raises what an asset raised.
+
+    One year is a run of that partition, several one run over the range. `told`: config by asset, over the job's own.
+    """
+    job = build_defs(settings, progress_of=progress_of).resolve_job_def(name)
+    config = JOBS[name].run_config(**(told or {})) if name in JOBS else {"ops": _plain(told)}
+    config["loggers"] = {"console": {"config": {"log_level": log_level}}}
+    one = str(years[0]) if years is not None and len(years) == 1 else None
+    tags = range_tags(years) if years is not None and one is None else {}
+    with open_instance(settings.dagster_home) as instance:
+        result = job.execute_in_process(run_config=config, partition_key=one, tags=tags, instance=instance)
+        run = instance.get_run_by_id(result.run_id)
+        return RunOutcome(result.run_id, run.tags.get(STOPPED_EARLY) if run else None, _metadata(result))
+
+
+def _plain(told: dict[str, dict[str, Any]] | None) -> dict[str, Any]:
+    return {asset: {"config": values} for asset, values in (told or {}).items()}
+
+
+def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for event in result.get_asset_materialization_events():
+        if event.asset_key is not None:
+            materialization = event.step_materialization_data.materialization
+            found[event.asset_key.to_user_string()] = {k: v.value for k, v in materialization.metadata.items()}
+    return found

@@ -1,0 +1,125 @@
+"""The jobs: a verb of the command line each (`_` for `-`). Which assets, and how the two pulling ones are told to work."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from strava_pipeline.core.tables import DETAIL_TABLES
+
+LISTING, DETAILS = "bronze_activities", "bronze_activity_details"
+_PULL = (LISTING, "activity_shards")
+_MERGE = ("activities", "published_warehouse")
+_ENRICH = (DETAILS, *DETAIL_TABLES, "published_warehouse")
+_ALL = (*_PULL, "activities", *_ENRICH)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job: its assets and each pulling asset's config."""
+
+    name: str
+    assets: tuple[str, ...]
+    description: str
+    config: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def run_config(self, **overrides: dict[str, Any]) -> dict[str, Any]:
+        """The run config, `overrides` by asset on top; what is None is left to its default."""
+        told = {
+            asset: {
+                "config": {
+                    k: v for k, v in (self.config.get(asset, {}) | overrides.get(asset, {})).items() if v is not None
+                }
+            }
+            for asset in {*self.config, *overrides}
+            if asset in self.assets
+        }
+        return {"ops": told}
+
+
+JOBS: dict[str, Job] = {
+    job.name: job
+    for job in (
+        Job(
+            "run",
+            _PULL,
+            "Pull what is new, and the lookback window again.",
+            {LISTING: {"mode": "incremental"}},
+        ),
+        Job("run_lite", _PULL, "Pull what is new, without a lookback.", {LISTING: {"mode": "lite"}}),
+        Job("run_all", _PULL, "Pull everything, back to day zero.", {LISTING: {"mode": "all"}}),
+        Job("compact", _MERGE, "Merge shards into gold and publish."),
+        Job(
+            "recompact",
+            _MERGE,
+            "Merge all shards again, changed or not, and publish.",
+            {"activities": {"force": True}},
+        ),
+        Job(
+            "enrich",
+            _ENRICH,
+            "Fetch details of the recent window, also where there is one.",
+            {DETAILS: {"scope": "window"}},
+        ),
+        Job(
+            "enrich_all",
+            _ENRICH,
+            "Fetch every detail that is missing or was edited.",
+            {DETAILS: {"scope": "all"}},
+        ),
+        Job(
+            "flow",
+            _ALL,
+            "The daily run: pull what is new, merge, fetch recent details, publish.",
+            {LISTING: {"mode": "incremental"}, DETAILS: {"scope": "flow"}},
+        ),
+        Job(
+            "flow_backfill",
+            _ALL,
+            "Everything: pull all, merge, fetch every missing detail, publish.",
+            {LISTING: {"mode": "all"}, DETAILS: {"scope": "all"}},
+        ),
+        Job(
+            "refresh",
+            (*_PULL, *_MERGE),
+            "Pull what is new, merge, publish; no details.",
+            {LISTING: {"mode": "incremental"}},
+        ),
+        Job(
+            "backfill",
+            _ALL,
+            "Whole years, a run each: the year's listing, its details, publish.",
+            {LISTING: {"mode": "year"}, DETAILS: {"scope": "all"}},
+        ),
+    )
+}
+
+PROFILE_JOB = "profile"
+
+
+def asset_jobs() -> list[UnresolvedAssetJobDefinition]:
+    """The jobs as Dagster's."""
+    made = [
+        dg.define_asset_job(
+            job.name,
+            dg.AssetSelection.assets(*job.assets),
+            description=job.description,
+            config=job.run_config(),
+        )
+        for job in JOBS.values()
+    ]
+    return [
+        *made,
+        dg.define_asset_job(
+            PROFILE_JOB,
+            dg.AssetSelection.assets("athlete", "gear"),
+            description="Fetch the athlete and all gear again.",
+        ),
+        dg.define_asset_job(
+            "new_gear",
+            dg.AssetSelection.assets("gear"),
+            description="Fetch gear that appeared.",
+            config={"ops": {"gear": {"config": {"new_gear_only": True}}}},
+        ),
+    ]

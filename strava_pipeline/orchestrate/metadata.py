@@ -1,0 +1,81 @@
+"""What an asset tells Dagster: its columns from the catalogue, and on materialisation rows, calls, bytes, seconds."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from strava_pipeline.core.tables import TABLES, Table
+from strava_pipeline.core.windows import Allowance, done_at
+from strava_pipeline.orchestrate.resources import Pipeline
+
+OWNER = "team:athlete"
+_PER_CALL = timedelta(seconds=0.5)  # a detail from Strava takes 0.3 to 0.7 s
+_LENGTH = {"15min": timedelta(minutes=15), "day": timedelta(days=1)}
+
+
+def described(*tables: str) -> dict[str, Any]:
+    """The definition metadata of an asset that holds `tables`: column names, types, meanings, units."""
+    columns = [column for name in tables for column in TABLES[name].columns]
+    return {
+        "dagster/column_schema": dg.TableSchema(
+            columns=[
+                dg.TableColumn(
+                    name=column.name,
+                    type=column.kind.value,
+                    description=column.meaning + (f" [{column.unit}]" if column.unit else ""),
+                    constraints=dg.TableColumnConstraints(nullable=not column.key),
+                )
+                for column in columns
+            ]
+        )
+    }
+
+
+def table_description(table: Table) -> str:
+    return f"{table.meaning} Key: {', '.join(table.key)}."
+
+
+class Seconds:
+    """How long a body took; `value` is filled in when it ends."""
+
+    value = 0.0
+
+
+@contextmanager
+def timed() -> Iterator[Seconds]:
+    seconds = Seconds()
+    began = time.monotonic()
+    try:
+        yield seconds
+    finally:
+        seconds.value = round(time.monotonic() - began, 3)
+
+
+def calls_left(pipeline: Pipeline, still_to_do: int) -> dict[str, Any]:
+    """The calls left under the limit that governs, and when `still_to_do` more calls will have been made."""
+    now = pipeline.now()
+    remaining = pipeline.client().budget.remaining()
+    allowances = [
+        Allowance(state.left, state.limit, state.resets_at, _LENGTH[state.ceiling.window])
+        for state in remaining.ceilings
+    ]
+    governing = remaining.governing
+    found: dict[str, Any] = {
+        "calls_left": governing.left,
+        "governing_limit": f"{governing.limit} {governing.ceiling}",
+        "calls_still_to_make": still_to_do,
+    }
+    if still_to_do:
+        at = done_at(still_to_do, allowances, now, _PER_CALL)
+        found["done_at"] = dg.MetadataValue.timestamp(at.timestamp())
+    return found
+
+
+def unknown_fields(unknown: Counter[str]) -> dict[str, Any]:
+    """Fields without a column, kept in `extra`: named, so that somebody can give them one."""
+    return {"unknown_fields": dg.MetadataValue.json(dict(sorted(unknown.items())))} if unknown else {}

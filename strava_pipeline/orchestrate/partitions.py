@@ -1,0 +1,31 @@
+"""The one partitions definition: a partition is a local year of the athlete."""
+
+from collections.abc import Iterable, Sequence
+
+import dagster as dg
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+
+from strava_pipeline.core.activities import YearRange
+
+ZONE = "Pacific/Kiritimati"  # the first zone to reach a new year (UTC+14): a year exists as soon as somebody is in it
+
+
+def year_partitions(first_year: int) -> dg.TimeWindowPartitionsDefinition:
+    """Years from `first_year` to the running one, this included; the new one appears without a reload."""
+    return dg.TimeWindowPartitionsDefinition(
+        cron_schedule="0 0 1 1 *", start=str(first_year), fmt="%Y", end_offset=1, timezone=ZONE
+    )
+
+
+def year_range(partitions: dg.TimeWindowPartitionsDefinition) -> YearRange:
+    """First and newest year as of now."""
+    return YearRange(int(partitions.get_first_partition_key() or 0), int(partitions.get_last_partition_key() or 0))
+
+
+def years_of(keys: Iterable[str]) -> list[int]:
+    return sorted(int(key) for key in keys)
+
+
+def range_tags(years: Sequence[int]) -> dict[str, str]:
+    """The tags that make one run cover all of `years`, first to last."""
+    return {ASSET_PARTITION_RANGE_START_TAG: str(min(years)), ASSET_PARTITION_RANGE_END_TAG: str(max(years))}

@@ -1,0 +1,186 @@
+"""Fetch and land: the listing loop and the details loop, between the client and the lake. No Dagster objects.
+
+A limit ends the work early and is told in the report; what came before it is on disk. Everything else raises.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError, GoneError
+from strava_pipeline.core.windows import year_window
+from strava_pipeline.ingest.strava.activities import get_athlete, get_gear, list_pages
+from strava_pipeline.ingest.strava.enrich import FetchReport, fetch_details
+from strava_pipeline.lake.detail_files import land_detail, land_failure
+from strava_pipeline.lake.listings import Listing, Manifest, Window, begin, resume, watermark
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.profile_files import land_athlete, land_gear, newest_athlete
+from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, wanted_details
+from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
+from strava_pipeline.orchestrate.resources import Pipeline
+
+Stopped = BudgetExhaustedError | CallCapReachedError
+
+
+@dataclass(frozen=True, slots=True)
+class PullReport:
+    """What a listing brought. `stopped`: the limit that ended it early; `resumed`: it went on with an earlier one."""
+
+    manifest: Manifest
+    calls: int
+    rows: int
+    bytes: int
+    resumed: bool
+    stopped: Stopped | None
+
+
+def window_of(pipeline: Pipeline, config: ListingConfig, year: int | None) -> Window:
+    """What is to be listed, by the mode."""
+    if config.mode == "year" and year is not None:
+        after, before = year_window(year, pipeline.years)
+        return Window(mode="year", after=after, before=before)
+    known = watermark(pipeline.lake)
+    if config.mode == "all" or known is None:
+        return Window(mode="all", after=None, before=None)
+    days = config.days if config.days is not None else pipeline.settings.days
+    lookback = timedelta(days=days) if config.mode == "incremental" else timedelta(seconds=1)
+    return Window(mode=config.mode, after=int((known - lookback).timestamp()), before=None, watermark=known)
+
+
+def pull_listing(pipeline: Pipeline, config: ListingConfig, year: int | None) -> PullReport:
+    """List a window, each page on disk before the next call; goes on where an earlier listing of it broke off."""
+    window = window_of(pipeline, config, year)
+    client = pipeline.client(config)
+    with locked(pipeline.lake, f"listing-{window.mode}-{year or 'all'}"):
+        earlier = resume(pipeline.lake, window, at=pipeline.now(), years=pipeline.years)
+        listing = earlier or _begin(pipeline, window)
+        rows, calls = listing.manifest.rows, client.calls
+        size = sum(page.bytes for page in listing.manifest.pages)
+        stopped: Stopped | None = None
+        pipeline.progress.begin("Listing activities", None)
+        try:
+            after, before = listing.rest()
+            for page in list_pages(client, after, before, config.per_page or pipeline.settings.per_page):
+                listing.land(page.activities, page.body, dict(page.request), page.fetched_at, pipeline.years)
+                pipeline.progress.advance(len(page.activities))
+        except (BudgetExhaustedError, CallCapReachedError) as error:
+            stopped = error
+        finally:
+            pipeline.progress.end()
+    manifest = listing.manifest
+    return PullReport(
+        manifest,
+        client.calls - calls,
+        manifest.rows - rows,
+        sum(page.bytes for page in manifest.pages) - size,
+        earlier is not None,
+        stopped,
+    )
+
+
+@dataclass(slots=True)
+class DetailsReport:
+    """What became of the details of some years. `resting` waits for its retry; `missing` is still to be fetched."""
+
+    fetched: FetchReport = field(default_factory=FetchReport)
+    calls: int = 0
+    by_year: dict[int, int] = field(default_factory=dict)
+    resting: int = 0
+    missing: int = 0
+
+
+def pull_details(pipeline: Pipeline, config: DetailsConfig, years: Sequence[int]) -> DetailsReport:
+    """Fetch what is due in `years`, newest year first, then look again at some of the window; a lock per year."""
+    scope = scope_of(pipeline, config)
+    report = DetailsReport()
+    client = pipeline.client(config)
+    calls = client.calls
+    newest_first = sorted(years, reverse=True)
+    first_look = {year: wanted_details(pipeline.lake, [year], scope, pipeline.now()) for year in newest_first}
+    pipeline.progress.begin("Fetching details", sum(len(wanted.due) for wanted in first_look.values()))
+    try:
+        for year in newest_first:
+            if first_look[year].due:
+                with locked(pipeline.lake, f"details-{year}"):
+                    _fetch(pipeline, wanted_details(pipeline.lake, [year], scope, pipeline.now()).due, report)
+        again = wanted_details(pipeline.lake, newest_first, scope, pipeline.now()).refresh
+        for year in sorted({candidate.year for candidate in again}, reverse=True):
+            with locked(pipeline.lake, f"details-{year}"):
+                now_wanted = wanted_details(pipeline.lake, newest_first, scope, pipeline.now()).refresh
+                _fetch(pipeline, [candidate for candidate in now_wanted if candidate.year == year], report)
+    finally:
+        pipeline.progress.end()
+    left = wanted_details(pipeline.lake, newest_first, scope_of(pipeline, config), pipeline.now())
+    report.missing = sum(candidate.is_due for candidate in left.due)
+    report.resting = len(left.resting)
+    report.calls = client.calls - calls
+    return report
+
+
+def scope_of(pipeline: Pipeline, config: DetailsConfig) -> Scope:
+    """The config as a choice of activities, as of now."""
+    now = pipeline.now()
+    days = config.since_days if config.since_days is not None else pipeline.settings.days
+    bounds = {"first_on": _day(config.first_on), "last_on": _day(config.last_on)}
+    if config.ids:
+        return Scope(ids=frozenset(config.ids), refresh_before=now)
+    if config.scope == "all" or config.first_on or config.last_on:
+        return Scope(**bounds)
+    if config.scope == "window":
+        return Scope(since=now - timedelta(days=days), refresh_before=now)
+    return Scope(
+        since=now - timedelta(days=days),
+        refresh_before=now - REFRESH_REST,
+        refresh_calls=pipeline.settings.refresh_calls,
+    )
+
+
+def pull_profile(pipeline: Pipeline, gear_ids: Sequence[str], *, athlete: bool) -> int:
+    """Fetch the athlete and the gear named, each landed at once; the number of calls."""
+    client = pipeline.client()
+    calls = client.calls
+    if athlete:
+        answer = get_athlete(client)
+        land_athlete(pipeline.lake, answer.body, answer.fetched_at)
+    for gear_id in gear_ids:
+        try:
+            answer = get_gear(client, gear_id)
+        except GoneError as error:
+            land_gear(pipeline.lake, gear_id, error.body, pipeline.now(), gone=True)
+        else:
+            land_gear(pipeline.lake, gear_id, answer.body, answer.fetched_at)
+    return client.calls - calls
+
+
+def _begin(pipeline: Pipeline, window: Window) -> Listing:
+    athlete = newest_athlete(pipeline.lake)
+    return begin(
+        pipeline.lake,
+        window,
+        athlete_id=athlete[1].get("id") if athlete else None,
+        at=pipeline.now().astimezone(UTC),
+    )
+
+
+def _fetch(pipeline: Pipeline, wanted: Sequence[Candidate], report: DetailsReport) -> None:
+    if report.fetched.stopped is not None:
+        return
+
+    def land(candidate: Candidate, body: bytes, at: datetime) -> None:
+        land_detail(pipeline.lake, candidate.year, candidate.activity_id, body, at)
+        report.by_year[candidate.year] = report.by_year.get(candidate.year, 0) + 1
+
+    fetch_details(
+        pipeline.client(),
+        wanted,
+        land=land,
+        land_failure=lambda candidate, body, status, at: land_failure(
+            pipeline.lake, candidate.year, candidate.activity_id, body, status, at
+        ),
+        report=report.fetched,
+        tick=pipeline.progress.advance,
+    )
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None

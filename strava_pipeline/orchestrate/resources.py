@@ -1,0 +1,87 @@
+"""What assets work with: one `Pipeline` per run, holding the run's lock, its client and where it reports progress.
+
+A live run holds data/state/runs/<run_id>.lock, so that a dead one can be told from it. Runs that pull from the
+watermark on hold `flow.lock` too: two of them would list the same pages. No pulling or merging of its own.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import datetime
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+
+from strava_pipeline.core.activities import YearRange
+from strava_pipeline.ingest.strava.client import StravaClient
+from strava_pipeline.ingest.strava.connect import connect, system_clock
+from strava_pipeline.lake.locks import live_run, locked
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.config import CallLimits
+from strava_pipeline.orchestrate.partitions import year_partitions, year_range
+from strava_pipeline.orchestrate.progress import LogProgress, Progress
+from strava_pipeline.settings import Settings
+
+FLOW_LOCK = "flow"
+PULLING_JOBS = frozenset({"flow", "flow_backfill", "run", "run_lite", "run_all", "refresh"})
+
+
+class Pipeline:
+    """The settings, the lake and the calls of one run."""
+
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        self.settings = settings
+        self.lake = Lake(settings.data_dir)
+        self.progress = progress
+        self.clock = system_clock(settings)
+        self._client: StravaClient | None = None
+
+    @property
+    def years(self) -> YearRange:
+        return year_range(year_partitions(self.settings.first_year))
+
+    def now(self) -> datetime:
+        """The server's time, as far as an answer has told it."""
+        return self.clock.now()
+
+    def client(self, limits: CallLimits | None = None) -> StravaClient:
+        """The run's one client; `limits` counts the first time only."""
+        if self._client is None:
+            limits = limits or CallLimits()
+            self._client = connect(
+                self.settings,
+                cushion_15min=limits.cushion_15min,
+                cushion_daily=limits.cushion_daily,
+                max_calls=limits.max_calls,
+                on_wait=lambda error, seconds: self.progress.waiting(str(error), seconds),
+                clock=self.clock,
+            )
+        return self._client
+
+
+ProgressOf = Callable[[logging.Logger], Progress]
+
+
+def pipeline_resource(settings: Settings, progress_of: ProgressOf = LogProgress) -> dg.ResourceDefinition:
+    """Makes a run's `Pipeline`, and frees its locks at the end of the run."""
+
+    @dg.resource(description="The settings, the lake and the calls of one run.")
+    def pipeline(context: dg.InitResourceContext) -> Iterator[Pipeline]:
+        log = context.log or logging.getLogger(__name__)
+        made = Pipeline(settings, progress_of(log))
+        run = context.run
+        with ExitStack() as held:
+            if run is not None:
+                held.enter_context(live_run(made.lake, run.run_id))
+                if run.job_name in PULLING_JOBS:
+                    held.enter_context(locked(made.lake, FLOW_LOCK, who=f"{run.job_name}, run {run.run_id}"))
+            yield made
+
+    return pipeline
+
+
+def snapshot_resource(settings: Settings) -> DuckDBResource:
+    """The published warehouse, read-only, for what reads inside Dagster."""
+    return DuckDBResource(
+        database=str(Lake(settings.data_dir).snapshot), connection_config={"access_mode": "READ_ONLY"}
+    )

@@ -1,0 +1,46 @@
+"""What runs by the clock: the daily flow, and the profile once a week. Their jobs stand in jobs.py."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from strava_pipeline.core.windows import years_since
+from strava_pipeline.lake.listings import watermark
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.jobs import PROFILE_JOB
+from strava_pipeline.orchestrate.partitions import range_tags, year_partitions, year_range
+from strava_pipeline.settings import Settings
+
+
+def flow_years(settings: Settings, *, days: int | None = None) -> list[int]:
+    """The years that a pull from the watermark may touch: all of them where nothing was pulled yet."""
+    years = year_range(year_partitions(settings.first_year))
+    known = watermark(Lake(settings.data_dir))
+    lookback = timedelta(days=settings.days if days is None else days)
+    return years_since(known - lookback if known else None, years)
+
+
+def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinition]:
+    """`running`: they tick as soon as the daemon is there. One run for all years, with one listing."""
+    status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
+
+    @dg.schedule(
+        name="daily_flow",
+        job_name="flow",
+        cron_schedule=settings.schedule,
+        execution_timezone=settings.timezone,
+        default_status=status,
+        description="Pulls what is new each day, merges, fetches recent details, publishes.",
+    )
+    def daily_flow(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        return dg.RunRequest(tags=range_tags(flow_years(settings)))
+
+    weekly = dg.ScheduleDefinition(
+        name="weekly_profile",
+        job_name=PROFILE_JOB,
+        cron_schedule="30 4 * * 1",  # before the daily flow, when the day's calls are unused
+        execution_timezone=settings.timezone,
+        default_status=status,
+        description="Fetches the athlete and all gear again each Monday.",
+    )
+    return [daily_flow, weekly]

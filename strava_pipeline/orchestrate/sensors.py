@@ -1,0 +1,29 @@
+"""What wakes a run: gear that an activity names and that was never fetched."""
+
+import dagster as dg
+
+from strava_pipeline.lake.counts import unknown_gear
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.publish import snapshot
+from strava_pipeline.settings import Settings
+
+
+def sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinition]:
+    @dg.sensor(
+        name="new_gear",
+        job_name="new_gear",
+        minimum_interval_seconds=300,
+        default_status=dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED,
+        description="Fetches gear when an activity names one that was never fetched.",
+    )
+    def new_gear(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        lake = Lake(settings.data_dir)
+        if not lake.snapshot.exists():
+            return dg.SkipReason("Nothing is published yet.")
+        with snapshot(lake) as connection:
+            missing = unknown_gear(connection)
+        if not missing:
+            return dg.SkipReason("All gear is known.")
+        return dg.RunRequest(run_key=",".join(missing))
+
+    return [new_gear]

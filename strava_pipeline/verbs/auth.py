@@ -1,0 +1,164 @@
+"""`strava-pipeline auth`: a person logs in, once per data folder.
+
+Shows Strava's consent page, takes what it sends back, saves the login, fetches the athlete. OAuth and the login's file
+are ingest's, keeping the athlete is the lake's.
+"""
+
+import secrets
+import sys
+import webbrowser
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from strava_pipeline.core.errors import (
+    BudgetExhaustedError,
+    CallCapReachedError,
+    MissingSettingsError,
+    NeedsLoginError,
+    PipelineError,
+    TransientError,
+)
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.strava.activities import get_athlete
+from strava_pipeline.ingest.strava.connect import connect, make_oauth, make_wire, system_clock, token_store
+from strava_pipeline.ingest.strava.consent import Consent, read_consent
+from strava_pipeline.ingest.strava.listener import RedirectListener
+from strava_pipeline.ingest.strava.oauth import SCOPES, OAuth, missing_scopes
+from strava_pipeline.ingest.strava.token_store import StoredToken, TokenStore
+from strava_pipeline.settings import Settings
+
+PORT = 8721
+LandAthlete = Callable[[Path, bytes, datetime], object]
+
+
+def auth(
+    code: Annotated[
+        str | None, typer.Option(help="Log in with this code, or the address Strava sent you to; no prompt.")
+    ] = None,
+    listen: Annotated[bool, typer.Option("--listen", help="Catch Strava's redirect on this machine.")] = False,
+    port: Annotated[
+        int | None,
+        typer.Argument(min=1, max=65535, help=f"With --listen: the port to catch it on ({PORT})."),
+    ] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Don't open the page, only show it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Log another athlete in to a folder that holds data.")] = False,
+) -> None:
+    """Log in to Strava."""
+    if code is not None and listen:
+        raise MissingSettingsError("--code and --listen are two ways to log in; choose one.")
+    if port is not None and not listen:
+        raise MissingSettingsError(f"{port}: a port goes with --listen; a code goes with --code.")
+    settings = Settings.load()
+    clock = system_clock(settings)
+    oauth = make_oauth(settings, make_wire(settings, clock), clock)
+    consent = _consent(oauth, settings.redirect_uri, code, (port or PORT) if listen else None, browser=not no_browser)
+    log_in(settings, oauth, clock, consent, keep_athlete, force=force)
+
+
+def keep_athlete(data_dir: Path, body: bytes, at: datetime) -> None:
+    """Put the athlete as received into the data folder."""
+    from strava_pipeline.lake.paths import Lake  # here, so that --help needs no lake
+    from strava_pipeline.lake.profile_files import land_athlete
+
+    land_athlete(Lake(data_dir), body, at)
+
+
+def log_in(
+    settings: Settings,
+    oauth: OAuth,
+    clock: ServerClock,
+    consent: Consent,
+    land_athlete: LandAthlete,
+    *,
+    force: bool,
+) -> None:
+    """Buy the tokens, save them, fetch and land the athlete (one call), and say what the login will not show.
+
+    Raises PipelineError, the old login untouched, when another athlete's data is in the folder and `force` is off.
+    """
+    store = token_store(settings)
+    answer = oauth.exchange_code(consent.code)
+    scopes = consent.scopes or _scopes_of(answer)
+    known = {"scope": ",".join(scopes)} if scopes else {}
+    token = StoredToken({**answer, **known})
+    if token.athlete_id is not None:
+        token = token.with_answer({"athlete_id": token.athlete_id})
+    with store.lock():
+        _refuse_another_athlete(settings.data_dir, store, token, force=force)
+        store.save(token)
+    typer.echo(f"Logged in as athlete {token.athlete_id}; the login is kept in {store.path}.")
+    _tell_scopes(scopes)
+    _fetch_athlete(settings, clock, land_athlete)
+
+
+def _consent(oauth: OAuth, redirect_uri: str, code: str | None, port: int | None, *, browser: bool) -> Consent:
+    if code is not None:
+        return read_consent(code, state=None)  # no page of ours was shown before, so there is no state to compare
+    state = secrets.token_urlsafe(16)
+    if port is None:
+        _show(oauth.authorize_url(redirect_uri, state), browser=browser)
+        typer.echo("Strava then sends you to an address that may not open. Copy it whole from the address bar.")
+        return read_consent(typer.prompt("Paste that address, or its code"), state)
+    with RedirectListener(port, state) as listener:
+        _show(oauth.authorize_url(listener.redirect_uri, state), browser=browser)
+        typer.echo("Waiting for Strava's answer …", err=True)
+        return read_consent(listener.wait(), state)
+
+
+def _show(url: str, *, browser: bool) -> None:
+    typer.echo(f"Open this page and allow access, leaving every box ticked:\n\n  {url}\n")
+    if browser and sys.stdout.isatty():
+        try:
+            found = webbrowser.get()
+        except webbrowser.Error:
+            return
+        if type(found) is not webbrowser.GenericBrowser:  # those run inside the terminal
+            found.open(url)
+
+
+def _refuse_another_athlete(data_dir: Path, store: TokenStore, new: StoredToken, *, force: bool) -> None:
+    try:
+        old = store.load().athlete_id
+    except (MissingSettingsError, NeedsLoginError):
+        return
+    if old is None or new.athlete_id in (None, old) or force or not holds_data(data_dir):
+        return
+    raise PipelineError(
+        f"{data_dir} holds data of athlete {old}, but this login is athlete {new.athlete_id}'s; it was not saved. "
+        "One data folder is for one login: set STRAVA_DATA_DIR and STRAVA_SECRETS_DIR to other folders for this "
+        "athlete, or use --force to mix them."
+    )
+
+
+def holds_data(data_dir: Path) -> bool:
+    """Whether anything of an athlete's was kept, their profile aside."""
+    bronze = data_dir / "bronze"
+    rooms = bronze.iterdir() if bronze.is_dir() else ()
+    return any(path.is_file() for room in rooms if not room.name.startswith("athlete") for path in room.rglob("*"))
+
+
+def _scopes_of(answer: dict[str, Any]) -> tuple[str, ...] | None:
+    scope = answer.get("scope")
+    return tuple(scope.replace(",", " ").split()) if isinstance(scope, str) and scope else None
+
+
+def _tell_scopes(granted: tuple[str, ...] | None) -> None:
+    if granted is None:
+        typer.echo("A bare code doesn't tell which boxes were left ticked; the whole address would.")
+        return
+    for scope, consequence in missing_scopes(SCOPES, granted):
+        typer.echo(f"Not granted: {scope} – {consequence}. To change that, run auth again.")
+
+
+def _fetch_athlete(settings: Settings, clock: ServerClock, land_athlete: LandAthlete) -> None:
+    """One call; the login stands without it."""
+    try:
+        answer = get_athlete(connect(settings, wait=False, clock=clock))
+    except (TransientError, BudgetExhaustedError, CallCapReachedError) as error:
+        typer.echo(f"The athlete's profile could not be fetched now; a later run will. {error}", err=True)
+        return
+    land_athlete(settings.data_dir, answer.body, answer.fetched_at)

@@ -1,0 +1,102 @@
+"""`strava-pipeline emulator`: options in, a running server out.
+
+What the emulator is and does stands in its own room; the clock and the years are chosen here.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from strava_pipeline.emulator.config import EmulatorConfig
+
+YEARS = 12  # of history by default
+
+USAGE = """
+It answers as Strava does, with made-up activities. To let the pipeline speak to it, put into .env:
+
+    STRAVA_BASE_URL={url}
+    STRAVA_CLIENT_ID={client_id}
+    STRAVA_CLIENT_SECRET={client_secret}
+
+Logging in needs no browser: a login page answers at once with a code.
+What there is: {url}/_emulator/truth    What was asked: {url}/_emulator/calls
+Ctrl-C ends it.
+"""
+
+
+def emulator(
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.", min=0, max=65535)] = 8720,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    activities: Annotated[int, typer.Option(help="How many activities the athlete recorded.", min=0)] = 2000,
+    years: Annotated[
+        str | None, typer.Option(help="Years they lie in, as in 2015-2026.", show_default="the last twelve")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, another athlete.")] = 1,
+    dataset: Annotated[
+        Path | None, typer.Option(help="Serve the activities of this JSON file (or .gz) as they are.")
+    ] = None,
+    limits: Annotated[
+        str, typer.Option(help="Rate limits: overall15,overallDay/read15,readDay, or off.")
+    ] = "200,2000/100,1000",
+    speed: Annotated[float, typer.Option(help="Seconds its clock goes in a second.")] = 1.0,
+    now: Annotated[str | None, typer.Option(help="Where its clock starts (ISO).", show_default="this moment")] = None,
+    latency: Annotated[float, typer.Option(help="Seconds every API answer takes longer.")] = 0.0,
+    short_pages: Annotated[
+        bool, typer.Option("--short-pages", help="Pages shorter than asked, as the real one has them.")
+    ] = False,
+) -> None:
+    """A Strava on this machine: develop and try everything without API access."""
+    from strava_pipeline.emulator.config import EmulatorConfig
+    from strava_pipeline.emulator.errors import EmulatorConfigError
+    from strava_pipeline.emulator.limits import Limits
+    from strava_pipeline.emulator.server import run
+
+    try:
+        start = _moment(now)
+        config = EmulatorConfig(
+            now=start,
+            activities=activities,
+            years=_years(years, start),
+            seed=seed,
+            dataset=dataset,
+            limits=Limits.parse(limits),
+            speed=speed,
+            latency=latency,
+            short_pages=short_pages,
+        )
+        run(config, host, port, on_ready=lambda url: _announce(url, config))
+    except EmulatorConfigError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(2) from error
+
+
+def _announce(url: str, config: "EmulatorConfig") -> None:
+    usage = USAGE.format(url=url, client_id=config.client_id, client_secret=config.client_secret)
+    typer.echo(f"Emulator listening on {url}\n{usage}")  # flushes, so that a waiting program sees it at once
+
+
+def _moment(text: str | None) -> datetime:
+    from strava_pipeline.emulator.errors import EmulatorConfigError
+
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise EmulatorConfigError(f"--now {text!r} is no ISO date and time, as in 2026-06-01T12:00:00Z.") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _years(text: str | None, now: datetime) -> tuple[int, int]:
+    from strava_pipeline.emulator.errors import EmulatorConfigError
+
+    if text is None:
+        return now.year - YEARS + 1, now.year
+    first, dash, last = text.partition("-")
+    try:
+        return int(first), int(last if dash else first)
+    except ValueError as error:
+        raise EmulatorConfigError(f"--years {text!r} is no range, as in 2015-2026.") from error

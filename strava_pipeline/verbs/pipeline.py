@@ -1,0 +1,218 @@
+"""The verbs that run a job over a range of years in one run: run*, compact, enrich*, flow*, refresh, profile."""
+
+from typing import Annotated, Any
+
+import typer
+
+from strava_pipeline.verbs.options import (
+    Cushion15min,
+    CushionDaily,
+    Days,
+    DryRun,
+    MaxCalls,
+    PerPage,
+    SinceDays,
+    Verbose,
+    Wait,
+)
+
+
+def flow(
+    per_page: PerPage = None,
+    days: Days = None,
+    max_calls: MaxCalls = None,
+    cushion_15min: Cushion15min = 0,
+    cushion_daily: CushionDaily = 0,
+    wait: Wait = False,
+    dry_run: DryRun = False,
+    verbose: Verbose = False,
+) -> None:
+    """The daily run: pull what is new, merge, fetch details of the recent window, publish."""
+    limits = _limits(max_calls, cushion_15min, cushion_daily)
+    _pull(
+        "flow", {"per_page": per_page, "days": days, **limits}, {"since_days": days, **limits}, wait, dry_run, verbose
+    )
+
+
+def flow_backfill(
+    per_page: PerPage = None,
+    max_calls: MaxCalls = None,
+    cushion_15min: Cushion15min = 0,
+    cushion_daily: CushionDaily = 0,
+    wait: Wait = False,
+    dry_run: DryRun = False,
+    verbose: Verbose = False,
+) -> None:
+    """Everything: pull all, merge, fetch every detail that is missing or was edited, publish."""
+    limits = _limits(max_calls, cushion_15min, cushion_daily)
+    _pull("flow_backfill", {"per_page": per_page, **limits}, limits, wait, dry_run, verbose)
+
+
+def run(
+    per_page: PerPage = None,
+    days: Days = None,
+    max_calls: MaxCalls = None,
+    wait: Wait = False,
+    verbose: Verbose = False,
+) -> None:
+    """Pull what is new, and the lookback window again: bronze and shards."""
+    _pull("run", {"per_page": per_page, "days": days, "max_calls": max_calls}, {}, wait, False, verbose)
+
+
+def run_lite(
+    per_page: PerPage = None, max_calls: MaxCalls = None, wait: Wait = False, verbose: Verbose = False
+) -> None:
+    """Pull what is new since the newest known activity, without a lookback."""
+    _pull("run_lite", {"per_page": per_page, "max_calls": max_calls}, {}, wait, False, verbose)
+
+
+def run_all(per_page: PerPage = None, max_calls: MaxCalls = None, wait: Wait = False, verbose: Verbose = False) -> None:
+    """Pull everything, back to day zero."""
+    _pull("run_all", {"per_page": per_page, "max_calls": max_calls}, {}, wait, False, verbose)
+
+
+def refresh(
+    per_page: PerPage = None,
+    days: Days = None,
+    max_calls: MaxCalls = None,
+    wait: Wait = False,
+    verbose: Verbose = False,
+) -> None:
+    """Pull what is new, merge, publish; no details."""
+    _pull("refresh", {"per_page": per_page, "days": days, "max_calls": max_calls}, {}, wait, False, verbose)
+
+
+def compact(verbose: Verbose = False) -> None:
+    """Merge shards into gold and publish."""
+    _local("compact", verbose)
+
+
+def recompact(verbose: Verbose = False) -> None:
+    """Merge all shards again, changed or not, and publish."""
+    _local("recompact", verbose)
+
+
+def enrich(
+    since_days: SinceDays = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every detail that is missing or was edited, of all years.")
+    ] = False,
+    ids: Annotated[str | None, typer.Option(help="Only these activities, separated by commas; fetched again.")] = None,
+    first_on: Annotated[str | None, typer.Option("--from", help="Only activities from this local date on.")] = None,
+    last_on: Annotated[str | None, typer.Option("--to", help="Only activities up to this local date.")] = None,
+    include_efforts: Annotated[
+        bool,
+        typer.Option(
+            "--include-efforts", help="Accepted and without effect: efforts are always included.", hidden=True
+        ),
+    ] = True,
+    max_calls: MaxCalls = None,
+    cushion_15min: Cushion15min = 0,
+    cushion_daily: CushionDaily = 0,
+    dry_run: DryRun = False,
+    verbose: Verbose = False,
+) -> None:
+    """Fetch details: of the recent window, also where there is one; or of all, of chosen ids, of a range of dates."""
+    told: dict[str, Any] = {
+        "scope": "all" if all_ or first_on or last_on else "window",
+        "since_days": since_days,
+        "ids": _ids(ids),
+        "first_on": _date(first_on, "--from"),
+        "last_on": _date(last_on, "--to"),
+        **_limits(max_calls, cushion_15min, cushion_daily),
+    }
+    _enrich("enrich", told, narrow=not (all_ or ids or first_on or last_on), dry_run=dry_run, verbose=verbose)
+
+
+def enrich_all(
+    all_: Annotated[bool, typer.Option("--all", help="As always with this verb.")] = True,
+    max_calls: MaxCalls = None,
+    cushion_15min: Cushion15min = 0,
+    cushion_daily: CushionDaily = 0,
+    dry_run: DryRun = False,
+    verbose: Verbose = False,
+) -> None:
+    """Fetch every detail that is missing or was edited, newest first."""
+    _enrich(
+        "enrich_all", _limits(max_calls, cushion_15min, cushion_daily), narrow=False, dry_run=dry_run, verbose=verbose
+    )
+
+
+def profile(verbose: Verbose = False) -> None:
+    """Fetch the athlete and all gear again."""
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.running import run_verb
+
+    run_verb(Settings.load(), "profile", years=None, verbose=verbose)
+
+
+def _pull(job: str, listing: dict[str, Any], details: dict[str, Any], wait: bool, dry_run: bool, verbose: bool) -> None:
+    from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
+    from strava_pipeline.orchestrate.schedules import flow_years
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.running import all_years, end, fetch_new_gear, run_verb
+
+    settings = Settings.load()
+    everything = JOBS[job].config[LISTING]["mode"] == "all"
+    years = all_years(settings) if everything else flow_years(settings, days=listing.get("days"))
+    told = {LISTING: listing} | ({DETAILS: details} if DETAILS in JOBS[job].assets else {})
+    if dry_run:
+        from strava_pipeline.verbs.dry import say_plan
+
+        say_plan(settings, JOBS[job], years, told)
+        return
+    outcome = run_verb(settings, job, years=years, told=told, wait=wait, verbose=verbose)
+    if "activities" in JOBS[job].assets:
+        fetch_new_gear(settings, outcome)
+    end(outcome)
+
+
+def _local(job: str, verbose: bool) -> None:
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.running import lake_years, run_verb
+
+    settings = Settings.load()
+    run_verb(settings, job, years=lake_years(settings), verbose=verbose)
+
+
+def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, verbose: bool) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    from strava_pipeline.core.windows import years_since
+    from strava_pipeline.orchestrate.jobs import DETAILS, JOBS
+    from strava_pipeline.orchestrate.partitions import year_partitions, year_range
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.running import end, lake_years, run_verb
+
+    settings = Settings.load()
+    if narrow:
+        days = told.get("since_days") or settings.days
+        years = years_since(datetime.now(UTC) - timedelta(days=days), year_range(year_partitions(settings.first_year)))
+    else:
+        years = lake_years(settings)
+    if dry_run:
+        from strava_pipeline.verbs.dry import say_plan
+
+        say_plan(settings, JOBS[job], years, {DETAILS: told})
+        return
+    end(run_verb(settings, job, years=years, told={DETAILS: told}, verbose=verbose))
+
+
+def _limits(max_calls: int | None, cushion_15min: int, cushion_daily: int) -> dict[str, Any]:
+    return {"max_calls": max_calls, "cushion_15min": cushion_15min, "cushion_daily": cushion_daily}
+
+
+def _ids(text: str | None) -> list[int]:
+    try:
+        return [int(part) for part in (text or "").replace(",", " ").split()]
+    except ValueError as error:
+        raise typer.BadParameter("ids are whole numbers separated by commas", param_hint="--ids") from error
+
+
+def _date(text: str | None, option: str) -> str | None:
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text).isoformat() if text else None
+    except ValueError as error:
+        raise typer.BadParameter("a date is written YYYY-MM-DD", param_hint=option) from error

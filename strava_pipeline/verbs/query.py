@@ -1,0 +1,154 @@
+"""Looking into the published warehouse: a query, a prompt, the tables. Read-only, never locked by a run."""
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+
+def sql(
+    statement: Annotated[str, typer.Argument(help="SQL for DuckDB; tables: see `schema`.")],
+    output: Annotated[
+        Literal["table", "json", "csv"], typer.Option("--format", help="How to print the rows.")
+    ] = "table",
+) -> None:
+    """Query the published warehouse: `sql "SELECT count(*) FROM activities"`."""
+    import duckdb
+
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.publish import snapshot
+    from strava_pipeline.settings import Settings
+
+    with snapshot(Lake(Settings.load().data_dir)) as connection:
+        try:
+            result = connection.execute(statement)
+            names = [column[0] for column in result.description or []]
+            rows = result.fetchall()
+        except duckdb.Error as error:
+            raise PipelineError(f"DuckDB refused the query: {error}") from error
+    {"table": _table, "json": _json, "csv": _csv}[output](names, rows)
+
+
+def duck() -> None:
+    """A SQL prompt on the published warehouse (DuckDB's own shell where it is installed)."""
+    import os
+    import shutil
+
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.settings import Settings
+
+    path = Lake(Settings.load().data_dir).snapshot
+    if not path.exists():
+        raise PipelineError(f"There is no published warehouse at {path} yet. Run `strava-pipeline flow` first.")
+    shell = shutil.which("duckdb")
+    if shell is not None:
+        os.execv(shell, [shell, "-readonly", str(path)])
+    _prompt(str(path))
+
+
+def schema(
+    table: Annotated[str | None, typer.Argument(help="One table; else all.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Tables and columns, with types, units and meanings."""
+    import json
+
+    from strava_pipeline.core.tables import TABLES
+
+    known = {name: spec for name, spec in TABLES.items() if table in (None, name, f"{name}_all")}
+    if table == "activities":
+        known = {"activities_all": TABLES["activities_all"]}
+    if not known:
+        raise typer.BadParameter(f"no table {table!r}; there are {', '.join(TABLES)}", param_hint="TABLE")
+    if as_json:
+        typer.echo(json.dumps({name: _described(spec) for name, spec in known.items()}, ensure_ascii=False))
+        return
+    for name, spec in known.items():
+        typer.echo(f"\n{name}: {spec.meaning}")
+        for column in spec.columns:
+            unit = f" [{column.unit}]" if column.unit else ""
+            mark = " (key)" if column.key else ""
+            typer.echo(f"  {column.name:32} {column.kind.value:12} {column.meaning}{unit}{mark}")
+
+
+def _described(spec: Any) -> dict[str, Any]:
+    return {
+        "meaning": spec.meaning,
+        "key": list(spec.key),
+        "columns": [
+            {"name": column.name, "type": column.kind.value, "unit": column.unit, "meaning": column.meaning}
+            for column in spec.columns
+        ],
+    }
+
+
+def _table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+    from rich.table import Table
+
+    from strava_pipeline.verbs.terminal import out
+
+    shown = Table(*names)
+    for row in rows:
+        shown.add_row(*("" if value is None else str(value) for value in row))
+    out.print(shown)
+
+
+def _json(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+    import json
+
+    typer.echo(json.dumps([dict(zip(names, map(_plain, row), strict=True)) for row in rows], ensure_ascii=False))
+
+
+def _csv(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+    import csv
+    import sys
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([["" if value is None else _plain(value) for value in row] for row in rows])
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: integers stay integers, instants are ISO with Z, what JSON lacks becomes text."""
+    from datetime import UTC, date, datetime
+    from decimal import Decimal
+
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value.tzinfo else value.isoformat()
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, float) and value != value:
+        return None
+    return value if value is None or isinstance(value, str | int | float | bool) else _text(value, date)
+
+
+def _text(value: Any, date: type) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _prompt(path: str) -> None:
+    import duckdb
+
+    connection = duckdb.connect(path, read_only=True)
+    connection.execute("SET TimeZone = 'UTC'")
+    typer.echo(f"{path}, read-only. End a statement with ; – leave with Ctrl-D.")
+    pending = ""
+    while True:
+        try:
+            pending += input("D " if not pending else "> ") + "\n"
+        except (EOFError, KeyboardInterrupt):
+            typer.echo()
+            return
+        if pending.strip().endswith(";"):
+            try:
+                result = connection.sql(pending)
+                if result is not None:
+                    typer.echo(str(result))
+            except duckdb.Error as error:
+                typer.echo(str(error), err=True)
+            pending = ""

@@ -1,0 +1,116 @@
+"""Running a job for a verb: who else is at work, the run itself, gear that appeared, and what is said at the end."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from strava_pipeline.lake.counts import unknown_gear
+from strava_pipeline.lake.listings import listings
+from strava_pipeline.lake.locks import holder, locked_or_none
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.warehouse import reading
+from strava_pipeline.orchestrate.execute import RunOutcome, run_job
+from strava_pipeline.orchestrate.jobs import DETAILS, LISTING
+from strava_pipeline.orchestrate.partitions import year_partitions, year_range
+from strava_pipeline.orchestrate.resources import FLOW_LOCK
+from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.terminal import err, out, progress_for_terminal
+
+STOPPED = 3
+
+
+def run_verb(
+    settings: Settings,
+    job: str,
+    *,
+    years: Sequence[int] | None,
+    told: dict[str, dict[str, Any]] | None = None,
+    wait: bool = True,
+    verbose: bool = False,
+) -> RunOutcome | None:
+    """Run `job` and print what came of it. None: another run is at work and `wait` is off."""
+    lake = Lake(settings.data_dir)
+    if not wait:
+        with locked_or_none(lake, FLOW_LOCK) as free:
+            if not free:
+                out.print(f"Already at work: {holder(lake, FLOW_LOCK)}. Nothing to do here; --wait waits for it.")
+                return None
+    outcome = run_job(
+        settings,
+        job,
+        years=years,
+        told=told,
+        progress_of=progress_for_terminal(),
+        log_level="INFO" if verbose else "CRITICAL",
+    )
+    say(outcome, job)
+    return outcome
+
+
+def fetch_new_gear(settings: Settings, outcome: RunOutcome | None) -> None:
+    """Gear that an activity names and nobody fetched yet: a call each, unless a limit was met."""
+    if outcome is None or outcome.stopped_early:
+        return
+    with reading(Lake(settings.data_dir)) as connection:
+        missing = unknown_gear(connection)
+    if missing:
+        run_job(
+            settings,
+            "new_gear",
+            years=None,
+            told={"gear": {"new_gear_only": True}},
+            progress_of=progress_for_terminal(),
+        )
+        out.print(f"New gear: {', '.join(missing)}")
+
+
+def say(outcome: RunOutcome, job: str) -> None:
+    """One line per stage, what is still missing, and when it goes on after a limit."""
+    for asset, metadata in outcome.metadata.items():
+        if line := _line(asset, metadata):
+            out.print(line)
+    if outcome.stopped_early:
+        err.print(
+            f"[yellow]Stopped early.[/yellow] {outcome.stopped_early} What was fetched is kept; the same command goes on."
+        )
+
+
+def end(*outcomes: RunOutcome | None) -> None:
+    """Exit code 3 where a limit ended the work early."""
+    if any(outcome is not None and outcome.stopped_early for outcome in outcomes):
+        raise typer.Exit(STOPPED)
+
+
+def all_years(settings: Settings) -> list[int]:
+    years = year_range(year_partitions(settings.first_year))
+    return list(range(years.first, years.newest + 1))
+
+
+def lake_years(settings: Settings) -> list[int]:
+    """The years of which anything was listed, to the newest; all where nothing was."""
+    years = all_years(settings)
+    first = min(
+        (year for listing in listings(Lake(settings.data_dir)) for year in listing.manifest.years), default=years[0]
+    )
+    return [year for year in years if year >= first]
+
+
+def _line(asset: str, told: dict[str, Any]) -> str | None:
+    if asset == LISTING:
+        return f"Listed {told['rows_received']} activities in {told['calls']} calls ({told['seconds']:.1f} s)"
+    if asset == "activity_shards":
+        return f"Wrote {told['files']} shards with {told['rows']} rows"
+    if asset == "activities":
+        return f"Merged: {told['inserted']} new, {told['updated']} changed, {told['rows']} in these years"
+    if asset == DETAILS:
+        parts = [
+            f"{told[name]} {name.removeprefix('details_')}"
+            for name in ("details_missing", "details_resting", "gone", "failed")
+            if told[name]
+        ]
+        rest = f"; {', '.join(parts)}" if parts else ""
+        return f"Fetched {told['details_received']} details in {told['calls']} calls ({told['seconds']:.1f} s){rest}"
+    if asset == "published_warehouse":
+        return "Published" if told["replaced"] else "Nothing changed since the last publish"
+    return None

@@ -1,0 +1,157 @@
+"""How things stand, without a call: whose login, what is in the warehouse, what is missing, what the budget allows."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from strava_pipeline.settings import Settings
+
+
+def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+    """Login, scopes, budget, last pull, counts, missing details."""
+    import json
+
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.query import _plain
+
+    report = look(Settings.load())
+    if as_json:
+        typer.echo(json.dumps(_plain(asdict(report)), ensure_ascii=False))
+    else:
+        _say(report)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`login`: athlete, scopes, missing scopes, expiry, or what is wrong. `limits`: calls by ceiling."""
+
+    data_dir: str
+    login: dict[str, Any]
+    last_pull: dict[str, Any] | None
+    counts: dict[str, int]
+    years: list[dict[str, Any]]
+    missing_details: int
+    stale_details: int
+    resting_details: int
+    limits: list[dict[str, Any]]
+    calls_left: int
+
+
+def look(settings: "Settings") -> Status:
+    """Everything from disk; what does not exist yet is empty."""
+    from strava_pipeline.ingest.strava.connect import make_budget, system_clock
+    from strava_pipeline.lake.counts import counts_by_year, row_counts
+    from strava_pipeline.lake.detail_files import detail_files
+    from strava_pipeline.lake.listings import listings
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.publish import snapshot
+
+    lake, now = Lake(settings.data_dir), system_clock(settings).now()
+    years, counts = [], {}
+    if lake.snapshot.exists():
+        with snapshot(lake) as connection:
+            years, counts = counts_by_year(connection), row_counts(connection)
+    last = next((listing.manifest for listing in listings(lake, newest_first=True)), None)
+    resting = sum(
+        file.retry_at is not None and now < file.retry_at
+        for year in years
+        for file in detail_files(lake, year.year).values()
+    )
+    remaining = make_budget(settings).remaining()
+    return Status(
+        data_dir=str(lake.data_dir),
+        login=_login(settings),
+        last_pull=None
+        if last is None
+        else {
+            "at": last.fetched_at,
+            "mode": last.window.mode,
+            "complete": last.complete,
+            "activities": last.rows,
+        },
+        counts=counts,
+        years=[asdict(year) for year in years],
+        missing_details=sum(year.missing_details for year in years),
+        stale_details=sum(year.stale_details for year in years),
+        resting_details=resting,
+        limits=[
+            {
+                "limit": state.limit,
+                "of": str(state.ceiling),
+                "used": state.used,
+                "left": state.left,
+                "resets_at": state.resets_at,
+            }
+            for state in remaining.ceilings
+        ],
+        calls_left=remaining.governing.left,
+    )
+
+
+def _login(settings: "Settings") -> dict[str, Any]:
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.ingest.strava.connect import token_store
+    from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.profile_files import newest_athlete
+
+    try:
+        token = token_store(settings).load()
+    except PipelineError as error:
+        return {"problem": str(error)}
+    athlete = newest_athlete(Lake(settings.data_dir))
+    known = athlete[1] if athlete else {}
+    granted = token.scope
+    return {
+        "athlete_id": token.athlete_id or known.get("id"),
+        "name": " ".join(filter(None, [known.get("firstname"), known.get("lastname")])) or None,
+        "scopes": granted,
+        "missing_scopes": [list(pair) for pair in missing_scopes(SCOPES, granted)] if granted else [],
+        "access_token_expires_at": token.expires_at,
+    }
+
+
+def _say(report: Status) -> None:
+    from rich.table import Table
+
+    from strava_pipeline.verbs.terminal import out
+
+    login = report.login
+    if "problem" in login:
+        out.print(f"Login: [yellow]{login['problem']}[/yellow]")
+    else:
+        expiry = login["access_token_expires_at"]
+        out.print(f"Login: {login['name'] or 'athlete'} ({login['athlete_id'] or 'id not known yet'})")
+        out.print(f"Scopes: {login['scopes'] or 'not known: the login was not made by `auth`'}")
+        for scope, consequence in login["missing_scopes"]:
+            out.print(f"  [yellow]{scope} was not granted: {consequence}[/yellow]")
+        out.print(
+            f"Access token: {f'until {_at(expiry)}, then renewed by itself' if expiry else 'renewed at the next call'}"
+        )
+    pull = report.last_pull
+    if pull is None:
+        out.print("Last pull: none yet. `strava-pipeline flow` makes the first.")
+    else:
+        state = "complete" if pull["complete"] else "broke off; the next one of its kind goes on there"
+        out.print(f"Last pull: {_at(pull['at'])}, {pull['mode']}, {pull['activities']} activities, {state}")
+    if report.years:
+        table = Table(
+            "year", "activities", "km", "details", "missing", "edited since", title=f"Published: {report.data_dir}"
+        )
+        for year in report.years:
+            table.add_row(*map(str, year.values()))
+        out.print(table)
+    out.print(
+        f"Details missing: {report.missing_details}, edited since: {report.stale_details}, resting after failures: {report.resting_details}"
+    )
+    if report.missing_details:
+        out.print("  `strava-pipeline enrich-all` fetches what is missing.")
+    for limit in report.limits:
+        out.print(f"Budget: {limit['left']:>5} left of {limit['limit']} {limit['of']}, until {_at(limit['resets_at'])}")
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

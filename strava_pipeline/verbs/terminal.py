@@ -1,0 +1,64 @@
+"""What a person sees while work goes on: a progress bar with what is left, on stderr. Tables go to stdout."""
+
+import logging
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import TimeRemainingColumn
+
+from strava_pipeline.orchestrate.progress import LogProgress
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class BarProgress:
+    """A bar where the total is known, a counter where it isn't."""
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+
+    def begin(self, what: str, total: int | None) -> None:
+        columns = [SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn()]
+        if total:
+            columns[2:] = [
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("·"),
+                TimeRemainingColumn(),
+            ]
+        self._bar = Progress(*columns, console=err)
+        self._bar.add_task(what, total=total)
+        self._bar.start()
+
+    def advance(self, steps: int = 1) -> None:
+        if self._bar is not None:
+            self._bar.advance(self._bar.task_ids[0], steps)
+
+    def waiting(self, why: str, seconds: float) -> None:
+        err.print(f"{why} Waiting {seconds:.0f} s.")
+
+    def end(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def progress_for_terminal() -> Callable[[logging.Logger], BarProgress | LogProgress]:
+    """A bar where a person looks on; lines in the log of stderr where nobody does."""
+    if err.is_terminal:
+        return lambda log: BarProgress()
+    return lambda log: LogProgress(_plain_log())
+
+
+def _plain_log() -> logging.Logger:
+    log = logging.getLogger("strava_pipeline.progress")
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        log.propagate = False
+    return log

@@ -1,0 +1,107 @@
+"""core.limits: headers in, records out; windows at their natural edges."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from strava_pipeline.core.limits import (
+    LimitPair,
+    RateLimits,
+    day_start,
+    next_midnight,
+    next_quarter,
+    parse_rate_limits,
+    quarter_start,
+)
+
+REAL = {  # samples/strava/http/client/gear.json
+    "X-Ratelimit-Limit": "200,2000",
+    "X-Ratelimit-Usage": "4,15",
+    "X-Readratelimit-Limit": "100,1000",
+    "X-Readratelimit-Usage": "4,15",
+}
+
+
+def test_both_pairs_are_read_whatever_the_case_of_the_names() -> None:
+    expected = RateLimits(LimitPair(200, 4, 2000, 15), LimitPair(100, 4, 1000, 15))
+    assert parse_rate_limits(REAL) == expected
+    assert parse_rate_limits({name.upper(): value for name, value in REAL.items()}) == expected
+
+
+def test_an_answer_of_the_old_kind_has_no_read_pair() -> None:
+    limits = parse_rate_limits({"X-RateLimit-Limit": "600,30000", "X-RateLimit-Usage": "600,30000"})
+    assert limits == RateLimits(LimitPair(600, 600, 30000, 30000), None)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        ",",
+        "200",
+        "200,",
+        "200,2000,1",
+        "a,b",
+        "-1,5",
+        "1.5,2",
+        "0,2000",
+        "٣,٤",
+        "1_0,2",
+        "9" * 5000 + ",1",
+        "nan,1",
+    ],
+)
+def test_garbage_is_no_limit(value: str) -> None:
+    assert parse_rate_limits({**REAL, "X-Ratelimit-Limit": value}).overall is None
+
+
+@pytest.mark.parametrize("usage", ["", "x,1", "-1,-1", "5"])
+def test_a_limit_without_a_usage_is_no_pair(usage: str) -> None:
+    assert parse_rate_limits({**REAL, "X-Readratelimit-Usage": usage}).read is None
+
+
+def test_spaces_are_no_garbage() -> None:
+    assert parse_rate_limits({**REAL, "X-Ratelimit-Limit": " 200 , 2000 "}).overall == LimitPair(200, 4, 2000, 15)
+
+
+@pytest.mark.parametrize("fields", [(0, 0, 1, 0), (1, -1, 1, 0), (1, 0, 0, 0), (1, 0, 1, -1)])
+def test_a_wrong_pair_cannot_be_built(fields: tuple[int, int, int, int]) -> None:
+    with pytest.raises(ValueError, match="limits are at least 1"):
+        LimitPair(*fields)
+
+
+def at(*fields: int, offset_min: int = 0) -> datetime:
+    return datetime(*fields, tzinfo=timezone(timedelta(minutes=offset_min)))  # type: ignore[arg-type,misc]
+
+
+@pytest.mark.parametrize(
+    ("now", "start", "end"),
+    [
+        (at(2026, 1, 1, 0, 0), at(2026, 1, 1, 0, 0), at(2026, 1, 1, 0, 15)),
+        (at(2026, 1, 1, 0, 14, 59), at(2026, 1, 1, 0, 0), at(2026, 1, 1, 0, 15)),
+        (at(2026, 12, 31, 23, 59, 59), at(2026, 12, 31, 23, 45), at(2027, 1, 1, 0, 0)),
+        (at(2026, 6, 1, 12, 20, offset_min=345), at(2026, 6, 1, 6, 30), at(2026, 6, 1, 6, 45)),  # Kathmandu, +5:45
+    ],
+)
+def test_quarters_are_natural_and_utc(now: datetime, start: datetime, end: datetime) -> None:
+    assert (quarter_start(now), next_quarter(now)) == (start, end)
+    assert quarter_start(now).tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("now", "start", "end"),
+    [
+        (at(2026, 1, 1, 0, 0), at(2026, 1, 1), at(2026, 1, 2)),
+        (at(2026, 12, 31, 23, 59, 59), at(2026, 12, 31), at(2027, 1, 1)),
+        (at(2026, 6, 2, 0, 30, offset_min=120), at(2026, 6, 1), at(2026, 6, 2)),
+        (at(2024, 2, 28, 23, 0, offset_min=-120), at(2024, 2, 29), at(2024, 3, 1)),
+    ],
+)
+def test_days_end_at_midnight_utc(now: datetime, start: datetime, end: datetime) -> None:
+    assert (day_start(now), next_midnight(now)) == (start, end)
+
+
+@pytest.mark.parametrize("function", [quarter_start, next_quarter, day_start, next_midnight])
+def test_a_time_without_a_zone_is_refused(function: object) -> None:
+    with pytest.raises(ValueError, match="no time zone"):
+        function(datetime(2026, 1, 1))  # type: ignore[operator]  # noqa: DTZ001

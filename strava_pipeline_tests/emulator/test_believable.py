@@ -1,0 +1,287 @@
+"""The generated athlete adds up: sums, offsets, ranks, gear; and everything that is awkward in real life is there."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from math import cos, radians
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polyline
+import pytest
+
+from strava_pipeline.emulator.generate.tracks import METRES_PER_DEGREE, encode
+from strava_pipeline.emulator.state import build_state
+from strava_pipeline_tests.emulator.conftest import NOW, config
+
+Activity = dict[str, Any]
+
+
+@pytest.fixture
+def activities(default_truth: dict[str, Any]) -> list[Activity]:
+    found: list[Activity] = default_truth["activities"]
+    return found
+
+
+def when(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def test_there_are_as_many_as_asked_within_the_years_and_before_now(activities: list[Activity]) -> None:
+    assert len(activities) == 2000
+    years = Counter(each["start_date_local"][:4] for each in activities)
+    assert sorted(years) == [str(year) for year in range(2015, 2027)]
+    assert min(years.values()) > 50
+    assert all(when(each["start_date"]) + timedelta(seconds=each["elapsed_time"]) < NOW for each in activities)
+
+
+def test_ids_rise_with_time_beyond_32_bits(activities: list[Activity]) -> None:
+    by_start = sorted(activities, key=lambda each: (each["start_date"], each["id"]))
+    ids = [each["id"] for each in by_start]
+    assert all(earlier < later for earlier, later in pairwise(ids))
+    assert ids[0] > 2**31
+    assert ids[-1] < 2 * 10**10
+    efforts = [effort["id"] for each in activities for effort in each["segment_efforts"]]
+    laps = [lap["id"] for each in activities for lap in each.get("laps", [])]
+    bests = [effort["id"] for each in activities for effort in each.get("best_efforts", [])]
+    assert min(efforts) > 2**53
+    assert max(efforts) < 2**63
+    for unique in (efforts, laps, bests):
+        assert len(unique) == len(set(unique))
+
+
+def test_the_local_clock_is_that_of_the_zone_and_the_label_shows_standard_time(activities: list[Activity]) -> None:
+    labels = set()
+    for each in activities:
+        zone = ZoneInfo(each["timezone"].partition(" ")[2])
+        local = when(each["start_date"]).astimezone(zone)
+        assert each["start_date_local"] == local.strftime("%Y-%m-%dT%H:%M:%SZ")
+        offset = local.utcoffset()
+        assert offset is not None
+        assert each["utc_offset"] == offset.total_seconds()
+        standard = offset - (local.dst() or timedelta(0))
+        sign, minutes = "-" if standard < timedelta(0) else "+", abs(standard) // timedelta(minutes=1)
+        assert each["timezone"].startswith(f"(GMT{sign}{minutes // 60:02d}:{minutes % 60:02d}) ")
+        labels.add((each["timezone"], each["utc_offset"]))
+    assert labels >= {
+        ("(GMT+01:00) Europe/Berlin", 3600.0),
+        ("(GMT+01:00) Europe/Berlin", 7200.0),
+        ("(GMT-05:00) America/New_York", -18000.0),
+        ("(GMT-05:00) America/New_York", -14400.0),
+        ("(GMT+12:00) Pacific/Auckland", 43200.0),
+        ("(GMT+12:00) Pacific/Auckland", 46800.0),
+        ("(GMT+05:30) Asia/Kolkata", 19800.0),
+    }
+
+
+def test_some_belong_to_another_year_here_than_in_utc(activities: list[Activity]) -> None:
+    awkward = [each for each in activities if each["start_date"][:4] != each["start_date_local"][:4]]
+    assert len(awkward) > 5
+    assert {each["start_date"] < each["start_date_local"] for each in awkward} == {True, False}
+    assert len({each["timezone"] for each in awkward}) > 2
+
+
+def test_times_speeds_and_distances_agree(activities: list[Activity]) -> None:
+    for each in activities:
+        assert 0 < each["moving_time"] <= each["elapsed_time"] < 9 * 3600
+        assert each["average_speed"] == round(each["distance"] / each["moving_time"], 3)
+        assert each["manual"] or each["max_speed"] >= each["average_speed"]
+        assert each["average_speed"] < 14
+        assert each.get("elev_high", 0) >= each.get("elev_low", 0)
+
+
+@pytest.mark.parametrize(("field", "unit"), [("splits_metric", 1000.0), ("splits_standard", 1609.344)])
+def test_splits_add_up_to_the_activity(activities: list[Activity], field: str, unit: float) -> None:
+    split_up = [each for each in activities if field in each]
+    assert len(split_up) > 1000
+    for each in split_up:
+        splits = each[field]
+        assert [split["split"] for split in splits] == list(range(1, len(splits) + 1))
+        assert sum(split["distance"] for split in splits) == pytest.approx(each["distance"], abs=0.01)
+        assert sum(split["moving_time"] for split in splits) == each["moving_time"]
+        assert sum(split["elapsed_time"] for split in splits) == each["elapsed_time"]
+        assert all(split["distance"] == pytest.approx(unit, abs=10) for split in splits[:-1])
+        assert all(0 <= split["moving_time"] <= split["elapsed_time"] for split in splits)
+
+
+def test_laps_add_up_and_follow_one_another(activities: list[Activity]) -> None:
+    assert all(("laps" in each) is not each["manual"] for each in activities)
+    for each in (each for each in activities if not each["manual"]):
+        laps = each["laps"]
+        assert [lap["lap_index"] for lap in laps] == list(range(1, len(laps) + 1))
+        assert sum(lap["distance"] for lap in laps) == pytest.approx(each["distance"], abs=0.01)
+        assert sum(lap["moving_time"] for lap in laps) == each["moving_time"]
+        assert sum(lap["elapsed_time"] for lap in laps) == each["elapsed_time"]
+        assert laps[0]["start_date"] == each["start_date"]
+        for earlier, later in pairwise(laps):
+            assert when(later["start_date"]) == when(earlier["start_date"]) + timedelta(seconds=earlier["elapsed_time"])
+            assert later["start_index"] == earlier["end_index"]
+
+
+def test_efforts_lie_within_their_activity(activities: list[Activity]) -> None:
+    for each in activities:
+        end = when(each["start_date"]) + timedelta(seconds=each["elapsed_time"])
+        for effort in each["segment_efforts"] + each.get("best_efforts", []):
+            assert when(each["start_date"]) <= when(effort["start_date"])
+            assert when(effort["start_date"]) + timedelta(seconds=effort["elapsed_time"]) <= end
+            assert effort["distance"] <= each["distance"]
+            assert effort["activity"]["id"] == each["id"]
+            assert effort["elapsed_time"] > 0
+    counts = Counter(len(each["segment_efforts"]) for each in activities)
+    assert set(range(13)) >= set(counts)
+    assert max(counts) > 8
+
+
+def test_ranks_are_true_and_counted(activities: list[Activity]) -> None:
+    boards: dict[Any, list[int]] = {}
+    for each in sorted(activities, key=lambda each: (each["start_date"], each["id"])):
+        ranks = []
+        for effort in each["segment_efforts"] + each.get("best_efforts", []):
+            board = boards.setdefault(effort["segment"]["id"] if "segment" in effort else effort["name"], [])
+            faster = sum(time < effort["elapsed_time"] for time in board)
+            expected = faster + 1 if board and faster < 3 else None
+            assert effort["pr_rank"] == expected
+            assert [achievement["rank"] for achievement in effort["achievements"]] == ([expected] if expected else [])
+            board.append(effort["elapsed_time"])
+            ranks.append(expected)
+        assert each["pr_count"] == ranks.count(1)
+        assert each["achievement_count"] == sum(rank is not None for rank in ranks)
+    assert sum(each["pr_count"] for each in activities) > 100
+
+
+def test_tracks_decode_to_their_ends_and_their_length(activities: list[Activity]) -> None:
+    mapped = [each for each in activities if each["map"]["polyline"]]
+    assert len(mapped) > 1000
+    for each in mapped[::7]:
+        points = polyline.decode(each["map"]["polyline"])
+        assert points[0] == pytest.approx(each["start_latlng"], abs=1e-5)
+        assert points[-1] == pytest.approx(each["end_latlng"], abs=1e-5)
+        thin = polyline.decode(each["map"]["summary_polyline"])
+        assert set(thin) < set(points)
+        assert (thin[0], thin[-1]) == (points[0], points[-1])
+        east = cos(radians(points[0][0]))
+        length = sum(
+            (((b[0] - a[0]) ** 2 + ((b[1] - a[1]) * east) ** 2) ** 0.5) * METRES_PER_DEGREE for a, b in pairwise(points)
+        )
+        assert length == pytest.approx(each["distance"], rel=0.03)
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [(38.5, -120.2), (40.7, -120.95), (43.252, -126.453)],
+        [(0.0, 0.0), (-0.00001, 0.00001), (-89.99999, 179.99999)],
+    ],
+)
+def test_polylines_are_encoded_as_everybody_decodes_them(points: list[tuple[float, float]]) -> None:
+    assert encode(points) == polyline.encode(points)
+
+
+def test_indoor_and_manual_ones_have_no_map(activities: list[Activity]) -> None:
+    inside = [each for each in activities if each["trainer"] or each["manual"]]
+    assert inside
+    for each in inside:
+        assert each["start_latlng"] == each["end_latlng"] == []
+        assert each["map"] == {
+            "id": f"a{each['id']}",
+            "polyline": "",
+            "resource_state": 3,
+            "summary_polyline": "",
+        }
+    manual = [each for each in inside if each["manual"]]
+    assert manual
+    for each in manual:
+        assert each["upload_id"] is each["external_id"] is None
+        assert not {"laps", "device_name", "upload_id_str"} & set(each)
+
+
+def test_gear_is_what_the_activities_used(default_truth: dict[str, Any], activities: list[Activity]) -> None:
+    gear = {each["id"]: each for each in default_truth["gear"]}
+    assert sorted(identity[0] for identity in gear) == ["b", "b", "b", "g", "g", "g"]
+    assert Counter(each["retired"] for each in gear.values()) == {False: 5, True: 1}
+    for identity, each in gear.items():
+        total = sum(activity["distance"] for activity in activities if activity["gear_id"] == identity)
+        assert each["distance"] == round(total)
+    for each in activities:
+        assert ("gear" in each) is (each["gear_id"] is not None)
+        if "gear" in each:
+            assert each["gear"]["id"] == each["gear_id"]
+            assert each["gear"]["distance"] == gear[each["gear_id"]]["distance"]
+    athlete = default_truth["athlete"]
+    assert {each["id"] for each in athlete["bikes"] + athlete["shoes"]} == set(gear)
+
+
+def test_what_makes_life_awkward_is_there(activities: list[Activity]) -> None:
+    def count(found: Any) -> int:
+        return sum(1 for each in activities if found(each))
+
+    starts = Counter(each["start_date"] for each in activities)
+    names = "".join(each["name"] for each in activities)
+    assert count(lambda each: starts[each["start_date"]] > 1) >= 2
+    assert count(lambda each: each["start_date_local"].endswith("T00:00:01Z")) > 5
+    assert count(lambda each: each["private"]) == count(lambda each: each["visibility"] == "only_me") > 20
+    assert count(lambda each: each["commute"]) > 100
+    assert count(lambda each: each["has_heartrate"]) > 500
+    assert count(lambda each: each.get("device_watts")) > 100
+    assert count(lambda each: each["type"] != each["sport_type"]) > 50
+    assert count(lambda each: "elev_high" not in each and each["start_latlng"]) > 20
+    assert count(lambda each: "upload_id_str" not in each and not each["manual"]) > 50
+    assert count(lambda each: each["description"]) > 300
+    assert count(lambda each: each["photos"]["count"]) > 50
+    assert count(lambda each: "similar_activities" in each) > 50
+    assert not any(each["kudos_count"] for each in activities if each["private"])
+    assert any(ord(letter) > 0xFFFF for letter in names)
+    assert any("֐" <= letter <= "׿" for letter in names)
+    assert {each["sport_type"] for each in activities} == {
+        "Ride",
+        "Run",
+        "VirtualRide",
+        "GravelRide",
+        "MountainBikeRide",
+        "Walk",
+        "Hike",
+        "Swim",
+        "WeightTraining",
+        "Workout",
+        "Yoga",
+    }
+
+
+def test_sensors_came_with_the_years(activities: list[Activity]) -> None:
+    first = {
+        "heart rate": min(each["start_date"] for each in activities if each["has_heartrate"]),
+        "power": min(each["start_date"] for each in activities if each.get("device_watts") and not each["trainer"]),
+        "temperature": min(each["start_date"] for each in activities if "average_temp" in each),
+    }
+    assert all(date > "2017" for date in first.values())
+    for each in activities:
+        assert each["has_heartrate"] is ("average_heartrate" in each) is ("suffer_score" in each)
+        if each["has_heartrate"]:
+            assert each["average_heartrate"] < each["max_heartrate"]
+
+
+def test_new_year_cases_are_there_for_every_seed_and_span() -> None:
+    for seed, years, now in ((2, (2015, 2026), NOW), (3, (2010, 2021), NOW), (4, (2014, 2025), NOW)):
+        state = build_state(config(activities=2000, years=years, seed=seed, now=now))
+        rows = [row.source.summary() for row in state.store.existing(state.epoch)]
+        assert len(rows) == 2000
+        assert sum(row["start_date"][:4] != row["start_date_local"][:4] for row in rows) > 3
+
+
+@pytest.mark.parametrize(
+    ("activities", "years", "now"),
+    [
+        (0, (2015, 2026), NOW),
+        (1, (2026, 2026), NOW),
+        (50, (2026, 2026), datetime(2026, 1, 3, 1, tzinfo=UTC)),
+        (400, (1995, 2001), NOW),
+        (3000, (2025, 2025), NOW),
+        (60, (2020, 2040), NOW),
+    ],
+)
+def test_any_number_of_activities_fits_any_span(activities: int, years: tuple[int, int], now: datetime) -> None:
+    state = build_state(config(activities=activities, years=years, now=now))
+    rows = state.store.existing(state.epoch)
+    assert len(rows) == activities
+    assert all(row.start + row.elapsed_time <= now.timestamp() for row in rows)
+    assert all(row.source.detail()["id"] == row.id > 2**31 for row in rows[::20])

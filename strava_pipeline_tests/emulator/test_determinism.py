@@ -1,0 +1,78 @@
+"""One configuration, one truth: on any host, in any time zone, at any date, in any process."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from strava_pipeline.emulator.state import build_state
+from strava_pipeline_tests.emulator.conftest import config
+
+# Runs in a process of its own, whose clocks were moved before anything of the emulator was loaded.
+ELSEWHERE = """
+import datetime, sys, time
+shift = float(sys.argv[1])
+class Moved(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.datetime.fromtimestamp(real() + shift, tz)
+    @classmethod
+    def utcnow(cls):
+        raise AssertionError("nobody may ask for a naive now")
+class MovedDate(datetime.date):
+    @classmethod
+    def today(cls):
+        return cls.fromtimestamp(real() + shift)
+real = time.time
+time.time = lambda: real() + shift
+plain, plain_date = datetime.datetime, datetime.date
+from strava_pipeline_tests.emulator.test_determinism import digest
+for name, module in list(sys.modules.items()):
+    if name.startswith("strava_pipeline."):
+        if getattr(module, "datetime", None) is plain: module.datetime = Moved
+        if getattr(module, "date", None) is plain_date: module.date = MovedDate
+print(digest(int(sys.argv[2])))
+"""
+
+
+def digest(seed: int) -> str:
+    """A fingerprint of everything one configuration generates."""
+    state = build_state(config(activities=300, years=(2019, 2026), seed=seed))
+    rows = state.store.existing(state.epoch)
+    truth = [state.athlete, state.gear, [row.source.detail() for row in rows], [row.source.streams() for row in rows]]
+    return hashlib.sha256(json.dumps(truth).encode()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def here() -> str:
+    return digest(seed=7)
+
+
+@pytest.mark.parametrize(
+    ("zone", "shift", "hash_seed"),
+    [("Pacific/Kiritimati", 0, "1"), ("America/St_Johns", 400 * 86_400, "2"), ("UTC", -5000 * 86_400, "3")],
+)
+def test_the_same_athlete_comes_out_elsewhere(here: str, zone: str, shift: int, hash_seed: str) -> None:
+    environment = os.environ | {"TZ": zone, "PYTHONHASHSEED": hash_seed}
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, str(shift), "7"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.strip() == here
+
+
+def test_another_seed_is_another_athlete(here: str) -> None:
+    assert digest(seed=8) != here
+
+
+def test_a_detail_is_the_same_whenever_it_is_asked_for() -> None:
+    state = build_state(config())
+    for row in state.store.existing(state.epoch):
+        assert row.source.detail() == row.source.detail()

@@ -1,0 +1,144 @@
+"""ingest.strava.activities: whole listings, the right detail, and nothing asked before it is wanted."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from strava_pipeline.core.errors import GoneError, TransientError
+from strava_pipeline.ingest.strava.activities import get_athlete, get_detail, get_gear, list_pages
+from strava_pipeline_tests.ingest.fakes import START
+from strava_pipeline_tests.ingest.world import World
+
+
+def test_a_listing_goes_on_to_the_empty_page(world: World) -> None:
+    pages = list(list_pages(world.connect(), None, None, per_page=20))
+    assert [len(page.activities) for page in pages] == [20, 10, 0]
+    assert [page.number for page in pages] == [1, 2, 3]
+    assert [page.request for page in pages] == [{"per_page": 20, "page": number} for number in (1, 2, 3)]
+    assert [page.calls for page in pages] == [1, 1, 1]
+    assert pages[2].body == b"[]"
+    assert all((page.fetched_at - START).total_seconds() < 60 for page in pages)
+
+
+def test_a_short_page_ends_nothing(make_world: Callable[..., World]) -> None:
+    world = make_world(activities=100, short_pages=True)
+    world.log_in()
+    pages = list(list_pages(world.connect(), None, None, per_page=20))
+    lengths = [len(page.activities) for page in pages]
+    assert len({item["id"] for page in pages for item in page.activities}) == 100
+    assert any(0 < length < 20 for length in lengths[:-2])
+    assert lengths[-1] == 0
+
+
+def test_a_window_is_asked_for_oldest_first(world: World) -> None:
+    after, before = int(START.timestamp()) - 200 * 86400, int(START.timestamp()) - 100 * 86400
+    pages = list(list_pages(world.connect(), after, before, per_page=200))
+    assert pages[0].request == {"after": after, "before": before, "per_page": 200, "page": 1}
+    starts = [item["start_date"] for page in pages for item in page.activities]
+    assert starts
+    assert starts == sorted(starts)
+
+
+def test_a_listing_goes_on_where_it_broke_off(world: World) -> None:
+    whole = list(list_pages(world.connect(), None, None, per_page=10))
+    rest = list(list_pages(world.connect(), None, None, per_page=10, start_page=3))
+    assert [(page.number, page.body) for page in rest] == [(page.number, page.body) for page in whole[2:]]
+
+
+def test_each_page_is_handed_out_before_the_next_call(world: World) -> None:
+    pages = list_pages(world.connect(), None, None, per_page=10)
+    assert world.calls()["total"] == 0
+    for made in (1, 2, 3, 4):
+        next(pages)
+        assert world.calls()["total"] == made
+    assert next(pages, None) is None
+
+
+def test_a_page_that_fails_leaves_those_before_it_handed_out(world: World) -> None:
+    world.fault("/athlete/activities", "status", status=500, times=-1, query={"page": "3"})
+    pages = list_pages(world.connect(), None, None, per_page=10)
+    assert [next(pages).number, next(pages).number] == [1, 2]
+    with pytest.raises(TransientError):
+        next(pages)
+
+
+def test_a_page_that_took_three_calls_says_so(world: World) -> None:
+    world.fault("/athlete/activities", "status", status=503, times=2)
+    assert next(list_pages(world.connect(), None, None, per_page=10)).calls == 3
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"message": "ok"},
+        [1],
+        [{}],
+        [{"id": "7"}],
+        [{"id": 7.5}],
+        [{"id": True}],
+        [{"id": 1}, None],
+        "null",
+        "7",
+        '"x"',
+    ],
+)
+def test_a_page_that_is_no_list_of_activities_is_tried_again(world: World, body: Any) -> None:
+    world.fault("/athlete/activities", "body", body=body, times=1)
+    page = next(list_pages(world.connect(), None, None, per_page=10))
+    assert (len(page.activities), page.calls) == (10, 2)
+
+
+def test_a_detail_comes_with_all_efforts_and_its_bytes_as_received(world: World) -> None:
+    wanted = world.ids()[3]
+    answer = get_detail(world.connect(), wanted)
+    assert answer.json["id"] == wanted
+    assert answer.body == world.foreign_call(f"/activities/{wanted}?include_all_efforts=true").content
+    assert world.calls()["log"][-2][2].endswith(f"/activities/{wanted}?include_all_efforts=true")
+    assert (answer.fetched_at - START).total_seconds() < 60
+    assert answer.fetched_at.utcoffset() is not None
+
+
+@pytest.mark.parametrize("body", [{}, {"id": 5}, {"id": None}, [], "null", "7", {"message": "ok"}, [{"id": 1}]])
+def test_another_thing_than_the_detail_asked_for_is_evidence(world: World, body: Any) -> None:
+    wanted = world.ids()[0]
+    world.fault(f"/activities/{wanted}", "body", body=body, times=3)
+    client = world.connect()
+    with pytest.raises(TransientError) as caught:
+        get_detail(client, wanted)
+    assert caught.value.status == 200
+    assert caught.value.body
+    assert client.calls == 3
+    assert get_detail(client, wanted).json["id"] == wanted
+
+
+def test_a_detail_with_the_id_as_text_is_not_it(world: World) -> None:
+    wanted = world.ids()[0]
+    world.fault(f"/activities/{wanted}", "body", body={"id": str(wanted)}, times=3)
+    with pytest.raises(TransientError, match="id is not"):
+        get_detail(world.connect(), wanted)
+
+
+def test_a_deleted_activity_is_gone_after_one_call(world: World) -> None:
+    wanted = world.ids()[0]
+    world.order("delete", id=wanted)
+    client = world.connect()
+    with pytest.raises(GoneError) as caught:
+        get_detail(client, wanted)
+    assert client.calls == 1
+    assert caught.value.body
+
+
+def test_the_athlete_and_their_gear_are_fetched(world: World) -> None:
+    client = world.connect()
+    athlete = get_athlete(client).json
+    gear = (athlete["bikes"] + athlete["shoes"])[0]["id"]
+    assert get_gear(client, gear).json["id"] == gear
+
+
+@pytest.mark.parametrize("gear_id", ["../athlete", "b1?x=1", "b 1", "%2e%2e"])
+def test_an_odd_gear_id_stays_a_gear_id(world: World, gear_id: str) -> None:
+    with pytest.raises(GoneError):
+        get_gear(world.connect(), gear_id)
+    assert "/api/v3/gear/" in world.calls()["log"][-1][2]

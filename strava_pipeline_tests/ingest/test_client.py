@@ -1,0 +1,334 @@
+"""ingest.strava.client: what each answer turns into, what it costs, and what is never shown."""
+
+import json
+import logging
+import socket
+import ssl
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strava_pipeline.core.errors import ForbiddenError, GoneError, NeedsLoginError, PipelineError, TransientError
+from strava_pipeline.ingest.strava.client import StravaClient
+from strava_pipeline.ingest.strava.token_store import StoredToken
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.ingest.fakes import START
+from strava_pipeline_tests.ingest.world import World
+
+PATH = "/athlete/activities"
+
+TRANSIENT = [  # fault, status and evidence that the error carries
+    ({"kind": "status", "status": 500}, 500, b"{"),
+    ({"kind": "status", "status": 503}, 503, b"{"),
+    ({"kind": "html", "status": 502}, 502, b"<!DOCTYPE"),
+    ({"kind": "html", "status": 200}, 200, b"<!DOCTYPE"),
+    ({"kind": "empty"}, 200, b""),
+    ({"kind": "body", "body": "{"}, 200, b"{"),
+    ({"kind": "body", "body": "[" * 100_000}, 200, b"[["),
+    ({"kind": "truncate"}, 200, b"[{"),
+    ({"kind": "reset"}, None, b""),
+    ({"kind": "reset", "processed": True}, None, b""),
+    ({"kind": "reset", "mid_body": True}, 200, b""),
+    ({"kind": "status", "status": 408}, 408, b"{"),
+]
+
+
+@pytest.mark.parametrize(("fault", "status", "evidence"), TRANSIENT, ids=[str(row[0])[:60] for row in TRANSIENT])
+def test_what_may_pass_is_tried_three_times_in_all(
+    world: World, fault: dict[str, Any], status: int | None, evidence: bytes
+) -> None:
+    client = world.connect()
+    world.fault(PATH, times=2, **fault)
+    assert isinstance(client.get(PATH).json, list)
+    assert client.calls == 3
+    world.fault(PATH, times=3, **fault)
+    with pytest.raises(TransientError) as caught:
+        client.get(PATH)
+    assert client.calls == 6
+    assert caught.value.status == status
+    assert caught.value.body.startswith(evidence)
+    assert client.budget.remaining().governing.used == world.calls()["total"] == 6
+    first, second, third, fourth = world.slept
+    assert 1 <= first < 2 <= second < 4
+    assert 1 <= third < 2 <= fourth < 4
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, PipelineError), (403, ForbiddenError), (404, GoneError), (409, PipelineError), (422, PipelineError)],
+)
+def test_what_will_not_pass_costs_one_call(world: World, status: int, kind: type[PipelineError]) -> None:
+    world.fault(PATH, "status", status=status)
+    client = world.connect()
+    with pytest.raises(PipelineError) as caught:
+        client.get(PATH)
+    assert type(caught.value) is kind
+    assert client.calls == world.calls()["total"] == 1
+    assert f"GET {PATH}" in str(caught.value)
+
+
+def test_an_answer_is_what_came(world: World) -> None:
+    answer = world.connect().get(PATH, {"per_page": 3, "before": None})
+    assert answer.status == 200
+    assert answer.json == json.loads(answer.body)
+    assert len(answer.json) == 3
+    assert answer.headers["x-ratelimit-limit"] == "200,2000"
+    assert timedelta(0) <= answer.fetched_at - START < timedelta(seconds=60)
+    assert "before" not in world.calls()["log"][-1][2]
+    assert str(answer.json[0]["id"]) not in repr(answer)
+
+
+def test_an_expired_token_is_renewed_on_the_way_and_costs_nothing(world: World) -> None:
+    client = world.connect()
+    client.get(PATH)
+    world.order("expire-tokens")
+    before = world.calls()
+    client.get(PATH)
+    after = world.calls()
+    assert after["token"] - before["token"] == 1
+    assert after["unauthorized"] - before["unauthorized"] == 1
+    assert client.budget.remaining().governing.used == after["total"] == 2
+
+
+def test_a_login_that_is_refused_twice_needs_a_person(world: World) -> None:
+    world.fault(PATH, "status", status=401, times=-1)
+    client = world.connect()
+    with pytest.raises(NeedsLoginError, match="Run strava-pipeline auth"):
+        client.get(PATH)
+    calls = world.calls()
+    assert (calls["unauthorized"], calls["token"]) == (2, 2)  # one at login
+    assert client.budget.remaining().governing.used == 0
+
+
+def test_a_revoked_login_needs_a_person(world: World) -> None:
+    world.order("revoke")
+    with pytest.raises(NeedsLoginError, match="no longer accepts the refresh token"):
+        world.connect().get(PATH)
+
+
+def test_a_missing_scope_is_told_without_burning_a_token(make_world: Callable[..., World]) -> None:
+    world = make_world()
+    world.order("scopes", granted=["read"])
+    world.log_in()
+    before = world.calls()["token"]
+    with pytest.raises(ForbiddenError, match=r"lacks a permission \(activity:read_permission\)"):
+        world.connect().get(PATH)
+    assert world.calls()["token"] == before
+
+
+def test_a_token_about_to_expire_is_renewed_before_the_call(world: World) -> None:
+    client = world.connect()
+    client.get(PATH)
+    world.sleep(6 * 3600 - 299)
+    before = world.calls()
+    client.get(PATH)
+    after = world.calls()
+    assert after["token"] - before["token"] == 1
+    assert after["unauthorized"] == 0
+
+
+@pytest.mark.parametrize("wrong", [timedelta(hours=-30), timedelta(hours=5)])
+def test_a_wrong_local_clock_costs_no_call(world: World, wrong: timedelta) -> None:
+    client = world.connect(clock=world.clock(wrong))
+    for _ in range(3):
+        answer = client.get(PATH)
+    assert abs(answer.fetched_at - START) < timedelta(seconds=60)
+    calls = world.calls()
+    assert (calls["total"], calls["refused"], client.budget.remaining().governing.used) == (3, 0, 3)
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        port: int = bound.getsockname()[1]
+        return port
+
+
+def elsewhere(world: World, api_url: str, **more: Any) -> Settings:
+    return world.settings.model_copy(update={"api_url": api_url, **more})
+
+
+def test_a_refused_connection_counts_for_nothing(world: World) -> None:
+    client = world.connect(settings=elsewhere(world, f"http://127.0.0.1:{closed_port()}"))
+    with pytest.raises(TransientError, match=r"no answer from 127\.0\.0\.1 \(ConnectionError\)") as caught:
+        client.get(PATH)
+    assert (client.calls, client.budget.remaining().governing.used, caught.value.status) == (0, 0, None)
+    assert len(world.slept) == 2
+
+
+@contextmanager
+def tiny_server(respond: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[tuple[int, list[dict[str, str]]]]:
+    """Answers GETs by `respond`; gives its port and the headers of the requests it got."""
+    seen: list[dict[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append({"path": self.path, **{name.lower(): value for name, value in self.headers.items()}})
+            respond(self)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server.server_address[1], seen
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed(world: World, status: int) -> None:
+    with tiny_server(lambda _: None) as (other, seen):
+
+        def respond(handler: BaseHTTPRequestHandler) -> None:
+            handler.send_response(status)
+            handler.send_header("Location", f"http://localhost:{other}/steal")
+            handler.end_headers()
+
+        with tiny_server(respond) as (port, asked):
+            client = world.connect(settings=elsewhere(world, f"http://127.0.0.1:{port}"))
+            with pytest.raises(PipelineError, match="a redirect"):
+                client.get(PATH)
+            assert len(asked) == 1
+        assert seen == []
+
+
+def test_one_connection_serves_many_calls(world: World) -> None:
+    client = world.connect()
+    for _ in range(5):
+        client.get(PATH)
+    manager = client._wire._session.get_adapter(world.url).poolmanager  # type: ignore[attr-defined]
+    pools = [manager.pools[key] for key in manager.pools.keys()]  # noqa: SIM118
+    assert [(pool.num_connections, pool.num_requests) for pool in pools] == [(1, 5)]
+
+
+def test_a_netrc_entry_does_not_replace_the_token(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login someone password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert world.connect().get(PATH).status == 200
+    assert world.calls()["unauthorized"] == 0
+    world.log_in()
+
+
+def test_the_token_goes_in_the_header_and_never_in_the_address(world: World) -> None:
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(b"[]")
+
+    with tiny_server(respond) as (port, seen):
+        world.connect(settings=elsewhere(world, f"http://127.0.0.1:{port}/v3")).get(PATH, {"page": 1})
+    assert seen[0]["authorization"] == f"Bearer {world.store.load().access_token}"
+    assert seen[0]["path"] == f"/v3{PATH}?page=1"
+
+
+@pytest.mark.parametrize("host", ["www.strava.com", "strava.example.invalid", "10.0.0.7", "localhost.example.invalid"])
+def test_an_emulators_token_never_leaves_this_machine(world: World, host: str) -> None:
+    client = world.connect(settings=elsewhere(world, f"https://{host}/api/v3"))
+    with pytest.raises(ForbiddenError, match="nothing was sent"):
+        client.get(PATH)
+    assert (client.calls, client.budget.remaining().governing.used) == (0, 0)
+
+
+def test_an_emulators_refresh_token_never_leaves_this_machine(world: World) -> None:
+    world.store.save(StoredToken({"refresh_token": world.store.load().refresh_token}))
+    settings = world.settings.model_copy(update={"base_url": "https://strava.example.invalid"})
+    with pytest.raises(ForbiddenError, match="emulator"):
+        world.connect(settings=settings).get(PATH)
+
+
+def test_a_real_token_goes_where_the_settings_say(world: World) -> None:
+    world.store.save(StoredToken({"refresh_token": "r", "access_token": "a", "expires_at": 9_000_000_000}))
+    client = world.connect(settings=elsewhere(world, "http://nowhere.invalid/api/v3"))
+    with pytest.raises(TransientError, match=r"no answer from nowhere\.invalid"):
+        client.get(PATH)
+
+
+def test_an_untrusted_certificate_says_what_to_set(world: World, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        port = plain.getsockname()[1]
+
+        def refuse_tls() -> None:
+            connection, _ = plain.accept()
+            with connection:
+                connection.recv(1)
+                connection.sendall(b"\x15\x03\x01\x00\x02\x02\x30")  # TLS alert: unknown CA
+
+        thread = threading.Thread(target=refuse_tls)
+        thread.start()
+        client = world.connect(settings=elsewhere(world, f"https://127.0.0.1:{port}"))
+        with pytest.raises(PipelineError, match="set REQUESTS_CA_BUNDLE") as caught:
+            client.get(PATH)
+        thread.join()
+    assert not isinstance(caught.value, TransientError)
+    assert client.budget.remaining().governing.used == 0
+
+
+def test_the_settings_certificates_are_used_even_if_only_dot_env_names_them(world: World) -> None:
+    bundle = ssl.get_default_verify_paths().cafile
+    if bundle is None or not Path(bundle).exists():
+        pytest.skip("no certificates on this machine")
+    client = world.connect(settings=world.settings.model_copy(update={"ca_bundle": Path(bundle)}))
+    assert client._wire._verify == bundle
+
+
+def test_a_trickling_answer_is_given_up(world: World) -> None:
+    client = world.connect()
+    ticks = iter(range(0, 100_000, 301))
+    client._wire._monotonic = lambda: float(next(ticks))
+    with pytest.raises(TransientError, match=r"broke off \(TimeoutError\)"):
+        client.get(PATH)
+
+
+def failures(world: World, client: StravaClient) -> Iterator[BaseException]:
+    """One failure of every kind."""
+    orders: list[tuple[str, str, dict[str, Any]]] = [
+        *((PATH, fault["kind"], {**fault, "times": 3}) for fault, _, _ in TRANSIENT),
+        *((PATH, "status", {"status": status}) for status in (400, 403, 404)),
+        (PATH, "status", {"status": 401, "times": 2}),
+        ("/oauth/token", "status", {"status": 500, "times": 9}),
+        ("/oauth/token", "html", {"status": 400}),
+        ("/oauth/token", "reset", {"times": 9}),
+    ]
+    for path, kind, fields in orders:
+        world.fault(path, kind, **{name: value for name, value in fields.items() if name != "kind"})
+        if path == "/oauth/token":
+            world.order("expire-tokens")
+        with pytest.raises(PipelineError) as caught:
+            client.get(PATH)
+        yield caught.value
+        world_reset(world)
+
+
+def world_reset(world: World) -> None:
+    import requests
+
+    requests.delete(f"{world.url}/_emulator/faults", timeout=10)
+
+
+def test_no_failure_shows_a_secret(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    client = world.connect()
+    shown, secrets = [repr(client), repr(client.budget)], set(world.secrets())
+    for error in failures(world, client):
+        secrets.update(world.secrets())
+        seen: BaseException | None = error
+        while seen is not None:
+            shown += [str(seen), repr(seen), *traceback.format_exception(seen)]
+            seen = seen.__cause__ or seen.__context__
+    assert len(shown) > 30
+    assert len(secrets) >= 4
+    text = "\n".join(shown) + caplog.text
+    assert [secret for secret in secrets if secret in text] == []

@@ -1,0 +1,243 @@
+"""Tokens: bought, renewed in time, by one process at a time, saved before use; refusals say what a person must do."""
+
+import json
+import multiprocessing
+import os
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from strava_pipeline.core.errors import (
+    ForbiddenError,
+    MissingSettingsError,
+    NeedsLoginError,
+    PipelineError,
+    TransientError,
+)
+from strava_pipeline.ingest.strava.access import AccessTokens
+from strava_pipeline.ingest.strava.connect import make_oauth, make_wire
+from strava_pipeline.ingest.strava.oauth import SCOPES, authorize_url, missing_scopes
+from strava_pipeline.ingest.strava.token_store import StoredToken
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.ingest.world import World
+
+SAMPLES = {  # samples/strava/http/oauth and /client, and facts/strava_api.md
+    "invalid_client": (400, [{"resource": "Application", "field": "client_id", "code": "invalid"}]),
+    "invalid_secret": (401, [{"resource": "Application", "field": "", "code": "invalid"}]),
+    "named_secret": (400, [{"resource": "Application", "field": "client_secret", "code": "invalid"}]),
+    "invalid_code": (400, [{"resource": "RequestToken", "field": "code", "code": "invalid"}]),
+    "dead_refresh": (400, [{"resource": "RefreshToken", "field": "refresh_token", "code": "invalid"}]),
+    "inactive": (403, [{"resource": "Application", "field": "Status", "code": "Inactive"}]),
+    "bare_403": (403, []),
+    "odd_400": (400, "Rate Limit Exceeded"),
+}
+
+
+def access(world: World, **more: Any) -> AccessTokens:
+    settings = world.settings.model_copy(update=more)
+    clock = world.clock()
+    return AccessTokens(world.store, make_oauth(settings, make_wire(settings, clock), clock), clock)
+
+
+def age(world: World, **fields: Any) -> None:
+    """Make the stored access token look expired."""
+    world.store.save(world.store.load().with_answer({"expires_at": 1, **fields}))
+
+
+@pytest.mark.parametrize(
+    ("sample", "kind", "says"),
+    [
+        (
+            "invalid_client",
+            NeedsLoginError,
+            "STRAVA_CLIENT_ID is wrong. Compare with https://www.strava.com/settings/api",
+        ),
+        ("invalid_secret", NeedsLoginError, "STRAVA_CLIENT_ID or STRAVA_CLIENT_SECRET is wrong"),
+        ("named_secret", NeedsLoginError, "STRAVA_CLIENT_SECRET is wrong"),
+        ("invalid_code", NeedsLoginError, "Please run strava-pipeline auth"),
+        ("dead_refresh", NeedsLoginError, "no longer accepts the refresh token"),
+        ("inactive", ForbiddenError, "Since June 2026 its owner needs a Strava subscription"),
+        ("bare_403", ForbiddenError, "https://www.strava.com/settings/api"),
+        ("odd_400", PipelineError, "answered 400"),
+    ],
+)
+def test_a_refusal_says_what_a_person_must_do(world: World, sample: str, kind: type[PipelineError], says: str) -> None:
+    age(world)
+    status, errors = SAMPLES[sample]
+    world.fault("/oauth/token", "status", status=status, body={"message": "Bad Request", "errors": errors})
+    with pytest.raises(PipelineError, match=re.escape(says)) as caught:
+        access(world).get()
+    assert type(caught.value) is kind
+    assert world.calls()["token"] == 2, "one at login, one refused, no retry"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [({"client_id": "999"}, "STRAVA_CLIENT_ID is wrong"), ({"client_secret": "x"}, "STRAVA_CLIENT_SECRET is wrong")],
+)
+def test_a_wrong_application_is_named(world: World, wrong: dict[str, str], says: str) -> None:
+    age(world)
+    given = {"client_id": "12345", "client_secret": "emulator-secret", **wrong}
+    settings = Settings(_env_file=None, base_url=world.url, **given)
+    with pytest.raises(NeedsLoginError, match=says):
+        access(world, client_id=settings.client_id, client_secret=settings.client_secret).get()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "status": 500},
+        {"kind": "html", "status": 503},
+        {"kind": "reset"},
+        {"kind": "empty"},
+        {"kind": "body", "body": {}},
+        {"kind": "body", "body": {"access_token": "x"}},
+        {"kind": "truncate"},
+    ],
+    ids=str,
+)
+def test_what_may_pass_is_tried_again(world: World, fault: dict[str, Any]) -> None:
+    age(world)
+    lost = fault["kind"] == "truncate"  # the emulator did the work: the refresh token is rotated
+    world.fault("/oauth/token", times=2 if not lost else 1, **fault)
+    if lost:
+        with pytest.raises(NeedsLoginError, match="An answer was lost just before"):
+            access(world).get()
+        return
+    assert access(world).get() == world.store.load().access_token
+    world.fault("/oauth/token", times=3, **fault)
+    age(world)
+    with pytest.raises(TransientError):
+        access(world).get()
+
+
+def test_a_lost_answer_is_asked_for_again_and_explained_if_that_fails(world: World) -> None:
+    age(world)
+    world.fault("/oauth/token", "reset", processed=True)
+    with pytest.raises(NeedsLoginError, match="An answer was lost just before; it may have held the successor"):
+        access(world).get()
+    assert [entry[3] for entry in world.calls()["log"]][-2:] == [0, 400]
+
+
+def test_a_rotated_refresh_token_is_saved_before_it_is_used(world: World) -> None:
+    before = world.store.load()
+    age(world)
+    token = access(world).get()
+    after = world.store.load()
+    assert after.access_token == token != before.access_token
+    assert after.refresh_token != before.refresh_token
+    assert (after.scope, after.athlete_id) == (before.scope, before.athlete_id)
+
+
+def test_a_file_with_only_a_refresh_token_buys_the_rest(world: World) -> None:
+    world.store.save(StoredToken({"refresh_token": world.store.load().refresh_token}))
+    assert access(world).get() == world.store.load().access_token
+    assert world.store.load().expires_at is not None
+
+
+def test_a_token_without_a_date_is_used_until_it_is_refused(world: World) -> None:
+    raw = dict(world.store.load().raw)
+    del raw["expires_at"]
+    world.store.save(StoredToken(raw))
+    tokens = access(world)
+    assert tokens.get() == raw["access_token"]
+    assert tokens.renew(raw["access_token"]) != raw["access_token"]
+
+
+def test_a_refused_token_that_another_process_replaced_is_not_renewed_again(world: World) -> None:
+    first, second = access(world), access(world)
+    rejected = first.get()
+    assert second.get() == rejected
+    fresh = second.renew(rejected)
+    assert first.renew(rejected) == fresh
+    assert first.get() == fresh
+    assert world.calls()["token"] == 2
+
+
+def test_no_refresh_token_is_spent_when_its_successor_could_not_be_saved(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    age(world)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(PipelineError, match="can't be saved"):
+            access(world).get()
+    assert world.calls()["token"] == 1
+    access(world).get()
+
+
+def refresh_in_another_process(url: str, folder: Path, go: Any, got: Any) -> None:
+    world = World(url, folder)
+    tokens = access(world)
+    go.wait()
+    got.put(tokens.get())
+
+
+def test_processes_that_refresh_at_the_same_time_refresh_once(world: World, tmp_path: Path) -> None:
+    age(world)
+    world.fault("/oauth/token", "slow", seconds=0.3, times=-1)
+    context = multiprocessing.get_context("spawn")
+    go, got = context.Barrier(3), context.Queue()
+    processes = [
+        context.Process(target=refresh_in_another_process, args=(world.url, tmp_path, go, got)) for _ in range(3)
+    ]
+    for process in processes:
+        process.start()
+    tokens = {got.get(timeout=30) for _ in processes}
+    for process in processes:
+        process.join()
+    assert tokens == {world.store.load().access_token}
+    assert world.calls()["token"] == 2, "one at login, one for all three"
+
+
+def test_the_consent_page_is_asked_for_everything_that_is_needed() -> None:
+    url = authorize_url("https://www.strava.com", "7", "http://localhost/exchange_token", SCOPES, "st&te")
+    parts = urlsplit(url)
+    assert (parts.netloc, parts.path) == ("www.strava.com", "/oauth/authorize")
+    assert parse_qs(parts.query) == {
+        "client_id": ["7"],
+        "redirect_uri": ["http://localhost/exchange_token"],
+        "response_type": ["code"],
+        "approval_prompt": ["auto"],
+        "scope": ["read,activity:read_all,profile:read_all"],
+        "state": ["st&te"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("granted", "missing"),
+    [
+        (SCOPES, []),
+        (("read", "activity:read"), ["activity:read_all", "profile:read_all"]),
+        ((), list(SCOPES)),
+        ((*SCOPES, "more"), []),
+    ],
+)
+def test_missing_scopes_are_told_with_their_consequences(granted: tuple[str, ...], missing: list[str]) -> None:
+    found = missing_scopes(SCOPES, granted)
+    assert [scope for scope, _ in found] == missing
+    assert all(consequence.endswith("will be missing") for _, consequence in found)
+
+
+def test_no_login_yet_is_told_on_connecting(world: World) -> None:
+    world.store.path.unlink()
+    with pytest.raises(MissingSettingsError, match="run strava-pipeline auth"):
+        world.connect()
+
+
+def test_the_application_is_asked_for_first(world: World) -> None:
+    world.store.path.unlink()
+    with pytest.raises(MissingSettingsError, match="STRAVA_CLIENT_ID"):
+        world.connect(settings=world.settings.model_copy(update={"client_id": None}))
+
+
+def test_the_login_file_is_stravas_answer(world: World) -> None:
+    raw = json.loads(world.store.path.read_text())
+    assert {"token_type", "expires_at", "expires_in", "refresh_token", "access_token", "athlete", "scope"} <= set(raw)

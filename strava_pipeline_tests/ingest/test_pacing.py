@@ -1,0 +1,160 @@
+"""Limits against a server that counts: none is run into, a 429 costs one call, a full day stops at once."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError
+from strava_pipeline.emulator.limits import Limits
+from strava_pipeline.ingest.strava.budget import RateBudget
+from strava_pipeline.ingest.strava.pacing import Pacing
+from strava_pipeline_tests.ingest.fakes import START, Time, answer_headers
+from strava_pipeline_tests.ingest.world import World, utc
+
+PATH = "/athlete/activities"
+SMALL = Limits(overall_15min=8, overall_day=40, read_15min=5, read_day=12)
+
+
+@pytest.fixture
+def limited(make_world: Callable[..., World]) -> World:
+    world = make_world(limits=SMALL, token_lifetime=10**7)
+    world.log_in()
+    return world
+
+
+def test_a_full_quarter_is_waited_for_and_nothing_is_refused(limited: World) -> None:
+    told: list[tuple[str, float]] = []
+    client = limited.connect(on_wait=lambda error, seconds: told.append((str(error.ceiling), seconds)))
+    for _ in range(12):
+        client.get(PATH)
+    calls = limited.calls()
+    assert (calls["total"], calls["refused"]) == (12, 0)
+    assert {ceiling for ceiling, _ in told} == {"read calls in 15 minutes"}
+    assert 12 * 60 - 5 < told[0][1] < 12 * 60 + 3
+    waits = [seconds for _, seconds in told]
+    assert all(59 < before - after < 61 for before, after in pairwise(waits) if after < before)
+    assert max(limited.slept) <= 60
+
+
+def test_a_full_day_stops_at_once(limited: World) -> None:
+    client = limited.connect()
+    for _ in range(12):
+        client.get(PATH)
+    slept = len(limited.slept)
+    for _ in range(3):
+        with pytest.raises(BudgetExhaustedError) as caught:
+            client.get(PATH)
+    assert str(caught.value.ceiling) == "read calls in a day"
+    assert caught.value.resumes_at == utc(2026, 5, 2)
+    assert len(limited.slept) == slept
+    assert (limited.calls()["total"], limited.calls()["refused"]) == (12, 0)
+
+
+def test_without_waiting_a_full_quarter_stops_too(limited: World) -> None:
+    client = limited.connect(wait=False)
+    for _ in range(5):
+        client.get(PATH)
+    with pytest.raises(BudgetExhaustedError) as caught:
+        client.get(PATH)
+    assert caught.value.resumes_at == utc(2026, 5, 1, 12, 15)
+    assert (limited.slept, limited.calls()["total"]) == ([], 5)
+
+
+def test_calls_of_others_are_learnt_from_the_headers(limited: World) -> None:
+    client = limited.connect(wait=False)
+    for _ in range(3):
+        limited.foreign_call(PATH)
+    client.get(PATH)
+    client.get(PATH)
+    with pytest.raises(BudgetExhaustedError):
+        client.get(PATH)
+    assert (limited.calls()["total"], limited.calls()["refused"]) == (5, 0)
+
+
+def test_a_429_costs_one_call_and_one_wait(limited: World) -> None:
+    for _ in range(5):
+        limited.foreign_call(PATH)
+    client = limited.connect()
+    assert client.get(PATH).status == 200
+    calls = limited.calls()
+    assert (calls["total"], calls["refused"], client.calls) == (7, 1, 2)
+    assert sum(limited.slept) == pytest.approx(12 * 60, abs=5)
+
+
+@pytest.mark.parametrize("foreign", [5, 12])
+def test_a_429_that_is_not_waited_for_says_when_to_go_on(limited: World, foreign: int) -> None:
+    for _ in range(foreign):
+        limited.foreign_call(PATH)
+    client = limited.connect(wait=False)
+    with pytest.raises(BudgetExhaustedError) as caught:
+        client.get(PATH)
+    assert caught.value.resumes_at == (utc(2026, 5, 1, 12, 15) if foreign == 5 else utc(2026, 5, 2))
+    with pytest.raises(BudgetExhaustedError):
+        client.get(PATH)
+    assert limited.calls()["refused"] == max(1, foreign - 5 + 1), "one of ours at most"
+
+
+def test_a_429_that_shows_no_full_limit_is_waited_for_by_the_quarter(world: World) -> None:
+    world.fault(PATH, "status", status=429, times=2)
+    client = world.connect()
+    client.get(PATH)
+    assert client.calls == 3
+    assert sum(world.slept) == pytest.approx(27 * 60, abs=5)
+
+
+def test_a_429_that_never_ends_is_given_up_after_an_hour(world: World) -> None:
+    world.fault(PATH, "status", status=429, times=-1)
+    client = world.connect()
+    with pytest.raises(BudgetExhaustedError) as caught:
+        client.get(PATH)
+    assert client.calls == 4
+    assert caught.value.ceiling.window == "15min"
+
+
+def test_a_process_with_its_own_cap_stops_at_it(limited: World) -> None:
+    client = limited.connect(max_calls=2)
+    client.get(PATH)
+    client.get(PATH)
+    with pytest.raises(CallCapReachedError):
+        client.get(PATH)
+    assert limited.calls()["total"] == 2
+
+
+def test_retries_are_calls_too(limited: World) -> None:
+    client = limited.connect(max_calls=2)
+    limited.fault(PATH, "status", status=500, times=-1)
+    with pytest.raises(CallCapReachedError):
+        client.get(PATH)
+    assert limited.calls()["total"] == client.calls == 2
+
+
+@pytest.mark.parametrize("speed", [60.0, 3600.0])
+def test_an_accelerated_emulator_is_paced_at_its_own_speed(make_world: Callable[..., World], speed: float) -> None:
+    limits = Limits(overall_15min=3, overall_day=1000, read_15min=3, read_day=1000)
+    world = make_world(limits=limits, speed=speed, token_lifetime=10**7)
+    world.log_in()
+    client = world.connect(clock=world.clock(speed=speed))
+    for _ in range(8):
+        client.get(PATH)
+    assert (world.calls()["total"], world.calls()["refused"]) == (8, 0)
+
+
+def test_a_cushion_of_the_whole_limit_stops_instead_of_waiting_for_ever(limited: World) -> None:
+    with pytest.raises(BudgetExhaustedError):
+        limited.connect(cushion_15min=500).get(PATH)
+
+
+def test_the_default_is_to_say_so_in_the_log(
+    tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    time = Time()
+    budget = RateBudget(tmp_path_factory.mktemp("state") / "budget.json", time.clock())
+    budget.settle(answer_headers(START, overall=("200,2000", "200,200"), read=("100,1000", "9,9")))
+    with caplog.at_level(logging.INFO):
+        moment = Pacing(budget, time.clock()).reserve()
+    assert moment == utc(2026, 5, 1, 12, 15) + timedelta(seconds=1)
+    assert caplog.messages[0] == "waiting for the limit's next window, 721 s, until 12:15:00 UTC"
+    assert len(caplog.messages) == len(time.slept) == 13

@@ -1,0 +1,219 @@
+"""settings: the environment and .env, checked; faults named without echoing secrets."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.settings import Settings
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+NAMES = [
+    name
+    for field in Settings.model_fields.values()
+    for name in (getattr(field.validation_alias, "choices", None) or [field.validation_alias])
+]
+
+
+@pytest.fixture(autouse=True)
+def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in NAMES:
+        monkeypatch.delenv(str(name), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_defaults(tmp_path: Path) -> None:
+    settings = Settings.load()
+    assert settings.base_url == "https://www.strava.com"
+    assert settings.api_url == "https://www.strava.com/api/v3"
+    assert settings.redirect_uri == "http://localhost/exchange_token"
+    assert (settings.data_dir, settings.secrets_dir, settings.logs_dir) == (
+        tmp_path / "data",
+        tmp_path / "secrets",
+        tmp_path / "logs",
+    )
+    assert (settings.per_page, settings.days, settings.refresh_calls) == (200, 21, 50)
+    assert (settings.schedule, settings.timezone) == ("0 5 * * *", "Europe/London")
+    assert (settings.first_year, settings.clock_speed) == (2008, 1.0)
+    assert (settings.client_id, settings.client_secret, settings.alert_url, settings.ca_bundle) == (None,) * 4
+    assert settings.dagster_home == CHECKOUT / "dagster_home"
+
+
+def test_the_environment_wins_over_dot_env_and_empty_counts_as_unset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text('PER_PAGE=50\nDAYS=7\nSTRAVA_TIMEZONE="Asia/Tokyo"\nSTRAVA_DATA_DIR=\nUNKNOWN=1\n')
+    monkeypatch.setenv("PER_PAGE", "100")
+    monkeypatch.setenv("DAYS", "")
+    settings = Settings.load()
+    assert (settings.per_page, settings.days, settings.timezone) == (100, 7, "Asia/Tokyo")
+    assert settings.data_dir == tmp_path / "data"
+
+
+@pytest.mark.parametrize("name", ["days", "timezone", "STRAVA_DAYS", "STRAVA_timezone_", "strava_client_id"])
+def test_only_the_documented_names_count(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "3")
+    assert Settings.load() == Settings.load(_env_file=None)
+    assert Settings.load().days == 21
+
+
+@pytest.mark.parametrize(
+    ("base", "api", "expected"),
+    [
+        ("http://localhost:8720", "", "http://localhost:8720/api/v3"),
+        ("http://localhost:8720/", "", "http://localhost:8720/api/v3"),
+        ("", "https://api.example.org/v3/", "https://api.example.org/v3"),
+        ("http://localhost:1", "http://localhost:2/x", "http://localhost:2/x"),
+    ],
+)
+def test_the_api_lies_below_the_base_unless_it_is_set(
+    monkeypatch: pytest.MonkeyPatch, base: str, api: str, expected: str
+) -> None:
+    monkeypatch.setenv("STRAVA_BASE_URL", base)
+    monkeypatch.setenv("STRAVA_API_URL", api)
+    assert Settings.load().api_url == expected
+    if not api:
+        assert Settings(base_url=base).api_url == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
+        ("PER_PAGE", "0", "greater than or equal to 1"),
+        ("PER_PAGE", "201", "less than or equal to 200"),
+        ("PER_PAGE", "many", "valid integer"),
+        ("DAYS", "-1", "greater than or equal to 0"),
+        ("STRAVA_REFRESH_CALLS", "-1", "greater than or equal to 0"),
+        ("STRAVA_FIRST_YEAR", "1969", "greater than or equal to 1970"),
+        ("STRAVA_CLOCK_SPEED", "0", "greater than 0"),
+        ("STRAVA_CLOCK_SPEED", "inf", "finite"),
+        ("STRAVA_TIMEZONE", "Mars/Olympus", "write one like Europe/London"),
+        ("STRAVA_TIMEZONE", "../etc/passwd", "write one like Europe/London"),
+        ("STRAVA_TIMEZONE", "Europe", "write one like Europe/London"),
+        ("STRAVA_SCHEDULE", "0 5 * *", "write five fields like 0 5 * * *"),
+        ("STRAVA_SCHEDULE", "0 5 * * * ; x", "write five fields like 0 5 * * *"),
+        ("STRAVA_BASE_URL", "www.strava.com", "write one like https://www.strava.com"),
+        ("STRAVA_API_URL", "ftp://x", "write one like https://www.strava.com"),
+        ("STRAVA_API_URL", "http://[::1", "write one like https://www.strava.com"),
+        ("STRAVA_BASE_URL", "http://localhost:port", "write one like https://www.strava.com"),
+        ("STRAVA_REDIRECT_URI", "localhost", "write one like"),
+        ("STRAVA_ALERT_URL", "hooks.example/T0K3N", "not an address"),
+        ("REQUESTS_CA_BUNDLE", "/no/such.pem", "/no/such.pem does not exist"),
+    ],
+)
+def test_a_fault_names_the_variable_and_what_to_write(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, fault: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(MissingSettingsError, match=re.escape(fault)) as caught:
+        Settings.load()
+    assert f"{name}:" in str(caught.value)
+    assert caught.value.exit_code == 2
+    assert "T0K3N" not in str(caught.value)
+
+
+def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PER_PAGE", "0")
+    monkeypatch.setenv("DAYS", "x")
+    with pytest.raises(MissingSettingsError, match=r"(?s)PER_PAGE: .*DAYS: "):
+        Settings.load()
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00=1", None])
+def test_an_unreadable_dot_env_is_told(tmp_path: Path, content: bytes | None) -> None:
+    if content is None:
+        pytest.importorskip("pwd")
+        if os.geteuid() == 0:
+            pytest.skip("root reads everything")
+        (tmp_path / ".env").write_text("")
+        (tmp_path / ".env").chmod(0)
+    else:
+        (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(MissingSettingsError, match="can't be read"):
+        Settings.load()
+
+
+@pytest.mark.parametrize(
+    ("requests_value", "curl_value", "expected"),
+    [("a.pem", "b.pem", "a.pem"), ("", "b.pem", "b.pem"), ("a.pem", "", "a.pem")],
+)
+def test_either_certificate_variable_counts_the_requests_one_first(
+    tmp_path: Path, requests_value: str, curl_value: str, expected: str
+) -> None:
+    (tmp_path / "a.pem").touch()
+    (tmp_path / "b.pem").touch()
+    (tmp_path / ".env").write_text(f"REQUESTS_CA_BUNDLE={requests_value}\nCURL_CA_BUNDLE={curl_value}\n")
+    assert Settings.load().ca_bundle == tmp_path / expected
+
+
+@pytest.mark.parametrize(
+    ("given", "absent"),
+    [
+        ({}, "STRAVA_CLIENT_ID and STRAVA_CLIENT_SECRET not set"),
+        ({"client_id": "1"}, "STRAVA_CLIENT_SECRET not set"),
+        ({"client_secret": "hush"}, "STRAVA_CLIENT_ID not set"),
+    ],
+)
+def test_a_missing_application_says_where_to_get_one_and_what_to_write(given: dict[str, str], absent: str) -> None:
+    with pytest.raises(MissingSettingsError) as caught:
+        Settings.load(**given).require_application()
+    message = str(caught.value)
+    for part in (absent, "https://www.strava.com/settings/api", "\nSTRAVA_CLIENT_ID=", "\nSTRAVA_CLIENT_SECRET="):
+        assert part in message
+    assert "hush" not in message
+
+
+def test_no_repr_shows_a_secret() -> None:
+    settings = Settings.load(client_id="1", client_secret="hush", alert_url="https://hooks.example/hush")
+    application = settings.require_application()
+    assert application.client_secret.get_secret_value() == "hush"
+    assert "hush" not in f"{settings!r} {settings} {application!r}"
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings.load().days = 3  # type: ignore[misc]
+
+
+def test_environ_makes_the_same_settings_in_a_subprocess_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    settings = Settings.load(
+        client_id="1",
+        client_secret="hush",
+        data_dir="d",
+        days=3,
+        base_url="http://localhost:5",
+        clock_speed=60,
+        ca_bundle="ca.pem",
+        alert_url="https://hooks.example/x",
+        dagster_home="home",
+    )
+    code = (
+        "from strava_pipeline.settings import Settings; s = Settings.load()\n"
+        "print(s.model_dump_json(), s.client_secret.get_secret_value())"
+    )
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), **settings.environ()}
+    out = subprocess.run(
+        [sys.executable, "-c", code], cwd=elsewhere, env=environment, capture_output=True, text=True, check=True
+    )
+    assert out.stdout.strip() == f"{settings.model_dump_json()} hush"
+    assert all(value for value in settings.environ().values())
+
+
+def test_the_example_lists_every_setting_on_a_line_with_a_comment() -> None:
+    lines = (CHECKOUT / ".env.example").read_text().splitlines()
+    listed = [match[1] for line in lines if (match := re.fullmatch(r"# ([A-Z_]+)=.*  # \S.*", line))]
+    assert sorted(listed) == sorted(map(str, NAMES))
+
+
+def test_the_examples_values_are_the_defaults(tmp_path: Path) -> None:
+    text = (CHECKOUT / ".env.example").read_text()
+    (tmp_path / ".env").write_text(re.sub(r"(?m)^# (?=[A-Z_]+=)", "", text))
+    assert Settings.load() == Settings.load(_env_file=None)
