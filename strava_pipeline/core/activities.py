@@ -12,12 +12,16 @@ from typing import Any
 
 import polars as pl
 
-from strava_pipeline.core.rows import Json, Rows, frame, typed_rows
+from strava_pipeline.core.rows import Json, Rows, frame, read_column, typed_rows
 from strava_pipeline.core.tables import ACTIVITIES_ALL
 
 STRAVA = "strava"
 _EDITED = tuple(column.name for column in ACTIVITIES_ALL.columns if column.edited)
 _SAID = (*(column.name for column in ACTIVITIES_ALL.sourced), "extra")
+_LOCAL, _INSTANT = (
+    next(c for c in ACTIVITIES_ALL.columns if c.name == name) for name in ("start_date_local", "start_date")
+)
+NO_YEAR = 0  # of what has no date: before every partition, so that it belongs to the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,9 @@ class YearRange:
         if self.first > self.newest:
             raise ValueError(f"first year {self.first} is after the newest year {self.newest}")
 
-    def clamp(self, year: int | None) -> int:
-        return self.first if year is None else min(max(year, self.first), self.newest)
+    def clamp(self, year: int) -> int:
+        """The partition that a local year belongs to."""
+        return min(max(year, self.first), self.newest)
 
 
 def summary_frame(
@@ -47,10 +52,7 @@ def summary_frame(
     height = len(activities)
     values["athlete_id"] = [athlete_id if value is None else value for value in values["athlete_id"]]
     values["source"] = [STRAVA] * height
-    values["year"] = [
-        years.clamp((local or instant).year if local or instant else None)
-        for local, instant in zip(values["start_date_local"], values["start_date"], strict=True)
-    ]
+    values["year"] = [years.clamp(year) for year in _years(values["start_date_local"], values["start_date"])]
     values["fingerprint"] = _hashes(values, _EDITED)
     values["content_hash"] = _hashes(values, _SAID)
     values["ingestion_ts"] = [ingestion_ts] * height
@@ -58,14 +60,18 @@ def summary_frame(
     return frame(values, ACTIVITIES_ALL), rows
 
 
-def local_years(activities: Sequence[Json], years: YearRange) -> list[int]:
-    """The partitions that `activities` fall into, ascending."""
-    found = set()
-    for activity in activities:
-        text = activity.get("start_date_local") or activity.get("start_date")
-        head = text[:4] if isinstance(text, str) else ""
-        found.add(years.clamp(int(head) if head.isdigit() and head.isascii() else None))
-    return sorted(found)
+def local_years(activities: Sequence[Json]) -> list[int]:
+    """The local years of `activities`, ascending, not yet bound to the partitions; NO_YEAR where one has no date."""
+    return sorted(set(_years(read_column(activities, _LOCAL), read_column(activities, _INSTANT))))
+
+
+def starts(activities: Sequence[Json]) -> list[datetime]:
+    """The starts (UTC) of those that have one."""
+    return [start for start in read_column(activities, _INSTANT) if start is not None]
+
+
+def _years(locals_: Sequence[datetime | None], instants: Sequence[datetime | None]) -> list[int]:
+    return [at.year if (at := local or instant) else NO_YEAR for local, instant in zip(locals_, instants, strict=True)]
 
 
 def _hashes(values: dict[str, list[Any]], names: tuple[str, ...]) -> list[str]:

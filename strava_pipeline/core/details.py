@@ -27,7 +27,7 @@ def detail_frames(details: Sequence[Detail], *, athlete_id: int | None) -> tuple
     unknown: Counter[str] = Counter()
     frames: dict[str, pl.DataFrame] = {}
     activities = [detail.activity for detail in details]
-    rows = typed_rows(activities, _PARENT)
+    rows = typed_rows([_without_children(activity) for activity in activities], ACTIVITY_DETAILS)
     athletes = [athlete_id if value is None else value for value in rows.values["athlete_id"]]
     ids: list[int] = rows.values["activity_id"]
     rows.values["athlete_id"] = athletes
@@ -36,33 +36,34 @@ def detail_frames(details: Sequence[Detail], *, athlete_id: int | None) -> tuple
     frames[ACTIVITY_DETAILS.name] = frame(rows.values, ACTIVITY_DETAILS)
     unknown.update({f"{ACTIVITY_DETAILS.name}.{name}": count for name, count in (rows.unknown + rows.misfits).items()})
     for list_name, (table, position) in CHILDREN.items():
-        nested = [_objects(activity.get(list_name)) for activity in activities]
+        nested = [_items(activity.get(list_name)) for activity in activities]
         frames[table.name], odd = _child(table, position, nested, ids, athletes)
         unknown.update({f"{table.name}.{name}": count for name, count in odd.items()})
     return frames, unknown
 
 
-# the lists of objects have tables of their own, so they are known and not kept beside the parent
-_PARENT = Table(
-    ACTIVITY_DETAILS.name,
-    ACTIVITY_DETAILS.meaning,
-    ACTIVITY_DETAILS.columns,
-    ACTIVITY_DETAILS.parent,
-    ACTIVITY_DETAILS.ignored | {(name,) for name in CHILDREN},
-)
+def _without_children(activity: Json) -> Json:
+    """The activity without the lists that go whole into tables of their own; what is no list of objects stays."""
+    return {name: value for name, value in activity.items() if name not in CHILDREN or not _is_whole(value)}
 
 
-def _objects(value: Any) -> list[Json]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+def _is_whole(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(item, dict) for item in value))
+
+
+def _items(value: Any) -> list[tuple[int, Json]]:
+    """The objects of a list with their places in it, from 1."""
+    items = value if isinstance(value, list) else []
+    return [(place, item) for place, item in enumerate(items, start=1) if isinstance(item, dict)]
 
 
 def _child(
-    table: Table, position: str, nested: list[list[Json]], ids: list[int], athletes: list[int | None]
+    table: Table, position: str, nested: list[list[tuple[int, Json]]], ids: list[int], athletes: list[int | None]
 ) -> tuple[pl.DataFrame, Counter[str]]:
-    rows = typed_rows([item for items in nested for item in items], table)
+    rows = typed_rows([item for items in nested for _, item in items], table)
     values = rows.values
     values["activity_id"] = [activity_id for activity_id, items in zip(ids, nested, strict=True) for _ in items]
     values["athlete_id"] = [athlete for athlete, items in zip(athletes, nested, strict=True) for _ in items]
     values["source"] = [STRAVA] * len(values["activity_id"])
-    values[position] = [place for items in nested for place, _ in enumerate(items, start=1)]
+    values[position] = [place for items in nested for place, _ in items]
     return frame(values, table), rows.unknown + rows.misfits

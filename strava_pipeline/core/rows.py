@@ -1,13 +1,14 @@
 """From a provider's JSON objects to typed columns, by the catalogue. Pure: no files, no frames beyond the result.
 
 Nothing is lost on the way: a field without a column, and a value that does not fit its column, stay in `extra` as
-JSON under the field's own name and are counted. Absent and null both become NULL, never false or 0.
+JSON at the field's own place and are counted. Absent and null both become NULL, never false or 0.
 The work is done column by column in list comprehensions: the JSON objects are Python's already, and this is the
 only loop over them.
 """
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ def typed_rows(objects: Sequence[Json], table: Table) -> Rows:
     """Read every sourced column of `table` (and `extra`) from `objects`, in order."""
     values: dict[str, list[Any]] = {}
     misfits: Counter[str] = Counter()
-    kept: dict[int, dict[str, Any]] = {}
+    kept: dict[int, list[tuple[tuple[str, ...], Any]]] = {}
     for column in table.sourced:
         raw = _raw(objects, column)
         typed = _typed(raw, column.kind)
@@ -42,7 +43,7 @@ def typed_rows(objects: Sequence[Json], table: Table) -> Rows:
             for place, value in enumerate(typed):
                 if value is _MISFIT:
                     typed[place] = _nearest(raw[place], column.kind)
-                    kept.setdefault(place, {})[".".join(column.source or ())] = raw[place]
+                    kept.setdefault(place, []).append((column.source or (), raw[place]))
                     misfits[column.name] += 1
         values[column.name] = typed
     known = _known(table)
@@ -51,7 +52,9 @@ def typed_rows(objects: Sequence[Json], table: Table) -> Rows:
     for place, item in enumerate(objects):
         rest = _rest(item, known)
         unknown.update(rest.keys())
-        rest |= kept.get(place, {})
+        for path, value in kept.get(place, ()):
+            branch = rest if len(path) == 1 else rest.setdefault(path[0], {})
+            branch[path[-1]] = value
         extras.append(json_text(rest) if rest else None)
     if any(column.name == "extra" for column in table.columns):
         values["extra"] = extras
@@ -69,10 +72,33 @@ def frame(values: Mapping[str, list[Any]], table: Table) -> pl.DataFrame:
     )
 
 
+def read_column(objects: Sequence[Json], column: Column) -> list[Any]:
+    """One sourced column of `objects`, as `typed_rows` reads it."""
+    return [None if value is _MISFIT else value for value in _typed(_raw(objects, column), column.kind)]
+
+
 def json_text(value: Any) -> str:
-    """Compact JSON, readable where Unicode allows it."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text if _encodable(text) else json.dumps(value, separators=(",", ":"))
+    """Compact JSON that every reader takes. What JSON or UTF-8 has no room for stays as text: NaN as "NaN", half a
+    surrogate pair as its escape, backslash and all.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"))
+    return _HALF_PAIR.sub(lambda half: f"\\\\u{ord(half[0]):04x}", text)
+
+
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return json.dumps(value)
+    return value
 
 
 _MISFIT = object()
@@ -107,7 +133,7 @@ def _integer(within: range) -> Callable[[Any], Any]:
 
 def _double(value: Any) -> Any:
     if type(value) is float:
-        return value
+        return value if math.isfinite(value) else _MISFIT  # one NaN would make every sum NaN
     if type(value) is int and abs(value) <= 2**53:  # above it a double would no longer be the same number
         return float(value)
     return _MISFIT
@@ -133,7 +159,10 @@ def _instant(value: Any) -> Any:
     parsed = _iso(value)
     if parsed is None:
         return _MISFIT
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    try:
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except OverflowError:  # within a day of the year 1 or 9999
+        return _MISFIT
 
 
 def _wall(value: Any) -> Any:
@@ -146,7 +175,7 @@ def _iso(value: Any) -> datetime | None:
         return None
     try:
         return datetime.fromisoformat(value)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
 
 
@@ -171,11 +200,11 @@ _CONVERTERS: dict[Kind, Callable[[Any], Any]] = {
 
 
 def _nearest(value: Any, kind: Kind) -> Any:
-    """What a column shows for a value that does not fit: readable text where only characters are at fault, else NULL."""
+    """What a column shows for a value that does not fit: a huge number rounded, text with "?" for what UTF-8 lacks, or NULL."""
     if kind is Kind.TEXT and isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
-    if kind is Kind.DOUBLE and isinstance(value, int) and not isinstance(value, bool):
-        return float(value) if math.log2(abs(value)) < 1023 else None
+    if kind is Kind.DOUBLE and type(value) is int:
+        return float(value) if abs(value) < 2**1023 else None  # a double ends below 2^1024
     return None
 
 

@@ -42,7 +42,7 @@ def done_at(calls: int, allowances: Sequence[Allowance], now: datetime, per_call
     left = [allowance.left for allowance in allowances]
     resets = [allowance.resets_at for allowance in allowances]
     while True:
-        room = min([calls, *left])
+        room = max(min([calls, *left]), 0)  # a limit can be overdrawn: refused calls count too
         at += per_call * room
         calls -= room
         if calls <= 0 or any(allowance.limit <= 0 for allowance in allowances):

@@ -140,6 +140,7 @@ def _uvicorn_config(app: Starlette) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=1,
+        timeout_keep_alive=75,  # as nginx: a client that waits for a limit keeps its connection
     )
 
 

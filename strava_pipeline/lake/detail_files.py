@@ -4,8 +4,10 @@
 failed for good in its run. From these files alone follows when a failed one is asked for again.
 """
 
+import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,7 +40,7 @@ class DetailFiles:
         """When a failed one may be asked for again; None: nothing stands against asking."""
         if self.failed_at is None or not self.failures:
             return None
-        return self.failed_at + min(FIRST_PAUSE * 2 ** (min(self.failures, 10) - 1), LONGEST_PAUSE)
+        return self.failed_at + min(FIRST_PAUSE * (1 << min(self.failures, 10) - 1), LONGEST_PAUSE)
 
 
 def land_detail(lake: Lake, year: int, activity_id: int, body: bytes, at: datetime) -> Path:
@@ -70,17 +72,24 @@ def detail_files(lake: Lake, year: int) -> dict[int, DetailFiles]:
 
 
 def read_details(files: Iterable[DetailFiles]) -> Iterator[Detail]:
-    """The newest good answer of each, parsed."""
+    """The newest good answer of each, parsed. One that is damaged is set aside, so that it is fetched again."""
     for file in files:
         if file.good is not None and file.good_at is not None:
-            yield Detail(file.good_at, json.loads(unpacked(file.good)))
+            try:
+                activity = json.loads(unpacked(file.good))
+            except (gzip.BadGzipFile, EOFError, zlib.error, ValueError):
+                activity = None
+            if isinstance(activity, dict) and activity.get("id") == file.activity_id:
+                yield Detail(file.good_at, activity)
+            else:
+                file.good.replace(file.good.with_name(f"{file.good.name}.damaged"))
 
 
 def _files(activity_id: int, folder: Path) -> DetailFiles:
     good: tuple[datetime, Path] | None = None
     fetches = 0
     bad: list[tuple[datetime, int]] = []
-    for name in sorted(os.listdir(folder)):
+    for name in sorted(entry.name for entry in os.scandir(folder)):
         if name.startswith("."):
             continue  # the unfinished file of a process that died
         if name.endswith(_GOOD):

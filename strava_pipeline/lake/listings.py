@@ -5,15 +5,18 @@ that broke off goes on behind its last page (`resume`): not by page number, beca
 moves the pages, but from the last start that was seen, one second overlapping. No parsing into tables here.
 """
 
+import gzip
 import json
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from strava_pipeline.core.activities import YearRange, local_years
+from strava_pipeline.core.activities import YearRange, local_years, starts
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.rows import Json
 from strava_pipeline.lake.files import packed, packed_at, stamp, unpacked, write_whole
 from strava_pipeline.lake.paths import Lake
@@ -42,13 +45,18 @@ class Window(BaseModel):
 
 
 class PageEntry(BaseModel):
-    """A page on disk. `oldest` and `newest` are the starts (UTC) of what it holds; None where it is empty."""
+    """A page on disk. `oldest` and `newest` are the starts (UTC) of what it holds; None where it is empty.
+
+    `local_years` are the years that its activities say (0: no date), `years` the partitions that these belonged to
+    when it came: the newest partition of today is not that of next year.
+    """
 
     file: str
     request: dict[str, Any] | None
     rows: int
     bytes: int
     fetched_at: datetime
+    local_years: list[int]
     years: list[int]
     oldest: datetime | None
     newest: datetime | None
@@ -74,7 +82,12 @@ class Manifest(BaseModel):
 
     @property
     def years(self) -> list[int]:
+        """The partitions that its activities belonged to when they came."""
         return sorted({year for page in self.pages for year in page.years})
+
+    def years_within(self, years: YearRange) -> set[int]:
+        """The partitions that its activities belong to."""
+        return {years.clamp(year) for page in self.pages for year in page.local_years}
 
     @property
     def fetched_at(self) -> datetime:
@@ -101,7 +114,7 @@ class Listing:
         return self.folder.name
 
     def land(
-        self, activities: list[Json], body: bytes, request: dict[str, Any], at: datetime, years: YearRange
+        self, activities: Sequence[Json], body: bytes, request: dict[str, Any], at: datetime, years: YearRange
     ) -> None:
         """Put a page on disk: first the bytes, then its line in the manifest."""
         file = f"page-{len(self.manifest.pages) + 1:04}.json.gz"
@@ -123,7 +136,7 @@ class Listing:
         """Each page that holds rows, with its objects."""
         for page in self.manifest.pages:
             if page.rows:
-                yield page, json.loads(unpacked(self.folder / page.file))
+                yield page, self._objects(page.file)
 
     def _save(self) -> None:
         write_whole(self.folder / "manifest.json", self.manifest.model_dump_json(indent=1).encode())
@@ -131,9 +144,19 @@ class Listing:
     def adopt_orphans(self, years: YearRange) -> None:
         """Enter pages that a crash left without their line in the manifest."""
         while (path := self.folder / f"page-{len(self.manifest.pages) + 1:04}.json.gz").exists():
-            body = unpacked(path)
-            self.manifest.pages.append(_entry(path.name, json.loads(body), len(body), None, packed_at(path), years))
+            activities, size = self._objects(path.name), len(unpacked(path))
+            self.manifest.pages.append(_entry(path.name, activities, size, None, packed_at(path), years))
             self._save()
+
+    def _objects(self, file: str) -> list[Json]:
+        try:
+            found: list[Json] = json.loads(unpacked(self.folder / file))
+        except (FileNotFoundError, gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
+            raise PipelineError(
+                f"{self.folder / file} is missing or damaged, so this listing is no longer whole. Move its folder out of "
+                f"{self.folder.parent} and run again: what only it held is listed anew."
+            ) from error
+        return found
 
 
 def begin(lake: Lake, window: Window, *, athlete_id: int | None, at: datetime) -> Listing:
@@ -169,42 +192,45 @@ def listings(lake: Lake, *, newest_first: bool = False) -> Iterator[Listing]:
 
 
 def watermark(lake: Lake) -> datetime | None:
-    """Up to which start (UTC) the lake is complete: from the newest complete listing that reached the present.
+    """Up to which start (UTC) the lake is complete, without a gap since the athlete's first activity.
 
-    Never later than the moment of that listing: an activity that claims to start in the future moves nothing.
-    None: no such listing yet, so everything is to be listed.
+    The complete listings are laid end to end: the newest year alone says nothing of what came before it. Where one
+    that reaches the present ends the row, its newest start is the watermark, but never a moment later than the listing
+    itself: an activity that claims to start in the future moves nothing. None: everything is to be listed.
     """
-    for listing in listings(lake, newest_first=True):
-        manifest = listing.manifest
-        if manifest.complete and manifest.window.is_open_ended:
-            newest = manifest.newest or manifest.window.watermark
-            return min(newest, manifest.started_at) if newest else manifest.started_at
-    return None
+    reach: datetime | None = None
+    mark: datetime | None = None
+    whole = (listing.manifest for listing in listings(lake) if listing.manifest.complete)
+    for manifest in sorted(whole, key=lambda manifest: (manifest.window.after is not None, manifest.window.after or 0)):
+        window = manifest.window
+        if window.after is not None and (reach is None or window.after > reach.timestamp()):
+            break
+        if window.before is None:
+            end = min(manifest.newest or window.watermark or manifest.started_at, manifest.started_at)
+            mark = end if mark is None else max(mark, end)
+        else:
+            end = min(datetime.fromtimestamp(window.before - 1, UTC), manifest.started_at)
+        reach = end if reach is None else max(reach, end)
+    return mark
 
 
 def _entry(
     file: str,
-    activities: list[Json],
+    activities: Sequence[Json],
     size: int,
     request: dict[str, Any] | None,
     at: datetime,
     years: YearRange,
 ) -> PageEntry:
-    starts = [start for activity in activities if (start := _start(activity)) is not None]
+    seen, said = starts(activities), local_years(activities)
     return PageEntry(
         file=file,
         request=request,
         rows=len(activities),
         bytes=size,
         fetched_at=at,
-        years=local_years(activities, years),
-        oldest=min(starts, default=None),
-        newest=max(starts, default=None),
+        local_years=said,
+        years=sorted({years.clamp(year) for year in said}),
+        oldest=min(seen, default=None),
+        newest=max(seen, default=None),
     )
-
-
-def _start(activity: Json) -> datetime | None:
-    try:
-        return datetime.fromisoformat(activity["start_date"])
-    except (KeyError, TypeError, ValueError):
-        return None

@@ -16,9 +16,10 @@ from strava_pipeline.core.details import detail_frames
 from strava_pipeline.core.rows import frame, typed_rows
 from strava_pipeline.core.tables import ACTIVITY_DETAILS, ATHLETE, CHILDREN, GEAR
 from strava_pipeline.lake.detail_files import DetailFiles, detail_files, read_details
+from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import newest_athlete, newest_gear
-from strava_pipeline.lake.shards import shard_files
+from strava_pipeline.lake.shards import LOCK, shard_files
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import Connection, changed, reading, writing
 
@@ -46,12 +47,20 @@ class MergeReport:
 def merge_activities(connection: Connection, lake: Lake, year: int, *, force: bool = False) -> MergeReport:
     """One year's shards into `activities_all`."""
     report = MergeReport()
-    shards = [str(path) for path in shard_files(lake, year)]
-    if shards:
-        report.count(connection.execute(sql("merge_activities"), {"shards": shards, "force": force}).fetchall())
+    with locked(lake, LOCK):
+        shards = _paths(lake, year)
+        if shards:
+            elsewhere = connection.execute(sql("held_elsewhere"), {"shards": shards, "year": year}).fetchall()
+            others = [path for (other,) in elsewhere for path in _paths(lake, other)]
+            values = {"shards": shards, "others": others, "year": year, "force": force}
+            report.count(connection.execute(sql("merge_activities"), values).fetchall())
     if report.wrote:
         changed(connection)
     return report
+
+
+def _paths(lake: Lake, year: int) -> list[str]:
+    return [str(path) for path in shard_files(lake, year)]
 
 
 def merge_details(lake: Lake, year: int) -> MergeReport:

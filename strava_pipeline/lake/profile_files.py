@@ -36,7 +36,7 @@ def newest_gear(lake: Lake) -> Iterator[tuple[str, datetime, dict[str, Any] | No
     """(id, when, object) of every gear as last received; None: Strava no longer shows it."""
     if not lake.gear.is_dir():
         return
-    for folder in sorted(lake.gear.iterdir()):
+    for folder in sorted(path for path in lake.gear.iterdir() if path.is_dir()):
         files = sorted(path for path in folder.iterdir() if path.name.endswith(".gz") and path.name[0] != ".")
         if files:
             name = files[-1].name

@@ -24,7 +24,7 @@ def publish(lake: Lake) -> bool:
     with exclusively(lake):
         connection = connect(lake.working)
         try:
-            if _published_revision(lake) == revision(connection):
+            if _published(lake) == revision(connection):
                 return False
             connection.execute("CHECKPOINT")
         finally:
@@ -56,7 +56,7 @@ def snapshot(lake: Lake) -> Iterator[Connection]:
         connection.close()
 
 
-def _published_revision(lake: Lake) -> int | None:
+def _published(lake: Lake) -> str | None:
     if not lake.snapshot.exists():
         return None
     try:

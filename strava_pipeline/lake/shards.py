@@ -1,7 +1,8 @@
 """Shards: the pages of a listing, typed, as Parquet, split by local year. Made from bronze alone, any time again.
 
-A shard's own Parquet metadata says which listings it holds and how many of their pages, so whether one is missing or
-stale is read from the files. When a year has many, they become one that keeps each version of an activity once.
+A shard's own Parquet metadata says which listings it holds, how many of their pages, and by which catalogue and
+partitions it was made, so whether one is missing or stale is read from the files. When a year has many, they become one
+that keeps each version of an activity once, and when the activity was last seen.
 """
 
 import json
@@ -16,11 +17,16 @@ from strava_pipeline.core.activities import YearRange, summary_frame
 from strava_pipeline.core.tables import catalogue_version
 from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.listings import Listing, listings
+from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 
 MANY = 32  # shards of a year before they are merged: a month of daily runs
+LOCK = "shards"  # who writes shards, and who reads them while others may merge them away
 _HOLDS = "strava_pipeline.listings"
 _CATALOGUE = "strava_pipeline.catalogue"
+_EDGE = "strava_pipeline.edge"
+
+Held = dict[str, int]  # how many pages of which listings
 
 
 @dataclass(slots=True)
@@ -39,82 +45,111 @@ def write_shards(
     """Write the shards of the `wanted` years that are missing or stale; `tick` is told the rows after each listing."""
     report = ShardReport()
     asked = set(wanted)
-    held = {year: holdings(lake, year) for year in asked}
-    for listing in listings(lake):
-        pages = len(listing.manifest.pages)
-        missing = {
-            year for year in asked.intersection(listing.manifest.years) if held[year].get(listing.name, 0) < pages
-        }
-        if missing:
-            _shard(lake, listing, missing, years, report)
-            tick(report.rows.total())
-    for year in sorted(asked):
-        _merge(lake, year)
+    with locked(lake, LOCK):
+        for year in asked:
+            _clear(lake, year, years)
+        held = {year: holdings(lake, year) for year in asked}
+        for listing in listings(lake):
+            pages = len(listing.manifest.pages)
+            partitions = asked.intersection(listing.manifest.years_within(years))
+            missing = {year for year in partitions if held[year].get(listing.name, 0) < pages}
+            if missing:
+                _shard(lake, listing, missing, years, report)
+                tick(report.rows.total())
+        for year in sorted(asked):
+            if len(_parquet(lake, year)) > MANY:
+                _merge(lake, year, years)
     return report
 
 
 def shard_files(lake: Lake, year: int) -> list[Path]:
-    """The year's shards of the present catalogue, oldest name first."""
-    folder = lake.shards_of(year)
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.glob("*.parquet") if _metadata(path).get(_CATALOGUE) == catalogue_version())
+    """The year's shards of the present catalogue, oldest name first. Who reads them holds LOCK meanwhile."""
+    return [path for path, metadata in _parquet(lake, year).items() if metadata.get(_CATALOGUE) == catalogue_version()]
 
 
-def holdings(lake: Lake, year: int) -> dict[str, int]:
+def holdings(lake: Lake, year: int) -> Held:
     """Which listings the year's shards hold, with the number of pages of each."""
-    held: dict[str, int] = {}
-    for path in shard_files(lake, year):
-        for name, pages in json.loads(_metadata(path)[_HOLDS]).items():
-            held[name] = max(pages, held.get(name, 0))
+    held: Held = {}
+    for metadata in _parquet(lake, year).values():
+        if metadata.get(_CATALOGUE) == catalogue_version():
+            for name, pages in json.loads(metadata[_HOLDS]).items():
+                held[name] = max(pages, held.get(name, 0))
     return held
+
+
+def _parquet(lake: Lake, year: int) -> dict[Path, dict[str, str]]:
+    """The year's readable shards with their metadata, by name. One that a power cut left damaged is no shard."""
+    found: dict[Path, dict[str, str]] = {}
+    folder = lake.shards_of(year)
+    for path in sorted(folder.glob("*.parquet")) if folder.is_dir() else ():
+        try:
+            found[path] = pl.read_parquet_metadata(path)
+        except pl.exceptions.ComputeError:
+            continue
+    return found
+
+
+def _clear(lake: Lake, year: int, years: YearRange) -> None:
+    """Set damaged shards aside, and drop those that another catalogue or other partitions made: both are made again."""
+    folder = lake.shards_of(year)
+    readable = _parquet(lake, year)
+    for path in folder.glob("*.parquet") if folder.is_dir() else ():
+        metadata = readable.get(path)
+        if metadata is None:
+            path.replace(path.with_suffix(".damaged"))
+        elif (metadata.get(_CATALOGUE), metadata.get(_EDGE)) != (catalogue_version(), _edge(year, years)):
+            path.unlink()
+
+
+def _edge(year: int, years: YearRange) -> str:
+    """Whether the partition is the first or the newest, which hold more than their own year."""
+    return f"{year == years.first:d}{year == years.newest:d}"
 
 
 def _shard(lake: Lake, listing: Listing, wanted: set[int], years: YearRange, report: ShardReport) -> None:
     frames = []
     for page, activities in listing.pages():
-        if wanted.intersection(page.years):
+        if not wanted.isdisjoint(years.clamp(year) for year in page.local_years):
             rows, typed = summary_frame(
                 activities, years=years, ingestion_ts=page.fetched_at, athlete_id=listing.manifest.athlete_id
             )
             frames.append(rows.filter(pl.col("year").is_in(wanted)))
             report.unknown.update(typed.unknown + typed.misfits)
-    if not frames:
-        return
     holds = {listing.name: len(listing.manifest.pages)}
     for (year,), rows in pl.concat(frames).group_by("year", maintain_order=True):
         assert isinstance(year, int)
         path = lake.shards_of(year) / f"{listing.name}.parquet"
-        report.bytes += _write(path, rows, holds)
+        report.bytes += _write(path, rows, holds, _edge(year, years))
         report.rows[year] += rows.height
         report.files += 1
 
 
-def _merge(lake: Lake, year: int) -> None:
-    """Make one shard of many: of each activity the rows in which something changed."""
+def _merge(lake: Lake, year: int, years: YearRange) -> None:
+    """Make one shard of many: of each activity the rows in which something changed, and the newest.
+
+    The old ones go when the new one is in place; what a crash leaves behind is merged once more and changes nothing.
+    """
     files = shard_files(lake, year)
-    if len(files) <= MANY:
-        return
-    rows = pl.concat([pl.read_parquet(path) for path in files]).sort("id", "ingestion_ts")
-    changed = pl.col("content_hash").ne_missing(pl.col("content_hash").shift(1).over("id"))
     holds = holdings(lake, year)
-    _write(lake.shards_of(year) / f"{max(holds)}.merged.parquet", rows.filter(changed), holds)
+    rows = pl.concat([pl.read_parquet(path) for path in files]).sort("id", "ingestion_ts", "content_hash")
+    changed = pl.col("content_hash").ne_missing(pl.col("content_hash").shift(1).over("id"))
+    newest = pl.col("id").ne_missing(pl.col("id").shift(-1))
+    merged = lake.shards_of(year) / f"{max(holds)}.merged.parquet"
+    _write(merged, rows.filter(changed | newest), holds, _edge(year, years))
     for path in files:
-        if path.name != f"{max(holds)}.merged.parquet":
+        if path != merged:
             path.unlink()
 
 
-def _write(path: Path, rows: pl.DataFrame, holds: dict[str, int]) -> int:
+def _write(path: Path, rows: pl.DataFrame, holds: Held, edge: str) -> int:
     """Rename into place, so that a shard is whole or absent. Not fsynced one by one: it can be made again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
     rows.write_parquet(
-        temporary, compression="zstd", metadata={_HOLDS: json.dumps(holds), _CATALOGUE: catalogue_version()}
+        temporary,
+        compression="zstd",
+        metadata={_HOLDS: json.dumps(holds), _CATALOGUE: catalogue_version(), _EDGE: edge},
     )
     temporary.replace(path)
     sync_folder(path.parent)
     return path.stat().st_size
-
-
-def _metadata(path: Path) -> dict[str, str]:
-    return pl.read_parquet_metadata(path)

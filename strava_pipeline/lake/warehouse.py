@@ -1,7 +1,7 @@
 """The working warehouse: one DuckDB file, one writer at a time, one transaction per hold of the lock.
 
 Readers of the published snapshot never come here. The tables follow the catalogue; a file made by another catalogue
-is never written to (`catalogue_of` tells), but rebuilt from bronze. Statements stand in lake/sql/.
+is never opened for writing, but rebuilt from bronze. Statements stand in lake/sql/.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,11 @@ from strava_pipeline.core.tables import TABLES, catalogue_version
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
+
+
+class OtherCatalogueError(PipelineError):
+    """The warehouse has other tables than the catalogue: it has to be rebuilt from bronze."""
+
 
 Connection = duckdb.DuckDBPyConnection
 _LOCK = "warehouse"
@@ -72,8 +77,15 @@ def connect(path: Path) -> Connection:
         ) from error
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = false")
-    if not catalogue_of(connection):
+    made_by = catalogue_of(connection)
+    if made_by is None:
         _create(connection)
+    elif made_by != catalogue_version():
+        connection.close()
+        raise OtherCatalogueError(
+            f"The working warehouse {path} was made by another version of the tables. Run `strava-pipeline rebuild`: "
+            "it is made anew from what is on disk, without a call."
+        )
     return connection
 
 
@@ -86,10 +98,10 @@ def catalogue_of(connection: Connection) -> str | None:
     return row[0] if row else None
 
 
-def revision(connection: Connection) -> int:
-    """How many transactions changed something."""
-    row = connection.execute("SELECT value FROM lake_meta WHERE key = 'revision'").fetchone()
-    return int(row[0]) if row else 0
+def revision(connection: Connection) -> str:
+    """Which warehouse this is (one made anew is another), and how many transactions changed something in it."""
+    rows = dict(connection.execute("SELECT key, value FROM lake_meta").fetchall())
+    return f"{rows.get('made')}:{rows.get('revision')}"
 
 
 def changed(connection: Connection) -> None:
@@ -104,7 +116,7 @@ def _create(connection: Connection) -> None:
     connection.execute(sql("views"))
     connection.execute("CREATE TABLE lake_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)")
     connection.execute(
-        "INSERT INTO lake_meta VALUES ('catalogue', $version), ('revision', '0')",
+        "INSERT INTO lake_meta VALUES ('catalogue', $version), ('revision', '0'), ('made', uuid()::VARCHAR)",
         {"version": catalogue_version()},
     )
     connection.execute("COMMIT")

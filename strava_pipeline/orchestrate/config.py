@@ -9,9 +9,9 @@ from pydantic import Field
 class CallLimits(dg.Config):
     """How many calls this run may make. The first asset that makes calls sets them for the whole run."""
 
-    max_calls: int | None = Field(None, description="calls this run may make at most")
-    cushion_15min: int = Field(0, description="calls of each 15 minutes left to others")
-    cushion_daily: int = Field(0, description="calls of the day left to others")
+    max_calls: int | None = Field(default=None, description="calls this run may make at most")
+    cushion_15min: int = Field(default=0, description="calls of each 15 minutes left to others")
+    cushion_daily: int = Field(default=0, description="calls of the day left to others")
 
 
 class ListingConfig(CallLimits):

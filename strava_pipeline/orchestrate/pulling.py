@@ -121,11 +121,10 @@ def scope_of(pipeline: Pipeline, config: DetailsConfig) -> Scope:
     """The config as a choice of activities, as of now."""
     now = pipeline.now()
     days = config.since_days if config.since_days is not None else pipeline.settings.days
-    bounds = {"first_on": _day(config.first_on), "last_on": _day(config.last_on)}
     if config.ids:
         return Scope(ids=frozenset(config.ids), refresh_before=now)
     if config.scope == "all" or config.first_on or config.last_on:
-        return Scope(**bounds)
+        return Scope(first_on=_day(config.first_on), last_on=_day(config.last_on))
     if config.scope == "window":
         return Scope(since=now - timedelta(days=days), refresh_before=now)
     return Scope(

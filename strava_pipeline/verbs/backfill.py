@@ -22,7 +22,8 @@ def backfill(
     """Pull whole years again and fetch their details: `backfill --years 2023 2024`."""
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import all_years, end, fetch_new_gear, out, run_verb
+    from strava_pipeline.verbs.running import all_years, end, fetch_new_gear, run_verb
+    from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
     chosen = _years([*(first or []), *(years or [])], all_years(settings))

@@ -5,13 +5,13 @@ from typing import Any
 
 from rich.table import Table
 
+from strava_pipeline.ingest.strava.connect import make_budget
 from strava_pipeline.lake.wanted import wanted_details
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
 from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, Job
 from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.pulling import scope_of, window_of
 from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.ingest.strava.connect import make_budget
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.terminal import out
 

@@ -124,11 +124,9 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, float) and value != value:
         return None
-    return value if value is None or isinstance(value, str | int | float | bool) else _text(value, date)
-
-
-def _text(value: Any, date: type) -> str:
-    return value.isoformat() if isinstance(value, date) else str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
 def _prompt(path: str) -> None:

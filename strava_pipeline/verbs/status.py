@@ -145,7 +145,8 @@ def _say(report: Status) -> None:
             table.add_row(*map(str, year.values()))
         out.print(table)
     out.print(
-        f"Details missing: {report.missing_details}, edited since: {report.stale_details}, resting after failures: {report.resting_details}"
+        f"Details missing: {report.missing_details}, edited since: {report.stale_details}, "
+        f"resting after failures: {report.resting_details}"
     )
     if report.missing_details:
         out.print("  `strava-pipeline enrich-all` fetches what is missing.")

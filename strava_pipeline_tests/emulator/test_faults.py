@@ -179,3 +179,11 @@ def test_a_fault_that_can_not_be_is_refused(client: Client, order: dict[str, Any
     answer = requests.post(f"{client.url}/_emulator/faults", json=order, timeout=20)
     assert answer.status_code == 400
     assert json.loads(answer.content)["message"]
+
+
+def test_latency_delays_every_api_answer_in_real_seconds(start: Start) -> None:
+    client = start(latency=0.2)
+    before = time.monotonic()
+    client.get("/athlete")
+    client.control("/clock")
+    assert 0.2 <= time.monotonic() - before < 2

@@ -128,6 +128,7 @@ def test_the_token_belongs_in_the_header_only(start: Start) -> None:
         ({"Authorization": f"Bearer {access}"}, 200),
         ({"Authorization": f"bearer {access}"}, 200),
         ({"Authorization": access}, 401),
+        ({"Authorization": f"Token {access}"}, 401),
         ({}, 401),
     ):
         answer = requests.get(f"{client.url}/api/v3/athlete?access_token={access}", headers=headers, timeout=20)

@@ -184,6 +184,7 @@ def test_listen_catches_the_redirect_itself(newcomer: World, monkeypatch: pytest
     assert "close this window" in page.text
     assert newcomer.store.load().access_token
     assert "Waiting for Strava" in result.stderr
+    assert "GET /" not in result.stderr, "a request line holds the code"
 
 
 def test_the_usual_port_is_8721() -> None:

@@ -221,7 +221,7 @@ def test_max_calls_of_zero_allows_none(path: Path, time: Time) -> None:
 
 
 GARBAGE = [
-    b"", b"{", b"[]", b"null", b"3", b"\xff\xfe", b"{}", b'{"version": 2}',
+    b"", b"{", b"[]", b"null", b"3", b"\xff\xfe", b"{}", b'{"version": 2, "server": null, "local": null, "windows": []}',
     b'{"version": 1, "server": null, "local": null, "windows": [["read", "week", 1, 1, 1]]}',
     b'{"version": 1, "server": null, "local": null, "windows": [["read", "day", 0, 1, 1]]}',
     b'{"version": 1, "server": null, "local": null, "windows": [["read", "day", 1, 1, -1]]}',

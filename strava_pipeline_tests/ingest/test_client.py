@@ -2,8 +2,10 @@
 
 import json
 import logging
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -163,7 +165,9 @@ def test_a_refused_connection_counts_for_nothing(world: World) -> None:
 
 
 @contextmanager
-def tiny_server(respond: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[tuple[int, list[dict[str, str]]]]:
+def tiny_server(
+    respond: Callable[[BaseHTTPRequestHandler], None], tls: ssl.SSLContext | None = None
+) -> Iterator[tuple[int, list[dict[str, str]]]]:
     """Answers GETs by `respond`; gives its port and the headers of the requests it got."""
     seen: list[dict[str, str]] = []
 
@@ -176,6 +180,8 @@ def tiny_server(respond: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[t
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -276,12 +282,30 @@ def test_an_untrusted_certificate_says_what_to_set(world: World, tmp_path: Path)
     assert client.budget.remaining().governing.used == 0
 
 
-def test_the_settings_certificates_are_used_even_if_only_dot_env_names_them(world: World) -> None:
-    bundle = ssl.get_default_verify_paths().cafile
-    if bundle is None or not Path(bundle).exists():
-        pytest.skip("no certificates on this machine")
-    client = world.connect(settings=world.settings.model_copy(update={"ca_bundle": Path(bundle)}))
-    assert client._wire._verify == bundle
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_a_server_is_trusted_by_the_settings_certificates_alone(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    certificate, key = tmp_path / "server.pem", tmp_path / "server.key"
+    order = f"req -x509 -newkey rsa:2048 -nodes -days 36500 -subj /CN=localhost -keyout {key} -out {certificate}"
+    alternative = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(["openssl", *order.split(), *alternative], check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(b"[]")
+
+    with tiny_server(respond, tls) as (port, _):
+        settings = elsewhere(world, f"https://127.0.0.1:{port}", ca_bundle=None)
+        with pytest.raises(PipelineError, match="set REQUESTS_CA_BUNDLE"):
+            world.connect(settings=settings).get(PATH)
+        trusting = settings.model_copy(update={"ca_bundle": certificate})
+        assert world.connect(settings=trusting).get(PATH).json == []
 
 
 def test_a_trickling_answer_is_given_up(world: World) -> None:
@@ -332,3 +356,13 @@ def test_no_failure_shows_a_secret(world: World, caplog: pytest.LogCaptureFixtur
     assert len(secrets) >= 4
     text = "\n".join(shown) + caplog.text
     assert [secret for secret in secrets if secret in text] == []
+
+
+def test_the_headers_of_an_answer_that_broke_off_are_learnt_from(world: World) -> None:
+    for _ in range(4):
+        world.foreign_call(PATH)
+    world.fault(PATH, "truncate", times=3)
+    client = world.connect()
+    with pytest.raises(TransientError):
+        client.get(PATH)
+    assert client.budget.remaining().governing.used == world.calls()["total"] == 7

@@ -16,9 +16,9 @@ DETAIL_TABLES: tuple[str, ...] = (ACTIVITY_DETAILS.name, *(child.name for child,
 
 
 def catalogue_version() -> str:
-    """A hash that changes whenever a table, a column, a type or a source path does."""
+    """A hash that changes whenever what stands in a table or a shard would: columns, types, sources, keys, fingerprints."""
     shape = [
-        (table.name, [(column.name, column.kind.value, column.source) for column in table.columns])
+        (table.name, sorted(table.ignored), [(c.name, c.kind.value, c.source, c.key, c.edited) for c in table.columns])
         for table in TABLES.values()
     ]
     return hashlib.blake2b(repr(shape).encode(), digest_size=8).hexdigest()

@@ -78,9 +78,10 @@ ACTIVITY_SPLITS_STANDARD = _splits("activity_splits_standard", "a mile")
 
 _NESTED_IDS = frozenset(
     {
-        ("activity",),
-        ("athlete",),
-        ("segment", "resource_state"),
+        ("activity", "id"),
+        ("activity", "resource_state"),
+        ("athlete", "id"),
+        ("athlete", "resource_state"),
     }
 )
 

@@ -99,7 +99,7 @@ class RateBudget:
             if not any(counter.used >= counter.limit for counter in ledger.counters.values()):
                 for ceiling, counter in ledger.counters.items():
                     if ceiling.window == "15min":
-                        counter.used = max(counter.used, counter.limit)
+                        counter.used = counter.limit
 
     def release(self, reserved_at: datetime) -> None:
         """Take back a reservation whose call surely did not count: a 401, a refused connection."""

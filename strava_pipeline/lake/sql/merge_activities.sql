@@ -1,6 +1,7 @@
--- The newest version of each activity in one year's shards becomes its row. $shards: list of files; $force: also
--- where nothing changed (recompact). A version that is older than the row never wins: an activity whose local year
--- was edited stands in two years' shards.
+-- The newest version of each activity in one year's shards becomes its row. $shards: the year's files; $others: those of
+-- the years in which gold holds some of the same activities (their local year was edited), so that whichever year is
+-- merged last, the newest sighting wins; $year; $force: also where nothing changed (recompact).
+-- What was found gone after it was last said to be so stays gone.
 MERGE INTO activities_all AS gold
 USING (
     WITH seen AS (
@@ -8,8 +9,9 @@ USING (
             *,
             lag(content_hash) OVER in_order AS previous_content,
             lag(fingerprint) OVER in_order AS previous_fingerprint
-        FROM read_parquet($shards, hive_partitioning = false)
-        WINDOW in_order AS (PARTITION BY id ORDER BY ingestion_ts)
+        FROM read_parquet(list_concat($shards, $others), hive_partitioning = false)
+        SEMI JOIN (SELECT id FROM read_parquet($shards, hive_partitioning = false)) USING (id)
+        WINDOW in_order AS (PARTITION BY id ORDER BY ingestion_ts, content_hash, year <> $year)
     ),
     versions AS (
         SELECT
@@ -17,16 +19,21 @@ USING (
             max(ingestion_ts) FILTER (previous_fingerprint IS DISTINCT FROM fingerprint)
                 OVER (PARTITION BY id ORDER BY ingestion_ts) AS fingerprint_since
         FROM seen
+    ),
+    newest AS (
+        SELECT * EXCLUDE (previous_content, previous_fingerprint, fingerprint_since) REPLACE (fingerprint_since AS edited_at)
+        FROM versions
+        WHERE previous_content IS DISTINCT FROM content_hash
+        QUALIFY row_number() OVER (PARTITION BY id ORDER BY ingestion_ts DESC, content_hash DESC) = 1
     )
-    SELECT * EXCLUDE (previous_content, previous_fingerprint, fingerprint_since) REPLACE (fingerprint_since AS edited_at)
-    FROM versions
-    WHERE previous_content IS DISTINCT FROM content_hash
-    QUALIFY row_number() OVER (PARTITION BY id ORDER BY ingestion_ts DESC) = 1
+    SELECT newest.* REPLACE (CASE WHEN held.deleted_at > newest.ingestion_ts THEN held.deleted_at END AS deleted_at)
+    FROM newest
+    LEFT JOIN activities_all AS held ON held.id = newest.id
 ) AS shard
 ON gold.id = shard.id
 WHEN MATCHED AND (
-    (shard.ingestion_ts > gold.ingestion_ts AND (shard.content_hash, shard.year) IS DISTINCT FROM (gold.content_hash, gold.year))
-    OR ($force AND shard.ingestion_ts = gold.ingestion_ts)
+    shard.ingestion_ts > gold.ingestion_ts
+    OR (shard.ingestion_ts = gold.ingestion_ts AND ($force OR shard.year <> gold.year))
 ) THEN UPDATE BY NAME
 WHEN NOT MATCHED THEN INSERT BY NAME
 RETURNING merge_action

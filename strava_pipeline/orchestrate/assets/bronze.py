@@ -51,7 +51,7 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
     @dg.asset(
         partitions_def=partitions,
         deps=["activities"],
-        group_name="bronze",
+        group_name="details",
         kinds={"json", "file"},
         owners=[OWNER],
         description="Each activity's detail with all its efforts as Strava sent it. Fetched once, and again when the "

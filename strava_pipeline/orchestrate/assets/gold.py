@@ -8,7 +8,7 @@ import dagster as dg
 
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
 from strava_pipeline.lake.counts import rows_by_year
-from strava_pipeline.lake.merge import merge_activities, merge_details, sync_kudos
+from strava_pipeline.lake.merge import merge_activities, merge_details, merge_profile, sync_kudos
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.config import MergeConfig
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, timed, unknown_fields
@@ -32,6 +32,7 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         years = years_of(context.partition_keys)
         with timed() as seconds, writing(pipeline.lake) as connection:
             reports = {year: merge_activities(connection, pipeline.lake, year, force=config.force) for year in years}
+            merge_profile(connection, pipeline.lake)  # what the login landed; costs no call
             rows = rows_by_year(connection, "activities_all")
         for year in years:
             context.add_asset_metadata({"dagster/row_count": rows.get(year, 0)}, partition_key=str(year))
@@ -50,7 +51,7 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
                 name,
                 deps=["bronze_activity_details"],
                 partitions_def=partitions,
-                group_name="gold",
+                group_name="details",
                 kinds={"duckdb"},
                 owners=[OWNER],
                 description=table_description(TABLES[name]),

@@ -43,6 +43,7 @@ def profile_assets() -> list[dg.AssetsDefinition]:
         )
 
     @dg.asset(
+        deps=["activities"],
         group_name="profile",
         kinds={"duckdb", "json"},
         owners=[OWNER],

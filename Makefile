@@ -1,0 +1,100 @@
+# What a person types. `make install` makes .venv; every other target needs it and does nothing twice.
+# Variables, as in: make run PER_PAGE=100   make enrich ENRICH_ARGS="--since-days 7"   make dev DEMO=1
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+CLI := $(BIN)/strava-pipeline
+READY := $(VENV)/.ready
+
+PER_PAGE ?=
+DAYS ?=
+DEMO ?=
+PORT ?= 3000
+YEARS ?=
+ENRICH_ARGS ?= $(if $(DAYS),--since-days $(DAYS)) --cushion-15min 0 --cushion-daily 0
+ENRICH_ALL_ARGS ?= --all --cushion-15min 0 --cushion-daily 0
+ARGS ?=
+
+PAGE := $(if $(PER_PAGE),--per-page $(PER_PAGE))
+LOOKBACK := $(if $(DAYS),--days $(DAYS))
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo dev test test-slow test-samples test-all lint types contracts format check docs clean \
+	auth status run run-lite run-all compact recompact enrich enrich-all flow flow-backfill refresh backfill \
+	profile duck schema emulator
+
+help: ## List the targets.
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  sql-\"…\"         Query the published warehouse: make sql-\"SELECT count(*) FROM activities\""
+
+install: $(READY) ## Make .venv with everything in it.
+
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here. Name another one: make install PYTHON=python3.12"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(READY)
+
+demo: $(READY) ## Twelve years of a made-up athlete, end to end, in demo/.
+	$(CLI) demo $(ARGS)
+
+dev: $(READY) ## Dagster's UI and daemon on http://127.0.0.1:3000; with DEMO=1 on the demo's instance.
+	$(CLI) dev --port $(PORT) $(if $(DEMO),--demo) $(ARGS)
+
+test: $(READY) ## The test suite.
+	$(BIN)/python -m pytest -n auto
+
+test-slow: $(READY) ## Tests that start real processes: Dagster's daemon and web server.
+	$(BIN)/python -m pytest -m slow
+
+test-samples: $(READY) ## Tests on real payloads in ../shared/samples, which are not part of this repository.
+	$(BIN)/python -m pytest -m samples
+
+test-all: test test-slow test-samples ## All of them.
+
+lint: $(READY) ## Style and format.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## Types, strictly.
+	$(BIN)/mypy
+
+contracts: $(READY) ## Which room may import which.
+	$(BIN)/lint-imports
+
+format: $(READY) ## Put the code in shape.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: lint types contracts test ## What a change must pass.
+
+docs: $(READY) ## Write the data dictionary from the catalogue.
+	$(BIN)/python docs/make_data_dictionary.py > docs/data-dictionary.md
+
+clean: ## Remove .venv, caches and the demo; never data/, secrets/ or logs/.
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info
+
+auth status profile duck schema emulator: $(READY)
+	$(CLI) $@ $(ARGS)
+
+run flow refresh: $(READY)
+	$(CLI) $@ $(PAGE) $(LOOKBACK) $(ARGS)
+
+run-lite run-all flow-backfill: $(READY)
+	$(CLI) $@ $(PAGE) $(ARGS)
+
+compact recompact: $(READY)
+	$(CLI) $@ $(ARGS)
+
+enrich: $(READY)
+	$(CLI) enrich $(ENRICH_ARGS) $(ARGS)
+
+enrich-all: $(READY)
+	$(CLI) enrich-all $(ENRICH_ALL_ARGS) $(ARGS)
+
+backfill: $(READY)
+	$(CLI) backfill --years $(YEARS) $(PAGE) $(ARGS)
+
+sql-%: $(READY)
+	@$(CLI) sql "$*"

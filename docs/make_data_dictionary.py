@@ -1,0 +1,64 @@
+"""Prints the data dictionary, Markdown, from the catalogue of tables: `make docs` writes it to docs/data-dictionary.md.
+
+No columns, meanings or units of its own: what is wrong there is mended in strava_pipeline/core/tables/.
+"""
+
+import sys
+from collections.abc import Iterator
+
+from strava_pipeline.core.tables import TABLES, Column, Table
+
+INTRODUCTION = """# Data dictionary
+
+Made from the catalogue of tables by `make docs`; not to be edited by hand.
+
+- Types are DuckDB's. A `TIMESTAMPTZ` is an instant, a `TIMESTAMP` is what the athlete's clock showed, without a zone.
+- Absent and null at the source are both `NULL`, never false or 0. Whole numbers stay whole; ids are beyond 2^53.
+- *Source* is the field in Strava's JSON. *Made here*: the pipeline makes the value.
+- *Edited*: an edit can change this field, and a change makes the stored detail stale, so that it is fetched again.
+- `activities` is a view of `activities_all` without what has a `deleted_at`; `deleted_activities` is a view of the rest.
+- A range (*from 0 up*) is what is believable. Nothing outside is changed or left out.
+- `lake_meta` is bookkeeping: which catalogue made the file, and how often it was changed."""
+
+
+def main() -> None:
+    """The whole document to stdout."""
+    sys.stdout.write(document())
+
+
+def document() -> str:
+    """The data dictionary: an index, then a section per table in the order of the catalogue."""
+    index = [f"- [`{table.name}`](#{table.name}): {table.meaning}" for table in TABLES.values()]
+    sections = ["\n".join(_section(table)) for table in TABLES.values()]
+    return "\n\n".join([INTRODUCTION, "\n".join(index), *sections]) + "\n"
+
+
+def _section(table: Table) -> Iterator[str]:
+    yield f"## {table.name}"
+    yield ""
+    parent = f" Belongs to `{table.parent}`." if table.parent else ""
+    yield f"{table.meaning} Key: {', '.join(f'`{name}`' for name in table.key)}.{parent}"
+    yield ""
+    yield "| column | type | unit | meaning | source |"
+    yield "| --- | --- | --- | --- | --- |"
+    for column in table.columns:
+        yield f"| `{column.name}` | {column.kind.value} | {column.unit or ''} | {_meaning(column, table)} | {_source(column)} |"
+
+
+def _meaning(column: Column, table: Table) -> str:
+    believable = {
+        (False, False): "",
+        (True, False): "from {low:,.0f} up",
+        (False, True): "up to {high:,.0f}",
+        (True, True): "{low:,.0f} to {high:,.0f}",
+    }[column.low is not None, column.high is not None].format(low=column.low or 0, high=column.high or 0)
+    edited = "*edited*" if column.edited and table.parent is None else ""
+    return "; ".join(part for part in (column.meaning.replace("|", "/"), believable, edited) if part)
+
+
+def _source(column: Column) -> str:
+    return f"`{'.'.join(column.source)}`" if column.source else "made here"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""The demo: an emulated athlete's twelve years through the whole pipeline, in demo/ alone."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from strava_pipeline.core.errors import PipelineError
+
+if TYPE_CHECKING:
+    from strava_pipeline.settings import Settings
+
+MARK = ".made-by-strava-pipeline-demo"
+ATHLETE = ("--seed", "2026", "--limits", "off")  # the same made-up athlete each time
+QUERIES = (
+    "SELECT year, sport_type, count(*) AS n, round(sum(distance) / 1000) AS km "
+    "FROM activities GROUP BY ALL ORDER BY year, km DESC",
+    "SELECT name, start_date_local, round(distance / 1000, 1) AS km, round(total_elevation_gain) AS m "
+    "FROM activities ORDER BY distance DESC LIMIT 10",
+    "SELECT e.name, min(e.elapsed_time) AS best_s, arg_min(a.start_date_local::DATE, e.elapsed_time) AS on_day "
+    "FROM activity_best_efforts e JOIN activities a ON a.id = e.activity_id GROUP BY e.name ORDER BY best_s",
+)
+
+
+def demo(
+    activities: Annotated[int, typer.Option(min=1, help="How many activities the athlete has.")] = 2000,
+    folder: Annotated[Path, typer.Option(help="Where everything of the demo is kept; made anew.")] = Path("demo"),
+) -> None:
+    """Twelve years of a made-up athlete, end to end, in demo/: no account, no network."""
+    import requests
+
+    from strava_pipeline.lake.counts import counts_by_year
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.publish import snapshot
+    from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
+    from strava_pipeline.verbs.running import all_years, fetch_new_gear, run_verb
+    from strava_pipeline.verbs.terminal import out
+
+    began = time.monotonic()
+    folder = folder.absolute()
+    _start_anew(folder)
+    out.print("Starting a Strava on this machine …")
+    with emulator_process("--activities", str(activities), *ATHLETE, log=folder / "logs" / "emulator.log") as url:
+        settings = demo_settings(folder, url)
+        log_in_locally(settings)
+        outcome = run_verb(settings, "flow_backfill", years=all_years(settings))
+        fetch_new_gear(settings, outcome)
+        calls = requests.get(f"{url}/_emulator/calls", timeout=30).json()
+    with snapshot(Lake(settings.data_dir)) as connection:
+        years = counts_by_year(connection)
+        year_of = dict(connection.execute("SELECT id, year FROM activities").fetchall())
+    _say_years(years, calls, year_of)
+    _say_next(folder, time.monotonic() - began)
+
+
+def demo_settings(folder: Path, url: str) -> "Settings":
+    """Settings of the demo: nothing of the user's own is read or written, nothing runs by itself."""
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.local_strava import CLIENT_ID, CLIENT_SECRET
+
+    return Settings.load(
+        _env_file=None,
+        client_id=CLIENT_ID,
+        client_secret=CLIENT_SECRET,
+        redirect_uri="http://localhost/exchange_token",
+        base_url=url,
+        api_url=f"{url}/api/v3",
+        data_dir=folder / "data",
+        secrets_dir=folder / "secrets",
+        logs_dir=folder / "logs",
+        dagster_home=folder / "dagster_home",
+        first_year=2008,
+        per_page=200,
+        alert_url=None,
+        automation=False,
+    )
+
+
+def _start_anew(folder: Path) -> None:
+    if folder.exists():
+        if not (folder / MARK).exists():
+            raise PipelineError(f"{folder} was not made by the demo, so it is left alone. Choose another --folder.")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / MARK).touch()
+
+
+def _say_years(years: list, calls: dict, year_of: dict[int, int]) -> None:  # type: ignore[type-arg]
+    from rich.table import Table
+
+    from strava_pipeline.verbs.terminal import out
+
+    by_year: dict[int, int] = {}
+    for activity_id, times in calls["details"].items():
+        year = year_of[int(activity_id)]
+        by_year[year] = by_year.get(year, 0) + times
+    table = Table(show_footer=True)
+    totals = (sum(y.activities for y in years), sum(y.kilometres for y in years), sum(y.details for y in years))
+    other = calls["total"] - sum(by_year.values())
+    for name, footer in (
+        ("year", "all"),
+        ("activities", f"{totals[0]:,}"),
+        ("kilometres", f"{totals[1]:,.0f}"),
+        ("details", f"{totals[2]:,}"),
+        ("calls", f"{calls['total']:,} (of them {other} for the listing, the athlete and gear)"),
+    ):
+        table.add_column(name, footer=footer, justify="left" if name == "calls" else "right")
+    for year in years:
+        table.add_row(
+            str(year.year),
+            f"{year.activities:,}",
+            f"{year.kilometres:,.0f}",
+            f"{year.details:,}",
+            f"{by_year.get(year.year, 0):,}",
+        )
+    out.print(table)
+
+
+def _say_next(folder: Path, seconds: float) -> None:
+    from strava_pipeline.verbs.terminal import out
+
+    try:
+        shown = folder.relative_to(Path.cwd())
+    except ValueError:
+        shown = folder
+    out.print(f"\nDone in {seconds:.0f} s. Everything is in {shown}{os.sep}:")
+    out.print("  data/bronze     what Strava sent, byte for byte")
+    out.print("  data/activities Parquet by local year")
+    out.print("  data/warehouse/strava.duckdb  the warehouse, for SQL, notebooks and BI")
+    out.print("\nThree queries to try:")
+    for query in QUERIES:
+        out.print(f'  STRAVA_DATA_DIR={shown / "data"} .venv/bin/strava-pipeline sql "{query}"', markup=False)
+    out.print("\nThe same run in Dagster's UI, with lineage, checks and backfills:")
+    out.print("  make dev DEMO=1      and open http://127.0.0.1:3000")

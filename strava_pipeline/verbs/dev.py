@@ -1,0 +1,92 @@
+"""Dagster's UI and daemon on this machine: the janitor first, then `dagster dev` in the foreground."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from strava_pipeline.core.errors import PipelineError
+
+if TYPE_CHECKING:
+    from strava_pipeline.settings import Settings
+
+
+GRACE = 30  # seconds that Dagster's daemon and web server get to end
+
+
+def dev(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the UI.")] = 3000,
+    host: Annotated[str, typer.Option(help="Address of the UI; it has no password, so keep it local.")] = "127.0.0.1",
+    demo: Annotated[bool, typer.Option("--demo", help="On the demo's instance, with its emulator.")] = False,
+    folder: Annotated[Path, typer.Option(help="The demo's folder.")] = Path("demo"),
+) -> None:
+    """Dagster's UI and daemon on http://127.0.0.1:3000."""
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.demo import ATHLETE, MARK, demo_settings
+    from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
+
+    with ExitStack() as held:
+        if demo:
+            folder = folder.absolute()
+            if not (folder / MARK).exists():
+                raise PipelineError(f"There is no demo in {folder} yet. Run `make demo` first.")
+            url = held.enter_context(emulator_process(*ATHLETE, log=folder / "logs" / "emulator.log"))
+            settings = demo_settings(folder, url)
+            log_in_locally(settings)
+        else:
+            settings = Settings.load()
+        raise typer.Exit(_serve(settings, host, port))
+
+
+def _serve(settings: "Settings", host: str, port: int) -> int:
+    from filelock import FileLock, Timeout
+
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.orchestrate.execute import open_instance
+    from strava_pipeline.orchestrate.janitor import clean_up
+
+    with open_instance(settings.dagster_home) as instance:
+        lock = FileLock(settings.dagster_home / ".dev.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise PipelineError(
+                f"Dagster is already running on {settings.dagster_home}. Stop it there, or set DAGSTER_HOME to another folder."
+            ) from error
+        try:
+            for run_id in clean_up(instance, Lake(settings.data_dir)):
+                typer.echo(f"Run {run_id} had died without a word; it is now marked as failed.", err=True)
+            typer.echo(f"Dagster's UI: http://{host}:{port} (Ctrl-C stops it)", err=True)
+            return subprocess.run(
+                _command(host, port), env={**os.environ, **settings.environ()}, check=False
+            ).returncode
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            lock.release()
+
+
+def _run(command: list[str], environment: dict[str, str]) -> int:
+    """Run Dagster until it ends, or until Ctrl-C or SIGTERM, which it is told once, so that it ends its own children."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell started us in the background
+    with subprocess.Popen(command, env=environment, start_new_session=True) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+            return 0
+
+
+def _command(host: str, port: int) -> list[str]:
+    code = ["-w", "workspace.yaml"] if Path("workspace.yaml").is_file() else ["-m", "strava_pipeline.definitions"]
+    return [sys.executable, "-m", "dagster", "dev", *code, "-h", host, "-p", str(port)]
