@@ -62,11 +62,7 @@ def _serve(settings: "Settings", host: str, port: int) -> int:
             for run_id in clean_up(instance, Lake(settings.data_dir)):
                 typer.echo(f"Run {run_id} had died without a word; it is now marked as failed.", err=True)
             typer.echo(f"Dagster's UI: http://{host}:{port} (Ctrl-C stops it)", err=True)
-            return subprocess.run(
-                _command(host, port), env={**os.environ, **settings.environ()}, check=False
-            ).returncode
-        except KeyboardInterrupt:
-            return 0
+            return _run(_command(host, port), {**os.environ, **settings.environ()})
         finally:
             lock.release()
 
