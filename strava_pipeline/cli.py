@@ -41,12 +41,12 @@ class LazyVerbs(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in VERBS:
             return None
-        module, function, text, panel = VERBS[cmd_name]
-        if ctx.invoked_subcommand is None and not _is_called(cmd_name):
-            return typer.main.get_command(_listed(cmd_name, text, panel))
-        app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        app.command(cmd_name, help=None)(getattr(import_module(f"strava_pipeline.verbs.{module}"), function))
-        return typer.main.get_command(app)
+        _, _, text, panel = VERBS[cmd_name]
+        return typer.main.get_command(_listed(cmd_name, text, panel))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command and _loaded(str(name)), rest
 
 
 app = typer.Typer(cls=LazyVerbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -68,8 +68,11 @@ def main() -> None:
         sys.exit(error.exit_code)
 
 
-def _is_called(name: str) -> bool:
-    return name in sys.argv[1:]
+def _loaded(name: str) -> Any:
+    module, function, _, _ = VERBS[name]
+    verb = typer.Typer(add_completion=False)
+    verb.command(name)(getattr(import_module(f"strava_pipeline.verbs.{module}"), function))
+    return typer.main.get_command(verb)
 
 
 def _listed(name: str, text: str, panel: str) -> typer.Typer:

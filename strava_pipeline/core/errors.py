@@ -25,7 +25,12 @@ class NeedsLoginError(PipelineError):
 
 
 class ForbiddenError(PipelineError):
-    """Strava knows the athlete but does not allow this call (a scope not granted, an inactive app)."""
+    """Strava knows the athlete but does not allow this call (a scope not granted, an inactive application)."""
+
+    def __init__(self, message: str, *, status: int = 403, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = body
 
 
 class TransientError(PipelineError):

@@ -65,7 +65,7 @@ def detail_files(lake: Lake, year: int) -> dict[int, DetailFiles]:
         return found
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.isdigit() or entry.name.removeprefix("-").isdigit():
+            if entry.name.removeprefix("-").isdigit() and entry.is_dir():
                 activity_id = int(entry.name)
                 found[activity_id] = _files(activity_id, Path(entry.path))
     return found
@@ -90,14 +90,15 @@ def _files(activity_id: int, folder: Path) -> DetailFiles:
     fetches = 0
     bad: list[tuple[datetime, int]] = []
     for name in sorted(entry.name for entry in os.scandir(folder)):
-        if name.startswith("."):
-            continue  # the unfinished file of a process that died
-        if name.endswith(_GOOD):
-            good = (from_stamp(name.removesuffix(_GOOD)), folder / name)
-            fetches += 1
-        elif _BAD in name:
-            at, _, status = name.partition(_BAD)
-            bad.append((from_stamp(at), int(status.removesuffix(".gz"))))
+        try:
+            if name.endswith(_GOOD):
+                good = (from_stamp(name.removesuffix(_GOOD)), folder / name)
+                fetches += 1
+            elif _BAD in name:
+                at, _, status = name.partition(_BAD)
+                bad.append((from_stamp(at), int(status.removesuffix(".gz"))))
+        except ValueError:
+            continue  # no name of ours, or the unfinished file of a process that died
     since = [failure for failure in bad if good is None or failure[0] > good[0]]
     return DetailFiles(
         activity_id=activity_id,

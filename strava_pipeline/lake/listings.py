@@ -214,6 +214,15 @@ def watermark(lake: Lake) -> datetime | None:
     return mark
 
 
+def listed_since(lake: Lake) -> datetime | None:
+    """From which start (UTC) the newest pull from a watermark listed; None: the newest pull listed everything."""
+    for listing in listings(lake, newest_first=True):
+        window = listing.manifest.window
+        if window.is_open_ended and window.mode != "year":
+            return None if window.after is None else datetime.fromtimestamp(window.after, UTC)
+    return None
+
+
 def _entry(
     file: str,
     activities: Sequence[Json],

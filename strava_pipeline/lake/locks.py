@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
 
 
@@ -67,9 +68,9 @@ def holder(lake: Lake, name: str) -> str:
     """What the present or last holder of `name` said of itself."""
     try:
         noted = json.loads(_note_file(lake, name).read_text())
-    except (OSError, ValueError):
+        return f"{noted['who']} (process {noted['pid']})"
+    except (OSError, ValueError, LookupError, TypeError):
         return "another process"
-    return f"{noted.get('who') or 'another process'} (process {noted.get('pid')})"
 
 
 def _file(lake: Lake, name: str) -> Path:
@@ -88,4 +89,4 @@ def _note_file(lake: Lake, name: str) -> Path:
 
 def _note(lake: Lake, name: str, who: str) -> None:
     if who:
-        _note_file(lake, name).write_text(json.dumps({"who": who, "pid": os.getpid()}))
+        write_whole(_note_file(lake, name), json.dumps({"who": who, "pid": os.getpid()}).encode())

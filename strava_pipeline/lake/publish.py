@@ -29,16 +29,22 @@ def publish(lake: Lake) -> bool:
             connection.execute("CHECKPOINT")
         finally:
             connection.close()
-        temporary = lake.snapshot.with_name(f".{lake.snapshot.name}.tmp")
-        temporary.unlink(missing_ok=True)
+        _replace_snapshot(lake)
+        return True
+
+
+def _replace_snapshot(lake: Lake) -> None:
+    temporary = lake.snapshot.with_name(f".{lake.snapshot.name}.tmp")
+    try:
         shutil.copyfile(lake.working, temporary)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.chmod(READ_ONLY)
         lake.snapshot.with_name(f"{lake.snapshot.name}.wal").unlink(missing_ok=True)  # left by a writer that is no more
         temporary.replace(lake.snapshot)
-        sync_folder(lake.snapshot.parent)
-        return True
+    finally:
+        temporary.unlink(missing_ok=True)  # half a copy would keep a full disk full
+    sync_folder(lake.snapshot.parent)
 
 
 @contextmanager

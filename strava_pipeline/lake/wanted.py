@@ -18,8 +18,9 @@ from strava_pipeline.lake.warehouse import reading
 class Scope:
     """What a run is asked to fetch.
 
-    `since`, `first_on`, `last_on` bound the start (local dates for the latter two); `ids` names activities, which are
-    then fetched again whatever is there. `refresh_before`: a detail inside `since` is looked at again when it was
+    `since`, `first_on`, `last_on` bound the start (local dates for the latter two); one that was edited since it was
+    fetched is due however long before `since` it started. `ids` names activities, which are then fetched again.
+    `refresh_before`: a detail inside `since` is looked at again when it was
     fetched before this moment, at most `refresh_calls` of them (None: any number). None: none is looked at again.
     """
 
@@ -45,9 +46,14 @@ class Candidate:
     refetched: bool
 
     @property
+    def is_edited(self) -> bool:
+        """Edited since it was fetched."""
+        return self.fetched_at is not None and self.fetched_at < self.edited_at
+
+    @property
     def is_due(self) -> bool:
         """Missing, or edited since it was fetched."""
-        return self.fetched_at is None or self.fetched_at < self.edited_at
+        return self.fetched_at is None or self.is_edited
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +120,8 @@ def _candidate(
 def _inside(candidate: Candidate, scope: Scope) -> bool:
     if scope.ids is not None:
         return candidate.activity_id in scope.ids
-    if scope.since is not None and (candidate.start_date is None or candidate.start_date < scope.since):
+    recent = candidate.start_date is not None and (scope.since is None or candidate.start_date >= scope.since)
+    if scope.since is not None and not recent and not candidate.is_edited:
         return False
     if scope.first_on is not None and (candidate.local_on is None or candidate.local_on < scope.first_on):
         return False

@@ -12,7 +12,7 @@ from strava_pipeline.core.windows import year_window
 from strava_pipeline.ingest.strava.activities import get_athlete, get_gear, list_pages
 from strava_pipeline.ingest.strava.enrich import FetchReport, fetch_details
 from strava_pipeline.lake.detail_files import land_detail, land_failure
-from strava_pipeline.lake.listings import Listing, Manifest, Window, begin, resume, watermark
+from strava_pipeline.lake.listings import Listing, Manifest, Window, begin, listed_since, resume, watermark
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.profile_files import land_athlete, land_gear, newest_athlete
 from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, wanted_details
@@ -127,8 +127,9 @@ def scope_of(pipeline: Pipeline, config: DetailsConfig) -> Scope:
         return Scope(first_on=_day(config.first_on), last_on=_day(config.last_on))
     if config.scope == "window":
         return Scope(since=now - timedelta(days=days), refresh_before=now)
+    newest = min(now, watermark(pipeline.lake) or now)
     return Scope(
-        since=now - timedelta(days=days),
+        since=min(newest - timedelta(days=days), listed_since(pipeline.lake) or now),
         refresh_before=now - REFRESH_REST,
         refresh_calls=pipeline.settings.refresh_calls,
     )

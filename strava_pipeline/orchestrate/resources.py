@@ -14,7 +14,7 @@ from dagster_duckdb import DuckDBResource
 
 from strava_pipeline.core.activities import YearRange
 from strava_pipeline.ingest.strava.client import StravaClient
-from strava_pipeline.ingest.strava.connect import connect, system_clock
+from strava_pipeline.ingest.strava.connect import connect, primed_clock
 from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.config import CallLimits
@@ -33,7 +33,7 @@ class Pipeline:
         self.settings = settings
         self.lake = Lake(settings.data_dir)
         self.progress = progress
-        self.clock = system_clock(settings)
+        self.clock = primed_clock(settings)
         self._client: StravaClient | None = None
 
     @property

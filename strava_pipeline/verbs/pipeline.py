@@ -179,6 +179,8 @@ def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, verb
     from datetime import UTC, datetime, timedelta
 
     from strava_pipeline.core.windows import years_since
+    from strava_pipeline.lake.listings import watermark
+    from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS
     from strava_pipeline.orchestrate.partitions import year_partitions, year_range
     from strava_pipeline.settings import Settings
@@ -186,8 +188,10 @@ def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, verb
 
     settings = Settings.load()
     if narrow:
-        days = told.get("since_days") or settings.days
-        years = years_since(datetime.now(UTC) - timedelta(days=days), year_range(year_partitions(settings.first_year)))
+        days = settings.days if told.get("since_days") is None else told["since_days"]
+        now = datetime.now(UTC)
+        newest = min(now, watermark(Lake(settings.data_dir)) or now)  # no later, should this machine's clock be ahead
+        years = years_since(newest - timedelta(days=days), year_range(year_partitions(settings.first_year)))
     else:
         years = lake_years(settings)
     if dry_run:

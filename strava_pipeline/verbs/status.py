@@ -42,14 +42,14 @@ class Status:
 
 def look(settings: "Settings") -> Status:
     """Everything from disk; what does not exist yet is empty."""
-    from strava_pipeline.ingest.strava.connect import make_budget, system_clock
+    from strava_pipeline.ingest.strava.connect import make_budget, primed_clock
     from strava_pipeline.lake.counts import counts_by_year, row_counts
     from strava_pipeline.lake.detail_files import detail_files
     from strava_pipeline.lake.listings import listings
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.publish import snapshot
 
-    lake, now = Lake(settings.data_dir), system_clock(settings).now()
+    lake, now = Lake(settings.data_dir), primed_clock(settings).now()
     years, counts = [], {}
     if lake.snapshot.exists():
         with snapshot(lake) as connection:

@@ -24,7 +24,9 @@ MARKERS = frozenset(  # what the pipeline may leave out: levels of detail, and i
 ABSENT = object()
 
 
-def differences(source: Mapping[str, Any], row: Mapping[str, Any], table: Table, apart: Collection[str] = ()) -> list[str]:
+def differences(
+    source: Mapping[str, Any], row: Mapping[str, Any], table: Table, apart: Collection[str] = ()
+) -> list[str]:
     """What `row` says otherwise than `source`, a line each. `apart`: fields that have tables of their own."""
     extra = json.loads(row["extra"]) if row["extra"] else {}
     columns = {column.source: column for column in table.sourced}
@@ -34,7 +36,11 @@ def differences(source: Mapping[str, Any], row: Mapping[str, Any], table: Table,
     for name, value in source.items():
         if name in apart:
             continue
-        if name not in whole and isinstance(value, dict) and any(path and path[0] == name for path in {*columns, *MARKERS}):
+        if (
+            name not in whole
+            and isinstance(value, dict)
+            and any(path and path[0] == name for path in {*columns, *MARKERS})
+        ):
             rest = {
                 inner: below
                 for inner, below in value.items()

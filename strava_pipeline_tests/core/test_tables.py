@@ -92,9 +92,7 @@ def test_a_table_without_a_key_or_with_a_column_twice_cannot_be_built() -> None:
     ],
     ids=["added", "dropped", "another type", "another source", "part of the fingerprint", "part of the key"],
 )
-def test_the_version_changes_with_whatever_makes_other_rows(
-    monkeypatch: pytest.MonkeyPatch, changed: object
-) -> None:
+def test_the_version_changes_with_whatever_makes_other_rows(monkeypatch: pytest.MonkeyPatch, changed: object) -> None:
     before = catalogue_version()
     assert callable(changed)
     other = replace(ACTIVITIES_ALL, columns=changed(ACTIVITIES_ALL.columns))

@@ -144,7 +144,8 @@ class StravaClient:
         if unscoped:
             raise ForbiddenError(
                 f"GET {path}: the login lacks a permission ({', '.join(unscoped)}). "
-                "Run strava-pipeline auth and leave every box ticked."
+                "Run strava-pipeline auth and leave every box ticked.",
+                status=401,
             )
         if again:
             raise NeedsLoginError(
@@ -175,7 +176,8 @@ class StravaClient:
         if status == 403:
             raise ForbiddenError(
                 f"{name}: 403, not allowed. An API application's owner needs a subscription since June 2026: "
-                f"see {APPLICATION_PAGE}. Or run strava-pipeline auth and leave every box ticked."
+                f"see {APPLICATION_PAGE}. Or run strava-pipeline auth and leave every box ticked.",
+                body=body,
             )
         if 300 <= status < 400:
             raise PipelineError(f"{name}: a redirect ({status}), not followed. Check STRAVA_API_URL ({self.api_url}).")

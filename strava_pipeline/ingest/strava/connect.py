@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.access import AccessTokens
 from strava_pipeline.ingest.strava.budget import RateBudget
@@ -39,7 +40,9 @@ def connect(
     store.load()
     tokens = AccessTokens(store, oauth, clock)
     budget = make_budget(settings, clock, cushion_15min=cushion_15min, cushion_daily=cushion_daily, max_calls=max_calls)
-    pacing = Pacing(budget, clock, wait=wait, on_wait=on_wait)
+    pacing = Pacing(
+        budget, clock, wait=wait, on_wait=on_wait, ask_time=lambda: _ask_time(wire, settings.base_url, clock)
+    )
     return StravaClient(settings.api_url, tokens, pacing, clock, wire, random.random)
 
 
@@ -81,6 +84,23 @@ def system_clock(settings: Settings) -> ServerClock:
     host = urlsplit(settings.api_url).hostname or ""
     speed = 1.0 if host == "strava.com" or host.endswith(".strava.com") else settings.clock_speed
     return ServerClock(lambda: datetime.now(UTC), _steady, time.sleep, speed=speed)
+
+
+def _ask_time(wire: Wire, base_url: str, clock: ServerClock) -> None:
+    """Read the server's clock off its front page, which is no API call and counts in no limit."""
+    try:
+        exchange = wire.send("HEAD", base_url)
+    except PipelineError as error:
+        log.info("The server's time could not be asked for: %s", error)
+        return
+    clock.observe(exchange.headers.get("Date"), elapsed=exchange.seconds)
+
+
+def primed_clock(settings: Settings) -> ServerClock:
+    """The system clock, corrected by what the last process that saw an answer made of the server's time."""
+    clock = system_clock(settings)
+    make_budget(settings, clock).remaining()
+    return clock
 
 
 def _steady() -> float:

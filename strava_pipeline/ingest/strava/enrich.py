@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError, GoneError, TransientError
+from strava_pipeline.core.errors import (
+    BudgetExhaustedError,
+    CallCapReachedError,
+    ForbiddenError,
+    GoneError,
+    TransientError,
+)
 from strava_pipeline.ingest.strava.activities import get_detail
 from strava_pipeline.ingest.strava.client import StravaClient
 
-OUTAGE = (
-    5  # failures in a row: one poisonous activity is likely, five one after the other are Strava being down
-)
+OUTAGE = 5  # failures in a row: one poisonous activity is likely, five one after the other are Strava being down
 
 
 class Named(Protocol):
@@ -52,7 +56,7 @@ def fetch_details(
     A failure is landed as evidence once something else has succeeded, or at the end. Raises TransientError when
     OUTAGE of them fail in a row: those are Strava's fault and leave no evidence.
     """
-    held: list[tuple[T, TransientError, datetime]] = []
+    held: list[tuple[T, TransientError | ForbiddenError, datetime]] = []
 
     def settle() -> None:
         for item, error, at in held:
@@ -67,8 +71,10 @@ def fetch_details(
             land_failure(item, error.body, error.status, client.clock.now())
             report.gone.append(item.activity_id)
             settle()
-        except TransientError as error:
+        except (TransientError, ForbiddenError) as error:
             held.append((item, error, client.clock.now()))
+            if len(held) >= OUTAGE and isinstance(error, ForbiddenError):
+                raise
             if len(held) >= OUTAGE:
                 raise TransientError(
                     f"{OUTAGE} details in a row failed, the last with {_status(error)}: Strava seems to be down. "

@@ -28,13 +28,23 @@ def log_wait(error: BudgetExhaustedError, seconds: float) -> None:
 
 
 class Pacing:
-    """Reserves calls, waiting for a 15-minute window if `wait` allows; a full day always raises."""
+    """Reserves calls, waiting for a 15-minute window if `wait` allows; a full day always raises.
+
+    `ask_time` has the clock observe the server without a call that counts. It is used before a limit that only the
+    ledger tells of is believed: this machine's clock may have been wrong, or set, since the ledger was written.
+    """
 
     def __init__(
-        self, budget: RateBudget, clock: ServerClock, *, wait: bool = True, on_wait: OnWait | None = None
+        self,
+        budget: RateBudget,
+        clock: ServerClock,
+        *,
+        wait: bool = True,
+        on_wait: OnWait | None = None,
+        ask_time: Callable[[], None] = lambda: None,
     ) -> None:
         self.budget = budget
-        self._clock, self._wait, self._on_wait = clock, wait, on_wait or log_wait
+        self._clock, self._wait, self._on_wait, self._ask_time = clock, wait, on_wait or log_wait, ask_time
 
     def reserve(self) -> datetime:
         """A reserved call's moment (see RateBudget.reserve), after as much waiting as it takes."""
@@ -42,6 +52,10 @@ class Pacing:
             try:
                 return self.budget.reserve()
             except BudgetExhaustedError as error:
+                if not self._clock.synced:
+                    self._ask_time()
+                    if self._clock.synced:
+                        continue
                 if not self._wait or error.ceiling.window == "day" or error.cushion >= error.limit:
                     raise  # with all of it kept back, no window would ever do
                 self._wait_for(error)

@@ -93,7 +93,7 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
 def _note_stop(context: dg.AssetExecutionContext, stopped: Stopped | None) -> None:
     if stopped is not None:
         context.log.warning("Stopped early: %s What was fetched is kept.", stopped)
-        context.instance.add_run_tags(context.run_id, {STOPPED_EARLY: str(stopped)})
+        context.instance.add_run_tags(context.run.run_id, {STOPPED_EARLY: str(stopped)})
 
 
 def _complete(report: PullReport) -> dg.AssetCheckResult:

@@ -1,0 +1,114 @@
+"""Makes small lakes for tests: activities, listings and details put on disk as a run would, and gold made of them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from strava_pipeline.core.activities import YearRange
+from strava_pipeline.lake.detail_files import land_detail
+from strava_pipeline.lake.listings import Listing, Mode, Window, begin
+from strava_pipeline.lake.merge import MergeReport, merge_activities, merge_details
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.lake.warehouse import Connection, reading, writing
+
+YEARS = YearRange(2020, 2026)
+ALL = range(2020, 2027)
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+Activity = dict[str, Any]
+
+
+def activity(activity_id: int = 1, start: str = "2025-05-05T06:00:00Z", **fields: Any) -> Activity:
+    """A summary; its local start is its start unless it is given."""
+    return {
+        "id": activity_id,
+        "name": f"Run {activity_id}",
+        "sport_type": "Run",
+        "distance": 1000.5,
+        "kudos_count": 0,
+        "start_date": start,
+        "start_date_local": start,
+        "athlete": {"id": 7, "resource_state": 1},
+        **fields,
+    }
+
+
+def started(
+    lake: Lake,
+    *,
+    at: datetime = NOW,
+    mode: Mode = "all",
+    after: datetime | None = None,
+    before: datetime | None = None,
+    watermark: datetime | None = None,
+) -> Listing:
+    """A listing without pages yet."""
+    window = Window(
+        mode=mode,
+        after=None if after is None else int(after.timestamp()),
+        before=None if before is None else int(before.timestamp()),
+        watermark=watermark,
+    )
+    return begin(lake, window, athlete_id=7, at=at)
+
+
+def land(listing: Listing, *pages: Sequence[Activity], at: datetime = NOW, years: YearRange = YEARS) -> None:
+    """Pages, a second apart."""
+    for number, page in enumerate(pages):
+        listing.land(list(page), json.dumps(list(page)).encode(), {"page": number + 1}, at + number * SECOND, years)
+
+
+def listed(
+    lake: Lake, *pages: Sequence[Activity], at: datetime = NOW, years: YearRange = YEARS, **window: Any
+) -> Listing:
+    """A complete listing of these pages."""
+    listing = started(lake, at=at, **window)
+    land(listing, *pages, [], at=at, years=years)
+    return listing
+
+
+def merge(lake: Lake, years: Iterable[int] = ALL, *, force: bool = False, within: YearRange = YEARS) -> MergeReport:
+    """Shards and gold of `years`, in the order given; the sum of what changed."""
+    years = list(years)
+    write_shards(lake, years, within)
+    total = MergeReport()
+    with writing(lake) as connection:
+        for year in years:
+            report = merge_activities(connection, lake, year, force=force)
+            total.inserted += report.inserted
+            total.updated += report.updated
+    return total
+
+
+def detailed(lake: Lake, *details: Activity, year: int = 2025, at: datetime = NOW) -> None:
+    """Details on disk."""
+    for detail in details:
+        land_detail(lake, year, detail["id"], json.dumps(detail).encode(), at)
+
+
+def merge_detailed(lake: Lake, *details: Activity, year: int = 2025, at: datetime = NOW) -> MergeReport:
+    detailed(lake, *details, year=year, at=at)
+    return merge_details(lake, year)
+
+
+def rows(lake: Lake, table: str = "activities_all", order: str = "1, 2") -> list[dict[str, Any]]:
+    """All rows of a table of the working warehouse."""
+    with reading(lake) as connection:
+        return queried(connection, f"SELECT * FROM {table} ORDER BY {order}")
+
+
+def queried(connection: Connection, query: str) -> list[dict[str, Any]]:
+    cursor = connection.execute(query)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def row(lake: Lake, table: str = "activities_all") -> dict[str, Any]:
+    """The only row of a table."""
+    (only,) = rows(lake, table)
+    return only

@@ -1,0 +1,114 @@
+"""lake.locks and the warehouse's lock between real processes: one at a time, and a lock dies with its holder."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from strava_pipeline.lake.locks import holder, is_live, live_run, locked, locked_or_none
+from strava_pipeline.lake.paths import Lake
+
+HOLD = """
+import sys
+from pathlib import Path
+from strava_pipeline.lake.locks import live_run, locked
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.warehouse import writing
+lake, name = Lake(Path(sys.argv[1])), sys.argv[2]
+held = {"run": lambda: live_run(lake, "r1"), "warehouse": lambda: writing(lake)}.get(
+    name, lambda: locked(lake, name, who="the other one")
+)
+with held() as connection:
+    if name == "warehouse":
+        connection.execute("INSERT INTO activities_all BY NAME SELECT 1 AS id")
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@contextmanager
+def held(lake: Lake, name: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds a lock until its standard input ends or it is killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lake.data_dir), name],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "held\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait(timeout=20)
+        process.stdout.close()
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(timeout=20) == -signal.SIGKILL
+
+
+def test_a_lock_dies_with_its_holder(lake: Lake) -> None:
+    with held(lake, "flow") as process:
+        with locked_or_none(lake, "flow") as free:
+            assert not free
+        kill(process)
+        with locked_or_none(lake, "flow") as free:
+            assert free
+
+
+def test_another_process_is_told_who_holds_a_lock(lake: Lake) -> None:
+    assert holder(lake, "flow") == "another process"
+    with held(lake, "flow") as process:
+        assert holder(lake, "flow") == f"the other one (process {process.pid})"
+
+
+@pytest.mark.parametrize("note", ["", "{", "[]", "5", '{"pid": 5}'])
+def test_a_note_that_says_nothing_is_another_process(lake: Lake, note: str) -> None:
+    with locked(lake, "flow", who="me"):
+        (lake.state / "locks" / "flow.json").write_text(note)
+        assert holder(lake, "flow").startswith("another process")
+
+
+def test_a_free_lock_is_taken_and_freed_again_also_after_an_exception(lake: Lake) -> None:
+    for _ in range(2):
+        with pytest.raises(RuntimeError), locked(lake, "flow", who="me"):
+            raise RuntimeError("the body failed")
+        with pytest.raises(RuntimeError), locked_or_none(lake, "flow"):
+            raise RuntimeError("the body failed")
+        with locked_or_none(lake, "flow") as free:
+            assert free
+    assert json.loads((lake.state / "locks" / "flow.json").read_text()) == {"who": "me", "pid": os.getpid()}
+
+
+def test_locks_of_different_names_do_not_hinder_each_other(lake: Lake) -> None:
+    with locked(lake, "details-2025"), locked_or_none(lake, "details-2026") as free:
+        assert free
+
+
+def test_a_run_is_live_as_long_as_its_process(lake: Lake) -> None:
+    assert not is_live(lake, "r1")
+    with held(lake, "run") as process:
+        assert is_live(lake, "r1")
+        kill(process)
+        assert not is_live(lake, "r1")
+    assert not list((lake.state / "runs").iterdir())
+
+
+def test_a_run_that_ended_leaves_nothing_behind(lake: Lake) -> None:
+    with live_run(lake, "r1"):
+        assert (lake.state / "runs" / "r1.lock").exists()
+    assert not is_live(lake, "r1")
+    with pytest.raises(RuntimeError), live_run(lake, "r2"):
+        raise RuntimeError("the run failed")
+    assert not is_live(lake, "r2")
+    assert not list((lake.state / "runs").iterdir())

@@ -1,0 +1,306 @@
+"""Merging shards into gold: the newest version of each activity, whatever the order, the zone or the number of times."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strava_pipeline.lake.merge import merge_activities
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.publish import publish, snapshot
+from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.lake.warehouse import reading, revision, writing
+from strava_pipeline_tests.lake.bronze import (
+    ALL,
+    DAY,
+    HOUR,
+    NOW,
+    SECOND,
+    YEARS,
+    activity,
+    land,
+    listed,
+    merge,
+    queried,
+    row,
+    rows,
+    started,
+)
+
+
+def seen(lake: Lake, *versions: dict[str, Any]) -> None:
+    """Listings of one activity, a day apart."""
+    for number, fields in enumerate(versions):
+        listed(lake, [activity(1, **fields)], at=NOW + number * DAY)
+
+
+def told(lake: Lake, *columns: str) -> tuple[Any, ...]:
+    found = row(lake)
+    return tuple(found[column] for column in columns)
+
+
+def test_new_ones_are_inserted_changed_ones_updated_and_the_rest_left_alone(lake: Lake) -> None:
+    listed(lake, [activity(1), activity(2)])
+    first = merge(lake)
+    assert (first.inserted, first.updated) == (2, 0)
+    listed(lake, [activity(1), activity(2, name="Edited"), activity(3)], at=NOW + DAY)
+    second = merge(lake)
+    assert (second.inserted, second.updated) == (1, 1)
+    assert [(found["id"], found["name"]) for found in rows(lake)] == [(1, "Run 1"), (2, "Edited"), (3, "Run 3")]
+
+
+def test_merging_again_changes_nothing_and_asks_for_no_publish(lake: Lake) -> None:
+    listed(lake, [activity(1)])
+    merge(lake)
+    with reading(lake) as connection:
+        before = revision(connection)
+    listed(lake, [activity(1)], at=NOW + DAY)
+    assert not merge(lake).wrote
+    with reading(lake) as connection:
+        assert revision(connection) == before
+    assert told(lake, "ingestion_ts") == (NOW,)
+
+
+def test_a_year_without_shards_merges_nothing(lake: Lake) -> None:
+    assert not merge(lake, [2020]).wrote
+    assert rows(lake) == []
+
+
+A: dict[str, Any] = {"name": "A"}
+B: dict[str, Any] = {"name": "B"}
+KUDOS: dict[str, Any] = {"name": "A", "kudos_count": 5}
+MORE: dict[str, Any] = {"name": "A", "kudos_count": 6}
+
+
+@pytest.mark.parametrize(
+    ("versions", "name", "since", "edited"),
+    [
+        ([A], "A", 0, 0),
+        ([A, A, A], "A", 0, 0),
+        ([A, B], "B", 1, 1),
+        ([A, B, B], "B", 1, 1),
+        ([A, B, A], "A", 2, 2),
+        ([A, B, A, A], "A", 2, 2),
+        ([A, KUDOS], "A", 1, 0),
+        ([A, KUDOS, MORE, MORE], "A", 2, 0),
+        ([A, B, A, KUDOS], "A", 3, 2),
+        ([B, A, KUDOS, A], "A", 3, 1),
+    ],
+)
+@pytest.mark.parametrize("each_day", [True, False], ids=["merged each day", "merged at the end"])
+def test_a_row_says_since_when_it_is_so_and_since_when_its_edit(
+    lake: Lake, versions: list[dict[str, Any]], name: str, since: int, edited: int, each_day: bool
+) -> None:
+    for number, fields in enumerate(versions):
+        listed(lake, [activity(1, **fields)], at=NOW + number * DAY)
+        if each_day:
+            merge(lake)
+    merge(lake)
+    assert told(lake, "name", "ingestion_ts", "edited_at") == (name, NOW + since * DAY, NOW + edited * DAY)
+    assert not merge(lake).wrote
+
+
+IN_2025: dict[str, Any] = {"name": "old", "start": "2025-12-31T10:00:00Z"}
+IN_2026: dict[str, Any] = {"name": "new", "start": "2026-01-01T10:00:00Z"}
+IN_2024: dict[str, Any] = {"name": "older", "start": "2024-01-01T10:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("versions", "name", "year"),
+    [
+        ([IN_2025, IN_2026], "new", 2026),
+        ([IN_2026, IN_2025], "old", 2025),
+        ([IN_2025, IN_2026, IN_2025], "old", 2025),
+        ([IN_2026, IN_2025, IN_2026], "new", 2026),
+        ([IN_2025, IN_2026, IN_2025, IN_2026], "new", 2026),
+        ([IN_2024, IN_2025, IN_2026, IN_2024], "older", 2024),
+        ([IN_2025, IN_2025, IN_2026, IN_2026, IN_2025, IN_2025], "old", 2025),
+    ],
+)
+def test_an_activity_whose_year_was_edited_stands_in_its_newest_year_whichever_is_merged_last(
+    tmp_path: Path, versions: list[dict[str, Any]], name: str, year: int
+) -> None:
+    for number, order in enumerate(permutations([2024, 2025, 2026])):
+        lake = Lake(tmp_path / str(number))
+        seen(lake, *versions)
+        merge(lake, order)
+        assert told(lake, "name", "year") == (name, year), order
+        assert not merge(lake, order).wrote
+        merge(lake, order, force=True)
+        assert told(lake, "name", "year") == (name, year), order
+
+
+def test_an_activity_that_came_back_to_its_year_is_edited_since_then(lake: Lake) -> None:
+    for number, fields in enumerate([IN_2025, IN_2026, IN_2025]):
+        listed(lake, [activity(1, **fields)], at=NOW + number * DAY)
+        merge(lake)
+    assert told(lake, "year", "ingestion_ts", "edited_at") == (2025, NOW + 2 * DAY, NOW + 2 * DAY)
+
+
+def test_a_year_that_came_back_is_found_in_merged_shards_too(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("strava_pipeline.lake.shards.MANY", 1)
+    for number, fields in enumerate([IN_2025, IN_2026, IN_2025, IN_2025]):
+        listed(lake, [activity(1, **fields)], at=NOW + number * DAY)
+        write_shards(lake, ALL, YEARS)
+    merge(lake, [2025, 2026])
+    assert told(lake, "name", "year") == ("old", 2025)
+
+
+def test_an_older_version_that_arrives_late_does_not_win(lake: Lake) -> None:
+    late = started(lake, at=NOW)
+    land(late, [activity(1, name="older")], at=NOW)
+    listed(lake, [activity(1, name="newer")], at=NOW + HOUR)
+    manifest = late.folder / "manifest.json"
+    hidden = manifest.rename(late.folder / "hidden")
+    merge(lake)
+    hidden.rename(manifest)
+    assert merge(lake).wrote is False
+    assert told(lake, "name") == ("newer",)
+
+
+def test_an_activity_twice_on_one_page_gives_one_row_and_the_same_one_each_time(tmp_path: Path) -> None:
+    twins = [activity(1, name="one"), activity(1, name="two")]
+    names = set()
+    for number, page in enumerate([twins, twins[::-1]]):
+        lake = Lake(tmp_path / str(number))
+        listed(lake, page)
+        merge(lake)
+        assert not merge(lake).wrote
+        names.add(row(lake)["name"])
+    assert len(names) == 1
+
+
+def test_force_writes_rows_again_where_nothing_changed(lake: Lake) -> None:
+    listed(lake, [activity(1), activity(2)])
+    merge(lake)
+    with writing(lake) as connection:
+        connection.execute("UPDATE activities_all SET name = 'spoilt' WHERE id = 1")
+    assert not merge(lake).wrote
+    assert merge(lake, force=True).updated == 2
+    assert rows(lake)[0]["name"] == "Run 1"
+
+
+@pytest.mark.parametrize(
+    ("deleted", "listed_again", "force", "present"),
+    [
+        (NOW + HOUR, None, False, False),
+        (NOW + HOUR, None, True, False),  # recompact brings nothing back to life
+        (NOW + HOUR, NOW + DAY, False, True),
+        (NOW + 2 * DAY, NOW + DAY, False, False),
+    ],
+)
+def test_what_was_found_gone_stays_gone_until_it_is_seen_to_be_otherwise(
+    lake: Lake, deleted: datetime, listed_again: datetime | None, force: bool, present: bool
+) -> None:
+    listed(lake, [activity(1)])
+    merge(lake)
+    with writing(lake) as connection:
+        connection.execute("UPDATE activities_all SET deleted_at = $at", {"at": deleted})
+    if listed_again:
+        listed(lake, [activity(1, name="back")], at=listed_again)
+    merge(lake, force=force)
+    assert (told(lake, "deleted_at") == (None,)) is present
+    with reading(lake) as connection:
+        counts = queried(
+            connection,
+            "SELECT (SELECT count(*) FROM activities) AS here, (SELECT count(*) FROM deleted_activities) AS gone",
+        )
+    assert counts == [{"here": int(present), "gone": int(not present)}]
+
+
+ODD: list[dict[str, Any]] = [
+    {"name": "half \ud83d"},
+    {"name": "a\0b"},
+    {"name": "\ufeff👩‍👩‍👧"},
+    {"name": None},
+    {"distance": float("nan")},
+    {"new": float("inf")},
+    {"new": {"half\ud83d": "\udc00"}},
+    {"new": 10**400},
+    {"new": "\0"},
+    {"": 1},
+    {"map": {"id": "m", "deep": [[[[{"a": None}]]]]}},
+    {"start_date": "0001-01-01T00:00:00+14:00"},
+    {"start_date": "0001-01-01T00:00:00Z", "start_date_local": "9999-12-31T23:59:59Z"},
+    {"start_latlng": [], "end_latlng": None},
+    {"upload_id": 2**63 - 1, "athlete": {"id": 2**53 + 1}},
+]
+
+
+@pytest.mark.parametrize("fields", ODD, ids=lambda fields: ascii(fields)[:40])
+def test_nothing_that_json_can_carry_stops_a_merge(lake: Lake, fields: dict[str, Any]) -> None:
+    listed(lake, [activity(1, **fields), activity(2)])
+    assert merge(lake).inserted == 2
+    for found in rows(lake):
+        json.loads(found["extra"] or "{}")
+    for name in ("upload_id",):
+        assert rows(lake)[0][name] == fields.get(name)
+
+
+def test_ids_beyond_2_to_the_53_stay_what_they_are_and_apart(lake: Lake) -> None:
+    ids = [2**53, 2**53 + 1, 2**63 - 2, 2**63 - 1]
+    listed(lake, [activity(each, upload_id=each) for each in ids])
+    merge(lake)
+    assert [(found["id"], found["upload_id"]) for found in rows(lake)] == [(each, each) for each in ids]
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.publish import publish
+from strava_pipeline_tests.lake.bronze import ALL, activity, listed, merge
+lake = Lake(Path(sys.argv[1]))
+listed(lake, [activity(1, "2025-12-31T23:30:00Z", start_date_local="2026-01-01T00:30:00Z")])
+merge(lake)
+publish(lake)
+"""
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Pacific/Kiritimati", "America/St_Johns"])
+def test_the_host_s_time_zone_does_not_matter(lake: Lake, zone: str) -> None:
+    subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(lake.data_dir)], env={**os.environ, "TZ": zone}, check=True, timeout=60
+    )
+    with snapshot(lake) as connection:
+        for session in ("UTC", zone):
+            connection.execute(f"SET TimeZone = '{session}'")
+            (found,) = queried(
+                connection,
+                "SELECT epoch(start_date) AS epoch, start_date_local, year, epoch(ingestion_ts) AS seen FROM activities",
+            )
+            assert found == {
+                "epoch": datetime(2025, 12, 31, 23, 30, tzinfo=UTC).timestamp(),
+                "start_date_local": datetime(2026, 1, 1, 0, 30),  # noqa: DTZ001
+                "year": 2026,
+                "seen": NOW.timestamp(),
+            }
+
+
+def test_an_exception_after_a_merge_leaves_gold_as_it_was(lake: Lake) -> None:
+    listed(lake, [activity(1)])
+    write_shards(lake, ALL, YEARS)
+
+    def fail() -> None:
+        with writing(lake) as connection:
+            merge_activities(connection, lake, 2025)
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert rows(lake) == []
+    publish(lake)
+    assert merge(lake).inserted == 1
+    assert publish(lake)
+
+
+def test_pages_of_one_listing_are_versions_of_their_own(lake: Lake) -> None:
+    listed(lake, [activity(1, name="first page")], [activity(1, name="second page")])
+    merge(lake)
+    assert told(lake, "name", "ingestion_ts") == ("second page", NOW + SECOND)

@@ -1,0 +1,226 @@
+"""Merging details into their seven tables: the newest of each activity, all of its rows or none."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from strava_pipeline.core.details import detail_frames
+from strava_pipeline.core.tables import CHILDREN, DETAIL_TABLES
+from strava_pipeline.lake import merge as merging
+from strava_pipeline.lake.detail_files import detail_files, land_failure
+from strava_pipeline.lake.merge import merge_details, merge_profile, sync_kudos
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.profile_files import land_athlete, land_gear
+from strava_pipeline.lake.warehouse import reading, revision, writing
+from strava_pipeline_tests.lake.bronze import (
+    DAY,
+    HOUR,
+    NOW,
+    activity,
+    detailed,
+    listed,
+    merge,
+    merge_detailed,
+    row,
+    rows,
+)
+
+LISTS = tuple(CHILDREN)
+
+
+def detail(activity_id: int = 1, items: int = 2, **fields: Any) -> dict[str, Any]:
+    """A detail with `items` rows in each child table."""
+    lists: dict[str, Any] = {
+        name: [{"split": place, "id": place, "distance": 100 * place} for place in range(items)] for name in LISTS
+    }
+    return activity(activity_id, description="words", **lists, **fields)
+
+
+def children(lake: Lake) -> dict[str, int]:
+    return {name: len(rows(lake, name)) for name in DETAIL_TABLES[1:]}
+
+
+def test_a_detail_is_a_row_in_its_table_and_a_row_for_each_item_of_its_lists(lake: Lake) -> None:
+    report = merge_detailed(lake, detail(1), detail(2, items=3))
+    assert (report.inserted, report.updated) == (2, 0)
+    assert [(found["activity_id"], found["fetched_at"]) for found in rows(lake, "activity_details")] == [
+        (1, NOW),
+        (2, NOW),
+    ]
+    assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 5)
+    assert report.rows == {"activity_details": 2} | children(lake)
+
+
+def test_merging_the_same_details_again_changes_nothing(lake: Lake) -> None:
+    merge_detailed(lake, detail(1))
+    before = {name: rows(lake, name) for name in DETAIL_TABLES}
+    with reading(lake) as connection:
+        known = revision(connection)
+    assert not merge_details(lake, 2025).wrote
+    assert {name: rows(lake, name) for name in DETAIL_TABLES} == before
+    with reading(lake) as connection:
+        assert revision(connection) == known
+
+
+@pytest.mark.parametrize("items", [0, 1, 2, 4])
+def test_a_newer_detail_replaces_all_rows_of_the_older_one(lake: Lake, items: int) -> None:
+    merge_detailed(lake, detail(1), detail(2))
+    report = merge_detailed(lake, detail(1, items=items, name="edited"), at=NOW + HOUR)
+    assert (report.inserted, report.updated) == (0, 1)
+    assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 2 + items)
+    assert [found["name"] for found in rows(lake, "activity_details")] == ["edited", "Run 2"]
+
+
+@pytest.mark.parametrize(
+    "gone", [{}, dict.fromkeys(LISTS), {name: [] for name in LISTS}], ids=["absent", "null", "empty"]
+)
+def test_lists_that_are_gone_take_their_rows_with_them(lake: Lake, gone: dict[str, Any]) -> None:
+    merge_detailed(lake, detail(1))
+    merge_detailed(lake, activity(1, **gone), at=NOW + HOUR)
+    assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 0)
+
+
+def test_an_older_detail_of_another_year_s_folder_does_not_win(lake: Lake) -> None:
+    merge_detailed(lake, detail(1, name="newer"), year=2026, at=NOW + HOUR)
+    assert not merge_detailed(lake, detail(1, items=5, name="older"), year=2025, at=NOW).wrote
+    assert row(lake, "activity_details")["name"] == "newer"
+    assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 2)
+
+
+def test_of_several_answers_on_disk_the_newest_counts(lake: Lake) -> None:
+    detailed(lake, detail(1, name="newer"), at=NOW + HOUR)
+    detailed(lake, detail(1, name="older"), at=NOW)
+    land_failure(lake, 2025, 1, b"oops", 500, NOW + DAY)
+    merge_details(lake, 2025)
+    assert row(lake, "activity_details")["name"] == "newer"
+
+
+def test_a_batch_that_fails_leaves_nothing_and_those_before_it_stay(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merging, "BATCH", 2)
+    detailed(lake, *(detail(number) for number in range(1, 6)))
+    real = detail_frames
+    calls = []
+
+    def spoilt(*args: Any, **named: Any) -> Any:
+        frames, unknown = real(*args, **named)
+        calls.append(args)
+        if len(calls) == 2:  # the last table's rows break a rule, when all others are written
+            last = DETAIL_TABLES[-1]
+            frames[last] = frames[last].with_columns(effort_index=None)
+        return frames, unknown
+
+    monkeypatch.setattr(merging, "detail_frames", spoilt)
+    with pytest.raises(duckdb.ConstraintException):
+        merge_details(lake, 2025)
+    assert [found["activity_id"] for found in rows(lake, "activity_details")] == [1, 2]
+    assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 4)
+    monkeypatch.undo()
+    assert merge_details(lake, 2025).inserted == 3
+    assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 10)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"garbage",
+        gzip.compress(b"<html>"),
+        gzip.compress(b"{}"),
+        gzip.compress(b"[]"),
+        gzip.compress(b'{"id": 2}'),
+        gzip.compress(b'{"id": "1"}'),
+        gzip.compress(b'{"id": 1}')[:-9],
+    ],
+    ids=["empty", "garbage", "HTML", "no id", "list", "another's", "text id", "truncated"],
+)
+def test_a_damaged_detail_stops_no_other_and_is_missing_again(lake: Lake, content: bytes) -> None:
+    detailed(lake, detail(1), detail(2))
+    damaged = detail_files(lake, 2025)[1].good
+    assert damaged is not None
+    damaged.write_bytes(content)
+    assert merge_details(lake, 2025).inserted == 1
+    assert [found["activity_id"] for found in rows(lake, "activity_details")] == [2]
+    assert detail_files(lake, 2025)[1].good is None
+    assert [path.name for path in damaged.parent.iterdir()] == [f"{damaged.name}.damaged"]
+    detailed(lake, detail(1), at=NOW + HOUR)
+    assert merge_details(lake, 2025).inserted == 1
+
+
+ODD: list[dict[str, Any]] = [
+    {"photos": {"count": float("nan")}},
+    {"gear": "half \ud83d"},
+    {"description": "a\0b \ud83d"},
+    {"calories": 10**400},
+    {"laps": "none"},
+    {"laps": [None, {"distance": float("inf"), "name": "\ud800"}]},
+    {"segment_efforts": [{"id": 2**63 - 1, "segment": {"id": 2**63, "name": "\udfff"}}, {"segment": 5}]},
+    {"splits_metric": [{"split": 2**40, "distance": -0.0, "new": float("-inf")}]},
+    {"best_efforts": [[]]},
+    {"similar_activities": 10**400},
+]
+
+
+@pytest.mark.parametrize("fields", ODD, ids=lambda fields: ascii(fields)[:40])
+def test_nothing_that_json_can_carry_stops_a_merge(lake: Lake, fields: dict[str, Any]) -> None:
+    assert merge_detailed(lake, activity(1, **fields), detail(2)).inserted == 2
+    for name in DETAIL_TABLES:
+        for found in rows(lake, name):
+            json.loads(found["extra"] or "{}")
+
+
+def test_kudos_are_raised_to_the_listing_s_and_never_lowered(lake: Lake) -> None:
+    listed(lake, [activity(1, kudos_count=5), activity(2, kudos_count=1), activity(3, kudos_count=4), activity(4)])
+    merge(lake)
+    merge_detailed(lake, *(activity(each, kudos_count=kudos) for each, kudos in [(1, 2), (2, 3), (3, None), (4, 0)]))
+    for raised in (2, 0):
+        with writing(lake) as connection:
+            before = revision(connection)
+            assert sync_kudos(connection, [2025]) == raised
+            assert (revision(connection) != before) is bool(raised)
+    assert [found["kudos_count"] for found in rows(lake, "activity_details")] == [5, 3, 4, 0]
+
+
+def test_kudos_of_other_years_are_left_alone(lake: Lake) -> None:
+    listed(lake, [activity(1, kudos_count=5)])
+    merge(lake)
+    merge_detailed(lake, activity(1, kudos_count=2))
+    with writing(lake) as connection:
+        assert sync_kudos(connection, [2024, 2026]) == 0
+
+
+def test_the_profile_and_gear_are_merged_and_gone_gear_is_told(lake: Lake) -> None:
+    def profile() -> tuple[int, int]:
+        with writing(lake) as connection:
+            report = merge_profile(connection, lake)
+        return report.inserted, report.updated
+
+    assert profile() == (0, 0)
+    land_athlete(lake, b'{"id": 9007199254740993, "firstname": "Ada", "new": 1}', NOW)
+    land_gear(lake, "b1", b'{"id": "b1", "name": "Bike", "distance": 5, "primary": false}', NOW)
+    land_gear(lake, "g2", b'{"message": "Resource Not Found"}', NOW, gone=True)
+    (lake.gear / ".DS_Store").write_bytes(b"x")
+    assert profile() == (3, 0)
+    assert profile() == (0, 0)
+    athlete = row(lake, "athlete")
+    assert (athlete["athlete_id"], athlete["firstname"], athlete["extra"]) == (2**53 + 1, "Ada", '{"new":1}')
+    assert [
+        (found["gear_id"], found["name"], found["primary"], found["found"], found["athlete_id"], found["extra"])
+        for found in rows(lake, "gear")
+    ] == [("b1", "Bike", False, True, 2**53 + 1, None), ("g2", None, None, False, 2**53 + 1, None)]
+    land_gear(lake, "b1", b"{}", NOW + DAY, gone=True)
+    land_gear(lake, "g2", b'{"id": "g2", "name": "Shoe"}', NOW + DAY)
+    assert profile() == (0, 2)
+    assert [found["found"] for found in rows(lake, "gear")] == [False, True]
+
+
+@pytest.mark.parametrize("gear_id", ["", "../b1", "b/1", "b 1", "."])
+def test_a_gear_id_that_is_no_name_makes_no_folder(lake: Lake, gear_id: str) -> None:
+    with pytest.raises(ValueError, match="gear id"):
+        land_gear(lake, gear_id, b"{}", NOW)
+    assert not Path(lake.data_dir).exists()

@@ -1,0 +1,164 @@
+"""lake.publish: readers open a snapshot that is whole, whatever the writer does."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from typing import Any
+
+import duckdb
+import pytest
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.merge import merge_details
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.publish import publish, snapshot
+from strava_pipeline.lake.warehouse import changed, writing
+from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, detailed, listed, merge
+
+
+def names(lake: Lake) -> list[str]:
+    with snapshot(lake) as connection:
+        return [row[0] for row in connection.execute("SELECT name FROM activities ORDER BY id").fetchall()]
+
+
+def test_the_snapshot_is_what_was_merged_last(lake: Lake) -> None:
+    listed(lake, [activity(1, name="A")])
+    merge(lake)
+    assert publish(lake)
+    listed(lake, [activity(1, name="B")], at=NOW + DAY)
+    merge(lake)
+    assert names(lake) == ["A"]
+    assert publish(lake)
+    assert names(lake) == ["B"]
+
+
+def test_publishing_without_a_change_does_nothing(lake: Lake) -> None:
+    assert publish(lake)
+    before = lake.snapshot.stat()
+    assert not publish(lake)
+    assert (lake.snapshot.stat().st_ino, lake.snapshot.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_nobody_may_write_to_the_snapshot(lake: Lake) -> None:
+    publish(lake)
+    assert stat.S_IMODE(lake.snapshot.stat().st_mode) == 0o444
+    with snapshot(lake) as connection, pytest.raises(duckdb.Error, match="read-only"):
+        connection.execute("DELETE FROM activities_all")
+
+
+def test_no_log_of_an_old_file_lies_beside_a_new_one(lake: Lake) -> None:
+    publish(lake)
+    wal = lake.snapshot.with_name(f"{lake.snapshot.name}.wal")
+    wal.write_bytes(b"left by a writer that is no more")
+    with writing(lake) as connection:
+        changed(connection)
+    assert publish(lake)
+    assert sorted(path.name for path in lake.snapshot.parent.iterdir()) == ["strava.duckdb", "working"]
+    assert names(lake) == []
+
+
+def test_a_publish_that_fails_leaves_the_old_snapshot_and_no_rubbish(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed(lake, [activity(1, name="A")])
+    merge(lake)
+    publish(lake)
+    listed(lake, [activity(1, name="B")], at=NOW + DAY)
+    merge(lake)
+
+    def full(source: Any, target: Any) -> None:
+        target.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(OSError, match="No space"):
+        publish(lake)
+    assert names(lake) == ["A"]
+    assert sorted(path.name for path in lake.snapshot.parent.iterdir()) == ["strava.duckdb", "working"]
+    monkeypatch.undo()
+    assert publish(lake)
+    assert names(lake) == ["B"]
+
+
+def test_a_warehouse_made_anew_is_published_although_it_counts_from_the_start(lake: Lake) -> None:
+    listed(lake, [activity(1, name="A")])
+    merge(lake)
+    publish(lake)
+    shutil.rmtree(lake.working.parent)
+    with writing(lake) as connection:
+        changed(connection)
+    assert publish(lake)
+    assert names(lake) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"\0" * 20_000])
+def test_a_snapshot_that_cannot_be_read_is_replaced(lake: Lake, content: bytes) -> None:
+    listed(lake, [activity(1, name="A")])
+    merge(lake)
+    publish(lake)
+    lake.snapshot.unlink()
+    lake.snapshot.write_bytes(content)
+    assert publish(lake)
+    assert names(lake) == ["A"]
+
+
+def test_before_the_first_publish_a_reader_is_told_what_to_do(lake: Lake) -> None:
+    with pytest.raises(PipelineError, match="flow"), snapshot(lake):
+        pass
+
+
+def test_a_reader_keeps_what_it_opened(lake: Lake) -> None:
+    listed(lake, [activity(1, name="A")])
+    merge(lake)
+    publish(lake)
+    with snapshot(lake) as connection:
+        listed(lake, [activity(1, name="B")], at=NOW + DAY)
+        merge(lake)
+        publish(lake)
+        assert connection.execute("SELECT name FROM activities").fetchall() == [("A",)]
+    assert names(lake) == ["B"]
+
+
+READER = """
+import sys
+from pathlib import Path
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.publish import snapshot
+lake = Lake(Path(sys.argv[1]))
+seen = []
+while not seen or seen[-1] < int(sys.argv[2]):
+    with snapshot(lake) as connection:
+        counts = connection.execute(
+            "SELECT (SELECT count(*) FROM activities), (SELECT count(*) FROM activity_details), "
+            "(SELECT count(*) FROM activity_laps)"
+        ).fetchone()
+    assert counts[0] == counts[1] and counts[2] == 3 * counts[0], counts
+    if not seen:
+        print("reading", flush=True)
+    if not seen or counts[0] != seen[-1]:
+        seen.append(counts[0])
+assert seen == sorted(seen), seen
+print(seen)
+"""
+
+
+def test_readers_in_another_process_see_no_error_and_nothing_half_while_others_publish(lake: Lake) -> None:
+    def publish_with(number: int) -> None:
+        listed(lake, [activity(each) for each in range(number)], at=NOW + number * DAY)
+        detailed(lake, activity(number - 1, laps=[{}, {}, {}]))
+        merge(lake)
+        merge_details(lake, 2025)
+        assert publish(lake)
+
+    publish_with(1)
+    command = [sys.executable, "-c", READER, str(lake.data_dir), "6"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "reading\n", reader.communicate()
+        for number in range(2, 7):
+            publish_with(number)
+        out, err = reader.communicate(timeout=60)
+    assert reader.returncode == 0, err
+    assert out.strip().endswith("6]")

@@ -1,0 +1,193 @@
+"""lake.warehouse: one writer, one transaction; a second process waits, a dead one leaves nothing behind."""
+
+import subprocess
+import sys
+
+import pytest
+
+from strava_pipeline.core import tables
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.tables import TABLES, catalogue_version
+from strava_pipeline.lake import warehouse
+from strava_pipeline.lake.counts import (
+    counts_by_year,
+    faulty_keys,
+    known_gear,
+    row_counts,
+    rows_by_year,
+    unknown_gear,
+)
+from strava_pipeline.lake.merge import merge_profile
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.profile_files import land_gear
+from strava_pipeline.lake.warehouse import (
+    OtherCatalogueError,
+    catalogue_of,
+    changed,
+    connect,
+    reading,
+    revision,
+    writing,
+)
+from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, detailed, listed, merge, merge_detailed, rows
+from strava_pipeline_tests.lake.test_locks import held, kill
+
+
+def put(lake: Lake, activity_id: int) -> None:
+    with writing(lake) as connection:
+        connection.execute("INSERT INTO activities_all BY NAME SELECT $id AS id", {"id": activity_id})
+        changed(connection)
+
+
+def present(lake: Lake) -> list[int]:
+    return [found["id"] for found in rows(lake)]
+
+
+def test_a_new_warehouse_has_every_table_of_the_catalogue_and_no_rows(lake: Lake) -> None:
+    with reading(lake) as connection:
+        assert catalogue_of(connection) == catalogue_version()
+        assert row_counts(connection) == dict.fromkeys(TABLES, 0)
+        for name in ("activities", "deleted_activities"):
+            assert connection.execute(f"SELECT * FROM {name}").fetchall() == []
+        for table in TABLES.values():
+            described = connection.execute(f"DESCRIBE {table.name}").fetchall()
+            assert [name for name, *_ in described] == [column.name for column in table.columns]
+
+
+def test_what_a_body_wrote_is_there_when_it_ends(lake: Lake) -> None:
+    put(lake, 1)
+    assert present(lake) == [1]
+
+
+def test_a_body_that_raises_leaves_nothing(lake: Lake) -> None:
+    put(lake, 1)
+    with reading(lake) as connection:
+        before = revision(connection)
+
+    def fail() -> None:
+        with writing(lake) as connection:
+            connection.execute("DELETE FROM activities_all")
+            changed(connection)
+            raise RuntimeError("the body failed")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert present(lake) == [1]
+    with reading(lake) as connection:
+        assert revision(connection) == before
+
+
+def test_a_writer_that_was_killed_leaves_nothing(lake: Lake) -> None:
+    put(lake, 2)
+    with held(lake, "warehouse") as process:
+        kill(process)
+        assert present(lake) == [2]
+
+
+WAIT = """
+import sys
+from pathlib import Path
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.warehouse import writing
+print("waiting", flush=True)
+with writing(Lake(Path(sys.argv[1]))) as connection:
+    connection.execute("INSERT INTO activities_all BY NAME SELECT max(id) + 1 AS id FROM activities_all")
+"""
+
+
+def test_a_second_process_waits_for_the_first_and_sees_what_it_wrote(lake: Lake) -> None:
+    with writing(lake) as connection:
+        command = [sys.executable, "-c", WAIT, str(lake.data_dir)]
+        second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert second.stdout is not None
+        assert second.stdout.readline() == "waiting\n"
+        connection.execute("INSERT INTO activities_all BY NAME SELECT 41 AS id")
+        assert second.poll() is None
+    second.communicate(timeout=60)
+    assert second.returncode == 0
+    assert present(lake) == [41, 42]
+
+
+SHELL = """
+import duckdb, sys
+connection = duckdb.connect(sys.argv[1])
+print("open", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_program_that_has_the_file_open_without_our_lock_is_told_apart(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(lake, 1)
+    monkeypatch.setattr(warehouse, "_PATIENCE", 0.3)
+    command = [sys.executable, "-c", SHELL, str(lake.working)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as shell:
+        assert shell.stdout is not None
+        assert shell.stdout.readline() == "open\n"
+        with pytest.raises(PipelineError, match="another program"), reading(lake):
+            pass
+        shell.communicate("\n", timeout=20)
+    assert present(lake) == [1]
+
+
+def test_sessions_run_in_utc(lake: Lake) -> None:
+    with reading(lake) as connection:
+        assert connection.execute("SELECT current_setting('TimeZone')").fetchone() == ("UTC",)
+
+
+def test_a_warehouse_of_another_catalogue_is_not_opened(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(lake, 1)
+    monkeypatch.delitem(tables.TABLES, "gear")
+    with pytest.raises(OtherCatalogueError, match="rebuild"):
+        connect(lake.working)
+    monkeypatch.undo()
+    assert present(lake) == [1]
+
+
+def test_a_warehouse_made_anew_is_another_one(lake: Lake) -> None:
+    with reading(lake) as connection:
+        first = revision(connection)
+    lake.working.unlink()
+    with reading(lake) as connection:
+        assert revision(connection) != first
+
+
+def test_counts_by_year_tell_what_is_present_missing_and_stale(lake: Lake) -> None:
+    page = [activity(1), activity(2, distance=None), activity(3), activity(4, "2026-05-05T06:00:00Z"), activity(5)]
+    listed(lake, page)
+    merge(lake)
+    detailed(lake, activity(1), at=NOW)
+    merge_detailed(lake, activity(2), at=NOW - DAY)
+    with writing(lake) as connection:
+        connection.execute("UPDATE activities_all SET deleted_at = $now WHERE id = 5", {"now": NOW})
+    with reading(lake) as connection:
+        found = [
+            (each.year, each.activities, each.kilometres, each.details, each.missing_details, each.stale_details)
+            for each in counts_by_year(connection)
+        ]
+        assert found == [(2025, 3, 2.0, 2, 1, 1), (2026, 1, 1.0, 0, 1, 0)]
+        assert rows_by_year(connection, "activities_all") == {2025: 4, 2026: 1}
+        assert rows_by_year(connection, "activity_details") == {2025: 2}
+
+
+def test_doubled_and_missing_keys_are_counted(lake: Lake) -> None:
+    put(lake, 1)
+    put(lake, 1)
+    put(lake, 2)
+    with reading(lake) as connection:
+        assert faulty_keys(connection, "activities_all") == (1, 0)
+        assert faulty_keys(connection, "activity_laps") == (0, 0)
+
+
+def test_gear_that_was_never_fetched_is_known_by_the_activities_that_name_it(lake: Lake) -> None:
+    named = ["b1", "g2", "g2", "", None, "../x", "bé"]
+    listed(lake, [activity(number, gear_id=gear_id) for number, gear_id in enumerate(named)])
+    merge(lake)
+    with reading(lake) as connection:
+        assert unknown_gear(connection) == ["b1", "g2"]
+        assert known_gear(connection) == []
+    land_gear(lake, "b1", b'{"id": "b1"}', NOW)
+    with writing(lake) as connection:
+        merge_profile(connection, lake)
+        assert (unknown_gear(connection), known_gear(connection)) == (["g2"], ["b1"])

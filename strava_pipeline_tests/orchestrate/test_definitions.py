@@ -1,0 +1,132 @@
+"""The graph, the schedule, the sensors and the janitor, without running the pipeline."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
+from strava_pipeline.lake.listings import Window, begin
+from strava_pipeline.lake.locks import live_run
+from strava_pipeline.orchestrate.build import build_defs
+from strava_pipeline.orchestrate.execute import open_instance
+from strava_pipeline.orchestrate.janitor import clean_up
+from strava_pipeline.orchestrate.partitions import year_partitions
+from strava_pipeline_tests.rig import Rig
+
+GRAPH = {
+    "bronze_activities": ("bronze", set()),
+    "activity_shards": ("shards", {"bronze_activities"}),
+    "activities": ("gold", {"activity_shards"}),
+    "bronze_activity_details": ("details", {"activities"}),
+    **{name: ("details", {"bronze_activity_details"}) for name in DETAIL_TABLES},
+    "published_warehouse": ("published", {"activities", *DETAIL_TABLES}),
+    "athlete": ("profile", set()),
+    "gear": ("profile", {"activities"}),
+}
+
+
+@pytest.fixture
+def defs(rig: Rig) -> dg.Definitions:
+    return build_defs(rig.settings)
+
+
+def test_the_graph_has_this_shape(defs: dg.Definitions) -> None:
+    specs = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+    shape = {
+        name: (spec.group_name, {dep.asset_key.to_user_string() for dep in spec.deps}) for name, spec in specs.items()
+    }
+    assert shape == GRAPH
+
+
+def test_every_asset_is_described_owned_and_typed(defs: dg.Definitions) -> None:
+    for spec in defs.resolve_all_asset_specs():
+        assert spec.description, spec.key
+        assert spec.owners, spec.key
+        assert spec.kinds, spec.key
+
+
+def test_column_schemas_are_the_catalogues(defs: dg.Definitions) -> None:
+    specs = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+    for name in (*DETAIL_TABLES, "gear", "athlete"):
+        schema = specs[name].metadata["dagster/column_schema"]
+        assert [column.name for column in schema.columns] == [column.name for column in TABLES[name].columns]
+
+
+def test_all_but_the_profile_share_one_partitions_definition(defs: dg.Definitions) -> None:
+    partitioned = {spec.key.to_user_string(): spec.partitions_def for spec in defs.resolve_all_asset_specs()}
+    assert {name for name, found in partitioned.items() if found is None} == {"athlete", "gear"}
+    assert len({found for found in partitioned.values() if found is not None}) == 1
+
+
+def test_a_year_exists_as_soon_as_somebody_is_in_it() -> None:
+    partitions = year_partitions(2008)
+    before, after = (datetime(2026, 12, 31, hour, 1, tzinfo=UTC) for hour in (9, 10))  # midnight on Kiritimati
+    assert partitions.get_partition_keys(current_time=before)[-1] == "2026"
+    assert partitions.get_partition_keys(current_time=after)[-1] == "2027"
+    assert partitions.get_partition_keys(current_time=after)[0] == "2008"
+
+
+def test_the_daily_run_is_one_run_over_the_years_that_may_have_changed(rig: Rig, defs: dg.Definitions) -> None:
+    schedule = defs.resolve_schedule_def("daily_flow")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 5 * * *", "Europe/London")
+
+    def requested() -> dict[str, str]:
+        with dg.build_schedule_context() as context:
+            return dict(schedule.evaluate_tick(context).run_requests[0].tags)
+
+    newest = str(max(rig.years))
+    first = requested()
+    assert first["dagster/asset_partition_range_start"] == "2022", "nothing was pulled yet: everything"
+    assert first["dagster/asset_partition_range_end"] == newest
+    now = datetime(max(rig.years), 6, 1, tzinfo=UTC)
+    listing = begin(rig.lake, Window(mode="all", after=None, before=None), athlete_id=1, at=now)
+    from strava_pipeline.core.activities import YearRange
+
+    years = YearRange(2022, max(rig.years))
+    listing.land([{"id": 1, "start_date": now.isoformat()}], b"[]", {}, now, years)
+    listing.land([], b"[]", {}, now + timedelta(seconds=1), years)
+    assert requested()["dagster/asset_partition_range_start"] == newest
+
+
+def test_schedules_and_sensors_stand_still_where_automation_is_off(rig: Rig) -> None:
+    for automation, state in ((False, "STOPPED"), (True, "RUNNING")):
+        made = build_defs(rig.settings.model_copy(update={"automation": automation}))
+        assert made.resolve_schedule_def("daily_flow").default_status.value == state
+        assert made.resolve_sensor_def("new_gear").default_status.value == state
+
+
+def test_new_gear_is_asked_for_once(rig: Rig) -> None:
+    rig.run("flow_backfill")
+    sensor = build_defs(rig.settings).resolve_sensor_def("new_gear")
+    with rig.instance() as instance:
+        asked = sensor.evaluate_tick(dg.build_sensor_context(instance=instance)).run_requests
+    named = sorted({item["gear_id"] for item in rig.truth() if item["gear_id"]})
+    assert [request.run_key for request in asked] == [",".join(named)]
+    rig.calls()
+    from strava_pipeline.orchestrate.execute import run_job
+
+    run_job(rig.settings, "new_gear", years=None, told={"gear": {"new_gear_only": True}})
+    assert rig.calls()["by_endpoint"] == {"/gear/{id}": len(named)}
+    assert [row[0] for row in rig.gold("SELECT gear_id FROM gear ORDER BY 1")] == named
+    with rig.instance() as instance:
+        assert not sensor.evaluate_tick(dg.build_sensor_context(instance=instance)).run_requests
+
+
+def test_the_janitor_fails_dead_runs_and_leaves_live_ones_alone(rig: Rig) -> None:
+    @dg.job
+    def idle() -> None: ...
+
+    with open_instance(rig.settings.dagster_home) as instance:
+        dead, alive = (instance.create_run_for_job(idle, status=dg.DagsterRunStatus.STARTED) for _ in range(2))
+        with live_run(rig.lake, alive.run_id):
+            assert clean_up(instance, rig.lake) == [dead.run_id]
+        found = {run.run_id: run.status for run in instance.get_runs()}
+    assert found == {dead.run_id: dg.DagsterRunStatus.FAILURE, alive.run_id: dg.DagsterRunStatus.STARTED}
+
+
+def test_loading_the_definitions_writes_and_asks_nothing(rig: Rig) -> None:
+    before = {path for path in rig.folder.rglob("*") if path.is_file()}
+    build_defs(rig.settings).get_repository_def()
+    assert {path for path in rig.folder.rglob("*") if path.is_file()} == before
+    assert rig.calls()["total"] == 0

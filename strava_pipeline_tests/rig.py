@@ -1,0 +1,169 @@
+"""A whole pipeline on temporary folders: an emulator, a login, a Dagster instance, and looks into what came of it."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import requests
+
+from strava_pipeline.emulator.config import EmulatorConfig
+from strava_pipeline.emulator.limits import Limits
+from strava_pipeline.emulator.server import Emulator
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.execute import RunOutcome, open_instance, run_job
+from strava_pipeline.settings import Settings
+
+NOW = datetime(2026, 3, 10, 12, 0, 30, tzinfo=UTC)  # where an emulator's clock starts, whatever the host's date
+YEARS = list(range(2022, 2027))
+ROOMY = Limits(100_000, 1_000_000, 100_000, 1_000_000)
+
+
+@dataclass
+class Rig:
+    """One athlete, one data folder."""
+
+    emulator: Emulator
+    settings: Settings
+    folder: Path
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.settings.data_dir)
+
+    def run(self, job: str, years: list[int] | None = None, **told: dict[str, Any]) -> RunOutcome:
+        """Run a job in this process over `years` (all, unless said)."""
+        return run_job(self.settings, job, years=years or self.years, told=told)
+
+    @property
+    def years(self) -> list[int]:
+        return list(range(self.settings.first_year, datetime.now(UTC).year + 1))
+
+    def gold(self, query: str, path: Path | None = None) -> list[tuple[Any, ...]]:
+        """Rows of a query on the published warehouse."""
+        connection = duckdb.connect(str(path or self.lake.snapshot), read_only=True)
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            return connection.execute(query).fetchall()
+        finally:
+            connection.close()
+
+    def one(self, query: str) -> Any:
+        return self.gold(query)[0][0]
+
+    def control(self, what: str, **body: Any) -> dict[str, Any]:
+        answer = requests.post(f"{self.emulator.url}/_emulator/{what}", json=body, timeout=10)
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    def fault(self, path: str, kind: str, **more: Any) -> None:
+        self.control("faults", path=path, kind=kind, **more)
+
+    def clear_faults(self) -> None:
+        requests.delete(f"{self.emulator.url}/_emulator/faults", timeout=10).raise_for_status()
+
+    def truth(self) -> list[dict[str, Any]]:
+        """Every activity that exists at the source, in full."""
+        return list(requests.get(f"{self.emulator.url}/_emulator/truth", timeout=30).json()["activities"])
+
+    def calls(self, *, reset: bool = True) -> dict[str, Any]:
+        """What was asked of the emulator since the last look."""
+        found = dict(requests.get(f"{self.emulator.url}/_emulator/calls", timeout=10).json())
+        if reset:
+            requests.delete(f"{self.emulator.url}/_emulator/calls", timeout=10).raise_for_status()
+        return found
+
+    @contextmanager
+    def instance(self) -> Iterator[dg.DagsterInstance]:
+        with open_instance(self.settings.dagster_home) as instance:
+            yield instance
+
+    def assert_true_to_source(self) -> None:
+        """Gold holds the present activities and details of the source, no more, no fewer, in their present state."""
+        truth = {item["id"]: item for item in self.truth()}
+        rows = self.gold("SELECT id, name, distance, gear_id, sport_type FROM activities")
+        assert {row[0]: row[1:] for row in rows} == {
+            key: (item["name"], item["distance"], item["gear_id"], item["sport_type"]) for key, item in truth.items()
+        }
+        details = self.gold("SELECT activity_id, name, description, calories FROM activity_details")
+        assert {row[0]: row[1:] for row in details} == {
+            key: (item["name"], item.get("description"), item.get("calories")) for key, item in truth.items()
+        }
+        for table, field in (
+            ("activity_laps", "laps"),
+            ("activity_splits_metric", "splits_metric"),
+            ("activity_splits_standard", "splits_standard"),
+            ("activity_segment_efforts", "segment_efforts"),
+            ("activity_best_efforts", "best_efforts"),
+        ):
+            held = dict(self.gold(f"SELECT activity_id, count(*) FROM {table} GROUP BY 1"))
+            assert held == {key: len(item[field]) for key, item in truth.items() if item.get(field)}, table
+
+
+@contextmanager
+def started(
+    folder: Path, *, logged_in: bool = True, settings: dict[str, Any] | None = None, **config: Any
+) -> Iterator[Rig]:
+    """A rig whose emulator has `config` (EmulatorConfig's fields) and a login unless told otherwise."""
+    asked = {"activities": 30, "years": (2022, 2026), "seed": 5, "now": NOW, "limits": ROOMY} | config
+    with Emulator(EmulatorConfig(**asked)) as emulator:
+        made = Settings.load(
+            _env_file=None,
+            **{
+                "client_id": emulator.state.config.client_id,
+                "client_secret": emulator.state.config.client_secret,
+                "base_url": emulator.url,
+                "api_url": f"{emulator.url}/api/v3",
+                "data_dir": folder / "data",
+                "secrets_dir": folder / "secrets",
+                "logs_dir": folder / "logs",
+                "dagster_home": folder / "dagster_home",
+                "first_year": 2022,
+                "alert_url": None,
+                "automation": False,
+            }
+            | (settings or {}),
+        )
+        rig = Rig(emulator, made, folder)
+        if logged_in:
+            log_in(rig)
+        rig.calls()
+        yield rig
+
+
+def log_in(rig: Rig) -> None:
+    """Put a login where the settings want it, as `auth` would."""
+    config = rig.emulator.state.config
+    asked = requests.get(
+        f"{rig.emulator.url}/oauth/authorize",
+        params={
+            "client_id": config.client_id,
+            "redirect_uri": "http://localhost/exchange_token",
+            "response_type": "code",
+            "scope": "read,activity:read_all,profile:read_all",
+            "state": "s",
+        },
+        allow_redirects=False,
+        timeout=10,
+    )
+    code = asked.headers["Location"].split("code=")[1].split("&")[0]
+    token = requests.post(
+        f"{rig.emulator.url}/oauth/token",
+        data={
+            "client_id": config.client_id,
+            "client_secret": config.client_secret,
+            "code": code,
+            "grant_type": "authorization_code",
+        },
+        timeout=10,
+    ).json()
+    rig.settings.secrets_dir.mkdir(mode=0o700, exist_ok=True)
+    path = rig.settings.secrets_dir / "strava_token.json"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(token | {"scope": "read,activity:read_all,profile:read_all"}, file)
