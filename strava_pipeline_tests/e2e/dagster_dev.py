@@ -1,0 +1,129 @@
+"""A real `strava-pipeline dev` for tests: started, asked by the UI's own GraphQL, ended. No assertions here."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from strava_pipeline.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PATIENCE = 240  # seconds; the backfill daemon alone wakes every 30
+
+LAUNCH_BACKFILL = """
+mutation ($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+BACKFILL = """
+query ($id: String!) {
+  partitionBackfillOrError(backfillId: $id) {
+    ... on PartitionBackfill { status runs(limit: 100) { id status } }
+  }
+}
+"""
+LAUNCH_RUN = """
+mutation ($params: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}
+"""
+RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+
+
+@dataclass(frozen=True, slots=True)
+class DagsterDev:
+    """Dagster's web server and daemon at `url`."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        answer = requests.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=30).json()
+        if "errors" in answer:
+            raise RuntimeError(answer["errors"])
+        return dict(answer["data"])
+
+    def backfill(self, assets: list[str], years: list[int]) -> dict[str, Any]:
+        """Launch a backfill as the UI does and wait until it is over."""
+        params = {
+            "assetSelection": [{"path": [name]} for name in assets],
+            "partitionNames": [str(year) for year in years],
+            "tags": [],
+        }
+        launched = self.ask(LAUNCH_BACKFILL, params=params)["launchPartitionBackfill"]
+
+        def look() -> dict[str, Any]:
+            return dict(self.ask(BACKFILL, id=launched["backfillId"])["partitionBackfillOrError"])
+
+        return until(look, lambda found: found["status"] not in ("REQUESTED", "CANCELING"))
+
+    def run(self, job: str, tags: dict[str, str]) -> str:
+        """Launch a job's run through the queue and wait; its status at the end."""
+        params = {
+            "selector": {
+                "repositoryLocationName": "strava_pipeline",
+                "repositoryName": "__repository__",
+                "pipelineName": job,
+            },
+            "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
+            "runConfigData": {},
+        }
+        launched = self.ask(LAUNCH_RUN, params=params)["launchPipelineExecution"]
+        run_id = launched["run"]["runId"]
+
+        def look() -> str:
+            return str(self.ask(RUN, id=run_id)["runOrError"]["status"])
+
+        return until(look, lambda status: status in ("SUCCESS", "FAILURE", "CANCELED"))
+
+
+def until(look: Any, is_over: Any) -> Any:
+    """Look twice a second until it is over; the last look."""
+    deadline = time.monotonic() + PATIENCE
+    while not is_over(found := look()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"still {found} after {PATIENCE} s")
+        time.sleep(0.5)
+    return found
+
+
+@contextmanager
+def dagster_dev(settings: Settings, log: Path) -> Iterator[DagsterDev]:
+    """Start `strava-pipeline dev` with `settings`, as a person would; end it as Ctrl-C does."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "strava_pipeline", "dev", "--port", str(port)]
+    environment = {**os.environ, **settings.environ()}
+    with log.open("wb") as out, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out) as process:
+        dev = DagsterDev(f"http://127.0.0.1:{port}", process)
+        try:
+            until(lambda: _answers(dev.url) or process.poll() is not None, bool)
+            yield dev
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/server_info", timeout=2).ok
+    except requests.RequestException:
+        return False

@@ -1,0 +1,71 @@
+"""An emulator, a real Dagster with daemon and web server, a backfill launched as the UI launches it, and readers."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.core.tables import DETAIL_TABLES
+from strava_pipeline.lake.publish import publish
+from strava_pipeline.lake.warehouse import writing
+from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline_tests.e2e.dagster_dev import dagster_dev
+from strava_pipeline_tests.rig import Rig
+
+pytestmark = pytest.mark.slow
+
+ASSETS = [
+    "bronze_activities",
+    "activity_shards",
+    "activities",
+    "bronze_activity_details",
+    *DETAIL_TABLES,
+    "published_warehouse",
+]
+READER = Path(__file__).with_name("reader.py")
+
+
+@contextmanager
+def reader(snapshot: Path) -> Iterator[Callable[[], dict[str, list[str]]]]:
+    """A reader in a process of its own; call what is yielded to end it and hear what it saw."""
+    command = [sys.executable, str(READER), str(snapshot)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield lambda: dict(json.loads(process.communicate()[0]))
+
+
+def test_five_years_launched_at_once_come_out_true_while_two_readers_look_on(
+    make_rig: Callable[..., Rig], tmp_path: Path
+) -> None:
+    rig = make_rig(activities=400)
+    with writing(rig.lake):
+        pass
+    publish(rig.lake)  # the readers are there before the first year is
+    with ExitStack() as stack:
+        endings = [stack.enter_context(reader(rig.lake.snapshot)) for _ in range(2)]
+        dev = stack.enter_context(dagster_dev(rig.settings, tmp_path / "dev.log"))
+        backfill = dev.backfill(ASSETS, [2022, 2023, 2024, 2025, 2026])
+        seen = [end() for end in endings]
+        assert backfill["status"] == "COMPLETED_SUCCESS", (tmp_path / "dev.log").read_text()[-5000:]
+        assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 5
+        for found in seen:
+            assert found["problems"] == []
+            assert found["counts"][-1] == 400
+        rig.assert_true_to_source()
+        calls = rig.calls()
+        assert set(calls["details"].values()) == {1}
+        assert (calls["by_endpoint"]["/activities/{id}"], calls["refused"]) == (400, 0)
+
+        # the daily flow as the schedule requests it: one run over a range, through the queue
+        edited = max(rig.truth(), key=lambda item: item["start_date"])["id"]
+        rig.control("edit", id=edited, set={"name": "Renamed while the daemon ran"})
+        assert dev.run("flow", range_tags([2025, 2026])) == "SUCCESS"
+        rig.assert_true_to_source()
+        assert rig.calls()["by_endpoint"] == {"/athlete/activities": 2, "/activities/{id}": 1}
+    log = (tmp_path / "dev.log").read_text()
+    token = json.loads((rig.settings.secrets_dir / "strava_token.json").read_text())
+    for secret in (token["access_token"], token["refresh_token"], rig.emulator.state.config.client_secret):
+        assert secret not in log
