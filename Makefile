@@ -26,6 +26,8 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 
 help: ## List the targets.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  and a target for each verb: auth status flow flow-backfill backfill run run-lite run-all compact"
+	@echo "  recompact enrich enrich-all refresh profile schema duck emulator"
 	@echo "  sql-\"…\"         Query the published warehouse: make sql-\"SELECT count(*) FROM activities\""
 
 install: $(READY) ## Make .venv with everything in it.

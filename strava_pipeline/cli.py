@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 # verb → (module in verbs/, function, one line of help, panel)
 VERBS: dict[str, tuple[str, str, str, str]] = {
-    "demo": ("demo", "demo", "Ten years of a made-up athlete, end to end, in demo/.", "Start here"),
+    "demo": ("demo", "demo", "Twelve years of a made-up athlete, end to end, in demo/.", "Start here"),
     "auth": ("auth", "auth", "Log in to Strava.", "Start here"),
     "status": ("status", "status", "Login, budget, what is in the warehouse, what is missing.", "Start here"),
     "flow": ("pipeline", "flow", "The daily run: pull, merge, fetch recent details, publish.", "Pipeline"),
@@ -71,7 +71,9 @@ def main() -> None:
 def _loaded(name: str) -> Any:
     module, function, _, _ = VERBS[name]
     verb = typer.Typer(add_completion=False)
-    verb.command(name)(getattr(import_module(f"strava_pipeline.verbs.{module}"), function))
+    # a query may begin with a comment, which looks like an option
+    settings = {"ignore_unknown_options": True} if name == "sql" else {}
+    verb.command(name, context_settings=settings)(getattr(import_module(f"strava_pipeline.verbs.{module}"), function))
     return typer.main.get_command(verb)
 
 

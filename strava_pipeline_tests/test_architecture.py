@@ -64,3 +64,7 @@ def test_the_committed_instance_configuration_is_the_packages_own() -> None:
     assert (ROOT / "dagster_home" / "dagster.yaml").read_text() == (
         PACKAGE / "orchestrate" / "dagster.yaml"
     ).read_text()
+
+
+def test_the_committed_workspace_is_the_packages_own() -> None:
+    assert (ROOT / "workspace.yaml").read_text() == (PACKAGE / "orchestrate" / "workspace.yaml").read_text()

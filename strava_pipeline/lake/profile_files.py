@@ -1,6 +1,7 @@
 """Bronze of the athlete and of gear: every answer as received, a file each, named by when it came."""
 
 import json
+import zlib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -26,10 +27,8 @@ def newest_athlete(lake: Lake) -> tuple[datetime, dict[str, Any]] | None:
     """The athlete as last received."""
     if not lake.athlete.is_dir():
         return None
-    files = sorted(path for path in lake.athlete.iterdir() if path.name.endswith(_GOOD) and path.name[0] != ".")
-    if not files:
-        return None
-    return from_stamp(files[-1].name.removesuffix(_GOOD)), json.loads(unpacked(files[-1]))
+    at, found = _newest(lake.athlete)
+    return (at, found) if at is not None and found is not None else None
 
 
 def newest_gear(lake: Lake) -> Iterator[tuple[str, datetime, dict[str, Any] | None]]:
@@ -37,11 +36,23 @@ def newest_gear(lake: Lake) -> Iterator[tuple[str, datetime, dict[str, Any] | No
     if not lake.gear.is_dir():
         return
     for folder in sorted(path for path in lake.gear.iterdir() if path.is_dir()):
-        files = sorted(path for path in folder.iterdir() if path.name.endswith(".gz") and path.name[0] != ".")
-        if files:
-            name = files[-1].name
-            at = from_stamp(name.removesuffix(_GOOD).removesuffix(_GONE))
-            yield folder.name, at, None if name.endswith(_GONE) else json.loads(unpacked(files[-1]))
+        at, found = _newest(folder)
+        if at is not None:
+            yield folder.name, at, found
+
+
+def _newest(folder: Path) -> tuple[datetime | None, dict[str, Any] | None]:
+    """When the newest whole answer came, and its object (None: it was a 404). Damaged files are passed over."""
+    for path in sorted(folder.iterdir(), reverse=True):
+        try:
+            if path.name.endswith(_GONE):
+                return from_stamp(path.name.removesuffix(_GONE)), None
+            found = json.loads(unpacked(path))
+            if isinstance(found, dict):
+                return from_stamp(path.name.removesuffix(_GOOD)), found
+        except (OSError, EOFError, zlib.error, ValueError):
+            continue
+    return None, None
 
 
 def _gear_folder(lake: Lake, gear_id: str) -> Path:

@@ -20,8 +20,8 @@ class Scope:
 
     `since`, `first_on`, `last_on` bound the start (local dates for the latter two); one that was edited since it was
     fetched is due however long before `since` it started. `ids` names activities, which are then fetched again.
-    `refresh_before`: a detail inside `since` is looked at again when it was
-    fetched before this moment, at most `refresh_calls` of them (None: any number). None: none is looked at again.
+    `refresh_before`: a detail inside `since` is looked at again when it was fetched before this moment, at most
+    `refresh_calls` of them (None: any number). None: none is looked at again.
     """
 
     since: datetime | None = None

@@ -68,7 +68,10 @@ def run_job(
 
 
 def _plain(told: dict[str, dict[str, Any]] | None) -> dict[str, Any]:
-    return {asset: {"config": values} for asset, values in (told or {}).items()}
+    return {
+        asset: {"config": {name: value for name, value in values.items() if value is not None}}
+        for asset, values in (told or {}).items()
+    }
 
 
 def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:

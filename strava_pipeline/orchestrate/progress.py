@@ -43,10 +43,10 @@ class LogProgress:
             self._log.info("%s: %s", self._what, self._state(now - self._began))
 
     def waiting(self, why: str, seconds: float) -> None:
-        self._log.info("%s", why)
+        self._log.info("%s Waiting, %.0f s still.", why, seconds)
 
     def end(self) -> None:
-        self._log.info("%s: done, %s", self._what, self._state(self._monotonic() - self._began))
+        self._log.info("%s: done, %s", self._what, f"{self._done} of {self._total}" if self._total else self._done)
 
     def _state(self, seconds: float) -> str:
         if not self._total:

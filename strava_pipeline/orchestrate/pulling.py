@@ -16,7 +16,7 @@ from strava_pipeline.lake.listings import Listing, Manifest, Window, begin, list
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.profile_files import land_athlete, land_gear, newest_athlete
 from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, wanted_details
-from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
+from strava_pipeline.orchestrate.config import CallLimits, DetailsConfig, ListingConfig
 from strava_pipeline.orchestrate.resources import Pipeline
 
 Stopped = BudgetExhaustedError | CallCapReachedError
@@ -135,9 +135,9 @@ def scope_of(pipeline: Pipeline, config: DetailsConfig) -> Scope:
     )
 
 
-def pull_profile(pipeline: Pipeline, gear_ids: Sequence[str], *, athlete: bool) -> int:
+def pull_profile(pipeline: Pipeline, gear_ids: Sequence[str], limits: CallLimits, *, athlete: bool) -> int:
     """Fetch the athlete and the gear named, each landed at once; the number of calls."""
-    client = pipeline.client()
+    client = pipeline.client(limits)
     calls = client.calls
     if athlete:
         answer = get_athlete(client)

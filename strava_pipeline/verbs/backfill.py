@@ -1,6 +1,6 @@
 """Whole years again, a run each, newest first: what Dagster's UI does with its backfill button, in this process."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,12 +22,12 @@ def backfill(
     """Pull whole years again and fetch their details: `backfill --years 2023 2024`."""
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import all_years, end, fetch_new_gear, run_verb
+    from strava_pipeline.verbs.running import all_years, end, fetch_new_gear, run_verb, what_is_left
     from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
     chosen = _years([*(first or []), *(years or [])], all_years(settings))
-    limits = {"max_calls": max_calls, "cushion_15min": cushion_15min, "cushion_daily": cushion_daily}
+    limits: dict[str, Any] = {"max_calls": max_calls, "cushion_15min": cushion_15min, "cushion_daily": cushion_daily}
     told = {LISTING: {"per_page": per_page, **limits}, DETAILS: limits}
     if dry_run:
         from strava_pipeline.verbs.dry import say_plan
@@ -37,9 +37,11 @@ def backfill(
     outcome = None
     for year in sorted(chosen, reverse=True):
         out.print(f"[bold]{year}[/bold]")
+        told = {LISTING: {"per_page": per_page, **limits}, DETAILS: limits}
         outcome = run_verb(settings, "backfill", years=[year], told=told, verbose=verbose)
         end(outcome)
-    fetch_new_gear(settings, outcome)
+        limits = what_is_left(limits, outcome)
+    end(fetch_new_gear(settings, outcome, limits))
 
 
 def _years(words: list[str], known: list[int]) -> list[int]:

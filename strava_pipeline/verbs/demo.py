@@ -41,13 +41,14 @@ def demo(
 
     began = time.monotonic()
     folder = folder.absolute()
-    _start_anew(folder)
+    athlete = ("--activities", str(activities), *ATHLETE)
+    _start_anew(folder, athlete)
     out.print("Starting a Strava on this machine …")
-    with emulator_process("--activities", str(activities), *ATHLETE, log=folder / "logs" / "emulator.log") as url:
+    with emulator_process(*athlete, log=folder / "logs" / "emulator.log") as url:
         settings = demo_settings(folder, url)
         log_in_locally(settings)
         outcome = run_verb(settings, "flow_backfill", years=all_years(settings))
-        fetch_new_gear(settings, outcome)
+        fetch_new_gear(settings, outcome, {})
         calls = requests.get(f"{url}/_emulator/calls", timeout=30).json()
     with snapshot(Lake(settings.data_dir)) as connection:
         years = counts_by_year(connection)
@@ -79,13 +80,13 @@ def demo_settings(folder: Path, url: str) -> "Settings":
     )
 
 
-def _start_anew(folder: Path) -> None:
+def _start_anew(folder: Path, athlete: tuple[str, ...]) -> None:
     if folder.exists():
         if not (folder / MARK).exists():
             raise PipelineError(f"{folder} was not made by the demo, so it is left alone. Choose another --folder.")
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    (folder / MARK).touch()
+    (folder / MARK).write_text(" ".join(athlete))
 
 
 def _say_years(years: list, calls: dict, year_of: dict[int, int]) -> None:  # type: ignore[type-arg]

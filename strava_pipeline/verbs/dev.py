@@ -2,9 +2,12 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,44 +30,69 @@ def dev(
 ) -> None:
     """Dagster's UI and daemon on http://127.0.0.1:3000."""
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.demo import ATHLETE, MARK, demo_settings
+    from strava_pipeline.verbs.demo import MARK, demo_settings
     from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
 
+    _check_port(host, port)
     with ExitStack() as held:
         if demo:
             folder = folder.absolute()
             if not (folder / MARK).exists():
                 raise PipelineError(f"There is no demo in {folder} yet. Run `make demo` first.")
-            url = held.enter_context(emulator_process(*ATHLETE, log=folder / "logs" / "emulator.log"))
+            held.enter_context(alone_on(folder / "dagster_home"))
+            athlete = (folder / MARK).read_text().split()
+            url = held.enter_context(emulator_process(*athlete, log=folder / "logs" / "emulator.log"))
             settings = demo_settings(folder, url)
             log_in_locally(settings)
         else:
             settings = Settings.load()
+            held.enter_context(alone_on(settings.dagster_home))
         raise typer.Exit(_serve(settings, host, port))
 
 
-def _serve(settings: "Settings", host: str, port: int) -> int:
+@contextmanager
+def alone_on(home: Path) -> Iterator[None]:
+    """Hold the Dagster instance in `home` for one daemon; PipelineError where another has it."""
     from filelock import FileLock, Timeout
 
+    home.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(home / ".dev.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise PipelineError(
+            f"Dagster is already running on {home}. Stop it there, or set DAGSTER_HOME to another folder."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _check_port(host: str, port: int) -> None:
+    """Dagster's daemon would run on without its UI where the port is taken."""
+    try:
+        with socket.create_server((host, port)):
+            pass
+    except OSError as error:
+        raise PipelineError(
+            f"Port {port} of {host} can't be used ({error.strerror}). Is Dagster running already? "
+            "Else choose another: --port 3001, or make dev PORT=3001."
+        ) from error
+
+
+def _serve(settings: "Settings", host: str, port: int) -> int:
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.execute import open_instance
     from strava_pipeline.orchestrate.janitor import clean_up
 
     with open_instance(settings.dagster_home) as instance:
-        lock = FileLock(settings.dagster_home / ".dev.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise PipelineError(
-                f"Dagster is already running on {settings.dagster_home}. Stop it there, or set DAGSTER_HOME to another folder."
-            ) from error
-        try:
-            for run_id in clean_up(instance, Lake(settings.data_dir)):
-                typer.echo(f"Run {run_id} had died without a word; it is now marked as failed.", err=True)
-            typer.echo(f"Dagster's UI: http://{host}:{port} (Ctrl-C stops it)", err=True)
-            return _run(_command(host, port), {**os.environ, **settings.environ()})
-        finally:
-            lock.release()
+        for run_id in clean_up(instance, Lake(settings.data_dir)):
+            typer.echo(f"Run {run_id} had died without a word; it is now marked as failed.", err=True)
+    typer.echo(f"Dagster's UI: http://{host}:{port} (Ctrl-C stops it)", err=True)
+    # dagster 1.13 would have `dg dev` instead, a package of its own
+    quiet = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), "ignore:Function `dev_command` is superseded"]))
+    return _run(_command(host, port), {**os.environ, **settings.environ(), "PYTHONWARNINGS": quiet})
 
 
 def _run(command: list[str], environment: dict[str, str]) -> int:
@@ -84,5 +112,5 @@ def _run(command: list[str], environment: dict[str, str]) -> int:
 
 
 def _command(host: str, port: int) -> list[str]:
-    code = ["-w", "workspace.yaml"] if Path("workspace.yaml").is_file() else ["-m", "strava_pipeline.definitions"]
-    return [sys.executable, "-m", "dagster", "dev", *code, "-h", host, "-p", str(port)]
+    workspace = files("strava_pipeline.orchestrate").joinpath("workspace.yaml")
+    return [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-h", host, "-p", str(port)]

@@ -150,7 +150,7 @@ def _pull(job: str, listing: dict[str, Any], details: dict[str, Any], wait: bool
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
     from strava_pipeline.orchestrate.schedules import flow_years
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import all_years, end, fetch_new_gear, run_verb
+    from strava_pipeline.verbs.running import all_years, end, fetch_new_gear, run_verb, what_is_left
 
     settings = Settings.load()
     everything = JOBS[job].config[LISTING]["mode"] == "all"
@@ -162,9 +162,11 @@ def _pull(job: str, listing: dict[str, Any], details: dict[str, Any], wait: bool
         say_plan(settings, JOBS[job], years, told)
         return
     outcome = run_verb(settings, job, years=years, told=told, wait=wait, verbose=verbose)
+    gear = None
     if "activities" in JOBS[job].assets:
-        fetch_new_gear(settings, outcome)
-    end(outcome)
+        limits = {name: value for name, value in listing.items() if name not in ("per_page", "days")}
+        gear = fetch_new_gear(settings, outcome, what_is_left(limits, outcome))
+    end(outcome, gear)
 
 
 def _local(job: str, verbose: bool) -> None:

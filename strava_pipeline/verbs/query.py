@@ -84,14 +84,16 @@ def _described(spec: Any) -> dict[str, Any]:
 
 
 def _table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+    from rich.console import Console
     from rich.table import Table
 
-    from strava_pipeline.verbs.terminal import out
-
-    shown = Table(*names)
+    shown = Table()
+    for name in names:
+        shown.add_column(name, overflow="fold")
     for row in rows:
         shown.add_row(*("" if value is None else str(value) for value in row))
-    out.print(shown)
+    console = Console(highlight=False, markup=False)
+    Console(highlight=False, markup=False, width=None if console.is_terminal else 10_000).print(shown)
 
 
 def _json(names: list[str], rows: list[tuple[Any, ...]]) -> None:
@@ -106,7 +108,14 @@ def _csv(names: list[str], rows: list[tuple[Any, ...]]) -> None:
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([["" if value is None else _plain(value) for value in row] for row in rows])
+    writer.writerows([["" if value is None else _cell(value) for value in row] for row in rows])
+
+
+def _cell(value: Any) -> Any:
+    import json
+
+    plain = _plain(value)
+    return json.dumps(plain, ensure_ascii=False) if isinstance(plain, bool | list | dict) else plain
 
 
 def _plain(value: Any) -> Any:

@@ -44,28 +44,36 @@ def run_verb(
         progress_of=progress_for_terminal(),
         log_level="INFO" if verbose else "CRITICAL",
     )
-    say(outcome, job)
+    say(outcome)
     return outcome
 
 
-def fetch_new_gear(settings: Settings, outcome: RunOutcome | None) -> None:
-    """Gear that an activity names and nobody fetched yet: a call each, unless a limit was met."""
+def what_is_left(limits: dict[str, Any], outcome: RunOutcome | None) -> dict[str, Any]:
+    """The verb's limits after a run: its calls are taken off `max_calls`."""
+    if outcome is None or limits.get("max_calls") is None:
+        return limits
+    made = sum(told.get("calls", 0) for told in outcome.metadata.values())
+    return {**limits, "max_calls": max(limits["max_calls"] - made, 0)}
+
+
+def fetch_new_gear(settings: Settings, outcome: RunOutcome | None, limits: dict[str, Any]) -> RunOutcome | None:
+    """Gear that an activity names and nobody fetched yet: a call each, unless a limit was met before.
+
+    `limits`: what is left of the verb's own (max_calls, cushions). Returns the run, if there was one.
+    """
     if outcome is None or outcome.stopped_early:
-        return
+        return None
     with reading(Lake(settings.data_dir)) as connection:
         missing = unknown_gear(connection)
-    if missing:
-        run_job(
-            settings,
-            "new_gear",
-            years=None,
-            told={"gear": {"new_gear_only": True}},
-            progress_of=progress_for_terminal(),
-        )
-        out.print(f"New gear: {', '.join(missing)}")
+    if not missing:
+        return None
+    told = {"gear": {"new_gear_only": True, **limits}}
+    fetched = run_job(settings, "new_gear", years=None, told=told, progress_of=progress_for_terminal())
+    say(fetched)
+    return fetched
 
 
-def say(outcome: RunOutcome, job: str) -> None:
+def say(outcome: RunOutcome) -> None:
     """One line per stage, what is still missing, and when it goes on after a limit."""
     for asset, metadata in outcome.metadata.items():
         if line := _line(asset, metadata):
@@ -111,6 +119,8 @@ def _line(asset: str, told: dict[str, Any]) -> str | None:
         ]
         rest = f"; {', '.join(parts)}" if parts else ""
         return f"Fetched {told['details_received']} details in {told['calls']} calls ({told['seconds']:.1f} s){rest}"
+    if asset in ("athlete", "gear"):
+        return f"{asset.capitalize()}: {told['dagster/row_count']} known, {told['calls']} calls"
     if asset == "published_warehouse":
         return "Published" if told["replaced"] else "Nothing changed since the last publish"
     return None

@@ -104,12 +104,12 @@ def _login(settings: "Settings") -> dict[str, Any]:
         return {"problem": str(error)}
     athlete = newest_athlete(Lake(settings.data_dir))
     known = athlete[1] if athlete else {}
-    granted = token.scope
+    granted = None if token.scope is None else token.scope.replace(",", " ").split()
     return {
         "athlete_id": token.athlete_id or known.get("id"),
         "name": " ".join(filter(None, [known.get("firstname"), known.get("lastname")])) or None,
         "scopes": granted,
-        "missing_scopes": [list(pair) for pair in missing_scopes(SCOPES, granted)] if granted else [],
+        "missing_scopes": [list(pair) for pair in missing_scopes(SCOPES, granted)] if granted is not None else [],
         "access_token_expires_at": token.expires_at,
     }
 
@@ -125,7 +125,8 @@ def _say(report: Status) -> None:
     else:
         expiry = login["access_token_expires_at"]
         out.print(f"Login: {login['name'] or 'athlete'} ({login['athlete_id'] or 'id not known yet'})")
-        out.print(f"Scopes: {login['scopes'] or 'not known: the login was not made by `auth`'}")
+        scopes = login["scopes"]
+        out.print(f"Scopes: {'not known: the login was not made by `auth`' if scopes is None else ', '.join(scopes)}")
         for scope, consequence in login["missing_scopes"]:
             out.print(f"  [yellow]{scope} was not granted: {consequence}[/yellow]")
         out.print(

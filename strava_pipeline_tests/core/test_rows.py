@@ -183,7 +183,7 @@ _DATES = st.one_of(
     st.datetimes(timezones=st.none() | st.timezones()).map(datetime.isoformat),
     st.sampled_from(["2026-W01-1", "0001-01-01T00:00:00+14:00", "20260101", "2026-01-01T24:00:00Z", "", "Z"]),
 )
-_JSON = st.recursive(
+JSON = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
@@ -201,7 +201,7 @@ def _objects(table: Table) -> st.SearchStrategy[dict[str, Any]]:
     """Objects whose fields are often those that the table knows, with any value."""
     names = st.sampled_from(sorted({path[0] for path in (c.source for c in table.sourced) if path})) | _TEXT
     inner = st.sampled_from(["id", "polyline", "summary_polyline", "resource_state"]) | _TEXT
-    return st.dictionaries(names, _JSON | st.dictionaries(inner, _JSON, max_size=3), max_size=8)
+    return st.dictionaries(names, JSON | st.dictionaries(inner, JSON, max_size=3), max_size=8)
 
 
 @pytest.mark.parametrize("table", [ACTIVITIES_ALL, ACTIVITY_DETAILS], ids=lambda table: str(table.name))

@@ -8,13 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
+from hypothesis import given, settings
 
+from strava_pipeline.core.rows import json_text
 from strava_pipeline.lake.merge import merge_activities
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.lake.warehouse import reading, revision, writing
+from strava_pipeline_tests.core.test_rows import JSON
 from strava_pipeline_tests.lake.bronze import (
     ALL,
     DAY,
@@ -303,3 +307,23 @@ def test_pages_of_one_listing_are_versions_of_their_own(lake: Lake) -> None:
     listed(lake, [activity(1, name="first page")], [activity(1, name="second page")])
     merge(lake)
     assert told(lake, "name", "ingestion_ts") == ("second page", NOW + SECOND)
+
+
+@pytest.mark.parametrize("odd", [2**63, -(2**63) - 1, 10**400])
+def test_an_id_that_no_column_holds_stops_no_other_activity(lake: Lake, odd: int) -> None:
+    listed(lake, [activity(odd), activity(2)])
+    assert write_shards(lake, ALL, YEARS).unknown == {"id": 1}
+    assert merge(lake).inserted == 1
+    assert [found["id"] for found in rows(lake)] == [2]
+
+
+def test_whatever_json_says_duckdb_takes_it_as_json() -> None:
+    with duckdb.connect() as connection:
+
+        @settings(max_examples=300, deadline=None, derandomize=True, database=None)
+        @given(JSON)
+        def holds(value: Any) -> None:
+            text = json_text(value)
+            assert connection.execute("SELECT $text::JSON::VARCHAR", {"text": text}).fetchone() == (text,)
+
+        holds()

@@ -12,6 +12,7 @@ from strava_pipeline.core.details import detail_frames
 from strava_pipeline.core.tables import CHILDREN, DETAIL_TABLES
 from strava_pipeline.lake import merge as merging
 from strava_pipeline.lake.detail_files import detail_files, land_failure
+from strava_pipeline.lake.files import packed
 from strava_pipeline.lake.merge import merge_details, merge_profile, sync_kudos
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import land_athlete, land_gear
@@ -217,6 +218,21 @@ def test_the_profile_and_gear_are_merged_and_gone_gear_is_told(lake: Lake) -> No
     land_gear(lake, "g2", b'{"id": "g2", "name": "Shoe"}', NOW + DAY)
     assert profile() == (0, 2)
     assert [found["found"] for found in rows(lake, "gear")] == [False, True]
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", packed(b"{", NOW), packed(b"[]", NOW), packed(b"{}", NOW)[:-9]])
+def test_a_damaged_answer_gives_way_to_the_one_before_it(lake: Lake, content: bytes) -> None:
+    for hours, name in enumerate(["older", "newer"]):
+        land_athlete(lake, b'{"id": 7, "firstname": "%s"}' % name.encode(), NOW + hours * HOUR)
+        land_gear(lake, "b1", b'{"id": "b1", "name": "%s"}' % name.encode(), NOW + hours * HOUR)
+    for folder in (lake.athlete, lake.gear / "b1"):
+        (folder / ".half.tmp").write_bytes(b"x")
+        (folder / "notes.json.gz").write_bytes(packed(b"{}", NOW))
+        max(folder.glob("2*")).write_bytes(content)
+    with writing(lake) as connection:
+        merge_profile(connection, lake)
+    assert row(lake, "athlete")["firstname"] == "older"
+    assert (row(lake, "gear")["name"], row(lake, "gear")["fetched_at"]) == ("older", NOW)
 
 
 @pytest.mark.parametrize("gear_id", ["", "../b1", "b/1", "b 1", "."])

@@ -162,3 +162,23 @@ def test_readers_in_another_process_see_no_error_and_nothing_half_while_others_p
         out, err = reader.communicate(timeout=60)
     assert reader.returncode == 0, err
     assert out.strip().endswith("6]")
+
+
+DIE = """
+import os, sys
+from pathlib import Path
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.warehouse import changed, connect
+connection = connect(Lake(Path(sys.argv[1])).working)
+connection.execute("INSERT INTO activities_all BY NAME SELECT 1 AS id, 'committed' AS name")
+changed(connection)
+os._exit(9)  # power cut: no checkpoint, the log stays
+"""
+
+
+def test_what_a_writer_committed_before_it_died_is_published(lake: Lake) -> None:
+    publish(lake)
+    assert subprocess.run([sys.executable, "-c", DIE, str(lake.data_dir)], check=False, timeout=60).returncode == 9
+    assert lake.working.with_name(f"{lake.working.name}.wal").exists()
+    assert publish(lake)
+    assert names(lake) == ["committed"]

@@ -1,6 +1,8 @@
 """lake.shards: Parquet by local year, made from bronze, any time again."""
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -289,3 +291,25 @@ def test_odd_text_stays_as_it_is_on_its_way_through_parquet(lake: Lake) -> None:
     listed(lake, [activity(2**63 - 1, name=name)])
     merge(lake)
     assert (row(lake)["id"], row(lake)["name"]) == (2**63 - 1, name)
+
+
+WRITE = """
+import sys
+from pathlib import Path
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline_tests.lake.bronze import merge
+merge(Lake(Path(sys.argv[1])))
+"""
+
+
+def test_two_processes_that_write_the_same_shards_do_not_hinder_each_other(lake: Lake) -> None:
+    _many(lake, MANY + 8)
+    command = [sys.executable, "-c", WRITE, str(lake.data_dir)]
+    writers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    for writer in writers:
+        _, err = writer.communicate(timeout=100)
+        assert writer.returncode == 0, err
+    assert len(shard_files(lake, 2025)) == 1
+    assert {path.suffix for path in lake.shards.rglob("*") if path.is_file()} == {".parquet"}
+    assert len(versions(lake, 2025)) == 1 + 2 * (MANY + 8)
+    assert len(rows(lake)) == 3

@@ -45,7 +45,7 @@ _POLARS: dict[Kind, pl.DataType] = {
 class Column:
     """One column. `source` is the path in the provider's JSON; None: the pipeline itself makes the value.
 
-    `low` and `high` bound what is believable (checked, never enforced); `edited` says that a person's edit at the
+    `low` and `high` bound what is believable (never enforced); `edited` says that a person's edit at the
     source can change it, so that a change makes the stored detail stale.
     """
 

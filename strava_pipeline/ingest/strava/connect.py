@@ -1,5 +1,6 @@
 """Wires a client up from the settings: the one place where the real clock, randomness and network come in."""
 
+import logging
 import random
 import time
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from strava_pipeline.ingest.strava.oauth import OAuth
 from strava_pipeline.ingest.strava.pacing import OnWait, Pacing
 from strava_pipeline.ingest.strava.token_store import TokenStore
 from strava_pipeline.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 def connect(

@@ -92,5 +92,5 @@ def fetch_details(
     settle()
 
 
-def _status(error: TransientError) -> str:
+def _status(error: TransientError | ForbiddenError) -> str:
     return f"HTTP {error.status}" if error.status else "no answer"

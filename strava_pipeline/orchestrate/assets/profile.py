@@ -8,12 +8,13 @@ from strava_pipeline.lake.counts import known_gear, unknown_gear
 from strava_pipeline.lake.merge import merge_profile
 from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.warehouse import reading, writing
+from strava_pipeline.orchestrate.config import CallLimits
 from strava_pipeline.orchestrate.metadata import OWNER, calls_left, described, timed
 from strava_pipeline.orchestrate.pulling import pull_profile
 from strava_pipeline.orchestrate.resources import Pipeline
 
 
-class ProfileConfig(dg.Config):
+class ProfileConfig(CallLimits):
     """`new_gear_only`: fetch gear that no answer is on disk of; else everything known again."""
 
     new_gear_only: bool = False
@@ -27,9 +28,9 @@ def profile_assets() -> list[dg.AssetsDefinition]:
         description="The athlete whose login this is.",
         metadata=described("athlete"),
     )
-    def athlete(pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[Any]:
+    def athlete(config: CallLimits, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[Any]:
         with timed() as seconds:
-            calls = pull_profile(pipeline, [], athlete=True)
+            calls = pull_profile(pipeline, [], config, athlete=True)
             with writing(pipeline.lake) as connection:
                 merge_profile(connection, pipeline.lake)
             publish(pipeline.lake)
@@ -56,7 +57,7 @@ def profile_assets() -> list[dg.AssetsDefinition]:
                 wanted = unknown_gear(connection)
                 if not config.new_gear_only:
                     wanted = sorted({*wanted, *known_gear(connection)})
-            calls = pull_profile(pipeline, wanted, athlete=False)
+            calls = pull_profile(pipeline, wanted, config, athlete=False)
             with writing(pipeline.lake) as connection:
                 merge_profile(connection, pipeline.lake)
                 known = known_gear(connection)
