@@ -60,12 +60,17 @@ def progress_for_terminal() -> Callable[[logging.Logger], BarProgress | LogProgr
     return lambda log: LogProgress(_plain_log())
 
 
+class _Lines(logging.Handler):
+    """Log records as plain lines on whatever stderr is now."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        err.print(record.getMessage(), markup=False)
+
+
 def _plain_log() -> logging.Logger:
     log = logging.getLogger("strava_pipeline.progress")
     if not log.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        log.addHandler(handler)
+        log.addHandler(_Lines())
         log.setLevel(logging.INFO)
         log.propagate = False
     return log

@@ -1,0 +1,46 @@
+"""Typing a command: in this process, with the rig's settings in the environment."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from strava_pipeline.cli import main
+from strava_pipeline_tests.rig import Rig
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What a command ended with."""
+
+    code: int
+    out: str
+    err: str
+
+
+Type = Callable[..., Typed]
+
+
+@pytest.fixture
+def type_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[Rig], Type]:
+    """`type_on(rig)("flow", "--dry-run")`: the exit code and both outputs."""
+
+    def on(rig: Rig) -> Type:
+        for name, value in rig.settings.environ().items():
+            monkeypatch.setenv(name, value)
+
+        def typed(*words: str) -> Typed:
+            capsys.readouterr()
+            monkeypatch.setattr(sys, "argv", ["strava-pipeline", *words])
+            try:
+                main()
+                code = 0
+            except SystemExit as end:
+                code = int(end.code or 0)
+            said = capsys.readouterr()
+            return Typed(code, said.out, said.err)
+
+        return typed
+
+    return on

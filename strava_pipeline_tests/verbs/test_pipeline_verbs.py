@@ -1,0 +1,164 @@
+"""The pipeline's verbs as a person types them: what is said, what is asked of Strava, and the exit code."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from strava_pipeline.emulator.limits import Limits
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.orchestrate.resources import FLOW_LOCK
+from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.verbs.conftest import Type
+
+TypeOn = Callable[[Rig], Type]
+Make = Callable[..., Rig]
+LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
+
+
+def test_flow_backfill_then_flow_say_what_they_did(rig: Rig, type_on: TypeOn) -> None:
+    typed = type_on(rig)
+    first = typed("flow-backfill", "--per-page", "15")
+    assert first.code == 0
+    assert "Listed 30 activities in 3 calls" in first.out
+    assert "Fetched 30 details in 30 calls" in first.out
+    assert "Gear: " in first.out
+    gear = rig.one("SELECT count(*) FROM gear")
+    assert rig.calls()["by_endpoint"] == {LISTING: 3, DETAIL: 30, "/gear/{id}": gear}
+    second = typed("flow")
+    assert (second.code, rig.calls()["total"]) == (0, 2)
+    assert "Nothing changed since the last publish" in second.out
+    rig.assert_true_to_source()
+
+
+def test_step_by_step_is_the_same_as_flow(rig: Rig, type_on: TypeOn) -> None:
+    typed = type_on(rig)
+    for words in (("run-all",), ("compact",), ("enrich-all", "--all"), ("recompact",), ("run-lite",), ("refresh",)):
+        assert typed(*words).code == 0, words
+    rig.assert_true_to_source()
+
+
+@pytest.mark.parametrize("verb", ["flow", "flow-backfill", "enrich", "enrich-all"])
+def test_a_dry_run_asks_and_changes_nothing(rig: Rig, type_on: TypeOn, verb: str) -> None:
+    typed = type_on(rig)
+    said = typed(verb, "--dry-run")
+    assert (said.code, rig.calls()["total"]) == (0, 0)
+    assert "Calls left: 100 of 100 read calls in 15 minutes" in said.out
+    assert not rig.lake.data_dir.exists() or not list(rig.lake.data_dir.rglob("*.gz"))
+
+
+def test_backfill_takes_years_in_every_form_a_run_each(rig: Rig, type_on: TypeOn) -> None:
+    typed = type_on(rig)
+    assert typed("backfill", "--years", "2023", "2024").code == 0
+    assert {row[0] for row in rig.gold("SELECT DISTINCT year FROM activities")} == {2023, 2024}
+    with rig.instance() as instance:
+        assert sorted(run.tags["dagster/partition"] for run in instance.get_runs() if run.job_name == "backfill") == [
+            "2023",
+            "2024",
+        ]
+    plan = typed("backfill", "--years", "2022-2024,2026", "--dry-run")
+    assert [f"List {year}" in plan.out for year in (2022, 2023, 2024, 2025, 2026)] == [True, True, True, False, True]
+
+
+@pytest.mark.parametrize("words", [(), ("--years", "nineteen"), ("--years", "1999"), ("--years", "2024-2022")])
+def test_years_that_are_none_are_refused(rig: Rig, type_on: TypeOn, words: tuple[str, ...]) -> None:
+    said = type_on(rig)("backfill", *words)
+    assert said.code == 2
+    assert "--years" in said.err
+    assert rig.calls()["total"] == 0
+
+
+def test_enrich_by_ids_and_by_dates(rig: Rig, type_on: TypeOn) -> None:
+    typed = type_on(rig)
+    typed("run-all")
+    typed("compact")
+    rig.calls()
+    ids = [item["id"] for item in rig.truth()[:3]]
+    assert typed("enrich", "--ids", ",".join(map(str, ids))).code == 0
+    assert set(rig.calls()["details"]) == set(map(str, ids))
+    typed("enrich", "--ids", str(ids[0]))
+    assert rig.calls()["details"] == {str(ids[0]): 1}, "what is named is fetched again"
+    of_2024 = {str(item["id"]) for item in rig.truth() if item["start_date_local"].startswith("2024")}
+    typed("enrich", "--from", "2024-01-01", "--to", "2024-12-31")
+    assert set(rig.calls()["details"]) == of_2024 - set(map(str, ids))
+    assert typed("enrich", "--from", "last week").code == 2
+    assert typed("enrich", "--ids", "one").code == 2
+
+
+def test_a_limit_ends_with_exit_code_3_and_says_when_it_goes_on(make_rig: Make, type_on: TypeOn) -> None:
+    rig = make_rig(limits=Limits(900, 2000, 900, 20))
+    said = type_on(rig)("flow-backfill")
+    assert said.code == 3
+    assert "2026-03-11 00:00:00 UTC" in said.err
+    assert "Fetched 18 details" in said.out
+    assert type_on(rig)("flow-backfill", "--max-calls", "1").code == 3
+
+
+def test_max_calls_holds_for_everything_a_verb_asks(make_rig: Make, type_on: TypeOn) -> None:
+    rig = make_rig()
+    typed = type_on(rig)
+    assert typed("flow-backfill", "--max-calls", "33").code == 3, "the gear is still to come"
+    assert rig.calls()["total"] == 33
+    assert typed("backfill", "--years", "2022-2026", "--max-calls", "5").code == 3
+    assert rig.calls()["total"] == 5
+
+
+def test_a_second_flow_says_who_is_at_work_and_ends_with_0(rig: Rig, type_on: TypeOn) -> None:
+    with locked(rig.lake, FLOW_LOCK, who="flow, run 1234"):
+        said = type_on(rig)("flow")
+    assert said.code == 0
+    assert "flow, run 1234" in said.out
+    assert rig.calls()["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("lacking", "says", "code"),
+    [
+        ("client_id", "STRAVA_CLIENT_ID", 2),
+        ("client_secret", "STRAVA_CLIENT_SECRET", 2),
+        ("login", "strava-pipeline auth", 2),
+    ],
+)
+def test_what_is_missing_is_named(
+    rig: Rig, type_on: TypeOn, monkeypatch: pytest.MonkeyPatch, lacking: str, says: str, code: int
+) -> None:
+    if lacking == "login":
+        (rig.settings.secrets_dir / "strava_token.json").unlink()
+    else:
+        rig.settings = rig.settings.model_copy(update={lacking: None})
+        monkeypatch.delenv(f"STRAVA_{lacking.upper()}", raising=False)
+    said = type_on(rig)("flow")
+    assert said.code == code
+    assert says in said.err
+    assert "Traceback" not in said.err
+
+
+def test_a_dead_login_ends_with_1_and_the_way_out(rig: Rig, type_on: TypeOn) -> None:
+    rig.control("revoke")
+    said = type_on(rig)("flow")
+    assert said.code == 1
+    assert "strava-pipeline auth" in said.err
+    assert "Traceback" not in said.err
+
+
+def test_no_output_and_no_file_of_a_run_holds_a_secret(rig: Rig, type_on: TypeOn) -> None:
+    typed = type_on(rig)
+    token = json.loads((rig.settings.secrets_dir / "strava_token.json").read_text())
+    said = [typed("flow-backfill", "--verbose"), typed("status"), typed("status", "--json")]
+    rig.control("expire-tokens")
+    said.append(typed("flow", "--verbose"))
+    newer = json.loads((rig.settings.secrets_dir / "strava_token.json").read_text())
+    secrets = {
+        token["access_token"],
+        token["refresh_token"],
+        newer["access_token"],
+        newer["refresh_token"],
+        "emulator-secret",
+    }
+    for one in said:
+        assert one.code == 0
+        assert not any(secret in one.out + one.err for secret in secrets)
+    for path in rig.folder.rglob("*"):
+        if path.is_file() and rig.settings.secrets_dir not in path.parents:
+            content = path.read_bytes()
+            assert not any(secret.encode() in content for secret in secrets), path

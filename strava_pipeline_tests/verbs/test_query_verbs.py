@@ -1,0 +1,140 @@
+"""status, sql, duck and schema as a person types them."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+
+from strava_pipeline.core.tables import TABLES
+from strava_pipeline_tests.rig import Rig, log_in, started
+from strava_pipeline_tests.verbs.conftest import Type
+
+TypeOn = Callable[[Rig], Type]
+Make = Callable[..., Rig]
+
+# the three queries of the system that came before
+SEED = [
+    "SELECT id, start_date, name, sport_type, distance, kudos_count FROM activities ORDER BY start_date DESC LIMIT 10;",
+    """SELECT a.id, a.start_date, a.kudos_count AS kudos_activities, d.kudos_count AS kudos_details, d.fetched_at
+    FROM activities a LEFT JOIN activity_details d ON d.activity_id = a.id
+    WHERE a.start_date >= now() - INTERVAL 7 DAY ORDER BY a.start_date DESC;""",
+    """SELECT a.id, a.start_date, a.name FROM activities a LEFT JOIN activity_details d ON d.activity_id = a.id
+    WHERE a.start_date >= now() - INTERVAL 21 DAY AND d.activity_id IS NULL ORDER BY a.start_date DESC;""",
+]
+
+
+@pytest.fixture(scope="module")
+def pulled(tmp_path_factory: pytest.TempPathFactory) -> Rig:
+    """A warehouse to look at."""
+    folder = tmp_path_factory.mktemp("pulled")
+    with started(folder) as rig:
+        rig.run("flow_backfill")
+        return rig
+
+
+@pytest.mark.parametrize("query", SEED)
+def test_the_seeds_queries_run_unchanged(pulled: Rig, type_on: TypeOn, query: str) -> None:
+    said = type_on(pulled)("sql", query, "--format", "json")
+    assert said.code == 0
+    assert isinstance(json.loads(said.out), list)
+
+
+def test_json_keeps_integers_instants_and_nulls(pulled: Rig, type_on: TypeOn) -> None:
+    query = (
+        "SELECT 9223372036854775807 AS big, TIMESTAMPTZ '2024-02-29 12:00:00+01' AS at, TIMESTAMP '2024-02-29 12:00:00' AS wall,"
+        " NULL AS none, true AS yes, [1.5, 2] AS list, 1.5::DECIMAL(4, 1) AS number, 'ä\"😀' AS text, sum(1) AS total"
+    )
+    said = type_on(pulled)("sql", query, "--format", "json")
+    assert json.loads(said.out) == [
+        {
+            "big": 9223372036854775807,
+            "at": "2024-02-29T11:00:00Z",
+            "wall": "2024-02-29T12:00:00",
+            "none": None,
+            "yes": True,
+            "list": [1.5, 2],
+            "number": 1.5,
+            "text": 'ä"😀',
+            "total": 1,
+        }
+    ]
+
+
+def test_csv_is_read_back_as_it_was(pulled: Rig, type_on: TypeOn) -> None:
+    said = type_on(pulled)("sql", "SELECT 'a,\"b\nc' AS odd, true AS yes, NULL AS none", "--format", "csv")
+    assert list(csv.reader(io.StringIO(said.out))) == [["odd", "yes", "none"], ['a,"b\nc', "true", ""]]
+
+
+def test_a_table_is_not_cut_where_nobody_looks_on(pulled: Rig, type_on: TypeOn) -> None:
+    said = type_on(pulled)("sql", f"-- a comment first\nSELECT '{'x' * 300}' AS long")
+    assert said.code == 0
+    assert "x" * 300 in said.out
+
+
+@pytest.mark.parametrize(
+    "query", ["SELEC 1", "SELECT nothing FROM nowhere", "DROP TABLE gear", "DELETE FROM activities_all"]
+)
+def test_a_query_that_fails_or_writes_is_refused(pulled: Rig, type_on: TypeOn, query: str) -> None:
+    said = type_on(pulled)("sql", query)
+    assert said.code == 1
+    assert "DuckDB refused the query" in said.err
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("verb", [("sql", "SELECT 1"), ("duck",)])
+def test_without_a_warehouse_the_way_to_one_is_told(rig: Rig, type_on: TypeOn, verb: tuple[str, ...]) -> None:
+    said = type_on(rig)(*verb)
+    assert said.code == 1
+    assert "strava-pipeline flow" in said.err
+
+
+def test_schema_tells_every_column_with_its_unit(pulled: Rig, type_on: TypeOn) -> None:
+    told = json.loads(type_on(pulled)("schema", "--json").out)
+    assert set(told) == set(TABLES)
+    assert {"name": "distance", "type": "DOUBLE", "unit": "m", "meaning": "distance"} in told["activities_all"][
+        "columns"
+    ]
+    assert "moving_time" in type_on(pulled)("schema", "activities").out
+    assert type_on(pulled)("schema", "nothing").code == 2
+
+
+def test_the_published_tables_are_the_catalogues(pulled: Rig) -> None:
+    for name, table in TABLES.items():
+        rows = pulled.gold(
+            f"SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = '{name}' ORDER BY column_index"
+        )
+        expected = [
+            (column.name, column.kind.value.replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"))
+            for column in table.columns
+        ]
+        assert rows == expected
+
+
+def test_status_tells_login_budget_and_what_is_missing(make_rig: Make, type_on: TypeOn) -> None:
+    rig = make_rig(logged_in=False)
+    typed = type_on(rig)
+    assert "strava-pipeline auth" in typed("status").out
+    log_in(rig)
+    before = json.loads(typed("status", "--json").out)
+    assert before["login"]["missing_scopes"] == []
+    assert (before["counts"], before["last_pull"]) == ({}, None)
+    rig.run("flow_backfill", bronze_activities={"max_calls": 12}, bronze_activity_details={"max_calls": 12})
+    rig.calls()
+    after = json.loads(typed("status", "--json").out)
+    assert rig.calls()["total"] == 0
+    assert after["counts"]["activities_all"] == 30
+    assert (after["missing_details"], after["counts"]["activity_details"]) == (20, 10)
+    assert after["last_pull"]["complete"] is True
+    assert [limit["used"] for limit in after["limits"]] == [12, 12, 12, 12]
+    said = typed("status")
+    assert "Details missing: 20" in said.out
+    assert "enrich-all" in said.out
+
+
+def test_status_names_scopes_that_were_not_granted(rig: Rig, type_on: TypeOn) -> None:
+    path = rig.settings.secrets_dir / "strava_token.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"scope": "read,activity:read"}))
+    told = json.loads(type_on(rig)("status", "--json").out)
+    assert [scope for scope, _ in told["login"]["missing_scopes"]] == ["activity:read_all", "profile:read_all"]
