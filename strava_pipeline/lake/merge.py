@@ -70,7 +70,8 @@ def merge_details(lake: Lake, year: int) -> MergeReport:
     if not any(files.good for files in on_disk.values()):
         return report
     with reading(lake) as connection:
-        held = dict(connection.execute("SELECT activity_id, fetched_at FROM activity_details").fetchall())
+        known = "SELECT activity_id, fetched_at FROM activity_details WHERE activity_id IN (SELECT unnest($ids))"
+        held = dict(connection.execute(known, {"ids": list(on_disk)}).fetchall())
     fresh = [
         files
         for activity_id, files in sorted(on_disk.items())

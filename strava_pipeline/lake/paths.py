@@ -41,6 +41,11 @@ class Lake:
         return self.data_dir / "warehouse" / "working" / "strava.duckdb"
 
     @property
+    def was_made(self) -> Path:
+        """Stands where a working warehouse was ever made, so that a lost one is told from none yet."""
+        return self.state / "warehouse_was_made"
+
+    @property
     def state(self) -> Path:
         return self.data_dir / "state"
 

@@ -33,6 +33,7 @@ def writing(lake: Lake) -> Iterator[Connection]:
     with locked(lake, _LOCK):
         connection = connect(lake.working)
         try:
+            lake.was_made.touch()
             connection.execute("BEGIN TRANSACTION")
             yield connection
             connection.execute("COMMIT")
@@ -83,8 +84,8 @@ def connect(path: Path) -> Connection:
     elif made_by != catalogue_version():
         connection.close()
         raise OtherCatalogueError(
-            f"The working warehouse {path} was made by another version of the tables. Run `strava-pipeline rebuild`: "
-            "it is made anew from what is on disk, without a call."
+            f"The working warehouse {path} was made by another version of the tables. The next run makes it anew from "
+            "what is on disk, without a call: `strava-pipeline flow`, or `compact` for that alone."
         )
     return connection
 
@@ -107,6 +108,21 @@ def revision(connection: Connection) -> str:
 def changed(connection: Connection) -> None:
     """Note that this transaction changed something, so that the next publish has work."""
     connection.execute("UPDATE lake_meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'revision'")
+
+
+def mark(connection: Connection, name: str) -> None:
+    """Leave a note in the file, within the caller's transaction."""
+    unmark(connection, name)
+    connection.execute("INSERT INTO lake_meta VALUES ($name, 'yes')", {"name": name})
+
+
+def unmark(connection: Connection, name: str) -> None:
+    """Take the note away."""
+    connection.execute("DELETE FROM lake_meta WHERE key = $name", {"name": name})
+
+
+def is_marked(connection: Connection, name: str) -> bool:
+    return bool(connection.execute("SELECT 1 FROM lake_meta WHERE key = $name", {"name": name}).fetchall())
 
 
 def _create(connection: Connection) -> None:

@@ -17,12 +17,14 @@ from strava_pipeline.ingest.strava.client import StravaClient
 from strava_pipeline.ingest.strava.connect import connect, primed_clock
 from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.rebuild import ensure_current
 from strava_pipeline.orchestrate.config import CallLimits
 from strava_pipeline.orchestrate.partitions import year_partitions, year_range
 from strava_pipeline.orchestrate.progress import LogProgress, Progress
 from strava_pipeline.settings import Settings
 
 FLOW_LOCK = "flow"
+STEP_JOBS = frozenset({"run", "run_lite", "run_all"})  # they end before gold, so a missing warehouse is no loss
 PULLING_JOBS = frozenset({"flow", "flow_backfill", "run", "run_lite", "run_all", "refresh"})
 
 
@@ -73,6 +75,8 @@ def pipeline_resource(settings: Settings, progress_of: ProgressOf = LogProgress)
         with ExitStack() as held:
             if run is not None:
                 held.enter_context(live_run(made.lake, run.run_id))
+                if run.job_name not in STEP_JOBS:
+                    ensure_current(made.lake, made.years, tell=log.info)
                 if run.job_name in PULLING_JOBS:
                     held.enter_context(locked(made.lake, FLOW_LOCK, who=f"{run.job_name}, run {run.run_id}"))
             yield made

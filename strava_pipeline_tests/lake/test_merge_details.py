@@ -13,7 +13,7 @@ from strava_pipeline.core.tables import CHILDREN, DETAIL_TABLES
 from strava_pipeline.lake import merge as merging
 from strava_pipeline.lake.detail_files import detail_files, land_failure
 from strava_pipeline.lake.files import packed
-from strava_pipeline.lake.merge import merge_details, merge_profile, sync_kudos
+from strava_pipeline.lake.merge import MergeReport, merge_detail_batch, merge_details, merge_profile, sync_kudos
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import land_athlete, land_gear
 from strava_pipeline.lake.warehouse import reading, revision, writing
@@ -90,6 +90,19 @@ def test_an_older_detail_of_another_year_s_folder_does_not_win(lake: Lake) -> No
     assert not merge_detailed(lake, detail(1, items=5, name="older"), year=2025, at=NOW).wrote
     assert row(lake, "activity_details")["name"] == "newer"
     assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 2)
+
+
+def test_an_older_detail_that_was_chosen_before_another_run_merged_a_newer_one_does_not_win(lake: Lake) -> None:
+    detailed(lake, detail(1, items=5, name="older"), detail(2))
+    chosen = list(detail_files(lake, 2025).values())
+    merge_detailed(lake, detail(1, name="newer"), at=NOW + HOUR)
+    report = MergeReport()
+    with writing(lake) as connection:
+        connection.execute("DELETE FROM activity_details WHERE activity_id = 2")
+        merge_detail_batch(connection, chosen, report)
+    assert (report.inserted, report.updated) == (1, 0)
+    assert [found["name"] for found in rows(lake, "activity_details")] == ["newer", "Run 2"]
+    assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 4)
 
 
 def test_of_several_answers_on_disk_the_newest_counts(lake: Lake) -> None:

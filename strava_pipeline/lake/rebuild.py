@@ -1,0 +1,79 @@
+"""Making shards and gold anew from bronze, without a call: after an update that changed the tables, or a lost file.
+
+The new warehouse carries a mark until it is whole, so that a rebuild that was interrupted goes on with the next run;
+the old file is kept beside it until then. Readers keep the old snapshot meanwhile.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from strava_pipeline.core.activities import YearRange
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.merge import merge_activities, merge_details, merge_profile, sync_kudos
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.publish import publish
+from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.lake.warehouse import OtherCatalogueError, exclusively, is_marked, mark, reading, unmark, writing
+
+_MARK = "rebuilding"
+
+
+def ensure_current(lake: Lake, years: YearRange, *, tell: Callable[[str], object]) -> bool:
+    """Rebuild if the warehouse has the tables of another version, is lost, or was left half rebuilt; whether it was.
+
+    `tell` is told why. Nothing is done where there never was a warehouse.
+    """
+    if _why(lake) is None:
+        return False
+    with locked(lake, "rebuild"):
+        why = _why(lake)  # another process may have done it meanwhile
+        if why is None:
+            return False
+        tell(f"{why} It is made anew from bronze, without a call.")
+        rebuild(lake, years)
+        return True
+
+
+def rebuild(lake: Lake, years: YearRange) -> None:
+    """Shards and gold of every year from bronze, then publish."""
+    old = _set_aside(lake)
+    every = list(range(years.first, years.newest + 1))
+    with writing(lake) as connection:
+        mark(connection, _MARK)
+    write_shards(lake, every, years)
+    with writing(lake) as connection:
+        for year in every:
+            merge_activities(connection, lake, year)
+        merge_profile(connection, lake)
+    for year in every:
+        merge_details(lake, year)
+    with writing(lake) as connection:
+        sync_kudos(connection, every)
+        unmark(connection, _MARK)
+    publish(lake)
+    old.unlink(missing_ok=True)
+
+
+def _why(lake: Lake) -> str | None:
+    if not lake.working.exists():
+        return "The working warehouse is not there any more." if lake.was_made.exists() else None
+    try:
+        with reading(lake) as connection:
+            return "The last rebuild did not come to its end." if is_marked(connection, _MARK) else None
+    except OtherCatalogueError:
+        return "The working warehouse has the tables of another version."
+
+
+def _set_aside(lake: Lake) -> Path:
+    """Move a warehouse of another version out of the way; a half rebuilt one stays and is gone on with."""
+    old = lake.working.with_suffix(".old")
+    try:
+        if lake.working.exists():
+            with reading(lake):
+                pass
+    except OtherCatalogueError:
+        with exclusively(lake):
+            lake.working.replace(old)
+            wal = lake.working.with_name(f"{lake.working.name}.wal")
+            wal.unlink(missing_ok=True)  # opening and closing the file above has played it back
+    return old
