@@ -14,17 +14,20 @@ import duckdb
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.warehouse import Connection, connect, exclusively, revision
+from strava_pipeline.lake.warehouse import REBUILDING, Connection, connect, exclusively, is_marked, revision
 
 READ_ONLY = 0o444
 
 
 def publish(lake: Lake) -> bool:
-    """Replace the snapshot if the working warehouse has changed since; whether it was replaced."""
+    """Replace the snapshot if the working warehouse has changed since; whether it was replaced.
+
+    One that is half rebuilt is never published: readers keep what they have until it is whole.
+    """
     with exclusively(lake):
-        connection = connect(lake.working)
+        connection = connect(lake.working, after_another=lake.was_made.exists())
         try:
-            if _published(lake) == revision(connection):
+            if is_marked(connection, REBUILDING) or _published(lake) == revision(connection):
                 return False
             connection.execute("CHECKPOINT")
         finally:

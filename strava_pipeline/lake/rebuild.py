@@ -13,9 +13,16 @@ from strava_pipeline.lake.merge import merge_activities, merge_details, merge_pr
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.shards import write_shards
-from strava_pipeline.lake.warehouse import OtherCatalogueError, exclusively, is_marked, mark, reading, unmark, writing
-
-_MARK = "rebuilding"
+from strava_pipeline.lake.warehouse import (
+    REBUILDING,
+    OtherCatalogueError,
+    exclusively,
+    is_marked,
+    mark,
+    reading,
+    unmark,
+    writing,
+)
 
 
 def ensure_current(lake: Lake, years: YearRange, *, tell: Callable[[str], object]) -> bool:
@@ -39,7 +46,7 @@ def rebuild(lake: Lake, years: YearRange) -> None:
     old = _set_aside(lake)
     every = list(range(years.first, years.newest + 1))
     with writing(lake) as connection:
-        mark(connection, _MARK)
+        mark(connection, REBUILDING)
     write_shards(lake, every, years)
     with writing(lake) as connection:
         for year in every:
@@ -49,7 +56,7 @@ def rebuild(lake: Lake, years: YearRange) -> None:
         merge_details(lake, year)
     with writing(lake) as connection:
         sync_kudos(connection, every)
-        unmark(connection, _MARK)
+        unmark(connection, REBUILDING)
     publish(lake)
     old.unlink(missing_ok=True)
 
@@ -59,7 +66,7 @@ def _why(lake: Lake) -> str | None:
         return "The working warehouse is not there any more." if lake.was_made.exists() else None
     try:
         with reading(lake) as connection:
-            return "The last rebuild did not come to its end." if is_marked(connection, _MARK) else None
+            return "The last rebuild did not come to its end." if is_marked(connection, REBUILDING) else None
     except OtherCatalogueError:
         return "The working warehouse has the tables of another version."
 

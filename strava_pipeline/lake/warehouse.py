@@ -23,6 +23,7 @@ class OtherCatalogueError(PipelineError):
 
 
 Connection = duckdb.DuckDBPyConnection
+REBUILDING = "rebuilding"  # the mark of a warehouse that does not hold all that bronze does
 _LOCK = "warehouse"
 _PATIENCE = 20  # seconds to wait for a program that holds the file without knowing our lock, such as DuckDB's shell
 
@@ -31,7 +32,7 @@ _PATIENCE = 20  # seconds to wait for a program that holds the file without know
 def writing(lake: Lake) -> Iterator[Connection]:
     """A transaction on the working warehouse: committed when the body ends, rolled back when it raises."""
     with locked(lake, _LOCK):
-        connection = connect(lake.working)
+        connection = connect(lake.working, after_another=lake.was_made.exists())
         try:
             lake.was_made.touch()
             connection.execute("BEGIN TRANSACTION")
@@ -45,7 +46,7 @@ def writing(lake: Lake) -> Iterator[Connection]:
 def reading(lake: Lake) -> Iterator[Connection]:
     """The working warehouse, to look at. Holds the same lock: DuckDB lets no other process in beside a writer."""
     with locked(lake, _LOCK):
-        connection = connect(lake.working)
+        connection = connect(lake.working, after_another=lake.was_made.exists())
         try:
             yield connection
         finally:
@@ -59,8 +60,12 @@ def exclusively(lake: Lake) -> Iterator[None]:
         yield
 
 
-def connect(path: Path) -> Connection:
-    """Open (and where needed make) a warehouse file. Sessions run in UTC, whatever the host's zone."""
+def connect(path: Path, *, after_another: bool = False) -> Connection:
+    """Open (and where needed make) a warehouse file. Sessions run in UTC, whatever the host's zone.
+
+    `after_another`: one was lost or set aside, so that a file made now is marked from its first moment: nobody may
+    take it for whole before the rebuild has ended.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         for attempt in Retrying(
@@ -80,7 +85,7 @@ def connect(path: Path) -> Connection:
     connection.execute("SET preserve_insertion_order = false")
     made_by = catalogue_of(connection)
     if made_by is None:
-        _create(connection)
+        _create(connection, after_another=after_another)
     elif made_by != catalogue_version():
         connection.close()
         raise OtherCatalogueError(
@@ -125,7 +130,7 @@ def is_marked(connection: Connection, name: str) -> bool:
     return bool(connection.execute("SELECT 1 FROM lake_meta WHERE key = $name", {"name": name}).fetchall())
 
 
-def _create(connection: Connection) -> None:
+def _create(connection: Connection, *, after_another: bool) -> None:
     connection.execute("BEGIN TRANSACTION")
     for table in TABLES.values():
         connection.execute(f"CREATE TABLE {table.name} ({table.ddl})")
@@ -135,4 +140,6 @@ def _create(connection: Connection) -> None:
         "INSERT INTO lake_meta VALUES ('catalogue', $version), ('revision', '0'), ('made', uuid()::VARCHAR)",
         {"version": catalogue_version()},
     )
+    if after_another:
+        mark(connection, REBUILDING)
     connection.execute("COMMIT")

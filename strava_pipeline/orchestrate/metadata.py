@@ -36,6 +36,29 @@ def described(*tables: str) -> dict[str, Any]:
     }
 
 
+def described_source(table: str) -> dict[str, Any]:
+    """The definition metadata of an asset that holds the provider's own JSON: the fields that columns are read from."""
+    return {
+        "dagster/column_schema": dg.TableSchema(
+            columns=[
+                dg.TableColumn(name=".".join(column.source or ()), type="JSON", description=column.meaning)
+                for column in TABLES[table].sourced
+            ]
+        )
+    }
+
+
+def described_tables() -> dict[str, Any]:
+    """The definition metadata of the whole warehouse: its tables in place of columns."""
+    return {
+        "dagster/column_schema": dg.TableSchema(
+            columns=[
+                dg.TableColumn(name=name, type="TABLE", description=table.meaning) for name, table in TABLES.items()
+            ]
+        )
+    }
+
+
 def table_description(table: Table) -> str:
     return f"{table.meaning} Key: {', '.join(table.key)}."
 

@@ -44,6 +44,7 @@ def test_every_asset_is_described_owned_and_typed(defs: dg.Definitions) -> None:
         assert spec.description, spec.key
         assert spec.owners, spec.key
         assert spec.kinds, spec.key
+        assert spec.metadata["dagster/column_schema"].columns, spec.key
 
 
 def test_column_schemas_are_the_catalogues(defs: dg.Definitions) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
-from strava_pipeline.orchestrate.metadata import OWNER, calls_left, timed
+from strava_pipeline.orchestrate.metadata import OWNER, calls_left, described_source, timed
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.pulling import DetailsReport, PullReport, Stopped, pull_details, pull_listing
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -22,6 +22,7 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         owners=[OWNER],
         description="Every page of the athlete's activity listing as Strava sent it, gzip-compressed, never changed. "
         "A listing that broke off goes on where it stopped.",
+        metadata=described_source("activities_all"),
         check_specs=[
             dg.AssetCheckSpec("listing_complete", asset="bronze_activities", description="The listing reached its end.")
         ],
@@ -56,6 +57,7 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         owners=[OWNER],
         description="Each activity's detail with all its efforts as Strava sent it. Fetched once, and again when the "
         "activity was edited; newest first; each on disk before the next call.",
+        metadata=described_source("activity_details"),
         check_specs=[
             dg.AssetCheckSpec(
                 "details_complete",

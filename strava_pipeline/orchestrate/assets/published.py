@@ -8,7 +8,7 @@ from dagster_duckdb import DuckDBResource
 from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.lake.counts import row_counts
 from strava_pipeline.lake.publish import publish
-from strava_pipeline.orchestrate.metadata import OWNER, timed
+from strava_pipeline.orchestrate.metadata import OWNER, described_tables, timed
 from strava_pipeline.orchestrate.resources import Pipeline
 
 
@@ -20,6 +20,7 @@ def published_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.Assets
         kinds={"duckdb"},
         owners=[OWNER],
         description="data/warehouse/strava.duckdb: the warehouse as readers open it, replaced atomically, never locked.",
+        metadata=described_tables(),
     )
     def published_warehouse(
         context: dg.AssetExecutionContext,
