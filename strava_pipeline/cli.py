@@ -7,6 +7,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+INTERRUPTED = 130  # a shell's code for Ctrl-C
+
 # verb → (module in verbs/, function, one line of help, panel)
 VERBS: dict[str, tuple[str, str, str, str]] = {
     "demo": ("demo", "demo", "Twelve years of a made-up athlete, end to end, in demo/.", "Start here"),
@@ -66,6 +68,10 @@ def main() -> None:
     except PipelineError as error:
         typer.echo(f"{error}", err=True)
         sys.exit(error.exit_code)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            typer.echo("Interrupted. What was fetched is kept; the same command goes on from there.", err=True)
+        raise
 
 
 def _loaded(name: str) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from strava_pipeline.orchestrate.assets.bronze import STOPPED_EARLY
 from strava_pipeline.orchestrate.build import build_defs
@@ -62,7 +63,10 @@ def run_job(
     one = str(years[0]) if years is not None and len(years) == 1 else None
     tags = range_tags(years) if years is not None and one is None else {}
     with open_instance(settings.dagster_home) as instance:
-        result = job.execute_in_process(run_config=config, partition_key=one, tags=tags, instance=instance)
+        try:
+            result = job.execute_in_process(run_config=config, partition_key=one, tags=tags, instance=instance)
+        except DagsterExecutionInterruptedError as error:  # Ctrl-C, after Dagster has marked the run
+            raise KeyboardInterrupt from error
         run = instance.get_run_by_id(result.run_id)
         return RunOutcome(result.run_id, run.tags.get(STOPPED_EARLY) if run else None, _metadata(result))
 

@@ -134,8 +134,8 @@ def test_an_activity_whose_year_was_edited_stands_in_its_newest_year_whichever_i
         seen(lake, *versions)
         merge(lake, order)
         assert told(lake, "name", "year") == (name, year), order
-        assert not merge(lake, order).wrote
         merge(lake, order, force=True)
+        assert not merge(lake, order).wrote
         assert told(lake, "name", "year") == (name, year), order
 
 
@@ -321,7 +321,7 @@ def test_an_id_that_no_column_holds_stops_no_other_activity(lake: Lake, odd: int
 def test_whatever_json_says_duckdb_takes_it_as_json() -> None:
     with duckdb.connect() as connection:
 
-        @settings(max_examples=300, deadline=None, derandomize=True, database=None)
+        @settings(max_examples=200, deadline=None, derandomize=True, database=None)
         @given(JSON)
         def holds(value: Any) -> None:
             text = json_text(value)

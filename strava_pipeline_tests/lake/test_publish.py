@@ -157,15 +157,15 @@ def test_readers_in_another_process_see_no_error_and_nothing_half_while_others_p
         assert publish(lake)
 
     publish_with(1)
-    command = [sys.executable, "-c", READER, str(lake.data_dir), "6"]
+    command = [sys.executable, "-c", READER, str(lake.data_dir), "5"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ) as reader:
         assert reader.stdout is not None
         assert reader.stdout.readline() == "reading\n", reader.communicate()
-        for number in range(2, 7):
+        for number in range(2, 6):
             publish_with(number)
         out, err = reader.communicate(timeout=60)
     assert reader.returncode == 0, err
-    assert out.strip().endswith("6]")
+    assert out.strip().endswith("5]")
 
 
 DIE = """

@@ -2,12 +2,13 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from strava_pipeline.core import tables
-from strava_pipeline.core.tables import TABLES
+from strava_pipeline.core.tables import ACTIVITIES_ALL, TABLES, Column, Kind
 from strava_pipeline.lake import rebuild as rebuilding
 from strava_pipeline.lake.merge import merge_details, sync_kudos
 from strava_pipeline.lake.paths import Lake
@@ -16,16 +17,7 @@ from strava_pipeline.lake.rebuild import ensure_current
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline_tests.lake.bronze import ALL, DAY, NOW, YEARS, activity, detailed, listed, merge, queried, rows
 
-STEPS = (
-    "mark",
-    "write_shards",
-    "merge_activities",
-    "merge_profile",
-    "merge_details",
-    "sync_kudos",
-    "unmark",
-    "publish",
-)
+STEPS = ("mark", "merge_activities", "merge_details", "unmark", "publish")
 
 
 @pytest.fixture
@@ -122,11 +114,8 @@ def test_a_later_version_s_column_is_filled_from_bronze(lake: Lake, monkeypatch:
     listed(lake, [activity(1, new="said all along")])
     merge(lake)
     publish(lake)
-    more = tables.Table(
-        "activities_all",
-        "more",
-        (*tables.ACTIVITIES_ALL.columns, tables.Column("new", tables.Kind.TEXT, "new", source=("new",))),
-    )
+    columns = (*ACTIVITIES_ALL.columns, Column("new", Kind.TEXT, "new", source=("new",)))
+    more = replace(ACTIVITIES_ALL, columns=columns)
     monkeypatch.setitem(tables.TABLES, "activities_all", more)
     monkeypatch.setattr("strava_pipeline.core.activities.ACTIVITIES_ALL", more)
     assert ensure(lake)

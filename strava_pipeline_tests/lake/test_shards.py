@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -255,11 +256,8 @@ def test_shards_of_another_catalogue_are_made_again(lake: Lake, monkeypatch: pyt
     write_shards(lake, ALL, YEARS)
     assert shard_rows(lake, 2025).filter(pl.col("id") == 9)["extra"][0] is not None
     # a later version of the program gives the field a column
-    more = tables.Table(
-        ACTIVITIES_ALL.name,
-        ACTIVITIES_ALL.meaning,
-        (*ACTIVITIES_ALL.columns, Column("new", Kind.TEXT, "new", source=("new",))),
-    )
+    columns = (*ACTIVITIES_ALL.columns, Column("new", Kind.TEXT, "new", source=("new",)))
+    more = replace(ACTIVITIES_ALL, columns=columns)
     monkeypatch.setitem(tables.TABLES, "activities_all", more)
     assert shard_files(lake, 2025) == []
     write_shards(lake, ALL, YEARS)
