@@ -46,7 +46,10 @@ class LogProgress:
         self._log.info("%s Waiting, %.0f s still.", why, seconds)
 
     def end(self) -> None:
-        self._log.info("%s: done, %s", self._what, f"{self._done} of {self._total}" if self._total else self._done)
+        if self._total and self._done < self._total:
+            self._log.info("%s: ended at %d of %d", self._what, self._done, self._total)
+        else:
+            self._log.info("%s: done, %d", self._what, self._done)
 
     def _state(self, seconds: float) -> str:
         if not self._total:

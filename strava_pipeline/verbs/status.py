@@ -126,7 +126,9 @@ def _say(report: Status) -> None:
         expiry = login["access_token_expires_at"]
         out.print(f"Login: {login['name'] or 'athlete'} ({login['athlete_id'] or 'id not known yet'})")
         scopes = login["scopes"]
-        out.print(f"Scopes: {'not known: a login by a bare code or a bare refresh token does not tell' if scopes is None else ', '.join(scopes)}")
+        out.print(
+            f"Scopes: {'not known: a login by a bare code or a bare refresh token does not tell' if scopes is None else ', '.join(scopes)}"
+        )
         for scope, consequence in login["missing_scopes"]:
             out.print(f"  [yellow]{scope} was not granted: {consequence}[/yellow]")
         out.print(
