@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from strava_pipeline.verbs.values import plain
+
 
 def sql(
     statement: Annotated[str, typer.Argument(help="SQL for DuckDB; tables: see `schema`.")],
@@ -99,7 +101,7 @@ def _table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
 def _json(names: list[str], rows: list[tuple[Any, ...]]) -> None:
     import json
 
-    typer.echo(json.dumps([dict(zip(names, map(_plain, row), strict=True)) for row in rows], ensure_ascii=False))
+    typer.echo(json.dumps([dict(zip(names, map(plain, row), strict=True)) for row in rows], ensure_ascii=False))
 
 
 def _csv(names: list[str], rows: list[tuple[Any, ...]]) -> None:
@@ -114,28 +116,8 @@ def _csv(names: list[str], rows: list[tuple[Any, ...]]) -> None:
 def _cell(value: Any) -> Any:
     import json
 
-    plain = _plain(value)
+    plain = plain(value)
     return json.dumps(plain, ensure_ascii=False) if isinstance(plain, bool | list | dict) else plain
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it: integers stay integers, instants are ISO with Z, what JSON lacks becomes text."""
-    from datetime import UTC, date, datetime
-    from decimal import Decimal
-
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value.tzinfo else value.isoformat()
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, float) and value != value:
-        return None
-    if isinstance(value, date):
-        return value.isoformat()
-    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
 def _prompt(path: str) -> None:

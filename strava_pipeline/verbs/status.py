@@ -15,11 +15,11 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
     import json
 
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.query import _plain
+    from strava_pipeline.verbs.values import plain
 
     report = look(Settings.load())
     if as_json:
-        typer.echo(json.dumps(_plain(asdict(report)), ensure_ascii=False))
+        typer.echo(json.dumps(plain(asdict(report)), ensure_ascii=False))
     else:
         _say(report)
 
@@ -126,9 +126,8 @@ def _say(report: Status) -> None:
         expiry = login["access_token_expires_at"]
         out.print(f"Login: {login['name'] or 'athlete'} ({login['athlete_id'] or 'id not known yet'})")
         scopes = login["scopes"]
-        out.print(
-            f"Scopes: {'not known: a login by a bare code or a bare refresh token does not tell' if scopes is None else ', '.join(scopes)}"
-        )
+        unknown = "not known: a login by a bare code or a bare refresh token does not tell"
+        out.print(f"Scopes: {unknown if scopes is None else ', '.join(scopes)}")
         for scope, consequence in login["missing_scopes"]:
             out.print(f"  [yellow]{scope} was not granted: {consequence}[/yellow]")
         out.print(
