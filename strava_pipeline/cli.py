@@ -68,6 +68,13 @@ def main() -> None:
     except PipelineError as error:
         typer.echo(f"{error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:  # a full disk, a folder that may not be written to
+        typer.echo(
+            f"{error.filename or 'A file'}: {error.strerror or type(error).__name__}. Check the disk and the "
+            "permissions; what was fetched before is kept, and the same command goes on from there.",
+            err=True,
+        )
+        sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:
             typer.echo("Interrupted. What was fetched is kept; the same command goes on from there.", err=True)

@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     secrets_dir: Path = Field(Path("secrets"), alias="STRAVA_SECRETS_DIR")
     logs_dir: Path = Field(Path("logs"), alias="STRAVA_LOGS_DIR")
     per_page: int = Field(200, alias="PER_PAGE", ge=1, le=200)  # Strava answers 400 above 200
-    days: int = Field(21, alias="DAYS", ge=0)
+    days: int = Field(21, alias="DAYS", ge=0, le=36_500)
     refresh_calls: int = Field(50, alias="STRAVA_REFRESH_CALLS", ge=0)
     schedule: str = Field("0 5 * * *", alias="STRAVA_SCHEDULE")
     timezone: str = Field("Europe/London", alias="STRAVA_TIMEZONE")

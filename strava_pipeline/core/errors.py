@@ -24,13 +24,24 @@ class NeedsLoginError(PipelineError):
     """The stored login no longer works (revoked, wrong secret): a person must run `auth` or mend settings."""
 
 
-class ForbiddenError(PipelineError):
-    """Strava knows the athlete but does not allow this call (a scope not granted, an inactive application)."""
+class RefusedError(PipelineError):
+    """Strava answered with a 4xx that trying again won't change; `body` is what came, kept as evidence."""
 
-    def __init__(self, message: str, *, status: int = 403, body: bytes = b"") -> None:
+    def __init__(self, message: str, *, status: int, body: bytes = b"") -> None:
         super().__init__(message)
         self.status = status
         self.body = body
+
+
+class MissingScopeError(NeedsLoginError):
+    """The athlete did not grant what this call needs: a person must run `auth` and leave the boxes ticked."""
+
+
+class ForbiddenError(RefusedError):
+    """Strava knows the athlete but does not allow this call (an inactive application, another athlete's)."""
+
+    def __init__(self, message: str, *, status: int = 403, body: bytes = b"") -> None:
+        super().__init__(message, status=status, body=body)
 
 
 class TransientError(PipelineError):

@@ -1,5 +1,6 @@
 """Counts and small look-ups in a warehouse, working or published. Reads only."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from strava_pipeline.core.tables import TABLES
@@ -52,6 +53,12 @@ def unknown_gear(connection: Connection) -> list[str]:
 
 def known_gear(connection: Connection) -> list[str]:
     return [row[0] for row in connection.execute("SELECT gear_id FROM gear ORDER BY gear_id").fetchall()]
+
+
+def unknown_ids(connection: Connection, ids: Iterable[int]) -> list[int]:
+    """Those of `ids` that no listing ever held."""
+    known = {row[0] for row in connection.execute("SELECT id FROM activities_all").fetchall()}
+    return sorted(set(ids) - known)
 
 
 def _one(connection: Connection, text: str) -> int:

@@ -22,6 +22,7 @@ from strava_pipeline.lake.files import packed, packed_at, stamp, unpacked, write
 from strava_pipeline.lake.paths import Lake
 
 Mode = Literal["year", "incremental", "lite", "all"]
+REUSE_WITHIN = timedelta(hours=1)  # what a run that died an hour ago was told is still true enough for the same command
 RESUME_WITHIN = timedelta(hours=24)  # an older half is a picture of another day: a new listing is truer
 
 
@@ -69,6 +70,7 @@ class Manifest(BaseModel):
     athlete_id: int | None
     window: Window
     started_at: datetime
+    settled: bool = False  # a run that used it came to its end
     pages: list[PageEntry] = []
 
     @property
@@ -141,6 +143,12 @@ class Listing:
     def _save(self) -> None:
         write_whole(self.folder / "manifest.json", self.manifest.model_dump_json(indent=1).encode())
 
+    def settle(self) -> None:
+        """Note that a run has made use of it to the end, so that the next one asks anew."""
+        if not self.manifest.settled:
+            self.manifest.settled = True
+            self._save()
+
     def adopt_orphans(self, years: YearRange) -> None:
         """Enter pages that a crash left without their line in the manifest."""
         while (path := self.folder / f"page-{len(self.manifest.pages) + 1:04}.json.gz").exists():
@@ -169,15 +177,35 @@ def begin(lake: Lake, window: Window, *, athlete_id: int | None, at: datetime) -
 
 
 def resume(lake: Lake, window: Window, *, at: datetime, years: YearRange) -> Listing | None:
-    """The newest listing of the same window, if it broke off less than a day ago."""
+    """The listing to go on with, rather than to ask again what is on disk.
+
+    That is the newest of the same window if it broke off less than a day ago; or, complete, if the run that made it
+    died less than an hour ago. Its watermark has then moved, so a pull from the watermark goes by the mode alone.
+    """
     for listing in listings(lake, newest_first=True):
         manifest = listing.manifest
         if at - manifest.started_at > RESUME_WITHIN:
             return None
-        if manifest.window.same_as(window):
+        same = manifest.window.same_as(window)
+        if same:
             listing.adopt_orphans(years)
-            return None if manifest.complete else listing
+        if same and not manifest.complete:
+            return listing
+        if same or (manifest.window.mode == window.mode and window.mode in ("incremental", "lite")):
+            fresh = manifest.complete and not manifest.settled and at - manifest.started_at <= REUSE_WITHIN
+            return listing if fresh else None
     return None
+
+
+def settle(lake: Lake) -> None:
+    """Note for every complete listing of the last day that a run has made use of it to the end."""
+    newest: datetime | None = None
+    for listing in listings(lake, newest_first=True):
+        newest = newest or listing.manifest.started_at
+        if newest - listing.manifest.started_at > RESUME_WITHIN:
+            return
+        if listing.manifest.complete:
+            listing.settle()
 
 
 def listings(lake: Lake, *, newest_first: bool = False) -> Iterator[Listing]:

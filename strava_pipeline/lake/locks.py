@@ -5,7 +5,7 @@ Beside a lock stands who holds it, so that another process can say so. No lock i
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,13 +14,24 @@ from filelock import FileLock, Timeout
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
 
+TELL_AFTER = 2  # seconds of waiting that a person notices
+
 
 @contextmanager
-def locked(lake: Lake, name: str, *, who: str = "") -> Iterator[None]:
-    """Hold the lock `name` for the length of the body; waits until it is free."""
-    with FileLock(_file(lake, name)):
+def locked(lake: Lake, name: str, *, who: str = "", tell: Callable[[str], object] | None = None) -> Iterator[None]:
+    """Hold the lock `name` for the length of the body; waits until it is free, and tells for whom if that takes long."""
+    lock = FileLock(_file(lake, name))
+    try:
+        lock.acquire(timeout=TELL_AFTER if tell else -1)
+    except Timeout:
+        if tell is not None:
+            tell(f"Waiting for {holder(lake, name)}, who is at work on the same.")
+        lock.acquire()
+    try:
         _note(lake, name, who)
         yield
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -51,6 +62,11 @@ def live_run(lake: Lake, run_id: str) -> Iterator[None]:
 
 def is_live(lake: Lake, run_id: str) -> bool:
     """Whether a process holds the run's lock."""
+    return _run_file(lake, run_id).exists() and not has_died(lake, run_id)
+
+
+def has_died(lake: Lake, run_id: str) -> bool:
+    """Whether a process held the run's lock and ended without a word; a run that never held it is not told dead."""
     path = _run_file(lake, run_id)
     if not path.exists():
         return False
@@ -58,10 +74,10 @@ def is_live(lake: Lake, run_id: str) -> bool:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        return True
-    lock.release()
+        return False
     path.unlink(missing_ok=True)
-    return False
+    lock.release()
+    return True
 
 
 def holder(lake: Lake, name: str) -> str:

@@ -4,6 +4,7 @@ Bulk and by key, one statement per table. What is merged twice changes nothing. 
 The functions that take a connection work inside the caller's transaction.
 """
 
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,10 +20,11 @@ from strava_pipeline.lake.detail_files import DetailFiles, detail_files, read_de
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import newest_athlete, newest_gear
-from strava_pipeline.lake.shards import LOCK, shard_files
+from strava_pipeline.lake.shards import LOCK, holdings, shard_files
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.warehouse import Connection, changed, reading, writing
+from strava_pipeline.lake.warehouse import Connection, changed, note, notes, reading, writing
 
+MERGED = "merged:"  # + year: a note in the warehouse of which listings it has taken in, with how many pages of each
 BATCH = 250  # details held in memory at once: some 25 MB of Python objects
 
 
@@ -54,6 +56,9 @@ def merge_activities(connection: Connection, lake: Lake, year: int, *, force: bo
             others = [path for (other,) in elsewhere for path in _paths(lake, other)]
             values = {"shards": shards, "others": others, "year": year, "force": force}
             report.count(connection.execute(sql("merge_activities"), values).fetchall())
+        name, taken_in = f"{MERGED}{year}", json.dumps(holdings(lake, year), sort_keys=True)
+        if notes(connection, name).get(name) != taken_in:
+            note(connection, name, taken_in)
     if report.wrote:
         changed(connection)
     return report
@@ -79,14 +84,14 @@ def merge_details(lake: Lake, year: int) -> MergeReport:
     ]
     for batch in _batches(fresh):
         with writing(lake) as connection:
-            merge_detail_batch(connection, batch, report)
+            merge_detail_batch(connection, lake, batch, report)
     return report
 
 
-def merge_detail_batch(connection: Connection, files: Sequence[DetailFiles], report: MergeReport) -> None:
+def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[DetailFiles], report: MergeReport) -> None:
     """Some details into all their tables, within the caller's transaction."""
     frames, unknown = detail_frames(list(read_details(files)), athlete_id=None)
-    with tempfile.TemporaryDirectory(prefix="strava-pipeline-") as folder:
+    with _staging(lake) as folder:
         staged = {name: _staged(Path(folder), name, rows) for name, rows in frames.items()}
         details = {"details": staged[ACTIVITY_DETAILS.name]}
         connection.execute(sql("incoming_details"), details)
@@ -118,7 +123,7 @@ def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
         rows = typed_rows([athlete[1]], ATHLETE)
         athlete_id = rows.values["athlete_id"][0]
         rows.values.update({"source": ["strava"], "fetched_at": [athlete[0]]})
-        report.count(_merge_small(connection, ATHLETE.name, "athlete_id", frame(rows.values, ATHLETE)))
+        report.count(_merge_small(connection, lake, ATHLETE.name, "athlete_id", frame(rows.values, ATHLETE)))
     gear = list(newest_gear(lake))
     if gear:
         rows = typed_rows([found or {} for _, _, found in gear], GEAR)
@@ -131,16 +136,22 @@ def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
                 "fetched_at": [at for _, at, _ in gear],
             }
         )
-        report.count(_merge_small(connection, GEAR.name, "gear_id", frame(rows.values, GEAR)))
+        report.count(_merge_small(connection, lake, GEAR.name, "gear_id", frame(rows.values, GEAR)))
     if report.wrote:
         changed(connection)
     return report
 
 
-def _merge_small(connection: Connection, table: str, key: str, rows: pl.DataFrame) -> list[tuple[str]]:
-    with tempfile.TemporaryDirectory(prefix="strava-pipeline-") as folder:
+def _merge_small(connection: Connection, lake: Lake, table: str, key: str, rows: pl.DataFrame) -> list[tuple[str]]:
+    with _staging(lake) as folder:
         staged = _staged(Path(folder), table, rows)
         return connection.execute(sql("merge_by_key").format(table=table, key=key), {"rows": staged}).fetchall()
+
+
+def _staging(lake: Lake) -> tempfile.TemporaryDirectory[str]:
+    """A folder for what is on its way into the warehouse: below the data folder, because it holds positions."""
+    lake.staging.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(dir=lake.staging)
 
 
 def _staged(folder: Path, name: str, rows: pl.DataFrame) -> str:

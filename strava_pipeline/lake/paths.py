@@ -41,6 +41,11 @@ class Lake:
         return self.data_dir / "warehouse" / "working" / "strava.duckdb"
 
     @property
+    def staging(self) -> Path:
+        """What a merge is about to take in; whatever a dead process left here is swept away."""
+        return self.data_dir / "state" / "staging"
+
+    @property
     def was_made(self) -> Path:
         """Stands where a working warehouse was ever made, so that a lost one is told from none yet."""
         return self.state / "warehouse_was_made"

@@ -38,6 +38,7 @@ def publish(lake: Lake) -> bool:
 
 def _replace_snapshot(lake: Lake) -> None:
     temporary = lake.snapshot.with_name(f".{lake.snapshot.name}.tmp")
+    temporary.unlink(missing_ok=True)  # read-only already, where a kill came between two lines below
     try:
         shutil.copyfile(lake.working, temporary)
         with temporary.open("rb") as file:
@@ -57,7 +58,13 @@ def snapshot(lake: Lake) -> Iterator[Connection]:
         raise PipelineError(
             f"There is no published warehouse at {lake.snapshot} yet. Run `strava-pipeline flow` first."
         )
-    connection = duckdb.connect(str(lake.snapshot), read_only=True)
+    try:
+        connection = duckdb.connect(str(lake.snapshot), read_only=True)
+    except duckdb.Error as error:
+        raise PipelineError(
+            f"The published warehouse {lake.snapshot} can't be opened ({type(error).__name__}). "
+            "Delete it and run `strava-pipeline compact`, which publishes it again without a call."
+        ) from error
     try:
         connection.execute("SET TimeZone = 'UTC'")
         yield connection
@@ -71,5 +78,5 @@ def _published(lake: Lake) -> str | None:
     try:
         with snapshot(lake) as connection:
             return revision(connection)
-    except duckdb.Error:
+    except (duckdb.Error, PipelineError):
         return None  # unreadable: to be replaced

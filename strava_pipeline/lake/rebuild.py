@@ -7,7 +7,11 @@ the old file is kept beside it until then. Readers keep the old snapshot meanwhi
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
+
 from strava_pipeline.core.activities import YearRange
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.counts import row_counts
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.merge import merge_activities, merge_details, merge_profile, sync_kudos
 from strava_pipeline.lake.paths import Lake
@@ -56,14 +60,35 @@ def rebuild(lake: Lake, years: YearRange) -> None:
         merge_details(lake, year)
     with writing(lake) as connection:
         sync_kudos(connection, every)
+        _refuse_a_loss(lake, row_counts(connection))
         unmark(connection, REBUILDING)
     publish(lake)
     old.unlink(missing_ok=True)
 
 
+def _refuse_a_loss(lake: Lake, made: dict[str, int]) -> None:
+    """Bronze may be incomplete (a folder deleted, a disk not mounted): then what is published is the last copy."""
+    if not lake.snapshot.exists():
+        return
+    with duckdb.connect(str(lake.snapshot), read_only=True) as connection:
+        there = {table for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        held = {
+            name: connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0] for name in made if name in there
+        }
+    if fewer := {name: (held[name], made[name]) for name in held if made[name] < held[name]}:
+        lost = "; ".join(f"{name}: {before} published, {after} in bronze" for name, (before, after) in fewer.items())
+        raise PipelineError(
+            f"The warehouse was to be made anew from {lake.data_dir / 'bronze'}, but that holds less than what is "
+            f"published ({lost}). Nothing was replaced. Bring the missing files back and run again; or, if the loss is "
+            f"meant, delete {lake.snapshot}."
+        )
+
+
 def _why(lake: Lake) -> str | None:
     if not lake.working.exists():
         return "The working warehouse is not there any more." if lake.was_made.exists() else None
+    if not _is_a_database(lake.working):
+        return "The working warehouse is damaged."
     try:
         with reading(lake) as connection:
             return "The last rebuild did not come to its end." if is_marked(connection, REBUILDING) else None
@@ -75,6 +100,8 @@ def _set_aside(lake: Lake) -> Path:
     """Move a warehouse of another version out of the way; a half rebuilt one stays and is gone on with."""
     old = lake.working.with_suffix(".old")
     try:
+        if lake.working.exists() and not _is_a_database(lake.working):
+            lake.working.replace(lake.working.with_suffix(".damaged"))
         if lake.working.exists():
             with reading(lake):
                 pass
@@ -84,3 +111,9 @@ def _set_aside(lake: Lake) -> Path:
             wal = lake.working.with_name(f"{lake.working.name}.wal")
             wal.unlink(missing_ok=True)  # opening and closing the file above has played it back
     return old
+
+
+def _is_a_database(path: Path) -> bool:
+    """Whether a file begins as DuckDB's do: a checksum of 8 bytes, then `DUCK`."""
+    with path.open("rb") as file:
+        return file.read(12)[8:] == b"DUCK"

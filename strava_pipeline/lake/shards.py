@@ -98,7 +98,16 @@ def _clear(lake: Lake, year: int, years: YearRange) -> None:
         if metadata is None:
             path.replace(path.with_suffix(".damaged"))
         elif (metadata.get(_CATALOGUE), metadata.get(_EDGE)) != (catalogue_version(), _edge(year, years)):
-            path.unlink()
+            _drop(lake, path, metadata)
+
+
+def _drop(lake: Lake, path: Path, metadata: dict[str, str]) -> None:
+    """Delete a shard that can be made again; one whose listing is no longer in bronze is kept out of the way."""
+    holds = json.loads(metadata.get(_HOLDS, "{}"))
+    if holds and all((lake.listings / name / "manifest.json").exists() for name in holds):
+        path.unlink()
+    else:
+        path.replace(path.with_suffix(".outdated"))
 
 
 def _edge(year: int, years: YearRange) -> str:

@@ -18,13 +18,15 @@ from strava_pipeline.lake.warehouse import reading
 class Scope:
     """What a run is asked to fetch.
 
-    `since`, `first_on`, `last_on` bound the start (local dates for the latter two); one that was edited since it was
-    fetched is due however long before `since` it started. `ids` names activities, which are then fetched again.
-    `refresh_before`: a detail inside `since` is looked at again when it was fetched before this moment, at most
-    `refresh_calls` of them (None: any number). None: none is looked at again.
+    `since`, `first_on`, `last_on` bound the start (local dates for the latter two). However long before `since` it
+    started, one that was edited since it was fetched is due, and so is one that was first seen after `new_since` and
+    never fetched. `ids` names activities, which are then fetched again. `refresh_before`: a detail inside `since` is
+    looked at again when it was fetched before this moment, at most `refresh_calls` of them (None: any number); None:
+    none is looked at again.
     """
 
     since: datetime | None = None
+    new_since: datetime | None = None
     first_on: date | None = None
     last_on: date | None = None
     ids: frozenset[int] | None = None
@@ -121,7 +123,8 @@ def _inside(candidate: Candidate, scope: Scope) -> bool:
     if scope.ids is not None:
         return candidate.activity_id in scope.ids
     recent = candidate.start_date is not None and (scope.since is None or candidate.start_date >= scope.since)
-    if scope.since is not None and not recent and not candidate.is_edited:
+    is_new = scope.new_since is not None and candidate.fetched_at is None and candidate.edited_at > scope.new_since
+    if scope.since is not None and not (recent or is_new or candidate.is_edited):
         return False
     if scope.first_on is not None and (candidate.local_on is None or candidate.local_on < scope.first_on):
         return False

@@ -115,10 +115,21 @@ def changed(connection: Connection) -> None:
     connection.execute("UPDATE lake_meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'revision'")
 
 
-def mark(connection: Connection, name: str) -> None:
+def note(connection: Connection, name: str, value: str) -> None:
     """Leave a note in the file, within the caller's transaction."""
     unmark(connection, name)
-    connection.execute("INSERT INTO lake_meta VALUES ($name, 'yes')", {"name": name})
+    connection.execute("INSERT INTO lake_meta VALUES ($name, $value)", {"name": name, "value": value})
+
+
+def notes(connection: Connection, prefix: str) -> dict[str, str]:
+    """The notes whose names begin with `prefix`."""
+    query = "SELECT key, value FROM lake_meta WHERE starts_with(key, $prefix)"
+    return dict(connection.execute(query, {"prefix": prefix}).fetchall())
+
+
+def mark(connection: Connection, name: str) -> None:
+    """A note without a value."""
+    note(connection, name, "yes")
 
 
 def unmark(connection: Connection, name: str) -> None:

@@ -4,17 +4,23 @@ The run, its logs and its lineage are in Dagster's UI like any other's.
 """
 
 import shutil
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.errors import DagsterExecutionInterruptedError, DagsterUserCodeExecutionError
 
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.assets.bronze import STOPPED_EARLY
 from strava_pipeline.orchestrate.build import build_defs
+from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.progress import LogProgress
@@ -62,13 +68,33 @@ def run_job(
     config["loggers"] = {"console": {"config": {"log_level": log_level}}}
     one = str(years[0]) if years is not None and len(years) == 1 else None
     tags = range_tags(years) if years is not None and one is None else {}
-    with open_instance(settings.dagster_home) as instance:
+    with open_instance(settings.dagster_home) as instance, _hangup_interrupts():
+        fail_dead_runs(instance, Lake(settings.data_dir))
         try:
             result = job.execute_in_process(run_config=config, partition_key=one, tags=tags, instance=instance)
         except DagsterExecutionInterruptedError as error:  # Ctrl-C, after Dagster has marked the run
             raise KeyboardInterrupt from error
+        except DagsterUserCodeExecutionError as error:  # raised while the run's resources were made
+            if isinstance(error.user_exception, PipelineError):
+                raise error.user_exception from error
+            raise
         run = instance.get_run_by_id(result.run_id)
         return RunOutcome(result.run_id, run.tags.get(STOPPED_EARLY) if run else None, _metadata(result))
+
+
+@contextmanager
+def _hangup_interrupts() -> Iterator[None]:
+    """A closed terminal ends a run as Ctrl-C does, unless whoever started us had hang-ups ignored (nohup)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGHUP)
+    if before is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def _plain(told: dict[str, dict[str, Any]] | None) -> dict[str, Any]:

@@ -1,29 +1,45 @@
-"""Cleaning up after a power cut, before the daemon starts: Dagster's default launcher can't tell that a run is dead.
+"""Cleaning up after a power cut or a kill: Dagster's default launcher can't tell that a run is dead.
 
-A run that claims to be alive while nobody holds its lock is reported as failed, and the slots of ended runs are freed.
-Never to be run beside a live daemon on the same instance.
+A live run holds its lock in data/state/runs/; one that claims to be alive while its lock is free is reported as failed.
 """
 
 import dagster as dg
 from dagster import DagsterRunStatus
 
-from strava_pipeline.lake.locks import is_live
+from strava_pipeline.lake.locks import has_died, is_live
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.resources import DATA_DIR
 
 _ALIVE = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+_WORDS = "Its process is gone (a power cut, a kill). What it had landed is kept."
 
 
 def clean_up(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
-    """Report orphaned runs as failed and free what ended runs hold; the ids of the runs reported."""
-    orphans = [
-        run for run in instance.get_runs(filters=dg.RunsFilter(statuses=_ALIVE)) if not is_live(lake, run.run_id)
-    ]
-    for run in orphans:
-        instance.report_run_failed(run, "Its process is gone (a power cut, a kill). What it had landed is kept.")
+    """Before the daemon starts: report every orphan as failed and free what ended runs hold; the ids reported.
+
+    Never to be run beside a live daemon on the same instance: a run that has just begun may not hold its lock yet.
+    Runs of other data folders are left to their own.
+    """
+    dead = [run for run in _runs(instance, lake, _ALIVE) if not is_live(lake, run.run_id)]
+    for run in dead:
+        instance.report_run_failed(run, _WORDS)
     storage = instance.event_log_storage
     if storage.supports_global_concurrency_limits:
         for run_id in storage.get_concurrency_run_ids():
             record = instance.get_run_by_id(run_id)
             if record is None or record.is_finished:
                 storage.free_concurrency_slots_for_run(run_id)
-    return [run.run_id for run in orphans]
+    return [run.run_id for run in dead]
+
+
+def fail_dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
+    """At any time: report the runs as failed that held their lock once and do no more; their ids."""
+    dead = [run for run in _runs(instance, lake, [DagsterRunStatus.STARTED]) if has_died(lake, run.run_id)]
+    for run in dead:
+        instance.report_run_failed(run, _WORDS)
+    return [run.run_id for run in dead]
+
+
+def _runs(instance: dg.DagsterInstance, lake: Lake, statuses: list[DagsterRunStatus]) -> list[dg.DagsterRun]:
+    runs = instance.get_runs(filters=dg.RunsFilter(statuses=statuses))
+    return [run for run in runs if run.tags.get(DATA_DIR, str(lake.data_dir)) == str(lake.data_dir)]

@@ -97,6 +97,12 @@ JOBS: dict[str, Job] = {
 
 PROFILE_JOB = "profile"
 
+PULLING_JOBS = frozenset(name for name, job in JOBS.items() if LISTING in job.assets and name != "backfill")
+"""They list from the watermark or everything: two at once would list the same pages."""
+
+STEP_JOBS = frozenset(name for name, job in JOBS.items() if "published_warehouse" not in job.assets)
+"""They end before gold."""
+
 
 def asset_jobs() -> list[UnresolvedAssetJobDefinition]:
     """The jobs as Dagster's."""

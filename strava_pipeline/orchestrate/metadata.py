@@ -11,6 +11,7 @@ import dagster as dg
 
 from strava_pipeline.core.tables import TABLES, Table
 from strava_pipeline.core.windows import Allowance, done_at
+from strava_pipeline.ingest.strava.enrich import FetchReport
 from strava_pipeline.orchestrate.resources import Pipeline
 
 OWNER = "team:athlete"
@@ -97,6 +98,12 @@ def calls_left(pipeline: Pipeline, still_to_do: int) -> dict[str, Any]:
         at = done_at(still_to_do, allowances, now, _PER_CALL)
         found["done_at"] = dg.MetadataValue.timestamp(at.timestamp())
     return found
+
+
+def failed_ids(report: FetchReport) -> dict[str, Any]:
+    """Which activities gave no detail, so that a person can look at them."""
+    found = {"gone_ids": report.gone, "failed_ids": report.failed}
+    return {name: dg.MetadataValue.json([str(one) for one in ids]) for name, ids in found.items() if ids}
 
 
 def unknown_fields(unknown: Counter[str]) -> dict[str, Any]:

@@ -18,6 +18,8 @@ class Progress(Protocol):
 
     def waiting(self, why: str, seconds: float) -> None: ...
 
+    def say(self, text: str) -> None: ...
+
     def end(self) -> None: ...
 
 
@@ -44,6 +46,9 @@ class LogProgress:
 
     def waiting(self, why: str, seconds: float) -> None:
         self._log.info("%s Waiting, %.0f s still.", why, seconds)
+
+    def say(self, text: str) -> None:
+        self._log.info("%s", text)
 
     def end(self) -> None:
         if self._total and self._done < self._total:

@@ -4,13 +4,22 @@ A limit ends the work early and is told in the report; what came before it is on
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError, GoneError
+from strava_pipeline.core.errors import (
+    BudgetExhaustedError,
+    CallCapReachedError,
+    GoneError,
+    PipelineError,
+    RefusedError,
+    TransientError,
+)
 from strava_pipeline.core.windows import year_window
 from strava_pipeline.ingest.strava.activities import get_athlete, get_gear, list_pages
 from strava_pipeline.ingest.strava.enrich import FetchReport, fetch_details
+from strava_pipeline.lake.behind import first_pull_ended_at
 from strava_pipeline.lake.detail_files import land_detail, land_failure
 from strava_pipeline.lake.listings import Listing, Manifest, Window, begin, listed_since, resume, watermark
 from strava_pipeline.lake.locks import locked
@@ -36,6 +45,10 @@ class PullReport:
 
 def window_of(pipeline: Pipeline, config: ListingConfig, year: int | None) -> Window:
     """What is to be listed, by the mode."""
+    if config.mode == "year" and year is None:
+        raise PipelineError(
+            'The mode "year" lists one year a run. For several years in one run, set the mode to "incremental" or "all".'
+        )
     if config.mode == "year" and year is not None:
         after, before = year_window(year, pipeline.years)
         return Window(mode="year", after=after, before=before)
@@ -51,7 +64,7 @@ def pull_listing(pipeline: Pipeline, config: ListingConfig, year: int | None) ->
     """List a window, each page on disk before the next call; goes on where an earlier listing of it broke off."""
     window = window_of(pipeline, config, year)
     client = pipeline.client(config)
-    with locked(pipeline.lake, f"listing-{window.mode}-{year or 'all'}"):
+    with _alone(pipeline, f"listing-{window.mode}-{year or 'all'}"):
         earlier = resume(pipeline.lake, window, at=pipeline.now(), years=pipeline.years)
         listing = earlier or _begin(pipeline, window)
         rows, calls = listing.manifest.rows, client.calls
@@ -60,7 +73,8 @@ def pull_listing(pipeline: Pipeline, config: ListingConfig, year: int | None) ->
         pipeline.progress.begin("Listing activities", None)
         try:
             after, before = listing.rest()
-            for page in list_pages(client, after, before, config.per_page or pipeline.settings.per_page):
+            size_of_page = config.per_page or pipeline.settings.per_page
+            for page in [] if listing.manifest.complete else list_pages(client, after, before, size_of_page):
                 listing.land(page.activities, page.body, dict(page.request), page.fetched_at, pipeline.years)
                 pipeline.progress.advance(len(page.activities))
         except (BudgetExhaustedError, CallCapReachedError) as error:
@@ -101,11 +115,11 @@ def pull_details(pipeline: Pipeline, config: DetailsConfig, years: Sequence[int]
     try:
         for year in newest_first:
             if first_look[year].due:
-                with locked(pipeline.lake, f"details-{year}"):
+                with _alone(pipeline, f"details-{year}"):
                     _fetch(pipeline, wanted_details(pipeline.lake, [year], scope, pipeline.now()).due, report)
         again = wanted_details(pipeline.lake, newest_first, scope, pipeline.now()).refresh
         for year in sorted({candidate.year for candidate in again}, reverse=True):
-            with locked(pipeline.lake, f"details-{year}"):
+            with _alone(pipeline, f"details-{year}"):
                 now_wanted = wanted_details(pipeline.lake, newest_first, scope, pipeline.now()).refresh
                 _fetch(pipeline, [candidate for candidate in now_wanted if candidate.year == year], report)
     finally:
@@ -130,26 +144,47 @@ def scope_of(pipeline: Pipeline, config: DetailsConfig) -> Scope:
     newest = min(now, watermark(pipeline.lake) or now)
     return Scope(
         since=min(newest - timedelta(days=days), listed_since(pipeline.lake) or now),
+        new_since=first_pull_ended_at(pipeline.lake),
         refresh_before=now - REFRESH_REST,
         refresh_calls=pipeline.settings.refresh_calls,
     )
 
 
-def pull_profile(pipeline: Pipeline, gear_ids: Sequence[str], limits: CallLimits, *, athlete: bool) -> int:
-    """Fetch the athlete and the gear named, each landed at once; the number of calls."""
+@dataclass(slots=True)
+class ProfileReport:
+    """What became of the athlete and the gear asked for; a gear that failed doesn't keep the others from being asked."""
+
+    calls: int = 0
+    failed: list[str] = field(default_factory=list)
+    stopped: Stopped | None = None
+
+
+def pull_profile(pipeline: Pipeline, gear_ids: Sequence[str], limits: CallLimits, *, athlete: bool) -> ProfileReport:
+    """Fetch the athlete and the gear named, each landed at once."""
+    report = ProfileReport()
     client = pipeline.client(limits)
     calls = client.calls
-    if athlete:
-        answer = get_athlete(client)
-        land_athlete(pipeline.lake, answer.body, answer.fetched_at)
-    for gear_id in gear_ids:
-        try:
-            answer = get_gear(client, gear_id)
-        except GoneError as error:
-            land_gear(pipeline.lake, gear_id, error.body, pipeline.now(), gone=True)
-        else:
-            land_gear(pipeline.lake, gear_id, answer.body, answer.fetched_at)
-    return client.calls - calls
+    try:
+        if athlete:
+            answer = get_athlete(client)
+            land_athlete(pipeline.lake, answer.body, answer.fetched_at)
+        for gear_id in gear_ids:
+            try:
+                answer = get_gear(client, gear_id)
+            except GoneError as error:
+                land_gear(pipeline.lake, gear_id, error.body, pipeline.now(), gone=True)
+            except (TransientError, RefusedError):
+                report.failed.append(gear_id)
+            else:
+                land_gear(pipeline.lake, gear_id, answer.body, answer.fetched_at)
+    except (BudgetExhaustedError, CallCapReachedError) as error:
+        report.stopped = error
+    report.calls = client.calls - calls
+    return report
+
+
+def _alone(pipeline: Pipeline, name: str) -> AbstractContextManager[None]:
+    return locked(pipeline.lake, name, who=pipeline.who, tell=pipeline.progress.say)
 
 
 def _begin(pipeline: Pipeline, window: Window) -> Listing:

@@ -19,22 +19,23 @@ from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import ensure_current
 from strava_pipeline.orchestrate.config import CallLimits
+from strava_pipeline.orchestrate.jobs import PULLING_JOBS, STEP_JOBS
 from strava_pipeline.orchestrate.partitions import year_partitions, year_range
 from strava_pipeline.orchestrate.progress import LogProgress, Progress
 from strava_pipeline.settings import Settings
 
 FLOW_LOCK = "flow"
-STEP_JOBS = frozenset({"run", "run_lite", "run_all"})  # they end before gold, so a missing warehouse is no loss
-PULLING_JOBS = frozenset({"flow", "flow_backfill", "run", "run_lite", "run_all", "refresh"})
+DATA_DIR = "strava_pipeline/data_dir"  # tag: several data folders may share one Dagster instance
 
 
 class Pipeline:
     """The settings, the lake and the calls of one run."""
 
-    def __init__(self, settings: Settings, progress: Progress) -> None:
+    def __init__(self, settings: Settings, progress: Progress, who: str = "a run") -> None:
         self.settings = settings
         self.lake = Lake(settings.data_dir)
         self.progress = progress
+        self.who = who
         self.clock = primed_clock(settings)
         self._client: StravaClient | None = None
 
@@ -70,15 +71,18 @@ def pipeline_resource(settings: Settings, progress_of: ProgressOf = LogProgress)
     @dg.resource(description="The settings, the lake and the calls of one run.")
     def pipeline(context: dg.InitResourceContext) -> Iterator[Pipeline]:
         log = context.log or logging.getLogger(__name__)
-        made = Pipeline(settings, progress_of(log))
         run = context.run
+        who = f"{run.job_name}, run {run.run_id}" if run is not None else "a run"
+        made = Pipeline(settings, progress_of(log), who)
         with ExitStack() as held:
             if run is not None:
                 held.enter_context(live_run(made.lake, run.run_id))
+                if context.instance is not None:
+                    context.instance.add_run_tags(run.run_id, {DATA_DIR: str(made.lake.data_dir)})
                 if run.job_name not in STEP_JOBS:
-                    ensure_current(made.lake, made.years, tell=log.info)
+                    ensure_current(made.lake, made.years, tell=made.progress.say)
                 if run.job_name in PULLING_JOBS:
-                    held.enter_context(locked(made.lake, FLOW_LOCK, who=f"{run.job_name}, run {run.run_id}"))
+                    held.enter_context(locked(made.lake, FLOW_LOCK, who=who, tell=made.progress.say))
             yield made
 
     return pipeline

@@ -5,19 +5,23 @@ from datetime import timedelta
 import dagster as dg
 
 from strava_pipeline.core.windows import years_since
+from strava_pipeline.lake.behind import years_behind
 from strava_pipeline.lake.listings import watermark
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import PROFILE_JOB
 from strava_pipeline.orchestrate.partitions import range_tags, year_partitions, year_range
 from strava_pipeline.settings import Settings
 
 
 def flow_years(settings: Settings, *, days: int | None = None) -> list[int]:
-    """The years that a pull from the watermark may touch: all of them where nothing was pulled yet."""
+    """The years that a pull from the watermark may touch, from the first one on that gold is behind with."""
     years = year_range(year_partitions(settings.first_year))
-    known = watermark(Lake(settings.data_dir))
+    lake = Lake(settings.data_dir)
+    known = watermark(lake)
     lookback = timedelta(days=settings.days if days is None else days)
-    return years_since(known - lookback if known else None, years)
+    touched = years_since(known - lookback if known else None, years)
+    return list(range(min([*touched, *years_behind(lake, years)]), years.newest + 1))
 
 
 def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinition]:
@@ -33,6 +37,7 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
         description="Pulls what is new each day, merges, fetches recent details, publishes.",
     )
     def daily_flow(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        fail_dead_runs(context.instance, Lake(settings.data_dir))  # or they would hold the places of live ones
         return dg.RunRequest(tags=range_tags(flow_years(settings)))
 
     weekly = dg.ScheduleDefinition(

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from strava_pipeline.ingest.strava.connect import system_clock
 from strava_pipeline.lake.counts import unknown_gear
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import snapshot
@@ -24,6 +25,7 @@ def sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinition]:
             missing = unknown_gear(connection)
         if not missing:
             return dg.SkipReason("All gear is known.")
-        return dg.RunRequest(run_key=",".join(missing))
+        today = f"{system_clock(settings).now():%Y-%m-%d}"  # what failed is asked for again the next day
+        return dg.RunRequest(run_key=f"{today} {','.join(missing)}")
 
     return [new_gear]

@@ -81,11 +81,16 @@ def demo_settings(folder: Path, url: str) -> "Settings":
 
 
 def _start_anew(folder: Path, athlete: tuple[str, ...]) -> None:
+    from strava_pipeline.verbs.dev import alone_on
+
     if folder.exists():
         if not (folder / MARK).exists():
             raise PipelineError(f"{folder} was not made by the demo, so it is left alone. Choose another --folder.")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+        with alone_on(folder / "dagster_home"):
+            for path in folder.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path)  # the mark stays to the last
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).write_text(" ".join(athlete))
 
 

@@ -5,8 +5,10 @@ from typing import Annotated
 import typer
 
 PerPage = Annotated[int | None, typer.Option(min=1, max=200, help="Page size of the listing (setting PER_PAGE).")]
-Days = Annotated[int | None, typer.Option(min=0, help="Lookback for kudos, edits and late uploads (setting DAYS).")]
-SinceDays = Annotated[int | None, typer.Option(min=0, help="Details of the last N days (setting DAYS).")]
+Days = Annotated[
+    int | None, typer.Option(min=0, max=36_500, help="Lookback for kudos, edits and late uploads (setting DAYS).")
+]
+SinceDays = Annotated[int | None, typer.Option(min=0, max=36_500, help="Details of the last N days (setting DAYS).")]
 MaxCalls = Annotated[int | None, typer.Option(min=1, help="Make at most N calls, then stop with exit code 3.")]
 Cushion15min = Annotated[int, typer.Option("--cushion-15min", min=0, help="Calls of each 15 minutes left unused.")]
 CushionDaily = Annotated[int, typer.Option(min=0, help="Calls of the day left unused.")]

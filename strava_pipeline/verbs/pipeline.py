@@ -1,6 +1,6 @@
 """The verbs that run a job over a range of years in one run: run*, compact, enrich*, flow*, refresh, profile."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,9 @@ from strava_pipeline.verbs.options import (
     Verbose,
     Wait,
 )
+
+if TYPE_CHECKING:
+    from strava_pipeline.settings import Settings
 
 
 def flow(
@@ -201,7 +204,24 @@ def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, verb
 
         say_plan(settings, JOBS[job], years, {DETAILS: told})
         return
+    _check_ids(settings, told.get("ids") or [])
     end(run_verb(settings, job, years=years, told={DETAILS: told}, verbose=verbose))
+
+
+def _check_ids(settings: "Settings", ids: list[int]) -> None:
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.lake.counts import unknown_ids
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.warehouse import reading
+
+    if not ids:
+        return
+    with reading(Lake(settings.data_dir)) as connection:
+        unknown = unknown_ids(connection, ids)
+    if unknown:
+        raise PipelineError(
+            f"No listing ever held {', '.join(map(str, unknown))}. If it is new, run `strava-pipeline flow` first."
+        )
 
 
 def _limits(max_calls: int | None, cushion_15min: int, cushion_daily: int) -> dict[str, Any]:

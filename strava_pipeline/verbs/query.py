@@ -94,8 +94,9 @@ def _table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
         shown.add_column(name, overflow="fold")
     for row in rows:
         shown.add_row(*("" if value is None else str(value) for value in row))
-    console = Console(highlight=False, markup=False)
-    Console(highlight=False, markup=False, width=None if console.is_terminal else 10_000).print(shown)
+    # nothing is cut where the output goes to a file or another program
+    width = None if Console().is_terminal else 10_000
+    Console(highlight=False, markup=False, width=width).print(shown)
 
 
 def _json(names: list[str], rows: list[tuple[Any, ...]]) -> None:
@@ -116,8 +117,8 @@ def _csv(names: list[str], rows: list[tuple[Any, ...]]) -> None:
 def _cell(value: Any) -> Any:
     import json
 
-    plain = plain(value)
-    return json.dumps(plain, ensure_ascii=False) if isinstance(plain, bool | list | dict) else plain
+    shown = plain(value)
+    return json.dumps(shown, ensure_ascii=False) if isinstance(shown, bool | list | dict) else shown
 
 
 def _prompt(path: str) -> None:

@@ -117,10 +117,16 @@ def _line(asset: str, told: dict[str, Any]) -> str | None:
             for name in ("details_missing", "details_resting", "gone", "failed")
             if told[name]
         ]
-        rest = f"; {', '.join(parts)}" if parts else ""
+        parts += [
+            f"{name.replace('_ids', '')}: {', '.join(told[name])}"
+            for name in ("gone_ids", "failed_ids")
+            if name in told
+        ]
+        rest = f"; {'; '.join(parts)}" if parts else ""
         return f"Fetched {told['details_received']} details in {told['calls']} calls ({told['seconds']:.1f} s){rest}"
     if asset in ("athlete", "gear"):
-        return f"{asset.capitalize()}: {told['dagster/row_count']} known, {told['calls']} calls"
+        failed = f"; failed, to be asked for again: {told['failed']}" if told.get("failed") else ""
+        return f"{asset.capitalize()}: {told['dagster/row_count']} known, {told['calls']} calls{failed}"
     if asset == "published_warehouse":
         return "Published" if told["replaced"] else "Nothing changed since the last publish"
     return None

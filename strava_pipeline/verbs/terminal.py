@@ -47,6 +47,9 @@ class BarProgress:
     def waiting(self, why: str, seconds: float) -> None:
         err.print(f"{why} Waiting {seconds:.0f} s.")
 
+    def say(self, text: str) -> None:
+        err.print(text, markup=False)
+
     def end(self) -> None:
         if self._bar is not None:
             self._bar.stop()

@@ -120,7 +120,7 @@ def test_a_missing_scope_is_told_without_burning_a_token(make_world: Callable[..
     world.order("scopes", granted=["read"])
     world.log_in()
     before = world.calls()["token"]
-    with pytest.raises(ForbiddenError, match=r"lacks a permission \(activity:read_permission\)"):
+    with pytest.raises(NeedsLoginError, match=r"lacks a permission \(activity:read_permission\)"):
         world.connect().get(PATH)
     assert world.calls()["token"] == before
 

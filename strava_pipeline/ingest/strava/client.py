@@ -16,8 +16,10 @@ from strava_pipeline.core.errors import (
     BudgetExhaustedError,
     ForbiddenError,
     GoneError,
+    MissingScopeError,
     NeedsLoginError,
     PipelineError,
+    RefusedError,
     TransientError,
 )
 from strava_pipeline.ingest.clock import ServerClock
@@ -142,10 +144,9 @@ class StravaClient:
     def _judge_401(self, path: str, exchange: Exchange, *, again: bool) -> None:
         unscoped = sorted(name for _, name, code in fault_codes(_json(exchange.body)) if code == "missing")
         if unscoped:
-            raise ForbiddenError(
+            raise MissingScopeError(
                 f"GET {path}: the login lacks a permission ({', '.join(unscoped)}). "
                 "Run strava-pipeline auth and leave every box ticked.",
-                status=401,
             )
         if again:
             raise NeedsLoginError(
@@ -181,7 +182,9 @@ class StravaClient:
             )
         if 300 <= status < 400:
             raise PipelineError(f"{name}: a redirect ({status}), not followed. Check STRAVA_API_URL ({self.api_url}).")
-        raise PipelineError(f"{name}: Strava answered {status}, which trying again won't change.")
+        raise RefusedError(
+            f"{name}: Strava answered {status}, which trying again won't change.", status=status, body=body
+        )
 
 
 INVALID = object()

@@ -11,11 +11,11 @@ from typing import Protocol, TypeVar
 from strava_pipeline.core.errors import (
     BudgetExhaustedError,
     CallCapReachedError,
-    ForbiddenError,
     GoneError,
+    RefusedError,
     TransientError,
 )
-from strava_pipeline.ingest.strava.activities import get_detail
+from strava_pipeline.ingest.strava.activities import get_athlete, get_detail
 from strava_pipeline.ingest.strava.client import StravaClient
 
 OUTAGE = 5  # failures in a row: one poisonous activity is likely, five one after the other are Strava being down
@@ -53,10 +53,11 @@ def fetch_details(
 ) -> None:
     """Fetch each detail of `wanted` in order, into `report`.
 
-    A failure is landed as evidence once something else has succeeded, or at the end. Raises TransientError when
-    OUTAGE of them fail in a row: those are Strava's fault and leave no evidence.
+    A failure is landed as evidence once something else has succeeded, or at the end. When OUTAGE of them fail in a
+    row, the athlete is asked for: if that succeeds, it is the activities that are poisoned; if it fails, Strava is
+    down, which raises and leaves no evidence.
     """
-    held: list[tuple[T, TransientError | ForbiddenError, datetime]] = []
+    held: list[tuple[T, TransientError | RefusedError, datetime]] = []
 
     def settle() -> None:
         for item, error, at in held:
@@ -71,15 +72,13 @@ def fetch_details(
             land_failure(item, error.body, error.status, client.clock.now())
             report.gone.append(item.activity_id)
             settle()
-        except (TransientError, ForbiddenError) as error:
+        except (TransientError, RefusedError) as error:
             held.append((item, error, client.clock.now()))
-            if len(held) >= OUTAGE and isinstance(error, ForbiddenError):
-                raise
             if len(held) >= OUTAGE:
-                raise TransientError(
-                    f"{OUTAGE} details in a row failed, the last with {_status(error)}: Strava seems to be down. "
-                    "What was fetched is kept; run the same command again later."
-                ) from error
+                report.stopped = _is_alive(client, error)
+                if report.stopped is not None:
+                    break
+                settle()
         except (BudgetExhaustedError, CallCapReachedError) as error:
             report.stopped = error
             break
@@ -92,5 +91,21 @@ def fetch_details(
     settle()
 
 
-def _status(error: TransientError | ForbiddenError) -> str:
+def _is_alive(
+    client: StravaClient, last: TransientError | RefusedError
+) -> BudgetExhaustedError | CallCapReachedError | None:
+    """Raises unless Strava still answers something else; a limit that keeps from asking is returned."""
+    try:
+        get_athlete(client)
+    except TransientError as error:
+        raise TransientError(
+            f"{OUTAGE} details in a row failed, the last with {_status(last)}, and so did the athlete: Strava seems to "
+            "be down. What was fetched is kept; run the same command again later."
+        ) from error
+    except (BudgetExhaustedError, CallCapReachedError) as error:
+        return error
+    return None
+
+
+def _status(error: TransientError | RefusedError) -> str:
     return f"HTTP {error.status}" if error.status else "no answer"

@@ -105,7 +105,10 @@ def authorize_url(base_url: str, client_id: str, redirect_uri: str, scopes: Iter
 def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> list[tuple[str, str]]:
     """The scopes that the athlete unticked, each with what that means in plain words."""
     present = set(granted)
-    return [(scope, CONSEQUENCES.get(scope, "some data will be missing")) for scope in asked if scope not in present]
+    told = CONSEQUENCES
+    if not present & {"activity:read", "activity:read_all"}:
+        told = told | {"activity:read_all": "no activity can be read at all, so nothing can be pulled"}
+    return [(scope, told.get(scope, "some data will be missing")) for scope in asked if scope not in present]
 
 
 def _refusal(exchange: Exchange, answer: Mapping[str, Any], what: str, lost: bool) -> PipelineError:
@@ -115,7 +118,7 @@ def _refusal(exchange: Exchange, answer: Mapping[str, Any], what: str, lost: boo
     if status == 403 or ("Application", "Status", "Inactive") in faults:
         return ForbiddenError(
             "Strava says that this API application is not active. Since June 2026 its owner needs a Strava "
-            f"subscription: look at {APPLICATION_PAGE}. Without one, archives and files still work."
+            f"subscription: look at {APPLICATION_PAGE}."
         )
     resources = {resource for resource, _, _ in faults}
     if "RefreshToken" in resources or "RequestToken" in resources or "AuthorizationCode" in resources:

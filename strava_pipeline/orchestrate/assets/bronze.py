@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
-from strava_pipeline.orchestrate.metadata import OWNER, calls_left, described_source, timed
+from strava_pipeline.orchestrate.metadata import OWNER, calls_left, described_source, failed_ids, timed
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.pulling import DetailsReport, PullReport, Stopped, pull_details, pull_listing
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -33,7 +33,7 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         years = years_of(context.partition_keys)
         with timed() as seconds:
             report = pull_listing(pipeline, config, years[0] if len(years) == 1 else None)
-        _note_stop(context, report.stopped)
+        note_stop(context, report.stopped)
         yield dg.MaterializeResult(
             metadata={
                 "dagster/row_count": report.manifest.rows,
@@ -44,7 +44,7 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
                 "listing": report.manifest.window.mode,
                 "resumed": report.resumed,
                 "years": ", ".join(map(str, report.manifest.years)),
-                **calls_left(pipeline, 0),
+                **calls_left(pipeline, 0 if report.manifest.complete else 1),
             },
             check_results=[_complete(report)],
         )
@@ -71,7 +71,7 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds:
             report = pull_details(pipeline, config, years_of(context.partition_keys))
-        _note_stop(context, report.fetched.stopped)
+        note_stop(context, report.fetched.stopped)
         for year, landed in report.by_year.items():
             context.add_asset_metadata({"dagster/row_count": landed}, partition_key=str(year))
         yield dg.MaterializeResult(
@@ -81,6 +81,7 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
                 "details_resting": report.resting,
                 "gone": len(report.fetched.gone),
                 "failed": len(report.fetched.failed),
+                **failed_ids(report.fetched),
                 "calls": report.calls,
                 "bytes": report.fetched.bytes,
                 "seconds": seconds.value,
@@ -92,7 +93,8 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
     return [bronze_activities, bronze_activity_details]
 
 
-def _note_stop(context: dg.AssetExecutionContext, stopped: Stopped | None) -> None:
+def note_stop(context: dg.AssetExecutionContext, stopped: Stopped | None) -> None:
+    """Tag the run with the limit that ended its work early."""
     if stopped is not None:
         context.log.warning("Stopped early: %s What was fetched is kept.", stopped)
         context.instance.add_run_tags(context.run.run_id, {STOPPED_EARLY: str(stopped)})

@@ -5,9 +5,11 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.lake.counts import known_gear, unknown_gear
+from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.merge import merge_profile
 from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.warehouse import reading, writing
+from strava_pipeline.orchestrate.assets.bronze import note_stop
 from strava_pipeline.orchestrate.config import CallLimits
 from strava_pipeline.orchestrate.metadata import OWNER, calls_left, described, timed
 from strava_pipeline.orchestrate.pulling import pull_profile
@@ -28,16 +30,19 @@ def profile_assets() -> list[dg.AssetsDefinition]:
         description="The athlete whose login this is.",
         metadata=described("athlete"),
     )
-    def athlete(config: CallLimits, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[Any]:
-        with timed() as seconds:
-            calls = pull_profile(pipeline, [], config, athlete=True)
+    def athlete(
+        context: dg.AssetExecutionContext, config: CallLimits, pipeline: dg.ResourceParam[Pipeline]
+    ) -> dg.MaterializeResult[Any]:
+        with timed() as seconds, locked(pipeline.lake, "profile"):
+            report = pull_profile(pipeline, [], config, athlete=True)
             with writing(pipeline.lake) as connection:
                 merge_profile(connection, pipeline.lake)
             publish(pipeline.lake)
+        note_stop(context, report.stopped)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": 1,
-                "calls": calls,
+                "calls": report.calls,
                 "seconds": seconds.value,
                 **calls_left(pipeline, 0),
             }
@@ -51,21 +56,25 @@ def profile_assets() -> list[dg.AssetsDefinition]:
         description="Every bike and pair of shoes that an activity names.",
         metadata=described("gear"),
     )
-    def gear(config: ProfileConfig, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[Any]:
-        with timed() as seconds:
+    def gear(
+        context: dg.AssetExecutionContext, config: ProfileConfig, pipeline: dg.ResourceParam[Pipeline]
+    ) -> dg.MaterializeResult[Any]:
+        with timed() as seconds, locked(pipeline.lake, "profile"):
             with reading(pipeline.lake) as connection:
                 wanted = unknown_gear(connection)
                 if not config.new_gear_only:
                     wanted = sorted({*wanted, *known_gear(connection)})
-            calls = pull_profile(pipeline, wanted, config, athlete=False)
+            report = pull_profile(pipeline, wanted, config, athlete=False)
             with writing(pipeline.lake) as connection:
                 merge_profile(connection, pipeline.lake)
                 known = known_gear(connection)
             publish(pipeline.lake)
+        note_stop(context, report.stopped)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": len(known),
-                "calls": calls,
+                "failed": ", ".join(report.failed),
+                "calls": report.calls,
                 "seconds": seconds.value,
                 **calls_left(pipeline, 0),
             }

@@ -4,7 +4,9 @@ from typing import Any
 
 import dagster as dg
 
+from strava_pipeline.lake.listings import settle
 from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.orchestrate.jobs import STEP_JOBS
 from strava_pipeline.orchestrate.metadata import OWNER, described, timed, unknown_fields
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -26,6 +28,8 @@ def shard_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefi
         years = years_of(context.partition_keys)
         with timed() as seconds:
             report = write_shards(pipeline.lake, years, pipeline.years)
+            if context.run.job_name in STEP_JOBS:  # it ends here; other runs make use of a listing to the publish
+                settle(pipeline.lake)
         for year, rows in report.rows.items():
             context.add_asset_metadata({"dagster/row_count": rows}, partition_key=str(year))
         return dg.MaterializeResult(

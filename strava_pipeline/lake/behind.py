@@ -1,0 +1,42 @@
+"""What gold has not taken in yet: years listed but not merged, and new activities whose details never came.
+
+A run that ended between two stages, or met a limit, leaves these; the next daily run covers their years too. Reads only.
+"""
+
+import json
+from datetime import datetime
+
+from strava_pipeline.core.activities import YearRange
+from strava_pipeline.lake.listings import listings
+from strava_pipeline.lake.merge import MERGED
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.warehouse import notes, reading
+
+
+def years_behind(lake: Lake, years: YearRange) -> set[int]:
+    """The years of which a listing holds pages that were never merged, or new activities without their detail."""
+    merged: dict[int, dict[str, int]] = {}
+    unfetched: set[int] = set()
+    if lake.working.exists():
+        with reading(lake) as connection:
+            for name, value in notes(connection, MERGED).items():
+                merged[int(name.removeprefix(MERGED))] = json.loads(value)
+            since = first_pull_ended_at(lake)
+            if since is not None:
+                unfetched = {row[0] for row in connection.execute(sql("years_unfetched"), {"since": since}).fetchall()}
+    unmerged = {
+        year
+        for listing in listings(lake)
+        for year in listing.manifest.years_within(years)
+        if merged.get(year, {}).get(listing.name, 0) < len(listing.manifest.pages)
+    }
+    return unmerged | unfetched
+
+
+def first_pull_ended_at(lake: Lake) -> datetime | None:
+    """When (UTC) the first listing that reached the present was complete. What was first seen later is new."""
+    for listing in listings(lake):
+        if listing.manifest.complete and listing.manifest.window.is_open_ended:
+            return listing.manifest.fetched_at
+    return None

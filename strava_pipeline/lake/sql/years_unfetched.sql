@@ -1,0 +1,5 @@
+-- Years with present activities that were first seen after $since and have no detail.
+SELECT DISTINCT activity.year
+FROM activities_all AS activity
+LEFT JOIN activity_details AS detail ON detail.activity_id = activity.id
+WHERE detail.activity_id IS NULL AND activity.deleted_at IS NULL AND activity.edited_at > $since
