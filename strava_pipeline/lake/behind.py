@@ -36,7 +36,5 @@ def years_behind(lake: Lake, years: YearRange) -> set[int]:
 
 def first_pull_ended_at(lake: Lake) -> datetime | None:
     """When (UTC) the first listing that reached the present was complete. What was first seen later is new."""
-    for listing in listings(lake):
-        if listing.manifest.complete and listing.manifest.window.is_open_ended:
-            return listing.manifest.fetched_at
-    return None
+    whole = (listing.manifest for listing in listings(lake) if listing.manifest.complete)
+    return min((manifest.fetched_at for manifest in whole if manifest.window.is_open_ended), default=None)

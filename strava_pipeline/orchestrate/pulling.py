@@ -3,7 +3,7 @@
 A limit ends the work early and is told in the report; what came before it is on disk. Everything else raises.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -17,7 +17,7 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.windows import year_window
-from strava_pipeline.ingest.strava.activities import get_athlete, get_gear, list_pages
+from strava_pipeline.ingest.strava.activities import Page, get_athlete, get_gear, list_pages
 from strava_pipeline.ingest.strava.enrich import FetchReport, fetch_details
 from strava_pipeline.lake.behind import first_pull_ended_at
 from strava_pipeline.lake.detail_files import land_detail, land_failure
@@ -66,30 +66,21 @@ def pull_listing(pipeline: Pipeline, config: ListingConfig, year: int | None) ->
     client = pipeline.client(config)
     with _alone(pipeline, f"listing-{window.mode}-{year or 'all'}"):
         earlier = resume(pipeline.lake, window, at=pipeline.now(), years=pipeline.years)
-        listing = earlier or _begin(pipeline, window)
-        rows, calls = listing.manifest.rows, client.calls
-        size = sum(page.bytes for page in listing.manifest.pages)
+        listing, calls, rows, size = earlier, client.calls, 0, 0
         stopped: Stopped | None = None
         pipeline.progress.begin("Listing activities", None)
         try:
-            after, before = listing.rest()
-            size_of_page = config.per_page or pipeline.settings.per_page
-            for page in [] if listing.manifest.complete else list_pages(client, after, before, size_of_page):
+            for page in _pages(pipeline, config, window, earlier):
+                listing = listing or _begin(pipeline, window, page.fetched_at)
                 listing.land(page.activities, page.body, dict(page.request), page.fetched_at, pipeline.years)
+                rows, size = rows + len(page.activities), size + len(page.body)
                 pipeline.progress.advance(len(page.activities))
         except (BudgetExhaustedError, CallCapReachedError) as error:
             stopped = error
         finally:
             pipeline.progress.end()
-    manifest = listing.manifest
-    return PullReport(
-        manifest,
-        client.calls - calls,
-        manifest.rows - rows,
-        sum(page.bytes for page in manifest.pages) - size,
-        earlier is not None,
-        stopped,
-    )
+    manifest = listing.manifest if listing else Manifest(athlete_id=None, window=window, started_at=pipeline.now())
+    return PullReport(manifest, client.calls - calls, rows, size, earlier is not None, stopped)
 
 
 @dataclass(slots=True)
@@ -187,14 +178,19 @@ def _alone(pipeline: Pipeline, name: str) -> AbstractContextManager[None]:
     return locked(pipeline.lake, name, who=pipeline.who, tell=pipeline.progress.say)
 
 
-def _begin(pipeline: Pipeline, window: Window) -> Listing:
+def _pages(pipeline: Pipeline, config: ListingConfig, window: Window, earlier: Listing | None) -> Iterable[Page]:
+    """What is still to be listed; nothing where the earlier listing is complete."""
+    if earlier is not None and earlier.manifest.complete:
+        return ()
+    after, before = earlier.rest() if earlier else (window.after, window.before)
+    return list_pages(pipeline.client(), after, before, config.per_page or pipeline.settings.per_page)
+
+
+def _begin(pipeline: Pipeline, window: Window, at: datetime) -> Listing:
+    """A listing begins when its first page is here: by the server's clock, whatever this machine's shows."""
     athlete = newest_athlete(pipeline.lake)
-    return begin(
-        pipeline.lake,
-        window,
-        athlete_id=athlete[1].get("id") if athlete else None,
-        at=pipeline.now().astimezone(UTC),
-    )
+    athlete_id = athlete[1].get("id") if athlete else None
+    return begin(pipeline.lake, window, athlete_id=athlete_id, at=at.astimezone(UTC))
 
 
 def _fetch(pipeline: Pipeline, wanted: Sequence[Candidate], report: DetailsReport) -> None:

@@ -1,0 +1,200 @@
+"""What earlier runs left undone is done by the next one, whichever verb it is; and nothing is lost on the way."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.orchestrate.execute import run_job
+from strava_pipeline.orchestrate.schedules import flow_years
+from strava_pipeline_tests.orchestrate.test_rebuild import everything
+from strava_pipeline_tests.rig import NOW, Rig
+
+Make = Callable[..., Rig]
+LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
+
+
+def flow(rig: Rig) -> Any:
+    """The daily run, over the years that it chooses itself."""
+    return rig.run("flow", flow_years(rig.settings))
+
+
+def test_a_flow_after_run_all_merges_every_year_that_was_listed(rig: Rig) -> None:
+    rig.run("run_all")
+    flow(rig)
+    assert rig.one("SELECT count(*) FROM activities") == 30
+    rig.run("enrich_all")
+    rig.assert_true_to_source()
+
+
+def test_a_flow_after_a_pull_of_everything_over_one_partition_merges_the_others(rig: Rig) -> None:
+    rig.run("flow_backfill", [2026])
+    flow(rig)
+    assert rig.one("SELECT count(*) FROM activities") == 30
+
+
+def test_details_that_a_limit_cut_off_after_months_away_come_with_the_next_flow(rig: Rig) -> None:
+    rig.run("flow_backfill")
+    for week in range(15):
+        start = NOW + timedelta(days=7 * week + 1)
+        rig.control("add", generate={"start_date": start.isoformat(), "sport_type": "Run", "timezone": "Europe/London"})
+    rig.control("clock", advance=110 * 86_400)
+    capped = rig.run(
+        "flow", flow_years(rig.settings), bronze_activities={"max_calls": 6}, bronze_activity_details={"max_calls": 6}
+    )
+    assert capped.stopped_early
+    assert rig.one("SELECT count(*) FROM activity_details") < 45
+    flow(rig)
+    rig.assert_true_to_source()
+
+
+def test_a_first_flow_fetches_the_details_of_the_recent_window_only(rig: Rig) -> None:
+    flow(rig)
+    newest = rig.one("SELECT max(start_date) FROM activities")
+    recent = rig.gold(f"SELECT id FROM activities WHERE start_date >= TIMESTAMPTZ '{newest}' - INTERVAL 21 DAY")
+    assert set(rig.gold("SELECT activity_id FROM activity_details")) == set(recent)
+    rig.calls()
+    flow(rig)
+    assert rig.calls()["by_endpoint"] == {LISTING: 2}
+
+
+def test_a_listing_whose_run_died_in_its_details_is_not_asked_for_again(make_rig: Make) -> None:
+    rig = make_rig(activities=20, years=(2026, 2026), speed=50.0, settings={"clock_speed": 50.0, "first_year": 2026})
+    rig.fault("/", "status", status=503, times=-1, after=8)
+    with pytest.raises(PipelineError, match="seems to be down"):
+        rig.run("flow_backfill")
+    rig.clear_faults()
+    rig.calls()
+    on_disk = len(list(rig.lake.details.rglob("*.json.gz")))
+    rig.run("flow_backfill")
+    assert rig.calls()["by_endpoint"] == {DETAIL: 20 - on_disk}
+    rig.assert_true_to_source()
+    rig.run("flow_backfill")
+    assert rig.calls()["by_endpoint"] == {LISTING: 2}, "the run before came to its end"
+
+
+@pytest.mark.parametrize("status", [400, 403, 410, 500])
+def test_six_poisoned_neighbours_stop_nothing(make_rig: Make, status: int) -> None:
+    rig = make_rig(activities=20, years=(2026, 2026), speed=50.0, settings={"clock_speed": 50.0, "first_year": 2026})
+    by_start = sorted(rig.truth(), key=lambda item: item["start_date"], reverse=True)
+    sick = [item["id"] for item in by_start[3:9]]
+    for one in sick:
+        rig.fault(f"/activities/{one}", "status", status=status, times=-1)
+    outcome = rig.run("flow_backfill")
+    assert rig.one("SELECT count(*) FROM activity_details") == 14
+    assert outcome.metadata["bronze_activity_details"]["failed_ids"] == [str(one) for one in sick]
+    rig.calls()
+    rig.run("enrich_all")
+    assert rig.calls()["total"] == 0
+
+
+def test_a_gear_that_fails_keeps_no_other_from_being_fetched_and_fails_no_run(make_rig: Make) -> None:
+    rig = make_rig(speed=50.0, settings={"clock_speed": 50.0})
+    rig.run("flow_backfill")
+    named = sorted({item["gear_id"] for item in rig.truth() if item["gear_id"]})
+    rig.fault(f"/gear/{named[0]}", "status", status=500, times=-1)
+    outcome = run_job(rig.settings, "new_gear", years=None, told={"gear": {"new_gear_only": True}})
+    assert outcome.metadata["gear"]["failed"] == named[0]
+    assert [row[0] for row in rig.gold("SELECT gear_id FROM gear ORDER BY 1")] == named[1:]
+
+
+def test_a_rebuild_from_incomplete_bronze_replaces_nothing(rig: Rig) -> None:
+    rig.run("flow_backfill")
+    before = everything(rig)
+    with duckdb.connect(str(rig.lake.working)) as connection:
+        connection.execute("UPDATE lake_meta SET value = 'older' WHERE key = 'catalogue'")
+    aside = rig.folder / "elsewhere"
+    shutil.move(rig.lake.listings, aside)
+    shutil.rmtree(rig.lake.shards)
+    for _ in range(2):
+        with pytest.raises(PipelineError, match="activities_all: 30 published, 0 in bronze"):
+            rig.run("compact")
+        assert everything(rig) == before
+    shutil.move(aside, rig.lake.listings)
+    rig.run("compact")
+    assert everything(rig) == before
+
+
+def test_garbage_in_the_working_warehouse_is_set_aside_and_rebuilt(rig: Rig) -> None:
+    rig.run("flow_backfill")
+    before = everything(rig)
+    rig.lake.working.write_bytes(b"garbage" * 1000)
+    rig.run("compact")
+    assert everything(rig) == before
+    assert rig.lake.working.with_suffix(".damaged").exists()
+
+
+def test_an_error_before_the_first_asset_is_the_error_that_is_told(rig: Rig) -> None:
+    rig.run("flow_backfill")
+    page = next(rig.lake.listings.rglob("page-0001.json.gz"))
+    page.write_bytes(b"garbage")
+    shutil.rmtree(rig.lake.working.parent)
+    shutil.rmtree(rig.lake.shards)
+    with pytest.raises(PipelineError, match="missing or damaged"):
+        rig.run("compact")
+
+
+def test_a_run_of_several_years_in_the_mode_of_one_is_refused(rig: Rig) -> None:
+    with pytest.raises(PipelineError, match="one year a run"):
+        rig.run("backfill", [2025, 2026])
+
+
+def start_flow(rig: Rig) -> subprocess.Popen[bytes]:
+    """`flow-backfill` in a process of its own, returned once it is at its details."""
+    command = [sys.executable, "-m", "strava_pipeline", "flow-backfill"]
+    environment = {**os.environ, **rig.settings.environ()}
+    process = subprocess.Popen(command, env=environment, cwd=rig.folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not list(rig.lake.details.rglob("*.json.gz")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return process
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP, signal.SIGINT], ids=lambda how: how.name)
+def test_killed_in_its_details_it_goes_on_without_repeating_a_call(make_rig: Make, how: signal.Signals) -> None:
+    rig = make_rig(activities=60, years=(2026, 2026), latency=0.03, settings={"first_year": 2026})
+    process = start_flow(rig)
+    process.send_signal(how)
+    said = process.communicate(timeout=60)[1].decode()
+    on_disk = len(list(rig.lake.details.rglob("*.json.gz")))
+    asked = rig.calls()
+    if how is not signal.SIGKILL:
+        assert process.returncode == 130
+        assert "the same command goes on" in said
+        assert "Traceback" not in said
+    rig.run("flow_backfill")
+    calls = rig.calls()
+    assert LISTING not in calls["by_endpoint"], "its listing is on disk"
+    assert calls["by_endpoint"][DETAIL] == 60 - on_disk
+    assert asked["by_endpoint"][DETAIL] <= on_disk + 1, "at most the one in flight"
+    rig.assert_true_to_source()
+    with rig.instance() as instance:
+        found = sorted(run.status.value for run in instance.get_runs())
+    assert found == ["FAILURE", "SUCCESS"], "a dead run is told as failed when the next one begins"
+
+
+def test_a_run_of_another_data_folder_is_left_alone(rig: Rig, tmp_path: Path) -> None:
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.orchestrate.janitor import clean_up
+    from strava_pipeline.orchestrate.resources import DATA_DIR
+
+    @dg.job
+    def idle() -> None: ...
+
+    with rig.instance() as instance:
+        tags = {DATA_DIR: str(tmp_path / "another")}
+        other = instance.create_run_for_job(idle, status=dg.DagsterRunStatus.STARTED, tags=tags)
+        assert clean_up(instance, rig.lake) == []
+        assert clean_up(instance, Lake(tmp_path / "another")) == [other.run_id]
