@@ -15,6 +15,8 @@ YEARS ?=
 ENRICH_ARGS ?= $(if $(DAYS),--since-days $(DAYS)) --cushion-15min 0 --cushion-daily 0
 ENRICH_ALL_ARGS ?= --all --cushion-15min 0 --cushion-daily 0
 ARGS ?=
+Q ?=
+export Q
 
 PAGE := $(if $(PER_PAGE),--per-page $(PER_PAGE))
 LOOKBACK := $(if $(DAYS),--days $(DAYS))
@@ -22,13 +24,14 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 .DEFAULT_GOAL := help
 .PHONY: help install demo dev test test-slow test-samples test-all lint types contracts format check docs clean \
 	auth status run run-lite run-all compact recompact enrich enrich-all flow flow-backfill refresh backfill \
-	profile duck schema emulator
+	profile duck schema sql emulator
 
 help: ## List the targets.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  and a target for each verb: auth status flow flow-backfill backfill run run-lite run-all compact"
 	@echo "  recompact enrich enrich-all refresh profile schema duck emulator"
-	@echo "  sql-\"…\"         Query the published warehouse: make sql-\"SELECT count(*) FROM activities\""
+	@echo "  sql             Query the published warehouse: make sql Q=\"SELECT sum(distance) / 1000 FROM activities\""
+	@echo "                  (without a slash in it also: make sql-\"SELECT count(*) FROM activities\")"
 
 install: $(READY) ## Make .venv with everything in it.
 
@@ -97,6 +100,9 @@ enrich-all: $(READY)
 
 backfill: $(READY)
 	$(CLI) backfill --years $(YEARS) $(PAGE) $(ARGS)
+
+sql: $(READY)
+	@$(CLI) sql "$$Q" $(ARGS)
 
 sql-%: $(READY)
 	@$(CLI) sql "$*"

@@ -32,14 +32,21 @@ class Rig:
     emulator: Emulator
     settings: Settings
     folder: Path
+    memory: dg.DagsterInstance | None = None
+
+    def __post_init__(self) -> None:
+        self.memory = dg.DagsterInstance.ephemeral()
 
     @property
     def lake(self) -> Lake:
         return Lake(self.settings.data_dir)
 
     def run(self, job: str, years: list[int] | None = None, **told: dict[str, Any]) -> RunOutcome:
-        """Run a job in this process over `years` (all, unless said)."""
-        return run_job(self.settings, job, years=years or self.years, told=told)
+        """Run a job in this process over `years` (all, unless said), on an instance in memory: a third of the time."""
+        return run_job(self.settings, job, years=years or self.years, told=told, instance=self.memory)
+
+    def run_unpartitioned(self, job: str, **told: dict[str, Any]) -> RunOutcome:
+        return run_job(self.settings, job, years=None, told=told, instance=self.memory)
 
     @property
     def years(self) -> list[int]:
@@ -79,8 +86,15 @@ class Rig:
             requests.delete(f"{self.emulator.url}/_emulator/calls", timeout=10).raise_for_status()
         return found
 
+    @property
+    def remembered(self) -> dg.DagsterInstance:
+        """The instance in memory, which `run` uses."""
+        assert self.memory is not None
+        return self.memory
+
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:
+        """The instance on disk, which commands and daemons use."""
         with open_instance(self.settings.dagster_home) as instance:
             yield instance
 

@@ -7,7 +7,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -58,17 +58,19 @@ def run_job(
     told: dict[str, dict[str, Any]] | None = None,
     progress_of: ProgressOf = LogProgress,
     log_level: str = "CRITICAL",
+    instance: dg.DagsterInstance | None = None,
 ) -> RunOutcome:
     """Run the job `name` for `years` (None: a job without partitions) to its end; raises what an asset raised.
 
     One year is a run of that partition, several one run over the range. `told`: config by asset, over the job's own.
+    `instance`: the Dagster instance; None: the one of the settings.
     """
     job = build_defs(settings, progress_of=progress_of).resolve_job_def(name)
     config = JOBS[name].run_config(**(told or {})) if name in JOBS else {"ops": _plain(told)}
     config["loggers"] = {"console": {"config": {"log_level": log_level}}}
     one = str(years[0]) if years is not None and len(years) == 1 else None
     tags = range_tags(years) if years is not None and one is None else {}
-    with open_instance(settings.dagster_home) as instance, _hangup_interrupts():
+    with nullcontext(instance) if instance else open_instance(settings.dagster_home) as instance, _hangup_interrupts():
         fail_dead_runs(instance, Lake(settings.data_dir))
         try:
             result = job.execute_in_process(run_config=config, partition_key=one, tags=tags, instance=instance)

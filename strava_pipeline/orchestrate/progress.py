@@ -1,6 +1,7 @@
 """How far long work has come, told to whoever watches: Dagster's log, or a terminal's progress bar (verbs/terminal.py)."""
 
 import logging
+import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -51,7 +52,9 @@ class LogProgress:
         self._log.info("%s", text)
 
     def end(self) -> None:
-        if self._total and self._done < self._total:
+        if sys.exc_info()[0] is not None:
+            self._log.info("%s: broke off after %d", self._what, self._done)
+        elif self._total and self._done < self._total:
             self._log.info("%s: ended at %d of %d", self._what, self._done, self._total)
         else:
             self._log.info("%s: done, %d", self._what, self._done)

@@ -1,5 +1,6 @@
 """Dagster's UI and daemon on this machine: the janitor first, then `dagster dev` in the foreground."""
 
+import fcntl
 import os
 import signal
 import socket
@@ -33,40 +34,39 @@ def dev(
     from strava_pipeline.verbs.demo import MARK, demo_settings
     from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
 
-    _check_port(host, port)
     with ExitStack() as held:
         if demo:
             folder = folder.absolute()
             if not (folder / MARK).exists():
                 raise PipelineError(f"There is no demo in {folder} yet. Run `make demo` first.")
-            held.enter_context(alone_on(folder / "dagster_home"))
+            lock = held.enter_context(alone_on(folder / "dagster_home"))
             athlete = (folder / MARK).read_text().split()
             url = held.enter_context(emulator_process(*athlete, log=folder / "logs" / "emulator.log"))
             settings = demo_settings(folder, url)
             log_in_locally(settings)
         else:
             settings = Settings.load()
-            held.enter_context(alone_on(settings.dagster_home))
-        raise typer.Exit(_serve(settings, host, port))
+            lock = held.enter_context(alone_on(settings.dagster_home))
+        raise typer.Exit(_serve(settings, host, port, lock))
 
 
 @contextmanager
-def alone_on(home: Path) -> Iterator[None]:
-    """Hold the Dagster instance in `home` for one daemon; PipelineError where another has it."""
-    from filelock import FileLock, Timeout
+def alone_on(home: Path) -> Iterator[int]:
+    """Hold the Dagster instance in `home` for one daemon; PipelineError where another has it.
 
+    Yields the lock's file descriptor (flock): who inherits it holds the lock too, so that a daemon whose `dev` was
+    killed is still told from none.
+    """
     home.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(home / ".dev.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise PipelineError(
-            f"Dagster is already running on {home}. Stop it there, or set DAGSTER_HOME to another folder."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+    with (home / ".dev.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PipelineError(
+                f"Dagster is already running on {home}. Stop it there (`pkill -f 'dagster dev'`, if its terminal is gone), "
+                "or set DAGSTER_HOME to another folder."
+            ) from error
+        yield lock.fileno()
 
 
 def _check_port(host: str, port: int) -> None:
@@ -81,25 +81,26 @@ def _check_port(host: str, port: int) -> None:
         ) from error
 
 
-def _serve(settings: "Settings", host: str, port: int) -> int:
+def _serve(settings: "Settings", host: str, port: int, lock: int) -> int:
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.execute import open_instance
     from strava_pipeline.orchestrate.janitor import clean_up
 
+    _check_port(host, port)
     with open_instance(settings.dagster_home) as instance:
         for run_id in clean_up(instance, Lake(settings.data_dir)):
             typer.echo(f"Run {run_id} had died without a word; it is now marked as failed.", err=True)
     typer.echo(f"Dagster's UI: http://{host}:{port} (Ctrl-C stops it)", err=True)
     # dagster 1.13 would have `dg dev` instead, a package of its own
     quiet = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), "ignore:Function `dev_command` is superseded"]))
-    return _run(_command(host, port), {**os.environ, **settings.environ(), "PYTHONWARNINGS": quiet})
+    return _run(_command(host, port), {**os.environ, **settings.environ(), "PYTHONWARNINGS": quiet}, lock)
 
 
-def _run(command: list[str], environment: dict[str, str]) -> int:
+def _run(command: list[str], environment: dict[str, str], lock: int) -> int:
     """Run Dagster until it ends, or until Ctrl-C or SIGTERM, which it is told once, so that it ends its own children."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell started us in the background
-    with subprocess.Popen(command, env=environment, start_new_session=True) as process:
+    with subprocess.Popen(command, env=environment, start_new_session=True, pass_fds=[lock]) as process:
         try:
             return process.wait()
         except KeyboardInterrupt:

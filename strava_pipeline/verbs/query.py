@@ -23,9 +23,9 @@ def sql(
 
     with snapshot(Lake(Settings.load().data_dir)) as connection:
         try:
-            result = connection.execute(statement)
-            names = [column[0] for column in result.description or []]
-            rows = result.fetchall()
+            result = connection.sql(statement)
+            names = result.columns if result is not None else []
+            rows = result.fetchall() if result is not None else []
         except duckdb.Error as error:
             raise PipelineError(f"DuckDB refused the query: {error}") from error
     {"table": _table, "json": _json, "csv": _csv}[output](names, rows)

@@ -113,7 +113,6 @@ def test_starts_are_instants_with_a_zone_whatever_was_written() -> None:
 EDITS: dict[str, Any] = {
     "name": "Evening Run",
     "sport_type": "TrailRun",
-    "type": "Ride",
     "workout_type": 1,
     "distance": 5000.1,
     "moving_time": 1501,
@@ -134,7 +133,6 @@ EDITS: dict[str, Any] = {
     "average_heartrate": 140.0,
     "average_speed": 3.3,
     "total_photo_count": 1,
-    "device_name": "Watch",
     "map": {"id": "a1", "summary_polyline": "abcd", "resource_state": 2},
 }
 

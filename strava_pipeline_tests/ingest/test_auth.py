@@ -136,7 +136,7 @@ def test_a_denied_consent_is_told(newcomer: World, monkeypatch: pytest.MonkeyPat
 
 
 def test_unticked_boxes_are_told_with_their_consequence(newcomer: World) -> None:
-    newcomer.order("scopes", granted=["read", "profile:read_all"])
+    newcomer.order("scopes", granted=["read", "activity:read", "profile:read_all"])
     result = ok(run("--code", consent(newcomer)))
     assert "Not granted: activity:read_all" in result.stdout
     assert '"Only You" will be missing' in result.stdout

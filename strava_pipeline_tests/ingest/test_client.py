@@ -17,7 +17,14 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.errors import ForbiddenError, GoneError, NeedsLoginError, PipelineError, TransientError
+from strava_pipeline.core.errors import (
+    ForbiddenError,
+    GoneError,
+    NeedsLoginError,
+    PipelineError,
+    RefusedError,
+    TransientError,
+)
 from strava_pipeline.ingest.strava.client import StravaClient
 from strava_pipeline.ingest.strava.token_store import StoredToken
 from strava_pipeline.settings import Settings
@@ -64,7 +71,7 @@ def test_what_may_pass_is_tried_three_times_in_all(
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, PipelineError), (403, ForbiddenError), (404, GoneError), (409, PipelineError), (422, PipelineError)],
+    [(400, RefusedError), (403, ForbiddenError), (404, GoneError), (409, RefusedError), (422, RefusedError)],
 )
 def test_what_will_not_pass_costs_one_call(world: World, status: int, kind: type[PipelineError]) -> None:
     world.fault(PATH, "status", status=status)

@@ -9,7 +9,7 @@ import pytest
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.files import packed, write_whole
-from strava_pipeline.lake.listings import Listing, Window, listings, resume, watermark
+from strava_pipeline.lake.listings import Listing, Window, listings, resume, settle, watermark
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import DAY, HOUR, NOW, SECOND, YEARS, activity, land, listed, started
 
@@ -95,8 +95,26 @@ def test_an_adopted_empty_page_ends_its_listing(lake: Lake) -> None:
     listing = started(lake)
     land(listing, [on(20)])
     write_whole(listing.folder / "page-0002.json.gz", packed(b"[]", NOW))
-    assert resume(lake, ALL_TIME, at=NOW + HOUR, years=YEARS) is None
+    assert resume(lake, ALL_TIME, at=NOW + HOUR + SECOND, years=YEARS) is None
     assert next(listings(lake)).manifest.complete
+
+
+def test_a_complete_listing_is_used_again_within_the_hour_until_a_run_that_used_it_ends(lake: Lake) -> None:
+    made = listed(lake, [on(20)], at=NOW)
+    again = resume(lake, ALL_TIME, at=NOW + HOUR, years=YEARS)
+    assert again is not None
+    assert again.name == made.name
+    settle(lake)
+    assert resume(lake, ALL_TIME, at=NOW + HOUR, years=YEARS) is None
+
+
+def test_a_pull_from_the_watermark_goes_by_its_mode_because_the_watermark_moved(lake: Lake) -> None:
+    made = listed(lake, [on(20)], at=NOW, mode="incremental", after=1)
+    moved = Window(mode="incremental", after=2, before=None)
+    again = resume(lake, moved, at=NOW + HOUR, years=YEARS)
+    assert again is not None
+    assert again.name == made.name
+    assert resume(lake, moved, at=NOW + HOUR + SECOND, years=YEARS) is None
 
 
 @pytest.mark.parametrize(
@@ -120,6 +138,7 @@ def test_a_listing_of_the_same_window_that_broke_off_within_a_day_goes_on(
 def test_a_broken_listing_does_not_go_on_when_a_later_one_is_complete(lake: Lake) -> None:
     land(started(lake, at=NOW), [on(20)])
     listed(lake, [on(20)], at=NOW + HOUR)
+    settle(lake)
     assert resume(lake, ALL_TIME, at=NOW + 2 * HOUR, years=YEARS) is None
 
 

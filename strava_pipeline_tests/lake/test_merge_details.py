@@ -99,7 +99,7 @@ def test_an_older_detail_that_was_chosen_before_another_run_merged_a_newer_one_d
     report = MergeReport()
     with writing(lake) as connection:
         connection.execute("DELETE FROM activity_details WHERE activity_id = 2")
-        merge_detail_batch(connection, chosen, report)
+        merge_detail_batch(connection, lake, chosen, report)
     assert (report.inserted, report.updated) == (1, 0)
     assert [found["name"] for found in rows(lake, "activity_details")] == ["newer", "Run 2"]
     assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 4)

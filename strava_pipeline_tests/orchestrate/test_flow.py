@@ -170,7 +170,7 @@ def test_a_poisoned_detail_stops_nothing_rests_a_day_and_is_healed(make_rig: Mak
 
 def test_an_outage_fails_the_run_and_blames_no_activity(make_rig: Make) -> None:
     rig = make_rig(activities=8, years=(2026, 2026), speed=200.0, settings={"clock_speed": 200.0, "first_year": 2026})
-    rig.fault("/", "status", status=503, times=-1, after=2)  # the listing still came
+    rig.fault("/", "status", status=503, times=-1, after=3)  # the token and the listing still came
     with pytest.raises(TransientError, match="seems to be down"):
         rig.run("flow_backfill")
     assert not list(rig.lake.details.rglob("*failed*"))
@@ -210,8 +210,7 @@ def test_a_dead_login_fails_the_run_and_says_what_to_do(rig: Rig) -> None:
     rig.control("revoke")
     with pytest.raises(PipelineError, match="strava-pipeline auth"):
         rig.run("flow")
-    with rig.instance() as instance:
-        assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]
+    assert [run.status for run in rig.remembered.get_runs()] == [dg.DagsterRunStatus.FAILURE]
 
 
 @pytest.mark.parametrize("host_zone", ["Pacific/Auckland", "America/New_York", "UTC"])

@@ -104,7 +104,7 @@ def test_a_gear_that_fails_keeps_no_other_from_being_fetched_and_fails_no_run(ma
     rig.run("flow_backfill")
     named = sorted({item["gear_id"] for item in rig.truth() if item["gear_id"]})
     rig.fault(f"/gear/{named[0]}", "status", status=500, times=-1)
-    outcome = run_job(rig.settings, "new_gear", years=None, told={"gear": {"new_gear_only": True}})
+    outcome = rig.run_unpartitioned("new_gear", gear={"new_gear_only": True})
     assert outcome.metadata["gear"]["failed"] == named[0]
     assert [row[0] for row in rig.gold("SELECT gear_id FROM gear ORDER BY 1")] == named[1:]
 
@@ -174,7 +174,7 @@ def test_killed_in_its_details_it_goes_on_without_repeating_a_call(make_rig: Mak
         assert process.returncode == 130
         assert "the same command goes on" in said
         assert "Traceback" not in said
-    rig.run("flow_backfill")
+    run_job(rig.settings, "flow_backfill", years=rig.years)
     calls = rig.calls()
     assert LISTING not in calls["by_endpoint"], "its listing is on disk"
     assert calls["by_endpoint"][DETAIL] == 60 - on_disk

@@ -23,11 +23,10 @@ def test_a_full_day_stops_the_run_early_and_the_next_day_goes_on_where_it_stoppe
     assert "2026-03-11 00:00:00 UTC" in str(outcome.stopped_early)
     assert rig.one("SELECT count(*) FROM activities") == 45, "what was fetched is merged and published"
     assert rig.one("SELECT count(*) FROM activity_details") == 28
-    with rig.instance() as instance:
-        run = instance.get_run_by_id(outcome.run_id)
-        assert run is not None
-        assert run.is_success
-        assert "stopped_early" in run.tags
+    run = rig.remembered.get_run_by_id(outcome.run_id)
+    assert run is not None
+    assert run.is_success
+    assert "stopped_early" in run.tags
     report = outcome.metadata["bronze_activity_details"]
     assert (report["details_missing"], report["calls_left"]) == (17, 0)
     assert rig.run("enrich_all").stopped_early, "the same day there is nothing left"

@@ -18,9 +18,10 @@ from strava_pipeline.ingest.strava.http import Exchange, Wire
 from strava_pipeline.ingest.strava.retries import ATTEMPTS, backoff
 from strava_pipeline.settings import APPLICATION_PAGE, Application
 
-SCOPES = ("read", "activity:read_all", "profile:read_all")
+SCOPES = ("read", "activity:read", "activity:read_all", "profile:read_all")
 CONSEQUENCES = {
     "read": "public routes and segments will be missing",
+    "activity:read": "no activity can be read at all, so nothing can be pulled",
     "activity:read_all": 'activities visible to "Only You" will be missing',
     "profile:read_all": "gear, weight, zones and follower-only profile details will be missing",
 }
@@ -105,10 +106,9 @@ def authorize_url(base_url: str, client_id: str, redirect_uri: str, scopes: Iter
 def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> list[tuple[str, str]]:
     """The scopes that the athlete unticked, each with what that means in plain words."""
     present = set(granted)
-    told = CONSEQUENCES
-    if not present & {"activity:read", "activity:read_all"}:
-        told = told | {"activity:read_all": "no activity can be read at all, so nothing can be pulled"}
-    return [(scope, told.get(scope, "some data will be missing")) for scope in asked if scope not in present]
+    if "activity:read_all" in present:
+        present.add("activity:read")  # the greater holds the lesser
+    return [(scope, CONSEQUENCES.get(scope, "some data will be missing")) for scope in asked if scope not in present]
 
 
 def _refusal(exchange: Exchange, answer: Mapping[str, Any], what: str, lost: bool) -> PipelineError:
