@@ -5,6 +5,7 @@ from datetime import timedelta
 import dagster as dg
 
 from strava_pipeline.core.windows import years_since
+from strava_pipeline.ingest.strava.connect import token_store
 from strava_pipeline.lake.behind import years_behind
 from strava_pipeline.lake.listings import watermark
 from strava_pipeline.lake.paths import Lake
@@ -12,6 +13,8 @@ from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import PROFILE_JOB
 from strava_pipeline.orchestrate.partitions import range_tags, year_partitions, year_range
 from strava_pipeline.settings import Settings
+
+NO_LOGIN = dg.SkipReason("There is no login yet. Run `strava-pipeline auth`.")
 
 
 def flow_years(settings: Settings, *, days: int | None = None) -> list[int]:
@@ -36,11 +39,13 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
         default_status=status,
         description="Pulls what is new each day, merges, fetches recent details, publishes.",
     )
-    def daily_flow(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    def daily_flow(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if not token_store(settings).path.exists():
+            return NO_LOGIN
         fail_dead_runs(context.instance, Lake(settings.data_dir))  # or they would hold the places of live ones
         return dg.RunRequest(tags=range_tags(flow_years(settings)))
 
-    weekly = dg.ScheduleDefinition(
+    @dg.schedule(
         name="weekly_profile",
         job_name=PROFILE_JOB,
         cron_schedule="30 4 * * 1",  # before the daily flow, when the day's calls are unused
@@ -48,4 +53,7 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
         default_status=status,
         description="Fetches the athlete and all gear again each Monday.",
     )
-    return [daily_flow, weekly]
+    def weekly_profile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        return dg.RunRequest() if token_store(settings).path.exists() else NO_LOGIN
+
+    return [daily_flow, weekly_profile]

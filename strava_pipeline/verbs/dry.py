@@ -35,7 +35,11 @@ def say_plan(settings: Settings, job: Job, years: Sequence[int], told: dict[str,
             wanted = wanted_details(pipeline.lake, [year], scope, pipeline.now())
             if wanted.due or wanted.refresh or wanted.resting:
                 table.add_row(*map(str, (year, len(wanted.due), len(wanted.refresh), len(wanted.resting))))
-        out.print(table)
+        if table.row_count:
+            out.print(table)
+        else:
+            out.print("No detail is missing.")
+    if DETAILS in config and LISTING in config:
         out.print("Activities that the listing brings anew come on top: a call each.")
     governing = make_budget(settings).remaining().governing
     out.print(

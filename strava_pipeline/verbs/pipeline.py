@@ -55,34 +55,58 @@ def run(
     per_page: PerPage = None,
     days: Days = None,
     max_calls: MaxCalls = None,
+    cushion_15min: Cushion15min = 0,
+    cushion_daily: CushionDaily = 0,
     wait: Wait = False,
+    dry_run: DryRun = False,
     verbose: Verbose = False,
 ) -> None:
     """Pull what is new, and the lookback window again: bronze and shards."""
-    _pull("run", {"per_page": per_page, "days": days, "max_calls": max_calls}, {}, wait, False, verbose)
+    limits = _limits(max_calls, cushion_15min, cushion_daily)
+    _pull("run", {"per_page": per_page, "days": days, **limits}, {}, wait, dry_run, verbose)
 
 
 def run_lite(
-    per_page: PerPage = None, max_calls: MaxCalls = None, wait: Wait = False, verbose: Verbose = False
+    per_page: PerPage = None,
+    max_calls: MaxCalls = None,
+    cushion_15min: Cushion15min = 0,
+    cushion_daily: CushionDaily = 0,
+    wait: Wait = False,
+    dry_run: DryRun = False,
+    verbose: Verbose = False,
 ) -> None:
     """Pull what is new since the newest known activity, without a lookback."""
-    _pull("run_lite", {"per_page": per_page, "max_calls": max_calls}, {}, wait, False, verbose)
+    limits = _limits(max_calls, cushion_15min, cushion_daily)
+    _pull("run_lite", {"per_page": per_page, **limits}, {}, wait, dry_run, verbose)
 
 
-def run_all(per_page: PerPage = None, max_calls: MaxCalls = None, wait: Wait = False, verbose: Verbose = False) -> None:
+def run_all(
+    per_page: PerPage = None,
+    max_calls: MaxCalls = None,
+    cushion_15min: Cushion15min = 0,
+    cushion_daily: CushionDaily = 0,
+    wait: Wait = False,
+    dry_run: DryRun = False,
+    verbose: Verbose = False,
+) -> None:
     """Pull everything, back to day zero."""
-    _pull("run_all", {"per_page": per_page, "max_calls": max_calls}, {}, wait, False, verbose)
+    limits = _limits(max_calls, cushion_15min, cushion_daily)
+    _pull("run_all", {"per_page": per_page, **limits}, {}, wait, dry_run, verbose)
 
 
 def refresh(
     per_page: PerPage = None,
     days: Days = None,
     max_calls: MaxCalls = None,
+    cushion_15min: Cushion15min = 0,
+    cushion_daily: CushionDaily = 0,
     wait: Wait = False,
+    dry_run: DryRun = False,
     verbose: Verbose = False,
 ) -> None:
     """Pull what is new, merge, publish; no details."""
-    _pull("refresh", {"per_page": per_page, "days": days, "max_calls": max_calls}, {}, wait, False, verbose)
+    limits = _limits(max_calls, cushion_15min, cushion_daily)
+    _pull("refresh", {"per_page": per_page, "days": days, **limits}, {}, wait, dry_run, verbose)
 
 
 def compact(verbose: Verbose = False) -> None:

@@ -109,7 +109,7 @@ def test_a_complete_listing_is_used_again_within_the_hour_until_a_run_that_used_
 
 
 def test_a_pull_from_the_watermark_goes_by_its_mode_because_the_watermark_moved(lake: Lake) -> None:
-    made = listed(lake, [on(20)], at=NOW, mode="incremental", after=1)
+    made = listed(lake, [on(20)], at=NOW, mode="incremental", after=day(1))
     moved = Window(mode="incremental", after=2, before=None)
     again = resume(lake, moved, at=NOW + HOUR, years=YEARS)
     assert again is not None

@@ -90,6 +90,15 @@ def test_the_daily_run_is_one_run_over_the_years_that_may_have_changed(rig: Rig,
     assert requested()["dagster/asset_partition_range_start"] == newest
 
 
+@pytest.mark.parametrize("name", ["daily_flow", "weekly_profile"])
+def test_without_a_login_nothing_is_requested(rig: Rig, defs: dg.Definitions, name: str) -> None:
+    (rig.settings.secrets_dir / "strava_token.json").unlink()
+    with rig.instance() as instance, dg.build_schedule_context(instance=instance) as context:
+        ticked = defs.resolve_schedule_def(name).evaluate_tick(context)
+    assert not ticked.run_requests
+    assert "strava-pipeline auth" in str(ticked.skip_message)
+
+
 def test_schedules_and_sensors_stand_still_where_automation_is_off(rig: Rig) -> None:
     for automation, state in ((False, "STOPPED"), (True, "RUNNING")):
         made = build_defs(rig.settings.model_copy(update={"automation": automation}))

@@ -38,7 +38,9 @@ def test_step_by_step_is_the_same_as_flow(rig: Rig, type_on: TypeOn) -> None:
     rig.assert_true_to_source()
 
 
-@pytest.mark.parametrize("verb", ["flow", "flow-backfill", "enrich", "enrich-all"])
+@pytest.mark.parametrize(
+    "verb", ["flow", "flow-backfill", "run", "run-lite", "run-all", "refresh", "enrich", "enrich-all"]
+)
 def test_a_dry_run_asks_and_changes_nothing(rig: Rig, type_on: TypeOn, verb: str) -> None:
     typed = type_on(rig)
     said = typed(verb, "--dry-run")
