@@ -46,21 +46,6 @@ def quarter_start(now: datetime) -> datetime:
     return moment.replace(minute=moment.minute - moment.minute % 15, second=0, microsecond=0)
 
 
-def next_quarter(now: datetime) -> datetime:
-    """When (UTC) the next 15-minute window opens."""
-    return quarter_start(now) + QUARTER
-
-
-def day_start(now: datetime) -> datetime:
-    """Midnight UTC before or at the instant `now`."""
-    return _utc(now).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def next_midnight(now: datetime) -> datetime:
-    """The first midnight UTC after the instant `now`."""
-    return day_start(now) + DAY
-
-
 def _pair(headers: Mapping[str, str], prefix: str) -> LimitPair | None:
     limits = _two_numbers(headers.get(f"{prefix}-limit"))
     usages = _two_numbers(headers.get(f"{prefix}-usage"))

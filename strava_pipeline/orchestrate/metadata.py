@@ -11,12 +11,12 @@ import dagster as dg
 
 from strava_pipeline.core.tables import TABLES, Table
 from strava_pipeline.core.windows import Allowance, done_at
+from strava_pipeline.ingest.strava.budget import LENGTHS
 from strava_pipeline.ingest.strava.enrich import FetchReport
 from strava_pipeline.orchestrate.resources import Pipeline
 
 OWNER = "team:athlete"
 _PER_CALL = timedelta(seconds=0.5)  # a detail from Strava takes 0.3 to 0.7 s
-_LENGTH = {"15min": timedelta(minutes=15), "day": timedelta(days=1)}
 
 
 def described(*tables: str) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def calls_left(pipeline: Pipeline, still_to_do: int) -> dict[str, Any]:
     now = pipeline.now()
     remaining = pipeline.client().budget.remaining()
     allowances = [
-        Allowance(state.left, state.limit, state.resets_at, _LENGTH[state.ceiling.window])
+        Allowance(state.left, state.limit, state.resets_at, LENGTHS[state.ceiling.window])
         for state in remaining.ceilings
     ]
     governing = remaining.governing

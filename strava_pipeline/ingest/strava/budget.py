@@ -20,7 +20,7 @@ from strava_pipeline.core.limits import (
 from strava_pipeline.ingest.clock import ServerClock, parse_date_header
 from strava_pipeline.ingest.strava.ledger import CEILINGS, Counter, Ledger, LedgerFile
 
-_LENGTHS = {"15min": QUARTER, "day": DAY}
+LENGTHS = {"15min": QUARTER, "day": DAY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class RateBudget:
                 counter.limit,
                 counter.used,
                 max(0, counter.limit - self._cushions[ceiling.window] - counter.used),
-                datetime.fromtimestamp(counter.start, UTC) + _LENGTHS[ceiling.window],
+                datetime.fromtimestamp(counter.start, UTC) + LENGTHS[ceiling.window],
             )
             for ceiling, counter in ledger.counters.items()
         ]
@@ -176,7 +176,7 @@ def _settle(
 
 def _window_start(ceiling: Ceiling, moment: datetime) -> int:
     # Epoch seconds count from a midnight UTC, so windows start at whole multiples, as in core.limits.
-    length = int(_LENGTHS[ceiling.window].total_seconds())
+    length = int(LENGTHS[ceiling.window].total_seconds())
     return int(moment.timestamp()) // length * length
 
 
