@@ -150,11 +150,24 @@ def test_a_run_of_several_years_in_the_mode_of_one_is_refused(rig: Rig) -> None:
         rig.run("backfill", [2025, 2026])
 
 
+def _hear_signals() -> None:
+    """As in a terminal, whatever those who run the tests have ignored (nohup, a background job)."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start_flow(rig: Rig) -> subprocess.Popen[bytes]:
     """`flow-backfill` in a process of its own, returned once it is at its details."""
     command = [sys.executable, "-m", "strava_pipeline", "flow-backfill"]
     environment = {**os.environ, **rig.settings.environ()}
-    process = subprocess.Popen(command, env=environment, cwd=rig.folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        cwd=rig.folder,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        preexec_fn=_hear_signals,
+    )
     deadline = time.monotonic() + 60
     while not list(rig.lake.details.rglob("*.json.gz")):
         assert time.monotonic() < deadline
