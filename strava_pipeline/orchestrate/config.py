@@ -17,9 +17,10 @@ class CallLimits(dg.Config):
 class ListingConfig(CallLimits):
     """How `bronze_activities` lists."""
 
-    mode: Literal["year", "incremental", "lite", "all"] = Field(
-        "year",
-        description="year: all of the partition's year; incremental: from the watermark minus `days`; "
+    mode: Literal["job", "year", "incremental", "lite", "all"] = Field(
+        default="job",
+        description="job: as the job does, in a backfill year. "
+        "year: all of the partition's year; incremental: from the watermark minus `days`; "
         "lite: from the watermark; all: everything",
     )
     per_page: int | None = Field(None, ge=1, le=200, description="page size; unset: the setting PER_PAGE")
@@ -29,9 +30,10 @@ class ListingConfig(CallLimits):
 class DetailsConfig(CallLimits):
     """Which details `bronze_activity_details` fetches, among the partitions' activities."""
 
-    scope: Literal["all", "window", "flow"] = Field(
-        "all",
-        description="all: missing and edited ones; window: those of the last `since_days`, each looked at again; "
+    scope: Literal["job", "all", "window", "flow"] = Field(
+        default="job",
+        description="job: as the job does, in a backfill all. "
+        "all: missing and edited ones; window: those of the last `since_days`, each looked at again; "
         "flow: those of the window, a few of them (STRAVA_REFRESH_CALLS a day) looked at again",
     )
     since_days: int | None = Field(None, ge=0, description="the window; unset: the setting DAYS")
@@ -43,4 +45,6 @@ class DetailsConfig(CallLimits):
 class MergeConfig(dg.Config):
     """How `activities` merges."""
 
-    force: bool = Field(False, description="write every row again, changed or not")
+    force: bool | None = Field(
+        default=None, description="unset: as the job does. True: write every row again, changed or not"
+    )

@@ -1,7 +1,7 @@
 """The jobs: a verb of the command line each (`_` for `-`). Which assets, and how the two pulling ones are told to work."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -96,6 +96,27 @@ JOBS: dict[str, Job] = {
 }
 
 PROFILE_JOB = "profile"
+NEW_GEAR_JOB = "new_gear"
+NEW_GEAR_CONFIG: dict[str, Any] = {"ops": {"gear": {"config": {"new_gear_only": True}}}}
+
+_BACKFILLS: dict[str, dict[str, Any]] = {
+    LISTING: {"mode": "year"},
+    DETAILS: {"scope": "all"},
+    "activities": {"force": False},
+}
+ConfigT = TypeVar("ConfigT", bound=dg.Config)
+
+
+def resolved(config: ConfigT, job_name: str, asset: str) -> ConfigT:
+    """What an asset was told, with the job's own where nothing was: a run launched with an empty config is the job still.
+
+    Runs of no job of ours (a materialisation or a backfill from the asset graph) are a backfill's.
+    """
+    own = JOBS[job_name].config.get(asset, {}) if job_name in JOBS else {}
+    told = {**_BACKFILLS[asset], **own}
+    unset = {name: value for name, value in told.items() if getattr(config, name) in (None, "job")}
+    return config.model_copy(update=unset)
+
 
 PULLING_JOBS = frozenset(name for name, job in JOBS.items() if LISTING in job.assets and name != "backfill")
 """They list from the watermark or everything: two at once would list the same pages."""
@@ -123,9 +144,9 @@ def asset_jobs() -> list[UnresolvedAssetJobDefinition]:
             description="Fetch the athlete and all gear again.",
         ),
         dg.define_asset_job(
-            "new_gear",
+            NEW_GEAR_JOB,
             dg.AssetSelection.assets("gear"),
             description="Fetch gear that appeared.",
-            config={"ops": {"gear": {"config": {"new_gear_only": True}}}},
+            config=NEW_GEAR_CONFIG,
         ),
     ]

@@ -45,19 +45,20 @@ class PullReport:
 
 def window_of(pipeline: Pipeline, config: ListingConfig, year: int | None) -> Window:
     """What is to be listed, by the mode."""
-    if config.mode == "year" and year is None:
+    mode = "year" if config.mode == "job" else config.mode
+    if mode == "year" and year is None:
         raise PipelineError(
             'The mode "year" lists one year a run. For several years in one run, set the mode to "incremental" or "all".'
         )
-    if config.mode == "year" and year is not None:
+    if mode == "year" and year is not None:
         after, before = year_window(year, pipeline.years)
         return Window(mode="year", after=after, before=before)
     known = watermark(pipeline.lake)
-    if config.mode == "all" or known is None:
+    if mode == "all" or known is None:
         return Window(mode="all", after=None, before=None)
     days = config.days if config.days is not None else pipeline.settings.days
-    lookback = timedelta(days=days) if config.mode == "incremental" else timedelta(seconds=1)
-    return Window(mode=config.mode, after=int((known - lookback).timestamp()), before=None, watermark=known)
+    lookback = timedelta(days=days) if mode == "incremental" else timedelta(seconds=1)
+    return Window(mode=mode, after=int((known - lookback).timestamp()), before=None, watermark=known)
 
 
 def pull_listing(pipeline: Pipeline, config: ListingConfig, year: int | None) -> PullReport:

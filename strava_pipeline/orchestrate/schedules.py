@@ -10,7 +10,7 @@ from strava_pipeline.lake.behind import years_behind
 from strava_pipeline.lake.listings import watermark
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
-from strava_pipeline.orchestrate.jobs import PROFILE_JOB
+from strava_pipeline.orchestrate.jobs import JOBS, PROFILE_JOB
 from strava_pipeline.orchestrate.partitions import range_tags, year_partitions, year_range
 from strava_pipeline.settings import Settings
 
@@ -43,7 +43,7 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
         if not token_store(settings).path.exists():
             return NO_LOGIN
         fail_dead_runs(context.instance, Lake(settings.data_dir))  # or they would hold the places of live ones
-        return dg.RunRequest(tags=range_tags(flow_years(settings)))
+        return dg.RunRequest(tags=range_tags(flow_years(settings)), run_config=JOBS["flow"].run_config())
 
     @dg.schedule(
         name="weekly_profile",

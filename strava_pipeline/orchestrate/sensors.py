@@ -6,13 +6,14 @@ from strava_pipeline.ingest.strava.connect import system_clock
 from strava_pipeline.lake.counts import unknown_gear
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import snapshot
+from strava_pipeline.orchestrate.jobs import NEW_GEAR_CONFIG, NEW_GEAR_JOB
 from strava_pipeline.settings import Settings
 
 
 def sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinition]:
     @dg.sensor(
         name="new_gear",
-        job_name="new_gear",
+        job_name=NEW_GEAR_JOB,
         minimum_interval_seconds=300,
         default_status=dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED,
         description="Fetches gear when an activity names one that was never fetched.",
@@ -26,6 +27,6 @@ def sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinition]:
         if not missing:
             return dg.SkipReason("All gear is known.")
         today = f"{system_clock(settings).now():%Y-%m-%d}"  # what failed is asked for again the next day
-        return dg.RunRequest(run_key=f"{today} {','.join(missing)}")
+        return dg.RunRequest(run_key=f"{today} {','.join(missing)}", run_config=NEW_GEAR_CONFIG)
 
     return [new_gear]

@@ -11,7 +11,7 @@ from strava_pipeline.lake.locks import holder, locked_or_none
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.orchestrate.execute import RunOutcome, run_job
-from strava_pipeline.orchestrate.jobs import DETAILS, LISTING
+from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, NEW_GEAR_JOB
 from strava_pipeline.orchestrate.partitions import year_partitions, year_range
 from strava_pipeline.orchestrate.resources import FLOW_LOCK
 from strava_pipeline.settings import Settings
@@ -68,7 +68,7 @@ def fetch_new_gear(settings: Settings, outcome: RunOutcome | None, limits: dict[
     if not missing:
         return None
     told = {"gear": {"new_gear_only": True, **limits}}
-    fetched = run_job(settings, "new_gear", years=None, told=told, progress_of=progress_for_terminal())
+    fetched = run_job(settings, NEW_GEAR_JOB, years=None, told=told, progress_of=progress_for_terminal())
     say(fetched)
     return fetched
 

@@ -9,8 +9,10 @@ from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
 from strava_pipeline.lake.listings import Window, begin
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.orchestrate.build import build_defs
+from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, MergeConfig
 from strava_pipeline.orchestrate.execute import open_instance
 from strava_pipeline.orchestrate.janitor import clean_up
+from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, resolved
 from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline_tests.rig import Rig
 
@@ -97,6 +99,16 @@ def test_without_a_login_nothing_is_requested(rig: Rig, defs: dg.Definitions, na
         ticked = defs.resolve_schedule_def(name).evaluate_tick(context)
     assert not ticked.run_requests
     assert "strava-pipeline auth" in str(ticked.skip_message)
+
+
+@pytest.mark.parametrize("job", sorted(JOBS))
+def test_a_run_launched_with_an_empty_config_is_the_job_still(job: str) -> None:
+    spec = JOBS[job]
+    listing, details = resolved(ListingConfig(), job, LISTING), resolved(DetailsConfig(), job, DETAILS)
+    assert listing.mode == spec.config.get(LISTING, {}).get("mode", "year")
+    assert details.scope == spec.config.get(DETAILS, {}).get("scope", "all")
+    assert resolved(MergeConfig(), job, "activities").force == (job == "recompact")
+    assert resolved(ListingConfig(mode="lite"), job, LISTING).mode == "lite", "what is told wins"
 
 
 def test_schedules_and_sensors_stand_still_where_automation_is_off(rig: Rig) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
+from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, resolved
 from strava_pipeline.orchestrate.metadata import OWNER, calls_left, described_source, failed_ids, timed
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.pulling import DetailsReport, PullReport, Stopped, pull_details, pull_listing
@@ -31,6 +32,7 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         context: dg.AssetExecutionContext, config: ListingConfig, pipeline: dg.ResourceParam[Pipeline]
     ) -> Iterator[dg.MaterializeResult[Any]]:
         years = years_of(context.partition_keys)
+        config = resolved(config, context.run.job_name, LISTING)
         with timed() as seconds:
             report = pull_listing(pipeline, config, years[0] if len(years) == 1 else None)
         note_stop(context, report.stopped)
@@ -69,6 +71,7 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
     def bronze_activity_details(
         context: dg.AssetExecutionContext, config: DetailsConfig, pipeline: dg.ResourceParam[Pipeline]
     ) -> Iterator[dg.MaterializeResult[Any]]:
+        config = resolved(config, context.run.job_name, DETAILS)
         with timed() as seconds:
             report = pull_details(pipeline, config, years_of(context.partition_keys))
         note_stop(context, report.fetched.stopped)

@@ -11,6 +11,7 @@ from strava_pipeline.lake.counts import rows_by_year
 from strava_pipeline.lake.merge import merge_activities, merge_details, merge_profile, sync_kudos
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.config import MergeConfig
+from strava_pipeline.orchestrate.jobs import resolved
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, timed, unknown_fields
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -30,8 +31,9 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         context: dg.AssetExecutionContext, config: MergeConfig, pipeline: dg.ResourceParam[Pipeline]
     ) -> dg.MaterializeResult[Any]:
         years = years_of(context.partition_keys)
+        force = bool(resolved(config, context.run.job_name, "activities").force)
         with timed() as seconds, writing(pipeline.lake) as connection:
-            reports = {year: merge_activities(connection, pipeline.lake, year, force=config.force) for year in years}
+            reports = {year: merge_activities(connection, pipeline.lake, year, force=force) for year in years}
             merge_profile(connection, pipeline.lake)  # what the login landed; costs no call
             rows = rows_by_year(connection, "activities_all")
         for year in years:
