@@ -4,6 +4,7 @@ A run that ended between two stages, or met a limit, leaves these; the next dail
 """
 
 import json
+from contextlib import suppress
 from datetime import datetime
 
 from strava_pipeline.core.activities import YearRange
@@ -11,15 +12,15 @@ from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.merge import MERGED
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.warehouse import notes, reading
+from strava_pipeline.lake.warehouse import OtherCatalogueError, is_a_database, notes, reading
 
 
 def years_behind(lake: Lake, years: YearRange) -> set[int]:
     """The years of which a listing holds pages that were never merged, or new activities without their detail."""
     merged: dict[int, dict[str, int]] = {}
     unfetched: set[int] = set()
-    if lake.working.exists():
-        with reading(lake) as connection:
+    if lake.working.exists() and is_a_database(lake.working):
+        with suppress(OtherCatalogueError), reading(lake) as connection:  # one that is to be rebuilt holds nothing yet
             for name, value in notes(connection, MERGED).items():
                 merged[int(name.removeprefix(MERGED))] = json.loads(value)
             since = first_pull_ended_at(lake)

@@ -25,8 +25,9 @@ def counts_by_year(connection: Connection) -> list[YearCounts]:
 
 
 def row_counts(connection: Connection) -> dict[str, int]:
-    """Rows of every table of the catalogue."""
-    return {name: _one(connection, f"SELECT count(*) FROM {name}") for name in TABLES}
+    """Rows of every table of the catalogue that is there: a snapshot of an older version may lack some."""
+    there = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    return {name: _one(connection, f"SELECT count(*) FROM {name}") for name in TABLES if name in there}
 
 
 def rows_by_year(connection: Connection, table: str) -> dict[int, int]:

@@ -7,20 +7,19 @@ the old file is kept beside it until then. Readers keep the old snapshot meanwhi
 from collections.abc import Callable
 from pathlib import Path
 
-import duckdb
-
 from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.counts import row_counts
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.merge import merge_activities, merge_details, merge_profile, sync_kudos
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import publish
+from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.lake.warehouse import (
     REBUILDING,
     OtherCatalogueError,
     exclusively,
+    is_a_database,
     is_marked,
     mark,
     reading,
@@ -70,11 +69,8 @@ def _refuse_a_loss(lake: Lake, made: dict[str, int]) -> None:
     """Bronze may be incomplete (a folder deleted, a disk not mounted): then what is published is the last copy."""
     if not lake.snapshot.exists():
         return
-    with duckdb.connect(str(lake.snapshot), read_only=True) as connection:
-        there = {table for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-        held = {
-            name: connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0] for name in made if name in there
-        }
+    with snapshot(lake) as connection:
+        held = row_counts(connection)
     if fewer := {name: (held[name], made[name]) for name in held if made[name] < held[name]}:
         lost = "; ".join(f"{name}: {before} published, {after} in bronze" for name, (before, after) in fewer.items())
         raise PipelineError(
@@ -87,7 +83,7 @@ def _refuse_a_loss(lake: Lake, made: dict[str, int]) -> None:
 def _why(lake: Lake) -> str | None:
     if not lake.working.exists():
         return "The working warehouse is not there any more." if lake.was_made.exists() else None
-    if not _is_a_database(lake.working):
+    if not is_a_database(lake.working):
         return "The working warehouse is damaged."
     try:
         with reading(lake) as connection:
@@ -100,7 +96,7 @@ def _set_aside(lake: Lake) -> Path:
     """Move a warehouse of another version out of the way; a half rebuilt one stays and is gone on with."""
     old = lake.working.with_suffix(".old")
     try:
-        if lake.working.exists() and not _is_a_database(lake.working):
+        if lake.working.exists() and not is_a_database(lake.working):
             lake.working.replace(lake.working.with_suffix(".damaged"))
         if lake.working.exists():
             with reading(lake):
@@ -111,9 +107,3 @@ def _set_aside(lake: Lake) -> Path:
             wal = lake.working.with_name(f"{lake.working.name}.wal")
             wal.unlink(missing_ok=True)  # opening and closing the file above has played it back
     return old
-
-
-def _is_a_database(path: Path) -> bool:
-    """Whether a file begins as DuckDB's do: a checksum of 8 bytes, then `DUCK`."""
-    with path.open("rb") as file:
-        return file.read(12)[8:] == b"DUCK"

@@ -95,6 +95,12 @@ def connect(path: Path, *, after_another: bool = False) -> Connection:
     return connection
 
 
+def is_a_database(path: Path) -> bool:
+    """Whether a file begins as DuckDB's do: a checksum of 8 bytes, then `DUCK`."""
+    with path.open("rb") as file:
+        return file.read(12)[8:] == b"DUCK"
+
+
 def catalogue_of(connection: Connection) -> str | None:
     """The version of the catalogue that made this file's tables; None: no tables yet."""
     known = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'lake_meta'").fetchone()

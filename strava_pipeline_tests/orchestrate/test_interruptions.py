@@ -18,11 +18,20 @@ import pytest
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.orchestrate.execute import run_job
 from strava_pipeline.orchestrate.schedules import flow_years
-from strava_pipeline_tests.orchestrate.test_rebuild import everything
+from strava_pipeline_tests.orchestrate.test_rebuild import (
+    everything,
+    lose_all_but_bronze,
+    lose_the_warehouse,
+    update_to_other_tables,
+)
 from strava_pipeline_tests.rig import NOW, Rig
 
 Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
+
+
+def damage_the_warehouse(rig: Rig) -> None:
+    rig.lake.working.write_bytes(b"garbage" * 1000)
 
 
 def flow(rig: Rig) -> Any:
@@ -57,6 +66,19 @@ def test_details_that_a_limit_cut_off_after_months_away_come_with_the_next_flow(
     assert rig.one("SELECT count(*) FROM activity_details") < 45
     flow(rig)
     rig.assert_true_to_source()
+
+
+@pytest.mark.parametrize(
+    "lose", [lose_the_warehouse, lose_all_but_bronze, update_to_other_tables, damage_the_warehouse]
+)
+def test_the_daily_run_makes_a_lost_or_outdated_warehouse_anew(rig: Rig, lose: Callable[[Rig], object]) -> None:
+    rig.run("flow_backfill")
+    before = everything(rig)
+    lose(rig)
+    rig.calls()
+    flow(rig)
+    assert rig.calls()["by_endpoint"] == {LISTING: 2}
+    assert everything(rig) == before
 
 
 def test_a_first_flow_fetches_the_details_of_the_recent_window_only(rig: Rig) -> None:
