@@ -1,10 +1,10 @@
 """Whole years again, a run each, newest first: what Dagster's UI does with its backfill button, in this process."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from strava_pipeline.verbs.options import Cushion15min, CushionDaily, DryRun, MaxCalls, PerPage, Verbose
+from strava_pipeline.verbs.options import Cushion15min, CushionDaily, DryRun, MaxCalls, PerPage, Verbose, call_limits
 
 HELP = "Years, separated by spaces or commas, or a range: 2023 2024, 2015-2020."
 
@@ -27,12 +27,11 @@ def backfill(
 
     settings = Settings.load()
     chosen = _years([*(first or []), *(years or [])], all_years(settings))
-    limits: dict[str, Any] = {"max_calls": max_calls, "cushion_15min": cushion_15min, "cushion_daily": cushion_daily}
-    told = {LISTING: {"per_page": per_page, **limits}, DETAILS: limits}
+    limits = call_limits(max_calls, cushion_15min, cushion_daily)
     if dry_run:
         from strava_pipeline.verbs.dry import say_plan
 
-        say_plan(settings, JOBS["backfill"], chosen, told)
+        say_plan(settings, JOBS["backfill"], chosen, {LISTING: {"per_page": per_page, **limits}, DETAILS: limits})
         return
     outcome = None
     for year in sorted(chosen, reverse=True):

@@ -1,6 +1,6 @@
 """Options that several verbs share, once. No behaviour."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,3 +15,8 @@ CushionDaily = Annotated[int, typer.Option(min=0, help="Calls of the day left un
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for a run that is at work, instead of ending.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show Dagster's own log too.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; make no call, change nothing.")]
+
+
+def call_limits(max_calls: int | None, cushion_15min: int, cushion_daily: int) -> dict[str, Any]:
+    """The three options that limit calls, as an asset's config names them (orchestrate/config.py, CallLimits)."""
+    return {"max_calls": max_calls, "cushion_15min": cushion_15min, "cushion_daily": cushion_daily}

@@ -1,5 +1,6 @@
 """The verbs that run a job over a range of years in one run: run*, compact, enrich*, flow*, refresh, profile."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,99 +15,62 @@ from strava_pipeline.verbs.options import (
     SinceDays,
     Verbose,
     Wait,
+    call_limits,
 )
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
 
 
-def flow(
-    per_page: PerPage = None,
-    days: Days = None,
-    max_calls: MaxCalls = None,
-    cushion_15min: Cushion15min = 0,
-    cushion_daily: CushionDaily = 0,
-    wait: Wait = False,
-    dry_run: DryRun = False,
-    verbose: Verbose = False,
-) -> None:
-    """The daily run: pull what is new, merge, fetch details of the recent window, publish."""
-    limits = _limits(max_calls, cushion_15min, cushion_daily)
-    _pull(
-        "flow", {"per_page": per_page, "days": days, **limits}, {"since_days": days, **limits}, wait, dry_run, verbose
-    )
+def _from_the_watermark(job: str, help_text: str) -> Callable[..., None]:
+    """The verb of a job that pulls what is new, with a lookback."""
+
+    def verb(
+        per_page: PerPage = None,
+        days: Days = None,
+        max_calls: MaxCalls = None,
+        cushion_15min: Cushion15min = 0,
+        cushion_daily: CushionDaily = 0,
+        wait: Wait = False,
+        dry_run: DryRun = False,
+        verbose: Verbose = False,
+    ) -> None:
+        limits = call_limits(max_calls, cushion_15min, cushion_daily)
+        _pull(job, per_page, days, limits, wait=wait, dry_run=dry_run, verbose=verbose)
+
+    verb.__doc__ = help_text
+    return verb
 
 
-def flow_backfill(
-    per_page: PerPage = None,
-    max_calls: MaxCalls = None,
-    cushion_15min: Cushion15min = 0,
-    cushion_daily: CushionDaily = 0,
-    wait: Wait = False,
-    dry_run: DryRun = False,
-    verbose: Verbose = False,
-) -> None:
-    """Everything: pull all, merge, fetch every detail that is missing or was edited, publish."""
-    limits = _limits(max_calls, cushion_15min, cushion_daily)
-    _pull("flow_backfill", {"per_page": per_page, **limits}, limits, wait, dry_run, verbose)
+def _without_lookback(job: str, help_text: str) -> Callable[..., None]:
+    """The verb of a job that pulls without one."""
+
+    def verb(
+        per_page: PerPage = None,
+        max_calls: MaxCalls = None,
+        cushion_15min: Cushion15min = 0,
+        cushion_daily: CushionDaily = 0,
+        wait: Wait = False,
+        dry_run: DryRun = False,
+        verbose: Verbose = False,
+    ) -> None:
+        limits = call_limits(max_calls, cushion_15min, cushion_daily)
+        _pull(job, per_page, None, limits, wait=wait, dry_run=dry_run, verbose=verbose)
+
+    verb.__doc__ = help_text
+    return verb
 
 
-def run(
-    per_page: PerPage = None,
-    days: Days = None,
-    max_calls: MaxCalls = None,
-    cushion_15min: Cushion15min = 0,
-    cushion_daily: CushionDaily = 0,
-    wait: Wait = False,
-    dry_run: DryRun = False,
-    verbose: Verbose = False,
-) -> None:
-    """Pull what is new, and the lookback window again: bronze and shards."""
-    limits = _limits(max_calls, cushion_15min, cushion_daily)
-    _pull("run", {"per_page": per_page, "days": days, **limits}, {}, wait, dry_run, verbose)
-
-
-def run_lite(
-    per_page: PerPage = None,
-    max_calls: MaxCalls = None,
-    cushion_15min: Cushion15min = 0,
-    cushion_daily: CushionDaily = 0,
-    wait: Wait = False,
-    dry_run: DryRun = False,
-    verbose: Verbose = False,
-) -> None:
-    """Pull what is new since the newest known activity, without a lookback."""
-    limits = _limits(max_calls, cushion_15min, cushion_daily)
-    _pull("run_lite", {"per_page": per_page, **limits}, {}, wait, dry_run, verbose)
-
-
-def run_all(
-    per_page: PerPage = None,
-    max_calls: MaxCalls = None,
-    cushion_15min: Cushion15min = 0,
-    cushion_daily: CushionDaily = 0,
-    wait: Wait = False,
-    dry_run: DryRun = False,
-    verbose: Verbose = False,
-) -> None:
-    """Pull everything, back to day zero."""
-    limits = _limits(max_calls, cushion_15min, cushion_daily)
-    _pull("run_all", {"per_page": per_page, **limits}, {}, wait, dry_run, verbose)
-
-
-def refresh(
-    per_page: PerPage = None,
-    days: Days = None,
-    max_calls: MaxCalls = None,
-    cushion_15min: Cushion15min = 0,
-    cushion_daily: CushionDaily = 0,
-    wait: Wait = False,
-    dry_run: DryRun = False,
-    verbose: Verbose = False,
-) -> None:
-    """Pull what is new, merge, publish; no details."""
-    limits = _limits(max_calls, cushion_15min, cushion_daily)
-    _pull("refresh", {"per_page": per_page, "days": days, **limits}, {}, wait, dry_run, verbose)
+flow = _from_the_watermark(
+    "flow", "The daily run: pull what is new, merge, fetch details of the recent window, publish."
+)
+flow_backfill = _without_lookback(
+    "flow_backfill", "Everything: pull all, merge, fetch every detail that is missing or was edited, publish."
+)
+run = _from_the_watermark("run", "Pull what is new, and the lookback window again: bronze and shards.")
+run_lite = _without_lookback("run_lite", "Pull what is new since the newest known activity, without a lookback.")
+run_all = _without_lookback("run_all", "Pull everything, back to day zero.")
+refresh = _from_the_watermark("refresh", "Pull what is new, merge, publish; no details.")
 
 
 def compact(verbose: Verbose = False) -> None:
@@ -146,7 +110,7 @@ def enrich(
         "ids": _ids(ids),
         "first_on": _date(first_on, "--from"),
         "last_on": _date(last_on, "--to"),
-        **_limits(max_calls, cushion_15min, cushion_daily),
+        **call_limits(max_calls, cushion_15min, cushion_daily),
     }
     _enrich("enrich", told, narrow=not (all_ or ids or first_on or last_on), dry_run=dry_run, verbose=verbose)
 
@@ -160,9 +124,8 @@ def enrich_all(
     verbose: Verbose = False,
 ) -> None:
     """Fetch every detail that is missing or was edited, newest first."""
-    _enrich(
-        "enrich_all", _limits(max_calls, cushion_15min, cushion_daily), narrow=False, dry_run=dry_run, verbose=verbose
-    )
+    limits = call_limits(max_calls, cushion_15min, cushion_daily)
+    _enrich("enrich_all", limits, narrow=False, dry_run=dry_run, verbose=verbose)
 
 
 def profile(verbose: Verbose = False) -> None:
@@ -173,7 +136,16 @@ def profile(verbose: Verbose = False) -> None:
     run_verb(Settings.load(), "profile", years=None, verbose=verbose)
 
 
-def _pull(job: str, listing: dict[str, Any], details: dict[str, Any], wait: bool, dry_run: bool, verbose: bool) -> None:
+def _pull(
+    job: str,
+    per_page: int | None,
+    days: int | None,
+    limits: dict[str, Any],
+    *,
+    wait: bool,
+    dry_run: bool,
+    verbose: bool,
+) -> None:
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
     from strava_pipeline.orchestrate.schedules import flow_years
     from strava_pipeline.settings import Settings
@@ -181,8 +153,8 @@ def _pull(job: str, listing: dict[str, Any], details: dict[str, Any], wait: bool
 
     settings = Settings.load()
     everything = JOBS[job].config[LISTING]["mode"] == "all"
-    years = all_years(settings) if everything else flow_years(settings, days=listing.get("days"))
-    told = {LISTING: listing} | ({DETAILS: details} if DETAILS in JOBS[job].assets else {})
+    years = all_years(settings) if everything else flow_years(settings, days=days)
+    told = {LISTING: {"per_page": per_page, "days": days, **limits}, DETAILS: {"since_days": days, **limits}}
     if dry_run:
         from strava_pipeline.verbs.dry import say_plan
 
@@ -191,7 +163,6 @@ def _pull(job: str, listing: dict[str, Any], details: dict[str, Any], wait: bool
     outcome = run_verb(settings, job, years=years, told=told, wait=wait, verbose=verbose)
     gear = None
     if "activities" in JOBS[job].assets:
-        limits = {name: value for name, value in listing.items() if name not in ("per_page", "days")}
         gear = fetch_new_gear(settings, outcome, what_is_left(limits, outcome))
     end(outcome, gear)
 
@@ -246,10 +217,6 @@ def _check_ids(settings: "Settings", ids: list[int]) -> None:
         raise PipelineError(
             f"No listing ever held {', '.join(map(str, unknown))}. If it is new, run `strava-pipeline flow` first."
         )
-
-
-def _limits(max_calls: int | None, cushion_15min: int, cushion_daily: int) -> dict[str, Any]:
-    return {"max_calls": max_calls, "cushion_15min": cushion_15min, "cushion_daily": cushion_daily}
 
 
 def _ids(text: str | None) -> list[int]:
