@@ -66,7 +66,7 @@ def run_job(
     `instance`: the Dagster instance; None: the one of the settings.
     """
     job = build_defs(settings, progress_of=progress_of).resolve_job_def(name)
-    config = JOBS[name].run_config(**(told or {})) if name in JOBS else {"ops": _plain(told)}
+    config = JOBS[name].run_config(**(told or {}))
     config["loggers"] = {"console": {"config": {"log_level": log_level}}}
     one = str(years[0]) if years is not None and len(years) == 1 else None
     tags = range_tags(years) if years is not None and one is None else {}
@@ -97,13 +97,6 @@ def _hangup_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGHUP, before)
-
-
-def _plain(told: dict[str, dict[str, Any]] | None) -> dict[str, Any]:
-    return {
-        asset: {"config": {name: value for name, value in values.items() if value is not None}}
-        for asset, values in (told or {}).items()
-    }
 
 
 def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The jobs: a verb of the command line each (`_` for `-`). Which assets, and how the two pulling ones are told to work."""
+"""The jobs: a verb of the command line each (`_` for `-`), and the sensor's. Which assets, and how these are told to work."""
 
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -9,6 +9,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from strava_pipeline.core.tables import DETAIL_TABLES
 
 LISTING, DETAILS = "bronze_activities", "bronze_activity_details"
+PROFILE_JOB, NEW_GEAR_JOB = "profile", "new_gear"  # not by year
 _PULL = (LISTING, "activity_shards")
 _MERGE = ("activities", "published_warehouse")
 _ENRICH = (DETAILS, *DETAIL_TABLES, "published_warehouse")
@@ -17,7 +18,7 @@ _ALL = (*_PULL, "activities", *_ENRICH)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job: its assets and each pulling asset's config."""
+    """A job: its assets and the config of those that it tells something."""
 
     name: str
     assets: tuple[str, ...]
@@ -92,12 +93,10 @@ JOBS: dict[str, Job] = {
             "Whole years, a run each: the year's listing, its details, publish.",
             {LISTING: {"mode": "year"}, DETAILS: {"scope": "all"}},
         ),
+        Job(PROFILE_JOB, ("athlete", "gear"), "Fetch the athlete and all gear again."),
+        Job(NEW_GEAR_JOB, ("gear",), "Fetch gear that appeared.", {"gear": {"new_gear_only": True}}),
     )
 }
-
-PROFILE_JOB = "profile"
-NEW_GEAR_JOB = "new_gear"
-NEW_GEAR_CONFIG: dict[str, Any] = {"ops": {"gear": {"config": {"new_gear_only": True}}}}
 
 _BACKFILLS: dict[str, dict[str, Any]] = {
     LISTING: {"mode": "year"},
@@ -121,13 +120,15 @@ def resolved(config: ConfigT, job_name: str, asset: str) -> ConfigT:
 PULLING_JOBS = frozenset(name for name, job in JOBS.items() if LISTING in job.assets and name != "backfill")
 """They list from the watermark or everything: two at once would list the same pages."""
 
-STEP_JOBS = frozenset(name for name, job in JOBS.items() if "published_warehouse" not in job.assets)
+STEP_JOBS = frozenset(
+    name for name, job in JOBS.items() if LISTING in job.assets and "published_warehouse" not in job.assets
+)
 """They end before gold."""
 
 
 def asset_jobs() -> list[UnresolvedAssetJobDefinition]:
     """The jobs as Dagster's."""
-    made = [
+    return [
         dg.define_asset_job(
             job.name,
             dg.AssetSelection.assets(*job.assets),
@@ -135,18 +136,4 @@ def asset_jobs() -> list[UnresolvedAssetJobDefinition]:
             config=job.run_config(),
         )
         for job in JOBS.values()
-    ]
-    return [
-        *made,
-        dg.define_asset_job(
-            PROFILE_JOB,
-            dg.AssetSelection.assets("athlete", "gear"),
-            description="Fetch the athlete and all gear again.",
-        ),
-        dg.define_asset_job(
-            NEW_GEAR_JOB,
-            dg.AssetSelection.assets("gear"),
-            description="Fetch gear that appeared.",
-            config=NEW_GEAR_CONFIG,
-        ),
     ]

@@ -6,7 +6,7 @@ from strava_pipeline.ingest.strava.connect import system_clock
 from strava_pipeline.lake.counts import unknown_gear
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import snapshot
-from strava_pipeline.orchestrate.jobs import NEW_GEAR_CONFIG, NEW_GEAR_JOB
+from strava_pipeline.orchestrate.jobs import JOBS, NEW_GEAR_JOB
 from strava_pipeline.settings import Settings
 
 
@@ -27,6 +27,6 @@ def sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinition]:
         if not missing:
             return dg.SkipReason("All gear is known.")
         today = f"{system_clock(settings).now():%Y-%m-%d}"  # what failed is asked for again the next day
-        return dg.RunRequest(run_key=f"{today} {','.join(missing)}", run_config=NEW_GEAR_CONFIG)
+        return dg.RunRequest(run_key=f"{today} {','.join(missing)}", run_config=JOBS[NEW_GEAR_JOB].run_config())
 
     return [new_gear]

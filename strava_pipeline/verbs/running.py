@@ -67,8 +67,7 @@ def fetch_new_gear(settings: Settings, outcome: RunOutcome | None, limits: dict[
         missing = unknown_gear(connection)
     if not missing:
         return None
-    told = {"gear": {"new_gear_only": True, **limits}}
-    fetched = run_job(settings, NEW_GEAR_JOB, years=None, told=told, progress_of=progress_for_terminal())
+    fetched = run_job(settings, NEW_GEAR_JOB, years=None, told={"gear": limits}, progress_of=progress_for_terminal())
     say(fetched)
     return fetched
 
