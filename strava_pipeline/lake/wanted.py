@@ -13,6 +13,8 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import reading
 
+REFRESH_REST = timedelta(hours=20)  # a daily run may come early; twice a day is a wasted call
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -129,6 +131,3 @@ def _inside(candidate: Candidate, scope: Scope) -> bool:
     if scope.first_on is not None and (candidate.local_on is None or candidate.local_on < scope.first_on):
         return False
     return scope.last_on is None or (candidate.local_on is not None and candidate.local_on <= scope.last_on)
-
-
-REFRESH_REST = timedelta(hours=20)  # a daily run may come early; twice a day is a wasted call

@@ -24,7 +24,7 @@ from strava_pipeline.lake.detail_files import land_detail, land_failure
 from strava_pipeline.lake.listings import Listing, Manifest, Window, begin, listed_since, resume, watermark
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.profile_files import land_athlete, land_gear, newest_athlete
-from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, wanted_details
+from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, Wanted, wanted_details
 from strava_pipeline.orchestrate.config import CallLimits, DetailsConfig, ListingConfig
 from strava_pipeline.orchestrate.resources import Pipeline
 
@@ -101,26 +101,31 @@ def pull_details(pipeline: Pipeline, config: DetailsConfig, years: Sequence[int]
     report = DetailsReport()
     client = pipeline.client(config)
     calls = client.calls
-    newest_first = sorted(years, reverse=True)
-    first_look = {year: wanted_details(pipeline.lake, [year], scope, pipeline.now()) for year in newest_first}
-    pipeline.progress.begin("Fetching details", sum(len(wanted.due) for wanted in first_look.values()))
+
+    def choose() -> Wanted:
+        return wanted_details(pipeline.lake, years, scope, pipeline.now())
+
+    first = choose()
+    pipeline.progress.begin("Fetching details", len(first.due))
     try:
-        for year in newest_first:
-            if first_look[year].due:
-                with _alone(pipeline, f"details-{year}"):
-                    _fetch(pipeline, wanted_details(pipeline.lake, [year], scope, pipeline.now()).due, report)
-        again = wanted_details(pipeline.lake, newest_first, scope, pipeline.now()).refresh
-        for year in sorted({candidate.year for candidate in again}, reverse=True):
+        for year in _newest_first(first.due):
+            with _alone(pipeline, f"details-{year}"):  # another run may have fetched some before it was free
+                _fetch(pipeline, wanted_details(pipeline.lake, [year], scope, pipeline.now()).due, report)
+        again = choose() if first.due else first
+        for year in _newest_first(again.refresh):
             with _alone(pipeline, f"details-{year}"):
-                now_wanted = wanted_details(pipeline.lake, newest_first, scope, pipeline.now()).refresh
-                _fetch(pipeline, [candidate for candidate in now_wanted if candidate.year == year], report)
+                _fetch(pipeline, [candidate for candidate in choose().refresh if candidate.year == year], report)
     finally:
         pipeline.progress.end()
-    left = wanted_details(pipeline.lake, newest_first, scope_of(pipeline, config), pipeline.now())
+    left = choose() if first.due or again.refresh else first
     report.missing = sum(candidate.is_due for candidate in left.due)
     report.resting = len(left.resting)
     report.calls = client.calls - calls
     return report
+
+
+def _newest_first(candidates: Sequence[Candidate]) -> list[int]:
+    return sorted({candidate.year for candidate in candidates}, reverse=True)
 
 
 def scope_of(pipeline: Pipeline, config: DetailsConfig) -> Scope:
