@@ -4,17 +4,14 @@
 failed for good in its run. From these files alone follows when a failed one is asked for again.
 """
 
-import gzip
-import json
 import os
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from strava_pipeline.core.details import Detail
-from strava_pipeline.lake.files import from_stamp, packed, stamp, unpacked, write_whole
+from strava_pipeline.lake.files import DamagedFileError, from_stamp, packed, stamp, unpacked_json, write_whole
 from strava_pipeline.lake.paths import Lake
 
 FIRST_PAUSE = timedelta(days=1)  # then 2, 4, 8, 16 and at most LONGEST_PAUSE: a poisoned one costs ~16 calls a year
@@ -76,8 +73,8 @@ def read_details(files: Iterable[DetailFiles]) -> Iterator[Detail]:
     for file in files:
         if file.good is not None and file.good_at is not None:
             try:
-                activity = json.loads(unpacked(file.good))
-            except (gzip.BadGzipFile, EOFError, zlib.error, ValueError):
+                activity = unpacked_json(file.good)
+            except DamagedFileError:
                 activity = None
             if isinstance(activity, dict) and activity.get("id") == file.activity_id:
                 yield Detail(file.good_at, activity)

@@ -1,9 +1,12 @@
-"""Writing a file so that it is there whole or not at all, and survives a power cut. No knowledge of what is in it."""
+"""Writing a file so that it is there whole or not at all, and survives a power cut; reading what was packed into one."""
 
 import gzip
+import json
 import os
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
@@ -35,6 +38,18 @@ def packed(body: bytes, at: datetime) -> bytes:
 
 def unpacked(path: Path) -> bytes:
     return gzip.decompress(path.read_bytes())
+
+
+class DamagedFileError(ValueError):
+    """What is in a file is no longer what was put there: no gzip, or no JSON in it."""
+
+
+def unpacked_json(path: Path) -> Any:
+    """The JSON that `packed` went into `path`; DamagedFileError if that can't be read, OSError without the file."""
+    try:
+        return json.loads(unpacked(path))
+    except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
+        raise DamagedFileError(f"{path} is damaged ({type(error).__name__})") from error
 
 
 def packed_at(path: Path) -> datetime:

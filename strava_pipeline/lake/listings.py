@@ -5,9 +5,6 @@ that broke off goes on behind its last page (`resume`): not by page number, beca
 moves the pages, but from the last start that was seen, one second overlapping. No parsing into tables here.
 """
 
-import gzip
-import json
-import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from strava_pipeline.core.activities import YearRange, local_years, starts
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.rows import Json
-from strava_pipeline.lake.files import packed, packed_at, stamp, unpacked, write_whole
+from strava_pipeline.lake.files import DamagedFileError, packed, packed_at, stamp, unpacked, unpacked_json, write_whole
 from strava_pipeline.lake.paths import Lake
 
 Mode = Literal["year", "incremental", "lite", "all"]
@@ -158,8 +155,8 @@ class Listing:
 
     def _objects(self, file: str) -> list[Json]:
         try:
-            found: list[Json] = json.loads(unpacked(self.folder / file))
-        except (FileNotFoundError, gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
+            found: list[Json] = unpacked_json(self.folder / file)
+        except (FileNotFoundError, DamagedFileError) as error:
             raise PipelineError(
                 f"{self.folder / file} is missing or damaged, so this listing is no longer whole. Move its folder out of "
                 f"{self.folder.parent} and run again: what only it held is listed anew."

@@ -1,13 +1,11 @@
 """Bronze of the athlete and of gear: every answer as received, a file each, named by when it came."""
 
-import json
-import zlib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.lake.files import from_stamp, packed, stamp, unpacked, write_whole
+from strava_pipeline.lake.files import from_stamp, packed, stamp, unpacked_json, write_whole
 from strava_pipeline.lake.paths import Lake
 
 _GOOD = ".json.gz"
@@ -47,10 +45,10 @@ def _newest(folder: Path) -> tuple[datetime | None, dict[str, Any] | None]:
         try:
             if path.name.endswith(_GONE):
                 return from_stamp(path.name.removesuffix(_GONE)), None
-            found = json.loads(unpacked(path))
+            found = unpacked_json(path)
             if isinstance(found, dict):
                 return from_stamp(path.name.removesuffix(_GOOD)), found
-        except (OSError, EOFError, zlib.error, ValueError):
+        except (OSError, ValueError):  # damaged, or no name of ours
             continue
     return None, None
 

@@ -8,13 +8,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.warehouse import REBUILDING, Connection, connect, exclusively, is_marked, revision
+from strava_pipeline.lake.warehouse import REBUILDING, Connection, exclusively, is_marked, opened, revision
 
 READ_ONLY = 0o444
 
@@ -25,13 +26,10 @@ def publish(lake: Lake) -> bool:
     One that is half rebuilt is never published: readers keep what they have until it is whole.
     """
     with exclusively(lake):
-        connection = connect(lake.working, after_another=lake.was_made.exists())
-        try:
+        with opened(lake) as connection:
             if is_marked(connection, REBUILDING) or _published(lake) == revision(connection):
                 return False
             connection.execute("CHECKPOINT")
-        finally:
-            connection.close()
         _replace_snapshot(lake)
         return True
 
@@ -51,15 +49,21 @@ def _replace_snapshot(lake: Lake) -> None:
     sync_folder(lake.snapshot.parent)
 
 
-@contextmanager
-def snapshot(lake: Lake) -> Iterator[Connection]:
-    """The published warehouse, read-only, in UTC."""
+def snapshot_file(lake: Lake) -> Path:
+    """Where the published warehouse is; PipelineError if nothing was published yet."""
     if not lake.snapshot.exists():
         raise PipelineError(
             f"There is no published warehouse at {lake.snapshot} yet. Run `strava-pipeline flow` first."
         )
+    return lake.snapshot
+
+
+@contextmanager
+def snapshot(lake: Lake) -> Iterator[Connection]:
+    """The published warehouse, read-only, in UTC."""
+    path = snapshot_file(lake)
     try:
-        connection = duckdb.connect(str(lake.snapshot), read_only=True)
+        connection = duckdb.connect(str(path), read_only=True)
     except duckdb.Error as error:
         raise PipelineError(
             f"The published warehouse {lake.snapshot} can't be opened ({type(error).__name__}). "

@@ -31,26 +31,28 @@ _PATIENCE = 20  # seconds to wait for a program that holds the file without know
 @contextmanager
 def writing(lake: Lake) -> Iterator[Connection]:
     """A transaction on the working warehouse: committed when the body ends, rolled back when it raises."""
-    with locked(lake, _LOCK):
-        connection = connect(lake.working, after_another=lake.was_made.exists())
-        try:
-            lake.was_made.touch()
-            connection.execute("BEGIN TRANSACTION")
-            yield connection
-            connection.execute("COMMIT")
-        finally:
-            connection.close()
+    with reading(lake) as connection:
+        lake.was_made.touch()
+        connection.execute("BEGIN TRANSACTION")
+        yield connection
+        connection.execute("COMMIT")
 
 
 @contextmanager
 def reading(lake: Lake) -> Iterator[Connection]:
     """The working warehouse, to look at. Holds the same lock: DuckDB lets no other process in beside a writer."""
-    with locked(lake, _LOCK):
-        connection = connect(lake.working, after_another=lake.was_made.exists())
-        try:
-            yield connection
-        finally:
-            connection.close()
+    with exclusively(lake), opened(lake) as connection:
+        yield connection
+
+
+@contextmanager
+def opened(lake: Lake) -> Iterator[Connection]:
+    """The working warehouse, for one who holds it `exclusively` and goes on with the closed file."""
+    connection = connect(lake.working, after_another=lake.was_made.exists())
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 @contextmanager

@@ -1,10 +1,13 @@
 """Looking into the published warehouse: a query, a prompt, the tables. Read-only, never locked by a run."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from strava_pipeline.verbs.values import plain
+
+if TYPE_CHECKING:
+    from strava_pipeline.lake.warehouse import Connection
 
 
 def sql(
@@ -36,17 +39,18 @@ def duck() -> None:
     import os
     import shutil
 
-    from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.publish import snapshot, snapshot_file
     from strava_pipeline.settings import Settings
 
-    path = Lake(Settings.load().data_dir).snapshot
-    if not path.exists():
-        raise PipelineError(f"There is no published warehouse at {path} yet. Run `strava-pipeline flow` first.")
+    lake = Lake(Settings.load().data_dir)
+    path = snapshot_file(lake)
     shell = shutil.which("duckdb")
     if shell is not None:
         os.execv(shell, [shell, "-readonly", str(path)])
-    _prompt(str(path))
+    with snapshot(lake) as connection:
+        typer.echo(f"{path}, read-only. End a statement with ; – leave with Ctrl-D.")
+        _prompt(connection)
 
 
 def schema(
@@ -121,12 +125,9 @@ def _cell(value: Any) -> Any:
     return json.dumps(shown, ensure_ascii=False) if isinstance(shown, bool | list | dict) else shown
 
 
-def _prompt(path: str) -> None:
+def _prompt(connection: "Connection") -> None:
     import duckdb
 
-    connection = duckdb.connect(path, read_only=True)
-    connection.execute("SET TimeZone = 'UTC'")
-    typer.echo(f"{path}, read-only. End a statement with ; – leave with Ctrl-D.")
     pending = ""
     while True:
         try:
