@@ -23,7 +23,7 @@ def year_window(year: int, years: YearRange) -> tuple[int | None, int | None]:
 def years_since(start: datetime | None, years: YearRange) -> list[int]:
     """The partitions that a listing from `start` may touch; all of them where it has no start."""
     first = years.first if start is None else years.clamp((start - _MARGIN).year)
-    return list(range(first, years.newest + 1))
+    return years.since(first)
 
 
 @dataclass(frozen=True, slots=True)

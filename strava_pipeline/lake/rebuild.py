@@ -47,18 +47,17 @@ def ensure_current(lake: Lake, years: YearRange, *, tell: Callable[[str], object
 def rebuild(lake: Lake, years: YearRange) -> None:
     """Shards and gold of every year from bronze, then publish."""
     old = _set_aside(lake)
-    every = list(range(years.first, years.newest + 1))
     with writing(lake) as connection:
         mark(connection, REBUILDING)
-    write_shards(lake, every, years)
+    write_shards(lake, years.all, years)
     with writing(lake) as connection:
-        for year in every:
+        for year in years.all:
             merge_activities(connection, lake, year)
         merge_profile(connection, lake)
-    for year in every:
+    for year in years.all:
         merge_details(lake, year)
     with writing(lake) as connection:
-        sync_kudos(connection, every)
+        sync_kudos(connection, years.all)
         _refuse_a_loss(lake, row_counts(connection))
         unmark(connection, REBUILDING)
     publish(lake)

@@ -17,8 +17,9 @@ def year_partitions(first_year: int) -> dg.TimeWindowPartitionsDefinition:
     )
 
 
-def year_range(partitions: dg.TimeWindowPartitionsDefinition) -> YearRange:
-    """First and newest year as of now."""
+def year_range(first_year: int) -> YearRange:
+    """The partitions' first and newest year as of now."""
+    partitions = year_partitions(first_year)
     return YearRange(int(partitions.get_first_partition_key() or 0), int(partitions.get_last_partition_key() or 0))
 
 

@@ -20,7 +20,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import ensure_current
 from strava_pipeline.orchestrate.config import CallLimits
 from strava_pipeline.orchestrate.jobs import PULLING_JOBS, STEP_JOBS
-from strava_pipeline.orchestrate.partitions import year_partitions, year_range
+from strava_pipeline.orchestrate.partitions import year_range
 from strava_pipeline.orchestrate.progress import LogProgress, Progress
 from strava_pipeline.settings import Settings
 
@@ -41,7 +41,7 @@ class Pipeline:
 
     @property
     def years(self) -> YearRange:
-        return year_range(year_partitions(self.settings.first_year))
+        return year_range(self.settings.first_year)
 
     def now(self) -> datetime:
         """The server's time, as far as an answer has told it."""

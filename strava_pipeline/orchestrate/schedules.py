@@ -11,7 +11,7 @@ from strava_pipeline.lake.listings import watermark
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import JOBS, PROFILE_JOB
-from strava_pipeline.orchestrate.partitions import range_tags, year_partitions, year_range
+from strava_pipeline.orchestrate.partitions import range_tags, year_range
 from strava_pipeline.settings import Settings
 
 NO_LOGIN = dg.SkipReason("There is no login yet. Run `strava-pipeline auth`.")
@@ -19,12 +19,12 @@ NO_LOGIN = dg.SkipReason("There is no login yet. Run `strava-pipeline auth`.")
 
 def flow_years(settings: Settings, *, days: int | None = None) -> list[int]:
     """The years that a pull from the watermark may touch, from the first one on that gold is behind with."""
-    years = year_range(year_partitions(settings.first_year))
+    years = year_range(settings.first_year)
     lake = Lake(settings.data_dir)
     known = watermark(lake)
     lookback = timedelta(days=settings.days if days is None else days)
     touched = years_since(known - lookback if known else None, years)
-    return list(range(min([*touched, *years_behind(lake, years)]), years.newest + 1))
+    return years.since(min([*touched, *years_behind(lake, years)]))
 
 
 def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinition]:

@@ -182,7 +182,7 @@ def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, verb
     from strava_pipeline.lake.listings import watermark
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS
-    from strava_pipeline.orchestrate.partitions import year_partitions, year_range
+    from strava_pipeline.orchestrate.partitions import year_range
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.running import end, lake_years, run_verb
 
@@ -191,7 +191,7 @@ def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, verb
         days = settings.days if told.get("since_days") is None else told["since_days"]
         now = datetime.now(UTC)
         newest = min(now, watermark(Lake(settings.data_dir)) or now)  # no later, should this machine's clock be ahead
-        years = years_since(newest - timedelta(days=days), year_range(year_partitions(settings.first_year)))
+        years = years_since(newest - timedelta(days=days), year_range(settings.first_year))
     else:
         years = lake_years(settings)
     if dry_run:

@@ -12,7 +12,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.orchestrate.execute import RunOutcome, run_job
 from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, NEW_GEAR_JOB
-from strava_pipeline.orchestrate.partitions import year_partitions, year_range
+from strava_pipeline.orchestrate.partitions import year_range
 from strava_pipeline.orchestrate.resources import FLOW_LOCK
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.terminal import err, out, progress_for_terminal
@@ -90,8 +90,7 @@ def end(*outcomes: RunOutcome | None) -> None:
 
 
 def all_years(settings: Settings) -> list[int]:
-    years = year_range(year_partitions(settings.first_year))
-    return list(range(years.first, years.newest + 1))
+    return year_range(settings.first_year).all
 
 
 def lake_years(settings: Settings) -> list[int]:
