@@ -7,8 +7,6 @@ are ingest's, keeping the athlete is the lake's.
 import secrets
 import sys
 import webbrowser
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,10 +27,11 @@ from strava_pipeline.ingest.strava.consent import Consent, read_consent
 from strava_pipeline.ingest.strava.listener import RedirectListener
 from strava_pipeline.ingest.strava.oauth import SCOPES, OAuth, missing_scopes
 from strava_pipeline.ingest.strava.token_store import StoredToken, TokenStore
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.profile_files import land_athlete
 from strava_pipeline.settings import Settings
 
 PORT = 8721
-LandAthlete = Callable[[Path, bytes, datetime], object]
 
 
 def auth(
@@ -56,26 +55,10 @@ def auth(
     clock = system_clock(settings)
     oauth = make_oauth(settings, make_wire(settings, clock), clock)
     consent = _consent(oauth, settings.redirect_uri, code, (port or PORT) if listen else None, browser=not no_browser)
-    log_in(settings, oauth, clock, consent, keep_athlete, force=force)
+    log_in(settings, oauth, clock, consent, force=force)
 
 
-def keep_athlete(data_dir: Path, body: bytes, at: datetime) -> None:
-    """Put the athlete as received into the data folder."""
-    from strava_pipeline.lake.paths import Lake  # here, so that --help needs no lake
-    from strava_pipeline.lake.profile_files import land_athlete
-
-    land_athlete(Lake(data_dir), body, at)
-
-
-def log_in(
-    settings: Settings,
-    oauth: OAuth,
-    clock: ServerClock,
-    consent: Consent,
-    land_athlete: LandAthlete,
-    *,
-    force: bool,
-) -> None:
+def log_in(settings: Settings, oauth: OAuth, clock: ServerClock, consent: Consent, *, force: bool) -> None:
     """Buy the tokens, save them, fetch and land the athlete (one call), and say what the login will not show.
 
     Raises PipelineError, the old login untouched, when another athlete's data is in the folder and `force` is off.
@@ -92,7 +75,7 @@ def log_in(
         store.save(token)
     typer.echo(f"Logged in as athlete {token.athlete_id}; the login is kept in {store.path}.")
     _tell_scopes(scopes)
-    _fetch_athlete(settings, clock, land_athlete)
+    _fetch_athlete(settings, clock)
 
 
 def _consent(oauth: OAuth, redirect_uri: str, code: str | None, port: int | None, *, browser: bool) -> Consent:
@@ -154,11 +137,11 @@ def _tell_scopes(granted: tuple[str, ...] | None) -> None:
         typer.echo(f"Not granted: {scope} – {consequence}. To change that, run auth again.")
 
 
-def _fetch_athlete(settings: Settings, clock: ServerClock, land_athlete: LandAthlete) -> None:
+def _fetch_athlete(settings: Settings, clock: ServerClock) -> None:
     """One call; the login stands without it."""
     try:
         answer = get_athlete(connect(settings, wait=False, clock=clock))
     except (TransientError, BudgetExhaustedError, CallCapReachedError) as error:
         typer.echo(f"The athlete's profile could not be fetched now; a later run will. {error}", err=True)
         return
-    land_athlete(settings.data_dir, answer.body, answer.fetched_at)
+    land_athlete(Lake(settings.data_dir), answer.body, answer.fetched_at)

@@ -39,7 +39,7 @@ def emulator_process(*options: str, log: Path) -> Iterator[str]:
 
 def log_in_locally(settings: Settings) -> None:
     """Log in as the emulator's athlete, who allows everything."""
-    from strava_pipeline.verbs.auth import keep_athlete, log_in
+    from strava_pipeline.verbs.auth import log_in
 
     host = urlsplit(settings.base_url).hostname
     if host not in ("127.0.0.1", "localhost", "::1"):
@@ -48,4 +48,4 @@ def log_in_locally(settings: Settings) -> None:
     oauth = make_oauth(settings, make_wire(settings, clock), clock)
     address = oauth.authorize_url(settings.redirect_uri, "demo")
     answer = requests.get(address, allow_redirects=False, timeout=10)
-    log_in(settings, oauth, clock, read_consent(answer.headers["Location"], "demo"), keep_athlete, force=True)
+    log_in(settings, oauth, clock, read_consent(answer.headers["Location"], "demo"), force=True)

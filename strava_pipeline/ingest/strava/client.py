@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import RetryCallState
 
 from strava_pipeline.core.errors import (
     BudgetExhaustedError,
@@ -28,7 +28,7 @@ from strava_pipeline.ingest.strava.hosts import keep_at_home
 from strava_pipeline.ingest.strava.http import BrokenOffError, Exchange, NotSentError, Wire
 from strava_pipeline.ingest.strava.oauth import fault_codes
 from strava_pipeline.ingest.strava.pacing import Pacing
-from strava_pipeline.ingest.strava.retries import ATTEMPTS, backoff
+from strava_pipeline.ingest.strava.retries import ATTEMPTS, retrying
 from strava_pipeline.settings import APPLICATION_PAGE
 
 REFUSALS = 4  # 429s in a row for one call, each after a window's wait: then somebody else uses the limit up
@@ -76,14 +76,7 @@ class StravaClient:
         TransientError when three attempts failed, with the last one's status and body; else PipelineError.
         """
         query = {name: str(value) for name, value in (params or {}).items() if value is not None}
-        for attempt in Retrying(
-            retry=retry_if_exception_type(TransientError),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=backoff(self._jitter),
-            sleep=self.clock.sleep,
-            before_sleep=_log_retry,
-            reraise=True,
-        ):
+        for attempt in retrying(self._jitter, self.clock.sleep, _log_retry):
             with attempt:
                 return self._attempt(path, query, check)
         raise AssertionError("tenacity either returns or raises")

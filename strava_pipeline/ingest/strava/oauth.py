@@ -9,13 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
-
 from strava_pipeline.core.errors import ForbiddenError, NeedsLoginError, PipelineError, TransientError
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.hosts import keep_at_home
 from strava_pipeline.ingest.strava.http import Exchange, Wire
-from strava_pipeline.ingest.strava.retries import ATTEMPTS, backoff
+from strava_pipeline.ingest.strava.retries import retrying
 from strava_pipeline.settings import APPLICATION_PAGE, Application
 
 SCOPES = ("read", "activity:read", "activity:read_all", "profile:read_all")
@@ -61,13 +59,7 @@ class OAuth:
     def _ask(self, what: str, secret: str, grant: Mapping[str, str]) -> dict[str, Any]:
         keep_at_home(secret, self._base_url)
         lost = False
-        for attempt in Retrying(
-            retry=retry_if_exception_type(TransientError),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=backoff(self._jitter),
-            sleep=self._clock.sleep,
-            reraise=True,
-        ):
+        for attempt in retrying(self._jitter, self._clock.sleep):
             with attempt:
                 try:
                     return self._once(what, grant, lost)

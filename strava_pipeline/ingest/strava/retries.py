@@ -1,12 +1,33 @@
-"""How often and how patiently a failed call is tried again. Which failures those are, the callers say."""
+"""How often and how patiently a call that failed transiently is tried again. Which failures are, the callers say."""
 
 from collections.abc import Callable
 
-from tenacity import RetryCallState
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from strava_pipeline.core.errors import TransientError
 
 ATTEMPTS = 3  # in all; each is a call off the budget
 FIRST_PAUSE = 1.0  # seconds at the server; bursts of 5xx last a few seconds
 LONGEST_PAUSE = 30.0
+
+
+def retrying(
+    jitter: Callable[[], float],
+    sleep: Callable[[float], None],
+    on_retry: Callable[[RetryCallState], None] | None = None,
+) -> Retrying:
+    """The attempts at one call: a TransientError is tried again after a pause, the last one raised as it is.
+
+    `on_retry` is told before each pause.
+    """
+    return Retrying(
+        retry=retry_if_exception_type(TransientError),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=backoff(jitter),
+        sleep=sleep,
+        before_sleep=on_retry,
+        reraise=True,
+    )
 
 
 def backoff(jitter: Callable[[], float]) -> Callable[[RetryCallState], float]:
