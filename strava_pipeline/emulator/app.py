@@ -9,6 +9,7 @@ from starlette.routing import Mount
 
 from strava_pipeline.emulator import api, control, oauth
 from strava_pipeline.emulator.config import EmulatorConfig
+from strava_pipeline.emulator.errors import OrderError
 from strava_pipeline.emulator.gate import API, Gate
 from strava_pipeline.emulator.state import build_state
 
@@ -19,6 +20,7 @@ def create_app(config: EmulatorConfig) -> Starlette:
     app = Starlette(
         routes=[Mount(API, routes=api.routes()), *oauth.routes(), *control.routes()],
         middleware=[Middleware(Gate, state=state)],
+        exception_handlers={OrderError: control.refused},
     )
     app.state.emulator = state
     return app

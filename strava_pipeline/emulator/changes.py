@@ -6,13 +6,10 @@ No HTTP: control.py reads the orders.
 from datetime import UTC, datetime, timedelta
 
 from strava_pipeline.emulator.documents import DETAIL_ONLY
+from strava_pipeline.emulator.errors import OrderError
 from strava_pipeline.emulator.state import State
 from strava_pipeline.emulator.store import Row
 from strava_pipeline.emulator.wire import Json
-
-
-class OrderError(ValueError):
-    """An order that can't be carried out; the message is the answer to whoever gave it."""
 
 
 def edit(state: State, order: Json) -> Json:

@@ -13,8 +13,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from strava_pipeline.emulator.api import state_of
-from strava_pipeline.emulator.changes import OrderError, add, delete, edit
-from strava_pipeline.emulator.faults import Fault, FaultOrderError
+from strava_pipeline.emulator.changes import add, delete, edit
+from strava_pipeline.emulator.errors import OrderError
+from strava_pipeline.emulator.faults import Fault
 from strava_pipeline.emulator.state import State
 from strava_pipeline.emulator.wire import JSON_TYPE, Json, answer, dumps
 
@@ -43,49 +44,37 @@ async def faults(request: Request) -> Response:
     if request.method == "DELETE":
         plan.clear()
         return answer({"ok": True})
-    try:
-        plan.order(Fault.from_order(await _order(request)))
-    except (OrderError, FaultOrderError) as error:
-        return _refused(error)
+    plan.order(Fault.from_order(await _order(request)))
     return answer({"ok": True})
 
 
 async def edit_activity(request: Request) -> Response:
     """{"id": …, "set": {field: value}}: answers the new detail."""
-    try:
-        return answer(edit(state_of(request), await _order(request)))
-    except OrderError as error:
-        return _refused(error)
+    return answer(edit(state_of(request), await _order(request)))
 
 
 async def delete_activity(request: Request) -> Response:
     """{"id": …}."""
-    try:
-        return answer({"id": delete(state_of(request), await _order(request))})
-    except OrderError as error:
-        return _refused(error)
+    return answer({"id": delete(state_of(request), await _order(request))})
 
 
 async def add_activity(request: Request) -> Response:
     """{"activity": {…}} or {"generate": {"start_date": …, "sport_type": …, "timezone": …}}: answers the new id."""
-    try:
-        return answer({"id": add(state_of(request), await _order(request))})
-    except OrderError as error:
-        return _refused(error)
+    return answer({"id": add(state_of(request), await _order(request))})
 
 
 async def clock(request: Request) -> Response:
     """{"advance": seconds}, {"set": ISO}, {"speed": factor}, or several at once; answers the emulator's now."""
     own = state_of(request).clock
     if request.method == "POST":
+        order = await _order(request)
         try:
-            order = await _order(request)
             moment = datetime.fromisoformat(order["set"]) if "set" in order else None
             advance, speed = float(order.get("advance", 0)), float(order.get("speed", 1))
-        except (OrderError, TypeError, ValueError) as error:
-            return _refused(error)
+        except (TypeError, ValueError) as error:
+            raise OrderError(str(error)) from error
         if unknown := set(order) - {"set", "advance", "speed"}:
-            return _refused(OrderError(f"Unknown fields {', '.join(sorted(unknown))}."))
+            raise OrderError(f"Unknown fields {', '.join(sorted(unknown))}.")
         if moment is not None:
             own.set(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
         own.advance(advance)
@@ -97,10 +86,7 @@ async def clock(request: Request) -> Response:
 async def scopes(request: Request) -> Response:
     """{"granted": [...]} leaves only these ticked (null: all), {"denied": true} says no; for the consents to come."""
     tokens = state_of(request).tokens
-    try:
-        order = await _order(request)
-    except OrderError as error:
-        return _refused(error)
+    order = await _order(request)
     if "granted" in order:
         tokens.ticked = None if order["granted"] is None else frozenset(order["granted"])
     tokens.denied = bool(order.get("denied", False))
@@ -154,5 +140,6 @@ async def _order(request: Request) -> Json:
     return order
 
 
-def _refused(error: Exception) -> Response:
+async def refused(_request: Request, error: Exception) -> Response:
+    """What an order that can't be carried out is answered with; app.py has every OrderError end here."""
     return answer({"message": str(error)}, 400)

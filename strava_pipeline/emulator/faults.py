@@ -7,14 +7,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from strava_pipeline.emulator.errors import OrderError
 from strava_pipeline.emulator.wire import Json
 
 KINDS = frozenset({"status", "html", "truncate", "reset", "slow", "empty", "body", "short_page"})
 DEFAULT_STATUS = {"status": 500, "html": 502}
-
-
-class FaultOrderError(ValueError):
-    """A fault was ordered that doesn't exist; the message is the answer to whoever ordered it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +32,15 @@ class Fault:
 
     @classmethod
     def from_order(cls, order: Json) -> "Fault":
-        """From the JSON of POST /_emulator/faults; raises FaultOrderError."""
+        """From the JSON of POST /_emulator/faults; raises OrderError."""
         path, kind = order.get("path"), order.get("kind")
         if not isinstance(path, str) or not path.startswith("/"):
-            raise FaultOrderError("A fault needs a path, as in /activities/123 or /oauth/token.")
+            raise OrderError("A fault needs a path, as in /activities/123 or /oauth/token.")
         if kind not in KINDS:
-            raise FaultOrderError(f"Unknown kind {kind!r}: one of {', '.join(sorted(KINDS))}.")
+            raise OrderError(f"Unknown kind {kind!r}: one of {', '.join(sorted(KINDS))}.")
         unknown = set(order) - set(cls.__dataclass_fields__)
         if unknown:
-            raise FaultOrderError(f"Unknown fields {', '.join(sorted(unknown))}.")
+            raise OrderError(f"Unknown fields {', '.join(sorted(unknown))}.")
         try:
             times = float(order.get("times", 1))
             return cls(
@@ -60,7 +57,7 @@ class Fault:
                 rows=None if order.get("rows") is None else int(order["rows"]),
             )
         except (TypeError, ValueError, AttributeError) as error:
-            raise FaultOrderError(f"The fault can't be read: {error}.") from error
+            raise OrderError(f"The fault can't be read: {error}.") from error
 
     def matches(self, path: str, query: dict[str, str]) -> bool:
         """A prefix of whole path parts: /activities/12 does not match /activities/123."""

@@ -36,7 +36,6 @@ class State:
     faults: FaultPlan
     calls: CallLog
     pager: Pager
-    added: int = 0
 
     @property
     def epoch(self) -> float:

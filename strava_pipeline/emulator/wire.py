@@ -4,7 +4,6 @@ No routing and no state: which answer is due is decided elsewhere.
 """
 
 import json
-from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -26,11 +25,6 @@ def dumps(value: object) -> bytes:
 def answer(value: object, status: int = 200) -> Response:
     """A JSON answer."""
     return Response(dumps(value), status, media_type=JSON_TYPE)
-
-
-def joined(documents: Iterable[bytes]) -> bytes:
-    """A JSON array of documents that are serialised already."""
-    return b"[" + b",".join(documents) + b"]"
 
 
 def fault_body(message: str, resource: str, field: str, code: str) -> Json:
