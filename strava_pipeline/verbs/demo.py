@@ -1,5 +1,6 @@
 """The demo: an emulated athlete's twelve years through the whole pipeline, in demo/ alone."""
 
+import json
 import os
 import shutil
 import time
@@ -30,8 +31,7 @@ def demo(
     folder: Annotated[Path, typer.Option(help="Where everything of the demo is kept; made anew.")] = Path("demo"),
 ) -> None:
     """Twelve years of a made-up athlete, end to end, in demo/: no account, no network."""
-    import requests
-
+    from strava_pipeline.ingest.strava.connect import make_wire, system_clock
     from strava_pipeline.lake.counts import counts_by_year
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.publish import snapshot
@@ -49,7 +49,7 @@ def demo(
         log_in_locally(settings)
         outcome = run_verb(settings, "flow_backfill", years=all_years(settings))
         fetch_new_gear(settings, outcome, {})
-        calls = requests.get(f"{url}/_emulator/calls", timeout=30).json()
+        calls = json.loads(make_wire(settings, system_clock(settings)).send("GET", f"{url}/_emulator/calls").body)
     with snapshot(Lake(settings.data_dir)) as connection:
         years = counts_by_year(connection)
         year_of = dict(connection.execute("SELECT id, year FROM activities").fetchall())

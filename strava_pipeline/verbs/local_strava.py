@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import requests
-
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.ingest.strava.connect import make_oauth, make_wire, system_clock
 from strava_pipeline.ingest.strava.consent import read_consent
@@ -45,7 +43,7 @@ def log_in_locally(settings: Settings) -> None:
     if host not in ("127.0.0.1", "localhost", "::1"):
         raise PipelineError(f"{host} is not this machine; the demo's login is for the emulator only.")
     clock = system_clock(settings)
-    oauth = make_oauth(settings, make_wire(settings, clock), clock)
-    address = oauth.authorize_url(settings.redirect_uri, "demo")
-    answer = requests.get(address, allow_redirects=False, timeout=10)
+    wire = make_wire(settings, clock)
+    oauth = make_oauth(settings, wire, clock)
+    answer = wire.send("GET", oauth.authorize_url(settings.redirect_uri, "demo"))
     log_in(settings, oauth, clock, read_consent(answer.headers["Location"], "demo"), force=True)

@@ -6,8 +6,6 @@ import time
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-import requests
-
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.access import AccessTokens
@@ -73,8 +71,8 @@ def make_oauth(settings: Settings, wire: Wire, clock: ServerClock) -> OAuth:
 
 
 def make_wire(settings: Settings, clock: ServerClock) -> Wire:
-    """A session with the settings' certificates."""
-    return Wire(requests.Session(), clock.monotonic, settings.ca_bundle)
+    """The way out, with the settings' certificates."""
+    return Wire(clock.monotonic, settings.ca_bundle)
 
 
 def token_store(settings: Settings) -> TokenStore:

@@ -3,16 +3,20 @@
 No retries, budget, tokens or meaning of a status here. Redirects are never followed: no token goes astray.
 """
 
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-import requests
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+import certifi
+from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Timeout, make_headers
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
 
 from strava_pipeline.core.errors import PipelineError, TransientError
+from strava_pipeline.ingest.strava.hosts import is_loopback
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60  # seconds; the read timeout holds for each piece of the body
 WHOLE_TIMEOUT = 300  # seconds for all of an answer: one that trickles would never hit the read timeout
@@ -43,13 +47,12 @@ class BrokenOffError(TransientError):
 
 
 class Wire:
-    """Sends requests in one session; `ca_bundle` None means the system's certificates."""
+    """Sends requests over connections that are kept open; `ca_bundle` None means the public certificates."""
 
-    def __init__(
-        self, session: requests.Session, monotonic: Callable[[], float], ca_bundle: Path | None = None
-    ) -> None:
-        self._session, self._monotonic = session, monotonic
-        self._verify: str | bool = str(ca_bundle) if ca_bundle is not None else True
+    def __init__(self, monotonic: Callable[[], float], ca_bundle: Path | None = None) -> None:
+        self._monotonic = monotonic
+        self._ca_bundle = ca_bundle or Path(certifi.where())
+        self._pools: dict[str, PoolManager] = {}
 
     def send(
         self,
@@ -61,29 +64,43 @@ class Wire:
         bearer: str | None = None,
     ) -> Exchange:
         """The answer, whatever its status. Raises TransientError (kinds above), else PipelineError."""
-        started, name = self._monotonic(), f"{method} {urlsplit(url).path}"
+        started, parts = self._monotonic(), urlsplit(url)
+        name = f"{method} {parts.path}"
         try:
-            response = self._session.request(
+            response = self._pool(url, parts).urlopen(
                 method,
-                url,
-                params=params,
-                data=form,
-                auth=_authorization(bearer),
-                timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
-                allow_redirects=False,
-                stream=True,
-                verify=self._verify,
+                f"{url}?{urlencode(params)}" if params else url,
+                body=urlencode(form) if form else None,
+                headers=_headers(bearer, form is not None),
+                timeout=Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
+                retries=False,
+                redirect=False,
+                preload_content=False,
             )
-        except requests.RequestException as error:
-            raise _failure(error, name, urlsplit(url).hostname or "?") from None
-        with response:
-            body = self._read(response, name, started)
-        return Exchange(response.status_code, response.headers, body, self._monotonic() - started)
+        except (HTTPError, ValueError) as error:
+            raise _failure(error, name, parts.hostname or "?") from None
+        body = self._read(response, name, started)
+        return Exchange(response.status, response.headers, body, self._monotonic() - started)
 
-    def _read(self, response: requests.Response, name: str, started: float) -> bytes:
+    def _pool(self, url: str, parts: SplitResult) -> PoolManager:
+        """The connections to the address's server; whether these go over a proxy is looked up once for each."""
+        pool = self._pools.get(parts.netloc)
+        if pool is None:
+            bundle = self._ca_bundle
+            files, folder = (None, str(bundle)) if bundle.is_dir() else (str(bundle), None)
+            proxy = None if is_loopback(url) else _proxy(parts)
+            if proxy is None:
+                pool = PoolManager(ca_certs=files, ca_cert_dir=folder)
+            else:
+                login = _proxy_login(proxy)
+                pool = ProxyManager(proxy, proxy_headers=login, ca_certs=files, ca_cert_dir=folder)
+            self._pools[parts.netloc] = pool
+        return pool
+
+    def _read(self, response: BaseHTTPResponse, name: str, started: float) -> bytes:
         parts: list[bytes] = []
         try:
-            while part := response.raw.read1(CHUNK, decode_content=True):  # gives what came before a break, too
+            while part := response.read1(CHUNK, decode_content=True):  # gives what came before a break, too
                 parts.append(part)
                 if self._monotonic() - started > WHOLE_TIMEOUT:
                     raise TimeoutError
@@ -91,7 +108,7 @@ class Wire:
             response.close()
             raise BrokenOffError(
                 f"{name}: the answer broke off ({type(error).__name__})",
-                status=response.status_code,
+                status=response.status,
                 body=b"".join(parts),
                 headers=response.headers,
                 seconds=self._monotonic() - started,
@@ -99,20 +116,32 @@ class Wire:
         return b"".join(parts)
 
 
-def _authorization(bearer: str | None) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
-    """Sets the header ourselves: with no `auth`, requests would put a ~/.netrc entry in its place."""
-
-    def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if bearer is not None:
-            request.headers["Authorization"] = f"Bearer {bearer}"
-        return request
-
-    return authorize
+def _headers(bearer: str | None, is_form: bool) -> dict[str, str]:
+    headers = {"User-Agent": "strava_pipeline", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+    if is_form:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+    if bearer is not None:
+        headers["Authorization"] = f"Bearer {bearer}"
+    return headers
 
 
-def _failure(error: requests.RequestException, name: str, host: str) -> PipelineError:
+def _proxy(parts: SplitResult) -> str | None:
+    """The environment's proxy (or macOS's) for an address, by the standard library's reading of it."""
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    proxies = getproxies()
+    found = proxies.get(parts.scheme) or proxies.get("all")
+    return found if not found or "://" in found else f"http://{found}"
+
+
+def _proxy_login(proxy: str) -> Mapping[str, str]:
+    login = urlsplit(proxy).netloc.rpartition("@")[0]
+    return make_headers(proxy_basic_auth=unquote(login)) if login else {}
+
+
+def _failure(error: HTTPError | ValueError, name: str, host: str) -> PipelineError:
     # The original's text holds the whole address, so only its type is told.
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, SSLError) and isinstance(error.args[0], ssl.SSLCertVerificationError):
         return PipelineError(
             f"{name}: the certificate of {host} is not trusted. Behind a corporate proxy, set "
             "REQUESTS_CA_BUNDLE in the environment or .env to the file of its certificates (PEM)."
@@ -120,12 +149,5 @@ def _failure(error: requests.RequestException, name: str, host: str) -> Pipeline
     if isinstance(error, ValueError):  # an address or header that can't be sent at all
         return PipelineError(f"{name}: not a request that can be sent ({type(error).__name__}); check the settings.")
     message = f"{name}: no answer from {host} ({type(error).__name__})"
-    return NotSentError(message) if _not_sent(error) else TransientError(message)
-
-
-def _not_sent(error: requests.RequestException) -> bool:
-    if isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError)):
-        return True
-    cause = error.args[0] if error.args else None
-    reason = getattr(cause, "reason", cause)
-    return isinstance(reason, (NewConnectionError, ConnectTimeoutError))
+    never_sent = isinstance(error, (NewConnectionError, ConnectTimeoutError, ProxyError))
+    return NotSentError(message) if never_sent else TransientError(message)
