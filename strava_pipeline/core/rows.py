@@ -2,13 +2,11 @@
 
 Nothing is lost on the way: a field without a column, and a value that does not fit its column, stay in `extra` as
 JSON at the field's own place and are counted. Absent and null both become NULL, never false or 0.
-The work is done column by column in list comprehensions: the JSON objects are Python's already, and this is the
-only loop over them.
+The work is done column by column: the JSON objects are Python's already, and this is the only loop over them. A column
+whose values all are what it wants, as nearly every one's are, is told so by built-ins and taken as it is.
 """
 
-import json
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ from typing import Any
 
 import polars as pl
 
+from strava_pipeline.core.json_text import json_text
 from strava_pipeline.core.tables.model import Column, Kind, Table
 
 Json = Mapping[str, Any]
@@ -47,11 +46,14 @@ def typed_rows(objects: Sequence[Json], table: Table) -> Rows:
                     misfits[column.name] += 1
         values[column.name] = typed
     known = _known(table)
+    names, branches = known.keys(), {name: branch for name, branch in known.items() if branch is not None}
     unknown: Counter[str] = Counter()
     extras: list[str | None] = []
     for place, item in enumerate(objects):
-        rest = _rest(item, known)
-        unknown.update(rest.keys())
+        rest = {} if item.keys() <= names else {name: value for name, value in item.items() if name not in known}
+        _rest_of_branches(item, branches, rest)
+        if rest:
+            unknown.update(rest.keys())
         for path, value in kept.get(place, ()):
             branch = rest if len(path) == 1 else rest.setdefault(path[0], {})
             branch[path[-1]] = value
@@ -77,30 +79,6 @@ def read_column(objects: Sequence[Json], column: Column) -> list[Any]:
     return [None if value is _MISFIT else value for value in _typed(_raw(objects, column), column.kind)]
 
 
-def json_text(value: Any) -> str:
-    """Compact JSON that every reader takes. What JSON or UTF-8 has no room for stays as text: NaN as "NaN", half a
-    surrogate pair as its escape, backslash and all.
-    """
-    try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    except ValueError:
-        text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"))
-    return _HALF_PAIR.sub(lambda half: f"\\\\u{ord(half[0]):04x}", text)
-
-
-_HALF_PAIR = re.compile("[\ud800-\udfff]")
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_finite(inner) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return json.dumps(value)
-    return value
-
-
 _MISFIT = object()
 _INT64 = range(-(2**63), 2**63)
 _INT32 = range(-(2**31), 2**31)
@@ -116,8 +94,24 @@ def _raw(objects: Sequence[Json], column: Column) -> list[Any]:
 
 
 def _typed(raw: list[Any], kind: Kind) -> list[Any]:
+    fits = _FITS.get(kind)
+    if fits is not None and fits(raw):
+        return raw
     convert = _CONVERTERS[kind]
     return [None if value is None else convert(value) for value in raw]
+
+
+def _all_of(wanted: type, also: Callable[[list[Any]], bool] = lambda present: True) -> Callable[[list[Any]], bool]:
+    """Tells of a column whether every value is None or of the type `wanted`, and those that are no None pass `also`."""
+
+    def fits(raw: list[Any]) -> bool:
+        found = set(map(type, raw))
+        if not found <= {wanted, type(None)}:
+            return False
+        present = raw if type(None) not in found else [value for value in raw if value is not None]
+        return not present or also(present)
+
+    return fits
 
 
 def _integer(within: range) -> Callable[[Any], Any]:
@@ -186,6 +180,13 @@ def _doubles(value: Any) -> Any:
     return _MISFIT if _MISFIT in numbers else numbers
 
 
+_FITS: dict[Kind, Callable[[list[Any]], bool]] = {
+    Kind.BIGINT: _all_of(int, lambda present: min(present) in _INT64 and max(present) in _INT64),
+    Kind.INTEGER: _all_of(int, lambda present: min(present) in _INT32 and max(present) in _INT32),
+    Kind.DOUBLE: _all_of(float, lambda present: all(map(math.isfinite, present))),
+    Kind.BOOLEAN: _all_of(bool),
+    Kind.TEXT: _all_of(str, lambda present: all(map(str.isascii, present))),
+}
 _CONVERTERS: dict[Kind, Callable[[Any], Any]] = {
     Kind.BIGINT: _integer(_INT64),
     Kind.INTEGER: _integer(_INT32),
@@ -224,15 +225,12 @@ def _known(table: Table) -> Known:
     return tree
 
 
-def _rest(item: Json, known: Known) -> dict[str, Any]:
-    """The fields of `item` that no column and no ignored path names."""
-    rest = {name: value for name, value in item.items() if name not in known}
-    for name, branch in known.items():
-        if branch is not None:
-            nested = item.get(name)
-            if isinstance(nested, dict):
-                if below := {inner: value for inner, value in nested.items() if inner not in branch}:
-                    rest[name] = below
-            elif nested is not None:
-                rest[name] = nested
-    return rest
+def _rest_of_branches(item: Json, branches: Mapping[str, Known], rest: dict[str, Any]) -> None:
+    """Add to `rest` the nested fields of `item` that no column and no ignored path names."""
+    for name, branch in branches.items():
+        nested = item.get(name)
+        if isinstance(nested, dict):
+            if not nested.keys() <= branch.keys():
+                rest[name] = {inner: value for inner, value in nested.items() if inner not in branch}
+        elif nested is not None:
+            rest[name] = nested

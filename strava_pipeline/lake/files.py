@@ -1,25 +1,34 @@
 """Writing a file so that it is there whole or not at all, and survives a power cut; reading what was packed into one."""
 
 import gzip
-import json
 import os
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from strava_pipeline.core.json_text import parse_json
 
-def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write to a temporary file beside `path`, fsync, rename, fsync the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.chmod(mode)
-    temporary.replace(path)
-    sync_folder(path.parent)
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write to a temporary file beside `path`, fsync, rename, fsync the folder. Folders are made where they are missing."""
+    folder = path.parent
+    temporary = folder / f".{path.name}.{os.getpid()}.tmp"
+    try:
+        file = temporary.open("wb")
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = temporary.open("wb")
+    try:
+        with file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)  # half a file would keep a full disk full
+        raise
+    sync_folder(folder)
 
 
 def sync_folder(folder: Path) -> None:
@@ -47,7 +56,7 @@ class DamagedFileError(ValueError):
 def unpacked_json(path: Path) -> Any:
     """The JSON that `packed` went into `path`; DamagedFileError if that can't be read, OSError without the file."""
     try:
-        return json.loads(unpacked(path))
+        return parse_json(unpacked(path))
     except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
         raise DamagedFileError(f"{path} is damaged ({type(error).__name__})") from error
 

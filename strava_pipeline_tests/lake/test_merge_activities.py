@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 
-from strava_pipeline.core.rows import json_text
+from strava_pipeline.core.json_text import json_text
 from strava_pipeline.lake.merge import merge_activities
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import publish, snapshot

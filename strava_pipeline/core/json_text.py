@@ -1,0 +1,47 @@
+"""Reading and writing JSON so that nothing changes on the way: what `json` would give, several times as fast.
+
+No types, no tables: values as JSON has them.
+"""
+
+import json
+import math
+import re
+from typing import Any
+
+import orjson
+
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_LONG = b"0" * 19  # -2^63 has 19 digits: numbers this long may be beyond 64 bits, where orjson gives a rounded float
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def parse_json(body: bytes) -> Any:
+    """The value of a JSON text, whole numbers exact however long; ValueError (or RecursionError) where it is none."""
+    if _LONG not in body.translate(_DIGITS):
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            pass  # a BOM, half a surrogate pair, NaN: Python's own reader takes these
+    return json.loads(body)
+
+
+def json_text(value: Any) -> str:
+    """Compact JSON that every reader takes. What JSON or UTF-8 has no room for stays as text: NaN as "NaN", half a
+    surrogate pair as its escape, backslash and all.
+    """
+    try:
+        text = _ENCODER.encode(value)
+    except ValueError:
+        text = _ENCODER.encode(_finite(value))
+    return text if text.isascii() else _HALF_PAIR.sub(lambda half: f"\\\\u{ord(half[0]):04x}", text)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return json.dumps(value)
+    return value
