@@ -3,7 +3,6 @@
 What the answers mean (lists, details) is `activities.py`; wiring it all up `connect.py`.
 """
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
+from strava_pipeline.core.json_text import parse_json
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.access import AccessTokens
 from strava_pipeline.ingest.strava.hosts import keep_at_home
@@ -67,7 +67,8 @@ class StravaClient:
         self.calls = 0
         self.budget = pacing.budget
         self.clock = clock
-        self._tokens, self._pacing, self._wire, self._jitter = tokens, pacing, wire, jitter
+        self._tokens, self._pacing, self._wire = tokens, pacing, wire
+        self._attempts = retrying(jitter, clock.sleep, _log_retry)
 
     def get(self, path: str, params: Mapping[str, object] | None = None, *, check: Check | None = None) -> Answer:
         """The answer to GET `path`.
@@ -76,7 +77,7 @@ class StravaClient:
         TransientError when three attempts failed, with the last one's status and body; else PipelineError.
         """
         query = {name: str(value) for name, value in (params or {}).items() if value is not None}
-        for attempt in retrying(self._jitter, self.clock.sleep, _log_retry):
+        for attempt in self._attempts:
             with attempt:
                 return self._attempt(path, query, check)
         raise AssertionError("tenacity either returns or raises")
@@ -185,7 +186,7 @@ INVALID = object()
 
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return parse_json(body)
     except (ValueError, RecursionError):
         return INVALID
 
