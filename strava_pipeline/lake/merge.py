@@ -7,8 +7,9 @@ The functions that take a connection work inside the caller's transaction.
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -25,7 +26,7 @@ from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import Connection, changed, note, notes, reading, writing
 
 MERGED = "merged:"  # + year: a note in the warehouse of which listings it has taken in, with how many pages of each
-BATCH = 250  # details held in memory at once: some 25 MB of Python objects
+BATCH = 3_000_000  # packed bytes of the details held in memory at once: some 100 MB of Python objects
 
 
 @dataclass(slots=True)
@@ -68,24 +69,35 @@ def _paths(lake: Lake, year: int) -> list[str]:
     return [str(path) for path in shard_files(lake, year)]
 
 
-def merge_details(lake: Lake, year: int) -> MergeReport:
-    """The year's details on disk that are newer than gold's, a transaction per batch: all rows of one or none."""
+def merge_details(lake: Lake, years: Iterable[int]) -> MergeReport:
+    """The details on disk that are newer than gold's, a transaction per batch: all rows of one or none."""
     report = MergeReport()
-    on_disk = detail_files(lake, year)
-    if not any(files.good for files in on_disk.values()):
+    newest = _newest_on_disk(lake, years)
+    if not newest:
         return report
     with reading(lake) as connection:
         known = "SELECT activity_id, fetched_at FROM activity_details WHERE activity_id IN (SELECT unnest($ids))"
-        held = dict(connection.execute(known, {"ids": list(on_disk)}).fetchall())
-    fresh = [
-        files
-        for activity_id, files in sorted(on_disk.items())
-        if files.good_at is not None and (activity_id not in held or held[activity_id] < files.good_at)
-    ]
+        held = dict(connection.execute(known, {"ids": list(newest)}).fetchall())
+    fresh = (files for activity_id, files in sorted(newest.items()) if _is_newer(files, held.get(activity_id)))
     for batch in _batches(fresh):
         with writing(lake) as connection:
             merge_detail_batch(connection, lake, batch, report)
     return report
+
+
+def _newest_on_disk(lake: Lake, years: Iterable[int]) -> dict[int, DetailFiles]:
+    """The good answers by activity; of one whose year was edited, which lies in two folders, the newest."""
+    newest: dict[int, DetailFiles] = {}
+    for year in years:
+        for activity_id, files in detail_files(lake, year).items():
+            other = newest.get(activity_id)
+            if _is_newer(files, other.good_at if other else None):
+                newest[activity_id] = files
+    return newest
+
+
+def _is_newer(files: DetailFiles, than: datetime | None) -> bool:
+    return files.good_at is not None and (than is None or than < files.good_at)
 
 
 def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[DetailFiles], report: MergeReport) -> None:
@@ -160,6 +172,16 @@ def _staged(folder: Path, name: str, rows: pl.DataFrame) -> str:
     return str(path)
 
 
-def _batches(files: list[DetailFiles]) -> Iterator[list[DetailFiles]]:
-    for start in range(0, len(files), BATCH):
-        yield files[start : start + BATCH]
+def _batches(files: Iterable[DetailFiles]) -> Iterator[list[DetailFiles]]:
+    """In the order given, as many at a time as memory is meant to hold."""
+    batch: list[DetailFiles] = []
+    size = 0
+    for one in files:
+        if one.good is not None:
+            batch.append(one)
+            size += one.good.stat().st_size
+        if size >= BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -46,8 +46,17 @@ class Candidate:
     local_on: date | None
     edited_at: datetime
     fetched_at: datetime | None
-    retry_at: datetime | None
-    refetched: bool
+    files: DetailFiles | None
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When a failed one may be asked for again."""
+        return self.files.retry_at if self.files else None
+
+    @property
+    def refetched(self) -> bool:
+        """Received more than once."""
+        return self.files is not None and self.files.fetches > 1
 
     @property
     def is_edited(self) -> bool:
@@ -95,6 +104,12 @@ def wanted_details(lake: Lake, years: Sequence[int], scope: Scope, now: datetime
     return Wanted(due, refresh[:allowance], resting)
 
 
+def still_wanted(lake: Lake, chosen: Sequence[Candidate]) -> list[Candidate]:
+    """Those about which nothing came to disk since they were chosen: another run may have been faster."""
+    on_disk = {year: detail_files(lake, year) for year in {candidate.year for candidate in chosen}}
+    return [candidate for candidate in chosen if on_disk[candidate.year].get(candidate.activity_id) == candidate.files]
+
+
 def candidates(lake: Lake, years: Sequence[int]) -> list[Candidate]:
     """Every present activity of `years`, newest first."""
     with reading(lake) as connection:
@@ -116,8 +131,7 @@ def _candidate(
         local_on=local.date() if local else None,
         edited_at=edited_at,
         fetched_at=max(times, default=None),
-        retry_at=files.retry_at if files else None,
-        refetched=files is not None and files.fetches > 1,
+        files=files,
     )
 
 

@@ -24,7 +24,7 @@ from strava_pipeline.lake.detail_files import land_detail, land_failure
 from strava_pipeline.lake.listings import Listing, Manifest, Window, begin, listed_since, resume, watermark
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.profile_files import land_athlete, land_gear, newest_athlete
-from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, Wanted, wanted_details
+from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, Wanted, still_wanted, wanted_details
 from strava_pipeline.orchestrate.config import CallLimits, DetailsConfig, ListingConfig
 from strava_pipeline.orchestrate.resources import Pipeline
 
@@ -108,13 +108,9 @@ def pull_details(pipeline: Pipeline, config: DetailsConfig, years: Sequence[int]
     first = choose()
     pipeline.progress.begin("Fetching details", len(first.due))
     try:
-        for year in _newest_first(first.due):
-            with _alone(pipeline, f"details-{year}"):  # another run may have fetched some before it was free
-                _fetch(pipeline, wanted_details(pipeline.lake, [year], scope, pipeline.now()).due, report)
+        _fetch_by_year(pipeline, first.due, report)
         again = choose() if first.due else first
-        for year in _newest_first(again.refresh):
-            with _alone(pipeline, f"details-{year}"):
-                _fetch(pipeline, [candidate for candidate in choose().refresh if candidate.year == year], report)
+        _fetch_by_year(pipeline, again.refresh, report)
     finally:
         pipeline.progress.end()
     left = choose() if first.due or again.refresh else first
@@ -124,8 +120,11 @@ def pull_details(pipeline: Pipeline, config: DetailsConfig, years: Sequence[int]
     return report
 
 
-def _newest_first(candidates: Sequence[Candidate]) -> list[int]:
-    return sorted({candidate.year for candidate in candidates}, reverse=True)
+def _fetch_by_year(pipeline: Pipeline, chosen: Sequence[Candidate], report: DetailsReport) -> None:
+    for year in sorted({candidate.year for candidate in chosen}, reverse=True):
+        with _alone(pipeline, f"details-{year}"):  # another run may have fetched some before it was free
+            of_year = [candidate for candidate in chosen if candidate.year == year]
+            _fetch(pipeline, still_wanted(pipeline.lake, of_year), report)
 
 
 def scope_of(pipeline: Pipeline, config: DetailsConfig) -> Scope:

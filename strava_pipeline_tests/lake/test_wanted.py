@@ -9,7 +9,7 @@ import pytest
 from strava_pipeline.lake.detail_files import detail_files, land_detail, land_failure
 from strava_pipeline.lake.merge import merge_details
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, wanted_details
+from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, still_wanted, wanted_details
 from strava_pipeline.lake.warehouse import writing
 from strava_pipeline_tests.lake.bronze import ALL, DAY, HOUR, NOW, SECOND, activity, detailed, listed, merge
 
@@ -74,13 +74,23 @@ def test_only_the_years_asked_for_are_looked_at(stocked: Lake) -> None:
 def test_what_is_on_disk_is_not_asked_for_again_although_gold_has_not_seen_it(stocked: Lake) -> None:
     fetched(stocked, 4, at=NOW + SECOND)
     assert due(stocked) == [3, 1, 2, 5]
-    merge_details(stocked, 2026)
+    merge_details(stocked, [2026])
     assert due(stocked) == [3, 1, 2, 5]
+
+
+def test_what_another_run_fetched_or_failed_to_fetch_since_it_was_chosen_is_wanted_no_more(stocked: Lake) -> None:
+    fetched(stocked, 2, at=NOW - DAY, year=2025)
+    chosen = wanted_details(stocked, ALL, Scope(), NOW).due
+    assert ids(still_wanted(stocked, chosen)) == ids(chosen) == [4, 3, 1, 2, 5]
+    fetched(stocked, 4, at=NOW + SECOND)
+    fetched(stocked, 2, at=NOW + SECOND, year=2025)
+    land_failure(stocked, 2026, 1, b"oops", 500, NOW + SECOND)
+    assert ids(still_wanted(stocked, chosen)) == [3, 5]
 
 
 def test_what_is_in_gold_is_not_asked_for_again_although_its_year_was_edited_since(stocked: Lake) -> None:
     fetched(stocked, 4, at=NOW + SECOND, year=2025)
-    merge_details(stocked, 2025)
+    merge_details(stocked, [2025])
     assert 4 not in due(stocked)
 
 
