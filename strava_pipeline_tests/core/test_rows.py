@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strava_pipeline.core.rows import frame, json_text, typed_rows
+from strava_pipeline.core.rows import frame, typed_rows
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, TABLES, Table
 from strava_pipeline_tests.core.fidelity import differences
 
@@ -152,23 +152,6 @@ def test_a_field_without_a_column_is_kept_and_counted(source: Any, kept: Any, co
 
 def test_a_misfit_below_another_field_is_kept_at_its_own_place() -> None:
     assert extra(**{"map": {"id": 5, "new": 1}, "map.id": "mine"}) == {"map": {"id": 5, "new": 1}, "map.id": "mine"}
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ({"a": [1, 2.5, None, True]}, '{"a":[1,2.5,null,true]}'),
-        ("Grüße 👋", '"Grüße 👋"'),
-        ("\ud83d", '"\\\\ud83d"'),
-        ("\ud83d\ude00", '"\\\\ud83d\\\\ude00"'),
-        ([float("nan"), {"x": float("-inf")}], '["NaN",{"x":"-Infinity"}]'),
-        ("\0\ufeff", '"\\u0000\ufeff"'),
-        (2**64, "18446744073709551616"),
-    ],
-)
-def test_json_text_is_strict_json_in_utf_8(value: Any, text: str) -> None:
-    assert json_text(value) == text
-    json.loads(text.encode(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
 
 
 def test_no_objects_give_a_frame_of_no_rows_with_every_column() -> None:
