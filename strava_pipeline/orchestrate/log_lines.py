@@ -23,8 +23,6 @@ from dagster_shared.error import SerializableErrorInfo
 
 from strava_pipeline.core.errors import PipelineError
 
-_INTERRUPTIONS = ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
-
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -118,8 +116,6 @@ def fault(error: SerializableErrorInfo) -> tuple[str, dict[str, Any]]:
     """An error in words and as fields: ours and the system's by their message, any other by its traceback alone."""
     links = list(_chain(error))
     told = {*_names(PipelineError), *(name for name in _names(OSError) if "." not in name)}
-    if any(link.cls_name in _INTERRUPTIONS for link in links):
-        return "interrupted", {"error": links[0].cls_name}
     for link in links:
         name, _, message = link.message.strip().partition(": ")  # Dagster hands an error on as text, its type first
         if name in told:
@@ -130,6 +126,11 @@ def fault(error: SerializableErrorInfo) -> tuple[str, dict[str, Any]]:
         "error": last,
         "traceback": frames,
     }
+
+
+def was_interrupted(error: SerializableErrorInfo | None) -> bool:
+    """Whether a person or a signal ended it."""
+    return any(link.cls_name in ("KeyboardInterrupt", "DagsterExecutionInterruptedError") for link in _chain(error))
 
 
 def iso(at: datetime) -> str:

@@ -20,7 +20,15 @@ from dagster import DagsterEventType, EventLogEntry
 from dagster._core.events import DagsterEvent, RunFailureReason
 
 from strava_pipeline.orchestrate.log_files import create, point_latest
-from strava_pipeline.orchestrate.log_lines import Line, failed_check, fault, in_words, reported, run_begins
+from strava_pipeline.orchestrate.log_lines import (
+    Line,
+    failed_check,
+    fault,
+    in_words,
+    reported,
+    run_begins,
+    was_interrupted,
+)
 from strava_pipeline.orchestrate.log_prune import prune
 
 STOPPED_EARLY = "stopped_early"  # tag of a run: the limit that ended its work
@@ -34,11 +42,13 @@ def logged(
 ) -> Iterator[None]:
     """Log the run from here to its last event, which comes after the body; old logs are removed first."""
 
-    def limit() -> str | None:
-        now = instance.get_run_by_id(run.run_id)
-        return now.tags.get(STOPPED_EARLY) if now else None
+    def known() -> dg.DagsterRun:
+        return instance.get_run_by_id(run.run_id) or run
 
-    log = RunLog(run.run_id, limit, tell)
+    if known().is_finished:  # `dagster job execute` opens the resources once more when all is over
+        yield
+        return
+    log = RunLog(run.run_id, lambda: known().tags.get(STOPPED_EARLY), tell)
     log.open(logs_dir, run, at)
     instance.add_event_listener(run.run_id, log.hear)
     try:
@@ -126,18 +136,10 @@ class RunLog:
         stage = self._stage(step, at)
         stage.seconds = _seconds(stage.began, at)
         self._step = None
-        if event.event_type is DagsterEventType.STEP_SUCCESS:
-            stage.outcome = "done"
-            words = in_words(stage.told, step)
-            text = f"done in {stage.seconds:.1f} s" + (f": {words}" if words else "")
-            fields = {"seconds": stage.seconds, "assets": stage.told}
-            self._write(Line(at, logging.INFO, "stage_ends", step, text, fields))
-            return
-        stage.outcome = "failed"
-        error = event.step_failure_data.error
-        words, found = fault(error) if error else ("", {})
-        text = f"failed after {stage.seconds:.1f} s: {words}"
-        self._write(Line(at, logging.ERROR, "stage_failed", step, text, {"seconds": stage.seconds, **found}))
+        stage.outcome, level, words, found = _end_of(event, stage)
+        text = f"{stage.outcome} after {stage.seconds:.1f} s" + (f": {words}" if words else "")
+        fields = {"outcome": stage.outcome, "seconds": stage.seconds, "assets": stage.told, **found}
+        self._write(Line(at, level, "stage_ends", step, text, fields))
 
     def _stage(self, step: str, at: datetime) -> Stage:
         return self._stages.setdefault(step, Stage(at))
@@ -151,7 +153,7 @@ class RunLog:
         }
         table = [f"{told['seconds']:>10.1f} s  {name}, {told['outcome']}" for name, told in stages.items()]
         text = "\n".join([f"run ends: {outcome} after {seconds:.1f} s" + (f". {why}" if why else ""), *table])
-        fields = {"outcome": outcome, "seconds": seconds, "stages": stages, **found}
+        fields = {"outcome": outcome.replace(" ", "_"), "seconds": seconds, "stages": stages, **found}
         self._write(Line(at, level, "run_ends", None, text, fields))
         self._close()
         self.say_trouble()
@@ -165,7 +167,7 @@ class RunLog:
         if event.event_type is DagsterEventType.RUN_CANCELED:
             return "interrupted", logging.WARNING, "", {}
         data = event.job_failure_data
-        if data.failure_reason is RunFailureReason.UNEXPECTED_TERMINATION:
+        if data.failure_reason is RunFailureReason.UNEXPECTED_TERMINATION or was_interrupted(data.error):
             return "interrupted", logging.WARNING, "What was fetched is kept.", {}
         if data.error is None or any(stage.outcome == "failed" for stage in self._stages.values()):
             return "failed", logging.ERROR, "", {}  # the stage has said why
@@ -195,6 +197,16 @@ class RunLog:
             with suppress(OSError):
                 file.close()
         self._files = None
+
+
+def _end_of(event: DagsterEvent, stage: Stage) -> tuple[str, int, str, dict[str, Any]]:
+    """How a stage ended: the outcome, how grave it is, in words, and what a program may want of an error."""
+    if event.event_type is DagsterEventType.STEP_SUCCESS:
+        return "done", logging.INFO, in_words(stage.told, str(event.step_key)), {}
+    error = event.step_failure_data.error
+    if was_interrupted(error):
+        return "interrupted", logging.WARNING, "", {}
+    return "failed", logging.ERROR, *(fault(error) if error else ("", {}))
 
 
 def _version() -> str:
