@@ -43,6 +43,7 @@ def small_run(
     at: datetime = AT,
     told: list[str] | None = None,
     job: str = "small",
+    instance: dg.DagsterInstance | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Run a job of the one op `work`, logged; `told` takes what is said to a person."""
     said = [] if told is None else told
@@ -63,4 +64,4 @@ def small_run(
         work()
 
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    return small.execute_in_process(run_config=quiet, raise_on_error=False)
+    return small.execute_in_process(run_config=quiet, raise_on_error=False, instance=instance)

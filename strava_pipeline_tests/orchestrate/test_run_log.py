@@ -13,6 +13,7 @@ import pytest
 
 from strava_pipeline.core.errors import PipelineError, TransientError
 from strava_pipeline.orchestrate.log_files import HUMAN, latest_link, newest
+from strava_pipeline.orchestrate.run_log import logged
 from strava_pipeline_tests.orchestrate.run_logs import AT, Row, human_logs, only, small_run, structured_logs
 from strava_pipeline_tests.rig import Rig
 
@@ -195,6 +196,14 @@ def test_two_runs_at_once_keep_their_logs_apart(tmp_path: Path) -> None:
         assert only(logs[run_id], "run_begins")["fields"]["job"] == f"small_{number}"
         assert only(logs[run_id], "message")["fields"]["text"] == f"number {number}"
         assert logs[run_id][-1]["event"] == "run_ends"
+
+
+def test_resources_that_are_opened_once_more_after_the_end_begin_no_other_log(tmp_path: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = small_run(tmp_path, lambda context: None, instance=instance)
+        with logged(tmp_path, instance, result.dagster_run, AT, print):
+            pass
+    assert len(human_logs(tmp_path)) == 1
 
 
 def test_a_logs_folder_that_can_not_be_written_to_is_told_once_and_fails_no_run(tmp_path: Path) -> None:
