@@ -53,6 +53,13 @@ def test_runs_that_begin_in_the_same_moment_share_no_file(tmp_path: Path) -> Non
     assert all(path.read_bytes() == b"a line\n" for pair in pairs for path in pair)
 
 
+@pytest.mark.parametrize("gone", [0, 1], ids=["human", "structured"])
+def test_half_a_pair_that_is_left_is_not_written_to(tmp_path: Path, gone: int) -> None:
+    pair = made(tmp_path, AT)
+    pair[gone].unlink()
+    assert not {*pair} & {*made(tmp_path, AT)}
+
+
 def test_latest_leads_to_the_newest_wherever_the_folder_is_moved(tmp_path: Path) -> None:
     logs_dir = tmp_path / "logs"
     for day in days_before([1, 0]):

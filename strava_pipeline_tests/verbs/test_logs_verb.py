@@ -28,6 +28,7 @@ def test_latest_prints_the_log_of_the_last_run(rig: Rig, type_on: TypeOn) -> Non
     assert [ran.code, human.code, structured.code, human.err] == [0, 0, 0, ""]
     assert "run begins: run_lite" in human.out
     assert "run ends: done" in human.out
+    assert human.out.count("Listing activities: done, 30") == 1
     rows = [json.loads(line) for line in structured.out.splitlines()]
     assert [rows[0]["event"], rows[-1]["event"]] == ["run_begins", "run_ends"]
     assert "Listing activities: done, 30" in ran.err
