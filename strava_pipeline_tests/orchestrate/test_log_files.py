@@ -81,9 +81,9 @@ def test_a_file_in_the_place_of_latest_is_left_alone(tmp_path: Path) -> None:
 
 def test_the_newest_is_the_one_that_began_last_whatever_else_lies_there(tmp_path: Path) -> None:
     assert newest(tmp_path, HUMAN) is None
-    for hour in (23, 5):
-        made(tmp_path, datetime(2026, 3, 9, hour, tzinfo=UTC))
+    made(tmp_path, datetime(2026, 3, 9, 23, tzinfo=UTC))
     last, structured = made(tmp_path, datetime(2026, 3, 10, 1, tzinfo=UTC))
+    made(tmp_path, datetime(2026, 3, 10, 0, tzinfo=UTC))
     (last.parent / "flow_zzz.log").touch()
     (tmp_path / "flow" / "2026" / "13" / "45").mkdir(parents=True)
     (tmp_path / "flow" / "2026" / "03" / "11").mkdir()

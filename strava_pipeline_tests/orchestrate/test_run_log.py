@@ -12,8 +12,8 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.core.errors import PipelineError, TransientError
-from strava_pipeline.emulator.limits import Limits
 from strava_pipeline.orchestrate.log_files import HUMAN, latest_link, newest
+from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.run_log import logged
 from strava_pipeline_tests.orchestrate.run_logs import AT, Row, human_logs, only, small_run, structured_logs
 from strava_pipeline_tests.rig import Rig
@@ -77,12 +77,20 @@ def test_retries_and_checks_that_fail_are_told(make_rig: Make) -> None:
     assert (warned[-1]["fields"]["missing"], warned[-1]["fields"]["resting"]) == (0, 1)
 
 
-def test_waits_on_a_limit_are_told(make_rig: Make) -> None:
-    fast = {"first_year": 2026, "clock_speed": 3000.0}
-    rig = make_rig(activities=12, years=(2026, 2026), speed=3000.0, settings=fast, limits=Limits(20, 2000, 10, 1000))
-    rig.run("flow_backfill")
-    waits = [row for row in last_logs(rig)[1] if "Waiting, " in row["fields"].get("text", "")]
-    assert {(row["event"], row["step"]) for row in waits} == {("message", "bronze_activity_details")}
+def test_progress_and_waits_on_a_limit_are_told(tmp_path: Path) -> None:
+    def wait(context: dg.OpExecutionContext) -> None:
+        progress = LogProgress(context.log)
+        progress.begin("Fetching", 2)
+        progress.waiting("Strava's limit of 100 read calls in 15 minutes is reached.", 61.4)
+        progress.end()
+
+    small_run(tmp_path, wait)
+    (rows,) = structured_logs(tmp_path)
+    assert [(row["level"], row["step"], row["fields"]["text"]) for row in rows if row["event"] == "message"] == [
+        ("INFO", "work", "Fetching: 2 to do"),
+        ("INFO", "work", "Strava's limit of 100 read calls in 15 minutes is reached. Waiting, 61 s still."),
+        ("INFO", "work", "Fetching: ended at 0 of 2"),
+    ]
 
 
 def test_a_run_that_a_limit_ended_says_which_and_when_it_goes_on(make_rig: Make) -> None:
