@@ -92,7 +92,8 @@ class RunLog:
         try:
             point_latest(logs_dir, Path(self._files[0].name))
         except OSError as error:
-            self._tell(f"{logs_dir}: latest.log can't lead to this run's log ({error.strerror}).")
+            text = f"latest.log can't lead here ({error.strerror}); `strava-pipeline logs latest` finds this log"
+            self._write(Line(at, logging.WARNING, "message", None, text, {"text": text}))
         if faults := prune(logs_dir, at.date()).faults:
             self._tell(f"Old logs could not be removed: {'; '.join(faults)}")
 
@@ -147,10 +148,10 @@ class RunLog:
     def _end_run(self, event: DagsterEvent, at: datetime) -> None:
         outcome, level, why, found = self._outcome(event)
         seconds = _seconds(self._began or at, at)
-        stages = {
-            name: {"outcome": stage.outcome, "seconds": stage.seconds or _seconds(stage.began, at)}
-            for name, stage in self._stages.items()
-        }
+        for stage in self._stages.values():
+            if stage.seconds is None:  # begun and not ended
+                stage.seconds = _seconds(stage.began, at)
+        stages = {name: {"outcome": stage.outcome, "seconds": stage.seconds} for name, stage in self._stages.items()}
         table = [f"{told['seconds']:>10.1f} s  {name}, {told['outcome']}" for name, told in stages.items()]
         text = "\n".join([f"run ends: {outcome} after {seconds:.1f} s" + (f". {why}" if why else ""), *table])
         fields = {"outcome": outcome.replace(" ", "_"), "seconds": seconds, "stages": stages, **found}

@@ -234,6 +234,21 @@ def test_a_logs_folder_that_can_not_be_written_to_is_told_once_and_fails_no_run(
     assert logs_dir.read_text() == "a file"
 
 
+def test_where_links_can_not_be_made_there_is_no_latest_and_the_log_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "symlink", refuse)
+    told: list[str] = []
+    assert small_run(tmp_path, lambda context: None, told=told).success
+    assert told == []
+    assert not latest_link(tmp_path).exists()
+    (human,) = human_logs(tmp_path)
+    assert "WARNING latest.log can't lead here (Operation not permitted)" in human
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists() or not Path("/proc/self/fd").exists(), reason="needs Linux")
 @pytest.mark.parametrize("which", [".log", ".jsonl"])
 def test_a_disk_that_fills_up_is_told_once_and_fails_no_run(tmp_path: Path, which: str) -> None:
