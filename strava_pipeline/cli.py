@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 INTERRUPTED = 130  # a shell's code for Ctrl-C
 
-# verb → (module in verbs/, function, one line of help, panel)
+# verb → (module in verbs/, function or app with sub-verbs, one line of help, panel)
 VERBS: dict[str, tuple[str, str, str, str]] = {
     "demo": ("demo", "demo", "Twelve years of a made-up athlete, end to end, in demo/.", "Start here"),
     "auth": ("auth", "auth", "Log in to Strava.", "Start here"),
@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
     "sql": ("query", "sql", "Query the published warehouse.", "Look"),
     "duck": ("query", "duck", "A SQL prompt on the published warehouse.", "Look"),
     "schema": ("query", "schema", "Tables and columns, with units and meanings.", "Look"),
+    "logs": ("logs", "logs", "Logs of runs: the newest one, or remove old ones.", "Look"),
     "dev": ("dev", "dev", "Dagster's UI and daemon on this machine.", "Serve"),
     "emulator": ("emulator", "emulator", "A Strava on your own machine.", "Serve"),
 }
@@ -83,10 +84,13 @@ def main() -> None:
 
 def _loaded(name: str) -> Any:
     module, function, _, _ = VERBS[name]
+    found = getattr(import_module(f"strava_pipeline.verbs.{module}"), function)
+    if isinstance(found, typer.Typer):
+        return typer.main.get_command(found)
     verb = typer.Typer(add_completion=False)
     # a query may begin with a comment, which looks like an option
     settings = {"ignore_unknown_options": True} if name == "sql" else {}
-    verb.command(name, context_settings=settings)(getattr(import_module(f"strava_pipeline.verbs.{module}"), function))
+    verb.command(name, context_settings=settings)(found)
     return typer.main.get_command(verb)
 
 

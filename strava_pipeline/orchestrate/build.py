@@ -10,14 +10,13 @@ from strava_pipeline.orchestrate.assets.shards import shard_assets
 from strava_pipeline.orchestrate.checks import key_checks
 from strava_pipeline.orchestrate.jobs import asset_jobs
 from strava_pipeline.orchestrate.partitions import year_partitions
-from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.resources import ProgressOf, pipeline_resource, snapshot_resource
 from strava_pipeline.orchestrate.schedules import schedules
 from strava_pipeline.orchestrate.sensors import sensors
 from strava_pipeline.settings import Settings
 
 
-def build_defs(settings: Settings, *, progress_of: ProgressOf = LogProgress) -> dg.Definitions:
+def build_defs(settings: Settings, *, progress_of: ProgressOf | None = None) -> dg.Definitions:
     """All assets, checks, jobs, schedules and sensors. Reads nothing, logs in nowhere."""
     partitions = year_partitions(settings.first_year)
     return dg.Definitions(

@@ -18,13 +18,12 @@ from dagster._core.errors import DagsterExecutionInterruptedError, DagsterUserCo
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.orchestrate.assets.bronze import STOPPED_EARLY
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.partitions import range_tags
-from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.resources import ProgressOf
+from strava_pipeline.orchestrate.run_log import STOPPED_EARLY
 from strava_pipeline.settings import Settings
 
 
@@ -56,14 +55,14 @@ def run_job(
     *,
     years: Sequence[int] | None,
     told: dict[str, dict[str, Any]] | None = None,
-    progress_of: ProgressOf = LogProgress,
+    progress_of: ProgressOf | None = None,
     log_level: str = "CRITICAL",
     instance: dg.DagsterInstance | None = None,
 ) -> RunOutcome:
     """Run the job `name` for `years` (None: a job without partitions) to its end; raises what an asset raised.
 
     One year is a run of that partition, several one run over the range. `told`: config by asset, over the job's own.
-    `instance`: the Dagster instance; None: the one of the settings.
+    `progress_of` makes who is told of progress beside Dagster's log; `instance`: the Dagster instance, None: the settings'.
     """
     job = build_defs(settings, progress_of=progress_of).resolve_job_def(name)
     config = JOBS[name].run_config(**(told or {}))

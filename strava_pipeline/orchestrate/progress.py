@@ -24,6 +24,33 @@ class Progress(Protocol):
     def end(self) -> None: ...
 
 
+class BothProgress:
+    """Tells two: the log of the run, and whoever looks on."""
+
+    def __init__(self, first: Progress, second: Progress) -> None:
+        self._both = (first, second)
+
+    def begin(self, what: str, total: int | None) -> None:
+        for one in self._both:
+            one.begin(what, total)
+
+    def advance(self, steps: int = 1) -> None:
+        for one in self._both:
+            one.advance(steps)
+
+    def waiting(self, why: str, seconds: float) -> None:
+        for one in self._both:
+            one.waiting(why, seconds)
+
+    def say(self, text: str) -> None:
+        for one in self._both:
+            one.say(text)
+
+    def end(self) -> None:
+        for one in self._both:
+            one.end()
+
+
 class LogProgress:
     """A line every ten seconds, with how far, how fast and how long still."""
 

@@ -6,8 +6,8 @@ watermark on hold `flow.lock` too: two of them would list the same pages. No pul
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from datetime import datetime
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 
 import dagster as dg
 from dagster_duckdb import DuckDBResource
@@ -21,7 +21,8 @@ from strava_pipeline.lake.rebuild import ensure_current
 from strava_pipeline.orchestrate.config import CallLimits
 from strava_pipeline.orchestrate.jobs import PULLING_JOBS, STEP_JOBS
 from strava_pipeline.orchestrate.partitions import year_range
-from strava_pipeline.orchestrate.progress import LogProgress, Progress
+from strava_pipeline.orchestrate.progress import BothProgress, LogProgress, Progress
+from strava_pipeline.orchestrate.run_log import logged
 from strava_pipeline.settings import Settings
 
 FLOW_LOCK = "flow"
@@ -62,20 +63,29 @@ class Pipeline:
         return self._client
 
 
-ProgressOf = Callable[[logging.Logger], Progress]
+ProgressOf = Callable[[], Progress]
 
 
-def pipeline_resource(settings: Settings, progress_of: ProgressOf = LogProgress) -> dg.ResourceDefinition:
-    """Makes a run's `Pipeline`, and frees its locks at the end of the run."""
+def pipeline_resource(settings: Settings, progress_of: ProgressOf | None = None) -> dg.ResourceDefinition:
+    """Makes a run's `Pipeline` and opens its log; frees its locks at the end of the run.
+
+    Progress goes to Dagster's log, and so into the run's own, and to what `progress_of` makes.
+    """
 
     @dg.resource(description="The settings, the lake and the calls of one run.")
     def pipeline(context: dg.InitResourceContext) -> Iterator[Pipeline]:
         log = context.log or logging.getLogger(__name__)
         run = context.run
         who = f"{run.job_name}, run {run.run_id}" if run is not None else "a run"
-        made = Pipeline(settings, progress_of(log), who)
+        watcher = progress_of() if progress_of else None
+        progress = BothProgress(LogProgress(log), watcher) if watcher else LogProgress(log)
+        made = Pipeline(settings, progress, who)
         with ExitStack() as held:
             if run is not None:
+                if context.instance is not None:
+                    now = datetime.now(UTC)
+                    held.enter_context(logged(settings.logs_dir, context.instance, run, now, tell=progress.say))
+                held.enter_context(_warnings_heard(log, watcher))
                 held.enter_context(live_run(made.lake, run.run_id))
                 if context.instance is not None:
                     context.instance.add_run_tags(run.run_id, {DATA_DIR: str(made.lake.data_dir)})
@@ -86,6 +96,29 @@ def pipeline_resource(settings: Settings, progress_of: ProgressOf = LogProgress)
             yield made
 
     return pipeline
+
+
+@contextmanager
+def _warnings_heard(log: logging.Logger, watcher: Progress | None) -> Iterator[None]:
+    """What the lower rooms warn of (retries) goes to Dagster's log and to the watcher, above their progress bar."""
+    ears = _Ears(log, watcher)
+    ours = logging.getLogger("strava_pipeline")
+    ours.addHandler(ears)
+    try:
+        yield
+    finally:
+        ours.removeHandler(ears)
+
+
+class _Ears(logging.Handler):
+    def __init__(self, log: logging.Logger, watcher: Progress | None) -> None:
+        super().__init__(logging.WARNING)
+        self._log, self._watcher = log, watcher
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._log.log(record.levelno, "%s", record.getMessage())
+        if self._watcher is not None:
+            self._watcher.say(record.getMessage())
 
 
 def snapshot_resource(settings: Settings) -> DuckDBResource:

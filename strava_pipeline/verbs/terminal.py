@@ -56,11 +56,11 @@ class BarProgress:
             self._bar = None
 
 
-def progress_for_terminal() -> Callable[[logging.Logger], BarProgress | LogProgress]:
+def progress_for_terminal() -> Callable[[], BarProgress | LogProgress]:
     """A bar where a person looks on; lines in the log of stderr where nobody does."""
     if err.is_terminal:
-        return lambda log: BarProgress()
-    return lambda log: LogProgress(_plain_log())
+        return BarProgress
+    return lambda: LogProgress(_plain_log())
 
 
 class _Lines(logging.Handler):

@@ -14,6 +14,7 @@ from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.warehouse import writing
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline_tests.e2e.dagster_dev import dagster_dev
+from strava_pipeline_tests.orchestrate.run_logs import structured_logs
 from strava_pipeline_tests.rig import Rig
 
 pytestmark = pytest.mark.slow
@@ -65,6 +66,12 @@ def test_five_years_launched_at_once_come_out_true_while_two_readers_look_on(
         assert dev.run("flow", range_tags([2025, 2026])) == "SUCCESS"
         rig.assert_true_to_source()
         assert rig.calls()["by_endpoint"] == {"/athlete/activities": 2, "/activities/{id}": 1}
+    logs = structured_logs(rig.settings.logs_dir)
+    began = [rows[0]["fields"] for rows in logs]
+    assert sorted(one["first_year"] for one in began[:5]) == [2022, 2023, 2024, 2025, 2026]
+    assert {one["started_by"].split()[0] for one in began[:5]} == {"backfill"}
+    assert (began[5]["job"], began[5]["started_by"]) == ("flow", "Dagster's UI")
+    assert [rows[-1]["fields"]["outcome"] for rows in logs] == ["done"] * 6
     log = (tmp_path / "dev.log").read_text()
     token = json.loads((rig.settings.secrets_dir / "strava_token.json").read_text())
     for secret in (token["access_token"], token["refresh_token"], rig.emulator.state.config.client_secret):

@@ -1,6 +1,5 @@
 """The pipeline's verbs as a person types them: what is said, what is asked of Strava, and the exit code."""
 
-import json
 from collections.abc import Callable
 
 import pytest
@@ -141,26 +140,3 @@ def test_a_dead_login_ends_with_1_and_the_way_out(rig: Rig, type_on: TypeOn) -> 
     assert said.code == 1
     assert "strava-pipeline auth" in said.err
     assert "Traceback" not in said.err
-
-
-def test_no_output_and_no_file_of_a_run_holds_a_secret(rig: Rig, type_on: TypeOn) -> None:
-    typed = type_on(rig)
-    token = json.loads((rig.settings.secrets_dir / "strava_token.json").read_text())
-    said = [typed("flow-backfill", "--verbose"), typed("status"), typed("status", "--json")]
-    rig.control("expire-tokens")
-    said.append(typed("flow", "--verbose"))
-    newer = json.loads((rig.settings.secrets_dir / "strava_token.json").read_text())
-    secrets = {
-        token["access_token"],
-        token["refresh_token"],
-        newer["access_token"],
-        newer["refresh_token"],
-        "emulator-secret",
-    }
-    for one in said:
-        assert one.code == 0
-        assert not any(secret in one.out + one.err for secret in secrets)
-    for path in rig.folder.rglob("*"):
-        if path.is_file() and rig.settings.secrets_dir not in path.parents:
-            content = path.read_bytes()
-            assert not any(secret.encode() in content for secret in secrets), path

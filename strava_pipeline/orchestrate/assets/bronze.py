@@ -11,8 +11,7 @@ from strava_pipeline.orchestrate.metadata import OWNER, calls_left, described_so
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.pulling import DetailsReport, PullReport, Stopped, pull_details, pull_listing
 from strava_pipeline.orchestrate.resources import Pipeline
-
-STOPPED_EARLY = "stopped_early"
+from strava_pipeline.orchestrate.run_log import STOPPED_EARLY
 
 
 def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:

@@ -1,0 +1,166 @@
+"""What Dagster tells of a run, as lines of its log: pure functions, an entry of the event log in, a line out.
+
+Nothing is written here, and no state is kept: what a run has done so far is run_log.py's. An error that is not one of
+ours may carry anything in its message, a row or a position too: of those only the type and the places in the code are kept.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    BACKFILL_ID_TAG,
+    PARTITION_NAME_TAG,
+    SCHEDULE_NAME_TAG,
+    SENSOR_NAME_TAG,
+)
+from dagster_shared.error import SerializableErrorInfo
+
+from strava_pipeline.core.errors import PipelineError
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: when, how grave, what kind of event, in which stage, the words for a person, the values for a program."""
+
+    at: datetime
+    level: int
+    event: str
+    step: str | None
+    text: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def structured(self, run_id: str) -> dict[str, Any]:
+        """As docs/formats.md describes it."""
+        return {
+            "ts": iso(self.at),
+            "level": logging.getLevelName(self.level),
+            "event": self.event,
+            "run_id": run_id,
+            "step": self.step,
+            "fields": dict(self.fields),
+        }
+
+    def human(self) -> str:
+        head = f"{self.at:%Y-%m-%d %H:%M:%S}Z {logging.getLevelName(self.level):<7} "
+        return head + (f"{self.step}: " if self.step else "") + self.text.replace("\n", "\n    ")
+
+
+def run_begins(run: dg.DagsterRun, version: str, at: datetime) -> Line:
+    """Which job, which years, who started it, what code."""
+    first = run.tags.get(ASSET_PARTITION_RANGE_START_TAG) or run.tags.get(PARTITION_NAME_TAG)
+    last = run.tags.get(ASSET_PARTITION_RANGE_END_TAG) or run.tags.get(PARTITION_NAME_TAG)
+    by = started_by(run)
+    years = f", years {first} to {last}" if first != last else f", year {first}" if first else ""
+    return Line(
+        at,
+        logging.INFO,
+        "run_begins",
+        None,
+        f"run begins: {run.job_name}{years}, started by {by}, strava_pipeline {version}, run {run.run_id}",
+        {
+            "job": run.job_name,
+            "first_year": _year(first),
+            "last_year": _year(last),
+            "started_by": by,
+            "version": version,
+        },
+    )
+
+
+def started_by(run: dg.DagsterRun) -> str:
+    """Whoever asked for the run: a schedule, a sensor, a backfill, Dagster's UI, else a command line."""
+    for tag, what in ((BACKFILL_ID_TAG, "backfill"), (SCHEDULE_NAME_TAG, "schedule"), (SENSOR_NAME_TAG, "sensor")):
+        if tag in run.tags:
+            return f"{what} {run.tags[tag]}"
+    return "the command line" if run.remote_job_origin is None else "Dagster's UI"
+
+
+def reported(materialization: dg.AssetMaterialization) -> dict[str, Any]:
+    """What an asset told of its work. A count per year stands in Dagster; the sums are told beside it."""
+    return {
+        name: _value(value)
+        for name, value in materialization.metadata.items()
+        if name != "dagster/row_count" or materialization.partition is None
+    }
+
+
+def in_words(told: Mapping[str, Mapping[str, Any]], step: str) -> str:
+    """What the assets of a stage reported, as `name value` pairs; the stage's own name and seconds are not repeated."""
+    parts = []
+    for asset, values in told.items():
+        pairs = ", ".join(
+            f"{name.removeprefix('dagster/')} {_word(value)}" for name, value in values.items() if name != "seconds"
+        )
+        parts.append(pairs if asset == step else f"{asset}: {pairs}")
+    return "; ".join(filter(None, parts))
+
+
+def failed_check(evaluation: dg.AssetCheckEvaluation, step: str | None, at: datetime) -> Line:
+    """A check that did not pass: of which asset, how grave, with which counts."""
+    name = f"{evaluation.asset_key.to_user_string()}.{evaluation.check_name}"
+    values = {key: _value(value) for key, value in evaluation.metadata.items()}
+    counts = in_words({"": values}, "")
+    told = ". ".join(filter(None, [counts, evaluation.description]))
+    level = logging.WARNING if evaluation.severity is dg.AssetCheckSeverity.WARN else logging.ERROR
+    fields = {"check": name, "severity": evaluation.severity.value, "description": evaluation.description, **values}
+    return Line(at, level, "check_failed", step, f"check {name} failed: {told}", fields)
+
+
+def fault(error: SerializableErrorInfo) -> tuple[str, dict[str, Any]]:
+    """An error in words and as fields: ours and the system's by their message, any other by its traceback alone."""
+    links = list(_chain(error))
+    told = {*_names(PipelineError), *(name for name in _names(OSError) if "." not in name)}
+    for link in links:
+        name, _, message = link.message.strip().partition(": ")  # Dagster hands an error on as text, its type first
+        if name in told:
+            return message or name, {"error": link.cls_name, "message": message}
+    last = links[-1].cls_name
+    frames = [frame.rstrip() for link in links for frame in [f"{link.cls_name}:", *link.stack]]
+    return f"{last}, an error of the program; its traceback is in the structured log", {
+        "error": last,
+        "traceback": frames,
+    }
+
+
+def was_interrupted(error: SerializableErrorInfo | None) -> bool:
+    """Whether a person or a signal ended it."""
+    return any(link.cls_name in ("KeyboardInterrupt", "DagsterExecutionInterruptedError") for link in _chain(error))
+
+
+def iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _chain(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
+    while error is not None:
+        yield error
+        error = error.cause or error.context
+
+
+def _names(base: type[BaseException]) -> Iterator[str]:
+    """A type of errors and all kinds of it, as a traceback names them: Python's own without their module."""
+    yield base.__qualname__ if base.__module__ == "builtins" else f"{base.__module__}.{base.__qualname__}"
+    for sub in base.__subclasses__():
+        yield from _names(sub)
+
+
+def _year(key: str | None) -> int | None:
+    return int(key) if key is not None and key.isdecimal() else None
+
+
+def _value(value: dg.MetadataValue[Any]) -> Any:
+    if isinstance(value, dg.TimestampMetadataValue):
+        return iso(datetime.fromtimestamp(value.value, UTC))
+    return value.value
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " ".join(map(str, value)) if isinstance(value, list | dict) else str(value)

@@ -1,0 +1,48 @@
+"""Looking at the logs of runs, and removing old ones. How they are written stands in orchestrate/run_log.py."""
+
+import shutil
+import sys
+from typing import Annotated
+
+import typer
+
+from strava_pipeline.core.errors import PipelineError
+
+logs = typer.Typer(no_args_is_help=True, add_completion=False, help="Logs of runs: the newest one, or remove old ones.")
+
+
+@logs.command()
+def latest(
+    as_json: Annotated[bool, typer.Option("--json", help="The structured log: one JSON object per line.")] = False,
+) -> None:
+    """Print the log of the run that began last."""
+    from strava_pipeline.orchestrate.log_files import HUMAN, STRUCTURED, newest
+    from strava_pipeline.settings import Settings
+
+    logs_dir = Settings.load().logs_dir
+    path = newest(logs_dir, STRUCTURED if as_json else HUMAN)
+    if path is None:
+        raise PipelineError(f"No run has left a log in {logs_dir} yet. `strava-pipeline flow` makes the first.")
+    with path.open(encoding="utf-8", errors="replace") as file:  # a full disk may have cut its last line
+        shutil.copyfileobj(file, sys.stdout)
+
+
+@logs.command()
+def clean(
+    days: Annotated[
+        int | None, typer.Option(min=0, help="Keep both kinds for N days instead of 14 and 30; 0: today's only.")
+    ] = None,
+) -> None:
+    """Remove logs older than 14 days, structured ones older than 30, as every run does."""
+    from datetime import UTC, datetime
+
+    from strava_pipeline.orchestrate.log_files import KINDS
+    from strava_pipeline.orchestrate.log_prune import prune
+    from strava_pipeline.settings import Settings
+
+    kept = {kind: kind.days if days is None else days for kind in KINDS}
+    logs_dir = Settings.load().logs_dir
+    report = prune(logs_dir, datetime.now(UTC).date(), kept)
+    typer.echo(f"{report.removed} old log{'' if report.removed == 1 else 's'} removed from {logs_dir}.")
+    if report.faults:
+        raise PipelineError(f"These could not be removed: {'; '.join(report.faults)}. Check who owns them.")

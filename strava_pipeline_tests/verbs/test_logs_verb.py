@@ -1,0 +1,82 @@
+"""`logs latest` and `logs clean` as a person types them, and a verb's run whose log can't be written."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.orchestrate.log_files import HUMAN, KINDS, STRUCTURED, create
+from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.verbs.conftest import Type
+
+TypeOn = Callable[[Rig], Type]
+Make = Callable[..., Rig]
+
+
+def leave(logs_dir: Path, at: datetime, text: str) -> None:
+    for kind, file in zip(KINDS, create(logs_dir, at), strict=True):
+        with file:
+            file.write(f'"{text}, {kind.ending}"\n'.encode())
+
+
+def test_latest_prints_the_log_of_the_last_run(rig: Rig, type_on: TypeOn) -> None:
+    typed = type_on(rig)
+    ran = typed("run-lite")
+    human, structured = typed("logs", "latest"), typed("logs", "latest", "--json")
+    assert [ran.code, human.code, structured.code, human.err] == [0, 0, 0, ""]
+    assert "run begins: run_lite" in human.out
+    assert "run ends: done" in human.out
+    assert human.out.count("Listing activities: done, 30") == 1
+    rows = [json.loads(line) for line in structured.out.splitlines()]
+    assert [rows[0]["event"], rows[-1]["event"]] == ["run_begins", "run_ends"]
+    assert "Listing activities: done, 30" in ran.err
+    assert "run begins" not in ran.out + ran.err, "a terminal shows no more than before"
+
+
+def test_where_there_is_none_yet_it_says_so(rig: Rig, type_on: TypeOn) -> None:
+    said = type_on(rig)("logs", "latest")
+    assert said.code == 1
+    assert f"No run has left a log in {rig.settings.logs_dir} yet" in said.err
+    assert type_on(rig)("logs", "clean").out == f"0 old logs removed from {rig.settings.logs_dir}.\n"
+    assert not rig.settings.logs_dir.exists()
+
+
+@pytest.mark.parametrize(("words", "removed"), [((), 3), (("--days", "20"), 2), (("--days", "0"), 4)])
+def test_clean_removes_what_is_old(rig: Rig, type_on: TypeOn, words: tuple[str, ...], removed: int) -> None:
+    logs_dir, now = rig.settings.logs_dir, datetime.now(UTC)
+    for days in (0, 16, 40):
+        leave(logs_dir, now - timedelta(days=days), "old")
+    assert type_on(rig)("logs", "clean", *words).out.startswith(f"{removed} old logs removed")
+    assert len(list(logs_dir.rglob("flow_*"))) == 6 - removed
+
+
+def test_logs_alone_shows_its_verbs_and_another_word_is_refused(rig: Rig, type_on: TypeOn) -> None:
+    typed = type_on(rig)
+    alone, wrong = typed("logs"), typed("logs", "newest")
+    assert (alone.code, wrong.code) == (2, 2)
+    assert "latest" in alone.out + alone.err
+    assert "clean" in alone.out + alone.err
+    assert "No such command 'newest'" in wrong.err
+
+
+def test_a_run_whose_log_can_not_be_written_says_so_once_and_is_done(make_rig: Make, type_on: TypeOn) -> None:
+    rig = make_rig(activities=3)
+    rig.settings.logs_dir.write_text("a file")
+    said = type_on(rig)("run-lite")
+    assert said.code == 0
+    assert said.err.count("This run's log can't be written") == 1
+    assert "Listed 3 activities" in said.out
+
+
+def test_retries_are_shown_in_the_terminal_and_logged(make_rig: Make, type_on: TypeOn) -> None:
+    rig = make_rig(activities=3, speed=200.0, settings={"clock_speed": 200.0})
+    rig.fault("/athlete/activities", "status", status=503)
+    said = type_on(rig)("run-lite")
+    assert said.err.count("attempt 1 of 3, trying again") == 1
+    assert type_on(rig)("logs", "latest").out.count("attempt 1 of 3, trying again") == 1
+
+
+def test_the_two_kinds_are_kept_for_two_weeks_and_a_month() -> None:
+    assert {kind: kind.days for kind in KINDS} == {HUMAN: 14, STRUCTURED: 30}
