@@ -22,7 +22,7 @@ PAGE := $(if $(PER_PAGE),--per-page $(PER_PAGE))
 LOOKBACK := $(if $(DAYS),--days $(DAYS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-slow test-samples test-all lint types contracts format check docs clean \
+.PHONY: help install demo dev test test-slow soak test-samples test-all lint types contracts format check docs clean \
 	auth status run run-lite run-all compact recompact enrich enrich-all flow flow-backfill refresh backfill \
 	profile duck schema sql emulator
 
@@ -52,6 +52,9 @@ test: $(READY) ## The test suite.
 
 test-slow: $(READY) ## Tests that start real processes: Dagster's daemon and web server.
 	$(BIN)/python -m pytest -m slow
+
+soak: $(READY) ## Tests that take long: a year of daily runs.
+	$(BIN)/python -m pytest -m soak
 
 test-samples: $(READY) ## Tests on real payloads in ../shared/samples, which are not part of this repository.
 	$(BIN)/python -m pytest -m samples
