@@ -38,13 +38,12 @@ def merge_summaries(place: Place) -> Work:
     from strava_pipeline.lake.merge import merge_activities, merge_profile
     from strava_pipeline.lake.warehouse import writing
 
-    years = place.years
+    lake, years = place.lake, place.years.all
 
     def work() -> int:
-        with writing(place.lake) as connection:
-            for year in years.all:
-                merge_activities(connection, place.lake, year)
-            merge_profile(connection, place.lake)
+        with writing(lake) as connection:
+            merge_activities(connection, lake, years)
+            merge_profile(connection, lake)
         return 0
 
     return work
@@ -65,13 +64,12 @@ def merge_details(place: Place) -> Work:
     from strava_pipeline.lake.merge import merge_details, sync_kudos
     from strava_pipeline.lake.warehouse import writing
 
-    years = place.years
+    lake, years = place.lake, place.years.all
 
     def work() -> int:
-        for year in years.all:
-            merge_details(place.lake, year)
-        with writing(place.lake) as connection:
-            sync_kudos(connection, years.all)
+        merge_details(lake, years)
+        with writing(lake) as connection:
+            sync_kudos(connection, years)
         return 0
 
     return work

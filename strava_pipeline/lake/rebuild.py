@@ -51,11 +51,9 @@ def rebuild(lake: Lake, years: YearRange) -> None:
         mark(connection, REBUILDING)
     write_shards(lake, years.all, years)
     with writing(lake) as connection:
-        for year in years.all:
-            merge_activities(connection, lake, year)
+        merge_activities(connection, lake, years.all)
         merge_profile(connection, lake)
-    for year in years.all:
-        merge_details(lake, year)
+    merge_details(lake, years.all)
     with writing(lake) as connection:
         sync_kudos(connection, years.all)
         _refuse_a_loss(lake, row_counts(connection))

@@ -79,7 +79,7 @@ def merge(lake: Lake, years: Iterable[int] = ALL, *, force: bool = False, within
     total = MergeReport()
     with writing(lake) as connection:
         for year in years:
-            report = merge_activities(connection, lake, year, force=force)
+            report = merge_activities(connection, lake, [year], force=force)
             total.inserted += report.inserted
             total.updated += report.updated
     return total
@@ -93,7 +93,7 @@ def detailed(lake: Lake, *details: Activity, year: int = 2025, at: datetime = NO
 
 def merge_detailed(lake: Lake, *details: Activity, year: int = 2025, at: datetime = NOW) -> MergeReport:
     detailed(lake, *details, year=year, at=at)
-    return merge_details(lake, year)
+    return merge_details(lake, [year])
 
 
 def rows(lake: Lake, table: str = "activities_all", order: str = "1, 2") -> list[dict[str, Any]]:

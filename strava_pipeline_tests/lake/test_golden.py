@@ -44,7 +44,7 @@ def golden(documents: list[tuple[bytes, bytes]], tmp_path_factory: pytest.TempPa
         year = int(json.loads(summary)["start_date_local"][:4])
         land_detail(lake, year, json.loads(summary)["id"], detail, NOW)
     for year in ALL:
-        merge_details(lake, year)
+        merge_details(lake, [year])
     return lake
 
 

@@ -293,7 +293,7 @@ def test_an_exception_after_a_merge_leaves_gold_as_it_was(lake: Lake) -> None:
 
     def fail() -> None:
         with writing(lake) as connection:
-            merge_activities(connection, lake, 2025)
+            merge_activities(connection, lake, [2025])
             raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError):

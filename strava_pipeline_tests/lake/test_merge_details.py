@@ -61,7 +61,7 @@ def test_merging_the_same_details_again_changes_nothing(lake: Lake) -> None:
     before = {name: rows(lake, name) for name in DETAIL_TABLES}
     with reading(lake) as connection:
         known = revision(connection)
-    assert not merge_details(lake, 2025).wrote
+    assert not merge_details(lake, [2025]).wrote
     assert {name: rows(lake, name) for name in DETAIL_TABLES} == before
     with reading(lake) as connection:
         assert revision(connection) == known
@@ -109,7 +109,7 @@ def test_of_several_answers_on_disk_the_newest_counts(lake: Lake) -> None:
     detailed(lake, detail(1, name="newer"), at=NOW + HOUR)
     detailed(lake, detail(1, name="older"), at=NOW)
     land_failure(lake, 2025, 1, b"oops", 500, NOW + DAY)
-    merge_details(lake, 2025)
+    merge_details(lake, [2025])
     assert row(lake, "activity_details")["name"] == "newer"
 
 
@@ -131,11 +131,11 @@ def test_a_batch_that_fails_leaves_nothing_and_those_before_it_stay(
 
     monkeypatch.setattr(merging, "detail_frames", spoilt)
     with pytest.raises(duckdb.ConstraintException):
-        merge_details(lake, 2025)
+        merge_details(lake, [2025])
     assert [found["activity_id"] for found in rows(lake, "activity_details")] == [1, 2]
     assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 4)
     monkeypatch.undo()
-    assert merge_details(lake, 2025).inserted == 3
+    assert merge_details(lake, [2025]).inserted == 3
     assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 10)
 
 
@@ -158,12 +158,12 @@ def test_a_damaged_detail_stops_no_other_and_is_missing_again(lake: Lake, conten
     damaged = detail_files(lake, 2025)[1].good
     assert damaged is not None
     damaged.write_bytes(content)
-    assert merge_details(lake, 2025).inserted == 1
+    assert merge_details(lake, [2025]).inserted == 1
     assert [found["activity_id"] for found in rows(lake, "activity_details")] == [2]
     assert detail_files(lake, 2025)[1].good is None
     assert [path.name for path in damaged.parent.iterdir()] == [f"{damaged.name}.damaged"]
     detailed(lake, detail(1), at=NOW + HOUR)
-    assert merge_details(lake, 2025).inserted == 1
+    assert merge_details(lake, [2025]).inserted == 1
 
 
 ODD: list[dict[str, Any]] = [

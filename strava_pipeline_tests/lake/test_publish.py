@@ -153,7 +153,7 @@ def test_readers_in_another_process_see_no_error_and_nothing_half_while_others_p
         listed(lake, [activity(each) for each in range(number)], at=NOW + number * DAY)
         detailed(lake, activity(number - 1, laps=[{}, {}, {}]))
         merge(lake)
-        merge_details(lake, 2025)
+        merge_details(lake, [2025])
         assert publish(lake)
 
     publish_with(1)

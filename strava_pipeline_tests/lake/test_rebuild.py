@@ -30,7 +30,7 @@ def published(lake: Lake) -> Lake:
     merge(lake)
     detailed(lake, activity(3, laps=[{}]), year=2021)
     for year in ALL:
-        merge_details(lake, year)
+        merge_details(lake, [year])
     with writing(lake) as connection:
         sync_kudos(connection, list(ALL))
     publish(lake)

@@ -74,13 +74,13 @@ def test_only_the_years_asked_for_are_looked_at(stocked: Lake) -> None:
 def test_what_is_on_disk_is_not_asked_for_again_although_gold_has_not_seen_it(stocked: Lake) -> None:
     fetched(stocked, 4, at=NOW + SECOND)
     assert due(stocked) == [3, 1, 2, 5]
-    merge_details(stocked, 2026)
+    merge_details(stocked, [2026])
     assert due(stocked) == [3, 1, 2, 5]
 
 
 def test_what_is_in_gold_is_not_asked_for_again_although_its_year_was_edited_since(stocked: Lake) -> None:
     fetched(stocked, 4, at=NOW + SECOND, year=2025)
-    merge_details(stocked, 2025)
+    merge_details(stocked, [2025])
     assert 4 not in due(stocked)
 
 

@@ -60,7 +60,7 @@ def objects(name: str) -> list[Document]:
 def merged_details(lake: Lake, details: Iterable[Document]) -> list[Document]:
     found = list(details)
     detailed(lake, *found)
-    merge_details(lake, 2025)
+    merge_details(lake, [2025])
     return found
 
 

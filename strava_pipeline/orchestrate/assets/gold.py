@@ -1,6 +1,5 @@
 """Gold: activities, details and what they nest, merged by key into the working warehouse. SQL and parsing are the lake's."""
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,15 +32,15 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         years = years_of(context.partition_keys)
         force = bool(resolved(config, context.run.job_name, "activities").force)
         with timed() as seconds, writing(pipeline.lake) as connection:
-            reports = {year: merge_activities(connection, pipeline.lake, year, force=force) for year in years}
+            report = merge_activities(connection, pipeline.lake, years, force=force)
             merge_profile(connection, pipeline.lake)  # what the login landed; costs no call
             rows = rows_by_year(connection, "activities_all")
         for year in years:
             context.add_asset_metadata({"dagster/row_count": rows.get(year, 0)}, partition_key=str(year))
         return dg.MaterializeResult(
             metadata={
-                "inserted": sum(report.inserted for report in reports.values()),
-                "updated": sum(report.updated for report in reports.values()),
+                "inserted": report.inserted,
+                "updated": report.updated,
                 "rows": sum(rows.get(year, 0) for year in years),
                 "seconds": seconds.value,
             }
@@ -66,13 +65,8 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
     ) -> Iterator[dg.MaterializeResult[Any]]:
         years = years_of(context.partition_keys)
-        unknown: Counter[str] = Counter()
-        merged = Counter[str]()
         with timed() as seconds:
-            for year in years:
-                report = merge_details(pipeline.lake, year)
-                unknown += report.unknown
-                merged += report.rows
+            report = merge_details(pipeline.lake, years)
             with writing(pipeline.lake) as connection:
                 raised = sync_kudos(connection, years)
         with reading(pipeline.lake) as connection:
@@ -84,8 +78,8 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
                 )
             yield dg.MaterializeResult(
                 asset_key=name,
-                metadata={"rows_merged": merged[name], "seconds": seconds.value}
-                | ({"kudos_raised": raised, **unknown_fields(unknown)} if name == DETAIL_TABLES[0] else {}),
+                metadata={"rows_merged": report.rows[name], "seconds": seconds.value}
+                | ({"kudos_raised": raised, **unknown_fields(report.unknown)} if name == DETAIL_TABLES[0] else {}),
             )
 
     return [activities, detail_tables]
