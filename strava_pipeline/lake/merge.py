@@ -7,8 +7,9 @@ The functions that take a connection work inside the caller's transaction.
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -27,7 +28,7 @@ from strava_pipeline.lake.warehouse import Connection, changed, note, notes, rea
 MERGED = "merged:"  # + year: a note in the warehouse of which listings it has taken in, with how many pages of each
 SHARDS = "shards:"  # + year: a note of which files these were, so that the same ones are not merged again
 SHARDS_AT_ONCE = 4_000_000  # bytes of Parquet that one statement takes in
-BATCH = 250  # details held in memory at once: some 25 MB of Python objects
+BATCH = 3_000_000  # packed bytes of the details held in memory at once: some 100 MB of Python objects
 
 
 @dataclass(slots=True)
@@ -48,9 +49,7 @@ class MergeReport:
         return bool(self.inserted or self.updated)
 
 
-def merge_activities(
-    connection: Connection, lake: Lake, years: Sequence[int], *, force: bool = False
-) -> MergeReport:
+def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *, force: bool = False) -> MergeReport:
     """The shards of `years` into `activities_all`; years whose shards are those merged last are passed over."""
     report = MergeReport()
     with locked(lake, LOCK):
@@ -72,7 +71,7 @@ def merge_activities(
 
 
 def _signature(shards: Sequence[Path]) -> str:
-    """What tells these files from any others that will ever stand in their place: each is written anew and renamed."""
+    """What tells these files from any that will ever stand in their place: one that changes is written anew."""
     seen = [(path.name, path.stat()) for path in shards]
     return json.dumps([(name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in seen])
 
@@ -93,27 +92,35 @@ def _together(years: Sequence[int], files: Mapping[int, Sequence[Path]]) -> Iter
         yield some
 
 
-def merge_details(lake: Lake, years: Sequence[int]) -> MergeReport:
-    """The details of `years` on disk that are newer than gold's, a transaction per batch: all rows of one or none."""
+def merge_details(lake: Lake, years: Iterable[int]) -> MergeReport:
+    """The details on disk that are newer than gold's, a transaction per batch: all rows of one or none."""
     report = MergeReport()
-    for batch in _batches(_fresh(lake, years)):
+    newest = _newest_on_disk(lake, years)
+    if not newest:
+        return report
+    with reading(lake) as connection:
+        known = "SELECT activity_id, fetched_at FROM activity_details WHERE activity_id IN (SELECT unnest($ids))"
+        held = dict(connection.execute(known, {"ids": list(newest)}).fetchall())
+    fresh = (files for activity_id, files in sorted(newest.items()) if _is_newer(files, held.get(activity_id)))
+    for batch in _batches(fresh):
         with writing(lake) as connection:
             merge_detail_batch(connection, lake, batch, report)
     return report
 
 
-def _fresh(lake: Lake, years: Sequence[int]) -> list[DetailFiles]:
-    """The details on disk that gold does not hold, or holds in an older version."""
-    on_disk = [files for year in years for _, files in sorted(detail_files(lake, year).items()) if files.good]
-    if not on_disk:
-        return []
-    with reading(lake) as connection:
-        held = dict(connection.execute("SELECT activity_id, fetched_at FROM activity_details").fetchall())
-    return [
-        files
-        for files in on_disk
-        if files.good_at is not None and (files.activity_id not in held or held[files.activity_id] < files.good_at)
-    ]
+def _newest_on_disk(lake: Lake, years: Iterable[int]) -> dict[int, DetailFiles]:
+    """The good answers by activity; of one whose year was edited, which lies in two folders, the newest."""
+    newest: dict[int, DetailFiles] = {}
+    for year in years:
+        for activity_id, files in detail_files(lake, year).items():
+            other = newest.get(activity_id)
+            if _is_newer(files, other.good_at if other else None):
+                newest[activity_id] = files
+    return newest
+
+
+def _is_newer(files: DetailFiles, than: datetime | None) -> bool:
+    return files.good_at is not None and (than is None or than < files.good_at)
 
 
 def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[DetailFiles], report: MergeReport) -> None:
@@ -188,6 +195,16 @@ def _staged(folder: Path, name: str, rows: pl.DataFrame) -> str:
     return str(path)
 
 
-def _batches(files: list[DetailFiles]) -> Iterator[list[DetailFiles]]:
-    for start in range(0, len(files), BATCH):
-        yield files[start : start + BATCH]
+def _batches(files: Iterable[DetailFiles]) -> Iterator[list[DetailFiles]]:
+    """In the order given, as many at a time as memory is meant to hold."""
+    batch: list[DetailFiles] = []
+    size = 0
+    for one in files:
+        if one.good is not None:
+            batch.append(one)
+            size += one.good.stat().st_size
+        if size >= BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -92,6 +92,15 @@ def test_an_older_detail_of_another_year_s_folder_does_not_win(lake: Lake) -> No
     assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 2)
 
 
+@pytest.mark.parametrize("years", [[2025, 2026], [2026, 2025]])
+def test_of_details_in_two_years_folders_the_newest_counts_once(lake: Lake, years: list[int]) -> None:
+    detailed(lake, detail(1, items=5, name="older"), year=2025, at=NOW)
+    detailed(lake, detail(1, name="newer"), year=2026, at=NOW + HOUR)
+    assert merge_details(lake, years).inserted == 1
+    assert row(lake, "activity_details")["name"] == "newer"
+    assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 2)
+
+
 def test_an_older_detail_that_was_chosen_before_another_run_merged_a_newer_one_does_not_win(lake: Lake) -> None:
     detailed(lake, detail(1, items=5, name="older"), detail(2))
     chosen = list(detail_files(lake, 2025).values())
@@ -116,8 +125,10 @@ def test_of_several_answers_on_disk_the_newest_counts(lake: Lake) -> None:
 def test_a_batch_that_fails_leaves_nothing_and_those_before_it_stay(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(merging, "BATCH", 2)
     detailed(lake, *(detail(number) for number in range(1, 6)))
+    first = detail_files(lake, 2025)[1].good
+    assert first is not None
+    monkeypatch.setattr(merging, "BATCH", int(1.5 * first.stat().st_size))
     real = detail_frames
     calls = []
 
