@@ -15,7 +15,7 @@ from rich.table import Table
 
 from benchmarks.rounds import Figures, Size, measure_size, measure_startup, peer_scale
 
-LIBRARIES = ("strava_pipeline", "dagster", "duckdb", "polars", "requests", "urllib3")
+LIBRARIES = ("strava_pipeline", "dagster", "duckdb", "polars", "orjson", "urllib3")
 TITLES = {
     "listing": "listing → bronze",
     "shards": "shards",

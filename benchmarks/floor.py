@@ -5,7 +5,6 @@ any program must do that keeps the same bytes as durably and merges the same col
 """
 
 import gzip
-import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -13,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import orjson
 import polars as pl
-import requests
+import urllib3
 
 from benchmarks.place import Place
 from benchmarks.product import Work
@@ -25,18 +25,14 @@ BATCH = 1000  # details parsed at once, so that memory is bounded
 
 
 def listing(place: Place) -> Work:
-    session = _session(place)
+    pool, url, floor = _pool(place), f"{place.url}/api/v3/athlete/activities?per_page=200&page=", place.floor
 
     def work() -> int:
         page = 1
-        while True:
-            answer = session.get(
-                f"{place.url}/api/v3/athlete/activities", params={"per_page": 200, "page": page}, timeout=60
-            )
-            if answer.content == b"[]":
-                return page
-            _keep(place.floor / "pages" / f"{page:05}.json.gz", answer.content)
+        while (body := pool.request("GET", f"{url}{page}").data) != b"[]":
+            _keep(floor / "pages" / f"{page:05}.json.gz", body)
             page += 1
+        return page
 
     return work
 
@@ -44,7 +40,7 @@ def listing(place: Place) -> Work:
 def shards(place: Place) -> Work:
     def work() -> int:
         pages = [
-            _frame(json.loads(gzip.decompress(path.read_bytes())), ACTIVITIES_ALL)
+            _frame(orjson.loads(gzip.decompress(path.read_bytes())), ACTIVITIES_ALL)
             for path in sorted((place.floor / "pages").iterdir())
         ]
         rows = pl.concat(pages).with_columns(year=pl.col("start_date_local").dt.year().cast(pl.Int32))
@@ -71,19 +67,17 @@ def merge_summaries(place: Place) -> Work:
 
 
 def details(place: Place) -> Work:
-    session = _session(place)
+    pool, url, floor = _pool(place), f"{place.url}/api/v3/activities", place.floor
     ids = [
         activity["id"]
-        for path in sorted((place.floor / "pages").iterdir())
-        for activity in json.loads(gzip.decompress(path.read_bytes()))
+        for path in sorted((floor / "pages").iterdir())
+        for activity in orjson.loads(gzip.decompress(path.read_bytes()))
     ]
 
     def work() -> int:
         for activity_id in ids:
-            answer = session.get(
-                f"{place.url}/api/v3/activities/{activity_id}", params={"include_all_efforts": "true"}, timeout=60
-            )
-            _keep(place.floor / "details" / f"{activity_id}.json.gz", answer.content)
+            body = pool.request("GET", f"{url}/{activity_id}?include_all_efforts=true").data
+            _keep(floor / "details" / f"{activity_id}.json.gz", body)
         return len(ids)
 
     return work
@@ -94,7 +88,7 @@ def merge_details(place: Place) -> Work:
         staged = place.floor / "staged"
         paths = sorted((place.floor / "details").iterdir())
         for number, first in enumerate(range(0, len(paths), BATCH)):
-            objects = [json.loads(gzip.decompress(path.read_bytes())) for path in paths[first : first + BATCH]]
+            objects = [orjson.loads(gzip.decompress(path.read_bytes())) for path in paths[first : first + BATCH]]
             for table, rows in _detail_rows(objects):
                 path = staged / table.name / f"{number}.parquet"
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,10 +123,8 @@ def publish(place: Place) -> Work:
     return work
 
 
-def _session(place: Place) -> requests.Session:
-    session = requests.Session()
-    session.headers["Authorization"] = f"Bearer {place.token}"
-    return session
+def _pool(place: Place) -> urllib3.PoolManager:
+    return urllib3.PoolManager(headers={"Authorization": f"Bearer {place.token}", "Accept-Encoding": "gzip"})
 
 
 def _keep(path: Path, body: bytes) -> None:
@@ -184,5 +176,5 @@ def _series(objects: Sequence[dict[str, Any]], column: Any) -> pl.Series:
         case Kind.WALL:
             return pl.Series(column.name, values, dtype=pl.String).str.to_datetime("%Y-%m-%dT%H:%M:%SZ")
         case Kind.JSON:
-            values = [None if value is None else json.dumps(value) for value in values]
+            values = [None if value is None else orjson.dumps(value).decode() for value in values]
     return pl.Series(column.name, values, dtype=column.kind.polars, strict=False)

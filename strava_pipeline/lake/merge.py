@@ -23,7 +23,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import newest_athlete, newest_gear
 from strava_pipeline.lake.shards import LOCK, holdings, shard_files
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.warehouse import Connection, changed, note, notes, reading, writing
+from strava_pipeline.lake.warehouse import Connection, changed, note, notes, reading, unmark, writing
 
 MERGED = "merged:"  # + year: a note in the warehouse of which listings it has taken in, with how many pages of each
 SHARDS = "shards:"  # + year: a note of which files these were, so that the same ones are not merged again
@@ -57,17 +57,27 @@ def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *
         known = notes(connection, SHARDS)
         due = [year for year in years if force or known.get(f"{SHARDS}{year}") != _signature(files[year])]
         for some in _together(due, files):
-            shards = [str(path) for year in some for path in files[year]]
-            elsewhere = connection.execute(sql("held_elsewhere"), {"shards": shards, "years": some}).fetchall()
-            others = [str(path) for (other,) in elsewhere for path in shard_files(lake, other)]
-            values = {"shards": shards, "others": others, "years": some, "force": force}
-            report.count(connection.execute(sql("merge_activities"), values).fetchall())
-        for year in due:
-            note(connection, f"{MERGED}{year}", json.dumps(holdings(lake, year), sort_keys=True))
-            note(connection, f"{SHARDS}{year}", _signature(files[year]))
+            _merge_years(connection, lake, some, [path for year in some for path in files[year]], force, report)
+            for year in some:
+                note(connection, f"{MERGED}{year}", json.dumps(holdings(lake, year), sort_keys=True))
+                note(connection, f"{SHARDS}{year}", _signature(files[year]))
     if report.wrote:
         changed(connection)
     return report
+
+
+def _merge_years(
+    connection: Connection, lake: Lake, years: list[int], shards: Sequence[Path], force: bool, report: MergeReport
+) -> None:
+    if not shards:
+        return
+    paths = [str(path) for path in shards]
+    elsewhere = connection.execute(sql("held_elsewhere"), {"shards": paths, "years": years}).fetchall()
+    others = [str(path) for (other,) in elsewhere for path in shard_files(lake, other)]
+    values = {"shards": paths, "others": others, "years": years, "force": force}
+    report.count(connection.execute(sql("merge_activities"), values).fetchall())
+    for (other,) in elsewhere:
+        unmark(connection, f"{SHARDS}{other}")  # what left that year belongs there again if these shards lose it
 
 
 def _signature(shards: Sequence[Path]) -> str:
@@ -85,9 +95,8 @@ def _together(years: Sequence[int], files: Mapping[int, Sequence[Path]]) -> Iter
         if some and size + of_year > SHARDS_AT_ONCE:
             yield some
             some, size = [], 0
-        if files[year]:
-            some.append(year)
-            size += of_year
+        some.append(year)
+        size += of_year
     if some:
         yield some
 
