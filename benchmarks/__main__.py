@@ -35,11 +35,11 @@ def main() -> None:
     sizes = []
     for activities in asked.sizes:
         rounds = asked.rounds or max(1, min(5, 20_000 // activities))
-        size = measure_size(activities, rounds, details=activities <= asked.details)
+        size = measure_size(activities, rounds, details=activities <= asked.details, whole=not asked.stages)
         sizes.append(size)
         if not asked.json:
             out.print(_table(size))
-    startup = {} if asked.no_startup else measure_startup()
+    startup = {} if asked.stages else measure_startup()
     if asked.json:
         print(
             json.dumps({"machine": machine, "sizes": [_as_json(size) for size in sizes], "startup": startup}, indent=1)
@@ -53,7 +53,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("sizes", nargs="*", type=int, default=[1_000, 10_000], help="numbers of activities")
     parser.add_argument("--details", type=int, default=10_000, help="with details up to this many (default 10000)")
     parser.add_argument("--rounds", type=int, help="how often; unset: the fewer activities, the oftener")
-    parser.add_argument("--no-startup", action="store_true", help="leave out what starting costs")
+    parser.add_argument("--stages", action="store_true", help="the stages alone: no whole runs, no start")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -66,8 +66,8 @@ class Size:
         return median(self.whole.cpu) - sum(median(figures.cpu) for figures in self.product.values())
 
 
-def measure_size(activities: int, rounds: int, *, details: bool) -> Size:
-    """The stages in order, product and floor in turn, `rounds` times on new folders; then whole runs."""
+def measure_size(activities: int, rounds: int, *, details: bool, whole: bool) -> Size:
+    """The stages in order, product and floor in turn, `rounds` times on new folders; then, if asked, whole runs."""
     size = Size(activities, rounds)
     stages = (*SUMMARIES, *(DETAILS if details else ()), "publish")
     with _folder() as folder, emulator_process(*ATHLETE, "--activities", str(activities), log=folder / "log") as url:
@@ -80,7 +80,7 @@ def measure_size(activities: int, rounds: int, *, details: bool) -> Size:
                 size.peer = size.peer or Figures()
                 size.peer.add(_measured("peer", "merge_details", place))
             shutil.rmtree(place.folder)
-        for number in range(rounds if details else 0):
+        for number in range(rounds if details and whole else 0):
             place = _new(folder / f"whole-{number}", url)
             size.whole, size.quiet = size.whole or Figures(), size.quiet or Figures()
             size.whole.add(_measured("product", "flow_backfill", place))
@@ -116,12 +116,14 @@ def _folder() -> Iterator[Path]:
 
 def _new(folder: Path, url: str) -> Place:
     place = Place(folder, url)
-    log_in_locally(place.settings)
+    with redirect_stdout(sys.stderr):  # stdout is the tables' or the JSON's
+        log_in_locally(place.settings)
     return place
 
 
 def _measured(side: str, stage: str, place: Place) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.measure", side, stage, str(place.folder), place.url]
+    print(f"{place.folder.name}: {side} {stage}", file=sys.stderr)
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=Path(__file__).parent.parent)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
