@@ -14,6 +14,7 @@ PORT ?= 3000
 YEARS ?=
 ENRICH_ARGS ?= $(if $(DAYS),--since-days $(DAYS)) --cushion-15min 0 --cushion-daily 0
 ENRICH_ALL_ARGS ?= --all --cushion-15min 0 --cushion-daily 0
+N ?= 1000 10000
 ARGS ?=
 Q ?=
 export Q
@@ -22,7 +23,7 @@ PAGE := $(if $(PER_PAGE),--per-page $(PER_PAGE))
 LOOKBACK := $(if $(DAYS),--days $(DAYS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-slow test-samples test-all lint types contracts format check docs clean \
+.PHONY: help install demo dev test test-slow soak bench test-samples test-all lint types contracts format check docs clean \
 	auth status run run-lite run-all compact recompact enrich enrich-all flow flow-backfill refresh backfill \
 	profile duck schema sql logs emulator
 
@@ -52,6 +53,12 @@ test: $(READY) ## The test suite.
 
 test-slow: $(READY) ## Tests that start real processes: Dagster's daemon and web server.
 	$(BIN)/python -m pytest -m slow
+
+soak: $(READY) ## Tests that take long: a year of daily runs.
+	$(BIN)/python -m pytest -m soak
+
+bench: $(READY) ## What is fast, beside a floor program: make bench N="1000 10000".
+	$(BIN)/python -m benchmarks $(N) $(ARGS)
 
 test-samples: $(READY) ## Tests on real payloads in ../shared/samples, which are not part of this repository.
 	$(BIN)/python -m pytest -m samples

@@ -7,7 +7,7 @@ The functions that take a connection work inside the caller's transaction.
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,9 +23,11 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import newest_athlete, newest_gear
 from strava_pipeline.lake.shards import LOCK, holdings, shard_files
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.warehouse import Connection, changed, note, notes, reading, writing
+from strava_pipeline.lake.warehouse import Connection, changed, note, notes, reading, unmark, writing
 
 MERGED = "merged:"  # + year: a note in the warehouse of which listings it has taken in, with how many pages of each
+SHARDS = "shards:"  # + year: a note of which files these were, so that the same ones are not merged again
+SHARDS_AT_ONCE = 4_000_000  # bytes of Parquet that one statement takes in
 BATCH = 3_000_000  # packed bytes of the details held in memory at once: some 100 MB of Python objects
 
 
@@ -47,26 +49,56 @@ class MergeReport:
         return bool(self.inserted or self.updated)
 
 
-def merge_activities(connection: Connection, lake: Lake, year: int, *, force: bool = False) -> MergeReport:
-    """One year's shards into `activities_all`."""
+def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *, force: bool = False) -> MergeReport:
+    """The shards of `years` into `activities_all`; years whose shards are those merged last are passed over."""
     report = MergeReport()
     with locked(lake, LOCK):
-        shards = _paths(lake, year)
-        if shards:
-            elsewhere = connection.execute(sql("held_elsewhere"), {"shards": shards, "year": year}).fetchall()
-            others = [path for (other,) in elsewhere for path in _paths(lake, other)]
-            values = {"shards": shards, "others": others, "year": year, "force": force}
-            report.count(connection.execute(sql("merge_activities"), values).fetchall())
-        name, taken_in = f"{MERGED}{year}", json.dumps(holdings(lake, year), sort_keys=True)
-        if notes(connection, name).get(name) != taken_in:
-            note(connection, name, taken_in)
+        files = {year: shard_files(lake, year) for year in years}
+        known = notes(connection, SHARDS)
+        due = [year for year in years if force or known.get(f"{SHARDS}{year}") != _signature(files[year])]
+        for some in _together(due, files):
+            _merge_years(connection, lake, some, [path for year in some for path in files[year]], force, report)
+            for year in some:
+                note(connection, f"{MERGED}{year}", json.dumps(holdings(lake, year), sort_keys=True))
+                note(connection, f"{SHARDS}{year}", _signature(files[year]))
     if report.wrote:
         changed(connection)
     return report
 
 
-def _paths(lake: Lake, year: int) -> list[str]:
-    return [str(path) for path in shard_files(lake, year)]
+def _merge_years(
+    connection: Connection, lake: Lake, years: list[int], shards: Sequence[Path], force: bool, report: MergeReport
+) -> None:
+    if not shards:
+        return
+    paths = [str(path) for path in shards]
+    elsewhere = connection.execute(sql("held_elsewhere"), {"shards": paths, "years": years}).fetchall()
+    others = [str(path) for (other,) in elsewhere for path in shard_files(lake, other)]
+    values = {"shards": paths, "others": others, "years": years, "force": force}
+    report.count(connection.execute(sql("merge_activities"), values).fetchall())
+    for (other,) in elsewhere:
+        unmark(connection, f"{SHARDS}{other}")  # what left that year belongs there again if these shards lose it
+
+
+def _signature(shards: Sequence[Path]) -> str:
+    """What tells these files from any that will ever stand in their place: one that changes is written anew."""
+    seen = [(path.name, path.stat()) for path in shards]
+    return json.dumps([(name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in seen])
+
+
+def _together(years: Sequence[int], files: Mapping[int, Sequence[Path]]) -> Iterator[list[int]]:
+    """Years to be merged in one statement: it costs some 40 ms, however little there is to merge."""
+    some: list[int] = []
+    size = 0
+    for year in years:
+        of_year = sum(path.stat().st_size for path in files[year])
+        if some and size + of_year > SHARDS_AT_ONCE:
+            yield some
+            some, size = [], 0
+        some.append(year)
+        size += of_year
+    if some:
+        yield some
 
 
 def merge_details(lake: Lake, years: Iterable[int]) -> MergeReport:

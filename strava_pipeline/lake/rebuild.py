@@ -51,8 +51,7 @@ def rebuild(lake: Lake, years: YearRange) -> None:
         mark(connection, REBUILDING)
     write_shards(lake, years.all, years)
     with writing(lake) as connection:
-        for year in years.all:
-            merge_activities(connection, lake, year)
+        merge_activities(connection, lake, years.all)
         merge_profile(connection, lake)
     merge_details(lake, years.all)
     with writing(lake) as connection:

@@ -79,7 +79,7 @@ def merge(lake: Lake, years: Iterable[int] = ALL, *, force: bool = False, within
     total = MergeReport()
     with writing(lake) as connection:
         for year in years:
-            report = merge_activities(connection, lake, year, force=force)
+            report = merge_activities(connection, lake, [year], force=force)
             total.inserted += report.inserted
             total.updated += report.updated
     return total

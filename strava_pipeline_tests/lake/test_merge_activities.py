@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 
+from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.json_text import json_text
 from strava_pipeline.lake.merge import merge_activities
 from strava_pipeline.lake.paths import Lake
@@ -180,6 +182,79 @@ def test_an_activity_twice_on_one_page_gives_one_row_and_the_same_one_each_time(
     assert found[0] == found[1]
 
 
+def forget(lake: Lake) -> None:
+    """Empty gold behind the notes' back, so that it shows whether a merge takes the shards in again."""
+    with writing(lake) as connection:
+        connection.execute("DELETE FROM activities_all")
+
+
+def test_shards_that_were_merged_are_not_read_again(lake: Lake) -> None:
+    listed(lake, [activity(1), activity(2, "2024-05-05T06:00:00Z")])
+    merge(lake)
+    forget(lake)
+    assert not merge(lake).wrote
+    listed(lake, [activity(3)], at=NOW + DAY)
+    assert merge(lake).inserted == 2  # the two of 2025, not the one of 2024
+
+
+def write_anew(lake: Lake) -> None:
+    (shard,) = lake.shards_of(2025).glob("*.parquet")
+    shard.unlink()
+
+
+def damage(lake: Lake) -> None:
+    (shard,) = lake.shards_of(2025).glob("*.parquet")
+    shard.write_bytes(b"PAR1")
+
+
+@pytest.mark.parametrize("happen", [write_anew, damage])
+def test_a_shard_that_was_made_again_is_merged_again(lake: Lake, happen: Callable[[Lake], None]) -> None:
+    listed(lake, [activity(1)])
+    merge(lake)
+    forget(lake)
+    happen(lake)
+    assert merge(lake).inserted == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "year"),
+    [
+        (YearRange(2018, 2026), YearRange(2020, 2026), 2020),
+        (YearRange(2020, 2026), YearRange(2018, 2026), 2019),
+    ],
+)
+def test_other_partitions_move_rows_though_the_listings_are_the_same(
+    lake: Lake, before: YearRange, after: YearRange, year: int
+) -> None:
+    listed(lake, [activity(1, "2019-05-05T06:00:00Z"), activity(2, "2020-05-05T06:00:00Z")], years=before)
+    merge(lake, before.all, within=before)
+    merge(lake, after.all, within=after)
+    assert [found["year"] for found in rows(lake)] == [year, 2020]
+    assert not merge(lake, after.all, within=after).wrote
+
+
+def test_years_merged_in_one_statement_or_in_several_give_the_same_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for limit in (1, 1_000_000):
+        monkeypatch.setattr("strava_pipeline.lake.merge.SHARDS_AT_ONCE", limit)
+        lake = Lake(tmp_path / str(limit))
+        versions = [IN_2025, IN_2026, IN_2024, IN_2025]
+        for number, fields in enumerate(versions):
+            listed(
+                lake,
+                [activity(1, **fields), activity(number + 2, f"{2023 + number}-05-05T06:00:00Z")],
+                at=NOW + number * DAY,
+            )
+        write_shards(lake, ALL, YEARS)
+        with writing(lake) as connection:
+            assert merge_activities(connection, lake, list(ALL)).inserted == 5
+        found.append(rows(lake))
+    assert found[0] == found[1]
+    assert (found[0][0]["name"], found[0][0]["year"], found[0][0]["ingestion_ts"]) == ("old", 2025, NOW + 3 * DAY)
+
+
 def test_force_writes_rows_again_where_nothing_changed(lake: Lake) -> None:
     listed(lake, [activity(1), activity(2)])
     merge(lake)
@@ -293,7 +368,7 @@ def test_an_exception_after_a_merge_leaves_gold_as_it_was(lake: Lake) -> None:
 
     def fail() -> None:
         with writing(lake) as connection:
-            merge_activities(connection, lake, 2025)
+            merge_activities(connection, lake, [2025])
             raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError):

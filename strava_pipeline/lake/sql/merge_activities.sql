@@ -1,6 +1,6 @@
--- The newest version of each activity in one year's shards becomes its row. $shards: the year's files; $others: those of
--- the years in which gold holds some of the same activities (their local year was edited), so that whichever year is
--- merged last, the newest sighting wins; $year; $force: also where nothing changed (recompact).
+-- The newest version of each activity in the shards of $years becomes its row. $shards: the years' files; $others: those
+-- of the years in which gold holds some of the same activities (their local year was edited), so that whichever year is
+-- merged last, the newest sighting wins; $force: also where nothing changed (recompact).
 -- What was found gone after it was last said to be so stays gone.
 MERGE INTO activities_all AS gold
 USING (
@@ -11,7 +11,7 @@ USING (
             lag(fingerprint) OVER in_order AS previous_fingerprint
         FROM read_parquet(list_concat($shards, $others), hive_partitioning = false)
         SEMI JOIN (SELECT id FROM read_parquet($shards, hive_partitioning = false)) USING (id)
-        WINDOW in_order AS (PARTITION BY id ORDER BY ingestion_ts, content_hash, year <> $year)
+        WINDOW in_order AS (PARTITION BY id ORDER BY ingestion_ts, content_hash, NOT list_contains($years, year), year DESC)
     ),
     versions AS (
         SELECT

@@ -1,0 +1,139 @@
+"""`python -m benchmarks 1000 10000`: measure and print tables that are Markdown, too; with `--json` one object."""
+
+import argparse
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.rounds import Figures, Size, measure_size, measure_startup, peer_scale
+
+LIBRARIES = ("strava_pipeline", "dagster", "duckdb", "polars", "orjson", "urllib3")
+TITLES = {
+    "listing": "listing → bronze",
+    "shards": "shards",
+    "merge_summaries": "merge of activities",
+    "details": "details → bronze",
+    "merge_details": "merge of details",
+    "publish": "publish",
+}
+
+
+def main() -> None:
+    asked = _arguments()
+    out = Console(width=140)
+    machine = _machine()
+    if not asked.json:
+        out.print(", ".join(machine.values()), soft_wrap=True)
+    sizes = []
+    for activities in asked.sizes:
+        rounds = asked.rounds or max(1, min(5, 20_000 // activities))
+        size = measure_size(activities, rounds, details=activities <= asked.details, whole=not asked.stages)
+        sizes.append(size)
+        if not asked.json:
+            out.print(_table(size))
+    startup = {} if asked.stages else measure_startup()
+    if asked.json:
+        print(
+            json.dumps({"machine": machine, "sizes": [_as_json(size) for size in sizes], "startup": startup}, indent=1)
+        )
+    elif startup:
+        out.print(_startup_table(startup))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("sizes", nargs="*", type=int, default=[1_000, 10_000], help="numbers of activities")
+    parser.add_argument("--details", type=int, default=10_000, help="with details up to this many (default 10000)")
+    parser.add_argument("--rounds", type=int, help="how often; unset: the fewer activities, the oftener")
+    parser.add_argument("--stages", action="store_true", help="the stages alone: no whole runs, no start")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+def _machine() -> dict[str, str]:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "measured_on": f"{datetime.now(UTC):%Y-%m-%d}",
+        "cores": f"{os.cpu_count()} cores",
+        "memory": f"{memory:.0f} GB",
+        "processor": _processor(),
+        "python": f"Python {platform.python_version()}",
+        **{name: f"{name} {version(name)}" for name in LIBRARIES},
+    }
+
+
+def _processor() -> str:
+    known = Path("/proc/cpuinfo")
+    lines = known.read_text().splitlines() if known.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _table(size: Size) -> Table:
+    title = f"{size.activities:,} activities, {size.rounds} rounds"
+    names = ("stage", "CPU s", "(min)", "floor", "(min)", "ratio", "peak MB", "floor", "calls", "wall s", "floor")
+    table = Table(box=box.MARKDOWN, title=title, title_justify="left")
+    for place, name in enumerate(names):
+        table.add_column(name, justify="right" if place else "left")
+    for stage, product in size.product.items():
+        table.add_row(TITLES[stage], *_pair(product, size.floor[stage]))
+    if size.whole and size.quiet and size.dagster is not None:
+        table.add_row("all stages in one run, with Dagster", *_alone(size.whole))
+        table.add_row("of it Dagster and reports", f"{size.dagster:.2f}")
+        table.add_row("daily run with nothing new", *_alone(size.quiet))
+    if size.peer:
+        scaled = [seconds * peer_scale() for seconds in size.peer.cpu]
+        table.add_row("1,000 details row by row (scaled)", f"{median(scaled):.2f}", f"{min(scaled):.2f}")
+    return table
+
+
+def _pair(product: Figures, floor: Figures) -> list[str]:
+    return [
+        *_cpu(product),
+        *_cpu(floor),
+        f"{min(product.cpu) / min(floor.cpu):.1f}",
+        f"{max(product.peak_mb):.0f}",
+        f"{max(floor.peak_mb):.0f}",
+        f"{max(product.calls):,}",
+        f"{median(product.wall):.2f}",
+        f"{median(floor.wall):.2f}",
+    ]
+
+
+def _alone(figures: Figures) -> list[str]:
+    peak, calls, wall = max(figures.peak_mb), max(figures.calls), median(figures.wall)
+    return [*_cpu(figures), "", "", "", f"{peak:.0f}", "", f"{calls:,}", f"{wall:.2f}", ""]
+
+
+def _cpu(figures: Figures) -> list[str]:
+    return [f"{median(figures.cpu):.2f}", f"{min(figures.cpu):.2f}"]
+
+
+def _startup_table(startup: dict[str, list[float]]) -> Table:
+    table = Table("", "median s", "min s", box=box.MARKDOWN, title="Starting", title_justify="left")
+    for name, seconds in startup.items():
+        table.add_row(name, f"{median(seconds):.2f}", f"{min(seconds):.2f}")
+    return table
+
+
+def _as_json(size: Size) -> dict[str, object]:
+    alone = {"peer_200_details": size.peer, "whole": size.whole, "quiet_day": size.quiet}
+    return {
+        "activities": size.activities,
+        "rounds": size.rounds,
+        "product": {stage: figures.as_json() for stage, figures in size.product.items()},
+        "floor": {stage: figures.as_json() for stage, figures in size.floor.items()},
+        **{name: figures.as_json() if figures else None for name, figures in alone.items()},
+        "dagster_cpu": round(size.dagster, 3) if size.dagster is not None else None,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""One stage, measured, in this process: `python -m benchmarks.measure product details FOLDER URL`. Prints JSON.
+
+CPU seconds (user and system) are the work's alone, without the imports before it; the peak of memory is the whole
+process's, imports included. With `--profile` also where the time went, to stderr.
+"""
+
+import cProfile
+import importlib
+import json
+import pstats
+import resource
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.place import Place
+
+
+def main() -> None:
+    side, stage, folder, url, *more = sys.argv[1:]
+    work = getattr(importlib.import_module(f"benchmarks.{side}"), stage)(Place(Path(folder), url))
+    profile = cProfile.Profile() if "--profile" in more else None
+    cpu, wall = _cpu(), time.perf_counter()
+    calls = profile.runcall(work) if profile else work()
+    found = {"cpu": _cpu() - cpu, "wall": time.perf_counter() - wall, "calls": calls, "peak_mb": _peak()}
+    print(json.dumps(found))
+    if profile:
+        stats = pstats.Stats(profile, stream=sys.stderr).strip_dirs()
+        stats.sort_stats("tottime").print_stats(30)
+        stats.sort_stats("cumtime").print_stats(45)
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _peak() -> float:
+    """MB. Linux counts in KiB, macOS in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The product's stages, called as its assets call them, without Dagster; and whole runs with it.
+
+A stage is a function that prepares (imports, connections; not measured) and returns the work to be measured, which
+returns the number of API calls it made.
+"""
+
+import logging
+from collections.abc import Callable
+
+from benchmarks.place import Place
+
+Work = Callable[[], int]
+
+
+def listing(place: Place) -> Work:
+    from strava_pipeline.orchestrate.config import ListingConfig
+    from strava_pipeline.orchestrate.progress import LogProgress
+    from strava_pipeline.orchestrate.pulling import pull_listing
+    from strava_pipeline.orchestrate.resources import Pipeline
+
+    pipeline = Pipeline(place.settings, LogProgress(_silent()))
+    return lambda: pull_listing(pipeline, ListingConfig.model_validate({"mode": "all"}), None).calls
+
+
+def shards(place: Place) -> Work:
+    from strava_pipeline.lake.shards import write_shards
+
+    years = place.years
+
+    def work() -> int:
+        write_shards(place.lake, years.all, years)
+        return 0
+
+    return work
+
+
+def merge_summaries(place: Place) -> Work:
+    from strava_pipeline.lake.merge import merge_activities, merge_profile
+    from strava_pipeline.lake.warehouse import writing
+
+    lake, years = place.lake, place.years.all
+
+    def work() -> int:
+        with writing(lake) as connection:
+            merge_activities(connection, lake, years)
+            merge_profile(connection, lake)
+        return 0
+
+    return work
+
+
+def details(place: Place) -> Work:
+    from strava_pipeline.orchestrate.config import DetailsConfig
+    from strava_pipeline.orchestrate.progress import LogProgress
+    from strava_pipeline.orchestrate.pulling import pull_details
+    from strava_pipeline.orchestrate.resources import Pipeline
+
+    pipeline = Pipeline(place.settings, LogProgress(_silent()))
+    years = place.years
+    return lambda: pull_details(pipeline, DetailsConfig.model_validate({"scope": "all"}), years.all).calls
+
+
+def merge_details(place: Place) -> Work:
+    from strava_pipeline.lake.merge import merge_details, sync_kudos
+    from strava_pipeline.lake.warehouse import writing
+
+    lake, years = place.lake, place.years.all
+
+    def work() -> int:
+        merge_details(lake, years)
+        with writing(lake) as connection:
+            sync_kudos(connection, years)
+        return 0
+
+    return work
+
+
+def publish(place: Place) -> Work:
+    from strava_pipeline.lake.publish import publish
+
+    def work() -> int:
+        publish(place.lake)
+        return 0
+
+    return work
+
+
+def flow_backfill(place: Place) -> Work:
+    return _run(place, "flow_backfill")
+
+
+def flow(place: Place) -> Work:
+    return _run(place, "flow")
+
+
+def _run(place: Place, job: str) -> Work:
+    """The whole job in this process, on the Dagster instance on disk, as the verb runs it."""
+    from strava_pipeline.orchestrate.execute import run_job
+
+    years = place.years.all if job == "flow_backfill" else place.years.all[-1:]
+
+    def work() -> int:
+        told = run_job(place.settings, job, years=years).metadata
+        return sum(told[asset]["calls"] for asset in ("bronze_activities", "bronze_activity_details"))
+
+    return work
+
+
+def _silent() -> logging.Logger:
+    log = logging.getLogger("benchmarks")
+    log.setLevel(logging.CRITICAL)
+    return log

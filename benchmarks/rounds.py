@@ -1,0 +1,129 @@
+"""Runs the stages, each in a process of its own, beside an emulator in another; gathers the figures. No printing."""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from benchmarks import peer, startup
+from benchmarks.place import Place
+from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
+
+SUMMARIES = ("listing", "shards", "merge_summaries")
+DETAILS = ("details", "merge_details")
+ATHLETE = ("--seed", "2026", "--years", "2015-2026", "--now", "2026-06-30T12:00:00Z", "--limits", "off")
+
+
+@dataclass(slots=True)
+class Figures:
+    """One stage's figures, a value per round: seconds, MB (1e6 bytes) and calls."""
+
+    cpu: list[float] = field(default_factory=list)
+    wall: list[float] = field(default_factory=list)
+    peak_mb: list[float] = field(default_factory=list)
+    calls: list[int] = field(default_factory=list)
+
+    def add(self, found: dict[str, float]) -> None:
+        self.cpu.append(found["cpu"])
+        self.wall.append(found["wall"])
+        self.peak_mb.append(found["peak_mb"])
+        self.calls.append(int(found["calls"]))
+
+    def as_json(self) -> dict[str, float]:
+        return {
+            "cpu_min": round(min(self.cpu), 3),
+            "cpu_median": round(median(self.cpu), 3),
+            "wall_min": round(min(self.wall), 3),
+            "wall_median": round(median(self.wall), 3),
+            "peak_mb": round(max(self.peak_mb), 1),
+            "calls": max(self.calls),
+        }
+
+
+@dataclass(slots=True)
+class Size:
+    """Everything measured with `activities` activities. `whole`: runs with Dagster; `quiet`: a day with nothing new."""
+
+    activities: int
+    rounds: int
+    product: dict[str, Figures] = field(default_factory=dict)
+    floor: dict[str, Figures] = field(default_factory=dict)
+    peer: Figures | None = None
+    whole: Figures | None = None
+    quiet: Figures | None = None
+
+    @property
+    def dagster(self) -> float | None:
+        """CPU seconds of the whole run that are no stage's: Dagster's own, and what an asset reports."""
+        if self.whole is None:
+            return None
+        return median(self.whole.cpu) - sum(median(figures.cpu) for figures in self.product.values())
+
+
+def measure_size(activities: int, rounds: int, *, details: bool, whole: bool) -> Size:
+    """The stages in order, product and floor in turn, `rounds` times on new folders; then, if asked, whole runs."""
+    size = Size(activities, rounds)
+    stages = (*SUMMARIES, *(DETAILS if details else ()), "publish")
+    with _folder() as folder, emulator_process(*ATHLETE, "--activities", str(activities), log=folder / "log") as url:
+        for number in range(rounds):
+            place = _new(folder / f"round-{number}", url)
+            for stage in stages:
+                for side, figures in (("product", size.product), ("floor", size.floor)):
+                    figures.setdefault(stage, Figures()).add(_measured(side, stage, place))
+            if details:
+                size.peer = size.peer or Figures()
+                size.peer.add(_measured("peer", "merge_details", place))
+            shutil.rmtree(place.folder)
+        for number in range(rounds if details and whole else 0):
+            place = _new(folder / f"whole-{number}", url)
+            size.whole, size.quiet = size.whole or Figures(), size.quiet or Figures()
+            size.whole.add(_measured("product", "flow_backfill", place))
+            size.quiet.add(_measured("product", "flow", place))
+            shutil.rmtree(place.folder)
+    return size
+
+
+def measure_startup() -> dict[str, list[float]]:
+    """Seconds, each round's, by what was measured."""
+    publishes = []
+    for _ in range(3):
+        with _folder() as folder:
+            publishes.append(_measured("startup", "big_publish", Place(folder, "http://127.0.0.1:1"))["wall"])
+    return {
+        "--help, wall": startup.wall_of_help(),
+        "definitions, CPU": startup.cpu_of_definitions(),
+        f"publish {startup.BYTES // 1_000_000} MB, wall": publishes,
+    }
+
+
+def peer_scale() -> float:
+    """By what the peer's figures are multiplied for a thousand activities."""
+    return 1000 / peer.ACTIVITIES
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """On the disk that the checkout is on: a temporary folder may lie in memory, where fsync costs nothing."""
+    with tempfile.TemporaryDirectory(prefix=".bench-", dir=Path(__file__).parent) as folder:
+        yield Path(folder)
+
+
+def _new(folder: Path, url: str) -> Place:
+    place = Place(folder, url)
+    with redirect_stdout(sys.stderr):  # stdout is the tables' or the JSON's
+        log_in_locally(place.settings)
+    return place
+
+
+def _measured(side: str, stage: str, place: Place) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.measure", side, stage, str(place.folder), place.url]
+    print(f"{place.folder.name}: {side} {stage}", file=sys.stderr)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=Path(__file__).parent.parent)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
