@@ -6,14 +6,12 @@ import time
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-import requests
-
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.access import AccessTokens
 from strava_pipeline.ingest.strava.budget import RateBudget
 from strava_pipeline.ingest.strava.client import StravaClient
-from strava_pipeline.ingest.strava.http import Wire
+from strava_pipeline.ingest.strava.http import StraightSession, Wire
 from strava_pipeline.ingest.strava.oauth import OAuth
 from strava_pipeline.ingest.strava.pacing import OnWait, Pacing
 from strava_pipeline.ingest.strava.token_store import TokenStore
@@ -74,7 +72,7 @@ def make_oauth(settings: Settings, wire: Wire, clock: ServerClock) -> OAuth:
 
 def make_wire(settings: Settings, clock: ServerClock) -> Wire:
     """A session with the settings' certificates."""
-    return Wire(requests.Session(), clock.monotonic, settings.ca_bundle)
+    return Wire(StraightSession(), clock.monotonic, settings.ca_bundle)
 
 
 def token_store(settings: Settings) -> TokenStore:

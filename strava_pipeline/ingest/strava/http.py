@@ -42,6 +42,13 @@ class BrokenOffError(TransientError):
         self.seconds = seconds
 
 
+class StraightSession(requests.Session):
+    """Takes a redirect for an answer like any other, unread: where it leads may not even be an address."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
 class Wire:
     """Sends requests in one session; `ca_bundle` None means the system's certificates."""
 
@@ -117,7 +124,8 @@ def _failure(error: requests.RequestException, name: str, host: str) -> Pipeline
             f"{name}: the certificate of {host} is not trusted. Behind a corporate proxy, set "
             "REQUESTS_CA_BUNDLE in the environment or .env to the file of its certificates (PEM)."
         )
-    if isinstance(error, ValueError):  # an address or header that can't be sent at all
+    answered = bool(error.args) and isinstance(error.args[0], HTTPError)
+    if isinstance(error, ValueError) and not answered:  # an address or header that can't be sent at all
         return PipelineError(f"{name}: not a request that can be sent ({type(error).__name__}); check the settings.")
     message = f"{name}: no answer from {host} ({type(error).__name__})"
     return NotSentError(message) if _not_sent(error) else TransientError(message)
