@@ -118,6 +118,8 @@ def _refusal(exchange: Exchange, answer: Mapping[str, Any], what: str, lost: boo
     status, faults = exchange.status, fault_codes(answer)
     if status >= 500 or status == 200:
         return TransientError(f"Strava's login service answered {status} without a token", status=status)
+    if status == 429:  # before its faults, which name the application
+        return TransientError("Strava's login service refuses for now (429)", status=status)
     if 300 <= status < 400:
         return PipelineError(
             f"Strava's login service answered with a redirect ({status}), not followed. Either this network asks for a "
@@ -144,8 +146,6 @@ def _refusal(exchange: Exchange, answer: Mapping[str, Any], what: str, lost: boo
         return NeedsLoginError(
             f"Strava does not know this API application: {names} is wrong. Compare with {APPLICATION_PAGE}"
         )
-    if status == 429:
-        return TransientError("Strava's login service refuses for now (429)", status=status)
     return PipelineError(f"Strava's login service answered {status}; check the settings, then {AGAIN}")
 
 
