@@ -135,14 +135,6 @@ def test_what_is_missing_is_named(
     assert "Traceback" not in said.err
 
 
-def test_a_dead_login_ends_with_1_and_the_way_out(rig: Rig, type_on: TypeOn) -> None:
-    rig.control("revoke")
-    said = type_on(rig)("flow")
-    assert said.code == 1
-    assert "strava-pipeline auth" in said.err
-    assert "Traceback" not in said.err
-
-
 def test_no_output_and_no_file_of_a_run_holds_a_secret(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
     token = json.loads((rig.settings.secrets_dir / "strava_token.json").read_text())
