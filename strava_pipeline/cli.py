@@ -62,10 +62,13 @@ def strava_pipeline() -> None:
 
 def main() -> None:
     """Run a verb; a failure that has a way out ends with its message and exit code, without a traceback."""
-    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.core.errors import PipelineError, TransientError
 
     try:
         app()
+    except TransientError as error:
+        typer.echo(f"{error}. What was fetched is kept; run the same command again later.", err=True)
+        sys.exit(error.exit_code)
     except PipelineError as error:
         typer.echo(f"{error}", err=True)
         sys.exit(error.exit_code)

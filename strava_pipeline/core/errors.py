@@ -56,6 +56,10 @@ class TransientError(PipelineError):
         self.body = body
 
 
+class LoginServiceError(PipelineError):
+    """Strava's login service gave no token, however often it was asked: for now no call can be made at all."""
+
+
 class GoneError(PipelineError):
     """404: deleted at the source, or not visible to this athlete's login."""
 

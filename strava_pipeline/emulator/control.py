@@ -14,8 +14,9 @@ from starlette.routing import Route
 
 from strava_pipeline.emulator.api import state_of
 from strava_pipeline.emulator.changes import add, delete, edit
-from strava_pipeline.emulator.errors import OrderError
+from strava_pipeline.emulator.errors import EmulatorConfigError, OrderError
 from strava_pipeline.emulator.faults import Fault
+from strava_pipeline.emulator.limits import UNLIMITED, Limits
 from strava_pipeline.emulator.state import State
 from strava_pipeline.emulator.wire import JSON_TYPE, Json, answer, dumps
 
@@ -30,6 +31,7 @@ def routes() -> list[Route]:
         Route("/_emulator/delete", delete_activity, methods=["POST"]),
         Route("/_emulator/add", add_activity, methods=["POST"]),
         Route("/_emulator/clock", clock, methods=["GET", "POST"]),
+        Route("/_emulator/limits", limits, methods=["POST"]),
         Route("/_emulator/scopes", scopes, methods=["POST"]),
         Route("/_emulator/expire-tokens", expire_tokens, methods=["POST"]),
         Route("/_emulator/revoke", revoke, methods=["POST"]),
@@ -81,6 +83,16 @@ async def clock(request: Request) -> Response:
         if "speed" in order:
             own.set_speed(speed)
     return answer({"now": own.now().isoformat().replace("+00:00", "Z")})
+
+
+async def limits(request: Request) -> Response:
+    """{"limits": "200,2000/100,1000"}: from now on these; what was used stays used."""
+    order = await _order(request)
+    try:
+        state_of(request).usage.limits = Limits.parse(str(order.get("limits"))) or UNLIMITED
+    except EmulatorConfigError as error:
+        raise OrderError(str(error)) from error
+    return answer({"ok": True})
 
 
 async def scopes(request: Request) -> Response:

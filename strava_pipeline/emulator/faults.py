@@ -10,13 +10,16 @@ from typing import Any
 from strava_pipeline.emulator.errors import OrderError
 from strava_pipeline.emulator.wire import Json
 
-KINDS = frozenset({"status", "html", "truncate", "reset", "slow", "empty", "body", "short_page"})
+KINDS = frozenset({"status", "html", "truncate", "reset", "slow", "empty", "body", "raw", "short_page"})
 DEFAULT_STATUS = {"status": 500, "html": 502}
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kind of trouble. `processed`: a reset comes after the work was done, so that only the answer is lost."""
+    """One kind of trouble. `processed`: a reset comes after the work was done, so that only the answer is lost.
+
+    `raw`: `body` is the whole answer as it goes over the wire, status line and headers included, a character a byte.
+    """
 
     path: str
     kind: str
@@ -38,6 +41,8 @@ class Fault:
             raise OrderError("A fault needs a path, as in /activities/123 or /oauth/token.")
         if kind not in KINDS:
             raise OrderError(f"Unknown kind {kind!r}: one of {', '.join(sorted(KINDS))}.")
+        if kind == "raw" and not isinstance(order.get("body"), str):
+            raise OrderError("A raw answer needs a body: all of it, from the status line on.")
         unknown = set(order) - set(cls.__dataclass_fields__)
         if unknown:
             raise OrderError(f"Unknown fields {', '.join(sorted(unknown))}.")

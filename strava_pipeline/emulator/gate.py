@@ -90,7 +90,7 @@ class Gate:
             reply = await collect(self._app, scope, receive)
             return reply.with_headers([*headers, self._date()])
 
-        if fault is not None and fault.kind in ("truncate", "reset"):
+        if fault is not None and fault.kind in ("raw", "truncate", "reset"):
             return await break_connection(fault, scope, receive, send, work)
         if fault is not None and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)

@@ -51,7 +51,7 @@ class Usage:
     """
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._quarter = self._day = -1
         self._in_quarter = self._in_day = 0
 
@@ -60,8 +60,8 @@ class Usage:
         self._roll(epoch)
         self._in_quarter += 1
         self._in_day += 1
-        return self._in_quarter <= min(self._limits.overall_15min, self._limits.read_15min) and self._in_day <= min(
-            self._limits.overall_day, self._limits.read_day
+        return self._in_quarter <= min(self.limits.overall_15min, self.limits.read_15min) and self._in_day <= min(
+            self.limits.overall_day, self.limits.read_day
         )
 
     def give_back(self) -> None:
@@ -71,7 +71,7 @@ class Usage:
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """The four headers of every counted answer, the call itself included."""
-        limits = self._limits
+        limits = self.limits
         return [
             (b"x-ratelimit-limit", b"%d,%d" % (limits.overall_15min, limits.overall_day)),
             (b"x-ratelimit-usage", b"%d,%d" % (self._in_quarter, self._in_day)),

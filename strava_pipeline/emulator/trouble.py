@@ -85,9 +85,12 @@ def replacement(fault: Fault) -> Reply | None:
 async def break_connection(
     fault: Fault, scope: Scope, receive: Receive, send: Send, work: Callable[[], Awaitable[Reply]]
 ) -> int:
-    """Truncate an answer or reset the connection; gives the status that the client saw (0: none)."""
+    """Send a raw or half an answer, or none, and close or reset; gives the status that the client saw (0: none)."""
     transport: asyncio.Transport = scope["state"]["transport"]
     seen = 0
+    if fault.kind == "raw":
+        transport.write(fault.body.encode("latin-1", "replace"))
+        seen = fault.status
     if fault.kind == "truncate" or fault.mid_body or fault.processed:
         reply = await work()
         if fault.kind == "truncate" or fault.mid_body:
@@ -95,7 +98,7 @@ async def break_connection(
             await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
             half = reply.body[: len(reply.body) // 2]
             await send({"type": "http.response.body", "body": half, "more_body": True})
-    if fault.kind == "truncate":
+    if fault.kind in ("raw", "truncate"):
         transport.close()
     else:
         _reset(transport)

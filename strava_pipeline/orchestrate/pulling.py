@@ -148,7 +148,7 @@ def scope_of(pipeline: Pipeline, config: DetailsConfig) -> Scope:
 
 @dataclass(slots=True)
 class ProfileReport:
-    """What became of the athlete and the gear asked for; a gear that failed doesn't keep the others from being asked."""
+    """What became of the athlete and the gear asked for. One that `failed` doesn't keep the others from being asked."""
 
     calls: int = 0
     failed: list[str] = field(default_factory=list)
@@ -162,8 +162,12 @@ def pull_profile(pipeline: Pipeline, gear_ids: Sequence[str], limits: CallLimits
     calls = client.calls
     try:
         if athlete:
-            answer = get_athlete(client)
-            land_athlete(pipeline.lake, answer.body, answer.fetched_at)
+            try:
+                answer = get_athlete(client)
+            except (TransientError, RefusedError, GoneError):
+                report.failed.append("athlete")
+            else:
+                land_athlete(pipeline.lake, answer.body, answer.fetched_at)
         for gear_id in gear_ids:
             try:
                 answer = get_gear(client, gear_id)

@@ -67,6 +67,14 @@ def test_a_truncated_answer_promises_more_than_it_sends(client: Client) -> None:
     assert client.get("/athlete").content == whole
 
 
+def test_a_raw_answer_is_all_that_comes(client: Client) -> None:
+    sent = "HTTP/1.1 302 Found\r\nLocation: http://[\r\nContent-Length: 9\r\n\r\n\x1f\x8b\xff"
+    client.control("/faults", path="/athlete", kind="raw", body=sent, status=302)
+    assert client.raw("/api/v3/athlete") == (sent.encode("latin-1"), False)
+    assert client.calls()["log"][-1][3] == 302
+    assert client.get("/athlete").status_code == 200
+
+
 def test_a_reset_gives_no_answer_at_all(client: Client) -> None:
     client.control("/faults", path="/athlete", kind="reset", times=2)
     assert client.raw("/api/v3/athlete") == (b"", True)
@@ -170,6 +178,7 @@ def test_broken_calls_count_in_the_limits_and_in_the_log(client: Client) -> None
         {"path": "/athlete"},
         {"path": "athlete", "kind": "status"},
         {"path": "/athlete", "kind": "explode"},
+        {"path": "/athlete", "kind": "raw"},
         {"path": "/athlete", "kind": "status", "status": "five hundred"},
         {"path": "/athlete", "kind": "status", "tims": 3},
         {"path": "/athlete", "kind": "status", "query": "page=4"},

@@ -131,6 +131,16 @@ def test_without_limits_the_headers_tell_limits_that_nobody_reaches(start: Start
     assert usage(start(limits=None).get("/athlete"))[0] == "1000000,100000000"
 
 
+def test_limits_can_be_changed_under_way_and_what_was_used_stays_used(start: Start) -> None:
+    client = start(limits=Limits(9, 99, 9, 99))
+    client.get("/athlete")
+    client.control("/limits", limits="1,2/3,4")
+    answer = client.get("/athlete")
+    assert (answer.status_code, usage(answer)) == (429, ("1,2", "2,2", "3,4", "2,2"))
+    refused = requests.post(f"{client.url}/_emulator/limits", json={"limits": "many"}, timeout=20)
+    assert (refused.status_code, "off" in refused.text) == (400, True)
+
+
 def test_calls_are_counted_by_what_became_of_them(start: Start) -> None:
     client = start(limits=Limits(4, 99, 4, 99))
     identity = client.ids(per_page=1)[0]

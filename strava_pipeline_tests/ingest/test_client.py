@@ -20,6 +20,7 @@ import pytest
 from strava_pipeline.core.errors import (
     ForbiddenError,
     GoneError,
+    LoginServiceError,
     NeedsLoginError,
     PipelineError,
     RefusedError,
@@ -214,6 +215,46 @@ def test_a_redirect_is_not_followed(world: World, status: int) -> None:
                 client.get(PATH)
             assert len(asked) == 1
         assert seen == []
+
+
+ODD_ANSWERS = [  # status line and headers, body, what it is taken for, calls
+    ("302 Found\r\nLocation: http://[", "", "a redirect", 1),
+    ("302 Found\r\nLocation: http://x/\xff\xfe", "", "a redirect", 1),
+    ("307 Temporary Redirect\r\nLocation: https://portal.invalid/", "<html>", "a redirect", 1),
+    ("304 Not Modified", "", "a redirect", 1),
+    ("204 No Content", "", "answered 204", 1),
+    ("200 OK\r\nContent-Length: 1000", "[]", "broke off", 3),
+    ("200 OK\r\nContent-Length: 3", '[{"id": 1}]', "no valid JSON", 3),
+    ("200 OK\r\nContent-Length: 3\r\nContent-Length: 5", "[]   ", "no answer", 3),
+    ("200 OK\r\nContent-Length: -3", '[{"id": 1', "no valid JSON", 3),
+    ("200 OK\r\nContent-Encoding: gzip", "garbage", "broke off", 3),
+    ("200 OK\r\nContent-Encoding: br", "garbage", "no valid JSON", 3),
+    ("200 OK\r\nTransfer-Encoding: chunked", "zz\r\n[]", "broke off", 3),
+    ("200 OK\r\nX: " + "a" * 70_000, "[]", "no answer", 3),
+    ("20 Odd", "[]", "no answer", 3),
+    ("999 Odd\r\nDate: Mon, 99 Foo 99999 99:99:99 GMT\r\nX-RateLimit-Limit: \xff,1", "", "answered 999", 3),
+    ("200 OK", '[{"id": ' + "9" * 5000 + "}]", "no valid JSON", 3),
+]
+
+
+@pytest.mark.parametrize(("head", "body", "says", "calls"), ODD_ANSWERS, ids=[row[0][:45] for row in ODD_ANSWERS])
+@pytest.mark.parametrize("path", [PATH, "/oauth/token"])
+def test_an_answer_that_no_server_should_give_ends_as_a_failure_of_ours(
+    world: World, path: str, head: str, body: str, says: str, calls: int
+) -> None:
+    client = world.connect()
+    if path != PATH:
+        world.order("expire-tokens")
+    world.fault(path, "raw", body=f"HTTP/1.1 {head}\r\n\r\n{body}", times=-1)
+    before = world.calls()["token"]
+    with pytest.raises(PipelineError, match=says if path == PATH else None) as caught:
+        client.get(PATH)
+    assert isinstance(caught.value, (TransientError, LoginServiceError)) == (calls == 3)
+    if path == PATH:
+        assert client.calls == calls
+        assert client.budget.remaining().governing.used == calls
+    else:
+        assert world.calls()["token"] - before == calls
 
 
 def test_one_connection_serves_many_calls(world: World) -> None:

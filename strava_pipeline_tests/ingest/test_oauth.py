@@ -12,10 +12,10 @@ import pytest
 
 from strava_pipeline.core.errors import (
     ForbiddenError,
+    LoginServiceError,
     MissingSettingsError,
     NeedsLoginError,
     PipelineError,
-    TransientError,
 )
 from strava_pipeline.ingest.strava.access import AccessTokens
 from strava_pipeline.ingest.strava.connect import make_oauth, make_wire
@@ -110,7 +110,7 @@ def test_what_may_pass_is_tried_again(world: World, fault: dict[str, Any]) -> No
     assert access(world).get() == world.store.load().access_token
     world.fault("/oauth/token", times=3, **fault)
     age(world)
-    with pytest.raises(TransientError):
+    with pytest.raises(LoginServiceError, match=r"3 times\. Nothing was lost; run the same command again later"):
         access(world).get()
 
 

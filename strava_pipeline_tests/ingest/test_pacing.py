@@ -9,13 +9,20 @@ import pytest
 
 from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError
 from strava_pipeline.emulator.limits import Limits
+from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.budget import RateBudget
+from strava_pipeline.ingest.strava.client import StravaClient
 from strava_pipeline.ingest.strava.pacing import Pacing
 from strava_pipeline_tests.ingest.fakes import START, Time, answer_headers
 from strava_pipeline_tests.ingest.world import World, utc
 
 PATH = "/athlete/activities"
 SMALL = Limits(overall_15min=8, overall_day=40, read_15min=5, read_day=12)
+
+
+def ask(client: StravaClient, times: int) -> None:
+    for _ in range(times):
+        client.get(PATH)
 
 
 @pytest.fixture
@@ -145,6 +152,112 @@ def test_an_accelerated_emulator_is_paced_at_its_own_speed(make_world: Callable[
 def test_a_cushion_of_the_whole_limit_stops_instead_of_waiting_for_ever(limited: World) -> None:
     with pytest.raises(BudgetExhaustedError):
         limited.connect(cushion_15min=500).get(PATH)
+
+
+@pytest.mark.parametrize("then", [timedelta(0), timedelta(hours=-13), timedelta(hours=40)])
+@pytest.mark.parametrize("now", [timedelta(0), timedelta(hours=-13), timedelta(hours=40)])
+def test_a_local_clock_that_was_set_between_two_processes_opens_no_full_day(
+    limited: World, then: timedelta, now: timedelta
+) -> None:
+    first = limited.connect(clock=limited.clock(then))
+    ask(first, 12)
+    with pytest.raises(BudgetExhaustedError) as caught:
+        limited.connect(clock=limited.clock(now)).get(PATH)
+    assert caught.value.resumes_at == utc(2026, 5, 2)
+    assert (limited.calls()["total"], limited.calls()["refused"]) == (12, 0)
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=-5), timedelta(hours=5)])
+def test_a_local_clock_that_is_set_while_a_process_runs_changes_nothing(limited: World, by: timedelta) -> None:
+    right, off = limited.clock(), [timedelta(0)]
+    client = limited.connect(clock=ServerClock(lambda: right.local() + off[0], right.monotonic, right.sleep))
+    ask(client, 5)
+    off[0] = by
+    client.get(PATH)
+    assert (limited.calls()["total"], limited.calls()["refused"]) == (6, 0)
+    assert sum(limited.slept) == pytest.approx(12 * 60, abs=5)
+
+
+def test_the_four_limits_are_met_one_after_the_other_without_a_refused_call(make_world: Callable[..., World]) -> None:
+    world = make_world(token_lifetime=10**7)
+    world.log_in()
+    world.foreign_call(PATH)
+    met = []
+    for limits in ("4,99/9,99", "9,99/3,99", "99,10/99,99", "99,99/99,12"):  # the server sets new ones while we run
+        world.order("limits", limits=limits)
+        client = world.connect(wait=False)
+        with pytest.raises(BudgetExhaustedError) as caught:
+            ask(client, 20)
+        met.append(str(caught.value.ceiling))
+        world.sleep((caught.value.resumes_at - client.clock.now()).total_seconds() + 1)
+    assert met == ["calls in 15 minutes", "read calls in 15 minutes", "calls in a day", "read calls in a day"]
+    assert (world.calls()["total"], world.calls()["refused"]) == (4 + 3 + 3 + 12, 0)
+
+
+@pytest.mark.parametrize(("limits", "made"), [("99,99/2,99", 3), ("99,99/99,2", 3), ("99,99/9,99", 9)])
+def test_limits_lowered_or_raised_under_way_hold_from_the_next_answer_on(
+    make_world: Callable[..., World], limits: str, made: int
+) -> None:
+    world = make_world(token_lifetime=10**7, limits=Limits(99, 99, 6, 99))
+    world.log_in()
+    client = world.connect(wait=False)
+    client.get(PATH)
+    client.get(PATH)
+    world.order("limits", limits=limits)
+    with pytest.raises(BudgetExhaustedError):
+        ask(client, 20)
+    refused = int(made == 3)  # what was lowered below its usage can only be learnt from a refusal
+    assert (world.calls()["total"], world.calls()["refused"]) == (made, refused)
+
+
+def test_the_first_answer_tells_limits_smaller_than_the_published_ones(make_world: Callable[..., World]) -> None:
+    world = make_world(token_lifetime=10**7, limits=Limits(1, 3, 1, 2))
+    world.log_in()
+    client = world.connect()
+    with pytest.raises(BudgetExhaustedError, match="limit of 2 read calls in a day"):
+        ask(client, 9)
+    assert (world.calls()["total"], world.calls()["refused"]) == (2, 0)
+
+
+def test_a_429_without_any_header_is_waited_for_by_the_quarter(world: World) -> None:
+    world.fault(PATH, "raw", body="HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n", status=429)
+    client = world.connect()
+    client.get(PATH)
+    assert client.calls == 2
+    assert sum(world.slept) == pytest.approx(12 * 60, abs=5)
+
+
+@pytest.mark.parametrize("before_midnight", [0.0, 0.4, 1.0, 1.6])
+def test_calls_at_the_edge_of_the_day_are_never_refused(limited: World, before_midnight: float) -> None:
+    limited.order("clock", set="2026-05-01T23:45:00Z")
+    client = limited.connect()
+    ask(client, 4)
+    limited.order("clock", set="2026-05-01T23:59:57Z")
+    client.get(PATH)  # the last of its quarter
+    limited.sleep(3 - before_midnight)
+    ask(client, 6)
+    assert (limited.calls()["total"], limited.calls()["refused"]) == (11, 0)
+
+
+def test_two_clients_on_one_ledger_share_the_last_calls_of_a_window(limited: World) -> None:
+    one, other = limited.connect(wait=False), limited.connect(wait=False)
+    for client in (one, other, one, other, one):
+        client.get(PATH)
+    for client in (one, other):
+        with pytest.raises(BudgetExhaustedError):
+            client.get(PATH)
+    assert (limited.calls()["total"], limited.calls()["refused"]) == (5, 0)
+
+
+def test_a_cushion_and_a_cap_hold_to_the_call(limited: World) -> None:
+    with pytest.raises(BudgetExhaustedError, match="2 of them are kept back"):
+        ask(limited.connect(wait=False, cushion_15min=2), 9)
+    assert limited.calls()["total"] == 3
+    with pytest.raises(CallCapReachedError):
+        ask(limited.connect(wait=False, max_calls=2), 9)
+    with pytest.raises(BudgetExhaustedError):
+        limited.connect(wait=False).get(PATH)
+    assert (limited.calls()["total"], limited.calls()["refused"]) == (5, 0)
 
 
 def test_the_default_is_to_say_so_in_the_log(

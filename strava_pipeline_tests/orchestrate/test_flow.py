@@ -4,13 +4,11 @@ import stat
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
 
 from strava_pipeline.core.errors import PipelineError, TransientError
-from strava_pipeline.lake.listings import listings
 from strava_pipeline_tests.rig import NOW, YEARS, Rig
 
 Make = Callable[..., Rig]
@@ -72,19 +70,6 @@ def test_a_day_later_a_few_recent_details_are_looked_at_again_least_recent_first
     assert another.isdisjoint(longest_ago)
 
 
-def test_an_edit_reaches_both_tables_with_one_detail_call(rig: Rig) -> None:
-    rig.run("flow_backfill")
-    edited = newest(rig)
-    rig.control("edit", id=edited, set={"name": "Renamed", "gear_id": None})
-    rig.calls()
-    rig.run("flow", [2026])
-    calls = rig.calls()
-    assert calls["details"] == {str(edited): 1}
-    assert rig.gold(f"SELECT name, gear_id FROM activities WHERE id = {edited}") == [("Renamed", None)]
-    assert rig.one(f"SELECT name FROM activity_details WHERE activity_id = {edited}") == "Renamed"
-    rig.assert_true_to_source()
-
-
 def test_kudos_follow_in_both_tables_without_a_detail_call(rig: Rig) -> None:
     rig.run("flow_backfill")
     liked = newest(rig)
@@ -123,51 +108,6 @@ def test_a_new_activity_is_found(rig: Rig, days_ago: int, away: int) -> None:
     rig.assert_true_to_source()
 
 
-def test_what_was_recorded_during_months_offline_is_all_there(rig: Rig) -> None:
-    rig.run("flow_backfill")
-    for week in range(13):
-        start = NOW + timedelta(days=7 * week + 1)
-        rig.control("add", generate={"start_date": start.isoformat(), "sport_type": "Run", "timezone": "Europe/London"})
-    rig.control("clock", advance=95 * 86_400)
-    rig.run("flow")
-    rig.assert_true_to_source()
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"kind": "status", "status": 500},
-        {"kind": "status", "status": 404},
-        {"kind": "status", "status": 403},
-        {"kind": "html", "status": 502},
-        {"kind": "truncate"},
-        {"kind": "reset"},
-        {"kind": "empty"},
-        {"kind": "body", "body": {}},
-        {"kind": "body", "body": "[1, 2"},
-    ],
-    ids=lambda fault: "-".join(map(str, fault.values())),
-)
-def test_a_poisoned_detail_stops_nothing_rests_a_day_and_is_healed(make_rig: Make, fault: dict[str, Any]) -> None:
-    rig = make_rig(activities=6, years=(2026, 2026), speed=200.0, settings={"clock_speed": 200.0, "first_year": 2026})
-    sick = newest(rig)
-    rig.fault(f"/activities/{sick}", times=-1, **fault)
-    outcome = rig.run("flow_backfill")
-    assert rig.one("SELECT count(*) FROM activity_details") == 5
-    assert rig.one("SELECT count(*) FROM activities") == 6
-    report = outcome.metadata["bronze_activity_details"]
-    assert report["failed"] + report["gone"] == 1
-    assert report["details_resting"] == 1
-    rig.calls()
-    rig.run("enrich_all")
-    assert DETAIL not in rig.calls()["by_endpoint"], "it is left alone for a day"
-    rig.clear_faults()
-    rig.control("clock", advance=86_401)
-    rig.run("flow")  # two listing calls tell the pipeline what time it is
-    rig.run("enrich_all")
-    rig.assert_true_to_source()
-
-
 def test_an_outage_fails_the_run_and_blames_no_activity(make_rig: Make) -> None:
     rig = make_rig(activities=8, years=(2026, 2026), speed=200.0, settings={"clock_speed": 200.0, "first_year": 2026})
     rig.fault("/", "status", status=503, times=-1, after=3)  # the token and the listing still came
@@ -179,58 +119,11 @@ def test_an_outage_fails_the_run_and_blames_no_activity(make_rig: Make) -> None:
     rig.assert_true_to_source()
 
 
-def test_a_listing_that_broke_off_goes_on_behind_its_last_page(make_rig: Make) -> None:
-    rig = make_rig(activities=50, speed=200.0, settings={"clock_speed": 200.0})
-    rig.fault(LISTING, "status", status=500, times=-1, query={"page": "4"})
-    with pytest.raises(TransientError):
-        rig.run("run_all", bronze_activities={"per_page": 10})
-    rig.clear_faults()
-    rig.calls()
-    rig.run("flow_backfill", bronze_activities={"per_page": 10})
-    assert rig.calls()["by_endpoint"][LISTING] == 4, "20 of 50 were still to come: two or three pages and the empty one"
-    assert len(list(listings(rig.lake))) == 1
-    rig.assert_true_to_source()
-
-
-def test_a_short_page_in_the_middle_ends_nothing(make_rig: Make) -> None:
-    rig = make_rig(activities=60, short_pages=True)
-    rig.run("flow_backfill", bronze_activities={"per_page": 10})
-    rig.assert_true_to_source()
-
-
-def test_an_access_token_that_dies_on_the_way_costs_nothing(rig: Rig) -> None:
-    rig.fault("/activities/", "status", status=401, times=1, after=10)
-    rig.run("flow_backfill")
-    calls = rig.calls()
-    assert (calls["unauthorized"], calls["by_endpoint"][DETAIL]) == (1, 30)
-    rig.assert_true_to_source()
-
-
 def test_a_dead_login_fails_the_run_and_says_what_to_do(rig: Rig) -> None:
     rig.control("revoke")
     with pytest.raises(PipelineError, match="strava-pipeline auth"):
         rig.run("flow")
     assert [run.status for run in rig.remembered.get_runs()] == [dg.DagsterRunStatus.FAILURE]
-
-
-@pytest.mark.parametrize("host_zone", ["Pacific/Auckland", "America/New_York", "UTC"])
-def test_the_hosts_zone_shifts_no_start(rig: Rig, monkeypatch: pytest.MonkeyPatch, host_zone: str) -> None:
-    import time
-
-    monkeypatch.setenv("TZ", host_zone)
-    time.tzset()
-    try:
-        rig.run("flow_backfill", [2025, 2026])
-    finally:
-        monkeypatch.undo()
-        time.tzset()
-    truth = {item["id"]: (item["start_date"], item["start_date_local"]) for item in rig.truth()}
-    rows = rig.gold(
-        "SELECT id, strftime(start_date AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%SZ'),"
-        " strftime(start_date_local, '%Y-%m-%dT%H:%M:%SZ') FROM activities"
-    )
-    assert rows
-    assert all(truth[row[0]] == row[1:] for row in rows)
 
 
 def test_years_backfilled_one_by_one_hold_what_one_pull_of_everything_holds(make_rig: Make, tmp_path: Path) -> None:

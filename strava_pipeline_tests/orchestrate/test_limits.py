@@ -1,44 +1,14 @@
 """Limits: waited for or stopped at, never run into, and nothing fetched before them is lost."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
 
 from strava_pipeline.emulator.limits import Limits
 from strava_pipeline_tests.rig import Rig
 
 Make = Callable[..., Rig]
-FAST = {"clock_speed": 3000.0, "first_year": 2026}
-
-
-def test_a_full_quarter_of_an_hour_is_waited_for_and_no_call_is_refused(make_rig: Make) -> None:
-    rig = make_rig(activities=45, years=(2026, 2026), speed=3000.0, settings=FAST, limits=Limits(20, 2000, 10, 1000))
-    outcome = rig.run("flow_backfill")
-    calls = rig.calls()
-    assert (outcome.stopped_early, calls["refused"], calls["total"]) == (None, 0, 47)
-    rig.assert_true_to_source()
-
-
-def test_a_full_day_stops_the_run_early_and_the_next_day_goes_on_where_it_stopped(make_rig: Make) -> None:
-    rig = make_rig(activities=45, years=(2026, 2026), settings={"first_year": 2026}, limits=Limits(900, 2000, 900, 30))
-    outcome = rig.run("flow_backfill")
-    assert "2026-03-11 00:00:00 UTC" in str(outcome.stopped_early)
-    assert rig.one("SELECT count(*) FROM activities") == 45, "what was fetched is merged and published"
-    assert rig.one("SELECT count(*) FROM activity_details") == 28
-    run = rig.remembered.get_run_by_id(outcome.run_id)
-    assert run is not None
-    assert run.is_success
-    assert "stopped_early" in run.tags
-    report = outcome.metadata["bronze_activity_details"]
-    assert (report["details_missing"], report["calls_left"]) == (17, 0)
-    assert rig.run("enrich_all").stopped_early, "the same day there is nothing left"
-    assert (calls := rig.calls())["refused"] == 0
-    assert calls["total"] == 30
-    rig.control("clock", set="2026-03-11T00:00:05Z")
-    later = rig.run("flow_backfill")  # this machine's clock hasn't moved: the server is asked what day it is
-    assert later.stopped_early is None
-    calls = rig.calls()
-    assert calls["refused"] == 0
-    assert calls["by_endpoint"]["/activities/{id}"] == 17
-    rig.assert_true_to_source()
 
 
 def test_newest_details_come_first(make_rig: Make) -> None:
@@ -66,4 +36,19 @@ def test_a_listing_that_met_a_limit_is_merged_as_far_as_it_came_and_goes_on(make
     rig.calls()
     rig.run("flow_backfill", bronze_activities={"per_page": 10})
     assert rig.calls()["by_endpoint"]["/athlete/activities"] <= 4
+    rig.assert_true_to_source()
+
+
+@pytest.mark.parametrize("server", [2026, 2090], ids=["the host's clock is ahead", "the host's clock is behind"])
+def test_a_host_whose_clock_is_wrong_calls_as_often_as_any_other(make_rig: Make, server: int) -> None:
+    now = datetime(server, 3, 10, 23, 50, tzinfo=UTC)
+    rig = make_rig(
+        activities=12, years=(2026, 2026), now=now, limits=Limits(99, 999, 99, 10), settings={"first_year": 2026}
+    )
+    assert "03-11 00:00:00 UTC" in str(rig.run("flow_backfill").stopped_early)
+    assert "03-11 00:00:00 UTC" in str(rig.run("flow_backfill").stopped_early)
+    rig.control("clock", set=f"{server}-03-11T00:00:01Z")
+    assert rig.run("flow_backfill").stopped_early is None
+    calls = rig.calls()
+    assert (calls["by_endpoint"], calls["refused"]) == ({"/athlete/activities": 4, "/activities/{id}": 12}, 0)
     rig.assert_true_to_source()

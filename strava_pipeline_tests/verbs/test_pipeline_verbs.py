@@ -132,11 +132,3 @@ def test_what_is_missing_is_named(
     assert said.code == code
     assert says in said.err
     assert "Traceback" not in said.err
-
-
-def test_a_dead_login_ends_with_1_and_the_way_out(rig: Rig, type_on: TypeOn) -> None:
-    rig.control("revoke")
-    said = type_on(rig)("flow")
-    assert said.code == 1
-    assert "strava-pipeline auth" in said.err
-    assert "Traceback" not in said.err

@@ -118,6 +118,10 @@ class RateBudget:
         governing = min(states, key=lambda state: (state.left, -state.resets_at.timestamp()))
         return Remaining(tuple(states), governing)
 
+    def was_full(self) -> bool:
+        """Whether a window in the ledger left no call, be it over by now or not."""
+        return any(state.left <= 0 for state in self._states(self._file.peek()))
+
     def _now(self, ledger: Ledger) -> datetime:
         """The server's time; before this process saw an answer, what the last one to see one makes of it."""
         if not self._clock.synced and ledger.server is not None and ledger.local is not None:

@@ -175,7 +175,12 @@ class StravaClient:
                 body=body,
             )
         if 300 <= status < 400:
-            raise PipelineError(f"{name}: a redirect ({status}), not followed. Check STRAVA_API_URL ({self.api_url}).")
+            raise RefusedError(
+                f"{name}: a redirect ({status}), not followed. Either this network asks for a login of its own, in a "
+                f"browser, or STRAVA_API_URL ({self.api_url}) is wrong.",
+                status=status,
+                body=body,
+            )
         raise RefusedError(
             f"{name}: Strava answered {status}, which trying again won't change.", status=status, body=body
         )

@@ -53,9 +53,9 @@ def fetch_details(
 ) -> None:
     """Fetch each detail of `wanted` in order, into `report`.
 
-    A failure is landed as evidence once something else has succeeded, or at the end. When OUTAGE of them fail in a
-    row, the athlete is asked for: if that succeeds, it is the activities that are poisoned; if it fails, Strava is
-    down, which raises and leaves no evidence.
+    A failure is landed as evidence once something else has succeeded. When OUTAGE of them fail in a row, or the last
+    ones of all, the athlete is asked for: if that succeeds, it is the activities that are poisoned; if it fails, Strava
+    is down, which raises and leaves no evidence.
     """
     held: list[tuple[T, TransientError | RefusedError, datetime]] = []
 
@@ -64,6 +64,9 @@ def fetch_details(
             land_failure(item, error.body, error.status, at)
             report.failed.append(item.activity_id)
         held.clear()
+
+    def ask_whether_alive() -> None:
+        report.stopped = _is_alive(client, held[-1][1], len(held))
 
     for item in wanted:
         try:
@@ -75,7 +78,7 @@ def fetch_details(
         except (TransientError, RefusedError) as error:
             held.append((item, error, client.clock.now()))
             if len(held) >= OUTAGE:
-                report.stopped = _is_alive(client, error)
+                ask_whether_alive()
                 if report.stopped is not None:
                     break
                 settle()
@@ -88,19 +91,21 @@ def fetch_details(
             report.bytes += len(answer.body)
             settle()
         tick()
+    if held and report.stopped is None:
+        ask_whether_alive()
     settle()
 
 
 def _is_alive(
-    client: StravaClient, last: TransientError | RefusedError
+    client: StravaClient, last: TransientError | RefusedError, failed: int
 ) -> BudgetExhaustedError | CallCapReachedError | None:
     """Raises unless Strava still answers something else; a limit that keeps from asking is returned."""
     try:
         get_athlete(client)
     except TransientError as error:
         raise TransientError(
-            f"{OUTAGE} details in a row failed, the last with {_status(last)}, and so did the athlete: Strava seems to "
-            "be down. What was fetched is kept; run the same command again later."
+            f"The last {failed} details asked for failed, the very last with {_status(last)}, and so did the athlete: "
+            "Strava seems to be down"
         ) from error
     except (BudgetExhaustedError, CallCapReachedError) as error:
         return error

@@ -9,11 +9,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from strava_pipeline.core.errors import ForbiddenError, NeedsLoginError, PipelineError, TransientError
+from strava_pipeline.core.errors import (
+    ForbiddenError,
+    LoginServiceError,
+    NeedsLoginError,
+    PipelineError,
+    TransientError,
+)
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.hosts import keep_at_home
 from strava_pipeline.ingest.strava.http import Exchange, Wire
-from strava_pipeline.ingest.strava.retries import retrying
+from strava_pipeline.ingest.strava.retries import ATTEMPTS, retrying
 from strava_pipeline.settings import APPLICATION_PAGE, Application
 
 SCOPES = ("read", "activity:read", "activity:read_all", "profile:read_all")
@@ -59,13 +65,18 @@ class OAuth:
     def _ask(self, what: str, secret: str, grant: Mapping[str, str]) -> dict[str, Any]:
         keep_at_home(secret, self._base_url)
         lost = False
-        for attempt in retrying(self._jitter, self._clock.sleep):
-            with attempt:
-                try:
-                    return self._once(what, grant, lost)
-                except TransientError:
-                    lost = True
-                    raise
+        try:
+            for attempt in retrying(self._jitter, self._clock.sleep):
+                with attempt:
+                    try:
+                        return self._once(what, grant, lost)
+                    except TransientError:
+                        lost = True
+                        raise
+        except TransientError as error:  # no failure of the call that needs the token, nor to be tried again with it
+            raise LoginServiceError(
+                f"{error}, {ATTEMPTS} times. Nothing was lost; run the same command again later."
+            ) from error
         raise AssertionError("tenacity either returns or raises")
 
     def _once(self, what: str, grant: Mapping[str, str], lost: bool) -> dict[str, Any]:
@@ -107,6 +118,13 @@ def _refusal(exchange: Exchange, answer: Mapping[str, Any], what: str, lost: boo
     status, faults = exchange.status, fault_codes(answer)
     if status >= 500 or status == 200:
         return TransientError(f"Strava's login service answered {status} without a token", status=status)
+    if status == 429:  # before its faults, which name the application
+        return TransientError("Strava's login service refuses for now (429)", status=status)
+    if 300 <= status < 400:
+        return PipelineError(
+            f"Strava's login service answered with a redirect ({status}), not followed. Either this network asks for a "
+            "login of its own, in a browser, or STRAVA_BASE_URL is wrong."
+        )
     if status == 403 or ("Application", "Status", "Inactive") in faults:
         return ForbiddenError(
             "Strava says that this API application is not active. Since June 2026 its owner needs a Strava "
@@ -128,8 +146,6 @@ def _refusal(exchange: Exchange, answer: Mapping[str, Any], what: str, lost: boo
         return NeedsLoginError(
             f"Strava does not know this API application: {names} is wrong. Compare with {APPLICATION_PAGE}"
         )
-    if status == 429:
-        return TransientError("Strava's login service refuses for now (429)", status=status)
     return PipelineError(f"Strava's login service answered {status}; check the settings, then {AGAIN}")
 
 

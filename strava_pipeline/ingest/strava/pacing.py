@@ -30,8 +30,9 @@ def log_wait(error: BudgetExhaustedError, seconds: float) -> None:
 class Pacing:
     """Reserves calls, waiting for a 15-minute window if `wait` allows; a full day always raises.
 
-    `ask_time` has the clock observe the server without a call that counts. It is used before a limit that only the
-    ledger tells of is believed: this machine's clock may have been wrong, or set, since the ledger was written.
+    `ask_time` has the clock observe the server without a call that counts. It is used before a full window that only
+    the ledger tells of is believed, or believed to be over: this machine's clock may have been wrong, or set, since the
+    ledger was written.
     """
 
     def __init__(
@@ -49,13 +50,11 @@ class Pacing:
     def reserve(self) -> datetime:
         """A reserved call's moment (see RateBudget.reserve), after as much waiting as it takes."""
         while True:
+            if not self._clock.synced and self.budget.was_full():
+                self._ask_time()
             try:
                 return self.budget.reserve()
             except BudgetExhaustedError as error:
-                if not self._clock.synced:
-                    self._ask_time()
-                    if self._clock.synced:
-                        continue
                 if not self._wait or error.ceiling.window == "day" or error.cushion >= error.limit:
                     raise  # with all of it kept back, no window would ever do
                 self._wait_for(error)

@@ -7,6 +7,7 @@ import dagster as dg
 from strava_pipeline.lake.counts import known_gear, unknown_gear
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.merge import merge_profile
+from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.assets.bronze import note_stop
@@ -41,7 +42,8 @@ def profile_assets() -> list[dg.AssetsDefinition]:
         note_stop(context, report.stopped)
         return dg.MaterializeResult(
             metadata={
-                "dagster/row_count": 1,
+                "dagster/row_count": int(newest_athlete(pipeline.lake) is not None),
+                "failed": ", ".join(report.failed),
                 "calls": report.calls,
                 "seconds": seconds.value,
                 **calls_left(pipeline, 0),

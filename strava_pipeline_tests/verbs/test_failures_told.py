@@ -1,0 +1,64 @@
+"""What a person reads when something between here and Strava is broken, the exit code, and that the same command goes on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from strava_pipeline_tests.rig import Rig, log_in
+from strava_pipeline_tests.verbs.conftest import Type
+
+TypeOn = Callable[[Rig], Type]
+Make = Callable[..., Rig]
+LISTING, TOKEN = "/athlete/activities", "/oauth/token"
+FAST: dict[str, Any] = {"years": (2026, 2026), "speed": 3000.0, "settings": {"first_year": 2026, "clock_speed": 3000.0}}
+LATER = "What was fetched is kept; run the same command again later."
+REDIRECT = {"kind": "raw", "body": "HTTP/1.1 302 Found\r\nLocation: https://portal.invalid/?token=secret\r\n\r\n"}
+
+TOLD = [  # where, what, exit code, what is said
+    (LISTING, {"kind": "status"}, 1, f"GET {LISTING}: Strava answered 500. {LATER}"),
+    (LISTING, {"kind": "html", "status": 502}, 1, f"GET {LISTING}: Strava answered 502. {LATER}"),
+    (LISTING, {"kind": "html", "status": 200}, 1, f"GET {LISTING}: 200, but no valid JSON"),
+    (LISTING, {"kind": "reset"}, 1, f"no answer from 127.0.0.1 (ConnectionError). {LATER}"),
+    (LISTING, REDIRECT, 1, "a redirect (302), not followed. Either this network asks for a login of its own"),
+    (LISTING, {"kind": "status", "status": 403}, 1, "not allowed. An API application's owner needs a subscription"),
+    (LISTING, {"kind": "status", "status": 401}, 1, "a fresh token too. Run strava-pipeline auth"),
+    (LISTING, {"kind": "status", "status": 429}, 3, "Stopped early. Strava's limit of"),
+    (TOKEN, {"kind": "status", "status": 503}, 1, "login service answered 503 without a token, 3 times. Nothing was lost"),
+    (TOKEN, {"kind": "status", "status": 429}, 1, "login service refuses for now (429), 3 times. Nothing was lost"),
+    (TOKEN, REDIRECT, 1, "login of its own, in a browser, or STRAVA_BASE_URL is wrong"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "fault", "code", "says"), TOLD, ids=[f"{row[0]} {row[3][:40]}" for row in TOLD])
+def test_a_failure_says_what_happened_to_what_and_what_to_do(
+    make_rig: Make, type_on: TypeOn, path: str, fault: dict[str, Any], code: int, says: str
+) -> None:
+    rig = make_rig(activities=8, **FAST)
+    typed = type_on(rig)
+    rig.control("expire-tokens")
+    rig.fault(path, **fault, times=-1)
+    said = typed("run-all", "--per-page", "5")
+    assert said.code == code
+    assert says in said.err
+    assert not [word for word in ("<", "emulator-", "secret", "Traceback") if word in said.out + said.err]
+    rig.clear_faults()
+    assert typed("run-all", "--per-page", "5").code == 0
+
+
+def test_a_revoked_login_ends_with_1_and_after_a_new_one_the_same_command_goes_on(rig: Rig, type_on: TypeOn) -> None:
+    typed = type_on(rig)
+    rig.control("revoke")
+    said = typed("run-all")
+    assert (said.code, "strava-pipeline auth" in said.err, "Traceback" in said.err) == (1, True, False)
+    log_in(rig)
+    assert typed("run-all").code == 0
+
+
+def test_a_wait_for_a_limit_is_told_with_its_time(make_rig: Make, type_on: TypeOn) -> None:
+    rig = make_rig(activities=8, **FAST)
+    rig.fault(LISTING, "status", status=429)
+    said = type_on(rig)("run-all")
+    assert said.code == 0
+    assert "it opens again at 2026-03-10" in said.err
+    assert "Waiting, " in said.err
