@@ -74,7 +74,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except OSError as error:  # a full disk, a folder that may not be written to
         typer.echo(
-            f"{error.filename or 'A file'}: {error.strerror or type(error).__name__}. Check the disk and the "
+            f"{error.filename2 or error.filename or 'A file'}: {error.strerror or type(error).__name__}. Check the disk and the "
             "permissions; what was fetched before is kept, and the same command goes on from there.",
             err=True,
         )

@@ -12,7 +12,7 @@ from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.merge import MERGED
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.warehouse import OtherCatalogueError, is_a_database, notes, reading
+from strava_pipeline.lake.warehouse import DamagedWarehouseError, OtherCatalogueError, is_a_database, notes, reading
 
 
 def years_behind(lake: Lake, years: YearRange) -> set[int]:
@@ -20,7 +20,8 @@ def years_behind(lake: Lake, years: YearRange) -> set[int]:
     merged: dict[int, dict[str, int]] = {}
     unfetched: set[int] = set()
     if lake.working.exists() and is_a_database(lake.working):
-        with suppress(OtherCatalogueError), reading(lake) as connection:  # one that is to be rebuilt holds nothing yet
+        # one that is to be rebuilt holds nothing yet
+        with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
             for name, value in notes(connection, MERGED).items():
                 merged[int(name.removeprefix(MERGED))] = json.loads(value)
             since = first_pull_ended_at(lake)
@@ -30,7 +31,7 @@ def years_behind(lake: Lake, years: YearRange) -> set[int]:
         year
         for listing in listings(lake)
         for year in listing.manifest.years_within(years)
-        if merged.get(year, {}).get(listing.name, 0) < len(listing.manifest.pages)
+        if merged.get(year, {}).get(listing.name, 0) < listing.manifest.whole_pages
     }
     return unmerged | unfetched
 

@@ -1,34 +1,65 @@
 """Writing a file so that it is there whole or not at all, and survives a power cut; reading what was packed into one."""
 
 import gzip
+import io
 import os
 import zlib
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import polars as pl
 
 from strava_pipeline.core.json_text import parse_json
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write to a temporary file beside `path`, fsync, rename, fsync the folder. Folders are made where they are missing."""
+    """Write to a temporary file beside `path`, fsync, rename, fsync the folder. What fails leaves nothing behind.
+
+    Folders are made where they are missing.
+    """
     folder = path.parent
     temporary = folder / f".{path.name}.{os.getpid()}.tmp"
     try:
-        file = temporary.open("wb")
-    except FileNotFoundError:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = temporary.open("wb")
-    try:
+        try:
+            file = temporary.open("wb")
+        except FileNotFoundError:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = temporary.open("wb")
         with file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)  # half a file would keep a full disk full
-        raise
+    except OSError as error:
+        raise _cleared(error, path, temporary) from None
     sync_folder(folder)
+
+
+def write_rows(path: Path, rows: pl.DataFrame, compression: Literal["lz4", "zstd"], metadata: dict[str, str]) -> int:
+    """Write a Parquet file so that it is there whole or not at all; its size. Not fsynced: it can be made again.
+
+    Polars tells a full disk as a fault of the format, so it writes into memory only.
+    """
+    packed = io.BytesIO()
+    rows.write_parquet(packed, compression=compression, metadata=metadata)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_bytes(packed.getbuffer())
+        temporary.replace(path)
+    except OSError as error:
+        raise _cleared(error, path, temporary) from None
+    return packed.tell()
+
+
+def _cleared(error: OSError, path: Path, temporary: Path) -> OSError:
+    """The error with its file's name, which a full disk doesn't tell; half a file would keep that disk full."""
+    with suppress(OSError):
+        temporary.unlink()
+    error.filename = str(path)
+    return error
 
 
 def sync_folder(folder: Path) -> None:

@@ -5,22 +5,33 @@ that broke off goes on behind its last page (`resume`): not by page number, beca
 moves the pages, but from the last start that was seen, one second overlapping. No parsing into tables here.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from strava_pipeline.core.activities import YearRange, local_years, starts
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.activities import NO_YEAR, YearRange, local_years, starts
 from strava_pipeline.core.rows import Json
-from strava_pipeline.lake.files import DamagedFileError, packed, packed_at, stamp, unpacked, unpacked_json, write_whole
+from strava_pipeline.lake.files import (
+    DamagedFileError,
+    from_stamp,
+    packed,
+    packed_at,
+    stamp,
+    unpacked,
+    unpacked_json,
+    write_whole,
+)
 from strava_pipeline.lake.paths import Lake
 
 Mode = Literal["year", "incremental", "lite", "all"]
 REUSE_WITHIN = timedelta(hours=1)  # what a run that died an hour ago was told is still true enough for the same command
 RESUME_WITHIN = timedelta(hours=24)  # an older half is a picture of another day: a new listing is truer
+
+log = logging.getLogger(__name__)
 
 
 class Window(BaseModel):
@@ -58,6 +69,7 @@ class PageEntry(BaseModel):
     years: list[int]
     oldest: datetime | None
     newest: datetime | None
+    lost: bool = False  # its file is missing or damaged
 
 
 class Manifest(BaseModel):
@@ -72,8 +84,16 @@ class Manifest(BaseModel):
 
     @property
     def complete(self) -> bool:
-        """Only an empty page ends a listing."""
-        return bool(self.pages) and self.pages[-1].rows == 0
+        """Only an empty page ends a listing; one that has lost a page is not whole any more."""
+        return bool(self.pages) and self.pages[-1].rows == 0 and not self.has_lost
+
+    @property
+    def has_lost(self) -> bool:
+        return any(page.lost for page in self.pages)
+
+    @property
+    def whole_pages(self) -> int:
+        return sum(not page.lost for page in self.pages)
 
     @property
     def rows(self) -> int:
@@ -86,7 +106,7 @@ class Manifest(BaseModel):
 
     def years_within(self, years: YearRange) -> set[int]:
         """The partitions that its activities belong to."""
-        return {years.clamp(year) for page in self.pages for year in page.local_years}
+        return {years.clamp(year) for page in self.pages if not page.lost for year in page.local_years}
 
     @property
     def fetched_at(self) -> datetime:
@@ -132,10 +152,22 @@ class Listing:
         return (None, window.before if manifest.oldest is None else int(manifest.oldest.timestamp()) + 1)
 
     def pages(self) -> Iterator[tuple[PageEntry, list[Json]]]:
-        """Each page that holds rows, with its objects."""
+        """Each page that holds rows, with its objects. One that can't be read is set aside and noted as lost."""
         for page in self.manifest.pages:
-            if page.rows:
-                yield page, self._objects(page.file)
+            path = self.folder / page.file
+            if page.rows and (path.exists() or not page.lost):
+                try:
+                    activities = unpacked_json(path)
+                except (FileNotFoundError, DamagedFileError):
+                    self._lose(page, path)
+                else:
+                    yield page, activities
+
+    def _lose(self, page: PageEntry, path: Path) -> None:
+        _set_aside(path)
+        page.lost = True
+        self._save()
+        log.warning("%s is missing or damaged: what it held is listed again by the next pull from the watermark.", path)
 
     def _save(self) -> None:
         write_whole(self.folder / "manifest.json", self.manifest.model_dump_json(indent=1).encode())
@@ -148,20 +180,24 @@ class Listing:
 
     def adopt_orphans(self, years: YearRange) -> None:
         """Enter pages that a crash left without their line in the manifest."""
-        while (path := self.folder / f"page-{len(self.manifest.pages) + 1:04}.json.gz").exists():
-            activities, size = self._objects(path.name), len(unpacked(path))
-            self.manifest.pages.append(_entry(path.name, activities, size, None, packed_at(path), years))
+        if self._adopt(years):
             self._save()
 
-    def _objects(self, file: str) -> list[Json]:
-        try:
-            found: list[Json] = unpacked_json(self.folder / file)
-        except (FileNotFoundError, DamagedFileError) as error:
-            raise PipelineError(
-                f"{self.folder / file} is missing or damaged, so this listing is no longer whole. Move its folder out of "
-                f"{self.folder.parent} and run again: what only it held is listed anew."
-            ) from error
-        return found
+    def _adopt(self, years: YearRange) -> bool:
+        known = len(self.manifest.pages)
+        while (path := self.folder / f"page-{len(self.manifest.pages) + 1:04}.json.gz").exists():
+            try:
+                activities, size = unpacked_json(path), len(unpacked(path))
+            except DamagedFileError:
+                _set_aside(path)
+            else:
+                self.manifest.pages.append(_entry(path.name, activities, size, None, packed_at(path), years))
+        return len(self.manifest.pages) > known
+
+
+def _set_aside(path: Path) -> None:
+    if path.exists():
+        path.replace(path.with_name(f"{path.name}.damaged"))
 
 
 def begin(lake: Lake, window: Window, *, athlete_id: int | None, at: datetime) -> Listing:
@@ -186,6 +222,8 @@ def resume(lake: Lake, window: Window, *, at: datetime, years: YearRange) -> Lis
         same = manifest.window.same_as(window)
         if same:
             listing.adopt_orphans(years)
+        if manifest.has_lost:
+            continue  # what it lacks is not behind its last page
         if same and not manifest.complete:
             return listing
         if same or (manifest.window.mode == window.mode and window.mode in ("incremental", "lite")):
@@ -206,46 +244,38 @@ def settle(lake: Lake) -> None:
 
 
 def listings(lake: Lake, *, newest_first: bool = False) -> Iterator[Listing]:
-    """Every listing of the lake in order of its start. A folder without a readable manifest is passed over."""
+    """Every listing of the lake in order of its start. A folder that holds neither a manifest nor a page is none."""
     if not lake.listings.is_dir():
         return
     for folder in sorted(lake.listings.iterdir(), reverse=newest_first):
         try:
             yield Listing(folder, Manifest.model_validate_json((folder / "manifest.json").read_bytes()))
-        except (OSError, ValidationError):
-            continue
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValidationError):
+            if listing := _mended(folder):
+                yield listing
 
 
-def watermark(lake: Lake) -> datetime | None:
-    """Up to which start (UTC) the lake is complete, without a gap since the athlete's first activity.
-
-    The complete listings are laid end to end: the newest year alone says nothing of what came before it. Where one
-    that reaches the present ends the row, its newest start is the watermark, but never a moment later than the listing
-    itself: an activity that claims to start in the future moves nothing. None: everything is to be listed.
-    """
-    reach: datetime | None = None
-    mark: datetime | None = None
-    whole = (listing.manifest for listing in listings(lake) if listing.manifest.complete)
-    for manifest in sorted(whole, key=lambda manifest: (manifest.window.after is not None, manifest.window.after or 0)):
-        window = manifest.window
-        if window.after is not None and (reach is None or window.after > reach.timestamp()):
-            break
-        if window.before is None:
-            end = min(manifest.newest or window.watermark or manifest.started_at, manifest.started_at)
-            mark = end if mark is None else max(mark, end)
-        else:
-            end = min(datetime.fromtimestamp(window.before - 1, UTC), manifest.started_at)
-        reach = end if reach is None else max(reach, end)
-    return mark
-
-
-def listed_since(lake: Lake) -> datetime | None:
-    """From which start (UTC) the newest pull from a watermark listed; None: the newest pull listed everything."""
-    for listing in listings(lake, newest_first=True):
-        window = listing.manifest.window
-        if window.is_open_ended and window.mode != "year":
-            return None if window.after is None else datetime.fromtimestamp(window.after, UTC)
-    return None
+def _mended(folder: Path) -> Listing | None:
+    """A listing whose manifest is missing or damaged, from its pages; it claims to have asked for what they hold only."""
+    started, _, mode = folder.name.partition("-")
+    if not (folder / "page-0001.json.gz").exists():
+        return None
+    try:
+        asked = Window(mode=mode, after=None, before=None)
+        listing = Listing(folder, Manifest(athlete_id=None, window=asked, started_at=from_stamp(started)))
+    except ValueError:
+        return None  # no folder of ours
+    listing._adopt(YearRange(NO_YEAR, MAXYEAR))
+    if mode != "all":
+        oldest, newest = listing.manifest.oldest, listing.manifest.newest
+        if oldest is None or newest is None:
+            return None
+        before = int(newest.timestamp()) + 1 if mode == "year" else None
+        listing.manifest.window = Window(mode=asked.mode, after=int(oldest.timestamp()) - 1, before=before)
+    _set_aside(folder / "manifest.json")
+    listing._save()
+    log.warning("%s was missing or damaged and is made anew from its pages.", folder / "manifest.json")
+    return listing
 
 
 def _entry(

@@ -18,6 +18,7 @@ from strava_pipeline.core.details import detail_frames
 from strava_pipeline.core.rows import frame, typed_rows
 from strava_pipeline.core.tables import ACTIVITY_DETAILS, ATHLETE, CHILDREN, GEAR
 from strava_pipeline.lake.detail_files import DetailFiles, detail_files, read_details
+from strava_pipeline.lake.files import write_rows
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import newest_athlete, newest_gear
@@ -200,7 +201,7 @@ def _staging(lake: Lake) -> tempfile.TemporaryDirectory[str]:
 
 def _staged(folder: Path, name: str, rows: pl.DataFrame) -> str:
     path = folder / f"{name}.parquet"
-    rows.write_parquet(path, compression="lz4")
+    write_rows(path, rows, "lz4", {})
     return str(path)
 
 

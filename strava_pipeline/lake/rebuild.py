@@ -17,6 +17,7 @@ from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.lake.warehouse import (
     REBUILDING,
+    DamagedWarehouseError,
     OtherCatalogueError,
     exclusively,
     is_a_database,
@@ -72,8 +73,9 @@ def _refuse_a_loss(lake: Lake, made: dict[str, int]) -> None:
         lost = "; ".join(f"{name}: {before} published, {after} in bronze" for name, (before, after) in fewer.items())
         raise PipelineError(
             f"The warehouse was to be made anew from {lake.data_dir / 'bronze'}, but that holds less than what is "
-            f"published ({lost}). Nothing was replaced. Bring the missing files back and run again; or, if the loss is "
-            f"meant, delete {lake.snapshot}."
+            f"published ({lost}). Nothing was replaced. Bring the missing files back and run again, or have Strava list "
+            "everything again: `strava-pipeline run-all`, then the same command. If the loss is meant, delete "
+            f"{lake.snapshot}."
         )
 
 
@@ -87,6 +89,8 @@ def _why(lake: Lake) -> str | None:
             return "The last rebuild did not come to its end." if is_marked(connection, REBUILDING) else None
     except OtherCatalogueError:
         return "The working warehouse has the tables of another version."
+    except DamagedWarehouseError:
+        return "The working warehouse is damaged."
 
 
 def _set_aside(lake: Lake) -> Path:
@@ -94,13 +98,19 @@ def _set_aside(lake: Lake) -> Path:
     old = lake.working.with_suffix(".old")
     try:
         if lake.working.exists() and not is_a_database(lake.working):
-            lake.working.replace(lake.working.with_suffix(".damaged"))
+            _move(lake, lake.working.with_suffix(".damaged"))
         if lake.working.exists():
             with reading(lake):
                 pass
     except OtherCatalogueError:
-        with exclusively(lake):
-            lake.working.replace(old)
-            wal = lake.working.with_name(f"{lake.working.name}.wal")
-            wal.unlink(missing_ok=True)  # opening and closing the file above has played it back
+        _move(lake, old)
+    except DamagedWarehouseError:
+        _move(lake, lake.working.with_suffix(".damaged"))
     return old
+
+
+def _move(lake: Lake, to: Path) -> None:
+    with exclusively(lake):
+        lake.working.replace(to)
+        wal = lake.working.with_name(f"{lake.working.name}.wal")
+        wal.unlink(missing_ok=True)  # played back when the file was opened, or of no use without it

@@ -15,7 +15,7 @@ import polars as pl
 
 from strava_pipeline.core.activities import YearRange, summary_frame
 from strava_pipeline.core.tables import catalogue_version
-from strava_pipeline.lake.files import sync_folder
+from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.listings import Listing, listings
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
@@ -50,7 +50,7 @@ def write_shards(
             _clear(lake, year, years)
         held = {year: holdings(lake, year) for year in asked}
         for listing in listings(lake):
-            pages = len(listing.manifest.pages)
+            pages = listing.manifest.whole_pages
             partitions = asked.intersection(listing.manifest.years_within(years))
             missing = {year for year in partitions if held[year].get(listing.name, 0) < pages}
             if missing:
@@ -124,7 +124,9 @@ def _shard(lake: Lake, listing: Listing, wanted: set[int], years: YearRange, rep
             )
             frames.append(rows.filter(pl.col("year").is_in(wanted)))
             report.unknown.update(typed.unknown + typed.misfits)
-    holds = {listing.name: len(listing.manifest.pages)}
+    if not frames:
+        return
+    holds = {listing.name: listing.manifest.whole_pages}
     for (year,), rows in pl.concat(frames).group_by("year", maintain_order=True):
         assert isinstance(year, int)
         path = lake.shards_of(year) / f"{listing.name}.parquet"
@@ -151,14 +153,8 @@ def _merge(lake: Lake, year: int, years: YearRange) -> None:
 
 
 def _write(path: Path, rows: pl.DataFrame, holds: Held, edge: str) -> int:
-    """Rename into place, so that a shard is whole or absent. Not fsynced one by one: it can be made again."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    rows.write_parquet(
-        temporary,
-        compression="zstd",
-        metadata={_HOLDS: json.dumps(holds), _CATALOGUE: catalogue_version(), _EDGE: edge},
-    )
-    temporary.replace(path)
+    """A shard is whole or absent."""
+    metadata = {_HOLDS: json.dumps(holds), _CATALOGUE: catalogue_version(), _EDGE: edge}
+    size = write_rows(path, rows, "zstd", metadata)
     sync_folder(path.parent)
-    return path.stat().st_size
+    return size

@@ -4,12 +4,14 @@ Readers of the published snapshot never come here. The tables follow the catalog
 is never opened for writing, but rebuilt from bronze. Statements stand in lake/sql/.
 """
 
+import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import duckdb
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import TABLES, catalogue_version
@@ -20,6 +22,10 @@ from strava_pipeline.lake.sql import sql
 
 class OtherCatalogueError(PipelineError):
     """The warehouse has other tables than the catalogue: it has to be rebuilt from bronze."""
+
+
+class DamagedWarehouseError(PipelineError):
+    """What is in the warehouse's file is no database any more, or half of one: it has to be rebuilt from bronze."""
 
 
 Connection = duckdb.DuckDBPyConnection
@@ -51,6 +57,12 @@ def opened(lake: Lake) -> Iterator[Connection]:
     connection = connect(lake.working, after_another=lake.was_made.exists())
     try:
         yield connection
+    except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException) as error:
+        raise PipelineError(
+            f"The working warehouse {lake.working} can't be read or written ({_first_line(error)}). Nothing of the step "
+            "at hand was kept, everything before it was. If the disk is full, free some space and run the same command "
+            f"again. If that does not help, delete {lake.working.parent}: it is made anew from bronze, without a call."
+        ) from error
     finally:
         connection.close()
 
@@ -69,20 +81,7 @@ def connect(path: Path, *, after_another: bool = False) -> Connection:
     take it for whole before the rebuild has ended.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        for attempt in Retrying(
-            retry=retry_if_exception_type(duckdb.IOException),
-            stop=stop_after_delay(_PATIENCE),
-            wait=wait_random(0.1, 0.5),
-            reraise=True,
-        ):
-            with attempt:
-                connection = duckdb.connect(str(path))
-    except duckdb.IOException as error:
-        raise PipelineError(
-            f"The working warehouse {path} can't be opened. If another program (DuckDB's shell, a notebook) has it open, "
-            "close it there: the published snapshot one folder up is the one to query."
-        ) from error
+    connection = _open(path)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = false")
     made_by = catalogue_of(connection)
@@ -95,6 +94,55 @@ def connect(path: Path, *, after_another: bool = False) -> Connection:
             "what is on disk, without a call: `strava-pipeline flow`, or `compact` for that alone."
         )
     return connection
+
+
+def _open(path: Path) -> Connection:
+    try:
+        for attempt in Retrying(
+            retry=retry_if_exception(lambda error: isinstance(error, duckdb.Error) and _is_held(path)),
+            stop=stop_after_delay(_PATIENCE),
+            wait=wait_random(0.1, 0.5),
+            reraise=True,
+        ):
+            with attempt:
+                return duckdb.connect(str(path))
+    except duckdb.Error as error:
+        if _is_held(path):
+            raise PipelineError(
+                f"The working warehouse {path} can't be opened. If another program (DuckDB's shell, a notebook) has it "
+                "open, close it there: the published snapshot one folder up is the one to query."
+            ) from error
+        _judge(path, error)
+    raise AssertionError("tenacity either returns or raises")
+
+
+def _is_held(path: Path) -> bool:
+    """Whether another process has the file open in DuckDB, which locks it as POSIX does; OSError if it is no such file."""
+    with path.open("rb+") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _judge(path: Path, error: duckdb.Error) -> NoReturn:
+    """Nobody holds it, and yet it did not open: can it be read, or is it damaged?"""
+    try:
+        duckdb.connect(str(path), read_only=True).close()
+    except duckdb.Error as second:
+        raise DamagedWarehouseError(
+            f"The working warehouse {path} is damaged ({_first_line(second)}). The next `strava-pipeline flow` makes it "
+            "anew from what is on disk, without a call."
+        ) from second
+    raise PipelineError(
+        f"The working warehouse {path} can be read but not written ({_first_line(error)}). "
+        "Free some space or mend the folder's rights, and run the same command again."
+    ) from error
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).partition("\n")[0]
 
 
 def is_a_database(path: Path) -> bool:

@@ -3,7 +3,6 @@
 The run, its logs and its lineage are in Dagster's UI like any other's.
 """
 
-import shutil
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import yaml  # type: ignore[import-untyped]
 from dagster._core.errors import DagsterExecutionInterruptedError, DagsterUserCodeExecutionError
+from sqlalchemy.exc import DatabaseError
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
@@ -38,15 +40,30 @@ class RunOutcome:
 
 def open_instance(home: Path) -> dg.DagsterInstance:
     """The Dagster instance in `home`; a new folder gets the project's dagster.yaml."""
-    home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
-    if not config.exists():
-        with (
-            files("strava_pipeline.orchestrate").joinpath("dagster.yaml").open("rb") as source,
-            config.open("wb") as out,
-        ):
-            shutil.copyfileobj(source, out)
-    return dg.DagsterInstance.from_config(str(home))
+    if not config.exists() or not config.stat().st_size:  # an empty one would switch Dagster's telemetry on
+        write_whole(config, files("strava_pipeline.orchestrate").joinpath("dagster.yaml").read_bytes())
+    with _told(home):
+        try:
+            return dg.DagsterInstance.from_config(str(home))
+        except (UnicodeDecodeError, yaml.YAMLError, dg.DagsterInvalidConfigError) as error:
+            raise PipelineError(
+                f"Dagster's configuration {config} can't be used ({type(error).__name__}). Mend it, or delete it: "
+                "the next run puts the project's own there."
+            ) from error
+
+
+@contextmanager
+def _told(home: Path) -> Iterator[None]:
+    """Dagster's own databases that can't be read or written end a run with a sentence."""
+    try:
+        yield
+    except DatabaseError as error:
+        raise PipelineError(
+            f"Dagster's records in {home} can't be read or written ({error.orig}). If the disk is full, free some space "
+            "and run the same command again. If they are damaged, move the folders history and schedules out of there: "
+            "they hold the logs of past runs and nothing that was fetched, and are made anew."
+        ) from error
 
 
 def run_job(
@@ -69,14 +86,18 @@ def run_job(
     config["loggers"] = {"console": {"config": {"log_level": log_level}}}
     one = str(years[0]) if years is not None and len(years) == 1 else None
     tags = range_tags(years) if years is not None and one is None else {}
-    with nullcontext(instance) if instance else open_instance(settings.dagster_home) as instance, _hangup_interrupts():
+    with (
+        _told(settings.dagster_home),
+        nullcontext(instance) if instance else open_instance(settings.dagster_home) as instance,
+        _hangup_interrupts(),
+    ):
         fail_dead_runs(instance, Lake(settings.data_dir))
         try:
             result = job.execute_in_process(run_config=config, partition_key=one, tags=tags, instance=instance)
         except DagsterExecutionInterruptedError as error:  # Ctrl-C, after Dagster has marked the run
             raise KeyboardInterrupt from error
         except DagsterUserCodeExecutionError as error:  # raised while the run's resources were made
-            if isinstance(error.user_exception, PipelineError):
+            if isinstance(error.user_exception, (PipelineError, OSError)):
                 raise error.user_exception from error
             raise
         run = instance.get_run_by_id(result.run_id)

@@ -21,10 +21,11 @@ from strava_pipeline.ingest.strava.activities import Page, get_athlete, get_gear
 from strava_pipeline.ingest.strava.enrich import FetchReport, fetch_details
 from strava_pipeline.lake.behind import first_pull_ended_at
 from strava_pipeline.lake.detail_files import land_detail, land_failure
-from strava_pipeline.lake.listings import Listing, Manifest, Window, begin, listed_since, resume, watermark
+from strava_pipeline.lake.listings import Listing, Manifest, Window, begin, resume
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.profile_files import land_athlete, land_gear, newest_athlete
 from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, Wanted, still_wanted, wanted_details
+from strava_pipeline.lake.watermark import listed_since, watermark
 from strava_pipeline.orchestrate.config import CallLimits, DetailsConfig, ListingConfig
 from strava_pipeline.orchestrate.resources import Pipeline
 

@@ -7,8 +7,8 @@ import dagster as dg
 from strava_pipeline.core.windows import years_since
 from strava_pipeline.ingest.strava.connect import token_store
 from strava_pipeline.lake.behind import years_behind
-from strava_pipeline.lake.listings import watermark
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.watermark import watermark
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import JOBS, PROFILE_JOB
 from strava_pipeline.orchestrate.partitions import range_tags, year_range

@@ -35,7 +35,7 @@ def backfill(
         return
     outcome = None
     for year in sorted(chosen, reverse=True):
-        out.print(f"[bold]{year}[/bold]")
+        out.print(str(year), style="bold")
         told = {LISTING: {"per_page": per_page, **limits}, DETAILS: limits}
         outcome = run_verb(settings, "backfill", years=[year], told=told, verbose=verbose)
         end(outcome)

@@ -138,6 +138,6 @@ def _say_next(folder: Path, seconds: float) -> None:
     out.print("  data/warehouse/strava.duckdb  the warehouse, for SQL, notebooks and BI")
     out.print("\nThree queries to try:")
     for query in QUERIES:
-        out.print(f'  STRAVA_DATA_DIR={shown / "data"} .venv/bin/strava-pipeline sql "{query}"', markup=False)
+        out.print(f'  STRAVA_DATA_DIR={shown / "data"} .venv/bin/strava-pipeline sql "{query}"')
     out.print("\nThe same run in Dagster's UI, with lineage, checks and backfills:")
     out.print("  make dev DEMO=1      and open http://127.0.0.1:3000")

@@ -179,8 +179,8 @@ def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, verb
     from datetime import UTC, datetime, timedelta
 
     from strava_pipeline.core.windows import years_since
-    from strava_pipeline.lake.listings import watermark
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.watermark import watermark
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS
     from strava_pipeline.orchestrate.partitions import year_range
     from strava_pipeline.settings import Settings

@@ -79,7 +79,8 @@ def say(outcome: RunOutcome) -> None:
             out.print(line)
     if outcome.stopped_early:
         err.print(
-            f"[yellow]Stopped early.[/yellow] {outcome.stopped_early} What was fetched is kept; the same command goes on."
+            f"Stopped early. {outcome.stopped_early} What was fetched is kept; the same command goes on.",
+            style="yellow",
         )
 
 

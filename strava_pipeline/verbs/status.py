@@ -121,7 +121,7 @@ def _say(report: Status) -> None:
 
     login = report.login
     if "problem" in login:
-        out.print(f"Login: [yellow]{login['problem']}[/yellow]")
+        out.print(f"Login: {login['problem']}", style="yellow")
     else:
         expiry = login["access_token_expires_at"]
         out.print(f"Login: {login['name'] or 'athlete'} ({login['athlete_id'] or 'id not known yet'})")
@@ -129,7 +129,7 @@ def _say(report: Status) -> None:
         unknown = "not known: a login by a bare code or a bare refresh token does not tell"
         out.print(f"Scopes: {unknown if scopes is None else ', '.join(scopes)}")
         for scope, consequence in login["missing_scopes"]:
-            out.print(f"  [yellow]{scope} was not granted: {consequence}[/yellow]")
+            out.print(f"  {scope} was not granted: {consequence}", style="yellow")
         out.print(
             f"Access token: {f'until {_at(expiry)}, then renewed by itself' if expiry else 'renewed at the next call'}"
         )

@@ -16,8 +16,9 @@ from rich.progress import (
 
 from strava_pipeline.orchestrate.progress import LogProgress
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# no markup: names, paths and messages may hold brackets; style= colours a line
+out = Console(highlight=False, soft_wrap=True, markup=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 class BarProgress:
@@ -48,7 +49,7 @@ class BarProgress:
         err.print(f"{why} Waiting {seconds:.0f} s.")
 
     def say(self, text: str) -> None:
-        err.print(text, markup=False)
+        err.print(text)
 
     def end(self) -> None:
         if self._bar is not None:
@@ -67,7 +68,7 @@ class _Lines(logging.Handler):
     """Log records as plain lines on whatever stderr is now."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        err.print(record.getMessage(), markup=False)
+        err.print(record.getMessage())
 
 
 def _plain_log() -> logging.Logger:

@@ -3,14 +3,15 @@
 import gzip
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.files import packed, write_whole
-from strava_pipeline.lake.listings import Listing, Window, listings, resume, settle, watermark
+from strava_pipeline.lake.listings import Window, listings, resume, settle
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.watermark import watermark
 from strava_pipeline_tests.lake.bronze import DAY, HOUR, NOW, SECOND, YEARS, activity, land, listed, started
 
 ALL_TIME = Window(mode="all", after=None, before=None)
@@ -214,35 +215,76 @@ def test_a_year_that_was_not_over_when_it_was_listed_is_complete_up_to_that_mome
     assert watermark(lake) is None
 
 
+DAMAGE = [None, b"", b"\0" * 100, b"\x1f\x8b\x08", packed(b"[{", NOW)]
+
+
 @pytest.mark.parametrize(
     "content",
     [None, b"", b"{", b"[]", b'{"pages": 5}', b"\xff\xfe", b"\0" * 4096],
     ids=lambda content: repr(content)[:12],
 )
-def test_a_folder_without_a_readable_manifest_is_passed_over(lake: Lake, content: bytes | None) -> None:
+def test_a_manifest_that_cannot_be_read_is_made_anew_from_its_pages(lake: Lake, content: bytes | None) -> None:
     listed(lake, [on(20)], at=NOW)
-    bad = listed(lake, [on(21)], at=NOW + HOUR)
-    manifest = bad.folder / "manifest.json"
-    if content is None:
-        manifest.unlink()
-    else:
-        manifest.write_bytes(content)
+    bad = listed(lake, [on(21), on(22)], [on(23)], at=NOW + HOUR)
+    was = bad.manifest
     (lake.listings / ".DS_Store").write_bytes(b"x")
-    assert len(list(listings(lake))) == 1
+    (lake.listings / "20260601T130000000000Z-holiday").mkdir()
+    damage(bad.folder / "manifest.json", content)
+    _, mended = listings(lake)
+    assert mended.manifest.window == was.window
+    assert [page.model_copy(update={"request": None}) for page in was.pages] == mended.manifest.pages
+    assert watermark(lake) == day(23) + 12 * HOUR
+    assert [listing.manifest for listing in listings(lake)][1] == mended.manifest, "it stays mended"
+
+
+@pytest.mark.parametrize("mode", ["year", "incremental", "lite"])
+def test_a_manifest_made_anew_claims_no_more_than_its_pages_hold(lake: Lake, mode: Any) -> None:
+    window = {"mode": mode, "after": day(1), "before": day(30) if mode == "year" else None}
+    bad = listed(lake, [on(20)], [on(21)], **window)
+    empty = listed(lake, at=NOW + HOUR, **window)
+    for listing in (bad, empty):
+        damage(listing.folder / "manifest.json", None)
+    (mended,) = listings(lake)
+    assert mended.manifest.window == Window(
+        mode=mode, after=epoch(20, -1), before=epoch(21, 1) if mode == "year" else None
+    )
+    assert watermark(lake) is None
+
+
+@pytest.mark.parametrize("content", DAMAGE, ids=lambda content: repr(content)[:12])
+def test_a_page_that_is_lost_is_set_aside_the_others_stay_and_the_watermark_goes_back(
+    lake: Lake, content: bytes | None
+) -> None:
+    first = listed(lake, [on(20)])
+    listing = listed(lake, [on(24)], [on(25)], [on(26)], mode="incremental", after=day(10), at=NOW + HOUR)
+    assert watermark(lake) == day(26) + 12 * HOUR
+    damage(listing.folder / "page-0002.json.gz", content)
+    assert [page.file for page, _ in listing.pages()] == ["page-0001.json.gz", "page-0003.json.gz"]
+    assert (listing.folder / "page-0002.json.gz.damaged").exists() == (content is not None)
+    _, found = listings(lake)
+    assert (found.manifest.complete, found.manifest.whole_pages) == (False, 3)
     assert watermark(lake) == day(20) + 12 * HOUR
-    assert resume(lake, ALL_TIME, at=NOW + 2 * HOUR, years=YEARS) is None
+    assert resume(lake, listing.manifest.window, at=NOW + HOUR, years=YEARS) is None, (
+        "what it lacks does not lie behind its end"
+    )
+    assert first.manifest.complete
 
 
-@pytest.mark.parametrize("damage", [b"", b"\0" * 100, b"\x1f\x8b\x08", packed(b"[{", NOW), None])
-def test_a_damaged_page_is_told_with_its_file_and_what_to_do(lake: Lake, damage: bytes | None) -> None:
-    listing = listed(lake, [on(20)])
-    page = listing.folder / "page-0001.json.gz"
-    if damage is None:
-        page.unlink()
+def test_a_page_without_its_line_that_is_damaged_is_fetched_again(lake: Lake) -> None:
+    listing = started(lake)
+    land(listing, [on(20)])
+    write_whole(listing.folder / "page-0002.json.gz", b"garbage")
+    found = resume(lake, ALL_TIME, at=NOW, years=YEARS)
+    assert found is not None
+    assert [page.file for page in found.manifest.pages] == ["page-0001.json.gz"]
+    assert not (listing.folder / "page-0002.json.gz").exists()
+
+
+def damage(path: Path, content: bytes | None) -> None:
+    if content is None:
+        path.unlink()
     else:
-        page.write_bytes(damage)
-    with pytest.raises(PipelineError, match=r"page-0001.*Move its folder"):
-        list(Listing(listing.folder, listing.manifest).pages())
+        path.write_bytes(content)
 
 
 def test_listings_come_in_the_order_of_their_start(lake: Lake) -> None:

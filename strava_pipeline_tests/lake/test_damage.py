@@ -1,0 +1,157 @@
+"""Damaged and unwritable files of a lake: what can be made anew is, the rest is told, and nothing half made stays behind."""
+
+import json
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.behind import years_behind
+from strava_pipeline.lake.files import write_rows, write_whole
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.publish import publish
+from strava_pipeline.lake.rebuild import ensure_current
+from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.lake.warehouse import DamagedWarehouseError, reading, writing
+from strava_pipeline_tests.lake.bronze import (
+    ALL,
+    HOUR,
+    NOW,
+    YEARS,
+    activity,
+    detailed,
+    listed,
+    merge,
+    merge_detailed,
+    rows,
+)
+
+
+@pytest.fixture
+def full(lake: Lake) -> Lake:
+    """A lake with 40 activities, a detail and a snapshot."""
+    listed(lake, [activity(number) for number in range(1, 41)])
+    merge(lake)
+    merge_detailed(lake, activity(1), at=NOW + HOUR)
+    publish(lake)
+    return lake
+
+
+def half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def overwritten(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:8192] + b"\xaa" * 8192 + content[16384:])
+
+
+def a_few_bytes(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:20])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def beside_the_log_of_another(path: Path) -> None:
+    other = path.with_name("other.duckdb")
+    connection = duckdb.connect(str(other))
+    connection.execute("CREATE TABLE lake_meta AS SELECT 5 AS key")
+    connection.execute("CHECKPOINT")
+    connection.execute("INSERT INTO lake_meta VALUES (6)")
+    log = other.with_name("other.duckdb.wal").read_bytes()
+    connection.close()
+    a_few_bytes(path)
+    path.with_name(f"{path.name}.wal").write_bytes(log)
+
+
+@pytest.mark.parametrize("damage", [half, overwritten, a_few_bytes, empty, beside_the_log_of_another])
+def test_a_damaged_warehouse_is_made_anew_whole(full: Lake, damage: Callable[[Path], None]) -> None:
+    held = {table: rows(full, table) for table in ("activities_all", "activity_details")}
+    damage(full.working)
+    years_behind(full, YEARS)  # looked at before each run: a damaged one holds nothing and stops nothing
+    said: list[str] = []
+    assert ensure_current(full, YEARS, tell=said.append)
+    assert "damaged" in said[0]
+    assert {table: rows(full, table) for table in held} == held
+    assert full.working.with_suffix(".damaged").exists()
+    assert not ensure_current(full, YEARS, tell=said.append)
+
+
+def test_a_damaged_warehouse_is_told_apart_from_one_that_another_program_has_open(full: Lake) -> None:
+    half(full.working)
+    with pytest.raises(DamagedWarehouseError, match="makes it anew"), reading(full):
+        pass
+
+
+def test_lost_rows_of_a_page_come_back_with_the_next_listing_and_no_other_is_lost_meanwhile(full: Lake) -> None:
+    listing = listed(full, [activity(50)], [activity(51)], at=NOW + HOUR)
+    (listing.folder / "page-0001.json.gz").write_bytes(b"garbage")
+    write_shards(full, ALL, YEARS)
+    merge(full)
+    assert {row["id"] for row in rows(full)} == {*range(1, 41), 51}
+    merge_detailed(full, activity(51), at=NOW + 2 * HOUR)
+    assert years_behind(full, YEARS) == set(), "the same years are not looked at again each day"
+    listed(full, [activity(50)], [activity(51)], at=NOW + 2 * HOUR)
+    merge(full)
+    assert {row["id"] for row in rows(full)} == {*range(1, 41), 50, 51}
+
+
+def test_a_listing_that_lost_all_its_pages_makes_no_shard(lake: Lake) -> None:
+    listing = listed(lake, [activity(1)])
+    (listing.folder / "page-0001.json.gz").unlink()
+    assert write_shards(lake, ALL, YEARS).files == 0
+
+
+@contextmanager
+def no_file_beyond(size: int) -> Iterator[None]:
+    """Writes beyond `size` bytes of a file fail, as on a full disk, by the kernel's own doing."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_write_that_fails_names_its_file_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
+    old, table = tmp_path / "page.json.gz", tmp_path / "rows.parquet"
+    old.write_bytes(b"old")
+    table.write_bytes(b"old")
+    frame = pl.DataFrame({"id": range(10_000)})
+    with no_file_beyond(1000):
+        for path, write in (
+            (old, lambda: write_whole(old, b"x" * 5000)),
+            (table, lambda: write_rows(table, frame, "lz4", {})),
+        ):
+            with pytest.raises(OSError, match="too large") as failed:
+                write()
+            assert failed.value.filename == str(path)
+            assert path.read_bytes() == b"old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["page.json.gz", "rows.parquet"]
+
+
+def test_a_warehouse_that_cannot_be_written_is_told_and_keeps_what_it_held(full: Lake) -> None:
+    held = rows(full)
+    with (
+        pytest.raises(PipelineError, match="free some space"),
+        no_file_beyond(full.working.stat().st_size),
+        writing(full) as connection,
+    ):
+        connection.execute("CREATE TABLE big AS SELECT random() AS x FROM range(1000000)")
+    assert rows(full) == held
+
+
+def test_a_damaged_detail_is_set_aside_and_hides_no_other(full: Lake) -> None:
+    detailed(full, activity(2), activity(3), at=NOW + HOUR)
+    bad = next(full.details_of(2025).glob("2/*.json.gz"))
+    bad.write_bytes(json.dumps(activity(2)).encode())
+    merge_detailed(full, at=NOW)
+    assert [row["activity_id"] for row in rows(full, "activity_details")] == [1, 3]
+    assert bad.with_name(f"{bad.name}.damaged").exists()
