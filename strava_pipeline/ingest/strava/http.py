@@ -33,6 +33,14 @@ class NotSentError(TransientError):
     """The server never saw the request (refused, unknown host, no connection in time): it didn't count."""
 
 
+class UntrustedError(PipelineError):
+    """The server's certificate can't be verified; `code` is OpenSSL's verdict (X509_V_ERR_…), None where there is none."""
+
+    def __init__(self, message: str, *, code: int | None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class BrokenOffError(TransientError):
     """The answer began and broke off after `seconds`: `headers` came before, `body` is the part that did."""
 
@@ -113,9 +121,11 @@ def _authorization(bearer: str | None) -> Callable[[requests.PreparedRequest], r
 def _failure(error: requests.RequestException, name: str, host: str) -> PipelineError:
     # The original's text holds the whole address, so only its type is told.
     if isinstance(error, requests.exceptions.SSLError):
-        return PipelineError(
+        return UntrustedError(
             f"{name}: the certificate of {host} is not trusted. Behind a corporate proxy, set "
-            "REQUESTS_CA_BUNDLE in the environment or .env to the file of its certificates (PEM)."
+            "REQUESTS_CA_BUNDLE in the environment or .env to the file of its certificates (PEM); "
+            "strava-pipeline doctor --make-ca-bundle joins that file.",
+            code=getattr(_cause(error), "verify_code", None),
         )
     if isinstance(error, ValueError):  # an address or header that can't be sent at all
         return PipelineError(f"{name}: not a request that can be sent ({type(error).__name__}); check the settings.")
@@ -126,6 +136,16 @@ def _failure(error: requests.RequestException, name: str, host: str) -> Pipeline
 def _not_sent(error: requests.RequestException) -> bool:
     if isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError)):
         return True
+    return isinstance(_reason(error), (NewConnectionError, ConnectTimeoutError))
+
+
+def _reason(error: requests.RequestException) -> object:
+    """What urllib3 says of it."""
     cause = error.args[0] if error.args else None
-    reason = getattr(cause, "reason", cause)
-    return isinstance(reason, (NewConnectionError, ConnectTimeoutError))
+    return getattr(cause, "reason", cause)
+
+
+def _cause(error: requests.RequestException) -> object:
+    """What the ssl module said of it."""
+    arguments = getattr(_reason(error), "args", ())
+    return arguments[0] if arguments else None
