@@ -80,10 +80,10 @@ class Settings(BaseSettings):
         )
 
     @classmethod
-    def examine(cls) -> tuple[Self, dict[str, str]]:
+    def examine(cls, **overrides: Any) -> tuple[Self, dict[str, str]]:
         """The settings with defaults in place of the faulty ones, and each faulty one's name with its fault."""
         try:
-            return cls(), {}
+            return cls(**overrides), {}
         except ValidationError as error:
             faults = _faults(error)
             defaults = {
@@ -92,10 +92,10 @@ class Settings(BaseSettings):
                 if not faults.keys().isdisjoint(_names(spec))
                 for alias in _names(spec)
             }
-            return cls(**defaults), faults
+            return cls(**overrides, **defaults), faults
         except (OSError, UnicodeDecodeError) as error:
-            unread: Any = {"_env_file": None}
-            return cls(**unread), {".env": _unreadable(error)}
+            settings, faults = cls.examine(_env_file=None)
+            return settings, {".env": _unreadable(error), **faults}
 
     def require_application(self) -> Application:
         """The API application, or MissingSettingsError telling where to get it and what to write."""

@@ -17,6 +17,7 @@ import dagster as dg
 import duckdb
 import pytest
 from dagster._daemon.types import DaemonHeartbeat
+from dagster._utils.error import SerializableErrorInfo
 
 from strava_pipeline.core.findings import Finding, State
 from strava_pipeline.ingest.strava.health import CLOCK, clock_health
@@ -131,14 +132,15 @@ def _token(**fields: object) -> Callable[[Patient], object]:
     return lambda patient: patient.token.write_text(json.dumps(json.loads(patient.token.read_text()) | fields))
 
 
-def _beat(**ages: float) -> Callable[[Patient], object]:
+def _beat(*, fails: bool = False, **ages: float) -> Callable[[Patient], object]:
     """Heartbeats, minutes ago."""
 
     def beat(patient: Patient) -> None:
+        errors = [SerializableErrorInfo("it broke", [], None)] if fails else []
         with open_instance(patient.settings.dagster_home) as instance:
             for kind, minutes in ages.items():
                 at = (patient.now - timedelta(minutes=minutes)).timestamp()
-                instance.add_daemon_heartbeat(DaemonHeartbeat(at, kind, "a daemon"))
+                instance.add_daemon_heartbeat(DaemonHeartbeat(at, kind, "a daemon", errors))
 
     return beat
 
@@ -205,6 +207,7 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
     ),
     "daemon silent": (_beat(SENSOR=9), DAEMON, WARNING, "9 minutes ago", "strava-pipeline dev"),
     "scheduler silent": (_beat(SENSOR=1, SCHEDULER=9), DAEMON, WARNING, "a word of SCHEDULER", "strava-pipeline dev"),
+    "sensors fail": (_beat(SENSOR=1, fails=True), DAEMON, WARNING, "SENSOR fails", "strava-pipeline dev"),
     "run died": (_dead_run, "runs", WARNING, "0123", "marks them as failed"),
     "manifest damaged": (_empty(_manifest), "bronze: listings", PROBLEM, "manifest.json of", "strava-pipeline run-all"),
     "page lost": (_lost(_page), "bronze: listings", PROBLEM, "missing or damaged", "strava-pipeline run-all"),
@@ -214,6 +217,10 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
     "working emptied": (_empty(_working), NO_WORKING, PROBLEM, "not a DuckDB file", "strava-pipeline compact"),
     "working cut": (
         lambda p: _working(p).write_bytes(_working(p).read_bytes()[:9000]), NO_WORKING, PROBLEM, "damaged", "mv '"
+    ),
+    "no tables": (
+        lambda p: (_working(p).unlink(), duckdb.connect(str(_working(p))).close()),
+        NO_WORKING, WARNING, "no tables yet", "strava-pipeline compact",
     ),
     "table lost": (_sql("DROP TABLE gear"), NO_WORKING, PROBLEM, "damaged (CatalogException)", "mv '"),
     "other tables": (
@@ -311,7 +318,7 @@ def test_a_program_that_has_the_working_warehouse_open_is_told_of(patient: Patie
 
 
 def test_an_emulators_login_with_the_settings_of_another_host_is_a_problem(patient: Patient) -> None:
-    found = patient.examined({"base_url": "http://strava.invalid:9"})
+    found = patient.examined({"base_url": "http://0.0.0.0:9"})
     assert [(one.name, one.state) for one in found] == [("server", PROBLEM), ("login", PROBLEM)]
 
 
@@ -374,13 +381,16 @@ def test_a_folder_that_may_not_be_written_to_is_a_problem(tmp_path: Path) -> Non
     assert (found.state, str(found.mend).split()[:2]) == (PROBLEM, ["chmod", "u+rwx"])
 
 
-def test_a_fresh_folder_is_no_problem_save_for_a_server_that_does_not_answer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type_here: Type
-) -> None:
+def test_a_fresh_folder_is_no_problem_save_for_a_server_that_does_not_answer(tmp_path: Path, type_here: Type) -> None:
     said = type_here("doctor", "--json")
     report = json.loads(said.out)
     assert said.code == 1
-    assert {one["name"]: one["state"] for one in report["findings"] if one["state"] in ("warning", "problem")} == {
+    told = {one["name"]: one["state"] for one in report["findings"]}
+    assert {name for name, state in told.items() if state == "skipped"} == {
+        *("clock", "dagster.yaml", "dagster"),
+        *("bronze: listings", "bronze: details", "working warehouse", "published warehouse"),
+    }
+    assert {name: state for name, state in told.items() if state in ("warning", "problem")} == {
         "application": "warning",
         "login": "warning",
         "server": "problem",
@@ -405,11 +415,15 @@ def test_faulty_settings_are_named_and_the_others_still_used(
     assert "· server                STRAVA_BASE_URL is faulty" in said.out
 
 
-def test_an_env_file_that_is_no_text_is_a_problem(tmp_path: Path, type_here: Type) -> None:
+def test_an_env_file_that_is_no_text_is_a_problem_beside_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type_here: Type
+) -> None:
     (tmp_path / ".env").write_bytes(b"\xff\xfe")
+    monkeypatch.setenv("PER_PAGE", "999")
     said = type_here("doctor")
     assert said.code == 1
     assert "✗ settings              .env: " in said.out
+    assert "✗ settings              PER_PAGE: " in said.out
 
 
 def test_where_all_is_well_it_ends_with_0(healthy: Rig, type_on: Callable[[Rig], Type]) -> None:

@@ -78,7 +78,7 @@ def login_health(settings: Settings) -> list[Finding]:
         found.append(problem(TOKEN, f"{store.path} can be read by others.", f"chmod 600 '{store.path}'"))
     if stat.S_IMODE(folder.stat().st_mode) & 0o077:
         found.append(warning(TOKEN, f"{folder} can be looked into by others.", f"chmod 700 '{folder}'"))
-    if halves := sorted(path for path in folder.glob(f".{store.path.name}.*") if path.suffix != ".lock"):
+    if halves := sorted(folder.glob(f".{store.path.name}.*")):
         found.append(
             warning(
                 TOKEN, "an unfinished login was left by a process that died.", "\n".join(f"rm '{p}'" for p in halves)
