@@ -155,8 +155,8 @@ class Settings(BaseSettings):
     def _home(cls, value: Path) -> Path:
         if value != Path():
             return value.expanduser().absolute()
-        home = _CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else Path.cwd()
-        return home / "dagster_home"
+        committed = _CHECKOUT / "dagster_home"  # beside an installed package there is none
+        return committed if committed.is_dir() else Path.cwd() / "dagster_home"
 
     @field_validator("ca_bundle", mode="after")
     @classmethod
