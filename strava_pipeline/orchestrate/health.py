@@ -58,7 +58,7 @@ def _schema(instance: dg.DagsterInstance, home: Path) -> Finding:
     return warning(
         INSTANCE,
         f"the records in {home} are another version of Dagster's.",
-        f"With no run and no `strava-pipeline dev` at work: DAGSTER_HOME='{home}' dagster instance migrate",
+        f"With no run and no `strava-pipeline dev` at work:\nDAGSTER_HOME='{home}' dagster instance migrate",
     )
 
 

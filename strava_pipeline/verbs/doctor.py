@@ -64,7 +64,9 @@ def examine(settings: "Settings", faults: dict[str, str], now: datetime) -> Iter
         try:
             found = look()
         except Exception as error:  # noqa: BLE001 - reported as a finding; a doctor that faints helps nobody
-            found = problem(name, f"looking at it failed: {_told(error)}.", f"See to what it names; by hand: {name}.")
+            found = problem(
+                name, f"looking at it failed: {_told(error)}.", "Look at what it names; all other lines hold."
+            )
         yield from found if isinstance(found, list) else [found]
 
 

@@ -271,6 +271,31 @@ def test_each_thing_that_is_broken_is_named_alone_with_the_way_to_mend_it(patien
     assert mend in str(found[0].mend)
 
 
+COMMANDS = ("mv ", "chmod ", "rm ", "DAGSTER_HOME=", "strava-pipeline ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", BROKEN)
+def test_the_commands_that_are_told_mend_it(patient: Patient, broken: str) -> None:
+    break_it, name, *_ = BROKEN[broken]
+    break_it(patient)
+    (found,) = patient.looked(name)
+    commands = [line for line in str(found.mend).splitlines() if line.startswith(COMMANDS)]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for command in commands:
+        done = subprocess.run(
+            command,
+            shell=True,
+            env={**os.environ, **patient.settings.environ(), "PATH": path},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
+    assert not commands or patient.looked(name) == []
+
+
 @pytest.mark.parametrize(
     ("harmless", "name"),
     [
