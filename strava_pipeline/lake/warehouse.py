@@ -88,7 +88,8 @@ def connect(path: Path, *, after_another: bool = False) -> Connection:
     except duckdb.IOException as error:
         raise PipelineError(
             f"The working warehouse {path} can't be opened. If another program (DuckDB's shell, a notebook) has it open, "
-            "close it there: the published snapshot one folder up is the one to query."
+            "close it there: the published snapshot one folder up is the one to query. If none has, it is damaged: "
+            "`strava-pipeline doctor` says what to do."
         ) from error
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = false")
