@@ -24,12 +24,12 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo dev test test-slow soak bench test-samples test-all lint types contracts format check docs clean \
-	auth status run run-lite run-all compact recompact enrich enrich-all flow flow-backfill refresh backfill \
+	auth status doctor run run-lite run-all compact recompact enrich enrich-all flow flow-backfill refresh backfill \
 	profile duck schema sql logs emulator
 
 help: ## List the targets.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  and a target for each verb: auth status flow flow-backfill backfill run run-lite run-all compact"
+	@echo "  and a target for each verb: auth status doctor flow flow-backfill backfill run run-lite run-all compact"
 	@echo "  recompact enrich enrich-all refresh profile schema duck logs emulator"
 	@echo "  sql             Query the published warehouse: make sql Q=\"SELECT sum(distance) / 1000 FROM activities\""
 	@echo "                  (without a slash in it also: make sql-\"SELECT count(*) FROM activities\")"
@@ -87,7 +87,7 @@ docs: $(READY) ## Write the data dictionary from the catalogue.
 clean: ## Remove .venv, caches and the demo; never data/, secrets/ or logs/.
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info
 
-auth status profile duck schema emulator: $(READY)
+auth status doctor profile duck schema emulator: $(READY)
 	$(CLI) $@ $(ARGS)
 
 run flow refresh: $(READY)

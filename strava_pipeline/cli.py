@@ -14,6 +14,7 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
     "demo": ("demo", "demo", "Twelve years of a made-up athlete, end to end, in demo/.", "Start here"),
     "auth": ("auth", "auth", "Log in to Strava.", "Start here"),
     "status": ("status", "status", "Login, budget, what is in the warehouse, what is missing.", "Start here"),
+    "doctor": ("doctor", "doctor", "What is wrong on this machine, and how to mend it.", "Start here"),
     "flow": ("pipeline", "flow", "The daily run: pull, merge, fetch recent details, publish.", "Pipeline"),
     "flow-backfill": ("pipeline", "flow_backfill", "Everything: pull all, merge, fetch every detail.", "Pipeline"),
     "backfill": ("backfill", "backfill", "Whole years again, a run each.", "Pipeline"),

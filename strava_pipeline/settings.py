@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from strava_pipeline.core.errors import MissingSettingsError
@@ -71,14 +72,30 @@ class Settings(BaseSettings):
         try:
             return cls(**overrides)
         except ValidationError as error:
-            faults = [_fault(item) for item in error.errors(include_url=False, include_input=False)]
+            faults = [f"  {name}: {message}" for name, message in _faults(error).items()]
         except (OSError, UnicodeDecodeError) as error:
-            raise MissingSettingsError(
-                f"{Path('.env').absolute()} can't be read ({type(error).__name__}); make it UTF-8 text."
-            ) from None
+            raise MissingSettingsError(_unreadable(error)) from None
         raise MissingSettingsError(
             "\n".join(["These settings, from the environment or .env, are not usable:", *faults])
         )
+
+    @classmethod
+    def examine(cls, **overrides: Any) -> tuple[Self, dict[str, str]]:
+        """The settings with defaults in place of the faulty ones, and each faulty one's name with its fault."""
+        try:
+            return cls(**overrides), {}
+        except ValidationError as error:
+            faults = _faults(error)
+            defaults = {
+                alias: spec.default
+                for spec in cls.model_fields.values()
+                if not faults.keys().isdisjoint(_names(spec))
+                for alias in _names(spec)
+            }
+            return cls(**overrides, **defaults), faults
+        except (OSError, UnicodeDecodeError) as error:
+            settings, faults = cls.examine(_env_file=None)
+            return settings, {".env": _unreadable(error), **faults}
 
     def require_application(self) -> Application:
         """The API application, or MissingSettingsError telling where to get it and what to write."""
@@ -138,8 +155,8 @@ class Settings(BaseSettings):
     def _home(cls, value: Path) -> Path:
         if value != Path():
             return value.expanduser().absolute()
-        home = _CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else Path.cwd()
-        return home / "dagster_home"
+        committed = _CHECKOUT / "dagster_home"  # beside an installed package there is none
+        return committed if committed.is_dir() else Path.cwd() / "dagster_home"
 
     @field_validator("ca_bundle", mode="after")
     @classmethod
@@ -191,13 +208,25 @@ def _http_url(value: str) -> str:
     return value
 
 
-def _fault(item: Mapping[str, Any]) -> str:
-    location = str(item["loc"][0]) if item["loc"] else "settings"
-    spec = Settings.model_fields.get(location)
-    name = _variable(spec.validation_alias) if spec is not None else location
-    message = str(item["msg"]).removeprefix("Value error, ")
-    return f"  {name}: {message}"
+def _faults(error: ValidationError) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for item in error.errors(include_url=False, include_input=False):
+        location = str(item["loc"][0]) if item["loc"] else "settings"
+        spec = Settings.model_fields.get(location)
+        name = _variable(spec.validation_alias) if spec is not None else location
+        found[name] = str(item["msg"]).removeprefix("Value error, ")
+    return found
+
+
+def _unreadable(error: Exception) -> str:
+    return f"{Path('.env').absolute()} can't be read ({type(error).__name__}); make it UTF-8 text."
 
 
 def _variable(alias: str | AliasChoices | Any) -> str:
     return str(alias.choices[0]) if isinstance(alias, AliasChoices) else str(alias)
+
+
+def _names(spec: FieldInfo) -> list[str]:
+    """The variables of a field."""
+    alias = spec.validation_alias
+    return [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [str(alias)]

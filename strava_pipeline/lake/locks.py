@@ -35,11 +35,11 @@ def locked(lake: Lake, name: str, *, who: str = "", tell: Callable[[str], object
 
 
 @contextmanager
-def locked_or_none(lake: Lake, name: str, *, who: str = "") -> Iterator[bool]:
-    """Try to take the lock `name` at once; yields whether it was free."""
+def locked_or_none(lake: Lake, name: str, *, who: str = "", patience: float = 0) -> Iterator[bool]:
+    """Try to take the lock `name` for `patience` seconds; yields whether it was free."""
     lock = FileLock(_file(lake, name))
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=patience)
     except Timeout:
         yield False
         return
@@ -65,8 +65,11 @@ def is_live(lake: Lake, run_id: str) -> bool:
     return _run_file(lake, run_id).exists() and not has_died(lake, run_id)
 
 
-def has_died(lake: Lake, run_id: str) -> bool:
-    """Whether a process held the run's lock and ended without a word; a run that never held it is not told dead."""
+def has_died(lake: Lake, run_id: str, *, keep: bool = False) -> bool:
+    """Whether a process held the run's lock and ended without a word; a run that never held it is not told dead.
+
+    The lock's file of one that has died is taken away, unless it is to be kept for who comes next.
+    """
     path = _run_file(lake, run_id)
     if not path.exists():
         return False
@@ -75,7 +78,8 @@ def has_died(lake: Lake, run_id: str) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return False
-    path.unlink(missing_ok=True)
+    if not keep:
+        path.unlink(missing_ok=True)
     lock.release()
     return True
 

@@ -15,7 +15,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import TABLES, catalogue_version
-from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.locks import locked, locked_or_none
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
@@ -72,6 +72,13 @@ def exclusively(lake: Lake) -> Iterator[None]:
     """Nobody has the working warehouse open: for copying or replacing the file."""
     with locked(lake, _LOCK):
         yield
+
+
+@contextmanager
+def at_rest(lake: Lake, *, patience: float) -> Iterator[bool]:
+    """`exclusively` for one who would rather go away: yields False where a run still has it after `patience` seconds."""
+    with locked_or_none(lake, _LOCK, patience=patience) as free:
+        yield free
 
 
 def connect(path: Path, *, after_another: bool = False) -> Connection:

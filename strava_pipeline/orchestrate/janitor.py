@@ -40,6 +40,12 @@ def fail_dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
     return [run.run_id for run in dead]
 
 
+def dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
+    """What `fail_dead_runs` would report; nothing is changed."""
+    started = _runs(instance, lake, [DagsterRunStatus.STARTED])
+    return [run.run_id for run in started if has_died(lake, run.run_id, keep=True)]
+
+
 def _runs(instance: dg.DagsterInstance, lake: Lake, statuses: list[DagsterRunStatus]) -> list[dg.DagsterRun]:
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=statuses))
     return [run for run in runs if run.tags.get(DATA_DIR, str(lake.data_dir)) == str(lake.data_dir)]

@@ -126,7 +126,7 @@ def _say_years(years: list, calls: dict, year_of: dict[int, int]) -> None:  # ty
 
 
 def _say_next(folder: Path, seconds: float) -> None:
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.terminal import out, program
 
     try:
         shown = folder.relative_to(Path.cwd())
@@ -138,6 +138,7 @@ def _say_next(folder: Path, seconds: float) -> None:
     out.print("  data/warehouse/strava.duckdb  the warehouse, for SQL, notebooks and BI")
     out.print("\nThree queries to try:")
     for query in QUERIES:
-        out.print(f'  STRAVA_DATA_DIR={shown / "data"} .venv/bin/strava-pipeline sql "{query}"')
+        out.print(f'  STRAVA_DATA_DIR={shown / "data"} {program()} sql "{query}"')
     out.print("\nThe same run in Dagster's UI, with lineage, checks and backfills:")
-    out.print("  make dev DEMO=1      and open http://127.0.0.1:3000")
+    where = "" if shown == Path("demo") else f" --folder {shown}"
+    out.print(f"  {program()} dev --demo{where}      and open http://127.0.0.1:3000")

@@ -33,12 +33,13 @@ def dev(
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.demo import MARK, demo_settings
     from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
+    from strava_pipeline.verbs.terminal import program
 
     with ExitStack() as held:
         if demo:
             folder = folder.absolute()
             if not (folder / MARK).exists():
-                raise PipelineError(f"There is no demo in {folder} yet. Run `make demo` first.")
+                raise PipelineError(f"There is no demo in {folder} yet. Run `{program()} demo` first.")
             lock = held.enter_context(alone_on(folder / "dagster_home"))
             athlete = (folder / MARK).read_text().split()
             url = held.enter_context(emulator_process(*athlete, log=folder / "logs" / "emulator.log"))
@@ -77,7 +78,7 @@ def _check_port(host: str, port: int) -> None:
     except OSError as error:
         raise PipelineError(
             f"Port {port} of {host} can't be used ({error.strerror}). Is Dagster running already? "
-            "Else choose another: --port 3001, or make dev PORT=3001."
+            "Else choose another: --port 3001."
         ) from error
 
 

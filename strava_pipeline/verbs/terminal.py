@@ -1,7 +1,10 @@
 """What a person sees while work goes on: a progress bar with what is left, on stderr. Tables go to stdout."""
 
 import logging
+import shutil
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
@@ -19,6 +22,15 @@ from strava_pipeline.orchestrate.progress import LogProgress
 # no markup: names, paths and messages may hold brackets; style= colours a line
 out = Console(highlight=False, soft_wrap=True, markup=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+
+def program() -> str:
+    """What to type for this command line from here: its name where the shell finds it, else the way to it."""
+    own = Path(sys.executable).with_name("strava-pipeline")
+    found = shutil.which(own.name)
+    if not own.exists() or (found is not None and Path(found).absolute() == own):
+        return own.name
+    return str(own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own)
 
 
 class BarProgress:

@@ -4,6 +4,7 @@ import logging
 import random
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import PipelineError
@@ -57,12 +58,17 @@ def make_budget(
 ) -> RateBudget:
     """The data folder's budget; enough by itself for `status`, which needs no login."""
     return RateBudget(
-        settings.data_dir / "state" / "budget.json",
+        ledger_path(settings),
         clock or system_clock(settings),
         cushion_15min=cushion_15min,
         cushion_daily=cushion_daily,
         max_calls=max_calls,
     )
+
+
+def ledger_path(settings: Settings) -> Path:
+    """Where the settings keep the budget's ledger."""
+    return settings.data_dir / "state" / "budget.json"
 
 
 def make_oauth(settings: Settings, wire: Wire, clock: ServerClock) -> OAuth:

@@ -37,6 +37,14 @@ class NotSentError(TransientError):
     """The server never saw the request (refused, unknown host, no connection in time): it didn't count."""
 
 
+class UntrustedError(PipelineError):
+    """The server's certificate can't be verified; `code` is OpenSSL's verdict (X509_V_ERR_…), None where there is none."""
+
+    def __init__(self, message: str, *, code: int | None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class BrokenOffError(TransientError):
     """The answer began and broke off after `seconds`: `headers` came before, `body` is the part that did."""
 
@@ -142,9 +150,11 @@ def _proxy_login(proxy: str) -> Mapping[str, str]:
 def _failure(error: HTTPError | ValueError, name: str, host: str) -> PipelineError:
     # The original's text holds the whole address, so only its type is told.
     if isinstance(error, SSLError) and isinstance(error.args[0], ssl.SSLCertVerificationError):
-        return PipelineError(
+        return UntrustedError(
             f"{name}: the certificate of {host} is not trusted. Behind a corporate proxy, set "
-            "REQUESTS_CA_BUNDLE in the environment or .env to the file of its certificates (PEM)."
+            "REQUESTS_CA_BUNDLE in the environment or .env to the file of its certificates (PEM); "
+            "strava-pipeline doctor --make-ca-bundle joins that file.",
+            code=error.args[0].verify_code,
         )
     if isinstance(error, ValueError):  # an address or header that can't be sent at all
         return PipelineError(f"{name}: not a request that can be sent ({type(error).__name__}); check the settings.")

@@ -29,6 +29,7 @@ PUBLISHED_LIMITS = {  # https://developers.strava.com/docs/rate-limits, defaults
 BLOCK = 1024  # bytes; the fullest ledger takes about 500
 LOCK_TIMEOUT = 30  # seconds; a holder needs well under a millisecond
 POLL = 0.002  # seconds between tries while another process holds the lock
+_GARBAGE = (ValueError, KeyError, TypeError, RecursionError)  # what decoding something else than a ledger raises
 
 log = logging.getLogger(__name__)
 
@@ -105,8 +106,18 @@ class LedgerFile:
         """The ledger as it is, without lock or trace; a fresh one where there is none or garbage."""
         try:
             return _decode(json.loads(self._path.read_bytes()))
-        except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+        except (FileNotFoundError, *_GARBAGE):
             return Ledger()
+
+    def is_garbage(self) -> bool:
+        """Whether what is there can't be understood; without lock or trace."""
+        try:
+            _decode(json.loads(self._path.read_bytes()))
+        except FileNotFoundError:
+            return False
+        except _GARBAGE:
+            return True
+        return False
 
     def _read(self, now: datetime) -> Ledger:
         try:
@@ -115,7 +126,7 @@ class LedgerFile:
             return Ledger()
         try:
             return _decode(json.loads(raw))
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except _GARBAGE:
             aside = self._path.with_name(f"{self._path.name}.corrupt-{now:%Y%m%dT%H%M%S%f}")
             self._path.replace(aside)
             log.warning("the rate budget's ledger was unreadable; set aside as %s, starting anew", aside)

@@ -1,0 +1,95 @@
+"""Which certificates are trusted: what a bundle file holds, and a bundle joined from the public and corporate ones.
+
+A bundle is a file of PEM blocks. Nothing is written and nothing is sent here; a private key that stands in a file
+beside its certificates is never copied.
+"""
+
+import re
+import ssl
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import certifi
+
+from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.core.findings import Finding, ok, problem, warning
+
+BUNDLE = "certificates"
+PUBLIC = Path(certifi.where())  # what is trusted where nothing else is named
+_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+def bundle_health(chosen: Path | None, now: datetime) -> Finding:
+    """Whether the bundle in use can be read and holds certificates that are still valid; None: the public ones."""
+    path = chosen or PUBLIC
+    again = "Join it anew: strava-pipeline doctor --make-ca-bundle FILE…"
+    if chosen is None:
+        again = "Install the package `certifi` again, or name another bundle in REQUESTS_CA_BUNDLE."
+    try:
+        held = _certificates(path)
+    except ssl.SSLError:  # an OSError, too
+        return problem(BUNDLE, f"{path} holds a certificate that is damaged.", again)
+    except OSError as error:
+        return problem(BUNDLE, f"{path} can't be read ({error.strerror}).", again)
+    if not held:
+        return problem(BUNDLE, f"{path} holds no certificate (PEM).", again)
+    own = set(held) - (set(_certificates(PUBLIC)) if chosen else set(held))
+    expired = sorted(name for name, end in map(_described, own) if end is not None and end < now)
+    told = f"{path}: {len(held)} certificates, " + ("the public ones" if chosen is None else f"{len(own)} not public")
+    if expired and len(expired) == len(own):  # one of several may be an old root that nothing rests on any more
+        mend = f"Ask whoever runs the proxy for the present ones. {again}"
+        return warning(BUNDLE, f"{told}, all of them expired: {', '.join(expired)}.", mend)
+    return ok(BUNDLE, told)
+
+
+def joined(files: Sequence[Path]) -> bytes:
+    """The public certificates and those of `files`, each once, as one bundle; always the same for the same ones.
+
+    Raises MissingSettingsError for a file that can't be read, holds no certificate, or a damaged one.
+    """
+    blocks = dict.fromkeys(_certificates(PUBLIC))
+    for path in files:
+        try:
+            found = _certificates(path)
+        except ssl.SSLError:
+            raise MissingSettingsError(f"{path} holds a certificate that is damaged; get the file anew.") from None
+        except OSError as error:
+            raise MissingSettingsError(f"{path} can't be read ({error.strerror}).") from None
+        if not found:
+            raise MissingSettingsError(
+                f"{path} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----). If it is the binary form: "
+                f"openssl x509 -inform der -in {path} -out {path.with_suffix('.pem')}"
+            )
+        blocks |= dict.fromkeys(found)
+    return b"".join(map(_pem, blocks))
+
+
+def _certificates(path: Path) -> list[bytes]:
+    """The certificates in a file, in binary form, in order; ssl.SSLError if one can't be taken in."""
+    found = []
+    for block in _BLOCK.findall(path.read_bytes()):
+        try:
+            binary = ssl.PEM_cert_to_DER_cert(block.decode("ascii"))
+        except ValueError as error:  # no ASCII, no base64
+            raise ssl.SSLError(1, "not a certificate") from error
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=binary)
+        found.append(binary)
+    return found
+
+
+def _described(binary: bytes) -> tuple[str, datetime | None]:
+    """(whose certificate it is, when (UTC) it ends); the end is not known of one that may not sign others."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=binary)
+    for told in context.get_ca_certs():
+        parts: Any = told["subject"]  # typed more loosely than it is
+        subject: dict[str, str] = dict(pair for part in parts for pair in part)
+        end = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(told["notAfter"])), UTC)
+        return subject.get("commonName") or subject.get("organizationName") or "one without a name", end
+    return "one that may not sign others", None
+
+
+def _pem(binary: bytes) -> bytes:
+    return ssl.DER_cert_to_PEM_cert(binary).encode()

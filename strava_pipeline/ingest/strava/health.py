@@ -1,0 +1,149 @@
+"""What `doctor` looks at on the way to Strava: the server's certificate and clock, the login, the budget's ledger.
+
+One HEAD request to the front page, which is no API call and counts in no limit; a token is neither sent nor shown.
+"""
+
+import stat
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from strava_pipeline.core.errors import ForbiddenError, MissingSettingsError, PipelineError
+from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
+from strava_pipeline.ingest.clock import CONTRADICTION, HEADER_RESOLUTION, parse_date_header
+from strava_pipeline.ingest.strava.connect import ledger_path, make_wire, system_clock, token_store
+from strava_pipeline.ingest.strava.hosts import keep_at_home
+from strava_pipeline.ingest.strava.http import Exchange, UntrustedError
+from strava_pipeline.ingest.strava.ledger import LedgerFile
+from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes
+from strava_pipeline.ingest.strava.token_store import LOGIN, StoredToken
+from strava_pipeline.settings import Settings
+
+SERVER, CLOCK, TOKEN, LEDGER = "server", "clock", "login", "budget ledger"
+_NOT_YET_VALID, _EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+_OTHER_NAME = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+
+
+def server_health(settings: Settings) -> list[Finding]:
+    """Whether the server answers and can be told to be itself, and how far this machine's clock is off its own."""
+    host = urlsplit(settings.base_url).hostname or "?"
+    clock = system_clock(settings)
+    try:
+        answer = make_wire(settings, clock).send("HEAD", f"{settings.base_url}/")
+    except UntrustedError as error:
+        found = problem(SERVER, *_untrusted(error.code, host, clock.local()))
+    except PipelineError as error:
+        found = problem(
+            SERVER, f"{error}.", f"Look at the network (proxy: HTTPS_PROXY) and at STRAVA_BASE_URL={settings.base_url}"
+        )
+    else:
+        secure = settings.base_url.startswith("https:")
+        how = "its certificate is good" if secure else "without encryption, so there is no certificate to verify"
+        return [ok(SERVER, f"{host} answers; {how}"), clock_health(answer, clock.local())]
+    return [found, skipped(CLOCK, "the server's is not known")]
+
+
+def clock_health(answer: Exchange, local: datetime) -> Finding:
+    """How far `local`, the time when the answer was there, is off the answer's Date header.
+
+    The header is cut to seconds and as old as the answer took at most, so that much is no difference.
+    """
+    date = parse_date_header(answer.headers.get("Date"))
+    if date is None:
+        return skipped(CLOCK, "the server does not tell its time")
+    latest = date + HEADER_RESOLUTION + timedelta(seconds=answer.seconds)
+    off = local - date if local < date else max(local - latest, timedelta(0))
+    told = f"{_span(off)} {'behind' if off < timedelta(0) else 'ahead of'} the server's" if off else "as the server's"
+    if abs(off) <= CONTRADICTION:
+        return ok(CLOCK, told)
+    return warning(
+        CLOCK,
+        f"{told}. The pipeline goes by the server's, so limits and logins are right; schedules go by this machine's.",
+        "Set the clock, or switch on time synchronisation: timedatectl set-ntp true",
+    )
+
+
+def login_health(settings: Settings) -> list[Finding]:
+    """The login on disk: there, readable by its owner alone, for this server, and what it may see."""
+    store = token_store(settings)
+    try:
+        token = store.load()
+    except MissingSettingsError:
+        return [warning(TOKEN, f"none yet ({store.path} does not exist).", f"Log in: {LOGIN}")]
+    except PipelineError as error:
+        return [problem(TOKEN, str(error), f"Move the file away if it is there, then log in: {LOGIN}")]
+    found = [_token(settings, token)]
+    folder = store.path.parent
+    if stat.S_IMODE(store.path.stat().st_mode) & 0o077:
+        found.append(problem(TOKEN, f"{store.path} can be read by others.", f"chmod 600 '{store.path}'"))
+    if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        found.append(warning(TOKEN, f"{folder} can be looked into by others.", f"chmod 700 '{folder}'"))
+    if halves := sorted(folder.glob(f".{store.path.name}.*")):
+        found.append(
+            warning(
+                TOKEN, "an unfinished login was left by a process that died.", "\n".join(f"rm '{p}'" for p in halves)
+            )
+        )
+    return found
+
+
+def ledger_health(settings: Settings) -> Finding:
+    """Whether the calls made so far are known."""
+    path = ledger_path(settings)
+    try:
+        if LedgerFile(path).is_garbage():
+            return warning(
+                LEDGER,
+                f"{path} can't be understood.",
+                "Nothing to do: the next call sets it aside, and Strava's answer brings the numbers back.",
+            )
+    except OSError as error:
+        return problem(LEDGER, f"{path} can't be read ({error.strerror}).", f"chmod u+rw '{path}'")
+    return ok(LEDGER, "readable" if path.exists() else "none yet; the first call makes it")
+
+
+def _token(settings: Settings, token: StoredToken) -> Finding:
+    try:
+        keep_at_home(token.refresh_token, settings.base_url)
+    except ForbiddenError as error:
+        return problem(TOKEN, str(error), "Mend STRAVA_BASE_URL and STRAVA_API_URL, or log in: " + LOGIN)
+    expiry = f"{token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else None
+    until = f"access until {expiry}, renewed by itself" if expiry else "access is renewed at the next call"
+    if token.scope is None:
+        return ok(TOKEN, f"there; {until}; what it may see is not known")
+    granted = token.scope.replace(",", " ").split()
+    if missing := missing_scopes(SCOPES, granted):
+        return warning(TOKEN, f"there; {until}; but {_without(missing)}.", f"Log in, every box ticked: {LOGIN}")
+    return ok(TOKEN, f"there; {until}; may see everything")
+
+
+def _without(missing: Sequence[tuple[str, str]]) -> str:
+    return "; ".join(f"{scope} was not granted: {consequence}" for scope, consequence in missing)
+
+
+def _untrusted(code: int | None, host: str, local: datetime) -> tuple[str, str]:
+    """(what is the case, how to mend it) by OpenSSL's verdict."""
+    if code in (_NOT_YET_VALID, _EXPIRED):
+        which = "has expired" if code == _EXPIRED else "is not valid yet"
+        return (
+            f"the certificate of {host}, or one it rests on, {which} by this machine's clock ({local:%Y-%m-%d %H:%M} UTC).",
+            "If that is not the time, set the clock. Else the server or proxy needs a new certificate.",
+        )
+    if code in _OTHER_NAME:
+        return (
+            f"the certificate is for another host than {host}.",
+            "Look at STRAVA_BASE_URL; if it is right, something between here and there answers in the host's place.",
+        )
+    return (
+        f"the certificate of {host} is not trusted by the bundle in use.",
+        "Behind a corporate proxy, get its root and intermediate certificates (PEM), and join them with the public ones:\n"
+        "strava-pipeline doctor --make-ca-bundle FILE…",
+    )
+
+
+def _span(off: timedelta) -> str:
+    seconds = abs(off).total_seconds()
+    for size, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {name}"
+    return f"{seconds:.0f} seconds"

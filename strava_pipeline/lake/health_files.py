@@ -1,0 +1,144 @@
+"""What `doctor` looks at in files and folders: bronze that can't be read, what died processes left, room and rights.
+
+Reads only. Of bronze everything is unpacked that a rebuild would read, so that its checksum tells; some seconds for
+ten thousand details.
+"""
+
+import os
+import shutil
+import zlib
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
+from strava_pipeline.lake.detail_files import detail_files
+from strava_pipeline.lake.files import unpacked
+from strava_pipeline.lake.listings import Manifest
+from strava_pipeline.lake.paths import Lake
+
+LISTINGS, DETAILS, LEFTOVERS = "bronze: listings", "bronze: details", "leftovers"
+UNFINISHED = timedelta(hours=1)  # no file takes longer to write; a younger one may be a live run's
+SPARE = 200_000_000  # bytes; a year of bronze, shards and Dagster's records of a busy athlete
+NAMED = 20  # of many files of one kind, that many are named
+
+
+def listings_health(lake: Lake) -> Finding:
+    """Whether every listing can be read: the runs pass over one whose manifest can't be."""
+    if not lake.listings.is_dir():
+        return skipped(LISTINGS, "none yet")
+    unread, damaged, pages = [], [], 0
+    for folder in sorted(path for path in lake.listings.iterdir() if path.is_dir()):
+        try:
+            manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+        except (OSError, ValidationError):
+            unread += [folder] if any(folder.glob("page-*")) else []  # without a page nothing is lost
+            continue
+        pages += len(manifest.pages)
+        damaged += [folder] if any(_is_damaged(folder / page.file) for page in manifest.pages) else []
+    if not (unread or damaged):
+        return ok(LISTINGS, f"all {pages} pages can be read")
+    told = [f"manifest.json of {_names(unread)} can't be read, so its pages are passed over"] if unread else []
+    told += [f"pages of {_names(damaged)} are missing or damaged"] if damaged else []
+    aside = [f"mv '{folder}' '{lake.data_dir}'" for folder in [*unread, *damaged][:NAMED]]
+    mend = ["Bring the files back from a backup. Without one, move the folders away and list anew:", *aside]
+    return problem(LISTINGS, "; ".join(told) + ".", "\n".join([*mend, "strava-pipeline run-all"]))
+
+
+def details_health(lake: Lake) -> Finding:
+    """Whether the newest answer of every activity can be read."""
+    if not lake.details.is_dir():
+        return skipped(DETAILS, "none yet")
+    years = [int(path.name.removeprefix("year=")) for path in lake.details.glob("year=*")]
+    newest = [
+        (file.activity_id, file.good) for year in years for file in detail_files(lake, year).values() if file.good
+    ]
+    damaged = sorted(activity_id for activity_id, path in newest if _is_damaged(path))
+    if not damaged:
+        return ok(DETAILS, f"all {len(newest)} can be read")
+    ids = ",".join(map(str, damaged))
+    return problem(
+        DETAILS,
+        f"{len(damaged)} of {len(newest)} are damaged.",
+        f"Bring them back from a backup, or fetch them again, a call each:\nstrava-pipeline enrich --ids {ids}",
+    )
+
+
+def leftovers(lake: Lake, now: datetime) -> Finding:
+    """Files that a process left when it died, or that were set aside as evidence."""
+    warehouse, working = lake.snapshot.parent, lake.working
+    found = [
+        lake.snapshot.with_name(f"{lake.snapshot.name}.wal"),
+        working.with_suffix(".old"),
+        working.with_suffix(".damaged"),
+        *sorted(lake.state.glob("*.corrupt-*")),
+        *sorted((lake.data_dir / "bronze").rglob("*.damaged")),
+        *(
+            path
+            for folder in (warehouse, lake.state, lake.shards, lake.data_dir / "bronze")
+            for path in sorted(folder.rglob(".*.tmp"))
+            if now.timestamp() - path.stat().st_mtime > UNFINISHED.total_seconds()
+        ),
+    ]
+    there = [path for path in found if path.exists()]
+    if not there:
+        return ok(LEFTOVERS, "none")
+    return warning(
+        LEFTOVERS,
+        f"{_names(there)} from a process that died, or set aside because it was damaged or older.",
+        "\n".join(["When all else here is well, they can go:", *(f"rm -f '{path}'" for path in there[:NAMED])]),
+    )
+
+
+def room(name: str, folder: Path, warehouse: Path | None = None) -> Finding:
+    """Whether the disk of `folder` has room; publishing needs that of a copy of `warehouse`, and as much to grow."""
+    size = warehouse.stat().st_size if warehouse is not None and warehouse.exists() else 0
+    return judged_room(name, shutil.disk_usage(_there(folder)).free, size)
+
+
+def judged_room(name: str, free: int, warehouse: int) -> Finding:
+    """As `room`, in bytes."""
+    reserve = 2 * warehouse + SPARE
+    told = f"{_size(free)} free"
+    mend = f"Free some space: {_size(reserve)} should be, so that a year goes in and a copy of the warehouse can be published."
+    if free <= warehouse:
+        return problem(name, f"{told}, but publishing copies the warehouse of {_size(warehouse)}.", mend)
+    if free < reserve:
+        return warning(name, f"{told}.", mend)
+    return ok(name, told)
+
+
+def writable(name: str, folder: Path) -> Finding:
+    """Whether `folder` can be written to, or made."""
+    there = _there(folder)
+    if not there.is_dir():
+        return problem(name, f"{there} is in the way: not a folder.", f"mv '{there}' '{there}.away'")
+    if not os.access(there, os.W_OK | os.X_OK):
+        mend = f"chmod u+rwx '{there}'      # if it is yours: ls -ld '{there}'"
+        return problem(name, f"{there} can't be written to.", mend)
+    return ok(name, f"{folder} can be written to" if there == folder else f"{folder} can be made")
+
+
+def _there(path: Path) -> Path:
+    """The path, or the nearest above it that exists."""
+    return next(one for one in (path, *path.parents) if one.exists())
+
+
+def _is_damaged(path: Path) -> bool:
+    try:
+        unpacked(path)
+    except (OSError, EOFError, zlib.error):
+        return True
+    return False
+
+
+def _names(paths: Iterable[Path]) -> str:
+    listed = [str(path) for path in paths]
+    more = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
+    return ", ".join(listed[:NAMED]) + more
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -1,0 +1,89 @@
+"""What `doctor` looks at in Dagster's folder: its configuration, its records, its daemon, runs that died. Reads only."""
+
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+import dagster as dg
+from dagster._daemon.controller import DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS
+from sqlalchemy.exc import SQLAlchemyError
+
+from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.janitor import dead_runs
+
+CONFIG, INSTANCE, DAEMON, RUNS = "dagster.yaml", "dagster", "dagster daemon", "runs"
+RUNNING = timedelta(minutes=3)  # a heartbeat comes every 30 s, later while the daemon is busy
+GONE = timedelta(seconds=DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS)
+
+
+def config_health(home: Path) -> Finding:
+    """Whether the instance is configured as this version of the project wants it."""
+    path = home / "dagster.yaml"
+    if not path.exists():
+        return skipped(CONFIG, f"none in {home} yet")
+    if path.read_bytes() == files("strava_pipeline.orchestrate").joinpath("dagster.yaml").read_bytes():
+        return ok(CONFIG, "the project's own")
+    return warning(
+        CONFIG,
+        f"{path} is not this version's own.",
+        "If you changed it, leave it. Else move it away, and the next command puts the project's own there:\n"
+        f"mv '{path}' '{path}.away'",
+    )
+
+
+def instance_health(home: Path, lake: Lake, now: datetime) -> list[Finding]:
+    """Dagster's records, its daemon and runs that died. An instance that was never used is not made."""
+    if not (home / "history" / "runs.db").exists():
+        return [skipped(INSTANCE, f"none in {home} yet; the first run makes it")]
+    try:
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            return [_schema(instance, home), _daemon(instance, now), _dead(instance, lake)]
+    except (dg.DagsterError, SQLAlchemyError, OSError) as error:
+        return [
+            problem(
+                INSTANCE,
+                f"the instance in {home} can't be opened ({type(error).__name__}).",
+                "Its records are runs and logs, no activities. Move them away, and the next run makes new ones:\n"
+                f"mv '{home / 'history'}' '{home / 'history.away'}'",
+            )
+        ]
+
+
+def _schema(instance: dg.DagsterInstance, home: Path) -> Finding:
+    storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
+    versions = [storage.alembic_version() for storage in storages if storage is not None]
+    if all(version is None or version[0] == version[1] for version in versions):
+        return ok(INSTANCE, f"the instance in {home} opens")
+    return warning(
+        INSTANCE,
+        f"the records in {home} are another version of Dagster's.",
+        f"With no run and no `strava-pipeline dev` at work:\nDAGSTER_HOME='{home}' dagster instance migrate",
+    )
+
+
+def _daemon(instance: dg.DagsterInstance, now: datetime) -> Finding:
+    beats = instance.get_daemon_heartbeats()
+    if not beats:
+        return ok(DAEMON, "not running; `strava-pipeline dev` starts it")
+    heard = {kind: datetime.fromtimestamp(beat.timestamp, UTC) for kind, beat in beats.items()}
+    newest = max(heard.values())
+    if now - newest > GONE:
+        return ok(DAEMON, f"not running since {newest:%Y-%m-%d %H:%M} UTC; `strava-pipeline dev` starts it")
+    restart = "If it runs, stop it with Ctrl-C and start it again: strava-pipeline dev"
+    if now - newest > RUNNING:
+        minutes = (now - newest).total_seconds() / 60
+        return warning(DAEMON, f"last heard of {minutes:.0f} minutes ago: it was stopped, or it hangs.", restart)
+    if silent := sorted(kind for kind, at in heard.items() if RUNNING < now - at <= GONE):
+        return warning(DAEMON, f"runs, but without a word of {', '.join(silent)}.", restart)
+    if failing := sorted(kind for kind, beat in beats.items() if beat.errors):
+        return warning(DAEMON, f"runs, but {', '.join(failing)} fails.", f"Its terminal says why. {restart}")
+    return ok(DAEMON, "runs")
+
+
+def _dead(instance: dg.DagsterInstance, lake: Lake) -> Finding:
+    dead = dead_runs(instance, lake)
+    if not dead:
+        return ok(RUNS, "none that died and still counts as running")
+    mend = "Nothing to do: the next command, or `strava-pipeline dev`, marks them as failed. What they fetched is kept."
+    return warning(RUNS, f"died without a word: {', '.join(dead)}.", mend)

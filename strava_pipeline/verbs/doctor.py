@@ -1,0 +1,165 @@
+"""What is wrong on this machine, and how to mend it: asks every room, prints what they found. Changes nothing.
+
+The one exception is `--make-ca-bundle`, which writes a file of certificates. The looking itself stands in the rooms.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.findings import Finding, State, ok, problem, skipped, warning
+
+if TYPE_CHECKING:
+    from strava_pipeline.settings import Settings
+
+SETTINGS, APPLICATION = "settings", "application"
+MARKS = {State.OK: "✓", State.WARNING: "!", State.PROBLEM: "✗", State.SKIPPED: "·"}
+COLOURS = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "red", State.SKIPPED: "dim"}
+Look = Callable[[], Finding | list[Finding]]
+
+
+def doctor(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Corporate certificates (PEM), for --make-ca-bundle.", show_default=False),
+    ] = None,
+    make_ca_bundle: Annotated[
+        bool, typer.Option("--make-ca-bundle", help="Join the public certificates and FILES into one bundle.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Look at everything that can be wrong on this machine, and say how to mend it. No API call; nothing is changed."""
+    from strava_pipeline.settings import Settings
+
+    if make_ca_bundle != bool(files):
+        raise typer.BadParameter("--make-ca-bundle and files of certificates go together: --make-ca-bundle FILE…")
+    if make_ca_bundle and as_json:
+        raise typer.BadParameter("--make-ca-bundle makes no report, so it has no --json")
+    settings, faults = Settings.examine()
+    if files:
+        _make_bundle(settings, files)
+        return
+    findings = list(examine(settings, faults, datetime.now(UTC)))
+    counts = Counter(finding.state for finding in findings)
+    if as_json:
+        report = {"problems": counts[State.PROBLEM], "warnings": counts[State.WARNING]}
+        typer.echo(json.dumps(report | {"findings": [asdict(one) for one in findings]}, ensure_ascii=False))
+    else:
+        _say(findings, counts)
+    if counts[State.PROBLEM]:
+        raise typer.Exit(1)
+
+
+def examine(settings: "Settings", faults: dict[str, str], now: datetime) -> Iterator[Finding]:
+    """Everything that was looked at. A look that fails itself is a problem of its own, and the others go on."""
+    for name, look in looks(settings, faults, now).items():
+        try:
+            found = look()
+        except Exception as error:  # noqa: BLE001 - reported as a finding; a doctor that faints helps nobody
+            found = problem(
+                name, f"looking at it failed: {_told(error)}.", "Look at what it names; all other lines hold."
+            )
+        yield from found if isinstance(found, list) else [found]
+
+
+def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[str, Look]:
+    """Every look by its name; one may find several things. Nothing is looked at yet."""
+    from strava_pipeline.ingest import certificates
+    from strava_pipeline.ingest.strava import health as strava
+    from strava_pipeline.lake import health as warehouse
+    from strava_pipeline.lake import health_files as kept
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.orchestrate import health as dagster
+
+    lake, home = Lake(settings.data_dir), settings.dagster_home
+    folders = {"data": lake.data_dir, "secrets": settings.secrets_dir, "logs": settings.logs_dir, "dagster home": home}
+    no_server = "STRAVA_BASE_URL" in faults
+    return {
+        SETTINGS: lambda: _settings(faults),
+        APPLICATION: lambda: _application(settings),
+        certificates.BUNDLE: lambda: certificates.bundle_health(settings.ca_bundle, now),
+        strava.SERVER: lambda: (
+            skipped(strava.SERVER, "STRAVA_BASE_URL is faulty") if no_server else strava.server_health(settings)
+        ),
+        strava.TOKEN: lambda: strava.login_health(settings),
+        strava.LEDGER: lambda: strava.ledger_health(settings),
+        **{f"folder: {name}": partial(kept.writable, f"folder: {name}", path) for name, path in folders.items()},
+        "disk: data": lambda: kept.room("disk: data", lake.data_dir, lake.working),
+        "disk: logs": lambda: kept.room("disk: logs", settings.logs_dir),
+        dagster.CONFIG: lambda: dagster.config_health(home),
+        dagster.INSTANCE: lambda: dagster.instance_health(home, lake, now),
+        kept.LISTINGS: lambda: kept.listings_health(lake),
+        kept.DETAILS: lambda: kept.details_health(lake),
+        warehouse.WORKING: lambda: warehouse.warehouse_health(lake),
+        kept.LEFTOVERS: lambda: kept.leftovers(lake, now),
+    }
+
+
+def _settings(faults: dict[str, str]) -> list[Finding]:
+    where = f"Mend it in the environment or in {Path('.env').absolute()}; all below goes by its default."
+    return [problem(SETTINGS, f"{name}: {fault}.", where) for name, fault in faults.items()] or [
+        ok(SETTINGS, "all usable")
+    ]
+
+
+def _application(settings: "Settings") -> Finding:
+    from strava_pipeline.core.errors import MissingSettingsError
+
+    try:
+        settings.require_application()
+    except MissingSettingsError as error:
+        half = settings.client_id is not None or settings.client_secret is not None
+        what, _, lines = str(error).partition("\n")
+        return (problem if half else warning)(APPLICATION, what, lines)
+    return ok(APPLICATION, "set")
+
+
+def _told(error: Exception) -> str:
+    """What failed; the text of a foreign error is not shown, it could hold anything."""
+    if isinstance(error, PipelineError):
+        return str(error).rstrip(".")
+    kind = type(error).__name__
+    return f"{kind}, {error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else kind
+
+
+def _say(findings: list[Finding], counts: Counter[State]) -> None:
+    from rich.text import Text
+
+    from strava_pipeline.verbs.terminal import out
+
+    width = max(len(finding.name) for finding in findings) + 2
+    for finding in findings:
+        out.print(Text(MARKS[finding.state], COLOURS[finding.state]), f"{finding.name:<{width}}", end="")
+        out.print(Text(finding.what))
+        for line in (finding.mend or "").splitlines():
+            out.print(Text(f"      {line}"))
+    if not counts[State.PROBLEM] and not counts[State.WARNING]:
+        out.print("\nNothing is wrong.")
+    else:
+        out.print(f"\nProblems: {counts[State.PROBLEM]}, warnings: {counts[State.WARNING]}.")
+
+
+def _make_bundle(settings: "Settings", files: list[Path]) -> None:
+    from strava_pipeline.ingest.certificates import joined
+    from strava_pipeline.lake.files import write_whole
+
+    bundle, content = settings.secrets_dir / "ca-bundle.pem", joined(files)
+    if bundle.is_file() and bundle.read_bytes() == content:
+        typer.echo(f"{bundle} holds them already.")
+    else:
+        settings.secrets_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(bundle, content)
+        typer.echo(f"Wrote {bundle}: the public certificates, and those of {', '.join(map(str, files))}.")
+    if settings.ca_bundle == bundle:
+        typer.echo("The settings name it already. `strava-pipeline doctor` tries it.")
+    else:
+        typer.echo(f"Put this line into {Path('.env').absolute()}, then `strava-pipeline doctor` tries it:")
+        typer.echo(f"REQUESTS_CA_BUNDLE={bundle}")
