@@ -7,7 +7,7 @@ The functions that take a connection work inside the caller's transaction.
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,24 +68,38 @@ def _paths(lake: Lake, year: int) -> list[str]:
     return [str(path) for path in shard_files(lake, year)]
 
 
-def merge_details(lake: Lake, year: int) -> MergeReport:
-    """The year's details on disk that are newer than gold's, a transaction per batch: all rows of one or none."""
+def merge_details(lake: Lake, year: int, *, tick: Callable[[int], object] = lambda merged: None) -> MergeReport:
+    """The year's details on disk that are newer than gold's, a transaction per batch: all rows of one or none.
+
+    `tick` is told the size of each batch.
+    """
     report = MergeReport()
     on_disk = detail_files(lake, year)
     if not any(files.good for files in on_disk.values()):
         return report
     with reading(lake) as connection:
-        known = "SELECT activity_id, fetched_at FROM activity_details WHERE activity_id IN (SELECT unnest($ids))"
-        held = dict(connection.execute(known, {"ids": list(on_disk)}).fetchall())
-    fresh = [
+        fresh = _fresh(connection, on_disk)
+    for batch in _batches(fresh):
+        with writing(lake) as connection:
+            merge_detail_batch(connection, lake, batch, report)
+        tick(len(batch))
+    return report
+
+
+def merge_fresh_details(connection: Connection, lake: Lake, year: int) -> None:
+    """What `merge_details` does, within the caller's transaction: for the few that came since the last look."""
+    for batch in _batches(_fresh(connection, detail_files(lake, year))):
+        merge_detail_batch(connection, lake, batch, MergeReport())
+
+
+def _fresh(connection: Connection, on_disk: dict[int, DetailFiles]) -> list[DetailFiles]:
+    known = "SELECT activity_id, fetched_at FROM activity_details WHERE activity_id IN (SELECT unnest($ids))"
+    held = dict(connection.execute(known, {"ids": list(on_disk)}).fetchall())
+    return [
         files
         for activity_id, files in sorted(on_disk.items())
         if files.good_at is not None and (activity_id not in held or held[activity_id] < files.good_at)
     ]
-    for batch in _batches(fresh):
-        with writing(lake) as connection:
-            merge_detail_batch(connection, lake, batch, report)
-    return report
 
 
 def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[DetailFiles], report: MergeReport) -> None:
@@ -105,9 +119,13 @@ def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[Detai
     changed(connection)
 
 
-def sync_kudos(connection: Connection, years: Sequence[int]) -> int:
-    """Raise `activity_details.kudos_count` to what the listing says; the number of rows raised."""
-    row = connection.execute(sql("kudos_sync"), {"years": list(years)}).fetchone()
+def sync_kudos(connection: Connection, lake: Lake, years: Sequence[int]) -> int:
+    """Raise `activity_details.kudos_count` to what listings showed since; the number of rows raised."""
+    with locked(lake, LOCK):
+        shards = [path for year in years for path in _paths(lake, year)]
+        if not shards:
+            return 0
+        row = connection.execute(sql("kudos_sync"), {"shards": shards, "years": list(years)}).fetchone()
     raised = int(row[0]) if row else 0
     if raised:
         changed(connection)

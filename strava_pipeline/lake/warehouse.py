@@ -33,9 +33,16 @@ def writing(lake: Lake) -> Iterator[Connection]:
     """A transaction on the working warehouse: committed when the body ends, rolled back when it raises."""
     with reading(lake) as connection:
         lake.was_made.touch()
-        connection.execute("BEGIN TRANSACTION")
-        yield connection
-        connection.execute("COMMIT")
+        with transaction(connection):
+            yield connection
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """All of the body or nothing: one that raises leaves it to the closing of the connection to roll back."""
+    connection.execute("BEGIN TRANSACTION")
+    yield
+    connection.execute("COMMIT")
 
 
 @contextmanager

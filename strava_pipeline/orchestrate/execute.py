@@ -66,7 +66,7 @@ def run_job(
     `instance`: the Dagster instance; None: the one of the settings.
     """
     job = build_defs(settings, progress_of=progress_of).resolve_job_def(name)
-    config = JOBS[name].run_config(**(told or {}))
+    config = JOBS[name].run_config(**(told or {})) if name in JOBS else {}
     config["loggers"] = {"console": {"config": {"log_level": log_level}}}
     one = str(years[0]) if years is not None and len(years) == 1 else None
     tags = range_tags(years) if years is not None and one is None else {}
