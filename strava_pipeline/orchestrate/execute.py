@@ -20,6 +20,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.assets.bronze import STOPPED_EARLY
 from strava_pipeline.orchestrate.build import build_defs
+from strava_pipeline.orchestrate.instance import CONFIG, opened_instance
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.partitions import range_tags
@@ -38,16 +39,16 @@ class RunOutcome:
 
 
 def open_instance(home: Path) -> dg.DagsterInstance:
-    """The Dagster instance in `home`; a new folder gets the project's dagster.yaml."""
+    """The Dagster instance in `home`, migrated where an older Dagster made it; a new folder gets the project's dagster.yaml."""
     home.mkdir(parents=True, exist_ok=True)
-    config = home / "dagster.yaml"
+    config = home / CONFIG
     if not config.exists():
         with (
-            files("strava_pipeline.orchestrate").joinpath("dagster.yaml").open("rb") as source,
+            files("strava_pipeline.orchestrate").joinpath(CONFIG).open("rb") as source,
             config.open("wb") as out,
         ):
             shutil.copyfileobj(source, out)
-    return dg.DagsterInstance.from_config(str(home))
+    return opened_instance(home)
 
 
 def run_job(
