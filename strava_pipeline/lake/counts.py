@@ -50,7 +50,8 @@ def keys(connection: Connection, table: str) -> set[tuple[object, ...]]:
     """The keys of a table; none where it is not there, or has other key columns: in a snapshot of another version."""
     columns = TABLES[table].key
     there = connection.execute(
-        "SELECT count(*) FROM duckdb_columns() WHERE table_name = $table AND list_contains($columns, column_name)",
+        "SELECT count(*) FROM duckdb_columns() WHERE table_name = $table AND list_contains($columns, column_name)"
+        " AND table_oid IN (SELECT table_oid FROM duckdb_tables())",  # no view of the user's
         {"table": table, "columns": list(columns)},
     ).fetchall()[0][0]
     if there < len(columns):

@@ -52,6 +52,11 @@ class Lake:
         return self.data_dir / "state" / "staging"
 
     @property
+    def views(self) -> Path:
+        """The user's own SQL, applied to each snapshot: beside the data folder, because a person writes it."""
+        return self.data_dir.parent / "views"
+
+    @property
     def was_made(self) -> Path:
         """Stands where a working warehouse was ever made, so that a lost one is told from none yet."""
         return self.state / "warehouse_was_made"

@@ -95,7 +95,7 @@ def connect(path: Path, *, after_another: bool = False) -> Connection:
     made_by = catalogue_of(connection)
     if made_by is None:
         _create(connection, after_another=after_another)
-    elif made_by != catalogue_version():
+    elif is_outdated(connection):
         connection.close()
         raise OtherCatalogueError(
             f"The working warehouse {path} was made by another version of the tables. The next run makes it anew from "
@@ -117,6 +117,11 @@ def catalogue_of(connection: Connection) -> str | None:
         return None
     row = connection.execute("SELECT value FROM lake_meta WHERE key = 'catalogue'").fetchone()
     return row[0] if row else None
+
+
+def is_outdated(connection: Connection) -> bool:
+    """Whether another version of the tables made this file: some that are asked for may not be there."""
+    return catalogue_of(connection) != catalogue_version()
 
 
 def revision(connection: Connection) -> str:

@@ -11,7 +11,9 @@ import dagster as dg
 
 from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.lake.counts import row_counts, rows_by_year
+from strava_pipeline.lake.publish import snapshot
 from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline.lake.views import left_out
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.orchestrate.jobs import REBUILD_JOB
 from strava_pipeline.orchestrate.metadata import timed
@@ -46,7 +48,9 @@ def _made(pipeline: Pipeline, seconds: float) -> Iterator[dg.AssetMaterializatio
     for asset, table in MADE.items():
         for year in years:
             yield _told(asset, year, {"dagster/row_count": by_year[table].get(year, 0)})
-    rows = {f"rows/{name}": count for name, count in counts.items()}
+    with snapshot(pipeline.lake) as connection:
+        without = dg.MetadataValue.json(left_out(connection))
+    rows = {"views_left_out": without, **{f"rows/{name}": count for name, count in counts.items()}}
     for year in years:
         yield _told("published_warehouse", year, {"seconds": seconds, **rows})
 

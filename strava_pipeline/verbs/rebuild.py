@@ -8,6 +8,7 @@ def rebuild(verbose: Verbose = False) -> None:
     from strava_pipeline.orchestrate.execute import run_job
     from strava_pipeline.orchestrate.jobs import REBUILD_JOB
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.running import say_left_out
     from strava_pipeline.verbs.terminal import out, progress_for_terminal
 
     log_level = "INFO" if verbose else "CRITICAL"
@@ -15,6 +16,7 @@ def rebuild(verbose: Verbose = False) -> None:
         Settings.load(), REBUILD_JOB, years=None, progress_of=progress_for_terminal(), log_level=log_level
     )
     told = outcome.metadata["published_warehouse"]
+    say_left_out(told)
     out.print(
         f"Made anew from bronze and published: {told['rows/activities_all']} activities, "
         f"{told['rows/activity_details']} details ({told['seconds']:.1f} s)"
