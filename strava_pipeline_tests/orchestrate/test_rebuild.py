@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import dagster as dg
 import duckdb
 import pytest
 
@@ -65,7 +66,7 @@ def test_the_job_makes_all_anew_tells_of_each_asset_and_holds_off_a_flow(rig: Ri
     assert everything(rig) == before
     assert rig.lake.working.stat().st_ino != inode
     assert outcome.metadata["published_warehouse"]["rows/activities_all"] == 30
-    records = rig.remembered.fetch_materializations("activities", limit=100).records
+    records = rig.remembered.fetch_materializations(dg.AssetKey("activities"), limit=100).records
     told = {
         record.partition_key: record.asset_materialization.metadata["dagster/row_count"].value
         for record in records
