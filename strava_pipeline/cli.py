@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
     "run-all": ("pipeline", "run_all", "Pull everything, back to day zero.", "Pipeline"),
     "compact": ("pipeline", "compact", "Merge shards into gold and publish.", "Pipeline"),
     "recompact": ("pipeline", "recompact", "Merge all shards again, changed or not.", "Pipeline"),
+    "rebuild": ("rebuild", "rebuild", "Shards and the warehouse anew from bronze, without a call.", "Pipeline"),
     "enrich": ("pipeline", "enrich", "Fetch details of the recent window, or of chosen activities.", "Pipeline"),
     "enrich-all": ("pipeline", "enrich_all", "Fetch every detail that is missing or was edited.", "Pipeline"),
     "refresh": ("pipeline", "refresh", "Pull what is new, merge, publish; no details.", "Pipeline"),

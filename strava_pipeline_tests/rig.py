@@ -17,7 +17,8 @@ from strava_pipeline.emulator.config import EmulatorConfig
 from strava_pipeline.emulator.limits import Limits
 from strava_pipeline.emulator.server import Emulator
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.orchestrate.execute import RunOutcome, open_instance, run_job
+from strava_pipeline.orchestrate.execute import RunOutcome, run_job
+from strava_pipeline.orchestrate.instance import open_instance
 from strava_pipeline.settings import Settings
 
 NOW = datetime(2026, 3, 10, 12, 0, 30, tzinfo=UTC)  # where an emulator's clock starts, whatever the host's date

@@ -46,6 +46,19 @@ def faulty_keys(connection: Connection, table: str) -> tuple[int, int]:
     return doubled, nulls
 
 
+def keys(connection: Connection, table: str) -> set[tuple[object, ...]]:
+    """The keys of a table; none where it is not there, or has other key columns: in a snapshot of another version."""
+    columns = TABLES[table].key
+    there = connection.execute(
+        "SELECT count(*) FROM duckdb_columns() WHERE table_name = $table AND list_contains($columns, column_name)"
+        " AND table_oid IN (SELECT table_oid FROM duckdb_tables())",  # no view of the user's
+        {"table": table, "columns": list(columns)},
+    ).fetchall()[0][0]
+    if there < len(columns):
+        return set()
+    return set(connection.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall())
+
+
 def unknown_gear(connection: Connection) -> list[str]:
     """Gear that activities name and that was never fetched. Ids that could not be Strava's are left out."""
     found = [row[0] for row in connection.execute(sql("unknown_gear")).fetchall()]

@@ -68,6 +68,12 @@ def detail_files(lake: Lake, year: int) -> dict[int, DetailFiles]:
     return found
 
 
+def count_on_disk(lake: Lake, year: int) -> int:
+    """How many activities of the year's folder have an answer on disk, at a glance."""
+    folder = lake.details_of(year)
+    return sum(1 for _ in os.scandir(folder)) if folder.is_dir() else 0
+
+
 def read_details(files: Iterable[DetailFiles]) -> Iterator[Detail]:
     """The newest good answer of each, parsed. One that is damaged is set aside, so that it is fetched again."""
     for file in files:

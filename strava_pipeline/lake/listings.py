@@ -11,7 +11,7 @@ from datetime import MAXYEAR, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from strava_pipeline.core.activities import NO_YEAR, YearRange, local_years, starts
 from strava_pipeline.core.rows import Json
@@ -61,22 +61,30 @@ class PageEntry(BaseModel):
     """
 
     file: str
-    request: dict[str, Any] | None
+    request: dict[str, Any] | None = None
     rows: int
-    bytes: int
+    bytes: int = 0
     fetched_at: datetime
     local_years: list[int]
-    years: list[int]
-    oldest: datetime | None
-    newest: datetime | None
+    years: list[int] = []
+    oldest: datetime | None = None
+    newest: datetime | None = None
     lost: bool = False  # its file is missing or damaged
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_older_version(cls, said: Any) -> Any:
+        """A manifest without `local_years` still tells the partitions: its listing must not be passed over."""
+        if isinstance(said, dict) and "local_years" not in said and "years" in said:
+            return {**said, "local_years": said["years"]}
+        return said
 
 
 class Manifest(BaseModel):
     """What stands in manifest.json."""
 
     source: str = "strava"
-    athlete_id: int | None
+    athlete_id: int | None = None
     window: Window
     started_at: datetime
     settled: bool = False  # a run that used it came to its end

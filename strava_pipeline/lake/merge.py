@@ -7,7 +7,7 @@ The functions that take a connection work inside the caller's transaction.
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from strava_pipeline.lake.warehouse import Connection, changed, note, notes, rea
 
 MERGED = "merged:"  # + year: a note in the warehouse of which listings it has taken in, with how many pages of each
 SHARDS = "shards:"  # + year: a note of which files these were, so that the same ones are not merged again
+SHARED = "shared_years"  # a note of the pairs of years that ever held the same activity
 SHARDS_AT_ONCE = 4_000_000  # bytes of Parquet that one statement takes in
 BATCH = 3_000_000  # packed bytes of the details held in memory at once: some 100 MB of Python objects
 
@@ -73,12 +74,24 @@ def _merge_years(
     if not shards:
         return
     paths = [str(path) for path in shards]
-    elsewhere = connection.execute(sql("held_elsewhere"), {"shards": paths, "years": years}).fetchall()
-    others = [str(path) for (other,) in elsewhere for path in shard_files(lake, other)]
+    elsewhere = _sharing(connection, paths, set(years))
+    others = [str(path) for other in elsewhere for path in shard_files(lake, other)]
     values = {"shards": paths, "others": others, "years": years, "force": force}
     report.count(connection.execute(sql("merge_activities"), values).fetchall())
-    for (other,) in elsewhere:
+    for other in elsewhere:
         unmark(connection, f"{SHARDS}{other}")  # what left that year belongs there again if these shards lose it
+
+
+def _sharing(connection: Connection, shards: Sequence[str], years: set[int]) -> list[int]:
+    """The other years that ever held some of the same activities: without them an edit would be seen where none was."""
+    known = {tuple(pair) for pair in json.loads(notes(connection, SHARED).get(SHARED, "[]"))}
+    pairs = known | set(connection.execute(sql("shared_years"), {"shards": shards}).fetchall())
+    if pairs != known:
+        note(connection, SHARED, json.dumps(sorted(pairs)))
+    reached = set(years)
+    while more := {year for pair in pairs if reached.intersection(pair) for year in pair} - reached:
+        reached |= more
+    return sorted(reached - years)
 
 
 def _signature(shards: Sequence[Path]) -> str:
@@ -102,20 +115,36 @@ def _together(years: Sequence[int], files: Mapping[int, Sequence[Path]]) -> Iter
         yield some
 
 
-def merge_details(lake: Lake, years: Iterable[int]) -> MergeReport:
-    """The details on disk that are newer than gold's, a transaction per batch: all rows of one or none."""
+def merge_details(
+    lake: Lake, years: Iterable[int], *, tick: Callable[[int], object] = lambda merged: None
+) -> MergeReport:
+    """The details on disk that are newer than gold's, a transaction per batch: all rows of one or none.
+
+    `tick` is told the size of each batch.
+    """
     report = MergeReport()
     newest = _newest_on_disk(lake, years)
     if not newest:
         return report
     with reading(lake) as connection:
-        known = "SELECT activity_id, fetched_at FROM activity_details WHERE activity_id IN (SELECT unnest($ids))"
-        held = dict(connection.execute(known, {"ids": list(newest)}).fetchall())
-    fresh = (files for activity_id, files in sorted(newest.items()) if _is_newer(files, held.get(activity_id)))
+        fresh = _fresh(connection, newest)
     for batch in _batches(fresh):
         with writing(lake) as connection:
             merge_detail_batch(connection, lake, batch, report)
+        tick(len(batch))
     return report
+
+
+def merge_fresh_details(connection: Connection, lake: Lake, years: Iterable[int]) -> None:
+    """What `merge_details` does, within the caller's transaction: for the few that came since the last look."""
+    for batch in _batches(_fresh(connection, _newest_on_disk(lake, years))):
+        merge_detail_batch(connection, lake, batch, MergeReport())
+
+
+def _fresh(connection: Connection, newest: dict[int, DetailFiles]) -> list[DetailFiles]:
+    known = "SELECT activity_id, fetched_at FROM activity_details WHERE activity_id IN (SELECT unnest($ids))"
+    held = dict(connection.execute(known, {"ids": list(newest)}).fetchall())
+    return [files for activity_id, files in sorted(newest.items()) if _is_newer(files, held.get(activity_id))]
 
 
 def _newest_on_disk(lake: Lake, years: Iterable[int]) -> dict[int, DetailFiles]:
@@ -150,9 +179,13 @@ def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[Detai
     changed(connection)
 
 
-def sync_kudos(connection: Connection, years: Sequence[int]) -> int:
-    """Raise `activity_details.kudos_count` to what the listing says; the number of rows raised."""
-    row = connection.execute(sql("kudos_sync"), {"years": list(years)}).fetchone()
+def sync_kudos(connection: Connection, lake: Lake, years: Sequence[int]) -> int:
+    """Raise `activity_details.kudos_count` to what listings showed since; the number of rows raised."""
+    with locked(lake, LOCK):
+        shards = [str(path) for year in years for path in shard_files(lake, year)]
+        if not shards:
+            return 0
+        row = connection.execute(sql("kudos_sync"), {"shards": shards, "years": list(years)}).fetchone()
     raised = int(row[0]) if row else 0
     if raised:
         changed(connection)

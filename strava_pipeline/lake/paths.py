@@ -1,6 +1,6 @@
 """Where things are kept below the data folder. Names only: nothing here is read or written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -9,6 +9,12 @@ class Lake:
     """A data folder. Folders are made by whoever writes into them."""
 
     data_dir: Path
+    warehouse: str = "strava.duckdb"  # the working warehouse's file
+
+    @property
+    def remade(self) -> "Lake":
+        """The same lake with the warehouse that a rebuild is making in place of the working one."""
+        return replace(self, warehouse="strava.remade.duckdb")
 
     @property
     def listings(self) -> Path:
@@ -38,12 +44,17 @@ class Lake:
     @property
     def working(self) -> Path:
         """The warehouse that the one writer works on."""
-        return self.data_dir / "warehouse" / "working" / "strava.duckdb"
+        return self.data_dir / "warehouse" / "working" / self.warehouse
 
     @property
     def staging(self) -> Path:
         """What a merge is about to take in; whatever a dead process left here is swept away."""
         return self.data_dir / "state" / "staging"
+
+    @property
+    def views(self) -> Path:
+        """The user's own SQL, applied to each snapshot: beside the data folder, because a person writes it."""
+        return self.data_dir.parent / "views"
 
     @property
     def was_made(self) -> Path:

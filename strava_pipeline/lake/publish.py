@@ -1,12 +1,12 @@
 """Publishing: the working warehouse becomes the snapshot that readers open.
 
-Checkpoint, copy, fsync, rename, all under the writer's lock; a failed publish leaves the old snapshot. Readers that
-have the old one open keep it, consistent, until they open anew.
+Checkpoint, copy, the user's own views, fsync, rename, all under the writer's lock; a failed publish leaves the old
+snapshot. Readers that have the old one open keep it, consistent, until they open anew.
 """
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,37 +15,44 @@ import duckdb
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.views import ViewFile, apply, digest, published_digest, view_files
 from strava_pipeline.lake.warehouse import REBUILDING, Connection, exclusively, is_marked, opened, revision
 
 READ_ONLY = 0o444
 
 
 def publish(lake: Lake) -> bool:
-    """Replace the snapshot if the working warehouse has changed since; whether it was replaced.
+    """Replace the snapshot if the working warehouse or the user's views changed since; whether it was replaced.
 
     One that is half rebuilt is never published: readers keep what they have until it is whole.
     """
     with exclusively(lake):
+        views = view_files(lake)
         with opened(lake) as connection:
-            if is_marked(connection, REBUILDING) or _published(lake) == revision(connection):
+            if is_marked(connection, REBUILDING) or _published(lake) == (revision(connection), digest(views)):
                 return False
             connection.execute("CHECKPOINT")
-        _replace_snapshot(lake)
+        _replace_snapshot(lake, views)
         return True
 
 
-def _replace_snapshot(lake: Lake) -> None:
+def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
     temporary = lake.snapshot.with_name(f".{lake.snapshot.name}.tmp")
-    temporary.unlink(missing_ok=True)  # read-only already, where a kill came between two lines below
+    log = temporary.with_name(f"{temporary.name}.wal")
+    for left in (temporary, log):  # read-only already, where a kill came between two lines below
+        left.unlink(missing_ok=True)
     try:
         shutil.copyfile(lake.working, temporary)
+        if views:
+            apply(views, temporary)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.chmod(READ_ONLY)
         lake.snapshot.with_name(f"{lake.snapshot.name}.wal").unlink(missing_ok=True)  # left by a writer that is no more
         temporary.replace(lake.snapshot)
     finally:
-        temporary.unlink(missing_ok=True)  # half a copy would keep a full disk full
+        for left in (temporary, log):  # half a copy would keep a full disk full
+            left.unlink(missing_ok=True)
     sync_folder(lake.snapshot.parent)
 
 
@@ -76,11 +83,12 @@ def snapshot(lake: Lake) -> Iterator[Connection]:
         connection.close()
 
 
-def _published(lake: Lake) -> str | None:
+def _published(lake: Lake) -> tuple[str, str] | None:
+    """Of which revision and with which views the snapshot is."""
     if not lake.snapshot.exists():
         return None
     try:
         with snapshot(lake) as connection:
-            return revision(connection)
+            return revision(connection), published_digest(connection)
     except (duckdb.Error, PipelineError):
         return None  # unreadable: to be replaced

@@ -1,116 +1,225 @@
-"""Making shards and gold anew from bronze, without a call: after an update that changed the tables, or a lost file.
+"""Making shards and gold anew from bronze, without a call: on demand, after an update that changed the tables, or a loss.
 
-The new warehouse carries a mark until it is whole, so that a rebuild that was interrupted goes on with the next run;
-the old file is kept beside it until then. Readers keep the old snapshot meanwhile.
+The new warehouse grows in a file of its own beside the working one and takes its place when it is whole, in one rename.
+Until then every run works on with the old one and readers keep their snapshot. A file left by a rebuild that was
+interrupted is gone on with by the next run.
 """
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
+
+import duckdb
 
 from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.lake.counts import row_counts
+from strava_pipeline.core.tables import CHILDREN, TABLES
+from strava_pipeline.lake.counts import faulty_keys, keys
+from strava_pipeline.lake.detail_files import count_on_disk
+from strava_pipeline.lake.files import sync_folder
+from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.locks import locked
-from strava_pipeline.lake.merge import merge_activities, merge_details, merge_profile, sync_kudos
+from strava_pipeline.lake.merge import (
+    merge_activities,
+    merge_details,
+    merge_fresh_details,
+    merge_profile,
+    sync_kudos,
+)
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.lake.warehouse import (
     REBUILDING,
+    Connection,
     DamagedWarehouseError,
     OtherCatalogueError,
     exclusively,
     is_a_database,
     is_marked,
     mark,
+    opened,
     reading,
+    transaction,
     unmark,
     writing,
 )
 
+LOCK = "rebuild"
+_SHARDS_TOO = "shards are to be made anew"  # a note in the new warehouse, for whoever goes on with it
+_CHILDREN = {table.name for table, _ in CHILDREN.values()}
 
-def ensure_current(lake: Lake, years: YearRange, *, tell: Callable[[str], object]) -> bool:
-    """Rebuild if the warehouse has the tables of another version, is lost, or was left half rebuilt; whether it was.
 
-    `tell` is told why. Nothing is done where there never was a warehouse.
+class Watch(Protocol):
+    """Told how far the work has come."""
+
+    def begin(self, what: str, total: int | None) -> None: ...
+
+    def advance(self, steps: int = 1) -> None: ...
+
+    def say(self, text: str) -> None: ...
+
+    def end(self) -> None: ...
+
+
+def ensure_current(lake: Lake, years: YearRange, watch: Watch) -> bool:
+    """Rebuild if the warehouse has the tables of another version, is lost, or a rebuild broke off; whether it was.
+
+    Nothing is done where there never was a warehouse.
     """
     if _why(lake) is None:
         return False
-    with locked(lake, "rebuild"):
+    with locked(lake, LOCK, who="a rebuild", tell=watch.say):
         why = _why(lake)  # another process may have done it meanwhile
         if why is None:
             return False
-        tell(f"{why} It is made anew from bronze, without a call.")
-        rebuild(lake, years)
+        watch.say(f"{why} It is made anew from bronze, without a call.")
+        _rebuild(lake, years, watch)
         return True
 
 
-def rebuild(lake: Lake, years: YearRange) -> None:
-    """Shards and gold of every year from bronze, then publish."""
-    old = _set_aside(lake)
-    with writing(lake) as connection:
-        mark(connection, REBUILDING)
-    write_shards(lake, years.all, years)
-    with writing(lake) as connection:
-        merge_activities(connection, lake, years.all)
-        merge_profile(connection, lake)
-    merge_details(lake, years.all)
-    with writing(lake) as connection:
-        sync_kudos(connection, years.all)
-        _refuse_a_loss(lake, row_counts(connection))
-        unmark(connection, REBUILDING)
+def rebuild(lake: Lake, years: YearRange, watch: Watch) -> None:
+    """All shards and gold of every year from bronze, whatever their state, then publish."""
+    with locked(lake, LOCK, who="a rebuild", tell=watch.say):
+        _rebuild(lake, years, watch, anew=True)
+
+
+def _rebuild(lake: Lake, years: YearRange, watch: Watch, *, anew: bool = False) -> None:
+    new = lake.remade
+    _discard_unless_usable(new)
+    try:
+        if anew:
+            with writing(new) as connection:
+                mark(connection, _SHARDS_TOO)
+        _write_all_shards(lake, years, watch)
+        _merge_all(new, years, watch)
+        _put_in_place(lake, new, years)
+    except (PipelineError, OSError, duckdb.Error):
+        _discard(new)  # what can't be made must neither fill the disk nor stop the runs that need no rebuild
+        raise
     publish(lake)
-    old.unlink(missing_ok=True)
 
 
-def _refuse_a_loss(lake: Lake, made: dict[str, int]) -> None:
-    """Bronze may be incomplete (a folder deleted, a disk not mounted): then what is published is the last copy."""
+def _write_all_shards(lake: Lake, years: YearRange, watch: Watch) -> None:
+    with reading(lake.remade) as connection:
+        anew = is_marked(connection, _SHARDS_TOO)
+    watch.begin("Writing shards", sum(listing.manifest.rows for listing in listings(lake)))
+    try:
+        write_shards(lake, years.all, years, anew=anew, tick=watch.advance)
+    finally:
+        watch.end()
+    with writing(lake.remade) as connection:
+        unmark(connection, _SHARDS_TOO)
+
+
+def _merge_all(new: Lake, years: YearRange, watch: Watch) -> None:
+    with writing(new) as connection:
+        merge_activities(connection, new, years.all)
+    watch.begin("Merging details", sum(count_on_disk(new, year) for year in years.all))
+    try:
+        merge_details(new, years.all, tick=watch.advance)
+    finally:
+        watch.end()
+
+
+def _put_in_place(lake: Lake, new: Lake, years: YearRange) -> None:
+    """Take in what other runs merged meanwhile, look whether all is there, and let the new file be the working one."""
+    with exclusively(lake):
+        with opened(new) as connection:
+            with transaction(connection):
+                merge_activities(connection, new, years.all)
+                merge_fresh_details(connection, new, years.all)
+                merge_profile(connection, new)
+                sync_kudos(connection, new, years.all)
+                _refuse_a_fault(connection)
+                _refuse_a_loss(lake, connection)
+                unmark(connection, REBUILDING)
+            connection.execute("CHECKPOINT")
+        if _is_damaged(lake):
+            lake.working.replace(lake.working.with_suffix(".damaged"))
+        _wal(lake).unlink(missing_ok=True)  # of the old file: it must never be played into the new one
+        new.working.replace(lake.working)
+        sync_folder(lake.working.parent)
+
+
+def _refuse_a_fault(connection: Connection) -> None:
+    """What every run checks before it publishes."""
+    for name in TABLES:
+        if any(faulty_keys(connection, name)):
+            raise PipelineError(
+                f"The warehouse was made anew, but in {name} a key stands twice or is missing. Nothing was replaced. "
+                "Please report this; the published warehouse stays as it is."
+            )
+
+
+def _refuse_a_loss(lake: Lake, made: Connection) -> None:
+    """Bronze may be incomplete (a folder deleted, a disk not mounted): then what is published is the last copy.
+
+    What an activity nests may become fewer by an edit, so only what is listed and fetched by itself is looked at.
+    """
     if not lake.snapshot.exists():
         return
+    lost = []
     with snapshot(lake) as connection:
-        held = row_counts(connection)
-    if fewer := {name: (held[name], made[name]) for name in held if made[name] < held[name]}:
-        lost = "; ".join(f"{name}: {before} published, {after} in bronze" for name, (before, after) in fewer.items())
+        for name in TABLES.keys() - _CHILDREN:
+            held = keys(connection, name)
+            if gone := held - keys(made, name):
+                lost.append(f"{name}: {len(gone)} of {len(held)} published are not in bronze")
+    if lost:
         raise PipelineError(
             f"The warehouse was to be made anew from {lake.data_dir / 'bronze'}, but that holds less than what is "
-            f"published ({lost}). Nothing was replaced. Bring the missing files back and run again, or have Strava list "
-            "everything again: `strava-pipeline run-all`, then the same command. If the loss is meant, delete "
+            f"published ({'; '.join(sorted(lost))}). Nothing was replaced. Bring the missing files back and run again, or have "
+            "Strava list everything again: `strava-pipeline run-all`, then the same command. If the loss is meant, delete "
             f"{lake.snapshot}."
         )
 
 
 def _why(lake: Lake) -> str | None:
+    if lake.remade.working.exists():
+        return "The last rebuild did not come to its end."
     if not lake.working.exists():
         return "The working warehouse is not there any more." if lake.was_made.exists() else None
     if not is_a_database(lake.working):
         return "The working warehouse is damaged."
     try:
         with reading(lake) as connection:
-            return "The last rebuild did not come to its end." if is_marked(connection, REBUILDING) else None
+            return "The working warehouse is not whole." if is_marked(connection, REBUILDING) else None
     except OtherCatalogueError:
         return "The working warehouse has the tables of another version."
     except DamagedWarehouseError:
         return "The working warehouse is damaged."
 
 
-def _set_aside(lake: Lake) -> Path:
-    """Move a warehouse of another version out of the way; a half rebuilt one stays and is gone on with."""
-    old = lake.working.with_suffix(".old")
+def _is_damaged(lake: Lake) -> bool:
+    """Whether the working file, which is held, is there and no warehouse any more."""
+    if not lake.working.exists():
+        return False
+    if not is_a_database(lake.working):
+        return True
     try:
-        if lake.working.exists() and not is_a_database(lake.working):
-            _move(lake, lake.working.with_suffix(".damaged"))
-        if lake.working.exists():
-            with reading(lake):
-                pass
+        with opened(lake):
+            return False
     except OtherCatalogueError:
-        _move(lake, old)
+        return False
     except DamagedWarehouseError:
-        _move(lake, lake.working.with_suffix(".damaged"))
-    return old
+        return True
 
 
-def _move(lake: Lake, to: Path) -> None:
-    with exclusively(lake):
-        lake.working.replace(to)
-        wal = lake.working.with_name(f"{lake.working.name}.wal")
-        wal.unlink(missing_ok=True)  # played back when the file was opened, or of no use without it
+def _discard_unless_usable(new: Lake) -> None:
+    """What a rebuild left behind is gone on with, unless another version began it or the disk lost it."""
+    try:
+        if new.working.exists():
+            if not is_a_database(new.working):
+                _discard(new)
+            with reading(new):
+                pass
+    except (PipelineError, duckdb.Error):
+        _discard(new)
+
+
+def _discard(new: Lake) -> None:
+    for path in (new.working, _wal(new)):
+        path.unlink(missing_ok=True)
+
+
+def _wal(lake: Lake) -> Path:
+    return lake.working.with_name(f"{lake.working.name}.wal")

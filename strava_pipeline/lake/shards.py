@@ -22,6 +22,7 @@ from strava_pipeline.lake.paths import Lake
 
 MANY = 32  # shards of a year before they are merged: a month of daily runs
 LOCK = "shards"  # who writes shards, and who reads them while others may merge them away
+_MERGED = ".merged.parquet"
 _HOLDS = "strava_pipeline.listings"
 _CATALOGUE = "strava_pipeline.catalogue"
 _EDGE = "strava_pipeline.edge"
@@ -40,9 +41,17 @@ class ShardReport:
 
 
 def write_shards(
-    lake: Lake, wanted: Iterable[int], years: YearRange, *, tick: Callable[[int], None] = lambda rows: None
+    lake: Lake,
+    wanted: Iterable[int],
+    years: YearRange,
+    *,
+    anew: bool = False,
+    tick: Callable[[int], object] = lambda rows: None,
 ) -> ShardReport:
-    """Write the shards of the `wanted` years that are missing or stale; `tick` is told the rows after each listing."""
+    """Write the shards of the `wanted` years that are missing or stale; `tick` is told the rows of each listing.
+
+    `anew`: all of them. Each is replaced when the new one is whole; what bronze no longer has is kept.
+    """
     report = ShardReport()
     asked = set(wanted)
     with locked(lake, LOCK):
@@ -52,10 +61,12 @@ def write_shards(
         for listing in listings(lake):
             pages = listing.manifest.whole_pages
             partitions = asked.intersection(listing.manifest.years_within(years))
-            missing = {year for year in partitions if held[year].get(listing.name, 0) < pages}
+            missing = {year for year in partitions if held[year].get(listing.name, 0) < pages + anew}
             if missing:
                 _shard(lake, listing, missing, years, report)
-                tick(report.rows.total())
+            tick(listing.manifest.rows)
+        if anew:
+            _drop_what_is_held_twice(lake, asked)
         for year in sorted(asked):
             if len(_parquet(lake, year)) > MANY:
                 _merge(lake, year, years)
@@ -110,6 +121,20 @@ def _drop(lake: Lake, path: Path, metadata: dict[str, str]) -> None:
         path.replace(path.with_suffix(".outdated"))
 
 
+def _drop_what_is_held_twice(lake: Lake, years: Iterable[int]) -> None:
+    """Delete merged shards of which every listing has a shard of its own again."""
+    for year in years:
+        holds = {path: json.loads(metadata[_HOLDS]) for path, metadata in _parquet(lake, year).items()}
+        single = {name: pages for path, held in holds.items() if not _is_merged(path) for name, pages in held.items()}
+        for path, held in holds.items():
+            if _is_merged(path) and all(single.get(name, 0) >= pages for name, pages in held.items()):
+                path.unlink()
+
+
+def _is_merged(path: Path) -> bool:
+    return path.name.endswith(_MERGED)
+
+
 def _edge(year: int, years: YearRange) -> str:
     """Whether the partition is the first or the newest, which hold more than their own year."""
     return f"{year == years.first:d}{year == years.newest:d}"
@@ -130,9 +155,16 @@ def _shard(lake: Lake, listing: Listing, wanted: set[int], years: YearRange, rep
     for (year,), rows in pl.concat(frames).group_by("year", maintain_order=True):
         assert isinstance(year, int)
         path = lake.shards_of(year) / f"{listing.name}.parquet"
+        if listing.manifest.has_lost and path.exists():
+            rows = _with_what_was_there(rows, path)
         report.bytes += _write(path, rows, holds, _edge(year, years))
         report.rows[year] += rows.height
         report.files += 1
+
+
+def _with_what_was_there(rows: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """These rows and those of the shard in place, which may be the only ones left of a page that was lost since."""
+    return pl.concat([rows, pl.read_parquet(path)]).unique(["id", "ingestion_ts", "content_hash"], maintain_order=True)
 
 
 def _merge(lake: Lake, year: int, years: YearRange) -> None:
@@ -145,7 +177,7 @@ def _merge(lake: Lake, year: int, years: YearRange) -> None:
     rows = pl.concat([pl.read_parquet(path) for path in files]).sort("id", "ingestion_ts", "content_hash")
     changed = pl.col("content_hash").ne_missing(pl.col("content_hash").shift(1).over("id"))
     newest = pl.col("id").ne_missing(pl.col("id").shift(-1))
-    merged = lake.shards_of(year) / f"{max(holds)}.merged.parquet"
+    merged = lake.shards_of(year) / f"{max(holds)}{_MERGED}"
     _write(merged, rows.filter(changed | newest), holds, _edge(year, years))
     for path in files:
         if path != merged:

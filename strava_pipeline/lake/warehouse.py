@@ -39,9 +39,16 @@ def writing(lake: Lake) -> Iterator[Connection]:
     """A transaction on the working warehouse: committed when the body ends, rolled back when it raises."""
     with reading(lake) as connection:
         lake.was_made.touch()
-        connection.execute("BEGIN TRANSACTION")
-        yield connection
-        connection.execute("COMMIT")
+        with transaction(connection):
+            yield connection
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """All of the body or nothing: one that raises leaves it to the closing of the connection to roll back."""
+    connection.execute("BEGIN TRANSACTION")
+    yield
+    connection.execute("COMMIT")
 
 
 @contextmanager
@@ -94,7 +101,7 @@ def connect(path: Path, *, after_another: bool = False) -> Connection:
     made_by = catalogue_of(connection)
     if made_by is None:
         _create(connection, after_another=after_another)
-    elif made_by != catalogue_version():
+    elif is_outdated(connection):
         connection.close()
         raise OtherCatalogueError(
             f"The working warehouse {path} was made by another version of the tables. The next run makes it anew from "
@@ -165,6 +172,11 @@ def catalogue_of(connection: Connection) -> str | None:
         return None
     row = connection.execute("SELECT value FROM lake_meta WHERE key = 'catalogue'").fetchone()
     return row[0] if row else None
+
+
+def is_outdated(connection: Connection) -> bool:
+    """Whether another version of the tables made this file: some that are asked for may not be there."""
+    return catalogue_of(connection) != catalogue_version()
 
 
 def revision(connection: Connection) -> str:

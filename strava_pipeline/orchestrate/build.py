@@ -10,6 +10,7 @@ from strava_pipeline.orchestrate.assets.shards import shard_assets
 from strava_pipeline.orchestrate.checks import key_checks
 from strava_pipeline.orchestrate.jobs import asset_jobs
 from strava_pipeline.orchestrate.partitions import year_partitions
+from strava_pipeline.orchestrate.rebuilding import rebuild_job
 from strava_pipeline.orchestrate.resources import ProgressOf, pipeline_resource, snapshot_resource
 from strava_pipeline.orchestrate.schedules import schedules
 from strava_pipeline.orchestrate.sensors import sensors
@@ -28,7 +29,7 @@ def build_defs(settings: Settings, *, progress_of: ProgressOf | None = None) -> 
             *profile_assets(),
         ],
         asset_checks=key_checks(),
-        jobs=asset_jobs(),
+        jobs=[*asset_jobs(), rebuild_job()],
         schedules=schedules(settings, running=settings.automation),
         sensors=sensors(settings, running=settings.automation),
         resources={

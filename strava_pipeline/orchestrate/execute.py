@@ -8,19 +8,15 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import yaml  # type: ignore[import-untyped]
 from dagster._core.errors import DagsterExecutionInterruptedError, DagsterUserCodeExecutionError
-from sqlalchemy.exc import DatabaseError
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.build import build_defs
+from strava_pipeline.orchestrate.instance import open_instance, records_told
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.partitions import range_tags
@@ -36,34 +32,6 @@ class RunOutcome:
     run_id: str
     stopped_early: str | None
     metadata: dict[str, dict[str, Any]]
-
-
-def open_instance(home: Path) -> dg.DagsterInstance:
-    """The Dagster instance in `home`; a new folder gets the project's dagster.yaml."""
-    config = home / "dagster.yaml"
-    if not config.exists() or not config.stat().st_size:  # an empty one would switch Dagster's telemetry on
-        write_whole(config, files("strava_pipeline.orchestrate").joinpath("dagster.yaml").read_bytes())
-    with _told(home):
-        try:
-            return dg.DagsterInstance.from_config(str(home))
-        except (UnicodeDecodeError, yaml.YAMLError, dg.DagsterInvalidConfigError) as error:
-            raise PipelineError(
-                f"Dagster's configuration {config} can't be used ({type(error).__name__}). Mend it, or delete it: "
-                "the next run puts the project's own there."
-            ) from error
-
-
-@contextmanager
-def _told(home: Path) -> Iterator[None]:
-    """Dagster's own databases that can't be read or written end a run with a sentence."""
-    try:
-        yield
-    except DatabaseError as error:
-        raise PipelineError(
-            f"Dagster's records in {home} can't be read or written ({error.orig}). If the disk is full, free some space "
-            "and run the same command again. If they are damaged, move the folders history and schedules out of there: "
-            "they hold the logs of past runs and nothing that was fetched, and are made anew."
-        ) from error
 
 
 def run_job(
@@ -82,12 +50,12 @@ def run_job(
     `progress_of` makes who is told of progress beside Dagster's log; `instance`: the Dagster instance, None: the settings'.
     """
     job = build_defs(settings, progress_of=progress_of).resolve_job_def(name)
-    config = JOBS[name].run_config(**(told or {}))
+    config = JOBS[name].run_config(**(told or {})) if name in JOBS else {}
     config["loggers"] = {"console": {"config": {"log_level": log_level}}}
     one = str(years[0]) if years is not None and len(years) == 1 else None
     tags = range_tags(years) if years is not None and one is None else {}
     with (
-        _told(settings.dagster_home),
+        records_told(settings.dagster_home),
         nullcontext(instance) if instance else open_instance(settings.dagster_home) as instance,
         _hangup_interrupts(),
     ):

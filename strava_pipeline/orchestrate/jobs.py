@@ -10,6 +10,7 @@ from strava_pipeline.core.tables import DETAIL_TABLES
 
 LISTING, DETAILS = "bronze_activities", "bronze_activity_details"
 PROFILE_JOB, NEW_GEAR_JOB = "profile", "new_gear"  # not by year
+REBUILD_JOB = "rebuild"  # all years at once: it stands in rebuilding.py
 _PULL = (LISTING, "activity_shards")
 _MERGE = ("activities", "published_warehouse")
 _ENRICH = (DETAILS, *DETAIL_TABLES, "published_warehouse")

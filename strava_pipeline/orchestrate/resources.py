@@ -1,7 +1,8 @@
 """What assets work with: one `Pipeline` per run, holding the run's lock, its client and where it reports progress.
 
 A live run holds data/state/runs/<run_id>.lock, so that a dead one can be told from it. Runs that pull from the
-watermark on hold `flow.lock` too: two of them would list the same pages. No pulling or merging of its own.
+watermark on hold `flow.lock` too: two of them would list the same pages; so does a rebuild. No pulling or merging of
+its own.
 """
 
 import logging
@@ -19,7 +20,7 @@ from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import ensure_current
 from strava_pipeline.orchestrate.config import CallLimits
-from strava_pipeline.orchestrate.jobs import PULLING_JOBS, STEP_JOBS
+from strava_pipeline.orchestrate.jobs import PULLING_JOBS, REBUILD_JOB, STEP_JOBS
 from strava_pipeline.orchestrate.partitions import year_range
 from strava_pipeline.orchestrate.progress import BothProgress, LogProgress, Progress
 from strava_pipeline.orchestrate.run_log import logged
@@ -89,9 +90,9 @@ def pipeline_resource(settings: Settings, progress_of: ProgressOf | None = None)
                 held.enter_context(live_run(made.lake, run.run_id))
                 if context.instance is not None:
                     context.instance.add_run_tags(run.run_id, {DATA_DIR: str(made.lake.data_dir)})
-                if run.job_name not in STEP_JOBS:
-                    ensure_current(made.lake, made.years, tell=made.progress.say)
-                if run.job_name in PULLING_JOBS:
+                if run.job_name not in (*STEP_JOBS, REBUILD_JOB):
+                    ensure_current(made.lake, made.years, made.progress)
+                if run.job_name in (*PULLING_JOBS, REBUILD_JOB):
                     held.enter_context(locked(made.lake, FLOW_LOCK, who=who, tell=made.progress.say))
             yield made
 

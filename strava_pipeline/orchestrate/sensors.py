@@ -6,6 +6,7 @@ from strava_pipeline.ingest.strava.connect import system_clock
 from strava_pipeline.lake.counts import unknown_gear
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import snapshot
+from strava_pipeline.lake.warehouse import is_outdated
 from strava_pipeline.orchestrate.jobs import JOBS, NEW_GEAR_JOB
 from strava_pipeline.settings import Settings
 
@@ -23,6 +24,8 @@ def sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinition]:
         if not lake.snapshot.exists():
             return dg.SkipReason("Nothing is published yet.")
         with snapshot(lake) as connection:
+            if is_outdated(connection):
+                return dg.SkipReason("The warehouse is of another version; the next run makes it anew.")
             missing = unknown_gear(connection)
         if not missing:
             return dg.SkipReason("All gear is known.")

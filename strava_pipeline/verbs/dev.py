@@ -84,13 +84,19 @@ def _check_port(host: str, port: int) -> None:
 
 def _serve(settings: "Settings", host: str, port: int, lock: int) -> int:
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.orchestrate.execute import open_instance
+    from strava_pipeline.orchestrate.instance import CONFIG, missing_configuration, open_instance
     from strava_pipeline.orchestrate.janitor import clean_up
 
     _check_port(host, port)
     with open_instance(settings.dagster_home) as instance:
         for run_id in clean_up(instance, Lake(settings.data_dir)):
             typer.echo(f"Run {run_id} had died without a word; it is now marked as failed.", err=True)
+    if missing := missing_configuration(settings.dagster_home):
+        typer.echo(
+            f"{settings.dagster_home / CONFIG} does not say {', '.join(missing)}, which this version counts on; "
+            "Dagster's defaults hold. To have the project's own, move the file away and start again.",
+            err=True,
+        )
     typer.echo(f"Dagster's UI: http://{host}:{port} (Ctrl-C stops it)", err=True)
     # dagster 1.13 would have `dg dev` instead, a package of its own
     quiet = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), "ignore:Function `dev_command` is superseded"]))

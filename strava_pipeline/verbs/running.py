@@ -77,11 +77,18 @@ def say(outcome: RunOutcome) -> None:
     for asset, metadata in outcome.metadata.items():
         if line := _line(asset, metadata):
             out.print(line)
+        say_left_out(metadata)
     if outcome.stopped_early:
         err.print(
             f"Stopped early. {outcome.stopped_early} What was fetched is kept; the same command goes on.",
             style="yellow",
         )
+
+
+def say_left_out(metadata: dict[str, Any]) -> None:
+    """A line per file of the user's own SQL that is not in the snapshot."""
+    for name, reason in metadata.get("views_left_out", {}).items():
+        out.print(f"Left out of the published warehouse: views/{name}: {reason}", markup=False)
 
 
 def end(*outcomes: RunOutcome | None) -> None:

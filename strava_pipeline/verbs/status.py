@@ -1,12 +1,14 @@
 """How things stand, without a call: whose login, what is in the warehouse, what is missing, what the budget allows."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from strava_pipeline.lake.counts import YearCounts
+    from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
 
 
@@ -38,26 +40,23 @@ class Status:
     resting_details: int
     limits: list[dict[str, Any]]
     calls_left: int
+    outdated: bool
+    views_left_out: dict[str, str]
 
 
 def look(settings: "Settings") -> Status:
     """Everything from disk; what does not exist yet is empty."""
     from strava_pipeline.ingest.strava.connect import make_budget, primed_clock
-    from strava_pipeline.lake.counts import counts_by_year, row_counts
     from strava_pipeline.lake.detail_files import detail_files
     from strava_pipeline.lake.listings import listings
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.publish import snapshot
 
     lake, now = Lake(settings.data_dir), primed_clock(settings).now()
-    years, counts = [], {}
-    if lake.snapshot.exists():
-        with snapshot(lake) as connection:
-            years, counts = counts_by_year(connection), row_counts(connection)
+    published = _published(lake)
     last = next((listing.manifest for listing in listings(lake, newest_first=True)), None)
     resting = sum(
         file.retry_at is not None and now < file.retry_at
-        for year in years
+        for year in published.years
         for file in detail_files(lake, year.year).values()
     )
     remaining = make_budget(settings).remaining()
@@ -72,10 +71,10 @@ def look(settings: "Settings") -> Status:
             "complete": last.complete,
             "activities": last.rows,
         },
-        counts=counts,
-        years=[asdict(year) for year in years],
-        missing_details=sum(year.missing_details for year in years),
-        stale_details=sum(year.stale_details for year in years),
+        counts=published.counts,
+        years=[asdict(year) for year in published.years],
+        missing_details=sum(year.missing_details for year in published.years),
+        stale_details=sum(year.stale_details for year in published.years),
         resting_details=resting,
         limits=[
             {
@@ -88,7 +87,33 @@ def look(settings: "Settings") -> Status:
             for state in remaining.ceilings
         ],
         calls_left=remaining.governing.left,
+        outdated=published.outdated,
+        views_left_out=published.left_out,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """What the published warehouse says; nothing before the first publish."""
+
+    years: list["YearCounts"] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    outdated: bool = False
+
+
+def _published(lake: "Lake") -> _Published:
+    from strava_pipeline.lake.counts import counts_by_year, row_counts
+    from strava_pipeline.lake.publish import snapshot
+    from strava_pipeline.lake.views import left_out
+    from strava_pipeline.lake.warehouse import is_outdated
+
+    if not lake.snapshot.exists():
+        return _Published()
+    with snapshot(lake) as connection:
+        outdated = is_outdated(connection)
+        years = [] if outdated else counts_by_year(connection)  # their columns may not be there
+        return _Published(years, row_counts(connection), left_out(connection), outdated)
 
 
 def _login(settings: "Settings") -> dict[str, Any]:
@@ -146,12 +171,18 @@ def _say(report: Status) -> None:
         for year in report.years:
             table.add_row(*map(str, year.values()))
         out.print(table)
+    if report.outdated:
+        out.print(
+            "The published warehouse has the tables of another version: the next run makes it anew, without a call."
+        )
     out.print(
         f"Details missing: {report.missing_details}, edited since: {report.stale_details}, "
         f"resting after failures: {report.resting_details}"
     )
     if report.missing_details:
         out.print("  `strava-pipeline enrich-all` fetches what is missing.")
+    for name, reason in report.views_left_out.items():
+        out.print(f"Left out of the published warehouse: views/{name}: {reason}", markup=False)
     for limit in report.limits:
         out.print(f"Budget: {limit['left']:>5} left of {limit['limit']} {limit['of']}, until {_at(limit['resets_at'])}")
 

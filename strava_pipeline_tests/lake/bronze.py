@@ -112,3 +112,24 @@ def row(lake: Lake, table: str = "activities_all") -> dict[str, Any]:
     """The only row of a table."""
     (only,) = rows(lake, table)
     return only
+
+
+class Watched:
+    """What a rebuild told of its way."""
+
+    def __init__(self) -> None:
+        self.totals: dict[str, int | None] = {}
+        self.steps: dict[str, int] = {}
+        self.said: list[str] = []
+        self.now = ""
+
+    def begin(self, what: str, total: int | None) -> None:
+        self.now, self.totals[what], self.steps[what] = what, total, 0
+
+    def advance(self, steps: int = 1) -> None:
+        self.steps[self.now] += steps
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def end(self) -> None: ...

@@ -23,6 +23,7 @@ from strava_pipeline_tests.lake.bronze import (
     HOUR,
     NOW,
     YEARS,
+    Watched,
     activity,
     detailed,
     listed,
@@ -76,12 +77,12 @@ def test_a_damaged_warehouse_is_made_anew_whole(full: Lake, damage: Callable[[Pa
     held = {table: rows(full, table) for table in ("activities_all", "activity_details")}
     damage(full.working)
     years_behind(full, YEARS)  # looked at before each run: a damaged one holds nothing and stops nothing
-    said: list[str] = []
-    assert ensure_current(full, YEARS, tell=said.append)
-    assert "damaged" in said[0]
+    watched = Watched()
+    assert ensure_current(full, YEARS, watched)
+    assert "damaged" in watched.said[0]
     assert {table: rows(full, table) for table in held} == held
     assert full.working.with_suffix(".damaged").exists()
-    assert not ensure_current(full, YEARS, tell=said.append)
+    assert not ensure_current(full, YEARS, watched)
 
 
 def test_a_damaged_warehouse_is_told_apart_from_one_that_another_program_has_open(full: Lake) -> None:

@@ -12,7 +12,19 @@ from strava_pipeline.lake.files import packed, write_whole
 from strava_pipeline.lake.listings import Window, listings, resume, settle
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.watermark import watermark
-from strava_pipeline_tests.lake.bronze import DAY, HOUR, NOW, SECOND, YEARS, activity, land, listed, started
+from strava_pipeline_tests.lake.bronze import (
+    DAY,
+    HOUR,
+    NOW,
+    SECOND,
+    YEARS,
+    activity,
+    land,
+    listed,
+    merge,
+    rows,
+    started,
+)
 
 ALL_TIME = Window(mode="all", after=None, before=None)
 
@@ -293,3 +305,20 @@ def test_listings_come_in_the_order_of_their_start(lake: Lake) -> None:
     begun = [listing.manifest.started_at for listing in listings(lake)]
     assert begun == sorted(begun)
     assert [listing.manifest.started_at for listing in listings(lake, newest_first=True)] == begun[::-1]
+
+
+def test_a_manifest_of_an_older_version_is_read_with_its_fields_missing(lake: Lake) -> None:
+    listing = listed(lake, [activity(1, "2024-05-05T06:00:00Z")])
+    path = listing.folder / "manifest.json"
+    told = json.loads(path.read_text())
+    for name in ("source", "athlete_id", "settled"):
+        del told[name]
+    for page in told["pages"]:
+        for name in ("request", "bytes", "local_years", "oldest", "newest"):
+            del page[name]
+    path.write_text(json.dumps(told | {"of_a_later_version": 1}))
+    (found,) = listings(lake)
+    assert (found.manifest.complete, found.manifest.rows) == (True, 1)
+    assert found.manifest.years_within(YEARS) == {2024}
+    merge(lake)
+    assert [row["id"] for row in rows(lake)] == [1]

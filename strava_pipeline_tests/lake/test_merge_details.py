@@ -206,9 +206,23 @@ def test_kudos_are_raised_to_the_listing_s_and_never_lowered(lake: Lake) -> None
     for raised in (2, 0):
         with writing(lake) as connection:
             before = revision(connection)
-            assert sync_kudos(connection, [2025]) == raised
+            assert sync_kudos(connection, lake, [2025]) == raised
             assert (revision(connection) != before) is bool(raised)
     assert [found["kudos_count"] for found in rows(lake, "activity_details")] == [5, 3, 4, 0]
+
+
+def test_kudos_that_were_withdrawn_stay_until_the_detail_is_fetched_again(lake: Lake) -> None:
+    listed(lake, [activity(1, kudos_count=9)])
+    merge_detailed(lake, activity(1, kudos_count=5), at=NOW + HOUR)
+    listed(lake, [activity(1, kudos_count=7)], at=NOW + DAY)
+    merge(lake)
+    with writing(lake) as connection:
+        sync_kudos(connection, lake, [2025])
+    assert row(lake, "activity_details")["kudos_count"] == 9
+    merge_detailed(lake, activity(1, kudos_count=6), at=NOW + 2 * DAY)
+    with writing(lake) as connection:
+        sync_kudos(connection, lake, [2025])
+    assert row(lake, "activity_details")["kudos_count"] == 7
 
 
 def test_kudos_of_other_years_are_left_alone(lake: Lake) -> None:
@@ -216,7 +230,7 @@ def test_kudos_of_other_years_are_left_alone(lake: Lake) -> None:
     merge(lake)
     merge_detailed(lake, activity(1, kudos_count=2))
     with writing(lake) as connection:
-        assert sync_kudos(connection, [2024, 2026]) == 0
+        assert sync_kudos(connection, lake, [2024, 2026]) == 0
 
 
 def test_the_profile_and_gear_are_merged_and_gone_gear_is_told(lake: Lake) -> None:

@@ -10,7 +10,7 @@ from strava_pipeline.lake.listings import Window, begin
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, MergeConfig
-from strava_pipeline.orchestrate.execute import open_instance
+from strava_pipeline.orchestrate.instance import open_instance
 from strava_pipeline.orchestrate.janitor import clean_up
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, resolved
 from strava_pipeline.orchestrate.partitions import year_partitions

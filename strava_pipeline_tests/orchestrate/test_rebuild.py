@@ -1,13 +1,17 @@
 """Everything downstream of bronze can be made anew without a call, and is what it was."""
 
 import shutil
+import threading
 from collections.abc import Callable
 from typing import Any
 
+import dagster as dg
 import duckdb
 import pytest
 
 from strava_pipeline.core.tables import TABLES
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.orchestrate.resources import FLOW_LOCK
 from strava_pipeline_tests.rig import Rig
 
 Lose = Callable[[Rig], object]
@@ -50,3 +54,38 @@ def test_the_next_run_makes_anew_what_was_there_without_a_call(rig: Rig, lose: L
     rig.run("compact", [2026])
     assert rig.calls()["total"] == 0
     assert everything(rig) == before
+
+
+def test_the_job_makes_all_anew_tells_of_each_asset_and_holds_off_a_flow(rig: Rig) -> None:
+    rig.run("flow_backfill")
+    before, inode = everything(rig), rig.lake.working.stat().st_ino
+    shutil.rmtree(rig.lake.shards)
+    rig.calls()
+    outcome = rig.run_unpartitioned("rebuild")
+    assert rig.calls()["total"] == 0
+    assert everything(rig) == before
+    assert rig.lake.working.stat().st_ino != inode
+    assert outcome.metadata["published_warehouse"]["rows/activities_all"] == 30
+    records = rig.remembered.fetch_materializations(dg.AssetKey("activities"), limit=100).records
+    told = {
+        record.partition_key: record.asset_materialization.metadata["dagster/row_count"].value
+        for record in records
+        if record.run_id == outcome.run_id and record.asset_materialization
+    }
+    by_year = dict(rig.gold("SELECT year::VARCHAR, count(*) FROM activities_all GROUP BY 1"))
+    assert {year: rows for year, rows in told.items() if rows} == by_year
+
+
+def test_a_rebuild_waits_for_a_flow_and_the_next_flow_asks_no_more_than_any(rig: Rig) -> None:
+    rig.run("flow_backfill")
+    with locked(rig.lake, FLOW_LOCK, who="flow, run 1234"):
+        waiting = threading.Thread(target=rig.run_unpartitioned, args=("rebuild",))
+        waiting.start()
+        waiting.join(timeout=0.5)
+        assert waiting.is_alive()
+    waiting.join(timeout=120)
+    assert not waiting.is_alive()
+    rig.calls()
+    rig.run("flow", [2026])
+    assert rig.calls()["total"] == 2
+    rig.assert_true_to_source()

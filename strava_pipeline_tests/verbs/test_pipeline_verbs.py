@@ -37,6 +37,17 @@ def test_step_by_step_is_the_same_as_flow(rig: Rig, type_on: TypeOn) -> None:
     rig.assert_true_to_source()
 
 
+def test_rebuild_says_what_it_made_and_asks_nothing(rig: Rig, type_on: TypeOn) -> None:
+    typed = type_on(rig)
+    typed("flow-backfill")
+    rig.calls()
+    said = typed("rebuild")
+    assert (said.code, rig.calls()["total"]) == (0, 0)
+    assert "Made anew from bronze and published: 30 activities, 30 details" in said.out
+    assert "Merging details: 30 to do" in said.err
+    rig.assert_true_to_source()
+
+
 @pytest.mark.parametrize(
     "verb", ["flow", "flow-backfill", "run", "run-lite", "run-all", "refresh", "enrich", "enrich-all"]
 )

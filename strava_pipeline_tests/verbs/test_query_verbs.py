@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Callable
 
+import dagster as dg
 import pytest
 
 from strava_pipeline.core.tables import TABLES
@@ -138,3 +139,26 @@ def test_status_names_scopes_that_were_not_granted(rig: Rig, type_on: TypeOn) ->
     path.write_text(json.dumps(json.loads(path.read_text()) | {"scope": "read,activity:read"}))
     told = json.loads(type_on(rig)("status", "--json").out)
     assert [scope for scope, _ in told["login"]["missing_scopes"]] == ["activity:read_all", "profile:read_all"]
+
+
+def test_the_user_s_views_are_there_and_what_was_left_out_is_told(rig: Rig, type_on: TypeOn) -> None:
+    rig.lake.views.mkdir()
+    (rig.lake.views / "a.sql").write_text("CREATE VIEW a AS SELECT count(*) AS n FROM activities")
+    (rig.lake.views / "b.sql").write_text("DROP VIEW activities")
+    typed = type_on(rig)
+    told = "Left out of the published warehouse: views/b.sql: it holds DROP"
+    for verb in ("refresh", "rebuild"):
+        assert told in typed(verb).out
+    assert json.loads(typed("sql", "FROM a", "--format", "json").out) == [{"n": 30}]
+    assert told in typed("status").out
+    assert list(json.loads(typed("status", "--json").out)["views_left_out"]) == ["b.sql"]
+    (rig.lake.views / "b.sql").unlink()
+    said = typed("compact")
+    assert "Published" in said.out
+    assert told not in said.out
+    with rig.instance() as instance:
+        checks = instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(dg.AssetKey("published_warehouse"), "views_applied"), limit=100
+        )
+        told = [check.status.value for check in checks]
+        assert [status for status in told if status != "PLANNED"] == ["SUCCEEDED", "FAILED"]

@@ -1,7 +1,19 @@
--- Details never show fewer kudos than the listing does. Raise only. $years: list of partitions.
+-- Details never show fewer kudos than the listing showed since they were fetched. Raise only. Read from the shards, which
+-- keep every version, so that a rebuild finds the same however often this ran. $shards: files of $years, a list of partitions.
 UPDATE activity_details
-SET kudos_count = listed.kudos_count
-FROM activities_all AS listed
+SET kudos_count = listed.most
+FROM (
+    WITH said AS (
+        SELECT id, kudos_count, lead(ingestion_ts) OVER (PARTITION BY id ORDER BY ingestion_ts) AS until
+        FROM read_parquet($shards, hive_partitioning = false)
+    )
+    SELECT said.id, max(said.kudos_count) AS most
+    FROM said
+    JOIN activities_all AS activity ON activity.id = said.id
+    JOIN activity_details AS detail ON detail.activity_id = said.id
+    WHERE activity.year IN (SELECT unnest($years))
+      AND (said.until IS NULL OR said.until > detail.fetched_at)
+    GROUP BY said.id
+) AS listed
 WHERE listed.id = activity_details.activity_id
-  AND listed.year IN (SELECT unnest($years))
-  AND listed.kudos_count > coalesce(activity_details.kudos_count, -1)
+  AND listed.most > coalesce(activity_details.kudos_count, -1)

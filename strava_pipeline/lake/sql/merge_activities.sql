@@ -1,6 +1,6 @@
 -- The newest version of each activity in the shards of $years becomes its row. $shards: the years' files; $others: those
--- of the years in which gold holds some of the same activities (their local year was edited), so that whichever year is
--- merged last, the newest sighting wins; $force: also where nothing changed (recompact).
+-- of the years that ever held some of the same activities (their local year was edited), so that whichever year is merged
+-- last, the newest sighting wins and every edit is seen; $force: also where nothing changed (recompact).
 -- What was found gone after it was last said to be so stays gone.
 MERGE INTO activities_all AS gold
 USING (
@@ -33,7 +33,7 @@ USING (
 ON gold.id = shard.id
 WHEN MATCHED AND (
     shard.ingestion_ts > gold.ingestion_ts
-    OR (shard.ingestion_ts = gold.ingestion_ts AND ($force OR shard.year <> gold.year))
+    OR (shard.ingestion_ts = gold.ingestion_ts AND ($force OR shard.year <> gold.year OR shard.edited_at IS DISTINCT FROM gold.edited_at))
 ) THEN UPDATE BY NAME
 WHEN NOT MATCHED THEN INSERT BY NAME
 RETURNING merge_action

@@ -68,7 +68,7 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         with timed() as seconds:
             report = merge_details(pipeline.lake, years)
             with writing(pipeline.lake) as connection:
-                raised = sync_kudos(connection, years)
+                raised = sync_kudos(connection, pipeline.lake, years)
         with reading(pipeline.lake) as connection:
             rows = {name: rows_by_year(connection, name) for name in DETAIL_TABLES}
         for name in DETAIL_TABLES:

@@ -1,5 +1,6 @@
 """The published snapshot: what queries, notebooks and dashboards open. Publishing is lake/publish.py's."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -9,6 +10,7 @@ from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.lake.counts import row_counts
 from strava_pipeline.lake.listings import settle
 from strava_pipeline.lake.publish import publish
+from strava_pipeline.lake.views import left_out
 from strava_pipeline.orchestrate.metadata import OWNER, described_tables, timed
 from strava_pipeline.orchestrate.resources import Pipeline
 
@@ -22,24 +24,40 @@ def published_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.Assets
         owners=[OWNER],
         description="data/warehouse/strava.duckdb: the warehouse as readers open it, replaced atomically, never locked.",
         metadata=described_tables(),
+        check_specs=[
+            dg.AssetCheckSpec(
+                "views_applied",
+                asset="published_warehouse",
+                description="Every file of the user's own views/ is in the snapshot.",
+            )
+        ],
     )
     def published_warehouse(
         context: dg.AssetExecutionContext,
         pipeline: dg.ResourceParam[Pipeline],
         snapshot: DuckDBResource,
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds:
             replaced = publish(pipeline.lake)
             settle(pipeline.lake)
         with snapshot.get_connection() as connection:
-            counts = row_counts(connection)
-        return dg.MaterializeResult(
+            counts, without = row_counts(connection), left_out(connection)
+        yield dg.MaterializeResult(
             metadata={
                 "replaced": replaced,
                 "bytes": pipeline.lake.snapshot.stat().st_size,
                 "seconds": seconds.value,
+                "views_left_out": dg.MetadataValue.json(without),
                 **{f"rows/{name}": count for name, count in counts.items()},
-            }
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name="views_applied",
+                    passed=not without,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata={"left_out": dg.MetadataValue.json(without)},
+                )
+            ],
         )
 
     return [published_warehouse]

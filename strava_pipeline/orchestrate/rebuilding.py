@@ -1,0 +1,59 @@
+"""The job `rebuild`: everything downstream of bronze made anew, all years at once. How is lake/rebuild.py's.
+
+One op instead of the assets, because a rebuild is whole or nothing: a run of one year could not replace the warehouse.
+Its run reports each asset as materialised all the same, year by year.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from strava_pipeline.core.tables import DETAIL_TABLES
+from strava_pipeline.lake.counts import row_counts, rows_by_year
+from strava_pipeline.lake.publish import snapshot
+from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline.lake.views import left_out
+from strava_pipeline.lake.warehouse import reading
+from strava_pipeline.orchestrate.jobs import REBUILD_JOB
+from strava_pipeline.orchestrate.metadata import timed
+from strava_pipeline.orchestrate.resources import Pipeline
+
+MADE = {"activity_shards": "activities_all", "activities": "activities_all", **{name: name for name in DETAIL_TABLES}}
+"""The assets made anew, and the table whose rows they hold."""
+
+
+def rebuild_job() -> dg.JobDefinition:
+    @dg.op(description="Shards and gold from bronze, then published. Readers keep the old snapshot meanwhile.")
+    def from_bronze(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> None:
+        with timed() as seconds:
+            rebuild(pipeline.lake, pipeline.years, pipeline.progress)
+        for materialization in _made(pipeline, seconds.value):
+            context.log_event(materialization)
+
+    @dg.job(
+        name=REBUILD_JOB, description="Make shards and the warehouse anew from bronze, without a call, and publish."
+    )
+    def job() -> None:
+        from_bronze()
+
+    return job
+
+
+def _made(pipeline: Pipeline, seconds: float) -> Iterator[dg.AssetMaterialization]:
+    with reading(pipeline.lake) as connection:
+        counts = row_counts(connection)
+        by_year = {table: rows_by_year(connection, table) for table in set(MADE.values())}
+    years = pipeline.years.all
+    for asset, table in MADE.items():
+        for year in years:
+            yield _told(asset, year, {"dagster/row_count": by_year[table].get(year, 0)})
+    with snapshot(pipeline.lake) as connection:
+        without = dg.MetadataValue.json(left_out(connection))
+    rows = {"views_left_out": without, **{f"rows/{name}": count for name, count in counts.items()}}
+    for year in years:
+        yield _told("published_warehouse", year, {"seconds": seconds, **rows})
+
+
+def _told(asset: str, year: int, metadata: dict[str, Any]) -> dg.AssetMaterialization:
+    return dg.AssetMaterialization(asset, partition=str(year), metadata=metadata)

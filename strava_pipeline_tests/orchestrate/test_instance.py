@@ -1,0 +1,113 @@
+"""A Dagster instance made by an older Dagster is migrated by itself, once, and keeps its runs."""
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
+from dagster._core.storage.sql import get_alembic_config, run_alembic_downgrade
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.orchestrate.instance import missing_configuration, open_instance
+
+OLDER = "284a732df317"  # before columns of runs, backfills and limits were added
+
+
+@dg.job
+def idle() -> None: ...
+
+
+def made_by_an_older_dagster(home: Path) -> str:
+    """An instance with a run, its databases brought to an older revision; the run's id."""
+    with open_instance(home) as instance:
+        run_id = instance.create_run_for_job(idle).run_id
+        instance.report_engine_event("noted", instance.get_run_by_id(run_id))
+        for storage, module, connect in (
+            (instance.run_storage, sqlite_run_storage, "connect"),
+            (instance.event_log_storage, sqlite_event_log, "index_connection"),
+            (instance.schedule_storage, sqlite_schedule_storage, "connect"),
+        ):
+            with getattr(storage, connect)() as connection:
+                run_alembic_downgrade(get_alembic_config(module.__file__), connection, OLDER)
+    (home / ".migrated_by").write_text("1.5.0")
+    return run_id
+
+
+def columns(home: Path, table: str) -> set[str]:
+    with closing(sqlite3.connect(home / "history" / "runs.db")) as connection:
+        return {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+
+
+def revisions(instance: dg.DagsterInstance) -> set[object]:
+    storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
+    return {storage.alembic_version() for storage in storages if storage is not None}
+
+
+def test_an_instance_of_an_older_dagster_is_migrated_and_keeps_its_runs(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run_id = made_by_an_older_dagster(tmp_path)
+    assert "backfill_id" not in columns(tmp_path, "runs")
+    capfd.readouterr()
+    with open_instance(tmp_path) as instance:
+        assert [run.run_id for run in instance.get_runs()] == [run_id]
+        assert "noted" in [event.message for event in instance.all_logs(run_id)]
+        ((present, head),) = revisions(instance)
+        assert present == head
+        assert idle.execute_in_process(instance=instance).success
+    assert "backfill_id" in columns(tmp_path, "runs")
+    assert capfd.readouterr().out == ""
+
+
+def test_two_processes_that_open_it_at_once_migrate_it_once(tmp_path: Path) -> None:
+    run_id = made_by_an_older_dagster(tmp_path)
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom strava_pipeline.orchestrate.instance import open_instance\n"
+        "with open_instance(Path(sys.argv[1])) as instance:\n    print([run.run_id for run in instance.get_runs()])"
+    )
+    both = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    assert [process.communicate(timeout=120)[0].strip() for process in both] == [str([run_id])] * 2
+
+
+def test_a_migration_that_broke_off_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = made_by_an_older_dagster(tmp_path)
+
+    def killed(self: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(sqlite_event_log.SqliteEventLogStorage, "upgrade", killed)
+        with pytest.raises(KeyboardInterrupt):
+            open_instance(tmp_path)
+    with open_instance(tmp_path) as instance:
+        assert [run.run_id for run in instance.get_runs()] == [run_id]
+        ((present, head),) = revisions(instance)
+        assert present == head
+
+
+def test_what_an_older_configuration_lacks_is_named(tmp_path: Path) -> None:
+    with open_instance(tmp_path):
+        assert missing_configuration(tmp_path) == []
+    (tmp_path / "dagster.yaml").write_text("telemetry:\n  enabled: false\nrun_retries:\n  enabled: true\n")
+    with open_instance(tmp_path):
+        missing = missing_configuration(tmp_path)
+    assert {"run_monitoring", "concurrency", "run_retries.max_retries"} <= set(missing)
+    assert "telemetry" not in missing
+
+
+def test_a_configuration_that_dagster_no_longer_understands_is_told_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text("run_queue_of_old: 3\n")
+    with pytest.raises(PipelineError, match=r"move it away"):
+        open_instance(tmp_path)
+    (tmp_path / "dagster.yaml").unlink()
+    with open_instance(tmp_path) as instance:
+        assert instance.get_runs() == []

@@ -1,0 +1,96 @@
+"""A data folder of an older version of the tables works after an update: readers at once, and the next flow makes it right.
+
+The older folder is made by running the pipeline with an older catalogue: columns more, fewer, narrower and by other names; for a
+table fewer, by SQL on its two DuckDB files.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import duckdb
+import pytest
+
+from strava_pipeline.core import activities, tables
+from strava_pipeline.core.tables import Column, Kind, Table
+from strava_pipeline.lake.publish import snapshot
+from strava_pipeline.lake.shards import shard_files
+from strava_pipeline.lake.warehouse import is_outdated
+from strava_pipeline.orchestrate.schedules import flow_years
+from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.verbs.conftest import Type
+
+Make = Callable[..., Rig]
+TypeOn = Callable[[Rig], Type]
+
+
+def without(table: Table, name: str) -> Table:
+    return replace(table, columns=tuple(column for column in table.columns if column.name != name))
+
+
+def changed(table: Table, which: str, **fields: Any) -> Table:
+    columns = tuple(replace(column, **fields) if column.name == which else column for column in table.columns)
+    return replace(table, columns=columns)
+
+
+def with_column(table: Table, column: Column) -> Table:
+    return replace(table, columns=(*table.columns, column))
+
+
+OLDER: dict[str, Callable[[Table], Table]] = {
+    "a column was added": lambda table: without(table, "device_name"),
+    "a type was widened": lambda table: changed(table, "moving_time", kind=Kind.INTEGER),
+    "a column was removed": lambda table: with_column(table, Column("old", Kind.TEXT, "old", source=("old",))),
+    "a column was renamed": lambda table: changed(table, "suffer_score", name="relative_effort"),
+}
+
+
+@contextmanager
+def an_older_version(change: Callable[[Table], Table]) -> Iterator[None]:
+    """The catalogue as it was before an update."""
+    older = change(tables.TABLES["activities_all"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(tables.TABLES, "activities_all", older)
+        patch.setattr(activities, "ACTIVITIES_ALL", older)
+        held = {column.name for column in older.columns}
+        for fields in ("_EDITED", "_SAID"):
+            patch.setattr(activities, fields, tuple(name for name in getattr(activities, fields) if name in held))
+        yield
+
+
+@pytest.mark.parametrize("change", OLDER.values(), ids=list(OLDER))
+def test_the_next_flow_makes_an_older_folder_right_without_a_call(
+    make_rig: Make, type_on: TypeOn, change: Callable[[Table], Table]
+) -> None:
+    rig = make_rig(activities=12)
+    with an_older_version(change):
+        rig.run("flow_backfill")
+    with snapshot(rig.lake) as connection:
+        assert is_outdated(connection)
+    told = json.loads(type_on(rig)("status", "--json").out)
+    assert (told["outdated"], told["counts"]["activities_all"], told["years"]) == (True, 12, [])
+    assert "another version" in type_on(rig)("status").out
+    assert type_on(rig)("sql", "SELECT count(*) FROM activities").code == 0
+    rig.calls()
+    rig.run("flow", flow_years(rig.settings))
+    assert rig.calls()["by_endpoint"] == {"/athlete/activities": 2}
+    rig.assert_true_to_source()
+    assert all(len(shard_files(rig.lake, year)) for year in {row[0] for row in rig.gold("SELECT year FROM activities")})
+    assert not json.loads(type_on(rig)("status", "--json").out)["outdated"]
+
+
+def test_a_table_that_an_older_folder_lacks_is_there_after_the_next_flow(make_rig: Make, type_on: TypeOn) -> None:
+    rig = make_rig(activities=12)
+    rig.run("flow_backfill")
+    rig.lake.snapshot.chmod(0o600)
+    for path in (rig.lake.snapshot, rig.lake.working):
+        with duckdb.connect(str(path)) as connection:
+            connection.execute("DROP TABLE activity_best_efforts")
+            connection.execute("UPDATE lake_meta SET value = 'older' WHERE key = 'catalogue'")
+    assert type_on(rig)("status").code == 0
+    rig.calls()
+    rig.run("flow", flow_years(rig.settings))
+    assert rig.calls()["by_endpoint"] == {"/athlete/activities": 2}
+    rig.assert_true_to_source()
