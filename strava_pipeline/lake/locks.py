@@ -19,8 +19,11 @@ TELL_AFTER = 2  # seconds of waiting that a person notices
 
 @contextmanager
 def locked(lake: Lake, name: str, *, who: str = "", tell: Callable[[str], object] | None = None) -> Iterator[None]:
-    """Hold the lock `name` for the length of the body; waits until it is free, and tells for whom if that takes long."""
-    lock = FileLock(_file(lake, name))
+    """Hold the lock `name` for the length of the body; waits until it is free, and tells for whom if that takes long.
+
+    Who holds it may take it again within the body.
+    """
+    lock = _lock(lake, name)
     try:
         lock.acquire(timeout=TELL_AFTER if tell else -1)
     except Timeout:
@@ -36,8 +39,8 @@ def locked(lake: Lake, name: str, *, who: str = "", tell: Callable[[str], object
 
 @contextmanager
 def locked_or_none(lake: Lake, name: str, *, who: str = "") -> Iterator[bool]:
-    """Try to take the lock `name` at once; yields whether it was free."""
-    lock = FileLock(_file(lake, name))
+    """Try to take the lock `name` at once; yields whether it was free. May be taken again within the body, by `locked`."""
+    lock = _lock(lake, name)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -75,9 +78,18 @@ def has_died(lake: Lake, run_id: str) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return False
-    path.unlink(missing_ok=True)
     lock.release()
     return True
+
+
+def noted_runs(lake: Lake) -> list[str]:
+    """The runs whose lock file is there: live ones, and those that died with it."""
+    return sorted(path.stem for path in (lake.state / "runs").glob("*.lock"))
+
+
+def forget_run(lake: Lake, run_id: str) -> None:
+    """Take away the lock file of a run that is over."""
+    _run_file(lake, run_id).unlink(missing_ok=True)
 
 
 def holder(lake: Lake, name: str) -> str:
@@ -89,10 +101,10 @@ def holder(lake: Lake, name: str) -> str:
         return "another process"
 
 
-def _file(lake: Lake, name: str) -> Path:
+def _lock(lake: Lake, name: str) -> FileLock:
     path = lake.state / "locks" / f"{name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+    return FileLock(path, is_singleton=True)  # one object per thread and path: re-entrant there, and only there
 
 
 def _run_file(lake: Lake, run_id: str) -> Path:

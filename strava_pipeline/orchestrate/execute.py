@@ -3,7 +3,6 @@
 The run, its logs and its lineage are in Dagster's UI like any other's.
 """
 
-import shutil
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -12,11 +11,15 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError, DagsterUserCodeExecutionError
+from filelock import FileLock
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.files import write_whole
+from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.assets.bronze import STOPPED_EARLY
 from strava_pipeline.orchestrate.build import build_defs
@@ -38,16 +41,16 @@ class RunOutcome:
 
 
 def open_instance(home: Path) -> dg.DagsterInstance:
-    """The Dagster instance in `home`; a new folder gets the project's dagster.yaml."""
+    """The Dagster instance in `home`; a new folder gets the project's dagster.yaml.
+
+    One process at a time: two that make Dagster's databases at once break each other's.
+    """
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
-    if not config.exists():
-        with (
-            files("strava_pipeline.orchestrate").joinpath("dagster.yaml").open("rb") as source,
-            config.open("wb") as out,
-        ):
-            shutil.copyfileobj(source, out)
-    return dg.DagsterInstance.from_config(str(home))
+    with FileLock(home / ".opening.lock"):
+        if not config.exists():
+            write_whole(config, files("strava_pipeline.orchestrate").joinpath("dagster.yaml").read_bytes())
+        return dg.DagsterInstance.from_config(str(home))
 
 
 def run_job(
@@ -70,18 +73,22 @@ def run_job(
     config["loggers"] = {"console": {"config": {"log_level": log_level}}}
     one = str(years[0]) if years is not None and len(years) == 1 else None
     tags = range_tags(years) if years is not None and one is None else {}
+    lake, run_id = Lake(settings.data_dir), str(uuid4())
     with nullcontext(instance) if instance else open_instance(settings.dagster_home) as instance, _hangup_interrupts():
-        fail_dead_runs(instance, Lake(settings.data_dir))
+        fail_dead_runs(instance, lake)
         try:
-            result = job.execute_in_process(run_config=config, partition_key=one, tags=tags, instance=instance)
+            with live_run(lake, run_id):  # from before Dagster knows of it until it has heard of its end
+                result = job.execute_in_process(
+                    run_config=config, partition_key=one, tags=tags, instance=instance, run_id=run_id
+                )
         except DagsterExecutionInterruptedError as error:  # Ctrl-C, after Dagster has marked the run
             raise KeyboardInterrupt from error
         except DagsterUserCodeExecutionError as error:  # raised while the run's resources were made
             if isinstance(error.user_exception, PipelineError):
                 raise error.user_exception from error
             raise
-        run = instance.get_run_by_id(result.run_id)
-        return RunOutcome(result.run_id, run.tags.get(STOPPED_EARLY) if run else None, _metadata(result))
+        run = instance.get_run_by_id(run_id)
+        return RunOutcome(run_id, run.tags.get(STOPPED_EARLY) if run else None, _metadata(result))
 
 
 @contextmanager
