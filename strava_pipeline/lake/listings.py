@@ -141,8 +141,8 @@ class Listing:
         write_whole(self.folder / "manifest.json", self.manifest.model_dump_json(indent=1).encode())
 
     def settle(self) -> None:
-        """Note that a run has made use of it to the end, so that the next one asks anew."""
-        if not self.manifest.settled:
+        """Note that a run has made use of it to the end, so that the next one asks anew. Half a listing is gone on with."""
+        if self.manifest.complete and not self.manifest.settled:
             self.manifest.settled = True
             self._save()
 
@@ -192,17 +192,6 @@ def resume(lake: Lake, window: Window, *, at: datetime, years: YearRange) -> Lis
             fresh = manifest.complete and not manifest.settled and at - manifest.started_at <= REUSE_WITHIN
             return listing if fresh else None
     return None
-
-
-def settle(lake: Lake) -> None:
-    """Note for every complete listing of the last day that a run has made use of it to the end."""
-    newest: datetime | None = None
-    for listing in listings(lake, newest_first=True):
-        newest = newest or listing.manifest.started_at
-        if newest - listing.manifest.started_at > RESUME_WITHIN:
-            return
-        if listing.manifest.complete:
-            listing.settle()
 
 
 def listings(lake: Lake, *, newest_first: bool = False) -> Iterator[Listing]:

@@ -80,6 +80,7 @@ def pull_listing(pipeline: Pipeline, config: ListingConfig, year: int | None) ->
             stopped = error
         finally:
             pipeline.progress.end()
+    pipeline.listing = listing
     manifest = listing.manifest if listing else Manifest(athlete_id=None, window=window, started_at=pipeline.now())
     return PullReport(manifest, client.calls - calls, rows, size, earlier is not None, stopped)
 

@@ -7,7 +7,6 @@ from dagster_duckdb import DuckDBResource
 
 from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.lake.counts import row_counts
-from strava_pipeline.lake.listings import settle
 from strava_pipeline.lake.publish import publish
 from strava_pipeline.orchestrate.metadata import OWNER, described_tables, timed
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -30,7 +29,7 @@ def published_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.Assets
     ) -> dg.MaterializeResult[Any]:
         with timed() as seconds:
             replaced = publish(pipeline.lake)
-            settle(pipeline.lake)
+            pipeline.settle()
         with snapshot.get_connection() as connection:
             counts = row_counts(connection)
         return dg.MaterializeResult(
