@@ -62,6 +62,24 @@ def _cleared(error: OSError, path: Path, temporary: Path) -> OSError:
     return error
 
 
+def sweep_unfinished(folder: Path) -> None:
+    """Delete what `write_whole` was writing below `folder` in processes that are no more."""
+    for path in folder.rglob(".*.tmp"):
+        process = path.suffixes[-2][1:] if len(path.suffixes) > 1 else ""
+        if process.isdigit() and not _is_alive(int(process)):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename or a new file in `folder` durable."""
     handle = os.open(folder, os.O_RDONLY)

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
 from strava_pipeline.lake.detail_files import detail_files
 from strava_pipeline.lake.files import unpacked
-from strava_pipeline.lake.listings import Manifest
+from strava_pipeline.lake.manifests import Manifest
 from strava_pipeline.lake.paths import Lake
 
 LISTINGS, DETAILS, LEFTOVERS = "bronze: listings", "bronze: details", "leftovers"

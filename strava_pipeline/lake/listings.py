@@ -9,11 +9,11 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import MAXYEAR, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import ValidationError
 
-from strava_pipeline.core.activities import NO_YEAR, YearRange, local_years, starts
+from strava_pipeline.core.activities import NO_YEAR, YearRange
 from strava_pipeline.core.rows import Json
 from strava_pipeline.lake.files import (
     DamagedFileError,
@@ -25,108 +25,13 @@ from strava_pipeline.lake.files import (
     unpacked_json,
     write_whole,
 )
+from strava_pipeline.lake.manifests import Manifest, PageEntry, Window, entry_of
 from strava_pipeline.lake.paths import Lake
 
-Mode = Literal["year", "incremental", "lite", "all"]
 REUSE_WITHIN = timedelta(hours=1)  # what a run that died an hour ago was told is still true enough for the same command
 RESUME_WITHIN = timedelta(hours=24)  # an older half is a picture of another day: a new listing is truer
 
 log = logging.getLogger(__name__)
-
-
-class Window(BaseModel):
-    """What a listing asks for: exclusive epoch seconds on `start_date`, as Strava takes them. None: no bound."""
-
-    model_config = ConfigDict(frozen=True)
-
-    mode: Mode
-    after: int | None
-    before: int | None
-    watermark: datetime | None = None
-
-    @property
-    def is_open_ended(self) -> bool:
-        """It reaches to the present, so that a complete one moves the watermark."""
-        return self.before is None
-
-    def same_as(self, other: "Window") -> bool:
-        return (self.mode, self.after, self.before) == (other.mode, other.after, other.before)
-
-
-class PageEntry(BaseModel):
-    """A page on disk. `oldest` and `newest` are the starts (UTC) of what it holds; None where it is empty.
-
-    `local_years` are the years that its activities say (0: no date), `years` the partitions that these belonged to
-    when it came: the newest partition of today is not that of next year.
-    """
-
-    file: str
-    request: dict[str, Any] | None = None
-    rows: int
-    bytes: int = 0
-    fetched_at: datetime
-    local_years: list[int]
-    years: list[int] = []
-    oldest: datetime | None = None
-    newest: datetime | None = None
-    lost: bool = False  # its file is missing or damaged
-
-    @model_validator(mode="before")
-    @classmethod
-    def _of_an_older_version(cls, said: Any) -> Any:
-        """A manifest without `local_years` still tells the partitions: its listing must not be passed over."""
-        if isinstance(said, dict) and "local_years" not in said and "years" in said:
-            return {**said, "local_years": said["years"]}
-        return said
-
-
-class Manifest(BaseModel):
-    """What stands in manifest.json."""
-
-    source: str = "strava"
-    athlete_id: int | None = None
-    window: Window
-    started_at: datetime
-    settled: bool = False  # a run that used it came to its end
-    pages: list[PageEntry] = []
-
-    @property
-    def complete(self) -> bool:
-        """Only an empty page ends a listing; one that has lost a page is not whole any more."""
-        return bool(self.pages) and self.pages[-1].rows == 0 and not self.has_lost
-
-    @property
-    def has_lost(self) -> bool:
-        return any(page.lost for page in self.pages)
-
-    @property
-    def whole_pages(self) -> int:
-        return sum(not page.lost for page in self.pages)
-
-    @property
-    def rows(self) -> int:
-        return sum(page.rows for page in self.pages)
-
-    @property
-    def years(self) -> list[int]:
-        """The partitions that its activities belonged to when they came."""
-        return sorted({year for page in self.pages for year in page.years})
-
-    def years_within(self, years: YearRange) -> set[int]:
-        """The partitions that its activities belong to."""
-        return {years.clamp(year) for page in self.pages if not page.lost for year in page.local_years}
-
-    @property
-    def fetched_at(self) -> datetime:
-        return self.pages[-1].fetched_at if self.pages else self.started_at
-
-    @property
-    def newest(self) -> datetime | None:
-        return max((page.newest for page in self.pages if page.newest), default=None)
-
-    @property
-    def oldest(self) -> datetime | None:
-        return min((page.oldest for page in self.pages if page.oldest), default=None)
 
 
 class Listing:
@@ -146,7 +51,7 @@ class Listing:
         """Put a page on disk: first the bytes, then its line in the manifest."""
         file = f"page-{len(self.manifest.pages) + 1:04}.json.gz"
         write_whole(self.folder / file, packed(body, at))
-        self.manifest.pages.append(_entry(file, activities, len(body), request, at, years))
+        self.manifest.pages.append(entry_of(file, activities, len(body), request, at, years))
         self._save()
 
     def rest(self) -> tuple[int | None, int | None]:
@@ -181,8 +86,8 @@ class Listing:
         write_whole(self.folder / "manifest.json", self.manifest.model_dump_json(indent=1).encode())
 
     def settle(self) -> None:
-        """Note that a run has made use of it to the end, so that the next one asks anew."""
-        if not self.manifest.settled:
+        """Note that a run has made use of it to the end, so that the next one asks anew. Half a listing is gone on with."""
+        if self.manifest.complete and not self.manifest.settled:
             self.manifest.settled = True
             self._save()
 
@@ -199,7 +104,7 @@ class Listing:
             except DamagedFileError:
                 _set_aside(path)
             else:
-                self.manifest.pages.append(_entry(path.name, activities, size, None, packed_at(path), years))
+                self.manifest.pages.append(entry_of(path.name, activities, size, None, packed_at(path), years))
         return len(self.manifest.pages) > known
 
 
@@ -240,17 +145,6 @@ def resume(lake: Lake, window: Window, *, at: datetime, years: YearRange) -> Lis
     return None
 
 
-def settle(lake: Lake) -> None:
-    """Note for every complete listing of the last day that a run has made use of it to the end."""
-    newest: datetime | None = None
-    for listing in listings(lake, newest_first=True):
-        newest = newest or listing.manifest.started_at
-        if newest - listing.manifest.started_at > RESUME_WITHIN:
-            return
-        if listing.manifest.complete:
-            listing.settle()
-
-
 def listings(lake: Lake, *, newest_first: bool = False) -> Iterator[Listing]:
     """Every listing of the lake in order of its start. A folder that holds neither a manifest nor a page is none."""
     if not lake.listings.is_dir():
@@ -284,25 +178,3 @@ def _mended(folder: Path) -> Listing | None:
     listing._save()
     log.warning("%s was missing or damaged and is made anew from its pages.", folder / "manifest.json")
     return listing
-
-
-def _entry(
-    file: str,
-    activities: Sequence[Json],
-    size: int,
-    request: dict[str, Any] | None,
-    at: datetime,
-    years: YearRange,
-) -> PageEntry:
-    seen, said = starts(activities), local_years(activities)
-    return PageEntry(
-        file=file,
-        request=request,
-        rows=len(activities),
-        bytes=size,
-        fetched_at=at,
-        local_years=said,
-        years=sorted({years.clamp(year) for year in said}),
-        oldest=min(seen, default=None),
-        newest=max(seen, default=None),
-    )

@@ -19,8 +19,11 @@ TELL_AFTER = 2  # seconds of waiting that a person notices
 
 @contextmanager
 def locked(lake: Lake, name: str, *, who: str = "", tell: Callable[[str], object] | None = None) -> Iterator[None]:
-    """Hold the lock `name` for the length of the body; waits until it is free, and tells for whom if that takes long."""
-    lock = FileLock(_file(lake, name))
+    """Hold the lock `name` for the length of the body; waits until it is free, and tells for whom if that takes long.
+
+    Who holds it may take it again within the body.
+    """
+    lock = _lock(lake, name)
     try:
         lock.acquire(timeout=TELL_AFTER if tell else -1)
     except Timeout:
@@ -36,8 +39,11 @@ def locked(lake: Lake, name: str, *, who: str = "", tell: Callable[[str], object
 
 @contextmanager
 def locked_or_none(lake: Lake, name: str, *, who: str = "", patience: float = 0) -> Iterator[bool]:
-    """Try to take the lock `name` for `patience` seconds; yields whether it was free."""
-    lock = FileLock(_file(lake, name))
+    """Try to take the lock `name` for `patience` seconds; yields whether it was free.
+
+    It may be taken again within the body, by `locked`.
+    """
+    lock = _lock(lake, name)
     try:
         lock.acquire(timeout=patience)
     except Timeout:
@@ -65,11 +71,8 @@ def is_live(lake: Lake, run_id: str) -> bool:
     return _run_file(lake, run_id).exists() and not has_died(lake, run_id)
 
 
-def has_died(lake: Lake, run_id: str, *, keep: bool = False) -> bool:
-    """Whether a process held the run's lock and ended without a word; a run that never held it is not told dead.
-
-    The lock's file of one that has died is taken away, unless it is to be kept for who comes next.
-    """
+def has_died(lake: Lake, run_id: str) -> bool:
+    """Whether a process held the run's lock and ended without a word; a run that never held it is not told dead."""
     path = _run_file(lake, run_id)
     if not path.exists():
         return False
@@ -78,10 +81,18 @@ def has_died(lake: Lake, run_id: str, *, keep: bool = False) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return False
-    if not keep:
-        path.unlink(missing_ok=True)
     lock.release()
     return True
+
+
+def noted_runs(lake: Lake) -> list[str]:
+    """The runs whose lock file is there: live ones, and those that died with it."""
+    return sorted(path.stem for path in (lake.state / "runs").glob("*.lock"))
+
+
+def forget_run(lake: Lake, run_id: str) -> None:
+    """Take away the lock file of a run that is over."""
+    _run_file(lake, run_id).unlink(missing_ok=True)
 
 
 def holder(lake: Lake, name: str) -> str:
@@ -93,10 +104,10 @@ def holder(lake: Lake, name: str) -> str:
         return "another process"
 
 
-def _file(lake: Lake, name: str) -> Path:
+def _lock(lake: Lake, name: str) -> FileLock:
     path = lake.state / "locks" / f"{name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+    return FileLock(path, is_singleton=True)  # one object per thread and path: re-entrant there, and only there
 
 
 def _run_file(lake: Lake, run_id: str) -> Path:

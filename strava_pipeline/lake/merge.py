@@ -5,9 +5,10 @@ The functions that take a connection work inside the caller's transaction.
 """
 
 import json
-import tempfile
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -166,7 +167,7 @@ def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[Detai
     """Some details into all their tables, within the caller's transaction."""
     frames, unknown = detail_frames(list(read_details(files)), athlete_id=None)
     with _staging(lake) as folder:
-        staged = {name: _staged(Path(folder), name, rows) for name, rows in frames.items()}
+        staged = {name: _staged(folder, name, rows) for name, rows in frames.items()}
         details = {"details": staged[ACTIVITY_DETAILS.name]}
         connection.execute(sql("incoming_details"), details)
         report.count(connection.execute(sql("merge_details"), details).fetchall())
@@ -222,14 +223,22 @@ def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
 
 def _merge_small(connection: Connection, lake: Lake, table: str, key: str, rows: pl.DataFrame) -> list[tuple[str]]:
     with _staging(lake) as folder:
-        staged = _staged(Path(folder), table, rows)
+        staged = _staged(folder, table, rows)
         return connection.execute(sql("merge_by_key").format(table=table, key=key), {"rows": staged}).fetchall()
 
 
-def _staging(lake: Lake) -> tempfile.TemporaryDirectory[str]:
-    """A folder for what is on its way into the warehouse: below the data folder, because it holds positions."""
-    lake.staging.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(dir=lake.staging)
+@contextmanager
+def _staging(lake: Lake) -> Iterator[Path]:
+    """A folder for what is on its way into the warehouse: below the data folder, because it holds positions.
+
+    Only who holds the warehouse has one, so that whatever lies there before is a dead process's.
+    """
+    shutil.rmtree(lake.staging, ignore_errors=True)
+    lake.staging.mkdir(parents=True)
+    try:
+        yield lake.staging
+    finally:
+        shutil.rmtree(lake.staging, ignore_errors=True)
 
 
 def _staged(folder: Path, name: str, rows: pl.DataFrame) -> str:

@@ -103,6 +103,8 @@ def _parquet(lake: Lake, year: int) -> dict[Path, dict[str, str]]:
 def _clear(lake: Lake, year: int, years: YearRange) -> None:
     """Set damaged shards aside, and drop those that another catalogue or other partitions made: both are made again."""
     folder = lake.shards_of(year)
+    for unfinished in folder.glob(".*.tmp"):  # whoever wrote it held LOCK, and is no more
+        unfinished.unlink()
     readable = _parquet(lake, year)
     for path in folder.glob("*.parquet") if folder.is_dir() else ():
         metadata = readable.get(path)

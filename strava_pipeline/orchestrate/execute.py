@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError, DagsterUserCodeExecutionError
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.instance import open_instance, records_told
@@ -54,22 +56,26 @@ def run_job(
     config["loggers"] = {"console": {"config": {"log_level": log_level}}}
     one = str(years[0]) if years is not None and len(years) == 1 else None
     tags = range_tags(years) if years is not None and one is None else {}
+    lake, run_id = Lake(settings.data_dir), str(uuid4())
     with (
         records_told(settings.dagster_home),
         nullcontext(instance) if instance else open_instance(settings.dagster_home) as instance,
         _hangup_interrupts(),
     ):
-        fail_dead_runs(instance, Lake(settings.data_dir))
+        fail_dead_runs(instance, lake)
         try:
-            result = job.execute_in_process(run_config=config, partition_key=one, tags=tags, instance=instance)
+            with live_run(lake, run_id):  # from before Dagster knows of it until it has heard of its end
+                result = job.execute_in_process(
+                    run_config=config, partition_key=one, tags=tags, instance=instance, run_id=run_id
+                )
         except DagsterExecutionInterruptedError as error:  # Ctrl-C, after Dagster has marked the run
             raise KeyboardInterrupt from error
         except DagsterUserCodeExecutionError as error:  # raised while the run's resources were made
             if isinstance(error.user_exception, (PipelineError, OSError)):
                 raise error.user_exception from error
             raise
-        run = instance.get_run_by_id(result.run_id)
-        return RunOutcome(result.run_id, run.tags.get(STOPPED_EARLY) if run else None, _metadata(result))
+        run = instance.get_run_by_id(run_id)
+        return RunOutcome(run_id, run.tags.get(STOPPED_EARLY) if run else None, _metadata(result))
 
 
 @contextmanager

@@ -6,7 +6,8 @@ A live run holds its lock in data/state/runs/; one that claims to be alive while
 import dagster as dg
 from dagster import DagsterRunStatus
 
-from strava_pipeline.lake.locks import has_died, is_live
+from strava_pipeline.lake.files import sweep_unfinished
+from strava_pipeline.lake.locks import forget_run, has_died, is_live, noted_runs
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.resources import DATA_DIR
 
@@ -33,17 +34,32 @@ def clean_up(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
 
 
 def fail_dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
-    """At any time: report the runs as failed that held their lock once and do no more; their ids."""
-    dead = [run for run in _runs(instance, lake, [DagsterRunStatus.STARTED]) if has_died(lake, run.run_id)]
+    """At any time: report the runs as failed that held their lock once and do no more; their ids.
+
+    What they left half written is swept away. A lock of a run that this instance doesn't know is left to another's.
+    """
+    gone = _gone(instance, lake)
+    dead = _unfinished(instance, gone)
     for run in dead:
         instance.report_run_failed(run, _WORDS)
+    if gone:
+        sweep_unfinished(lake.data_dir)
+    for run_id in gone:
+        forget_run(lake, run_id)
     return [run.run_id for run in dead]
 
 
 def dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
     """What `fail_dead_runs` would report; nothing is changed."""
-    started = _runs(instance, lake, [DagsterRunStatus.STARTED])
-    return [run.run_id for run in started if has_died(lake, run.run_id, keep=True)]
+    return [run.run_id for run in _unfinished(instance, _gone(instance, lake))]
+
+
+def _gone(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
+    return [run_id for run_id in noted_runs(lake) if instance.has_run(run_id) and has_died(lake, run_id)]
+
+
+def _unfinished(instance: dg.DagsterInstance, run_ids: list[str]) -> list[dg.DagsterRun]:
+    return [run for run in map(instance.get_run_by_id, run_ids) if run is not None and not run.is_finished]
 
 
 def _runs(instance: dg.DagsterInstance, lake: Lake, statuses: list[DagsterRunStatus]) -> list[dg.DagsterRun]:

@@ -21,8 +21,9 @@ from strava_pipeline.ingest.strava.activities import Page, get_athlete, get_gear
 from strava_pipeline.ingest.strava.enrich import FetchReport, fetch_details
 from strava_pipeline.lake.behind import first_pull_ended_at
 from strava_pipeline.lake.detail_files import land_detail, land_failure
-from strava_pipeline.lake.listings import Listing, Manifest, Window, begin, resume
+from strava_pipeline.lake.listings import Listing, begin, resume
 from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.manifests import Manifest, Window
 from strava_pipeline.lake.profile_files import land_athlete, land_gear, newest_athlete
 from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, Wanted, still_wanted, wanted_details
 from strava_pipeline.lake.watermark import listed_since, watermark
@@ -81,6 +82,7 @@ def pull_listing(pipeline: Pipeline, config: ListingConfig, year: int | None) ->
             stopped = error
         finally:
             pipeline.progress.end()
+    pipeline.listing = listing
     manifest = listing.manifest if listing else Manifest(athlete_id=None, window=window, started_at=pipeline.now())
     return PullReport(manifest, client.calls - calls, rows, size, earlier is not None, stopped)
 

@@ -16,7 +16,8 @@ from dagster_duckdb import DuckDBResource
 from strava_pipeline.core.activities import YearRange
 from strava_pipeline.ingest.strava.client import StravaClient
 from strava_pipeline.ingest.strava.connect import connect, primed_clock
-from strava_pipeline.lake.locks import live_run, locked
+from strava_pipeline.lake.listings import Listing
+from strava_pipeline.lake.locks import is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import ensure_current
 from strava_pipeline.orchestrate.config import CallLimits
@@ -39,6 +40,7 @@ class Pipeline:
         self.progress = progress
         self.who = who
         self.clock = primed_clock(settings)
+        self.listing: Listing | None = None  # what this run pulled or went on with
         self._client: StravaClient | None = None
 
     @property
@@ -48,6 +50,11 @@ class Pipeline:
     def now(self) -> datetime:
         """The server's time, as far as an answer has told it."""
         return self.clock.now()
+
+    def settle(self) -> None:
+        """The run has made use of its listing to the end. Another's, which may have died before that, is left alone."""
+        if self.listing is not None:
+            self.listing.settle()
 
     def client(self, limits: CallLimits | None = None) -> StravaClient:
         """The run's one client; `limits` counts the first time only."""
@@ -87,7 +94,8 @@ def pipeline_resource(settings: Settings, progress_of: ProgressOf | None = None)
                     now = datetime.now(UTC)
                     held.enter_context(logged(settings.logs_dir, context.instance, run, now, tell=progress.say))
                 held.enter_context(_warnings_heard(log, watcher))
-                held.enter_context(live_run(made.lake, run.run_id))
+                if not is_live(made.lake, run.run_id):  # a verb's run is, from before its first word to Dagster
+                    held.enter_context(live_run(made.lake, run.run_id))
                 if context.instance is not None:
                     context.instance.add_run_tags(run.run_id, {DATA_DIR: str(made.lake.data_dir)})
                 if run.job_name not in (*STEP_JOBS, REBUILD_JOB):

@@ -1,6 +1,7 @@
 """Running a job for a verb: who else is at work, the run itself, gear that appeared, and what is said at the end."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import typer
@@ -31,19 +32,18 @@ def run_verb(
 ) -> RunOutcome | None:
     """Run `job` and print what came of it. None: another run is at work and `wait` is off."""
     lake = Lake(settings.data_dir)
-    if not wait:
-        with locked_or_none(lake, FLOW_LOCK) as free:
-            if not free:
-                out.print(f"Already at work: {holder(lake, FLOW_LOCK)}. Nothing to do here; --wait waits for it.")
-                return None
-    outcome = run_job(
-        settings,
-        job,
-        years=years,
-        told=told,
-        progress_of=progress_for_terminal(),
-        log_level="INFO" if verbose else "CRITICAL",
-    )
+    with nullcontext(True) if wait else locked_or_none(lake, FLOW_LOCK, who=job) as free:  # held until the run has it
+        if not free:
+            out.print(f"Already at work: {holder(lake, FLOW_LOCK)}. Nothing to do here; --wait waits for it.")
+            return None
+        outcome = run_job(
+            settings,
+            job,
+            years=years,
+            told=told,
+            progress_of=progress_for_terminal(),
+            log_level="INFO" if verbose else "CRITICAL",
+        )
     say(outcome)
     return outcome
 

@@ -163,3 +163,10 @@ def test_a_save_reaches_the_disk_before_the_old_file_goes(store: TokenStore, mon
     monkeypatch.setattr(Path, "replace", noted_replace)
     store.save(StoredToken(ANSWER))
     assert order == ["sync file", "replace", "sync folder"]
+
+
+def test_a_login_that_a_dead_process_was_saving_is_swept_away_by_the_next(store: TokenStore) -> None:
+    store.save(StoredToken(ANSWER))
+    (store.path.parent / f".{store.path.name}.a1b2c3d4").write_text("SECRET-refresh of another day")
+    store.save(StoredToken(ANSWER))
+    assert [path.name for path in store.path.parent.iterdir()] == [store.path.name]

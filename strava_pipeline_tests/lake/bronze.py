@@ -7,7 +7,8 @@ from typing import Any
 
 from strava_pipeline.core.activities import YearRange
 from strava_pipeline.lake.detail_files import land_detail
-from strava_pipeline.lake.listings import Listing, Mode, Window, begin
+from strava_pipeline.lake.listings import Listing, begin
+from strava_pipeline.lake.manifests import Mode, Window
 from strava_pipeline.lake.merge import MergeReport, merge_activities, merge_details
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import write_shards

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from strava_pipeline.lake.files import packed, write_whole
-from strava_pipeline.lake.listings import Window, listings, resume, settle
+from strava_pipeline.lake.listings import listings, resume
+from strava_pipeline.lake.manifests import Window
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.watermark import watermark
 from strava_pipeline_tests.lake.bronze import (
@@ -117,7 +118,7 @@ def test_a_complete_listing_is_used_again_within_the_hour_until_a_run_that_used_
     again = resume(lake, ALL_TIME, at=NOW + HOUR, years=YEARS)
     assert again is not None
     assert again.name == made.name
-    settle(lake)
+    again.settle()
     assert resume(lake, ALL_TIME, at=NOW + HOUR, years=YEARS) is None
 
 
@@ -150,8 +151,7 @@ def test_a_listing_of_the_same_window_that_broke_off_within_a_day_goes_on(
 
 def test_a_broken_listing_does_not_go_on_when_a_later_one_is_complete(lake: Lake) -> None:
     land(started(lake, at=NOW), [on(20)])
-    listed(lake, [on(20)], at=NOW + HOUR)
-    settle(lake)
+    listed(lake, [on(20)], at=NOW + HOUR).settle()
     assert resume(lake, ALL_TIME, at=NOW + 2 * HOUR, years=YEARS) is None
 
 

@@ -10,7 +10,16 @@ from contextlib import contextmanager
 
 import pytest
 
-from strava_pipeline.lake.locks import holder, is_live, live_run, locked, locked_or_none
+from strava_pipeline.lake.locks import (
+    forget_run,
+    has_died,
+    holder,
+    is_live,
+    live_run,
+    locked,
+    locked_or_none,
+    noted_runs,
+)
 from strava_pipeline.lake.paths import Lake
 
 HOLD = """
@@ -101,14 +110,22 @@ def test_a_run_is_live_as_long_as_its_process(lake: Lake) -> None:
         assert is_live(lake, "r1")
         kill(process)
         assert not is_live(lake, "r1")
-    assert not list((lake.state / "runs").iterdir())
+        assert has_died(lake, "r1")
+    assert noted_runs(lake) == ["r1"], "until somebody has told of its death"
+    forget_run(lake, "r1")
+    assert not noted_runs(lake)
+    assert not has_died(lake, "r1")
 
 
 def test_a_run_that_ended_leaves_nothing_behind(lake: Lake) -> None:
     with live_run(lake, "r1"):
         assert (lake.state / "runs" / "r1.lock").exists()
     assert not is_live(lake, "r1")
+    assert not noted_runs(lake)
+
+
+def test_a_run_whose_end_nobody_heard_of_is_told_dead(lake: Lake) -> None:
     with pytest.raises(RuntimeError), live_run(lake, "r2"):
-        raise RuntimeError("the run failed")
+        raise RuntimeError("Dagster's own storage failed")
     assert not is_live(lake, "r2")
-    assert not list((lake.state / "runs").iterdir())
+    assert has_died(lake, "r2")

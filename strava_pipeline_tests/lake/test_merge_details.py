@@ -278,3 +278,11 @@ def test_a_gear_id_that_is_no_name_makes_no_folder(lake: Lake, gear_id: str) -> 
     with pytest.raises(ValueError, match="gear id"):
         land_gear(lake, gear_id, b"{}", NOW)
     assert not Path(lake.data_dir).exists()
+
+
+def test_what_a_dead_process_had_staged_is_swept_away_by_the_next_merge(lake: Lake) -> None:
+    left = lake.staging / "of_the_dead" / "activity_laps.parquet"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"positions")
+    merge_detailed(lake, detail(1))
+    assert not lake.staging.exists()

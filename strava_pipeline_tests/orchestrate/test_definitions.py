@@ -6,12 +6,13 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
-from strava_pipeline.lake.listings import Window, begin
-from strava_pipeline.lake.locks import live_run
+from strava_pipeline.lake.listings import begin
+from strava_pipeline.lake.locks import live_run, noted_runs
+from strava_pipeline.lake.manifests import Window
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, MergeConfig
 from strava_pipeline.orchestrate.instance import open_instance
-from strava_pipeline.orchestrate.janitor import clean_up
+from strava_pipeline.orchestrate.janitor import clean_up, fail_dead_runs
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, resolved
 from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline_tests.rig import Rig
@@ -143,6 +144,24 @@ def test_the_janitor_fails_dead_runs_and_leaves_live_ones_alone(rig: Rig) -> Non
             assert clean_up(instance, rig.lake) == [dead.run_id]
         found = {run.run_id: run.status for run in instance.get_runs()}
     assert found == {dead.run_id: dg.DagsterRunStatus.FAILURE, alive.run_id: dg.DagsterRunStatus.STARTED}
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
+def test_a_run_that_died_is_told_failed_however_early_it_was(rig: Rig, status: dg.DagsterRunStatus) -> None:
+    @dg.job
+    def idle() -> None: ...
+
+    with open_instance(rig.settings.dagster_home) as instance:
+        dead = instance.create_run_for_job(idle, status=status)
+        ended = instance.create_run_for_job(idle, status=dg.DagsterRunStatus.SUCCESS)
+        elsewhere = "of another instance"
+        for run_id in (dead.run_id, ended.run_id, elsewhere):
+            with pytest.raises(OSError), live_run(rig.lake, run_id):  # noqa: PT011
+                raise OSError
+        assert fail_dead_runs(instance, rig.lake) == [dead.run_id]
+        assert noted_runs(rig.lake) == [elsewhere]
+        found = {run.run_id: run.status for run in instance.get_runs()}
+    assert found == {dead.run_id: dg.DagsterRunStatus.FAILURE, ended.run_id: dg.DagsterRunStatus.SUCCESS}
 
 
 def test_loading_the_definitions_writes_and_asks_nothing(rig: Rig) -> None:

@@ -15,7 +15,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import NeedsLoginError, PipelineError
 from strava_pipeline.orchestrate.execute import run_job
 from strava_pipeline.orchestrate.schedules import flow_years
 from strava_pipeline_tests.orchestrate.test_rebuild import (
@@ -104,6 +104,20 @@ def test_a_listing_whose_run_died_in_its_details_is_not_asked_for_again(make_rig
     rig.assert_true_to_source()
     rig.run("flow_backfill")
     assert rig.calls()["by_endpoint"] == {LISTING: 2}, "the run before came to its end"
+
+
+def test_a_listing_whose_run_died_waits_for_its_like_whatever_publishes_meanwhile(rig: Rig) -> None:
+    rig.fault("/activities", "status", status=401, times=-1)
+    with pytest.raises(NeedsLoginError):
+        rig.run("backfill", [2025])
+    rig.clear_faults()
+    rig.run("backfill", [2026])
+    rig.run("compact")
+    rig.calls()
+    rig.run("backfill", [2025])
+    assert LISTING not in rig.calls()["by_endpoint"]
+    rig.run("backfill", [2025])
+    assert set(rig.calls()["by_endpoint"]) == {LISTING}, "the run before came to its end"
 
 
 @pytest.mark.parametrize("status", [400, 403, 410, 500])

@@ -143,6 +143,8 @@ class TokenStore:
                 folder.chmod(0o700)
 
     def _write_aside(self, token: StoredToken) -> Path:
+        for left in self.path.parent.glob(f".{self.path.name}.*"):  # by a process that died under the lock
+            left.unlink(missing_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)  # makes it 0600
         temporary = Path(name)
         try:

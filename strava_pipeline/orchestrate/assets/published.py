@@ -8,7 +8,6 @@ from dagster_duckdb import DuckDBResource
 
 from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.lake.counts import row_counts
-from strava_pipeline.lake.listings import settle
 from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.views import left_out
 from strava_pipeline.orchestrate.metadata import OWNER, described_tables, timed
@@ -39,7 +38,7 @@ def published_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.Assets
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds:
             replaced = publish(pipeline.lake)
-            settle(pipeline.lake)
+            pipeline.settle()
         with snapshot.get_connection() as connection:
             counts, without = row_counts(connection), left_out(connection)
         yield dg.MaterializeResult(

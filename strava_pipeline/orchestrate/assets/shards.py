@@ -4,7 +4,6 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.lake.listings import settle
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.orchestrate.jobs import STEP_JOBS
 from strava_pipeline.orchestrate.metadata import OWNER, described, timed, unknown_fields
@@ -29,7 +28,7 @@ def shard_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefi
         with timed() as seconds:
             report = write_shards(pipeline.lake, years, pipeline.years)
             if context.run.job_name in STEP_JOBS:  # it ends here; other runs make use of a listing to the publish
-                settle(pipeline.lake)
+                pipeline.settle()
         for year, rows in report.rows.items():
             context.add_asset_metadata({"dagster/row_count": rows}, partition_key=str(year))
         return dg.MaterializeResult(

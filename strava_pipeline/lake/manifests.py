@@ -1,0 +1,129 @@
+"""What stands in a listing's manifest.json: the window that was asked for, and a line for each page. No files here."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from strava_pipeline.core.activities import YearRange, local_years, starts
+from strava_pipeline.core.rows import Json
+
+Mode = Literal["year", "incremental", "lite", "all"]
+
+
+class Window(BaseModel):
+    """What a listing asks for: exclusive epoch seconds on `start_date`, as Strava takes them. None: no bound."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mode: Mode
+    after: int | None
+    before: int | None
+    watermark: datetime | None = None
+
+    @property
+    def is_open_ended(self) -> bool:
+        """It reaches to the present, so that a complete one moves the watermark."""
+        return self.before is None
+
+    def same_as(self, other: "Window") -> bool:
+        return (self.mode, self.after, self.before) == (other.mode, other.after, other.before)
+
+
+class PageEntry(BaseModel):
+    """A page on disk. `oldest` and `newest` are the starts (UTC) of what it holds; None where it is empty.
+
+    `local_years` are the years that its activities say (0: no date), `years` the partitions that these belonged to
+    when it came: the newest partition of today is not that of next year.
+    """
+
+    file: str
+    request: dict[str, Any] | None = None
+    rows: int
+    bytes: int = 0
+    fetched_at: datetime
+    local_years: list[int]
+    years: list[int] = []
+    oldest: datetime | None = None
+    newest: datetime | None = None
+    lost: bool = False  # its file is missing or damaged
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_older_version(cls, said: Any) -> Any:
+        """A manifest without `local_years` still tells the partitions: its listing must not be passed over."""
+        if isinstance(said, dict) and "local_years" not in said and "years" in said:
+            return {**said, "local_years": said["years"]}
+        return said
+
+
+class Manifest(BaseModel):
+    """What stands in manifest.json."""
+
+    source: str = "strava"
+    athlete_id: int | None = None
+    window: Window
+    started_at: datetime
+    settled: bool = False  # a run that used it came to its end
+    pages: list[PageEntry] = []
+
+    @property
+    def complete(self) -> bool:
+        """Only an empty page ends a listing; one that has lost a page is not whole any more."""
+        return bool(self.pages) and self.pages[-1].rows == 0 and not self.has_lost
+
+    @property
+    def has_lost(self) -> bool:
+        return any(page.lost for page in self.pages)
+
+    @property
+    def whole_pages(self) -> int:
+        return sum(not page.lost for page in self.pages)
+
+    @property
+    def rows(self) -> int:
+        return sum(page.rows for page in self.pages)
+
+    @property
+    def years(self) -> list[int]:
+        """The partitions that its activities belonged to when they came."""
+        return sorted({year for page in self.pages for year in page.years})
+
+    def years_within(self, years: YearRange) -> set[int]:
+        """The partitions that its activities belong to."""
+        return {years.clamp(year) for page in self.pages if not page.lost for year in page.local_years}
+
+    @property
+    def fetched_at(self) -> datetime:
+        return self.pages[-1].fetched_at if self.pages else self.started_at
+
+    @property
+    def newest(self) -> datetime | None:
+        return max((page.newest for page in self.pages if page.newest), default=None)
+
+    @property
+    def oldest(self) -> datetime | None:
+        return min((page.oldest for page in self.pages if page.oldest), default=None)
+
+
+def entry_of(
+    file: str,
+    activities: Sequence[Json],
+    size: int,
+    request: dict[str, Any] | None,
+    at: datetime,
+    years: YearRange,
+) -> PageEntry:
+    seen, said = starts(activities), local_years(activities)
+    return PageEntry(
+        file=file,
+        request=request,
+        rows=len(activities),
+        bytes=size,
+        fetched_at=at,
+        local_years=said,
+        years=sorted({years.clamp(year) for year in said}),
+        oldest=min(seen, default=None),
+        newest=max(seen, default=None),
+    )

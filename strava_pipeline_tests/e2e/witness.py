@@ -1,0 +1,156 @@
+"""What a kill -9 may and may not leave behind: looks at a data folder between the death and the next run, and after it."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from strava_pipeline.core.tables import DETAIL_TABLES
+from strava_pipeline.lake.counts import faulty_keys
+from strava_pipeline.lake.files import stamp, unpacked_json
+from strava_pipeline.lake.listings import listings
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.warehouse import catalogue_of
+from strava_pipeline_tests.rig import Rig
+
+CHILDREN = {
+    "activity_laps": "laps",
+    "activity_splits_metric": "splits_metric",
+    "activity_splits_standard": "splits_standard",
+    "activity_segment_efforts": "segment_efforts",
+    "activity_best_efforts": "best_efforts",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """The answers that are on disk."""
+
+    details: Counter[str]
+    pages: int
+    settled: int
+    gear: Counter[str]
+    login: bytes
+
+    @classmethod
+    def of(cls, rig: Rig) -> "OnDisk":
+        lake = rig.lake
+        manifests = [listing.manifest for listing in listings(lake)]
+        return cls(
+            details=Counter(path.parent.name for path in lake.details.rglob("[0-9]*.json.gz")),
+            pages=len(list(lake.listings.rglob("page-*.json.gz"))),
+            settled=sum(len(manifest.pages) for manifest in manifests if manifest.settled),
+            gear=Counter(path.parent.name for path in lake.gear.rglob("[0-9]*.json.gz")),
+            login=(rig.settings.secrets_dir / "strava_token.json").read_bytes(),
+        )
+
+
+@dataclass
+class Asked:
+    """What the emulator was asked."""
+
+    details: Counter[str] = field(default_factory=Counter)
+    gear: Counter[str] = field(default_factory=Counter)
+    pages: int = 0
+    tokens: int = 0
+
+    @classmethod
+    def of(cls, rig: Rig) -> "Asked":
+        found = cls()
+        for _, _, path, status in rig.calls()["log"]:
+            name = path.partition("?")[0].removeprefix("/api/v3")
+            if status in (401, 429):
+                assert status == 401, "no call over a limit"
+            elif name == "/athlete/activities":
+                found.pages += 1
+            elif name.startswith("/activities/"):
+                found.details[name.rpartition("/")[2]] += 1
+            elif name.startswith("/gear/"):
+                found.gear[name.rpartition("/")[2]] += 1
+            found.tokens += name == "/oauth/token"
+        return found
+
+
+def assert_nothing_is_half(rig: Rig, folder: Path) -> None:
+    """All rows of an activity or none, keys once, in the snapshot (which opens) and in the working warehouse."""
+    lake = rig.lake
+    if lake.snapshot.exists():
+        with duckdb.connect(str(lake.snapshot), read_only=True) as connection:
+            _assert_whole(connection, lake)
+    if lake.working.exists() and lake.working.stat().st_size:
+        copy = folder / "examined.duckdb"
+        wal = Path(f"{lake.working}.wal")
+        for source, target in ((lake.working, copy), (wal, Path(f"{copy}.wal"))):
+            target.unlink(missing_ok=True)
+            if source.exists():
+                shutil.copyfile(source, target)
+        with duckdb.connect(str(copy)) as connection:
+            if catalogue_of(connection) is not None:
+                _assert_whole(connection, lake)
+
+
+def _assert_whole(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    connection.execute("SET TimeZone = 'UTC'")
+    for table in ("activities_all", *DETAIL_TABLES):
+        assert faulty_keys(connection, table) == (0, 0), table
+    held = connection.execute("SELECT activity_id, fetched_at FROM activity_details").fetchall()
+    counts = {
+        table: dict(connection.execute(f"SELECT activity_id, count(*) FROM {table} GROUP BY 1").fetchall())
+        for table in CHILDREN
+    }
+    bodies = {key: _body(lake, key, stamp(at)) for key, at in held}
+    for table, name in CHILDREN.items():
+        assert counts[table] == {key: len(body[name]) for key, body in bodies.items() if body.get(name)}, table
+
+
+def _body(lake: Lake, activity_id: int, name: str) -> dict[str, Any]:
+    (path,) = lake.details.glob(f"*/{activity_id}/{name}.json.gz")
+    return dict(unpacked_json(path))
+
+
+def assert_no_call_was_wasted(before: OnDisk, at_death: OnDisk, died: Asked, again: Asked, usual: Asked) -> None:
+    """Nothing whose answer was on disk is asked again; at most the one call that was in flight is made twice."""
+    twice = []
+    for made, had in (("details", "details"), ("gear", "gear")):
+        total = getattr(died, made) + getattr(again, made)
+        landed = getattr(at_death, had) - getattr(before, had)
+        for key, count in total.items():
+            if count > getattr(usual, made)[key]:
+                assert key not in landed, f"{made} {key}: its answer was on disk"
+                twice += [key] * (count - getattr(usual, made)[key])
+    spare = died.pages + again.pages - usual.pages - (at_death.settled - before.settled)
+    assert len(twice) + max(spare, 0) <= 1, (twice, spare)
+    assert died.pages <= at_death.pages - before.pages + 1
+
+
+def leftovers(rig: Rig) -> Counter[str]:
+    """What a dead process left that no run reads: by kind."""
+    found: Counter[str] = Counter()
+    for path in _files((rig.settings.data_dir, rig.settings.secrets_dir)):
+        name = path.relative_to(rig.folder)
+        if path.name.startswith(".") and path.suffix != ".lock":
+            found[f"unfinished in {name.parts[0]}/{name.parts[1]}"] += 1
+        elif rig.lake.staging in path.parents:
+            found["staged"] += 1
+        elif path.suffix in (".damaged", ".outdated", ".old"):
+            found[path.suffix] += 1
+        elif path.parent == rig.lake.state / "runs":
+            found["lock of a run"] += 1
+        elif path.suffix == ".wal":
+            found["wal"] += 1
+    return +found
+
+
+def _files(folders: Iterable[Path]) -> Iterable[Path]:
+    for folder in folders:
+        yield from (path for path in folder.rglob("*") if path.is_file())
+
+
+def unended_runs(rig: Rig) -> list[str]:
+    """Runs of the Dagster instance that claim to be on their way."""
+    with rig.instance() as instance:
+        return [f"{run.job_name} {run.status.value}" for run in instance.get_runs() if not run.is_finished]
