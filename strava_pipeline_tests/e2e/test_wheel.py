@@ -87,7 +87,7 @@ def test_the_wheel_works_where_there_is_no_checkout(installed: Path, away: Path)
     assert _names(away, deep=False) == {"demo", "dagster_home"}
     looked = _run([str(installed / "env" / "bin" / "strava-pipeline"), "doctor"], away, **kept, STRAVA_BASE_URL=NOBODY)
     assert [line for line in looked.stdout.splitlines() if line.startswith("✗")] == [
-        "✗ server                HEAD /: no answer from 127.0.0.1 (ConnectionError)."
+        "✗ server                HEAD /: no answer from 127.0.0.1 (NewConnectionError)."
     ]
 
 

@@ -118,11 +118,9 @@ def test_a_run_that_failed_says_why_and_where(make_rig: Make) -> None:
 
 def test_a_run_refused_before_its_first_stage_is_logged_as_well(make_rig: Make) -> None:
     rig = small(make_rig)
-    rig.run("run_all")
-    next(rig.lake.listings.rglob("page-0001.json.gz")).write_bytes(b"garbage")
-    shutil.rmtree(rig.lake.shards)
-    rig.lake.was_made.parent.mkdir(parents=True, exist_ok=True)
-    rig.lake.was_made.touch()
+    rig.run("refresh")
+    for lost in (rig.lake.listings, rig.lake.shards, rig.lake.working.parent):
+        shutil.rmtree(lost)
     with pytest.raises(PipelineError) as failure:
         rig.run("compact")
     human, rows = last_logs(rig)
