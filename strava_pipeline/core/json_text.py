@@ -11,14 +11,16 @@ from typing import Any
 import orjson
 
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
-_LONG = b"0" * 19  # -2^63 has 19 digits: numbers this long may be beyond 64 bits, where orjson gives a rounded float
+# Numbers this long may be below -2^63 or from 2^64 on, where orjson gives a rounded float. Strava's effort ids have 19 digits.
+_LONG, _LONG_BELOW_ZERO = b"0" * 20, b"-" + b"0" * 19
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def parse_json(body: bytes) -> Any:
     """The value of a JSON text, whole numbers exact however long; ValueError (or RecursionError) where it is none."""
-    if _LONG not in body.translate(_DIGITS):
+    digits = body.translate(_DIGITS)
+    if _LONG not in digits and _LONG_BELOW_ZERO not in digits:
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError:
@@ -30,6 +32,8 @@ def json_text(value: Any) -> str:
     """Compact JSON that every reader takes. What JSON or UTF-8 has no room for stays as text: NaN as "NaN", half a
     surrogate pair as its escape, backslash and all.
     """
+    if value == []:
+        return "[]"  # most efforts have no achievement
     try:
         text = _ENCODER.encode(value)
     except ValueError:

@@ -47,17 +47,20 @@ def typed_rows(objects: Sequence[Json], table: Table) -> Rows:
         values[column.name] = typed
     known = _known(table)
     names, branches = known.keys(), {name: branch for name, branch in known.items() if branch is not None}
+    odd = {place for place, item in enumerate(objects) if not item.keys() <= names} | kept.keys()
     unknown: Counter[str] = Counter()
-    extras: list[str | None] = []
-    for place, item in enumerate(objects):
-        rest = {} if item.keys() <= names else {name: value for name, value in item.items() if name not in known}
+    extras: list[str | None] = [None] * len(objects)
+    for place in range(len(objects)) if branches else sorted(odd):
+        item = objects[place]
+        rest = {name: value for name, value in item.items() if name not in known} if place in odd else {}
         _rest_of_branches(item, branches, rest)
         if rest:
             unknown.update(rest.keys())
         for path, value in kept.get(place, ()):
             branch = rest if len(path) == 1 else rest.setdefault(path[0], {})
             branch[path[-1]] = value
-        extras.append(json_text(rest) if rest else None)
+        if rest:
+            extras[place] = json_text(rest)
     if any(column.name == "extra" for column in table.columns):
         values["extra"] = extras
     return Rows(values, unknown, misfits)

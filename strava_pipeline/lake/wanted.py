@@ -5,8 +5,8 @@ recent ones that have not been looked at for long: edits of descriptions and eff
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 
 from strava_pipeline.lake.detail_files import DetailFiles, detail_files
 from strava_pipeline.lake.paths import Lake
@@ -58,6 +58,15 @@ class Candidate:
         """Received more than once."""
         return self.files is not None and self.files.fetches > 1
 
+    def with_files(self, files: DetailFiles | None) -> "Candidate":
+        """The same activity when this is on disk of it."""
+        times = [at for at in (self.fetched_at, files.good_at if files else None) if at is not None]
+        return replace(self, files=files, fetched_at=max(times, default=None))
+
+    def rests(self, now: datetime) -> bool:
+        """It failed, and its pause is not over."""
+        return self.retry_at is not None and now < self.retry_at
+
     @property
     def is_edited(self) -> bool:
         """Edited since it was fetched."""
@@ -91,7 +100,7 @@ def wanted_details(lake: Lake, years: Sequence[int], scope: Scope, now: datetime
         again = (
             scope.refresh_before is not None and (candidate.fetched_at or scope.refresh_before) < scope.refresh_before
         )
-        if candidate.retry_at is not None and now < candidate.retry_at and not named:
+        if candidate.rests(now) and not named:
             resting.append(candidate)
         elif candidate.is_due or (named and again):
             due.append(candidate)
@@ -106,8 +115,13 @@ def wanted_details(lake: Lake, years: Sequence[int], scope: Scope, now: datetime
 
 def still_wanted(lake: Lake, chosen: Sequence[Candidate]) -> list[Candidate]:
     """Those about which nothing came to disk since they were chosen: another run may have been faster."""
+    return [now for before, now in zip(chosen, as_of_now(lake, chosen), strict=True) if now.files == before.files]
+
+
+def as_of_now(lake: Lake, chosen: Sequence[Candidate]) -> list[Candidate]:
+    """The same ones with what is on disk of them now."""
     on_disk = {year: detail_files(lake, year) for year in {candidate.year for candidate in chosen}}
-    return [candidate for candidate in chosen if on_disk[candidate.year].get(candidate.activity_id) == candidate.files]
+    return [candidate.with_files(on_disk[candidate.year].get(candidate.activity_id)) for candidate in chosen]
 
 
 def candidates(lake: Lake, years: Sequence[int]) -> list[Candidate]:
@@ -115,23 +129,19 @@ def candidates(lake: Lake, years: Sequence[int]) -> list[Candidate]:
     with reading(lake) as connection:
         rows = connection.execute(sql("wanted_details"), {"years": list(years)}).fetchall()
     on_disk = {year: detail_files(lake, year) for year in {row[1] for row in rows}}
-    return [_candidate(row, on_disk[row[1]].get(row[0])) for row in rows]
+    return [_candidate(row).with_files(on_disk[row[1]].get(row[0])) for row in rows]
 
 
-def _candidate(
-    row: tuple[int, int, datetime | None, datetime | None, datetime, datetime | None],
-    files: DetailFiles | None,
-) -> Candidate:
-    activity_id, year, start_date, local, edited_at, fetched_at = row
-    times = [at for at in (fetched_at, files.good_at if files else None) if at is not None]
+def _candidate(row: tuple[int, int, datetime | None, date | None, datetime, datetime | None]) -> Candidate:
+    activity_id, year, start_date, local_on, edited_at, fetched_at = row
     return Candidate(
         activity_id=activity_id,
         year=year,
-        start_date=start_date,
-        local_on=local.date() if local else None,
-        edited_at=edited_at,
-        fetched_at=max(times, default=None),
-        files=files,
+        start_date=start_date and start_date.replace(tzinfo=UTC),
+        local_on=local_on,
+        edited_at=edited_at.replace(tzinfo=UTC),
+        fetched_at=fetched_at and fetched_at.replace(tzinfo=UTC),
+        files=None,
     )
 
 

@@ -25,7 +25,7 @@ from strava_pipeline.lake.listings import Listing, begin, resume
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.manifests import Manifest, Window
 from strava_pipeline.lake.profile_files import land_athlete, land_gear, newest_athlete
-from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, Wanted, still_wanted, wanted_details
+from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, as_of_now, still_wanted, wanted_details
 from strava_pipeline.lake.watermark import listed_since, watermark
 from strava_pipeline.orchestrate.config import CallLimits, DetailsConfig, ListingConfig
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -105,20 +105,16 @@ def pull_details(pipeline: Pipeline, config: DetailsConfig, years: Sequence[int]
     client = pipeline.client(config)
     calls = client.calls
 
-    def choose() -> Wanted:
-        return wanted_details(pipeline.lake, years, scope, pipeline.now())
-
-    first = choose()
-    pipeline.progress.begin("Fetching details", len(first.due))
+    wanted = wanted_details(pipeline.lake, years, scope, pipeline.now())
+    pipeline.progress.begin("Fetching details", len(wanted.due))
     try:
-        _fetch_by_year(pipeline, first.due, report)
-        again = choose() if first.due else first
-        _fetch_by_year(pipeline, again.refresh, report)
+        _fetch_by_year(pipeline, wanted.due, report)
+        _fetch_by_year(pipeline, wanted.refresh, report)
     finally:
         pipeline.progress.end()
-    left = choose() if first.due or again.refresh else first
-    report.missing = sum(candidate.is_due for candidate in left.due)
-    report.resting = len(left.resting)
+    now, left = pipeline.now(), as_of_now(pipeline.lake, wanted.due + wanted.refresh)
+    report.missing = sum(candidate.is_due and not candidate.rests(now) for candidate in left)
+    report.resting = len(wanted.resting) + sum(candidate.rests(now) for candidate in left)
     report.calls = client.calls - calls
     return report
 

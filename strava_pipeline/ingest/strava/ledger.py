@@ -59,6 +59,7 @@ class LedgerFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._written: tuple[bytes, Ledger] | None = None
 
     @contextmanager
     def open(self, now: datetime) -> Iterator[Ledger]:
@@ -66,8 +67,9 @@ class LedgerFile:
         lock = self._lock()
         try:
             ledger = self._read(now)
+            self._written = None  # not what is in `ledger` any more as soon as the body changes it
             yield ledger
-            self._write(ledger)
+            self._written = (self._write(ledger), ledger)
         finally:
             os.close(lock)
 
@@ -124,6 +126,8 @@ class LedgerFile:
             raw = self._path.read_bytes()
         except FileNotFoundError:
             return Ledger()
+        if self._written is not None and self._written[0] == raw:  # nobody else was at it since
+            return self._written[1]
         try:
             return _decode(json.loads(raw))
         except _GARBAGE:
@@ -132,7 +136,7 @@ class LedgerFile:
             log.warning("the rate budget's ledger was unreadable; set aside as %s, starting anew", aside)
             return Ledger()
 
-    def _write(self, ledger: Ledger) -> None:
+    def _write(self, ledger: Ledger) -> bytes:
         block = json.dumps(_encode(ledger)).encode().ljust(BLOCK)
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
@@ -144,6 +148,7 @@ class LedgerFile:
                 os.close(descriptor)
         except OSError as error:
             raise self._unwritable(error) from error
+        return block
 
     def _unwritable(self, error: OSError) -> PipelineError:
         return PipelineError(

@@ -1,11 +1,12 @@
--- Every present activity of $years with what is known of its detail, newest first.
+-- Every present activity of $years with what is known of its detail, newest first. Moments are in UTC and bare: handing
+-- out a TIMESTAMPTZ costs Python ten times as much.
 SELECT
     activity.id,
     activity.year,
-    activity.start_date,
-    activity.start_date_local,
-    activity.edited_at,
-    detail.fetched_at
+    activity.start_date AT TIME ZONE 'UTC',
+    activity.start_date_local::DATE,
+    activity.edited_at AT TIME ZONE 'UTC',
+    detail.fetched_at AT TIME ZONE 'UTC'
 FROM activities_all AS activity
 LEFT JOIN activity_details AS detail ON detail.activity_id = activity.id
 WHERE activity.deleted_at IS NULL
