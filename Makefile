@@ -52,7 +52,7 @@ test: $(READY) ## The test suite.
 	$(BIN)/python -m pytest -n auto
 
 test-slow: $(READY) ## Tests that start real processes: Dagster's daemon and web server.
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n auto
 
 soak: $(READY) ## Tests that take long: a year of daily runs.
 	$(BIN)/python -m pytest -m soak
