@@ -60,10 +60,11 @@ soak: $(READY) ## Tests that take long: a year of daily runs.
 bench: $(READY) ## What is fast, beside a floor program: make bench N="1000 10000".
 	$(BIN)/python -m benchmarks $(N) $(ARGS)
 
-test-samples: $(READY) ## Tests on real payloads in ../shared/samples, which are not part of this repository.
+# Without a line in `make help`: real payloads in ../shared/samples are not part of this repository.
+test-samples: $(READY)
 	$(BIN)/python -m pytest -m samples
 
-test-all: test test-slow test-samples ## All of them.
+test-all: test test-slow test-samples
 
 lint: $(READY) ## Style and format.
 	$(BIN)/ruff check .
