@@ -18,6 +18,7 @@ FIRST_PAUSE = timedelta(days=1)  # then 2, 4, 8, 16 and at most LONGEST_PAUSE: a
 LONGEST_PAUSE = timedelta(days=30)
 _GOOD = ".json.gz"
 _BAD = ".failed-"
+_LOST = f"{_GOOD}.damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class DetailFiles:
     failures: int  # since the newest good answer
     failed_at: datetime | None
     status: int | None  # of the newest failure; None where no answer came
+    lost: bool = False  # the newest good answer was damaged and is set aside: to be fetched again
 
     @property
     def retry_at(self) -> datetime | None:
@@ -85,18 +87,21 @@ def read_details(files: Iterable[DetailFiles]) -> Iterator[Detail]:
             if isinstance(activity, dict) and activity.get("id") == file.activity_id:
                 yield Detail(file.good_at, activity)
             else:
-                file.good.replace(file.good.with_name(f"{file.good.name}.damaged"))
+                file.good.replace(file.good.with_name(file.good.name.replace(_GOOD, _LOST)))
 
 
 def _files(activity_id: int, folder: Path) -> DetailFiles:
     good: tuple[datetime, Path] | None = None
     fetches = 0
     bad: list[tuple[datetime, int]] = []
+    lost_at: datetime | None = None
     for name in sorted(entry.name for entry in os.scandir(folder)):
         try:
             if name.endswith(_GOOD):
                 good = (from_stamp(name.removesuffix(_GOOD)), folder / name)
                 fetches += 1
+            elif name.endswith(_LOST):
+                lost_at = from_stamp(name.removesuffix(_LOST))
             elif _BAD in name:
                 at, _, status = name.partition(_BAD)
                 bad.append((from_stamp(at), int(status.removesuffix(".gz"))))
@@ -111,4 +116,5 @@ def _files(activity_id: int, folder: Path) -> DetailFiles:
         failures=len(since),
         failed_at=since[-1][0] if since else None,
         status=since[-1][1] or None if since else None,
+        lost=lost_at is not None and (good is None or good[0] < lost_at),
     )

@@ -26,6 +26,7 @@ def write_whole(path: Path, content: bytes) -> None:
             file = temporary.open("wb")
         except FileNotFoundError:
             folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(folder.parent)
             file = temporary.open("wb")
         with file:
             file.write(content)
@@ -38,7 +39,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def write_rows(path: Path, rows: pl.DataFrame, compression: Literal["lz4", "zstd"], metadata: dict[str, str]) -> int:
-    """Write a Parquet file so that it is there whole or not at all; its size. Not fsynced: it can be made again.
+    """Write a Parquet file so that it is there whole or not at all; its size.
 
     Polars tells a full disk as a fault of the format, so it writes into memory only.
     """
@@ -47,7 +48,10 @@ def write_rows(path: Path, rows: pl.DataFrame, compression: Literal["lz4", "zstd
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        temporary.write_bytes(packed.getbuffer())
+        with temporary.open("wb") as file:
+            file.write(packed.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
         raise _cleared(error, path, temporary) from None

@@ -24,6 +24,7 @@ from strava_pipeline.lake.warehouse import (
     is_a_database,
     is_marked,
     revision,
+    was_ever_made,
 )
 
 WORKING, KEYS, PUBLISHED = "working warehouse", "keys", "published warehouse"
@@ -42,7 +43,7 @@ def _working(lake: Lake) -> tuple[list[Finding], str | None]:
     """What is the case, and the revision if it could be read."""
     path = lake.working
     if not path.exists():
-        if lake.was_made.exists():
+        if was_ever_made(lake):
             return [warning(WORKING, f"{path} is not there any more.", _AGAIN)], None
         return [skipped(WORKING, "none yet; the first pull makes it")], None
     if not is_a_database(path):

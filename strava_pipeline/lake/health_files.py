@@ -36,15 +36,16 @@ def listings_health(lake: Lake) -> Finding:
         except (OSError, ValidationError):
             unread += [folder] if any(folder.glob("page-*")) else []  # without a page nothing is lost
             continue
-        pages += len(manifest.pages)
-        damaged += [folder] if any(_is_damaged(folder / page.file) for page in manifest.pages) else []
+        whole = [page for page in manifest.pages if not page.lost]  # the others are known, and listed again
+        pages += len(whole)
+        damaged += [folder / page.file for page in whole if _is_damaged(folder / page.file)]
     if not (unread or damaged):
         return ok(LISTINGS, f"all {pages} pages can be read")
-    told = [f"manifest.json of {_names(unread)} can't be read, so its pages are passed over"] if unread else []
-    told += [f"pages of {_names(damaged)} are missing or damaged"] if damaged else []
-    aside = [f"mv '{folder}' '{lake.data_dir}'" for folder in [*unread, *damaged][:NAMED]]
-    mend = ["Bring the files back from a backup. Without one, move the folders away and list anew:", *aside]
-    return problem(LISTINGS, "; ".join(told) + ".", "\n".join([*mend, "strava-pipeline run-all"]))
+    told = [f"manifest.json of {_names(unread)} can't be read"] if unread else []
+    told += [f"{_names(damaged)}: missing or damaged"] if damaged else []
+    mend = "Bring the files back from a backup. Without one, the next run makes a manifest anew from its pages; what a lost "
+    mend += "page held is listed again by:\nstrava-pipeline run-all"
+    return (problem if damaged else warning)(LISTINGS, "; ".join(told) + ".", mend)
 
 
 def details_health(lake: Lake) -> Finding:
@@ -52,10 +53,9 @@ def details_health(lake: Lake) -> Finding:
     if not lake.details.is_dir():
         return skipped(DETAILS, "none yet")
     years = [int(path.name.removeprefix("year=")) for path in lake.details.glob("year=*")]
-    newest = [
-        (file.activity_id, file.good) for year in years for file in detail_files(lake, year).values() if file.good
-    ]
-    damaged = sorted(activity_id for activity_id, path in newest if _is_damaged(path))
+    files = [file for year in years for file in detail_files(lake, year).values()]
+    newest = [file for file in files if file.good or file.lost]
+    damaged = sorted(file.activity_id for file in newest if file.lost or (file.good and _is_damaged(file.good)))
     if not damaged:
         return ok(DETAILS, f"all {len(newest)} can be read")
     ids = ",".join(map(str, damaged))
@@ -74,7 +74,9 @@ def leftovers(lake: Lake, now: datetime) -> Finding:
         working.with_suffix(".old"),
         working.with_suffix(".damaged"),
         *sorted(lake.state.glob("*.corrupt-*")),
-        *sorted((lake.data_dir / "bronze").rglob("*.damaged")),
+        *sorted(lake.shards.rglob("*.damaged")),
+        *sorted(lake.shards.rglob("*.outdated")),
+        *sorted(path for path in (lake.data_dir / "bronze").rglob("*.damaged") if not _is_awaited(lake, path)),
         *(
             path
             for folder in (warehouse, lake.state, lake.shards, lake.data_dir / "bronze")
@@ -132,6 +134,13 @@ def _is_damaged(path: Path) -> bool:
     except (OSError, EOFError, zlib.error):
         return True
     return False
+
+
+def _is_awaited(lake: Lake, damaged: Path) -> bool:
+    """Whether this is all there is of a detail: it says that it is to be fetched again."""
+    if lake.details not in damaged.parents:
+        return False
+    return not any(path.name > damaged.name for path in damaged.parent.glob("*.json.gz"))
 
 
 def _names(paths: Iterable[Path]) -> str:

@@ -6,7 +6,7 @@ moves the pages, but from the last start that was seen, one second overlapping. 
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import MAXYEAR, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,12 @@ from strava_pipeline.lake.files import (
     packed,
     packed_at,
     stamp,
+    sync_folder,
     unpacked,
     unpacked_json,
     write_whole,
 )
-from strava_pipeline.lake.manifests import Manifest, PageEntry, Window, entry_of
+from strava_pipeline.lake.manifests import Manifest, PageEntry, Window, entry_of, lost_page
 from strava_pipeline.lake.paths import Lake
 
 REUSE_WITHIN = timedelta(hours=1)  # what a run that died an hour ago was told is still true enough for the same command
@@ -49,7 +50,7 @@ class Listing:
         self, activities: Sequence[Json], body: bytes, request: dict[str, Any], at: datetime, years: YearRange
     ) -> None:
         """Put a page on disk: first the bytes, then its line in the manifest."""
-        file = f"page-{len(self.manifest.pages) + 1:04}.json.gz"
+        file = _page_file(len(self.manifest.pages) + 1)
         write_whole(self.folder / file, packed(body, at))
         self.manifest.pages.append(entry_of(file, activities, len(body), request, at, years))
         self._save()
@@ -68,7 +69,7 @@ class Listing:
         """Each page that holds rows, with its objects. One that can't be read is set aside and noted as lost."""
         for page in self.manifest.pages:
             path = self.folder / page.file
-            if page.rows and (path.exists() or not page.lost):
+            if page.rows and not page.lost:
                 try:
                     activities = unpacked_json(path)
                 except (FileNotFoundError, DamagedFileError):
@@ -79,8 +80,13 @@ class Listing:
     def _lose(self, page: PageEntry, path: Path) -> None:
         _set_aside(path)
         page.lost = True
-        self._save()
-        log.warning("%s is missing or damaged: what it held is listed again by the next pull from the watermark.", path)
+
+        def note(now: Manifest) -> None:
+            for one in now.pages:
+                one.lost = one.lost or one.file == page.file
+
+        self._change(note)
+        log.warning("%s is missing or damaged; `strava-pipeline run-all` lists again what it held.", path)
 
     def _save(self) -> None:
         write_whole(self.folder / "manifest.json", self.manifest.model_dump_json(indent=1).encode())
@@ -89,7 +95,17 @@ class Listing:
         """Note that a run has made use of it to the end, so that the next one asks anew. Half a listing is gone on with."""
         if self.manifest.complete and not self.manifest.settled:
             self.manifest.settled = True
-            self._save()
+
+            def note(now: Manifest) -> None:
+                now.settled = True
+
+            self._change(note)
+
+    def _change(self, note: Callable[[Manifest], None]) -> None:
+        """Change the manifest as it is on disk by now: another run, or another part of this one, may have been at it."""
+        listing = _read(self.folder)
+        note(listing.manifest)
+        listing._save()
 
     def adopt_orphans(self, years: YearRange) -> None:
         """Enter pages that a crash left without their line in the manifest."""
@@ -97,15 +113,25 @@ class Listing:
             self._save()
 
     def _adopt(self, years: YearRange) -> bool:
-        known = len(self.manifest.pages)
-        while (path := self.folder / f"page-{len(self.manifest.pages) + 1:04}.json.gz").exists():
+        pages = self.manifest.pages
+        known = len(pages)
+        for path in sorted(self.folder.glob("page-[0-9]*.json.gz")):
+            number = int(path.name.removeprefix("page-").partition(".")[0])
+            if number <= known:
+                continue
             try:
                 activities, size = unpacked_json(path), len(unpacked(path))
             except DamagedFileError:
                 _set_aside(path)
-            else:
-                self.manifest.pages.append(entry_of(path.name, activities, size, None, packed_at(path), years))
-        return len(self.manifest.pages) > known
+                continue
+            at = packed_at(path)
+            pages += [lost_page(_page_file(gap), at) for gap in range(len(pages) + 1, number)]
+            pages.append(entry_of(path.name, activities, size, None, at, years))
+        return len(pages) > known
+
+
+def _page_file(number: int) -> str:
+    return f"page-{number:04}.json.gz"
 
 
 def _set_aside(path: Path) -> None:
@@ -117,6 +143,7 @@ def begin(lake: Lake, window: Window, *, athlete_id: int | None, at: datetime) -
     """Start a listing: a new folder with a manifest of no pages."""
     folder = lake.listings / f"{stamp(at)}-{window.mode}"
     folder.mkdir(parents=True)
+    sync_folder(folder.parent)
     listing = Listing(folder, Manifest(athlete_id=athlete_id, window=window, started_at=at))
     listing._save()
     return listing
@@ -141,7 +168,8 @@ def resume(lake: Lake, window: Window, *, at: datetime, years: YearRange) -> Lis
             return listing
         if same or (manifest.window.mode == window.mode and window.mode in ("incremental", "lite")):
             fresh = manifest.complete and not manifest.settled and at - manifest.started_at <= REUSE_WITHIN
-            return listing if fresh else None
+            reaches = same or (manifest.window.after or 0) <= (window.after or 0)  # `days` may be more this time
+            return listing if fresh and reaches else None
     return None
 
 
@@ -151,16 +179,23 @@ def listings(lake: Lake, *, newest_first: bool = False) -> Iterator[Listing]:
         return
     for folder in sorted(lake.listings.iterdir(), reverse=newest_first):
         try:
-            yield Listing(folder, Manifest.model_validate_json((folder / "manifest.json").read_bytes()))
+            yield _read(folder)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValidationError):
             if listing := _mended(folder):
                 yield listing
 
 
+def _read(folder: Path) -> Listing:
+    manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+    for page in manifest.pages:
+        page.lost = page.lost and not (folder / page.file).exists()  # somebody may have brought it back
+    return Listing(folder, manifest)
+
+
 def _mended(folder: Path) -> Listing | None:
     """A listing whose manifest is missing or damaged, from its pages; it claims to have asked for what they hold only."""
     started, _, mode = folder.name.partition("-")
-    if not (folder / "page-0001.json.gz").exists():
+    if not any(folder.glob("page-[0-9]*.json.gz")):
         return None
     try:
         asked = Window(mode=mode, after=None, before=None)

@@ -63,7 +63,7 @@ def live_run(lake: Lake, run_id: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path):
         yield
-    path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)  # before it is free: who finds it there and free takes the run for dead
 
 
 def is_live(lake: Lake, run_id: str) -> bool:

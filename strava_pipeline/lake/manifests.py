@@ -127,3 +127,8 @@ def entry_of(
         oldest=min(seen, default=None),
         newest=max(seen, default=None),
     )
+
+
+def lost_page(file: str, at: datetime) -> PageEntry:
+    """The line of a page of which nothing is left but its place."""
+    return PageEntry(file=file, rows=0, fetched_at=at, local_years=[], lost=True)

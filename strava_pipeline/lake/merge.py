@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import polars as pl
 
 from strava_pipeline.core.details import detail_frames
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.rows import frame, typed_rows
 from strava_pipeline.core.tables import ACTIVITY_DETAILS, ATHLETE, CHILDREN, GEAR
 from strava_pipeline.lake.detail_files import DetailFiles, detail_files, read_details
@@ -24,7 +26,7 @@ from strava_pipeline.lake.files import write_rows
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import newest_athlete, newest_gear
-from strava_pipeline.lake.shards import LOCK, holdings, shard_files
+from strava_pipeline.lake.shards import LOCK, holdings, set_aside_unreadable, shard_files
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import Connection, changed, note, notes, reading, unmark, writing
 
@@ -79,8 +81,17 @@ def _merge_years(
     elsewhere = _sharing(connection, paths, set(years))
     others = [str(path) for other in elsewhere for path in shard_files(lake, other)]
     values = {"shards": paths, "others": others, "years": years, "force": force}
-    report.count(connection.execute(sql("merge_activities"), values).fetchall())
-    for other in elsewhere:
+    try:
+        actions = connection.execute(sql("merge_activities"), values).fetchall()
+    except duckdb.Error as error:
+        if damaged := set_aside_unreadable([*shards, *map(Path, others)]):
+            raise PipelineError(
+                f"{', '.join(damaged)}: damaged, and set aside. `strava-pipeline rebuild` makes it anew from bronze, "
+                "without a call."
+            ) from error
+        raise
+    report.count(actions)
+    for other in elsewhere if actions else ():
         unmark(connection, f"{SHARDS}{other}")  # what left that year belongs there again if these shards lose it
 
 

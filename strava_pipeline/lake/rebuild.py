@@ -1,8 +1,8 @@
 """Making shards and gold anew from bronze, without a call: on demand, after an update that changed the tables, or a loss.
 
 The new warehouse grows in a file of its own beside the working one and takes its place when it is whole, in one rename.
-Until then every run works on with the old one and readers keep their snapshot. A file left by a rebuild that was
-interrupted is gone on with by the next run.
+Until then the runs under way work on with the old one, those that begin wait, and readers keep their snapshot. A file
+left by a rebuild that was interrupted is gone on with by the next run.
 """
 
 from pathlib import Path
@@ -12,9 +12,9 @@ import duckdb
 
 from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.tables import CHILDREN, TABLES
+from strava_pipeline.core.tables import ACTIVITY_DETAILS, CHILDREN, DETAIL_TABLES, TABLES
 from strava_pipeline.lake.counts import faulty_keys, keys
-from strava_pipeline.lake.detail_files import count_on_disk
+from strava_pipeline.lake.detail_files import count_on_disk, detail_files
 from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.locks import locked
@@ -28,6 +28,7 @@ from strava_pipeline.lake.merge import (
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import (
     REBUILDING,
     Connection,
@@ -36,11 +37,13 @@ from strava_pipeline.lake.warehouse import (
     exclusively,
     is_a_database,
     is_marked,
+    is_outdated,
     mark,
     opened,
     reading,
     transaction,
     unmark,
+    was_ever_made,
     writing,
 )
 
@@ -93,7 +96,7 @@ def _rebuild(lake: Lake, years: YearRange, watch: Watch, *, anew: bool = False) 
         _write_all_shards(lake, years, watch)
         _merge_all(new, years, watch)
         _put_in_place(lake, new, years)
-    except (PipelineError, OSError, duckdb.Error):
+    except Exception:
         _discard(new)  # what can't be made must neither fill the disk nor stop the runs that need no rebuild
         raise
     publish(lake)
@@ -111,12 +114,18 @@ def _write_all_shards(lake: Lake, years: YearRange, watch: Watch) -> None:
         unmark(connection, _SHARDS_TOO)
 
 
+def _detail_years(lake: Lake, years: YearRange) -> list[int]:
+    """The partitions, and those that details were landed in before STRAVA_FIRST_YEAR was raised."""
+    on_disk = {int(path.name.removeprefix("year=")) for path in lake.details.glob("year=[0-9][0-9][0-9][0-9]")}
+    return sorted(on_disk.union(years.all))
+
+
 def _merge_all(new: Lake, years: YearRange, watch: Watch) -> None:
     with writing(new) as connection:
         merge_activities(connection, new, years.all)
-    watch.begin("Merging details", sum(count_on_disk(new, year) for year in years.all))
+    watch.begin("Merging details", sum(count_on_disk(new, year) for year in _detail_years(new, years)))
     try:
-        merge_details(new, years.all, tick=watch.advance)
+        merge_details(new, _detail_years(new, years), tick=watch.advance)
     finally:
         watch.end()
 
@@ -127,9 +136,10 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange) -> None:
         with opened(new) as connection:
             with transaction(connection):
                 merge_activities(connection, new, years.all)
-                merge_fresh_details(connection, new, years.all)
+                merge_fresh_details(connection, new, _detail_years(new, years))
                 merge_profile(connection, new)
                 sync_kudos(connection, new, years.all)
+                _keep_what_was_damaged(lake, connection, years)
                 _refuse_a_fault(connection)
                 _refuse_a_loss(lake, connection)
                 unmark(connection, REBUILDING)
@@ -139,6 +149,21 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange) -> None:
         _wal(lake).unlink(missing_ok=True)  # of the old file: it must never be played into the new one
         new.working.replace(lake.working)
         sync_folder(lake.working.parent)
+
+
+def _keep_what_was_damaged(lake: Lake, made: Connection, years: YearRange) -> None:
+    """Details whose answer can't be read on disk any more stay as they are published until they are fetched again."""
+    on_disk = [files for year in _detail_years(lake, years) for files in detail_files(lake, year).values()]
+    lost = {files.activity_id for files in on_disk if files.lost}
+    if not lost or not lake.snapshot.exists():
+        return
+    with snapshot(lake) as published:
+        if is_outdated(published):
+            return
+    held = {activity_id for (activity_id,) in keys(made, ACTIVITY_DETAILS.name)}
+    made.execute("ATTACH '{}' AS published (READ_ONLY)".format(str(lake.snapshot).replace("'", "''")))
+    for table in DETAIL_TABLES:
+        made.execute(sql("keep_published").format(table=table), {"ids": sorted(lost - held)})
 
 
 def _refuse_a_fault(connection: Connection) -> None:
@@ -177,7 +202,7 @@ def _why(lake: Lake) -> str | None:
     if lake.remade.working.exists():
         return "The last rebuild did not come to its end."
     if not lake.working.exists():
-        return "The working warehouse is not there any more." if lake.was_made.exists() else None
+        return "The working warehouse is not there any more." if was_ever_made(lake) else None
     if not is_a_database(lake.working):
         return "The working warehouse is damaged."
     try:

@@ -65,8 +65,11 @@ def write_shards(
             if missing:
                 _shard(lake, listing, missing, years, report)
             tick(listing.manifest.rows)
+        whole = {listing.name for listing in listings(lake) if not listing.manifest.has_lost}
+        for year in asked:
+            _forget_outdated(lake, year, whole)
         if anew:
-            _drop_what_is_held_twice(lake, asked)
+            _drop_what_is_held_twice(lake, asked, whole)
         for year in sorted(asked):
             if len(_parquet(lake, year)) > MANY:
                 _merge(lake, year, years)
@@ -88,6 +91,18 @@ def holdings(lake: Lake, year: int) -> Held:
     return held
 
 
+def set_aside_unreadable(paths: Iterable[Path]) -> list[str]:
+    """Set aside those whose rows can't be read although their footer can; their names."""
+    damaged = []
+    for path in paths:
+        try:
+            pl.read_parquet(path)
+        except (pl.exceptions.PolarsError, OSError):
+            path.replace(path.with_suffix(".damaged"))
+            damaged.append(str(path))
+    return damaged
+
+
 def _parquet(lake: Lake, year: int) -> dict[Path, dict[str, str]]:
     """The year's readable shards with their metadata, by name. One that a power cut left damaged is no shard."""
     found: dict[Path, dict[str, str]] = {}
@@ -101,7 +116,7 @@ def _parquet(lake: Lake, year: int) -> dict[Path, dict[str, str]]:
 
 
 def _clear(lake: Lake, year: int, years: YearRange) -> None:
-    """Set damaged shards aside, and drop those that another catalogue or other partitions made: both are made again."""
+    """Set damaged shards aside, and those that another catalogue or other partitions made: both are made again."""
     folder = lake.shards_of(year)
     for unfinished in folder.glob(".*.tmp"):  # whoever wrote it held LOCK, and is no more
         unfinished.unlink()
@@ -111,25 +126,25 @@ def _clear(lake: Lake, year: int, years: YearRange) -> None:
         if metadata is None:
             path.replace(path.with_suffix(".damaged"))
         elif (metadata.get(_CATALOGUE), metadata.get(_EDGE)) != (catalogue_version(), _edge(year, years)):
-            _drop(lake, path, metadata)
+            path.replace(path.with_suffix(".outdated"))
 
 
-def _drop(lake: Lake, path: Path, metadata: dict[str, str]) -> None:
-    """Delete a shard that can be made again; one whose listing is no longer in bronze is kept out of the way."""
-    holds = json.loads(metadata.get(_HOLDS, "{}"))
-    if holds and all((lake.listings / name / "manifest.json").exists() for name in holds):
-        path.unlink()
-    else:
-        path.replace(path.with_suffix(".outdated"))
+def _forget_outdated(lake: Lake, year: int, whole: set[str]) -> None:
+    """Delete what was made again. A shard of a listing of which bronze has lost a page may be the last copy: it stays."""
+    for path in lake.shards_of(year).glob("*.outdated"):
+        holds = json.loads(pl.read_parquet_metadata(path).get(_HOLDS, "{}"))
+        if holds and whole.issuperset(holds):
+            path.unlink()
 
 
-def _drop_what_is_held_twice(lake: Lake, years: Iterable[int]) -> None:
+def _drop_what_is_held_twice(lake: Lake, years: Iterable[int], whole: set[str]) -> None:
     """Delete merged shards of which every listing has a shard of its own again."""
     for year in years:
         holds = {path: json.loads(metadata[_HOLDS]) for path, metadata in _parquet(lake, year).items()}
         single = {name: pages for path, held in holds.items() if not _is_merged(path) for name, pages in held.items()}
         for path, held in holds.items():
-            if _is_merged(path) and all(single.get(name, 0) >= pages for name, pages in held.items()):
+            again = whole.issuperset(held) and all(single.get(name, 0) >= pages for name, pages in held.items())
+            if _is_merged(path) and again:
                 path.unlink()
 
 

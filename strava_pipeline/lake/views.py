@@ -101,6 +101,8 @@ def _applied(connection: Connection, text: str, before: set[Object]) -> str | No
         for statement in statements:
             connection.execute(statement)
         refused = _refused(connection, before)
+    except (duckdb.IOException, duckdb.OutOfMemoryException):
+        raise  # no fault of the file's: the publish fails, and is tried again
     except duckdb.Error as error:
         refused = _shown(error)
     connection.execute("ROLLBACK" if refused else "COMMIT")

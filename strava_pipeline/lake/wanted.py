@@ -73,9 +73,14 @@ class Candidate:
         return self.fetched_at is not None and self.fetched_at < self.edited_at
 
     @property
+    def is_lost(self) -> bool:
+        """What was fetched can no longer be read on disk, whatever gold holds of it."""
+        return self.files is not None and self.files.lost
+
+    @property
     def is_due(self) -> bool:
-        """Missing, or edited since it was fetched."""
-        return self.fetched_at is None or self.is_edited
+        """Missing, edited since it was fetched, or damaged on disk."""
+        return self.fetched_at is None or self.is_edited or self.is_lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +155,7 @@ def _inside(candidate: Candidate, scope: Scope) -> bool:
         return candidate.activity_id in scope.ids
     recent = candidate.start_date is not None and (scope.since is None or candidate.start_date >= scope.since)
     is_new = scope.new_since is not None and candidate.fetched_at is None and candidate.edited_at > scope.new_since
-    if scope.since is not None and not (recent or is_new or candidate.is_edited):
+    if scope.since is not None and not (recent or is_new or candidate.is_edited or candidate.is_lost):
         return False
     if scope.first_on is not None and (candidate.local_on is None or candidate.local_on < scope.first_on):
         return False

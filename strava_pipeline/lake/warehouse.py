@@ -61,7 +61,7 @@ def reading(lake: Lake) -> Iterator[Connection]:
 @contextmanager
 def opened(lake: Lake) -> Iterator[Connection]:
     """The working warehouse, for one who holds it `exclusively` and goes on with the closed file."""
-    connection = connect(lake.working, after_another=lake.was_made.exists())
+    connection = connect(lake.working, after_another=was_ever_made(lake))
     try:
         yield connection
     except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException) as error:
@@ -72,6 +72,11 @@ def opened(lake: Lake) -> Iterator[Connection]:
         ) from error
     finally:
         connection.close()
+
+
+def was_ever_made(lake: Lake) -> bool:
+    """Whether there was a working warehouse before, or what only one can have led to: a snapshot, details on disk."""
+    return lake.was_made.exists() or lake.snapshot.exists() or lake.details.exists()
 
 
 @contextmanager

@@ -55,11 +55,7 @@ def _schema(instance: dg.DagsterInstance, home: Path) -> Finding:
     versions = [storage.alembic_version() for storage in storages if storage is not None]
     if all(version is None or version[0] == version[1] for version in versions):
         return ok(INSTANCE, f"the instance in {home} opens")
-    return warning(
-        INSTANCE,
-        f"the records in {home} are another version of Dagster's.",
-        f"With no run and no `strava-pipeline dev` at work:\nDAGSTER_HOME='{home}' dagster instance migrate",
-    )
+    return ok(INSTANCE, f"the records in {home} are another version of Dagster's; the next command migrates them")
 
 
 def _daemon(instance: dg.DagsterInstance, now: datetime) -> Finding:

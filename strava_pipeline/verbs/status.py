@@ -162,7 +162,7 @@ def _say(report: Status) -> None:
     if pull is None:
         out.print("Last pull: none yet. `strava-pipeline flow` makes the first.")
     else:
-        state = "complete" if pull["complete"] else "broke off; the next one of its kind goes on there"
+        state = "complete" if pull["complete"] else "broke off or lost a page; the next pull lists what is missing"
         out.print(f"Last pull: {_at(pull['at'])}, {pull['mode']}, {pull['activities']} activities, {state}")
     if report.years:
         table = Table(

@@ -84,7 +84,7 @@ def test_the_wheel_works_where_there_is_no_checkout(installed: Path, away: Path)
     _must([_python(installed), "-c", LOAD], away)
     assert _names(away, deep=False) == {"demo"}
     typed("compact", **kept)
-    assert _names(away, deep=False) == {"demo", "dagster_home"}
+    assert _names(away, deep=False) == {"demo", "dagster_home", "logs"}
     looked = _run([str(installed / "env" / "bin" / "strava-pipeline"), "doctor"], away, **kept, STRAVA_BASE_URL=NOBODY)
     assert [line for line in looked.stdout.splitlines() if line.startswith("✗")] == [
         "✗ server                HEAD /: no answer from 127.0.0.1 (NewConnectionError)."

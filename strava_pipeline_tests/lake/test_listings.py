@@ -124,7 +124,9 @@ def test_a_complete_listing_is_used_again_within_the_hour_until_a_run_that_used_
 
 def test_a_pull_from_the_watermark_goes_by_its_mode_because_the_watermark_moved(lake: Lake) -> None:
     made = listed(lake, [on(20)], at=NOW, mode="incremental", after=day(1))
-    moved = Window(mode="incremental", after=2, before=None)
+    moved = Window(mode="incremental", after=int(day(2).timestamp()), before=None)
+    more = Window(mode="incremental", after=int(day(1).timestamp()) - 1, before=None)
+    assert resume(lake, more, at=NOW + HOUR, years=YEARS) is None, "more days are asked for than that one has"
     again = resume(lake, moved, at=NOW + HOUR, years=YEARS)
     assert again is not None
     assert again.name == made.name

@@ -151,8 +151,8 @@ print(seen)
 def test_readers_in_another_process_see_no_error_and_nothing_half_while_others_publish(lake: Lake) -> None:
     def publish_with(number: int) -> None:
         listed(lake, [activity(each) for each in range(number)], at=NOW + number * DAY)
-        detailed(lake, activity(number - 1, laps=[{}, {}, {}]))
         merge(lake)
+        detailed(lake, activity(number - 1, laps=[{}, {}, {}]))
         merge_details(lake, [2025])
         assert publish(lake)
 

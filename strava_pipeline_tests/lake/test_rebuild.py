@@ -225,7 +225,7 @@ DEATHS = [
     ("shards", "_write", 3),
     ("shards", "_drop_what_is_held_twice", 1),
     ("shards", "_merge", 1),
-    ("merge", "merge_detail_batch", 2),
+    ("merge", "merge_detail_batch", 1),
     ("rebuild", "exclusively", 1),
     ("rebuild", "_wal", 1),
     ("rebuild", "sync_folder", 1),

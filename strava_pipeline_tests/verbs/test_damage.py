@@ -39,8 +39,8 @@ def put(path: Path, content: bytes | None) -> None:
 
 
 MENDED = {  # below the rig's folder → what it is replaced by
-    "a shard": ("data/activities/year=2026/*.parquet", GARBAGE),
-    "a shard's folder": ("data/activities/year=2026", b"a file"),
+    "a shard": ("data/activities/year=2025/*.parquet", GARBAGE),
+    "a shard's folder": ("data/activities/year=2025", b"a file"),
     "a manifest": ("data/bronze/activities/*/manifest.json", GARBAGE),
     "a manifest, a folder in its place": ("data/bronze/activities/*/manifest.json", None),
     "a page that the shards hold": ("data/bronze/activities/*/page-0001.json.gz", GARBAGE),
@@ -68,7 +68,7 @@ TOLD = {  # what the message names
     "Dagster's runs": ("dagster_home/history/runs.db", GARBAGE, "move the folders history and schedules", 1),
     "Dagster's events": ("dagster_home/history/runs/index.db", GARBAGE, "move the folders history and schedules", 1),
     "Dagster's schedules": ("dagster_home/schedules/schedules.db", None, "move the folders history and schedules", 1),
-    "Dagster's configuration": ("dagster_home/dagster.yaml", GARBAGE, "Mend it, or delete it", 1),
+    "Dagster's configuration": ("dagster_home/dagster.yaml", GARBAGE, "Mend it, or move it away", 1),
     "Dagster's home, a file": ("dagster_home", b"a file", "dagster_home", 1),
 }
 

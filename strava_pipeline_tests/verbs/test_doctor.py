@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -203,14 +202,11 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
         _empty(lambda p: p.settings.dagster_home / "dagster.yaml"), "dagster.yaml", WARNING, "not this version's", "mv '"
     ),
     "records damaged": (lambda p: _records(p).write_bytes(b"x" * 999), "dagster", PROBLEM, "can't be opened", "mv '"),
-    "records outdated": (
-        lambda p: _old_records(p), "dagster", WARNING, "another version of Dagster's", "dagster instance migrate"
-    ),
     "daemon silent": (_beat(SENSOR=9), DAEMON, WARNING, "9 minutes ago", "strava-pipeline dev"),
     "scheduler silent": (_beat(SENSOR=1, SCHEDULER=9), DAEMON, WARNING, "a word of SCHEDULER", "strava-pipeline dev"),
     "sensors fail": (_beat(SENSOR=1, fails=True), DAEMON, WARNING, "SENSOR fails", "strava-pipeline dev"),
     "run died": (_dead_run, "runs", WARNING, "0123", "marks them as failed"),
-    "manifest damaged": (_empty(_manifest), "bronze: listings", PROBLEM, "manifest.json of", "strava-pipeline run-all"),
+    "manifest damaged": (_empty(_manifest), "bronze: listings", WARNING, "manifest.json of", "strava-pipeline run-all"),
     "page lost": (_lost(_page), "bronze: listings", PROBLEM, "missing or damaged", "strava-pipeline run-all"),
     "page damaged": (_cut(_page), "bronze: listings", PROBLEM, "missing or damaged", "strava-pipeline run-all"),
     "detail damaged": (_cut(_detail), "bronze: details", PROBLEM, "1 of 6", "strava-pipeline enrich --ids "),
@@ -256,8 +252,11 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
         _made(lambda p: p.lake.snapshot.with_name(".strava.duckdb.tmp")), "leftovers", WARNING, ".tmp", "rm -f '"
     ),
     "half a page": (_made(lambda p: _page(p).with_name(".page-0009.json.gz.77.tmp")), "leftovers", WARNING, ".tmp", "rm"),
+    "detail lost": (
+        lambda p: _detail(p).rename(f"{_detail(p)}.damaged"), "bronze: details", PROBLEM, "1 of 6", "strava-pipeline enrich --ids "
+    ),
     "damaged detail": (
-        _made(lambda p: _detail(p).with_name("a.json.gz.damaged")), "leftovers", WARNING, ".gz.damaged", "rm -f '"
+        _made(lambda p: _detail(p).with_name("20200101T000000000000Z.json.gz.damaged")), "leftovers", WARNING, ".gz.damaged", "rm -f '"
     ),
 }  # fmt: skip
 
@@ -503,13 +502,6 @@ def type_here(healthy: Rig, type_on: Callable[[Rig], Type], tmp_path: Path, monk
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster_home"))
     monkeypatch.chdir(tmp_path)
     return typed
-
-
-def _old_records(patient: Patient) -> None:
-    connection = sqlite3.connect(_records(patient))
-    connection.execute("UPDATE alembic_version SET version_num = '7e2f3204cf8e'")
-    connection.commit()
-    connection.close()
 
 
 def _state(*folders: Path) -> dict[str, tuple[int, int, bytes]]:

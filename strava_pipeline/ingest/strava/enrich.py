@@ -93,7 +93,8 @@ def fetch_details(
         tick()
     if held and report.stopped is None:
         ask_whether_alive()
-    settle()
+    if report.stopped is None or report.landed:  # where a limit came before any answer, it may be Strava that is down
+        settle()
 
 
 def _is_alive(

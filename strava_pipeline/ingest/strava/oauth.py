@@ -18,7 +18,7 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.hosts import keep_at_home
-from strava_pipeline.ingest.strava.http import Exchange, Wire
+from strava_pipeline.ingest.strava.http import Exchange, NotSentError, Wire
 from strava_pipeline.ingest.strava.retries import ATTEMPTS, retrying
 from strava_pipeline.settings import APPLICATION_PAGE, Application
 
@@ -70,8 +70,8 @@ class OAuth:
                 with attempt:
                     try:
                         return self._once(what, grant, lost)
-                    except TransientError:
-                        lost = True
+                    except TransientError as error:
+                        lost = lost or not isinstance(error, NotSentError)
                         raise
         except TransientError as error:  # no failure of the call that needs the token, nor to be tried again with it
             raise LoginServiceError(
