@@ -78,21 +78,29 @@ def _merge_years(
     if not shards:
         return
     paths = [str(path) for path in shards]
-    elsewhere = _sharing(connection, paths, set(years))
-    others = [str(path) for other in elsewhere for path in shard_files(lake, other)]
-    values = {"shards": paths, "others": others, "years": years, "force": force}
-    try:
+    with _damage_named(shards):
+        elsewhere = _sharing(connection, paths, set(years))
+    others = [path for other in elsewhere for path in shard_files(lake, other)]
+    values = {"shards": paths, "others": [str(path) for path in others], "years": years, "force": force}
+    with _damage_named([*shards, *others]):
         actions = connection.execute(sql("merge_activities"), values).fetchall()
+    report.count(actions)
+    for other in elsewhere if actions else ():
+        unmark(connection, f"{SHARDS}{other}")  # what left that year belongs there again if these shards lose it
+
+
+@contextmanager
+def _damage_named(shards: Sequence[Path]) -> Iterator[None]:
+    """DuckDB says that something can't be read, not which file."""
+    try:
+        yield
     except duckdb.Error as error:
-        if damaged := set_aside_unreadable([*shards, *map(Path, others)]):
+        if damaged := set_aside_unreadable(shards):
             raise PipelineError(
                 f"{', '.join(damaged)}: damaged, and set aside. `strava-pipeline rebuild` makes it anew from bronze, "
                 "without a call."
             ) from error
         raise
-    report.count(actions)
-    for other in elsewhere if actions else ():
-        unmark(connection, f"{SHARDS}{other}")  # what left that year belongs there again if these shards lose it
 
 
 def _sharing(connection: Connection, shards: Sequence[str], years: set[int]) -> list[int]:

@@ -1,0 +1,201 @@
+"""What bronze has lost, something else may still hold: it is kept, shown, and taken for lost only until it is back."""
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from strava_pipeline.core.activities import YearRange
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.detail_files import detail_files
+from strava_pipeline.lake.listings import Listing, Window, listings, resume
+from strava_pipeline.lake.merge import SHARDS
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.publish import publish
+from strava_pipeline.lake.rebuild import ensure_current, rebuild
+from strava_pipeline.lake.shards import MANY, shard_files, write_shards
+from strava_pipeline.lake.wanted import Scope, wanted_details
+from strava_pipeline.lake.warehouse import notes, reading
+from strava_pipeline_tests.lake.bronze import (
+    ALL,
+    DAY,
+    HOUR,
+    NOW,
+    YEARS,
+    Watched,
+    activity,
+    detailed,
+    land,
+    listed,
+    merge,
+    merge_detailed,
+    rows,
+    started,
+)
+
+
+def ids(lake: Lake, table: str = "activities_all") -> list[int]:
+    return [row["activity_id" if "activity_id" in row else "id"] for row in rows(lake, table)]
+
+
+def only(lake: Lake) -> Listing:
+    (found,) = listings(lake)
+    return found
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(b"garbage")
+
+
+@pytest.fixture
+def full(lake: Lake) -> Lake:
+    """Three activities on two pages, a detail of each, published."""
+    listed(lake, [activity(1), activity(2)], [activity(3)])
+    merge(lake)
+    merge_detailed(lake, activity(1), activity(2), activity(3), at=NOW + HOUR)
+    publish(lake)
+    return lake
+
+
+@pytest.mark.parametrize("also", ["state", "state activities", "state activities warehouse/working"])
+def test_a_folder_with_a_snapshot_is_never_taken_for_a_fresh_one(full: Lake, also: str) -> None:
+    for name in {"warehouse/working", *also.split()}:
+        shutil.rmtree(full.data_dir / name)
+    assert ensure_current(full, YEARS, Watched())
+    assert (ids(full), ids(full, "activity_details")) == ([1, 2, 3], [1, 2, 3])
+
+
+def test_a_folder_with_bronze_alone_is_made_whole_again(full: Lake) -> None:
+    for name in ("warehouse", "state", "activities"):
+        shutil.rmtree(full.data_dir / name)
+    assert ensure_current(full, YEARS, Watched())
+    assert (ids(full), ids(full, "activity_details")) == ([1, 2, 3], [1, 2, 3])
+
+
+def test_a_shard_of_a_listing_that_lost_a_page_outlives_new_year(full: Lake) -> None:
+    garbage(only(full).folder / "page-0001.json.gz")
+    later = YearRange(YEARS.first + 5, YEARS.newest + 1)  # 2025 is the first partition now, with other rows than before
+    write_shards(full, later.all, later)
+    kept = list(full.shards.rglob("*.outdated"))
+    assert [sorted(pl.read_parquet(path)["id"]) for path in kept] == [[1, 2, 3]]
+
+
+def test_a_shard_that_was_made_again_leaves_nothing(full: Lake) -> None:
+    later = YearRange(YEARS.first + 5, YEARS.newest + 1)
+    write_shards(full, later.all, later)
+    assert list(full.shards.rglob("*.outdated")) == []
+
+
+def test_a_merged_shard_that_is_the_last_to_hold_a_page_outlives_a_rebuild(lake: Lake) -> None:
+    listing = started(lake)
+    land(listing, [activity(1)], [activity(2)])
+    for number in range(MANY):
+        listed(lake, [activity(100 + number)], at=NOW + (number + 1) * DAY)
+    merge(lake)
+    assert len(shard_files(lake, 2025)) == 1
+    land(listing, [activity(3)], [activity(4)], [], at=NOW + HOUR)
+    garbage(listing.folder / "page-0001.json.gz")
+    rebuild(lake, YEARS, Watched())
+    assert ids(lake)[:4] == [1, 2, 3, 4]
+
+
+def test_a_shard_whose_rows_are_damaged_is_set_aside_and_named(full: Lake) -> None:
+    (shard,) = shard_files(full, 2025)
+    content = shard.read_bytes()
+    shard.write_bytes(content[:4] + b"\xaa" * 400 + content[404:])
+    with pytest.raises(PipelineError, match=r"all\.parquet: damaged, and set aside.*rebuild"):
+        merge(full, force=True)
+    rebuild(full, YEARS, Watched())
+    assert ids(full) == [1, 2, 3]
+    assert shard.with_suffix(".damaged").exists()
+
+
+def test_a_hole_in_a_listing_without_its_manifest_stays_a_hole(lake: Lake) -> None:
+    listing = listed(lake, [activity(1)], [activity(2)], [activity(3)])
+    garbage(listing.folder / "manifest.json")
+    garbage(listing.folder / "page-0002.json.gz")
+    third = (listing.folder / "page-0003.json.gz").read_bytes()
+    mended = only(lake)
+    assert [(page.file[5:9], page.lost) for page in mended.manifest.pages] == [
+        ("0001", False), ("0002", True), ("0003", False), ("0004", False)
+    ]  # fmt: skip
+    assert not mended.manifest.complete
+    assert resume(lake, Window(mode="all", after=None, before=None), at=NOW, years=YEARS) is None
+    assert (listing.folder / "page-0003.json.gz").read_bytes() == third
+    merge(lake)
+    assert ids(lake) == [1, 3]
+
+
+def test_a_listing_that_lost_its_first_page_is_one_all_the_same(lake: Lake) -> None:
+    listing = listed(lake, [activity(1)], [activity(2)])
+    for name in ("manifest.json", "page-0001.json.gz"):
+        (listing.folder / name).unlink()
+    merge(lake)
+    assert ids(lake) == [2]
+
+
+def test_a_page_that_was_brought_back_counts_again(lake: Lake) -> None:
+    page = listed(lake, [activity(1)], [activity(2)]).folder / "page-0001.json.gz"
+    content = page.read_bytes()
+    garbage(page)
+    merge(lake)
+    assert (ids(lake), only(lake).manifest.complete) == ([2], False)
+    page.write_bytes(content)
+    assert only(lake).manifest.complete
+    rebuild(lake, YEARS, Watched())
+    assert ids(lake) == [1, 2]
+
+
+def test_who_finds_a_page_damaged_forgets_none_that_another_run_has_landed_meanwhile(lake: Lake) -> None:
+    listing = started(lake)
+    land(listing, [activity(1)], [activity(2)])
+    garbage(listing.folder / "page-0001.json.gz")
+    reader = only(lake)
+    land(listing, [activity(3)], [], at=NOW + HOUR)
+    assert [page.file[5:9] for page, _ in reader.pages()] == ["0002"]
+    assert [(page.file[5:9], page.lost) for page in only(lake).manifest.pages][::3] == [("0001", True), ("0004", False)]
+
+
+def test_a_run_that_ends_does_not_take_back_the_loss_that_it_met(lake: Lake) -> None:
+    listing = listed(lake, [activity(1)], [activity(2)])
+    garbage(listing.folder / "page-0001.json.gz")
+    merge(lake)
+    listing.settle()
+    assert (only(lake).manifest.settled, only(lake).manifest.has_lost) == (True, True)
+
+
+def test_a_damaged_detail_stays_as_it_is_published_and_is_fetched_again(full: Lake) -> None:
+    damaged = detail_files(full, 2025)[2].good
+    assert damaged is not None
+    garbage(damaged)
+    shutil.rmtree(full.working.parent)
+    assert ensure_current(full, YEARS, Watched())
+    assert ids(full, "activity_details") == [1, 2, 3]
+    wanted = wanted_details(full, ALL, Scope(since=NOW), NOW + DAY)
+    assert [candidate.activity_id for candidate in wanted.due] == [2]
+    detailed(full, activity(2, description="again"), at=NOW + DAY)
+    assert wanted_details(full, ALL, Scope(), NOW + DAY).due == []
+
+
+def test_details_landed_before_the_first_year_was_raised_are_made_anew_too(lake: Lake) -> None:
+    listed(lake, [activity(1, "2021-05-05T06:00:00Z"), activity(2)])
+    merge(lake)
+    merge_detailed(lake, activity(1, "2021-05-05T06:00:00Z"), year=2021)
+    merge_detailed(lake, activity(2))
+    publish(lake)
+    rebuild(lake, YearRange(2023, YEARS.newest), Watched())
+    assert ids(lake, "activity_details") == [1, 2]
+
+
+def test_years_that_share_an_activity_are_not_merged_again_for_ever(lake: Lake) -> None:
+    listed(lake, [activity(1, "2025-12-31T10:00:00Z"), activity(2, "2026-02-01T10:00:00Z")])
+    merge(lake)
+    listed(lake, [activity(1, "2025-12-31T10:00:00Z", start_date_local="2026-01-01T01:00:00Z")], at=NOW + DAY)
+    merge(lake)
+    listed(lake, [activity(2, "2026-02-01T10:00:00Z", name="B")], at=NOW + 2 * DAY)
+    for _ in range(3):
+        merge(lake)
+    with reading(lake) as connection:
+        taken_in = notes(connection, SHARDS)
+    assert {f"{SHARDS}{year}" for year in (2025, 2026)} <= taken_in.keys()
