@@ -39,6 +39,7 @@ def open_instance(home: Path) -> dg.DagsterInstance:
     with FileLock(home / ".opening.lock"), records_told(home):
         if not config.exists() or not config.stat().st_size:  # an empty one would switch Dagster's telemetry on
             write_whole(config, files(__package__).joinpath(CONFIG).read_bytes())
+        is_new = not (home / "history").exists()
         try:
             instance = dg.DagsterInstance.from_config(str(home))
         except _NO_CONFIGURATION as error:
@@ -46,7 +47,8 @@ def open_instance(home: Path) -> dg.DagsterInstance:
                 f"Dagster {dg.__version__} does not understand {config} ({type(error).__name__}). Mend it, or move it away "
                 "and run again: the project's own is then put there. Runs and logs stay."
             ) from error
-        _migrate(instance, home / _NOTE)
+        if not is_new:
+            _migrate(instance, home / _NOTE)
         return instance
 
 

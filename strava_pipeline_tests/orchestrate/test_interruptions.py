@@ -214,7 +214,15 @@ def start_flow(rig: Rig) -> subprocess.Popen[bytes]:
     return process
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP, signal.SIGINT], ids=lambda how: how.name)
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+        signal.SIGINT,
+    ],
+    ids=lambda how: how.name,
+)
 def test_killed_in_its_details_it_goes_on_without_repeating_a_call(make_rig: Make, how: signal.Signals) -> None:
     rig = make_rig(activities=60, years=(2026, 2026), latency=0.03, settings={"first_year": 2026})
     process = start_flow(rig)
