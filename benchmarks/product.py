@@ -69,7 +69,7 @@ def merge_details(place: Place) -> Work:
     def work() -> int:
         merge_details(lake, years)
         with writing(lake) as connection:
-            sync_kudos(connection, years)
+            sync_kudos(connection, lake, years)
         return 0
 
     return work

@@ -1,0 +1,22 @@
+"""The benchmarks run: what they measure is for people to read, that they still do is for a test."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+STAGES = {"listing", "shards", "merge_summaries", "details", "merge_details", "publish"}
+
+
+@pytest.mark.slow
+def test_every_stage_is_measured_beside_its_floor() -> None:
+    command = [sys.executable, "-m", "benchmarks", "40", "--rounds", "1", "--stages", "--json"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert said.returncode == 0, said.stderr
+    (size,) = json.loads(said.stdout)["sizes"]
+    assert size["activities"] == 40
+    assert size["product"].keys() >= STAGES <= size["floor"].keys()
+    assert size["product"]["details"]["calls"] == 40
