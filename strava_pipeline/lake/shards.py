@@ -164,12 +164,12 @@ def _shard(lake: Lake, listing: Listing, wanted: set[int], years: YearRange, rep
             rows, typed = summary_frame(
                 activities, years=years, ingestion_ts=page.fetched_at, athlete_id=listing.manifest.athlete_id
             )
-            frames.append(rows.filter(pl.col("year").is_in(wanted)))
+            frames.append(rows)
             report.unknown.update(typed.unknown + typed.misfits)
     if not frames:
         return
     holds = {listing.name: listing.manifest.whole_pages}
-    for (year,), rows in pl.concat(frames).group_by("year", maintain_order=True):
+    for (year,), rows in pl.concat(frames).filter(pl.col("year").is_in(wanted)).group_by("year", maintain_order=True):
         assert isinstance(year, int)
         path = lake.shards_of(year) / f"{listing.name}.parquet"
         if listing.manifest.has_lost and path.exists():

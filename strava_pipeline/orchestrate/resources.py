@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 
 import dagster as dg
 from dagster_duckdb import DuckDBResource
@@ -43,8 +44,9 @@ class Pipeline:
         self.listing: Listing | None = None  # what this run pulled or went on with
         self._client: StravaClient | None = None
 
-    @property
+    @cached_property
     def years(self) -> YearRange:
+        """The partitions, the same for all of a run: asking Dagster costs 5 ms each time."""
         return year_range(self.settings.first_year)
 
     def now(self) -> datetime:
