@@ -1,9 +1,11 @@
 """An emulator, a real Dagster with daemon and web server, a backfill launched as the UI launches it, and readers."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.warehouse import writing
 from strava_pipeline.orchestrate.partitions import range_tags
-from strava_pipeline_tests.e2e.dagster_dev import dagster_dev
+from strava_pipeline_tests.e2e.dagster_dev import dagster_dev, until
 from strava_pipeline_tests.orchestrate.run_logs import structured_logs
 from strava_pipeline_tests.rig import Rig
 
@@ -76,3 +78,25 @@ def test_five_years_launched_at_once_come_out_true_while_two_readers_look_on(
     token = json.loads((rig.settings.secrets_dir / "strava_token.json").read_text())
     for secret in (token["access_token"], token["refresh_token"], rig.emulator.state.config.client_secret):
         assert secret not in log
+
+
+def test_everything_typed_beside_a_backfill_from_the_ui_asks_for_nothing_twice(
+    make_rig: Callable[..., Rig], tmp_path: Path
+) -> None:
+    rig = make_rig(activities=150, latency=0.05)
+    rig.control("expire-tokens")
+    rig.calls()
+    command = [sys.executable, "-m", "strava_pipeline", "flow-backfill", "--wait"]
+    environment = {**os.environ, **rig.settings.environ()}
+    with dagster_dev(rig.settings, tmp_path / "dev.log") as dev, ThreadPoolExecutor() as beside:
+        launched = beside.submit(dev.backfill, ASSETS, [2022, 2023, 2024, 2025, 2026])
+        until(lambda: any(rig.lake.details.rglob("*.json.gz")), bool)
+        typed = subprocess.run(command, cwd=rig.folder, env=environment, capture_output=True, timeout=240, check=False)
+        backfill = launched.result()
+    said = (typed.stdout + typed.stderr).decode()
+    assert typed.returncode == 0, said
+    assert not any(word in said for word in ("Traceback", "lock", "Error")), said
+    assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 5, (tmp_path / "dev.log").read_text()[-5000:]
+    calls = rig.calls()
+    assert (set(calls["details"].values()), calls["refused"], calls["token"]) == ({1}, 0, 1)
+    rig.assert_true_to_source()
