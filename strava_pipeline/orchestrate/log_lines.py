@@ -97,8 +97,9 @@ def in_words(told: Mapping[str, Mapping[str, Any]], step: str) -> str:
         pairs = ", ".join(
             f"{name.removeprefix('dagster/')} {_word(value)}" for name, value in values.items() if name != "seconds"
         )
-        parts.append(pairs if asset == step else f"{asset}: {pairs}")
-    return "; ".join(filter(None, parts))
+        if pairs:
+            parts.append(pairs if asset == step else f"{asset}: {pairs}")
+    return "; ".join(parts)
 
 
 def failed_check(evaluation: dg.AssetCheckEvaluation, step: str | None, at: datetime) -> Line:

@@ -13,6 +13,7 @@ import pytest
 
 from strava_pipeline.core.errors import PipelineError, TransientError
 from strava_pipeline.orchestrate.log_files import HUMAN, latest_link, newest
+from strava_pipeline.orchestrate.log_lines import in_words
 from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.run_log import logged
 from strava_pipeline_tests.orchestrate.run_logs import AT, Row, human_logs, only, small_run, structured_logs
@@ -61,6 +62,11 @@ def test_a_run_tells_how_it_began_what_each_stage_did_and_how_it_ended(make_rig:
     assert "bronze_activity_details: Fetching details: done, 6" in human
     assert f" s  {begun[-1]}, done" in human.rpartition("run ends: done")[2], "the table of timings"
     assert latest_link(rig.settings.logs_dir).resolve() == newest(rig.settings.logs_dir, HUMAN)
+
+
+def test_an_asset_that_has_nothing_to_tell_is_not_named() -> None:
+    told = {"empty": {"seconds": 1.5}, "full": {"dagster/row_count": 2, "calls": 3}, "step": {"bytes": 4}}
+    assert in_words(told, "step") == "full: row_count 2, calls 3; bytes 4"
 
 
 def test_retries_and_checks_that_fail_are_told(make_rig: Make) -> None:
