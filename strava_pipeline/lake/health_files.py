@@ -43,8 +43,10 @@ def listings_health(lake: Lake) -> Finding:
         return ok(LISTINGS, f"all {pages} pages can be read")
     told = [f"manifest.json of {_names(unread)} can't be read"] if unread else []
     told += [f"{_names(damaged)}: missing or damaged"] if damaged else []
-    mend = "Bring the files back from a backup. Without one, the next run makes a manifest anew from its pages; what a lost "
-    mend += "page held is listed again by:\nstrava-pipeline run-all"
+    mend = "Bring the files back from a backup. Without one: the next run makes a manifest anew from its pages, and what a "
+    mend += (
+        "page held is listed again, and the page noted as lost, by:\nstrava-pipeline run-all\nstrava-pipeline rebuild"
+    )
     return (problem if damaged else warning)(LISTINGS, "; ".join(told) + ".", mend)
 
 

@@ -118,6 +118,8 @@ def _parquet(lake: Lake, year: int) -> dict[Path, dict[str, str]]:
 def _clear(lake: Lake, year: int, years: YearRange) -> None:
     """Set damaged shards aside, and those that another catalogue or other partitions made: both are made again."""
     folder = lake.shards_of(year)
+    if folder.is_file():
+        folder.replace(folder.with_name(f"{folder.name}.damaged"))
     for unfinished in folder.glob(".*.tmp"):  # whoever wrote it held LOCK, and is no more
         unfinished.unlink()
     readable = _parquet(lake, year)
