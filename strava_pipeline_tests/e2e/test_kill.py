@@ -102,7 +102,9 @@ class Story:
 
         again, asked = self._rise(chapter, life, at_death.login == before.login and died.tokens > 0)
         if at_death.login != before.login:
-            assert asked.tokens == 0, "the new login was saved, and is used"
+            assert asked.tokens == 0, (
+                f"the new login was saved, and is used: {chapter.verb}, died at {step}: {again.said}"
+            )
         if not chapter.repeats and life.code == -9:
             assert_no_call_was_wasted(before, at_death, died, asked, usual)
         assert again.code == 0, again.said
@@ -111,7 +113,7 @@ class Story:
         assert_nothing_is_half(rig, self.folder)
         left = set(leftovers(rig) - lay) - {".damaged"}
         if chapter.told:  # by Dagster the next run learns that one died, and sweeps up after it
-            assert (left, unended_runs(rig)) == (set(), [])
+            assert (left, unended_runs(rig)) == (set(), []), f"{chapter.verb}, died at {step}"
         assert not left & {"staged", "wal", "unfinished in data/warehouse", "unfinished in secrets"}, left
         if chapter.true == "compacted":
             assert self.mortals.run("compact", in_memory=True).code == 0
