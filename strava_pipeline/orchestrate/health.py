@@ -1,7 +1,6 @@
 """What `doctor` looks at in Dagster's folder: its configuration, its records, its daemon, runs that died. Reads only."""
 
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
@@ -10,19 +9,20 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.instance import CONFIG, is_behind, own_configuration
 from strava_pipeline.orchestrate.janitor import dead_runs
 
-CONFIG, INSTANCE, DAEMON, RUNS = "dagster.yaml", "dagster", "dagster daemon", "runs"
+INSTANCE, DAEMON, RUNS = "dagster", "dagster daemon", "runs"
 RUNNING = timedelta(minutes=3)  # a heartbeat comes every 30 s, later while the daemon is busy
 GONE = timedelta(seconds=DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS)
 
 
 def config_health(home: Path) -> Finding:
     """Whether the instance is configured as this version of the project wants it."""
-    path = home / "dagster.yaml"
+    path = home / CONFIG
     if not path.exists():
         return skipped(CONFIG, f"none in {home} yet")
-    if path.read_bytes() == files("strava_pipeline.orchestrate").joinpath("dagster.yaml").read_bytes():
+    if path.read_bytes() == own_configuration():
         return ok(CONFIG, "the project's own")
     return warning(
         CONFIG,
@@ -51,11 +51,9 @@ def instance_health(home: Path, lake: Lake, now: datetime) -> list[Finding]:
 
 
 def _schema(instance: dg.DagsterInstance, home: Path) -> Finding:
-    storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
-    versions = [storage.alembic_version() for storage in storages if storage is not None]
-    if all(version is None or version[0] == version[1] for version in versions):
-        return ok(INSTANCE, f"the instance in {home} opens")
-    return ok(INSTANCE, f"the records in {home} are another version of Dagster's; the next command migrates them")
+    if is_behind(instance):
+        return ok(INSTANCE, f"the records in {home} are another version of Dagster's; the next command migrates them")
+    return ok(INSTANCE, f"the instance in {home} opens")
 
 
 def _daemon(instance: dg.DagsterInstance, now: datetime) -> Finding:

@@ -38,7 +38,7 @@ def open_instance(home: Path) -> dg.DagsterInstance:
     config = home / CONFIG
     with FileLock(home / ".opening.lock"), records_told(home):
         if not config.exists() or not config.stat().st_size:  # an empty one would switch Dagster's telemetry on
-            write_whole(config, files(__package__).joinpath(CONFIG).read_bytes())
+            write_whole(config, own_configuration())
         is_new = not (home / "history").exists()
         try:
             instance = dg.DagsterInstance.from_config(str(home))
@@ -70,16 +70,21 @@ def _migrate(instance: dg.DagsterInstance, note: Path) -> None:
         return
     with ExitStack() as on_error:
         on_error.callback(instance.dispose)
-        if _is_behind(instance):
+        if is_behind(instance):
             with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # Dagster shows a bar per database
                 instance.upgrade()
         note.write_text(dg.__version__)
         on_error.pop_all()
 
 
+def own_configuration() -> bytes:
+    """The project's own dagster.yaml."""
+    return files(__package__).joinpath(CONFIG).read_bytes()
+
+
 def missing_configuration(home: Path) -> list[str]:
     """What the project's own dagster.yaml says and the one in `home`, of an older version or edited, does not."""
-    own = dg.config_from_yaml_strings([files(__package__).joinpath(CONFIG).read_text(encoding="utf-8")])
+    own = dg.config_from_yaml_strings([own_configuration().decode()])
     present = dg.config_from_files([str(home / CONFIG)])
     return sorted(_absent(own, present))
 
@@ -94,7 +99,8 @@ def _absent(own: Mapping[str, Any], present: Any, above: str = "") -> list[str]:
     return found
 
 
-def _is_behind(instance: dg.DagsterInstance) -> bool:
+def is_behind(instance: dg.DagsterInstance) -> bool:
+    """Whether an older Dagster made any of its databases."""
     storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
     revisions = [storage.alembic_version() for storage in storages if storage is not None]
     return any(known is not None and known[0] != known[1] for known in revisions)

@@ -78,6 +78,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.lake import health_files as kept
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate import health as dagster
+    from strava_pipeline.orchestrate.instance import CONFIG
 
     lake, home = Lake(settings.data_dir), settings.dagster_home
     folders = {"data": lake.data_dir, "secrets": settings.secrets_dir, "logs": settings.logs_dir, "dagster home": home}
@@ -94,7 +95,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         **{f"folder: {name}": partial(kept.writable, f"folder: {name}", path) for name, path in folders.items()},
         "disk: data": lambda: kept.room("disk: data", lake.data_dir, lake.working),
         "disk: logs": lambda: kept.room("disk: logs", settings.logs_dir),
-        dagster.CONFIG: lambda: dagster.config_health(home),
+        CONFIG: lambda: dagster.config_health(home),
         dagster.INSTANCE: lambda: dagster.instance_health(home, lake, now),
         kept.LISTINGS: lambda: kept.listings_health(lake),
         kept.DETAILS: lambda: kept.details_health(lake),
