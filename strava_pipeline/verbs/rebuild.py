@@ -8,15 +8,14 @@ def rebuild(verbose: Verbose = False) -> None:
     from strava_pipeline.orchestrate.execute import run_job
     from strava_pipeline.orchestrate.jobs import REBUILD_JOB
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import say_left_out
-    from strava_pipeline.verbs.terminal import out, progress_for_terminal
+    from strava_pipeline.verbs.terminal import out, progress_for_terminal, say_left_out
 
     log_level = "INFO" if verbose else "CRITICAL"
     outcome = run_job(
         Settings.load(), REBUILD_JOB, years=None, progress_of=progress_for_terminal(), log_level=log_level
     )
     told = outcome.metadata["published_warehouse"]
-    say_left_out(told)
+    say_left_out(told["views_left_out"])
     out.print(
         f"Made anew from bronze and published: {told['rows/activities_all']} activities, "
         f"{told['rows/activity_details']} details ({told['seconds']:.1f} s)"

@@ -16,7 +16,7 @@ from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, NEW_GEAR_JOB
 from strava_pipeline.orchestrate.partitions import year_range
 from strava_pipeline.orchestrate.resources import FLOW_LOCK
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs.terminal import err, out, progress_for_terminal
+from strava_pipeline.verbs.terminal import err, out, progress_for_terminal, say_left_out
 
 STOPPED = 3
 
@@ -77,18 +77,12 @@ def say(outcome: RunOutcome) -> None:
     for asset, metadata in outcome.metadata.items():
         if line := _line(asset, metadata):
             out.print(line)
-        say_left_out(metadata)
+        say_left_out(metadata.get("views_left_out", {}))
     if outcome.stopped_early:
         err.print(
             f"Stopped early. {outcome.stopped_early} What was fetched is kept; the same command goes on.",
             style="yellow",
         )
-
-
-def say_left_out(metadata: dict[str, Any]) -> None:
-    """A line per file of the user's own SQL that is not in the snapshot."""
-    for name, reason in metadata.get("views_left_out", {}).items():
-        out.print(f"Left out of the published warehouse: views/{name}: {reason}", markup=False)
 
 
 def end(*outcomes: RunOutcome | None) -> None:

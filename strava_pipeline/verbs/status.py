@@ -142,7 +142,7 @@ def _login(settings: "Settings") -> dict[str, Any]:
 def _say(report: Status) -> None:
     from rich.table import Table
 
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.terminal import out, say_left_out
 
     login = report.login
     if "problem" in login:
@@ -181,8 +181,7 @@ def _say(report: Status) -> None:
     )
     if report.missing_details:
         out.print("  `strava-pipeline enrich-all` fetches what is missing.")
-    for name, reason in report.views_left_out.items():
-        out.print(f"Left out of the published warehouse: views/{name}: {reason}", markup=False)
+    say_left_out(report.views_left_out)
     for limit in report.limits:
         out.print(f"Budget: {limit['left']:>5} left of {limit['limit']} {limit['of']}, until {_at(limit['resets_at'])}")
 

@@ -3,7 +3,7 @@
 import logging
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -90,3 +90,9 @@ def _plain_log() -> logging.Logger:
         log.setLevel(logging.INFO)
         log.propagate = False
     return log
+
+
+def say_left_out(reasons: Mapping[str, str]) -> None:
+    """A line per file of the user's own SQL that is not in the snapshot, with the reason."""
+    for name, reason in reasons.items():
+        out.print(f"Left out of the published warehouse: views/{name}: {reason}")
