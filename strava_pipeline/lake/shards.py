@@ -58,14 +58,16 @@ def write_shards(
         for year in asked:
             _clear(lake, year, years)
         held = {year: holdings(lake, year) for year in asked}
+        whole: set[str] = set()  # listings that have lost no page
         for listing in listings(lake):
             pages = listing.manifest.whole_pages
             partitions = asked.intersection(listing.manifest.years_within(years))
             missing = {year for year in partitions if held[year].get(listing.name, 0) < pages + anew}
             if missing:
                 _shard(lake, listing, missing, years, report)
+            if not listing.manifest.has_lost:  # asked last: reading its pages may have shown it
+                whole.add(listing.name)
             tick(listing.manifest.rows)
-        whole = {listing.name for listing in listings(lake) if not listing.manifest.has_lost}
         for year in asked:
             _forget_outdated(lake, year, whole)
         if anew:
