@@ -14,7 +14,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
 from strava_pipeline.core.tables import TABLES, catalogue_version
 from strava_pipeline.lake.counts import faulty_keys
-from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.paths import Lake, log_of
 from strava_pipeline.lake.publish import READ_ONLY, snapshot
 from strava_pipeline.lake.warehouse import (
     REBUILDING,
@@ -68,7 +68,7 @@ def _look(lake: Lake, connection: Connection) -> tuple[list[Finding], str | None
         return [warning(WORKING, "it has no tables yet.", _AGAIN)], None
     if made_by != catalogue_version():
         return [warning(WORKING, "it was made by another version of the tables.", _AGAIN)], None
-    log = lake.working.with_name(f"{lake.working.name}.wal")
+    log = log_of(lake.working)
     rest = f"; what a run did at last is in {log} (keep it, the next run takes it in)" if log.exists() else ""
     if is_marked(connection, REBUILDING):
         state = warning(WORKING, f"the last rebuild did not come to its end{rest}.", _AGAIN)

@@ -17,7 +17,7 @@ from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
 from strava_pipeline.lake.detail_files import detail_files
 from strava_pipeline.lake.files import unpacked
 from strava_pipeline.lake.manifests import Manifest
-from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.paths import Lake, log_of
 
 LISTINGS, DETAILS, LEFTOVERS = "bronze: listings", "bronze: details", "leftovers"
 UNFINISHED = timedelta(hours=1)  # no file takes longer to write; a younger one may be a live run's
@@ -72,7 +72,7 @@ def leftovers(lake: Lake, now: datetime) -> Finding:
     """Files that a process left when it died, or that were set aside as evidence."""
     warehouse, working = lake.snapshot.parent, lake.working
     found = [
-        lake.snapshot.with_name(f"{lake.snapshot.name}.wal"),
+        log_of(lake.snapshot),
         working.with_suffix(".old"),
         working.with_suffix(".damaged"),
         *sorted(lake.state.glob("*.corrupt-*")),

@@ -4,6 +4,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 
+def log_of(database: Path) -> Path:
+    """DuckDB's write-ahead log of a database: what was committed to it and is not in the file yet."""
+    return database.with_name(f"{database.name}.wal")
+
+
 @dataclass(frozen=True, slots=True)
 class Lake:
     """A data folder. Folders are made by whoever writes into them."""

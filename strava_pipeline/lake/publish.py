@@ -14,7 +14,7 @@ import duckdb
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.files import sync_folder
-from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.paths import Lake, log_of
 from strava_pipeline.lake.views import ViewFile, apply, digest, published_digest, view_files
 from strava_pipeline.lake.warehouse import REBUILDING, Connection, exclusively, is_marked, opened, revision
 
@@ -38,7 +38,7 @@ def publish(lake: Lake) -> bool:
 
 def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
     temporary = lake.snapshot.with_name(f".{lake.snapshot.name}.tmp")
-    log = temporary.with_name(f"{temporary.name}.wal")
+    log = log_of(temporary)
     for left in (temporary, log):  # read-only already, where a kill came between two lines below
         left.unlink(missing_ok=True)
     try:
@@ -48,7 +48,7 @@ def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.chmod(READ_ONLY)
-        lake.snapshot.with_name(f"{lake.snapshot.name}.wal").unlink(missing_ok=True)  # left by a writer that is no more
+        log_of(lake.snapshot).unlink(missing_ok=True)  # left by a writer that is no more
         temporary.replace(lake.snapshot)
     finally:
         for left in (temporary, log):  # half a copy would keep a full disk full

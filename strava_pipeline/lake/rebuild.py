@@ -5,7 +5,6 @@ Until then the runs under way work on with the old one, those that begin wait, a
 left by a rebuild that was interrupted is gone on with by the next run.
 """
 
-from pathlib import Path
 from typing import Protocol
 
 import duckdb
@@ -25,7 +24,7 @@ from strava_pipeline.lake.merge import (
     merge_profile,
     sync_kudos,
 )
-from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.paths import Lake, log_of
 from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.lake.sql import sql
@@ -34,6 +33,7 @@ from strava_pipeline.lake.warehouse import (
     Connection,
     DamagedWarehouseError,
     OtherCatalogueError,
+    attach,
     exclusively,
     is_a_database,
     is_marked,
@@ -123,9 +123,10 @@ def _detail_years(lake: Lake, years: YearRange) -> list[int]:
 def _merge_all(new: Lake, years: YearRange, watch: Watch) -> None:
     with writing(new) as connection:
         merge_activities(connection, new, years.all)
-    watch.begin("Merging details", sum(count_on_disk(new, year) for year in _detail_years(new, years)))
+    details_in = _detail_years(new, years)
+    watch.begin("Merging details", sum(count_on_disk(new, year) for year in details_in))
     try:
-        merge_details(new, _detail_years(new, years), tick=watch.advance)
+        merge_details(new, details_in, tick=watch.advance)
     finally:
         watch.end()
 
@@ -146,7 +147,7 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange) -> None:
             connection.execute("CHECKPOINT")
         if _is_damaged(lake):
             lake.working.replace(lake.working.with_suffix(".damaged"))
-        _wal(lake).unlink(missing_ok=True)  # of the old file: it must never be played into the new one
+        log_of(lake.working).unlink(missing_ok=True)  # of the old file: it must never be played into the new one
         new.working.replace(lake.working)
         sync_folder(lake.working.parent)
 
@@ -161,7 +162,7 @@ def _keep_what_was_damaged(lake: Lake, made: Connection, years: YearRange) -> No
         if is_outdated(published):
             return
     held = {activity_id for (activity_id,) in keys(made, ACTIVITY_DETAILS.name)}
-    made.execute("ATTACH '{}' AS published (READ_ONLY)".format(str(lake.snapshot).replace("'", "''")))
+    attach(made, lake.snapshot, "published", read_only=True)
     for table in DETAIL_TABLES:
         made.execute(sql("keep_published").format(table=table), {"ids": sorted(lost - held)})
 
@@ -242,9 +243,5 @@ def _discard_unless_usable(new: Lake) -> None:
 
 
 def _discard(new: Lake) -> None:
-    for path in (new.working, _wal(new)):
+    for path in (new.working, log_of(new.working)):
         path.unlink(missing_ok=True)
-
-
-def _wal(lake: Lake) -> Path:
-    return lake.working.with_name(f"{lake.working.name}.wal")

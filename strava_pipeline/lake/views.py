@@ -17,7 +17,7 @@ import duckdb
 
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.warehouse import Connection, note, notes
+from strava_pipeline.lake.warehouse import Connection, attach, note, notes
 
 _DIGEST, _LEFT_OUT = "views:digest", "views:left_out"  # notes in a snapshot
 _LONGEST = 200  # characters of a reason
@@ -68,8 +68,7 @@ def left_out(connection: Connection) -> dict[str, str]:
 def apply(files: Sequence[ViewFile], path: Path) -> None:
     """Make the files' views and macros in the warehouse at `path`, and note in it what was left out."""
     with closing(duckdb.connect(config=dict(_CLOSED))) as connection:
-        quoted = str(path).replace("'", "''")
-        connection.execute(f"ATTACH '{quoted}' AS {_OUR_NAME}")
+        attach(connection, path, _OUR_NAME)
         connection.execute(f"USE {_OUR_NAME}")
         connection.execute("SET enable_external_access = false")
         before = _objects(connection)

@@ -164,6 +164,12 @@ def _first_line(error: duckdb.Error) -> str:
     return str(error).partition("\n")[0]
 
 
+def attach(connection: Connection, path: Path, name: str, *, read_only: bool = False) -> None:
+    """Have another database file at hand as `name`. ATTACH takes no parameters, so the path is quoted here."""
+    quoted = str(path).replace("'", "''")
+    connection.execute(f"ATTACH '{quoted}' AS {name}" + (" (READ_ONLY)" if read_only else ""))
+
+
 def is_a_database(path: Path) -> bool:
     """Whether a file begins as DuckDB's do: a checksum of 8 bytes, then `DUCK`."""
     with path.open("rb") as file:

@@ -227,7 +227,7 @@ DEATHS = [
     ("shards", "_merge", 1),
     ("merge", "merge_detail_batch", 1),
     ("rebuild", "exclusively", 1),
-    ("rebuild", "_wal", 1),
+    ("rebuild", "log_of", 1),
     ("rebuild", "sync_folder", 1),
     ("publish", "sync_folder", 1),
 ]
