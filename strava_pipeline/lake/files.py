@@ -1,13 +1,17 @@
 """Writing a file so that it is there whole or not at all, and survives a power cut; reading what was packed into one."""
 
+import fcntl
 import gzip
 import io
 import os
+import re
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from secrets import token_hex
+from typing import Any, BinaryIO, Literal
 
 import polars as pl
 
@@ -19,23 +23,8 @@ def write_whole(path: Path, content: bytes) -> None:
 
     Folders are made where they are missing.
     """
-    folder = path.parent
-    temporary = folder / f".{path.name}.{os.getpid()}.tmp"
-    try:
-        try:
-            file = temporary.open("wb")
-        except FileNotFoundError:
-            folder.mkdir(parents=True, exist_ok=True)
-            sync_folder(folder.parent)
-            file = temporary.open("wb")
-        with file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise _cleared(error, path, temporary) from None
-    sync_folder(folder)
+    _write_aside(path, content)
+    sync_folder(path.parent)
 
 
 def write_rows(path: Path, rows: pl.DataFrame, compression: Literal["lz4", "zstd"], metadata: dict[str, str]) -> int:
@@ -45,43 +34,66 @@ def write_rows(path: Path, rows: pl.DataFrame, compression: Literal["lz4", "zstd
     """
     packed = io.BytesIO()
     rows.write_parquet(packed, compression=compression, metadata=metadata)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(packed.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise _cleared(error, path, temporary) from None
+    _write_aside(path, packed.getbuffer())
     return packed.tell()
 
 
-def _cleared(error: OSError, path: Path, temporary: Path) -> OSError:
-    """The error with its file's name, which a full disk doesn't tell; half a file would keep that disk full."""
-    with suppress(OSError):
-        temporary.unlink()
-    error.filename = str(path)
-    return error
+def _write_aside(path: Path, content: bytes | memoryview) -> None:
+    temporary = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
+    try:
+        with held(temporary) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()  # half a file would keep a full disk full
+        error.filename = str(path)  # which a full disk doesn't tell
+        raise error from None
+
+
+@contextmanager
+def held(path: Path) -> Iterator[BinaryIO]:
+    """The emptied file `path`, opened for writing; while the body runs, `has_no_holder` knows that it is in use.
+
+    The kernel holds it for the process (flock), so it is free as soon as that is dead, wherever it ran. Folders are made
+    where they are missing.
+    """
+    while True:
+        try:
+            file = path.open("wb")
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sync_folder(path.parent.parent)
+            continue
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_nlink:  # else it was cleared away between the two
+                yield file
+                return
+
+
+def has_no_holder(path: Path, *, clear: bool = False) -> bool:
+    """Whether `path` is there and no live process has it `held`; `clear`: delete it then."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if clear:
+                path.unlink(missing_ok=True)
+    except (FileNotFoundError, BlockingIOError):
+        return False
+    return True
 
 
 def sweep_unfinished(folder: Path) -> None:
-    """Delete what `write_whole` was writing below `folder` in processes that are no more."""
+    """Delete what was being written below `folder` by processes that are no more."""
     for path in folder.rglob(".*.tmp"):
-        process = path.suffixes[-2][1:] if len(path.suffixes) > 1 else ""
-        if process.isdigit() and not _is_alive(int(process)):
-            path.unlink(missing_ok=True)
+        if _UNFINISHED.fullmatch(path.name):
+            has_no_holder(path, clear=True)
 
 
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True  # somebody else's
-    return True
+_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # as `_write_aside` names it
 
 
 def sync_folder(folder: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from strava_pipeline.lake.files import write_whole
+from strava_pipeline.lake.files import has_no_holder, held, write_whole
 from strava_pipeline.lake.paths import Lake
 
 TELL_AFTER = 2  # seconds of waiting that a person notices
@@ -60,8 +60,7 @@ def locked_or_none(lake: Lake, name: str, *, who: str = "", patience: float = 0)
 def live_run(lake: Lake, run_id: str) -> Iterator[None]:
     """Hold data/state/runs/<run_id>.lock while a run lives, so that a dead one can be told from it."""
     path = _run_file(lake, run_id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path):
+    with held(path):
         yield
         path.unlink(missing_ok=True)  # before it is free: who finds it there and free takes the run for dead
 
@@ -73,16 +72,7 @@ def is_live(lake: Lake, run_id: str) -> bool:
 
 def has_died(lake: Lake, run_id: str) -> bool:
     """Whether a process held the run's lock and ended without a word; a run that never held it is not told dead."""
-    path = _run_file(lake, run_id)
-    if not path.exists():
-        return False
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return False
-    lock.release()
-    return True
+    return has_no_holder(_run_file(lake, run_id))
 
 
 def noted_runs(lake: Lake) -> list[str]:
@@ -91,8 +81,8 @@ def noted_runs(lake: Lake) -> list[str]:
 
 
 def forget_run(lake: Lake, run_id: str) -> None:
-    """Take away the lock file of a run that is over."""
-    _run_file(lake, run_id).unlink(missing_ok=True)
+    """Take away the lock file of a run that is over; that of a live one stays."""
+    has_no_holder(_run_file(lake, run_id), clear=True)
 
 
 def holder(lake: Lake, name: str) -> str:

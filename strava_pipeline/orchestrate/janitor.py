@@ -36,14 +36,13 @@ def clean_up(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
 def fail_dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
     """At any time: report the runs as failed that held their lock once and do no more; their ids.
 
-    What they left half written is swept away. A lock of a run that this instance doesn't know is left to another's.
+    What they left half written is swept away. One may have died before this instance heard of it.
     """
-    gone = _gone(instance, lake)
+    gone = _gone(lake)
     dead = _unfinished(instance, gone)
     for run in dead:
         instance.report_run_failed(run, _WORDS)
-    if gone:
-        sweep_unfinished(lake.data_dir)
+    sweep_unfinished(lake.data_dir if gone else lake.state)
     for run_id in gone:
         forget_run(lake, run_id)
     return [run.run_id for run in dead]
@@ -51,11 +50,11 @@ def fail_dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
 
 def dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
     """What `fail_dead_runs` would report; nothing is changed."""
-    return [run.run_id for run in _unfinished(instance, _gone(instance, lake))]
+    return [run.run_id for run in _unfinished(instance, _gone(lake))]
 
 
-def _gone(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
-    return [run_id for run_id in noted_runs(lake) if instance.has_run(run_id) and has_died(lake, run_id)]
+def _gone(lake: Lake) -> list[str]:
+    return [run_id for run_id in noted_runs(lake) if has_died(lake, run_id)]
 
 
 def _unfinished(instance: dg.DagsterInstance, run_ids: list[str]) -> list[dg.DagsterRun]:

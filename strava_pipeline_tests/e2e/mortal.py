@@ -5,6 +5,7 @@ warehouse, a call to Strava, an event of Dagster's. The imports are paid for onc
 lines on standard input, answers go to standard output. No assertions here; mortals.py gives the orders.
 """
 
+import fcntl
 import json
 import os
 import re
@@ -72,7 +73,7 @@ def watch(fate: Fate, root: str) -> None:
     def named(target: Any) -> str:
         if isinstance(target, int):
             target = Path(f"/proc/self/fd/{target}").readlink() if Path("/proc/self/fd").exists() else ""
-        return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+|(?<=json\.)\w{8}$|tmp\w{8}", "#", str(target).removeprefix(root))
+        return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+|(?<=json\.)\w{8}$|tmp\w{8}|(?<=\.)[0-9a-f]{8}(?=\.tmp)", "#", str(target).removeprefix(root))
 
     def wrap(owner: Any, name: str, label: Callable[..., str | None]) -> None:
         inner = getattr(owner, name)
@@ -89,6 +90,7 @@ def watch(fate: Fate, root: str) -> None:
     wrap(os, "unlink", lambda path, **_: f"unlink {named(path)}")
     wrap(os, "mkdir", lambda path, *_, **__: f"mkdir {named(path)}")
     wrap(os, "pwrite", lambda *_: "ledger")
+    wrap(fcntl, "flock", lambda file, *_: f"flock {named(file if isinstance(file, int) else file.name)}")
     wrap(shutil, "copyfile", lambda source, target, **_: f"copy {named(target)}")
     wrap(pl.DataFrame, "write_parquet", lambda frame, path, **_: f"parquet {named(path)}")
     wrap(Wire, "send", lambda wire, method, url, **_: f"{method} {re.sub(r'^http://[^/]*|[bg]?[0-9]+', '', url)}")
