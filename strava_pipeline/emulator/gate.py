@@ -4,6 +4,7 @@ A plain ASGI middleware around the routes. The order is Strava's: first the toke
 """
 
 import asyncio
+from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +23,25 @@ from strava_pipeline.emulator.trouble import (
 from strava_pipeline.emulator.wire import rate_limited, unauthorized
 
 API = "/api/v3"
+
+
+class Noted:
+    """Notes a call before its answer leaves: whoever has the answer finds the call in the log."""
+
+    def __init__(self, note: Callable[[int], None], send: Send) -> None:
+        self._note: Callable[[int], None] | None = note
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.end(message["status"])
+        await self._send(message)
+
+    def end(self, status: int) -> None:
+        """Note it, unless that is done; 0: no answer was sent."""
+        note, self._note = self._note, None
+        if note is not None:
+            note(status)
 
 
 class Gate:
@@ -48,7 +68,9 @@ class Gate:
         state = self._state
         if state.config.latency:
             await asyncio.sleep(state.config.latency)
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        method, raw_query = scope["method"], scope["query_string"].decode("latin-1")
+        note = Noted(lambda status: state.calls.api(state.clock.now(), method, path, raw_query, status), send)
+        query = dict(parse_qsl(raw_query))
         headers: Headers = []
         fault = None
         refusal = self._refusal(scope, path)
@@ -62,18 +84,16 @@ class Gate:
                 state.usage.give_back()
                 headers = []
         if refusal is not None:
-            status = refusal.status
-            await deliver(refusal.with_headers([*headers, self._date()]), send)
+            await deliver(refusal.with_headers([*headers, self._date()]), note.send)
         else:
-            status = await self._work(scope, receive, send, headers, fault, query)
-        method, raw_query = scope["method"], scope["query_string"].decode("latin-1")
-        state.calls.api(state.clock.now(), method, path, raw_query, status)
+            note.end(await self._work(scope, receive, note.send, headers, fault, query))
 
     async def _oauth(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         fault = self._state.faults.take(path, query)
-        status = await self._work(scope, receive, send, [], fault, query)
-        self._state.calls.oauth(self._state.clock.now(), scope["method"], path, status)
+        state = self._state
+        note = Noted(lambda status: state.calls.oauth(state.clock.now(), scope["method"], path, status), send)
+        note.end(await self._work(scope, receive, note.send, [], fault, query))
 
     async def _work(
         self,
