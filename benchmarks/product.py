@@ -35,7 +35,8 @@ def shards(place: Place) -> Work:
 
 
 def merge_summaries(place: Place) -> Work:
-    from strava_pipeline.lake.merge import merge_activities, merge_profile
+    from strava_pipeline.lake.merge import merge_activities
+    from strava_pipeline.lake.merge_profile import merge_profile
     from strava_pipeline.lake.warehouse import writing
 
     lake, years = place.lake, place.years.all
@@ -61,7 +62,7 @@ def details(place: Place) -> Work:
 
 
 def merge_details(place: Place) -> Work:
-    from strava_pipeline.lake.merge import merge_details, sync_kudos
+    from strava_pipeline.lake.merge_details import merge_details, sync_kudos
     from strava_pipeline.lake.warehouse import writing
 
     lake, years = place.lake, place.years.all

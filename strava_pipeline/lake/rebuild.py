@@ -17,13 +17,9 @@ from strava_pipeline.lake.detail_files import count_on_disk, detail_files
 from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.locks import locked
-from strava_pipeline.lake.merge import (
-    merge_activities,
-    merge_details,
-    merge_fresh_details,
-    merge_profile,
-    sync_kudos,
-)
+from strava_pipeline.lake.merge import merge_activities
+from strava_pipeline.lake.merge_details import merge_details, merge_fresh_details, sync_kudos
+from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.paths import Lake, log_of
 from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.shards import write_shards

@@ -9,9 +9,11 @@ from strava_pipeline.core.activities import YearRange
 from strava_pipeline.lake.detail_files import land_detail
 from strava_pipeline.lake.listings import Listing, begin
 from strava_pipeline.lake.manifests import Mode, Window
-from strava_pipeline.lake.merge import MergeReport, merge_activities, merge_details
+from strava_pipeline.lake.merge import merge_activities
+from strava_pipeline.lake.merge_details import merge_details
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.lake.staging import MergeReport
 from strava_pipeline.lake.warehouse import Connection, reading, writing
 
 YEARS = YearRange(2020, 2026)

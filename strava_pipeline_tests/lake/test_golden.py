@@ -11,7 +11,7 @@ from strava_pipeline.emulator.generate.world import GeneratedWorld
 from strava_pipeline.emulator.wire import dumps
 from strava_pipeline.lake.counts import rows_by_year
 from strava_pipeline.lake.detail_files import land_detail
-from strava_pipeline.lake.merge import merge_details
+from strava_pipeline.lake.merge_details import merge_details
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline_tests.lake.bronze import ALL, NOW, SECOND, YEARS, merge, rows, started

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.lake.merge import merge_details
+from strava_pipeline.lake.merge_details import merge_details
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.warehouse import REBUILDING, changed, unmark, writing

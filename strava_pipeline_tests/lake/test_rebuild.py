@@ -18,7 +18,8 @@ from strava_pipeline.core import tables
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import ACTIVITIES_ALL, TABLES, Column, Kind
 from strava_pipeline.lake import rebuild as rebuilding
-from strava_pipeline.lake.merge import merge_details, merge_profile, sync_kudos
+from strava_pipeline.lake.merge_details import merge_details, sync_kudos
+from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import land_athlete, land_gear
 from strava_pipeline.lake.publish import publish, snapshot

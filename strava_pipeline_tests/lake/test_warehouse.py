@@ -17,7 +17,7 @@ from strava_pipeline.lake.counts import (
     rows_by_year,
     unknown_gear,
 )
-from strava_pipeline.lake.merge import merge_profile
+from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import land_gear
 from strava_pipeline.lake.warehouse import (

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.tables import ATHLETE, GEAR
-from strava_pipeline.lake.merge import merge_details, merge_profile
+from strava_pipeline.lake.merge_details import merge_details
+from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import land_athlete, land_gear
 from strava_pipeline.lake.publish import publish, snapshot

@@ -7,7 +7,9 @@ import dagster as dg
 
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
 from strava_pipeline.lake.counts import rows_by_year
-from strava_pipeline.lake.merge import merge_activities, merge_details, merge_profile, sync_kudos
+from strava_pipeline.lake.merge import merge_activities
+from strava_pipeline.lake.merge_details import merge_details, sync_kudos
+from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.config import MergeConfig
 from strava_pipeline.orchestrate.jobs import resolved

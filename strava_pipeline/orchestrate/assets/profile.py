@@ -6,7 +6,7 @@ import dagster as dg
 
 from strava_pipeline.lake.counts import known_gear, unknown_gear
 from strava_pipeline.lake.locks import locked
-from strava_pipeline.lake.merge import merge_profile
+from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.warehouse import reading, writing

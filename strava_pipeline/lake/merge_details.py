@@ -1,0 +1,126 @@
+"""Merging details into their tables, in batches that memory can hold, each in one transaction; and the kudos of listings.
+
+All rows of an activity or none. What is merged twice changes nothing.
+"""
+
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from strava_pipeline.core.details import detail_frames
+from strava_pipeline.core.tables import ACTIVITY_DETAILS, CHILDREN
+from strava_pipeline.lake.detail_files import DetailFiles, detail_files, read_details
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.shards import LOCK, shard_files
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.staging import MergeReport, staged, staging
+from strava_pipeline.lake.warehouse import Connection, changed, reading, writing
+
+BATCH = 6_000_000  # packed bytes of the details held in memory at once: some 150 MB of Python objects
+
+
+def merge_details(
+    lake: Lake, years: Iterable[int], *, tick: Callable[[int], object] = lambda merged: None
+) -> MergeReport:
+    """The details on disk that are newer than gold's, a transaction per batch: all rows of one or none.
+
+    `tick` is told the size of each batch.
+    """
+    report = MergeReport()
+    newest = _newest_on_disk(lake, years)
+    if not newest:
+        return report
+    with reading(lake) as connection:
+        fresh = _fresh(connection, newest)
+    for batch in _batches(fresh):
+        with writing(lake) as connection:
+            merge_detail_batch(connection, lake, batch, report)
+        tick(len(batch))
+    return report
+
+
+def merge_fresh_details(connection: Connection, lake: Lake, years: Iterable[int]) -> None:
+    """What `merge_details` does, within the caller's transaction: for the few that came since the last look."""
+    for batch in _batches(_fresh(connection, _newest_on_disk(lake, years))):
+        merge_detail_batch(connection, lake, batch, MergeReport())
+
+
+def _fresh(connection: Connection, newest: dict[int, DetailFiles]) -> list[DetailFiles]:
+    known = "SELECT activity_id, fetched_at AT TIME ZONE 'UTC' FROM activity_details"
+    held = {activity_id: at.replace(tzinfo=UTC) for activity_id, at in connection.execute(known).fetchall()}
+    return [files for activity_id, files in sorted(newest.items()) if _is_newer(files, held.get(activity_id))]
+
+
+def _newest_on_disk(lake: Lake, years: Iterable[int]) -> dict[int, DetailFiles]:
+    """The good answers by activity; of one whose year was edited, which lies in two folders, the newest."""
+    newest: dict[int, DetailFiles] = {}
+    for year in years:
+        for activity_id, files in detail_files(lake, year).items():
+            other = newest.get(activity_id)
+            if _is_newer(files, other.good_at if other else None):
+                newest[activity_id] = files
+    return newest
+
+
+def _is_newer(files: DetailFiles, than: datetime | None) -> bool:
+    return files.good_at is not None and (than is None or than < files.good_at)
+
+
+def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[DetailFiles], report: MergeReport) -> None:
+    """Some details into all their tables, within the caller's transaction."""
+    with _without_garbage_collection():
+        frames, unknown = detail_frames(list(read_details(files)), athlete_id=None)
+    with staging(lake) as folder:
+        rows_of = {name: staged(folder, name, rows) for name, rows in frames.items()}
+        details = {"details": rows_of[ACTIVITY_DETAILS.name]}
+        connection.execute(sql("incoming_details"), details)
+        report.count(connection.execute(sql("merge_details"), details).fetchall())
+        for table, _ in CHILDREN.values():
+            connection.execute(sql("delete_children").format(table=table.name))
+            connection.execute(sql("insert_children").format(table=table.name), {"rows": rows_of[table.name]})
+    for name, rows in frames.items():
+        report.rows[name] += rows.height
+    report.unknown.update(unknown)
+    changed(connection)
+
+
+def sync_kudos(connection: Connection, lake: Lake, years: Sequence[int]) -> int:
+    """Raise `activity_details.kudos_count` to what listings showed since; the number of rows raised."""
+    with locked(lake, LOCK):
+        shards = [str(path) for year in years for path in shard_files(lake, year)]
+        if not shards:
+            return 0
+        row = connection.execute(sql("kudos_sync"), {"shards": shards, "years": list(years)}).fetchone()
+    raised = int(row[0]) if row else 0
+    if raised:
+        changed(connection)
+    return raised
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """A hundred thousand objects of JSON, no cycle among them: looking for some takes a sixth of a merge's time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _batches(files: Iterable[DetailFiles]) -> Iterator[list[DetailFiles]]:
+    """In the order given, as many at a time as memory is meant to hold."""
+    batch: list[DetailFiles] = []
+    size = 0
+    for one in files:
+        if one.good is not None:
+            batch.append(one)
+            size += one.good.stat().st_size
+        if size >= BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

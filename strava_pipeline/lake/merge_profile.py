@@ -1,0 +1,45 @@
+"""Merging the athlete and all gear as last received into their tables, inside the caller's transaction."""
+
+import polars as pl
+
+from strava_pipeline.core.rows import frame, typed_rows
+from strava_pipeline.core.tables import ATHLETE, GEAR
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.profile_files import newest_athlete, newest_gear
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.staging import MergeReport, staged, staging
+from strava_pipeline.lake.warehouse import Connection, changed
+
+
+def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
+    """The athlete and all gear as last received, into their tables."""
+    report = MergeReport()
+    athlete = newest_athlete(lake)
+    athlete_id = None
+    if athlete is not None:
+        rows = typed_rows([athlete[1]], ATHLETE)
+        athlete_id = rows.values["athlete_id"][0]
+        rows.values.update({"source": ["strava"], "fetched_at": [athlete[0]]})
+        report.count(_merge_small(connection, lake, ATHLETE.name, "athlete_id", frame(rows.values, ATHLETE)))
+    gear = list(newest_gear(lake))
+    if gear:
+        rows = typed_rows([found or {} for _, _, found in gear], GEAR)
+        rows.values.update(
+            {
+                "gear_id": [gear_id for gear_id, _, _ in gear],
+                "athlete_id": [athlete_id] * len(gear),
+                "source": ["strava"] * len(gear),
+                "found": [found is not None for _, _, found in gear],
+                "fetched_at": [at for _, at, _ in gear],
+            }
+        )
+        report.count(_merge_small(connection, lake, GEAR.name, "gear_id", frame(rows.values, GEAR)))
+    if report.wrote:
+        changed(connection)
+    return report
+
+
+def _merge_small(connection: Connection, lake: Lake, table: str, key: str, rows: pl.DataFrame) -> list[tuple[str]]:
+    with staging(lake) as folder:
+        rows_file = staged(folder, table, rows)
+        return connection.execute(sql("merge_by_key").format(table=table, key=key), {"rows": rows_file}).fetchall()
