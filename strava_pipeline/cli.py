@@ -18,6 +18,12 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
     "flow": ("pipeline", "flow", "The daily run: pull, merge, fetch recent details, publish.", "Pipeline"),
     "flow-backfill": ("pipeline", "flow_backfill", "Everything: pull all, merge, fetch every detail.", "Pipeline"),
     "backfill": ("backfill", "backfill", "Whole years again, a run each.", "Pipeline"),
+    "reconcile": (
+        "reconcile",
+        "reconcile",
+        "Whole years compared with Strava: deletions, edits, late uploads.",
+        "Pipeline",
+    ),
     "run": ("pipeline", "run", "Pull what is new, and the lookback window again.", "Pipeline"),
     "run-lite": ("pipeline", "run_lite", "Pull what is new, without a lookback.", "Pipeline"),
     "run-all": ("pipeline", "run_all", "Pull everything, back to day zero.", "Pipeline"),

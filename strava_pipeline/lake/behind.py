@@ -3,16 +3,15 @@
 A run that ended between two stages, or met a limit, leaves these; the next daily run covers their years too. Reads only.
 """
 
-import json
 from contextlib import suppress
 from datetime import datetime
 
 from strava_pipeline.core.activities import YearRange
 from strava_pipeline.lake.listings import listings
-from strava_pipeline.lake.merge import MERGED
+from strava_pipeline.lake.merge import merged_pages
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.warehouse import DamagedWarehouseError, OtherCatalogueError, is_a_database, notes, reading
+from strava_pipeline.lake.warehouse import DamagedWarehouseError, OtherCatalogueError, is_a_database, reading
 
 
 def years_behind(lake: Lake, years: YearRange) -> set[int]:
@@ -22,8 +21,7 @@ def years_behind(lake: Lake, years: YearRange) -> set[int]:
     if lake.working.exists() and is_a_database(lake.working):
         # one that is to be rebuilt holds nothing yet
         with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
-            for name, value in notes(connection, MERGED).items():
-                merged[int(name.removeprefix(MERGED))] = json.loads(value)
+            merged = merged_pages(connection)
             since = first_pull_ended_at(lake)
             if since is not None:
                 unfetched = {row[0] for row in connection.execute(sql("years_unfetched"), {"since": since}).fetchall()}

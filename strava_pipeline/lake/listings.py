@@ -139,12 +139,12 @@ def _set_aside(path: Path) -> None:
         path.replace(path.with_name(f"{path.name}.damaged"))
 
 
-def begin(lake: Lake, window: Window, *, athlete_id: int | None, at: datetime) -> Listing:
+def begin(lake: Lake, window: Window, *, athlete_id: int | None, at: datetime, sees_private: bool = True) -> Listing:
     """Start a listing: a new folder with a manifest of no pages."""
     folder = lake.listings / f"{stamp(at)}-{window.mode}"
     folder.mkdir(parents=True)
     sync_folder(folder.parent)
-    listing = Listing(folder, Manifest(athlete_id=athlete_id, window=window, started_at=at))
+    listing = Listing(folder, Manifest(athlete_id=athlete_id, window=window, started_at=at, sees_private=sees_private))
     listing._save()
     return listing
 

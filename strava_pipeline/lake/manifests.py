@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -65,13 +66,24 @@ class Manifest(BaseModel):
     athlete_id: int | None = None
     window: Window
     started_at: datetime
+    sees_private: bool = True  # whether the login was allowed to list what only the athlete may see
     settled: bool = False  # a run that used it came to its end
     pages: list[PageEntry] = []
 
     @property
     def complete(self) -> bool:
         """Only an empty page ends a listing; one that has lost a page is not whole any more."""
-        return bool(self.pages) and self.pages[-1].rows == 0 and not self.has_lost
+        return not self.has_lost and any(page.rows == 0 for page in self.pages)
+
+    @property
+    def walk(self) -> list[PageEntry]:
+        """The pages with rows from one end of the window to the other; what follows the empty page was asked for again."""
+        return list(takewhile(lambda page: page.rows or page.lost, self.pages))
+
+    @property
+    def looked_at_again(self) -> list[PageEntry]:
+        """The pages behind the empty one."""
+        return self.pages[len(self.walk) + 1 :]
 
     @property
     def has_lost(self) -> bool:

@@ -4,7 +4,7 @@ The functions take a connection and work inside the caller's transaction. No par
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,12 +30,12 @@ def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *
     with locked(lake, LOCK):
         files = {year: shard_files(lake, year) for year in years}
         known = notes(connection, SHARDS)
-        due = [year for year in years if force or known.get(f"{SHARDS}{year}") != _signature(files[year])]
+        due = [year for year in years if force or known.get(f"{SHARDS}{year}") != shard_signature(files[year])]
         for some in _together(due, files):
             _merge_years(connection, lake, some, [path for year in some for path in files[year]], force, report)
             for year in some:
                 note(connection, f"{MERGED}{year}", json.dumps(holdings(lake, year), sort_keys=True))
-                note(connection, f"{SHARDS}{year}", _signature(files[year]))
+                note(connection, f"{SHARDS}{year}", shard_signature(files[year]))
     if report.wrote:
         changed(connection)
     return report
@@ -74,17 +74,32 @@ def _damage_named(shards: Sequence[Path]) -> Iterator[None]:
 
 def _sharing(connection: Connection, shards: Sequence[str], years: set[int]) -> list[int]:
     """The other years that ever held some of the same activities: without them an edit would be seen where none was."""
-    known = {tuple(pair) for pair in json.loads(notes(connection, SHARED).get(SHARED, "[]"))}
+    known = _shared(connection)
     pairs = known | set(connection.execute(sql("shared_years"), {"shards": shards}).fetchall())
     if pairs != known:
         note(connection, SHARED, json.dumps(sorted(pairs)))
-    reached = set(years)
+    return sharing(connection, years)
+
+
+def sharing(connection: Connection, years: Iterable[int]) -> list[int]:
+    """The years that ever held an activity of `years`, without these, as far as was merged."""
+    pairs, wanted = _shared(connection), set(years)
+    reached = set(wanted)
     while more := {year for pair in pairs if reached.intersection(pair) for year in pair} - reached:
         reached |= more
-    return sorted(reached - years)
+    return sorted(reached - wanted)
 
 
-def _signature(shards: Sequence[Path]) -> str:
+def _shared(connection: Connection) -> set[tuple[int, int]]:
+    return {(one, other) for one, other in json.loads(notes(connection, SHARED).get(SHARED, "[]"))}
+
+
+def merged_pages(connection: Connection) -> dict[int, dict[str, int]]:
+    """How many pages of which listings gold has taken in, by year."""
+    return {int(name.removeprefix(MERGED)): json.loads(pages) for name, pages in notes(connection, MERGED).items()}
+
+
+def shard_signature(shards: Sequence[Path]) -> str:
     """What tells these files from any that will ever stand in their place: one that changes is written anew."""
     seen = [(path.name, path.stat()) for path in shards]
     return json.dumps([(name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in seen])

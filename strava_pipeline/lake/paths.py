@@ -67,6 +67,11 @@ class Lake:
         return self.state / "warehouse_was_made"
 
     @property
+    def decisions(self) -> Path:
+        """What a person decided; nothing can make it anew."""
+        return self.data_dir / "decisions"
+
+    @property
     def state(self) -> Path:
         return self.data_dir / "state"
 

@@ -15,6 +15,7 @@ from strava_pipeline.core.tables import ACTIVITY_DETAILS, CHILDREN, DETAIL_TABLE
 from strava_pipeline.lake.counts import faulty_keys, keys
 from strava_pipeline.lake.detail_files import count_on_disk, detail_files
 from strava_pipeline.lake.files import sync_folder
+from strava_pipeline.lake.history import merge_history
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.merge import merge_activities
@@ -24,6 +25,7 @@ from strava_pipeline.lake.paths import Lake, log_of
 from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.tombstones import mark_absent
 from strava_pipeline.lake.warehouse import (
     REBUILDING,
     Connection,
@@ -135,6 +137,8 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange) -> None:
                 merge_activities(connection, new, years.all)
                 merge_fresh_details(connection, new, _detail_years(new, years))
                 merge_profile(connection, new)
+                mark_absent(connection, new, years.all, years)
+                merge_history(connection, new, years.all)
                 sync_kudos(connection, new, years.all)
                 _keep_what_was_damaged(lake, connection, years)
                 _refuse_a_fault(connection)

@@ -12,7 +12,7 @@ from strava_pipeline.orchestrate.resources import Pipeline
 
 def key_checks() -> list[dg.AssetChecksDefinition]:
     """A blocking check per gold table: its key is unique and never NULL."""
-    tables = {"activities": "activities_all", **{name: name for name in DETAIL_TABLES}}
+    tables = {"activities": "activities_all", **{name: name for name in ("activity_history", *DETAIL_TABLES)}}
     return [_key_check(asset, table) for asset, table in tables.items()]
 
 

@@ -30,10 +30,11 @@ class ListingConfig(CallLimits):
 class DetailsConfig(CallLimits):
     """Which details `bronze_activity_details` fetches, among the partitions' activities."""
 
-    scope: Literal["job", "all", "window", "flow"] = Field(
+    scope: Literal["job", "all", "changed", "window", "flow"] = Field(
         default="job",
         description="job: as the job does, in a backfill all. "
-        "all: missing and edited ones; window: those of the last `since_days`, each looked at again; "
+        "all: missing and edited ones; changed: edited ones, and new ones that are missing; "
+        "window: those of the last `since_days`, each looked at again; "
         "flow: those of the window, a few of them (STRAVA_REFRESH_CALLS a day) looked at again",
     )
     since_days: int | None = Field(None, ge=0, description="the window; unset: the setting DAYS")
@@ -47,4 +48,8 @@ class MergeConfig(dg.Config):
 
     force: bool | None = Field(
         default=None, description="unset: as the job does. True: write every row again, changed or not"
+    )
+    allow_shrink: bool = Field(
+        default=False,
+        description="what the listing no longer holds is meant to be gone, however much of the year that is",
     )

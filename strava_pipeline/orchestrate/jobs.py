@@ -10,11 +10,13 @@ from strava_pipeline.core.tables import DETAIL_TABLES
 
 LISTING, DETAILS = "bronze_activities", "bronze_activity_details"
 PROFILE_JOB, NEW_GEAR_JOB = "profile", "new_gear"  # not by year
+RECONCILE_JOB = "reconcile"
 REBUILD_JOB = "rebuild"  # all years at once: it stands in rebuilding.py
 _PULL = (LISTING, "activity_shards")
-_MERGE = ("activities", "published_warehouse")
+_GOLD = ("activities", "activity_history")
+_MERGE = (*_GOLD, "published_warehouse")
 _ENRICH = (DETAILS, *DETAIL_TABLES, "published_warehouse")
-_ALL = (*_PULL, "activities", *_ENRICH)
+_ALL = (*_PULL, *_GOLD, *_ENRICH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,12 @@ JOBS: dict[str, Job] = {
             "Whole years, a run each: the year's listing, its details, publish.",
             {LISTING: {"mode": "year"}, DETAILS: {"scope": "all"}},
         ),
+        Job(
+            RECONCILE_JOB,
+            _ALL,
+            "A whole year compared with Strava: what was deleted, edited or uploaded late; details of what changed.",
+            {LISTING: {"mode": "year"}, DETAILS: {"scope": "changed"}},
+        ),
         Job(PROFILE_JOB, ("athlete", "gear"), "Fetch the athlete and all gear again."),
         Job(NEW_GEAR_JOB, ("gear",), "Fetch gear that appeared.", {"gear": {"new_gear_only": True}}),
     )
@@ -118,7 +126,9 @@ def resolved(config: ConfigT, job_name: str, asset: str) -> ConfigT:
     return config.model_copy(update=unset)
 
 
-PULLING_JOBS = frozenset(name for name, job in JOBS.items() if LISTING in job.assets and name != "backfill")
+PULLING_JOBS = frozenset(
+    name for name, job in JOBS.items() if LISTING in job.assets and name not in ("backfill", RECONCILE_JOB)
+)
 """They list from the watermark or everything: two at once would list the same pages."""
 
 STEP_JOBS = frozenset(

@@ -18,17 +18,22 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.windows import year_window
 from strava_pipeline.ingest.strava.activities import Page, get_athlete, get_gear, list_pages
+from strava_pipeline.ingest.strava.connect import token_store
 from strava_pipeline.ingest.strava.enrich import FetchReport, fetch_details
+from strava_pipeline.ingest.strava.oauth import SEES_PRIVATE
 from strava_pipeline.lake.behind import first_pull_ended_at
 from strava_pipeline.lake.detail_files import land_detail, land_failure
 from strava_pipeline.lake.listings import Listing, begin, resume
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.manifests import Manifest, Window
 from strava_pipeline.lake.profile_files import land_athlete, land_gear, newest_athlete
+from strava_pipeline.lake.tombstones import doubtful
 from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, as_of_now, still_wanted, wanted_details
 from strava_pipeline.lake.watermark import listed_since, watermark
 from strava_pipeline.orchestrate.config import CallLimits, DetailsConfig, ListingConfig
 from strava_pipeline.orchestrate.resources import Pipeline
+
+_NEVER = datetime.max.replace(tzinfo=UTC)  # no activity is that young
 
 Stopped = BudgetExhaustedError | CallCapReachedError
 
@@ -78,6 +83,8 @@ def pull_listing(pipeline: Pipeline, config: ListingConfig, year: int | None) ->
                 listing.land(page.activities, page.body, dict(page.request), page.fetched_at, pipeline.years)
                 rows, size = rows + len(page.activities), size + len(page.body)
                 pipeline.progress.advance(len(page.activities))
+            for page in _pages_again(pipeline, config, listing):
+                rows, size = rows + len(page.activities), size + len(page.body)
         except (BudgetExhaustedError, CallCapReachedError) as error:
             stopped = error
         finally:
@@ -134,6 +141,8 @@ def scope_of(pipeline: Pipeline, config: DetailsConfig) -> Scope:
         return Scope(ids=frozenset(config.ids), refresh_before=now)
     if config.scope == "all" or config.first_on or config.last_on:
         return Scope(first_on=_day(config.first_on), last_on=_day(config.last_on))
+    if config.scope == "changed":
+        return Scope(since=_NEVER, new_since=first_pull_ended_at(pipeline.lake))
     if config.scope == "window":
         return Scope(since=now - timedelta(days=days), refresh_before=now)
     newest = min(now, watermark(pipeline.lake) or now)
@@ -194,11 +203,23 @@ def _pages(pipeline: Pipeline, config: ListingConfig, window: Window, earlier: L
     return list_pages(pipeline.client(), after, before, config.per_page or pipeline.settings.per_page)
 
 
+def _pages_again(pipeline: Pipeline, config: ListingConfig, listing: Listing | None) -> Iterable[Page]:
+    """Ask again for what may have moved past between two pages, and land it: hardly ever anything."""
+    if listing is None:
+        return
+    for after, before in doubtful(pipeline.lake, listing):
+        page = next(list_pages(pipeline.client(), after, before, config.per_page or pipeline.settings.per_page))
+        listing.land(page.activities, page.body, dict(page.request), page.fetched_at, pipeline.years)
+        yield page
+
+
 def _begin(pipeline: Pipeline, window: Window, at: datetime) -> Listing:
     """A listing begins when its first page is here: by the server's clock, whatever this machine's shows."""
     athlete = newest_athlete(pipeline.lake)
     athlete_id = athlete[1].get("id") if athlete else None
-    return begin(pipeline.lake, window, athlete_id=athlete_id, at=at.astimezone(UTC))
+    scope = token_store(pipeline.settings).load().scope
+    sees_private = scope is None or SEES_PRIVATE in scope.replace(",", " ").split()
+    return begin(pipeline.lake, window, athlete_id=athlete_id, at=at.astimezone(UTC), sees_private=sees_private)
 
 
 def _fetch(pipeline: Pipeline, wanted: Sequence[Candidate], report: DetailsReport) -> None:

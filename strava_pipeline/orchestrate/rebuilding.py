@@ -19,7 +19,11 @@ from strava_pipeline.orchestrate.jobs import REBUILD_JOB
 from strava_pipeline.orchestrate.metadata import timed
 from strava_pipeline.orchestrate.resources import Pipeline
 
-MADE = {"activity_shards": "activities_all", "activities": "activities_all", **{name: name for name in DETAIL_TABLES}}
+MADE = {
+    "activity_shards": "activities_all",
+    "activities": "activities_all",
+    **{name: name for name in ("activity_history", *DETAIL_TABLES)},
+}
 """The assets made anew, and the table whose rows they hold."""
 
 

@@ -1,4 +1,4 @@
-"""What runs by the clock: the daily flow, and the profile once a week. Their jobs stand in jobs.py."""
+"""What runs by the clock: the daily flow, the profile, and years compared with Strava. Their jobs stand in jobs.py."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from strava_pipeline.lake.behind import years_behind
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.watermark import watermark
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
-from strava_pipeline.orchestrate.jobs import JOBS, PROFILE_JOB
+from strava_pipeline.orchestrate.jobs import JOBS, LISTING, PROFILE_JOB, RECONCILE_JOB
 from strava_pipeline.orchestrate.partitions import range_tags, year_range
 from strava_pipeline.settings import Settings
 
@@ -56,4 +56,33 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
     def weekly_profile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         return dg.RunRequest() if token_store(settings).path.exists() else NO_LOGIN
 
-    return [daily_flow, weekly_profile]
+    @dg.schedule(
+        name="weekly_reconcile",
+        job_name=RECONCILE_JOB,
+        cron_schedule="0 4 * * 0",
+        execution_timezone=settings.timezone,
+        default_status=status,
+        description="Compares the running and the last year with Strava each Sunday.",
+    )
+    def weekly_reconcile(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        if not token_store(settings).path.exists():
+            return NO_LOGIN
+        config = JOBS[RECONCILE_JOB].run_config()
+        newest = year_range(settings.first_year).all[-2:]
+        return [dg.RunRequest(partition_key=str(year), run_config=config) for year in reversed(newest)]
+
+    @dg.schedule(
+        name="monthly_reconcile",
+        job_name=RECONCILE_JOB,
+        cron_schedule="0 3 1 * *",
+        execution_timezone=settings.timezone,
+        default_status=status,
+        description="Compares everything with Strava on the first of each month, in one listing.",
+    )
+    def monthly_reconcile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if not token_store(settings).path.exists():
+            return NO_LOGIN
+        config = JOBS[RECONCILE_JOB].run_config(**{LISTING: {"mode": "all"}})
+        return dg.RunRequest(tags=range_tags(year_range(settings.first_year).all), run_config=config)
+
+    return [daily_flow, weekly_profile, weekly_reconcile, monthly_reconcile]

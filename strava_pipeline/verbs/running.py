@@ -1,6 +1,6 @@
 """Running a job for a verb: who else is at work, the run itself, gear that appeared, and what is said at the end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -78,9 +78,19 @@ def say(outcome: RunOutcome) -> None:
         if line := _line(asset, metadata):
             out.print(line)
         say_left_out(metadata.get("views_left_out", {}))
+        _say_held_back(metadata.get("held_back", {}))
     if outcome.stopped_early:
         err.print(
             f"Stopped early. {outcome.stopped_early} What was fetched is kept; the same command goes on.",
+            style="yellow",
+        )
+
+
+def _say_held_back(held: Mapping[str, str]) -> None:
+    for year, missing in held.items():
+        err.print(
+            f"{year}: the listing lacks {missing} activities, too much to be believed, so nothing was marked as deleted. Look "
+            f"at Strava; if that is meant: strava-pipeline reconcile --years {year} --allow-shrink",
             style="yellow",
         )
 
@@ -110,7 +120,9 @@ def _line(asset: str, told: dict[str, Any]) -> str | None:
     if asset == "activity_shards":
         return f"Wrote {told['files']} shards with {told['rows']} rows"
     if asset == "activities":
-        return f"Merged: {told['inserted']} new, {told['updated']} changed, {told['rows']} in these years"
+        gone = f", {told['deleted']} deleted at Strava" if told["deleted"] else ""
+        back = f", {told['restored']} back" if told["restored"] else ""
+        return f"Merged: {told['inserted']} new, {told['updated']} changed{gone}{back}, {told['rows']} in these years"
     if asset == DETAILS:
         parts = [
             f"{told[name]} {name.removeprefix('details_')}"

@@ -4,12 +4,20 @@ import hashlib
 
 from strava_pipeline.core.tables.activities import ACTIVITIES_ALL
 from strava_pipeline.core.tables.details import ACTIVITY_DETAILS, CHILDREN
+from strava_pipeline.core.tables.history import ACTIVITY_HISTORY
 from strava_pipeline.core.tables.model import Column, Kind, Table
 from strava_pipeline.core.tables.profile import ATHLETE, GEAR
 
 TABLES: dict[str, Table] = {
     table.name: table
-    for table in (ACTIVITIES_ALL, ACTIVITY_DETAILS, *(child for child, _ in CHILDREN.values()), ATHLETE, GEAR)
+    for table in (
+        ACTIVITIES_ALL,
+        ACTIVITY_HISTORY,
+        ACTIVITY_DETAILS,
+        *(child for child, _ in CHILDREN.values()),
+        ATHLETE,
+        GEAR,
+    )
 }
 
 DETAIL_TABLES: tuple[str, ...] = (ACTIVITY_DETAILS.name, *(child.name for child, _ in CHILDREN.values()))
@@ -27,6 +35,7 @@ def catalogue_version() -> str:
 __all__ = [
     "ACTIVITIES_ALL",
     "ACTIVITY_DETAILS",
+    "ACTIVITY_HISTORY",
     "ATHLETE",
     "CHILDREN",
     "DETAIL_TABLES",

@@ -21,6 +21,7 @@ class Kind(Enum):
     INSTANT = "TIMESTAMPTZ"  # a moment in UTC
     WALL = "TIMESTAMP"  # a clock on a wall, without a zone
     DOUBLES = "DOUBLE[]"
+    TEXTS = "VARCHAR[]"
     JSON = "JSON"  # text in a shard
 
     @property
@@ -37,6 +38,7 @@ _POLARS: dict[Kind, pl.DataType] = {
     Kind.INSTANT: pl.Datetime("us", "UTC"),
     Kind.WALL: pl.Datetime("us"),
     Kind.DOUBLES: pl.List(pl.Float64),
+    Kind.TEXTS: pl.List(pl.String),
     Kind.JSON: pl.String(),
 }
 

@@ -22,11 +22,12 @@ from strava_pipeline.ingest.strava.http import Exchange, NotSentError, Wire
 from strava_pipeline.ingest.strava.retries import ATTEMPTS, retrying
 from strava_pipeline.settings import APPLICATION_PAGE, Application
 
-SCOPES = ("read", "activity:read", "activity:read_all", "profile:read_all")
+SEES_PRIVATE = "activity:read_all"  # without it a listing leaves out what only the athlete may see
+SCOPES = ("read", "activity:read", SEES_PRIVATE, "profile:read_all")
 CONSEQUENCES = {
     "read": "public routes and segments will be missing",
     "activity:read": "no activity can be read at all, so nothing can be pulled",
-    "activity:read_all": 'activities visible to "Only You" will be missing',
+    SEES_PRIVATE: 'activities visible to "Only You" will be missing',
     "profile:read_all": "gear, weight, zones and follower-only profile details will be missing",
 }
 AGAIN = "run strava-pipeline auth"
@@ -109,7 +110,7 @@ def authorize_url(base_url: str, client_id: str, redirect_uri: str, scopes: Iter
 def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> list[tuple[str, str]]:
     """The scopes that the athlete unticked, each with what that means in plain words."""
     present = set(granted)
-    if "activity:read_all" in present:
+    if SEES_PRIVATE in present:
         present.add("activity:read")  # the greater holds the lesser
     return [(scope, CONSEQUENCES.get(scope, "some data will be missing")) for scope in asked if scope not in present]
 

@@ -1,7 +1,7 @@
 -- The newest version of each activity in the shards of $years becomes its row. $shards: the years' files; $others: those
 -- of the years that ever held some of the same activities (their local year was edited), so that whichever year is merged
 -- last, the newest sighting wins and every edit is seen; $force: also where nothing changed (recompact).
--- What was found gone after it was last said to be so stays gone.
+-- Whether it is gone from the source is not for this to say.
 MERGE INTO activities_all AS gold
 USING (
     WITH seen AS (
@@ -19,16 +19,13 @@ USING (
             max(ingestion_ts) FILTER (previous_fingerprint IS DISTINCT FROM fingerprint)
                 OVER (PARTITION BY id ORDER BY ingestion_ts) AS fingerprint_since
         FROM seen
-    ),
-    newest AS (
-        SELECT * EXCLUDE (previous_content, previous_fingerprint, fingerprint_since) REPLACE (fingerprint_since AS edited_at)
-        FROM versions
-        WHERE previous_content IS DISTINCT FROM content_hash
-        QUALIFY row_number() OVER (PARTITION BY id ORDER BY ingestion_ts DESC, content_hash DESC) = 1
     )
-    SELECT newest.* REPLACE (CASE WHEN held.deleted_at > newest.ingestion_ts THEN held.deleted_at END AS deleted_at)
-    FROM newest
-    LEFT JOIN activities_all AS held ON held.id = newest.id
+    SELECT
+        * EXCLUDE (previous_content, previous_fingerprint, fingerprint_since, deleted_at)
+        REPLACE (fingerprint_since AS edited_at)
+    FROM versions
+    WHERE previous_content IS DISTINCT FROM content_hash
+    QUALIFY row_number() OVER (PARTITION BY id ORDER BY ingestion_ts DESC, content_hash DESC) = 1
 ) AS shard
 ON gold.id = shard.id
 WHEN MATCHED AND (

@@ -17,7 +17,7 @@ from strava_pipeline.orchestrate.resources import Pipeline
 def published_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
     @dg.asset(
         partitions_def=partitions,
-        deps=["activities", *DETAIL_TABLES],
+        deps=["activities", "activity_history", *DETAIL_TABLES],
         group_name="published",
         kinds={"duckdb"},
         owners=[OWNER],

@@ -1,0 +1,94 @@
+"""What the listings prove to be absent at the source. Reads manifests only, no rows and no pages.
+
+An activity is gone when a complete listing of a window that its start lies in began after it was last seen. Between two
+pages a listing proves nothing: something deleted there at that moment moves what follows one place forward, past the page
+that is asked for next. Such a gap is looked at once more (`gaps`), or waits for the next listing.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from strava_pipeline.lake.listings import Listing
+from strava_pipeline.lake.manifests import Manifest, PageEntry
+
+Span = tuple[int | None, int | None]  # exclusive epoch seconds, as Strava takes them: (after, before)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Whatever starts within `after` and `before` (exclusive epoch seconds) and was last seen before `began_at` is gone."""
+
+    listing: str
+    athlete_id: int | None
+    began_at: datetime
+    found_at: datetime
+    after: int | None
+    before: int | None
+
+
+def proofs(listings: Iterable[Listing]) -> Iterator[Proof]:
+    """What each complete listing proves, in the order of their beginnings."""
+    for listing in listings:
+        manifest = listing.manifest
+        if not (manifest.complete and manifest.sees_private):
+            continue
+        began = manifest.started_at.replace(microsecond=0)  # a page's time may be known to the second only
+        for after, before in _proven(manifest):
+            yield Proof(listing.name, manifest.athlete_id, began, manifest.fetched_at, after, before)
+
+
+def gaps(manifest: Manifest) -> list[Span]:
+    """Where a complete listing proves nothing: around the border of two pages, and behind a last page that was full."""
+    walk, asked = manifest.walk, manifest.window
+    if any(page.oldest is None or page.newest is None for page in walk):
+        return [(asked.after, asked.before)]
+    ascending = asked.after is not None
+    found = [_between(page, following, ascending=ascending) for page, following in pairwise(walk)]
+    if walk and _is_full(walk[-1]):
+        after, before = _around(walk[-1], ascending=ascending)
+        found.append((after, asked.before) if ascending else (asked.after, before))
+    again = {(_asked(page, "after"), _asked(page, "before")) for page in manifest.looked_at_again if not _is_full(page)}
+    return [span for span in found if span not in again]
+
+
+def lies_in(start: float, span: Span) -> bool:
+    """Whether an epoch second lies in an exclusive span."""
+    after, before = span
+    return (after is None or start > after) and (before is None or start < before)
+
+
+def _between(page: PageEntry, following: PageEntry, *, ascending: bool) -> Span:
+    ends = [*_around(page, ascending=ascending), *_around(following, ascending=not ascending)]
+    return min(ends), max(ends)
+
+
+def _around(page: PageEntry, *, ascending: bool) -> tuple[int, int]:
+    """A span that holds the second of the page's last start (ascending) or first."""
+    edge = page.newest if ascending else page.oldest
+    assert edge is not None
+    second = int(edge.timestamp())
+    return second - 1, second + 1
+
+
+def _is_full(page: PageEntry) -> bool:
+    size = _asked(page, "per_page")
+    return size is None or page.rows >= size
+
+
+def _asked(page: PageEntry, name: str) -> int | None:
+    value = (page.request or {}).get(name)
+    return value if isinstance(value, int) else None
+
+
+def _proven(manifest: Manifest) -> Iterator[Span]:
+    """The window without its gaps."""
+    after, before = manifest.window.after, manifest.window.before
+    for gap_after, gap_before in sorted(gaps(manifest), key=lambda span: (span[0] is not None, span[0])):
+        if gap_after is not None:
+            yield after, gap_after + 1
+        if gap_before is None:
+            return
+        after = max(gap_before - 1, gap_before - 1 if after is None else after)
+    yield after, before

@@ -1,0 +1,56 @@
+"""`activity_history`: the versions that shards hold of each activity, with what changed. Made from shards, any time again."""
+
+from collections.abc import Sequence
+
+from strava_pipeline.core.tables import ACTIVITIES_ALL, Column
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.merge import shard_signature, sharing
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.shards import LOCK, shard_files
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.warehouse import Connection, changed, note, notes
+
+_COMPARED = [column for column in ACTIVITIES_ALL.columns if column.source is not None or column.name == "extra"]
+
+
+HISTORY = "history:"  # + year: a note of which shards the history of a year was made from
+
+
+def merge_history(connection: Connection, lake: Lake, years: Sequence[int]) -> None:
+    """The versions of the activities of `years` whose shards changed, within the caller's transaction, after the merge."""
+    known = notes(connection, HISTORY)
+    with locked(lake, LOCK):
+        files = {year: shard_files(lake, year) for year in years}
+        due = [year for year in years if known.get(f"{HISTORY}{year}") != shard_signature(files[year])]
+        shards = [str(path) for year in due for path in files[year]]
+        if shards:
+            others = [str(path) for year in sharing(connection, due) for path in shard_files(lake, year)]
+            connection.execute(sql("incoming_versions"), {"shards": shards, "others": others, "years": due})
+    written = 0
+    if shards:
+        connection.execute(sql("delete_versions"))
+        written += _count(connection, sql("insert_versions").format(differing=_differing(), before=_before()))
+    written += _count(connection, sql("end_versions"))
+    for year in due:
+        note(connection, f"{HISTORY}{year}", shard_signature(files[year]))
+    if written:
+        changed(connection)
+
+
+def _count(connection: Connection, text: str) -> int:
+    return int(connection.execute(text).fetchall()[0][0])
+
+
+def _differing() -> str:
+    return ", ".join(f"CASE WHEN {_differs(column)} THEN '{column.name}' END" for column in _COMPARED)
+
+
+def _before() -> str:
+    return ", ".join(
+        f"CASE WHEN {_differs(column)} THEN {{'key': '{column.name}', 'value': to_json(earlier.{column.name})}} END"
+        for column in _COMPARED
+    )
+
+
+def _differs(column: Column) -> str:
+    return f"earlier.id IS NOT NULL AND later.{column.name} IS DISTINCT FROM earlier.{column.name}"

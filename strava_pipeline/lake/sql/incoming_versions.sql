@@ -1,0 +1,24 @@
+-- Every version of those activities of $shards of which the history lacks one. $others: files of the years that ever held
+-- some of the same activities; $years: of a version that stands in two, the one of these is taken.
+CREATE OR REPLACE TEMP TABLE versions AS
+WITH said AS (
+    SELECT *
+    FROM read_parquet(list_concat($shards, $others), hive_partitioning = false)
+    SEMI JOIN (SELECT id FROM read_parquet($shards, hive_partitioning = false)) USING (id)
+    QUALIFY row_number() OVER (
+        PARTITION BY id, ingestion_ts ORDER BY content_hash DESC, NOT list_contains($years, year), year DESC
+    ) = 1
+),
+changes AS (
+    SELECT *
+    FROM said
+    QUALIFY lag(content_hash) OVER (PARTITION BY id ORDER BY ingestion_ts) IS DISTINCT FROM content_hash
+),
+lacking AS (
+    SELECT id
+    FROM (SELECT id, count(*) AS versions, max(ingestion_ts) AS newest FROM changes GROUP BY id)
+    ANTI JOIN (
+        SELECT activity_id AS id, count(*) AS versions, max(valid_from) AS newest FROM activity_history GROUP BY activity_id
+    ) USING (id, versions, newest)
+)
+SELECT * FROM changes SEMI JOIN lacking USING (id)

@@ -1,0 +1,230 @@
+"""Marking what is gone from the source: `deleted_at` of every activity follows from bronze and decisions, any time again.
+
+A listing that would mark more than a fifth of a year, and more than five rows, is more likely to be wrong than the athlete to
+have deleted that much: it marks nothing there until a person confirms it. No activity is ever removed.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+import polars as pl
+
+from strava_pipeline.core.activities import YearRange
+from strava_pipeline.lake.absence import Proof, Span, gaps, lies_in, proofs
+from strava_pipeline.lake.decisions import Decision, decide, decisions
+from strava_pipeline.lake.listings import Listing, listings
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.merge import merged_pages, shard_signature, sharing
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.shards import LOCK, shard_files
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.staging import staged, staging
+from strava_pipeline.lake.warehouse import (
+    Connection,
+    DamagedWarehouseError,
+    OtherCatalogueError,
+    changed,
+    note,
+    notes,
+    reading,
+)
+
+JUDGED = "judged:"  # + year: a note of what was known when the marks of a year were last set
+FEW = 5  # rows that a listing may always mark
+SHARE = 5  # … and a fifth of the year
+_NEVER, _ALWAYS = -(2**62), 2**62  # seconds: no bound
+
+Missing = list[tuple[int, int, list[int]]]  # id, year, numbers of the proofs that hold for it, ascending
+
+
+class Confirmation(Decision):
+    """What `listing` would mark of `year` is meant: the athlete did delete that much."""
+
+    kind: ClassVar[str] = "shrinks"
+    listing: str
+    year: int
+    activities: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shrink:
+    """A year that a listing would shrink by more than it may: `missing` of `present` activities."""
+
+    year: int
+    listing: str
+    missing: int
+    present: int
+
+
+def confirmation(shrink: Shrink, at: datetime, by: str) -> Confirmation:
+    """The decision that a shrink is meant."""
+    return Confirmation(at=at, by=by, listing=shrink.listing, year=shrink.year, activities=shrink.missing)
+
+
+@dataclass(slots=True)
+class AbsenceReport:
+    """What became of the marks of some years."""
+
+    deleted: int = 0
+    restored: int = 0
+    held: list[Shrink] = field(default_factory=list)
+
+
+def mark_absent(
+    connection: Connection,
+    lake: Lake,
+    years: Sequence[int],
+    within: YearRange,
+    *,
+    confirm: Callable[[Shrink], Confirmation] | None = None,
+) -> AbsenceReport:
+    """Set `deleted_at` of the activities of `years`, within the caller's transaction and after these were merged.
+
+    `within`: all partitions. `confirm` makes the decision of a person who means what would be held back.
+    """
+    report = AbsenceReport()
+    known = list(listings(lake))
+    found = list(proofs(known))
+    common = repr((found, sorted(_confirmed(lake))))
+    with locked(lake, LOCK):
+        judged = notes(connection, JUDGED)
+        signature = {year: _digest(shard_signature(shard_files(lake, year)), common) for year in years}
+        due = [year for year in years if judged.get(f"{JUDGED}{year}") != signature[year]]
+        shards = [str(path) for year in (*due, *sharing(connection, due)) for path in shard_files(lake, year)]
+        if not due or not shards:
+            return report
+        connection.execute(sql("sightings"), {"shards": shards, "years": due})
+    missing = _without_seen(_missing(connection, lake, found), found, _unmerged(connection, known, within))
+    verdicts, report.held = judge(missing, found, _confirmed(lake), _present_at(connection))
+    if confirm is not None and report.held:
+        decide(lake, *map(confirm, report.held))
+        verdicts, report.held = judge(missing, found, _confirmed(lake), _present_at(connection))
+    _set_marks(connection, lake, verdicts, report)
+    for year in {*due} - {shrink.year for shrink in report.held}:  # those are judged, and told, each time
+        note(connection, f"{JUDGED}{year}", signature[year])
+    return report
+
+
+def doubtful(lake: Lake, listing: Listing) -> list[Span]:
+    """Where a complete listing proves nothing and lacks something that is present in gold: to be asked for again."""
+    spans = gaps(listing.manifest) if listing.manifest.complete else []
+    if not spans or not lake.working.exists():
+        return []
+    seen = {activity["id"] for _, activities in listing.pages() for activity in activities}
+    query = "SELECT id, epoch_us(start_date) / 1e6 FROM activities WHERE source = 'strava' AND start_date IS NOT NULL"
+    with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
+        missing = [start for key, start in connection.execute(query).fetchall() if key not in seen]
+        return [span for span in spans if any(lies_in(start, span) for start in missing)]
+    return []  # it is to be made anew
+
+
+def judge(
+    missing: Missing,
+    found: Sequence[Proof],
+    confirmed: set[tuple[str, int]],
+    present_at: Callable[[int, datetime], int],
+) -> tuple[dict[int, datetime], list[Shrink]]:
+    """When each was found gone, by id; and the shrinks that are held back, one a year, of the newest listing.
+
+    `confirmed`: (listing, year) pairs. `present_at`: how many activities of a year had been seen by then.
+    """
+    verdicts: dict[int, datetime] = {}
+    marked: Counter[int] = Counter()
+    held: dict[int, Shrink] = {}
+    for listing in dict.fromkeys(proof.listing for proof in found):
+        of_listing = {number: proof for number, proof in enumerate(found) if proof.listing == listing}
+        by_year: dict[int, dict[int, datetime]] = {}
+        for activity_id, year, numbers in missing:
+            hits = of_listing.keys() & numbers
+            if hits and activity_id not in verdicts:
+                by_year.setdefault(year, {})[activity_id] = of_listing[min(hits)].found_at
+        for year, gone in by_year.items():
+            found_at = max(gone.values())
+            present = present_at(year, found_at) - marked[year] if len(gone) > FEW else 0
+            if len(gone) > FEW and len(gone) * SHARE > present and (listing, year) not in confirmed:
+                held[year] = Shrink(year, listing, len(gone), present)
+                continue
+            held.pop(year, None)
+            verdicts.update(gone)
+            marked[year] += len(gone)
+    return verdicts, [held[year] for year in sorted(held)]
+
+
+def _unmerged(connection: Connection, known: Sequence[Listing], within: YearRange) -> dict[str, Listing]:
+    """The listings of which gold has not taken in every page: another run is at it, or has another year."""
+    merged = merged_pages(connection)
+    return {
+        listing.name: listing
+        for listing in known
+        if any(
+            merged.get(year, {}).get(listing.name, 0) < listing.manifest.whole_pages
+            for year in listing.manifest.years_within(within)
+        )
+    }
+
+
+def _without_seen(missing: Missing, found: Sequence[Proof], unmerged: Mapping[str, Listing]) -> Missing:
+    """Without the proofs by listings whose pages do hold the activity, where gold doesn't know yet."""
+    seen = {
+        name: {activity["id"] for _, activities in unmerged[name].pages() for activity in activities}
+        for name in {found[number].listing for _, _, numbers in missing for number in numbers} & unmerged.keys()
+    }
+    return [
+        (activity_id, year, [number for number in numbers if activity_id not in seen.get(found[number].listing, ())])
+        for activity_id, year, numbers in missing
+    ]
+
+
+def _missing(connection: Connection, lake: Lake, found: Sequence[Proof]) -> Missing:
+    columns = {
+        "number": range(len(found)),
+        "athlete_id": [proof.athlete_id for proof in found],
+        "began_at": [proof.began_at for proof in found],
+        "after": [_NEVER if proof.after is None else proof.after for proof in found],
+        "before": [_ALWAYS if proof.before is None else proof.before for proof in found],
+    }
+    schema = {"athlete_id": pl.Int64(), "began_at": pl.Datetime("us", "UTC")}
+    with staging(lake) as folder:
+        path = staged(folder, "proofs", pl.DataFrame(columns, schema_overrides=schema))
+        return connection.execute(sql("absent"), {"proofs": path}).fetchall()
+
+
+def _present_at(connection: Connection) -> Callable[[int, datetime], int]:
+    def count(year: int, at: datetime) -> int:
+        query = "SELECT count(*) FROM sightings WHERE year = $year AND first_at <= $at"
+        return int(connection.execute(query, {"year": year, "at": at}).fetchall()[0][0])
+
+    return count
+
+
+def _set_marks(connection: Connection, lake: Lake, verdicts: Mapping[int, datetime], report: AbsenceReport) -> None:
+    query = "SELECT id, epoch_us(deleted_at) FROM activities_all SEMI JOIN sightings USING (id) WHERE deleted_at IS NOT NULL"
+    before = dict(connection.execute(query).fetchall())
+    restored = before.keys() - verdicts.keys()
+    marks = {key: at for key, at in verdicts.items() if before.get(key) != _microseconds(at)}
+    report.deleted, report.restored = len(verdicts.keys() - before.keys()), len(restored)
+    if not (marks or restored):
+        return
+    columns = {"id": [*marks, *restored], "deleted_at": [*marks.values(), *[None] * len(restored)]}
+    with staging(lake) as folder:
+        rows = pl.DataFrame(columns, schema={"id": pl.Int64(), "deleted_at": pl.Datetime("us", "UTC")})
+        connection.execute(sql("mark_deleted"), {"marks": staged(folder, "marks", rows)})
+    changed(connection)
+
+
+def _confirmed(lake: Lake) -> set[tuple[str, int]]:
+    return {(decision.listing, decision.year) for decision in decisions(lake, Confirmation).all}
+
+
+def _digest(*parts: str) -> str:
+    """Of what the marks of a year follow from: its shards, what is proven, and what was confirmed."""
+    return hashlib.blake2b("".join(parts).encode(), digest_size=8).hexdigest()
+
+
+def _microseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1_000_000)
