@@ -153,7 +153,7 @@ def started(
         yield rig
 
 
-def log_in(rig: Rig) -> None:
+def log_in(rig: Rig, scope: str = "read,activity:read_all,profile:read_all") -> None:
     """Put a login where the settings want it, as `auth` would."""
     config = rig.emulator.state.config
     asked = requests.get(
@@ -162,7 +162,7 @@ def log_in(rig: Rig) -> None:
             "client_id": config.client_id,
             "redirect_uri": "http://localhost/exchange_token",
             "response_type": "code",
-            "scope": "read,activity:read_all,profile:read_all",
+            "scope": scope,
             "state": "s",
         },
         allow_redirects=False,
@@ -182,4 +182,4 @@ def log_in(rig: Rig) -> None:
     rig.settings.secrets_dir.mkdir(mode=0o700, exist_ok=True)
     path = rig.settings.secrets_dir / "strava_token.json"
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(token | {"scope": "read,activity:read_all,profile:read_all"}, file)
+        json.dump(token | {"scope": scope}, file)

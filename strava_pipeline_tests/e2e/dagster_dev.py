@@ -62,19 +62,32 @@ class DagsterDev:
 
     def backfill(self, assets: list[str], years: list[int]) -> dict[str, Any]:
         """Launch a backfill as the UI does and wait until it is over."""
+        launched = self.launch_backfill(assets, years)
+        return until(
+            lambda: self.backfill_status(launched), lambda found: found["status"] not in ("REQUESTED", "CANCELING")
+        )
+
+    def launch_backfill(self, assets: list[str], years: list[int]) -> str:
+        """Launch a backfill as the UI does; its id."""
         params = {
             "assetSelection": [{"path": [name]} for name in assets],
             "partitionNames": [str(year) for year in years],
             "tags": [],
         }
-        launched = self.ask(LAUNCH_BACKFILL, params=params)["launchPartitionBackfill"]
+        return str(self.ask(LAUNCH_BACKFILL, params=params)["launchPartitionBackfill"]["backfillId"])
 
-        def look() -> dict[str, Any]:
-            return dict(self.ask(BACKFILL, id=launched["backfillId"])["partitionBackfillOrError"])
+    def backfill_status(self, backfill: str) -> dict[str, Any]:
+        """The status of a backfill and of its runs."""
+        return dict(self.ask(BACKFILL, id=backfill)["partitionBackfillOrError"])
 
-        return until(look, lambda found: found["status"] not in ("REQUESTED", "CANCELING"))
+    def processes(self) -> dict[int, str]:
+        """Every process of Dagster's, by id, with its command line: those of the session that `dev` began for it."""
+        found = subprocess.run(["ps", "-eo", "pid=,sess=,args="], capture_output=True, text=True, check=True).stdout
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        rows = [line.split(maxsplit=2) for line in found.splitlines()]
+        return {int(pid): command for pid, session, command in rows if session in children}
 
-    def run(self, job: str, tags: dict[str, str]) -> str:
+    def run(self, job: str, tags: dict[str, str], config: dict[str, Any] | None = None) -> str:
         """Launch a job's run through the queue and wait; its status at the end."""
         params = {
             "selector": {
@@ -83,7 +96,7 @@ class DagsterDev:
                 "pipelineName": job,
             },
             "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
-            "runConfigData": {},
+            "runConfigData": config or {},
         }
         launched = self.ask(LAUNCH_RUN, params=params)["launchPipelineExecution"]
         run_id = launched["run"]["runId"]

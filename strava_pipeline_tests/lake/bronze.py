@@ -63,7 +63,13 @@ def started(
 def land(listing: Listing, *pages: Sequence[Activity], at: datetime = NOW, years: YearRange = YEARS) -> None:
     """Pages, a second apart."""
     for number, page in enumerate(pages):
-        listing.land(list(page), json.dumps(list(page)).encode(), {"page": number + 1}, at + number * SECOND, years)
+        listing.land(
+            list(page),
+            json.dumps(list(page)).encode(),
+            {"page": number + 1, "per_page": 200},
+            at + number * SECOND,
+            years,
+        )
 
 
 def listed(

@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from strava_pipeline_tests.rig import NOW, Rig
+import dagster as dg
+import pytest
+
+from strava_pipeline.lake.listings import listings
+from strava_pipeline.orchestrate.build import build_defs
+from strava_pipeline.orchestrate.partitions import range_tags, year_range
+from strava_pipeline_tests.rig import NOW, Rig, log_in
 
 Make = Callable[..., Rig]
 THIS_YEAR = {"years": (2026, 2026), "settings": {"first_year": 2025}}
@@ -51,3 +57,132 @@ def test_what_comes_back_unchanged_is_present_again(make_rig: Make) -> None:
     rig.control("add", activity=gone)
     assert rig.run("reconcile", [2026]).metadata["activities"]["restored"] == 1
     rig.assert_true_to_source()
+
+
+def test_a_daily_run_marks_what_was_deleted_in_its_window_without_a_call_more(make_rig: Make) -> None:
+    rig = make_rig(activities=20, **THIS_YEAR)
+    rig.run("flow_backfill")
+    recent = add(rig, timedelta(days=3))
+    rig.run("flow", [2026])
+    rig.control("delete", id=recent)
+    rig.calls()
+    assert rig.run("flow", [2026]).metadata["activities"]["deleted"] == 1
+    assert rig.calls()["by_endpoint"] == {"/athlete/activities": 2}
+    rig.assert_true_to_source()
+
+
+def test_all_years_are_compared_in_one_listing(make_rig: Make) -> None:
+    rig = make_rig(activities=40)
+    rig.run("flow_backfill")
+    known = by_start(rig)
+    for gone in (known[1], known[20], known[38]):
+        rig.control("delete", id=gone)
+    rig.calls()
+    report = rig.run("reconcile", bronze_activities={"mode": "all"})
+    assert report.metadata["activities"]["deleted"] == 3
+    assert rig.calls()["by_endpoint"] == {"/athlete/activities": 2}
+    rig.assert_true_to_source()
+
+
+def test_at_the_border_of_two_pages_a_deletion_is_looked_at_again(make_rig: Make) -> None:
+    rig = make_rig(activities=12, **THIS_YEAR)
+    rig.run("flow_backfill")
+    gone = by_start(rig)[5]
+    rig.control("delete", id=gone)
+    rig.calls()
+    report = rig.run("reconcile", [2026], bronze_activities={"per_page": 5})
+    assert rig.calls()["by_endpoint"] == {"/athlete/activities": 5}, "three pages, the empty one, and the border"
+    assert report.metadata["activities"]["deleted"] == 1
+    rig.assert_true_to_source()
+    rig.run("reconcile", [2026], bronze_activities={"per_page": 5})
+    assert rig.calls()["by_endpoint"] == {"/athlete/activities": 4}, "it is known by now"
+
+
+def test_what_a_deletion_moved_past_the_next_page_is_neither_lost_nor_marked(make_rig: Make) -> None:
+    rig = make_rig(activities=12, latency=0.0, **THIS_YEAR)
+    rig.run("flow_backfill")
+    known = by_start(rig)
+    landed = rig.emulator.state.calls.api
+
+    def delete_after_the_first_page(now: object, method: str, path: str, query: str, status: int) -> None:
+        landed(now, method, path, query, status)  # type: ignore[arg-type]
+        if path == "/athlete/activities" and "page=1" in query.split("&") and "per_page=5" in query and known[2]:
+            rig.emulator.state.store.remove(known[2])
+            known[2] = 0
+
+    rig.emulator.state.calls.api = delete_after_the_first_page  # type: ignore[method-assign]
+    report = rig.run("reconcile", [2026], bronze_activities={"per_page": 5})
+    rig.emulator.state.calls.api = landed  # type: ignore[method-assign]
+    assert report.metadata["activities"]["deleted"] == 0, (
+        "the deleted one was still listed; the one that moved was asked for"
+    )
+    assert rig.run("reconcile", [2026], bronze_activities={"per_page": 5}).metadata["activities"]["deleted"] == 1
+    rig.assert_true_to_source()
+
+
+def test_a_listing_that_shrank_a_year_marks_nothing_until_a_person_says_so(make_rig: Make) -> None:
+    rig = make_rig(activities=20, **THIS_YEAR)
+    rig.run("flow_backfill")
+    for gone in by_start(rig)[2:9]:
+        rig.control("delete", id=gone)
+    rig.control("edit", id=by_start(rig)[0], set={"name": "Edited meanwhile"})
+    report = rig.run("reconcile", [2026])
+    assert (report.metadata["activities"]["deleted"], report.metadata["activities"]["held_back"]) == (
+        0,
+        {"2026": "7 of 20"},
+    )
+    assert failed_checks(rig, report.run_id) == ["not_shrunk"]
+    assert rig.one("SELECT count(*) FROM activities") == 20
+    assert rig.one("SELECT count(*) FROM activities WHERE name = 'Edited meanwhile'") == 1, (
+        "what it does say is taken in"
+    )
+    report = rig.run("reconcile", [2026], activities={"allow_shrink": True})
+    assert report.metadata["activities"]["deleted"] == 7
+    assert failed_checks(rig, report.run_id) == []
+    rig.assert_true_to_source()
+
+
+def failed_checks(rig: Rig, run_id: str) -> list[str]:
+    entries = rig.remembered.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    found = [entry.dagster_event.asset_check_evaluation_data for entry in entries if entry.dagster_event]
+    return [one.check_name for one in found if not one.passed]
+
+
+def test_a_login_that_may_not_see_private_activities_deletes_none(make_rig: Make) -> None:
+    rig = make_rig(activities=10, **THIS_YEAR)
+    rig.run("flow_backfill")
+    rig.control("edit", id=by_start(rig)[3], set={"visibility": "only_me", "private": True})
+    log_in(rig, scope="read,activity:read")
+    report = rig.run("reconcile", [2026])
+    assert report.metadata["activities"]["deleted"] == 0
+    assert [listing.manifest.sees_private for listing in listings(rig.lake)] == [True, False]
+    log_in(rig)
+    rig.run("reconcile", [2026])
+    rig.assert_true_to_source()
+
+
+def test_a_reconciliation_fetches_details_of_what_changed_and_not_those_never_fetched(make_rig: Make) -> None:
+    rig = make_rig(activities=10, **THIS_YEAR)
+    rig.run("refresh")
+    edited = by_start(rig)[2]
+    rig.run("enrich", bronze_activity_details={"ids": [edited]})
+    rig.control("edit", id=edited, set={"name": "Renamed"})
+    late = add(rig, timedelta(days=40))
+    rig.calls()
+    rig.run("reconcile", [2026])
+    assert rig.calls()["details"] == {str(edited): 1, str(late): 1}
+
+
+@pytest.mark.parametrize(("name", "mode"), [("weekly_reconcile", "year"), ("monthly_reconcile", "all")])
+def test_the_schedules_compare_recent_years_weekly_and_everything_monthly(rig: Rig, name: str, mode: str) -> None:
+    defs = build_defs(rig.settings)
+    with dg.DagsterInstance.ephemeral() as instance:
+        schedule = defs.resolve_schedule_def(name)
+        ticked = schedule.evaluate_tick(dg.build_schedule_context(instance, scheduled_execution_time=NOW))
+    requests = ticked.run_requests or []
+    years = year_range(rig.settings.first_year).all
+    newest = [str(year) for year in reversed(years[-2:])]
+    assert [request.partition_key for request in requests] == (newest if mode == "year" else [None])
+    assert all(request.run_config["ops"]["bronze_activities"]["config"]["mode"] == mode for request in requests)
+    if mode == "all":
+        assert requests[0].tags.items() >= range_tags(years).items()

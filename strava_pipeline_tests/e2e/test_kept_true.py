@@ -1,0 +1,139 @@
+"""Emulator and a real Dagster, from the first backfill through edits, deletions and additions: gold follows its source."""
+
+import os
+import signal
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline_tests.e2e.dagster_dev import DagsterDev, dagster_dev, until
+from strava_pipeline_tests.e2e.test_backfill_from_the_ui import ASSETS, reader
+from strava_pipeline_tests.rig import Rig
+
+pytestmark = pytest.mark.slow
+Make = Callable[..., Rig]
+FINISHED = ("SUCCESS", "FAILURE", "CANCELED")
+
+
+def oldest_first(rig: Rig) -> list[int]:
+    return [item["id"] for item in sorted(rig.truth(), key=lambda item: str(item["start_date"]))]
+
+
+def add(rig: Rig, ago: timedelta) -> int:
+    start = datetime.fromisoformat(rig.control("clock")["now"]) - ago
+    wanted = {"start_date": start.isoformat(), "sport_type": "Run", "timezone": "Europe/London"}
+    return int(rig.control("add", generate=wanted)["id"])
+
+
+def is_true(rig: Rig) -> bool:
+    try:
+        rig.assert_true_to_source()
+    except AssertionError:
+        return False
+    return True
+
+
+def test_a_backfill_the_schedules_tick_and_a_reconciliation_keep_gold_true(make_rig: Make, tmp_path: Path) -> None:
+    rig = make_rig(activities=120, settings={"automation": True, "schedule": "* * * * *"})
+    with dagster_dev(rig.settings, tmp_path / "dev.log") as dev:
+        backfill = dev.backfill(ASSETS, [2022, 2023, 2024, 2025, 2026])
+        assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 5, (tmp_path / "dev.log").read_text()[
+            -5000:
+        ]
+        rig.assert_true_to_source()
+
+        known = oldest_first(rig)
+        rig.control("edit", id=known[-1], set={"name": "Renamed today"})
+        rig.control("delete", id=known[-2])
+        add(rig, timedelta(hours=5))
+        until(lambda: is_true(rig), bool)  # the daily run, each minute here
+
+        rig.control("delete", id=known[1])
+        rig.control("edit", id=known[2], set={"name": "Renamed years later"})
+        late = add(rig, timedelta(days=800))
+        year = rig.one("SELECT year FROM activities ORDER BY start_date LIMIT 1")
+        for partition in {int(year), datetime.fromisoformat(_start(rig, late)).year}:
+            assert dev.run("reconcile", {"dagster/partition": str(partition)}) == "SUCCESS"
+        rig.assert_true_to_source()
+        assert {row[0] for row in rig.gold("SELECT id FROM deleted_activities")} == {known[1], known[-2]}
+
+        rig.control("delete", id=known[40])
+        everything = {"ops": {"bronze_activities": {"config": {"mode": "all"}}}}
+        assert dev.run("reconcile", range_tags(range(2022, 2027)), everything) == "SUCCESS"
+        rig.assert_true_to_source()
+    calls = rig.calls()
+    assert (calls["refused"], calls["unauthorized"]) == (0, 0)
+
+
+def _start(rig: Rig, activity_id: int) -> str:
+    return str(next(item["start_date_local"] for item in rig.truth() if item["id"] == activity_id))
+
+
+def test_fifteen_years_at_once_while_two_readers_loop(make_rig: Make, tmp_path: Path) -> None:
+    years = list(range(2012, 2027))
+    rig = make_rig(activities=300, years=(2012, 2026), settings={"first_year": 2012})
+    rig.run("flow", years)  # readers need something to read; the details are the backfill's
+    rig.calls()
+    with (
+        dagster_dev(rig.settings, tmp_path / "dev.log") as dev,
+        reader(rig.lake.snapshot) as one,
+        reader(rig.lake.snapshot) as two,
+    ):
+        backfill = dev.backfill(ASSETS, years)
+        seen = [one(), two()]
+        assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 15, (tmp_path / "dev.log").read_text()[
+            -5000:
+        ]
+        assert [found["problems"] for found in seen] == [[], []]
+        rig.assert_true_to_source()
+        calls = rig.calls()
+        assert (set(calls["details"].values()), calls["refused"]) == ({1}, 0)
+        again = dev.backfill(ASSETS, years)
+        assert [run["status"] for run in again["runs"]] == ["SUCCESS"] * 15
+        assert rig.calls()["by_endpoint"].keys() == {"/athlete/activities"}, "nothing changed: only listings"
+        rig.assert_true_to_source()
+
+
+VICTIMS = {
+    "a run": "api execute_run",
+    "the daemon": "dagster._daemon",
+    "the code server": "api grpc",
+    "everything": "",
+}
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_after_a_kill_the_same_home_comes_out_as_if_nothing_had_happened(
+    make_rig: Make, tmp_path: Path, victim: str
+) -> None:
+    rig = make_rig(activities=200, latency=0.05)
+    years = [2022, 2023, 2024, 2025, 2026]
+    with dagster_dev(rig.settings, tmp_path / "dev.log") as dev:
+        launched = dev.launch_backfill(ASSETS, years)
+        until(lambda: len(list(rig.lake.details.rglob("*.json.gz"))) > 20, bool)
+        killed = kill(dev, VICTIMS[victim])
+        assert killed, victim
+        if victim == "a run":
+            until(lambda: dev.backfill_status(launched)["status"] not in ("REQUESTED", "CANCELING"), bool)
+    with dagster_dev(rig.settings, tmp_path / "again.log") as dev:
+        until(lambda: dev.backfill_status(launched)["status"] not in ("REQUESTED", "CANCELING"), bool)
+        backfill = dev.backfill(ASSETS, years)
+        assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 5, (tmp_path / "again.log").read_text()[
+            -5000:
+        ]
+        with rig.instance() as instance:
+            assert [run.status.value for run in instance.get_runs() if run.status.value not in FINISHED] == []
+    rig.assert_true_to_source()
+    assert set(rig.calls()["details"].values()) <= {1, 2}
+    assert not list((rig.lake.state / "runs").glob("*.lock"))
+
+
+def kill(dev: DagsterDev, which: str) -> list[int]:
+    """kill -9 those of Dagster's processes whose command line holds `which`."""
+    found = [pid for pid, command in dev.processes().items() if which in command]
+    for pid in found:
+        os.kill(pid, signal.SIGKILL)
+    return found
