@@ -38,6 +38,11 @@ class Lake:
         return self.data_dir / "bronze" / "gear"
 
     @property
+    def decisions(self) -> Path:
+        """What a person decided."""
+        return self.data_dir / "decisions"
+
+    @property
     def shards(self) -> Path:
         return self.data_dir / "activities"
 
