@@ -6,10 +6,18 @@ from strava_pipeline.core.tables.activities import ACTIVITIES_ALL
 from strava_pipeline.core.tables.details import ACTIVITY_DETAILS, CHILDREN
 from strava_pipeline.core.tables.model import Column, Kind, Table
 from strava_pipeline.core.tables.profile import ATHLETE, GEAR
+from strava_pipeline.core.tables.quarantine import QUARANTINE
 
 TABLES: dict[str, Table] = {
     table.name: table
-    for table in (ACTIVITIES_ALL, ACTIVITY_DETAILS, *(child for child, _ in CHILDREN.values()), ATHLETE, GEAR)
+    for table in (
+        ACTIVITIES_ALL,
+        ACTIVITY_DETAILS,
+        *(child for child, _ in CHILDREN.values()),
+        QUARANTINE,
+        ATHLETE,
+        GEAR,
+    )
 }
 
 DETAIL_TABLES: tuple[str, ...] = (ACTIVITY_DETAILS.name, *(child.name for child, _ in CHILDREN.values()))
@@ -31,6 +39,7 @@ __all__ = [
     "CHILDREN",
     "DETAIL_TABLES",
     "GEAR",
+    "QUARANTINE",
     "TABLES",
     "Column",
     "Kind",

@@ -5,9 +5,10 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
+from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE, TABLES
 from strava_pipeline.lake.counts import rows_by_year
 from strava_pipeline.lake.merge import merge_activities, merge_details, merge_profile, sync_kudos
+from strava_pipeline.lake.quarantine import sync_quarantine
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.config import MergeConfig
 from strava_pipeline.orchestrate.jobs import resolved
@@ -46,6 +47,8 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
             }
         )
 
+    tables = (*DETAIL_TABLES, QUARANTINE.name)
+
     @dg.multi_asset(
         specs=[
             dg.AssetSpec(
@@ -58,7 +61,7 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
                 description=table_description(TABLES[name]),
                 metadata=described(name),
             )
-            for name in DETAIL_TABLES
+            for name in tables
         ]
     )
     def detail_tables(
@@ -69,9 +72,10 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
             report = merge_details(pipeline.lake, years)
             with writing(pipeline.lake) as connection:
                 raised = sync_kudos(connection, pipeline.lake, years)
+                report.rows[QUARANTINE.name] = sync_quarantine(connection, pipeline.lake, years)
         with reading(pipeline.lake) as connection:
-            rows = {name: rows_by_year(connection, name) for name in DETAIL_TABLES}
-        for name in DETAIL_TABLES:
+            rows = {name: rows_by_year(connection, name) for name in tables}
+        for name in tables:
             for year in years:
                 context.add_asset_metadata(
                     {"dagster/row_count": rows[name].get(year, 0)}, asset_key=name, partition_key=str(year)
