@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 
-from strava_pipeline.lake.decisions import Decided, Decision, decide, decisions
+from strava_pipeline.lake.decisions import Decided, Decision, decide, decided_files, decisions
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import HOUR, NOW
 
@@ -74,6 +74,14 @@ def test_a_line_that_is_no_decision_is_passed_over_and_told(lake: Lake, line: by
         file.write(line + b"\n")
     decide(lake, colour("blue"))
     assert (names(lake), read(lake).unreadable) == (["red", "blue"], [2])
+
+
+def test_every_file_can_be_looked_at_whatever_its_kind(lake: Lake) -> None:
+    decide(lake, colour("red"), Number(at=NOW, by="a test", value=1))
+    with (lake.decisions / "later.jsonl").open("wb") as file:
+        file.write(b'{"at": "2026-06-01T12:00:00Z", "by": "x", "of": "a kind to come"}\n{"at')
+    found = [(each.path.name, len(each.all), each.unreadable) for each in decided_files(lake)]
+    assert found == [("colours.jsonl", 1, []), ("later.jsonl", 1, [2]), ("numbers.jsonl", 1, [])]
 
 
 def test_a_field_of_a_later_version_is_passed_over(lake: Lake) -> None:
