@@ -25,12 +25,12 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 .DEFAULT_GOAL := help
 .PHONY: help install demo dev test test-slow soak bench test-samples test-all lint types contracts format check docs clean \
 	auth status doctor run run-lite run-all compact recompact rebuild enrich enrich-all flow flow-backfill refresh backfill \
-	profile duck schema sql logs emulator
+	quarantine profile duck schema sql logs emulator
 
 help: ## List the targets.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  and a target for each verb: auth status doctor flow flow-backfill backfill run run-lite run-all compact"
-	@echo "  recompact rebuild enrich enrich-all refresh profile schema duck logs emulator"
+	@echo "  recompact rebuild enrich enrich-all quarantine refresh profile schema duck logs emulator"
 	@echo "  sql             Query the published warehouse: make sql Q=\"SELECT sum(distance) / 1000 FROM activities\""
 	@echo "                  (without a slash in it also: make sql-\"SELECT count(*) FROM activities\")"
 
@@ -108,6 +108,9 @@ enrich-all: $(READY)
 
 backfill: $(READY)
 	$(CLI) backfill --years $(YEARS) $(PAGE) $(ARGS)
+
+quarantine: $(READY)
+	$(CLI) quarantine $(or $(ARGS),list)
 
 logs: $(READY)
 	$(CLI) logs $(or $(ARGS),latest)

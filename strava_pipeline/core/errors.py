@@ -24,6 +24,15 @@ class NeedsLoginError(PipelineError):
     """The stored login no longer works (revoked, wrong secret): a person must run `auth` or mend settings."""
 
 
+class LoginRefusedError(NeedsLoginError):
+    """One call was refused with 401, with a fresh token too: the login is dead, unless other calls succeed with it."""
+
+    def __init__(self, message: str, *, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.status = 401
+        self.body = body
+
+
 class RefusedError(PipelineError):
     """Strava answered with a 4xx that trying again won't change; `body` is what came, kept as evidence."""
 

@@ -45,17 +45,24 @@ def decide(lake: Lake, *taken: Decision) -> None:
 
 def decisions(lake: Lake, of: type[D]) -> Decided[D]:
     """Every decision of a kind so far. Fields that this version doesn't know are passed over."""
-    path = _path(lake, of)
+    return _read(_path(lake, of), of)
+
+
+def decided_files(lake: Lake) -> list[Decided[Decision]]:
+    """What can be read of every file, of whatever kind its decisions are."""
+    return [_read(path, Decision) for path in sorted(lake.decisions.glob("*.jsonl"))]
+
+
+def _read(path: Path, of: type[D]) -> Decided[D]:
     found: Decided[D] = Decided(path)
     if not path.exists():
         return found
     for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            found.all.append(of.model_validate_json(line))
-        except ValidationError:
-            found.unreadable.append(number)
+        if line.strip():
+            try:
+                found.all.append(of.model_validate_json(line))
+            except ValidationError:
+                found.unreadable.append(number)
     return found
 
 

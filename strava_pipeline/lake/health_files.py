@@ -14,12 +14,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
+from strava_pipeline.lake.decisions import decided_files
 from strava_pipeline.lake.detail_files import detail_files
 from strava_pipeline.lake.files import unpacked
 from strava_pipeline.lake.manifests import Manifest
 from strava_pipeline.lake.paths import Lake, log_of
 
-LISTINGS, DETAILS, LEFTOVERS = "bronze: listings", "bronze: details", "leftovers"
+LISTINGS, DETAILS, DECISIONS, LEFTOVERS = "bronze: listings", "bronze: details", "decisions", "leftovers"
 UNFINISHED = timedelta(hours=1)  # no file takes longer to write; a younger one may be a live run's
 SPARE = 200_000_000  # bytes; a year of bronze, shards and Dagster's records of a busy athlete
 NAMED = 20  # of many files of one kind, that many are named
@@ -66,6 +67,17 @@ def details_health(lake: Lake) -> Finding:
         f"{len(damaged)} of {len(newest)} are damaged.",
         f"Bring them back from a backup, or fetch them again, a call each:\nstrava-pipeline enrich --ids {ids}",
     )
+
+
+def decisions_health(lake: Lake) -> Finding:
+    """Whether every line of what a person decided can be read; the runs pass over one that can't be."""
+    files = decided_files(lake)
+    torn = [f"{file.path}, line {number}" for file in files for number in file.unreadable]
+    if not torn:
+        taken = sum(len(file.all) for file in files)
+        return ok(DECISIONS, f"all {taken} can be read") if taken else skipped(DECISIONS, "none yet")
+    mend = "If it was torn by a power cut, it was never taken: decide again where you meant to. Then delete the line."
+    return warning(DECISIONS, f"can't be read: {'; '.join(torn[:NAMED])}.", mend)
 
 
 def leftovers(lake: Lake, now: datetime) -> Finding:

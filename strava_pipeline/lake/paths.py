@@ -38,6 +38,11 @@ class Lake:
         return self.data_dir / "bronze" / "gear"
 
     @property
+    def decisions(self) -> Path:
+        """What a person decided; nothing can make it anew."""
+        return self.data_dir / "decisions"
+
+    @property
     def shards(self) -> Path:
         return self.data_dir / "activities"
 
@@ -65,11 +70,6 @@ class Lake:
     def was_made(self) -> Path:
         """Stands where a working warehouse was ever made, so that a lost one is told from none yet."""
         return self.state / "warehouse_was_made"
-
-    @property
-    def decisions(self) -> Path:
-        """What a person decided; nothing can make it anew."""
-        return self.data_dir / "decisions"
 
     @property
     def state(self) -> Path:

@@ -11,7 +11,7 @@ import duckdb
 
 from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.tables import ACTIVITY_DETAILS, CHILDREN, DETAIL_TABLES, TABLES
+from strava_pipeline.core.tables import ACTIVITY_DETAILS, CHILDREN, DETAIL_TABLES, QUARANTINE, TABLES
 from strava_pipeline.lake.counts import faulty_keys, keys
 from strava_pipeline.lake.detail_files import count_on_disk, detail_files
 from strava_pipeline.lake.files import sync_folder
@@ -23,6 +23,7 @@ from strava_pipeline.lake.merge_details import merge_details, merge_fresh_detail
 from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.paths import Lake, log_of
 from strava_pipeline.lake.publish import publish, snapshot
+from strava_pipeline.lake.quarantine import sync_quarantine
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.tombstones import mark_absent
@@ -47,7 +48,7 @@ from strava_pipeline.lake.warehouse import (
 
 LOCK = "rebuild"
 _SHARDS_TOO = "shards are to be made anew"  # a note in the new warehouse, for whoever goes on with it
-_CHILDREN = {table.name for table, _ in CHILDREN.values()}
+_CHANGING = {QUARANTINE.name, *(table.name for table, _ in CHILDREN.values())}
 
 
 class Watch(Protocol):
@@ -140,6 +141,7 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange) -> None:
                 mark_absent(connection, new, years.all, years)
                 merge_history(connection, new, years.all)
                 sync_kudos(connection, new, years.all)
+                sync_quarantine(connection, new, _detail_years(new, years))
                 _keep_what_was_damaged(lake, connection, years)
                 _refuse_a_fault(connection)
                 _refuse_a_loss(lake, connection)
@@ -180,13 +182,14 @@ def _refuse_a_fault(connection: Connection) -> None:
 def _refuse_a_loss(lake: Lake, made: Connection) -> None:
     """Bronze may be incomplete (a folder deleted, a disk not mounted): then what is published is the last copy.
 
-    What an activity nests may become fewer by an edit, so only what is listed and fetched by itself is looked at.
+    What an activity nests may become fewer by an edit, and what is in quarantine by a good answer, so only what is listed
+    and fetched by itself is looked at.
     """
     if not lake.snapshot.exists():
         return
     lost = []
     with snapshot(lake) as connection:
-        for name in TABLES.keys() - _CHILDREN:
+        for name in TABLES.keys() - _CHANGING:
             held = keys(connection, name)
             if gone := held - keys(made, name):
                 lost.append(f"{name}: {len(gone)} of {len(held)} published are not in bronze")

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from strava_pipeline.lake.detail_files import DetailFiles, detail_files
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.quarantine import drops, standing
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import reading
 
@@ -24,7 +25,7 @@ class Scope:
     started, one that was edited since it was fetched is due, and so is one that was first seen after `new_since` and
     never fetched. `ids` names activities, which are then fetched again. `refresh_before`: a detail inside `since` is
     looked at again when it was fetched before this moment, at most `refresh_calls` of them (None: any number); None:
-    none is looked at again.
+    none is looked at again. `patient`: a named one that rests after a failure is left alone, like any other.
     """
 
     since: datetime | None = None
@@ -34,6 +35,7 @@ class Scope:
     ids: frozenset[int] | None = None
     refresh_before: datetime | None = None
     refresh_calls: int | None = None
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,12 @@ class Candidate:
     edited_at: datetime
     fetched_at: datetime | None
     files: DetailFiles | None
+    is_dropped: bool = False  # a person decided that it is not asked for any more
+
+    @property
+    def is_poisoned(self) -> bool:
+        """It always fails: one attempt is enough."""
+        return self.files is not None and self.files.is_quarantined
 
     @property
     def retry_at(self) -> datetime | None:
@@ -99,13 +107,13 @@ def wanted_details(lake: Lake, years: Sequence[int], scope: Scope, now: datetime
     resting: list[Candidate] = []
     spent = 0
     for candidate in candidates(lake, years):
-        if not _inside(candidate, scope):
+        if candidate.is_dropped or not _inside(candidate, scope):
             continue
         named = scope.ids is not None
         again = (
             scope.refresh_before is not None and (candidate.fetched_at or scope.refresh_before) < scope.refresh_before
         )
-        if candidate.rests(now) and not named:
+        if candidate.rests(now) and (scope.patient or not named):
             resting.append(candidate)
         elif candidate.is_due or (named and again):
             due.append(candidate)
@@ -134,7 +142,14 @@ def candidates(lake: Lake, years: Sequence[int]) -> list[Candidate]:
     with reading(lake) as connection:
         rows = connection.execute(sql("wanted_details"), {"years": list(years)}).fetchall()
     on_disk = {year: detail_files(lake, year) for year in {row[1] for row in rows}}
-    return [_candidate(row).with_files(on_disk[row[1]].get(row[0])) for row in rows]
+    found = [_candidate(row).with_files(on_disk[row[1]].get(row[0])) for row in rows]
+    dropped = drops(lake)
+    return [
+        replace(each, is_dropped=standing(dropped.get(each.activity_id), each.fetched_at) is not None)
+        if each.activity_id in dropped
+        else each
+        for each in found
+    ]
 
 
 def _candidate(row: tuple[int, int, datetime | None, date | None, datetime, datetime | None]) -> Candidate:

@@ -12,6 +12,7 @@ from strava_pipeline.orchestrate.jobs import asset_jobs
 from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline.orchestrate.rebuilding import rebuild_job
 from strava_pipeline.orchestrate.resources import ProgressOf, pipeline_resource, snapshot_resource
+from strava_pipeline.orchestrate.retrying import quarantine_retry
 from strava_pipeline.orchestrate.schedules import schedules
 from strava_pipeline.orchestrate.sensors import sensors
 from strava_pipeline.settings import Settings
@@ -31,7 +32,10 @@ def build_defs(settings: Settings, *, progress_of: ProgressOf | None = None) -> 
         asset_checks=key_checks(),
         jobs=[*asset_jobs(), rebuild_job()],
         schedules=schedules(settings, running=settings.automation),
-        sensors=sensors(settings, running=settings.automation),
+        sensors=[
+            *sensors(settings, running=settings.automation),
+            quarantine_retry(settings, running=settings.automation),
+        ],
         resources={
             "pipeline": pipeline_resource(settings, progress_of),
             "snapshot": snapshot_resource(settings),

@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.tables import DETAIL_TABLES
+from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE
 from strava_pipeline.lake.counts import faulty_keys
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -12,7 +12,8 @@ from strava_pipeline.orchestrate.resources import Pipeline
 
 def key_checks() -> list[dg.AssetChecksDefinition]:
     """A blocking check per gold table: its key is unique and never NULL."""
-    tables = {"activities": "activities_all", **{name: name for name in ("activity_history", *DETAIL_TABLES)}}
+    others = ("activity_history", *DETAIL_TABLES, QUARANTINE.name)
+    tables = {"activities": "activities_all", **{name: name for name in others}}
     return [_key_check(asset, table) for asset, table in tables.items()]
 
 

@@ -30,15 +30,16 @@ class ListingConfig(CallLimits):
 class DetailsConfig(CallLimits):
     """Which details `bronze_activity_details` fetches, among the partitions' activities."""
 
-    scope: Literal["job", "all", "changed", "window", "flow"] = Field(
+    scope: Literal["job", "all", "changed", "window", "flow", "rested"] = Field(
         default="job",
         description="job: as the job does, in a backfill all. "
         "all: missing and edited ones; changed: edited ones, and new ones that are missing; "
         "window: those of the last `since_days`, each looked at again; "
-        "flow: those of the window, a few of them (STRAVA_REFRESH_CALLS a day) looked at again",
+        "flow: those of the window, a few of them (STRAVA_REFRESH_CALLS a day) looked at again; "
+        "rested: those of `ids` that do not rest after a failure",
     )
     since_days: int | None = Field(None, ge=0, description="the window; unset: the setting DAYS")
-    ids: list[int] = Field([], description="only these activities, fetched again whatever is there")
+    ids: list[int] = Field([], description="only these activities, fetched again whatever is there, dropped ones aside")
     first_on: str | None = Field(None, description="only activities from this local date on (YYYY-MM-DD)")
     last_on: str | None = Field(None, description="only activities up to this local date (YYYY-MM-DD)")
 

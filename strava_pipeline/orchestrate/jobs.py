@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from strava_pipeline.core.tables import DETAIL_TABLES
+from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE
 
 LISTING, DETAILS = "bronze_activities", "bronze_activity_details"
 PROFILE_JOB, NEW_GEAR_JOB = "profile", "new_gear"  # not by year
@@ -15,7 +15,7 @@ REBUILD_JOB = "rebuild"  # all years at once: it stands in rebuilding.py
 _PULL = (LISTING, "activity_shards")
 _GOLD = ("activities", "activity_history")
 _MERGE = (*_GOLD, "published_warehouse")
-_ENRICH = (DETAILS, *DETAIL_TABLES, "published_warehouse")
+_ENRICH = (DETAILS, *DETAIL_TABLES, QUARANTINE.name, "published_warehouse")
 _ALL = (*_PULL, *_GOLD, *_ENRICH)
 
 

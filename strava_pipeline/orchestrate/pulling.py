@@ -137,8 +137,8 @@ def scope_of(pipeline: Pipeline, config: DetailsConfig) -> Scope:
     """The config as a choice of activities, as of now."""
     now = pipeline.now()
     days = config.since_days if config.since_days is not None else pipeline.settings.days
-    if config.ids:
-        return Scope(ids=frozenset(config.ids), refresh_before=now)
+    if config.ids or config.scope == "rested":
+        return Scope(ids=frozenset(config.ids), refresh_before=now, patient=config.scope == "rested")
     if config.scope == "all" or config.first_on or config.last_on:
         return Scope(first_on=_day(config.first_on), last_on=_day(config.last_on))
     if config.scope == "changed":

@@ -99,6 +99,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         dagster.INSTANCE: lambda: dagster.instance_health(home, lake, now),
         kept.LISTINGS: lambda: kept.listings_health(lake),
         kept.DETAILS: lambda: kept.details_health(lake),
+        kept.DECISIONS: lambda: kept.decisions_health(lake),
         warehouse.WORKING: lambda: warehouse.warehouse_health(lake),
         kept.LEFTOVERS: lambda: kept.leftovers(lake, now),
     }

@@ -207,11 +207,16 @@ def _check_ids(settings: "Settings", ids: list[int]) -> None:
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.lake.counts import unknown_ids
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.quarantine import drops
     from strava_pipeline.lake.warehouse import reading
 
     if not ids:
         return
-    with reading(Lake(settings.data_dir)) as connection:
+    lake = Lake(settings.data_dir)
+    if dropped := sorted(drops(lake).keys() & set(ids)):
+        one = " ".join(map(str, dropped))
+        raise PipelineError(f"Dropped: {one}. `strava-pipeline quarantine retry {one}` asks all the same.")
+    with reading(lake) as connection:
         unknown = unknown_ids(connection, ids)
     if unknown:
         raise PipelineError(

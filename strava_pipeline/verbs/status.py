@@ -9,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from strava_pipeline.lake.counts import YearCounts
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.quarantine import Failing
     from strava_pipeline.settings import Settings
 
 
@@ -38,6 +39,7 @@ class Status:
     missing_details: int
     stale_details: int
     resting_details: int
+    quarantine: dict[str, Any]
     limits: list[dict[str, Any]]
     calls_left: int
     outdated: bool
@@ -47,18 +49,14 @@ class Status:
 def look(settings: "Settings") -> Status:
     """Everything from disk; what does not exist yet is empty."""
     from strava_pipeline.ingest.strava.connect import make_budget, primed_clock
-    from strava_pipeline.lake.detail_files import detail_files
     from strava_pipeline.lake.listings import listings
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.quarantine import failing_now
 
     lake, now = Lake(settings.data_dir), primed_clock(settings).now()
     published = _published(lake)
     last = next((listing.manifest for listing in listings(lake, newest_first=True)), None)
-    resting = sum(
-        file.retry_at is not None and now < file.retry_at
-        for year in published.years
-        for file in detail_files(lake, year.year).values()
-    )
+    failing = [each for each, _ in failing_now(lake)]
     remaining = make_budget(settings).remaining()
     return Status(
         data_dir=str(lake.data_dir),
@@ -75,7 +73,8 @@ def look(settings: "Settings") -> Status:
         years=[asdict(year) for year in published.years],
         missing_details=sum(year.missing_details for year in published.years),
         stale_details=sum(year.stale_details for year in published.years),
-        resting_details=resting,
+        resting_details=sum(each.retry_at is not None and now < each.retry_at for each in failing),
+        quarantine=_quarantine([each for each in failing if each.files.is_quarantined]),
         limits=[
             {
                 "limit": state.limit,
@@ -114,6 +113,11 @@ def _published(lake: "Lake") -> _Published:
         outdated = is_outdated(connection)
         years = [] if outdated else counts_by_year(connection)  # their columns may not be there
         return _Published(years, row_counts(connection), left_out(connection), outdated)
+
+
+def _quarantine(held: list["Failing"]) -> dict[str, Any]:
+    asked = [each.files.first_failed_at for each in held if not each.dropped_at and each.files.first_failed_at]
+    return {"activities": len(asked), "since": min(asked, default=None), "dropped": len(held) - len(asked)}
 
 
 def _login(settings: "Settings") -> dict[str, Any]:
@@ -181,6 +185,11 @@ def _say(report: Status) -> None:
     )
     if report.missing_details:
         out.print("  `strava-pipeline enrich-all` fetches what is missing.")
+    held = report.quarantine
+    if held["activities"] or held["dropped"]:
+        since = f" since {_at(held['since'])}" if held["since"] else ""
+        dropped = f", dropped: {held['dropped']}" if held["dropped"] else ""
+        out.print(f"In quarantine: {held['activities']}{since}{dropped}; see `strava-pipeline quarantine list`")
     say_left_out(report.views_left_out)
     for limit in report.limits:
         out.print(f"Budget: {limit['left']:>5} left of {limit['limit']} {limit['of']}, until {_at(limit['resets_at'])}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake.detail_files import detail_files, land_detail, land_failure
+from strava_pipeline.lake.detail_files import EARLY, detail_files, land_detail, land_failure
 from strava_pipeline.lake.merge_details import merge_details
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, still_wanted, wanted_details
@@ -169,9 +169,9 @@ def test_named_activities_are_fetched_again_whatever_is_there(stocked: Lake) -> 
 
 def test_a_failed_one_rests_and_is_asked_for_again_after_its_pause(stocked: Lake) -> None:
     land_failure(stocked, 2026, 4, b"<html>", 500, NOW)
-    resting = wanted_details(stocked, ALL, Scope(), NOW + DAY - SECOND)
+    resting = wanted_details(stocked, ALL, Scope(), NOW + DAY - EARLY - SECOND)
     assert (ids(resting.due), ids(resting.resting)) == ([3, 1, 2, 5], [4])
-    rested = wanted_details(stocked, ALL, Scope(), NOW + DAY)
+    rested = wanted_details(stocked, ALL, Scope(), NOW + DAY - EARLY)
     assert (ids(rested.due), ids(rested.resting)) == ([4, 3, 1, 2, 5], [])
 
 
@@ -181,7 +181,7 @@ def test_the_pause_grows_with_every_failure_up_to_a_month(lake: Lake, failures: 
         land_failure(lake, 2026, 4, b"", 500, NOW + number * HOUR)
     files = detail_files(lake, 2026)[4]
     assert (files.failures, files.status, files.good) == (failures, 500, None)
-    assert files.retry_at == NOW + (failures - 1) * HOUR + days * DAY
+    assert files.retry_at == NOW + (failures - 1) * HOUR + days * DAY - EARLY
 
 
 def test_a_good_answer_ends_the_pause_and_the_next_failure_starts_anew(lake: Lake) -> None:
@@ -192,7 +192,7 @@ def test_a_good_answer_ends_the_pause_and_the_next_failure_starts_anew(lake: Lak
     assert (files.retry_at, files.failures, files.good_at, files.status) == (None, 0, NOW + 3 * HOUR, None)
     land_failure(lake, 2026, 4, b"gone", None, NOW + 4 * HOUR)
     files = detail_files(lake, 2026)[4]
-    assert (files.retry_at, files.failures, files.status, files.fetches) == (NOW + 4 * HOUR + DAY, 1, None, 1)
+    assert (files.retry_at, files.failures, files.status, files.fetches) == (NOW + 4 * HOUR + DAY - EARLY, 1, None, 1)
 
 
 def test_what_is_no_answer_is_passed_over(lake: Lake) -> None:

@@ -23,7 +23,8 @@ GRAPH = {
     "activities": ("gold", {"activity_shards"}),
     "bronze_activity_details": ("details", {"activities"}),
     **{name: ("details", {"bronze_activity_details"}) for name in DETAIL_TABLES},
-    "published_warehouse": ("published", {"activities", *DETAIL_TABLES}),
+    "quarantine": ("details", {"bronze_activity_details"}),
+    "published_warehouse": ("published", {"activities", "quarantine", *DETAIL_TABLES}),
     "athlete": ("profile", set()),
     "gear": ("profile", {"activities"}),
 }

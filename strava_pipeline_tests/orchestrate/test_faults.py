@@ -229,13 +229,14 @@ def test_a_login_that_is_lost_on_the_way_says_so_and_after_auth_the_same_command
     rig.assert_true_to_source()
 
 
-def test_a_login_refused_in_the_details_stops_at_once_and_goes_on_later(make_rig: Make) -> None:
+def test_a_login_refused_for_two_details_in_a_row_stops_and_goes_on_later(make_rig: Make) -> None:
     rig = make_rig(activities=12, **QUICK)
     rig.fault("/activities/", "status", status=401, times=-1, after=5)
     with pytest.raises(NeedsLoginError, match=r"refused the login twice, a fresh token too\. Run strava-pipeline auth"):
         rig.run("flow_backfill")
     calls = rig.calls()
-    assert (calls["unauthorized"], calls["token"], calls["by_endpoint"][DETAIL]) == (2, 2, 5)
+    assert (calls["unauthorized"], calls["token"], calls["by_endpoint"][DETAIL]) == (4, 3, 5)
+    assert not list(rig.lake.details.rglob("*.failed-*")), "no activity is blamed"
     rig.clear_faults()
     rig.run("flow_backfill")
     assert rig.calls()["by_endpoint"] == {DETAIL: 7}

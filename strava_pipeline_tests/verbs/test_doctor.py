@@ -188,6 +188,11 @@ def _records(patient: Patient) -> Path:
     return patient.settings.dagster_home / "history" / "runs.db"
 
 
+def _torn_decision(patient: Patient) -> None:
+    patient.lake.decisions.mkdir()
+    (patient.lake.decisions / "quarantine.jsonl").write_bytes(b'{"at": "2026-')
+
+
 BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
     # what is broken: (how, what doctor calls it, how bad it is, what it says, how to mend it)
     "token lost": (_lost(lambda p: p.token), "login", WARNING, "none yet", "strava-pipeline auth"),
@@ -210,6 +215,7 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
     "page lost": (_lost(_page), "bronze: listings", PROBLEM, "missing or damaged", "strava-pipeline run-all"),
     "page damaged": (_cut(_page), "bronze: listings", PROBLEM, "missing or damaged", "strava-pipeline run-all"),
     "detail damaged": (_cut(_detail), "bronze: details", PROBLEM, "1 of 6", "strava-pipeline enrich --ids "),
+    "decision torn": (_torn_decision, "decisions", WARNING, "quarantine.jsonl, line 1", "decide again"),
     "working lost": (_lost(_working), NO_WORKING, WARNING, "not there any more", "strava-pipeline compact"),
     "working emptied": (_empty(_working), NO_WORKING, PROBLEM, "not a DuckDB file", "strava-pipeline compact"),
     "working cut": (

@@ -7,6 +7,7 @@ from strava_pipeline.core.tables.details import ACTIVITY_DETAILS, CHILDREN
 from strava_pipeline.core.tables.history import ACTIVITY_HISTORY
 from strava_pipeline.core.tables.model import Column, Kind, Table
 from strava_pipeline.core.tables.profile import ATHLETE, GEAR
+from strava_pipeline.core.tables.quarantine import QUARANTINE
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -15,6 +16,7 @@ TABLES: dict[str, Table] = {
         ACTIVITY_HISTORY,
         ACTIVITY_DETAILS,
         *(child for child, _ in CHILDREN.values()),
+        QUARANTINE,
         ATHLETE,
         GEAR,
     )
@@ -40,6 +42,7 @@ __all__ = [
     "CHILDREN",
     "DETAIL_TABLES",
     "GEAR",
+    "QUARANTINE",
     "TABLES",
     "Column",
     "Kind",

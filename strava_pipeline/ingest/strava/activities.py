@@ -45,12 +45,13 @@ def list_pages(
         number += 1
 
 
-def get_detail(client: StravaClient, activity_id: int) -> Answer:
+def get_detail(client: StravaClient, activity_id: int, *, patient: bool = True) -> Answer:
     """The detailed activity with all its efforts; a body that is another's or none is a TransientError."""
     return client.get(
         f"/activities/{activity_id}",
         {"include_all_efforts": "true"},
         check=lambda answer: _is_object(answer, activity_id),
+        patient=patient,
     )
 
 

@@ -15,8 +15,8 @@ from strava_pipeline.core.errors import (
     BudgetExhaustedError,
     ForbiddenError,
     GoneError,
+    LoginRefusedError,
     MissingScopeError,
-    NeedsLoginError,
     PipelineError,
     RefusedError,
     TransientError,
@@ -70,13 +70,23 @@ class StravaClient:
         self._tokens, self._pacing, self._wire = tokens, pacing, wire
         self._attempts = retrying(jitter, clock.sleep, _log_retry)
 
-    def get(self, path: str, params: Mapping[str, object] | None = None, *, check: Check | None = None) -> Answer:
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, object] | None = None,
+        *,
+        check: Check | None = None,
+        patient: bool = True,
+    ) -> Answer:
         """The answer to GET `path`.
 
-        Raises GoneError (404), ForbiddenError, NeedsLoginError, BudgetExhaustedError, CallCapReachedError;
-        TransientError when three attempts failed, with the last one's status and body; else PipelineError.
+        Raises GoneError (404), ForbiddenError, NeedsLoginError (LoginRefusedError for a 401 to a fresh token),
+        BudgetExhaustedError, CallCapReachedError; TransientError when three attempts failed (one, unless `patient`), with
+        the last one's status and body; else PipelineError.
         """
         query = {name: str(value) for name, value in (params or {}).items() if value is not None}
+        if not patient:
+            return self._attempt(path, query, check)
         for attempt in self._attempts:
             with attempt:
                 return self._attempt(path, query, check)
@@ -143,8 +153,9 @@ class StravaClient:
                 "Run strava-pipeline auth and leave every box ticked.",
             )
         if again:
-            raise NeedsLoginError(
-                f"GET {path}: Strava refused the login twice, a fresh token too. Run strava-pipeline auth"
+            raise LoginRefusedError(
+                f"GET {path}: Strava refused the login twice, a fresh token too. Run strava-pipeline auth",
+                body=exchange.body,
             )
 
     def _judge_429(self, refusals: int) -> None:

@@ -12,6 +12,7 @@ from strava_pipeline.core.errors import (
     BudgetExhaustedError,
     CallCapReachedError,
     GoneError,
+    LoginRefusedError,
     RefusedError,
     TransientError,
 )
@@ -22,13 +23,17 @@ OUTAGE = 5  # failures in a row: one poisonous activity is likely, five one afte
 
 
 class Named(Protocol):
-    """Something that names an activity."""
+    """Something that names an activity. One that `is_poisoned` by what is known of it is asked for in one attempt."""
 
     @property
     def activity_id(self) -> int: ...
 
+    @property
+    def is_poisoned(self) -> bool: ...
+
 
 T = TypeVar("T", bound=Named)
+Failure = TransientError | RefusedError | LoginRefusedError
 
 
 @dataclass(slots=True)
@@ -55,9 +60,9 @@ def fetch_details(
 
     A failure is landed as evidence once something else has succeeded. When OUTAGE of them fail in a row, or the last
     ones of all, the athlete is asked for: if that succeeds, it is the activities that are poisoned; if it fails, Strava
-    is down, which raises and leaves no evidence.
+    is down, which raises and leaves no evidence. So does a second detail in a row that is refused with 401.
     """
-    held: list[tuple[T, TransientError | RefusedError, datetime]] = []
+    held: list[tuple[T, Failure, datetime]] = []
 
     def settle() -> None:
         for item, error, at in held:
@@ -70,12 +75,14 @@ def fetch_details(
 
     for item in wanted:
         try:
-            answer = get_detail(client, item.activity_id)
+            answer = get_detail(client, item.activity_id, patient=not item.is_poisoned)
         except GoneError as error:
             land_failure(item, error.body, error.status, client.clock.now())
             report.gone.append(item.activity_id)
             settle()
-        except (TransientError, RefusedError) as error:
+        except (TransientError, RefusedError, LoginRefusedError) as error:
+            if isinstance(error, LoginRefusedError) and held and isinstance(held[-1][1], LoginRefusedError):
+                raise  # not one activity's fault: the login is no longer good for details
             held.append((item, error, client.clock.now()))
             if len(held) >= OUTAGE:
                 ask_whether_alive()
@@ -97,9 +104,7 @@ def fetch_details(
         settle()
 
 
-def _is_alive(
-    client: StravaClient, last: TransientError | RefusedError, failed: int
-) -> BudgetExhaustedError | CallCapReachedError | None:
+def _is_alive(client: StravaClient, last: Failure, failed: int) -> BudgetExhaustedError | CallCapReachedError | None:
     """Raises unless Strava still answers something else; a limit that keeps from asking is returned."""
     try:
         get_athlete(client)
@@ -113,5 +118,5 @@ def _is_alive(
     return None
 
 
-def _status(error: TransientError | RefusedError) -> str:
+def _status(error: Failure) -> str:
     return f"HTTP {error.status}" if error.status else "no answer"

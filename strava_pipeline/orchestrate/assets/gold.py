@@ -5,12 +5,13 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
+from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE, TABLES
 from strava_pipeline.lake.counts import rows_by_year
 from strava_pipeline.lake.history import merge_history
 from strava_pipeline.lake.merge import merge_activities
 from strava_pipeline.lake.merge_details import merge_details, sync_kudos
 from strava_pipeline.lake.merge_profile import merge_profile
+from strava_pipeline.lake.quarantine import sync_quarantine
 from strava_pipeline.lake.tombstones import AbsenceReport, confirmation, mark_absent
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.config import MergeConfig
@@ -85,6 +86,8 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
             context.add_asset_metadata({"dagster/row_count": rows.get(year, 0)}, partition_key=str(year))
         return dg.MaterializeResult(metadata={"seconds": seconds.value})
 
+    tables = (*DETAIL_TABLES, QUARANTINE.name)
+
     @dg.multi_asset(
         specs=[
             dg.AssetSpec(
@@ -97,7 +100,7 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
                 description=table_description(TABLES[name]),
                 metadata=described(name),
             )
-            for name in DETAIL_TABLES
+            for name in tables
         ]
     )
     def detail_tables(
@@ -108,9 +111,10 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
             report = merge_details(pipeline.lake, years)
             with writing(pipeline.lake) as connection:
                 raised = sync_kudos(connection, pipeline.lake, years)
+                report.rows[QUARANTINE.name] = sync_quarantine(connection, pipeline.lake, years)
         with reading(pipeline.lake) as connection:
-            rows = {name: rows_by_year(connection, name) for name in DETAIL_TABLES}
-        for name in DETAIL_TABLES:
+            rows = {name: rows_by_year(connection, name) for name in tables}
+        for name in tables:
             for year in years:
                 context.add_asset_metadata(
                     {"dagster/row_count": rows[name].get(year, 0)}, asset_key=name, partition_key=str(year)

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
-from strava_pipeline.core.tables import DETAIL_TABLES
+from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE
 from strava_pipeline.lake.counts import row_counts
 from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.views import left_out
@@ -17,7 +17,7 @@ from strava_pipeline.orchestrate.resources import Pipeline
 def published_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
     @dg.asset(
         partitions_def=partitions,
-        deps=["activities", "activity_history", *DETAIL_TABLES],
+        deps=["activities", "activity_history", *DETAIL_TABLES, QUARANTINE.name],
         group_name="published",
         kinds={"duckdb"},
         owners=[OWNER],

@@ -1,0 +1,178 @@
+"""The verbs of the quarantine: which activities are in it, asking for them again now, and giving them up.
+
+Which these are stands in lake/quarantine.py; asking is the job `enrich`.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from strava_pipeline.verbs.options import Cushion15min, CushionDaily, MaxCalls, Verbose, call_limits
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.quarantine import Failing, Published
+    from strava_pipeline.settings import Settings
+
+quarantine = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Activities whose detail always fails: list, retry, drop."
+)
+
+Ids = Annotated[list[str] | None, typer.Argument(help="Activity ids, separated by spaces or commas.", metavar="IDS")]
+
+
+@quarantine.command("list")
+def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+    """Show what is in quarantine, since when, what came, and when it is asked for again."""
+    import json
+
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.values import plain
+
+    lake = Lake(Settings.load().data_dir)
+    rows = [_row(each, activity) for each, activity in _held(lake)]
+    if as_json:
+        typer.echo(json.dumps({"activities": plain(rows)}, ensure_ascii=False))
+        return
+    for row in rows:
+        _say(row)
+    if rows:
+        out.print(
+            "Asking now: `strava-pipeline quarantine retry IDS`. Never again: `strava-pipeline quarantine drop IDS`."
+        )
+    else:
+        out.print("Nothing is in quarantine.")
+
+
+@quarantine.command()
+def retry(
+    ids: Ids = None,
+    all_: Annotated[bool, typer.Option("--all", help="All that are in quarantine, dropped ones aside.")] = False,
+    max_calls: MaxCalls = None,
+    cushion_15min: Cushion15min = 0,
+    cushion_daily: CushionDaily = 0,
+    verbose: Verbose = False,
+) -> None:
+    """Ask for details again now, whatever their pause, a call each. One that was dropped is taken back."""
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.quarantine import drops
+    from strava_pipeline.orchestrate.jobs import DETAILS
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.running import end, lake_years, run_verb
+    from strava_pipeline.verbs.terminal import out
+
+    settings = Settings.load()
+    lake = Lake(settings.data_dir)
+    if bool(ids) == all_:
+        raise typer.BadParameter("which ones? Ids, or --all", param_hint="IDS")
+    held = [each.activity_id for each, _ in _held(lake) if not each.dropped_at]
+    dropped = drops(lake)
+    chosen = held if all_ else _known(_numbers(ids), {*held, *dropped})
+    if not chosen:
+        out.print("Nothing is in quarantine that was not dropped.")
+        return
+    _decide(settings, [each for each in chosen if each in dropped], dropped=False)
+    told = {"ids": chosen, **call_limits(max_calls, cushion_15min, cushion_daily)}
+    end(run_verb(settings, "enrich", years=lake_years(settings), told={DETAILS: told}, verbose=verbose))
+
+
+@quarantine.command()
+def drop(ids: Ids = None) -> None:
+    """Give activities up: no run asks for their details any more, not even after an edit, until `retry`."""
+    from contextlib import suppress
+
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.publish import publish
+    from strava_pipeline.lake.quarantine import sync_quarantine
+    from strava_pipeline.lake.warehouse import DamagedWarehouseError, OtherCatalogueError, writing
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.terminal import out
+
+    settings = Settings.load()
+    lake = Lake(settings.data_dir)
+    if not ids:
+        raise typer.BadParameter("which ones? `strava-pipeline quarantine list` shows their ids", param_hint="IDS")
+    held = {each.activity_id: each for each, _ in _held(lake)}
+    chosen = _known(_numbers(ids), set(held))
+    _decide(settings, [each for each in chosen if not held[each].dropped_at], dropped=True)
+    with suppress(OtherCatalogueError, DamagedWarehouseError):  # the next run makes it anew, and reads decisions
+        with writing(lake) as connection:
+            sync_quarantine(connection, lake, ())
+        publish(lake)
+    for each in chosen:
+        out.print(f"Dropped: {each}. No run asks for it; `strava-pipeline quarantine retry {each}` takes that back.")
+
+
+def _held(lake: "Lake") -> list[tuple["Failing", "Published | None"]]:
+    from strava_pipeline.lake.quarantine import failing_now
+
+    return [(each, activity) for each, activity in failing_now(lake) if each.files.is_quarantined]
+
+
+def _numbers(words: list[str] | None) -> list[int]:
+    try:
+        return sorted({int(word) for word in " ".join(words or []).replace(",", " ").split()})
+    except ValueError as error:
+        raise typer.BadParameter("ids are whole numbers separated by spaces or commas", param_hint="IDS") from error
+
+
+def _known(ids: list[int], held: set[int]) -> list[int]:
+    from strava_pipeline.core.errors import PipelineError
+
+    if unknown := [each for each in ids if each not in held]:
+        raise PipelineError(
+            f"Not in quarantine: {', '.join(map(str, unknown))}. `strava-pipeline quarantine list` shows what is; "
+            "`strava-pipeline enrich --ids` fetches any other."
+        )
+    return ids
+
+
+def _decide(settings: "Settings", ids: list[int], *, dropped: bool) -> None:
+    from strava_pipeline.ingest.strava.connect import primed_clock
+    from strava_pipeline.lake.decisions import decide
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.quarantine import QuarantineDecision
+
+    at, by = primed_clock(settings).now(), f"strava-pipeline quarantine {'drop' if dropped else 'retry'}"
+    taken = (QuarantineDecision(at=at, by=by, activity_id=each, dropped=dropped) for each in ids)
+    decide(Lake(settings.data_dir), *taken)
+
+
+def _row(one: "Failing", activity: "Published | None") -> dict[str, Any]:
+    evidence = one.files.evidence
+    return {
+        "activity_id": one.activity_id,
+        "name": activity and activity.name,
+        "start_date": activity and activity.start_date,
+        "failures": one.files.failures,
+        "first_failed_at": one.files.first_failed_at,
+        "last_failed_at": one.files.failed_at,
+        "status": one.files.status,
+        "evidence": evidence and str(evidence),
+        "evidence_bytes": evidence and evidence.stat().st_size,
+        "retry_at": one.retry_at,
+        "dropped_at": one.dropped_at,
+    }
+
+
+def _say(row: dict[str, Any]) -> None:
+    """A paragraph. What came is not shown: it may hold a position."""
+    from strava_pipeline.verbs.terminal import out
+
+    status = row["status"]
+    came = {None: "no answer", 404: "404, gone at Strava or hidden", 200: "200, but not what was asked for"}
+    out.print(f"{row['activity_id']}  {row['name'] or ''}  {_at(row['start_date'])}".rstrip(), style="bold")
+    out.print(f"  {row['failures']} failures, {_at(row['first_failed_at'])} to {_at(row['last_failed_at'])}")
+    out.print(f"  the last: {came.get(status, status)}; {row['evidence_bytes']} bytes in {row['evidence']}")
+    if row["dropped_at"]:
+        out.print(f"  dropped on {_at(row['dropped_at'])}: no run asks for it")
+    else:
+        out.print(f"  asked for again from {_at(row['retry_at'])} on")
+
+
+def _at(moment: "datetime | None") -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""

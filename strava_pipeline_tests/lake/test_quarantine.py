@@ -1,0 +1,210 @@
+"""lake.quarantine: who is in it, by the evidence on disk and by what a person decided; and the table that repeats it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from strava_pipeline.lake.behind import years_behind
+from strava_pipeline.lake.decisions import decide
+from strava_pipeline.lake.detail_files import EARLY, land_detail, land_failure
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.publish import publish
+from strava_pipeline.lake.quarantine import Failing, QuarantineDecision, drops, failing_now, sync_quarantine
+from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline.lake.wanted import Scope, wanted_details
+from strava_pipeline.lake.warehouse import revision, writing
+from strava_pipeline_tests.lake.bronze import ALL, DAY, HOUR, NOW, YEARS, Watched, activity, listed, merge, rows
+
+LATER = NOW + 400 * DAY
+
+
+@pytest.fixture
+def stocked(lake: Lake) -> Lake:
+    """Gold with five activities of 2025, none with a detail."""
+    listed(lake, [activity(number) for number in (1, 2, 3, 4, 5)])
+    merge(lake)
+    return lake
+
+
+def fail(lake: Lake, activity_id: int, *at: datetime, status: int | None = 500, year: int = 2025) -> None:
+    for each in at:
+        land_failure(lake, year, activity_id, b"<html>", status, each)
+
+
+def answer(lake: Lake, activity_id: int, at: datetime, year: int = 2025) -> None:
+    land_detail(lake, year, activity_id, b'{"id": %d}' % activity_id, at)
+
+
+def decided(lake: Lake, activity_id: int, *, dropped: bool, at: datetime) -> None:
+    decide(lake, QuarantineDecision(at=at, by="a test", activity_id=activity_id, dropped=dropped))
+
+
+def sync(lake: Lake, years: Sequence[int] = ALL) -> int:
+    with writing(lake) as connection:
+        return sync_quarantine(connection, lake, years)
+
+
+def hours(*numbers: int) -> list[datetime]:
+    return [NOW + number * HOUR for number in numbers]
+
+
+def held(lake: Lake) -> list[Failing]:
+    return [each for each, _ in failing_now(lake) if each.files.is_quarantined]
+
+
+def listing(lake: Lake) -> dict[int, tuple[Any, ...]]:
+    sync(lake)
+    names = ("failures", "first_failed_at", "last_failed_at", "status", "retry_at", "dropped_at")
+    return {row["activity_id"]: tuple(row[name] for name in names) for row in rows(lake, "quarantine")}
+
+
+def due(lake: Lake, now: datetime = LATER, scope: Scope = Scope()) -> list[int]:
+    return sorted(each.activity_id for each in wanted_details(lake, ALL, scope, now).due)
+
+
+def test_three_failures_in_a_row_quarantine_whatever_their_kind_and_fewer_do_not(stocked: Lake) -> None:
+    fail(stocked, 1, *hours(0, 30))
+    fail(stocked, 2, *hours(0, 30, 60))
+    fail(stocked, 3, *hours(0, 30, 60, 90), status=404)
+    fail(stocked, 4, *hours(0, 30))
+    fail(stocked, 4, *hours(60), status=None)
+    first, pause = NOW, 4 * DAY - EARLY
+    assert listing(stocked) == {
+        2: (3, first, NOW + 60 * HOUR, 500, NOW + 60 * HOUR + pause, None),
+        3: (4, first, NOW + 90 * HOUR, 404, NOW + 90 * HOUR + 8 * DAY - EARLY, None),
+        4: (3, first, NOW + 60 * HOUR, None, NOW + 60 * HOUR + pause, None),
+    }
+    assert {(row["athlete_id"], row["source"]) for row in rows(stocked, "quarantine")} == {(7, "strava")}
+
+
+def test_a_good_answer_ends_it_and_failures_before_it_never_count_again(stocked: Lake) -> None:
+    fail(stocked, 1, *hours(0, 30, 60))
+    assert set(listing(stocked)) == {1}
+    answer(stocked, 1, NOW + 61 * HOUR)
+    assert listing(stocked) == {}
+    fail(stocked, 1, *hours(62, 63))
+    assert listing(stocked) == {}
+    fail(stocked, 1, *hours(64))
+    assert listing(stocked)[1][:2] == (3, NOW + 62 * HOUR)
+
+
+def test_a_good_answer_that_was_damaged_since_ends_it_too(stocked: Lake) -> None:
+    fail(stocked, 1, *hours(0, 30, 60))
+    answer(stocked, 1, NOW + 61 * HOUR)
+    (good,) = stocked.details.rglob("*.json.gz")
+    good.rename(good.with_name(f"{good.name}.damaged"))
+    assert listing(stocked) == {}
+    assert 1 in due(stocked, NOW + 62 * HOUR), "nothing stands against fetching it again"
+
+
+def test_the_table_is_written_only_where_something_changed(stocked: Lake) -> None:
+    fail(stocked, 1, *hours(0, 30, 60))
+    assert [sync(stocked), sync(stocked)] == [1, 0]
+    with writing(stocked) as connection:
+        before = revision(connection)
+    assert sync(stocked, [2025]) == sync(stocked, [2024]) == 0
+    with writing(stocked) as connection:
+        assert revision(connection) == before
+    fail(stocked, 1, *hours(99))
+    assert sync(stocked, [2024]) == 1, "what the table holds is looked at whatever the years"
+
+
+def test_failures_count_together_where_an_edit_moved_the_activity_to_another_year(stocked: Lake) -> None:
+    fail(stocked, 1, *hours(0, 30), year=2025)
+    fail(stocked, 1, *hours(60), year=2026)
+    assert sync(stocked, [2026]) == 1
+    assert listing(stocked)[1][0] == 3
+    answer(stocked, 1, NOW + 61 * HOUR, year=2025)
+    assert listing(stocked) == {}
+
+
+def test_what_is_no_activity_of_the_warehouse_and_no_evidence_is_passed_over(stocked: Lake) -> None:
+    fail(stocked, 99, *hours(0, 30, 60))
+    (stocked.details_of(2025) / "notes").mkdir(parents=True)
+    (stocked.details_of(2025) / "7").write_text("a file that is called like an activity")
+    for number in range(3):
+        path = stocked.details_of(2025) / "1" / f"copy {number}.failed-500.gz"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    assert listing(stocked) == {}
+
+
+def test_a_dropped_one_is_wanted_by_nobody_not_even_after_an_edit_until_it_is_taken_back(stocked: Lake) -> None:
+    fail(stocked, 1, *hours(0, 30, 60))
+    decided(stocked, 1, dropped=True, at=NOW + 70 * HOUR)
+    assert listing(stocked)[1][-2:] == (None, NOW + 70 * HOUR)
+    every = (Scope(), Scope(ids=frozenset({1, 2}), refresh_before=LATER), Scope(since=NOW - 900 * DAY))
+    assert [1 in due(stocked, scope=scope) for scope in every] == [False] * 3
+    listed(stocked, [activity(1, name="Edited")], at=NOW + 5 * DAY)
+    merge(stocked)
+    found = wanted_details(stocked, ALL, Scope(), LATER)
+    assert 1 not in {each.activity_id for each in (*found.due, *found.refresh, *found.resting)}
+    decided(stocked, 1, dropped=False, at=NOW + 80 * HOUR)
+    assert listing(stocked)[1][-1] is None
+    assert [1 in due(stocked, scope=scope) for scope in every] == [True] * 3
+
+
+def test_a_good_answer_that_came_after_a_drop_lifts_it(stocked: Lake) -> None:
+    fail(stocked, 1, *hours(0, 30, 60))
+    decided(stocked, 1, dropped=True, at=NOW + 70 * HOUR)
+    answer(stocked, 1, NOW + 71 * HOUR)
+    fail(stocked, 1, *hours(72, 73, 74))
+    assert listing(stocked)[1][-1] is None
+    listed(stocked, [activity(1, name="Edited")], at=NOW + 5 * DAY)
+    merge(stocked)
+    assert 1 in due(stocked)
+
+
+def test_a_patient_choice_leaves_named_ones_alone_that_rest(stocked: Lake) -> None:
+    fail(stocked, 1, *hours(0, 30, 60))
+    named = Scope(ids=frozenset({1}), refresh_before=LATER)
+    patient = Scope(ids=frozenset({1}), refresh_before=LATER, patient=True)
+    end = NOW + 60 * HOUR + 4 * DAY - EARLY
+    assert [due(stocked, at, scope) for scope in (named, patient) for at in (end - HOUR, end)] == [[1], [1], [], [1]]
+
+
+def test_what_was_deleted_at_the_source_is_no_longer_shown(stocked: Lake) -> None:
+    fail(stocked, 1, *hours(0, 30, 60))
+    assert [activity for _, activity in failing_now(stocked)] == [None], "nothing is published yet"
+    publish(stocked)
+    assert [(each.activity_id, shown and shown.name) for each, shown in failing_now(stocked)] == [(1, "Run 1")]
+    with writing(stocked) as connection:
+        connection.execute("UPDATE activities_all SET deleted_at = now() WHERE id = 1")
+        connection.execute("UPDATE lake_meta SET value = '99' WHERE key = 'revision'")
+    publish(stocked)
+    assert held(stocked) == []
+
+
+def test_after_a_rebuild_the_table_is_what_it_was_dropped_ones_included(stocked: Lake) -> None:
+    fail(stocked, 1, *hours(0, 30, 60))
+    fail(stocked, 2, *hours(0, 30, 60, 99), status=404)
+    decided(stocked, 2, dropped=True, at=NOW + 100 * HOUR)
+    sync(stocked)
+    before = rows(stocked, "quarantine")
+    assert len(before) == 2
+    publish(stocked)
+    rebuild(stocked, YEARS, Watched())
+    assert rows(stocked, "quarantine") == before
+    assert set(drops(stocked)) == {2}
+
+
+def test_a_rebuild_is_not_refused_because_an_answer_came_that_ends_a_quarantine(stocked: Lake) -> None:
+    fail(stocked, 1, *hours(0, 30, 60))
+    sync(stocked)
+    publish(stocked)
+    answer(stocked, 1, NOW + 70 * HOUR)
+    rebuild(stocked, YEARS, Watched())
+    assert rows(stocked, "quarantine") == []
+    assert len(rows(stocked, "activity_details")) == 1
+
+
+def test_a_daily_run_covers_the_year_of_a_new_activity_without_a_detail_unless_that_was_dropped(stocked: Lake) -> None:
+    listed(stocked, [activity(6)], at=NOW + DAY)
+    merge(stocked)
+    fail(stocked, 6, *hours(30, 60, 99))
+    assert years_behind(stocked, YEARS) == {2025}
+    decided(stocked, 6, dropped=True, at=NOW + 100 * HOUR)
+    sync(stocked)
+    assert years_behind(stocked, YEARS) == set()
