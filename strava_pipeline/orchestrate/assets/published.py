@@ -7,6 +7,7 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from strava_pipeline.core.tables import DETAIL_TABLES
+from strava_pipeline.lake.agreement import snapshot_with_gold
 from strava_pipeline.lake.counts import row_counts
 from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.views import left_out
@@ -28,7 +29,13 @@ def published_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.Assets
                 "views_applied",
                 asset="published_warehouse",
                 description="Every file of the user's own views/ is in the snapshot.",
-            )
+            ),
+            dg.AssetCheckSpec(
+                "holds_gold",
+                asset="published_warehouse",
+                description="Every table of the snapshot has as many rows as in the working warehouse.",
+                blocking=True,
+            ),
         ],
     )
     def published_warehouse(
@@ -55,8 +62,22 @@ def published_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.Assets
                     passed=not without,
                     severity=dg.AssetCheckSeverity.WARN,
                     metadata={"left_out": dg.MetadataValue.json(without)},
-                )
+                ),
+                _holds_gold(pipeline),
             ],
         )
 
     return [published_warehouse]
+
+
+def _holds_gold(pipeline: Pipeline) -> dg.AssetCheckResult:
+    """Another run that wrote since leaves nothing to compare; it publishes and compares itself."""
+    unequal = snapshot_with_gold(pipeline.lake)
+    counts = {f"{name}/in_gold": gold for name, (gold, _) in (unequal or {}).items()}
+    counts |= {f"{name}/published": read for name, (_, read) in (unequal or {}).items()}
+    return dg.AssetCheckResult(
+        check_name="holds_gold",
+        passed=not unequal,
+        description="Delete the snapshot and run `strava-pipeline compact`: it is made anew." if unequal else None,
+        metadata={"compared": unequal is not None, **counts},
+    )
