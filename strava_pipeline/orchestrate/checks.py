@@ -4,7 +4,7 @@ They read the working warehouse, so that what is wrong is never published. What 
 assets that publish by themselves (profile, the snapshot) and those that fetch carry theirs.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 
@@ -16,22 +16,18 @@ from strava_pipeline.lake.agreement import (
     shards_with_bronze,
 )
 from strava_pipeline.lake.locks import others_at_work
-from strava_pipeline.lake.warehouse import reading
+from strava_pipeline.lake.warehouse import reading, revision
 from strava_pipeline.orchestrate.partitions import years_of_run
 from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.verdicts import agreement_result, table_checks, table_results
-
-GOLD: dict[str, str] = {"activities": "activities_all"}
-DETAILS: dict[str, str] = {name: name for name in DETAIL_TABLES}
-_DETAIL = DETAIL_TABLES[0]
+from strava_pipeline.orchestrate.verdicts import CHECKED, agreement_result, is_blocking, table_checks, table_results
 
 
 def catalogue_checks() -> list[dg.AssetChecksDefinition]:
     """The checks of shards, of gold and of the details' tables."""
     return [
         _shards(),
-        _tables("check_activities", GOLD, "activities", "holds_shards", ("in_shards", "in_gold"), gold_with_shards),
-        _tables("check_details", DETAILS, _DETAIL, "holds_bronze", ("on_disk", "in_gold"), details_with_bronze),
+        _tables("check_activities", ["activities"], "holds_shards", ("in_shards", "in_gold"), gold_with_shards),
+        _tables("check_details", DETAIL_TABLES, "holds_bronze", ("on_disk", "in_gold"), details_with_bronze),
     ]
 
 
@@ -60,13 +56,13 @@ def _shards() -> dg.AssetChecksDefinition:
 
 def _tables(
     name: str,
-    tables: Mapping[str, str],
-    asset: str,
+    assets: Sequence[str],
     agreement: str,
     counts: tuple[str, str],
     look: Callable[..., Agreement],
 ) -> dg.AssetChecksDefinition:
-    """The step `name`: all checks of `tables` (by asset), and whether `asset` holds what the layer above it does."""
+    """The step `name`: all checks of the tables of `assets`, and whether the first holds what the layer above it does."""
+    asset, tables = assets[0], {one: CHECKED[one] for one in assets}
     what = "What the layer above holds of the run's years is here."
 
     @dg.multi_asset_check(
@@ -83,6 +79,7 @@ def _tables(
         years, wanted = years_of_run(context.run.tags, pipeline.years), context.selected_asset_check_keys
         with reading(pipeline.lake) as connection:
             found, others = _seen(pipeline, context.run.run_id, lambda: look(connection, pipeline.lake, years))
+            at = revision(connection)
             results = {
                 dg.AssetCheckKey(dg.AssetKey(one), str(result.check_name)): result
                 for one, table in tables.items()
@@ -91,6 +88,8 @@ def _tables(
         results[dg.AssetCheckKey(dg.AssetKey(asset), agreement)] = agreement_result(
             asset, agreement, found, counts, years, others=others
         )
+        wrong = {key.asset_key.to_user_string() for key, result in results.items() if is_blocking(result)}
+        pipeline.checked |= {table: at for one, table in tables.items() if one not in wrong}
         yield from (result for key, result in results.items() if key in wanted)
 
     return check

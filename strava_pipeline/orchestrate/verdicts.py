@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from strava_pipeline.core.errors import CheckFailedError
 from strava_pipeline.core.tables import CHILDREN, TABLES
 from strava_pipeline.lake.agreement import Agreement
 from strava_pipeline.lake.counts import faulty_keys
@@ -23,9 +24,11 @@ from strava_pipeline.lake.quality import (
     outside,
     wrong_offsets,
 )
-from strava_pipeline.lake.warehouse import Connection
+from strava_pipeline.lake.warehouse import Connection, revision
 
 REBUILD = "It is not published. `strava-pipeline rebuild` makes the warehouse anew from bronze, without a call."
+CHECKED: dict[str, str] = {("activities" if name == "activities_all" else name): name for name in TABLES}
+"""The assets whose tables are checked, and which table each holds."""
 _ON_ITS_WAY = "Another run is at work and may be about to bring it."
 _CHILDREN = {table.name for table, _ in CHILDREN.values()}
 
@@ -66,9 +69,11 @@ def table_checks(name: str) -> list[TableCheck]:
     return [check for check, is_there in told.items() if is_there]
 
 
-def table_results(connection: Connection, lake: Lake, asset: str, table: str) -> Iterator[dg.AssetCheckResult]:
-    """All checks of a table on the warehouse; where its columns are others, none of them passes."""
-    checks = table_checks(table)
+def table_results(
+    connection: Connection, lake: Lake, asset: str, table: str, *, blocking_only: bool = False
+) -> Iterator[dg.AssetCheckResult]:
+    """The checks of a table on the warehouse; where its columns are others, none of them passes."""
+    checks = [check for check in table_checks(table) if check.blocking or not blocking_only]
     if wrong := other_columns(connection, table):
         for check in checks:
             why = f"Columns of {table} are not the catalogue's. {REBUILD}"
@@ -78,9 +83,30 @@ def table_results(connection: Connection, lake: Lake, asset: str, table: str) ->
         yield _look(connection, lake, asset, table, check)
 
 
+def refuse_faults(connection: Connection, lake: Lake, checked: Mapping[str, str]) -> None:
+    """CheckFailedError where any table must not be published; those `checked` at the present revision were found right.
+
+    A run checks what it merged itself. What it publishes is everything, also what another run was stopped by.
+    """
+    now = revision(connection)
+    results = [
+        result
+        for asset, table in CHECKED.items()
+        if checked.get(table) != now
+        for result in table_results(connection, lake, asset, table, blocking_only=True)
+    ]
+    if failed := [result for result in results if is_blocking(result)]:
+        raise CheckFailedError({_name(result): result.description or "" for result in failed})
+
+
 def is_blocking(result: dg.AssetCheckResult) -> bool:
     """Whether it stops what comes after: the grave ones are those of blocking checks."""
     return not result.passed and result.severity is dg.AssetCheckSeverity.ERROR
+
+
+def _name(result: dg.AssetCheckResult) -> str:
+    assert result.asset_key is not None
+    return f"{result.asset_key.to_user_string()}.{result.check_name}"
 
 
 def _look(connection: Connection, lake: Lake, asset: str, table: str, check: TableCheck) -> dg.AssetCheckResult:

@@ -1,6 +1,7 @@
 """The athlete and the gear: not by year, fetched at login, when a new gear appears, and weekly."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -16,7 +17,7 @@ from strava_pipeline.orchestrate.config import CallLimits
 from strava_pipeline.orchestrate.metadata import OWNER, calls_left, described, timed
 from strava_pipeline.orchestrate.pulling import pull_profile
 from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.verdicts import is_blocking, table_checks, table_results
+from strava_pipeline.orchestrate.verdicts import is_blocking, refuse_faults, table_checks, table_results
 
 
 class ProfileConfig(CallLimits):
@@ -96,5 +97,5 @@ def _publish_if_right(pipeline: Pipeline, table: str) -> list[dg.AssetCheckResul
     with reading(pipeline.lake) as connection:
         checks = list(table_results(connection, pipeline.lake, table, table))
     if not any(is_blocking(check) for check in checks):
-        publish(pipeline.lake)
+        publish(pipeline.lake, refuse=partial(refuse_faults, lake=pipeline.lake, checked={}))
     return checks

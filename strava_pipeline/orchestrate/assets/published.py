@@ -1,6 +1,7 @@
 """The published snapshot: what queries, notebooks and dashboards open. Publishing is lake/publish.py's."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -13,6 +14,7 @@ from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.views import left_out
 from strava_pipeline.orchestrate.metadata import OWNER, described_tables, timed
 from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.orchestrate.verdicts import refuse_faults
 
 
 def published_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
@@ -44,7 +46,9 @@ def published_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.Assets
         snapshot: DuckDBResource,
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds:
-            replaced = publish(pipeline.lake)
+            replaced = publish(
+                pipeline.lake, refuse=partial(refuse_faults, lake=pipeline.lake, checked=pipeline.checked)
+            )
             pipeline.settle()
         with snapshot.get_connection() as connection:
             counts, without = row_counts(connection), left_out(connection)
