@@ -10,7 +10,8 @@ from strava_pipeline.lake.counts import rows_by_year
 from strava_pipeline.lake.merge import merge_activities, merge_details, merge_profile, sync_kudos
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.config import MergeConfig
-from strava_pipeline.orchestrate.jobs import resolved
+from strava_pipeline.orchestrate.jobs import DETAILS, resolved
+from strava_pipeline.orchestrate.lineage import from_bronze, from_layer_above
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, timed, unknown_fields
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -24,7 +25,7 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         kinds={"duckdb"},
         owners=[OWNER],
         description="One row per activity, its newest version (table activities_all; view activities: those present).",
-        metadata=described("activities_all"),
+        metadata=described("activities_all") | from_layer_above("activities_all", "activity_shards"),
     )
     def activities(
         context: dg.AssetExecutionContext, config: MergeConfig, pipeline: dg.ResourceParam[Pipeline]
@@ -56,7 +57,7 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
                 kinds={"duckdb"},
                 owners=[OWNER],
                 description=table_description(TABLES[name]),
-                metadata=described(name),
+                metadata=described(name) | from_bronze(name, DETAILS),
             )
             for name in DETAIL_TABLES
         ]

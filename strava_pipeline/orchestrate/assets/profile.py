@@ -14,7 +14,7 @@ from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.assets.bronze import note_stop
 from strava_pipeline.orchestrate.config import CallLimits
-from strava_pipeline.orchestrate.metadata import OWNER, calls_left, described, timed
+from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left, described, timed
 from strava_pipeline.orchestrate.pulling import pull_profile
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.orchestrate.verdicts import is_blocking, refuse_faults, table_checks, table_results
@@ -31,6 +31,7 @@ def profile_assets() -> list[dg.AssetsDefinition]:
         group_name="profile",
         kinds={"duckdb", "json"},
         owners=[OWNER],
+        tags=MAKES_CALLS,
         description="The athlete whose login this is.",
         metadata=described("athlete"),
         check_specs=[check.spec("athlete") for check in table_checks("athlete")],
@@ -60,6 +61,7 @@ def profile_assets() -> list[dg.AssetsDefinition]:
         group_name="profile",
         kinds={"duckdb", "json"},
         owners=[OWNER],
+        tags=MAKES_CALLS,
         description="Every bike and pair of shoes that an activity names.",
         metadata=described("gear"),
         check_specs=[check.spec("gear") for check in table_checks("gear")],

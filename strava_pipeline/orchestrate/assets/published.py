@@ -12,9 +12,10 @@ from strava_pipeline.lake.agreement import snapshot_with_gold
 from strava_pipeline.lake.counts import row_counts
 from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.views import left_out
+from strava_pipeline.orchestrate.lineage import from_tables
 from strava_pipeline.orchestrate.metadata import OWNER, described_tables, timed
 from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.verdicts import refuse_faults
+from strava_pipeline.orchestrate.verdicts import CHECKED, refuse_faults
 
 
 def published_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
@@ -25,7 +26,7 @@ def published_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.Assets
         kinds={"duckdb"},
         owners=[OWNER],
         description="data/warehouse/strava.duckdb: the warehouse as readers open it, replaced atomically, never locked.",
-        metadata=described_tables(),
+        metadata=described_tables() | from_tables(CHECKED),
         check_specs=[
             dg.AssetCheckSpec(
                 "views_applied",
