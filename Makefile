@@ -23,7 +23,7 @@ PAGE := $(if $(PER_PAGE),--per-page $(PER_PAGE))
 LOOKBACK := $(if $(DAYS),--days $(DAYS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-slow soak bench test-samples test-all lint types contracts format check docs clean \
+.PHONY: help install demo dev test test-slow soak bench test-samples test-all lint types contracts format check docs graph screenshots clean \
 	auth status doctor run run-lite run-all compact recompact rebuild enrich enrich-all flow flow-backfill refresh backfill \
 	quarantine profile duck schema sql logs emulator
 
@@ -84,6 +84,13 @@ check: lint types contracts test ## What a change must pass.
 
 docs: $(READY) ## Write the data dictionary from the catalogue.
 	$(BIN)/python docs/make_data_dictionary.py > docs/data-dictionary.md
+
+graph: $(READY) ## Write the reviewed shape of the graph anew: what changed stands in the diff.
+	$(BIN)/python -m strava_pipeline_tests.orchestrate.test_graph
+
+screenshots: $(READY) ## Take docs/pictures/ anew from the demo in Dagster's UI; needs Chromium.
+	@test -e demo/.made-by-strava-pipeline-demo || $(CLI) demo
+	$(BIN)/python docs/make_pictures.py $(ARGS)
 
 clean: ## Remove .venv, caches and the demo; never data/, secrets/ or logs/.
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info

@@ -4,6 +4,7 @@ Every error a person may see carries what happened, to what, and what to do next
 a token, a secret, a code or a position, and nobody matches on its text. What raises them lives elsewhere.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +13,15 @@ class PipelineError(Exception):
     """Anything the pipeline stops for on purpose. `exit_code` is what a command line ends with."""
 
     exit_code = 1
+
+
+class CheckFailedError(PipelineError):
+    """Checks found something that must not be published; `failed`: what each said, by `asset.check`."""
+
+    def __init__(self, failed: Mapping[str, str]) -> None:
+        said = [f"{name}: {why or 'its counts are in `strava-pipeline logs latest`.'}" for name, why in failed.items()]
+        super().__init__("\n".join(["A check stopped the run; what was fetched is kept.", *said]))
+        self.failed = dict(failed)
 
 
 class MissingSettingsError(PipelineError):

@@ -80,6 +80,11 @@ def noted_runs(lake: Lake) -> list[str]:
     return sorted(path.stem for path in (lake.state / "runs").glob("*.lock"))
 
 
+def others_at_work(lake: Lake, run_id: str) -> bool:
+    """Whether a process holds the lock of another run than `run_id`."""
+    return any(is_live(lake, other) for other in noted_runs(lake) if other != run_id)
+
+
 def forget_run(lake: Lake, run_id: str) -> None:
     """Take away the lock file of a run that is over; that of a live one stays."""
     has_no_holder(_run_file(lake, run_id), clear=True)

@@ -6,7 +6,7 @@ snapshot. Readers that have the old one open keep it, consistent, until they ope
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,16 +21,18 @@ from strava_pipeline.lake.warehouse import REBUILDING, Connection, exclusively, 
 READ_ONLY = 0o444
 
 
-def publish(lake: Lake) -> bool:
+def publish(lake: Lake, *, refuse: Callable[[Connection], object] = lambda working: None) -> bool:
     """Replace the snapshot if the working warehouse or the user's views changed since; whether it was replaced.
 
-    One that is half rebuilt is never published: readers keep what they have until it is whole.
+    One that is half rebuilt is never published: readers keep what they have until it is whole. `refuse` is shown what
+    is about to be published, while nobody else can write, and raises if it must not be.
     """
     with exclusively(lake):
         views = view_files(lake)
         with opened(lake) as connection:
             if is_marked(connection, REBUILDING) or _published(lake) == (revision(connection), digest(views)):
                 return False
+            refuse(connection)
             connection.execute("CHECKPOINT")
         _replace_snapshot(lake, views)
         return True

@@ -7,7 +7,8 @@ from strava_pipeline.orchestrate.assets.gold import gold_assets
 from strava_pipeline.orchestrate.assets.profile import profile_assets
 from strava_pipeline.orchestrate.assets.published import published_assets
 from strava_pipeline.orchestrate.assets.shards import shard_assets
-from strava_pipeline.orchestrate.checks import key_checks
+from strava_pipeline.orchestrate.checks import catalogue_checks
+from strava_pipeline.orchestrate.freshness import promised
 from strava_pipeline.orchestrate.jobs import asset_jobs
 from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline.orchestrate.rebuilding import rebuild_job
@@ -22,14 +23,17 @@ def build_defs(settings: Settings, *, progress_of: ProgressOf | None = None) -> 
     """All assets, checks, jobs, schedules and sensors. Reads nothing, logs in nowhere."""
     partitions = year_partitions(settings.first_year)
     return dg.Definitions(
-        assets=[
-            *bronze_assets(partitions),
-            *shard_assets(partitions),
-            *gold_assets(partitions),
-            *published_assets(partitions),
-            *profile_assets(),
-        ],
-        asset_checks=key_checks(),
+        assets=promised(
+            [
+                *bronze_assets(partitions),
+                *shard_assets(partitions),
+                *gold_assets(partitions),
+                *published_assets(partitions),
+                *profile_assets(),
+            ],
+            settings,
+        ),
+        asset_checks=catalogue_checks(),
         jobs=[*asset_jobs(), rebuild_job()],
         schedules=schedules(settings, running=settings.automation),
         sensors=[

@@ -12,9 +12,13 @@ from typing import Any
 from uuid import uuid4
 
 import dagster as dg
-from dagster._core.errors import DagsterExecutionInterruptedError, DagsterUserCodeExecutionError
+from dagster._core.errors import (
+    DagsterAssetCheckFailedError,
+    DagsterExecutionInterruptedError,
+    DagsterUserCodeExecutionError,
+)
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import CheckFailedError, PipelineError
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.build import build_defs
@@ -70,12 +74,25 @@ def run_job(
                 )
         except DagsterExecutionInterruptedError as error:  # Ctrl-C, after Dagster has marked the run
             raise KeyboardInterrupt from error
+        except DagsterAssetCheckFailedError as error:
+            raise CheckFailedError(_failed_checks(instance, run_id)) from error
         except DagsterUserCodeExecutionError as error:  # raised while the run's resources were made
             if isinstance(error.user_exception, (PipelineError, OSError)):
                 raise error.user_exception from error
             raise
         run = instance.get_run_by_id(run_id)
         return RunOutcome(run_id, run.tags.get(STOPPED_EARLY) if run else None, _metadata(result))
+
+
+def _failed_checks(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
+    """The checks that stopped a run, and what each said."""
+    found = {}
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+        event = entry.dagster_event
+        told = event.asset_check_evaluation_data if event is not None else None
+        if told is not None and not told.passed and told.blocking and told.severity is dg.AssetCheckSeverity.ERROR:
+            found[f"{told.asset_key.to_user_string()}.{told.check_name}"] = told.description or ""
+    return found
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterAssetCheckFailedError
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -116,7 +117,11 @@ def failed_check(evaluation: dg.AssetCheckEvaluation, step: str | None, at: date
 def fault(error: SerializableErrorInfo) -> tuple[str, dict[str, Any]]:
     """An error in words and as fields: ours and the system's by their message, any other by its traceback alone."""
     links = list(_chain(error))
-    told = {*_names(PipelineError), *(name for name in _names(OSError) if "." not in name)}
+    told = {
+        *_names(PipelineError),
+        *(name for name in _names(OSError) if "." not in name),
+        *_names(DagsterAssetCheckFailedError),  # the names of the checks
+    }
     for link in links:
         name, _, message = link.message.strip().partition(": ")  # Dagster hands an error on as text, its type first
         if name in told:

@@ -13,9 +13,11 @@ from strava_pipeline.core.tables import TABLES, Table
 from strava_pipeline.core.windows import Allowance, done_at
 from strava_pipeline.ingest.strava.budget import LENGTHS
 from strava_pipeline.ingest.strava.enrich import FetchReport
+from strava_pipeline.orchestrate.lineage import field_in_bronze
 from strava_pipeline.orchestrate.resources import Pipeline
 
 OWNER = "team:athlete"
+MAKES_CALLS = {"strava_pipeline/calls": "yes"}  # tag of the assets that spend Strava's limits
 _PER_CALL = timedelta(seconds=0.5)  # a detail from Strava takes 0.3 to 0.7 s
 
 
@@ -37,12 +39,13 @@ def described(*tables: str) -> dict[str, Any]:
     }
 
 
-def described_source(table: str) -> dict[str, Any]:
+def described_source(*tables: str) -> dict[str, Any]:
     """The definition metadata of an asset that holds the provider's own JSON: the fields that columns are read from."""
     return {
         "dagster/column_schema": dg.TableSchema(
             columns=[
-                dg.TableColumn(name=".".join(column.source or ()), type="JSON", description=column.meaning)
+                dg.TableColumn(name=field_in_bronze(table, column), type="JSON", description=column.meaning)
+                for table in tables
                 for column in TABLES[table].sourced
             ]
         )

@@ -42,6 +42,7 @@ class Pipeline:
         self.who = who
         self.clock = primed_clock(settings)
         self.listing: Listing | None = None  # what this run pulled or went on with
+        self.checked: dict[str, str] = {}  # the revision of the warehouse at which this run found a table right
         self._client: StravaClient | None = None
 
     @cached_property

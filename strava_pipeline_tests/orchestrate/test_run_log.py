@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from strava_pipeline.core.errors import PipelineError, TransientError
+from strava_pipeline.core.errors import CheckFailedError, PipelineError, TransientError
 from strava_pipeline.orchestrate.log_files import HUMAN, latest_link, newest
 from strava_pipeline.orchestrate.log_lines import in_words
 from strava_pipeline.orchestrate.progress import LogProgress
@@ -172,7 +172,7 @@ def test_a_check_of_the_gravest_kind_stands_as_an_error(make_rig: Make) -> None:
     rig.run("refresh")
     with duckdb.connect(str(rig.lake.working)) as connection:
         connection.execute("INSERT INTO activities_all SELECT * FROM activities_all LIMIT 1")
-    with pytest.raises(dg.DagsterError):
+    with pytest.raises(CheckFailedError):
         rig.run("recompact")
     _, rows = last_logs(rig)
     failed = only(rows, "check_failed")

@@ -70,6 +70,7 @@ def _splits(name: str, length: str) -> Table:
             EXTRA,
         ),
         parent="activities_all",
+        may_shrink=True,
     )
 
 
@@ -127,6 +128,7 @@ ACTIVITY_LAPS = Table(
         EXTRA,
     ),
     parent="activities_all",
+    may_shrink=True,
     ignored=_NESTED_IDS,
 )
 
@@ -157,6 +159,7 @@ ACTIVITY_SEGMENT_EFFORTS = Table(
         EXTRA,
     ),
     parent="activities_all",
+    may_shrink=True,
     ignored=_NESTED_IDS,
 )
 
@@ -174,6 +177,7 @@ ACTIVITY_BEST_EFFORTS = Table(
         EXTRA,
     ),
     parent="activities_all",
+    may_shrink=True,
     ignored=_NESTED_IDS,
 )
 

@@ -8,9 +8,10 @@ ACTIVITY_HISTORY = Table(
     "Every version of an activity that a listing held: from when to when, what changed, and what that was before.",
     (
         Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column("version", Kind.INTEGER, "number of this version, from 1", key=True),
         Column("athlete_id", Kind.BIGINT, "the athlete"),
         Column("source", SOURCE.kind, SOURCE.meaning),
-        Column("valid_from", Kind.INSTANT, "when a listing first held this version", key=True),
+        Column("valid_from", Kind.INSTANT, "when a listing first held this version"),
         Column("valid_to", Kind.INSTANT, "when the next version, or a deletion, was found; NULL: the present one"),
         Column(
             "changed_fields",

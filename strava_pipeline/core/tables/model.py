@@ -67,6 +67,7 @@ class Table:
     """A table: its columns in order, its `key`, and the table whose `id` its `activity_id` points to.
 
     `ignored` are paths in the source that are known and not kept (the level-of-detail markers of nested objects).
+    `may_shrink`: rows leave rightly (an edit made a lap less); of the other tables none ever does.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Table:
     columns: tuple[Column, ...]
     parent: str | None = None
     ignored: frozenset[tuple[str, ...]] = field(default_factory=frozenset)
+    may_shrink: bool = False
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]

@@ -18,4 +18,5 @@ QUARANTINE = Table(
         Column("dropped_at", Kind.INSTANT, "when a person dropped it; NULL: nobody did"),
     ),
     parent="activities_all",
+    may_shrink=True,
 )

@@ -1,4 +1,4 @@
--- Every version of those activities of $shards of which the history lacks one. $others: files of the years that ever held
+-- Every version of those activities of $shards of which the history holds others. $others: files of the years that ever held
 -- some of the same activities; $years: of a version that stands in two, the one of these is taken.
 CREATE OR REPLACE TEMP TABLE versions AS
 WITH said AS (
@@ -16,9 +16,11 @@ changes AS (
 ),
 lacking AS (
     SELECT id
-    FROM (SELECT id, count(*) AS versions, max(ingestion_ts) AS newest FROM changes GROUP BY id)
+    FROM (SELECT id, count(*) AS versions, sum(epoch_us(ingestion_ts)) AS moments FROM changes GROUP BY id)
     ANTI JOIN (
-        SELECT activity_id AS id, count(*) AS versions, max(valid_from) AS newest FROM activity_history GROUP BY activity_id
-    ) USING (id, versions, newest)
+        SELECT activity_id AS id, count(*) AS versions, sum(epoch_us(valid_from)) AS moments
+        FROM activity_history
+        GROUP BY activity_id
+    ) USING (id, versions, moments)
 )
 SELECT * FROM changes SEMI JOIN lacking USING (id)

@@ -2,6 +2,7 @@
 INSERT INTO activity_history BY NAME
 SELECT
     later.id AS activity_id,
+    later.version,
     later.athlete_id,
     later.source,
     later.ingestion_ts AS valid_from,
@@ -9,7 +10,11 @@ SELECT
     list_filter([{differing}], lambda name: name IS NOT NULL) AS changed_fields,
     to_json(map_from_entries(list_filter([{before}], lambda entry: entry IS NOT NULL))) AS previous
 FROM (
-    SELECT *, lead(ingestion_ts) OVER in_order AS valid_to, lag(ingestion_ts) OVER in_order AS came_before
+    SELECT
+        *,
+        row_number() OVER in_order AS version,
+        lead(ingestion_ts) OVER in_order AS valid_to,
+        lag(ingestion_ts) OVER in_order AS came_before
     FROM versions
     WINDOW in_order AS (PARTITION BY id ORDER BY ingestion_ts)
 ) AS later

@@ -5,9 +5,10 @@ from typing import Any
 
 import dagster as dg
 
+from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
 from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, resolved
-from strava_pipeline.orchestrate.metadata import OWNER, calls_left, described_source, failed_ids, timed
+from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left, described_source, failed_ids, timed
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.pulling import DetailsReport, PullReport, Stopped, pull_details, pull_listing
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -20,6 +21,7 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         group_name="bronze",
         kinds={"json", "file"},
         owners=[OWNER],
+        tags=MAKES_CALLS,
         description="Every page of the athlete's activity listing as Strava sent it, gzip-compressed, never changed. "
         "A listing that broke off goes on where it stopped.",
         metadata=described_source("activities_all"),
@@ -56,9 +58,10 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         group_name="details",
         kinds={"json", "file"},
         owners=[OWNER],
+        tags=MAKES_CALLS,
         description="Each activity's detail with all its efforts as Strava sent it. Fetched once, and again when the "
         "activity was edited; newest first; each on disk before the next call.",
-        metadata=described_source("activity_details"),
+        metadata=described_source(*DETAIL_TABLES),
         check_specs=[
             dg.AssetCheckSpec(
                 "details_complete",

@@ -15,7 +15,8 @@ from strava_pipeline.lake.quarantine import sync_quarantine
 from strava_pipeline.lake.tombstones import AbsenceReport, confirmation, mark_absent
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.config import MergeConfig
-from strava_pipeline.orchestrate.jobs import resolved
+from strava_pipeline.orchestrate.jobs import DETAILS, resolved
+from strava_pipeline.orchestrate.lineage import from_bronze, from_changes, from_layer_above
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, timed, unknown_fields
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -30,7 +31,7 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         owners=[OWNER],
         description="One row per activity, its newest version, and whether it is gone from the source (table "
         "activities_all; views activities: those present, deleted_activities: the others).",
-        metadata=described("activities_all"),
+        metadata=described("activities_all") | from_layer_above("activities_all", "activity_shards"),
         check_specs=[
             dg.AssetCheckSpec(
                 "not_shrunk",
@@ -73,7 +74,7 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         kinds={"duckdb"},
         owners=[OWNER],
         description=table_description(TABLES["activity_history"]),
-        metadata=described("activity_history"),
+        metadata=described("activity_history") | from_changes("activity_history", "activity_shards"),
     )
     def activity_history(
         context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
@@ -98,7 +99,7 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
                 kinds={"duckdb"},
                 owners=[OWNER],
                 description=table_description(TABLES[name]),
-                metadata=described(name),
+                metadata=described(name) | from_bronze(name, DETAILS),
             )
             for name in tables
         ]

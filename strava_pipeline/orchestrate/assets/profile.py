@@ -1,5 +1,7 @@
 """The athlete and the gear: not by year, fetched at login, when a new gear appears, and weekly."""
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -12,9 +14,10 @@ from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.assets.bronze import note_stop
 from strava_pipeline.orchestrate.config import CallLimits
-from strava_pipeline.orchestrate.metadata import OWNER, calls_left, described, timed
+from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left, described, timed
 from strava_pipeline.orchestrate.pulling import pull_profile
 from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.orchestrate.verdicts import is_blocking, refuse_faults, table_checks, table_results
 
 
 class ProfileConfig(CallLimits):
@@ -28,26 +31,29 @@ def profile_assets() -> list[dg.AssetsDefinition]:
         group_name="profile",
         kinds={"duckdb", "json"},
         owners=[OWNER],
+        tags=MAKES_CALLS,
         description="The athlete whose login this is.",
         metadata=described("athlete"),
+        check_specs=[check.spec("athlete") for check in table_checks("athlete")],
     )
     def athlete(
         context: dg.AssetExecutionContext, config: CallLimits, pipeline: dg.ResourceParam[Pipeline]
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds, locked(pipeline.lake, "profile"):
             report = pull_profile(pipeline, [], config, athlete=True)
             with writing(pipeline.lake) as connection:
                 merge_profile(connection, pipeline.lake)
-            publish(pipeline.lake)
+            checks = _publish_if_right(pipeline, "athlete")
         note_stop(context, report.stopped)
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata={
                 "dagster/row_count": int(newest_athlete(pipeline.lake) is not None),
                 "failed": ", ".join(report.failed),
                 "calls": report.calls,
                 "seconds": seconds.value,
                 **calls_left(pipeline, 0),
-            }
+            },
+            check_results=checks,
         )
 
     @dg.asset(
@@ -55,12 +61,14 @@ def profile_assets() -> list[dg.AssetsDefinition]:
         group_name="profile",
         kinds={"duckdb", "json"},
         owners=[OWNER],
+        tags=MAKES_CALLS,
         description="Every bike and pair of shoes that an activity names.",
         metadata=described("gear"),
+        check_specs=[check.spec("gear") for check in table_checks("gear")],
     )
     def gear(
         context: dg.AssetExecutionContext, config: ProfileConfig, pipeline: dg.ResourceParam[Pipeline]
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds, locked(pipeline.lake, "profile"):
             with reading(pipeline.lake) as connection:
                 wanted = unknown_gear(connection)
@@ -70,16 +78,26 @@ def profile_assets() -> list[dg.AssetsDefinition]:
             with writing(pipeline.lake) as connection:
                 merge_profile(connection, pipeline.lake)
                 known = known_gear(connection)
-            publish(pipeline.lake)
+            checks = _publish_if_right(pipeline, "gear")
         note_stop(context, report.stopped)
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata={
                 "dagster/row_count": len(known),
                 "failed": ", ".join(report.failed),
                 "calls": report.calls,
                 "seconds": seconds.value,
                 **calls_left(pipeline, 0),
-            }
+            },
+            check_results=checks,
         )
 
     return [athlete, gear]
+
+
+def _publish_if_right(pipeline: Pipeline, table: str) -> list[dg.AssetCheckResult]:
+    """The table's checks; no asset stands below these that a failed one could hold back from being published."""
+    with reading(pipeline.lake) as connection:
+        checks = list(table_results(connection, pipeline.lake, table, table))
+    if not any(is_blocking(check) for check in checks):
+        publish(pipeline.lake, refuse=partial(refuse_faults, lake=pipeline.lake, checked={}))
+    return checks

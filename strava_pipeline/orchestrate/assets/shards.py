@@ -5,7 +5,8 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.lake.shards import write_shards
-from strava_pipeline.orchestrate.jobs import STEP_JOBS
+from strava_pipeline.orchestrate.jobs import LISTING, STEP_JOBS
+from strava_pipeline.orchestrate.lineage import from_bronze
 from strava_pipeline.orchestrate.metadata import OWNER, described, timed, unknown_fields
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -19,7 +20,7 @@ def shard_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefi
         kinds={"parquet", "polars"},
         owners=[OWNER],
         description="The listed activities, typed, as Parquet files by local year. Fields without a column are kept in `extra`.",
-        metadata=described("activities_all"),
+        metadata=described("activities_all") | from_bronze("activities_all", LISTING),
     )
     def activity_shards(
         context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]

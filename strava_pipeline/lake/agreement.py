@@ -1,0 +1,108 @@
+"""Whether the layers hold the same: bronze, shards, gold and the snapshot, of some years. Reads only, makes no call.
+
+What one layer has and the next lacks is either lost or on its way: another run may have landed it a moment ago. So who
+asks looks first whether anybody else is at work. What the catalogue says of a single table is quality.py's.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from strava_pipeline.core.activities import YearRange
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.counts import row_counts
+from strava_pipeline.lake.detail_files import DetailFiles, detail_files
+from strava_pipeline.lake.listings import listings
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.publish import snapshot
+from strava_pipeline.lake.shards import LOCK, holdings, set_aside_unreadable, shard_files
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.warehouse import Connection, reading, revision
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """`above` and `here`: how much two layers hold; `missing`: what has not come down; `only_here`: what is left alone."""
+
+    above: int
+    here: int
+    missing: int
+    only_here: int = 0
+
+
+def shards_with_bronze(lake: Lake, wanted: Sequence[int], years: YearRange) -> Agreement:
+    """Pages of the listings that hold something of the `wanted` years, and those that no shard of a year holds."""
+    with locked(lake, LOCK):
+        held = {year: holdings(lake, year) for year in wanted}
+    above = missing = 0
+    for listing in listings(lake):
+        pages = listing.manifest.whole_pages
+        partitions = held.keys() & listing.manifest.years_within(years)
+        if partitions:
+            above += pages
+            missing += max(max(pages - held[year].get(listing.name, 0), 0) for year in partitions)
+    return Agreement(above, above - missing, missing)
+
+
+def gold_with_shards(connection: Connection, lake: Lake, years: Sequence[int]) -> Agreement:
+    """Distinct activities in the shards of `years` and in gold."""
+    with locked(lake, LOCK):
+        shards = [path for year in years for path in shard_files(lake, year)]
+        if not shards:
+            query = "SELECT count(*) FROM activities_all WHERE year IN (SELECT unnest($years))"
+            here = connection.execute(query, {"years": list(years)}).fetchall()[0][0]
+            return Agreement(0, here, 0, here)
+        with _damage_named(shards):
+            values = {"shards": [str(path) for path in shards], "years": list(years)}
+            return Agreement(*connection.execute(sql("shards_and_gold"), values).fetchall()[0])
+
+
+def history_with_gold(connection: Connection, lake: Lake, years: Sequence[int]) -> Agreement:
+    """Activities of `years` in gold, and those without a version in the history."""
+    query = (
+        "SELECT count(*), count(*) FILTER (id NOT IN (SELECT activity_id FROM activity_history)) FROM activities_all "
+        "WHERE source = 'strava' AND year IN (SELECT unnest($years))"
+    )
+    above, missing = connection.execute(query, {"years": list(years)}).fetchall()[0]
+    return Agreement(above, above - missing, missing)
+
+
+def details_with_bronze(connection: Connection, lake: Lake, years: Sequence[int]) -> Agreement:
+    """Activities of which an answer lies in the folders of `years`, and those of which gold has none as new."""
+    query = "SELECT activity_id, fetched_at AT TIME ZONE 'UTC' FROM activity_details"
+    gold = {activity_id: at.replace(tzinfo=UTC) for activity_id, at in connection.execute(query).fetchall()}
+    on_disk = [files for year in years for files in detail_files(lake, year).values() if files.good_at is not None]
+    missing = sum(_is_behind(files, gold.get(files.activity_id)) for files in on_disk)
+    return Agreement(len(on_disk), len(on_disk) - missing, missing)
+
+
+def _is_behind(files: DetailFiles, merged_at: datetime | None) -> bool:
+    return files.good_at is not None and (merged_at is None or merged_at < files.good_at)
+
+
+def snapshot_with_gold(lake: Lake) -> dict[str, tuple[int, int]] | None:
+    """Tables of which the snapshot holds another number of rows, with both numbers; None: gold has gone on since."""
+    with reading(lake) as connection, snapshot(lake) as published:
+        if revision(connection) != revision(published):
+            return None
+        gold, read = row_counts(connection), row_counts(published)
+    return {name: (count, read.get(name, 0)) for name, count in gold.items() if read.get(name) != count}
+
+
+@contextmanager
+def _damage_named(shards: Sequence[Path]) -> Iterator[None]:
+    """DuckDB says that something can't be read, not which file."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if damaged := set_aside_unreadable(shards):
+            raise PipelineError(
+                f"{', '.join(damaged)}: damaged, and set aside. `strava-pipeline rebuild` makes it anew from bronze, "
+                "without a call."
+            ) from error
+        raise

@@ -1,0 +1,2 @@
+-- Rows whose activity is not in the parent table.
+SELECT count(*) FROM {table} AS child WHERE NOT EXISTS (FROM {parent} AS parent WHERE parent.id = child.activity_id)
