@@ -11,6 +11,7 @@ import requests
 
 from strava_pipeline.ingest.strava.retries import ATTEMPTS
 from strava_pipeline.lake.decisions import decide
+from strava_pipeline.lake.detail_files import land_failure
 from strava_pipeline.lake.quarantine import QuarantineDecision
 from strava_pipeline.lake.warehouse import changed, writing
 from strava_pipeline.orchestrate.build import build_defs
@@ -205,4 +206,5 @@ def test_dropped_and_deleted_ones_are_not_asked_for_again_nor_anything_without_a
 
 
 def test_nothing_is_requested_before_anything_is_published(rig: Rig) -> None:
+    land_failure(rig.lake, 2022, by_start(rig)[-1], b"", 500, NOW - timedelta(days=9))
     assert tick(rig) is None

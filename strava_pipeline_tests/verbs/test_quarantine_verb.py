@@ -131,7 +131,6 @@ def test_a_dropped_one_is_asked_for_by_nobody_survives_a_rebuild_and_is_taken_ba
     rig.calls()
     for words in (
         ("flow-backfill",),
-        ("enrich-all",),
         ("quarantine", "retry", "--all"),
         ("enrich", "--since-days", "9000"),
     ):
