@@ -7,6 +7,7 @@ from typing import Any
 
 from strava_pipeline.core.activities import YearRange
 from strava_pipeline.lake.detail_files import land_detail
+from strava_pipeline.lake.history import merge_history
 from strava_pipeline.lake.listings import Listing, begin
 from strava_pipeline.lake.manifests import Mode, Window
 from strava_pipeline.lake.merge import merge_activities
@@ -14,6 +15,7 @@ from strava_pipeline.lake.merge_details import merge_details
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.lake.staging import MergeReport
+from strava_pipeline.lake.tombstones import mark_absent
 from strava_pipeline.lake.warehouse import Connection, reading, writing
 
 YEARS = YearRange(2020, 2026)
@@ -82,13 +84,15 @@ def listed(
 
 
 def merge(lake: Lake, years: Iterable[int] = ALL, *, force: bool = False, within: YearRange = YEARS) -> MergeReport:
-    """Shards and gold of `years`, in the order given; the sum of what changed."""
+    """Shards and gold of `years`, as a run does each, in the order given; the sum of what changed."""
     years = list(years)
     write_shards(lake, years, within)
     total = MergeReport()
     with writing(lake) as connection:
         for year in years:
             report = merge_activities(connection, lake, [year], force=force)
+            mark_absent(connection, lake, [year], within)
+            merge_history(connection, lake, [year])
             total.inserted += report.inserted
             total.updated += report.updated
     return total

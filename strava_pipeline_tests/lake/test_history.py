@@ -9,7 +9,6 @@ from strava_pipeline.lake import shards
 from strava_pipeline.lake.history import merge_history
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.lake.tombstones import mark_absent
 from strava_pipeline.lake.warehouse import revision, writing
 from strava_pipeline_tests.lake.bronze import ALL, DAY, NOW, YEARS, Watched, activity, listed, merge, rows
 
@@ -17,9 +16,6 @@ from strava_pipeline_tests.lake.bronze import ALL, DAY, NOW, YEARS, Watched, act
 def story(lake: Lake) -> list[tuple[Any, ...]]:
     """(id, days until valid_from and valid_to, what changed, what that was)."""
     merge(lake)
-    with writing(lake) as connection:
-        mark_absent(connection, lake, list(ALL), YEARS)
-        merge_history(connection, lake, list(ALL))
     return told(lake)
 
 

@@ -265,34 +265,6 @@ def test_force_writes_rows_again_where_nothing_changed(lake: Lake) -> None:
     assert rows(lake)[0]["name"] == "Run 1"
 
 
-@pytest.mark.parametrize(
-    ("deleted", "listed_again", "force", "present"),
-    [
-        (NOW + HOUR, None, False, False),
-        (NOW + HOUR, None, True, False),  # recompact brings nothing back to life
-        (NOW + HOUR, NOW + DAY, False, True),
-        (NOW + 2 * DAY, NOW + DAY, False, False),
-    ],
-)
-def test_what_was_found_gone_stays_gone_until_it_is_seen_to_be_otherwise(
-    lake: Lake, deleted: datetime, listed_again: datetime | None, force: bool, present: bool
-) -> None:
-    listed(lake, [activity(1)])
-    merge(lake)
-    with writing(lake) as connection:
-        connection.execute("UPDATE activities_all SET deleted_at = $at", {"at": deleted})
-    if listed_again:
-        listed(lake, [activity(1, name="back")], at=listed_again)
-    merge(lake, force=force)
-    assert (told(lake, "deleted_at") == (None,)) is present
-    with reading(lake) as connection:
-        counts = queried(
-            connection,
-            "SELECT (SELECT count(*) FROM activities) AS here, (SELECT count(*) FROM deleted_activities) AS gone",
-        )
-    assert counts == [{"here": int(present), "gone": int(not present)}]
-
-
 ODD: list[dict[str, Any]] = [
     {"name": "half \ud83d"},
     {"name": "a\0b"},

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from strava_pipeline.lake.absence import Proof
+from strava_pipeline.lake.history import merge_history
+from strava_pipeline.lake.merge import merge_activities
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.shards import write_shards
@@ -23,7 +25,6 @@ from strava_pipeline_tests.lake.bronze import (
     activity,
     land,
     listed,
-    merge,
     queried,
     rows,
     started,
@@ -37,11 +38,14 @@ def some(count: int, year: int = 2025) -> list[Activity]:
 
 
 def mark(lake: Lake, years: Iterable[int] = ALL, *, confirmed: bool = False) -> AbsenceReport:
-    """Merge all, then set the marks."""
-    merge(lake)
+    """Shards and gold of all, then the marks."""
+    write_shards(lake, list(ALL), YEARS)
     confirm = (lambda shrink: confirmation(shrink, NOW + DAY, "a test")) if confirmed else None
     with writing(lake) as connection:
-        return mark_absent(connection, lake, list(years), YEARS, confirm=confirm)
+        merge_activities(connection, lake, list(ALL))
+        report = mark_absent(connection, lake, list(years), YEARS, confirm=confirm)
+        merge_history(connection, lake, list(years))
+        return report
 
 
 def gone(lake: Lake) -> dict[int, datetime]:
