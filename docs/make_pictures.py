@@ -21,7 +21,7 @@ from typing import Any
 PICTURES = Path(__file__).resolve().parent / "pictures"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 300  # seconds; the backfill daemon alone wakes every 30
-YEARS = [str(year) for year in range(2022, 2027)]
+YEARS = [str(year) for year in range(2019, 2027)]
 LOADING = 20_000  # milliseconds that a page is given to draw its graph
 
 LAUNCH = """mutation ($p: LaunchBackfillParams!) {
@@ -60,8 +60,8 @@ def ready(url: str) -> dict[str, tuple[str, int, int]]:
     until(lambda: ask(url, BACKFILL, id=backfill)["partitionBackfillOrError"]["status"].startswith("COMPLETED"))
     run = ask(url, RUNS)["runsOrError"]["results"][0]["runId"]
     return {
-        "asset-graph": ("/assets/published_warehouse?view=lineage&lineageScope=upstream&lineageDepth=5", 2000, 1000),
-        "columns": ("/assets/activity_laps?view=lineage&column=distance", 1600, 800),
+        "asset-graph": ("/assets/published_warehouse?view=lineage&lineageScope=upstream&lineageDepth=5", 3000, 1700),
+        "columns": ("/assets/activity_laps?view=overview", 1600, 1000),
         "partitions": ("/assets/activity_details?view=partitions&partition=2026", 1600, 900),
         "checks": ("/assets/activities?view=checks&checkDetail=holds_shards", 1600, 900),
         "run": (f"/runs/{run}", 1700, 1000),

@@ -1,4 +1,4 @@
-"""Which column comes from which, layer by layer, as Dagster shows it. All from the catalogue's `source`; no rows.
+"""Which column comes from which, layer by layer, as Dagster's definitions tell it. All from the catalogue's `source`; no rows.
 
 In bronze a column is a field of Strava's JSON: `map.summary_polyline`, and within a list `laps[].distance`.
 """
@@ -10,7 +10,6 @@ import dagster as dg
 
 from strava_pipeline.core.tables import CHILDREN, TABLES, Column
 
-LINEAGE = "dagster/column_lineage"
 _LISTS = {table.name: f"{field}[]." for field, (table, _) in CHILDREN.items()}
 
 
@@ -34,19 +33,9 @@ def from_tables(assets: Mapping[str, str]) -> dict[str, Any]:
     return _lineage({table: [(asset, key) for key in TABLES[table].key] for asset, table in assets.items()})
 
 
-def tell_lineage(context: dg.AssetExecutionContext) -> None:
-    """Let the run say where the columns come from: Dagster's UI reads it of the newest materialisation alone.
-
-    Only the last partition's event carries it, because it is some kilobytes each time.
-    """
-    for key in context.selected_asset_keys:
-        lineage = context.assets_def.metadata_by_key[key][LINEAGE]
-        context.add_asset_metadata({LINEAGE: lineage}, asset_key=key, partition_key=context.partition_keys[-1])
-
-
 def _lineage(deps: Mapping[str, Iterable[tuple[str, str]]]) -> dict[str, Any]:
     return {
-        LINEAGE: dg.TableColumnLineage(
+        "dagster/column_lineage": dg.TableColumnLineage(
             {
                 column: [dg.TableColumnDep(asset_key=asset, column_name=name) for asset, name in sources]
                 for column, sources in deps.items()

@@ -23,7 +23,6 @@ from dagster._core.storage.tags import (
 from dagster_shared.error import SerializableErrorInfo
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.orchestrate.lineage import LINEAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def reported(materialization: dg.AssetMaterialization) -> dict[str, Any]:
     return {
         name: _value(value)
         for name, value in materialization.metadata.items()
-        if name != LINEAGE and (name != "dagster/row_count" or materialization.partition is None)
+        if name != "dagster/row_count" or materialization.partition is None
     }
 
 

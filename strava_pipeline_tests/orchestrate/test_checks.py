@@ -88,12 +88,6 @@ def test_every_check_is_made_in_a_full_run_and_passes_on_what_was_fetched(rig: R
         f"{key.asset_key.to_user_string()}.{key.name}" for key in checks if key.asset_key.to_user_string() in profile
     }
     assert {name for name, one in told(rig).items() if not one.passed} == set()
-    for asset in ("activity_shards", "activities", "activity_laps", "published_warehouse"):
-        latest = rig.remembered.get_latest_materialization_event(dg.AssetKey(asset))
-        assert latest is not None
-        assert latest.asset_materialization is not None
-        assert "dagster/column_lineage" in latest.asset_materialization.metadata, "Dagster's UI looks there alone"
-    assert "column_lineage" not in (rig.settings.logs_dir / "flow" / "latest.log").read_text()
     assert values(evaluated["activity_shards.holds_bronze"])["pages_in_bronze"] == 2
     assert values(evaluated["activities.holds_shards"]) == {
         "in_shards": 8, "in_gold": 8, "missing": 0, "only_here": 0, "years": YEARS,

@@ -11,7 +11,7 @@ from strava_pipeline.lake.merge import merge_activities, merge_details, merge_pr
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.config import MergeConfig
 from strava_pipeline.orchestrate.jobs import DETAILS, resolved
-from strava_pipeline.orchestrate.lineage import from_bronze, from_layer_above, tell_lineage
+from strava_pipeline.orchestrate.lineage import from_bronze, from_layer_above
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, timed, unknown_fields
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -38,7 +38,6 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
             rows = rows_by_year(connection, "activities_all")
         for year in years:
             context.add_asset_metadata({"dagster/row_count": rows.get(year, 0)}, partition_key=str(year))
-        tell_lineage(context)
         return dg.MaterializeResult(
             metadata={
                 "inserted": report.inserted,
@@ -73,7 +72,6 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
                 raised = sync_kudos(connection, pipeline.lake, years)
         with reading(pipeline.lake) as connection:
             rows = {name: rows_by_year(connection, name) for name in DETAIL_TABLES}
-        tell_lineage(context)
         for name in DETAIL_TABLES:
             for year in years:
                 context.add_asset_metadata(

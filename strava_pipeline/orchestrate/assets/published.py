@@ -12,7 +12,7 @@ from strava_pipeline.lake.agreement import snapshot_with_gold
 from strava_pipeline.lake.counts import row_counts
 from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.views import left_out
-from strava_pipeline.orchestrate.lineage import from_tables, tell_lineage
+from strava_pipeline.orchestrate.lineage import from_tables
 from strava_pipeline.orchestrate.metadata import OWNER, described_tables, timed
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.orchestrate.verdicts import CHECKED, refuse_faults
@@ -53,7 +53,6 @@ def published_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.Assets
             pipeline.settle()
         with snapshot.get_connection() as connection:
             counts, without = row_counts(connection), left_out(connection)
-        tell_lineage(context)
         yield dg.MaterializeResult(
             metadata={
                 "replaced": replaced,

@@ -6,7 +6,7 @@ import dagster as dg
 
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.orchestrate.jobs import LISTING, STEP_JOBS
-from strava_pipeline.orchestrate.lineage import from_bronze, tell_lineage
+from strava_pipeline.orchestrate.lineage import from_bronze
 from strava_pipeline.orchestrate.metadata import OWNER, described, timed, unknown_fields
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -32,7 +32,6 @@ def shard_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefi
                 pipeline.settle()
         for year, rows in report.rows.items():
             context.add_asset_metadata({"dagster/row_count": rows}, partition_key=str(year))
-        tell_lineage(context)
         return dg.MaterializeResult(
             metadata={
                 "rows": report.rows.total(),
