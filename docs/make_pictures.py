@@ -21,7 +21,7 @@ from typing import Any
 PICTURES = Path(__file__).resolve().parent / "pictures"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 300  # seconds; the backfill daemon alone wakes every 30
-YEARS = [str(year) for year in range(2015, 2027)]
+YEARS = [str(year) for year in range(2019, 2027)]
 LOADING = 20_000  # milliseconds that a page is given to draw its graph
 
 LAUNCH = """mutation ($p: LaunchBackfillParams!) {
@@ -41,7 +41,7 @@ def main() -> None:
     if browser is None:
         sys.exit("No Chromium here. On Debian and Ubuntu: apt install chromium")
     with dev(told.folder) as url:
-        pages = {"asset-graph": ("/asset-groups", 1900, 1000)} | ready(url)
+        pages = ready(url)
         for name, (path, width, height) in pages.items():
             take(browser, url + path, told.into / f"{name}.png", width, height)
             sys.stdout.write(f"{told.into / name}.png\n")
@@ -60,10 +60,10 @@ def ready(url: str) -> dict[str, tuple[str, int, int]]:
     until(lambda: ask(url, BACKFILL, id=backfill)["partitionBackfillOrError"]["status"].startswith("COMPLETED"))
     run = ask(url, RUNS)["runsOrError"]["results"][0]["runId"]
     return {
-        "lineage": ("/assets/activities?view=lineage&lineageScope=neighbors", 1700, 900),
-        "columns": ("/assets/activity_laps?view=overview", 1600, 1300),
-        "partitions": ("/assets/activity_details?view=partitions", 1600, 900),
-        "checks": ("/assets/activities?view=checks", 1600, 900),
+        "asset-graph": ("/assets/published_warehouse?view=lineage&lineageScope=upstream&lineageDepth=5", 3000, 1700),
+        "columns": ("/assets/activity_laps?view=overview", 1600, 1000),
+        "partitions": ("/assets/activity_details?view=partitions&partition=2026", 1600, 900),
+        "checks": ("/assets/activities?view=checks&checkDetail=holds_shards", 1600, 900),
         "run": (f"/runs/{run}", 1700, 1000),
         "backfill": (f"/runs/b/{backfill}", 1600, 800),
     }
@@ -76,12 +76,12 @@ def dev(folder: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "strava_pipeline", "dev", "--demo", "--folder", str(folder), "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             url = f"http://127.0.0.1:{port}"
             until(lambda: process.poll() is not None or answers(url))
             if process.poll() is not None:
-                sys.exit("The demo's Dagster did not start; see above.")
+                sys.exit("The demo's Dagster did not start: strava-pipeline dev --demo says why.")
             yield url
         finally:
             process.send_signal(signal.SIGINT)

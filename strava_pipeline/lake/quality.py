@@ -13,7 +13,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import Connection, attach
 
-OFFSET_COLUMNS = frozenset({"start_date", "start_date_local", "utc_offset"})
+_OFFSET_COLUMNS = frozenset({"start_date", "start_date_local", "utc_offset"})
 
 
 def other_columns(connection: Connection, table: str) -> dict[str, str]:
@@ -48,6 +48,11 @@ def outside(connection: Connection, table: str) -> dict[str, int]:
 def bounded(table: Table) -> list[Column]:
     """The columns of which the catalogue says what is believable."""
     return [column for column in table.columns if column.low is not None or column.high is not None]
+
+
+def has_offsets(table: Table) -> bool:
+    """Whether a row says both how its clocks stand and how far apart they are."""
+    return {column.name for column in table.columns} >= _OFFSET_COLUMNS
 
 
 def wrong_offsets(connection: Connection, table: str) -> int:

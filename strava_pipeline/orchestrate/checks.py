@@ -20,7 +20,7 @@ from strava_pipeline.lake.locks import others_at_work
 from strava_pipeline.lake.warehouse import reading, revision
 from strava_pipeline.orchestrate.partitions import years_of_run
 from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.verdicts import CHECKED, agreement_result, is_blocking, table_checks, table_results
+from strava_pipeline.orchestrate.verdicts import CHECKED, agreement_result, is_blocking, table_results, table_specs
 
 
 def catalogue_checks() -> list[dg.AssetChecksDefinition]:
@@ -71,7 +71,7 @@ def _tables(
     @dg.multi_asset_check(
         name=name,
         specs=[
-            *(check.spec(one) for one, table in tables.items() for check in table_checks(table)),
+            *(spec for one, table in tables.items() for spec in table_specs(one, table)),
             dg.AssetCheckSpec(agreement, asset=asset, description=what, blocking=True),
         ],
         can_subset=True,

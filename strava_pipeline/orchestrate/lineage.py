@@ -1,4 +1,4 @@
-"""Which column comes from which, layer by layer, as Dagster shows it. All from the catalogue's `source`; no rows.
+"""Which column comes from which, layer by layer, as Dagster's definitions tell it. All from the catalogue's `source`; no rows.
 
 In bronze a column is a field of Strava's JSON: `map.summary_polyline`, and within a list `laps[].distance`.
 """

@@ -22,18 +22,20 @@ _PER_CALL = timedelta(seconds=0.5)  # a detail from Strava takes 0.3 to 0.7 s
 
 
 def described(*tables: str) -> dict[str, Any]:
-    """The definition metadata of an asset that holds `tables`: column names, types, meanings, units."""
-    columns = [column for name in tables for column in TABLES[name].columns]
+    """The definition metadata of an asset that holds `tables`: column names, types, meanings, units, fields at the source."""
     return {
         "dagster/column_schema": dg.TableSchema(
             columns=[
                 dg.TableColumn(
                     name=column.name,
                     type=column.kind.value,
-                    description=column.meaning + (f" [{column.unit}]" if column.unit else ""),
+                    description=column.meaning
+                    + (f" [{column.unit}]" if column.unit else "")
+                    + (f" ← {field_in_bronze(name, column)}" if column.source else ""),
                     constraints=dg.TableColumnConstraints(nullable=not column.key),
                 )
-                for column in columns
+                for name in tables
+                for column in TABLES[name].columns
             ]
         )
     }

@@ -178,7 +178,7 @@ def test_a_check_of_the_gravest_kind_stands_as_an_error(make_rig: Make) -> None:
     failed = only(rows, "check_failed")
     assert (failed["level"], failed["fields"]["check"], failed["fields"]["doubled"]) == (
         "ERROR",
-        "activities.key_unique",
+        "activities.sound",
         1,
     )
     assert rows[-1]["fields"]["outcome"] == "failed"

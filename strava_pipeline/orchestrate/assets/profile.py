@@ -17,7 +17,7 @@ from strava_pipeline.orchestrate.config import CallLimits
 from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left, described, timed
 from strava_pipeline.orchestrate.pulling import pull_profile
 from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.verdicts import is_blocking, refuse_faults, table_checks, table_results
+from strava_pipeline.orchestrate.verdicts import is_blocking, refuse_faults, table_results, table_specs
 
 
 class ProfileConfig(CallLimits):
@@ -34,7 +34,7 @@ def profile_assets() -> list[dg.AssetsDefinition]:
         tags=MAKES_CALLS,
         description="The athlete whose login this is.",
         metadata=described("athlete"),
-        check_specs=[check.spec("athlete") for check in table_checks("athlete")],
+        check_specs=table_specs("athlete", "athlete"),
     )
     def athlete(
         context: dg.AssetExecutionContext, config: CallLimits, pipeline: dg.ResourceParam[Pipeline]
@@ -64,7 +64,7 @@ def profile_assets() -> list[dg.AssetsDefinition]:
         tags=MAKES_CALLS,
         description="Every bike and pair of shoes that an activity names.",
         metadata=described("gear"),
-        check_specs=[check.spec("gear") for check in table_checks("gear")],
+        check_specs=table_specs("gear", "gear"),
     )
     def gear(
         context: dg.AssetExecutionContext, config: ProfileConfig, pipeline: dg.ResourceParam[Pipeline]
