@@ -6,6 +6,7 @@ from datetime import datetime
 import dagster as dg
 
 from strava_pipeline.ingest.strava.connect import system_clock, utc_now
+from strava_pipeline.orchestrate.sensors.catch_up import catch_up_sensor
 from strava_pipeline.orchestrate.sensors.failure_alert import failure_alert_sensor
 from strava_pipeline.orchestrate.sensors.new_gear import new_gear_sensor
 from strava_pipeline.orchestrate.sensors.resume import resume_sensor
@@ -18,5 +19,6 @@ def sensors(settings: Settings, *, running: bool, now: Callable[[], datetime] = 
     return [
         new_gear_sensor(settings, status, system_clock(settings, now)),
         resume_sensor(settings, status, now),
+        catch_up_sensor(settings, status, now),
         failure_alert_sensor(settings, status, now),
     ]
