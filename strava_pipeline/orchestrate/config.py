@@ -5,13 +5,17 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field
 
+_LEFT = "unset: what the daily run needs, a tenth of a limit at most, if whole years are fetched, else none"
+
 
 class CallLimits(dg.Config):
     """How many calls this run may make. The first asset that makes calls sets them for the whole run."""
 
     max_calls: int | None = Field(default=None, description="calls this run may make at most")
-    cushion_15min: int = Field(default=0, description="calls of each 15 minutes left to others")
-    cushion_daily: int = Field(default=0, description="calls of the day left to others")
+    cushion_15min: int | None = Field(
+        default=None, ge=0, description="calls of each 15 minutes left to others; " + _LEFT
+    )
+    cushion_daily: int | None = Field(default=None, ge=0, description="calls of the day left to others; " + _LEFT)
 
 
 class ListingConfig(CallLimits):

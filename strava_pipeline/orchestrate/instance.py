@@ -20,6 +20,7 @@ from strava_pipeline.lake.files import write_whole
 
 CONFIG = "dagster.yaml"
 _NOTE = ".migrated_by"
+_UI = ".ui"
 _NO_CONFIGURATION = (
     UnicodeDecodeError,
     yaml.YAMLError,
@@ -75,6 +76,17 @@ def _migrate(instance: dg.DagsterInstance, note: Path) -> None:
                 instance.upgrade()
         note.write_text(dg.__version__)
         on_error.pop_all()
+
+
+def note_ui(home: Path, url: str) -> None:
+    """Keep where the UI of the instance in `home` is served, for messages that lead there."""
+    write_whole(home / _UI, url.encode())
+
+
+def ui_of(home: Path) -> str | None:
+    """Where the UI was last served, as far as is known."""
+    note = home / _UI
+    return note.read_text() if note.exists() else None
 
 
 def own_configuration() -> bytes:

@@ -1,6 +1,7 @@
 """The jobs: a verb of the command line each (`_` for `-`), and the sensor's. Which assets, and how these are told to work."""
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 
 import dagster as dg
@@ -137,9 +138,16 @@ STEP_JOBS = frozenset(
 """They end before gold."""
 
 
-def asset_jobs() -> list[UnresolvedAssetJobDefinition]:
-    """The jobs as Dagster's."""
-    return [
+def yields(job: str) -> bool:
+    """Whether the job fetches whole years by itself, and so leaves some calls to the daily run."""
+    config = JOBS[job].config
+    return config.get(LISTING, {}).get("mode") in ("year", "all") or config.get(DETAILS, {}).get("scope") == "all"
+
+
+@cache
+def asset_jobs() -> tuple[UnresolvedAssetJobDefinition, ...]:
+    """The jobs as Dagster's; the same objects each time, since two jobs of one name are an error to it."""
+    return tuple(
         dg.define_asset_job(
             job.name,
             dg.AssetSelection.assets(*job.assets),
@@ -147,4 +155,4 @@ def asset_jobs() -> list[UnresolvedAssetJobDefinition]:
             config=job.run_config(),
         )
         for job in JOBS.values()
-    ]
+    )

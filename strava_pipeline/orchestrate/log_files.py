@@ -83,6 +83,17 @@ def newest(logs_dir: Path, kind: Kind) -> Path | None:
     return None
 
 
+def log_of(logs_dir: Path, run_id: str, began: datetime) -> Path | None:
+    """The human log of a run that began at about `began`; its first line names the run."""
+    for day in (began, began + timedelta(days=1)):
+        folder = HUMAN.root(logs_dir) / f"{day.astimezone(UTC):%Y/%m/%d}"
+        for path in logs_in(folder, HUMAN) if folder.is_dir() else ():
+            with path.open("rb") as file:
+                if run_id.encode() in file.readline():
+                    return path
+    return None
+
+
 def day_folders(logs_dir: Path, kind: Kind) -> Iterator[tuple[date, Path]]:
     """The folders of days, each with its day; what is named otherwise is not ours."""
     root = kind.root(logs_dir)

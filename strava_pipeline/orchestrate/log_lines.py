@@ -24,6 +24,8 @@ from dagster_shared.error import SerializableErrorInfo
 
 from strava_pipeline.core.errors import PipelineError
 
+BY_HAND = "the command line"
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -79,7 +81,7 @@ def started_by(run: dg.DagsterRun) -> str:
     for tag, what in ((BACKFILL_ID_TAG, "backfill"), (SCHEDULE_NAME_TAG, "schedule"), (SENSOR_NAME_TAG, "sensor")):
         if tag in run.tags:
             return f"{what} {run.tags[tag]}"
-    return "the command line" if run.remote_job_origin is None else "Dagster's UI"
+    return BY_HAND if run.remote_job_origin is None else "Dagster's UI"
 
 
 def reported(materialization: dg.AssetMaterialization) -> dict[str, Any]:

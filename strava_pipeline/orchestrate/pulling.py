@@ -18,6 +18,7 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.windows import year_window
 from strava_pipeline.ingest.strava.activities import Page, get_athlete, get_gear, list_pages
+from strava_pipeline.ingest.strava.client import REFUSALS
 from strava_pipeline.ingest.strava.connect import token_store
 from strava_pipeline.ingest.strava.enrich import FetchReport, fetch_details
 from strava_pipeline.ingest.strava.oauth import SEES_PRIVATE
@@ -71,7 +72,7 @@ def window_of(pipeline: Pipeline, config: ListingConfig, year: int | None) -> Wi
 def pull_listing(pipeline: Pipeline, config: ListingConfig, year: int | None) -> PullReport:
     """List a window, each page on disk before the next call; goes on where an earlier listing of it broke off."""
     window = window_of(pipeline, config, year)
-    client = pipeline.client(config)
+    client = pipeline.client(config, whole_years=config.mode in ("year", "all"))
     with _alone(pipeline, f"listing-{window.mode}-{year or 'all'}"):
         earlier = resume(pipeline.lake, window, at=pipeline.now(), years=pipeline.years)
         listing, calls, rows, size = earlier, client.calls, 0, 0
@@ -109,14 +110,17 @@ def pull_details(pipeline: Pipeline, config: DetailsConfig, years: Sequence[int]
     """Fetch what is due in `years`, newest year first, then look again at some of the window; a lock per year."""
     scope = scope_of(pipeline, config)
     report = DetailsReport()
-    client = pipeline.client(config)
+    client = pipeline.client(config, whole_years=config.scope == "all")
     calls = client.calls
 
     wanted = wanted_details(pipeline.lake, years, scope, pipeline.now())
     pipeline.progress.begin("Fetching details", len(wanted.due))
     try:
         _fetch_by_year(pipeline, wanted.due, report)
-        _fetch_by_year(pipeline, wanted.refresh, report)
+        if scope.refresh_calls is None:
+            _fetch_by_year(pipeline, wanted.refresh, report)
+        else:
+            _fetch_spare(pipeline, wanted.refresh, report)
     finally:
         pipeline.progress.end()
     now, left = pipeline.now(), as_of_now(pipeline.lake, wanted.due + wanted.refresh)
@@ -128,9 +132,35 @@ def pull_details(pipeline: Pipeline, config: DetailsConfig, years: Sequence[int]
 
 def _fetch_by_year(pipeline: Pipeline, chosen: Sequence[Candidate], report: DetailsReport) -> None:
     for year in sorted({candidate.year for candidate in chosen}, reverse=True):
-        with _alone(pipeline, f"details-{year}"):  # another run may have fetched some before it was free
-            of_year = [candidate for candidate in chosen if candidate.year == year]
-            _fetch(pipeline, still_wanted(pipeline.lake, of_year), report)
+        if report.fetched.stopped is None:
+            _fetch_year(pipeline, year, [candidate for candidate in chosen if candidate.year == year], report)
+
+
+def _fetch_year(pipeline: Pipeline, year: int, chosen: Sequence[Candidate], report: DetailsReport) -> None:
+    """Fetch under the year's lock. A full window is waited for without it, so that the daily run may fetch there."""
+    client, refusals = pipeline.client(), 0
+    while True:
+        calls, told = client.calls, report.fetched.told
+        with _alone(pipeline, f"details-{year}"), client.pacing.without_waiting():
+            _fetch(pipeline, still_wanted(pipeline.lake, chosen), report)  # others may have fetched some meanwhile
+        full = report.fetched.stopped
+        if not isinstance(full, BudgetExhaustedError) or not client.pacing.would_wait_for(full):
+            return
+        refusals = refusals + 1 if client.calls > calls and report.fetched.told == told else 0
+        if refusals >= REFUSALS:
+            return
+        report.fetched.stopped = None
+        client.pacing.wait_for(full)
+
+
+def _fetch_spare(pipeline: Pipeline, chosen: Sequence[Candidate], report: DetailsReport) -> None:
+    """Look again at `chosen` with calls that are to spare: no window is waited for, and none that is full is a stop."""
+    if report.fetched.stopped is not None:
+        return
+    with pipeline.client().pacing.without_waiting():
+        _fetch_by_year(pipeline, chosen, report)
+    if isinstance(report.fetched.stopped, BudgetExhaustedError):
+        report.fetched.stopped = None
 
 
 def scope_of(pipeline: Pipeline, config: DetailsConfig) -> Scope:

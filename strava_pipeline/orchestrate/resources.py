@@ -59,19 +59,28 @@ class Pipeline:
         if self.listing is not None:
             self.listing.settle()
 
-    def client(self, limits: CallLimits | None = None) -> StravaClient:
-        """The run's one client; `limits` counts the first time only."""
+    def client(self, limits: CallLimits | None = None, *, whole_years: bool = False) -> StravaClient:
+        """The run's one client; the arguments count the first time only.
+
+        Who fetches `whole_years` leaves others what a quiet day's flow needs (docs/adr/0019).
+        """
         if self._client is None:
             limits = limits or CallLimits()
             self._client = connect(
                 self.settings,
                 cushion_15min=limits.cushion_15min,
                 cushion_daily=limits.cushion_daily,
+                yielding=calls_of_a_quiet_day(self.settings) if whole_years else 0,
                 max_calls=limits.max_calls,
                 on_wait=lambda error, seconds: self.progress.waiting(str(error), seconds),
                 clock=self.clock,
             )
         return self._client
+
+
+def calls_of_a_quiet_day(settings: Settings) -> int:
+    """What `flow` needs when nothing is new: the page, the empty page that ends the listing, and its spare calls."""
+    return 2 + settings.refresh_calls
 
 
 ProgressOf = Callable[[], Progress]

@@ -1,6 +1,7 @@
 """What runs by the clock: the daily flow, the profile, and years compared with Strava. Their jobs stand in jobs.py."""
 
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -12,8 +13,11 @@ from strava_pipeline.lake.watermark import watermark
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import JOBS, LISTING, PROFILE_JOB, RECONCILE_JOB
 from strava_pipeline.orchestrate.partitions import range_tags, year_range
+from strava_pipeline.orchestrate.resources import DATA_DIR
+from strava_pipeline.orchestrate.tags import FIRST
 from strava_pipeline.settings import Settings
 
+DAILY = "daily_flow"
 NO_LOGIN = dg.SkipReason("There is no login yet. Run `strava-pipeline auth`.")
 
 
@@ -27,12 +31,18 @@ def flow_years(settings: Settings, *, days: int | None = None) -> list[int]:
     return years.since(min([*touched, *years_behind(lake, years)]))
 
 
+def flow_request(settings: Settings, **more: Any) -> dg.RunRequest:
+    """A daily run over the years that may have changed, before whatever waits in the queue."""
+    tags = {**range_tags(flow_years(settings)), DATA_DIR: str(settings.data_dir), **FIRST, **more.pop("tags", {})}
+    return dg.RunRequest(tags=tags, run_config=JOBS["flow"].run_config(), **more)
+
+
 def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinition]:
     """`running`: they tick as soon as the daemon is there. One run for all years, with one listing."""
     status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
 
     @dg.schedule(
-        name="daily_flow",
+        name=DAILY,
         job_name="flow",
         cron_schedule=settings.schedule,
         execution_timezone=settings.timezone,
@@ -43,7 +53,7 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
         if not token_store(settings).path.exists():
             return NO_LOGIN
         fail_dead_runs(context.instance, Lake(settings.data_dir))  # or they would hold the places of live ones
-        return dg.RunRequest(tags=range_tags(flow_years(settings)), run_config=JOBS["flow"].run_config())
+        return flow_request(settings)
 
     @dg.schedule(
         name="weekly_profile",

@@ -14,8 +14,8 @@ def backfill(
     first: Annotated[list[str] | None, typer.Option("--years", help=HELP)] = None,
     per_page: PerPage = None,
     max_calls: MaxCalls = None,
-    cushion_15min: Cushion15min = 0,
-    cushion_daily: CushionDaily = 0,
+    cushion_15min: Cushion15min = None,
+    cushion_daily: CushionDaily = None,
     dry_run: DryRun = False,
     verbose: Verbose = False,
 ) -> None:

@@ -84,7 +84,7 @@ def _check_port(host: str, port: int) -> None:
 
 def _serve(settings: "Settings", host: str, port: int, lock: int) -> int:
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.orchestrate.instance import CONFIG, missing_configuration, open_instance
+    from strava_pipeline.orchestrate.instance import CONFIG, missing_configuration, note_ui, open_instance
     from strava_pipeline.orchestrate.janitor import clean_up
 
     _check_port(host, port)
@@ -97,6 +97,7 @@ def _serve(settings: "Settings", host: str, port: int, lock: int) -> int:
             "Dagster's defaults hold. To have the project's own, move the file away and start again.",
             err=True,
         )
+    note_ui(settings.dagster_home, f"http://{host}:{port}")
     typer.echo(f"Dagster's UI: http://{host}:{port} (Ctrl-C stops it)", err=True)
     # dagster 1.13 would have `dg dev` instead, a package of its own
     quiet = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), "ignore:Function `dev_command` is superseded"]))

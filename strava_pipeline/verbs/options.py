@@ -10,13 +10,15 @@ Days = Annotated[
 ]
 SinceDays = Annotated[int | None, typer.Option(min=0, max=36_500, help="Details of the last N days (setting DAYS).")]
 MaxCalls = Annotated[int | None, typer.Option(min=1, help="Make at most N calls, then stop with exit code 3.")]
-Cushion15min = Annotated[int, typer.Option("--cushion-15min", min=0, help="Calls of each 15 minutes left unused.")]
-CushionDaily = Annotated[int, typer.Option(min=0, help="Calls of the day left unused.")]
+Cushion15min = Annotated[
+    int | None, typer.Option("--cushion-15min", min=0, help="Calls of each 15 minutes left unused.")
+]
+CushionDaily = Annotated[int | None, typer.Option(min=0, help="Calls of the day left unused.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for a run that is at work, instead of ending.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show Dagster's own log too.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; make no call, change nothing.")]
 
 
-def call_limits(max_calls: int | None, cushion_15min: int, cushion_daily: int) -> dict[str, Any]:
+def call_limits(max_calls: int | None, cushion_15min: int | None, cushion_daily: int | None) -> dict[str, Any]:
     """The three options that limit calls, as an asset's config names them (orchestrate/config.py, CallLimits)."""
     return {"max_calls": max_calls, "cushion_15min": cushion_15min, "cushion_daily": cushion_daily}

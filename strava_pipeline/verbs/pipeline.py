@@ -29,8 +29,8 @@ def _from_the_watermark(job: str, help_text: str) -> Callable[..., None]:
         per_page: PerPage = None,
         days: Days = None,
         max_calls: MaxCalls = None,
-        cushion_15min: Cushion15min = 0,
-        cushion_daily: CushionDaily = 0,
+        cushion_15min: Cushion15min = None,
+        cushion_daily: CushionDaily = None,
         wait: Wait = False,
         dry_run: DryRun = False,
         verbose: Verbose = False,
@@ -48,8 +48,8 @@ def _without_lookback(job: str, help_text: str) -> Callable[..., None]:
     def verb(
         per_page: PerPage = None,
         max_calls: MaxCalls = None,
-        cushion_15min: Cushion15min = 0,
-        cushion_daily: CushionDaily = 0,
+        cushion_15min: Cushion15min = None,
+        cushion_daily: CushionDaily = None,
         wait: Wait = False,
         dry_run: DryRun = False,
         verbose: Verbose = False,
@@ -98,8 +98,8 @@ def enrich(
         ),
     ] = True,
     max_calls: MaxCalls = None,
-    cushion_15min: Cushion15min = 0,
-    cushion_daily: CushionDaily = 0,
+    cushion_15min: Cushion15min = None,
+    cushion_daily: CushionDaily = None,
     dry_run: DryRun = False,
     verbose: Verbose = False,
 ) -> None:
@@ -118,8 +118,8 @@ def enrich(
 def enrich_all(
     all_: Annotated[bool, typer.Option("--all", help="As always with this verb.")] = True,
     max_calls: MaxCalls = None,
-    cushion_15min: Cushion15min = 0,
-    cushion_daily: CushionDaily = 0,
+    cushion_15min: Cushion15min = None,
+    cushion_daily: CushionDaily = None,
     dry_run: DryRun = False,
     verbose: Verbose = False,
 ) -> None:

@@ -355,3 +355,20 @@ def test_the_ledger_is_small_and_has_a_fixed_size(path: Path, time: Time) -> Non
         sizes.add(path.stat().st_size)
     assert sizes == {1024}
     assert os.access(path, os.W_OK)
+
+
+@pytest.mark.parametrize(
+    ("told", "left"),
+    [
+        ({}, [200, 2000, 100, 1000]),
+        ({"yielding": 52}, [180, 1948, 90, 948]),  # overall and read, a quarter and a day: a tenth at most
+        ({"yielding": 2}, [198, 1998, 98, 998]),
+        ({"yielding": 52, "cushion_15min": 0}, [200, 1948, 100, 948]),
+        ({"yielding": 52, "cushion_daily": 500}, [180, 1500, 90, 500]),
+    ],
+)
+def test_what_is_left_to_others_untold_is_a_tenth_at_most_and_told_as_told(
+    path: Path, time: Time, told: dict[str, int], left: list[int]
+) -> None:
+    budget = RateBudget(path, time.clock(), **told)
+    assert [state.left for state in budget.remaining().ceilings] == left

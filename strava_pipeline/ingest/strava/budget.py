@@ -21,6 +21,7 @@ from strava_pipeline.ingest.clock import ServerClock, parse_date_header
 from strava_pipeline.ingest.strava.ledger import CEILINGS, Counter, Ledger, LedgerFile
 
 LENGTHS = {"15min": QUARTER, "day": DAY}
+YIELDED = 10  # part of a limit that may be kept back untold: a tenth makes a long backfill a ninth longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ class Remaining:
 class RateBudget:
     """Reserve, then settle, release or refuse.
 
-    `cushion_*` calls are left to others; `max_calls` caps the calls of this object alone.
+    `cushion_*` calls of each window are left to others; where none is told, `yielding` calls, but no more than a tenth
+    of a limit. `max_calls` caps the calls of this object alone.
     """
 
     def __init__(
@@ -53,13 +55,15 @@ class RateBudget:
         path: Path,
         clock: ServerClock,
         *,
-        cushion_15min: int = 0,
-        cushion_daily: int = 0,
+        cushion_15min: int | None = None,
+        cushion_daily: int | None = None,
+        yielding: int = 0,
         max_calls: int | None = None,
     ) -> None:
         self._file = LedgerFile(path)
         self._clock = clock
         self._cushions = {"15min": cushion_15min, "day": cushion_daily}
+        self._yielding = yielding
         self._max_calls = max_calls
         self._reserved = 0
 
@@ -77,7 +81,7 @@ class RateBudget:
             full = [state for state in self._states(ledger) if state.left <= 0]
             if full:
                 last = max(full, key=lambda state: state.resets_at)
-                cushion = self._cushions[last.ceiling.window]
+                cushion = self._cushion(last.ceiling, last.limit)
                 raise BudgetExhaustedError(last.ceiling, last.limit, last.resets_at, cushion=cushion)
             for counter in ledger.counters.values():
                 counter.used += 1
@@ -141,11 +145,15 @@ class RateBudget:
                 ceiling,
                 counter.limit,
                 counter.used,
-                max(0, counter.limit - self._cushions[ceiling.window] - counter.used),
+                max(0, counter.limit - self._cushion(ceiling, counter.limit) - counter.used),
                 datetime.fromtimestamp(counter.start, UTC) + LENGTHS[ceiling.window],
             )
             for ceiling, counter in ledger.counters.items()
         ]
+
+    def _cushion(self, ceiling: Ceiling, limit: int) -> int:
+        told = self._cushions[ceiling.window]
+        return min(self._yielding, limit // YIELDED) if told is None else told
 
     def _learn(self, ledger: Ledger, headers: Mapping[str, str], elapsed: float) -> None:
         now = self._now(ledger)

@@ -66,8 +66,9 @@ class StravaClient:
         self.api_url = api_url
         self.calls = 0
         self.budget = pacing.budget
+        self.pacing = pacing
         self.clock = clock
-        self._tokens, self._pacing, self._wire = tokens, pacing, wire
+        self._tokens, self._wire = tokens, wire
         self._attempts = retrying(jitter, clock.sleep, _log_retry)
 
     def get(
@@ -97,7 +98,7 @@ class StravaClient:
         rejected: str | None = None
         refusals = 0
         while True:
-            reserved_at = self._pacing.reserve()
+            reserved_at = self.pacing.reserve()
             token, exchange = self._call(path, query, reserved_at)
             if exchange.status == 401:
                 self._judge_401(path, exchange, again=rejected is not None)

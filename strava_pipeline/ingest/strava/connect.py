@@ -3,6 +3,7 @@
 import logging
 import random
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,8 +25,9 @@ log = logging.getLogger(__name__)
 def connect(
     settings: Settings,
     *,
-    cushion_15min: int = 0,
-    cushion_daily: int = 0,
+    cushion_15min: int | None = None,
+    cushion_daily: int | None = None,
+    yielding: int = 0,
     max_calls: int | None = None,
     wait: bool = True,
     on_wait: OnWait | None = None,
@@ -33,7 +35,8 @@ def connect(
 ) -> StravaClient:
     """A client on the settings' login, budget and server; nothing is sent yet.
 
-    Raises MissingSettingsError when the application or the login is missing. `wait`, `on_wait`: see Pacing.
+    Raises MissingSettingsError when the application or the login is missing. `wait`, `on_wait`: see Pacing; the cushions
+    and `yielding`: see RateBudget.
     """
     clock = clock or system_clock(settings)
     wire = make_wire(settings, clock)
@@ -41,7 +44,14 @@ def connect(
     store = token_store(settings)
     store.load()
     tokens = AccessTokens(store, oauth, clock)
-    budget = make_budget(settings, clock, cushion_15min=cushion_15min, cushion_daily=cushion_daily, max_calls=max_calls)
+    budget = make_budget(
+        settings,
+        clock,
+        cushion_15min=cushion_15min,
+        cushion_daily=cushion_daily,
+        yielding=yielding,
+        max_calls=max_calls,
+    )
     pacing = Pacing(
         budget, clock, wait=wait, on_wait=on_wait, ask_time=lambda: _ask_time(wire, settings.base_url, clock)
     )
@@ -52,8 +62,9 @@ def make_budget(
     settings: Settings,
     clock: ServerClock | None = None,
     *,
-    cushion_15min: int = 0,
-    cushion_daily: int = 0,
+    cushion_15min: int | None = None,
+    cushion_daily: int | None = None,
+    yielding: int = 0,
     max_calls: int | None = None,
 ) -> RateBudget:
     """The data folder's budget; enough by itself for `status`, which needs no login."""
@@ -62,6 +73,7 @@ def make_budget(
         clock or system_clock(settings),
         cushion_15min=cushion_15min,
         cushion_daily=cushion_daily,
+        yielding=yielding,
         max_calls=max_calls,
     )
 
@@ -86,11 +98,16 @@ def token_store(settings: Settings) -> TokenStore:
     return TokenStore(settings.secrets_dir / "strava_token.json")
 
 
-def system_clock(settings: Settings) -> ServerClock:
+def utc_now() -> datetime:
+    """This machine's time."""
+    return datetime.now(UTC)
+
+
+def system_clock(settings: Settings, now: Callable[[], datetime] = utc_now) -> ServerClock:
     """This machine's clock, at the settings' speed; Strava itself runs at none but its own."""
     host = urlsplit(settings.api_url).hostname or ""
     speed = 1.0 if host == "strava.com" or host.endswith(".strava.com") else settings.clock_speed
-    return ServerClock(lambda: datetime.now(UTC), _steady, time.sleep, speed=speed)
+    return ServerClock(now, _steady, time.sleep, speed=speed)
 
 
 def _ask_time(wire: Wire, base_url: str, clock: ServerClock) -> None:

@@ -46,6 +46,11 @@ class FetchReport:
     failed: list[int] = field(default_factory=list)
     stopped: BudgetExhaustedError | CallCapReachedError | None = None
 
+    @property
+    def told(self) -> int:
+        """Of how many details it is known what became of them."""
+        return self.landed + len(self.gone) + len(self.failed)
+
 
 def fetch_details(
     client: StravaClient,

@@ -21,6 +21,7 @@ from strava_pipeline.ingest.strava.hosts import is_loopback
 CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60  # seconds; the read timeout holds for each piece of the body
 WHOLE_TIMEOUT = 300  # seconds for all of an answer: one that trickles would never hit the read timeout
 CHUNK = 1 << 16  # bytes
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,17 @@ class BrokenOffError(TransientError):
 
 
 class Wire:
-    """Sends requests over connections that are kept open; `ca_bundle` None means the public certificates."""
+    """Sends requests over connections that are kept open; `ca_bundle` None means the public certificates.
 
-    def __init__(self, monotonic: Callable[[], float], ca_bundle: Path | None = None) -> None:
+    `patience`: seconds for the connection, for each piece of the answer and for the whole of it, all the same.
+    """
+
+    def __init__(
+        self, monotonic: Callable[[], float], ca_bundle: Path | None = None, *, patience: float | None = None
+    ) -> None:
         self._monotonic = monotonic
+        self._timeout = Timeout(connect=patience or CONNECT_TIMEOUT, read=patience or READ_TIMEOUT)
+        self._whole = patience or WHOLE_TIMEOUT
         self._ca_bundle = ca_bundle or Path(certifi.where())
         self._pools: dict[str, PoolManager] = {}
 
@@ -69,18 +77,24 @@ class Wire:
         *,
         params: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
+        json: bytes | None = None,
+        name: str | None = None,
         bearer: str | None = None,
     ) -> Exchange:
-        """The answer, whatever its status. Raises TransientError (kinds above), else PipelineError."""
+        """The answer, whatever its status. Raises TransientError (kinds above), else PipelineError.
+
+        `name` is how errors call the request, instead of by its path.
+        """
         started, parts = self._monotonic(), urlsplit(url)
-        name = f"{method} {parts.path}"
+        name = name or f"{method} {parts.path}"
+        kind = FORM if form else JSON if json else None
         try:
             response = self._pool(url, parts).urlopen(
                 method,
                 f"{url}?{urlencode(params)}" if params else url,
-                body=urlencode(form) if form else None,
-                headers=_headers(bearer, form is not None),
-                timeout=Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
+                body=urlencode(form) if form else json,
+                headers=_headers(bearer, kind),
+                timeout=self._timeout,
                 retries=False,
                 redirect=False,
                 preload_content=False,
@@ -110,7 +124,7 @@ class Wire:
         try:
             while part := response.read1(CHUNK, decode_content=True):  # gives what came before a break, too
                 parts.append(part)
-                if self._monotonic() - started > WHOLE_TIMEOUT:
+                if self._monotonic() - started > self._whole:
                     raise TimeoutError
         except (HTTPError, OSError, HTTPException) as error:
             response.close()
@@ -124,10 +138,10 @@ class Wire:
         return b"".join(parts)
 
 
-def _headers(bearer: str | None, is_form: bool) -> dict[str, str]:
+def _headers(bearer: str | None, kind: str | None) -> dict[str, str]:
     headers = {"User-Agent": "strava_pipeline", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
-    if is_form:
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
+    if kind is not None:
+        headers["Content-Type"] = kind
     if bearer is not None:
         headers["Authorization"] = f"Bearer {bearer}"
     return headers

@@ -4,7 +4,8 @@ The only place that waits for a limit. Counting is `budget.py`; the waits of ret
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from strava_pipeline.core.errors import BudgetExhaustedError
@@ -55,11 +56,24 @@ class Pacing:
             try:
                 return self.budget.reserve()
             except BudgetExhaustedError as error:
-                if not self._wait or error.ceiling.window == "day" or error.cushion >= error.limit:
-                    raise  # with all of it kept back, no window would ever do
-                self._wait_for(error)
+                if not self.would_wait_for(error):
+                    raise
+                self.wait_for(error)
 
-    def _wait_for(self, error: BudgetExhaustedError) -> None:
+    @contextmanager
+    def without_waiting(self) -> Iterator[None]:
+        """In the body a full window raises, whichever it is: for who holds something that others want meanwhile."""
+        waited, self._wait = self._wait, False
+        try:
+            yield
+        finally:
+            self._wait = waited
+
+    def would_wait_for(self, error: BudgetExhaustedError) -> bool:
+        """Whether the window is one to wait for; with all of it kept back, none would ever do."""
+        return self._wait and error.ceiling.window != "day" and error.cushion < error.limit
+
+    def wait_for(self, error: BudgetExhaustedError) -> None:
         """Wait in slices, before each telling `on_wait` the error and the server's seconds still to go."""
         until = error.resumes_at + MARGIN
         while (seconds := (until - self._clock.now()).total_seconds()) > 0:

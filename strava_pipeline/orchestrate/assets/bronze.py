@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from strava_pipeline.core.errors import BudgetExhaustedError
 from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
 from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, resolved
@@ -13,6 +14,7 @@ from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.pulling import DetailsReport, PullReport, Stopped, pull_details, pull_listing
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.orchestrate.run_log import STOPPED_EARLY
+from strava_pipeline.orchestrate.tags import LIMIT
 
 
 def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
@@ -99,10 +101,11 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
 
 
 def note_stop(context: dg.AssetExecutionContext, stopped: Stopped | None) -> None:
-    """Tag the run with the limit that ended its work early."""
+    """Tag the run with the limit that ended its work early; with the window, where one of Strava's was full."""
     if stopped is not None:
         context.log.warning("Stopped early: %s What was fetched is kept.", stopped)
-        context.instance.add_run_tags(context.run.run_id, {STOPPED_EARLY: str(stopped)})
+        window = {LIMIT: stopped.ceiling.window} if isinstance(stopped, BudgetExhaustedError) else {}
+        context.instance.add_run_tags(context.run.run_id, {STOPPED_EARLY: str(stopped), **window})
 
 
 def _complete(report: PullReport) -> dg.AssetCheckResult:

@@ -1,8 +1,8 @@
-"""What wakes a run: gear that an activity names and that was never fetched."""
+"""Gear that an activity names and that was never fetched."""
 
 import dagster as dg
 
-from strava_pipeline.ingest.strava.connect import system_clock
+from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake.counts import unknown_gear
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import snapshot
@@ -11,12 +11,12 @@ from strava_pipeline.orchestrate.jobs import JOBS, NEW_GEAR_JOB
 from strava_pipeline.settings import Settings
 
 
-def sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinition]:
+def new_gear_sensor(settings: Settings, status: dg.DefaultSensorStatus, clock: ServerClock) -> dg.SensorDefinition:
     @dg.sensor(
         name="new_gear",
         job_name=NEW_GEAR_JOB,
         minimum_interval_seconds=300,
-        default_status=dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED,
+        default_status=status,
         description="Fetches gear when an activity names one that was never fetched.",
     )
     def new_gear(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
@@ -29,7 +29,7 @@ def sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinition]:
             missing = unknown_gear(connection)
         if not missing:
             return dg.SkipReason("All gear is known.")
-        today = f"{system_clock(settings).now():%Y-%m-%d}"  # what failed is asked for again the next day
+        today = f"{clock.now():%Y-%m-%d}"  # what failed is asked for again the next day
         return dg.RunRequest(run_key=f"{today} {','.join(missing)}", run_config=JOBS[NEW_GEAR_JOB].run_config())
 
-    return [new_gear]
+    return new_gear

@@ -1,0 +1,24 @@
+"""What wakes a run, or a person: one file per sensor. What runs by the clock is schedules.py's."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import dagster as dg
+
+from strava_pipeline.ingest.strava.connect import system_clock, utc_now
+from strava_pipeline.orchestrate.sensors.catch_up import catch_up_sensor
+from strava_pipeline.orchestrate.sensors.failure_alert import failure_alert_sensor
+from strava_pipeline.orchestrate.sensors.new_gear import new_gear_sensor
+from strava_pipeline.orchestrate.sensors.resume import resume_sensor
+from strava_pipeline.settings import Settings
+
+
+def sensors(settings: Settings, *, running: bool, now: Callable[[], datetime] = utc_now) -> list[dg.SensorDefinition]:
+    """`running`: they look as soon as the daemon is there. `now`: this machine's time, by which Dagster notes its runs."""
+    status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
+    return [
+        new_gear_sensor(settings, status, system_clock(settings, now)),
+        resume_sensor(settings, status, now),
+        catch_up_sensor(settings, status, now),
+        failure_alert_sensor(settings, status, now),
+    ]

@@ -1,0 +1,152 @@
+"""Goes on with what a limit stopped, as soon as the limit's next window is open, until nothing is left.
+
+Asked is the shared ledger, so looking costs no call. One run at a time, the newest year first: a second would only share
+the same calls. What a person capped with `--max-calls`, or asked for once (`enrich`), is left to that person.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterEventType, DagsterRunStatus
+
+from strava_pipeline.core.tables import DETAIL_TABLES
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.strava.connect import make_budget, system_clock, token_store
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.janitor import fail_dead_runs
+from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, PULLING_JOBS, asset_jobs, yields
+from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline.orchestrate.resources import DATA_DIR, calls_of_a_quiet_day
+from strava_pipeline.orchestrate.runs import UNFINISHED, assets_of, is_ours, job_of, years_of_run
+from strava_pipeline.orchestrate.schedules import NO_LOGIN
+from strava_pipeline.orchestrate.tags import LAST, LIMIT, RESUMES
+from strava_pipeline.settings import Settings
+
+RESUMABLE = tuple(name for name, job in JOBS.items() if name != "enrich" and {LISTING, DETAILS} & {*job.assets})
+_ONLY_DETAILS = frozenset({DETAILS, *DETAIL_TABLES, "published_warehouse"})
+
+
+def resume_sensor(
+    settings: Settings, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
+) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="resume",
+        jobs=[job for job in asset_jobs() if job.name in RESUMABLE],
+        minimum_interval_seconds=60,
+        default_status=status,
+        description="Goes on with what one of Strava's limits stopped, once calls can be made again.",
+    )
+    def resume(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if not token_store(settings).path.exists():
+            return NO_LOGIN
+        lake = Lake(settings.data_dir)
+        stopped = _waiting(context.instance, lake)
+        if not stopped:
+            return dg.SkipReason("Nothing waits for a limit.")
+        fail_dead_runs(context.instance, lake)  # or one of them would be taken to be at work for ever
+        if at_work := _at_work(context.instance, lake):
+            return dg.SkipReason(f"Run {at_work} goes on with what a limit stopped; {len(stopped)} more wait.")
+        for run in stopped:
+            if _is_open(settings, run, system_clock(settings, now)):
+                return _again(context.instance, lake, run)
+        return dg.SkipReason(f"{len(stopped)} runs wait for the limit's next window.")
+
+    return resume
+
+
+def _waiting(instance: dg.DagsterInstance, lake: Lake) -> list[dg.DagsterRun]:
+    """The runs that a limit stopped and that nobody went on with since, of the newest year first."""
+    ended = instance.get_run_records(
+        dg.RunsFilter(statuses=[DagsterRunStatus.SUCCESS], tags={LIMIT: ["15min", "day"], DATA_DIR: str(lake.data_dir)})
+    )
+    runs = [record for record in ended if _may_go_on(record.dagster_run)]
+    if not runs:
+        return []
+    later = instance.get_run_records(dg.RunsFilter(created_after=min(record.create_timestamp for record in runs)))
+    left = []
+    for record in runs:
+        if any(_covers(other, record) and is_ours(other.dagster_run, lake) for other in later):
+            instance.add_run_tags(record.dagster_run.run_id, {LIMIT: "gone on with"})  # never to be looked at again
+        else:
+            left.append(record.dagster_run)
+    return sorted(left, key=lambda run: max(years_of_run(run)), reverse=True)
+
+
+def _may_go_on(run: dg.DagsterRun) -> bool:
+    told = [asset.get("config", {}) for asset in _config(run).values()]
+    capped = any(config.get("max_calls") is not None for config in told)
+    return job_of(run) in RESUMABLE and bool(assets_of(run)) and bool(years_of_run(run)) and not capped
+
+
+def _covers(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
+    """Whether the later run is the same work, be it queued, at work or over. A pull takes up what the last one left."""
+    new, old = later.dagster_run, earlier.dagster_run
+    if later.storage_id <= earlier.storage_id:
+        return False
+    if new.tags.get(RESUMES) == old.run_id:
+        return True
+    same_years = job_of(old) in PULLING_JOBS or {*years_of_run(new)} >= {*years_of_run(old)}
+    return job_of(new) == job_of(old) and same_years and assets_of(new) >= assets_of(old)
+
+
+def _at_work(instance: dg.DagsterInstance, lake: Lake) -> str | None:
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+        if RESUMES in run.tags and is_ours(run, lake):
+            return run.run_id
+    return None
+
+
+def _is_open(settings: Settings, run: dg.DagsterRun, clock: ServerClock) -> bool:
+    """Whether a call may be made under every ceiling, with what the run would leave to others."""
+    config = _config(run)
+    told: dict[str, Any] = next((config[name]["config"] for name in (LISTING, DETAILS) if name in config), {})
+    budget = make_budget(
+        settings,
+        clock,
+        cushion_15min=told.get("cushion_15min"),
+        cushion_daily=told.get("cushion_daily"),
+        yielding=calls_of_a_quiet_day(settings) if yields(job_of(run)) else 0,
+    )
+    return budget.remaining().governing.left > 0
+
+
+def _again(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun) -> dg.RunRequest:
+    """The same job, years and config. Where the listing had reached its end, it is not paid for twice: details only.
+
+    A run of a backfill launched from the asset graph is of Dagster's implicit job, which no sensor with jobs can ask for
+    ("Expected one of …", Dagster 1.13). The job `backfill` with the same year and selection does the same: see
+    jobs.resolved. It carries no `dagster/backfill` tag: a backfill that is over would keep Dagster from retrying it.
+    """
+    job, years, assets = job_of(run), years_of_run(run), assets_of(run)
+    rest = assets & _ONLY_DETAILS if DETAILS in assets and _listed(instance, run) else assets
+    ops = {name: told for name, told in _config(run).items() if name in rest}
+    return dg.RunRequest(
+        run_key=f"resumes {run.run_id}",
+        job_name=job,
+        partition_key=str(years[0]) if len(years) == 1 else None,
+        asset_selection=[dg.AssetKey(name) for name in JOBS[job].assets if name in rest],
+        run_config={"ops": ops},
+        tags={
+            RESUMES: run.run_id,
+            DATA_DIR: str(lake.data_dir),
+            **LAST,
+            **(range_tags(years) if len(years) > 1 else {}),
+        },
+    )
+
+
+def _listed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether its listing reached its end, or was not its business."""
+    if LISTING not in assets_of(run):
+        return True
+    entries = instance.all_logs(run.run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION)
+    checks = [entry.dagster_event.asset_check_evaluation_data for entry in entries if entry.dagster_event]
+    return any(check.check_name == "listing_complete" and check.passed for check in checks)
+
+
+def _config(run: dg.DagsterRun) -> dict[str, Any]:
+    """What the run's assets were told; what was for its console alone is left out."""
+    ops: Any = run.run_config.get("ops", {})
+    return {name: told for name, told in ops.items() if told.get("config")}

@@ -1,0 +1,45 @@
+"""A receiver of messages on this machine: a real HTTP server that remembers what was posted and answers as told."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+KEY = "T0KEN-IN-THE-PATH"
+
+
+@dataclass
+class Receiver:
+    """`answers` are used up one by one; then it is 200."""
+
+    url: str = ""
+    answers: list[int] = field(default_factory=list)
+    got: list[dict[str, Any]] = field(default_factory=list)
+    kinds: list[str | None] = field(default_factory=list)
+
+
+@contextmanager
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            made.kinds.append(self.headers["Content-Type"])
+            made.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(made.answers.pop(0) if made.answers else 200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    made.url = f"http://127.0.0.1:{server.server_port}/hooks/{KEY}"
+    try:
+        yield made
+    finally:
+        server.shutdown()
+        server.server_close()
