@@ -61,8 +61,11 @@ def keys(connection: Connection, table: str) -> set[tuple[object, ...]]:
 
 def unknown_gear(connection: Connection) -> list[str]:
     """Gear that activities name and that was never fetched. Ids that could not be Strava's are left out."""
-    found = [row[0] for row in connection.execute(sql("unknown_gear")).fetchall()]
-    return [gear_id for gear_id in found if gear_id.isascii() and gear_id.isalnum()]
+    return [row[0] for row in connection.execute(sql("unknown_gear")).fetchall() if could_be_gear(row[0])]
+
+
+def could_be_gear(gear_id: str) -> bool:
+    return gear_id.isascii() and gear_id.isalnum()
 
 
 def known_gear(connection: Connection) -> list[str]:

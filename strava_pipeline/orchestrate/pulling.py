@@ -63,11 +63,16 @@ def window_of(pipeline: Pipeline, config: ListingConfig, year: int | None) -> Wi
     return Window(mode=mode, after=int((known - lookback).timestamp()), before=None, watermark=known)
 
 
+def listing_lock(window: Window, year: int | None) -> str:
+    """The lock that whoever lists the window holds."""
+    return f"listing-{window.mode}-{year or 'all'}"
+
+
 def pull_listing(pipeline: Pipeline, config: ListingConfig, year: int | None) -> PullReport:
     """List a window, each page on disk before the next call; goes on where an earlier listing of it broke off."""
     window = window_of(pipeline, config, year)
     client = pipeline.client(config)
-    with _alone(pipeline, f"listing-{window.mode}-{year or 'all'}"):
+    with _alone(pipeline, listing_lock(window, year)):
         earlier = resume(pipeline.lake, window, at=pipeline.now(), years=pipeline.years)
         listing, calls, rows, size = earlier, client.calls, 0, 0
         stopped: Stopped | None = None
