@@ -95,7 +95,9 @@ class Plan:
         end = self.done_at
         if end is None:
             return None
-        last = max(end - timedelta(microseconds=1), self.made_at)  # one that ends at midnight did not begin the next day
+        last = max(
+            end - timedelta(microseconds=1), self.made_at
+        )  # one that ends at midnight did not begin the next day
         return (last.date() - self.made_at.date()).days + 1 if self.calls else 0
 
 
@@ -103,7 +105,9 @@ def plan_years(
     chosen: Sequence[int], counts: Mapping[int, YearCount], *, per_page: int, details: bool
 ) -> tuple[YearPlan, ...]:
     """The plan of each chosen year, newest first. `counts` may hold more years, which tell how often the athlete trains."""
-    return tuple(_plan(counts[year], counts.values(), per_page, details=details) for year in sorted(chosen, reverse=True))
+    return tuple(
+        _plan(counts[year], counts.values(), per_page, details=details) for year in sorted(chosen, reverse=True)
+    )
 
 
 def listing_calls(activities: int, per_page: int) -> int:

@@ -7,6 +7,7 @@ a whole one none of what came to gold after it began.
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import polars as pl
 
@@ -17,7 +18,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import reading
 
-_LISTED = {
+_LISTED: dict[str, Any] = {
     "id": pl.Int64,
     "year": pl.Int32,
     "start_date": pl.Datetime("us"),
@@ -25,8 +26,8 @@ _LISTED = {
     "fingerprint": pl.String,
     "ingestion_ts": pl.Datetime("us"),
 }
-_HELD = {**_LISTED, "is_deleted": pl.Boolean}  # in the order of the statement's columns
-_SEEN = {**_LISTED, "gear_id": pl.String}
+_HELD: dict[str, Any] = {**_LISTED, "is_deleted": pl.Boolean}  # in the order of the statement's columns
+_SEEN: dict[str, Any] = {**_LISTED, "gear_id": pl.String}
 
 
 @dataclass(frozen=True, slots=True)

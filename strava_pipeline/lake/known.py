@@ -40,15 +40,20 @@ class Known:
 
     def is_covered(self, begin: datetime, end: datetime) -> bool:
         """Whether whole listings that gold has taken in reach from one instant to the other."""
-        return all(
-            any(first <= max(begin, _new_year(year)) and min(end, _new_year(year + 1)) <= last + SLACK for first, last in spans)
+        return begin >= _new_year(min(self.covered)) and all(
+            any(
+                first <= max(begin, _new_year(year)) and min(end, _new_year(year + 1)) <= last + SLACK
+                for first, last in spans
+            )
             for year, spans in self.covered.items()
             if _new_year(year) < end and begin < _new_year(year + 1)
         )
 
     def season(self, but: Collection[int]) -> dict[int, int]:
         """Activities by month in the years that are covered from end to end, but those."""
-        whole = {year for year in self.covered if year not in but and _length(self.covered[year]) >= timedelta(days=364)}
+        whole = {
+            year for year in self.covered if year not in but and _length(self.covered[year]) >= timedelta(days=364)
+        }
         by_month: Counter[int] = Counter()
         for (year, month), count in self.months.items():
             if year in whole and month is not None:
@@ -124,7 +129,9 @@ def _gold(lake: Lake) -> tuple[dict[int, dict[str, int]], Counter[tuple[int, int
     if not lake.working.exists():
         return {}, Counter()
     with reading(lake) as connection:
-        merged = {int(name.removeprefix(MERGED)): json.loads(value) for name, value in notes(connection, MERGED).items()}
+        merged = {
+            int(name.removeprefix(MERGED)): json.loads(value) for name, value in notes(connection, MERGED).items()
+        }
         rows = connection.execute(sql("activities_by_month")).fetchall()
     return merged, Counter({(year, month): count for year, month, count in rows})
 

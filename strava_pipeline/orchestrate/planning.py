@@ -34,7 +34,11 @@ def plan_job(
     pipeline: Pipeline, years: Sequence[int], listing: ListingConfig | None, details: DetailsConfig | None
 ) -> Plan:
     """The plan of one run over `years` with one listing, or none. What a listing brings anew is not known before."""
-    if listing is not None and window_of(pipeline, listing, None).mode == "all" and (details is None or _is_all(details)):
+    if (
+        listing is not None
+        and window_of(pipeline, listing, None).mode == "all"
+        and (details is None or _is_all(details))
+    ):
         return _by_year(pipeline, years, listing, {}, details=details is not None, one_listing=True)
     by_year: Counter[int] = Counter()
     there = pipeline.lake.working.exists()
@@ -88,7 +92,7 @@ def _at_hand(pipeline: Pipeline, years: Iterable[int]) -> dict[int, AtHand]:
 
 def _resumable(pipeline: Pipeline, year: int) -> Listing | None:
     """What a run of the year would go on with; whoever is listing it right now is left alone."""
-    window = window_of(pipeline, ListingConfig(mode="year"), year)
+    window = window_of(pipeline, ListingConfig(mode="year", per_page=None, days=None), year)
     with locked_or_none(pipeline.lake, listing_lock(window, year)) as free:
         return resume(pipeline.lake, window, at=pipeline.now(), years=pipeline.years) if free else None
 

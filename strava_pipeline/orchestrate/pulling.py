@@ -3,7 +3,7 @@
 A limit ends the work early and is told in the report; what came before it is on disk. Everything else raises.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +16,7 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
+from strava_pipeline.core.forecast import Forecast
 from strava_pipeline.core.windows import year_window
 from strava_pipeline.ingest.strava.activities import Page, get_athlete, get_gear, list_pages
 from strava_pipeline.ingest.strava.enrich import FetchReport, fetch_details
@@ -35,7 +36,10 @@ Stopped = BudgetExhaustedError | CallCapReachedError
 
 @dataclass(frozen=True, slots=True)
 class PullReport:
-    """What a listing brought. `stopped`: the limit that ended it early; `resumed`: it went on with an earlier one."""
+    """What a listing brought. `stopped`: the limit that ended it early; `resumed`: it went on with an earlier one.
+
+    `estimate` is the forecast after the first page, `forecast` the last one.
+    """
 
     manifest: Manifest
     calls: int
@@ -43,6 +47,12 @@ class PullReport:
     bytes: int
     resumed: bool
     stopped: Stopped | None
+    estimate: Forecast | None = None
+    forecast: Forecast | None = None
+
+
+Look = Callable[[Listing, Page | None, int, int], Forecast]
+"""Forecasts a run from its listing, the page that just came, the page size and the calls made so far."""
 
 
 def window_of(pipeline: Pipeline, config: ListingConfig, year: int | None) -> Window:
@@ -68,39 +78,66 @@ def listing_lock(window: Window, year: int | None) -> str:
     return f"listing-{window.mode}-{year or 'all'}"
 
 
-def pull_listing(pipeline: Pipeline, config: ListingConfig, year: int | None) -> PullReport:
-    """List a window, each page on disk before the next call; goes on where an earlier listing of it broke off."""
+def pull_listing(pipeline: Pipeline, config: ListingConfig, year: int | None, look: Look | None = None) -> PullReport:
+    """List a window, each page on disk before the next call; goes on where an earlier listing of it broke off.
+
+    `look` forecasts the run after each page; the first forecast is told.
+    """
     window = window_of(pipeline, config, year)
     client = pipeline.client(config)
-    with _alone(pipeline, listing_lock(window, year)):
+    per_page = config.per_page or pipeline.settings.per_page
+    forecasts: list[Forecast] = []
+
+    def forecast(listing: Listing, page: Page | None) -> None:
+        nonlocal look
+        if look is None:
+            return
+        try:
+            forecasts.append(look(listing, page, per_page, client.calls - calls))
+        except PipelineError as error:  # the warehouse is in use elsewhere, or to be made anew: no reason not to list
+            look = None
+            pipeline.progress.say(f"There is no estimate of this run's calls. {error}")
+        else:
+            if len(forecasts) == 1 and forecasts[0].still:
+                pipeline.progress.say(str(forecasts[0]))
+
+    with _alone(pipeline, listing_lock(window, year)), pipeline.pace.calling():
         earlier = resume(pipeline.lake, window, at=pipeline.now(), years=pipeline.years)
         listing, calls, rows, size = earlier, client.calls, 0, 0
         stopped: Stopped | None = None
-        pipeline.progress.begin("Listing activities", None)
+        pipeline.progress.begin("Listing activities", None, eta=lambda _: forecasts[-1].done_at if forecasts else None)
         try:
-            for page in _pages(pipeline, config, window, earlier):
+            for page in _pages(pipeline, per_page, window, earlier):
                 listing = listing or _begin(pipeline, window, page.fetched_at)
                 listing.land(page.activities, page.body, dict(page.request), page.fetched_at, pipeline.years)
                 rows, size = rows + len(page.activities), size + len(page.body)
+                forecast(listing, page)
                 pipeline.progress.advance(len(page.activities))
         except (BudgetExhaustedError, CallCapReachedError) as error:
             stopped = error
         finally:
             pipeline.progress.end()
+        if listing is not None and not forecasts:
+            forecast(listing, None)
     pipeline.listing = listing
     manifest = listing.manifest if listing else Manifest(athlete_id=None, window=window, started_at=pipeline.now())
-    return PullReport(manifest, client.calls - calls, rows, size, earlier is not None, stopped)
+    first, last = (forecasts[0], forecasts[-1]) if forecasts else (None, None)
+    return PullReport(manifest, client.calls - calls, rows, size, earlier is not None, stopped, first, last)
 
 
 @dataclass(slots=True)
 class DetailsReport:
-    """What became of the details of some years. `resting` waits for its retry; `missing` is still to be fetched."""
+    """What became of the details of some years. `resting` waits for its retry; `missing` is still to be fetched.
+
+    `estimate`: what was to be fetched when it began.
+    """
 
     fetched: FetchReport = field(default_factory=FetchReport)
     calls: int = 0
     by_year: dict[int, int] = field(default_factory=dict)
     resting: int = 0
     missing: int = 0
+    estimate: Forecast | None = None
 
 
 def pull_details(pipeline: Pipeline, config: DetailsConfig, years: Sequence[int]) -> DetailsReport:
@@ -111,10 +148,13 @@ def pull_details(pipeline: Pipeline, config: DetailsConfig, years: Sequence[int]
     calls = client.calls
 
     wanted = wanted_details(pipeline.lake, years, scope, pipeline.now())
-    pipeline.progress.begin("Fetching details", len(wanted.due))
+    total = len(wanted.due) + len(wanted.refresh)
+    report.estimate = Forecast(0, 0, total, pipeline.pace.done_at(total))
+    pipeline.progress.begin("Fetching details", total, eta=lambda done: pipeline.pace.done_at(max(total - done, 0)))
     try:
-        _fetch_by_year(pipeline, wanted.due, report)
-        _fetch_by_year(pipeline, wanted.refresh, report)
+        with pipeline.pace.calling():
+            _fetch_by_year(pipeline, wanted.due, report)
+            _fetch_by_year(pipeline, wanted.refresh, report)
     finally:
         pipeline.progress.end()
     now, left = pipeline.now(), as_of_now(pipeline.lake, wanted.due + wanted.refresh)
@@ -191,12 +231,12 @@ def _alone(pipeline: Pipeline, name: str) -> AbstractContextManager[None]:
     return locked(pipeline.lake, name, who=pipeline.who, tell=pipeline.progress.say)
 
 
-def _pages(pipeline: Pipeline, config: ListingConfig, window: Window, earlier: Listing | None) -> Iterable[Page]:
+def _pages(pipeline: Pipeline, per_page: int, window: Window, earlier: Listing | None) -> Iterable[Page]:
     """What is still to be listed; nothing where the earlier listing is complete."""
     if earlier is not None and earlier.manifest.complete:
         return ()
     after, before = earlier.rest() if earlier else (window.after, window.before)
-    return list_pages(pipeline.client(), after, before, config.per_page or pipeline.settings.per_page)
+    return list_pages(pipeline.client(), after, before, per_page)
 
 
 def _begin(pipeline: Pipeline, window: Window, at: datetime) -> Listing:

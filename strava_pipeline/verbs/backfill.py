@@ -40,7 +40,7 @@ def backfill(
         from strava_pipeline.orchestrate.config import ListingConfig
         from strava_pipeline.verbs.dry import say_backfill
 
-        if not say_backfill(settings, chosen, ListingConfig(mode="year", per_page=per_page, **limits)):
+        if not say_backfill(settings, chosen, ListingConfig(mode="year", per_page=per_page, days=None, **limits)):
             raise typer.Exit(STOPPED)
         return
     outcome = None

@@ -36,7 +36,7 @@ def plan(
     known = all_years(settings)
     words = [*(first or []), *(years or [])]
     chosen = typed_years(words, known) if words else known
-    made, _ = plan_backfill(quiet_pipeline(settings), chosen, ListingConfig(), details=details)
+    made, _ = plan_backfill(quiet_pipeline(settings), chosen, ListingConfig(per_page=None, days=None), details=details)
     zone = ZoneInfo(settings.timezone)
     if as_json:
         typer.echo(json.dumps(plain(shape(made, zone)), ensure_ascii=False))

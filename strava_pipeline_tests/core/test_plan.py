@@ -18,7 +18,9 @@ ALL_15, ALL_DAY, READ_15, READ_DAY = (
 MANY = 10**9
 
 
-def limits(quarter: int = 100, day: int = 1000, left: int | None = None, left_day: int | None = None) -> Mapping[Ceiling, Allowance]:
+def limits(
+    quarter: int = 100, day: int = 1000, left: int | None = None, left_day: int | None = None
+) -> Mapping[Ceiling, Allowance]:
     """Read limits as given, and twice as much of all calls, as Strava's are."""
     left, left_day = quarter if left is None else left, day if left_day is None else left_day
     return {
@@ -90,7 +92,6 @@ def count(
     return YearCount(year, activities, due, covered, rest)
 
 
-
 @pytest.mark.parametrize(
     ("counts", "expected"),
     [
@@ -99,7 +100,10 @@ def count(
         # listed up to yesterday
         ([count(2024, 150, 1, 151 * DAY, DAY)], YearPlan(2024, "known", 150, 2, 1)),
         # half of it listed: the rest at its own rate of one a day, not at the neighbour's
-        ([count(2024, 180, 5, 180 * DAY, 185 * DAY), count(2025, 730, 0, YEAR)], YearPlan(2024, "estimated", 365, 3, 190)),
+        (
+            [count(2024, 180, 5, 180 * DAY, 185 * DAY), count(2025, 730, 0, YEAR)],
+            YearPlan(2024, "estimated", 365, 3, 190),
+        ),
         # never listed: as the nearest year before and the nearest after, one a day and two
         (
             [count(2024, rest=YEAR), count(2023, 365, 0, YEAR), count(2025, 730, 0, YEAR), count(2020, 9000, 0, YEAR)],

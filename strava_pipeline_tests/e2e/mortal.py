@@ -73,7 +73,11 @@ def watch(fate: Fate, root: str) -> None:
     def named(target: Any) -> str:
         if isinstance(target, int):
             target = Path(f"/proc/self/fd/{target}").readlink() if Path("/proc/self/fd").exists() else ""
-        return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+|(?<=json\.)\w{8}$|tmp\w{8}|(?<=\.)[0-9a-f]{8}(?=\.tmp)", "#", str(target).removeprefix(root))
+        return re.sub(
+            r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+|(?<=json\.)\w{8}$|tmp\w{8}|(?<=\.)[0-9a-f]{8}(?=\.tmp)",
+            "#",
+            str(target).removeprefix(root),
+        )
 
     def wrap(owner: Any, name: str, label: Callable[..., str | None]) -> None:
         inner = getattr(owner, name)

@@ -9,7 +9,19 @@ from strava_pipeline.lake.differences import Differences, differences
 from strava_pipeline.lake.listings import Listing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import writing
-from strava_pipeline_tests.lake.bronze import DAY, HOUR, NOW, YEARS, Activity, activity, land, listed, merge, rows, started
+from strava_pipeline_tests.lake.bronze import (
+    DAY,
+    HOUR,
+    NOW,
+    YEARS,
+    Activity,
+    activity,
+    land,
+    listed,
+    merge,
+    rows,
+    started,
+)
 
 LATER = NOW + 10 * DAY
 YEAR: dict[str, Any] = {
@@ -24,7 +36,9 @@ NEW_YEARS_EVE = activity(8, "2025-12-31T23:30:00Z", start_date_local="2026-01-01
 def stocked(lake: Lake) -> Lake:
     """Gold with 1 to 4 of 2025, 5 without an instant, and 8, which is of 2026 by its local start."""
     undated = {**activity(5), "start_date": None, "start_date_local": "2025-02-01T00:00:01Z"}
-    listed(lake, [*(activity(number, f"2025-0{number}-05T06:00:00Z") for number in range(1, 5)), undated, NEW_YEARS_EVE])
+    listed(
+        lake, [*(activity(number, f"2025-0{number}-05T06:00:00Z") for number in range(1, 5)), undated, NEW_YEARS_EVE]
+    )
     merge(lake)
     return lake
 
@@ -80,9 +94,9 @@ def test_what_it_tells_is_what_a_merge_then_does(stocked: Lake) -> None:
     listing = listed(stocked, [as_held(1, name="Other"), as_held(2, kudos_count=3), as_held(9)], at=LATER, **YEAR)
     told = of(stocked, listing)
     done = merge(stocked, [2025])
-    assert (done.inserted, done.updated) == (len(told.inserted), len(told.changed) + 0)
+    assert (done.inserted, done.updated) == (len(told.inserted), len(told.changed))
     again = of(stocked, listing)
-    assert not (again.inserted or again.changed or again.edited)
+    assert not again.inserted | again.changed | again.edited
 
 
 def test_half_a_listing_proves_no_deletion(stocked: Lake) -> None:

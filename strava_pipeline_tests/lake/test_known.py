@@ -86,7 +86,12 @@ def test_a_listing_at_hand_tells_what_will_be_due(lake: Lake) -> None:
     edited, kept = activity(1, name="Other"), activity(2)
     detailed(lake, activity(6), at=later)  # fetched once, then lost from gold
     listing = listed(
-        lake, [edited, kept, activity(3), activity(5), activity(6)], at=later, mode="year", after=at(2024, 12, 31), before=at(2026, 1, 2)
+        lake,
+        [edited, kept, activity(3), activity(5), activity(6)],
+        at=later,
+        mode="year",
+        after=at(2024, 12, 31),
+        before=at(2026, 1, 2),
     )
     at_hand = AtHand(listing, differences(lake, listing, [2025], YEARS))
     count = year_counts(lake, known_of(lake, YEARS, later), [2025], {2025: at_hand}, later)[2025]

@@ -6,7 +6,7 @@ What the answers mean (lists, details) is `activities.py`; wiring it all up `con
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from tenacity import RetryCallState
@@ -69,6 +69,11 @@ class StravaClient:
         self.clock = clock
         self._tokens, self._pacing, self._wire = tokens, pacing, wire
         self._attempts = retrying(jitter, clock.sleep, _log_retry)
+
+    @property
+    def waited(self) -> timedelta:
+        """How long it waited for limits, at the server."""
+        return self._pacing.waited
 
     def get(self, path: str, params: Mapping[str, object] | None = None, *, check: Check | None = None) -> Answer:
         """The answer to GET `path`.
