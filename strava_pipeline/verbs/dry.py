@@ -60,7 +60,7 @@ def _say_changes(years: Sequence[int], brings: Mapping[int, Differences]) -> Non
     table = Table("year", "listed", "to insert", "to change", "detail again", "to delete")
     for year in sorted(years, reverse=True):
         if year not in brings:
-            table.add_row(str(year), "not listed to its end", "?", "?", "?", "?")
+            table.add_row(str(year), "not whole", "?", "?", "?", "?")
             continue
         found = brings[year]
         counts = (found.listed, found.inserted, found.changed, found.edited, found.deleted or ())

@@ -104,9 +104,9 @@ def say_plan(made: "Plan", zone: ZoneInfo) -> None:
 
 _WORDS = {
     "estimated": "estimated: not listed yet, or not to the end; reckoned from when the account was made and from how often "
-    "the athlete trains in the nearest years that were.",
+    "the athlete trains in the nearest years that were. Gear that these name comes on top.",
     "unknown": "unknown: never listed, and nothing tells how much there is. These are the fewest calls possible; the year's "
-    "first page will tell.",
+    "first page will tell. Gear that they name comes on top.",
 }
 
 

@@ -79,9 +79,7 @@ def test_years_beside_listed_ones_are_estimated_and_say_so(make_rig: Make, type_
     known = rig.one("SELECT count(*) FROM activities WHERE year = 2024")
     assert by_year(plan) == {2024: ("known", 2, 0), 2023: ("estimated", 2, 0)}
     assert abs(plan["years"][1]["activities"] - known) <= 1
-    said = typed("plan", "--years", "2023")
-    assert "estimated: " in said.out
-    assert f"about {known}" in said.out or f"about {known + 2}" in said.out
+    assert "estimated: " in typed("plan", "--years", "2023").out
 
 
 def test_the_finish_is_told_in_both_zones_and_across_midnight(make_rig: Make, type_on: TypeOn) -> None:
@@ -147,7 +145,7 @@ def test_a_dry_backfill_stopped_by_a_limit_says_what_it_does_not_know(rig: Rig, 
     said = type_on(rig)("backfill", "--years", "2024", "2025", "--dry-run", "--max-calls", "3")
     assert said.code == 3
     assert rig.calls()["total"] == 3
-    assert "not listed to its end" in said.out
+    assert "not whole" in said.out
     assert "to delete" in said.out
     assert "--max-calls" in said.err
 
@@ -163,6 +161,7 @@ def test_a_dry_run_of_another_verb_counts_what_is_there_and_makes_no_call(rig: R
     assert "Nothing was asked for, nothing changed." in said.out
     calls = {"flow": 2, "run": 2, "flow-backfill": 32, "enrich": 0, "enrich-all": 30}
     gear = rig.one("SELECT count(DISTINCT gear_id) FROM activities") if verb == "flow-backfill" else 0
-    recent = rig.one("SELECT count(*) FROM activities WHERE start_date >= '2026-02-17 12:00:30Z'")
-    expected = calls[verb] + gear + (recent if verb in ("flow", "enrich") else 0)
+    since = {"flow": "(SELECT max(start_date) FROM activities)", "enrich": "TIMESTAMPTZ '2026-03-10 12:00:30Z'"}
+    recent = "SELECT count(*) FROM activities WHERE start_date >= {} - INTERVAL 21 DAY"
+    expected = calls[verb] + gear + (rig.one(recent.format(since[verb])) if verb in since else 0)
     assert f"Calls: {expected}\n" in said.out
