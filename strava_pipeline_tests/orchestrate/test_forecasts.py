@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from strava_pipeline.core.forecast import Forecast
+from strava_pipeline.core.plan import PER_CALL
 from strava_pipeline.emulator.limits import Limits
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake.merge import merge_activities
@@ -16,6 +17,7 @@ from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.lake.warehouse import writing
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
 from strava_pipeline.orchestrate.forecasting import Forecaster
+from strava_pipeline.orchestrate.pace import ENOUGH
 from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.pulling import PullReport, pull_details, pull_listing
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -173,6 +175,21 @@ def test_the_first_page_tells_when_the_run_is_done(make_rig: Make, limits: Limit
     took, told = jumping.clock.now() - began, report.estimate.done_at - began
     assert took > timedelta(hours=1)
     assert within_a_tenth(told / took, 1)
+
+
+def test_a_call_takes_as_long_as_it_did_so_far_and_waits_are_no_part_of_it(make_rig: Make) -> None:
+    rig = make_rig(activities=60, speed=0.0, limits=Limits(40, 9999, 4, 9999), token_lifetime=10**7)
+    jumping = Jumping(rig)
+    pipeline = pipeline_of(rig, jumping.clock)
+    client, pace = pipeline.client(), pipeline.pace
+    with pace.calling():
+        for made in range(12):
+            assert pace.per_call == (PER_CALL if made < ENOUGH else timedelta(seconds=2))
+            client.get("/athlete/activities")
+            jumping.sleep(2)
+    jumping.sleep(500)
+    assert pace.per_call == timedelta(seconds=2)
+    assert client.waited > timedelta(minutes=25)
 
 
 def test_a_line_of_the_log_counts_the_windows_still_to_be_waited_for(
