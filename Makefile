@@ -24,12 +24,12 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo dev test test-slow soak bench test-samples test-all lint types contracts format check docs graph screenshots clean \
-	auth status doctor run run-lite run-all compact recompact rebuild enrich enrich-all flow flow-backfill refresh backfill \
+	auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh backfill \
 	quarantine profile duck schema sql logs emulator
 
 help: ## List the targets.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  and a target for each verb: auth status doctor flow flow-backfill backfill run run-lite run-all compact"
+	@echo "  and a target for each verb: auth status doctor plan flow flow-backfill backfill reconcile run run-lite run-all compact"
 	@echo "  recompact rebuild enrich enrich-all quarantine refresh profile schema duck logs emulator"
 	@echo "  sql             Query the published warehouse: make sql Q=\"SELECT sum(distance) / 1000 FROM activities\""
 	@echo "                  (without a slash in it also: make sql-\"SELECT count(*) FROM activities\")"
@@ -101,7 +101,10 @@ auth status doctor profile duck schema emulator: $(READY)
 run flow refresh: $(READY)
 	$(CLI) $@ $(PAGE) $(LOOKBACK) $(ARGS)
 
-run-lite run-all flow-backfill: $(READY)
+run-lite run-all flow-plan: $(READY)
+	$(CLI) plan $(if $(YEARS),--years $(YEARS)) $(ARGS)
+
+backfill: $(READY)
 	$(CLI) $@ $(PAGE) $(ARGS)
 
 compact recompact rebuild: $(READY)

@@ -52,8 +52,8 @@ def merge_summaries(place: Place) -> Work:
 
 def details(place: Place) -> Work:
     from strava_pipeline.orchestrate.config import DetailsConfig
+    from strava_pipeline.orchestrate.fetching import pull_details
     from strava_pipeline.orchestrate.progress import LogProgress
-    from strava_pipeline.orchestrate.pulling import pull_details
     from strava_pipeline.orchestrate.resources import Pipeline
 
     pipeline = Pipeline(place.settings, LogProgress(_silent()))

@@ -15,6 +15,7 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
     "auth": ("auth", "auth", "Log in to Strava.", "Start here"),
     "status": ("status", "status", "Login, budget, what is in the warehouse, what is missing.", "Start here"),
     "doctor": ("doctor", "doctor", "What is wrong on this machine, and how to mend it.", "Start here"),
+    "plan": ("plan", "plan", "Calls and days that a backfill will take, by year; makes no call.", "Start here"),
     "flow": ("pipeline", "flow", "The daily run: pull, merge, fetch recent details, publish.", "Pipeline"),
     "flow-backfill": ("pipeline", "flow_backfill", "Everything: pull all, merge, fetch every detail.", "Pipeline"),
     "backfill": ("backfill", "backfill", "Whole years again, a run each.", "Pipeline"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.lake.sql import sql
@@ -61,8 +62,11 @@ def keys(connection: Connection, table: str) -> set[tuple[object, ...]]:
 
 def unknown_gear(connection: Connection) -> list[str]:
     """Gear that activities name and that was never fetched. Ids that could not be Strava's are left out."""
-    found = [row[0] for row in connection.execute(sql("unknown_gear")).fetchall()]
-    return [gear_id for gear_id in found if gear_id.isascii() and gear_id.isalnum()]
+    return [row[0] for row in connection.execute(sql("unknown_gear")).fetchall() if could_be_gear(row[0])]
+
+
+def could_be_gear(gear_id: str) -> bool:
+    return gear_id.isascii() and gear_id.isalnum()
 
 
 def known_gear(connection: Connection) -> list[str]:
@@ -73,6 +77,11 @@ def unknown_ids(connection: Connection, ids: Iterable[int]) -> list[int]:
     """Those of `ids` that no listing ever held."""
     known = {row[0] for row in connection.execute("SELECT id FROM activities_all").fetchall()}
     return sorted(set(ids) - known)
+
+
+def count_between(connection: Connection, begin: datetime, end: datetime) -> int:
+    """Present activities of Strava's that start between two instants."""
+    return int(connection.execute(sql("count_between"), {"begin": begin, "end": end}).fetchall()[0][0])
 
 
 def _one(connection: Connection, text: str) -> int:

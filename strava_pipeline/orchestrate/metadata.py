@@ -4,21 +4,19 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
+from strava_pipeline.core.forecast import Forecast
 from strava_pipeline.core.tables import TABLES, Table
-from strava_pipeline.core.windows import Allowance, done_at
-from strava_pipeline.ingest.strava.budget import LENGTHS
 from strava_pipeline.ingest.strava.enrich import FetchReport
 from strava_pipeline.orchestrate.lineage import field_in_bronze
 from strava_pipeline.orchestrate.resources import Pipeline
 
 OWNER = "team:athlete"
 MAKES_CALLS = {"strava_pipeline/calls": "yes"}  # tag of the assets that spend Strava's limits
-_PER_CALL = timedelta(seconds=0.5)  # a detail from Strava takes 0.3 to 0.7 s
 
 
 def described(*tables: str) -> dict[str, Any]:
@@ -87,22 +85,24 @@ def timed() -> Iterator[Seconds]:
 
 def calls_left(pipeline: Pipeline, still_to_do: int) -> dict[str, Any]:
     """The calls left under the limit that governs, and when `still_to_do` more calls will have been made."""
-    now = pipeline.now()
-    remaining = pipeline.client().budget.remaining()
-    allowances = [
-        Allowance(state.left, state.limit, state.resets_at, LENGTHS[state.ceiling.window])
-        for state in remaining.ceilings
-    ]
-    governing = remaining.governing
+    governing = pipeline.client().budget.remaining().governing
     found: dict[str, Any] = {
         "calls_left": governing.left,
         "governing_limit": f"{governing.limit} {governing.ceiling}",
         "calls_still_to_make": still_to_do,
     }
-    if still_to_do:
-        at = done_at(still_to_do, allowances, now, _PER_CALL)
-        found["done_at"] = dg.MetadataValue.timestamp(at.timestamp())
-    return found
+    return found | (_moment("done_at", pipeline.pace.done_at(still_to_do)) if still_to_do else {})
+
+
+def estimated(forecast: Forecast | None) -> dict[str, Any]:
+    """What was told beforehand, to be laid beside what it took."""
+    if forecast is None:
+        return {}
+    return {"estimated_calls": forecast.calls, **_moment("estimated_done_at", forecast.done_at)}
+
+
+def _moment(name: str, at: datetime | None) -> dict[str, Any]:
+    return {name: dg.MetadataValue.timestamp(at.timestamp())} if at is not None else {}
 
 
 def failed_ids(report: FetchReport) -> dict[str, Any]:

@@ -4,16 +4,23 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 EVERY = 10.0  # seconds between two lines in a log
 
 
-class Progress(Protocol):
-    """Told of the beginning, each step and the end of some work. `total` None: not known beforehand."""
+Eta = Callable[[int], datetime | None]
+"""When the work will be done (UTC), after so many steps; None: not known. Counts the waits for limits."""
 
-    def begin(self, what: str, total: int | None) -> None: ...
+
+class Progress(Protocol):
+    """Told of the beginning, each step and the end of some work. `total` None: not known beforehand.
+
+    Without an `eta` what is left is reckoned from the mean speed: right for work that waits for no limit.
+    """
+
+    def begin(self, what: str, total: int | None, eta: Eta | None = None) -> None: ...
 
     def advance(self, steps: int = 1) -> None: ...
 
@@ -30,9 +37,9 @@ class BothProgress:
     def __init__(self, first: Progress, second: Progress) -> None:
         self._both = (first, second)
 
-    def begin(self, what: str, total: int | None) -> None:
+    def begin(self, what: str, total: int | None, eta: Eta | None = None) -> None:
         for one in self._both:
-            one.begin(what, total)
+            one.begin(what, total, eta)
 
     def advance(self, steps: int = 1) -> None:
         for one in self._both:
@@ -57,13 +64,14 @@ class LogProgress:
     def __init__(self, log: logging.Logger, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._log, self._monotonic = log, monotonic
         self._what, self._total, self._done = "", None, 0  # type: str, int | None, int
+        self._eta: Eta | None = None
         self._began = self._told = 0.0
 
-    def begin(self, what: str, total: int | None) -> None:
-        self._what, self._total, self._done = what, total, 0
+    def begin(self, what: str, total: int | None, eta: Eta | None = None) -> None:
+        self._what, self._total, self._done, self._eta = what, total, 0, eta
         self._began = self._told = self._monotonic()
         if total:
-            self._log.info("%s: %d to do", what, total)
+            self._log.info("%s: %d to do%s", what, total, done_about(eta(0) if eta else None))
 
     def advance(self, steps: int = 1) -> None:
         self._done += steps
@@ -87,7 +95,15 @@ class LogProgress:
             self._log.info("%s: done, %d", self._what, self._done)
 
     def _state(self, seconds: float) -> str:
+        if self._eta is not None:
+            of = f" of {self._total}" if self._total else ""
+            return f"{self._done}{of}{done_about(self._eta(self._done))}"
         if not self._total:
             return f"{self._done}"
         left = timedelta(seconds=round(seconds / max(self._done, 1) * (self._total - self._done)))
         return f"{self._done} of {self._total}" + (f", about {left} left" if left else "")
+
+
+def done_about(at: datetime | None) -> str:
+    """When it is done, as words that follow a number."""
+    return f", done about {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if at else ""

@@ -7,7 +7,7 @@ its own.
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -15,6 +15,7 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from strava_pipeline.core.activities import YearRange
+from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.client import StravaClient
 from strava_pipeline.ingest.strava.connect import connect, primed_clock
 from strava_pipeline.lake.listings import Listing
@@ -23,6 +24,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import ensure_current
 from strava_pipeline.orchestrate.config import CallLimits
 from strava_pipeline.orchestrate.jobs import PULLING_JOBS, REBUILD_JOB, STEP_JOBS
+from strava_pipeline.orchestrate.pace import Pace
 from strava_pipeline.orchestrate.partitions import year_range
 from strava_pipeline.orchestrate.progress import BothProgress, LogProgress, Progress
 from strava_pipeline.orchestrate.run_log import logged
@@ -35,12 +37,14 @@ DATA_DIR = "strava_pipeline/data_dir"  # tag: several data folders may share one
 class Pipeline:
     """The settings, the lake and the calls of one run."""
 
-    def __init__(self, settings: Settings, progress: Progress, who: str = "a run") -> None:
+    def __init__(
+        self, settings: Settings, progress: Progress, who: str = "a run", clock: ServerClock | None = None
+    ) -> None:
         self.settings = settings
         self.lake = Lake(settings.data_dir)
         self.progress = progress
         self.who = who
-        self.clock = primed_clock(settings)
+        self.clock = clock or primed_clock(settings)
         self.listing: Listing | None = None  # what this run pulled or went on with
         self.checked: dict[str, str] = {}  # the revision of the warehouse at which this run found a table right
         self._client: StravaClient | None = None
@@ -53,6 +57,10 @@ class Pipeline:
     def now(self) -> datetime:
         """The server's time, as far as an answer has told it."""
         return self.clock.now()
+
+    def alone(self, name: str) -> AbstractContextManager[None]:
+        """Hold the lock `name` of the data folder; who waits for it is told for whom."""
+        return locked(self.lake, name, who=self.who, tell=self.progress.say)
 
     def settle(self) -> None:
         """The run has made use of its listing to the end. Another's, which may have died before that, is left alone."""
@@ -76,6 +84,11 @@ class Pipeline:
                 clock=self.clock,
             )
         return self._client
+
+    @cached_property
+    def pace(self) -> Pace:
+        """How fast the run's client is."""
+        return Pace(self.client())
 
 
 def calls_of_a_quiet_day(settings: Settings) -> int:

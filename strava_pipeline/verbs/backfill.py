@@ -4,9 +4,17 @@ from typing import Annotated
 
 import typer
 
-from strava_pipeline.verbs.options import Cushion15min, CushionDaily, DryRun, MaxCalls, PerPage, Verbose, call_limits
+from strava_pipeline.verbs.options import Cushion15min, CushionDaily, MaxCalls, PerPage, Verbose, call_limits
+from strava_pipeline.verbs.years import HELP, typed_years
 
-HELP = "Years, separated by spaces or commas, or a range: 2023 2024, 2015-2020."
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="List the years and say what would be inserted, changed, deleted and fetched. Makes the listing calls, which "
+        "a backfill within the hour does not repeat, and changes nothing.",
+    ),
+]
 
 
 def backfill(
@@ -20,18 +28,20 @@ def backfill(
     verbose: Verbose = False,
 ) -> None:
     """Pull whole years again and fetch their details: `backfill --years 2023 2024`."""
-    from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
+    from strava_pipeline.orchestrate.jobs import DETAILS, LISTING
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import all_years, end, fetch_new_gear, run_verb, what_is_left
+    from strava_pipeline.verbs.running import STOPPED, all_years, end, fetch_new_gear, run_verb, what_is_left
     from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
-    chosen = _years([*(first or []), *(years or [])], all_years(settings))
+    chosen = typed_years([*(first or []), *(years or [])], all_years(settings))
     limits = call_limits(max_calls, cushion_15min, cushion_daily)
     if dry_run:
-        from strava_pipeline.verbs.dry import say_plan
+        from strava_pipeline.orchestrate.config import ListingConfig
+        from strava_pipeline.verbs.dry import say_backfill
 
-        say_plan(settings, JOBS["backfill"], chosen, {LISTING: {"per_page": per_page, **limits}, DETAILS: limits})
+        if not say_backfill(settings, chosen, ListingConfig(mode="year", per_page=per_page, days=None, **limits)):
+            raise typer.Exit(STOPPED)
         return
     outcome = None
     for year in sorted(chosen, reverse=True):
@@ -41,22 +51,3 @@ def backfill(
         end(outcome)
         limits = what_is_left(limits, outcome)
     end(fetch_new_gear(settings, outcome, limits))
-
-
-def _years(words: list[str], known: list[int]) -> list[int]:
-    chosen: set[int] = set()
-    for word in " ".join(words).replace(",", " ").split():
-        begin, dash, last = word.partition("-")
-        try:
-            chosen.update(range(int(begin), int(last if dash else begin) + 1))
-        except ValueError as error:
-            raise typer.BadParameter(f"{word!r} is no year; {HELP}", param_hint="--years") from error
-    if not chosen:
-        raise typer.BadParameter(f"which years? {HELP}", param_hint="--years")
-    if outside := sorted(chosen - set(known)):
-        raise typer.BadParameter(
-            f"{', '.join(map(str, outside))}: years go from {known[0]} (STRAVA_FIRST_YEAR; it also holds what is older) "
-            f"to {known[-1]}",
-            param_hint="--years",
-        )
-    return sorted(chosen)

@@ -1,50 +1,74 @@
-"""What a verb would do, from what is on disk: no call is made, nothing is changed."""
+"""What a verb would do, before it does it. A backfill lists its years for that, which the real run then doesn't repeat;
+every other verb is planned from what is on disk, without a call. Gold, shards and the snapshot stay as they are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.table import Table
 
-from strava_pipeline.ingest.strava.connect import make_budget
-from strava_pipeline.lake.wanted import wanted_details
+from strava_pipeline.lake.differences import Differences
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
 from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, Job
-from strava_pipeline.orchestrate.progress import LogProgress
-from strava_pipeline.orchestrate.pulling import scope_of, window_of
+from strava_pipeline.orchestrate.planning import plan_backfill, plan_job
+from strava_pipeline.orchestrate.pulling import Stopped, pull_listing, window_of
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs.terminal import out
+from strava_pipeline.verbs.plan import say_plan
+from strava_pipeline.verbs.running import quiet_pipeline
+from strava_pipeline.verbs.terminal import err, out, progress_for_terminal
 
 
-def say_plan(settings: Settings, job: Job, years: Sequence[int], told: dict[str, dict[str, Any]]) -> None:
-    """Print the listings and the details that the job would ask for, and the calls that are left."""
-    import logging
-
-    pipeline = Pipeline(settings, LogProgress(logging.getLogger(__name__)))
+def say_job(settings: Settings, job: Job, years: Sequence[int], told: dict[str, dict[str, Any]]) -> None:
+    """Print the listing and the details that the job would ask for; no call is made."""
+    pipeline = quiet_pipeline(settings)
     config = {asset: entry["config"] for asset, entry in job.run_config(**told)["ops"].items()}
-    if LISTING in config:
-        listing = ListingConfig(**config[LISTING])
-        single = listing.mode == "year"
-        for year in sorted(years, reverse=True) if single else [None]:
-            window = window_of(pipeline, listing, year)
-            out.print(f"List {year or window.mode}: {_bounds(window.after, window.before)}; at least 2 calls")
-    if DETAILS in config and pipeline.lake.working.exists():
-        scope = scope_of(pipeline, DetailsConfig(**config[DETAILS]))
-        table = Table("year", "details to fetch", "look again", "resting")
-        for year in sorted(years, reverse=True):
-            wanted = wanted_details(pipeline.lake, [year], scope, pipeline.now())
-            if wanted.due or wanted.refresh or wanted.resting:
-                table.add_row(*map(str, (year, len(wanted.due), len(wanted.refresh), len(wanted.resting))))
-        if table.row_count:
-            out.print(table)
-        else:
-            out.print("No detail is missing.")
-    if DETAILS in config and LISTING in config:
+    listing = ListingConfig(**config[LISTING]) if LISTING in config else None
+    details = DetailsConfig(**config[DETAILS]) if DETAILS in config else None
+    if listing is not None:
+        window = window_of(pipeline, listing, None)
+        out.print(f"List {window.mode}: {_bounds(window.after, window.before)}")
+    say_plan(plan_job(pipeline, years, listing, details), ZoneInfo(settings.timezone))
+    if listing is not None and details is not None:
         out.print("Activities that the listing brings anew come on top: a call each.")
-    governing = make_budget(settings).remaining().governing
+    out.print("Nothing was asked for, nothing changed.")
+
+
+def say_backfill(settings: Settings, years: Sequence[int], listing: ListingConfig) -> bool:
+    """List the years, newest first, print what a backfill would change and cost; whether all of them could be listed."""
+    pipeline = Pipeline(settings, progress_for_terminal()(), "backfill --dry-run")
+    stopped: Stopped | None = None
+    before = pipeline.client(listing).calls
+    for year in sorted(years, reverse=True):
+        stopped = pull_listing(pipeline, listing, year).stopped
+        if stopped is not None:
+            break
+    calls = pipeline.client().calls - before
+    plan, at_hand = plan_backfill(pipeline, years, listing)
+    _say_changes(years, {year: found.brings for year, found in at_hand.items() if found.brings is not None})
+    say_plan(plan, ZoneInfo(settings.timezone))
     out.print(
-        f"Calls left: {governing.left} of {governing.limit} {governing.ceiling}, until {governing.resets_at:%Y-%m-%d %H:%M} UTC"
+        f"This dry run made {calls} {'call' if calls == 1 else 'calls'}, all of them listings, and changed nothing but "
+        "bronze, where their pages lie. A backfill within the hour uses these and does not list again."
     )
+    if stopped is not None:
+        err.print(f"Stopped early. {stopped} What was listed is kept; the same command goes on.", style="yellow")
+    return stopped is None
+
+
+def _say_changes(years: Sequence[int], brings: Mapping[int, Differences]) -> None:
+    table = Table("year", "listed", "to insert", "to change", "detail again", "to delete")
+    for year in sorted(years, reverse=True):
+        if year not in brings:
+            table.add_row(str(year), "not whole", "?", "?", "?", "?")
+            continue
+        found = brings[year]
+        counts = (found.listed, found.inserted, found.changed, found.edited, found.deleted or ())
+        table.add_row(str(year), *(str(len(ids)) for ids in counts))
+    out.print(table)
+    for year in sorted(brings, reverse=True):
+        if gone := sorted(brings[year].deleted or ()):
+            out.print(f"{year}, no longer on Strava: {', '.join(map(str, gone))}")
 
 
 def _bounds(after: int | None, before: int | None) -> str:

@@ -156,9 +156,9 @@ def _pull(
     years = all_years(settings) if everything else flow_years(settings, days=days)
     told = {LISTING: {"per_page": per_page, "days": days, **limits}, DETAILS: {"since_days": days, **limits}}
     if dry_run:
-        from strava_pipeline.verbs.dry import say_plan
+        from strava_pipeline.verbs.dry import say_job
 
-        say_plan(settings, JOBS[job], years, told)
+        say_job(settings, JOBS[job], years, told)
         return
     outcome = run_verb(settings, job, years=years, told=told, wait=wait, verbose=verbose)
     gear = None
@@ -195,9 +195,9 @@ def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, verb
     else:
         years = lake_years(settings)
     if dry_run:
-        from strava_pipeline.verbs.dry import say_plan
+        from strava_pipeline.verbs.dry import say_job
 
-        say_plan(settings, JOBS[job], years, {DETAILS: told})
+        say_job(settings, JOBS[job], years, {DETAILS: told})
         return
     _check_ids(settings, told.get("ids") or [])
     end(run_verb(settings, job, years=years, told={DETAILS: told}, verbose=verbose))

@@ -1,5 +1,6 @@
 """Running a job for a verb: who else is at work, the run itself, gear that appeared, and what is said at the end."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -14,7 +15,8 @@ from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.orchestrate.execute import RunOutcome, run_job
 from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, NEW_GEAR_JOB
 from strava_pipeline.orchestrate.partitions import year_range
-from strava_pipeline.orchestrate.resources import FLOW_LOCK
+from strava_pipeline.orchestrate.progress import LogProgress
+from strava_pipeline.orchestrate.resources import FLOW_LOCK, Pipeline
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.terminal import err, out, progress_for_terminal, say_left_out
 
@@ -99,6 +101,11 @@ def end(*outcomes: RunOutcome | None) -> None:
     """Exit code 3 where a limit ended the work early."""
     if any(outcome is not None and outcome.stopped_early for outcome in outcomes):
         raise typer.Exit(STOPPED)
+
+
+def quiet_pipeline(settings: Settings) -> Pipeline:
+    """For verbs that only look: settings, lake and clock, without a run."""
+    return Pipeline(settings, LogProgress(logging.getLogger(__name__)))
 
 
 def all_years(settings: Settings) -> list[int]:

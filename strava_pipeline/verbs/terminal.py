@@ -3,6 +3,7 @@
 import logging
 import shutil
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,13 +12,14 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
-from strava_pipeline.orchestrate.progress import LogProgress
+from strava_pipeline.orchestrate.progress import Eta, LogProgress, done_about
 
 # no markup: names, paths and messages may hold brackets; style= colours a line
 out = Console(highlight=False, soft_wrap=True, markup=False)
@@ -34,28 +36,36 @@ def program() -> str:
 
 
 class BarProgress:
-    """A bar where the total is known, a counter where it isn't."""
+    """A bar where the total is known, a counter where it isn't; and when it is done, waits for limits counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._bar: Progress | None = None
+        self._eta: Eta | None = None
+        self._monotonic, self._told = monotonic, 0.0
 
-    def begin(self, what: str, total: int | None) -> None:
+    def begin(self, what: str, total: int | None, eta: Eta | None = None) -> None:
+        columns: list[ProgressColumn]
         columns = [SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn()]
         if total:
             columns[2:] = [
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
-                TextColumn("·"),
-                TimeRemainingColumn(),
+                *([] if eta else [TextColumn("·"), TimeRemainingColumn()]),
             ]
-        self._bar = Progress(*columns, console=err)
-        self._bar.add_task(what, total=total)
+        if eta:
+            columns.append(TextColumn("{task.fields[done]}"))
+        self._bar, self._eta, self._told = Progress(*columns, console=err), eta, self._monotonic()
+        self._bar.add_task(what, total=total, done=done_about(eta(0)) if eta else "")
         self._bar.start()
 
     def advance(self, steps: int = 1) -> None:
         if self._bar is not None:
-            self._bar.advance(self._bar.task_ids[0], steps)
+            task = self._bar.tasks[0]
+            self._bar.advance(task.id, steps)
+            if self._eta is not None and self._monotonic() - self._told >= 1:  # it reads the budget's ledger
+                self._told = self._monotonic()
+                self._bar.update(task.id, done=done_about(self._eta(int(task.completed))))
 
     def waiting(self, why: str, seconds: float) -> None:
         err.print(f"{why} Waiting {seconds:.0f} s.")

@@ -205,6 +205,18 @@ def test_a_cushion_is_left_to_others(
     RateBudget(path, time.clock()).reserve()
 
 
+def test_a_cushion_is_kept_back_in_later_windows_too(path: Path, time: Time) -> None:
+    budget = RateBudget(path, time.clock(), cushion_15min=30, cushion_daily=2500)
+    reserve(budget, 0)
+    found = {str(ceiling): (one.left, one.limit) for ceiling, one in budget.allowances().items()}
+    assert found == {
+        "calls in 15 minutes": (170, 170),
+        "calls in a day": (0, 0),
+        "read calls in 15 minutes": (70, 70),
+        "read calls in a day": (0, 0),
+    }
+
+
 def test_max_calls_caps_one_process_and_not_the_others(path: Path, time: Time) -> None:
     budget = RateBudget(path, time.clock(), max_calls=3)
     reserve(budget, 3)

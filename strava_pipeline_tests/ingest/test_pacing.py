@@ -44,6 +44,7 @@ def test_a_full_quarter_is_waited_for_and_nothing_is_refused(limited: World) -> 
     waits = [seconds for _, seconds in told]
     assert all(59 < before - after < 61 for before, after in pairwise(waits) if after < before)
     assert max(limited.slept) <= 60
+    assert client.waited.total_seconds() == pytest.approx(sum(limited.slept), abs=5)
 
 
 def test_a_full_day_stops_at_once(limited: World) -> None:

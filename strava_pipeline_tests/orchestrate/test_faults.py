@@ -20,7 +20,7 @@ from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.profile_files import newest_athlete, newest_gear
 from strava_pipeline.orchestrate.config import CallLimits
 from strava_pipeline.orchestrate.progress import LogProgress
-from strava_pipeline.orchestrate.pulling import ProfileReport, pull_profile
+from strava_pipeline.orchestrate.pulling_profile import ProfileReport, pull_profile
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline_tests.rig import Rig, log_in
 

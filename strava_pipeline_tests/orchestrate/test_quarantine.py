@@ -16,9 +16,9 @@ from strava_pipeline.lake.quarantine import QuarantineDecision
 from strava_pipeline.lake.warehouse import changed, writing
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.config import DetailsConfig
+from strava_pipeline.orchestrate.fetching import pull_details
 from strava_pipeline.orchestrate.jobs import DETAILS
 from strava_pipeline.orchestrate.progress import LogProgress
-from strava_pipeline.orchestrate.pulling import pull_details
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline_tests.rig import NOW, Rig
 

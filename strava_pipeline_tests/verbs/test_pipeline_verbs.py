@@ -70,7 +70,7 @@ def test_backfill_takes_years_in_every_form_a_run_each(rig: Rig, type_on: TypeOn
             "2024",
         ]
     plan = typed("backfill", "--years", "2022-2024,2026", "--dry-run")
-    assert [f"List {year}" in plan.out for year in (2022, 2023, 2024, 2025, 2026)] == [True, True, True, False, True]
+    assert [f"│ {year} " in plan.out for year in (2022, 2023, 2024, 2025, 2026)] == [True, True, True, False, True]
 
 
 @pytest.mark.parametrize("words", [(), ("--years", "nineteen"), ("--years", "1999"), ("--years", "2024-2022")])

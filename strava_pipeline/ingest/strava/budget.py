@@ -17,6 +17,7 @@ from strava_pipeline.core.limits import (
     parse_rate_limits,
     quarter_start,
 )
+from strava_pipeline.core.windows import Allowance
 from strava_pipeline.ingest.clock import ServerClock, parse_date_header
 from strava_pipeline.ingest.strava.ledger import CEILINGS, Counter, Ledger, LedgerFile
 
@@ -121,6 +122,18 @@ class RateBudget:
         states = self._states(ledger)
         governing = min(states, key=lambda state: (state.left, -state.resets_at.timestamp()))
         return Remaining(tuple(states), governing)
+
+    def allowances(self) -> dict[Ceiling, Allowance]:
+        """What each ceiling lets through, now and in later windows, its cushion kept back in all of them."""
+        return {
+            state.ceiling: Allowance(
+                state.left,
+                max(0, state.limit - self._cushion(state.ceiling, state.limit)),
+                state.resets_at,
+                LENGTHS[state.ceiling.window],
+            )
+            for state in self.remaining().ceilings
+        }
 
     def was_full(self) -> bool:
         """Whether a window in the ledger left no call, be it over by now or not."""

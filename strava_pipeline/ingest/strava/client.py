@@ -6,7 +6,7 @@ What the answers mean (lists, details) is `activities.py`; wiring it all up `con
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from tenacity import RetryCallState
@@ -70,6 +70,11 @@ class StravaClient:
         self.clock = clock
         self._tokens, self._wire = tokens, wire
         self._attempts = retrying(jitter, clock.sleep, _log_retry)
+
+    @property
+    def waited(self) -> timedelta:
+        """How long it waited for limits, at the server."""
+        return self.pacing.waited
 
     def get(
         self,

@@ -46,6 +46,7 @@ class Pacing:
         ask_time: Callable[[], None] = lambda: None,
     ) -> None:
         self.budget = budget
+        self.waited = timedelta(0)  # for windows, in all, at the server
         self._clock, self._wait, self._on_wait, self._ask_time = clock, wait, on_wait or log_wait, ask_time
 
     def reserve(self) -> datetime:
@@ -76,6 +77,8 @@ class Pacing:
     def wait_for(self, error: BudgetExhaustedError) -> None:
         """Wait in slices, before each telling `on_wait` the error and the server's seconds still to go."""
         until = error.resumes_at + MARGIN
+        began = self._clock.monotonic()
         while (seconds := (until - self._clock.now()).total_seconds()) > 0:
             self._on_wait(error, seconds)
             self._clock.sleep(min(seconds, SLICE))
+        self.waited += timedelta(seconds=self._clock.monotonic() - began) * self._clock.speed

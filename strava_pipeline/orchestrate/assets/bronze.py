@@ -8,10 +8,20 @@ import dagster as dg
 from strava_pipeline.core.errors import BudgetExhaustedError
 from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
-from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, resolved
-from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left, described_source, failed_ids, timed
+from strava_pipeline.orchestrate.fetching import DetailsReport, pull_details
+from strava_pipeline.orchestrate.forecasting import Forecaster
+from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, resolved
+from strava_pipeline.orchestrate.metadata import (
+    MAKES_CALLS,
+    OWNER,
+    calls_left,
+    described_source,
+    estimated,
+    failed_ids,
+    timed,
+)
 from strava_pipeline.orchestrate.partitions import years_of
-from strava_pipeline.orchestrate.pulling import DetailsReport, PullReport, Stopped, pull_details, pull_listing
+from strava_pipeline.orchestrate.pulling import PullReport, Stopped, pull_listing
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.orchestrate.run_log import STOPPED_EARLY
 from strava_pipeline.orchestrate.tags import LIMIT
@@ -37,7 +47,8 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         years = years_of(context.partition_keys)
         config = resolved(config, context.run.job_name, LISTING)
         with timed() as seconds:
-            report = pull_listing(pipeline, config, years[0] if len(years) == 1 else None)
+            look = Forecaster(pipeline, years, _details_of(context.run))
+            report = pull_listing(pipeline, config, years[0] if len(years) == 1 else None, look)
         note_stop(context, report.stopped)
         yield dg.MaterializeResult(
             metadata={
@@ -49,7 +60,8 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
                 "listing": report.manifest.window.mode,
                 "resumed": report.resumed,
                 "years": ", ".join(map(str, report.manifest.years)),
-                **calls_left(pipeline, 0 if report.manifest.complete else 1),
+                **estimated(report.estimate),
+                **calls_left(pipeline, report.forecast.still if report.forecast else 1),
             },
             check_results=[_complete(report)],
         )
@@ -92,12 +104,25 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
                 "calls": report.calls,
                 "bytes": report.fetched.bytes,
                 "seconds": seconds.value,
+                **estimated(report.estimate),
                 **calls_left(pipeline, report.missing),
             },
             check_results=[_details_complete(report)],
         )
 
     return [bronze_activities, bronze_activity_details]
+
+
+def _details_of(run: dg.DagsterRun) -> DetailsConfig | None:
+    """How the run will fetch details; None: it won't."""
+    fetches = DETAILS in JOBS[run.job_name].assets if run.job_name in JOBS else True
+    if run.asset_selection:  # chosen in the UI
+        fetches = dg.AssetKey(DETAILS) in run.asset_selection
+    if not fetches:
+        return None
+    ops: dict[str, Any] = dict(run.run_config).get("ops") or {}  # type: ignore[assignment]
+    told = ops.get(DETAILS, {}).get("config", {})
+    return resolved(DetailsConfig(**told), run.job_name, DETAILS)
 
 
 def note_stop(context: dg.AssetExecutionContext, stopped: Stopped | None) -> None:

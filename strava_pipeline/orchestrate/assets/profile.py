@@ -15,7 +15,7 @@ from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.assets.bronze import note_stop
 from strava_pipeline.orchestrate.config import CallLimits
 from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left, described, timed
-from strava_pipeline.orchestrate.pulling import pull_profile
+from strava_pipeline.orchestrate.pulling_profile import pull_profile
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.orchestrate.verdicts import is_blocking, refuse_faults, table_results, table_specs
 

@@ -1,0 +1,161 @@
+"""What a backfill costs in calls, by stage and year, and when its last call will have been made. Pure: "now" is an argument.
+
+What is known comes in as a `YearCount` for each year, what the limits let through as allowances. A year that was never
+listed is estimated from its neighbours, and says so. Gathering the counts is lake/known.py's, printing verbs/plan.py's.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from strava_pipeline.core.errors import Ceiling
+from strava_pipeline.core.limits import DAY
+from strava_pipeline.core.windows import Allowance, done_at
+
+PER_CALL = timedelta(seconds=0.5)  # a detail from Strava takes 0.3 to 0.7 s
+SLACK = timedelta(days=2)  # a year that was listed up to yesterday is known; what came since is a call or two
+DENSE = timedelta(days=30)  # a shorter stretch says little of how often an athlete trains
+
+Basis = Literal["known", "estimated", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class YearCount:
+    """What is on disk of a year.
+
+    `activities`: present ones; `due`: those whose detail is missing or was edited since; `covered`: how much of the year
+    whole listings reach; `open`: how much of it, to now, none does (before the athlete joined: nothing is expected).
+    `landed`: pages of a listing of the year that a run would go on with; `whole`: that listing has all its pages.
+    """
+
+    year: int
+    activities: int
+    due: int
+    covered: timedelta
+    open: timedelta
+    landed: int = 0
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class YearPlan:
+    """Calls of a year. `activities` None: nothing tells how many; the calls are then the fewest possible."""
+
+    year: int
+    basis: Basis
+    activities: int | None
+    listing: int
+    details: int
+
+    @property
+    def calls(self) -> int:
+        return self.listing + self.details
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Calls by stage and year. `listing` are those of a listing that is not by year; `gear` of gear never fetched."""
+
+    made_at: datetime
+    years: tuple[YearPlan, ...]
+    allowances: Mapping[Ceiling, Allowance] = field(repr=False)
+    gear: int = 0
+    listing: int = 0
+
+    @property
+    def calls(self) -> int:
+        return self.listing + self.gear + sum(year.calls for year in self.years)
+
+    @property
+    def basis(self) -> Basis:
+        """That of the year of which least is known."""
+        found = {year.basis for year in self.years}
+        return "unknown" if "unknown" in found else "estimated" if "estimated" in found else "known"
+
+    @property
+    def governing(self) -> Ceiling:
+        """The limit under which alone the work would end last; of several the one with the fewest calls left."""
+
+        def ends(ceiling: Ceiling) -> tuple[bool, datetime, int]:
+            allowance = self.allowances[ceiling]
+            end = done_at(self.calls, [allowance], self.made_at, PER_CALL)
+            return not _lets_through(self.calls, allowance), end, -allowance.left
+
+        return max(self.allowances, key=ends)
+
+    @property
+    def done_at(self) -> datetime | None:
+        """When the last call will have been made (UTC); None: a limit of which all is kept back lets nothing through."""
+        return finish(self.calls, list(self.allowances.values()), self.made_at, PER_CALL)
+
+    @property
+    def days(self) -> int | None:
+        """On how many days, UTC as Strava's limits count them, calls are made."""
+        end = self.done_at
+        if end is None:
+            return None
+        last = max(
+            end - timedelta(microseconds=1), self.made_at
+        )  # one that ends at midnight did not begin the next day
+        return (last.date() - self.made_at.date()).days + 1 if self.calls else 0
+
+
+def plan_years(
+    chosen: Sequence[int], counts: Mapping[int, YearCount], *, per_page: int, details: bool
+) -> tuple[YearPlan, ...]:
+    """The plan of each chosen year, newest first. `counts` may hold more years, which tell how often the athlete trains."""
+    return tuple(
+        _plan(counts[year], counts.values(), per_page, details=details) for year in sorted(chosen, reverse=True)
+    )
+
+
+def listing_calls(activities: int, per_page: int) -> int:
+    """The pages that hold them and the empty one that ends a listing."""
+    return -(-activities // per_page) + 1
+
+
+def finish(calls: int, allowances: Sequence[Allowance], now: datetime, per_call: timedelta) -> datetime | None:
+    """`done_at`, or None where a limit never lets them all through."""
+    if not all(_lets_through(calls, allowance) for allowance in allowances):
+        return None
+    return done_at(calls, allowances, now, per_call)
+
+
+def _lets_through(calls: int, allowance: Allowance) -> bool:
+    return allowance.limit > 0 or allowance.left >= calls
+
+
+def _plan(count: YearCount, all_counts: Collection[YearCount], per_page: int, *, details: bool) -> YearPlan:
+    basis, more = _expected(count, all_counts)
+    activities = count.activities + more
+    listing = 0 if count.whole else max(listing_calls(activities, per_page) - count.landed, 1)
+    return YearPlan(
+        year=count.year,
+        basis=basis,
+        activities=None if basis == "unknown" else activities,
+        listing=listing,
+        details=(count.due + more) * details,
+    )
+
+
+def _expected(count: YearCount, all_counts: Collection[YearCount]) -> tuple[Basis, int]:
+    """How sure the counts are, and how many activities are expected beyond those counted."""
+    if count.whole or (count.covered and count.open <= SLACK):
+        return "known", 0
+    if not count.open:
+        return "estimated", 0  # before the athlete joined
+    rates = _rates_near(count.year, all_counts)
+    if not rates:
+        return "unknown", 0
+    return "estimated", round(sum(rates) / len(rates) * (count.open / DAY))
+
+
+def _rates_near(year: int, counts: Collection[YearCount]) -> list[float]:
+    """Activities a day in the year itself where enough of it was listed, else in the nearest such years on both sides."""
+    dense = {count.year: count.activities / (count.covered / DAY) for count in counts if count.covered >= DENSE}
+    if year in dense:
+        return [dense[year]]
+    before = max((other for other in dense if other < year), default=None)
+    after = min((other for other in dense if other > year), default=None)
+    return [dense[other] for other in (before, after) if other is not None]

@@ -1,0 +1,54 @@
+"""Fetch and land the athlete and gear. A limit ends the work early and is told in the report. No Dagster objects."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from strava_pipeline.core.errors import (
+    BudgetExhaustedError,
+    CallCapReachedError,
+    GoneError,
+    RefusedError,
+    TransientError,
+)
+from strava_pipeline.ingest.strava.activities import get_athlete, get_gear
+from strava_pipeline.lake.profile_files import land_athlete, land_gear
+from strava_pipeline.orchestrate.config import CallLimits
+from strava_pipeline.orchestrate.pulling import Stopped
+from strava_pipeline.orchestrate.resources import Pipeline
+
+
+@dataclass(slots=True)
+class ProfileReport:
+    """What became of the athlete and the gear asked for. One that `failed` doesn't keep the others from being asked."""
+
+    calls: int = 0
+    failed: list[str] = field(default_factory=list)
+    stopped: Stopped | None = None
+
+
+def pull_profile(pipeline: Pipeline, gear_ids: Sequence[str], limits: CallLimits, *, athlete: bool) -> ProfileReport:
+    """Fetch the athlete and the gear named, each landed at once."""
+    report = ProfileReport()
+    client = pipeline.client(limits)
+    calls = client.calls
+    try:
+        if athlete:
+            try:
+                answer = get_athlete(client)
+            except (TransientError, RefusedError, GoneError):
+                report.failed.append("athlete")
+            else:
+                land_athlete(pipeline.lake, answer.body, answer.fetched_at)
+        for gear_id in gear_ids:
+            try:
+                answer = get_gear(client, gear_id)
+            except GoneError as error:
+                land_gear(pipeline.lake, gear_id, error.body, pipeline.now(), gone=True)
+            except (TransientError, RefusedError):
+                report.failed.append(gear_id)
+            else:
+                land_gear(pipeline.lake, gear_id, answer.body, answer.fetched_at)
+    except (BudgetExhaustedError, CallCapReachedError) as error:
+        report.stopped = error
+    report.calls = client.calls - calls
+    return report

@@ -1,0 +1,144 @@
+"""core.plan: calls by stage and year, the limit that governs, the finish. Worked by hand."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from strava_pipeline.core.errors import Ceiling
+from strava_pipeline.core.plan import PER_CALL, Plan, YearCount, YearPlan, listing_calls, plan_years
+from strava_pipeline.core.windows import Allowance
+
+NOW = datetime(2026, 6, 1, 12, 7, tzinfo=UTC)
+QUARTER_AT, MIDNIGHT = datetime(2026, 6, 1, 12, 15, tzinfo=UTC), datetime(2026, 6, 2, tzinfo=UTC)
+QUARTER, DAY, YEAR = timedelta(minutes=15), timedelta(days=1), timedelta(days=365)
+ALL_15, ALL_DAY, READ_15, READ_DAY = (
+    Ceiling(pair, window) for pair in ("overall", "read") for window in ("15min", "day")
+)
+MANY = 10**9
+
+
+def limits(
+    quarter: int = 100, day: int = 1000, left: int | None = None, left_day: int | None = None
+) -> Mapping[Ceiling, Allowance]:
+    """Read limits as given, and twice as much of all calls, as Strava's are."""
+    left, left_day = quarter if left is None else left, day if left_day is None else left_day
+    return {
+        ALL_15: Allowance(left + quarter, 2 * quarter, QUARTER_AT, QUARTER),
+        ALL_DAY: Allowance(left_day + day, 2 * day, MIDNIGHT, DAY),
+        READ_15: Allowance(left, quarter, QUARTER_AT, QUARTER),
+        READ_DAY: Allowance(left_day, day, MIDNIGHT, DAY),
+    }
+
+
+def plan(calls: int, allowances: Mapping[Ceiling, Allowance], now: datetime = NOW) -> Plan:
+    return Plan(now, (YearPlan(2025, "known", calls, 0, calls),), allowances)
+
+
+@pytest.mark.parametrize(
+    ("calls", "allowances", "governing", "done", "days"),
+    [
+        # nothing to do: nothing is waited for, and the fewest are left of the read calls of the quarter
+        (0, limits(), READ_15, NOW, 0),
+        (60, limits(), READ_15, NOW + 30 * timedelta(seconds=1), 1),
+        # 100 now, 100 at 12:15, 50 at 12:30
+        (250, limits(), READ_15, QUARTER_AT + QUARTER + 25 * timedelta(seconds=1), 1),
+        # a thousand today, the rest after midnight UTC
+        (1050, limits(), READ_DAY, MIDNIGHT + 25 * timedelta(seconds=1), 2),
+        # a thousand a day: today and nine more, the last in ten quarters
+        (10_000, limits(), READ_DAY, MIDNIGHT + 8 * DAY + 9 * QUARTER + 50 * timedelta(seconds=1), 10),
+        # other programs of the application have used the calls up: the read ones are not what is short
+        (
+            50,
+            {**limits(), ALL_DAY: Allowance(10, 2000, MIDNIGHT, DAY)},
+            ALL_DAY,
+            MIDNIGHT + 20 * timedelta(seconds=1),
+            2,
+        ),
+        # overdrawn: refused calls counted too
+        (10, limits(left=-7), READ_15, QUARTER_AT + 5 * timedelta(seconds=1), 1),
+        (10, limits(left_day=-7), READ_DAY, MIDNIGHT + 5 * timedelta(seconds=1), 2),
+        # as good as unlimited: half a second a call, until past midnight
+        (100_000, limits(MANY, MANY), READ_15, NOW + 50_000 * timedelta(seconds=1), 2),
+        # all of a limit is kept back for others
+        (5, {**limits(), READ_DAY: Allowance(0, 0, MIDNIGHT, DAY)}, READ_DAY, None, None),
+        (5, {**limits(), READ_DAY: Allowance(5, 0, MIDNIGHT, DAY)}, READ_DAY, NOW + 5 * PER_CALL, 1),
+    ],
+)
+def test_a_plan_names_the_limit_that_governs_and_the_finish(
+    calls: int, allowances: Mapping[Ceiling, Allowance], governing: Ceiling, done: datetime | None, days: int | None
+) -> None:
+    made = plan(calls, allowances)
+    assert (made.calls, made.governing, made.done_at, made.days) == (calls, governing, done, days)
+
+
+def test_a_plan_that_ends_at_midnight_has_not_begun_the_next_day() -> None:
+    made = plan(20, limits(), now=MIDNIGHT - 20 * PER_CALL)
+    assert (made.done_at, made.days) == (MIDNIGHT, 1)
+
+
+def test_listing_and_gear_are_part_of_the_sum() -> None:
+    assert Plan(NOW, (YearPlan(2025, "known", 9, 2, 9),), limits(), gear=3, listing=4).calls == 18
+
+
+@pytest.mark.parametrize(("activities", "calls"), [(0, 1), (1, 2), (199, 2), (200, 2), (201, 3), (1000, 6)])
+def test_a_listing_ends_with_an_empty_page(activities: int, calls: int) -> None:
+    assert listing_calls(activities, 200) == calls
+
+
+def count(
+    year: int, activities: int = 0, due: int = 0, covered: timedelta = timedelta(0), rest: timedelta = timedelta(0)
+) -> YearCount:
+    return YearCount(year, activities, due, covered, rest)
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ([count(2024, 450, 7, YEAR)], YearPlan(2024, "known", 450, 4, 7)),
+        ([count(2024, 0, 0, YEAR)], YearPlan(2024, "known", 0, 1, 0)),
+        # listed up to yesterday
+        ([count(2024, 150, 1, 151 * DAY, DAY)], YearPlan(2024, "known", 150, 2, 1)),
+        # half of it listed: the rest at its own rate of one a day, not at the neighbour's
+        (
+            [count(2024, 180, 5, 180 * DAY, 185 * DAY), count(2025, 730, 0, YEAR)],
+            YearPlan(2024, "estimated", 365, 3, 190),
+        ),
+        # never listed: as the nearest year before and the nearest after, one a day and two
+        (
+            [count(2024, rest=YEAR), count(2023, 365, 0, YEAR), count(2025, 730, 0, YEAR), count(2020, 9000, 0, YEAR)],
+            YearPlan(2024, "estimated", 548, 4, 548),
+        ),
+        # a week says nothing of how much there is in a year
+        ([count(2024, rest=YEAR), count(2025, 70, 0, 7 * DAY, 100 * DAY)], YearPlan(2024, "unknown", None, 1, 0)),
+        # only the daily flow's window of it is known: at least that
+        ([count(2024, 30, 30, 21 * DAY, 200 * DAY)], YearPlan(2024, "unknown", None, 2, 30)),
+        # before the athlete joined
+        ([count(2024), count(2025, 365, 0, YEAR)], YearPlan(2024, "estimated", 0, 1, 0)),
+        ([count(2024, rest=YEAR)], YearPlan(2024, "unknown", None, 1, 0)),
+        # a listing that broke off after three pages of five, and one that has them all
+        ([YearCount(2024, 730, 3, YEAR, timedelta(0), landed=3)], YearPlan(2024, "known", 730, 2, 3)),
+        ([YearCount(2024, 730, 3, timedelta(0), YEAR, landed=5, whole=True)], YearPlan(2024, "known", 730, 0, 3)),
+        # it broke off further on than anybody expected
+        ([YearCount(2024, 0, 0, timedelta(0), YEAR, landed=3)], YearPlan(2024, "unknown", None, 1, 0)),
+    ],
+)
+def test_a_year_is_planned_by_what_is_known_of_it_and_of_its_neighbours(
+    counts: list[YearCount], expected: YearPlan
+) -> None:
+    by_year = {one.year: one for one in counts}
+    assert plan_years([2024], by_year, per_page=200, details=True) == (expected,)
+
+
+def test_without_details_only_pages_are_asked_for() -> None:
+    (made,) = plan_years([2024], {2024: count(2024, 450, 7, YEAR)}, per_page=200, details=False)
+    assert (made.listing, made.details) == (4, 0)
+
+
+@pytest.mark.parametrize(
+    ("bases", "told"),
+    [([], "known"), (["known"], "known"), (["known", "estimated"], "estimated"), (["estimated", "unknown"], "unknown")],
+)
+def test_a_plan_is_as_sure_as_its_least_known_year(bases: list[str], told: str) -> None:
+    years = tuple(YearPlan(2020 + place, basis, None, 1, 0) for place, basis in enumerate(bases))  # type: ignore[arg-type]
+    assert Plan(NOW, years, limits()).basis == told

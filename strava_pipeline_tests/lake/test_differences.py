@@ -1,0 +1,131 @@
+"""lake.differences: what a listing would insert, change and delete, before anything is merged."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from strava_pipeline.lake.differences import Differences, differences
+from strava_pipeline.lake.listings import Listing
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.warehouse import writing
+from strava_pipeline_tests.lake.bronze import (
+    DAY,
+    HOUR,
+    NOW,
+    YEARS,
+    Activity,
+    activity,
+    land,
+    listed,
+    merge,
+    rows,
+    started,
+)
+
+LATER = NOW + 10 * DAY
+YEAR: dict[str, Any] = {
+    "mode": "year",
+    "after": datetime(2024, 12, 31, tzinfo=UTC),
+    "before": datetime(2026, 1, 2, tzinfo=UTC),
+}
+NEW_YEARS_EVE = activity(8, "2025-12-31T23:30:00Z", start_date_local="2026-01-01T00:30:00Z")
+
+
+@pytest.fixture
+def stocked(lake: Lake) -> Lake:
+    """Gold with 1 to 4 of 2025, 5 without an instant, and 8, which is of 2026 by its local start."""
+    undated = {**activity(5), "start_date": None, "start_date_local": "2025-02-01T00:00:01Z"}
+    listed(
+        lake, [*(activity(number, f"2025-0{number}-05T06:00:00Z") for number in range(1, 5)), undated, NEW_YEARS_EVE]
+    )
+    merge(lake)
+    return lake
+
+
+def of(lake: Lake, listing: Listing) -> Differences:
+    return differences(lake, listing, [2025], YEARS)
+
+
+def as_held(number: int, **fields: Any) -> Activity:
+    return activity(number, f"2025-0{number}-05T06:00:00Z", **fields)
+
+
+@pytest.mark.parametrize(
+    ("pages", "inserted", "changed", "edited", "deleted"),
+    [
+        # as it was; 5 has no instant that a window could hold, so that nothing is proven of it
+        ([[as_held(1), as_held(2), as_held(3), as_held(4)]], set(), set(), set(), set()),
+        ([[as_held(1), as_held(2), as_held(3)], [as_held(4), as_held(9)]], {9}, set(), set(), set()),
+        # kudos change what is shown, a name what the detail says
+        ([[as_held(1, kudos_count=5), as_held(2, name="Other"), as_held(3), as_held(4)]], set(), {1, 2}, {2}, set()),
+        ([[as_held(1), as_held(2)]], set(), set(), set(), {3, 4}),
+        ([[]], set(), set(), set(), {1, 2, 3, 4}),
+        # in the window, but not of the year
+        ([[as_held(1), as_held(2), as_held(3), as_held(4), NEW_YEARS_EVE]], set(), set(), set(), set()),
+        # moved here from 2026
+        (
+            [[as_held(1), as_held(2), as_held(3), as_held(4), activity(8, "2025-12-31T20:00:00Z")]],
+            set(),
+            {8},
+            {8},
+            set(),
+        ),
+        # the last sighting counts
+        ([[as_held(1, name="Once"), as_held(2)], [as_held(1), as_held(3), as_held(4)]], set(), set(), set(), set()),
+    ],
+)
+def test_a_listing_is_laid_beside_gold(
+    stocked: Lake,
+    pages: list[list[Activity]],
+    inserted: set[int],
+    changed: set[int],
+    edited: set[int],
+    deleted: set[int],
+) -> None:
+    before = rows(stocked)
+    found = of(stocked, listed(stocked, *pages, at=LATER, **YEAR))
+    assert (found.inserted, found.changed, found.edited, found.deleted) == (inserted, changed, edited, deleted)
+    assert found.listed.keys() == {one["id"] for page in pages for one in page if one is not NEW_YEARS_EVE}
+    assert rows(stocked) == before
+
+
+def test_what_it_tells_is_what_a_merge_then_does(stocked: Lake) -> None:
+    listing = listed(stocked, [as_held(1, name="Other"), as_held(2, kudos_count=3), as_held(9)], at=LATER, **YEAR)
+    told = of(stocked, listing)
+    done = merge(stocked, [2025])
+    assert (done.inserted, done.updated) == (len(told.inserted), len(told.changed))
+    again = of(stocked, listing)
+    assert not again.inserted | again.changed | again.edited
+
+
+def test_half_a_listing_proves_no_deletion(stocked: Lake) -> None:
+    listing = started(stocked, at=LATER, **YEAR)
+    land(listing, [as_held(1), as_held(9)], at=LATER)
+    found = of(stocked, listing)
+    assert (found.inserted, found.deleted) == ({9}, None)
+
+
+def test_what_came_to_gold_after_the_listing_began_is_not_gone(stocked: Lake) -> None:
+    listing = listed(stocked, [as_held(1), as_held(2), as_held(3), as_held(4)], at=LATER, **YEAR)
+    listed(stocked, [as_held(6)], at=LATER + HOUR, mode="incremental", after=NOW - 300 * DAY)
+    merge(stocked)
+    assert of(stocked, listing).deleted == set()
+
+
+def test_an_older_listing_changes_nothing_that_was_seen_since(stocked: Lake) -> None:
+    old = listed(stocked, [as_held(1, name="Older"), *map(as_held, (2, 3, 4))], at=NOW - timedelta(days=1), **YEAR)
+    assert not of(stocked, old).changed
+
+
+def test_what_comes_back_is_inserted_and_what_is_gone_is_not_deleted_twice(stocked: Lake) -> None:
+    with writing(stocked) as connection:
+        connection.execute("UPDATE activities_all SET deleted_at = ingestion_ts WHERE id IN (1, 2)")
+    found = of(stocked, listed(stocked, [as_held(1), as_held(3), as_held(4)], at=LATER, **YEAR))
+    assert (found.inserted, found.deleted) == ({1}, set())
+
+
+def test_without_gold_all_is_new(lake: Lake) -> None:
+    found = of(lake, listed(lake, [as_held(1, gear_id="b1"), as_held(2)], at=LATER, **YEAR))
+    assert (found.inserted, found.deleted, found.gear) == ({1, 2}, set(), {"b1"})
+    assert not lake.working.exists()

@@ -1,0 +1,216 @@
+"""What a run says beforehand of its calls and its end, and what it then takes: within a tenth of each other."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+
+from strava_pipeline.core.forecast import Forecast
+from strava_pipeline.core.plan import PER_CALL
+from strava_pipeline.emulator.limits import Limits
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.lake.merge import merge_activities
+from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.lake.warehouse import writing
+from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
+from strava_pipeline.orchestrate.fetching import pull_details
+from strava_pipeline.orchestrate.forecasting import Forecaster
+from strava_pipeline.orchestrate.pace import ENOUGH
+from strava_pipeline.orchestrate.progress import LogProgress
+from strava_pipeline.orchestrate.pulling import PullReport, pull_listing
+from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline_tests.rig import NOW, Rig
+
+Make = Callable[..., Rig]
+ALL = DetailsConfig(scope="all")
+
+
+def pipeline_of(rig: Rig, clock: ServerClock | None = None) -> Pipeline:
+    return Pipeline(rig.settings, LogProgress(logging.getLogger(__name__)), clock=clock)
+
+
+def list_year(pipeline: Pipeline, year: int, per_page: int) -> PullReport:
+    return pull_listing(
+        pipeline, ListingConfig(mode="year", per_page=per_page, days=None), year, Forecaster(pipeline, [year], ALL)
+    )
+
+
+def merge(pipeline: Pipeline, year: int) -> None:
+    write_shards(pipeline.lake, [year], pipeline.years)
+    with writing(pipeline.lake) as connection:
+        merge_activities(connection, pipeline.lake, [year])
+
+
+def listed_of(pipeline: Pipeline, year: int) -> int:
+    """How many activities of the year the listing held."""
+    assert pipeline.listing is not None
+    pages = [activities for _, activities in pipeline.listing.pages()]
+    return sum(one["start_date_local"].startswith(str(year)) for page in pages for one in page)
+
+
+def within_a_tenth(told: float, came: float) -> bool:
+    return abs(told - came) <= came / 10
+
+
+@pytest.mark.parametrize(
+    ("activities", "year"), [(150, 2025), (350, 2024), (500, 2024), (500, 2025), (700, 2025), (900, 2024)]
+)
+def test_the_first_page_of_a_year_tells_the_calls_of_the_run(make_rig: Make, activities: int, year: int) -> None:
+    rig = make_rig(activities=2 * activities, years=(2024, 2025), seed=activities)
+    pipeline = pipeline_of(rig)
+    report = list_year(pipeline, year, 200)
+    of_year = listed_of(pipeline, year)
+    assert isinstance(report.estimate, Forecast)
+    assert within_a_tenth(report.estimate.calls, report.calls + of_year)
+    assert report.forecast == Forecast(report.calls, 0, of_year, report.forecast and report.forecast.done_at)
+
+
+def test_a_year_that_gold_knows_is_counted_and_not_guessed(make_rig: Make) -> None:
+    rig = make_rig(activities=120, years=(2024, 2025))
+    rig.run("run_all")
+    rig.run("compact")
+    report = list_year(pipeline_of(rig), 2025, 10)
+    of_year = rig.one("SELECT count(*) FROM activities WHERE year = 2025")
+    assert report.estimate is not None
+    assert report.estimate.calls == report.calls + of_year
+
+
+def test_details_that_are_there_are_not_counted_again(make_rig: Make) -> None:
+    rig = make_rig(activities=20, years=(2025, 2025), settings={"first_year": 2025})
+    rig.run("flow_backfill", [2025])
+    rig.calls()
+    told = rig.run("backfill", [2025]).metadata
+    made = rig.calls()["total"]
+    assert (made, told["bronze_activities"]["estimated_calls"]) == (2, 2)
+    assert "done_at" not in told["bronze_activities"]
+
+
+def test_the_metadata_hold_what_was_told_beside_what_it_took(make_rig: Make) -> None:
+    rig = make_rig(activities=40, years=(2024, 2025))
+    told = rig.run("backfill", [2025], bronze_activities={"per_page": 5}).metadata
+    listing, details = told["bronze_activities"], told["bronze_activity_details"]
+    assert details["estimated_calls"] == details["calls"] == listing["calls_still_to_make"]
+    assert listing["estimated_calls"] > 0
+    assert NOW.timestamp() < listing["estimated_done_at"] < (NOW + timedelta(hours=1)).timestamp()
+    assert listing["done_at"] > NOW.timestamp()
+    assert details["calls_still_to_make"] == 0
+
+
+@pytest.mark.parametrize(
+    ("job", "stages"), [("run_all", {"listing"}), ("refresh", {"listing"}), ("flow_backfill", {"listing", "details"})]
+)
+def test_only_what_the_job_fetches_is_counted(make_rig: Make, job: str, stages: set[str]) -> None:
+    rig = make_rig(activities=9, years=(2025, 2025), settings={"first_year": 2025})
+    told = rig.run(job).metadata["bronze_activities"]
+    assert told["estimated_calls"] == 2 + 9 * ("details" in stages)
+
+
+def test_the_first_flow_counts_the_details_of_its_window_alone(make_rig: Make) -> None:
+    rig = make_rig(activities=200, years=(2025, 2026), settings={"first_year": 2025})
+    told = rig.run("flow", bronze_activities={"per_page": 50}).metadata
+    used = told["bronze_activity_details"]["calls"]
+    assert 0 < used < 50
+    assert abs(told["bronze_activities"]["calls_still_to_make"] - used) <= 2, (
+        "from its newest activity, as it turned out"
+    )
+
+
+def test_a_warehouse_of_other_tables_leaves_a_listing_without_an_estimate(
+    make_rig: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = make_rig(activities=9)
+    rig.run("run_all")
+    rig.run("compact")
+    with writing(rig.lake) as connection:
+        connection.execute("UPDATE lake_meta SET value = 'another' WHERE key = 'catalogue'")
+    with caplog.at_level(logging.INFO):
+        report = list_year(pipeline_of(rig), 2025, 200)
+    assert report.manifest.complete
+    assert report.estimate is None
+    assert "There is no estimate" in caplog.text
+
+
+class Jumping:
+    """A clock whose sleeps pass at once, there and at the emulator; in between no time passes."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig, self._passed = rig, 0.0
+        self.clock = ServerClock(lambda: NOW + timedelta(seconds=self._passed), lambda: self._passed, self.sleep)
+
+    def sleep(self, seconds: float) -> None:
+        self._passed += seconds
+        requests.post(
+            f"{self._rig.emulator.url}/_emulator/clock", json={"advance": seconds}, timeout=10
+        ).raise_for_status()
+
+    def sleep_until(self, moment: datetime) -> None:
+        self.sleep((moment - self.clock.now()).total_seconds() + 1)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [Limits(40, 9999, 20, 9999), Limits(12, 9999, 100, 9999), Limits(200, 400, 100, 60), Limits(50, 100, 25, 70)],
+    ids=["20 a quarter", "12 a quarter, of all calls", "60 a day", "25 a quarter and 70 a day"],
+)
+def test_the_first_page_tells_when_the_run_is_done(make_rig: Make, limits: Limits) -> None:
+    rig = make_rig(activities=320, years=(2024, 2025), speed=0.0, limits=limits, token_lifetime=10**7)
+    jumping = Jumping(rig)
+    pipeline = pipeline_of(rig, jumping.clock)
+    began = jumping.clock.now()
+    report = list_year(pipeline, 2025, 100)
+    merge(pipeline, 2025)
+    calls = report.calls
+    while True:
+        details = pull_details(pipeline, ALL, [2025])
+        calls += details.calls
+        stopped: Any = details.fetched.stopped
+        if stopped is None:
+            break
+        jumping.sleep_until(stopped.resumes_at)
+    assert report.estimate is not None
+    assert report.estimate.done_at is not None
+    assert within_a_tenth(report.estimate.calls, calls)
+    took, told = jumping.clock.now() - began, report.estimate.done_at - began
+    assert took > timedelta(hours=1)
+    assert within_a_tenth(told / took, 1)
+
+
+def test_a_call_takes_as_long_as_it_did_so_far_and_waits_are_no_part_of_it(make_rig: Make) -> None:
+    rig = make_rig(activities=60, speed=0.0, limits=Limits(40, 9999, 4, 9999), token_lifetime=10**7)
+    jumping = Jumping(rig)
+    pipeline = pipeline_of(rig, jumping.clock)
+    client, pace = pipeline.client(), pipeline.pace
+    with pace.calling():
+        for made in range(12):
+            assert pace.per_call == (PER_CALL if made < ENOUGH else timedelta(seconds=2))
+            client.get("/athlete/activities")
+            jumping.sleep(2)
+    jumping.sleep(500)
+    assert pace.per_call == timedelta(seconds=2)
+    assert client.waited > timedelta(minutes=25)
+
+
+def test_a_line_of_the_log_counts_the_windows_still_to_be_waited_for(
+    make_rig: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = make_rig(
+        activities=60,
+        years=(2025, 2025),
+        speed=0.0,
+        limits=Limits(40, 9999, 20, 9999),
+        settings={"first_year": 2025},
+    )
+    jumping = Jumping(rig)
+    log = LogProgress(logging.getLogger("told"), monotonic=jumping.clock.monotonic)
+    pipeline = Pipeline(rig.settings, log, clock=jumping.clock)
+    list_year(pipeline, 2025, 200)
+    merge(pipeline, 2025)
+    with caplog.at_level(logging.INFO, "told"):
+        pull_details(pipeline, ALL, [2025])
+    # 18 at once, then 20 at 12:15, 20 at 12:30, and the last two at 12:45
+    assert "Fetching details: 60 to do, done about 2026-03-10 12:45 UTC" in caplog.text
+    assert "Fetching details: 19 of 60, done about 2026-03-10 12:45 UTC" in caplog.text
+    assert "Fetching details: 39 of 60, done about 2026-03-10 12:45 UTC" in caplog.text

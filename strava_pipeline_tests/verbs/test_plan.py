@@ -1,0 +1,167 @@
+"""`plan` and the dry runs: what is told beforehand, what that costs, and that a backfill then does just that."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from strava_pipeline.emulator.limits import Limits
+from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.verbs.conftest import Type
+
+TypeOn = Callable[[Rig], Type]
+Make = Callable[..., Rig]
+LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
+
+
+def planned(typed: Type, *words: str) -> dict[str, Any]:
+    said = typed("plan", "--json", *words)
+    assert said.code == 0, said.err
+    return dict(json.loads(said.out))
+
+
+def by_year(plan: dict[str, Any]) -> dict[int, tuple[str, int, int]]:
+    return {year["year"]: (year["basis"], year["listing_calls"], year["details_calls"]) for year in plan["years"]}
+
+
+def test_a_plan_of_an_empty_folder_gives_lower_bounds_and_makes_nothing(rig: Rig, type_on: TypeOn) -> None:
+    typed = type_on(rig)
+    plan = planned(typed, "--years", "2024-2026")
+    assert by_year(plan) == dict.fromkeys((2026, 2025, 2024), ("unknown", 1, 0))
+    assert (plan["basis"], plan["calls"], plan["gear_calls"]) == ("unknown", 3, 0)
+    assert [one["of"] for one in plan["limits"]] == [
+        "calls in 15 minutes",
+        "calls in a day",
+        "read calls in 15 minutes",
+        "read calls in a day",
+    ]
+    said = typed("plan")
+    assert "Calls: at least 5" in said.out
+    assert "no earlier than" in said.out
+    assert rig.calls()["total"] == 0
+    assert not rig.lake.data_dir.exists()
+
+
+def test_a_plan_needs_no_login(rig: Rig, type_on: TypeOn) -> None:
+    (rig.settings.secrets_dir / "strava_token.json").unlink()
+    assert planned(type_on(rig), "2024")["calls"] == 1
+
+
+def test_a_plan_is_what_a_backfill_then_takes(make_rig: Make, type_on: TypeOn) -> None:
+    rig = make_rig(limits=Limits(100, 9999, 50, 9999))
+    typed = type_on(rig)
+    typed("run-all")
+    typed("compact")
+    rig.calls()
+    plan = planned(typed, "--years", "2024,2025")
+    listed = dict(rig.gold("SELECT year, count(*) FROM activities GROUP BY 1"))
+    assert by_year(plan) == {year: ("known", 2, listed[year]) for year in (2025, 2024)}
+    assert (plan["governing"], plan["days"]) == ("read calls in 15 minutes", 1)
+    assert rig.calls()["total"] == 0
+    assert typed("backfill", "--years", "2024", "2025").code == 0
+    made = rig.calls()
+    assert made["by_endpoint"] == {
+        LISTING: plan["listing_calls"],
+        DETAIL: plan["details_calls"],
+        "/gear/{id}": plan["gear_calls"],
+    }
+    assert made["total"] == plan["calls"]
+    assert by_year(planned(typed, "--years", "2024"))[2024] == ("known", 2, 0)
+
+
+def test_years_beside_listed_ones_are_estimated_and_say_so(make_rig: Make, type_on: TypeOn) -> None:
+    rig = make_rig(activities=200)
+    typed = type_on(rig)
+    typed("backfill", "--years", "2024", "--max-calls", "2")
+    typed("compact")
+    plan = planned(typed, "--years", "2023-2024", "--no-details")
+    known = rig.one("SELECT count(*) FROM activities WHERE year = 2024")
+    assert by_year(plan) == {2024: ("known", 2, 0), 2023: ("estimated", 2, 0)}
+    assert abs(plan["years"][1]["activities"] - known) <= 1
+    assert "estimated: " in typed("plan", "--years", "2023").out
+
+
+def test_the_finish_is_told_in_both_zones_and_across_midnight(make_rig: Make, type_on: TypeOn) -> None:
+    rig = make_rig(limits=Limits(900, 2000, 900, 20), settings={"timezone": "Asia/Kolkata"})
+    typed = type_on(rig)
+    typed("run-all")
+    typed("compact")
+    said = typed("plan")
+    plan = planned(typed)
+    assert (plan["governing"], plan["days"]) == ("read calls in a day", 3)
+    assert plan["done_at"].startswith("2026-03-12T00:00:")
+    assert plan["done_at_local"].startswith("2026-03-12T05:30:")
+    assert "Done 2026-03-12 00:00 UTC (2026-03-12 05:30 Asia/Kolkata), begun now: on 3 days" in said.out
+    assert "calls in a day, until 2026-03-11 00:00 UTC; this one governs" in said.out
+
+
+def test_years_that_are_none_are_refused(rig: Rig, type_on: TypeOn) -> None:
+    assert type_on(rig)("plan", "--years", "1999").code == 2
+
+
+def test_a_dry_backfill_tells_what_a_backfill_will_change_and_spends_nothing_twice(
+    make_rig: Make, type_on: TypeOn
+) -> None:
+    rig = make_rig(activities=40)
+    typed = type_on(rig)
+    assert typed("flow-backfill").code == 0
+    of_2024 = [item for item in rig.truth() if item["start_date_local"].startswith("2024")]
+    renamed, gone = of_2024[0]["id"], of_2024[1]["id"]
+    rig.control("edit", id=renamed, set={"name": "Another name"})
+    rig.control("delete", id=gone)
+    added = rig.control("add", generate={"start_date": "2024-05-05T06:00:00Z", "sport_type": "Run"})["id"]
+    rig.calls()
+    before = (rig.gold("SELECT * FROM activities_all ORDER BY id"), rig.lake.snapshot.stat().st_ino)
+    shards = sorted(rig.lake.shards.rglob("*.parquet"))
+    said = typed("backfill", "--years", "2024", "--dry-run")
+    assert said.code == 0
+    row = next(line for line in said.out.splitlines() if line.startswith("│ 2024") and len(line.split("│")) == 8)
+    assert [cell.strip() for cell in row.split("│")[1:-1]] == ["2024", str(len(of_2024)), "1", "1", "1", "1"]
+    assert f"2024, no longer on Strava: {gone}" in said.out
+    assert "This dry run made 2 calls, all of them listings" in said.out
+    assert rig.calls()["by_endpoint"] == {LISTING: 2}
+    assert (rig.gold("SELECT * FROM activities_all ORDER BY id"), rig.lake.snapshot.stat().st_ino) == before
+    assert sorted(rig.lake.shards.rglob("*.parquet")) == shards
+
+    assert by_year(planned(typed, "--years", "2024")) == {2024: ("known", 0, 2)}
+    done = typed("backfill", "--years", "2024")
+    assert "Merged: 1 new, 1 changed" in done.out
+    made = rig.calls()
+    assert LISTING not in made["by_endpoint"]
+    assert set(made["details"]) == {str(renamed), str(added)}
+
+
+def test_a_dry_backfill_of_nothing_yet_lists_each_year_once(rig: Rig, type_on: TypeOn) -> None:
+    typed = type_on(rig)
+    assert typed("backfill", "--years", "2024", "2025", "--dry-run").code == 0
+    assert typed("backfill", "--years", "2024", "2025", "--dry-run").code == 0, "its listings are used again"
+    assert rig.calls()["by_endpoint"] == {LISTING: 4}
+    assert not rig.lake.working.exists()
+    assert not rig.lake.snapshot.exists()
+
+
+def test_a_dry_backfill_stopped_by_a_limit_says_what_it_does_not_know(rig: Rig, type_on: TypeOn) -> None:
+    said = type_on(rig)("backfill", "--years", "2024", "2025", "--dry-run", "--max-calls", "3")
+    assert said.code == 3
+    assert rig.calls()["total"] == 3
+    assert "not whole" in said.out
+    assert "to delete" in said.out
+    assert "--max-calls" in said.err
+
+
+@pytest.mark.parametrize("verb", ["flow", "flow-backfill", "run", "enrich", "enrich-all"])
+def test_a_dry_run_of_another_verb_counts_what_is_there_and_makes_no_call(rig: Rig, type_on: TypeOn, verb: str) -> None:
+    typed = type_on(rig)
+    typed("run-all")
+    typed("compact")
+    rig.calls()
+    said = typed(verb, "--dry-run")
+    assert (said.code, rig.calls()["total"]) == (0, 0)
+    assert "Nothing was asked for, nothing changed." in said.out
+    calls = {"flow": 2, "run": 2, "flow-backfill": 32, "enrich": 0, "enrich-all": 30}
+    gear = rig.one("SELECT count(DISTINCT gear_id) FROM activities") if verb == "flow-backfill" else 0
+    since = {"flow": "(SELECT max(start_date) FROM activities)", "enrich": "TIMESTAMPTZ '2026-03-10 12:00:30Z'"}
+    recent = "SELECT count(*) FROM activities WHERE start_date >= {} - INTERVAL 21 DAY"
+    expected = calls[verb] + gear + (rig.one(recent.format(since[verb])) if verb in since else 0)
+    assert f"Calls: {expected}\n" in said.out
