@@ -75,7 +75,16 @@ class DagsterDev:
         return until(look, lambda found: found["status"] not in ("REQUESTED", "CANCELING"))
 
     def run(self, job: str, tags: dict[str, str]) -> str:
-        """Launch a job's run through the queue and wait; its status at the end."""
+        """Launch a job's run and wait; its status at the end."""
+        run_id = self.launch(job, tags)
+
+        def look() -> str:
+            return str(self.ask(RUN, id=run_id)["runOrError"]["status"])
+
+        return until(look, lambda status: status in ("SUCCESS", "FAILURE", "CANCELED"))
+
+    def launch(self, job: str, tags: dict[str, str]) -> str:
+        """Launch a job's run through the queue; its id."""
         params = {
             "selector": {
                 "repositoryLocationName": "strava_pipeline",
@@ -86,12 +95,7 @@ class DagsterDev:
             "runConfigData": {},
         }
         launched = self.ask(LAUNCH_RUN, params=params)["launchPipelineExecution"]
-        run_id = launched["run"]["runId"]
-
-        def look() -> str:
-            return str(self.ask(RUN, id=run_id)["runOrError"]["status"])
-
-        return until(look, lambda status: status in ("SUCCESS", "FAILURE", "CANCELED"))
+        return str(launched["run"]["runId"])
 
 
 def until(look: Any, is_over: Any) -> Any:
