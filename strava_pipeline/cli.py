@@ -41,6 +41,7 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
     "schema": ("query", "schema", "Tables and columns, with units and meanings.", "Look"),
     "logs": ("logs", "logs", "Logs of runs: the newest one, or remove old ones.", "Look"),
     "dev": ("dev", "dev", "Dagster's UI and daemon on this machine.", "Serve"),
+    "service": ("service", "service", "The same in the background, through closed terminals and reboots.", "Serve"),
     "emulator": ("emulator", "emulator", "A Strava on your own machine.", "Serve"),
 }
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from strava_pipeline.core.errors import MissingSettingsError
 
@@ -96,6 +96,12 @@ class Settings(BaseSettings):
         except (OSError, UnicodeDecodeError) as error:
             settings, faults = cls.examine(_env_file=None)
             return settings, {".env": _unreadable(error), **faults}
+
+    @classmethod
+    def unwritten(cls) -> list[str]:
+        """The variables that this environment sets and `.env` does not set to the same: elsewhere they would be missing."""
+        written = DotEnvSettingsSource(cls)()
+        return sorted(name for name, value in EnvSettingsSource(cls)().items() if written.get(name) != value)
 
     def require_application(self) -> Application:
         """The API application, or MissingSettingsError telling where to get it and what to write."""

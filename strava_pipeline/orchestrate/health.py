@@ -59,19 +59,23 @@ def _schema(instance: dg.DagsterInstance, home: Path) -> Finding:
 def _daemon(instance: dg.DagsterInstance, now: datetime) -> Finding:
     beats = instance.get_daemon_heartbeats()
     if not beats:
-        return ok(DAEMON, "not running; `strava-pipeline dev` starts it")
+        return ok(DAEMON, "not running; `strava-pipeline service up` starts it")
     heard = {kind: datetime.fromtimestamp(beat.timestamp, UTC) for kind, beat in beats.items()}
     newest = max(heard.values())
     if now - newest > GONE:
-        return ok(DAEMON, f"not running since {newest:%Y-%m-%d %H:%M} UTC; `strava-pipeline dev` starts it")
-    restart = "If it runs, stop it with Ctrl-C and start it again: strava-pipeline dev"
+        return ok(DAEMON, f"not running since {newest:%Y-%m-%d %H:%M} UTC; `strava-pipeline service up` starts it")
+    restart = "Start it again: strava-pipeline service restart (or Ctrl-C in its terminal, and strava-pipeline dev)"
     if now - newest > RUNNING:
         minutes = (now - newest).total_seconds() / 60
         return warning(DAEMON, f"last heard of {minutes:.0f} minutes ago: it was stopped, or it hangs.", restart)
     if silent := sorted(kind for kind, at in heard.items() if RUNNING < now - at <= GONE):
         return warning(DAEMON, f"runs, but without a word of {', '.join(silent)}.", restart)
     if failing := sorted(kind for kind, beat in beats.items() if beat.errors):
-        return warning(DAEMON, f"runs, but {', '.join(failing)} fails.", f"Its terminal says why. {restart}")
+        return warning(
+            DAEMON,
+            f"runs, but {', '.join(failing)} fails.",
+            f"Its terminal says why, or `strava-pipeline service logs`. {restart}",
+        )
     return ok(DAEMON, "runs")
 
 
@@ -79,5 +83,5 @@ def _dead(instance: dg.DagsterInstance, lake: Lake) -> Finding:
     dead = dead_runs(instance, lake)
     if not dead:
         return ok(RUNS, "none that died and still counts as running")
-    mend = "Nothing to do: the next command, or `strava-pipeline dev`, marks them as failed. What they fetched is kept."
+    mend = "Nothing to do: the next command, or `strava-pipeline service up`, marks them as failed. What they fetched is kept."
     return warning(RUNS, f"died without a word: {', '.join(dead)}.", mend)

@@ -81,7 +81,7 @@ def demo_settings(folder: Path, url: str) -> "Settings":
 
 
 def _start_anew(folder: Path, athlete: tuple[str, ...]) -> None:
-    from strava_pipeline.verbs.dev import alone_on
+    from strava_pipeline.verbs.dagster_process import alone_on
 
     if folder.exists():
         if not (folder / MARK).exists():

@@ -88,7 +88,16 @@ class DagsterDev:
         return {int(pid): command for pid, session, command in rows if session in children}
 
     def run(self, job: str, tags: dict[str, str], config: dict[str, Any] | None = None) -> str:
-        """Launch a job's run through the queue and wait; its status at the end."""
+        """Launch a job's run and wait; its status at the end."""
+        run_id = self.launch(job, tags, config)
+
+        def look() -> str:
+            return str(self.ask(RUN, id=run_id)["runOrError"]["status"])
+
+        return until(look, lambda status: status in ("SUCCESS", "FAILURE", "CANCELED"))
+
+    def launch(self, job: str, tags: dict[str, str], config: dict[str, Any] | None = None) -> str:
+        """Launch a job's run through the queue; its id."""
         params = {
             "selector": {
                 "repositoryLocationName": "strava_pipeline",
@@ -99,12 +108,7 @@ class DagsterDev:
             "runConfigData": config or {},
         }
         launched = self.ask(LAUNCH_RUN, params=params)["launchPipelineExecution"]
-        run_id = launched["run"]["runId"]
-
-        def look() -> str:
-            return str(self.ask(RUN, id=run_id)["runOrError"]["status"])
-
-        return until(look, lambda status: status in ("SUCCESS", "FAILURE", "CANCELED"))
+        return str(launched["run"]["runId"])
 
 
 def until(look: Any, is_over: Any) -> Any:

@@ -82,6 +82,7 @@ def test_the_wheel_works_where_there_is_no_checkout(installed: Path, away: Path)
     assert typed("sql", "--format", "csv", "SELECT count(*) AS n FROM activities", **kept) == "n\n15\n"
     assert "Details missing: 0" in typed("status", **kept)
     _must([_python(installed), "-c", LOAD], away)
+    assert "--by-unit" in typed("service", "install", "--print")
     assert _names(away, deep=False) == {"demo"}
     typed("compact", **kept)
     assert _names(away, deep=False) == {"demo", "dagster_home", "logs"}

@@ -1,0 +1,179 @@
+"""Dagster's daemon and web server as a child of this process: alone on its home, the janitor first, gone when we are.
+
+For the verbs dev and service, who say what a person sees of it. The child's own side is guard.py.
+"""
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from strava_pipeline.core.errors import PipelineError
+
+if TYPE_CHECKING:
+    from strava_pipeline.settings import Settings
+
+GRACE = 30  # seconds that Dagster's daemon and web server get to end
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the UI answers."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+@contextmanager
+def alone_on(home: Path) -> Iterator[int]:
+    """Hold the Dagster instance in `home` for one daemon; PipelineError where another has it.
+
+    Yields the lock's file descriptor (flock): who inherits it holds the lock too, so that a daemon whose `dev` was
+    killed is still told from none.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with _lock(home).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PipelineError(
+                f"Dagster is already running on {home}. Stop it there (Ctrl-C in the terminal of `dev`, or "
+                "`strava-pipeline service down`), or set DAGSTER_HOME to another folder."
+            ) from error
+        yield lock.fileno()
+
+
+def is_taken(home: Path) -> bool:
+    """Whether a daemon is there, or still about to end."""
+    return is_held(_lock(home))
+
+
+def is_held(path: Path) -> bool:
+    """Whether a live process holds the lock file; two who ask at once don't take each other for one."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def serve(settings: "Settings", ui: Address | None, lock: int, *, runs_may_finish: bool) -> int:
+    """Clean up after the dead, then run Dagster until it ends or we are told to; the exit code.
+
+    `ui` None: the daemon alone. `lock`: from `alone_on`. `runs_may_finish`: when told to end, leave the runs at work to
+    themselves; else they are interrupted.
+    """
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.orchestrate.instance import CONFIG, missing_configuration, note_ui, open_instance
+    from strava_pipeline.orchestrate.janitor import clean_up
+
+    if ui is not None:
+        _check_port(ui)
+    with open_instance(settings.dagster_home) as instance:
+        for run_id in clean_up(instance, Lake(settings.data_dir)):
+            typer.echo(f"Run {run_id} had died without a word; it is now marked as failed.", err=True)
+    if missing := missing_configuration(settings.dagster_home):
+        typer.echo(
+            f"{settings.dagster_home / CONFIG} does not say {', '.join(missing)}, which this version counts on; "
+            "Dagster's defaults hold. To have the project's own, move the file away and start again.",
+            err=True,
+        )
+    if ui is not None:
+        note_ui(settings.dagster_home, ui.url)
+    # dagster 1.13 would have `dg dev` instead, a package of its own
+    quiet = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), "ignore:Function `dev_command` is superseded"]))
+    return _run(_command(ui), {**os.environ, **settings.environ(), "PYTHONWARNINGS": quiet}, lock, runs_may_finish)
+
+
+def _lock(home: Path) -> Path:
+    return home / ".dev.lock"
+
+
+def _check_port(ui: Address) -> None:
+    """Dagster's daemon would run on without its UI where the port is taken."""
+    try:
+        with socket.create_server((ui.host, ui.port), family=socket.AF_INET6 if ":" in ui.host else socket.AF_INET):
+            pass
+    except OSError as error:
+        raise PipelineError(
+            f"Port {ui.port} of {ui.host} can't be used ({error.strerror}). Is Dagster running already? "
+            "Else choose another: --port 3001."
+        ) from error
+
+
+def _run(command: list[str], environment: dict[str, str], lock: int, runs_may_finish: bool) -> int:
+    """Run Dagster until it ends, or until Ctrl-C or SIGTERM, which it is told once, so that it ends its own children."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell started us in the background
+    watched, kept = os.pipe()  # the kernel closes `kept` when we die, however we die
+    guarded = [sys.executable, "-m", "strava_pipeline.verbs.guard", str(watched), str(GRACE), *command]
+    with subprocess.Popen(guarded, env=environment, start_new_session=True, pass_fds=[lock, watched]) as process:
+        os.close(watched)
+        try:
+            code = process.wait() or 1  # `dagster dev` ends with 0, also where its daemon or web server died
+            typer.echo("Dagster ended by itself; what it said last tells why.", err=True)
+            end_group(process.pid)  # its daemon may have outlived it
+            return code
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+            if not runs_may_finish:
+                end_group(process.pid)
+            return 0
+        finally:
+            os.close(kept)
+
+
+def end_group(group: int) -> None:
+    """Interrupt what is left of a process group, runs at work above all, and kill what does not end."""
+    for how in (signal.SIGINT, signal.SIGKILL):
+        with suppress(ProcessLookupError, PermissionError):  # macOS refuses where only zombies are left
+            os.killpg(group, how)
+        if until(lambda: not _has_members(group), GRACE):
+            return
+
+
+def until(is_over: Callable[[], bool], patience: float) -> bool:
+    """Look until it is over; False where it is not within so many seconds."""
+    deadline = time.monotonic() + patience
+    while not is_over():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _has_members(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def _command(ui: Address | None) -> list[str]:
+    workspace = ["-w", str(files("strava_pipeline.orchestrate").joinpath("workspace.yaml"))]
+    if ui is None:
+        return ["dagster._daemon", "run", *workspace]
+    return ["dagster", "dev", *workspace, "-h", ui.host, "-p", str(ui.port)]

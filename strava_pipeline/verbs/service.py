@@ -1,0 +1,197 @@
+"""Dagster's daemon and UI in the background: each verb in a few lines. How it lives stands in service_process.py."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.dagster_process import Address
+    from strava_pipeline.verbs.service_process import Service
+
+service = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Dagster's daemon and UI in the background, through closed terminals and reboots.",
+)
+
+NoUi = Annotated[bool, typer.Option("--no-ui", help="The daemon alone.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port of the UI.")]
+Host = Annotated[str, typer.Option(help="Address of the UI; it has no password, so keep it local.")]
+
+
+@service.command()
+def up(no_ui: NoUi = False, port: Port = 3000, host: Host = "127.0.0.1") -> None:
+    """Start it; it outlives the terminal."""
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.service_process import running
+
+    settings = Settings.load()
+    if present := running(settings.dagster_home):
+        typer.echo(f"Already running {_since(present)}. `service restart` starts it with the present settings.")
+        return
+    _up(settings, _address(no_ui, host, port))
+
+
+@service.command()
+def down() -> None:
+    """End it; runs at work are interrupted and go on next time."""
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.service_process import end, running
+
+    home = Settings.load().dagster_home
+    present = running(home)
+    if present is None:
+        typer.echo(f"No service is running on {home}.")
+        return
+    end(home, present)
+    typer.echo("Ended.")
+
+
+@service.command()
+def restart() -> None:
+    """End it and start it again, with the present settings and the UI where it was."""
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.orchestrate.ticks import check_schedule
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.service_process import end, running
+    from strava_pipeline.verbs.service_unit import how_to_restart
+
+    settings = Settings.load()
+    check_schedule(settings)  # before anything is ended
+    present = running(settings.dagster_home)
+    if present is not None and present.by_unit:
+        raise PipelineError(
+            f"It was started by this machine's service manager, so restart it there: {how_to_restart()}"
+        )
+    if present is not None:
+        end(settings.dagster_home, present)
+    _up(settings, present.ui if present is not None else _address(False, "127.0.0.1", 3000))
+
+
+@service.command()
+def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+    """Whether it is alive, since when, and when each schedule ticks; exit code 1 where it is not."""
+    import json
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.service_status import look, status_lines
+    from strava_pipeline.verbs.values import plain
+
+    report = look(Settings.load(), datetime.now(UTC))
+    if as_json:
+        typer.echo(json.dumps(plain(asdict(report)), ensure_ascii=False))
+    else:
+        typer.echo("\n".join(status_lines(report)))
+    raise typer.Exit(0 if report.alive else 1)
+
+
+@service.command()
+def logs(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is said next, until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the newest lines.")] = 50,
+) -> None:
+    """The scheduler's own log. The logs of runs: `logs latest`."""
+    import os
+
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.service_log import last_lines, service_log
+
+    log = service_log(Settings.load().logs_dir)
+    if not log.exists():
+        raise PipelineError(f"There is no {log} yet: `strava-pipeline service up` makes it.")
+    if follow:
+        os.execvp("tail", ["tail", "-n", str(lines), "-F", str(log)])  # which knows a log that begins anew
+    typer.echo("\n".join(last_lines(log, lines)))
+
+
+@service.command("exec", context_settings={"ignore_unknown_options": True, "help_option_names": []})
+def exec_(
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="-- ARGS", help="Options of `flow`.")] = None,
+) -> None:
+    """Run `flow` now, in this terminal, on the service's instance; ends with its exit code."""
+    from strava_pipeline.verbs.pipeline import flow
+
+    verb = typer.Typer(add_completion=False)
+    verb.command("flow")(flow)
+    typer.main.get_command(verb).main(args=arguments or [], prog_name="strava-pipeline service exec")
+
+
+@service.command("time")
+def time_() -> None:
+    """The schedule's zone, its time now, and the next daily runs."""
+    from datetime import UTC, datetime
+
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.service_status import time_lines
+
+    typer.echo("\n".join(time_lines(Settings.load(), datetime.now(UTC))))
+
+
+@service.command()
+def install(
+    no_ui: NoUi = False,
+    port: Port = 3000,
+    host: Host = "127.0.0.1",
+    show: Annotated[bool, typer.Option("--print", help="Print it; write nothing.")] = False,
+    uninstall: Annotated[bool, typer.Option("--uninstall", help="Remove it again.")] = False,
+) -> None:
+    """Write a systemd user unit or a launchd agent, so that it is there after a reboot."""
+    from strava_pipeline.orchestrate.ticks import check_schedule
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.service_unit import remove, unit_text, write
+
+    settings = Settings.load()
+    if uninstall:
+        typer.echo("\n".join(remove()))
+        return
+    check_schedule(settings)
+    text = unit_text(_address(no_ui, host, port), settings.logs_dir)
+    if show:
+        typer.echo(text, nl=False)
+    else:
+        typer.echo("\n".join(write(text, settings.logs_dir)))
+    if absent := Settings.unwritten():
+        typer.echo(
+            f"It reads .env in this folder, and not this terminal's environment, where alone {', '.join(absent)} "
+            f"{'is' if len(absent) == 1 else 'are'} set as now. Write what it needs into .env.",
+            err=True,
+        )
+
+
+@service.command(hidden=True)
+def run(
+    no_ui: NoUi = False,
+    port: Port = 3000,
+    host: Host = "127.0.0.1",
+    by_unit: Annotated[bool, typer.Option("--by-unit", help="Started by systemd or launchd.")] = False,
+) -> None:
+    """Be the service, in the foreground: what `up` and the installed unit start."""
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.service_process import run as be_the_service
+
+    raise typer.Exit(be_the_service(Settings.load(), _address(no_ui, host, port), by_unit=by_unit))
+
+
+def _up(settings: "Settings", ui: "Address | None") -> None:
+    from strava_pipeline.orchestrate.ticks import check_schedule
+    from strava_pipeline.verbs.service_process import running, start
+
+    check_schedule(settings)
+    start(settings, ui)
+    if present := running(settings.dagster_home):
+        typer.echo(f"Running {_since(present)}.")
+
+
+def _address(no_ui: bool, host: str, port: int) -> "Address | None":
+    from strava_pipeline.verbs.dagster_process import Address
+
+    return None if no_ui else Address(host, port)
+
+
+def _since(present: "Service") -> str:
+    where = f"UI: {present.ui.url}" if present.ui else "no UI"
+    return f"since {present.since:%Y-%m-%d %H:%M:%S} UTC (process {present.pid}); {where}"

@@ -1,0 +1,105 @@
+"""What `service status` and `service time` tell. They look only: an instance that was never used is not made."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from strava_pipeline.orchestrate.instance import open_instance
+from strava_pipeline.orchestrate.ticks import (
+    ScheduleState,
+    check_schedule,
+    heard_of_scheduler,
+    last_success,
+    next_ticks,
+    schedule_states,
+)
+from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.service_log import service_log
+from strava_pipeline.verbs.service_process import running
+
+SILENT = timedelta(minutes=3)  # a heartbeat comes every 30 s, later while the daemon is busy
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """docs/formats.md describes it."""
+
+    alive: bool
+    since: datetime | None
+    pid: int | None
+    ui: str | None
+    heard_at: datetime | None
+    silent: bool
+    schedules: list[ScheduleState]
+    last_flow_at: datetime | None
+    log: str
+
+
+def look(settings: Settings, now: datetime) -> ServiceStatus:
+    """How the service stands at `now`."""
+    service = running(settings.dagster_home)
+    heard = last_flow = None
+    if (settings.dagster_home / "history" / "runs.db").exists():
+        with open_instance(settings.dagster_home) as instance:
+            heard = heard_of_scheduler(instance)
+            last_flow = last_success(settings, instance, "flow")
+            states = schedule_states(settings, instance, now)
+    else:
+        states = schedule_states(settings, None, now)
+    return ServiceStatus(
+        alive=service is not None,
+        since=service.since if service else None,
+        pid=service.pid if service else None,
+        ui=service.ui.url if service and service.ui else None,
+        heard_at=heard,
+        silent=service is not None and now - max(heard or service.since, service.since) > SILENT,
+        schedules=states,
+        last_flow_at=last_flow,
+        log=str(service_log(settings.logs_dir)),
+    )
+
+
+def status_lines(report: ServiceStatus) -> list[str]:
+    """The report for eyes."""
+    if report.alive:
+        lines = [f"Alive since {report.since:%Y-%m-%d %H:%M:%S} UTC (process {report.pid}). UI: {report.ui or 'none'}"]
+    else:
+        lines = ["Not running. `strava-pipeline service up` starts it; until then no schedule ticks."]
+    if report.silent:
+        lines.append("Nothing was heard of its scheduler for minutes: it hangs. `strava-pipeline service restart`")
+    for schedule in report.schedules:
+        lines.append(
+            f"{schedule.name}: {'running' if schedule.running else 'stopped'}, {schedule.cron} in {schedule.timezone}"
+        )
+        last = schedule.last_tick
+        if last is None:
+            lines.append("  last tick: none yet")
+        else:
+            why = f" ({last.why})" if last.why else ""
+            lines.append(f"  last tick: {_local(last.at, schedule.timezone)}, {last.outcome}{why}")
+        if schedule.next_tick_at is not None:
+            lines.append(f"  next tick: {_local(schedule.next_tick_at, schedule.timezone)}")
+    flow = report.last_flow_at
+    zone = report.schedules[0].timezone
+    lines.append(f"Last flow that succeeded: {_local(flow, zone) if flow else 'none yet'}")
+    lines.append(f"Log: {report.log}")
+    return lines
+
+
+def time_lines(settings: Settings, now: datetime) -> list[str]:
+    """The zone, the cron line, now in that zone, and the next runs, with what each is in UTC."""
+    check_schedule(settings)
+    coming = next_ticks(settings.schedule, settings.timezone, now, 5)
+    return [
+        f"Zone:       {settings.timezone}",
+        f"Daily run:  {settings.schedule}",
+        f"Now:        {_local(now, settings.timezone)}",
+        "Next runs:",
+        *(f"  {_local(at, settings.timezone)}" for at in coming),
+    ]
+
+
+def _local(at: datetime, timezone: str) -> str:
+    there = at.astimezone(ZoneInfo(timezone))
+    offset = there.strftime("%z")
+    return f"{there:%a %Y-%m-%d %H:%M} {there.tzname()} (UTC{offset[:3]}:{offset[3:5]})"
