@@ -32,11 +32,23 @@ def proofs(listings: Iterable[Listing]) -> Iterator[Proof]:
     """What each complete listing proves, in the order of their beginnings."""
     for listing in listings:
         manifest = listing.manifest
-        if not (manifest.complete and manifest.sees_private):
-            continue
         began = manifest.started_at.replace(microsecond=0)  # a page's time may be known to the second only
-        for after, before in _proven(manifest):
+        for after, before in proven(manifest):
             yield Proof(listing.name, manifest.athlete_id, began, manifest.fetched_at, after, before)
+
+
+def proven(manifest: Manifest) -> Iterator[Span]:
+    """The window of a listing without its gaps; nothing of one that is not whole, or that may not see everything."""
+    if not (manifest.complete and manifest.sees_private):
+        return
+    after, before = manifest.window.after, manifest.window.before
+    for gap_after, gap_before in sorted(gaps(manifest), key=lambda span: (span[0] is not None, span[0])):
+        if gap_after is not None:
+            yield after, gap_after + 1
+        if gap_before is None:
+            return
+        after = max(gap_before - 1, gap_before - 1 if after is None else after)
+    yield after, before
 
 
 def gaps(manifest: Manifest) -> list[Span]:
@@ -80,15 +92,3 @@ def _is_full(page: PageEntry) -> bool:
 def _asked(page: PageEntry, name: str) -> int | None:
     value = (page.request or {}).get(name)
     return value if isinstance(value, int) else None
-
-
-def _proven(manifest: Manifest) -> Iterator[Span]:
-    """The window without its gaps."""
-    after, before = manifest.window.after, manifest.window.before
-    for gap_after, gap_before in sorted(gaps(manifest), key=lambda span: (span[0] is not None, span[0])):
-        if gap_after is not None:
-            yield after, gap_after + 1
-        if gap_before is None:
-            return
-        after = max(gap_before - 1, gap_before - 1 if after is None else after)
-    yield after, before

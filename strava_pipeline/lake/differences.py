@@ -12,12 +12,14 @@ from typing import Any
 import polars as pl
 
 from strava_pipeline.core.activities import YearRange, summary_frame
+from strava_pipeline.lake.absence import proven
 from strava_pipeline.lake.listings import Listing
 from strava_pipeline.lake.manifests import Manifest
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import reading
 
+_NEVER, _ALWAYS = -(2**62), 2**62  # seconds: no bound
 _LISTED: dict[str, Any] = {
     "id": pl.Int64,
     "year": pl.Int32,
@@ -70,18 +72,16 @@ def compare(listed: pl.DataFrame, held: pl.DataFrame, years: Collection[int], ma
 
 
 def _absent(listed: pl.DataFrame, held: pl.DataFrame, years: Collection[int], manifest: Manifest) -> pl.DataFrame:
-    """What is held as present in these years, started inside of the window, and was there when the listing began."""
-    window = manifest.window
+    """What is held as present in these years, started where the listing proves something, and was there when it began."""
     present = held.filter(
         ~pl.col("is_deleted")
         & pl.col("year").is_in(list(years))
         & pl.col("start_date").is_not_null()
         & (pl.col("ingestion_ts") < manifest.started_at.astimezone(UTC).replace(tzinfo=None))
     )
-    if window.after is not None:
-        present = present.filter(pl.col("start_date").dt.epoch("s") > window.after)
-    if window.before is not None:
-        present = present.filter(pl.col("start_date").dt.epoch("s") < window.before)
+    start = pl.col("start_date").dt.epoch("s")
+    spans = [(start > (after or _NEVER)) & (start < (before or _ALWAYS)) for after, before in proven(manifest)]
+    present = present.filter(pl.any_horizontal(pl.lit(value=False), *spans))
     return present.join(listed, on="id", how="anti")
 
 
