@@ -153,6 +153,9 @@ def test_a_run_on_a_faulty_warehouse_stops_and_readers_keep_what_they_had(rig: R
         rig.run("flow")
     assert failed(rig, ERROR) == stopped.value.failed.keys() == expected.keys()
     assert {name: values(told(rig)[name]) for name in expected} == expected
+    (run,) = rig.remembered.get_runs(limit=1)
+    begun = {entry.step_key for entry in rig.remembered.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_START)}
+    assert "published_warehouse" not in begun, "nothing is left to the last look before publishing"
     assert "strava-pipeline re" in str(stopped.value) or "run-all" in str(stopped.value), "says what to do"
     assert state(rig) == before
 
