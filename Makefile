@@ -12,8 +12,8 @@ DAYS ?=
 DEMO ?=
 PORT ?= 3000
 YEARS ?=
-ENRICH_ARGS ?= $(if $(DAYS),--since-days $(DAYS)) --cushion-15min 0 --cushion-daily 0
-ENRICH_ALL_ARGS ?= --all --cushion-15min 0 --cushion-daily 0
+ENRICH_ARGS ?= $(if $(DAYS),--since-days $(DAYS))
+ENRICH_ALL_ARGS ?= --all
 N ?= 1000 10000
 ARGS ?=
 Q ?=
@@ -102,11 +102,14 @@ auth status doctor profile duck schema emulator: $(READY)
 run flow refresh: $(READY)
 	$(CLI) $@ $(PAGE) $(LOOKBACK) $(ARGS)
 
-run-lite run-all flow-plan: $(READY)
+run-lite run-all flow-backfill: $(READY)
+	$(CLI) $@ $(PAGE) $(ARGS)
+
+plan: $(READY)
 	$(CLI) plan $(if $(YEARS),--years $(YEARS)) $(ARGS)
 
-backfill: $(READY)
-	$(CLI) $@ $(PAGE) $(ARGS)
+reconcile: $(READY)
+	$(CLI) reconcile $(if $(YEARS),--years $(YEARS)) $(PAGE) $(ARGS)
 
 compact recompact rebuild: $(READY)
 	$(CLI) $@ $(ARGS)

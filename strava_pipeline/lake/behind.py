@@ -8,6 +8,7 @@ from datetime import datetime
 
 from strava_pipeline.core.activities import YearRange
 from strava_pipeline.lake.listings import listings
+from strava_pipeline.lake.manifests import Window
 from strava_pipeline.lake.merge import merged_pages
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -37,4 +38,9 @@ def years_behind(lake: Lake, years: YearRange) -> set[int]:
 def first_pull_ended_at(lake: Lake) -> datetime | None:
     """When (UTC) the first listing that reached the present was complete. What was first seen later is new."""
     whole = (listing.manifest for listing in listings(lake) if listing.manifest.complete)
-    return min((manifest.fetched_at for manifest in whole if manifest.window.is_open_ended), default=None)
+    return min((manifest.fetched_at for manifest in whole if _is_a_pull(manifest.window)), default=None)
+
+
+def _is_a_pull(window: Window) -> bool:
+    """It reaches from the watermark, or from the beginning, to the present: the newest year alone is no pull."""
+    return window.is_open_ended and window.mode != "year"

@@ -2,16 +2,13 @@
 
 from collections.abc import Sequence
 
-from strava_pipeline.core.tables import ACTIVITIES_ALL, Column
+from strava_pipeline.core.tables import TABLES, Column
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.merge import shard_signature, sharing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import LOCK, shard_files
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import Connection, changed, note, notes
-
-_COMPARED = [column for column in ACTIVITIES_ALL.columns if column.source is not None or column.name == "extra"]
-
 
 HISTORY = "history:"  # + year: a note of which shards the history of a year was made from
 
@@ -42,14 +39,20 @@ def _count(connection: Connection, text: str) -> int:
 
 
 def _differing() -> str:
-    return ", ".join(f"CASE WHEN {_differs(column)} THEN '{column.name}' END" for column in _COMPARED)
+    return ", ".join(f"CASE WHEN {_differs(column)} THEN '{column.name}' END" for column in _compared())
 
 
 def _before() -> str:
     return ", ".join(
         f"CASE WHEN {_differs(column)} THEN {{'key': '{column.name}', 'value': to_json(earlier.{column.name})}} END"
-        for column in _COMPARED
+        for column in _compared()
     )
+
+
+def _compared() -> list[Column]:
+    """What a listing says of an activity."""
+    columns = TABLES["activities_all"].columns
+    return [column for column in columns if column.source is not None or column.name == "extra"]
 
 
 def _differs(column: Column) -> str:

@@ -107,6 +107,11 @@ class Listing:
         note(listing.manifest)
         listing._save()
 
+    def distrust(self) -> None:
+        """Note that a login goes on with it that may not see what the first one saw: its absence proves nothing."""
+        self.manifest.sees_private = False
+        self._save()
+
     def adopt_orphans(self, years: YearRange) -> None:
         """Enter pages that a crash left without their line in the manifest."""
         if self._adopt(years):
@@ -188,7 +193,8 @@ def listings(lake: Lake, *, newest_first: bool = False) -> Iterator[Listing]:
 def _read(folder: Path) -> Listing:
     manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
     for page in manifest.pages:
-        page.lost = page.lost and not (folder / page.file).exists()  # somebody may have brought it back
+        brought_back = page.rows and (folder / page.file).exists()  # one without rows: nobody knows what it held
+        page.lost = page.lost and not brought_back
     return Listing(folder, manifest)
 
 
@@ -199,7 +205,9 @@ def _mended(folder: Path) -> Listing | None:
         return None
     try:
         asked = Window(mode=mode, after=None, before=None)
-        listing = Listing(folder, Manifest(athlete_id=None, window=asked, started_at=from_stamp(started)))
+        listing = Listing(
+            folder, Manifest(athlete_id=None, window=asked, started_at=from_stamp(started), sees_private=False)
+        )
     except ValueError:
         return None  # no folder of ours
     listing._adopt(YearRange(NO_YEAR, MAXYEAR))

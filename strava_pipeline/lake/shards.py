@@ -69,7 +69,7 @@ def write_shards(
                 whole.add(listing.name)
             tick(listing.manifest.rows)
         for year in asked:
-            _forget_outdated(lake, year, whole)
+            _forget_outdated(lake, year, years, whole)
         if anew:
             _drop_what_is_held_twice(lake, asked, whole)
         for year in sorted(asked):
@@ -133,11 +133,19 @@ def _clear(lake: Lake, year: int, years: YearRange) -> None:
             path.replace(path.with_suffix(".outdated"))
 
 
-def _forget_outdated(lake: Lake, year: int, whole: set[str]) -> None:
-    """Delete what was made again. A shard of a listing of which bronze has lost a page may be the last copy: it stays."""
+def _forget_outdated(lake: Lake, year: int, years: YearRange, whole: set[str]) -> None:
+    """Delete what was made again. A shard of a listing of which bronze has lost a page may be the last copy: it stays.
+
+    Where only the partitions are others, it goes on being a shard, that claims to hold no listing.
+    """
     for path in lake.shards_of(year).glob("*.outdated"):
-        holds = json.loads(pl.read_parquet_metadata(path).get(_HOLDS, "{}"))
+        metadata = pl.read_parquet_metadata(path)
+        holds = json.loads(metadata.get(_HOLDS, "{}"))
         if holds and whole.issuperset(holds):
+            path.unlink()
+        elif metadata.get(_CATALOGUE) == catalogue_version():
+            kept = path.with_name(f"{path.stem.removesuffix('.kept')}.kept.parquet")
+            _write(kept, pl.read_parquet(path), {}, _edge(year, years))
             path.unlink()
 
 
@@ -191,18 +199,25 @@ def _with_what_was_there(rows: pl.DataFrame, path: Path) -> pl.DataFrame:
 def _merge(lake: Lake, year: int, years: YearRange) -> None:
     """Make one shard of many: of each activity the rows in which something changed, and the newest.
 
-    The old ones go when the new one is in place; what a crash leaves behind is merged once more and changes nothing.
+    Of one that stands in another year too, all: what it was there came between. The old ones go when the new one is in
+    place; what a crash leaves behind is merged once more and changes nothing.
     """
     files = shard_files(lake, year)
     holds = holdings(lake, year)
     rows = pl.concat([pl.read_parquet(path) for path in files]).sort("id", "ingestion_ts", "content_hash")
     changed = pl.col("content_hash").ne_missing(pl.col("content_hash").shift(1).over("id"))
     newest = pl.col("id").ne_missing(pl.col("id").shift(-1))
+    elsewhere = pl.col("id").is_in(_ids_of(lake, [other for other in years.all if other != year]))
     merged = lake.shards_of(year) / f"{max(holds)}{_MERGED}"
-    _write(merged, rows.filter(changed | newest), holds, _edge(year, years))
+    _write(merged, rows.filter(changed | newest | elsewhere), holds, _edge(year, years))
     for path in files:
         if path != merged:
             path.unlink()
+
+
+def _ids_of(lake: Lake, years: Iterable[int]) -> list[int]:
+    files = [path for year in years for path in shard_files(lake, year)]
+    return pl.scan_parquet(files).select(pl.col("id").unique()).collect()["id"].to_list() if files else []
 
 
 def _write(path: Path, rows: pl.DataFrame, holds: Held, edge: str) -> int:

@@ -5,8 +5,7 @@ have deleted that much: it marks nothing there until a person confirms it. No ac
 """
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,8 +13,8 @@ from typing import ClassVar
 
 import polars as pl
 
-from strava_pipeline.core.activities import YearRange
-from strava_pipeline.lake.absence import Proof, Span, gaps, lies_in, proofs
+from strava_pipeline.core.activities import YearRange, starts
+from strava_pipeline.lake.absence import Proof, Span, gaps, lies_in, proofs, proven
 from strava_pipeline.lake.decisions import Decision, decide, decisions
 from strava_pipeline.lake.listings import Listing, listings
 from strava_pipeline.lake.locks import locked
@@ -81,11 +80,11 @@ def mark_absent(
     years: Sequence[int],
     within: YearRange,
     *,
-    confirm: Callable[[Shrink], Confirmation] | None = None,
+    confirm: Callable[[Shrink], Confirmation | None] | None = None,
 ) -> AbsenceReport:
     """Set `deleted_at` of the activities of `years`, within the caller's transaction and after these were merged.
 
-    `within`: all partitions. `confirm` makes the decision of a person who means what would be held back.
+    `within`: all partitions. `confirm` makes the decision of a person who means what would be held back, or none.
     """
     report = AbsenceReport()
     known = list(listings(lake))
@@ -99,11 +98,11 @@ def mark_absent(
         if not due or not shards:
             return report
         connection.execute(sql("sightings"), {"shards": shards, "years": due})
-    missing = _without_seen(_missing(connection, lake, found), found, _unmerged(connection, known, within))
-    verdicts, report.held = judge(missing, found, _confirmed(lake), _present_at(connection))
-    if confirm is not None and report.held:
-        decide(lake, *map(confirm, report.held))
-        verdicts, report.held = judge(missing, found, _confirmed(lake), _present_at(connection))
+    missing = _without_seen(connection, _missing(connection, lake, found), found, _unmerged(connection, known, within))
+    verdicts, report.held = judge(missing, found, _confirmed(lake), _present_in(connection))
+    if confirm is not None and (meant := [taken for shrink in report.held if (taken := confirm(shrink))]):
+        decide(lake, *meant)
+        verdicts, report.held = judge(missing, found, _confirmed(lake), _present_in(connection))
     _set_marks(connection, lake, verdicts, report)
     for year in {*due} - {shrink.year for shrink in report.held}:  # those are judged, and told, each time
         note(connection, f"{JUDGED}{year}", signature[year])
@@ -112,14 +111,15 @@ def mark_absent(
 
 def doubtful(lake: Lake, listing: Listing) -> list[Span]:
     """Where a complete listing proves nothing and lacks something that is present in gold: to be asked for again."""
-    spans = gaps(listing.manifest) if listing.manifest.complete else []
+    spans = gaps(listing.manifest) if list(proven(listing.manifest)) else []
     if not spans or not lake.working.exists():
         return []
     seen = {activity["id"] for _, activities in listing.pages() for activity in activities}
     query = "SELECT id, epoch_us(start_date) / 1e6 FROM activities WHERE source = 'strava' AND start_date IS NOT NULL"
     with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
         missing = [start for key, start in connection.execute(query).fetchall() if key not in seen]
-        return [span for span in spans if any(lies_in(start, span) for start in missing)]
+        found = [span for span in spans if any(lies_in(start, span) for start in missing)]
+        return found if len(found) <= FEW else []  # so many are the listing's fault: the next one tells
     return []  # it is to be made anew
 
 
@@ -127,15 +127,15 @@ def judge(
     missing: Missing,
     found: Sequence[Proof],
     confirmed: set[tuple[str, int]],
-    present_at: Callable[[int, datetime], int],
+    present_in: Callable[[int, Sequence[Proof]], set[int]],
 ) -> tuple[dict[int, datetime], list[Shrink]]:
     """When each was found gone, by id; and the shrinks that are held back, one a year, of the newest listing.
 
-    `confirmed`: (listing, year) pairs. `present_at`: how many activities of a year had been seen by then.
+    `confirmed`: (listing, year) pairs. `present_in`: what had been seen of a year where a listing's proofs hold: that is what
+    its share is measured by.
     """
     verdicts: dict[int, datetime] = {}
-    marked: Counter[int] = Counter()
-    held: dict[int, Shrink] = {}
+    held: dict[int, tuple[Shrink, set[int]]] = {}
     for listing in dict.fromkeys(proof.listing for proof in found):
         of_listing = {number: proof for number, proof in enumerate(found) if proof.listing == listing}
         by_year: dict[int, dict[int, datetime]] = {}
@@ -144,40 +144,56 @@ def judge(
             if hits and activity_id not in verdicts:
                 by_year.setdefault(year, {})[activity_id] = of_listing[min(hits)].found_at
         for year, gone in by_year.items():
-            found_at = max(gone.values())
-            present = present_at(year, found_at) - marked[year] if len(gone) > FEW else 0
-            if len(gone) > FEW and len(gone) * SHARE > present and (listing, year) not in confirmed:
-                held[year] = Shrink(year, listing, len(gone), present)
+            present = len(present_in(year, list(of_listing.values())) - verdicts.keys()) if len(gone) > FEW else 0
+            if is_too_much(len(gone), present) and (listing, year) not in confirmed:
+                held[year] = Shrink(year, listing, len(gone), present), set(gone)
                 continue
-            held.pop(year, None)
             verdicts.update(gone)
-            marked[year] += len(gone)
-    return verdicts, [held[year] for year in sorted(held)]
+    return verdicts, [shrink for _, (shrink, gone) in sorted(held.items()) if gone - verdicts.keys()]
 
 
-def _unmerged(connection: Connection, known: Sequence[Listing], within: YearRange) -> dict[str, Listing]:
+def is_too_much(missing: int, present: int) -> bool:
+    """Whether so many of so many are more likely missing by a fault than deleted by a person."""
+    return missing > FEW and missing * SHARE > present
+
+
+def _unmerged(connection: Connection, known: Sequence[Listing], within: YearRange) -> list[Listing]:
     """The listings of which gold has not taken in every page: another run is at it, or has another year."""
     merged = merged_pages(connection)
-    return {
-        listing.name: listing
+    return [
+        listing
         for listing in known
         if any(
             merged.get(year, {}).get(listing.name, 0) < listing.manifest.whole_pages
             for year in listing.manifest.years_within(within)
         )
-    }
-
-
-def _without_seen(missing: Missing, found: Sequence[Proof], unmerged: Mapping[str, Listing]) -> Missing:
-    """Without the proofs by listings whose pages do hold the activity, where gold doesn't know yet."""
-    seen = {
-        name: {activity["id"] for _, activities in unmerged[name].pages() for activity in activities}
-        for name in {found[number].listing for _, _, numbers in missing for number in numbers} & unmerged.keys()
-    }
-    return [
-        (activity_id, year, [number for number in numbers if activity_id not in seen.get(found[number].listing, ())])
-        for activity_id, year, numbers in missing
     ]
+
+
+def _without_seen(
+    connection: Connection, missing: Missing, found: Sequence[Proof], unmerged: Iterable[Listing]
+) -> Missing:
+    """Without those that a listing holds of which gold doesn't know yet, since the proof or with another start: they are
+    judged when it does.
+
+    What is marked already is not looked up again: whatever holds it will be merged.
+    """
+    query = "SELECT id, epoch_us(last_at), start FROM sightings ANTI JOIN deleted_activities USING (id)"
+    known = {key: (last, start) for key, last, start in connection.execute(query).fetchall()}
+    new = {key: min(found[number].began_at for number in numbers) for key, _, numbers in missing if key in known}
+    if not new:
+        return missing
+    earliest = min(known[key][0] for key in new)
+    seen: set[int] = set()
+    for listing in unmerged:
+        for page, activities in listing.pages() if _microseconds(listing.manifest.fetched_at) >= earliest else ():
+            for one in activities:
+                if one["id"] in new and one["id"] not in seen:
+                    last, start = known[one["id"]]
+                    moved = [at.timestamp() for at in starts([one])] != [start]
+                    if page.fetched_at >= new[one["id"]] or (moved and _microseconds(page.fetched_at) > last):
+                        seen.add(one["id"])
+    return [row for row in missing if row[0] not in seen]
 
 
 def _missing(connection: Connection, lake: Lake, found: Sequence[Proof]) -> Missing:
@@ -194,12 +210,17 @@ def _missing(connection: Connection, lake: Lake, found: Sequence[Proof]) -> Miss
         return connection.execute(sql("absent"), {"proofs": path}).fetchall()
 
 
-def _present_at(connection: Connection) -> Callable[[int, datetime], int]:
-    def count(year: int, at: datetime) -> int:
-        query = "SELECT count(*) FROM sightings WHERE year = $year AND first_at <= $at"
-        return int(connection.execute(query, {"year": year, "at": at}).fetchall()[0][0])
+def _present_in(connection: Connection) -> Callable[[int, Sequence[Proof]], set[int]]:
+    def present(year: int, of_listing: Sequence[Proof]) -> set[int]:
+        values = {
+            "year": year,
+            "at": of_listing[0].found_at,
+            "after": [_NEVER if proof.after is None else proof.after for proof in of_listing],
+            "before": [_ALWAYS if proof.before is None else proof.before for proof in of_listing],
+        }
+        return {key for (key,) in connection.execute(sql("present_in"), values).fetchall()}
 
-    return count
+    return present
 
 
 def _set_marks(connection: Connection, lake: Lake, verdicts: Mapping[int, datetime], report: AbsenceReport) -> None:

@@ -17,6 +17,11 @@ class CallLimits(dg.Config):
     )
     cushion_daily: int | None = Field(default=None, ge=0, description="calls of the day left to others; " + _LEFT)
 
+    @property
+    def whole_years(self) -> bool:
+        """Whether whole years are fetched: that yields to the daily run."""
+        return False
+
 
 class ListingConfig(CallLimits):
     """How `bronze_activities` lists."""
@@ -29,6 +34,10 @@ class ListingConfig(CallLimits):
     )
     per_page: int | None = Field(None, ge=1, le=200, description="page size; unset: the setting PER_PAGE")
     days: int | None = Field(None, ge=0, description="lookback of an incremental listing; unset: the setting DAYS")
+
+    @property
+    def whole_years(self) -> bool:
+        return self.mode in ("year", "all")
 
 
 class DetailsConfig(CallLimits):
@@ -46,6 +55,10 @@ class DetailsConfig(CallLimits):
     ids: list[int] = Field([], description="only these activities, fetched again whatever is there, dropped ones aside")
     first_on: str | None = Field(None, description="only activities from this local date on (YYYY-MM-DD)")
     last_on: str | None = Field(None, description="only activities up to this local date (YYYY-MM-DD)")
+
+    @property
+    def whole_years(self) -> bool:
+        return self.scope == "all"
 
 
 class MergeConfig(dg.Config):

@@ -60,7 +60,7 @@ def _why(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, str]:
     failed_checks = []
     for entry in instance.all_logs(run.run_id, of_type={DagsterEventType.ASSET_CHECK_EVALUATION}):
         check = entry.dagster_event.asset_check_evaluation_data if entry.dagster_event else None
-        if check is not None and check.blocking and not check.passed:
+        if check is not None and not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
             failed_checks.append(f"{check.asset_key.to_user_string()}.{check.check_name}")
     if failed_checks:
         return _short(f"The check {', '.join(failed_checks)} failed."), f"Nothing wrong was published. {_KEPT}"

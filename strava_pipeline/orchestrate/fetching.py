@@ -42,7 +42,7 @@ def pull_details(pipeline: Pipeline, config: DetailsConfig, years: Sequence[int]
     """Fetch what is due in `years`, newest year first, then look again at some of the window; a lock per year."""
     scope = scope_of(pipeline, config)
     report = DetailsReport()
-    client = pipeline.client(config, whole_years=config.scope == "all")
+    client = pipeline.client(config)
     calls = client.calls
 
     wanted = wanted_details(pipeline.lake, years, scope, pipeline.now())

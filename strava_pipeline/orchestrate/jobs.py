@@ -138,12 +138,6 @@ STEP_JOBS = frozenset(
 """They end before gold."""
 
 
-def yields(job: str) -> bool:
-    """Whether the job fetches whole years by itself, and so leaves some calls to the daily run."""
-    config = JOBS[job].config
-    return config.get(LISTING, {}).get("mode") in ("year", "all") or config.get(DETAILS, {}).get("scope") == "all"
-
-
 @cache
 def asset_jobs() -> tuple[UnresolvedAssetJobDefinition, ...]:
     """The jobs as Dagster's; the same objects each time, since two jobs of one name are an error to it."""

@@ -20,7 +20,7 @@ from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.orchestrate.config import CallLimits, DetailsConfig, ListingConfig
 from strava_pipeline.orchestrate.fetching import scope_of
 from strava_pipeline.orchestrate.pulling import listing_lock, window_of
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.orchestrate.resources import Pipeline, calls_of_a_quiet_day
 
 
 def plan_backfill(
@@ -109,7 +109,11 @@ def _unknown_gear(pipeline: Pipeline, at_hand: Iterable[AtHand]) -> set[str]:
 def _allowances(pipeline: Pipeline, limits: CallLimits | None) -> dict[Ceiling, Allowance]:
     told = limits or CallLimits()
     budget = make_budget(
-        pipeline.settings, pipeline.clock, cushion_15min=told.cushion_15min, cushion_daily=told.cushion_daily
+        pipeline.settings,
+        pipeline.clock,
+        cushion_15min=told.cushion_15min,
+        cushion_daily=told.cushion_daily,
+        yielding=calls_of_a_quiet_day(pipeline.settings) if told.whole_years else 0,
     )
     return budget.allowances()
 

@@ -78,7 +78,7 @@ def pull_listing(pipeline: Pipeline, config: ListingConfig, year: int | None, lo
     `look` forecasts the run after each page; the first forecast is told.
     """
     window = window_of(pipeline, config, year)
-    client = pipeline.client(config, whole_years=config.mode in ("year", "all"))
+    client = pipeline.client(config)
     per_page = config.per_page or pipeline.settings.per_page
     forecasts: list[Forecast] = []
 
@@ -97,6 +97,8 @@ def pull_listing(pipeline: Pipeline, config: ListingConfig, year: int | None, lo
 
     with pipeline.alone(listing_lock(window, year)), pipeline.pace.calling():
         earlier = resume(pipeline.lake, window, at=pipeline.now(), years=pipeline.years)
+        if earlier is not None and not earlier.manifest.complete and not _is_of_the_same_login(pipeline, earlier):
+            earlier.distrust()
         listing, calls, rows, size = earlier, client.calls, 0, 0
         stopped: Stopped | None = None
         pipeline.progress.begin("Listing activities", None, eta=lambda _: forecasts[-1].done_at if forecasts else None)
@@ -131,7 +133,7 @@ def _pages(pipeline: Pipeline, per_page: int, window: Window, earlier: Listing |
 
 def _pages_again(pipeline: Pipeline, config: ListingConfig, listing: Listing | None) -> Iterable[Page]:
     """Ask again for what may have moved past between two pages, and land it: hardly ever anything."""
-    if listing is None:
+    if listing is None or not _is_of_the_same_login(pipeline, listing):
         return
     for after, before in doubtful(pipeline.lake, listing):
         page = next(list_pages(pipeline.client(), after, before, config.per_page or pipeline.settings.per_page))
@@ -141,8 +143,18 @@ def _pages_again(pipeline: Pipeline, config: ListingConfig, listing: Listing | N
 
 def _begin(pipeline: Pipeline, window: Window, at: datetime) -> Listing:
     """A listing begins when its first page is here: by the server's clock, whatever this machine's shows."""
+    athlete_id, sees_private = _login(pipeline)
+    return begin(pipeline.lake, window, athlete_id=athlete_id, at=at.astimezone(UTC), sees_private=sees_private)
+
+
+def _is_of_the_same_login(pipeline: Pipeline, listing: Listing) -> bool:
+    """Whether the present login sees what that of the listing's first page saw."""
+    return _login(pipeline) == (listing.manifest.athlete_id, listing.manifest.sees_private)
+
+
+def _login(pipeline: Pipeline) -> tuple[int | None, bool]:
+    """Whose the login is, as far as is known, and whether it sees what only the athlete may see."""
     athlete = newest_athlete(pipeline.lake)
-    athlete_id = athlete[1].get("id") if athlete else None
     scope = token_store(pipeline.settings).load().scope
     sees_private = scope is None or SEES_PRIVATE in scope.replace(",", " ").split()
-    return begin(pipeline.lake, window, athlete_id=athlete_id, at=at.astimezone(UTC), sees_private=sees_private)
+    return athlete[1].get("id") if athlete else None, sees_private

@@ -23,7 +23,7 @@ from strava_pipeline.lake.locks import is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import ensure_current
 from strava_pipeline.orchestrate.config import CallLimits
-from strava_pipeline.orchestrate.jobs import PULLING_JOBS, REBUILD_JOB, STEP_JOBS
+from strava_pipeline.orchestrate.jobs import LISTING, PULLING_JOBS, REBUILD_JOB, STEP_JOBS
 from strava_pipeline.orchestrate.pace import Pace
 from strava_pipeline.orchestrate.partitions import year_range
 from strava_pipeline.orchestrate.progress import BothProgress, LogProgress, Progress
@@ -67,10 +67,10 @@ class Pipeline:
         if self.listing is not None:
             self.listing.settle()
 
-    def client(self, limits: CallLimits | None = None, *, whole_years: bool = False) -> StravaClient:
-        """The run's one client; the arguments count the first time only.
+    def client(self, limits: CallLimits | None = None) -> StravaClient:
+        """The run's one client; `limits` count the first time only.
 
-        Who fetches `whole_years` leaves others what a quiet day's flow needs (docs/adr/0019).
+        Who fetches whole years leaves others what a quiet day's flow needs (docs/adr/0022).
         """
         if self._client is None:
             limits = limits or CallLimits()
@@ -78,7 +78,7 @@ class Pipeline:
                 self.settings,
                 cushion_15min=limits.cushion_15min,
                 cushion_daily=limits.cushion_daily,
-                yielding=calls_of_a_quiet_day(self.settings) if whole_years else 0,
+                yielding=calls_of_a_quiet_day(self.settings) if limits.whole_years else 0,
                 max_calls=limits.max_calls,
                 on_wait=lambda error, seconds: self.progress.waiting(str(error), seconds),
                 clock=self.clock,
@@ -125,11 +125,16 @@ def pipeline_resource(settings: Settings, progress_of: ProgressOf | None = None)
                     context.instance.add_run_tags(run.run_id, {DATA_DIR: str(made.lake.data_dir)})
                 if run.job_name not in (*STEP_JOBS, REBUILD_JOB):
                     ensure_current(made.lake, made.years, made.progress)
-                if run.job_name in (*PULLING_JOBS, REBUILD_JOB):
+                if run.job_name == REBUILD_JOB or (run.job_name in PULLING_JOBS and _lists(run)):
                     held.enter_context(locked(made.lake, FLOW_LOCK, who=who, tell=made.progress.say))
             yield made
 
     return pipeline
+
+
+def _lists(run: dg.DagsterRun) -> bool:
+    """Whether the listing is among the run's assets: what goes on with details alone is in no pull's way."""
+    return not run.asset_selection or dg.AssetKey(LISTING) in run.asset_selection
 
 
 @contextmanager

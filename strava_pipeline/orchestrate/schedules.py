@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -77,9 +78,15 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
     def weekly_reconcile(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         if not token_store(settings).path.exists():
             return NO_LOGIN
+        today = context.scheduled_execution_time.astimezone(ZoneInfo(settings.timezone))
+        if today.day == 1:
+            return dg.SkipReason("Everything was compared an hour ago.")
         config = JOBS[RECONCILE_JOB].run_config()
         newest = year_range(settings.first_year).all[-2:]
-        return [dg.RunRequest(partition_key=str(year), run_config=config) for year in reversed(newest)]
+        return [
+            dg.RunRequest(run_key=f"{today:%Y-%m-%d} {year}", partition_key=str(year), run_config=config)
+            for year in reversed(newest)
+        ]
 
     @dg.schedule(
         name="monthly_reconcile",

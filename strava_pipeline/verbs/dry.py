@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from rich.table import Table
 
 from strava_pipeline.lake.differences import Differences
+from strava_pipeline.lake.tombstones import is_too_much
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
 from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, Job
 from strava_pipeline.orchestrate.planning import plan_backfill, plan_job
@@ -69,6 +70,8 @@ def _say_changes(years: Sequence[int], brings: Mapping[int, Differences]) -> Non
     for year in sorted(brings, reverse=True):
         if gone := sorted(brings[year].deleted or ()):
             out.print(f"{year}, no longer on Strava: {', '.join(map(str, gone))}")
+            if is_too_much(len(gone), len(brings[year].listed) - len(brings[year].inserted) + len(gone)):
+                out.print(f"  too much to be believed: only `reconcile --years {year} --allow-shrink` would mark these")
 
 
 def _bounds(after: int | None, before: int | None) -> str:

@@ -53,8 +53,8 @@ def retry(
     ids: Ids = None,
     all_: Annotated[bool, typer.Option("--all", help="All that are in quarantine, dropped ones aside.")] = False,
     max_calls: MaxCalls = None,
-    cushion_15min: Cushion15min = 0,
-    cushion_daily: CushionDaily = 0,
+    cushion_15min: Cushion15min = None,
+    cushion_daily: CushionDaily = None,
     verbose: Verbose = False,
 ) -> None:
     """Ask for details again now, whatever their pause, a call each. One that was dropped is taken back."""

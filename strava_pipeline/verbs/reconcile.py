@@ -22,8 +22,8 @@ def reconcile(
     allow_shrink: AllowShrink = False,
     per_page: PerPage = None,
     max_calls: MaxCalls = None,
-    cushion_15min: Cushion15min = 0,
-    cushion_daily: CushionDaily = 0,
+    cushion_15min: Cushion15min = None,
+    cushion_daily: CushionDaily = None,
     verbose: Verbose = False,
 ) -> None:
     """Compare whole years with Strava: mark what was deleted there, take in edits and late uploads."""

@@ -91,3 +91,28 @@ def test_merged_shards_and_a_rebuild_tell_the_same(lake: Lake, monkeypatch: pyte
     assert story(lake) == before
     rebuild(lake, YEARS, Watched())
     assert told(lake) == before
+
+
+def test_what_changed_its_year_and_came_back_keeps_every_version_when_shards_are_merged(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "MANY", 2)
+    days = ("2025-12-31", "2026-01-01", "2025-12-31", "2026-01-01", "2025-12-31")
+    for number, day in enumerate(days):
+        listed(
+            lake,
+            [activity(1, f"{day}T10:00:00Z"), activity(2), activity(3, "2026-02-02T10:00:00Z")],
+            at=NOW + number * DAY,
+        )
+        story(lake)
+    for number in range(5, 12):
+        listed(
+            lake,
+            [activity(1, "2025-12-31T10:00:00Z"), activity(2), activity(3, "2026-02-02T10:00:00Z")],
+            at=NOW + number * DAY,
+        )
+        told = [version[1:3] for version in story(lake) if version[0] == 1]
+        assert told == [(0, 1), (1, 2), (2, 3), (3, 4), (4, None)]
+    assert next(row for row in rows(lake) if row["id"] == 1)["ingestion_ts"] == NOW + 4 * DAY
+    rebuild(lake, YEARS, Watched())
+    assert [version[1:3] for version in story(lake) if version[0] == 1] == told

@@ -90,6 +90,14 @@ def everything(lake: Lake) -> dict[str, Any]:
     return {name: rows(lake, name, order=", ".join(table.key)) for name, table in TABLES.items()}
 
 
+def without_marks(tables: dict[str, Any]) -> dict[str, Any]:
+    """A listing that lost a page proves no deletion any more."""
+    return {
+        name: [{k: v for k, v in row.items() if k not in ("deleted_at", "valid_to")} for row in found]
+        for name, found in tables.items()
+    }
+
+
 def shown(lake: Lake) -> list[dict[str, Any]]:
     with snapshot(lake) as connection:
         return queried(connection, "SELECT id, name FROM activities ORDER BY id")
@@ -336,12 +344,12 @@ def test_fewer_laps_after_an_edit_are_no_loss(published: Lake) -> None:
 
 @pytest.mark.parametrize("lose", [lambda page: page.write_bytes(b"garbage"), lambda page: shutil.rmtree(page.parent)])
 def test_shards_keep_what_bronze_has_lost(published: Lake, lose: Callable[[Path], object]) -> None:
-    before = everything(published)
+    before = without_marks(everything(published))
     for folder in sorted(published.listings.iterdir())[:3]:
         lose(folder / "page-0001.json.gz")
     for _ in range(2):
         rebuild(published, YEARS, Watched())
-        assert everything(published) == before
+        assert without_marks(everything(published)) == before
 
 
 def test_a_page_that_is_lost_takes_nothing_of_its_listing_s_shard_with_it(lake: Lake) -> None:

@@ -167,7 +167,7 @@ def test_merging_changes_nothing_in_gold(lake: Lake, monkeypatch: pytest.MonkeyP
     _many(lake, 3)
     merge(lake)
     before = rows(lake)
-    listed(lake, [activity(1)], at=NOW + 3 * DAY)
+    land(started(lake, at=NOW + 3 * DAY), [activity(1)], at=NOW + 3 * DAY)
     report = merge(lake)
     assert len(shard_files(lake, 2025)) == 1
     assert not report.wrote

@@ -231,10 +231,10 @@ def test_judging_many_is_the_same_in_one_go_or_day_by_day() -> None:
     at = [NOW + timedelta(days=day) for day in (1, 2)]
     found = [Proof(f"listing {number}", 7, when, when, None, None) for number, when in enumerate(at)]
     missing = [(key, 2025, [0, 1]) for key in range(10)] + [(key, 2025, [1]) for key in range(10, 19)]
-    verdicts, held = judge(missing, found, set(), lambda year, when: 55)
+    verdicts, held = judge(missing, found, set(), lambda year, of: set(range(55)))
     assert sorted(verdicts) == list(range(19)), "a fifth of 55, then a fifth of the 45 that were left"
     assert not held
-    verdicts, held = judge(missing, found, set(), lambda year, when: 54)
+    verdicts, held = judge(missing, found, set(), lambda year, of: set(range(54)))
     assert sorted(verdicts) == list(range(10))
     assert held == [Shrink(2025, "listing 1", 9, 44)]
 
@@ -246,3 +246,64 @@ def test_the_views_tell_the_present_from_the_gone(lake: Lake) -> None:
     with reading(lake) as connection:
         query = "SELECT (SELECT count(*) FROM activities) AS here, (SELECT count(*) FROM deleted_activities) AS gone"
         assert queried(connection, query) == [{"here": 2, "gone": 1}]
+
+
+def test_what_is_held_back_is_told_until_it_is_settled_whatever_else_is_deleted(lake: Lake) -> None:
+    known = [activity(number, f"2025-{1 + number // 20:02}-{1 + number % 20:02}T06:00:00Z") for number in range(100)]
+    listed(lake, known)
+    shrunk = listed(lake, known[40:], at=NOW + DAY)
+    assert mark(lake).held == [Shrink(2025, shrunk.name, 40, 100)]
+    recent = datetime(2025, 5, 16, tzinfo=UTC)
+    listed(lake, known[95:99], at=NOW + 2 * DAY, mode="incremental", after=recent)
+    report = mark(lake)
+    assert (report.deleted, report.held) == (1, [Shrink(2025, shrunk.name, 40, 100)])
+
+
+def test_an_empty_answer_of_a_daily_run_is_not_believed(lake: Lake) -> None:
+    known = [activity(number, f"2025-{1 + number // 20:02}-{1 + number % 20:02}T06:00:00Z") for number in range(140)]
+    listed(lake, known)
+    listed(lake, [], at=NOW + DAY, mode="incremental", after=datetime(2025, 7, 1, tzinfo=UTC))
+    report = mark(lake)
+    assert (report.deleted, [(one.missing, one.present) for one in report.held]) == (0, [(20, 20)])
+
+
+def test_what_a_newer_listing_holds_that_was_not_merged_yet_is_not_gone(lake: Lake) -> None:
+    first, second = some(2)
+    listed(lake, [first, second])
+    mark(lake)
+    listed(lake, [second], at=NOW + DAY, **Y2025)  # type: ignore[arg-type]
+    listed(lake, [first, second], at=NOW + 2 * DAY)  # landed by another run, which has come no further
+    with writing(lake) as connection:
+        assert mark_absent(connection, lake, list(ALL), YEARS) == AbsenceReport()
+    assert mark(lake) == AbsenceReport()
+
+
+def test_one_that_moved_to_a_year_that_was_not_merged_yet_is_not_gone(lake: Lake) -> None:
+    first, second = some(2)
+    listed(lake, [first, second])
+    mark(lake)
+    moved = {**first, "start_date": "2026-03-01T06:00:00Z", "start_date_local": "2026-03-01T06:00:00Z"}
+    listed(lake, [moved], at=NOW + DAY, mode="year", after=datetime(2025, 12, 31, tzinfo=UTC))  # its run died there
+    listed(lake, [second], at=NOW + 2 * DAY, **Y2025)  # type: ignore[arg-type]
+    write_shards(lake, [2025], YEARS)
+    with writing(lake) as connection:
+        merge_activities(connection, lake, [2025])
+        assert mark_absent(connection, lake, [2025], YEARS) == AbsenceReport()
+
+
+def test_a_listing_mended_from_its_pages_proves_nothing(lake: Lake) -> None:
+    first, second = some(2)
+    listed(lake, [first, second])
+    (listed(lake, [second], at=NOW + DAY).folder / "manifest.json").unlink()
+    assert mark(lake) == AbsenceReport()
+
+
+def test_many_gaps_are_not_asked_for(lake: Lake) -> None:
+    known = [activity(number, f"2025-05-{number + 1:02}T06:00:00Z") for number in range(28)]
+    listed(lake, known)
+    mark(lake)
+    listing = started(lake, at=NOW + DAY, **Y2025)  # type: ignore[arg-type]
+    land(listing, *([one] for one in known[::2]), [], at=NOW + DAY)
+    assert doubtful(lake, listing) == []
+    listing.distrust()
+    assert doubtful(lake, listing) == []

@@ -61,7 +61,7 @@ def test_views_and_macros_are_in_every_snapshot_and_build_on_each_other(merged: 
         assert ask(merged, "SELECT * FROM longer") == [(2, 5.0)]
         assert ask(merged, "SELECT n FROM counted") == [(1,)]
         assert len(ask(merged, "FROM longest(1)")) == 1
-        listed(merged, [activity(1, name=f"new {number}")], at=NOW + (number + 1) * DAY)
+        listed(merged, [activity(1, name=f"new {number}"), activity(2, distance=5000.0)], at=NOW + (number + 1) * DAY)
         merge(merged)
     assert contents(merged) == ["strava.duckdb", "working"]
 

@@ -11,7 +11,19 @@ from strava_pipeline.lake.merge_details import merge_details
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, still_wanted, wanted_details
 from strava_pipeline.lake.warehouse import writing
-from strava_pipeline_tests.lake.bronze import ALL, DAY, HOUR, NOW, SECOND, activity, detailed, listed, merge
+from strava_pipeline_tests.lake.bronze import (
+    ALL,
+    DAY,
+    HOUR,
+    NOW,
+    SECOND,
+    activity,
+    detailed,
+    land,
+    listed,
+    merge,
+    started,
+)
 
 LATER = NOW + 10 * DAY
 
@@ -210,6 +222,6 @@ def test_what_is_no_answer_is_passed_over(lake: Lake) -> None:
 
 def test_an_edited_one_is_due_however_long_ago_it_started(stocked: Lake) -> None:
     fetched(stocked, 2, at=NOW + HOUR, year=2025)
-    listed(stocked, [activity(2, "2025-05-05T06:00:00Z", name="Edited")], at=NOW + DAY)
+    land(started(stocked, at=NOW + DAY), [activity(2, "2025-05-05T06:00:00Z", name="Edited")], at=NOW + DAY)
     merge(stocked)
     assert due(stocked, Scope(since=NOW - 2 * DAY)) == [4, 2]

@@ -17,30 +17,10 @@ from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, resolved
 from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline_tests.rig import Rig
 
-GRAPH = {
-    "bronze_activities": ("bronze", set()),
-    "activity_shards": ("shards", {"bronze_activities"}),
-    "activities": ("gold", {"activity_shards"}),
-    "bronze_activity_details": ("details", {"activities"}),
-    **{name: ("details", {"bronze_activity_details"}) for name in DETAIL_TABLES},
-    "quarantine": ("details", {"bronze_activity_details"}),
-    "published_warehouse": ("published", {"activities", "quarantine", *DETAIL_TABLES}),
-    "athlete": ("profile", set()),
-    "gear": ("profile", {"activities"}),
-}
-
 
 @pytest.fixture
 def defs(rig: Rig) -> dg.Definitions:
     return build_defs(rig.settings)
-
-
-def test_the_graph_has_this_shape(defs: dg.Definitions) -> None:
-    specs = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
-    shape = {
-        name: (spec.group_name, {dep.asset_key.to_user_string() for dep in spec.deps}) for name, spec in specs.items()
-    }
-    assert shape == GRAPH
 
 
 def test_every_asset_is_described_owned_and_typed(defs: dg.Definitions) -> None:

@@ -210,7 +210,7 @@ def test_a_line_of_the_log_counts_the_windows_still_to_be_waited_for(
     merge(pipeline, 2025)
     with caplog.at_level(logging.INFO, "told"):
         pull_details(pipeline, ALL, [2025])
-    # 18 at once, then 20 at 12:15, 20 at 12:30, and the last two at 12:45
+    # two of each twenty are left to the daily run: 16 at once, then 18 at 12:15, 18 at 12:30, and the last eight at 12:45
     assert "Fetching details: 60 to do, done about 2026-03-10 12:45 UTC" in caplog.text
-    assert "Fetching details: 19 of 60, done about 2026-03-10 12:45 UTC" in caplog.text
-    assert "Fetching details: 39 of 60, done about 2026-03-10 12:45 UTC" in caplog.text
+    assert "Fetching details: 17 of 60, done about 2026-03-10 12:45 UTC" in caplog.text
+    assert "Fetching details: 35 of 60, done about 2026-03-10 12:45 UTC" in caplog.text

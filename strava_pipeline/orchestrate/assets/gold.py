@@ -12,7 +12,7 @@ from strava_pipeline.lake.merge import merge_activities
 from strava_pipeline.lake.merge_details import merge_details, sync_kudos
 from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.quarantine import sync_quarantine
-from strava_pipeline.lake.tombstones import AbsenceReport, confirmation, mark_absent
+from strava_pipeline.lake.tombstones import AbsenceReport, Confirmation, Shrink, confirmation, mark_absent
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.config import MergeConfig
 from strava_pipeline.orchestrate.jobs import DETAILS, resolved
@@ -46,7 +46,12 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         years = years_of(context.partition_keys)
         config = resolved(config, context.run.job_name, "activities")
         by = f"run {context.run.run_id}"
-        confirm = (lambda shrink: confirmation(shrink, pipeline.now(), by)) if config.allow_shrink else None
+
+        def confirm(shrink: Shrink) -> Confirmation | None:
+            """A person means what this run's own listing lacks."""
+            its_own = pipeline.listing is not None and shrink.listing == pipeline.listing.name
+            return confirmation(shrink, pipeline.now(), by) if config.allow_shrink and its_own else None
+
         with timed() as seconds, writing(pipeline.lake) as connection:
             report = merge_activities(connection, pipeline.lake, years, force=bool(config.force))
             absence = mark_absent(connection, pipeline.lake, years, pipeline.years, confirm=confirm)

@@ -5,18 +5,19 @@ the same calls. What a person capped with `--max-calls`, or asked for once (`enr
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
-from strava_pipeline.core.tables import DETAIL_TABLES
+from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.connect import make_budget, system_clock, token_store
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
-from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, PULLING_JOBS, asset_jobs, yields
+from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, PULLING_JOBS, asset_jobs, resolved
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.resources import DATA_DIR, calls_of_a_quiet_day
 from strava_pipeline.orchestrate.runs import UNFINISHED, assets_of, is_ours, job_of, years_of_run
@@ -24,8 +25,10 @@ from strava_pipeline.orchestrate.schedules import NO_LOGIN
 from strava_pipeline.orchestrate.tags import LAST, LIMIT, RESUMES
 from strava_pipeline.settings import Settings
 
+TRIES = 3  # of one stopped run: an outage at midnight must not end what goes on for days
+PAUSE = timedelta(hours=1)  # after one that failed
 RESUMABLE = tuple(name for name, job in JOBS.items() if name != "enrich" and {LISTING, DETAILS} & {*job.assets})
-_ONLY_DETAILS = frozenset({DETAILS, *DETAIL_TABLES, "published_warehouse"})
+_ONLY_DETAILS = frozenset({DETAILS, *DETAIL_TABLES, QUARANTINE.name, "published_warehouse"})
 
 
 def resume_sensor(
@@ -42,22 +45,26 @@ def resume_sensor(
         if not token_store(settings).path.exists():
             return NO_LOGIN
         lake = Lake(settings.data_dir)
-        stopped = _waiting(context.instance, lake)
+        clock = system_clock(settings, now)
+        stopped = _waiting(context.instance, lake, clock.now())
         if not stopped:
             return dg.SkipReason("Nothing waits for a limit.")
         fail_dead_runs(context.instance, lake)  # or one of them would be taken to be at work for ever
         if at_work := _at_work(context.instance, lake):
             return dg.SkipReason(f"Run {at_work} goes on with what a limit stopped; {len(stopped)} more wait.")
         for run in stopped:
-            if _is_open(settings, run, system_clock(settings, now)):
+            if _is_open(settings, context.instance, run, clock):
                 return _again(context.instance, lake, run)
         return dg.SkipReason(f"{len(stopped)} runs wait for the limit's next window.")
 
     return resume
 
 
-def _waiting(instance: dg.DagsterInstance, lake: Lake) -> list[dg.DagsterRun]:
-    """The runs that a limit stopped and that nobody went on with since, of the newest year first."""
+def _waiting(instance: dg.DagsterInstance, lake: Lake, now: datetime) -> list[dg.DagsterRun]:
+    """The runs that a limit stopped and that nobody went on with since, of the newest year first.
+
+    Where going on failed, it is tried again after a pause.
+    """
     ended = instance.get_run_records(
         dg.RunsFilter(statuses=[DagsterRunStatus.SUCCESS], tags={LIMIT: ["15min", "day"], DATA_DIR: str(lake.data_dir)})
     )
@@ -67,7 +74,14 @@ def _waiting(instance: dg.DagsterInstance, lake: Lake) -> list[dg.DagsterRun]:
     later = instance.get_run_records(dg.RunsFilter(created_after=min(record.create_timestamp for record in runs)))
     left = []
     for record in runs:
-        if any(_covers(other, record) and is_ours(other.dagster_run, lake) for other in later):
+        covering = [other for other in later if _covers(other, record) and is_ours(other.dagster_run, lake)]
+        failed = [other for other in covering if _failed_to_go_on(other, record)]
+        if covering and covering == failed and len(failed) < TRIES:
+            if all(
+                other.end_time is None or now.timestamp() - other.end_time > PAUSE.total_seconds() for other in failed
+            ):
+                left.append(record.dagster_run)
+        elif covering:
             instance.add_run_tags(record.dagster_run.run_id, {LIMIT: "gone on with"})  # never to be looked at again
         else:
             left.append(record.dagster_run)
@@ -91,6 +105,11 @@ def _covers(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
     return job_of(new) == job_of(old) and same_years and assets_of(new) >= assets_of(old)
 
 
+def _failed_to_go_on(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
+    run = later.dagster_run
+    return run.tags.get(RESUMES) == earlier.dagster_run.run_id and run.status is DagsterRunStatus.FAILURE
+
+
 def _at_work(instance: dg.DagsterInstance, lake: Lake) -> str | None:
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
         if RESUMES in run.tags and is_ours(run, lake):
@@ -98,18 +117,25 @@ def _at_work(instance: dg.DagsterInstance, lake: Lake) -> str | None:
     return None
 
 
-def _is_open(settings: Settings, run: dg.DagsterRun, clock: ServerClock) -> bool:
+def _is_open(settings: Settings, instance: dg.DagsterInstance, run: dg.DagsterRun, clock: ServerClock) -> bool:
     """Whether a call may be made under every ceiling, with what the run would leave to others."""
-    config = _config(run)
-    told: dict[str, Any] = next((config[name]["config"] for name in (LISTING, DETAILS) if name in config), {})
+    told = _first_to_call(instance, run)
     budget = make_budget(
         settings,
         clock,
-        cushion_15min=told.get("cushion_15min"),
-        cushion_daily=told.get("cushion_daily"),
-        yielding=calls_of_a_quiet_day(settings) if yields(job_of(run)) else 0,
+        cushion_15min=told.cushion_15min,
+        cushion_daily=told.cushion_daily,
+        yielding=calls_of_a_quiet_day(settings) if told.whole_years else 0,
     )
     return budget.remaining().governing.left > 0
+
+
+def _first_to_call(instance: dg.DagsterInstance, run: dg.DagsterRun) -> ListingConfig | DetailsConfig:
+    """What the first asset that will make calls is told: its limits are the whole run's."""
+    ops, job = _ops(instance, run), job_of(run)
+    if LISTING in _rest(instance, run):
+        return resolved(ListingConfig(**ops.get(LISTING, {}).get("config", {})), job, LISTING)
+    return resolved(DetailsConfig(**ops.get(DETAILS, {}).get("config", {})), job, DETAILS)
 
 
 def _again(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun) -> dg.RunRequest:
@@ -119,15 +145,13 @@ def _again(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun) -> dg.R
     ("Expected one of …", Dagster 1.13). The job `backfill` with the same year and selection does the same: see
     jobs.resolved. It carries no `dagster/backfill` tag: a backfill that is over would keep Dagster from retrying it.
     """
-    job, years, assets = job_of(run), years_of_run(run), assets_of(run)
-    rest = assets & _ONLY_DETAILS if DETAILS in assets and _listed(instance, run) else assets
-    ops = {name: told for name, told in _config(run).items() if name in rest}
+    job, years, rest = job_of(run), years_of_run(run), _rest(instance, run)
     return dg.RunRequest(
-        run_key=f"resumes {run.run_id}",
+        run_key=f"resumes {run.run_id} {_tries(instance, run)}",
         job_name=job,
         partition_key=str(years[0]) if len(years) == 1 else None,
         asset_selection=[dg.AssetKey(name) for name in JOBS[job].assets if name in rest],
-        run_config={"ops": ops},
+        run_config={"ops": _ops(instance, run)},
         tags={
             RESUMES: run.run_id,
             DATA_DIR: str(lake.data_dir),
@@ -135,6 +159,31 @@ def _again(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun) -> dg.R
             **(range_tags(years) if len(years) > 1 else {}),
         },
     )
+
+
+def _tries(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
+    return instance.get_runs_count(dg.RunsFilter(tags={RESUMES: run.run_id}))
+
+
+def _rest(instance: dg.DagsterInstance, run: dg.DagsterRun) -> frozenset[str]:
+    """The assets that are still to be made."""
+    assets = frozenset(assets_of(run))
+    return assets & _ONLY_DETAILS if DETAILS in assets and _listed(instance, run) else assets
+
+
+def _ops(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, Any]:
+    """The config of what is still to be made. What the listing left to others, the details alone leave, too.
+
+    That a shrink was meant is not carried on: it was said of another listing.
+    """
+    rest, config = _rest(instance, run), _config(run)
+    ops = {name: {"config": {**told.get("config", {})}} for name, told in config.items() if name in rest}
+    ops.get("activities", {"config": {}})["config"].pop("allow_shrink", None)
+    listing = config.get(LISTING, {}).get("config", {})
+    kept = {name: listing[name] for name in ("cushion_15min", "cushion_daily") if listing.get(name) is not None}
+    if kept and LISTING not in rest:
+        ops[DETAILS] = {"config": {**kept, **ops.get(DETAILS, {}).get("config", {})}}
+    return ops
 
 
 def _listed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
