@@ -116,3 +116,10 @@ def _files() -> list[Path]:
         pytest.skip("not a checkout: which files belong to it can't be told")
     paths = [REPO / name for name in listed.split("\0") if name]
     return [path for path in paths if path.is_file() and path.suffix not in (".png", ".gz", ".parquet")]
+
+
+def test_every_verb_is_a_make_target_that_calls_it() -> None:
+    for verb in VERBS:
+        said = subprocess.run(["make", "-n", verb, "YEARS=2024"], cwd=REPO, capture_output=True, text=True, check=True)
+        assert said.stderr == "", verb
+        assert f"strava-pipeline {verb}" in said.stdout or verb in ("demo", "dev", "sql"), verb

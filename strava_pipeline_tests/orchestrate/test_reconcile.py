@@ -1,7 +1,8 @@
 """The job `reconcile` against an emulated Strava: deletions, edits and late uploads reach gold; what is unlikely waits."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
@@ -186,3 +187,31 @@ def test_the_schedules_compare_recent_years_weekly_and_everything_monthly(rig: R
     assert all(request.run_config["ops"]["bronze_activities"]["config"]["mode"] == mode for request in requests)
     if mode == "all":
         assert requests[0].tags.items() >= range_tags(years).items()
+
+
+def test_on_the_first_of_a_month_nothing_is_compared_twice(rig: Rig) -> None:
+    schedule = build_defs(rig.settings).resolve_schedule_def("weekly_reconcile")
+    sunday = datetime(2026, 11, 1, 4, tzinfo=ZoneInfo("Europe/London"))
+    with dg.DagsterInstance.ephemeral() as instance:
+        ticked = schedule.evaluate_tick(dg.build_schedule_context(instance, scheduled_execution_time=sunday))
+    assert not ticked.run_requests
+    assert ticked.skip_message
+
+
+def test_a_year_that_is_compared_before_the_first_pull_makes_nothing_new(make_rig: Make) -> None:
+    rig = make_rig(activities=20, years=(2024, 2026), settings={"first_year": 2024})
+    rig.run("refresh", [2026], bronze_activities={"mode": "year"})
+    rig.calls()
+    rig.run("flow")
+    assert len(rig.calls()["details"]) < 10, "the details of the recent window, not those of all years"
+
+
+def test_a_listing_that_a_lesser_login_goes_on_with_deletes_nothing(make_rig: Make) -> None:
+    rig = make_rig(activities=12, **THIS_YEAR)
+    rig.run("flow_backfill")
+    rig.control("edit", id=by_start(rig)[8], set={"visibility": "only_me", "private": True})
+    rig.run("reconcile", [2026], bronze_activities={"per_page": 5, "max_calls": 1})
+    log_in(rig, scope="read,activity:read")
+    report = rig.run("reconcile", [2026], bronze_activities={"per_page": 5})
+    assert report.metadata["bronze_activities"]["resumed"]
+    assert report.metadata["activities"]["deleted"] == 0

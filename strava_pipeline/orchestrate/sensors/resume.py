@@ -28,7 +28,7 @@ from strava_pipeline.settings import Settings
 TRIES = 3  # of one stopped run: an outage at midnight must not end what goes on for days
 PAUSE = timedelta(hours=1)  # after one that failed
 RESUMABLE = tuple(name for name, job in JOBS.items() if name != "enrich" and {LISTING, DETAILS} & {*job.assets})
-_ONLY_DETAILS = frozenset({DETAILS, *DETAIL_TABLES, QUARANTINE.name, "published_warehouse"})
+ONLY_DETAILS = frozenset({DETAILS, *DETAIL_TABLES, QUARANTINE.name, "published_warehouse"})
 
 
 def resume_sensor(
@@ -168,7 +168,7 @@ def _tries(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
 def _rest(instance: dg.DagsterInstance, run: dg.DagsterRun) -> frozenset[str]:
     """The assets that are still to be made."""
     assets = frozenset(assets_of(run))
-    return assets & _ONLY_DETAILS if DETAILS in assets and _listed(instance, run) else assets
+    return assets & ONLY_DETAILS if DETAILS in assets and _listed(instance, run) else assets
 
 
 def _ops(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, Any]:

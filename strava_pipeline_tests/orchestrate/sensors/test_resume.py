@@ -9,8 +9,11 @@ import pytest
 from dagster import DagsterRunStatus
 
 from strava_pipeline.emulator.limits import Limits
-from strava_pipeline.orchestrate.jobs import DETAILS, LISTING
+from strava_pipeline.orchestrate.build import build_defs
+from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
 from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline.orchestrate.resources import DATA_DIR
+from strava_pipeline.orchestrate.sensors.resume import ONLY_DETAILS, RESUMABLE
 from strava_pipeline.orchestrate.tags import LIMIT, RESUMES
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.rig import Rig
@@ -51,7 +54,7 @@ def test_what_a_limit_stopped_goes_on_day_by_day_until_nothing_is_left(make_rig:
                 "-10",
             )
             runs.append(watch.launch(asked).run_id)
-            assert asked.run_key == f"resumes {runs[-2]}"
+            assert asked.run_key == f"resumes {runs[-2]} 0"
             assert watch.tick("resume")[0] is None, "none twice"
             made = rig.calls()
             assert (made["by_endpoint"].get("/athlete/activities"), made["refused"]) == (None, 0), "listed once for all"
@@ -172,3 +175,30 @@ def test_without_a_login_nothing_goes_on(watch: Watch) -> None:
     watch.note("backfill", SUCCESS, tags=STOPPED)
     (watch.rig.settings.secrets_dir / "strava_token.json").unlink()
     assert "strava-pipeline auth" in watch.tick("resume")[1]
+
+
+@pytest.mark.parametrize("job", RESUMABLE)
+def test_the_rest_of_every_job_can_be_asked_for(rig: Rig, job: str) -> None:
+    rest = {dg.AssetKey(name) for name in ONLY_DETAILS & {*JOBS[job].assets}}
+    made = build_defs(rig.settings).resolve_job_def(job).get_subset(asset_selection=rest or None)
+    assert {node.name for node in made.graph.nodes} >= ({DETAILS} if DETAILS in JOBS[job].assets else set())
+
+
+def test_going_on_that_failed_is_tried_again_an_hour_later(make_rig: Make) -> None:
+    rig = make_rig(activities=20, years=(2025, 2025), limits=Limits(900, 2000, 900, 10), settings={"first_year": 2025})
+    with watched(rig) as watch:
+        stopped = rig.run("backfill", [2025])
+        next_day(watch)
+        for number in range(3):
+            asked, _ = watch.tick("resume")
+            assert asked is not None
+            assert asked.run_key == f"resumes {stopped.run_id} {number}"
+            failed = rig.remembered.create_run_for_job(
+                build_defs(rig.settings).resolve_job_def("backfill"),
+                tags={**asked.tags, DATA_DIR: str(rig.lake.data_dir)},
+                status=DagsterRunStatus.STARTED,
+            )
+            rig.remembered.report_run_failed(failed)
+            assert watch.tick("resume")[0] is None, "not at once"
+            watch.later += timedelta(hours=2)
+        assert watch.tick("resume") == (None, "Nothing waits for a limit."), "three times, and then a person is needed"
