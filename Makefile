@@ -53,7 +53,7 @@ test: $(READY) ## The test suite.
 	$(BIN)/python -m pytest -n auto
 
 test-slow: $(READY) ## Tests that start real processes: Dagster's daemon and web server.
-	$(BIN)/python -m pytest -m slow -n auto
+	$(BIN)/python -m pytest -m slow -n 4  # they wait a lot, for daemons that wake now and then
 
 soak: $(READY) ## Tests that take long: a year of daily runs.
 	$(BIN)/python -m pytest -m soak

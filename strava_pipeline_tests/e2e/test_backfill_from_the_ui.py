@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.warehouse import writing
+from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline_tests.e2e.dagster_dev import dagster_dev, until
 from strava_pipeline_tests.orchestrate.run_logs import structured_logs
@@ -21,14 +21,7 @@ from strava_pipeline_tests.rig import Rig
 
 pytestmark = pytest.mark.slow
 
-ASSETS = [
-    "bronze_activities",
-    "activity_shards",
-    "activities",
-    "bronze_activity_details",
-    *DETAIL_TABLES,
-    "published_warehouse",
-]
+ASSETS = [*JOBS["backfill"].assets]
 READER = Path(__file__).with_name("reader.py")
 
 

@@ -13,7 +13,6 @@ from strava_pipeline_tests.e2e.dagster_dev import DagsterDev, dagster_dev, until
 from strava_pipeline_tests.e2e.test_backfill_from_the_ui import ASSETS, reader
 from strava_pipeline_tests.rig import Rig
 
-pytestmark = pytest.mark.slow
 Make = Callable[..., Rig]
 FINISHED = ("SUCCESS", "FAILURE", "CANCELED")
 
@@ -36,6 +35,7 @@ def is_true(rig: Rig) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_a_backfill_the_schedules_tick_and_a_reconciliation_keep_gold_true(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(activities=120, settings={"automation": True, "schedule": "* * * * *"})
     with dagster_dev(rig.settings, tmp_path / "dev.log") as dev:
@@ -72,6 +72,7 @@ def _start(rig: Rig, activity_id: int) -> str:
     return str(next(item["start_date_local"] for item in rig.truth() if item["id"] == activity_id))
 
 
+@pytest.mark.slow
 def test_fifteen_years_at_once_while_two_readers_loop(make_rig: Make, tmp_path: Path) -> None:
     years = list(range(2012, 2027))
     rig = make_rig(activities=300, years=(2012, 2026), settings={"first_year": 2012})
@@ -97,15 +98,18 @@ def test_fifteen_years_at_once_while_two_readers_loop(make_rig: Make, tmp_path: 
         rig.assert_true_to_source()
 
 
-VICTIMS = {
-    "a run": "api execute_run",
+VICTIMS = {  # what the command line holds
+    "a run": "spawn_main(",
     "the daemon": "dagster._daemon",
     "the code server": "api grpc",
     "everything": "",
 }
+SOON = ("a run", "everything")  # the others are minutes more, for `make soak`
 
 
-@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize(
+    "victim", [pytest.param(name, marks=pytest.mark.slow if name in SOON else pytest.mark.soak) for name in VICTIMS]
+)
 def test_after_a_kill_the_same_home_comes_out_as_if_nothing_had_happened(
     make_rig: Make, tmp_path: Path, victim: str
 ) -> None:

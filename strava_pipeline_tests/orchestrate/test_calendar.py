@@ -14,6 +14,8 @@ from strava_pipeline.orchestrate.schedules import flow_years
 from strava_pipeline_tests.orchestrate.test_rebuild import everything, lose_all_but_bronze
 from strava_pipeline_tests.rig import NOW, Rig, started
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 FIRST = 2022  # the rig's first partition

@@ -15,6 +15,8 @@ from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.partitions import year_range
 from strava_pipeline_tests.rig import Rig
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Rig]
 YEARS = f"2025–{year_range(2025).newest}"
 ONE = "(SELECT min(id) FROM activities_all)"  # the oldest: no daily run fetches its detail again

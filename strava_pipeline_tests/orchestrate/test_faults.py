@@ -24,6 +24,8 @@ from strava_pipeline.orchestrate.pulling_profile import ProfileReport, pull_prof
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline_tests.rig import Rig, log_in
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Rig]
 Fault = dict[str, Any]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"

@@ -24,6 +24,8 @@ from strava_pipeline.orchestrate.pulling import PullReport, pull_listing
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline_tests.rig import NOW, Rig
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Rig]
 ALL = DetailsConfig(scope="all")
 

@@ -12,6 +12,8 @@ from strava_pipeline.orchestrate.execute import RunOutcome, run_job
 from strava_pipeline.orchestrate.instance import own_configuration
 from strava_pipeline_tests.rig import Rig
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Rig]
 SPEED = 200.0  # a quarter of an hour passes in 4.5 s
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"

@@ -22,6 +22,8 @@ from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline_tests.rig import NOW, Rig
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Rig]
 ATHLETE = "/athlete"
 HOUR = 1 / 24  # of a day

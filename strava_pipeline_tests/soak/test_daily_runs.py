@@ -21,7 +21,7 @@ def athlete(make_rig: Make) -> Rig:
     return rig
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_forty_days_leave_behind_what_one_day_does(athlete: Rig) -> None:
     days = lived(athlete, 40)
     calls_are_few([next(days)])

@@ -10,6 +10,8 @@ from strava_pipeline.emulator.limits import Limits
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
 
+pytestmark = pytest.mark.slow
+
 TypeOn = Callable[[Rig], Type]
 Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"

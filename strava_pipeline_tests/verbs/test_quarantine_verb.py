@@ -11,6 +11,8 @@ from strava_pipeline.lake.detail_files import land_failure
 from strava_pipeline_tests.rig import NOW, Rig
 from strava_pipeline_tests.verbs.conftest import Type, Typed
 
+pytestmark = pytest.mark.slow
+
 TypeOn = Callable[[Rig], Type]
 
 

@@ -22,6 +22,8 @@ from strava_pipeline.orchestrate.schedules import flow_years
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Rig]
 TypeOn = Callable[[Rig], Type]
 

@@ -92,8 +92,6 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
             context.add_asset_metadata({"dagster/row_count": rows.get(year, 0)}, partition_key=str(year))
         return dg.MaterializeResult(metadata={"seconds": seconds.value})
 
-    tables = (*DETAIL_TABLES, QUARANTINE.name)
-
     @dg.multi_asset(
         specs=[
             dg.AssetSpec(
@@ -106,7 +104,7 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
                 description=table_description(TABLES[name]),
                 metadata=described(name) | from_bronze(name, DETAILS),
             )
-            for name in tables
+            for name in DETAIL_TABLES
         ]
     )
     def detail_tables(
@@ -117,10 +115,9 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
             report = merge_details(pipeline.lake, years)
             with writing(pipeline.lake) as connection:
                 raised = sync_kudos(connection, pipeline.lake, years)
-                report.rows[QUARANTINE.name] = sync_quarantine(connection, pipeline.lake, years)
         with reading(pipeline.lake) as connection:
-            rows = {name: rows_by_year(connection, name) for name in tables}
-        for name in tables:
+            rows = {name: rows_by_year(connection, name) for name in DETAIL_TABLES}
+        for name in DETAIL_TABLES:
             for year in years:
                 context.add_asset_metadata(
                     {"dagster/row_count": rows[name].get(year, 0)}, asset_key=name, partition_key=str(year)
@@ -131,7 +128,27 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
                 | ({"kudos_raised": raised, **unknown_fields(report.unknown)} if name == DETAIL_TABLES[0] else {}),
             )
 
-    return [activities, activity_history, detail_tables]
+    @dg.asset(
+        partitions_def=partitions,
+        deps=["bronze_activity_details"],
+        group_name="details",
+        kinds={"duckdb"},
+        owners=[OWNER],
+        description=table_description(QUARANTINE),
+        metadata=described(QUARANTINE.name),
+    )
+    def quarantine(
+        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+    ) -> dg.MaterializeResult[Any]:
+        years = years_of(context.partition_keys)
+        with timed() as seconds, writing(pipeline.lake) as connection:
+            changed = sync_quarantine(connection, pipeline.lake, years)
+            rows = rows_by_year(connection, QUARANTINE.name)
+        for year in years:
+            context.add_asset_metadata({"dagster/row_count": rows.get(year, 0)}, partition_key=str(year))
+        return dg.MaterializeResult(metadata={"rows_changed": changed, "seconds": seconds.value})
+
+    return [activities, activity_history, detail_tables, quarantine]
 
 
 def _held_back(report: AbsenceReport) -> dict[str, str]:
