@@ -35,8 +35,10 @@ def shards(place: Place) -> Work:
 
 
 def merge_summaries(place: Place) -> Work:
+    from strava_pipeline.lake.history import merge_history
     from strava_pipeline.lake.merge import merge_activities
     from strava_pipeline.lake.merge_profile import merge_profile
+    from strava_pipeline.lake.tombstones import mark_absent
     from strava_pipeline.lake.warehouse import writing
 
     lake, years = place.lake, place.years.all
@@ -44,6 +46,8 @@ def merge_summaries(place: Place) -> Work:
     def work() -> int:
         with writing(lake) as connection:
             merge_activities(connection, lake, years)
+            mark_absent(connection, lake, years, place.years)
+            merge_history(connection, lake, years)
             merge_profile(connection, lake)
         return 0
 

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from strava_pipeline.orchestrate.assets.bronze import bronze_assets
+from strava_pipeline.orchestrate.assets.details import detail_assets
 from strava_pipeline.orchestrate.assets.gold import gold_assets
 from strava_pipeline.orchestrate.assets.profile import profile_assets
 from strava_pipeline.orchestrate.assets.published import published_assets
@@ -28,6 +29,7 @@ def build_defs(settings: Settings, *, progress_of: ProgressOf | None = None) -> 
                 *bronze_assets(partitions),
                 *shard_assets(partitions),
                 *gold_assets(partitions),
+                *detail_assets(partitions),
                 *published_assets(partitions),
                 *profile_assets(),
             ],

@@ -78,9 +78,9 @@ def test_a_shard_of_a_listing_that_lost_a_page_outlives_new_year(full: Lake) -> 
     later = YearRange(YEARS.first + 5, YEARS.newest + 1)  # 2025 is the first partition now, with other rows than before
     write_shards(full, later.all, later)
     assert list(full.shards.rglob("*.outdated")) == []
-    assert sorted(pl.read_parquet(shard_files(full, 2025))["id"]) == [1, 2, 3], "it is read on"
+    assert set(pl.read_parquet(shard_files(full, 2025))["id"]) == {1, 2, 3}, "it is read on"
     write_shards(full, YEARS.all, YEARS)
-    assert sorted(pl.read_parquet(shard_files(full, 2025))["id"]) == [1, 2, 3], "and once more"
+    assert set(pl.read_parquet(shard_files(full, 2025))["id"]) == {1, 2, 3}, "and once more"
 
 
 def test_a_shard_that_was_made_again_leaves_nothing(full: Lake) -> None:

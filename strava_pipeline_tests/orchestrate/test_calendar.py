@@ -14,7 +14,7 @@ from strava_pipeline.orchestrate.schedules import flow_years
 from strava_pipeline_tests.orchestrate.test_rebuild import everything, lose_all_but_bronze
 from strava_pipeline_tests.rig import NOW, Rig, started
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"

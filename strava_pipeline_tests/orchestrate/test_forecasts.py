@@ -24,7 +24,7 @@ from strava_pipeline.orchestrate.pulling import PullReport, pull_listing
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline_tests.rig import NOW, Rig
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 Make = Callable[..., Rig]
 ALL = DetailsConfig(scope="all")

@@ -179,7 +179,10 @@ def test_the_schedules_compare_recent_years_weekly_and_everything_monthly(rig: R
     defs = build_defs(rig.settings)
     with dg.DagsterInstance.ephemeral() as instance:
         schedule = defs.resolve_schedule_def(name)
-        ticked = schedule.evaluate_tick(dg.build_schedule_context(instance, scheduled_execution_time=NOW))
+        context = dg.build_schedule_context(
+            instance, repository_def=defs.get_repository_def(), scheduled_execution_time=NOW
+        )
+        ticked = schedule.evaluate_tick(context)
     requests = ticked.run_requests or []
     years = year_range(rig.settings.first_year).all
     newest = [str(year) for year in reversed(years[-2:])]

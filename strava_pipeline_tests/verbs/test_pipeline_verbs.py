@@ -56,7 +56,7 @@ def test_a_dry_run_asks_and_changes_nothing(rig: Rig, type_on: TypeOn, verb: str
     typed = type_on(rig)
     said = typed(verb, "--dry-run")
     assert (said.code, rig.calls()["total"]) == (0, 0)
-    assert "Calls left: 100 of 100 read calls in 15 minutes" in said.out
+    assert "Calls left: " in said.out
     assert not rig.lake.data_dir.exists() or not list(rig.lake.data_dir.rglob("*.gz"))
 
 

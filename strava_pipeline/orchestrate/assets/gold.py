@@ -1,23 +1,21 @@
-"""Gold: activities, details and what they nest, merged by key into the working warehouse. SQL and parsing are the lake's."""
+"""Gold: activities and their history, merged by key into the working warehouse. SQL and parsing are the lake's."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE, TABLES
+from strava_pipeline.core.tables import TABLES
 from strava_pipeline.lake.counts import rows_by_year
 from strava_pipeline.lake.history import merge_history
 from strava_pipeline.lake.merge import merge_activities
-from strava_pipeline.lake.merge_details import merge_details, sync_kudos
 from strava_pipeline.lake.merge_profile import merge_profile
-from strava_pipeline.lake.quarantine import sync_quarantine
 from strava_pipeline.lake.tombstones import AbsenceReport, Confirmation, Shrink, confirmation, mark_absent
-from strava_pipeline.lake.warehouse import reading, writing
+from strava_pipeline.lake.warehouse import writing
 from strava_pipeline.orchestrate.config import MergeConfig
-from strava_pipeline.orchestrate.jobs import DETAILS, resolved
-from strava_pipeline.orchestrate.lineage import from_bronze, from_changes, from_layer_above
-from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, timed, unknown_fields
+from strava_pipeline.orchestrate.jobs import resolved
+from strava_pipeline.orchestrate.lineage import from_changes, from_layer_above
+from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, timed
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Pipeline
 
@@ -92,63 +90,7 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
             context.add_asset_metadata({"dagster/row_count": rows.get(year, 0)}, partition_key=str(year))
         return dg.MaterializeResult(metadata={"seconds": seconds.value})
 
-    @dg.multi_asset(
-        specs=[
-            dg.AssetSpec(
-                name,
-                deps=["bronze_activity_details"],
-                partitions_def=partitions,
-                group_name="details",
-                kinds={"duckdb"},
-                owners=[OWNER],
-                description=table_description(TABLES[name]),
-                metadata=described(name) | from_bronze(name, DETAILS),
-            )
-            for name in DETAIL_TABLES
-        ]
-    )
-    def detail_tables(
-        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        years = years_of(context.partition_keys)
-        with timed() as seconds:
-            report = merge_details(pipeline.lake, years)
-            with writing(pipeline.lake) as connection:
-                raised = sync_kudos(connection, pipeline.lake, years)
-        with reading(pipeline.lake) as connection:
-            rows = {name: rows_by_year(connection, name) for name in DETAIL_TABLES}
-        for name in DETAIL_TABLES:
-            for year in years:
-                context.add_asset_metadata(
-                    {"dagster/row_count": rows[name].get(year, 0)}, asset_key=name, partition_key=str(year)
-                )
-            yield dg.MaterializeResult(
-                asset_key=name,
-                metadata={"rows_merged": report.rows[name], "seconds": seconds.value}
-                | ({"kudos_raised": raised, **unknown_fields(report.unknown)} if name == DETAIL_TABLES[0] else {}),
-            )
-
-    @dg.asset(
-        partitions_def=partitions,
-        deps=["bronze_activity_details"],
-        group_name="details",
-        kinds={"duckdb"},
-        owners=[OWNER],
-        description=table_description(QUARANTINE),
-        metadata=described(QUARANTINE.name),
-    )
-    def quarantine(
-        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
-    ) -> dg.MaterializeResult[Any]:
-        years = years_of(context.partition_keys)
-        with timed() as seconds, writing(pipeline.lake) as connection:
-            changed = sync_quarantine(connection, pipeline.lake, years)
-            rows = rows_by_year(connection, QUARANTINE.name)
-        for year in years:
-            context.add_asset_metadata({"dagster/row_count": rows.get(year, 0)}, partition_key=str(year))
-        return dg.MaterializeResult(metadata={"rows_changed": changed, "seconds": seconds.value})
-
-    return [activities, activity_history, detail_tables, quarantine]
+    return [activities, activity_history]
 
 
 def _held_back(report: AbsenceReport) -> dict[str, str]:
