@@ -145,7 +145,8 @@ def _forget_outdated(lake: Lake, year: int, years: YearRange, whole: set[str]) -
             path.unlink()
         elif metadata.get(_CATALOGUE) == catalogue_version():
             kept = path.with_name(f"{path.stem.removesuffix('.kept')}.kept.parquet")
-            _write(kept, pl.read_parquet(path), {}, _edge(year, years))
+            rows = pl.read_parquet(path)
+            _write(kept, _with_what_was_there(rows, kept) if kept.exists() else rows, {}, _edge(year, years))
             path.unlink()
 
 
