@@ -19,8 +19,6 @@ from strava_pipeline_tests.e2e.dagster_dev import dagster_dev, until
 from strava_pipeline_tests.orchestrate.run_logs import structured_logs
 from strava_pipeline_tests.rig import Rig
 
-pytestmark = pytest.mark.slow
-
 ASSETS = [*JOBS["backfill"].assets]
 READER = Path(__file__).with_name("reader.py")
 
@@ -33,6 +31,7 @@ def reader(snapshot: Path) -> Iterator[Callable[[], dict[str, list[str]]]]:
         yield lambda: dict(json.loads(process.communicate()[0]))
 
 
+@pytest.mark.soak
 def test_five_years_launched_at_once_come_out_true_while_two_readers_look_on(
     make_rig: Callable[..., Rig], tmp_path: Path
 ) -> None:
@@ -73,6 +72,7 @@ def test_five_years_launched_at_once_come_out_true_while_two_readers_look_on(
         assert secret not in log
 
 
+@pytest.mark.slow
 def test_everything_typed_beside_a_backfill_from_the_ui_asks_for_nothing_twice(
     make_rig: Callable[..., Rig], tmp_path: Path
 ) -> None:

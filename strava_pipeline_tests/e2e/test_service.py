@@ -20,8 +20,6 @@ import requests
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, DagsterDev, until
 from strava_pipeline_tests.rig import Rig
 
-pytestmark = pytest.mark.slow
-
 
 @dataclass(frozen=True, slots=True)
 class Typed:
@@ -124,6 +122,7 @@ def _started(job_name: str) -> dg.DagsterEvent:
     return dg.DagsterEvent(event_type_value="PIPELINE_START", job_name=job_name)
 
 
+@pytest.mark.slow
 def test_it_lives_without_a_login_is_one_and_comes_back_after_everything_was_killed(
     make_box: Callable[..., Box],
 ) -> None:
@@ -170,6 +169,7 @@ def test_it_lives_without_a_login_is_one_and_comes_back_after_everything_was_kil
     assert box.typed("service", "down").said.startswith("No service is running")
 
 
+@pytest.mark.slow
 def test_neither_a_closed_terminal_nor_a_hang_up_ends_it(make_box: Callable[..., Box]) -> None:
     box = make_box()
     typed = f"{sys.executable} -m strava_pipeline service up --no-ui; touch {box.rig.folder / 'up'}; cat"
@@ -187,6 +187,7 @@ def test_neither_a_closed_terminal_nor_a_hang_up_ends_it(make_box: Callable[...,
     assert box.log.splitlines()[-1].endswith("the service ends.")  # and not: killed
 
 
+@pytest.mark.soak
 def test_dagster_ends_with_the_service_that_was_killed_alone(make_box: Callable[..., Box]) -> None:
     box = make_box()
     groups = box.up("--no-ui")
@@ -195,6 +196,7 @@ def test_dagster_ends_with_the_service_that_was_killed_alone(make_box: Callable[
     assert box.up("--no-ui")[0] != groups[0]
 
 
+@pytest.mark.soak
 def test_a_daemon_that_dies_ends_the_service_and_leaves_nothing(make_box: Callable[..., Box]) -> None:
     box = make_box()
     groups = box.up("--port", free_port())
@@ -204,6 +206,7 @@ def test_a_daemon_that_dies_ends_the_service_and_leaves_nothing(make_box: Callab
     assert "Dagster ended by itself" in box.log
 
 
+@pytest.mark.soak
 def test_one_that_can_not_start_says_why(make_box: Callable[..., Box]) -> None:
     box = make_box()
     with taken_port() as port:
@@ -212,6 +215,7 @@ def test_one_that_can_not_start_says_why(make_box: Callable[..., Box]) -> None:
     assert box.typed("service", "status").code == 1
 
 
+@pytest.mark.soak
 def test_a_run_at_work_is_interrupted_and_what_it_fetched_is_kept(make_box: Callable[..., Box]) -> None:
     box = make_box(activities=60, latency=0.5)
     port = free_port()

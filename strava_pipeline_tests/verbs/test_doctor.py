@@ -280,7 +280,7 @@ def test_each_thing_that_is_broken_is_named_alone_with_the_way_to_mend_it(patien
 COMMANDS = ("mv ", "chmod ", "rm ", "DAGSTER_HOME=", "strava-pipeline ")
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("broken", BROKEN)
 def test_the_commands_that_are_told_mend_it(patient: Patient, broken: str) -> None:
     break_it, name, *_ = BROKEN[broken]
