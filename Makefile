@@ -55,7 +55,7 @@ test: $(READY) ## The test suite.
 test-slow: $(READY) ## Tests that start real processes: Dagster's daemon and web server.
 	$(BIN)/python -m pytest -m slow -n 4  # they wait a lot, for daemons that wake now and then
 
-soak: $(READY) ## Tests that take long: a year of daily runs.
+soak: $(READY) ## Tests that take an hour: a year of daily runs, hundreds of kills.
 	$(BIN)/python -m pytest -m soak
 
 bench: $(READY) ## What is fast, beside a floor program: make bench N="1000 10000".
