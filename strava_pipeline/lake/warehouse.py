@@ -64,7 +64,7 @@ def opened(lake: Lake) -> Iterator[Connection]:
     connection = connect(lake.working, after_another=was_ever_made(lake))
     try:
         yield connection
-    except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException) as error:
+    except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.TransactionException) as error:
         raise PipelineError(
             f"The working warehouse {lake.working} can't be read or written ({_first_line(error)}). Nothing of the step "
             "at hand was kept, everything before it was. If the disk is full, free some space and run the same command "

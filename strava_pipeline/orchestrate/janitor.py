@@ -30,7 +30,7 @@ def clean_up(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
             record = instance.get_run_by_id(run_id)
             if record is None or record.is_finished:
                 storage.free_concurrency_slots_for_run(run_id)
-    return [run.run_id for run in dead]
+    return [run.run_id for run in dead] + fail_dead_runs(instance, lake)
 
 
 def fail_dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:

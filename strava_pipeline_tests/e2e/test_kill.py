@@ -106,7 +106,11 @@ class Story:
                 f"the new login was saved, and is used: {chapter.verb}, died at {step}: {again.said}"
             )
         if not chapter.repeats and life.code == -9:
-            assert_no_call_was_wasted(before, at_death, died, asked, usual)
+            try:
+                assert_no_call_was_wasted(before, at_death, died, asked, usual)
+            except AssertionError as error:
+                error.add_note(f"{chapter.verb}, died at {step}: {again.said}")
+                raise
         assert again.code == 0, again.said
         for word in ("Traceback", "Waiting for", "Already at work"):
             assert word not in again.said

@@ -212,12 +212,13 @@ def test_a_rebuild_that_is_broken_off_goes_on_and_shows_nothing_half(
 DIE = """
 import os, signal, sys
 from pathlib import Path
-from strava_pipeline.lake import files, merge, publish, rebuild, shards
+from strava_pipeline.lake import files, merge_details, publish, rebuild, shards
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import YEARS
 from strava_pipeline_tests.lake.test_rebuild import Watched
 
-module, name, nth = {"shards": shards, "merge": merge, "rebuild": rebuild, "publish": publish}[sys.argv[2]], sys.argv[3], int(sys.argv[4])
+modules = {"shards": shards, "merge_details": merge_details, "rebuild": rebuild, "publish": publish}
+module, name, nth = modules[sys.argv[2]], sys.argv[3], int(sys.argv[4])
 whole, calls = getattr(module, name), 0
 
 def die(*args, **named):
@@ -234,7 +235,7 @@ DEATHS = [
     ("shards", "_write", 3),
     ("shards", "_drop_what_is_held_twice", 1),
     ("shards", "_merge", 1),
-    ("merge", "merge_detail_batch", 1),
+    ("merge_details", "merge_detail_batch", 1),
     ("rebuild", "exclusively", 1),
     ("rebuild", "log_of", 1),
     ("rebuild", "sync_folder", 1),
