@@ -113,7 +113,10 @@ def _body(lake: Lake, activity_id: int, name: str) -> dict[str, Any]:
 
 
 def assert_no_call_was_wasted(before: OnDisk, at_death: OnDisk, died: Asked, again: Asked, usual: Asked) -> None:
-    """Nothing whose answer was on disk is asked again; at most the one call that was in flight is made twice."""
+    """Nothing whose answer was on disk is asked again; at most the one call that was in flight is made twice.
+
+    If that was a page, the listing goes on from its last start, which costs the page that holds just this.
+    """
     twice = []
     for made, had in (("details", "details"), ("gear", "gear")):
         total = getattr(died, made) + getattr(again, made)
@@ -123,7 +126,8 @@ def assert_no_call_was_wasted(before: OnDisk, at_death: OnDisk, died: Asked, aga
                 assert key not in landed, f"{made} {key}: its answer was on disk"
                 twice += [key] * (count - getattr(usual, made)[key])
     spare = died.pages + again.pages - usual.pages - (at_death.settled - before.settled)
-    assert len(twice) + max(spare, 0) <= 1, (twice, spare)
+    lost_page = died.pages > at_death.pages - before.pages  # a listing goes on one second overlapping: a page more
+    assert len(twice) + max(spare, 0) <= 1 + lost_page, (twice, spare)
     assert died.pages <= at_death.pages - before.pages + 1
 
 
