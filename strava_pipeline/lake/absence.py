@@ -13,6 +13,7 @@ from itertools import pairwise
 from strava_pipeline.lake.listings import Listing
 from strava_pipeline.lake.manifests import Manifest, PageEntry
 
+_NEVER, _ALWAYS = -(2**62), 2**62  # seconds: no bound
 Span = tuple[int | None, int | None]  # exclusive epoch seconds, as Strava takes them: (after, before)
 
 
@@ -69,6 +70,15 @@ def lies_in(start: float, span: Span) -> bool:
     """Whether an epoch second lies in an exclusive span."""
     after, before = span
     return (after is None or start > after) and (before is None or start < before)
+
+
+def bounds(spans: Iterable[Span]) -> dict[str, list[int]]:
+    """The spans as two columns of numbers, for statements: `after` and `before`."""
+    columns: dict[str, list[int]] = {"after": [], "before": []}
+    for after, before in spans:
+        columns["after"].append(_NEVER if after is None else after)
+        columns["before"].append(_ALWAYS if before is None else before)
+    return columns
 
 
 def _between(page: PageEntry, following: PageEntry, *, ascending: bool) -> Span:

@@ -4,23 +4,18 @@ What one layer has and the next lacks is either lost or on its way: another run 
 asks looks first whether anybody else is at work. What the catalogue says of a single table is quality.py's.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-
-import duckdb
 
 from strava_pipeline.core.activities import YearRange
-from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.counts import row_counts
-from strava_pipeline.lake.detail_files import DetailFiles, detail_files
+from strava_pipeline.lake.detail_files import detail_files
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.merge_details import fetched_in_gold, is_newer
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import snapshot
-from strava_pipeline.lake.shards import LOCK, holdings, set_aside_unreadable, shard_files
+from strava_pipeline.lake.shards import LOCK, damage_named, holdings, shard_files
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import Connection, reading, revision
 
@@ -57,7 +52,7 @@ def gold_with_shards(connection: Connection, lake: Lake, years: Sequence[int]) -
             query = "SELECT count(*) FROM activities_all WHERE year IN (SELECT unnest($years))"
             here = connection.execute(query, {"years": list(years)}).fetchall()[0][0]
             return Agreement(0, here, 0, here)
-        with _damage_named(shards):
+        with damage_named(shards):
             values = {"shards": [str(path) for path in shards], "years": list(years)}
             return Agreement(*connection.execute(sql("shards_and_gold"), values).fetchall()[0])
 
@@ -74,15 +69,10 @@ def history_with_gold(connection: Connection, lake: Lake, years: Sequence[int]) 
 
 def details_with_bronze(connection: Connection, lake: Lake, years: Sequence[int]) -> Agreement:
     """Activities of which an answer lies in the folders of `years`, and those of which gold has none as new."""
-    query = "SELECT activity_id, fetched_at AT TIME ZONE 'UTC' FROM activity_details"
-    gold = {activity_id: at.replace(tzinfo=UTC) for activity_id, at in connection.execute(query).fetchall()}
+    gold = fetched_in_gold(connection)
     on_disk = [files for year in years for files in detail_files(lake, year).values() if files.good_at is not None]
-    missing = sum(_is_behind(files, gold.get(files.activity_id)) for files in on_disk)
+    missing = sum(is_newer(files, gold.get(files.activity_id)) for files in on_disk)
     return Agreement(len(on_disk), len(on_disk) - missing, missing)
-
-
-def _is_behind(files: DetailFiles, merged_at: datetime | None) -> bool:
-    return files.good_at is not None and (merged_at is None or merged_at < files.good_at)
 
 
 def snapshot_with_gold(lake: Lake) -> dict[str, tuple[int, int]] | None:
@@ -92,17 +82,3 @@ def snapshot_with_gold(lake: Lake) -> dict[str, tuple[int, int]] | None:
             return None
         gold, read = row_counts(connection), row_counts(published)
     return {name: (count, read.get(name, 0)) for name, count in gold.items() if read.get(name) != count}
-
-
-@contextmanager
-def _damage_named(shards: Sequence[Path]) -> Iterator[None]:
-    """DuckDB says that something can't be read, not which file."""
-    try:
-        yield
-    except duckdb.Error as error:
-        if damaged := set_aside_unreadable(shards):
-            raise PipelineError(
-                f"{', '.join(damaged)}: damaged, and set aside. `strava-pipeline rebuild` makes it anew from bronze, "
-                "without a call."
-            ) from error
-        raise

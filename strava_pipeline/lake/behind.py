@@ -9,7 +9,7 @@ from datetime import datetime
 from strava_pipeline.core.activities import YearRange
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.manifests import Window
-from strava_pipeline.lake.merge import merged_pages
+from strava_pipeline.lake.merge import merged_pages, years_lacking
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import DamagedWarehouseError, OtherCatalogueError, is_a_database, reading
@@ -26,13 +26,7 @@ def years_behind(lake: Lake, years: YearRange) -> set[int]:
             since = first_pull_ended_at(lake)
             if since is not None:
                 unfetched = {row[0] for row in connection.execute(sql("years_unfetched"), {"since": since}).fetchall()}
-    unmerged = {
-        year
-        for listing in listings(lake)
-        for year in listing.manifest.years_within(years)
-        if merged.get(year, {}).get(listing.name, 0) < listing.manifest.whole_pages
-    }
-    return unmerged | unfetched
+    return unfetched.union(*(years_lacking(merged, listing, years) for listing in listings(lake)))
 
 
 def first_pull_ended_at(lake: Lake) -> datetime | None:

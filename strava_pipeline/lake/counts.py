@@ -28,7 +28,7 @@ def counts_by_year(connection: Connection) -> list[YearCounts]:
 def row_counts(connection: Connection) -> dict[str, int]:
     """Rows of every table of the catalogue that is there: a snapshot of an older version may lack some."""
     there = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    return {name: _one(connection, f"SELECT count(*) FROM {name}") for name in TABLES if name in there}
+    return {name: one_number(connection, f"SELECT count(*) FROM {name}") for name in TABLES if name in there}
 
 
 def rows_by_year(connection: Connection, table: str) -> dict[int, int]:
@@ -84,5 +84,6 @@ def count_between(connection: Connection, begin: datetime, end: datetime) -> int
     return int(connection.execute(sql("count_between"), {"begin": begin, "end": end}).fetchall()[0][0])
 
 
-def _one(connection: Connection, text: str) -> int:
+def one_number(connection: Connection, text: str) -> int:
+    """The only number that a statement gives: a count, or how many rows it changed."""
     return int(connection.execute(text).fetchall()[0][0])

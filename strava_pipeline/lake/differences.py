@@ -12,14 +12,13 @@ from typing import Any
 import polars as pl
 
 from strava_pipeline.core.activities import YearRange, summary_frame
-from strava_pipeline.lake.absence import proven
+from strava_pipeline.lake.absence import bounds, proven
 from strava_pipeline.lake.listings import Listing
 from strava_pipeline.lake.manifests import Manifest
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import reading
 
-_NEVER, _ALWAYS = -(2**62), 2**62  # seconds: no bound
 _LISTED: dict[str, Any] = {
     "id": pl.Int64,
     "year": pl.Int32,
@@ -80,7 +79,8 @@ def _absent(listed: pl.DataFrame, held: pl.DataFrame, years: Collection[int], ma
         & (pl.col("ingestion_ts") < manifest.started_at.astimezone(UTC).replace(tzinfo=None))
     )
     start = pl.col("start_date").dt.epoch("s")
-    spans = [(start > (after or _NEVER)) & (start < (before or _ALWAYS)) for after, before in proven(manifest)]
+    columns = bounds(proven(manifest))
+    spans = [(start > after) & (start < before) for after, before in zip(*columns.values(), strict=True)]
     present = present.filter(pl.any_horizontal(pl.lit(value=False), *spans))
     return present.join(listed, on="id", how="anti")
 

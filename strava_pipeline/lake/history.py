@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from strava_pipeline.core.tables import TABLES, Column
+from strava_pipeline.lake.counts import one_number
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.merge import shard_signature, sharing
 from strava_pipeline.lake.paths import Lake
@@ -18,7 +19,8 @@ def merge_history(connection: Connection, lake: Lake, years: Sequence[int]) -> N
     known = notes(connection, HISTORY)
     with locked(lake, LOCK):
         files = {year: shard_files(lake, year) for year in years}
-        due = [year for year in years if known.get(f"{HISTORY}{year}") != shard_signature(files[year])]
+        signature = {year: shard_signature(files[year]) for year in years}
+        due = [year for year in years if known.get(f"{HISTORY}{year}") != signature[year]]
         shards = [str(path) for year in due for path in files[year]]
         if shards:
             others = [str(path) for year in sharing(connection, due) for path in shard_files(lake, year)]
@@ -26,16 +28,12 @@ def merge_history(connection: Connection, lake: Lake, years: Sequence[int]) -> N
     written = 0
     if shards:
         connection.execute(sql("delete_versions"))
-        written += _count(connection, sql("insert_versions").format(differing=_differing(), before=_before()))
-    written += _count(connection, sql("end_versions"))
+        written += one_number(connection, sql("insert_versions").format(differing=_differing(), before=_before()))
+    written += one_number(connection, sql("end_versions"))
     for year in due:
-        note(connection, f"{HISTORY}{year}", shard_signature(files[year]))
+        note(connection, f"{HISTORY}{year}", signature[year])
     if written:
         changed(connection)
-
-
-def _count(connection: Connection, text: str) -> int:
-    return int(connection.execute(text).fetchall()[0][0])
 
 
 def _differing() -> str:

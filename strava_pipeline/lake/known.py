@@ -3,7 +3,6 @@
 What a run would do with it is computed in core/plan.py; which details are due is wanted.py's.
 """
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,12 +15,12 @@ from strava_pipeline.lake.detail_files import detail_files
 from strava_pipeline.lake.differences import Differences
 from strava_pipeline.lake.listings import Listing, listings
 from strava_pipeline.lake.manifests import Manifest
-from strava_pipeline.lake.merge import MERGED
+from strava_pipeline.lake.merge import merged_pages, years_lacking
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.wanted import Scope, wanted_details
-from strava_pipeline.lake.warehouse import notes, reading
+from strava_pipeline.lake.warehouse import reading
 
 Span = tuple[datetime, datetime]
 _EVER = datetime(1, 1, 1, tzinfo=UTC)
@@ -68,7 +67,9 @@ def known_of(lake: Lake, years: YearRange, now: datetime) -> Known:
     covered = {
         year: list(
             _joined(
-                _within(listing.manifest, year, now) for listing in whole if _is_in_gold(listing, year, merged, years)
+                _within(listing.manifest, year, now)
+                for listing in whole
+                if year not in years_lacking(merged, listing, years)
             )
         )
         for year in years.all
@@ -129,18 +130,9 @@ def _gold(lake: Lake) -> tuple[dict[int, dict[str, int]], Counter[tuple[int, int
     if not lake.working.exists():
         return {}, Counter()
     with reading(lake) as connection:
-        merged = {
-            int(name.removeprefix(MERGED)): json.loads(value) for name, value in notes(connection, MERGED).items()
-        }
+        merged = merged_pages(connection)
         rows = connection.execute(sql("activities_by_month")).fetchall()
     return merged, Counter({(year, month): count for year, month, count in rows})
-
-
-def _is_in_gold(listing: Listing, year: int, merged: Mapping[int, Mapping[str, int]], years: YearRange) -> bool:
-    manifest = listing.manifest
-    if year not in manifest.years_within(years):
-        return True  # it holds nothing of that year
-    return merged.get(year, {}).get(listing.name, 0) >= manifest.whole_pages
 
 
 def _within(manifest: Manifest, year: int, now: datetime) -> Span:

@@ -5,15 +5,13 @@ The functions take a connection and work inside the caller's transaction. No par
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb
-
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.activities import YearRange
+from strava_pipeline.lake.listings import Listing
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.shards import LOCK, holdings, set_aside_unreadable, shard_files
+from strava_pipeline.lake.shards import LOCK, damage_named, holdings, shard_files
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.staging import MergeReport
 from strava_pipeline.lake.warehouse import Connection, changed, note, notes, unmark
@@ -47,29 +45,15 @@ def _merge_years(
     if not shards:
         return
     paths = [str(path) for path in shards]
-    with _damage_named(shards):
+    with damage_named(shards):
         elsewhere = _sharing(connection, paths, set(years))
     others = [path for other in elsewhere for path in shard_files(lake, other)]
     values = {"shards": paths, "others": [str(path) for path in others], "years": years, "force": force}
-    with _damage_named([*shards, *others]):
+    with damage_named([*shards, *others]):
         actions = connection.execute(sql("merge_activities"), values).fetchall()
     report.count(actions)
     for other in elsewhere if actions else ():
         unmark(connection, f"{SHARDS}{other}")  # what left that year belongs there again if these shards lose it
-
-
-@contextmanager
-def _damage_named(shards: Sequence[Path]) -> Iterator[None]:
-    """DuckDB says that something can't be read, not which file."""
-    try:
-        yield
-    except duckdb.Error as error:
-        if damaged := set_aside_unreadable(shards):
-            raise PipelineError(
-                f"{', '.join(damaged)}: damaged, and set aside. `strava-pipeline rebuild` makes it anew from bronze, "
-                "without a call."
-            ) from error
-        raise
 
 
 def _sharing(connection: Connection, shards: Sequence[str], years: set[int]) -> list[int]:
@@ -97,6 +81,16 @@ def _shared(connection: Connection) -> set[tuple[int, int]]:
 def merged_pages(connection: Connection) -> dict[int, dict[str, int]]:
     """How many pages of which listings gold has taken in, by year."""
     return {int(name.removeprefix(MERGED)): json.loads(pages) for name, pages in notes(connection, MERGED).items()}
+
+
+def years_lacking(merged: Mapping[int, Mapping[str, int]], listing: Listing, within: YearRange) -> set[int]:
+    """The partitions of which gold has not taken in every page of the listing; `merged`: from `merged_pages`."""
+    manifest = listing.manifest
+    return {
+        year
+        for year in manifest.years_within(within)
+        if merged.get(year, {}).get(listing.name, 0) < manifest.whole_pages
+    }
 
 
 def shard_signature(shards: Sequence[Path]) -> str:

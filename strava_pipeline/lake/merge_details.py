@@ -48,9 +48,14 @@ def merge_fresh_details(connection: Connection, lake: Lake, years: Iterable[int]
 
 
 def _fresh(connection: Connection, newest: dict[int, DetailFiles]) -> list[DetailFiles]:
+    held = fetched_in_gold(connection)
+    return [files for activity_id, files in sorted(newest.items()) if is_newer(files, held.get(activity_id))]
+
+
+def fetched_in_gold(connection: Connection) -> dict[int, datetime]:
+    """When the detail that gold holds was received (UTC), by activity."""
     known = "SELECT activity_id, fetched_at AT TIME ZONE 'UTC' FROM activity_details"
-    held = {activity_id: at.replace(tzinfo=UTC) for activity_id, at in connection.execute(known).fetchall()}
-    return [files for activity_id, files in sorted(newest.items()) if _is_newer(files, held.get(activity_id))]
+    return {activity_id: at.replace(tzinfo=UTC) for activity_id, at in connection.execute(known).fetchall()}
 
 
 def _newest_on_disk(lake: Lake, years: Iterable[int]) -> dict[int, DetailFiles]:
@@ -59,12 +64,13 @@ def _newest_on_disk(lake: Lake, years: Iterable[int]) -> dict[int, DetailFiles]:
     for year in years:
         for activity_id, files in detail_files(lake, year).items():
             other = newest.get(activity_id)
-            if _is_newer(files, other.good_at if other else None):
+            if is_newer(files, other.good_at if other else None):
                 newest[activity_id] = files
     return newest
 
 
-def _is_newer(files: DetailFiles, than: datetime | None) -> bool:
+def is_newer(files: DetailFiles, than: datetime | None) -> bool:
+    """Whether a good answer is on disk that came after that moment (None: there is none)."""
     return files.good_at is not None and (than is None or than < files.good_at)
 
 

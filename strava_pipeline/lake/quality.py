@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import duckdb
 
 from strava_pipeline.core.tables import TABLES, Column, Table, catalogue_version
+from strava_pipeline.lake.counts import one_number
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import Connection, attach
@@ -34,7 +35,7 @@ def other_columns(connection: Connection, table: str) -> dict[str, str]:
 
 def orphans(connection: Connection, table: str) -> int:
     """Rows whose activity is not in the parent table."""
-    return _count(connection, sql("orphans").format(table=table, parent=TABLES[table].parent))
+    return one_number(connection, sql("orphans").format(table=table, parent=TABLES[table].parent))
 
 
 def outside(connection: Connection, table: str) -> dict[str, int]:
@@ -57,7 +58,7 @@ def has_offsets(table: Table) -> bool:
 
 def wrong_offsets(connection: Connection, table: str) -> int:
     """Rows whose local start, start and offset do not fit together, or fit no zone."""
-    return _count(connection, sql("offsets").format(table=table))
+    return one_number(connection, sql("offsets").format(table=table))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,3 @@ def _beyond(column: Column) -> str:
     bounds = [f'"{column.name}" < {column.low!r}'] if column.low is not None else []
     bounds += [f'"{column.name}" > {column.high!r}'] if column.high is not None else []
     return " OR ".join(bounds)
-
-
-def _count(connection: Connection, text: str) -> int:
-    return int(connection.execute(text).fetchall()[0][0])

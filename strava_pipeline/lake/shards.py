@@ -7,13 +7,16 @@ that keeps each version of an activity once, and when the activity was last seen
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
 import polars as pl
 
 from strava_pipeline.core.activities import YearRange, summary_frame
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import catalogue_version
 from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.listings import Listing, listings
@@ -103,6 +106,20 @@ def set_aside_unreadable(paths: Iterable[Path]) -> list[str]:
             path.replace(path.with_suffix(".damaged"))
             damaged.append(str(path))
     return damaged
+
+
+@contextmanager
+def damage_named(shards: Sequence[Path]) -> Iterator[None]:
+    """DuckDB says that something can't be read, not which file: those that are damaged are set aside and named."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if damaged := set_aside_unreadable(shards):
+            raise PipelineError(
+                f"{', '.join(damaged)}: damaged, and set aside. `strava-pipeline rebuild` makes it anew from bronze, "
+                "without a call."
+            ) from error
+        raise
 
 
 def _parquet(lake: Lake, year: int) -> dict[Path, dict[str, str]]:

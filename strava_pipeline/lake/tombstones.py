@@ -14,11 +14,11 @@ from typing import ClassVar
 import polars as pl
 
 from strava_pipeline.core.activities import YearRange, starts
-from strava_pipeline.lake.absence import Proof, Span, gaps, lies_in, proofs, proven
+from strava_pipeline.lake.absence import Proof, Span, bounds, gaps, lies_in, proofs, proven
 from strava_pipeline.lake.decisions import Decision, decide, decisions
 from strava_pipeline.lake.listings import Listing, listings
 from strava_pipeline.lake.locks import locked
-from strava_pipeline.lake.merge import merged_pages, shard_signature, sharing
+from strava_pipeline.lake.merge import merged_pages, shard_signature, sharing, years_lacking
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import LOCK, shard_files
 from strava_pipeline.lake.sql import sql
@@ -36,7 +36,6 @@ from strava_pipeline.lake.warehouse import (
 JUDGED = "judged:"  # + year: a note of what was known when the marks of a year were last set
 FEW = 5  # rows that a listing may always mark
 SHARE = 5  # … and a fifth of the year
-_NEVER, _ALWAYS = -(2**62), 2**62  # seconds: no bound
 
 Missing = list[tuple[int, int, list[int]]]  # id, year, numbers of the proofs that hold for it, ascending
 
@@ -89,7 +88,8 @@ def mark_absent(
     report = AbsenceReport()
     known = list(listings(lake))
     found = list(proofs(known))
-    common = repr((found, sorted(_confirmed(lake))))
+    confirmed = _confirmed(lake)
+    common = repr((found, sorted(confirmed)))
     with locked(lake, LOCK):
         judged = notes(connection, JUDGED)
         signature = {year: _digest(shard_signature(shard_files(lake, year)), common) for year in years}
@@ -99,7 +99,7 @@ def mark_absent(
             return report
         connection.execute(sql("sightings"), {"shards": shards, "years": due})
     missing = _without_seen(connection, _missing(connection, lake, found), found, _unmerged(connection, known, within))
-    verdicts, report.held = judge(missing, found, _confirmed(lake), _present_in(connection))
+    verdicts, report.held = judge(missing, found, confirmed, _present_in(connection))
     if confirm is not None and (meant := [taken for shrink in report.held if (taken := confirm(shrink))]):
         decide(lake, *meant)
         verdicts, report.held = judge(missing, found, _confirmed(lake), _present_in(connection))
@@ -136,8 +136,10 @@ def judge(
     """
     verdicts: dict[int, datetime] = {}
     held: dict[int, tuple[Shrink, set[int]]] = {}
-    for listing in dict.fromkeys(proof.listing for proof in found):
-        of_listing = {number: proof for number, proof in enumerate(found) if proof.listing == listing}
+    by_listing: dict[str, dict[int, Proof]] = {}
+    for number, proof in enumerate(found):
+        by_listing.setdefault(proof.listing, {})[number] = proof
+    for listing, of_listing in by_listing.items():
         by_year: dict[int, dict[int, datetime]] = {}
         for activity_id, year, numbers in missing:
             hits = of_listing.keys() & numbers
@@ -160,14 +162,7 @@ def is_too_much(missing: int, present: int) -> bool:
 def _unmerged(connection: Connection, known: Sequence[Listing], within: YearRange) -> list[Listing]:
     """The listings of which gold has not taken in every page: another run is at it, or has another year."""
     merged = merged_pages(connection)
-    return [
-        listing
-        for listing in known
-        if any(
-            merged.get(year, {}).get(listing.name, 0) < listing.manifest.whole_pages
-            for year in listing.manifest.years_within(within)
-        )
-    ]
+    return [listing for listing in known if years_lacking(merged, listing, within)]
 
 
 def _without_seen(
@@ -201,8 +196,7 @@ def _missing(connection: Connection, lake: Lake, found: Sequence[Proof]) -> Miss
         "number": range(len(found)),
         "athlete_id": [proof.athlete_id for proof in found],
         "began_at": [proof.began_at for proof in found],
-        "after": [_NEVER if proof.after is None else proof.after for proof in found],
-        "before": [_ALWAYS if proof.before is None else proof.before for proof in found],
+        **bounds((proof.after, proof.before) for proof in found),
     }
     schema = {"athlete_id": pl.Int64(), "began_at": pl.Datetime("us", "UTC")}
     with staging(lake) as folder:
@@ -215,8 +209,7 @@ def _present_in(connection: Connection) -> Callable[[int, Sequence[Proof]], set[
         values = {
             "year": year,
             "at": of_listing[0].found_at,
-            "after": [_NEVER if proof.after is None else proof.after for proof in of_listing],
-            "before": [_ALWAYS if proof.before is None else proof.before for proof in of_listing],
+            **bounds((proof.after, proof.before) for proof in of_listing),
         }
         return {key for (key,) in connection.execute(sql("present_in"), values).fetchall()}
 

@@ -18,8 +18,8 @@ from strava_pipeline.lake.agreement import (
 )
 from strava_pipeline.lake.locks import others_at_work
 from strava_pipeline.lake.warehouse import reading, revision
-from strava_pipeline.orchestrate.partitions import years_of_run
 from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.orchestrate.verdicts import CHECKED, agreement_result, is_blocking, table_results, table_specs
 
 
@@ -44,7 +44,7 @@ def _shards() -> dg.AssetChecksDefinition:
     def check(
         context: dg.AssetCheckExecutionContext, pipeline: dg.ResourceParam[Pipeline]
     ) -> Iterator[dg.AssetCheckResult]:
-        years = years_of_run(context.run.tags, pipeline.years)
+        years = years_of_run(context.run) or pipeline.years.all
 
         def look() -> Agreement:
             return shards_with_bronze(pipeline.lake, years, pipeline.years)
@@ -79,7 +79,7 @@ def _tables(
     def check(
         context: dg.AssetCheckExecutionContext, pipeline: dg.ResourceParam[Pipeline]
     ) -> Iterator[dg.AssetCheckResult]:
-        years, wanted = years_of_run(context.run.tags, pipeline.years), context.selected_asset_check_keys
+        years, wanted = (years_of_run(context.run) or pipeline.years.all), context.selected_asset_check_keys
         with reading(pipeline.lake) as connection:
             found, others = _seen(pipeline, context.run.run_id, lambda: look(connection, pipeline.lake, years))
             at = revision(connection)

@@ -9,7 +9,7 @@ from dagster import DagsterRunStatus
 from strava_pipeline.lake.files import sweep_unfinished
 from strava_pipeline.lake.locks import forget_run, has_died, is_live, noted_runs
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.orchestrate.resources import DATA_DIR
+from strava_pipeline.orchestrate.runs import is_ours
 
 _ALIVE = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 _WORDS = "Its process is gone (a power cut, a kill). What it had landed is kept."
@@ -63,4 +63,4 @@ def _unfinished(instance: dg.DagsterInstance, run_ids: list[str]) -> list[dg.Dag
 
 def _runs(instance: dg.DagsterInstance, lake: Lake, statuses: list[DagsterRunStatus]) -> list[dg.DagsterRun]:
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=statuses))
-    return [run for run in runs if run.tags.get(DATA_DIR, str(lake.data_dir)) == str(lake.data_dir)]
+    return [run for run in runs if is_ours(run, lake)]

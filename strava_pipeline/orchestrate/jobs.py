@@ -16,8 +16,8 @@ REBUILD_JOB = "rebuild"  # all years at once: it stands in rebuilding.py
 _PULL = (LISTING, "activity_shards")
 _GOLD = ("activities", "activity_history")
 _MERGE = (*_GOLD, "published_warehouse")
-_ENRICH = (DETAILS, *DETAIL_TABLES, QUARANTINE.name, "published_warehouse")
-_ALL = (*_PULL, *_GOLD, *_ENRICH)
+ENRICH = (DETAILS, *DETAIL_TABLES, QUARANTINE.name, "published_warehouse")
+_ALL = (*_PULL, *_GOLD, *ENRICH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,13 @@ JOBS: dict[str, Job] = {
         ),
         Job(
             "enrich",
-            _ENRICH,
+            ENRICH,
             "Fetch details of the recent window, also where there is one.",
             {DETAILS: {"scope": "window"}},
         ),
         Job(
             "enrich_all",
-            _ENRICH,
+            ENRICH,
             "Fetch every detail that is missing or was edited.",
             {DETAILS: {"scope": "all"}},
         ),

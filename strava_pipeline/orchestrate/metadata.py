@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -65,6 +65,12 @@ def described_tables() -> dict[str, Any]:
 
 def table_description(table: Table) -> str:
     return f"{table.meaning} Key: {', '.join(table.key)}."
+
+
+def tell_rows(context: dg.AssetExecutionContext, rows: Mapping[int, int], asset: str | None = None) -> None:
+    """The rows of each of the run's years, on its partition; `asset`: where the step makes several."""
+    for key in context.partition_keys:
+        context.add_asset_metadata({"dagster/row_count": rows.get(int(key), 0)}, asset_key=asset, partition_key=key)
 
 
 class Seconds:

@@ -1,12 +1,11 @@
 """The one partitions definition: a partition is a local year of the athlete."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import dagster as dg
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
 )
 
 from strava_pipeline.core.activities import YearRange
@@ -34,10 +33,3 @@ def years_of(keys: Iterable[str]) -> list[int]:
 def range_tags(years: Sequence[int]) -> dict[str, str]:
     """The tags that make one run cover all of `years`, first to last."""
     return {ASSET_PARTITION_RANGE_START_TAG: str(min(years)), ASSET_PARTITION_RANGE_END_TAG: str(max(years))}
-
-
-def years_of_run(tags: Mapping[str, str], years: YearRange) -> list[int]:
-    """The partitions that a run with these tags is of; all of them where it is of none."""
-    first = tags.get(ASSET_PARTITION_RANGE_START_TAG) or tags.get(PARTITION_NAME_TAG)
-    last = tags.get(ASSET_PARTITION_RANGE_END_TAG) or tags.get(PARTITION_NAME_TAG)
-    return years.all if first is None or last is None else list(range(int(first), int(last) + 1))

@@ -109,7 +109,7 @@ def pull_listing(pipeline: Pipeline, config: ListingConfig, year: int | None, lo
                 rows, size = rows + len(page.activities), size + len(page.body)
                 forecast(listing, page)
                 pipeline.progress.advance(len(page.activities))
-            for page in _pages_again(pipeline, config, listing):
+            for page in _pages_again(pipeline, per_page, listing):
                 rows, size = rows + len(page.activities), size + len(page.body)
         except (BudgetExhaustedError, CallCapReachedError) as error:
             stopped = error
@@ -131,12 +131,12 @@ def _pages(pipeline: Pipeline, per_page: int, window: Window, earlier: Listing |
     return list_pages(pipeline.client(), after, before, per_page)
 
 
-def _pages_again(pipeline: Pipeline, config: ListingConfig, listing: Listing | None) -> Iterable[Page]:
+def _pages_again(pipeline: Pipeline, per_page: int, listing: Listing | None) -> Iterable[Page]:
     """Ask again for what may have moved past between two pages, and land it: hardly ever anything."""
     if listing is None or not _is_of_the_same_login(pipeline, listing):
         return
     for after, before in doubtful(pipeline.lake, listing):
-        page = next(list_pages(pipeline.client(), after, before, config.per_page or pipeline.settings.per_page))
+        page = next(list_pages(pipeline.client(), after, before, per_page))
         listing.land(page.activities, page.body, dict(page.request), page.fetched_at, pipeline.years)
         yield page
 

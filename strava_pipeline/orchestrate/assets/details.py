@@ -12,7 +12,7 @@ from strava_pipeline.lake.quarantine import sync_quarantine
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.jobs import DETAILS
 from strava_pipeline.orchestrate.lineage import from_bronze
-from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, timed, unknown_fields
+from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, tell_rows, timed, unknown_fields
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Pipeline
 
@@ -44,10 +44,7 @@ def detail_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         with reading(pipeline.lake) as connection:
             rows = {name: rows_by_year(connection, name) for name in DETAIL_TABLES}
         for name in DETAIL_TABLES:
-            for year in years:
-                context.add_asset_metadata(
-                    {"dagster/row_count": rows[name].get(year, 0)}, asset_key=name, partition_key=str(year)
-                )
+            tell_rows(context, rows[name], name)
             yield dg.MaterializeResult(
                 asset_key=name,
                 metadata={"rows_merged": report.rows[name], "seconds": seconds.value}
@@ -70,8 +67,7 @@ def detail_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         with timed() as seconds, writing(pipeline.lake) as connection:
             changed = sync_quarantine(connection, pipeline.lake, years)
             rows = rows_by_year(connection, QUARANTINE.name)
-        for year in years:
-            context.add_asset_metadata({"dagster/row_count": rows.get(year, 0)}, partition_key=str(year))
+        tell_rows(context, rows)
         return dg.MaterializeResult(metadata={"rows_changed": changed, "seconds": seconds.value})
 
     return [detail_tables, quarantine]

@@ -15,7 +15,7 @@ from strava_pipeline.lake.warehouse import writing
 from strava_pipeline.orchestrate.config import MergeConfig
 from strava_pipeline.orchestrate.jobs import resolved
 from strava_pipeline.orchestrate.lineage import from_changes, from_layer_above
-from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, timed
+from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, tell_rows, timed
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Pipeline
 
@@ -55,8 +55,7 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
             absence = mark_absent(connection, pipeline.lake, years, pipeline.years, confirm=confirm)
             merge_profile(connection, pipeline.lake)  # what the login landed; costs no call
             rows = rows_by_year(connection, "activities_all")
-        for year in years:
-            context.add_asset_metadata({"dagster/row_count": rows.get(year, 0)}, partition_key=str(year))
+        tell_rows(context, rows)
         yield dg.MaterializeResult(
             metadata={
                 "inserted": report.inserted,
@@ -86,8 +85,7 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         with timed() as seconds, writing(pipeline.lake) as connection:
             merge_history(connection, pipeline.lake, years)
             rows = rows_by_year(connection, "activity_history")
-        for year in years:
-            context.add_asset_metadata({"dagster/row_count": rows.get(year, 0)}, partition_key=str(year))
+        tell_rows(context, rows)
         return dg.MaterializeResult(metadata={"seconds": seconds.value})
 
     return [activities, activity_history]

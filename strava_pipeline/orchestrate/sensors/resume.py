@@ -11,13 +11,12 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
-from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.connect import make_budget, system_clock, token_store
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
-from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, PULLING_JOBS, asset_jobs, resolved
+from strava_pipeline.orchestrate.jobs import DETAILS, ENRICH, JOBS, LISTING, PULLING_JOBS, asset_jobs, resolved
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.resources import DATA_DIR, calls_of_a_quiet_day
 from strava_pipeline.orchestrate.runs import UNFINISHED, assets_of, is_ours, job_of, years_of_run
@@ -28,7 +27,6 @@ from strava_pipeline.settings import Settings
 TRIES = 3  # of one stopped run: an outage at midnight must not end what goes on for days
 PAUSE = timedelta(hours=1)  # after one that failed
 RESUMABLE = tuple(name for name, job in JOBS.items() if name != "enrich" and {LISTING, DETAILS} & {*job.assets})
-ONLY_DETAILS = frozenset({DETAILS, *DETAIL_TABLES, QUARANTINE.name, "published_warehouse"})
 
 
 def resume_sensor(
@@ -53,8 +51,9 @@ def resume_sensor(
         if at_work := _at_work(context.instance, lake):
             return dg.SkipReason(f"Run {at_work} goes on with what a limit stopped; {len(stopped)} more wait.")
         for run in stopped:
-            if _is_open(settings, context.instance, run, clock):
-                return _again(context.instance, lake, run)
+            rest = _rest(context.instance, run)
+            if _is_open(settings, run, rest, clock):
+                return _again(context.instance, lake, run, rest)
         return dg.SkipReason(f"{len(stopped)} runs wait for the limit's next window.")
 
     return resume
@@ -117,9 +116,9 @@ def _at_work(instance: dg.DagsterInstance, lake: Lake) -> str | None:
     return None
 
 
-def _is_open(settings: Settings, instance: dg.DagsterInstance, run: dg.DagsterRun, clock: ServerClock) -> bool:
+def _is_open(settings: Settings, run: dg.DagsterRun, rest: frozenset[str], clock: ServerClock) -> bool:
     """Whether a call may be made under every ceiling, with what the run would leave to others."""
-    told = _first_to_call(instance, run)
+    told = _first_to_call(run, rest)
     budget = make_budget(
         settings,
         clock,
@@ -130,28 +129,28 @@ def _is_open(settings: Settings, instance: dg.DagsterInstance, run: dg.DagsterRu
     return budget.remaining().governing.left > 0
 
 
-def _first_to_call(instance: dg.DagsterInstance, run: dg.DagsterRun) -> ListingConfig | DetailsConfig:
+def _first_to_call(run: dg.DagsterRun, rest: frozenset[str]) -> ListingConfig | DetailsConfig:
     """What the first asset that will make calls is told: its limits are the whole run's."""
-    ops, job = _ops(instance, run), job_of(run)
-    if LISTING in _rest(instance, run):
+    ops, job = _ops(run, rest), job_of(run)
+    if LISTING in rest:
         return resolved(ListingConfig(**ops.get(LISTING, {}).get("config", {})), job, LISTING)
     return resolved(DetailsConfig(**ops.get(DETAILS, {}).get("config", {})), job, DETAILS)
 
 
-def _again(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun) -> dg.RunRequest:
+def _again(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun, rest: frozenset[str]) -> dg.RunRequest:
     """The same job, years and config. Where the listing had reached its end, it is not paid for twice: details only.
 
     A run of a backfill launched from the asset graph is of Dagster's implicit job, which no sensor with jobs can ask for
     ("Expected one of …", Dagster 1.13). The job `backfill` with the same year and selection does the same: see
     jobs.resolved. It carries no `dagster/backfill` tag: a backfill that is over would keep Dagster from retrying it.
     """
-    job, years, rest = job_of(run), years_of_run(run), _rest(instance, run)
+    job, years = job_of(run), years_of_run(run)
     return dg.RunRequest(
         run_key=f"resumes {run.run_id} {_tries(instance, run)}",
         job_name=job,
         partition_key=str(years[0]) if len(years) == 1 else None,
         asset_selection=[dg.AssetKey(name) for name in JOBS[job].assets if name in rest],
-        run_config={"ops": _ops(instance, run)},
+        run_config={"ops": _ops(run, rest)},
         tags={
             RESUMES: run.run_id,
             DATA_DIR: str(lake.data_dir),
@@ -168,15 +167,15 @@ def _tries(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
 def _rest(instance: dg.DagsterInstance, run: dg.DagsterRun) -> frozenset[str]:
     """The assets that are still to be made."""
     assets = frozenset(assets_of(run))
-    return assets & ONLY_DETAILS if DETAILS in assets and _listed(instance, run) else assets
+    return assets.intersection(ENRICH) if DETAILS in assets and _listed(instance, run) else assets
 
 
-def _ops(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, Any]:
+def _ops(run: dg.DagsterRun, rest: frozenset[str]) -> dict[str, Any]:
     """The config of what is still to be made. What the listing left to others, the details alone leave, too.
 
     That a shrink was meant is not carried on: it was said of another listing.
     """
-    rest, config = _rest(instance, run), _config(run)
+    config = _config(run)
     ops = {name: {"config": {**told.get("config", {})}} for name, told in config.items() if name in rest}
     ops.get("activities", {"config": {}})["config"].pop("allow_shrink", None)
     listing = config.get(LISTING, {}).get("config", {})

@@ -10,10 +10,10 @@ from dagster import DagsterRunStatus
 
 from strava_pipeline.emulator.limits import Limits
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
+from strava_pipeline.orchestrate.jobs import DETAILS, ENRICH, JOBS, LISTING
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.resources import DATA_DIR
-from strava_pipeline.orchestrate.sensors.resume import ONLY_DETAILS, RESUMABLE
+from strava_pipeline.orchestrate.sensors.resume import RESUMABLE
 from strava_pipeline.orchestrate.tags import LIMIT, RESUMES
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.rig import Rig
@@ -179,7 +179,7 @@ def test_without_a_login_nothing_goes_on(watch: Watch) -> None:
 
 @pytest.mark.parametrize("job", RESUMABLE)
 def test_the_rest_of_every_job_can_be_asked_for(rig: Rig, job: str) -> None:
-    rest = {dg.AssetKey(name) for name in ONLY_DETAILS & {*JOBS[job].assets}}
+    rest = {dg.AssetKey(name) for name in {*ENRICH} & {*JOBS[job].assets}}
     made = build_defs(rig.settings).resolve_job_def(job).get_subset(asset_selection=rest or None)
     assert {node.name for node in made.graph.nodes} >= ({DETAILS} if DETAILS in JOBS[job].assets else set())
 
