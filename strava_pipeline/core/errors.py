@@ -30,6 +30,12 @@ class MissingSettingsError(PipelineError):
     exit_code = 2
 
 
+class MisuseError(PipelineError):
+    """What was asked for makes no sense: a name that there is none of, a file that isn't one."""
+
+    exit_code = 2
+
+
 class NeedsLoginError(PipelineError):
     """The stored login no longer works (revoked, wrong secret): a person must run `auth` or mend settings."""
 

@@ -1,0 +1,188 @@
+"""The bundle of one trip: what the source holds of it, decrypted; the shape that `export` writes and everything reads.
+
+What the encrypted columns hold is kept as it came, whatever it is: its oddities are evidence. Reading it into numbers is
+points.py's and metrics.py's. No bundle shows its positions, its feedback or its diagnostic in a repr.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+from strava_pipeline.core.trips.activity.instants import normal_instant, parse_instant
+
+MISSING_START_END, RIDE_NOT_DETECTED, NOT_BIKE = "missing_start_end", "ride_not_detected", "not_bike"
+_WITH_DIAGNOSTIC = frozenset({MISSING_START_END, RIDE_NOT_DETECTED, NOT_BIKE})
+
+
+class State(StrEnum):
+    """What reading one encrypted column came to; the five stay apart in everything that is said of a trip."""
+
+    ABSENT = "absent"
+    UNDECRYPTABLE = "undecryptable"
+    MALFORMED = "malformed"
+    EMPTY = "empty"
+    OK = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Decryption:
+    """The state of each encrypted column, and which key (0 is the newest) opened `locations`; None: none did."""
+
+    locations: State = State.ABSENT
+    activity_distribution: State = State.ABSENT
+    feedback: State = State.ABSENT
+    key_index: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The bundle's `decryption`."""
+        return {
+            "locations": self.locations.value,
+            "activityDistribution": self.activity_distribution.value,
+            "feedback": self.feedback.value,
+            "keyIndex": self.key_index,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the source says of the trip in plain columns: metres, seconds, timestamps as `normal_instant` writes them."""
+
+    distance_meters: Any = None
+    start_time: str | None = None
+    end_time: str | None = None
+    duration_seconds: Any = None
+    location_count: Any = None
+    activity_type: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The bundle's `summary`."""
+        return {
+            "distanceMeters": self.distance_meters,
+            "startTime": self.start_time,
+            "endTime": self.end_time,
+            "durationSeconds": self.duration_seconds,
+            "locationCount": self.location_count,
+            "activityType": self.activity_type,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One trip. `activity_distribution` is None where it could not be read, `{}` where there is none."""
+
+    external_id: str
+    platform: str | None = None
+    status: str | None = None
+    review_status: str | None = None
+    rejection_reason: str | None = None
+    summary: Summary = Summary()
+    extra_properties: Any = field(default=None, repr=False)
+    activity_distribution: Mapping[str, Any] | None = field(default_factory=dict, repr=False)
+    locations: list[Any] = field(default_factory=list, repr=False)
+    feedback: list[Any] = field(default_factory=list, repr=False)
+    decryption: Decryption = Decryption()
+
+    @property
+    def diagnostic(self) -> Mapping[str, Any] | None:
+        """What the phone told with the latest feedback that carries it."""
+        latest, found = -float("inf"), None
+        for entry in self.feedback:
+            payload = entry.get("payload") if isinstance(entry, Mapping) else None
+            if entry_comment(entry) not in _WITH_DIAGNOSTIC or not isinstance(payload, Mapping):
+                continue
+            submitted, diagnostic = submitted_at(entry), payload.get("diagnostic")
+            if isinstance(diagnostic, Mapping) and submitted >= latest:
+                latest, found = submitted, diagnostic
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """The bundle as `export` writes it."""
+        return {
+            "externalId": self.external_id,
+            "platform": self.platform,
+            "status": self.status,
+            "reviewStatus": self.review_status,
+            "rejectionReason": self.rejection_reason,
+            "summary": self.summary.as_json(),
+            "extraProperties": self.extra_properties,
+            "activityDistribution": self.activity_distribution,
+            "locations": self.locations,
+            "feedback": self.feedback,
+            "diagnostic": self.diagnostic,
+            "decryption": self.decryption.as_json(),
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """The bundle that an export holds. Raises ValueError, which tells no value, when it is none.
+
+        An export without `decryption` is of before it was written: its states go by what is there.
+        """
+        if not isinstance(value, Mapping) or not isinstance(value.get("externalId"), str):
+            raise ValueError("a trip is an object with the text externalId")
+        summary = value.get("summary") or {}
+        if not isinstance(summary, Mapping):
+            raise ValueError(f"trip {value['externalId']}: summary is no object")
+        locations, feedback = (_list(value, name) for name in ("locations", "feedback"))
+        mix = value.get("activityDistribution")
+        if mix is not None and not isinstance(mix, Mapping):
+            raise ValueError(f"trip {value['externalId']}: activityDistribution is no object")
+        return cls(
+            external_id=value["externalId"],
+            platform=value.get("platform"),
+            status=value.get("status"),
+            review_status=value.get("reviewStatus"),
+            rejection_reason=value.get("rejectionReason"),
+            summary=Summary(
+                summary.get("distanceMeters"),
+                normal_instant(summary.get("startTime")),
+                normal_instant(summary.get("endTime")),
+                summary.get("durationSeconds"),
+                summary.get("locationCount"),
+                summary.get("activityType"),
+            ),
+            extra_properties=value.get("extraProperties"),
+            activity_distribution=mix,
+            locations=locations,
+            feedback=feedback,
+            decryption=_decryption(value, locations, mix, feedback),
+        )
+
+
+def entry_comment(entry: Any) -> str | None:
+    """The comment code of one feedback; None where it has none."""
+    comment = entry.get("comment") if isinstance(entry, Mapping) else None
+    return comment if isinstance(comment, str) else None
+
+
+def submitted_at(entry: Any) -> float:
+    """When one feedback was given, in epoch seconds; without a time, before all others."""
+    parsed = parse_instant(entry.get("submitted_at")) if isinstance(entry, Mapping) else None
+    return -float("inf") if parsed is None else parsed
+
+
+def _list(value: Mapping[str, Any], name: str) -> list[Any]:
+    found = value.get(name)
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        raise ValueError(f"trip {value['externalId']}: {name} is no list")
+    return found
+
+
+def _decryption(
+    value: Mapping[str, Any], locations: list[Any], mix: Mapping[str, Any] | None, feedback: list[Any]
+) -> Decryption:
+    told = value.get("decryption")
+    if not isinstance(told, Mapping):
+        return Decryption(*(State.OK if there else State.EMPTY for there in (locations, mix, feedback)))
+    index = told.get("keyIndex")
+    if not (index is None or (isinstance(index, int) and not isinstance(index, bool))):
+        raise ValueError(f"trip {value['externalId']}: decryption.keyIndex is no number")
+    try:
+        states = [State(told.get(name)) for name in ("locations", "activityDistribution", "feedback")]
+    except ValueError:
+        states_known = ", ".join(State)
+        raise ValueError(f"trip {value['externalId']}: a state of decryption is none of {states_known}") from None
+    return Decryption(*states, key_index=index)

@@ -1,0 +1,72 @@
+"""Thresholds are data: a version is a file in thresholds/, each number with its unit, reason and source.
+
+Which rule uses which stands in verdict.py; four of them are used by metrics.py already.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from strava_pipeline.core.errors import MisuseError
+
+CURRENT = "cycling-2026.1"
+INSIDE_METRICS = frozenset(
+    {"teleport_speed_ms", "gap_s", "stationary_speed_ms", "poor_accuracy_m", "min_device_speed_share"}
+)
+"""What metrics are computed with: another value needs them anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """`version` names the file, with what was set otherwise: `cycling-2026.1+max_avg_speed_kmh=30`."""
+
+    version: str
+    values: Mapping[str, float]
+
+    def __getitem__(self, key: str) -> float:
+        return self.values[key]
+
+    def with_values(self, changes: Mapping[str, float]) -> "Thresholds":
+        """These, with other values for some. Raises MisuseError for a key that is none."""
+        for key, value in changes.items():
+            if key not in self.values:
+                raise MisuseError(f"{key} is no threshold. There are: {', '.join(self.values)}")
+            if not math.isfinite(value) or value < 0:
+                raise MisuseError(f"{key}={value}: a threshold is a number from 0 on")
+        differing = {key: value for key, value in changes.items() if value != self.values[key]}
+        if not differing:
+            return self
+        told = ",".join(f"{key}={value:g}" for key, value in sorted(differing.items()))
+        return Thresholds(f"{self.version}+{told}", {**self.values, **differing})
+
+    def same_metrics(self, other: "Thresholds") -> bool:
+        """Whether metrics computed with the one are those of the other."""
+        return all(self.values[key] == other.values[key] for key in INSIDE_METRICS)
+
+
+@cache
+def thresholds(version: str = CURRENT) -> Thresholds:
+    """A version's thresholds. Raises MisuseError for one that there is none of."""
+    known = versions()
+    if version not in known:
+        raise MisuseError(f"{version} is no version of the thresholds. There are: {', '.join(known)}")
+    return Thresholds(version, {key: float(entry["value"]) for key, entry in described(version).items()})
+
+
+@cache
+def described(version: str = CURRENT) -> dict[str, dict[str, Any]]:
+    """The entries of a version: value, unit, reason and source of each."""
+    return dict(json.loads((_folder() / f"{version}.json").read_text("utf-8")))
+
+
+def versions() -> list[str]:
+    """The versions that there are, oldest first."""
+    return sorted(entry.name.removesuffix(".json") for entry in _folder().iterdir() if entry.name.endswith(".json"))
+
+
+def _folder() -> Any:
+    return files(__package__) / "thresholds"
