@@ -176,13 +176,14 @@ def _decryption(
 ) -> Decryption:
     told = value.get("decryption")
     if not isinstance(told, Mapping):
-        return Decryption(*(State.OK if there else State.EMPTY for there in (locations, mix, feedback)))
+        held = [State.OK if there else State.EMPTY for there in (locations, mix, feedback)]
+        return Decryption(held[0], held[1], held[2])
     index = told.get("keyIndex")
     if not (index is None or (isinstance(index, int) and not isinstance(index, bool))):
         raise ValueError(f"trip {value['externalId']}: decryption.keyIndex is no number")
     try:
-        states = [State(told.get(name)) for name in ("locations", "activityDistribution", "feedback")]
+        states = [State(str(told.get(name))) for name in ("locations", "activityDistribution", "feedback")]
     except ValueError:
         states_known = ", ".join(State)
         raise ValueError(f"trip {value['externalId']}: a state of decryption is none of {states_known}") from None
-    return Decryption(*states, key_index=index)
+    return Decryption(states[0], states[1], states[2], index)
