@@ -89,6 +89,8 @@ async def break_connection(
     transport: asyncio.Transport = scope["state"]["transport"]
     seen = 0
     if fault.kind == "raw":
+        while (await receive()).get("more_body", False):
+            continue  # closing on what was not read yet sends RST, and may take the answer with it
         transport.write(fault.body.encode("latin-1", "replace"))
         seen = fault.status
     if fault.kind == "truncate" or fault.mid_body or fault.processed:

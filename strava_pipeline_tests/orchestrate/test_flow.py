@@ -49,6 +49,7 @@ def test_a_quiet_day_takes_two_calls_and_publishes_nothing_new(rig: Rig) -> None
     assert rig.lake.snapshot.stat().st_ino == before
 
 
+@pytest.mark.slow
 def test_a_day_later_a_few_recent_details_are_looked_at_again_least_recent_first(make_rig: Make) -> None:
     rig = make_rig(activities=60, years=(2026, 2026), settings={"refresh_calls": 3, "days": 400})
     rig.run("flow_backfill")
@@ -126,6 +127,7 @@ def test_a_dead_login_fails_the_run_and_says_what_to_do(rig: Rig) -> None:
     assert [run.status for run in rig.remembered.get_runs()] == [dg.DagsterRunStatus.FAILURE]
 
 
+@pytest.mark.slow
 def test_years_backfilled_one_by_one_hold_what_one_pull_of_everything_holds(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(activities=120)
     for start in ("2022-12-31T23:30:00Z", "2023-12-31T10:30:00Z", "2025-01-01T03:00:00Z"):

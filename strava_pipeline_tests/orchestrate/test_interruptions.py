@@ -26,6 +26,8 @@ from strava_pipeline_tests.orchestrate.test_rebuild import (
 )
 from strava_pipeline_tests.rig import NOW, Rig
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 

@@ -14,6 +14,8 @@ from strava_pipeline.lake.locks import locked
 from strava_pipeline.orchestrate.resources import FLOW_LOCK
 from strava_pipeline_tests.rig import Rig
 
+pytestmark = pytest.mark.slow
+
 Lose = Callable[[Rig], object]
 
 

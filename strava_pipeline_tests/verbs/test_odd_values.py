@@ -5,9 +5,13 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from strava_pipeline_tests.orchestrate.test_rebuild import everything, lose_all_but_bronze
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
+
+pytestmark = pytest.mark.slow
 
 Make = Callable[..., Rig]
 TypeOn = Callable[[Rig], Type]

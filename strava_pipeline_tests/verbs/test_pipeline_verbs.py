@@ -11,6 +11,8 @@ from strava_pipeline.orchestrate.resources import FLOW_LOCK
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
 
+pytestmark = pytest.mark.slow
+
 TypeOn = Callable[[Rig], Type]
 Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"

@@ -14,6 +14,8 @@ import requests
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type, Typed
 
+pytestmark = pytest.mark.slow
+
 TypeOn = Callable[[Rig], Type]
 ALL = "read,activity:read_all,profile:read_all"
 

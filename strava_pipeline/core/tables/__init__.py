@@ -1,6 +1,7 @@
 """The catalogue: every table of the warehouse, in the order in which they are created. Columns stand in the files."""
 
 import hashlib
+from functools import cache
 
 from strava_pipeline.core.tables.activities import ACTIVITIES_ALL
 from strava_pipeline.core.tables.details import ACTIVITY_DETAILS, CHILDREN
@@ -27,9 +28,14 @@ DETAIL_TABLES: tuple[str, ...] = (ACTIVITY_DETAILS.name, *(child.name for child,
 
 def catalogue_version() -> str:
     """A hash that changes whenever what stands in a table or a shard would: columns, types, sources, keys, fingerprints."""
+    return _version(tuple(TABLES.values()))
+
+
+@cache  # asked for some hundred times a run
+def _version(tables: tuple[Table, ...]) -> str:
     shape = [
         (table.name, sorted(table.ignored), [(c.name, c.kind.value, c.source, c.key, c.edited) for c in table.columns])
-        for table in TABLES.values()
+        for table in tables
     ]
     return hashlib.blake2b(repr(shape).encode(), digest_size=8).hexdigest()
 

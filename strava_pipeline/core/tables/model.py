@@ -62,7 +62,7 @@ class Column:
     edited: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # compared by identity: hashing all columns costs more than it tells
 class Table:
     """A table: its columns in order, its `key`, and the table whose `id` its `activity_id` points to.
 
