@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     clock_speed: float = Field(1.0, alias="STRAVA_CLOCK_SPEED", gt=0, allow_inf_nan=False)
     automation: bool = Field(True, alias="STRAVA_AUTOMATION")
     alert_url: str | None = Field(None, alias="STRAVA_ALERT_URL", repr=False)  # such URLs carry a key
+    trips_source: str | None = Field(None, alias="TRIPS_SOURCE", repr=False)  # such URLs carry a password
+    trips_keys_file: Path | None = Field(None, alias="TRIPS_KEYS_FILE")
+    trips_fernet_keys: SecretStr | None = Field(None, alias="TRIPS_FERNET_KEYS")
+    trips_osrm_url: str | None = Field(None, alias="TRIPS_OSRM_URL")
     ca_bundle: Path | None = Field(None, validation_alias=AliasChoices("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
     dagster_home: Path = Field(Path(), alias="DAGSTER_HOME")
 
@@ -136,7 +140,7 @@ class Settings(BaseSettings):
     def _empty_is_unset(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in values.items() if value != ""}
 
-    @field_validator("client_id", "schedule", "timezone", "redirect_uri", "alert_url", mode="after")
+    @field_validator("client_id", "schedule", "timezone", "redirect_uri", "alert_url", "trips_source", "trips_osrm_url", mode="after")
     @classmethod
     def _stripped(cls, value: str | None) -> str | None:
         return value.strip() if value is not None else None
@@ -146,7 +150,7 @@ class Settings(BaseSettings):
     def _server(cls, value: str) -> str:
         return _http_url(value.strip().rstrip("/")) if value else value
 
-    @field_validator("redirect_uri", "alert_url", mode="after")
+    @field_validator("redirect_uri", "alert_url", "trips_osrm_url", mode="after")
     @classmethod
     def _url(cls, value: str | None) -> str | None:
         return _http_url(value) if value is not None else None
@@ -163,6 +167,11 @@ class Settings(BaseSettings):
             return value.expanduser().absolute()
         committed = _CHECKOUT / "dagster_home"  # beside an installed package there is none
         return committed if committed.is_dir() else Path.cwd() / "dagster_home"
+
+    @field_validator("trips_keys_file", mode="after")
+    @classmethod
+    def _keys_file(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value is not None else None
 
     @field_validator("ca_bundle", mode="after")
     @classmethod

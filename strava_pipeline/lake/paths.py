@@ -38,6 +38,11 @@ class Lake:
         return self.data_dir / "bronze" / "gear"
 
     @property
+    def trips(self) -> Path:
+        """What was read and measured of trips, a file per table: their source may forget them, and holds nothing of ours."""
+        return self.data_dir / "trips"
+
+    @property
     def decisions(self) -> Path:
         """What a person decided; nothing can make it anew."""
         return self.data_dir / "decisions"

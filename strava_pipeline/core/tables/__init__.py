@@ -9,6 +9,7 @@ from strava_pipeline.core.tables.history import ACTIVITY_HISTORY
 from strava_pipeline.core.tables.model import Column, Kind, Table
 from strava_pipeline.core.tables.profile import ATHLETE, GEAR
 from strava_pipeline.core.tables.quarantine import QUARANTINE
+from strava_pipeline.core.tables.trips import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY, TRIP_TABLES
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -20,6 +21,7 @@ TABLES: dict[str, Table] = {
         QUARANTINE,
         ATHLETE,
         GEAR,
+        *TRIP_TABLES,
     )
 }
 
@@ -50,6 +52,10 @@ __all__ = [
     "GEAR",
     "QUARANTINE",
     "TABLES",
+    "TRIP_DIAGNOSTICS",
+    "TRIP_INDEX",
+    "TRIP_REPLAY",
+    "TRIP_TABLES",
     "Column",
     "Kind",
     "Table",

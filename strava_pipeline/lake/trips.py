@@ -1,0 +1,99 @@
+"""What is kept of activity trips: a Parquet file per table, and their merging into the warehouse.
+
+The trips themselves stay where they are, encrypted. A trip that its source no longer has keeps its row, with `deleted_at`.
+What the rows say is computed elsewhere; here they only come and go.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.tables import TRIP_TABLES, Table
+from strava_pipeline.lake.files import sync_folder, write_rows
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.staging import MergeReport, staged, staging
+from strava_pipeline.lake.warehouse import Connection, changed
+
+_LOCK = "trips"
+_OWN = ("fetched_at",)  # what says when a row changed is no part of what it says
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Rows of one look: new ones, changed ones, and those that are marked as deleted now."""
+
+    inserted: int
+    updated: int
+    deleted: int
+
+
+def keep_trips(
+    lake: Lake, table: Table, rows: pl.DataFrame, at: datetime, *, gone: Collection[str] = frozenset()
+) -> Kept:
+    """Take rows into the table's file by its key; one that says the same as before stays as it is.
+
+    `rows` has the catalogue's columns but for `fetched_at`; `gone` are keys that the source no longer has.
+    """
+    (key,) = table.key
+    with locked(lake, _LOCK):
+        held = kept_trips(lake, table)
+        rows = rows.with_columns(fetched_at=pl.lit(at, pl.Datetime("us", "UTC"))).select(held.columns)
+        if "deleted_at" in held.columns:
+            marked = held.filter(pl.col(key).is_in(list(gone)), pl.col("deleted_at").is_null())
+            marked = marked.with_columns(pl.lit(at, pl.Datetime("us", "UTC")).alias(name) for name in _MARKS)
+        else:
+            marked = held.clear()
+        told = [name for name in held.columns if name not in _OWN]
+        new = pl.concat([rows, marked]).join(held.select(told), on=told, how="anti", nulls_equal=True)
+        known = new.join(held, on=key, how="semi").height
+        report = Kept(new.height - known, known - marked.height, marked.height)
+        if new.height:
+            whole = pl.concat([held.join(new, on=key, how="anti"), new]).sort(key)
+            write_rows(lake.trips / f"{table.name}.parquet", whole, "zstd", {})
+            sync_folder(lake.trips)
+    return report
+
+
+_MARKS = ("deleted_at", "fetched_at")
+
+
+def kept_trips(lake: Lake, table: Table) -> pl.DataFrame:
+    """All rows of the table's file in the catalogue's columns; a column that it doesn't have yet is NULL."""
+    path = lake.trips / f"{table.name}.parquet"
+    schema = table.polars_schema
+    if not path.exists():
+        return pl.DataFrame(schema=schema)
+    try:
+        held = pl.read_parquet(path)
+    except (PolarsError, OSError) as error:
+        raise PipelineError(
+            f"{path} can't be read ({type(error).__name__}). Bring it back from a backup, or delete it: backfilling all years "
+            "of the trips makes it anew from their source, apart from trips that this has deleted."
+        ) from error
+    there = set(held.columns)
+    return held.select(
+        (pl.col(name) if name in there else pl.lit(None)).cast(kind).alias(name) for name, kind in schema.items()
+    )
+
+
+def merge_trips(connection: Connection, lake: Lake) -> MergeReport:
+    """Everything kept of trips into its tables, inside the caller's transaction."""
+    report = MergeReport()
+    for table in TRIP_TABLES:
+        rows = kept_trips(lake, table)
+        if rows.height:
+            (key,) = table.key
+            with staging(lake) as folder:
+                statement = sql("merge_by_key").format(table=table.name, key=key)
+                taken = connection.execute(statement, {"rows": staged(folder, table.name, rows)}).fetchall()
+            report.count(taken)
+            report.rows[table.name] = rows.height
+    if report.wrote:
+        changed(connection)
+    return report
