@@ -1,7 +1,7 @@
 """The metrics of trips, by which every verdict is given: all trips of a batch in one frame, a row per trip.
 
-What counts as a point or a segment is track.py's, what a number means for a trip verdict.py's. A metric is null where what it is made
-of is missing, or where no float holds it.
+What counts as a point or a segment is track.py's, what a number means for a trip verdict.py's. A metric is null where what it is
+made of is missing, or where no float holds it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,10 +28,19 @@ SCHEMA: Mapping[str, pl.DataType | type[pl.DataType]] = {
         ["points_raw", "points_invalid", "points_used", "unsorted_timestamps", "duplicate_timestamps"], pl.Int64
     ),
     **dict.fromkeys(
-        ["duration_s", "duration_reported_s", "haversine_m", "haversine_raw_m", "distance_reported_m", "distance_mismatch"],
+        [
+            "duration_s",
+            "duration_reported_s",
+            "haversine_m",
+            "haversine_raw_m",
+            "distance_reported_m",
+            "distance_mismatch",
+        ],
         pl.Float64,
     ),
-    **dict.fromkeys(["distance_route_m", "route_ratio", "net_displacement_m", "straightness", "avg_speed_kmh"], pl.Float64),
+    **dict.fromkeys(
+        ["distance_route_m", "route_ratio", "net_displacement_m", "straightness", "avg_speed_kmh"], pl.Float64
+    ),
     **dict.fromkeys(["moving_s", "moving_avg_speed_kmh", "stationary_share"], pl.Float64),
     "teleports": pl.Int64,
     "teleport_share": pl.Float64,
@@ -58,10 +67,10 @@ def metrics_frame(
     usable = usable_points(points)
     used = used_points(usable)
     trips = _reported(bundles, routes or {})
-    for part in (_counts(points, usable, used), _sums(segments(used, thresholds), thresholds)):
+    for part in (_counts(points, usable, used), _sums(segments(used, thresholds), thresholds), mixes(bundles, used)):
         trips = trips.join(part, on="trip", how="left", maintain_order="left")
     return (
-        _derived(trips.with_columns(mixes(bundles, used)), thresholds)
+        _derived(trips, thresholds)
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
         .with_columns(pl.when(pl.col(pl.Float64).is_finite()).then(pl.col(pl.Float64)))
     )
@@ -122,15 +131,15 @@ def _sums(joined: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
             pl.col("at", "latitude", "longitude").first().name.suffix("_first"),
             pl.col("at", "latitude", "longitude").last().name.suffix("_last"),
             segments=d.count(),
-            haversine_m=pl.when(~teleport).then(d).sum(),
-            haversine_raw_m=d.sum(),
-            moving_s=pl.when(moving).then(dt).sum(),
-            moving_m=pl.when(moving).then(d).sum(),
-            standing_s=pl.when(good & ~moving).then(dt).sum(),
-            good_s=pl.when(good).then(dt).sum(),
+            haversine_m=_sum(d, ~teleport),
+            haversine_raw_m=_sum(d, d.is_not_null()),
+            moving_s=_sum(dt, moving),
+            moving_m=_sum(d, moving),
+            standing_s=_sum(dt, good & ~moving),
+            good_s=_sum(dt, good),
             teleports=teleport.sum(),
             gaps=gap.sum(),
-            gap_total_s=pl.when(gap).then(dt).sum(),
+            gap_total_s=_sum(dt, gap),
             gap_max_s=dt.max(),
             device_speeds=device.count(),
             accuracies=accuracy.count(),
@@ -145,6 +154,11 @@ def _sums(joined: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
     )
 
 
+def _sum(of: pl.Expr, where: pl.Expr) -> pl.Expr:
+    """One after the other: Polars' own sum depends on what else is in the batch, in the last digits."""
+    return pl.when(where).then(of).otherwise(0.0).cum_sum().last()
+
+
 def _percentiles(name: str, of: pl.Expr, *shares: float) -> dict[str, pl.Expr]:
     return {name.format(f"p{share * 100:.0f}"): of.quantile(share, interpolation="linear") for share in shares}
 
@@ -157,7 +171,9 @@ def _derived(trips: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
         duplicate_timestamps=pl.col("points_usable") - pl.col("points_used"),
         duration_s=(pl.col("at_last") - pl.col("at_first")).fill_null(0.0),
         net_displacement_m=pl.when(pl.col("points_used") > 1).then(
-            distance_m(*(pl.col(name) for name in ("latitude_first", "longitude_first", "latitude_last", "longitude_last")))
+            distance_m(
+                *(pl.col(name) for name in ("latitude_first", "longitude_first", "latitude_last", "longitude_last"))
+            )
         ),
         device_speed_share=_ratio("device_speeds", "points_used"),
     )
@@ -181,6 +197,7 @@ def _derived(trips: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
         speed_p95_kmh=pl.when(from_device).then("speed_device_p95_kmh").otherwise("speed_displacement_p95_kmh"),
         clip_start_s=(pl.col("at_first") - pl.col("start")).clip(lower_bound=0.0),
         clip_end_s=(pl.col("end") - pl.col("at_last")).clip(lower_bound=0.0),
+        activity_mix=pl.col("activity_mix").fill_null([]),
         location_count_mismatch=(pl.col("location_count") != pl.col("points_raw")).fill_null(value=False),
     )
 

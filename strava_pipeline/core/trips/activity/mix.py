@@ -14,17 +14,19 @@ from strava_pipeline.core.trips.activity.values import finite_number
 MIX = pl.List(pl.Struct({"activity": pl.String, "share": pl.Float64}))
 
 
-def mixes(bundles: Sequence[Bundle], used: pl.DataFrame) -> list[pl.Series]:
-    """The columns activity_mix and activity_source (`stored`, `points` or null), a value per bundle.
+def mixes(bundles: Sequence[Bundle], used: pl.DataFrame) -> pl.DataFrame:
+    """The columns trip, activity_mix and activity_source (`stored` or `points`), a row per trip that has a mix.
 
     Of a stored mix only what is a number counts; where that is nothing, nothing was stored.
     """
     held = [_stored(bundle.activity_distribution) for bundle in bundles]
-    sources = ["stored" if mix else None for mix in held]
-    for trip, activity, share in _of_points(used, [trip for trip, mix in enumerate(held) if not mix]):
-        held[trip][activity], sources[trip] = share, "points"
-    told = [[{"activity": activity, "share": share} for activity, share in mix.items()] for mix in held]
-    return [pl.Series("activity_mix", told, dtype=MIX), pl.Series("activity_source", sources, dtype=pl.String)]
+    stored = [(trip, name, share, "stored") for trip, mix in enumerate(held) for name, share in mix.items()]
+    told = stored + _of_points(used, [trip for trip, mix in enumerate(held) if not mix])
+    schema = {"trip": pl.UInt32, "activity": pl.String, "share": pl.Float64, "activity_source": pl.String}
+    shares = pl.DataFrame(told, schema=schema, orient="row")
+    return shares.group_by("trip", maintain_order=True).agg(
+        activity_mix=pl.struct("activity", "share"), activity_source=pl.col("activity_source").first()
+    )
 
 
 def mix_of(value: Sequence[Mapping[str, Any]] | None) -> dict[str, float]:
@@ -37,8 +39,8 @@ def _stored(distribution: Mapping[str, Any] | None) -> dict[str, float]:
     return {name: share for name, share in shares.items() if share is not None}
 
 
-def _of_points(used: pl.DataFrame, trips: Sequence[int]) -> list[tuple[int, str, float]]:
+def _of_points(used: pl.DataFrame, trips: Sequence[int]) -> list[tuple[int, str, float, str]]:
     wanted = used.select("trip", "activity").filter(pl.col("trip").is_in(pl.Series(trips, dtype=pl.UInt32).implode()))
     counted = wanted.group_by("trip", "activity").len().with_columns(of=pl.col("len").sum().over("trip"))
     told = counted.filter(pl.col("activity").is_not_null()).sort("trip", "activity")
-    return told.select("trip", "activity", pl.col("len") / pl.col("of")).rows()
+    return told.select("trip", "activity", pl.col("len") / pl.col("of"), source=pl.lit("points")).rows()

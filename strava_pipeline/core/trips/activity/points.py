@@ -1,21 +1,22 @@
 """The locations of many trips as one flat frame: a row each, in recorded order, numbers where there are numbers.
 
-What a location list may hold (text for numbers, None, lists) becomes nulls here and nowhere else. Which points are used, and for what,
-is track.py's.
+What a location list may hold (text for numbers, None, lists) becomes nulls here and nowhere else. Which points are used, and
+for what, is track.py's.
 """
 
 from collections.abc import Sequence
-from itertools import chain
+from operator import itemgetter
 from types import NoneType
 from typing import Any
 
 import polars as pl
 
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.instants import parse_instant
+from strava_pipeline.core.trips.activity.instants import MILLISECONDS, parse_instant
 from strava_pipeline.core.trips.activity.values import finite_number
 
 _NUMBERS = {"latitude": "latitude", "longitude": "longitude", "speed": "speed", "accuracy": "horizontal_accuracy"}
+_GETTERS = {key: itemgetter(key) for key in (*_NUMBERS.values(), "timestamp", "activity")}
 
 
 def points_frame(bundles: Sequence[Bundle]) -> pl.DataFrame:
@@ -23,17 +24,31 @@ def points_frame(bundles: Sequence[Bundle]) -> pl.DataFrame:
 
     Values that are none are null; an element that is no object is a row of nulls.
     """
-    points: list[Any] = list(chain.from_iterable(bundle.locations for bundle in bundles))
-    if not set(map(type, points)) <= {dict}:
-        points = [point if isinstance(point, dict) else {} for point in points]
+    held = _values(bundles)
     return pl.DataFrame(
         [
             _trips([len(bundle.locations) for bundle in bundles]),
-            *(_numbers(name, [point.get(key) for point in points]) for name, key in _NUMBERS.items()),
-            _instants([point.get("timestamp") for point in points]),
-            _texts([point.get("activity") for point in points]),
+            *(_numbers(name, held[key]) for name, key in _NUMBERS.items()),
+            _instants(held["timestamp"]),
+            _texts(held["activity"]),
         ]
     )
+
+
+def _values(bundles: Sequence[Bundle]) -> dict[str, list[Any]]:
+    """All values of each key; trip by trip, while a trip's objects are in the processor's cache."""
+    held: dict[str, list[Any]] = {key: [] for key in _GETTERS}
+    for bundle in bundles:
+        for key, values in held.items():
+            values.extend(_of_points(bundle.locations, key))
+    return held
+
+
+def _of_points(points: list[Any], key: str) -> list[Any]:
+    try:
+        return list(map(_GETTERS[key], points))
+    except (KeyError, TypeError):  # some point lacks it or is no object
+        return [point.get(key) if isinstance(point, dict) else None for point in points]
 
 
 def _trips(counts: list[int]) -> pl.Series:
@@ -56,7 +71,7 @@ def _instants(values: list[Any]) -> pl.Series:
         return pl.Series("at", [parse_instant(value) for value in values], dtype=pl.Float64)
     numbers = pl.Series("at", values, dtype=pl.Float64)
     at = pl.col("at")
-    return _finite(numbers.to_frame().select(pl.when(at.abs() > 1e11).then(at / 1000).otherwise(at))["at"])
+    return _finite(numbers.to_frame().select(pl.when(at.abs() > MILLISECONDS).then(at / 1000).otherwise(at))["at"])
 
 
 def _texts(values: list[Any]) -> pl.Series:
@@ -65,7 +80,9 @@ def _texts(values: list[Any]) -> pl.Series:
     try:
         texts = pl.Series("activity", values, dtype=pl.String)
     except UnicodeEncodeError:  # half a surrogate pair, which Python's JSON reader lets through
-        texts = pl.Series("activity", [value and value.encode(errors="replace").decode() for value in values], dtype=pl.String)
+        texts = pl.Series(
+            "activity", [value and value.encode(errors="replace").decode() for value in values], dtype=pl.String
+        )
     return texts.to_frame().select(pl.when(pl.col("activity") != "").then("activity"))["activity"]
 
 

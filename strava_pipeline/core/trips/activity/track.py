@@ -11,29 +11,32 @@ EARTH_M = 6_371_008.8  # mean radius of the Earth (IUGG)
 
 _ENDS = ("latitude_0", "longitude_0", "latitude", "longitude")
 _TRIP, _AT, _ACCURACY = pl.col("trip"), pl.col("at"), pl.col("accuracy")
-_SAME_TRIP = (_TRIP == _TRIP.shift(1)).fill_null(value=False)
+_LAST_AT = _AT.shift(1)
+_SAME_TRIP = _TRIP.eq(_TRIP.shift(1)).fill_null(value=False)
 _ON_EARTH = pl.col("latitude").is_between(-90, 90) & pl.col("longitude").is_between(-180, 180)
-_USABLE = _ON_EARTH & _AT.is_not_null() & (_ACCURACY >= 0).fill_null(value=True)  # iOS: a negative accuracy is an invalid fix
+_USABLE = (
+    _ON_EARTH & _AT.is_not_null() & (_ACCURACY >= 0).fill_null(value=True)
+)  # iOS: a negative accuracy is an invalid fix
 
 
 def usable_points(points: pl.DataFrame) -> pl.DataFrame:
     """The points with a position on Earth, a time and no invalid accuracy, as recorded; `backwards`: before the one before it."""
-    return points.filter(_USABLE).with_columns(backwards=_SAME_TRIP & (_AT < _AT.shift(1)))
+    return points.filter(_USABLE).with_columns(backwards=_SAME_TRIP & (_AT < _LAST_AT))
 
 
 def used_points(usable: pl.DataFrame) -> pl.DataFrame:
     """One point per instant, by trip and time: of several the most accurate, of equally accurate ones the first recorded."""
-    if usable.select((_SAME_TRIP & (_AT <= _AT.shift(1))).any()).item():
+    if usable.select((_SAME_TRIP & (_AT <= _LAST_AT)).any()).item():
         ordered = usable.sort("trip", "at", _ACCURACY.fill_null(float("inf")), maintain_order=True)
-        usable = ordered.filter(~(_SAME_TRIP & (_AT == _AT.shift(1))))
+        usable = ordered.filter(~(_SAME_TRIP & (_AT == _LAST_AT)))
     return usable.drop("backwards")
 
 
 def segments(used: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
     """The used points, each with the segment that leads to it; null where it is its trip's first.
 
-    dt (s), d (m), v (m/s), the booleans teleport, gap, good, moving, and jitter (m): how far the point lies off the line between its
-    neighbours, where both its segments are good.
+    dt (s), d (m), v (m/s), the booleans teleport, gap, good, moving, and jitter (m): how far the point lies off the line
+    between its neighbours, where both its segments are good.
     """
     joined = used.with_columns(
         pl.when(_SAME_TRIP).then(pl.col(name).shift(1)).alias(f"{name}_0") for name in ("latitude", "longitude", "at")
@@ -44,7 +47,9 @@ def segments(used: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
         teleport=pl.col("v") > thresholds["teleport_speed_ms"], gap=pl.col("dt") > thresholds["gap_s"]
     )
     joined = joined.with_columns(good=~pl.col("teleport") & ~pl.col("gap"))
-    return joined.with_columns(moving=pl.col("good") & (pl.col("v") >= thresholds["stationary_speed_ms"]), jitter=_jitter())
+    return joined.with_columns(
+        moving=pl.col("good") & (pl.col("v") >= thresholds["stationary_speed_ms"]), jitter=_jitter()
+    )
 
 
 def distance_m(latitude_0: pl.Expr, longitude_0: pl.Expr, latitude: pl.Expr, longitude: pl.Expr) -> pl.Expr:
@@ -64,5 +69,5 @@ def _jitter() -> pl.Expr:
     off = distance_m(
         last + (after - last) * share, pl.col("longitude_0") + east * share, pl.col("latitude"), pl.col("longitude")
     )
-    between = (_TRIP == _TRIP.shift(-1)) & pl.col("good") & pl.col("good").shift(-1)
+    between = _TRIP.eq(_TRIP.shift(-1)) & pl.col("good") & pl.col("good").shift(-1)
     return pl.when(between).then(off)
