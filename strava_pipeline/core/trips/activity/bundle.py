@@ -130,10 +130,10 @@ class Bundle:
             raise ValueError(f"trip {value['externalId']}: activityDistribution is no object")
         return cls(
             external_id=value["externalId"],
-            platform=value.get("platform"),
-            status=value.get("status"),
-            review_status=value.get("reviewStatus"),
-            rejection_reason=value.get("rejectionReason"),
+            platform=_text(value, "platform"),
+            status=_text(value, "status"),
+            review_status=_text(value, "reviewStatus"),
+            rejection_reason=_text(value, "rejectionReason"),
             summary=Summary(
                 summary.get("distanceMeters"),
                 normal_instant(summary.get("startTime")),
@@ -168,6 +168,13 @@ def _list(value: Mapping[str, Any], name: str) -> list[Any]:
         return []
     if not isinstance(found, list):
         raise ValueError(f"trip {value['externalId']}: {name} is no list")
+    return found
+
+
+def _text(value: Mapping[str, Any], name: str) -> str | None:
+    found = value.get(name)
+    if found is not None and not isinstance(found, str):
+        raise ValueError(f"trip {value['externalId']}: {name} is no text")
     return found
 
 

@@ -1,11 +1,12 @@
 """Timestamps of trips, which come as seconds, milliseconds or ISO text: parsed to an instant before anything else."""
 
-import math
 import re
 from datetime import UTC, datetime
 from typing import Any
 
-_MILLISECONDS = 1e11  # seconds beyond it would be after the year 5138; milliseconds before it, before March 1973
+from strava_pipeline.core.trips.activity.values import finite_number
+
+MILLISECONDS = 1e11  # seconds beyond it would be after the year 5138; milliseconds before it, before March 1973
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]|$)")  # of what fromisoformat takes, no numbers without a dash
 
 
@@ -15,10 +16,9 @@ def parse_instant(value: Any) -> float | None:
         return _of_text(value.strip())
     if isinstance(value, datetime):
         return (value if value.tzinfo is not None else value.replace(tzinfo=UTC)).timestamp()
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if finite_number(value) is None:
         return None
-    seconds = value / 1000 if abs(value) > _MILLISECONDS else float(value)
-    return seconds if math.isfinite(seconds) else None
+    return value / 1000 if abs(value) > MILLISECONDS else float(value)
 
 
 def format_instant(seconds: float | None) -> str | None:

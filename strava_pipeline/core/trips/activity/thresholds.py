@@ -1,6 +1,6 @@
 """Thresholds are data: a version is a file in thresholds/, each number with its unit, reason and source.
 
-Which rule uses which stands in verdict.py; four of them are used by metrics.py already.
+Which rule uses which stands in verdict.py; five of them metrics.py uses already.
 """
 
 import json
@@ -12,11 +12,10 @@ from importlib.resources import files
 from typing import Any
 
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.trips.activity.values import number_text
 
 CURRENT = "cycling-2026.1"
-INSIDE_METRICS = frozenset(
-    {"teleport_speed_ms", "gap_s", "stationary_speed_ms", "poor_accuracy_m", "min_device_speed_share"}
-)
+INSIDE_METRICS = ("teleport_speed_ms", "gap_s", "stationary_speed_ms", "poor_accuracy_m", "min_device_speed_share")
 """What metrics are computed with: another value needs them anew."""
 
 
@@ -40,12 +39,13 @@ class Thresholds:
         differing = {key: value for key, value in changes.items() if value != self.values[key]}
         if not differing:
             return self
-        told = ",".join(f"{key}={value:g}" for key, value in sorted(differing.items()))
+        told = ",".join(f"{key}={number_text(value)}" for key, value in sorted(differing.items()))
         return Thresholds(f"{self.version}+{told}", {**self.values, **differing})
 
-    def same_metrics(self, other: "Thresholds") -> bool:
-        """Whether metrics computed with the one are those of the other."""
-        return all(self.values[key] == other.values[key] for key in INSIDE_METRICS)
+    @property
+    def inside_metrics(self) -> tuple[float, ...]:
+        """The values that metrics are computed with: where they are equal, so are the metrics."""
+        return tuple(self.values[key] for key in INSIDE_METRICS)
 
 
 @cache

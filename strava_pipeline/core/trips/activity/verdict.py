@@ -1,0 +1,108 @@
+"""The rules, as a table, and the verdict they give: which hit, in their order, and what becomes of the trip.
+
+The limits are data (thresholds.py). How far a trip was from another verdict is flip.py's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from strava_pipeline.core.trips.activity.bundle import State
+from strava_pipeline.core.trips.activity.decision import Decision, Verdict
+from strava_pipeline.core.trips.activity.thresholds import Thresholds
+
+MIN_CYCLING = "min_cycling_ratio"
+_UNREADABLE = {State.UNDECRYPTABLE: "locations_undecryptable", State.MALFORMED: "locations_malformed"}
+_NOTHING_THERE = frozenset({State.ABSENT, State.EMPTY})
+
+
+class Severity(StrEnum):
+    """What a rule that hits does to a trip."""
+
+    UNKNOWN = "unknown"
+    REJECT = "reject"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. It hits when its metric, rounded to 6 decimals, lies strictly beyond the threshold on the side of `comparison`.
+
+    A rule without a comparison goes by the state of `locations`. One with `activities` adds up their shares in activity_mix, and
+    hits only where cycling's is below min_cycling_ratio.
+    """
+
+    number: int
+    code: str
+    severity: Severity
+    metric: str | None = None
+    comparison: str = ""
+    threshold: str | None = None
+    activities: tuple[str, ...] = ()
+
+    @property
+    def numeric(self) -> bool:
+        """Whether one metric against one limit decides it."""
+        return self.comparison != "" and not self.activities
+
+    def value(self, metrics: Mapping[str, Any]) -> float | None:
+        """What is compared, rounded; None: the rule can't hit."""
+        if self.activities:
+            mix = metrics["activity_mix"]
+            return round(sum(mix.get(name, 0.0) for name in self.activities), 6) if mix else None
+        value = metrics[self.metric] if self.metric is not None else None
+        return None if value is None else round(value, 6)
+
+    def hits(self, metrics: Mapping[str, Any], thresholds: Thresholds) -> bool:
+        """Whether the metrics lie beyond its limit."""
+        value = self.value(metrics)
+        if value is None or self.threshold is None:
+            return False
+        limit = thresholds[self.threshold]
+        if not (value > limit if self.comparison == ">" else value < limit):
+            return False
+        return not self.activities or round(metrics["activity_mix"].get("cycling", 0.0), 6) < thresholds[MIN_CYCLING]
+
+
+def rules() -> tuple[Rule, ...]:
+    """All rules, in the order in which they are told; rules 0 and 1 go by the state of `locations`."""
+    return _RULES
+
+
+def judge(locations: State, metrics: Mapping[str, Any], thresholds: Thresholds) -> Decision:
+    """The verdict on a trip whose locations were read with this state and have these metrics."""
+    if locations in _UNREADABLE:
+        return Decision(Verdict.UNKNOWN, (_UNREADABLE[locations],), metrics)
+    hit = [rule for rule in _COMPARED if rule.hits(metrics, thresholds)]
+    if locations in _NOTHING_THERE:
+        hit.insert(0, _NO_LOCATIONS)
+    return Decision(_verdict(hit), tuple(rule.code for rule in hit), metrics)
+
+
+def _verdict(hit: list[Rule]) -> Verdict:
+    if any(rule.severity is Severity.REJECT for rule in hit):
+        return Verdict.REJECTED
+    return Verdict.NEEDS_REVIEW if hit else Verdict.ACCEPTED
+
+
+_REJECT, _FLAG = Severity.REJECT, Severity.FLAG
+_NO_LOCATIONS = Rule(1, "no_locations", _REJECT)
+_COMPARED = (
+    Rule(2, "too_few_points", _REJECT, "points_used", "<", "min_points"),
+    Rule(3, "too_short_distance", _REJECT, "haversine_m", "<", "min_distance_m"),
+    Rule(4, "too_short_duration", _REJECT, "duration_s", "<", "min_duration_s"),
+    Rule(5, "poor_accuracy", _REJECT, "accuracy_p50_m", ">", "max_accuracy_p50_m"),
+    Rule(6, "teleports", _REJECT, "teleport_share", ">", "max_teleport_share"),
+    Rule(7, "gaps", _REJECT, "gap_share", ">", "max_gap_share"),
+    Rule(8, "unrealistic_avg_speed", _REJECT, "avg_speed_kmh", ">", "max_avg_speed_kmh"),
+    Rule(9, "vehicle_speed", _REJECT, "speed_p95_kmh", ">", "max_p95_speed_kmh"),
+    Rule(10, "too_slow", _REJECT, "moving_avg_speed_kmh", "<", "min_moving_speed_kmh"),
+    Rule(11, "automotive_activity", _REJECT, "activity_mix", ">", "max_automotive_ratio", ("automotive",)),
+    Rule(12, "foot_activity", _REJECT, "activity_mix", ">", "max_foot_ratio", ("walking", "running")),
+    Rule(13, "distance_mismatch", _FLAG, "distance_mismatch", ">", "max_distance_mismatch"),
+    Rule(14, "mostly_stationary", _FLAG, "stationary_share", ">", "max_stationary_share"),
+    Rule(15, "clipped_start", _FLAG, "clip_start_s", ">", "max_clip_s"),
+    Rule(16, "clipped_end", _FLAG, "clip_end_s", ">", "max_clip_s"),
+)
+_RULES = (*(Rule(0, code, Severity.UNKNOWN) for code in _UNREADABLE.values()), _NO_LOCATIONS, *_COMPARED)
