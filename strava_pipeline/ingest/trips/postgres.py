@@ -111,7 +111,7 @@ def shown(url: str) -> str:
 
 def _connected(url: str, name: str) -> psycopg.Connection[Any]:
     try:
-        given = conninfo.conninfo_to_dict(url)
+        given: dict[str, Any] = conninfo.conninfo_to_dict(url)
     except psycopg.Error:
         raise MisuseError(
             f"{name} is no address of PostgreSQL: postgresql://user@host:5432/database, odd characters written as %40."
