@@ -63,7 +63,20 @@ def started() -> Iterator[Server]:
     given = {**_FAST, "unix_socket_directories": str(folder), "log_statement": "all"}
     options = " ".join(f"-c {name}='{value}'" for name, value in given.items())
     try:
-        _run(programs / "initdb", "-D", data, "-U", USER, "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--no-sync")
+        _run(
+            programs / "initdb",
+            "-D",
+            data,
+            "-U",
+            USER,
+            "-A",
+            "scram-sha-256",
+            "--pwfile",
+            password,
+            "-E",
+            "UTF8",
+            "--no-sync",
+        )
         _run(programs / "pg_ctl", "-D", data, "-l", server.log, "-o", options, "-w", "-t", 60, "start")
         yield server
     finally:

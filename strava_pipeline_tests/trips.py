@@ -24,7 +24,15 @@ BEGIN = datetime(2026, 1, 5, 6, tzinfo=UTC)
 SEALED_AT = 1_767_600_000  # when tokens claim to be made: long ago, which must not matter
 COLUMNS = (
     *("id", "external_id", "platform", "status", "review_status", "rejection_reason", "distance_meters"),
-    *("start_time", "end_time", "duration_seconds", "location_count", "activity_type", "extra_properties", "created_at"),
+    *(
+        "start_time",
+        "end_time",
+        "duration_seconds",
+        "location_count",
+        "activity_type",
+        "extra_properties",
+        "created_at",
+    ),
     *("locations", "activity_distribution", "user_feedback"),
 )
 TIMES, TOKENS = ("start_time", "end_time", "created_at"), ("locations", "activity_distribution", "user_feedback")
@@ -117,13 +125,20 @@ def odd_trips() -> list[Row]:
         {"locations": whole[:-20], "activity_distribution": whole[:40], "user_feedback": "no token"},
         {"locations": "", "activity_distribution": b"", "user_feedback": None},
         {"locations": whole.encode(), "activity_distribution": sealed({"cycling": 0.5}).encode()},
-        {"locations": sealed(b'[{"latitude": 1'), "activity_distribution": sealed(b"\xff\xfe"), "user_feedback": sealed(b"")},
+        {
+            "locations": sealed(b'[{"latitude": 1'),
+            "activity_distribution": sealed(b"\xff\xfe"),
+            "user_feedback": sealed(b""),
+        },
         {"locations": sealed({"a": 1}), "activity_distribution": sealed([1]), "user_feedback": sealed("text")},
         {"locations": sealed([]), "activity_distribution": sealed({}), "user_feedback": sealed(None)},
         {"locations": sealed({}), "activity_distribution": sealed([]), "user_feedback": sealed({})},
         {"locations": sealed(nan)},
         {"locations": sealed(b'[{"latitude": 1e999, "longitude": -Infinity}]')},
-        {"locations": sealed([*ride[:2], None, "point", 7, [ride[2]]]), "user_feedback": sealed(["text", feedback("late")])},
+        {
+            "locations": sealed([*ride[:2], None, "point", 7, [ride[2]]]),
+            "user_feedback": sealed(["text", feedback("late")]),
+        },
         {"locations": sealed(ride[:1])},
         {"locations": sealed([ride[3], ride[1], ride[1], ride[2]])},
         {"locations": sealed([point | {"timestamp": int(point["timestamp"] * 1000)} for point in ride])},
@@ -160,7 +175,9 @@ def write_parquet(path: Path, rows: Iterable[Row]) -> Path:
         | dict.fromkeys(TOKENS, pl.Binary)
         | {"distance_meters": pl.Float64}
     )
-    held = [row | {name: moment(row[name]) for name in TIMES} | {name: _bytes(row[name]) for name in TOKENS} for row in rows]
+    held = [
+        row | {name: moment(row[name]) for name in TIMES} | {name: _bytes(row[name]) for name in TOKENS} for row in rows
+    ]
     pl.DataFrame(held, schema=types).write_parquet(path)
     return path
 

@@ -37,7 +37,7 @@ def read_bundles(
     """
     batch: list[Bundle] = []
     points = 0
-    for trip in _bundles(source, keys, filters, batch_points):
+    for trip in _bundles(source, keys, filters):
         weight = max(1, len(trip.locations))
         if batch and points + weight > batch_points:
             yield batch
@@ -76,12 +76,12 @@ def probe(source: TripSource) -> Probe:
     return Probe(sum(group["trips"] for group in told), told, present, plain_json(row) if row else None)
 
 
-def _bundles(source: TripSource, keys: KeyRing, filters: Filters, batch_points: int) -> Iterator[Bundle]:
+def _bundles(source: TripSource, keys: KeyRing, filters: Filters) -> Iterator[Bundle]:
     order = sorted(source.listed(filters), key=_age, reverse=True)
     left = len(order) if filters.limit is None else filters.limit
     if not filters.needs_feedback:
         order = order[:left]
-    for portion in _portions(order, source.rows_at_once, batch_points):
+    for portion in _portions(order, source.rows_at_once, source.points_at_once):
         if left <= 0:
             return
         known: dict[Any, dict[str, Column]] = {key: {} for key in portion}

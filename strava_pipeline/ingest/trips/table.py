@@ -84,7 +84,8 @@ class TripSource(ABC):
     """One open source. `name` stands in messages: it holds no password. Every method raises SourceError."""
 
     name: str
-    rows_at_once: int = 256  # at 100 points a row has some 17 KB
+    rows_at_once: int = 256
+    points_at_once: int = 100_000  # some 17 MB of tokens
 
     @abstractmethod
     def listed(self, filters: Filters) -> Iterable[Listed]:
