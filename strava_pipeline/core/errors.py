@@ -36,6 +36,12 @@ class MisuseError(PipelineError):
     exit_code = 2
 
 
+class SourceError(PipelineError):
+    """A source that a person named can't be read: not there, not what it should be, gone while it was read."""
+
+    exit_code = 2
+
+
 class NeedsLoginError(PipelineError):
     """The stored login no longer works (revoked, wrong secret): a person must run `auth` or mend settings."""
 

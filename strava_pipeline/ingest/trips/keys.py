@@ -1,0 +1,86 @@
+"""The Fernet keys that open the encrypted columns, newest first: taken from a file or from text, and checked.
+
+The environment is read by settings.py, tokens are opened by fernet.py. No key stands in a repr or in an error.
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from strava_pipeline.core.errors import MissingSettingsError
+
+NO_KEYS = (
+    "No keys for the encrypted trips. Name a keys file with --keys-file or TRIPS_KEYS_FILE "
+    '(JSON: {"keys": ["newest", "older"]}), or put the keys into TRIPS_FERNET_KEYS, comma-separated.'
+)
+_LENGTH = 32  # bytes of a Fernet key: 16 sign, 16 encrypt
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The two halves of one Fernet key."""
+
+    signing: bytes = field(repr=False)
+    encryption: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """At least one key; the place of a key in `keys` is the `keyIndex` of the bundles it opens."""
+
+    keys: tuple[Key, ...] = field(repr=False)
+    count: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not self.keys:
+            raise MissingSettingsError(NO_KEYS)
+        object.__setattr__(self, "count", len(self.keys))
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """The keys of a file `{"keys": [...]}`. Raises MissingSettingsError, which tells no key."""
+        try:
+            text = path.read_text("utf-8-sig")
+        except OSError as error:
+            raise MissingSettingsError(f"the keys file {path} can't be read ({error.strerror}). {NO_KEYS}") from None
+        except UnicodeDecodeError:
+            raise MissingSettingsError(f"the keys file {path} is no text. {NO_KEYS}") from None
+        if not text.strip():
+            raise MissingSettingsError(f"the keys file {path} is empty. {NO_KEYS}")
+        return cls(tuple(_keys(_from_json(text, f"the keys file {path}"), f"the keys file {path}")))
+
+    @classmethod
+    def from_text(cls, text: str, where: str = "TRIPS_FERNET_KEYS") -> Self:
+        """The keys of a setting, comma-separated or as in a keys file; `where` names the setting in errors."""
+        if text.lstrip().startswith(("{", "[")):
+            return cls(tuple(_keys(_from_json(text, where), where)))
+        return cls(tuple(_keys([part for part in text.split(",") if part.strip()], where)))
+
+
+def _from_json(text: str, where: str) -> list[Any]:
+    try:
+        held = json.loads(text)
+    except (ValueError, RecursionError):
+        raise MissingSettingsError(f"{where} is no JSON. {NO_KEYS}") from None
+    keys = held.get("keys") if isinstance(held, dict) else held
+    if not isinstance(keys, list):
+        raise MissingSettingsError(f'{where} has no list "keys". {NO_KEYS}')
+    if not keys:
+        raise MissingSettingsError(f"{where} holds no key. {NO_KEYS}")
+    return keys
+
+
+def _keys(texts: list[Any], where: str) -> Iterator[Key]:
+    for place, text in enumerate(texts):
+        try:
+            held = base64.b64decode(text.strip().encode("ascii"), altchars=b"-_", validate=True)
+        except (AttributeError, ValueError):
+            held = b""
+        if len(held) != _LENGTH:
+            raise MissingSettingsError(
+                f"{where}: the key at index {place} is no Fernet key (32 bytes in URL-safe base64: 44 characters)."
+            )
+        yield Key(held[:16], held[16:])

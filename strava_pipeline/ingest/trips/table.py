@@ -1,0 +1,121 @@
+"""The table `activity_trip` and what every source of it can do: list, hand out rows, count. Kinds are files beside this.
+
+A source never writes, sorts nothing and decrypts nothing: order, limit and what needs a key are read.py's.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from strava_pipeline.core.errors import MisuseError, SourceError
+
+TABLE = "activity_trip"
+LOCATIONS, MIX, FEEDBACK = "locations", "activity_distribution", "user_feedback"
+ENCRYPTED = (LOCATIONS, MIX, FEEDBACK)
+PLAIN = (
+    "id",
+    "external_id",
+    "platform",
+    "status",
+    "review_status",
+    "rejection_reason",
+    "distance_meters",
+    "start_time",
+    "end_time",
+    "duration_seconds",
+    "location_count",
+    "activity_type",
+    "extra_properties",
+    "created_at",
+)
+GROUPS = ("status", "review_status", "platform")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which trips: all kinds must hold, of one kind any; nothing given: every trip. `limit` counts last."""
+
+    external_ids: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    review_statuses: tuple[str, ...] = ()
+    only_with_feedback: bool = False
+    comments: tuple[str, ...] = ()
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 0:
+            raise MisuseError(f"{self.limit} is no limit: it is a number of trips, from 0 on.")
+
+    @property
+    def plain(self) -> dict[str, list[str]]:
+        """The columns that a source can ask by itself, each with the values that are wanted."""
+        asked = {
+            "external_id": self.external_ids,
+            "status": self.statuses,
+            "review_status": self.review_statuses,
+        }
+        return {column: list(values) for column, values in asked.items() if values}
+
+    @property
+    def needs_feedback(self) -> bool:
+        """Whether it takes the decrypted feedback to tell."""
+        return self.only_with_feedback or bool(self.comments)
+
+
+class Listed(NamedTuple):
+    """A trip of the list: `key` finds its row again, the rest puts it in order and tells about how big it is."""
+
+    key: Any
+    id: Any
+    start_time: Any
+    location_count: Any
+
+
+class Counts(NamedTuple):
+    """(status, review_status, platform, trips) of each group, and how many trips have something in each encrypted column."""
+
+    groups: list[tuple[Any, ...]]
+    present: dict[str, int]
+
+
+class TripSource(ABC):
+    """One open source. `name` stands in messages: it holds no password. Every method raises SourceError."""
+
+    name: str
+    rows_at_once: int = 256
+    points_at_once: int = 100_000  # some 17 MB of tokens
+
+    @abstractmethod
+    def listed(self, filters: Filters) -> Iterable[Listed]:
+        """The trips that the plain filters let through, in no order; no encrypted column is touched."""
+
+    @abstractmethod
+    def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
+        """These columns of these trips, by key. One that was deleted since it was listed is not among them."""
+
+    @abstractmethod
+    def counts(self) -> Counts:
+        """How many trips there are of what; of encrypted columns only whether they are NULL."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends the connection; a second time does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def check(self, columns: Iterable[str]) -> None:
+        """Raises SourceError unless `columns` are all that the table must have; none at all: there is no table."""
+        there = set(columns)
+        if not there:
+            raise SourceError(f"{self.name} has no table {TABLE}; is it the right database?")
+        missing = [column for column in (*PLAIN, *ENCRYPTED) if column not in there]
+        if missing:
+            raise SourceError(f"{TABLE} of {self.name} has no column {', '.join(missing)}; is it the right table?")
