@@ -140,7 +140,10 @@ class Settings(BaseSettings):
     def _empty_is_unset(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in values.items() if value != ""}
 
-    @field_validator("client_id", "schedule", "timezone", "redirect_uri", "alert_url", "trips_source", "trips_osrm_url", mode="after")
+    @field_validator(
+        *("client_id", "schedule", "timezone", "redirect_uri", "alert_url", "trips_source", "trips_osrm_url"),
+        mode="after",
+    )
     @classmethod
     def _stripped(cls, value: str | None) -> str | None:
         return value.strip() if value is not None else None

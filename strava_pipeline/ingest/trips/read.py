@@ -5,7 +5,7 @@ feedback decides, only it is decrypted first. Nothing of what is decrypted is lo
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
@@ -28,16 +28,21 @@ _FAILED = {
 
 
 def read_bundles(
-    source: TripSource, keys: KeyRing, filters: Filters = Filters(), *, batch_points: int = BATCH_POINTS
+    source: TripSource,
+    keys: KeyRing,
+    filters: Filters = Filters(),
+    *,
+    only: Collection[Any] | None = None,
+    batch_points: int = BATCH_POINTS,
 ) -> Iterator[list[Bundle]]:
     """The trips that the filters let through, by start (latest first, without one last), then id (highest first).
 
-    Each batch has at most `batch_points` points, but for a single trip with more. A column that can't be opened is a
+    `only`: of these alone, by their keys in the source. Each batch has at most `batch_points` points, but for a single trip with more. A column that can't be opened is a
     state of its bundle and one WARNING with the trip's id and the column. Raises SourceError.
     """
     batch: list[Bundle] = []
     points = 0
-    for trip in _bundles(source, keys, filters):
+    for trip in _bundles(source, keys, filters, only):
         weight = max(1, len(trip.locations))
         if batch and points + weight > batch_points:
             yield batch
@@ -76,12 +81,18 @@ def probe(source: TripSource) -> Probe:
     return Probe(sum(group["trips"] for group in told), told, present, plain_json(row) if row else None)
 
 
-def _bundles(source: TripSource, keys: KeyRing, filters: Filters) -> Iterator[Bundle]:
-    order = sorted(source.listed(filters), key=_age, reverse=True)
+def in_order(source: TripSource, filters: Filters = Filters(), only: Collection[Any] | None = None) -> list[Listed]:
+    """The trips that the plain filters let through, latest first. Raises SourceError."""
+    listed = source.listed(filters)
+    return sorted((entry for entry in listed if only is None or entry.key in only), key=_age, reverse=True)
+
+
+def _bundles(source: TripSource, keys: KeyRing, filters: Filters, only: Collection[Any] | None) -> Iterator[Bundle]:
+    order = in_order(source, filters, only)
     left = len(order) if filters.limit is None else filters.limit
     if not filters.needs_feedback:
         order = order[:left]
-    for portion in _portions(order, source.rows_at_once, source.points_at_once):
+    for portion in portions(order, source.rows_at_once, source.points_at_once):
         if left <= 0:
             return
         known: dict[Any, dict[str, Column]] = {key: {} for key in portion}
@@ -114,7 +125,7 @@ def _opened(name: str, content: Any, trip: Any, keys: KeyRing) -> Column:
     return column
 
 
-def _portions(order: Sequence[Listed], rows: int, points: int) -> Iterator[list[Any]]:
+def portions(order: Sequence[Listed], rows: int, points: int) -> Iterator[list[Any]]:
     """Keys of trips to fetch at once: so many rows, and, as far as their `location_count` tells, so many points."""
     portion: list[Any] = []
     held = 0

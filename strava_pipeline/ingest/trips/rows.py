@@ -12,10 +12,10 @@ from strava_pipeline.ingest.trips.table import FEEDBACK, LOCATIONS, MIX
 
 
 def bundle(row: Mapping[str, Any], opened: Mapping[str, Column]) -> Bundle:
-    """The bundle of a row; a trip without an external id goes by its id, so that it can be named."""
+    """The bundle of a row."""
     locations, mix, feedback = opened[LOCATIONS], opened[MIX], opened[FEEDBACK]
     return Bundle(
-        external_id=_text(row["external_id"]) or str(row["id"]),
+        external_id=name_of(row),
         platform=_text(row["platform"]),
         status=_text(row["status"]),
         review_status=_text(row["review_status"]),
@@ -34,6 +34,11 @@ def bundle(row: Mapping[str, Any], opened: Mapping[str, Column]) -> Bundle:
         feedback=feedback.value,
         decryption=Decryption(locations.state, mix.state, feedback.state, locations.key_index),
     )
+
+
+def name_of(row: Mapping[str, Any]) -> str:
+    """A trip's external id; one without goes by its id, so that it can be named."""
+    return _text(row["external_id"]) or str(row["id"])
 
 
 def plain_json(row: Mapping[str, Any]) -> dict[str, Any]:
