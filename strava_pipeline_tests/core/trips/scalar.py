@@ -6,6 +6,7 @@ Written from the definition of each metric, not from the frame's code; slow and 
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from strava_pipeline.core.trips.activity.bundle import Bundle
@@ -69,7 +70,11 @@ def prepared(locations: list[Any]) -> tuple[list[Point], int, int, int]:
     valid = []
     for entry in locations:
         told = entry if isinstance(entry, dict) else {}
-        latitude, longitude, at = number(told.get("latitude")), number(told.get("longitude")), instant(told.get("timestamp"))
+        latitude, longitude, at = (
+            number(told.get("latitude")),
+            number(told.get("longitude")),
+            instant(told.get("timestamp")),
+        )
         accuracy, activity = number(told.get("horizontal_accuracy")), told.get("activity")
         if latitude is None or longitude is None or at is None or abs(latitude) > 90 or abs(longitude) > 180:
             continue
@@ -77,7 +82,7 @@ def prepared(locations: list[Any]) -> tuple[list[Point], int, int, int]:
             continue
         said = activity if isinstance(activity, str) and activity else None
         valid.append(Point(latitude, longitude, at, accuracy, number(told.get("speed")), said))
-    backwards = sum(later.at < earlier.at for earlier, later in zip(valid, valid[1:], strict=False))
+    backwards = sum(later.at < earlier.at for earlier, later in pairwise(valid))
     best: dict[float, Point] = {}
     for point in valid:
         kept = best.get(point.at)
@@ -94,7 +99,7 @@ def inaccuracy(point: Point) -> float:
 def scalar_metrics(bundle: Bundle, limits: Mapping[str, float], route_m: float | None = None) -> dict[str, Any]:
     used, invalid, backwards, duplicates = prepared(bundle.locations)
     summary = bundle.summary
-    pairs = list(zip(used, used[1:], strict=False))
+    pairs = list(pairwise(used))
     dts = [later.at - earlier.at for earlier, later in pairs]
     ds = [haversine(earlier[:2], later[:2]) for earlier, later in pairs]
     vs = [d / dt for d, dt in zip(ds, dts, strict=True)]

@@ -10,20 +10,8 @@ from hypothesis import strategies as st
 from strava_pipeline.core.trips.activity.bundle import Bundle, Summary
 from strava_pipeline.core.trips.activity.metrics import SCHEMA, metrics_frame, metrics_of, metrics_rows
 from strava_pipeline.core.trips.activity.thresholds import thresholds
+from strava_pipeline_tests.core.trips.made import START, point, trip
 from strava_pipeline_tests.core.trips.scalar import scalar_metrics
-
-START = 1_767_600_000  # 5 January 2026, 08:00 UTC
-Point = dict[str, Any]
-
-
-def point(seconds: float, metres: float = 0.0, **changes: Any) -> Point:
-    """A point so long after the start, so far north of 0.0, 0.0."""
-    made = {"latitude": metres / 111_195.08, "longitude": 0.0, "timestamp": START + seconds, "horizontal_accuracy": 5.0}
-    return made | {"speed": 5.0, "activity": "cycling"} | changes
-
-
-def trip(*points: Any, distribution: Any = None, external_id: str = "T", **summary: Any) -> Bundle:
-    return Bundle(external_id, summary=Summary(**summary), locations=list(points), activity_distribution=distribution)
 
 
 def measured(*points: Any, **others: Any) -> dict[str, Any]:
@@ -58,7 +46,8 @@ TRIPS = st.builds(
     external_id=st.just("T"),
     locations=st.lists(POINTS, max_size=25),
     activity_distribution=st.one_of(
-        st.none(), st.dictionaries(st.sampled_from(["cycling", "automotive"]), st.one_of(st.floats(0, 1), st.sampled_from(ODD)))
+        st.none(),
+        st.dictionaries(st.sampled_from(["cycling", "automotive"]), st.one_of(st.floats(0, 1), st.sampled_from(ODD))),
     ),
     summary=st.builds(
         Summary,
@@ -100,7 +89,10 @@ def test_a_trip_has_the_same_metrics_to_the_last_digit_whatever_it_is_measured_w
 
 def test_a_hundred_thousand_points_are_measured_as_the_definition_does() -> None:
     dice = random.Random(7)
-    points = [point(i * 3 + dice.choice([0, 0, -4]), i * 9 + dice.gauss(0, 3), speed=dice.uniform(-1, 9)) for i in range(100_000)]
+    points = [
+        point(i * 3 + dice.choice([0, 0, -4]), i * 9 + dice.gauss(0, 3), speed=dice.uniform(-1, 9))
+        for i in range(100_000)
+    ]
     bundle = trip(*points, distance_meters=900_000)
     assert_equal(metrics_of(bundle, thresholds()), scalar_metrics(bundle, thresholds().values))
 
@@ -183,12 +175,26 @@ def test_the_stored_mix_goes_before_what_the_points_say(distribution: Any, mix: 
 @pytest.mark.parametrize(
     ("summary", "expected"),
     [
-        ({}, {"distance_reported_m": None, "distance_mismatch": None, "location_count_mismatch": False, "clip_start_s": None}),
+        (
+            {},
+            {
+                "distance_reported_m": None,
+                "distance_mismatch": None,
+                "location_count_mismatch": False,
+                "clip_start_s": None,
+            },
+        ),
         ({"distance_meters": 1900, "location_count": 20}, {"location_count_mismatch": False}),
         ({"location_count": 0}, {"location_count_mismatch": True}),
-        ({"duration_seconds": True, "distance_meters": "950"}, {"duration_reported_s": None, "distance_reported_m": None}),
+        (
+            {"duration_seconds": True, "distance_meters": "950"},
+            {"duration_reported_s": None, "distance_reported_m": None},
+        ),
         ({"start_time": "2026-01-05T07:57:00Z"}, {"clip_start_s": 180.0}),
-        ({"start_time": "2026-01-05T08:01:00Z", "end_time": "2026-01-05T08:00:00Z"}, {"clip_start_s": 0.0, "clip_end_s": 0.0}),
+        (
+            {"start_time": "2026-01-05T08:01:00Z", "end_time": "2026-01-05T08:00:00Z"},
+            {"clip_start_s": 0.0, "clip_end_s": 0.0},
+        ),
         ({"end_time": "2026-01-05T10:03:15+01:00"}, {"clip_end_s": 3605.0}),
     ],
 )
