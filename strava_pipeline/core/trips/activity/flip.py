@@ -121,7 +121,8 @@ def _target(change: Change, to: str, *, named: bool) -> str:
     if to == REJECTED:
         far.append(f"now {_told(change.value, change.threshold, unit).removesuffix(unit).strip()}")
     if change.value:
-        far.append(f"{(change.threshold - change.value) / abs(change.value) * 100:+.1f} %".replace("-", "−"))
+        percent = (change.threshold - change.value) / abs(change.value) * 100
+        far.append("less than 0.1 %" if abs(percent) < 0.05 else f"{percent:+.1f} %".replace("-", "−"))
     there = f"{name} {side} {unit}".rstrip() if named else side
     return f"{there} ({', '.join(far)})" if far else there
 

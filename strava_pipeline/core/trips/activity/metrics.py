@@ -123,7 +123,7 @@ def _sums(joined: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
     device, displacement = pl.col("device_kmh"), pl.col("displacement_kmh")
     return (
         joined.with_columns(
-            device_kmh=pl.when(pl.col("speed") >= 0).then(pl.col("speed") * KMH),
+            device_kmh=pl.when(pl.col("speed") >= 0, (pl.col("speed") * KMH).is_finite()).then(pl.col("speed") * KMH),
             displacement_kmh=pl.when(good).then(pl.col("v") * KMH),
         )
         .group_by("trip")
