@@ -27,6 +27,7 @@ from strava_pipeline.lake.quarantine import sync_quarantine
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.tombstones import mark_absent
+from strava_pipeline.lake.trips import merge_trips
 from strava_pipeline.lake.warehouse import (
     REBUILDING,
     Connection,
@@ -137,6 +138,7 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange) -> None:
                 merge_activities(connection, new, years.all)
                 merge_fresh_details(connection, new, _detail_years(new, years))
                 merge_profile(connection, new)
+                merge_trips(connection, new)
                 mark_absent(connection, new, years.all, years)
                 merge_history(connection, new, years.all)
                 sync_kudos(connection, new, years.all)

@@ -21,7 +21,6 @@ from strava_pipeline.lake.staging import MergeReport, staged, staging
 from strava_pipeline.lake.warehouse import Connection, changed
 
 _LOCK = "trips"
-_OWN = ("fetched_at",)  # what says when a row changed is no part of what it says
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +40,27 @@ def keep_trips(
     `rows` has the catalogue's columns but for `fetched_at`; `gone` are keys that the source no longer has.
     """
     (key,) = table.key
+    now = pl.lit(at, pl.Datetime("us", "UTC"))
     with locked(lake, _LOCK):
         held = kept_trips(lake, table)
-        rows = rows.with_columns(fetched_at=pl.lit(at, pl.Datetime("us", "UTC"))).select(held.columns)
-        if "deleted_at" in held.columns:
+        rows = rows.with_columns(fetched_at=now).select(held.columns)
+        marked = held.clear()
+        if gone:
             marked = held.filter(pl.col(key).is_in(list(gone)), pl.col("deleted_at").is_null())
-            marked = marked.with_columns(pl.lit(at, pl.Datetime("us", "UTC")).alias(name) for name in _MARKS)
-        else:
-            marked = held.clear()
-        told = [name for name in held.columns if name not in _OWN]
-        new = pl.concat([rows, marked]).join(held.select(told), on=told, how="anti", nulls_equal=True)
+            marked = marked.with_columns(deleted_at=now, fetched_at=now)
+        new = pl.concat([rows.join(_said(rows, held, key), on=key, how="anti"), marked])
         known = new.join(held, on=key, how="semi").height
-        report = Kept(new.height - known, known - marked.height, marked.height)
         if new.height:
             whole = pl.concat([held.join(new, on=key, how="anti"), new]).sort(key)
             write_rows(lake.trips / f"{table.name}.parquet", whole, "zstd", {})
             sync_folder(lake.trips)
-    return report
+    return Kept(new.height - known, known - marked.height, marked.height)
 
 
-_MARKS = ("deleted_at", "fetched_at")
+def _said(rows: pl.DataFrame, held: pl.DataFrame, key: str) -> pl.DataFrame:
+    """The keys of those rows that are held word for word; when a row changed is no part of what it says."""
+    told = pl.struct(name for name in held.columns if name != "fetched_at").struct.json_encode().alias("told")
+    return rows.select(key, told).join(held.select(key, told), on=[key, "told"], how="semi")
 
 
 def kept_trips(lake: Lake, table: Table) -> pl.DataFrame:

@@ -3,7 +3,8 @@
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -29,6 +30,16 @@ class Progress(Protocol):
     def say(self, text: str) -> None: ...
 
     def end(self) -> None: ...
+
+
+@contextmanager
+def progressing(progress: Progress, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """The beginning and the end of some work around the body, which calls what it is given after each step."""
+    progress.begin(what, total)
+    try:
+        yield progress.advance
+    finally:
+        progress.end()
 
 
 class BothProgress:

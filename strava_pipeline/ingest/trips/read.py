@@ -37,8 +37,9 @@ def read_bundles(
 ) -> Iterator[list[Bundle]]:
     """The trips that the filters let through, by start (latest first, without one last), then id (highest first).
 
-    `only`: of these alone, by their keys in the source. Each batch has at most `batch_points` points, but for a single trip with more. A column that can't be opened is a
-    state of its bundle and one WARNING with the trip's id and the column. Raises SourceError.
+    `only`: of these alone, by their keys in the source. Each batch has at most `batch_points` points, but for a single
+    trip with more. A column that can't be opened is a state of its bundle and one WARNING with the trip's id and the
+    column. Raises SourceError.
     """
     batch: list[Bundle] = []
     points = 0

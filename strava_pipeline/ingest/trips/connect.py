@@ -1,0 +1,29 @@
+"""From settings to what trips are read with: the open source, the keys."""
+
+from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.ingest.trips.keys import NO_KEYS, KeyRing
+from strava_pipeline.ingest.trips.source import open_source
+from strava_pipeline.ingest.trips.table import TripSource
+from strava_pipeline.settings import Settings
+
+NO_SOURCE = (
+    "No source of trips. Name one with --source or TRIPS_SOURCE: sqlite:///path/to/file, parquet:///path/to/file or "
+    "postgresql://user@host:5432/database."
+)
+
+
+def trip_source(settings: Settings, url: str | None = None) -> TripSource:
+    """The source at `url`, else at TRIPS_SOURCE. Raises MissingSettingsError, MisuseError, SourceError."""
+    named = url or settings.trips_source
+    if not named:
+        raise MissingSettingsError(NO_SOURCE)
+    return open_source(named)
+
+
+def trip_keys(settings: Settings) -> KeyRing:
+    """The keys of TRIPS_KEYS_FILE, else of TRIPS_FERNET_KEYS. Raises MissingSettingsError."""
+    if settings.trips_keys_file is not None:
+        return KeyRing.from_file(settings.trips_keys_file)
+    if settings.trips_fernet_keys is not None:
+        return KeyRing.from_text(settings.trips_fernet_keys.get_secret_value())
+    raise MissingSettingsError(NO_KEYS)

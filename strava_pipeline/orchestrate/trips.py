@@ -1,0 +1,113 @@
+"""What a run does with trips: reads them, has them measured and judged, keeps what may be kept, merges it into gold.
+
+Measuring and judging are core's, reading and decrypting ingest's. Positions stay in memory, a batch at a time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY, Table
+from strava_pipeline.core.trips.activity.algorithms import algorithms
+from strava_pipeline.core.trips.activity.diagnose import diagnose
+from strava_pipeline.core.trips.activity.kept import diagnostics_rows, index_rows, replay_row
+from strava_pipeline.core.trips.activity.replay import Replay
+from strava_pipeline.core.trips.activity.thresholds import thresholds
+from strava_pipeline.ingest.trips.connect import trip_keys, trip_source
+from strava_pipeline.ingest.trips.index import plain_rows
+from strava_pipeline.ingest.trips.read import read_bundles
+from strava_pipeline.ingest.trips.table import TripSource
+from strava_pipeline.ingest.trips.tally import Tally
+from strava_pipeline.lake.trips import Kept, keep_trips, kept_trips, merge_trips
+from strava_pipeline.lake.warehouse import writing
+from strava_pipeline.orchestrate.progress import progressing
+from strava_pipeline.orchestrate.resources import Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of the rows of the run's years, how many the table has of each year, and what reading came to."""
+
+    kept: Kept
+    rows: dict[int, int]
+    tally: Tally
+
+
+def take_index(pipeline: Pipeline, years: Sequence[int]) -> Taken:
+    """The plain columns of the trips of `years` into `trip_index`. Raises SourceError, MissingSettingsError."""
+    trip_keys(pipeline.settings)  # a run without keys ends before it begins
+    with trip_source(pipeline.settings) as source:
+        index, _ = _index(source, pipeline)
+    held = kept_trips(pipeline.lake, TRIP_INDEX)
+    return _keep(pipeline, TRIP_INDEX, index.filter(_concerned(held, years)), _gone(held, index, years), Tally())
+
+
+def diagnose_trips(pipeline: Pipeline, years: Sequence[int]) -> Taken:
+    """The trips of `years` measured and judged, into `trip_diagnostics`. Raises SourceError, MissingSettingsError."""
+    keys, limits = trip_keys(pipeline.settings), thresholds()
+    tally, frames = Tally(keys=keys.count), [diagnostics_rows([], {}, limits.version)]
+    with trip_source(pipeline.settings) as source:
+        index, places = _index(source, pipeline)
+        held = kept_trips(pipeline.lake, TRIP_DIAGNOSTICS)
+        partitions = dict(index.filter(_concerned(held, years)).select("external_id", "year").iter_rows())
+        only = {places[name] for name in partitions}
+        with progressing(pipeline.progress, "Diagnosing trips", len(only)) as advance:
+            for batch in read_bundles(source, keys, only=only):
+                tally.add(batch)
+                found = [(trip.bundle, trip.told) for trip in diagnose(batch, limits)]
+                frames.append(diagnostics_rows(found, partitions, limits.version))
+                advance(len(batch))
+    return _keep(pipeline, TRIP_DIAGNOSTICS, pl.concat(frames), _gone(held, index, years), tally)
+
+
+def replay_trips(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
+    """Every version of the algorithms over all trips, into `trip_replay`: its totals by its name."""
+    keys = trip_keys(pipeline.settings)
+    replays = [Replay(each, thresholds(each.full_name)) for each in algorithms()]
+    with trip_source(pipeline.settings) as source:
+        with progressing(pipeline.progress, "Replaying trips", None) as advance:
+            for batch in read_bundles(source, keys):
+                for replay in replays:
+                    replay.add(batch)
+                advance(len(batch))
+    rows = [
+        replay_row(it.algorithm.full_name, it.thresholds.version, it.input_hash, it.totals()) for it in replays
+    ]
+    keep_trips(pipeline.lake, TRIP_REPLAY, pl.concat(rows), pipeline.now())
+    with writing(pipeline.lake) as connection:
+        merge_trips(connection, pipeline.lake)
+    return {it.algorithm.full_name: it.totals() for it in replays}
+
+
+def _index(source: TripSource, pipeline: Pipeline) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """The rows of `trip_index` for every trip there is, and where in the source each is found by its external id.
+
+    Of two trips with one external id the one that started later counts.
+    """
+    frames, places = [index_rows([], pipeline.years)], dict[str, Any]()
+    for rows in plain_rows(source):
+        new = [row for row in rows if row["external_id"] not in places]
+        places |= {row["external_id"]: row["key"] for row in reversed(new)}
+        frames.append(index_rows(new, pipeline.years))
+    return pl.concat(frames).unique("external_id", keep="first", maintain_order=True), places
+
+
+def _concerned(held: pl.DataFrame, years: Sequence[int]) -> pl.Expr:
+    """Trips of these years, and those that were of them when they were last looked at."""
+    before = held.filter(pl.col("year").is_in(list(years)))["external_id"]
+    return pl.col("year").is_in(list(years)) | pl.col("external_id").is_in(before.implode())
+
+
+def _gone(held: pl.DataFrame, index: pl.DataFrame, years: Sequence[int]) -> list[str]:
+    """Trips kept of these years that the source has in no year any more."""
+    return held.filter(pl.col("year").is_in(list(years))).join(index, on="external_id", how="anti")["external_id"].to_list()
+
+
+def _keep(pipeline: Pipeline, table: Table, rows: pl.DataFrame, gone: Sequence[str], tally: Tally) -> Taken:
+    kept = keep_trips(pipeline.lake, table, rows, pipeline.now(), gone=gone)
+    with writing(pipeline.lake) as connection:
+        merge_trips(connection, pipeline.lake)
+    present = kept_trips(pipeline.lake, table).filter(pl.col("deleted_at").is_null())
+    return Taken(kept, dict(present.group_by("year").len().iter_rows()), tally)
