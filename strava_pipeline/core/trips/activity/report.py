@@ -35,7 +35,7 @@ def explanation(diagnosis: Mapping[str, Any], thresholds: Thresholds, flip: str)
     """The verdict, the reasons and what would flip it, alone."""
     found = reasons(diagnosis, thresholds)
     lines = [
-        f"{one_line(diagnosis['externalId'])}: {verdict_line(diagnosis)}",
+        *wrap(f"{one_line(diagnosis['externalId'])}: {verdict_line(diagnosis)}", WIDTH, subsequent_indent=_INDENT * 3),
         *_labelled("why", why(found)),
         *_labelled("flip", flip),
     ]
@@ -76,7 +76,7 @@ def overview(trips: Sequence[tuple[Bundle, Mapping[str, Any]]]) -> str:
 
 def _overview_row(bundle: Bundle, diagnosis: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        _cut(one_line(diagnosis["externalId"]), 20),
+        _cut(one_line(diagnosis["externalId"]), 17),
         (bundle.summary.start_time or NOTHING)[:10],
         VERDICTS.get(diagnosis["verdict"], diagnosis["verdict"]),
         diagnosis["primary"] or NOTHING,

@@ -47,7 +47,7 @@ def _speed(track: list[Fix], steps: list[Step]) -> list[str]:
         return ["  one instant, no speed"]
     speeds = _by_column(steps, length)
     highest = max((speed for speed in speeds if speed is not None), default=0.0)
-    legend = f"0 to {duration(length)}; highest bar {told(highest, 'km/h')}, average of a column; blank: not recorded"
+    legend = f"0 to {duration(length)}; highest bar {told(highest, 'km/h')}, average of a column; blank: gap or jump"
     return [f"  {sparkline(speeds)}", f"  {legend}"]
 
 

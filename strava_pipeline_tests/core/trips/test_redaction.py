@@ -1,0 +1,140 @@
+"""core.trips.activity.redaction: no position and no device leaves, however it is written; what helps a person stays."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strava_pipeline.core.trips.activity.redaction import REDACTED, one_line, safe_text, safe_value
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("latitude", 48.8537),
+        ("lat", 0),
+        ("LON", -2.5),
+        ("lng", 2),
+        ("startCoord", [1, 2]),
+        ("lastLocation", {"x": 1}),
+        ("locations", [{"x": 1}]),
+        ("home_address", {"street": "Rue"}),
+        ("address", "12 Rue de Rivoli"),
+        ("latitude", "48.85"),
+        ("device_id", "ABC"),
+        ("deviceId", 17),
+        ("IDFA", "A1"),
+        ("idfv", "A1"),
+        ("serial_number", "C39"),
+        ("imei", 123),
+        ("push_token", "abc"),
+        ("apiKey", "abc"),
+        ("userName", "emilia"),
+        ("email", "someone"),
+        ("x", 48.853712),
+        ("y", -122.41942),
+    ],
+)
+def test_a_position_or_an_identity_is_known_by_its_key_or_its_look(key: str, value: Any) -> None:
+    assert safe_value(key, value) == REDACTED
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("location", "denied"),
+        ("location", True),
+        ("latitude", None),
+        ("platform", "ios"),
+        ("location_count", 40),
+        ("battery", 0.82),
+        ("speed", 12.345),
+        ("duration", 1234.56789),
+        ("retries", 0),
+        ("low_power", False),
+        ("app_version", "3.14.0"),
+        ("big", 2**63 - 1),
+    ],
+)
+def test_what_is_neither_stays(key: str, value: Any) -> None:
+    assert safe_value(key, value) == value
+    assert type(safe_value(key, value)) is type(value)
+
+
+def test_every_level_goes_by_its_own_keys() -> None:
+    told = {"a": [{"lat": 48.8, "ok": 1, "note": "at 48.85, 2.34"}], "b": {"token": {"x": 1}, "c": {"coords": [1, 2]}}}
+    assert safe_value("outer", told) == {
+        "a": [{"lat": REDACTED, "ok": 1, "note": f"at {REDACTED}"}],
+        "b": {"token": REDACTED, "c": {"coords": REDACTED}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("at 48.85, 2.29", f"at {REDACTED}"),
+        ("at 48.853712,2.348219 now", f"at {REDACTED} now"),
+        ("(-33.8688 151.2093)", f"({REDACTED})"),
+        ("fix 48.853712 lost", f"fix {REDACTED} lost"),
+        ("fix -0.127", f"fix {REDACTED}"),
+        ("48,853712 2,348219", f"{REDACTED} {REDACTED}"),
+        ('{"lat": 48, "lon": 2}', f'{{"{REDACTED}, "{REDACTED}}}'),
+        ("latitude=48 longitude=-2.5", f"{REDACTED} {REDACTED}"),
+        ("at 48.85, 2.29.", f"at {REDACTED}."),
+        ("48.853712:2.348219", REDACTED),
+        ("at...48.853712!", f"at...{REDACTED}!"),
+        ("geo:48.8537,2.3482", f"geo:{REDACTED}"),
+        ("48°51'13\"N 2°20'53\"E", f"{REDACTED} {REDACTED}"),
+        ("id 6F9619FF-8B86-D011-B42D-00CF4FC964FF.", f"id {REDACTED}."),
+        ("wifi 0a:1b:2c:3d:4e:5f", f"wifi {REDACTED}"),
+        ("imei 356938035643809", f"imei {REDACTED}"),
+        ("from someone@example.org", f"from {REDACTED}"),
+        ("key gAAAAABmYWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXo0==", f"key {REDACTED}"),
+    ],
+)
+def test_in_a_text_what_looks_like_a_position_or_an_identity_goes(text: str, safe: str) -> None:
+    assert safe_text(text) == safe
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cycling, low confidence",
+        "speed 12.5 km/h, accuracy 65 m",
+        "took 12.345 s",
+        "woke up at 08:03:12.345 after 3 tries",
+        "2026-01-05T01:39:08.123Z",
+        "version 3.14.159",
+        "battery 21 °C",
+        "background location not authorised",
+        "distance 1234.567",
+        "CLLocationManagerDidFailWithErrorDomain",
+    ],
+)
+def test_what_tells_a_person_something_stays(text: str) -> None:
+    assert safe_text(text) == text
+
+
+@given(
+    st.decimals(-180, 180, places=5).filter(lambda degrees: abs(degrees) >= 1),
+    st.decimals(-180, 180, places=5).filter(lambda degrees: abs(degrees) >= 1),
+    st.sampled_from([",", ", ", " ", ";", ":", "/", " and ", "|", "\n", "\t", ",\u00a0", "_", " lon="]),
+    st.sampled_from(["", "at ", "pos:", "(", "[", "x=", "#1:", "fix.", "GPS", "-> "]),
+    st.sampled_from(["", ".", ")", " m", ":", ",", "!", "°", "N"]),
+)
+def test_however_two_degrees_are_put_in_a_text_neither_is_left(
+    one: object, other: object, between: str, before: str, after: str
+) -> None:
+    left = safe_text(f"{before}{one}{between}{other}{after}")
+    assert str(one).lstrip("-") not in left
+    assert str(other).lstrip("-") not in left
+
+
+def test_a_text_takes_one_line_and_commands_no_terminal() -> None:
+    assert one_line("a\nb\x1b[31m\u202ec\ud800") == "a b�[31m�c�"
+
+
+def test_numbers_that_json_has_no_room_for_become_text() -> None:
+    assert [safe_value("n", value) for value in (2**70, float("nan"), float("inf"))] == [str(2**70), "nan", "inf"]
+    assert safe_value("battery", 0.8500000238418579) == 0.85
