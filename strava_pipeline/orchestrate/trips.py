@@ -66,14 +66,13 @@ def replay_trips(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
     """Every version of the algorithms over all trips, into `trip_replay`: its totals by its name."""
     keys = trip_keys(pipeline.settings)
     replays = [Replay(each, thresholds(each.full_name)) for each in algorithms()]
-    with trip_source(pipeline.settings) as source:
-        with progressing(pipeline.progress, "Replaying trips", None) as advance:
-            for batch in read_bundles(source, keys):
-                for replay in replays:
-                    replay.add(batch)
-                advance(len(batch))
+    with trip_source(pipeline.settings) as source, progressing(pipeline.progress, "Replaying trips", None) as advance:
+        for batch in read_bundles(source, keys):
+            for replay in replays:
+                replay.add(batch)
+            advance(len(batch))
     rows = [
-        replay_row(it.algorithm.full_name, it.thresholds.version, it.input_hash, it.totals()) for it in replays
+        replay_row(it.algorithm.full_name, it.thresholds.version, str(it.input_hash), it.totals()) for it in replays
     ]
     keep_trips(pipeline.lake, TRIP_REPLAY, pl.concat(rows), pipeline.now())
     with writing(pipeline.lake) as connection:
@@ -102,7 +101,11 @@ def _concerned(held: pl.DataFrame, years: Sequence[int]) -> pl.Expr:
 
 def _gone(held: pl.DataFrame, index: pl.DataFrame, years: Sequence[int]) -> list[str]:
     """Trips kept of these years that the source has in no year any more."""
-    return held.filter(pl.col("year").is_in(list(years))).join(index, on="external_id", how="anti")["external_id"].to_list()
+    return (
+        held.filter(pl.col("year").is_in(list(years)))
+        .join(index, on="external_id", how="anti")["external_id"]
+        .to_list()
+    )
 
 
 def _keep(pipeline: Pipeline, table: Table, rows: pl.DataFrame, gone: Sequence[str], tally: Tally) -> Taken:

@@ -90,4 +90,12 @@ def test_the_same_trips_give_the_same_bytes_however_they_come() -> None:
 
 def test_the_names_of_statuses_can_be_given() -> None:
     replay = Replay(find_algorithm("2026.1"), thresholds(), {"pending": Verdict.ACCEPTED})
-    assert [trip.old.value for trip in replay.add(TRIPS[3:5])] == ["accepted", "needs_review"]
+    replay.add(TRIPS[3:5])
+    assert [trip.old.value for trip in replay.trips] == ["accepted", "needs_review"]
+
+
+def test_the_same_trips_have_the_same_hash_in_any_batches_and_others_another() -> None:
+    whole = str(replay_of(TRIPS).input_hash)
+    assert whole == str(replay_of(TRIPS[:2], TRIPS[2:]).input_hash) == replay_of(TRIPS).as_json()["input_hash"]
+    assert whole != str(replay_of(TRIPS[:-1]).input_hash)
+    assert whole != str(replay_of(list(reversed(TRIPS))).input_hash)

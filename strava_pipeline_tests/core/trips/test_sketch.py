@@ -96,7 +96,7 @@ def test_a_scale_is_a_round_number(longest: float, length: float) -> None:
 
 
 def test_a_sketch_shows_speed_track_start_end_and_scale() -> None:
-    corner = [*(point(n, 0, n * 5) for n in range(0, 40)), *(point(40 + n, n * 1.5, 200) for n in range(41))]
+    corner = [*(point(n, 0, n * 5) for n in range(40)), *(point(40 + n, n * 1.5, 200) for n in range(41))]
     assert sketch(ride(locations=corner), LIMITS).splitlines() == [
         "Speed",
         "  " + "█" * 30 + "▃" * 30,

@@ -3,13 +3,14 @@
 What is kept of a trip is one small record; its points go with its batch.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from strava_pipeline.core.trips.activity.algorithms import Algorithm
-from strava_pipeline.core.trips.activity.bundle import Bundle
+from strava_pipeline.core.trips.activity.bundle import Bundle, bundle_json
 from strava_pipeline.core.trips.activity.confusion import Confusion
 from strava_pipeline.core.trips.activity.decision import Decision, Verdict
 from strava_pipeline.core.trips.activity.labels import STATUSES, Outcome, Truth, outcome, stored_verdict, truth
@@ -42,6 +43,45 @@ class Replayed:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What came of one batch: for each of the thresholds a record per trip, and a digest of each trip that went in."""
+
+    sets: list[list[Replayed]]
+    digests: list[bytes]
+
+
+def decided(
+    algorithm: Algorithm,
+    sets: Sequence[Thresholds],
+    bundles: Sequence[Bundle],
+    statuses: Mapping[str, Verdict] = STATUSES,
+) -> Decided:
+    """The work of a replay or a sweep on one batch: all that needs the points."""
+    decisions = algorithm.decide_all(bundles, sets)
+    return Decided(
+        [
+            [replayed(bundle, decision, statuses) for bundle, decision in zip(bundles, of_set, strict=True)]
+            for of_set in decisions
+        ],
+        [hashlib.sha256(bundle_json(bundle)).digest() for bundle in bundles],
+    )
+
+
+class InputHash:
+    """Of all trips that went in, in their order: two results with the same one are of the same trips."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def add(self, digests: Sequence[bytes]) -> None:
+        """The next trips."""
+        self._hash.update(b"".join(digests))
+
+    def __str__(self) -> str:
+        return f"sha256:{self._hash.hexdigest()}"
+
+
 class Replay:
     """One algorithm with one set of thresholds over batches of trips; `statuses` as in labels.STATUSES."""
 
@@ -52,16 +92,20 @@ class Replay:
         self.thresholds = thresholds
         self.trips: list[Replayed] = []
         self.confusion = Confusion()
+        self.input_hash = InputHash()
         self._statuses = statuses
 
-    def add(self, bundles: Sequence[Bundle]) -> list[Replayed]:
-        """Decides of the next trips, counts them and gives what came out."""
-        (decisions,) = self.algorithm.decide_all(bundles, [self.thresholds])
-        added = [replayed(*pair, self._statuses) for pair in zip(bundles, decisions, strict=True)]
+    def add(self, bundles: Sequence[Bundle]) -> None:
+        """Decides of the next trips and counts them."""
+        self.take(decided(self.algorithm, [self.thresholds], bundles, self._statuses))
+
+    def take(self, batch: Decided) -> None:
+        """Counts the next trips, decided elsewhere."""
+        (added,) = batch.sets
+        self.input_hash.add(batch.digests)
         for trip in added:
             self.confusion.add(trip.new, trip.truth.label if trip.truth else None, trip.outcome)
         self.trips.extend(added)
-        return added
 
     def totals(self) -> dict[str, Any]:
         """How many trips, labels, old and new verdicts, outcomes; the confusion and its measures."""
@@ -80,6 +124,8 @@ class Replay:
             "format": FORMAT,
             "algorithm": self.algorithm.full_name,
             "thresholds_version": self.thresholds.version,
+            "thresholds": dict(self.thresholds.values),
+            "input_hash": str(self.input_hash),
             "totals": self.totals(),
             "trips": [trip.as_json() for trip in self.trips],
         }

@@ -14,7 +14,7 @@ from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.confusion import Confusion
 from strava_pipeline.core.trips.activity.decision import Verdict
 from strava_pipeline.core.trips.activity.labels import STATUSES, Label
-from strava_pipeline.core.trips.activity.replay import replayed
+from strava_pipeline.core.trips.activity.replay import Decided, InputHash, decided
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 from strava_pipeline.core.trips.activity.values import number_text
 
@@ -96,19 +96,28 @@ class Sweep:
         self, algorithm: Algorithm, sets: Sequence[ThresholdSet], statuses: Mapping[str, Verdict] = STATUSES
     ) -> None:
         self.algorithm = algorithm
+        self.input_hash = InputHash()
         self._results = [SetResult(made) for made in sets]
         self._statuses = statuses
 
+    @property
+    def thresholds(self) -> list[Thresholds]:
+        """Of every set, the baseline's first."""
+        return [result.made.thresholds for result in self._results]
+
     def add(self, bundles: Sequence[Bundle]) -> None:
-        """Decides of the next trips with every set."""
-        decided = self.algorithm.decide_all(bundles, [result.made.thresholds for result in self._results])
-        for result, decisions in zip(self._results, decided, strict=True):
-            for bundle, decision, before in zip(bundles, decisions, decided[0], strict=True):
-                trip = replayed(bundle, decision, self._statuses)
+        """Decides of the next trips with every set and counts them."""
+        self.take(decided(self.algorithm, self.thresholds, bundles, self._statuses))
+
+    def take(self, batch: Decided) -> None:
+        """Counts the next trips, decided elsewhere."""
+        self.input_hash.add(batch.digests)
+        for result, trips in zip(self._results, batch.sets, strict=True):
+            for trip, before in zip(trips, batch.sets[0], strict=True):
                 label = trip.truth.label if trip.truth else None
                 result.confusion.add(trip.new, label, trip.outcome)
-                if trip.new != before.verdict:
-                    result.moved.append(Moved(trip.external_id, before.verdict, trip.new, label))
+                if trip.new != before.new:
+                    result.moved.append(Moved(trip.external_id, before.new, trip.new, label))
 
     def results(self) -> list[SetResult]:
         """Every set, best first: fewer trips worse than stored, then more better ones, then by name."""
@@ -121,6 +130,8 @@ class Sweep:
             "format": FORMAT,
             "algorithm": self.algorithm.full_name,
             "thresholds_version": baseline.version,
+            "thresholds": dict(baseline.values),
+            "input_hash": str(self.input_hash),
             "sets": {result.name: dict(result.made.changes) for result in self._results},
             "confusion": {result.name: result.confusion.as_json() for result in self._results},
             "scores": {result.name: result.confusion.scores() for result in self._results},

@@ -1,0 +1,119 @@
+"""An algorithm that is a program of its own, such as the code of the phone: bundles go in as JSON lines, decisions come out.
+
+A line on its standard input is a bundle as `export` writes it; it answers each with one line on its standard output,
+`{"externalId": …, "verdict": "accepted" | "rejected" | "needs_review" | "unknown", "reasons": [codes]}`, in the same order.
+Its standard error is the terminal's. Nothing that it answers is repeated in an error: it may hold positions.
+"""
+
+import shlex
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from queue import Empty, Queue
+
+from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.json_text import parse_json
+from strava_pipeline.core.trips.activity.algorithms import Algorithm
+from strava_pipeline.core.trips.activity.bundle import Bundle, bundle_json
+from strava_pipeline.core.trips.activity.decision import Decision, Verdict
+from strava_pipeline.core.trips.activity.thresholds import Thresholds
+
+TIMEOUT = 30.0  # seconds for one trip: a hundred thousand points take a phone's code less
+_LONGEST = 1_000_000  # bytes of an answer; a decision has some hundred
+
+
+class ExternalAlgorithmError(PipelineError):
+    """The program gave no usable decision: it ended, fell silent, or answered something else."""
+
+
+@contextmanager
+def external_algorithm(command: str, *, timeout: float = TIMEOUT) -> Iterator[Algorithm]:
+    """The program `command` (words as a shell splits them, no shell) as an algorithm while the body runs.
+
+    It gets the bundles, no thresholds. Raises MisuseError where it can't be started, ExternalAlgorithmError while deciding.
+    """
+    try:
+        words = shlex.split(command)
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    except (OSError, ValueError, IndexError) as error:
+        raise MisuseError(f"--exec {command!r} can't be started: {error}.") from None
+    program = _Program(process, words[0], timeout)
+    try:
+        yield Algorithm("external", words[0].rpartition("/")[2], program.decide)
+    finally:
+        program.end()
+
+
+class _Program:
+    """One running program. A thread reads what it answers, so that silence can be told from thinking."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", name: str, timeout: float) -> None:
+        self._process, self._name, self._timeout = process, name, timeout
+        self._answers: Queue[bytes] = Queue(maxsize=16)
+        self._writer: threading.Thread | None = None
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def decide(self, bundle: Bundle, thresholds: Thresholds) -> Decision:
+        """What it decides of one trip."""
+        who = f"{self._name}, asked of trip {bundle.external_id},"
+        # in a thread: a program that doesn't read would hold us up for good, once the pipe is full
+        writer = threading.Thread(target=self._write, args=(bundle_json(bundle) + b"\n",), daemon=True)
+        writer.start()
+        try:
+            answer = self._answers.get(timeout=self._timeout)
+        except Empty:
+            raise ExternalAlgorithmError(
+                f"{who} gave no answer in {self._timeout:g} s. A decision is one line."
+            ) from None
+        if not answer:
+            code = self._process.wait()
+            raise ExternalAlgorithmError(
+                f"{who} ended with exit code {code}. It is to answer every line until its input ends."
+            )
+        writer.join(self._timeout)
+        return _decision(answer, bundle, who)
+
+    def end(self) -> None:
+        """Closes its input, and ends it if that doesn't."""
+        with suppress(OSError):
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _write(self, line: bytes) -> None:
+        assert self._process.stdin is not None
+        with suppress(OSError, ValueError):  # it ended: the reading side tells
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        while line := self._process.stdout.readline(_LONGEST):
+            self._answers.put(line)
+        self._answers.put(b"")
+
+
+def _decision(answer: bytes, bundle: Bundle, who: str) -> Decision:
+    try:
+        told = parse_json(answer)
+    except (ValueError, RecursionError):
+        raise ExternalAlgorithmError(f"{who} answered a line that is no JSON ({len(answer)} bytes).") from None
+    if not isinstance(told, dict) or told.get("externalId") != bundle.external_id:
+        raise ExternalAlgorithmError(
+            f"{who} answered without that trip's externalId: one line for each line, in their order."
+        )
+    reasons = told.get("reasons", [])
+    if (
+        told.get("verdict") not in set(Verdict)
+        or not isinstance(reasons, list)
+        or not all(isinstance(it, str) for it in reasons)
+    ):
+        raise ExternalAlgorithmError(
+            f"{who} answered no decision: verdict is one of {', '.join(Verdict)}, reasons a list of codes."
+        )
+    return Decision(Verdict(told["verdict"]), tuple(reasons))
