@@ -56,6 +56,7 @@ def test_every_rule_names_a_metric_and_a_limit_that_there_is() -> None:
 
 def test_without_a_point_every_rule_has_a_dash_or_nought() -> None:
     found = without_points(ride(locations=[]), "rejected", ["no_locations"])
+    assert rules_with_numbers(found | {"verdict": "unknown"}, LIMITS) == []
     told = {rule.value_told for rule in rules_with_numbers(found, LIMITS)}
     assert told == {"–", "0", "0.0 m", "0 s"}
     assert NO_METRICS["avg_speed_kmh"] is None

@@ -77,6 +77,11 @@ def test_a_picture_is_not_made_small_by_one_jump_and_back() -> None:
     assert frame_of(fixes, steps_of(fixes, 30, 50))[3] == pytest.approx(30, abs=0.1)
 
 
+def test_a_picture_always_holds_start_and_end() -> None:
+    fixes = track_of(ride(locations=[point(0), point(1, 9000), point(2, 9001), point(3)]))
+    assert frame_of(fixes[:2], steps_of(fixes[:2], 30, 50))[3] == pytest.approx(9000, abs=0.1)
+
+
 @pytest.mark.parametrize(
     ("speeds", "bars"),
     [
@@ -96,7 +101,7 @@ def test_a_scale_is_a_round_number(longest: float, length: float) -> None:
 
 
 def test_a_sketch_shows_speed_track_start_end_and_scale() -> None:
-    corner = [*(point(n, 0, n * 5) for n in range(0, 40)), *(point(40 + n, n * 1.5, 200) for n in range(41))]
+    corner = [*(point(n, 0, n * 5) for n in range(40)), *(point(40 + n, n * 1.5, 200) for n in range(41))]
     assert sketch(ride(locations=corner), LIMITS).splitlines() == [
         "Speed",
         "  " + "█" * 30 + "▃" * 30,

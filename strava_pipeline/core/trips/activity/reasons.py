@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from strava_pipeline.core.trips.activity.decision import Verdict
 from strava_pipeline.core.trips.activity.quantities import beside_limit, limit_told, unit_of
 from strava_pipeline.core.trips.activity.thresholds import Thresholds, described
 
@@ -110,7 +111,9 @@ def reasons(diagnosis: Mapping[str, Any], thresholds: Thresholds) -> list[Reason
 
 
 def rules_with_numbers(diagnosis: Mapping[str, Any], thresholds: Thresholds) -> list[Reason]:
-    """Every rule that compares numbers, hit or not."""
+    """Every rule that compares numbers, hit or not; none for a trip that was not judged."""
+    if diagnosis["verdict"] == Verdict.UNKNOWN:
+        return []
     hit = set(diagnosis["reasons"])
     return [_reason(rule, rule.code in hit, diagnosis["metrics"], thresholds) for rule in RULES if rule.limit]
 
