@@ -6,7 +6,7 @@ import pytest
 
 from strava_pipeline.core.trips.activity.reasons import RULES, limit_words, reasons, rules_with_numbers
 from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline_tests.core.trips.made import METRICS, NO_METRICS, diagnosed, ride, without_points
+from strava_pipeline_tests.core.trips.made_reports import METRICS, NO_METRICS, diagnosed, ride, without_points
 
 LIMITS = thresholds()
 

@@ -8,7 +8,7 @@ import pytest
 from strava_pipeline.core.trips.activity.metres import frame_of, steps_of, track_of
 from strava_pipeline.core.trips.activity.sketch import scale, sketch, sparkline
 from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline_tests.core.trips.made import START, point, ride
+from strava_pipeline_tests.core.trips.made_reports import START, point, ride
 
 LIMITS = thresholds()
 
