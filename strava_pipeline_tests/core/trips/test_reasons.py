@@ -42,7 +42,7 @@ def test_limits_that_were_set_are_the_ones_told() -> None:
 def test_a_value_beyond_a_limit_that_does_not_hit_is_not_told_as_within() -> None:
     """A third of the time in a car hits only where little of the rest is cycling."""
     found = diagnosed(ride(), activity_mix={"automotive": 0.4, "cycling": 0.6})
-    (rule,) = [rule for rule in rules_with_numbers(found, LIMITS) if rule.rule.code == "automotive_activity"]
+    (rule,) = [rule for rule in rules_with_numbers(found, LIMITS) if rule.code == "automotive_activity"]
     assert (rule.hit, rule.comparison) == (False, "40.0 % > 30 %")
 
 
