@@ -3,6 +3,7 @@
 Names and defaults are the README's table and `.env.example`. What a setting does is told where it is used.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -106,6 +107,14 @@ class Settings(BaseSettings):
         """The variables that this environment sets and `.env` does not set to the same: elsewhere they would be missing."""
         written = DotEnvSettingsSource(cls)()
         return sorted(name for name, value in EnvSettingsSource(cls)().items() if written.get(name) != value)
+
+    @staticmethod
+    def variable(name: str) -> SecretStr:
+        """An environment variable that a person named. Raises MissingSettingsError where it is not set."""
+        value = os.environ.get(name, "").strip()
+        if not value:
+            raise MissingSettingsError(f"The environment variable {name} is not set.")
+        return SecretStr(value)
 
     def require_application(self) -> Application:
         """The API application, or MissingSettingsError telling where to get it and what to write."""

@@ -58,8 +58,8 @@ class _Program:
         """What it decides of one trip."""
         who = f"{self._name}, asked of trip {bundle.external_id},"
         # in a thread: a program that doesn't read would hold us up for good, once the pipe is full
-        writer = threading.Thread(target=self._write, args=(bundle_json(bundle) + b"\n",), daemon=True)
-        writer.start()
+        self._writer = threading.Thread(target=self._write, args=(bundle_json(bundle) + b"\n",), daemon=True)
+        self._writer.start()
         try:
             answer = self._answers.get(timeout=self._timeout)
         except Empty:
@@ -71,11 +71,13 @@ class _Program:
             raise ExternalAlgorithmError(
                 f"{who} ended with exit code {code}. It is to answer every line until its input ends."
             )
-        writer.join(self._timeout)
+        self._writer.join(self._timeout)
         return _decision(answer, bundle, who)
 
     def end(self) -> None:
         """Closes its input, and ends it if that doesn't."""
+        if self._writer is not None and self._writer.is_alive():
+            self._process.kill()  # it doesn't read, and closing would wait for the line at hand
         with suppress(OSError):
             assert self._process.stdin is not None
             self._process.stdin.close()

@@ -5,7 +5,7 @@ import json
 from strava_pipeline.core.trips.activity.bundle import Decryption, State
 from strava_pipeline.core.trips.activity.decision import Decision, Verdict
 from strava_pipeline.core.trips.activity.diagnosis import diagnosis, diagnosis_json, trip_diagnosis
-from strava_pipeline_tests.core.trips.told import METRICS, diagnosed, ride
+from strava_pipeline_tests.core.trips.made_reports import METRICS, diagnosed, ride
 
 
 def test_a_trip_is_told_under_these_names_in_this_order() -> None:

@@ -14,7 +14,15 @@ from strava_pipeline.core.trips.activity.html import trips_page
 from strava_pipeline.core.trips.activity.metres import steps_of, track_of
 from strava_pipeline.core.trips.activity.thresholds import thresholds
 from strava_pipeline.core.trips.activity.track_chart import track_chart
-from strava_pipeline_tests.core.trips.told import FLIP, LATITUDE, LONGITUDE, diagnosed, point, ride, without_points
+from strava_pipeline_tests.core.trips.made_reports import (
+    FLIP,
+    LATITUDE,
+    LONGITUDE,
+    diagnosed,
+    point,
+    ride,
+    without_points,
+)
 
 LIMITS = thresholds()
 EVIL = "</title><script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.trips.activity.missing_ride import missing_ride
-from strava_pipeline_tests.core.trips.told import ride
+from strava_pipeline_tests.core.trips.made_reports import ride
 
 
 def told(**diagnostic: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from strava_pipeline.core.trips.activity.quantities import beside_limit, limit_told, told, unit_of
+from strava_pipeline.core.trips.activity.quantities import beside_limit, limit_told, round_length, told, unit_of
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,8 @@ def test_a_number_is_told_with_its_unit(value: float | None, unit: str, text: st
         (35.0, 35, "km/h", "35.0 km/h"),
         (0.05001, 0.05, "%", "5.001 %"),
         (9, 10, "", "9"),
+        (10, 10, "", "10"),
+        (35.0000000001, 35, "km/h", "35.0 km/h"),
         (59.96, 60, "s", "59.96 s"),
         (None, 35, "km/h", "–"),
     ],
@@ -64,4 +66,5 @@ def test_beside_its_limit_a_number_never_reads_as_the_limit_unless_it_is(
 
 
 def test_a_limit_has_no_more_decimals_than_it_needs() -> None:
+    assert [round_length(0.5), round_length(200), round_length(5000)] == ["0.5 m", "200 m", "5 km"]
     assert [limit_told(35, "km/h"), limit_told(0.05, "%"), limit_told(10, "")] == ["35 km/h", "5 %", "10"]

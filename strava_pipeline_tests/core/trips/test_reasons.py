@@ -6,7 +6,7 @@ import pytest
 
 from strava_pipeline.core.trips.activity.reasons import RULES, limit_words, reasons, rules_with_numbers
 from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline_tests.core.trips.told import METRICS, NO_METRICS, diagnosed, ride, without_points
+from strava_pipeline_tests.core.trips.made_reports import METRICS, NO_METRICS, diagnosed, ride, without_points
 
 LIMITS = thresholds()
 
@@ -42,7 +42,7 @@ def test_limits_that_were_set_are_the_ones_told() -> None:
 def test_a_value_beyond_a_limit_that_does_not_hit_is_not_told_as_within() -> None:
     """A third of the time in a car hits only where little of the rest is cycling."""
     found = diagnosed(ride(), activity_mix={"automotive": 0.4, "cycling": 0.6})
-    (rule,) = [rule for rule in rules_with_numbers(found, LIMITS) if rule.rule.code == "automotive_activity"]
+    (rule,) = [rule for rule in rules_with_numbers(found, LIMITS) if rule.code == "automotive_activity"]
     assert (rule.hit, rule.comparison) == (False, "40.0 % > 30 %")
 
 
@@ -56,6 +56,7 @@ def test_every_rule_names_a_metric_and_a_limit_that_there_is() -> None:
 
 def test_without_a_point_every_rule_has_a_dash_or_nought() -> None:
     found = without_points(ride(locations=[]), "rejected", ["no_locations"])
+    assert rules_with_numbers(found | {"verdict": "unknown"}, LIMITS) == []
     told = {rule.value_told for rule in rules_with_numbers(found, LIMITS)}
     assert told == {"–", "0", "0.0 m", "0 s"}
     assert NO_METRICS["avg_speed_kmh"] is None

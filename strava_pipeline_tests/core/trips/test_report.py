@@ -8,7 +8,7 @@ import pytest
 from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State
 from strava_pipeline.core.trips.activity.report import explanation, overview, trip_report
 from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline_tests.core.trips.told import FLIP, diagnosed, point, ride, without_points
+from strava_pipeline_tests.core.trips.made_reports import FLIP, diagnosed, point, ride, without_points
 
 LIMITS = thresholds()
 LOG = [

@@ -8,7 +8,7 @@ import pytest
 from strava_pipeline.core.trips.activity.metres import frame_of, steps_of, track_of
 from strava_pipeline.core.trips.activity.sketch import scale, sketch, sparkline
 from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline_tests.core.trips.told import START, point, ride
+from strava_pipeline_tests.core.trips.made_reports import START, point, ride
 
 LIMITS = thresholds()
 
@@ -75,6 +75,11 @@ def test_steps_are_good_gaps_or_teleports() -> None:
 def test_a_picture_is_not_made_small_by_one_jump_and_back() -> None:
     fixes = track_of(ride(locations=[point(0), point(1, 9), point(2, 9000), point(3, 20), point(4, 30)]))
     assert frame_of(fixes, steps_of(fixes, 30, 50))[3] == pytest.approx(30, abs=0.1)
+
+
+def test_a_picture_always_holds_start_and_end() -> None:
+    fixes = track_of(ride(locations=[point(0), point(1, 9000), point(2, 9001), point(3)]))
+    assert frame_of(fixes[:2], steps_of(fixes[:2], 30, 50))[3] == pytest.approx(9000, abs=0.1)
 
 
 @pytest.mark.parametrize(

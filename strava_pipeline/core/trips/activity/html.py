@@ -93,9 +93,9 @@ def _trip(bundle: Bundle, diagnosis: Mapping[str, Any], flip: str, thresholds: T
 
 def _reason(reason: Reason, thresholds: Thresholds) -> dict[str, Any]:
     """A rule with its bar: how far value and limit reach, in percent of the bar's width."""
-    shown: dict[str, Any] = {"reason": reason, "rule": reason.rule, "bar": None, "limit_words": ""}
-    if reason.limit is not None and reason.rule.limit is not None:
-        shown["limit_words"] = limit_words(thresholds, reason.rule.limit)
+    shown: dict[str, Any] = {"reason": reason, "bar": None, "limit_words": ""}
+    if reason.limit is not None and reason.limit_key is not None:
+        shown["limit_words"] = limit_words(thresholds, reason.limit_key)
         if reason.value is not None:
             whole = max(reason.value, reason.limit) * 1.15 or 1.0
             shown["bar"] = (round(reason.value / whole * 100, 2), round(reason.limit / whole * 100, 2))

@@ -63,10 +63,10 @@ def steps_of(track: list[Fix], gap_s: float, teleport_speed_ms: float) -> list[S
 
 
 def frame_of(track: list[Fix], steps: list[Step]) -> tuple[float, float, float, float]:
-    """West, east, south and north of what a picture is drawn for: without single points that the track jumps to and back from."""
+    """West, east, south and north of what a picture is drawn for: without what the track jumps to and back from."""
     jumped = [step.kind == "teleport" for step in steps]
-    alone = [before and after for before, after in zip([True, *jumped], [*jumped, True], strict=True)]
-    framed = [fix for fix, outside in zip(track, alone, strict=True) if not outside] or track
+    alone = [before and after for before, after in zip([False, *jumped], [*jumped, False], strict=True)]
+    framed = [fix for fix, outside in zip(track, alone, strict=True) if not outside]
     across, up = [fix.x_m for fix in framed], [fix.y_m for fix in framed]
     return min(across), max(across), min(up), max(up)
 

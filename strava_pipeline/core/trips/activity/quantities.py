@@ -22,6 +22,11 @@ def told(value: float | None, unit: str = "") -> str:
     return _with_unit(value, unit, 0 if unit == "" or (unit == "m" and abs(value) >= 100) else 1)
 
 
+def round_length(metres: float) -> str:
+    """A length of few digits: `0.5 m`, `200 m`, `5 km`."""
+    return f"{metres:g} m" if metres < 1000 else f"{metres / 1000:g} km"
+
+
 def limit_told(limit: float, unit: str) -> str:
     """A limit with no more decimals than it has: `35 km/h`, `5 %`."""
     return f"{_scaled(limit, unit):g} {unit}".rstrip()
@@ -34,8 +39,8 @@ def beside_limit(value: float | None, limit: float, unit: str) -> str:
     same = [
         places for places in range(7) if f"{_scaled(value, unit):.{places}f}" == f"{_scaled(limit, unit):.{places}f}"
     ]
-    differs = value != limit and len(same) < 7
-    return _with_unit(value, unit, max(0 if unit in ("", "s") else 1, len(same)) if differs else 1)
+    fewest = 0 if unit in ("", "s") else 1
+    return _with_unit(value, unit, fewest if value == limit else max(fewest, len(same) % 7))
 
 
 def duration(seconds: float) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from strava_pipeline.core.trips.activity.decision import Verdict
 from strava_pipeline.core.trips.activity.quantities import beside_limit, limit_told, unit_of
 from strava_pipeline.core.trips.activity.thresholds import Thresholds, described
 
@@ -84,13 +85,20 @@ _BY_CODE = {rule.code: rule for rule in RULES}
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One rule at one trip: its numbers bare and as text. `sign`: what value and limit are where it hits, `>` or `<`."""
+    """One rule at one trip: what it means, and its numbers bare and as text; `limit_key` names the threshold.
 
-    rule: Rule
+    A rule without a number has neither metric nor limit. `lower`: it hits what lies below its limit.
+    """
+
+    code: str
+    severity: str
+    means: str
     hit: bool
+    metric: str | None = None
+    limit_key: str | None = None
     value: float | None = None
     limit: float | None = None
-    sign: str = ""
+    lower: bool = False
     value_told: str = ""
     limit_told: str = ""
 
@@ -110,7 +118,9 @@ def reasons(diagnosis: Mapping[str, Any], thresholds: Thresholds) -> list[Reason
 
 
 def rules_with_numbers(diagnosis: Mapping[str, Any], thresholds: Thresholds) -> list[Reason]:
-    """Every rule that compares numbers, hit or not."""
+    """Every rule that compares numbers, hit or not; none for a trip that was not judged."""
+    if diagnosis["verdict"] == Verdict.UNKNOWN:
+        return []
     hit = set(diagnosis["reasons"])
     return [_reason(rule, rule.code in hit, diagnosis["metrics"], thresholds) for rule in RULES if rule.limit]
 
@@ -122,11 +132,23 @@ def limit_words(thresholds: Thresholds, key: str) -> str:
 
 
 def _reason(rule: Rule, hit: bool, metrics: Mapping[str, Any], thresholds: Thresholds) -> Reason:
-    if rule.metric is None or rule.limit is None:
-        return Reason(rule, hit)
-    value, limit, unit = _value(rule.metric, metrics), thresholds[rule.limit], unit_of(rule.metric)
-    sign = "<" if rule.limit.startswith("min_") else ">"
-    return Reason(rule, hit, value, limit, sign, beside_limit(value, limit, unit), limit_told(limit, unit))
+    metric, key = rule.metric, rule.limit
+    if metric is None or key is None:
+        return Reason(rule.code, rule.severity, rule.means, hit)
+    value, limit, unit = _value(metric, metrics), thresholds[key], unit_of(metric)
+    return Reason(
+        rule.code,
+        rule.severity,
+        rule.means,
+        hit,
+        metric,
+        key,
+        value,
+        limit,
+        key.startswith("min_"),
+        beside_limit(value, limit, unit),
+        limit_told(limit, unit),
+    )
 
 
 def _value(metric: str, metrics: Mapping[str, Any]) -> float | None:

@@ -59,10 +59,8 @@ def why(found: Sequence[Reason]) -> str:
     if not found:
         return "no rule hits"
     first, more = found[0], len(found) - 1
-    number = f" ({first.rule.metric} {first.comparison})" if first.comparison else ""
-    return f"{first.rule.means or first.rule.code}{number}" + (
-        f"; {more} more reason{'s' * (more > 1)}" if more else ""
-    )
+    number = f" ({first.metric} {first.comparison})" if first.comparison else ""
+    return f"{first.means or first.code}{number}" + (f"; {more} more reason{'s' * (more > 1)}" if more else "")
 
 
 def overview(trips: Sequence[tuple[Bundle, Mapping[str, Any]]]) -> str:
@@ -102,13 +100,13 @@ def _totals(diagnoses: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _reason_row(number: int, reason: Reason) -> tuple[str, ...]:
-    return (str(number), reason.rule.severity, reason.rule.code, reason.comparison or NOTHING, reason.rule.means)
+    return (str(number), reason.severity, reason.code, reason.comparison or NOTHING, reason.means)
 
 
 def _limits(found: Sequence[Reason], thresholds: Thresholds) -> str:
     """Where the limits of these reasons come from."""
     lines: list[str] = []
-    for key in dict.fromkeys(reason.rule.limit for reason in found if reason.rule.limit):
+    for key in dict.fromkeys(reason.limit_key for reason in found if reason.limit_key):
         text = f"{key}: {limit_words(thresholds, key)}"
         lines += wrap(text, WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT * 2, break_on_hyphens=False)
     return "\n".join(["Why these limits", *lines]) if lines else ""

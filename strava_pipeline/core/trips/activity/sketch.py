@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.metres import Fix, Step, frame_of, steps_of, track_of
-from strava_pipeline.core.trips.activity.quantities import duration, told
+from strava_pipeline.core.trips.activity.quantities import duration, round_length, told
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 
 COLUMNS, LINES = 60, 20
@@ -96,7 +96,7 @@ def _picture(track: list[Fix], steps: list[Step]) -> list[str]:
 def _scale_bar(metres_a_dot: float) -> str:
     long = scale(metres_a_dot * COLUMNS)  # at most half of the width
     width = max(round(long / metres_a_dot / 2), 2)
-    return f"├{'─' * (width - 2)}┤ {long:g} m"
+    return f"├{'─' * (width - 2)}┤ {round_length(long)}"
 
 
 def _cell(place: tuple[int, int]) -> tuple[int, int]:

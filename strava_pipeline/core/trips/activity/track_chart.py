@@ -6,6 +6,7 @@ from itertools import groupby
 
 from strava_pipeline.core.trips.activity.charts import WIDTH, Line, speed_class, svg_points
 from strava_pipeline.core.trips.activity.metres import Fix, Step, frame_of
+from strava_pipeline.core.trips.activity.quantities import round_length, told
 from strava_pipeline.core.trips.activity.sketch import scale
 
 _MARGIN, _FOOT = 24, 34  # around the track; below it, for the scale
@@ -15,15 +16,15 @@ _FINEST = 1.5  # a step shorter than this in the picture is drawn together with 
 
 @dataclass(frozen=True, slots=True)
 class TrackChart:
-    """In units of the SVG; `scale_m` is the length that the bar stands for, 0 where all points are one."""
+    """In units of the SVG; `scale` is the length that the bar stands for, empty where all points are one."""
 
     lines: tuple[Line, ...]
     start: tuple[float, float]
     end: tuple[float, float]
-    scale_m: float
+    scale: str
     scale_width: float
-    wide_m: float
-    high_m: float
+    wide: str
+    high: str
     height: int
     width: int = WIDTH
 
@@ -43,11 +44,13 @@ def track_chart(track: list[Fix], steps: list[Step]) -> TrackChart:
         return left + (fix.x_m - west) / metres, top + (north - fix.y_m) / metres
 
     longest = scale(metres * WIDTH / 3) if max(wide, high) else 0.0
+    name = round_length(longest) if longest else ""
     lines = tuple(
         Line(style, svg_points(_thinned([place(fix) for fix in _fixes(list(run))])))
         for style, run in groupby(steps, key=_style)
     )
-    return TrackChart(lines, place(track[0]), place(track[-1]), longest, longest / metres, wide, high, height)
+    sides = told(wide, "m"), told(high, "m")
+    return TrackChart(lines, place(track[0]), place(track[-1]), name, longest / metres, *sides, height)
 
 
 def _style(step: Step) -> str:

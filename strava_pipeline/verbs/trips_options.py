@@ -1,0 +1,114 @@
+"""What the verbs for trips share: their options, and from these to keys, filters and bundles."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from strava_pipeline.core.trips.activity.bundle import Bundle
+    from strava_pipeline.ingest.trips.keys import KeyRing
+    from strava_pipeline.ingest.trips.table import Filters
+    from strava_pipeline.settings import Settings
+
+
+class Format(StrEnum):
+    """How a verb answers."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+_FILTERS = "Which trips"
+_FROM = "Where from"
+Source = Annotated[
+    str | None,
+    typer.Option(
+        help="sqlite:///…, parquet:///… or postgresql://… (setting TRIPS_SOURCE).", rich_help_panel=_FROM, show_default=False
+    ),
+]
+KeysFile = Annotated[
+    Path | None,
+    typer.Option(help='JSON {"keys": [newest, …]} (setting TRIPS_KEYS_FILE).', rich_help_panel=_FROM, show_default=False),
+]
+KeysEnv = Annotated[
+    str | None,
+    typer.Option(
+        help="Name of an environment variable with the keys, instead of a file.", rich_help_panel=_FROM, show_default=False
+    ),
+]
+ExternalIds = Annotated[
+    list[str] | None, typer.Option("--external-id", help="This trip; may be repeated.", rich_help_panel=_FILTERS)
+]
+Statuses = Annotated[
+    list[str] | None, typer.Option("--status", help="Stored status; may be repeated.", rich_help_panel=_FILTERS)
+]
+ReviewStatuses = Annotated[
+    list[str] | None, typer.Option("--review-status", help="Review status; may be repeated.", rich_help_panel=_FILTERS)
+]
+OnlyWithFeedback = Annotated[
+    bool, typer.Option("--only-with-feedback", help="Trips that a person said something of.", rich_help_panel=_FILTERS)
+]
+Comments = Annotated[
+    list[str] | None,
+    typer.Option("--comment", help="Trips with this comment code; may be repeated.", rich_help_panel=_FILTERS),
+]
+Limit = Annotated[int | None, typer.Option(min=0, help="At most so many, the latest ones.", rich_help_panel=_FILTERS)]
+FormatOption = Annotated[Format, typer.Option("--format", help="text or json.")]
+Out = Annotated[
+    Path | None, typer.Option(help="Write to this file (mode 0600), not inside a git repository.", show_default=False)
+]
+
+
+def filters_of(
+    external_ids: list[str] | None,
+    statuses: list[str] | None,
+    review_statuses: list[str] | None,
+    only_with_feedback: bool,
+    comments: list[str] | None,
+    limit: int | None,
+) -> "Filters":
+    """The filters as they were typed."""
+    from strava_pipeline.ingest.trips.table import Filters
+
+    return Filters(
+        tuple(external_ids or ()),
+        tuple(statuses or ()),
+        tuple(review_statuses or ()),
+        only_with_feedback,
+        tuple(comments or ()),
+        limit,
+    )
+
+
+def key_ring(settings: "Settings", keys_file: Path | None, keys_env: str | None) -> "KeyRing":
+    """The keys: of --keys-file, of --keys-env, else of the settings."""
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.ingest.trips.connect import trip_keys
+    from strava_pipeline.ingest.trips.keys import KeyRing
+
+    if keys_file is not None and keys_env is not None:
+        raise MisuseError("--keys-file and --keys-env: one of them.")
+    if keys_file is not None:
+        return KeyRing.from_file(keys_file)
+    if keys_env is not None:
+        return KeyRing.from_text(settings.variable(keys_env).get_secret_value(), keys_env)
+    return trip_keys(settings)
+
+
+@contextmanager
+def batches_of(
+    source: str | None, keys_file: Path | None, keys_env: str | None, filters: "Filters"
+) -> "Iterator[Iterator[list[Bundle]]]":
+    """The trips of the source that the filters let through, in batches, while the body runs."""
+    from strava_pipeline.ingest.trips.connect import trip_source
+    from strava_pipeline.ingest.trips.read import read_bundles
+    from strava_pipeline.settings import Settings
+
+    settings = Settings.load()
+    keys = key_ring(settings, keys_file, keys_env)
+    with trip_source(settings, source) as opened:
+        yield read_bundles(opened, keys, filters)
