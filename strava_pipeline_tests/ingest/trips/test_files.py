@@ -77,12 +77,12 @@ def test_sqlite_refuses_every_change(change: str, tmp_path: Path) -> None:
         source.connection.execute(change)
 
 
-def in_wal_mode(path: Path) -> sqlite3.Connection:
+def in_wal_mode(path: Path, platform: str = "merged") -> sqlite3.Connection:
     """A writer that has committed to the `-wal` and not merged it."""
     writer = sqlite3.connect(path)
     writer.execute("PRAGMA journal_mode = WAL")
     writer.execute("PRAGMA wal_autocheckpoint = 0")
-    writer.execute("UPDATE activity_trip SET platform = 'merged'")
+    writer.execute("UPDATE activity_trip SET platform = ?", (platform,))
     writer.commit()
     return writer
 
@@ -126,7 +126,7 @@ def test_a_file_that_is_written_to_behind_an_immutable_reader_is_told(tmp_path: 
     in_wal_mode(path).close()
     os.utime(path, (1, 1))  # file systems tell two writes of one moment apart no better than by their clock
     with open_source(f"sqlite:///{path}") as source:
-        in_wal_mode(path).close()
+        in_wal_mode(path, "changed").close()
         with pytest.raises(SourceError, match="written to while it was read"):
             list(read_bundles(source, RING))
 
@@ -148,7 +148,7 @@ def test_it_does_not_matter_how_sqlite_keeps_the_table(table: str, tmp_path: Pat
         connection.execute("ATTACH ? AS other", (str(original),))
         connection.execute("CREATE TABLE kept AS SELECT * FROM other.activity_trip")
         connection.execute(table.replace("other.activity_trip", "kept"))
-        if "VIEW" not in table:
+        if "CREATE VIEW" not in table:
             connection.execute("INSERT INTO activity_trip SELECT * FROM kept ORDER BY random()")
     assert bundles(f"sqlite:///{path}") == bundles(f"sqlite:///{original}")
 
