@@ -194,7 +194,7 @@ def write_postgres(url: str, rows: Iterable[Row], *, schema: str = "gamification
         connection.execute(f"CREATE TABLE {schema}.activity_trip ({held})")
         with connection.cursor().copy(f"COPY {schema}.activity_trip FROM STDIN") as copy:
             for row in rows:
-                copy.write_row(_values(row if text else _typed(row)))
+                copy.write_row(_values(_as_text(row) if text else _typed(row)))
     return url
 
 
@@ -204,6 +204,10 @@ def moment(text: str | None) -> datetime | None:
         return datetime.fromisoformat(text).astimezone(UTC) if text else None
     except ValueError:
         return None
+
+
+def _as_text(row: Row) -> Row:
+    return row | {name: token.decode() for name, token in row.items() if isinstance(token, bytes)}
 
 
 def _typed(row: Row) -> Row:

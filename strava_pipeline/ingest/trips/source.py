@@ -30,7 +30,8 @@ def open_source(url: str) -> TripSource:
 
 
 def _file(text: str) -> Path:
-    from_here, from_root = Path(text), Path("/", text)
+    from_root = Path("/", text.lstrip("/"))
+    from_here = from_root if text.startswith("/") else Path(text)
     for path in dict.fromkeys((from_here, from_root)):
         if path.is_file():
             return path

@@ -26,12 +26,12 @@ class SqliteTrips(TripSource):
         self._path = path
         immutable = _immutable(path)
         self._seen = _state(path) if immutable else None
-        uri = f"file:{quote(str(path.absolute()))}?mode=ro" + ("&immutable=1" if immutable else "")
+        uri = f"file://{quote(str(path.absolute()))}?mode=ro" + ("&immutable=1" if immutable else "")
         self.connection = self._asked(lambda: sqlite3.connect(uri, uri=True))
         self.connection.text_factory = lambda text: text.decode("utf-8", "replace")
         try:
             self._rows("PRAGMA query_only = ON")
-            self.check(name for (name,) in self._rows("SELECT name FROM pragma_table_info(?)", TABLE))
+            self.check(name.lower() for (name,) in self._rows("SELECT name FROM pragma_table_info(?)", TABLE))
             self._key = self._key_column()
         except SourceError:
             self.connection.close()
