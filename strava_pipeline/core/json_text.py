@@ -28,6 +28,14 @@ def parse_json(body: bytes) -> Any:
     return json.loads(body)
 
 
+def json_bytes(value: Any) -> bytes:
+    """Compact JSON in UTF-8, several times as fast; NaN is null, what else it has no room for is as in `json_text`."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # half a surrogate pair, a whole number beyond 64 bits
+        return json_text(value).encode()
+
+
 def json_text(value: Any) -> str:
     """Compact JSON that every reader takes. What JSON or UTF-8 has no room for stays as text: NaN as "NaN", half a
     surrogate pair as its escape, backslash and all.

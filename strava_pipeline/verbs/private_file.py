@@ -41,7 +41,9 @@ def _refuse_a_repository(path: Path) -> None:
 
 def _is_ignored(path: Path, tree: Path) -> bool:
     try:
-        asked = subprocess.run(["git", "-C", str(tree), "check-ignore", "-q", str(path)], capture_output=True, check=False)
+        asked = subprocess.run(
+            ["git", "-C", str(tree), "check-ignore", "-q", str(path)], capture_output=True, check=False
+        )
     except OSError:
         return False
     return asked.returncode == 0

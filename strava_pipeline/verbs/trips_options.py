@@ -27,17 +27,23 @@ _FROM = "Where from"
 Source = Annotated[
     str | None,
     typer.Option(
-        help="sqlite:///…, parquet:///… or postgresql://… (setting TRIPS_SOURCE).", rich_help_panel=_FROM, show_default=False
+        help="sqlite:///…, parquet:///… or postgresql://… (setting TRIPS_SOURCE).",
+        rich_help_panel=_FROM,
+        show_default=False,
     ),
 ]
 KeysFile = Annotated[
     Path | None,
-    typer.Option(help='JSON {"keys": [newest, …]} (setting TRIPS_KEYS_FILE).', rich_help_panel=_FROM, show_default=False),
+    typer.Option(
+        help='JSON {"keys": [newest, …]} (setting TRIPS_KEYS_FILE).', rich_help_panel=_FROM, show_default=False
+    ),
 ]
 KeysEnv = Annotated[
     str | None,
     typer.Option(
-        help="Name of an environment variable with the keys, instead of a file.", rich_help_panel=_FROM, show_default=False
+        help="Name of an environment variable with the keys, instead of a file.",
+        rich_help_panel=_FROM,
+        show_default=False,
     ),
 ]
 ExternalIds = Annotated[

@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from queue import Empty, Queue
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
-from strava_pipeline.core.json_text import parse_json
+from strava_pipeline.core.json_text import json_bytes, parse_json
 from strava_pipeline.core.trips.activity.algorithms import Algorithm
-from strava_pipeline.core.trips.activity.bundle import Bundle, bundle_json
+from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.decision import Decision, Verdict
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 
@@ -58,7 +58,7 @@ class _Program:
         """What it decides of one trip."""
         who = f"{self._name}, asked of trip {bundle.external_id},"
         # in a thread: a program that doesn't read would hold us up for good, once the pipe is full
-        self._writer = threading.Thread(target=self._write, args=(bundle_json(bundle) + b"\n",), daemon=True)
+        self._writer = threading.Thread(target=self._write, args=(json_bytes(bundle.as_json()) + b"\n",), daemon=True)
         self._writer.start()
         try:
             answer = self._answers.get(timeout=self._timeout)

@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
-import orjson
-
-from strava_pipeline.core.json_text import json_text
 from strava_pipeline.core.trips.activity.instants import normal_instant, parse_instant
 
 MISSING_START_END, RIDE_NOT_DETECTED, NOT_BIKE = "missing_start_end", "ride_not_detected", "not_bike"
@@ -151,14 +148,6 @@ class Bundle:
             feedback=feedback,
             decryption=_decryption(value, locations, mix, feedback),
         )
-
-
-def bundle_json(bundle: Bundle) -> bytes:
-    """A bundle as a line of JSON, the same bytes for the same bundle. What JSON lacks (NaN, half a pair) stays as text."""
-    try:
-        return orjson.dumps(bundle.as_json())
-    except TypeError:  # half a surrogate pair, a number beyond 64 bits
-        return json_text(bundle.as_json()).encode()
 
 
 def entry_comment(entry: Any) -> str | None:

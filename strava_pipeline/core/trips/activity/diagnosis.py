@@ -1,11 +1,10 @@
-"""The JSON diagnosis: what `diagnose --format json` writes, and what the reports are made of. No positions, no feedback."""
+"""The JSON diagnosis of one trip: what `diagnose --format json` writes, and what the reports are made of. No positions, no
+feedback. Many trips as one output are reports.py's.
+"""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
-from strava_pipeline.core.json_text import json_text
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.decision import Decision
 from strava_pipeline.core.trips.activity.missing_ride import missing_ride
@@ -41,28 +40,3 @@ def trip_diagnosis(
         "has_diagnostic": missing is not None,
         "missing_ride": missing,
     }
-
-
-def diagnosis(
-    trips: Iterable[Mapping[str, Any]],
-    thresholds_version: str,
-    *,
-    keys_used: Mapping[str, int],
-    counts: Mapping[str, Any],
-) -> dict[str, Any]:
-    """The whole: `trips` of `trip_diagnosis`, in the order of the selection; `counts`: per column and state."""
-    return {
-        "format": FORMAT,
-        "thresholds_version": thresholds_version,
-        "keys_used": dict(sorted(keys_used.items(), key=lambda used: int(used[0]))),
-        "counts": dict(counts),
-        "trips": list(trips),
-    }
-
-
-def diagnosis_json(whole: Mapping[str, Any]) -> bytes:
-    """A diagnosis as bytes, the same ones for the same trips. NaN, which JSON has no word for, is null."""
-    try:
-        return orjson.dumps(whole, option=orjson.OPT_APPEND_NEWLINE)
-    except TypeError:  # half a surrogate pair in an id, a number beyond 64 bits
-        return json_text(whole).encode() + b"\n"

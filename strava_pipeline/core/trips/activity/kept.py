@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 import polars as pl
 
 from strava_pipeline.core.activities import YearRange
+from strava_pipeline.core.json_text import json_bytes
 from strava_pipeline.core.rows import frame
 from strava_pipeline.core.tables.trips import METRICS, TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 from strava_pipeline.core.trips.activity.bundle import Bundle, entry_comment
@@ -129,4 +129,4 @@ def _codes_only(mix: Mapping[str, float]) -> dict[str, float]:
 
 
 def _json(value: Any) -> str | None:
-    return None if value is None else orjson.dumps(value).decode()
+    return None if value is None else json_bytes(value).decode()

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from strava_pipeline.core.json_text import json_bytes
 from strava_pipeline.core.trips.activity.algorithms import Algorithm
-from strava_pipeline.core.trips.activity.bundle import Bundle, bundle_json
+from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.confusion import Confusion
 from strava_pipeline.core.trips.activity.decision import Decision, Verdict
 from strava_pipeline.core.trips.activity.labels import STATUSES, Outcome, Truth, outcome, stored_verdict, truth
@@ -64,7 +65,7 @@ def decided(
             [replayed(bundle, decision, statuses) for bundle, decision in zip(bundles, of_set, strict=True)]
             for of_set in decisions
         ],
-        [hashlib.sha256(bundle_json(bundle)).digest() for bundle in bundles],
+        [hashlib.sha256(json_bytes(bundle.as_json())).digest() for bundle in bundles],
     )
 
 

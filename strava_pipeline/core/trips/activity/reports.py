@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from strava_pipeline.core.json_text import json_bytes
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.diagnose import Diagnosed
-from strava_pipeline.core.trips.activity.diagnosis import FORMAT, dumped
+from strava_pipeline.core.trips.activity.diagnosis import FORMAT
 from strava_pipeline.core.trips.activity.html import trips_page
 from strava_pipeline.core.trips.activity.report import WIDTH, explanation, overview, trip_report
 from strava_pipeline.core.trips.activity.sketch import sketch
@@ -44,13 +45,15 @@ def json_parts(
     tally: Callable[[], tuple[Mapping[str, int], Mapping[str, Any]]],
 ) -> Iterator[bytes]:
     """One object. What the tally says (keys_used, counts) is known when all trips were read, so it stands behind them."""
-    yield b'{"format":' + dumped(FORMAT) + b',"thresholds_version":' + dumped(thresholds.version) + b',"trips":['
+    yield (
+        b'{"format":' + json_bytes(FORMAT) + b',"thresholds_version":' + json_bytes(thresholds.version) + b',"trips":['
+    )
     between = b"\n"
     for trip in (trip for batch in batches for trip in batch):
-        yield between + dumped(trip.told)
+        yield between + json_bytes(trip.told)
         between = b",\n"
     keys_used, counts = tally()
-    yield b'\n],"keys_used":' + dumped(keys_used) + b',"counts":' + dumped(counts) + b"}\n"
+    yield b'\n],"keys_used":' + json_bytes(keys_used) + b',"counts":' + json_bytes(counts) + b"}\n"
 
 
 def page_parts(batches: Batches, thresholds: Thresholds) -> Iterator[bytes]:
