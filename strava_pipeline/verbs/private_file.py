@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from secrets import token_hex
@@ -9,14 +10,24 @@ from secrets import token_hex
 from strava_pipeline.core.errors import MisuseError
 
 
+def emit(parts: Iterable[bytes], out: Path | None) -> None:
+    """To standard output as it comes, or to the private file `out`."""
+    if out is not None:
+        write_private(out, parts)
+        return
+    try:
+        for part in parts:
+            sys.stdout.buffer.write(part)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough; Python itself would complain again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+
+
 def write_private(path: Path, parts: Iterable[bytes]) -> None:
-    """Write a file with mode 0600, whole or not at all. Raises MisuseError inside a git work tree that doesn't ignore it."""
+    """Write a file with mode 0600, whole or not at all. Raises as `check_private` does."""
+    check_private(path)
     path = path.expanduser().absolute()
-    if not path.parent.is_dir():
-        raise MisuseError(f"{path.parent} is no folder.")
-    if path.is_dir():
-        raise MisuseError(f"{path} is a folder.")
-    _refuse_a_repository(path)
     aside = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
     try:
         with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -28,8 +39,18 @@ def write_private(path: Path, parts: Iterable[bytes]) -> None:
         aside.unlink(missing_ok=True)
 
 
-def _refuse_a_repository(path: Path) -> None:
-    """git itself is asked what it ignores; without it, whatever lies below a `.git` might be committed."""
+def check_private(path: Path | None) -> None:
+    """Raises MisuseError where the file can't be, or lies in a git work tree that doesn't ignore it.
+
+    git itself is asked what it ignores; without it, whatever lies below a `.git` might be committed.
+    """
+    if path is None:
+        return
+    path = path.expanduser().absolute()
+    if not path.parent.is_dir():
+        raise MisuseError(f"{path.parent} is no folder.")
+    if path.is_dir():
+        raise MisuseError(f"{path} is a folder.")
     tree = next((folder for folder in path.resolve().parents if (folder / ".git").exists()), None)
     if tree is None or _is_ignored(path.resolve(), tree):
         return

@@ -1,6 +1,6 @@
 """What the verbs for trips share: their options, and from these to keys, filters and bundles."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -10,8 +10,9 @@ import typer
 
 if TYPE_CHECKING:
     from strava_pipeline.core.trips.activity.bundle import Bundle
+    from strava_pipeline.core.trips.activity.decision import Verdict
     from strava_pipeline.ingest.trips.keys import KeyRing
-    from strava_pipeline.ingest.trips.table import Filters
+    from strava_pipeline.ingest.trips.table import Filters, TripSource
     from strava_pipeline.settings import Settings
 
 
@@ -69,6 +70,30 @@ Out = Annotated[
 ]
 
 
+StatusMeans = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What a stored status means, as in done=accepted; may be repeated. Others but accepted and rejected need review.",
+        metavar="STATUS=VERDICT",
+    ),
+]
+
+
+def meanings(told: list[str] | None) -> "Mapping[str, Verdict]":
+    """What stored statuses mean: accepted and rejected themselves, and what was typed."""
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.core.trips.activity.decision import Verdict
+    from strava_pipeline.core.trips.activity.labels import STATUSES
+
+    known = dict(STATUSES)
+    for text in told or ():
+        status, _, verdict = text.partition("=")
+        if not status or verdict not in set(Verdict):
+            raise MisuseError(f"--status-means {text!r}: write STATUS=VERDICT, a verdict being one of {', '.join(Verdict)}.")
+        known[status] = Verdict(verdict)
+    return known
+
+
 def filters_of(
     external_ids: list[str] | None,
     statuses: list[str] | None,
@@ -117,4 +142,33 @@ def batches_of(
     settings = Settings.load()
     keys = key_ring(settings, keys_file, keys_env)
     with trip_source(settings, source) as opened:
-        yield read_bundles(opened, keys, filters)
+        total = None if filters.needs_feedback else _total(opened, filters)
+        with watched("Reading trips", total) as advance:
+            yield _counted(read_bundles(opened, keys, filters), advance)
+
+
+def _total(source: "TripSource", filters: "Filters") -> int:
+    from strava_pipeline.ingest.trips.read import in_order
+
+    return len(in_order(source, filters)[: filters.limit])
+
+
+def _counted(batches: "Iterator[list[Bundle]]", advance: "Callable[[int], None]") -> "Iterator[list[Bundle]]":
+    for batch in batches:
+        yield batch
+        advance(len(batch))
+
+
+@contextmanager
+def watched(what: str, total: int | None) -> "Iterator[Callable[[int], None]]":
+    """A bar on stderr where a person looks on and the output goes elsewhere; nothing where it would come between."""
+    import sys
+
+    from strava_pipeline.orchestrate.progress import progressing
+    from strava_pipeline.verbs.terminal import BarProgress, err
+
+    if not err.is_terminal or sys.stdout.isatty():
+        yield lambda _: None
+        return
+    with progressing(BarProgress(), what, total) as advance:
+        yield advance

@@ -1,0 +1,101 @@
+"""The verbs that decide of past trips anew: replay (one algorithm), sweep (many thresholds), and which algorithms there are."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from strava_pipeline.verbs.trips_options import (
+    Comments,
+    ExternalIds,
+    Format,
+    FormatOption,
+    KeysEnv,
+    KeysFile,
+    Limit,
+    OnlyWithFeedback,
+    ReviewStatuses,
+    Source,
+    Statuses,
+    StatusMeans,
+    filters_of,
+    key_ring,
+    meanings,
+    watched,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from strava_pipeline.core.trips.activity.algorithms import Algorithm
+    from strava_pipeline.core.trips.activity.replay import Decided
+    from strava_pipeline.core.trips.activity.thresholds import Thresholds
+    from strava_pipeline.ingest.trips.table import Filters
+
+DIFFERENCES = 4  # exit code of a comparison that found some
+Export = Annotated[
+    Path | None, typer.Argument(help="A file that `export` wrote, instead of a source.", metavar="[EXPORT.json]")
+]
+AlgorithmOption = Annotated[str, typer.Option("--algorithm", help="Which version; `algorithms` lists them.")]
+Exec = Annotated[
+    str | None,
+    typer.Option("--exec", help="A program that decides instead: bundles in, decisions out, a JSON line each."),
+]
+Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds that the program may take for one trip.")]
+Processes = Annotated[int, typer.Option(min=1, help="How many cores to use.")]
+FailOnWorse = Annotated[bool, typer.Option("--fail-on-worse", help="Exit with 4 when a trip came out worse than stored.")]
+CURRENT = "2026.1"
+CORES = os.cpu_count() or 1
+
+
+def algorithms_() -> None:
+    """List the versions of the algorithms, and their thresholds."""
+    from strava_pipeline.core.trips.activity.algorithms import algorithms
+
+    for known in algorithms():
+        typer.echo(f"{known.version}  {known.full_name}: {(known.decide.__doc__ or '').strip()}")
+
+
+def replay(
+    export: Export = None,
+    source: Source = None,
+    keys_file: KeysFile = None,
+    keys_env: KeysEnv = None,
+    external_id: ExternalIds = None,
+    status: Statuses = None,
+    review_status: ReviewStatuses = None,
+    only_with_feedback: OnlyWithFeedback = False,
+    comment: Comments = None,
+    limit: Limit = None,
+    algorithm: AlgorithmOption = CURRENT,
+    exec_: Exec = None,
+    timeout: Timeout = 30.0,
+    format_: FormatOption = Format.TEXT,
+    status_means: StatusMeans = None,
+    processes: Processes = CORES,
+    fail_on_worse: FailOnWorse = False,
+) -> None:
+    """Decide of past trips anew: better, same or worse than what is stored, by what people said of them."""
+    from strava_pipeline.core.json_text import json_bytes
+    from strava_pipeline.core.trips.activity.algorithms import find_algorithm
+    from strava_pipeline.core.trips.activity.replay import Replay
+    from strava_pipeline.core.trips.activity.replay_told import replay_text
+    from strava_pipeline.core.trips.activity.thresholds import thresholds
+    from strava_pipeline.ingest.trips.external import external_algorithm
+    from strava_pipeline.verbs.private_file import emit
+
+    filters = filters_of(external_id, status, review_status, only_with_feedback, comment, limit)
+    with ExitStack() as stack:
+        chosen = (
+            stack.enter_context(external_algorithm(exec_, timeout=timeout)) if exec_ else find_algorithm(algorithm)
+        )
+        made = Replay(chosen, thresholds() if exec_ else thresholds(chosen.full_name), meanings(status_means))
+        cores = 1 if exec_ else processes  # one program, asked of one trip after the other
+        for batch in _decided(export, source, keys_file, keys_env, filters, chosen, [made.thresholds], cores, made.statuses):
+            made.take(batch)
+    emit(iter([json_bytes(made.as_json()) + b"\n" if format_ is Format.JSON else replay_text(made).encode()]), None)
+    if fail_on_worse and made.confusion["worse"]:
+        raise typer.Exit(DIFFERENCES)
