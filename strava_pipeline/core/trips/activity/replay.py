@@ -57,7 +57,7 @@ class Replay:
     def add(self, bundles: Sequence[Bundle]) -> list[Replayed]:
         """Decides of the next trips, counts them and gives what came out."""
         (decisions,) = self.algorithm.decide_all(bundles, [self.thresholds])
-        added = [replayed(*pair, self._statuses) for pair in zip(bundles, decisions, strict=True)]
+        added = [self._beside(bundle, decision) for bundle, decision in zip(bundles, decisions, strict=True)]
         for trip in added:
             self.confusion.add(trip.new, trip.truth.label if trip.truth else None, trip.outcome)
         self.trips.extend(added)
@@ -84,12 +84,11 @@ class Replay:
             "trips": [trip.as_json() for trip in self.trips],
         }
 
-
-def replayed(bundle: Bundle, decision: Decision, statuses: Mapping[str, Verdict]) -> Replayed:
-    """One trip's decision beside what the source decided and what people said."""
-    old, told = stored_verdict(bundle, statuses), truth(bundle)
-    came = outcome(old, decision.verdict, told.label if told else None)
-    return Replayed(bundle.external_id, old, decision.verdict, decision.reasons, told, came)
+    def _beside(self, bundle: Bundle, decision: Decision) -> Replayed:
+        """The decision beside what the source decided and what people said."""
+        old, told = stored_verdict(bundle, self._statuses), truth(bundle)
+        came = outcome(old, decision.verdict, told.label if told else None)
+        return Replayed(bundle.external_id, old, decision.verdict, decision.reasons, told, came)
 
 
 def _counted(verdicts: Sequence[Verdict]) -> dict[str, int]:

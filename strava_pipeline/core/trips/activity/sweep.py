@@ -1,6 +1,6 @@
 """Sweep: many sets of thresholds over the same trips, each against the labels, ranked.
 
-How sets are typed (`--set`, `--grid`) stands here too, for a set is known by what was typed. What one set decides is replay.py's.
+How sets are typed (`--set`, `--grid`) stands here too, for a set is known by what was typed. One set over all trips, trip by trip, is replay.py's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,7 @@ from strava_pipeline.core.trips.activity.algorithms import Algorithm
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.confusion import Confusion
 from strava_pipeline.core.trips.activity.decision import Verdict
-from strava_pipeline.core.trips.activity.labels import STATUSES, Label
-from strava_pipeline.core.trips.activity.replay import replayed
+from strava_pipeline.core.trips.activity.labels import STATUSES, Label, outcome, stored_verdict, truth
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 from strava_pipeline.core.trips.activity.values import number_text
 
@@ -102,13 +101,13 @@ class Sweep:
     def add(self, bundles: Sequence[Bundle]) -> None:
         """Decides of the next trips with every set."""
         decided = self.algorithm.decide_all(bundles, [result.made.thresholds for result in self._results])
+        known = [(stored_verdict(bundle, self._statuses), truth(bundle)) for bundle in bundles]
         for result, decisions in zip(self._results, decided, strict=True):
-            for bundle, decision, before in zip(bundles, decisions, decided[0], strict=True):
-                trip = replayed(bundle, decision, self._statuses)
-                label = trip.truth.label if trip.truth else None
-                result.confusion.add(trip.new, label, trip.outcome)
-                if trip.new != before.verdict:
-                    result.moved.append(Moved(trip.external_id, before.verdict, trip.new, label))
+            for bundle, (old, told), decision, before in zip(bundles, known, decisions, decided[0], strict=True):
+                new, label = decision.verdict, told.label if told else None
+                result.confusion.add(new, label, outcome(old, new, label))
+                if new != before.verdict:
+                    result.moved.append(Moved(bundle.external_id, before.verdict, new, label))
 
     def results(self) -> list[SetResult]:
         """Every set, best first: fewer trips worse than stored, then more better ones, then by name."""
