@@ -163,6 +163,7 @@ def test_a_track_over_the_antimeridian_has_no_leap_in_it() -> None:
         ({"automotive": 0.9}, {"automotive": 0.9}, "stored"),
         ({"automotive": 0}, {"automotive": 0.0}, "stored"),
         ({"automotive": "0.9", "at": {"latitude": 1.0}}, {"cycling": 1.0}, "points"),
+        ({"half \ud83d": 1}, {"half ?": 1.0}, "stored"),
         ({}, {"cycling": 1.0}, "points"),
         (None, {"cycling": 1.0}, "points"),
     ],
@@ -205,7 +206,7 @@ def test_what_the_source_reported_is_compared_with_the_track(summary: dict[str, 
 
 def test_a_route_is_compared_with_the_track_where_a_router_gave_one() -> None:
     bundles = [trip(*RIDE, external_id="routed"), trip(*RIDE, external_id="not")]
-    routed, other = metrics_rows(bundles, thresholds(), {"routed": 1000.0})
+    routed, other = metrics_rows(bundles, thresholds(), {"routed": 1000.0, "not": None})
     assert (routed["distance_route_m"], routed["route_ratio"]) == (1000.0, pytest.approx(0.95, rel=1e-6))
     assert (other["distance_route_m"], other["route_ratio"]) == (None, None)
 

@@ -1,6 +1,7 @@
 """Sweep: many sets of thresholds over the same trips, each against the labels, ranked.
 
-How sets are typed (`--set`, `--grid`) stands here too, for a set is known by what was typed. One set over all trips, trip by trip, is replay.py's.
+How sets are typed (`--set`, `--grid`) stands here too, for a set is known by what was typed. One set, trip by trip, is
+replay.py's.
 """
 
 from collections.abc import Mapping, Sequence
