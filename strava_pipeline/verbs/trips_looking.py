@@ -33,9 +33,12 @@ if TYPE_CHECKING:
     from strava_pipeline.core.trips.activity.decision import Verdict
     from strava_pipeline.core.trips.activity.diagnose import Diagnosed
 
-Sketch = Annotated[bool, typer.Option("--sketch", help="Add a line of the speed and a picture of the track, in metres.")]
+Sketch = Annotated[
+    bool, typer.Option("--sketch", help="Add a line of the speed and a picture of the track, in metres.")
+]
 Html = Annotated[
-    Path | None, typer.Option(help="Write one page with charts and tracks (mode 0600) to this file.", show_default=False)
+    Path | None,
+    typer.Option(help="Write one page with charts and tracks (mode 0600) to this file.", show_default=False),
 ]
 PAGE_TRIPS = 500  # on one page; 500 of 80 points make some 30 MB
 
@@ -50,7 +53,9 @@ def export(
     only_with_feedback: OnlyWithFeedback = False,
     comment: Comments = None,
     limit: Limit = None,
-    probe: Annotated[bool, typer.Option("--probe", help="Only counts and the latest trip's plain fields; no key.")] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Only counts and the latest trip's plain fields; no key.")
+    ] = False,
     out: Out = None,
 ) -> None:
     """Write decrypted trips as a JSON array. It holds positions: keep it to yourself."""

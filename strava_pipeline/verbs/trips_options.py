@@ -89,7 +89,9 @@ def meanings(told: list[str] | None) -> "Mapping[str, Verdict]":
     for text in told or ():
         status, _, verdict = text.partition("=")
         if not status or verdict not in set(Verdict):
-            raise MisuseError(f"--status-means {text!r}: write STATUS=VERDICT, a verdict being one of {', '.join(Verdict)}.")
+            raise MisuseError(
+                f"--status-means {text!r}: write STATUS=VERDICT, a verdict being one of {', '.join(Verdict)}."
+            )
         known[status] = Verdict(verdict)
     return known
 

@@ -28,9 +28,10 @@ from strava_pipeline.verbs.trips_options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from strava_pipeline.core.trips.activity.algorithms import Algorithm
+    from strava_pipeline.core.trips.activity.decision import Verdict
     from strava_pipeline.core.trips.activity.replay import Decided
     from strava_pipeline.core.trips.activity.thresholds import Thresholds
     from strava_pipeline.ingest.trips.table import Filters
@@ -46,7 +47,9 @@ Exec = Annotated[
 ]
 Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds that the program may take for one trip.")]
 Processes = Annotated[int, typer.Option(min=1, help="How many cores to use.")]
-FailOnWorse = Annotated[bool, typer.Option("--fail-on-worse", help="Exit with 4 when a trip came out worse than stored.")]
+FailOnWorse = Annotated[
+    bool, typer.Option("--fail-on-worse", help="Exit with 4 when a trip came out worse than stored.")
+]
 CURRENT = "2026.1"
 CORES = os.cpu_count() or 1
 
@@ -89,13 +92,90 @@ def replay(
 
     filters = filters_of(external_id, status, review_status, only_with_feedback, comment, limit)
     with ExitStack() as stack:
-        chosen = (
-            stack.enter_context(external_algorithm(exec_, timeout=timeout)) if exec_ else find_algorithm(algorithm)
-        )
+        chosen = stack.enter_context(external_algorithm(exec_, timeout=timeout)) if exec_ else find_algorithm(algorithm)
         made = Replay(chosen, thresholds() if exec_ else thresholds(chosen.full_name), meanings(status_means))
         cores = 1 if exec_ else processes  # one program, asked of one trip after the other
-        for batch in _decided(export, source, keys_file, keys_env, filters, chosen, [made.thresholds], cores, made.statuses):
+        work = (chosen, [made.thresholds], made.statuses)
+        for batch in _decided(export, source, keys_file, keys_env, filters, *work, processes=cores):
             made.take(batch)
     emit(iter([json_bytes(made.as_json()) + b"\n" if format_ is Format.JSON else replay_text(made).encode()]), None)
     if fail_on_worse and made.confusion["worse"]:
         raise typer.Exit(DIFFERENCES)
+
+
+def sweep(
+    export: Export = None,
+    source: Source = None,
+    keys_file: KeysFile = None,
+    keys_env: KeysEnv = None,
+    external_id: ExternalIds = None,
+    status: Statuses = None,
+    review_status: ReviewStatuses = None,
+    only_with_feedback: OnlyWithFeedback = False,
+    comment: Comments = None,
+    limit: Limit = None,
+    algorithm: AlgorithmOption = CURRENT,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A set: name=key=value[,key=value]; may be repeated.")
+    ] = None,
+    grid: Annotated[list[str] | None, typer.Option(help="A set per value: key=a,b,c; may be repeated.")] = None,
+    cartesian: Annotated[bool, typer.Option("--cartesian", help="Every combination of the grids' values.")] = False,
+    format_: FormatOption = Format.TEXT,
+    status_means: StatusMeans = None,
+    processes: Processes = CORES,
+    fail_on_worse: FailOnWorse = False,
+) -> None:
+    """Many sets of thresholds over the same past trips: which decides nearest to what people said."""
+    from strava_pipeline.core.json_text import json_bytes
+    from strava_pipeline.core.trips.activity.algorithms import find_algorithm
+    from strava_pipeline.core.trips.activity.replay_told import sweep_text
+    from strava_pipeline.core.trips.activity.sweep import Sweep, threshold_sets
+    from strava_pipeline.core.trips.activity.thresholds import thresholds
+    from strava_pipeline.verbs.private_file import emit
+
+    filters = filters_of(external_id, status, review_status, only_with_feedback, comment, limit)
+    chosen = find_algorithm(algorithm)
+    sets = threshold_sets(thresholds(chosen.full_name), set_ or (), grid or (), cartesian=cartesian)
+    made = Sweep(chosen, sets, meanings(status_means))
+    work = (chosen, made.thresholds, made.statuses)
+    for batch in _decided(export, source, keys_file, keys_env, filters, *work, processes=processes):
+        made.take(batch)
+    emit(iter([json_bytes(made.as_json()) + b"\n" if format_ is Format.JSON else sweep_text(made).encode()]), None)
+    if fail_on_worse and any(result.confusion["worse"] for result in made.results()):
+        raise typer.Exit(DIFFERENCES)
+
+
+def _decided(
+    export: Path | None,
+    source: str | None,
+    keys_file: Path | None,
+    keys_env: str | None,
+    filters: "Filters",
+    algorithm: "Algorithm",
+    sets: "Sequence[Thresholds]",
+    statuses: "Mapping[str, Verdict]",
+    *,
+    processes: int,
+) -> "Iterator[Decided]":
+    """What the algorithm decides of the trips of the file, or of the source, batch by batch."""
+    from strava_pipeline.core.errors import MissingSettingsError, MisuseError
+    from strava_pipeline.core.trips.activity.replay import decided
+    from strava_pipeline.ingest.trips.connect import NO_SOURCE
+    from strava_pipeline.ingest.trips.export_file import read_export
+    from strava_pipeline.ingest.trips.replaying import decided_of_source
+    from strava_pipeline.settings import Settings
+
+    if export is not None:
+        if filters != type(filters)():
+            raise MisuseError("Filters choose from a source; of a file all trips are replayed.")
+        yield decided(algorithm, sets, read_export(export), statuses)
+        return
+    settings = Settings.load()
+    url = source or settings.trips_source
+    if not url:
+        raise MissingSettingsError(NO_SOURCE)
+    keys = key_ring(settings, keys_file, keys_env)
+    with watched("Replaying trips", None) as advance:
+        for batch in decided_of_source(url, keys, filters, algorithm, sets, statuses, processes=processes):
+            yield batch
+            advance(len(batch.digests))

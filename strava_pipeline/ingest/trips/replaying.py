@@ -5,13 +5,14 @@ never cross from one process to another. What is decided and counted is core's (
 """
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.trips.activity.algorithms import Algorithm
+from strava_pipeline.core.trips.activity.decision import Verdict
 from strava_pipeline.core.trips.activity.replay import Decided, decided
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 from strava_pipeline.ingest.trips.keys import KeyRing
@@ -30,6 +31,7 @@ def decided_of_source(
     filters: Filters,
     algorithm: Algorithm,
     sets: Sequence[Thresholds],
+    statuses: Mapping[str, Verdict],
     *,
     processes: int,
 ) -> Iterator[Decided]:
@@ -41,11 +43,14 @@ def decided_of_source(
     with open_source(url) as source:
         order = [] if alone else [entry.key for entry in in_order(source, filters)][: filters.limit]
         if len(order) <= SHARE:
-            yield from (decided(algorithm, sets, batch) for batch in read_bundles(source, keys, filters))
+            yield from (decided(algorithm, sets, batch, statuses) for batch in read_bundles(source, keys, filters))
             return
     shares = [order[place : place + SHARE] for place in range(0, len(order), SHARE)]
     with ProcessPoolExecutor(
-        min(processes, len(shares)), multiprocessing.get_context("spawn"), _begin, (url, keys, algorithm, sets)
+        min(processes, len(shares)),
+        multiprocessing.get_context("spawn"),
+        _begin,
+        ((url, keys, algorithm, sets, statuses),),
     ) as pool:
         try:
             for batches in pool.map(_decide, shares):
@@ -59,16 +64,15 @@ def decided_of_source(
             pool.shutdown(cancel_futures=True)
 
 
-_work: tuple[str, KeyRing, Algorithm, Sequence[Thresholds]] | None = None
+_Work = tuple[str, KeyRing, Algorithm, Sequence[Thresholds], Mapping[str, Verdict]]
+_work: list[_Work] = []  # of this process, told once
 
 
-def _begin(url: str, keys: KeyRing, algorithm: Algorithm, sets: Sequence[Thresholds]) -> None:
-    global _work
-    _work = url, keys, algorithm, sets
+def _begin(work: _Work) -> None:
+    _work[:] = [work]
 
 
 def _decide(share: Sequence[Any]) -> list[Decided]:
-    assert _work is not None
-    url, keys, algorithm, sets = _work
+    ((url, keys, algorithm, sets, statuses),) = _work
     with open_source(url) as source:
-        return [decided(algorithm, sets, batch) for batch in read_bundles(source, keys, only=set(share))]
+        return [decided(algorithm, sets, batch, statuses) for batch in read_bundles(source, keys, only=set(share))]

@@ -75,14 +75,14 @@ def assert_equal(found: dict[str, Any], wanted: dict[str, Any]) -> None:
 
 
 @given(st.lists(TRIPS, min_size=1, max_size=5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_frame_equals_the_definition_on_odd_trips(bundles: list[Bundle]) -> None:
     for bundle, found in zip(bundles, metrics_rows(bundles, thresholds()), strict=True):
         assert_equal(found, scalar_metrics(bundle, thresholds().values))
 
 
 @given(st.lists(TRIPS, min_size=2, max_size=5))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_trip_has_the_same_metrics_to_the_last_digit_whatever_it_is_measured_with(bundles: list[Bundle]) -> None:
     assert metrics_rows(bundles, thresholds()) == [metrics_of(bundle, thresholds()) for bundle in bundles]
 
@@ -163,6 +163,7 @@ def test_a_track_over_the_antimeridian_has_no_leap_in_it() -> None:
         ({"automotive": 0.9}, {"automotive": 0.9}, "stored"),
         ({"automotive": 0}, {"automotive": 0.0}, "stored"),
         ({"automotive": "0.9", "at": {"latitude": 1.0}}, {"cycling": 1.0}, "points"),
+        ({"half \ud83d": 1}, {"half ?": 1.0}, "stored"),
         ({}, {"cycling": 1.0}, "points"),
         (None, {"cycling": 1.0}, "points"),
     ],
@@ -205,7 +206,7 @@ def test_what_the_source_reported_is_compared_with_the_track(summary: dict[str, 
 
 def test_a_route_is_compared_with_the_track_where_a_router_gave_one() -> None:
     bundles = [trip(*RIDE, external_id="routed"), trip(*RIDE, external_id="not")]
-    routed, other = metrics_rows(bundles, thresholds(), {"routed": 1000.0})
+    routed, other = metrics_rows(bundles, thresholds(), {"routed": 1000.0, "not": None})
     assert (routed["distance_route_m"], routed["route_ratio"]) == (1000.0, pytest.approx(0.95, rel=1e-6))
     assert (other["distance_route_m"], other["route_ratio"]) == (None, None)
 

@@ -60,7 +60,7 @@ SCHEMA: Mapping[str, pl.DataType | type[pl.DataType]] = {
 
 
 def metrics_frame(
-    bundles: Sequence[Bundle], thresholds: Thresholds, routes: Mapping[str, float] | None = None
+    bundles: Sequence[Bundle], thresholds: Thresholds, routes: Mapping[str, float | None] | None = None
 ) -> pl.DataFrame:
     """A row per bundle, in their order, with the columns of SCHEMA; `routes`: metres of a router, by external id."""
     points = points_frame(bundles)
@@ -77,7 +77,7 @@ def metrics_frame(
 
 
 def metrics_rows(
-    bundles: Sequence[Bundle], thresholds: Thresholds, routes: Mapping[str, float] | None = None
+    bundles: Sequence[Bundle], thresholds: Thresholds, routes: Mapping[str, float | None] | None = None
 ) -> list[dict[str, Any]]:
     """The same as plain values, a dict per bundle: None for null, activity_mix a dict."""
     rows = metrics_frame(bundles, thresholds, routes).to_dicts()
@@ -86,12 +86,14 @@ def metrics_rows(
     return rows
 
 
-def metrics_of(bundle: Bundle, thresholds: Thresholds, routes: Mapping[str, float] | None = None) -> dict[str, Any]:
+def metrics_of(
+    bundle: Bundle, thresholds: Thresholds, routes: Mapping[str, float | None] | None = None
+) -> dict[str, Any]:
     """The metrics of one trip, plain values."""
     return metrics_rows([bundle], thresholds, routes)[0]
 
 
-def _reported(bundles: Sequence[Bundle], routes: Mapping[str, float]) -> pl.DataFrame:
+def _reported(bundles: Sequence[Bundle], routes: Mapping[str, float | None]) -> pl.DataFrame:
     """What the source says of each trip itself, and the router."""
     told = [
         (

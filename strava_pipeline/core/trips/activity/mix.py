@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.values import finite_number
+from strava_pipeline.core.trips.activity.values import clean_text, finite_number
 
 MIX = pl.List(pl.Struct({"activity": pl.String, "share": pl.Float64}))
 
@@ -35,7 +35,7 @@ def mix_of(value: Sequence[Mapping[str, Any]] | None) -> dict[str, float]:
 
 
 def _stored(distribution: Mapping[str, Any] | None) -> dict[str, float]:
-    shares = {str(name): finite_number(share) for name, share in (distribution or {}).items()}
+    shares = {clean_text(name): finite_number(share) for name, share in (distribution or {}).items()}
     return {name: share for name, share in shares.items() if share is not None}
 
 

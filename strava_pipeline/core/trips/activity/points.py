@@ -13,7 +13,7 @@ import polars as pl
 
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.instants import MILLISECONDS, parse_instant
-from strava_pipeline.core.trips.activity.values import finite_number
+from strava_pipeline.core.trips.activity.values import clean_text, finite_number
 
 _NUMBERS = {"latitude": "latitude", "longitude": "longitude", "speed": "speed", "accuracy": "horizontal_accuracy"}
 _GETTERS = {key: itemgetter(key) for key in (*_NUMBERS.values(), "timestamp", "activity")}
@@ -68,7 +68,10 @@ def _numbers(name: str, values: list[Any]) -> pl.Series:
 
 def _instants(values: list[Any]) -> pl.Series:
     if not set(map(type, values)) <= {float, NoneType}:
-        return pl.Series("at", [parse_instant(value) for value in values], dtype=pl.Float64)
+        seconds = [
+            value if type(value) is float and abs(value) <= MILLISECONDS else parse_instant(value) for value in values
+        ]
+        return pl.Series("at", seconds, dtype=pl.Float64)
     numbers = pl.Series("at", values, dtype=pl.Float64)
     at = pl.col("at")
     return _finite(numbers.to_frame().select(pl.when(at.abs() > MILLISECONDS).then(at / 1000).otherwise(at))["at"])
@@ -79,10 +82,8 @@ def _texts(values: list[Any]) -> pl.Series:
         values = [value if isinstance(value, str) else None for value in values]
     try:
         texts = pl.Series("activity", values, dtype=pl.String)
-    except UnicodeEncodeError:  # half a surrogate pair, which Python's JSON reader lets through
-        texts = pl.Series(
-            "activity", [value and value.encode(errors="replace").decode() for value in values], dtype=pl.String
-        )
+    except UnicodeEncodeError:
+        texts = pl.Series("activity", [value and clean_text(value) for value in values], dtype=pl.String)
     return texts.to_frame().select(pl.when(pl.col("activity") != "").then("activity"))["activity"]
 
 

@@ -59,11 +59,11 @@ def decided(
     statuses: Mapping[str, Verdict] = STATUSES,
 ) -> Decided:
     """The work of a replay or a sweep on one batch: all that needs the points."""
-    decisions = algorithm.decide_all(bundles, sets)
+    known = [(stored_verdict(bundle, statuses), truth(bundle)) for bundle in bundles]
     return Decided(
         [
-            [replayed(bundle, decision, statuses) for bundle, decision in zip(bundles, of_set, strict=True)]
-            for of_set in decisions
+            [_beside(*trip) for trip in zip(bundles, decisions, known, strict=True)]
+            for decisions in algorithm.decide_all(bundles, sets)
         ],
         [hashlib.sha256(json_bytes(bundle.as_json())).digest() for bundle in bundles],
     )
@@ -94,11 +94,11 @@ class Replay:
         self.trips: list[Replayed] = []
         self.confusion = Confusion()
         self.input_hash = InputHash()
-        self._statuses = statuses
+        self.statuses = statuses
 
     def add(self, bundles: Sequence[Bundle]) -> None:
         """Decides of the next trips and counts them."""
-        self.take(decided(self.algorithm, [self.thresholds], bundles, self._statuses))
+        self.take(decided(self.algorithm, [self.thresholds], bundles, self.statuses))
 
     def take(self, batch: Decided) -> None:
         """Counts the next trips, decided elsewhere."""
@@ -132,9 +132,13 @@ class Replay:
         }
 
 
-def replayed(bundle: Bundle, decision: Decision, statuses: Mapping[str, Verdict]) -> Replayed:
+def replayed(bundle: Bundle, decision: Decision, statuses: Mapping[str, Verdict] = STATUSES) -> Replayed:
     """One trip's decision beside what the source decided and what people said."""
-    old, told = stored_verdict(bundle, statuses), truth(bundle)
+    return _beside(bundle, decision, (stored_verdict(bundle, statuses), truth(bundle)))
+
+
+def _beside(bundle: Bundle, decision: Decision, known: tuple[Verdict, Truth | None]) -> Replayed:
+    old, told = known
     came = outcome(old, decision.verdict, told.label if told else None)
     return Replayed(bundle.external_id, old, decision.verdict, decision.reasons, told, came)
 

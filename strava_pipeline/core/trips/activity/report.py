@@ -4,11 +4,12 @@ At most 100 columns, no colour. What is told stands in sections.py, reasons.py a
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
 from strava_pipeline.core.trips.activity.bundle import Bundle
+from strava_pipeline.core.trips.activity.columns import WIDTH, columns, cut
 from strava_pipeline.core.trips.activity.missing_ride_told import log_rows, log_summary, phone_told
 from strava_pipeline.core.trips.activity.quantities import NOTHING, told
 from strava_pipeline.core.trips.activity.reasons import VERDICTS, Reason, limit_words, reasons
@@ -16,8 +17,6 @@ from strava_pipeline.core.trips.activity.redaction import one_line
 from strava_pipeline.core.trips.activity.sections import Section, sections
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 
-WIDTH = 100
-_WIDEST = 34  # of a column that isn't the last
 _INDENT = "  "
 
 
@@ -43,7 +42,7 @@ def explanation(diagnosis: Mapping[str, Any], thresholds: Thresholds, flip: str)
         lines += [
             "",
             f"Reasons (thresholds {thresholds.version})",
-            *_columns([_reason_row(*row) for row in enumerate(found, 1)]),
+            *columns([_reason_row(*row) for row in enumerate(found, 1)]),
         ]
     return "\n".join(lines)
 
@@ -68,13 +67,13 @@ def overview(trips: Sequence[tuple[Bundle, Mapping[str, Any]]]) -> str:
     head = ("trip", "started", "verdict", "first reason", "distance", "label", "vs stored")
     rows = [_overview_row(bundle, diagnosis) for bundle, diagnosis in trips]
     return (
-        "\n".join([*_columns([head, *rows], right={4}, indent=""), "", *_totals([found for _, found in trips])]) + "\n"
+        "\n".join([*columns([head, *rows], right={4}, indent=""), "", *_totals([found for _, found in trips])]) + "\n"
     )
 
 
 def _overview_row(bundle: Bundle, diagnosis: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        _cut(one_line(diagnosis["externalId"]), 17),
+        cut(one_line(diagnosis["externalId"]), 17),
         (bundle.summary.start_time or NOTHING)[:10],
         VERDICTS.get(diagnosis["verdict"], diagnosis["verdict"]),
         diagnosis["primary"] or NOTHING,
@@ -96,7 +95,7 @@ def _totals(diagnoses: Sequence[Mapping[str, Any]]) -> list[str]:
     for name, counts in counted.items():
         ordered = sorted(counts.items(), key=lambda counted: (-counted[1], counted[0]))
         lines.append((name, ", ".join(f"{number} {what}" for what, number in ordered) or NOTHING))
-    return _columns(lines, indent="")
+    return columns(lines, indent="")
 
 
 def _reason_row(number: int, reason: Reason) -> tuple[str, ...]:
@@ -120,34 +119,11 @@ def _labelled(label: str, text: str) -> list[str]:
 def _table(section: Section) -> str:
     numeric = set(range(1, len(section.headings)))
     rows = [section.headings, *section.rows] if section.headings else list(section.rows)
-    return "\n".join([section.title, *_columns(rows, right=numeric)])
+    return "\n".join([section.title, *columns(rows, right=numeric)])
 
 
 def _log(missing: Mapping[str, Any]) -> str:
     rows = [
         (row["at"], row["since"], row["mark"], row["level"], row["event"], row["message"]) for row in log_rows(missing)
     ]
-    return "\n".join(["Missing ride: log", *_columns(rows)]) if rows else ""
-
-
-def _columns(rows: Sequence[tuple[str, ...]], *, right: Collection[int] = (), indent: str = _INDENT) -> list[str]:
-    """Rows in aligned columns; what the last one has no room for goes on below it."""
-    count = max(map(len, rows), default=0)
-    cut = [tuple(_cut(cell, _WIDEST) if place < count - 1 else cell for place, cell in enumerate(row)) for row in rows]
-    widths = [max((len(row[place]) for row in cut if place < len(row)), default=0) for place in range(count)]
-    lines = []
-    for row in cut:
-        told = [
-            cell.rjust(widths[place]) if place in right else cell.ljust(widths[place]) for place, cell in enumerate(row)
-        ]
-        start = indent + "".join(cell + "  " for cell in told[:-1])
-        last = row[-1] if count - 1 not in right else told[-1]
-        pieces = wrap(
-            last, max(WIDTH - len(start), 20), drop_whitespace=count - 1 not in right, break_on_hyphens=False
-        ) or [""]
-        lines += [f"{start}{pieces[0]}".rstrip(), *(" " * len(start) + piece for piece in pieces[1:])]
-    return lines
-
-
-def _cut(cell: str, width: int) -> str:
-    return cell if len(cell) <= width else cell[: width - 1] + "…"
+    return "\n".join(["Missing ride: log", *columns(rows)]) if rows else ""

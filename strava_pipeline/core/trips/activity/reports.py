@@ -9,10 +9,11 @@ from typing import Any
 
 from strava_pipeline.core.json_text import json_bytes
 from strava_pipeline.core.trips.activity.bundle import Bundle
+from strava_pipeline.core.trips.activity.columns import WIDTH
 from strava_pipeline.core.trips.activity.diagnose import Diagnosed
 from strava_pipeline.core.trips.activity.diagnosis import FORMAT
 from strava_pipeline.core.trips.activity.html import trips_page
-from strava_pipeline.core.trips.activity.report import WIDTH, explanation, overview, trip_report
+from strava_pipeline.core.trips.activity.report import explanation, overview, trip_report
 from strava_pipeline.core.trips.activity.sketch import sketch
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 

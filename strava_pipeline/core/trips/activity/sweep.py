@@ -98,7 +98,7 @@ class Sweep:
         self.algorithm = algorithm
         self.input_hash = InputHash()
         self._results = [SetResult(made) for made in sets]
-        self._statuses = statuses
+        self.statuses = statuses
 
     @property
     def thresholds(self) -> list[Thresholds]:
@@ -107,7 +107,7 @@ class Sweep:
 
     def add(self, bundles: Sequence[Bundle]) -> None:
         """Decides of the next trips with every set and counts them."""
-        self.take(decided(self.algorithm, self.thresholds, bundles, self._statuses))
+        self.take(decided(self.algorithm, self.thresholds, bundles, self.statuses))
 
     def take(self, batch: Decided) -> None:
         """Counts the next trips, decided elsewhere."""

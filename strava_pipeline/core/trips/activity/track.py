@@ -1,6 +1,6 @@
 """The points that count, and what lies between them: dropped, sorted, rid of duplicates; then segments and their kinds.
 
-In, the frame of points.py; out, rows in order of trip and time. Sums and percentiles over them are metrics.py's.
+In, the frame of points.py; out, rows trip by trip, each trip's in order of time. Sums and percentiles over them are metrics.py's.
 """
 
 import polars as pl
@@ -25,11 +25,14 @@ def usable_points(points: pl.DataFrame) -> pl.DataFrame:
 
 
 def used_points(usable: pl.DataFrame) -> pl.DataFrame:
-    """One point per instant, by trip and time: of several the most accurate, of equally accurate ones the first recorded."""
-    if usable.select((_SAME_TRIP & (_AT <= _LAST_AT)).any()).item():
-        ordered = usable.sort("trip", "at", _ACCURACY.fill_null(float("inf")), maintain_order=True)
-        usable = ordered.filter(~(_SAME_TRIP & (_AT == _LAST_AT)))
-    return usable.drop("backwards")
+    """One point per instant, each trip's in order: of several the most accurate, of equally accurate ones the first recorded."""
+    points = usable.drop("backwards")
+    disordered = points.filter(_SAME_TRIP & (_AT <= _LAST_AT))["trip"].unique()
+    if disordered.is_empty():
+        return points
+    ordering = _TRIP.is_in(disordered.implode())  # only these trips are sorted: most come in order
+    ordered = points.filter(ordering).sort("trip", "at", _ACCURACY.fill_null(float("inf")), maintain_order=True)
+    return pl.concat([points.filter(~ordering), ordered.filter(~(_SAME_TRIP & (_AT == _LAST_AT)))])
 
 
 def segments(used: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:

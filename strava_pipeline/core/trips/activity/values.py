@@ -1,4 +1,4 @@
-"""What counts as a number in a trip's JSON: a finite int or float; no bool, no NaN, no numeric text."""
+"""What counts as a number in a trip's JSON (a finite int or float; no bool, no NaN, no numeric text), and both as text."""
 
 import math
 from typing import Any
@@ -13,6 +13,11 @@ def finite_number(value: Any) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) else None
+
+
+def clean_text(value: str) -> str:
+    """The text, with `?` for what no UTF-8 holds: half a surrogate pair, which Python's JSON reader lets through."""
+    return value.encode(errors="replace").decode()
 
 
 def number_text(value: float) -> str:
