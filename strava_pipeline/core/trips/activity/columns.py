@@ -11,10 +11,10 @@ _WIDEST = 34  # of a column that isn't the last
 def columns(rows: Sequence[tuple[str, ...]], *, right: Collection[int] = (), indent: str = INDENT) -> list[str]:
     """Rows in aligned columns; what the last one has no room for goes on below it."""
     count = max(map(len, rows), default=0)
-    cut = [tuple(cut(cell, _WIDEST) if place < count - 1 else cell for place, cell in enumerate(row)) for row in rows]
-    widths = [max((len(row[place]) for row in cut if place < len(row)), default=0) for place in range(count)]
+    cells = [tuple(cut(cell, _WIDEST) if place < count - 1 else cell for place, cell in enumerate(row)) for row in rows]
+    widths = [max((len(row[place]) for row in cells if place < len(row)), default=0) for place in range(count)]
     lines = []
-    for row in cut:
+    for row in cells:
         told = [
             cell.rjust(widths[place]) if place in right else cell.ljust(widths[place]) for place, cell in enumerate(row)
         ]
