@@ -7,16 +7,18 @@ from typing import Any, TypeVar
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE
+from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE, TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 
 LISTING, DETAILS = "bronze_activities", "bronze_activity_details"
 PROFILE_JOB, NEW_GEAR_JOB = "profile", "new_gear"  # not by year
 RECONCILE_JOB = "reconcile"
+TRIPS_JOB, TRIP_REPLAY_JOB = "trips", "trip_replay"  # the second one not by year
 REBUILD_JOB = "rebuild"  # all years at once: it stands in rebuilding.py
 _PULL = (LISTING, "activity_shards")
 _GOLD = ("activities", "activity_history")
 _MERGE = (*_GOLD, "published_warehouse")
 ENRICH = (DETAILS, *DETAIL_TABLES, QUARANTINE.name, "published_warehouse")
+TRIPS = (TRIP_INDEX.name, TRIP_DIAGNOSTICS.name)
 _ALL = (*_PULL, *_GOLD, *ENRICH)
 
 
@@ -103,6 +105,8 @@ JOBS: dict[str, Job] = {
             "A whole year compared with Strava: what was deleted, edited or uploaded late; details of what changed.",
             {LISTING: {"mode": "year"}, DETAILS: {"scope": "changed"}},
         ),
+        Job(TRIPS_JOB, TRIPS, "Read, measure and judge the activity trips of the years."),
+        Job(TRIP_REPLAY_JOB, (TRIP_REPLAY.name,), "Every version of the algorithms over all trips."),
         Job(PROFILE_JOB, ("athlete", "gear"), "Fetch the athlete and all gear again."),
         Job(NEW_GEAR_JOB, ("gear",), "Fetch gear that appeared.", {"gear": {"new_gear_only": True}}),
     )

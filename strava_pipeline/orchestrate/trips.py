@@ -11,8 +11,10 @@ import polars as pl
 
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY, Table
 from strava_pipeline.core.trips.activity.algorithms import algorithms
+from strava_pipeline.core.trips.activity.bundle import State
 from strava_pipeline.core.trips.activity.diagnose import diagnose
 from strava_pipeline.core.trips.activity.kept import diagnostics_rows, index_rows, replay_row
+from strava_pipeline.core.trips.activity.labels import PENDING, STATUSES
 from strava_pipeline.core.trips.activity.replay import Replay
 from strava_pipeline.core.trips.activity.thresholds import thresholds
 from strava_pipeline.ingest.trips.connect import trip_keys, trip_source
@@ -114,3 +116,18 @@ def _keep(pipeline: Pipeline, table: Table, rows: pl.DataFrame, gone: Sequence[s
         merge_trips(connection, pipeline.lake)
     present = kept_trips(pipeline.lake, table).filter(pl.col("deleted_at").is_null())
     return Taken(kept, dict(present.group_by("year").len().iter_rows()), tally)
+
+
+def unknown_statuses(pipeline: Pipeline) -> list[str]:
+    """Stored statuses that mean neither a verdict nor that there is none yet."""
+    held = kept_trips(pipeline.lake, TRIP_INDEX).filter(pl.col("deleted_at").is_null())["status"].drop_nulls().unique()
+    return sorted({*held} - STATUSES.keys() - PENDING)
+
+
+def unreadable_share(pipeline: Pipeline, years: Sequence[int]) -> float:
+    """Of the trips of these years, how many have locations that can't be decrypted or read."""
+    held = kept_trips(pipeline.lake, TRIP_DIAGNOSTICS).filter(
+        pl.col("deleted_at").is_null(), pl.col("year").is_in(list(years))
+    )
+    bad = held.filter(pl.col("locations_state").is_in([State.UNDECRYPTABLE.value, State.MALFORMED.value]))
+    return bad.height / held.height if held.height else 0.0

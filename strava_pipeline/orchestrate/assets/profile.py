@@ -1,7 +1,6 @@
 """The athlete and the gear: not by year, fetched at login, when a new gear appears, and weekly."""
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -10,14 +9,14 @@ from strava_pipeline.lake.counts import known_gear, unknown_gear
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.profile_files import newest_athlete
-from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.assets.bronze import note_stop
 from strava_pipeline.orchestrate.config import CallLimits
 from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left, described, timed
+from strava_pipeline.orchestrate.publishing import publish_if_right
 from strava_pipeline.orchestrate.pulling_profile import pull_profile
 from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.verdicts import is_blocking, refuse_faults, table_results, table_specs
+from strava_pipeline.orchestrate.verdicts import table_specs
 
 
 class ProfileConfig(CallLimits):
@@ -43,7 +42,7 @@ def profile_assets() -> list[dg.AssetsDefinition]:
             report = pull_profile(pipeline, [], config, athlete=True)
             with writing(pipeline.lake) as connection:
                 merge_profile(connection, pipeline.lake)
-            checks = _publish_if_right(pipeline, "athlete")
+            checks = publish_if_right(pipeline, "athlete")
         note_stop(context, report.stopped)
         yield dg.MaterializeResult(
             metadata={
@@ -78,7 +77,7 @@ def profile_assets() -> list[dg.AssetsDefinition]:
             with writing(pipeline.lake) as connection:
                 merge_profile(connection, pipeline.lake)
                 known = known_gear(connection)
-            checks = _publish_if_right(pipeline, "gear")
+            checks = publish_if_right(pipeline, "gear")
         note_stop(context, report.stopped)
         yield dg.MaterializeResult(
             metadata={
@@ -92,12 +91,3 @@ def profile_assets() -> list[dg.AssetsDefinition]:
         )
 
     return [athlete, gear]
-
-
-def _publish_if_right(pipeline: Pipeline, table: str) -> list[dg.AssetCheckResult]:
-    """The table's checks; no asset stands below these that a failed one could hold back from being published."""
-    with reading(pipeline.lake) as connection:
-        checks = list(table_results(connection, pipeline.lake, table, table))
-    if not any(is_blocking(check) for check in checks):
-        publish(pipeline.lake, refuse=partial(refuse_faults, lake=pipeline.lake, checked={}))
-    return checks

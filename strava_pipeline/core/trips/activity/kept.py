@@ -91,8 +91,8 @@ def replay_row(algorithm: str, thresholds_version: str, input_hash: str, totals:
 
 
 _TOTALS = {
-    **{name: name for name in ("trips", "labelled", "better", "same", "worse", "changed", "precision", "recall")},
-    "f1": "F1",
+    **{name: name for name in ("trips", "labelled", "better", "same", "worse", "changed")},
+    **{name: name for name in ("precision", "recall", "f1")},
     "rides_accepted": "TP",
     "rides_rejected": "FN",
     "others_accepted": "FP",

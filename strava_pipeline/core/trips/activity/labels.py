@@ -21,6 +21,10 @@ STATUSES: Mapping[str, Verdict] = {"accepted": Verdict.ACCEPTED, "rejected": Ver
 """What a stored status means; every other needs review. A source with other names is read with a map of its own."""
 
 
+PENDING = frozenset({"pending", "needs_review"})
+"""Statuses of trips that the source itself has not decided of."""
+
+
 class Label(StrEnum):
     """What the trip was."""
 

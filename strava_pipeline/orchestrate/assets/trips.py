@@ -1,0 +1,147 @@
+"""Activity trips: which there are, what each measures and was judged, and how the algorithms do on all of them.
+
+Nothing that these tell or keep holds a position, a device's detail or free text. The work is done by orchestrate/trips.py.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
+from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, tell_rows, timed
+from strava_pipeline.orchestrate.partitions import years_of
+from strava_pipeline.orchestrate.publishing import publish_if_right
+from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.orchestrate.trips import (
+    Taken,
+    diagnose_trips,
+    replay_trips,
+    take_index,
+    unknown_statuses,
+    unreadable_share,
+)
+from strava_pipeline.orchestrate.verdicts import table_specs
+
+UNREADABLE = 0.01  # of the trips: more means a key is missing or something writes badly
+NO_SOURCE = "TRIPS_SOURCE is not set: there are no trips to read."
+
+
+def trip_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
+    @dg.asset(
+        partitions_def=partitions,
+        group_name="trips",
+        kinds={"duckdb"},
+        owners=[OWNER],
+        description=table_description(TRIP_INDEX),
+        metadata=described(TRIP_INDEX.name),
+        check_specs=[
+            *table_specs(TRIP_INDEX.name, TRIP_INDEX.name),
+            dg.AssetCheckSpec(
+                "known_statuses", asset=TRIP_INDEX.name, description="Every stored status is a known one."
+            ),
+        ],
+    )
+    def trip_index(
+        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        with timed() as seconds:
+            taken = take_index(pipeline, years_of(context.partition_keys)) if _has_source(context, pipeline) else None
+        odd = unknown_statuses(pipeline)
+        known = dg.AssetCheckResult(
+            check_name="known_statuses",
+            passed=not odd,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"Statuses that no verdict is known for: {', '.join(odd)}. They count as needs_review."
+            if odd
+            else None,
+        )
+        yield _told(context, pipeline, TRIP_INDEX.name, taken, seconds.value, [known])
+
+    @dg.asset(
+        partitions_def=partitions,
+        deps=[trip_index],
+        group_name="trips",
+        kinds={"duckdb"},
+        owners=[OWNER],
+        description=table_description(TRIP_DIAGNOSTICS),
+        metadata=described(TRIP_DIAGNOSTICS.name),
+        check_specs=[
+            *table_specs(TRIP_DIAGNOSTICS.name, TRIP_DIAGNOSTICS.name),
+            dg.AssetCheckSpec(
+                "readable",
+                asset=TRIP_DIAGNOSTICS.name,
+                description="The locations of at most one trip in a hundred can't be decrypted or read.",
+            ),
+        ],
+    )
+    def trip_diagnostics(
+        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        years = years_of(context.partition_keys)
+        with timed() as seconds:
+            taken = diagnose_trips(pipeline, years) if _has_source(context, pipeline) else None
+        share = unreadable_share(pipeline, years)
+        readable = dg.AssetCheckResult(
+            check_name="readable",
+            passed=share <= UNREADABLE,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=None
+            if share <= UNREADABLE
+            else "Is a key missing? keys_used tells which ones opened something.",
+            metadata={"share": share},
+        )
+        yield _told(context, pipeline, TRIP_DIAGNOSTICS.name, taken, seconds.value, [readable])
+
+    @dg.asset(
+        deps=[trip_diagnostics],
+        group_name="trips",
+        kinds={"duckdb"},
+        owners=[OWNER],
+        description=table_description(TRIP_REPLAY),
+        metadata=described(TRIP_REPLAY.name),
+        check_specs=table_specs(TRIP_REPLAY.name, TRIP_REPLAY.name),
+    )
+    def trip_replay(
+        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        with timed() as seconds:
+            totals = replay_trips(pipeline) if _has_source(context, pipeline) else {}
+            checks = publish_if_right(pipeline, TRIP_REPLAY.name)
+        yield dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(totals),
+                "totals": dg.MetadataValue.json(totals),
+                "seconds": seconds.value,
+            },
+            check_results=checks,
+        )
+
+    return [trip_index, trip_diagnostics, trip_replay]
+
+
+def _has_source(context: dg.AssetExecutionContext, pipeline: Pipeline) -> bool:
+    """Who has no trips materialises nothing of them, and fails nothing else that was launched with them."""
+    if pipeline.settings.trips_source:
+        return True
+    context.log.info(NO_SOURCE)
+    return False
+
+
+def _told(
+    context: dg.AssetExecutionContext,
+    pipeline: Pipeline,
+    table: str,
+    taken: Taken | None,
+    seconds: float,
+    checks: list[dg.AssetCheckResult],
+) -> dg.MaterializeResult[Any]:
+    found = publish_if_right(pipeline, table)
+    metadata: dict[str, Any] = {"seconds": seconds} if taken else {"skipped": NO_SOURCE}
+    if taken is not None:
+        tell_rows(context, taken.rows)
+        metadata |= {"inserted": taken.kept.inserted, "updated": taken.kept.updated, "deleted": taken.kept.deleted}
+        if taken.tally.trips:
+            metadata["keys_used"] = dg.MetadataValue.json(taken.tally.keys_used)
+            metadata["states"] = dg.MetadataValue.json(taken.tally.counts)
+    return dg.MaterializeResult(metadata=metadata, check_results=[*found, *checks])
