@@ -12,7 +12,7 @@ from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE, TRIP_DIAGNOST
 LISTING, DETAILS = "bronze_activities", "bronze_activity_details"
 PROFILE_JOB, NEW_GEAR_JOB = "profile", "new_gear"  # not by year
 RECONCILE_JOB = "reconcile"
-TRIPS_JOB, TRIP_REPLAY_JOB = "trips", "trip_replay"  # the second one not by year
+TRIPS_JOB, TRIP_REPLAY_JOB = "trips", "replay_trips"  # the second one not by year
 REBUILD_JOB = "rebuild"  # all years at once: it stands in rebuilding.py
 _PULL = (LISTING, "activity_shards")
 _GOLD = ("activities", "activity_history")

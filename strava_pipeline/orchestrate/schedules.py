@@ -1,4 +1,4 @@
-"""What runs by the clock: the daily flow, the profile, and years compared with Strava. Their jobs stand in jobs.py."""
+"""What runs by the clock: the daily flow, the profile, years compared with Strava, and trips. Their jobs stand in jobs.py."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,13 +12,14 @@ from strava_pipeline.lake.behind import years_behind
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.watermark import watermark
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
-from strava_pipeline.orchestrate.jobs import JOBS, LISTING, PROFILE_JOB, RECONCILE_JOB
+from strava_pipeline.orchestrate.jobs import JOBS, LISTING, PROFILE_JOB, RECONCILE_JOB, TRIPS_JOB
 from strava_pipeline.orchestrate.partitions import range_tags, year_range
 from strava_pipeline.orchestrate.resources import DATA_DIR
 from strava_pipeline.orchestrate.tags import FIRST
 from strava_pipeline.settings import Settings
 
 DAILY = "daily_flow"
+NO_TRIPS = dg.SkipReason("TRIPS_SOURCE is not set: there are no trips to read.")
 NO_LOGIN = dg.SkipReason("There is no login yet. Run `strava-pipeline auth`.")
 
 
@@ -102,4 +103,19 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
         config = JOBS[RECONCILE_JOB].run_config(**{LISTING: {"mode": "all"}})
         return dg.RunRequest(tags=range_tags(year_range(settings.first_year).all), run_config=config)
 
-    return [daily_flow, weekly_profile, weekly_reconcile, monthly_reconcile]
+    @dg.schedule(
+        name="daily_trips",
+        job_name=TRIPS_JOB,
+        cron_schedule="15 4 * * *",  # before the daily flow, so that neither waits for the other's publishing
+        execution_timezone=settings.timezone,
+        default_status=status,
+        description="Reads, measures and judges the activity trips of all years each day, where there is a source of them.",
+    )
+    def daily_trips(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if not settings.trips_source:
+            return NO_TRIPS
+        fail_dead_runs(context.instance, Lake(settings.data_dir))
+        every_year = range_tags(year_range(settings.first_year).all)  # a trip may be reviewed years later
+        return dg.RunRequest(tags={**every_year, DATA_DIR: str(settings.data_dir)})
+
+    return [daily_flow, weekly_profile, weekly_reconcile, monthly_reconcile, daily_trips]

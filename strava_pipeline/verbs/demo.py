@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,8 +15,10 @@ from strava_pipeline.core.errors import PipelineError
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
 
+TRIPS, TRIP_COUNT = "trips", 300
 MARK = ".made-by-strava-pipeline-demo"
 ATHLETE = ("--seed", "2026", "--limits", "off")  # the same made-up athlete each time
+VERDICTS = "SELECT verdict, count(*) FROM trip_diagnostics GROUP BY 1 ORDER BY 2 DESC"
 QUERIES = (
     "SELECT year, sport_type, count(*) AS n, round(sum(distance) / 1000) AS km "
     "FROM activities GROUP BY ALL ORDER BY year, km DESC",
@@ -31,10 +34,12 @@ def demo(
     folder: Annotated[Path, typer.Option(help="Where everything of the demo is kept; made anew.")] = Path("demo"),
 ) -> None:
     """Twelve years of a made-up athlete, end to end, in demo/: no account, no network."""
+    from strava_pipeline.emulator.trips import write_trips
     from strava_pipeline.ingest.strava.connect import make_wire, system_clock
     from strava_pipeline.lake.counts import counts_by_year
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.publish import snapshot
+    from strava_pipeline.orchestrate.jobs import TRIP_REPLAY_JOB, TRIPS_JOB
     from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
     from strava_pipeline.verbs.running import all_years, fetch_new_gear, run_verb
     from strava_pipeline.verbs.terminal import out
@@ -43,17 +48,24 @@ def demo(
     folder = folder.absolute()
     athlete = ("--activities", str(activities), *ATHLETE)
     _start_anew(folder, athlete)
+    write_trips(folder / TRIPS, seed=2026, count=TRIP_COUNT, until=datetime.now(UTC))
     out.print("Starting a Strava on this machine …")
     with emulator_process(*athlete, log=folder / "logs" / "emulator.log") as url:
         settings = demo_settings(folder, url)
         log_in_locally(settings)
         outcome = run_verb(settings, "flow_backfill", years=all_years(settings))
         fetch_new_gear(settings, outcome, {})
+        run_verb(settings, TRIPS_JOB, years=all_years(settings))
+        run_verb(settings, TRIP_REPLAY_JOB, years=None)
         calls = json.loads(make_wire(settings, system_clock(settings)).send("GET", f"{url}/_emulator/calls").body)
     with snapshot(Lake(settings.data_dir)) as connection:
         years = counts_by_year(connection)
+        verdicts = dict(
+            connection.execute("SELECT verdict, count(*) FROM trip_diagnostics GROUP BY 1 ORDER BY 2 DESC").fetchall()
+        )
         year_of = dict(connection.execute("SELECT id, year FROM activities").fetchall())
     _say_years(years, calls, year_of)
+    _say_trips(verdicts)
     _say_next(folder, time.monotonic() - began)
 
 
@@ -73,6 +85,8 @@ def demo_settings(folder: Path, url: str) -> "Settings":
         secrets_dir=folder / "secrets",
         logs_dir=folder / "logs",
         dagster_home=folder / "dagster_home",
+        trips_source=f"sqlite:///{folder / TRIPS / 'activity_trip.sqlite'}",
+        trips_keys_file=folder / TRIPS / "TEST_KEYS_ONLY.json",
         first_year=2008,
         per_page=200,
         alert_url=None,
@@ -125,6 +139,13 @@ def _say_years(years: list, calls: dict, year_of: dict[int, int]) -> None:  # ty
     out.print(table)
 
 
+def _say_trips(verdicts: dict[str, int]) -> None:
+    from strava_pipeline.verbs.terminal import out
+
+    told = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in verdicts.items())
+    out.print(f"Activity trips, encrypted, decrypted in memory, measured and judged: {sum(verdicts.values())} ({told})")
+
+
 def _say_next(folder: Path, seconds: float) -> None:
     from strava_pipeline.verbs.terminal import out, program
 
@@ -139,6 +160,10 @@ def _say_next(folder: Path, seconds: float) -> None:
     out.print("\nThree queries to try:")
     for query in QUERIES:
         out.print(f'  STRAVA_DATA_DIR={shown / "data"} {program()} sql "{query}"')
+    source, keys = (shown / TRIPS / name for name in ("activity_trip.sqlite", "TEST_KEYS_ONLY.json"))
+    out.print("\nWhy was this trip rejected? (The keys open the demo's made-up trips alone.)")
+    where = f"--source sqlite:///{source} --keys-file {keys}"
+    out.print(f"  {program()} trips activity diagnose {where} --status rejected --limit 3")
     out.print("\nThe same run in Dagster's UI, with lineage, checks and backfills:")
     where = "" if shown == Path("demo") else f" --folder {shown}"
     out.print(f"  {program()} dev --demo{where}      and open http://127.0.0.1:3000")

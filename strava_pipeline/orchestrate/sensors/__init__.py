@@ -10,6 +10,7 @@ from strava_pipeline.orchestrate.sensors.catch_up import catch_up_sensor
 from strava_pipeline.orchestrate.sensors.failure_alert import failure_alert_sensor
 from strava_pipeline.orchestrate.sensors.new_gear import new_gear_sensor
 from strava_pipeline.orchestrate.sensors.resume import resume_sensor
+from strava_pipeline.orchestrate.sensors.trip_replay import trip_replay_sensor
 from strava_pipeline.settings import Settings
 
 
@@ -21,4 +22,5 @@ def sensors(settings: Settings, *, running: bool, now: Callable[[], datetime] = 
         resume_sensor(settings, status, now),
         catch_up_sensor(settings, status, now),
         failure_alert_sensor(settings, status, now),
+        trip_replay_sensor(settings, status),
     ]

@@ -1,0 +1,43 @@
+"""Replays the algorithms once after trips were diagnosed, however many years' runs that took: a replay is of all trips."""
+
+import dagster as dg
+
+from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_REPLAY
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.janitor import fail_dead_runs
+from strava_pipeline.orchestrate.jobs import TRIP_REPLAY_JOB
+from strava_pipeline.orchestrate.resources import DATA_DIR
+from strava_pipeline.orchestrate.runs import UNFINISHED, assets_of, is_ours
+from strava_pipeline.orchestrate.schedules import NO_TRIPS
+from strava_pipeline.settings import Settings
+
+
+def trip_replay_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="trip_replay",
+        job_name=TRIP_REPLAY_JOB,
+        minimum_interval_seconds=60,
+        default_status=status,
+        description="Replays the algorithms over all trips when the last run that diagnosed some is over.",
+    )
+    def trip_replay(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if not settings.trips_source:
+            return NO_TRIPS
+        lake = Lake(settings.data_dir)
+        diagnosed, replayed = (_newest(context.instance, table.name) for table in (TRIP_DIAGNOSTICS, TRIP_REPLAY))
+        if diagnosed <= replayed:
+            return dg.SkipReason("No trip was diagnosed since the last replay.")
+        fail_dead_runs(context.instance, lake)  # or one of them would be waited for for ever
+        wanted = {TRIP_DIAGNOSTICS.name, TRIP_REPLAY.name}
+        for run in context.instance.get_runs(filters=dg.RunsFilter(statuses=UNFINISHED)):
+            if is_ours(run, lake) and wanted & assets_of(run):
+                return dg.SkipReason(f"Run {run.run_id} is at work on them.")
+        return dg.RunRequest(run_key=f"after {diagnosed}", tags={DATA_DIR: str(settings.data_dir)})
+
+    return trip_replay
+
+
+def _newest(instance: dg.DagsterInstance, asset: str) -> int:
+    """The number of the asset's last materialisation in the instance's log; 0: none yet."""
+    records = instance.fetch_materializations(dg.AssetKey(asset), limit=1).records
+    return records[0].storage_id if records else 0
