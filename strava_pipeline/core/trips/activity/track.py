@@ -72,5 +72,5 @@ def _jitter() -> pl.Expr:
     off = distance_m(
         last + (after - last) * share, pl.col("longitude_0") + east * share, pl.col("latitude"), pl.col("longitude")
     )
-    between = _TRIP.eq(_TRIP.shift(-1)) & pl.col("good") & pl.col("good").shift(-1)
+    between = pl.col("good") & pl.col("good").shift(-1)  # null at a trip's first point, and so after its last
     return pl.when(between).then(off)
