@@ -30,7 +30,7 @@ def open_source(url: str) -> TripSource:
 
 
 def _file(text: str) -> Path:
-    from_root = Path("/", text.lstrip("/"))
+    from_root = Path("/", text)
     from_here = from_root if text.startswith("/") else Path(text)
     for path in dict.fromkeys((from_here, from_root)):
         if path.is_file():

@@ -46,7 +46,7 @@ class SqliteTrips(TripSource):
         return map(Listed._make, found)
 
     def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
-        # as bytes: a damaged token may be no text, and opening one takes bytes anyway
+        # as bytes, which opening a token takes: no detour by text
         wanted = ", ".join(f"CAST({name} AS BLOB)" if name in ENCRYPTED else name for name in columns)
         found = self._rows(
             f"SELECT {self._key}, {wanted} FROM {TABLE} WHERE {self._key} IN (SELECT value FROM json_each(?))",

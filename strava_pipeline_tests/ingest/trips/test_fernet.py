@@ -57,6 +57,12 @@ def test_what_was_signed_but_is_no_token_does_not_open(body: bytes) -> None:
     assert opened(signed(body), RING.keys) is None
 
 
+def test_another_version_than_the_one_there_is_does_not_open() -> None:
+    body = base64.urlsafe_b64decode(TOKEN)[:-32]
+    assert opened(signed(body), RING.keys) == Opened(b"content", 0)
+    assert opened(signed(b"\x81" + body[1:]), RING.keys) is None
+
+
 def test_a_key_that_is_on_the_ring_twice_counts_at_its_first_place() -> None:
     found = opened(sealed(b"x", OLD).encode(), KeyRing.from_text(f"{NEW},{OLD},{OLD}").keys)
     assert found == Opened(b"x", 1)

@@ -73,8 +73,10 @@ def test_a_source_is_left_as_it_was(kind: str, tmp_path: Path) -> None:
 )
 def test_sqlite_refuses_every_change(change: str, tmp_path: Path) -> None:
     source = SqliteTrips(write_sqlite(tmp_path / "trips.sqlite", odd_trips()))
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        source.connection.execute(change)
+    for setting in ("ON", "OFF"):  # the file is opened for reading as well
+        source.connection.execute(f"PRAGMA query_only = {setting}")
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            source.connection.execute(change)
 
 
 def in_wal_mode(path: Path, platform: str = "merged") -> sqlite3.Connection:
@@ -156,8 +158,21 @@ def test_it_does_not_matter_how_sqlite_keeps_the_table(table: str, tmp_path: Pat
 def test_rows_that_share_an_id_are_all_read(tmp_path: Path) -> None:
     rows = odd_trips()[:3]
     twice = [*rows, *rows]
-    path = write_parquet(tmp_path / "trips.parquet", twice)
-    assert [bundle.external_id[-1] for bundle in bundles(f"parquet:///{path}")] == ["3", "3", "2", "2", "1", "1"]
+    parquet = write_parquet(tmp_path / "trips.parquet", twice)
+    sqlite = write_sqlite(tmp_path / "trips.sqlite", rows)
+    with sqlite3.connect(sqlite) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT * FROM activity_trip UNION ALL SELECT * FROM activity_trip")
+        connection.execute("DROP TABLE activity_trip")
+        connection.execute("ALTER TABLE kept RENAME TO activity_trip")
+    for url in (f"parquet:///{parquet}", f"sqlite:///{sqlite}"):
+        assert [bundle.external_id[-1] for bundle in bundles(url)] == ["3", "3", "2", "2", "1", "1"]
+
+
+def test_sqlite_and_parquet_give_the_same_bundles_and_the_same_probe(tmp_path: Path) -> None:
+    urls = [f"{kind}:///{write(tmp_path / kind, odd_trips())}" for kind, write in WRITERS.items()]
+    assert bundles(urls[0]) == bundles(urls[1])
+    with open_source(urls[0]) as one, open_source(urls[1]) as other:
+        assert probe(one) == probe(other)
 
 
 def test_text_that_is_no_utf8_hides_no_trip(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from strava_pipeline.ingest.trips.table import Filters
 from strava_pipeline_tests.postgres import PASSWORD, Server
 from strava_pipeline_tests.trips import RING, odd_trips, rides, trip, write_parquet, write_postgres, write_sqlite
 
+pytestmark = pytest.mark.slow  # starts a server
+
 
 def bundles(url: str, filters: Filters = Filters()) -> list[Bundle]:
     with open_source(url) as source:
