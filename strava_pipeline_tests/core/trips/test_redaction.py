@@ -109,6 +109,7 @@ def test_in_a_text_what_looks_like_a_position_or_an_identity_goes(text: str, saf
         "battery 21 °C",
         "background location not authorised",
         "distance 1234.567",
+        "pressure 998.1234",
         "CLLocationManagerDidFailWithErrorDomain",
     ],
 )

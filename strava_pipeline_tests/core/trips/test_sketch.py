@@ -49,8 +49,8 @@ def test_what_the_metrics_drop_is_not_drawn(wrong: Any) -> None:
 
 
 def test_of_points_of_one_instant_the_most_accurate_is_drawn_of_equals_the_first() -> None:
-    held = track(point(0, 1, accuracy=None), point(0, 2, accuracy=9), point(0, 3, accuracy=4), point(0, 4, accuracy=4))
-    assert len(held) == 1
+    recorded = [point(0, 1, accuracy=None), point(0, 2, accuracy=9), point(0, 3, accuracy=4), point(0, 4, accuracy=4)]
+    assert [north for _, _, north, _ in track(*recorded, point(9, 10))] == [0.0, 7.0]
     milliseconds = point(0) | {"timestamp": START * 1000}
     assert len(track(point(0), milliseconds)) == 1
 

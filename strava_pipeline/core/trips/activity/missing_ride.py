@@ -95,7 +95,7 @@ def _lines(told: Any) -> list[dict[str, Any]]:
     for at, entry in entries:
         since = None if at is None or previous is None else round(at - previous, 3)
         lines.append(_line(at, since, entry))
-        previous = at if at is not None else previous
+        previous = at  # lines without a time are the last
     return lines
 
 
