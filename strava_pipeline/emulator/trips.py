@@ -20,6 +20,7 @@ from cryptography.fernet import Fernet
 WARNING = "TEST KEYS: they open the demo's made-up trips and nothing else. Never use them for real data."
 DAYS = 720  # before `until`: two years, so that there are partitions to look at
 _METRES = 111_195.0  # of a degree of latitude, on a sphere of 6,371,009 m
+_TABLE = "activity_trip"
 _COLUMNS = (
     "id INTEGER PRIMARY KEY, external_id TEXT UNIQUE NOT NULL, platform TEXT, status TEXT, review_status TEXT, "
     "rejection_reason TEXT, distance_meters REAL, start_time TEXT, end_time TEXT, duration_seconds INTEGER, "
@@ -64,9 +65,9 @@ def write_trips(folder: Path, *, seed: int, count: int, until: datetime) -> tupl
     keys_file.write_text(json.dumps({"WARNING": WARNING, "keys": keys}, indent=1))
     source.unlink(missing_ok=True)
     with closing(sqlite3.connect(source)) as database, database:
-        database.execute(f"CREATE TABLE activity_trip ({_COLUMNS})")
+        database.execute(f"CREATE TABLE {_TABLE} ({_COLUMNS})")
         for row in _rows(chance, keys, count, until):
-            database.execute(f"INSERT INTO activity_trip VALUES ({', '.join('?' * len(row))})", row)
+            database.execute(f"INSERT INTO {_TABLE} VALUES ({', '.join('?' * len(row))})", row)
     return source, keys_file
 
 
