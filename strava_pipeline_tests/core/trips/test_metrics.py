@@ -98,8 +98,8 @@ def test_a_hundred_thousand_points_are_measured_as_the_definition_does() -> None
 
 
 LONG_TRIPS = [
-    trip(*(point(5 * i, 20 * i + dice.gauss(0, 4)) for i in range(dice.randrange(2, 400))), external_id=str(seed))
-    for seed in range(30)
+    trip(*(point(5 * i, 20 * i + dice.gauss(0, 4)) for i in range(dice.randrange(500, 2500))), external_id=str(seed))
+    for seed in range(20)
     for dice in [random.Random(seed)]
 ]
 
@@ -224,6 +224,11 @@ def test_a_route_is_compared_with_the_track_where_a_router_gave_one() -> None:
 def test_thresholds_inside_metrics_change_them(changes: dict[str, float], metric: str, value: Any) -> None:
     assert metrics_of(trip(*RIDE), thresholds())[metric] != value
     assert metrics_of(trip(*RIDE), thresholds().with_values(changes))[metric] == value
+
+
+def test_what_is_as_fast_as_the_limit_is_moving() -> None:
+    standing = trip(point(0), point(10))
+    assert metrics_of(standing, thresholds().with_values({"stationary_speed_ms": 0}))["moving_s"] == 10.0
 
 
 def test_no_trips_are_no_rows() -> None:
