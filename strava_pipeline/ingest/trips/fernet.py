@@ -1,8 +1,8 @@
 """Opens one Fernet token with the first key whose signature holds, and tells which. How old a token is plays no part.
 
 cryptography's MultiFernet doesn't tell which key it was, and its Fernet, asked key by key, takes the base64 apart for
-every key, which is 60 % of the work. A token of 100 points (16 KB), measured: Fernet with the first key 88 µs, with the
-second 156 µs; here 74 and 86 µs. Primitives are the libraries' own; the tests hold that both come to the same.
+every key, which is 60 % of the work: a token of 100 points (19 KB) that the second key opens takes it 160 µs, here
+90 µs, as MultiFernet. Primitives are the libraries' own; the tests hold that both come to the same.
 """
 
 import base64
@@ -35,7 +35,7 @@ def opened(token: bytes, keys: Sequence[Key]) -> Opened | None:
         return None
     if len(parts) < _SHORTEST or not parts.startswith(_VERSION):
         return None
-    signed, signature = parts[:-32], parts[-32:]
+    signed, signature = memoryview(parts)[:-32], parts[-32:]
     for index, key in enumerate(keys):
         if hmac.compare_digest(hmac.digest(key.signing, signed, "sha256"), signature):
             content = _deciphered(signed, key)
@@ -43,9 +43,9 @@ def opened(token: bytes, keys: Sequence[Key]) -> Opened | None:
     return None
 
 
-def _deciphered(signed: bytes, key: Key) -> bytes | None:
+def _deciphered(signed: memoryview, key: Key) -> bytes | None:
     """None for what was signed without ever having been a token: no whole blocks, no padding."""
-    cipher = Cipher(algorithms.AES(key.encryption), modes.CBC(signed[9:25])).decryptor()
+    cipher = Cipher(algorithms.AES(key.encryption), modes.CBC(bytes(signed[9:25]))).decryptor()
     unpadder = _PADDING.unpadder()
     try:
         padded = cipher.update(signed[25:]) + cipher.finalize()

@@ -135,7 +135,6 @@ def _connected(url: str, name: str) -> psycopg.Connection[Any]:
         ) from None
     with connection.cursor() as cursor:  # each is of the session, so outside the transactions that are rolled back
         cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
-        cursor.execute("SET TIME ZONE 'UTC'")
         cursor.execute("SET DateStyle TO 'ISO'")
     connection.autocommit = False
     connection.read_only = True  # BEGIN READ ONLY, should a pooler between hand us another session

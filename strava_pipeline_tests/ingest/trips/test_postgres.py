@@ -128,6 +128,12 @@ def test_ids_may_be_of_another_type(database: str) -> None:
         "UPDATE gamification_private.activity_trip SET external_id = NULL",
     )
     assert [bundle.external_id[-2:] for bundle in bundles(database)] == ["10", "02", "01"]
+    change(
+        database, "ALTER TABLE gamification_private.activity_trip ALTER external_id TYPE bigint USING location_count"
+    )
+    assert [bundle.external_id for bundle in bundles(database, Filters(external_ids=("absent", "20"), limit=1))] == [
+        "20"
+    ]
 
 
 def test_an_id_that_is_there_twice_is_refused_rather_than_read_wrong(database: str) -> None:
