@@ -139,5 +139,6 @@ def test_a_sketch_keeps_within_sixty_by_twenty_cells(north: float) -> None:
     drawn = sketch(ride(locations=[point(n * 600, n * north, n * 700) for n in range(50)]), LIMITS).splitlines()
     picture = drawn[drawn.index("Track") + 1 : -1]
     assert len(picture) <= 20
+    assert {"S", "E"} <= set("".join(picture))
     assert max(map(len, picture)) <= 62
     assert max(map(len, drawn)) <= 100
