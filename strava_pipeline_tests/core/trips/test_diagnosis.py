@@ -6,11 +6,12 @@ from strava_pipeline.core.json_text import json_bytes
 from strava_pipeline.core.trips.activity.bundle import Decryption, State
 from strava_pipeline.core.trips.activity.decision import Decision, Verdict
 from strava_pipeline.core.trips.activity.diagnosis import trip_diagnosis
+from strava_pipeline.core.trips.activity.flip import Flip
 from strava_pipeline_tests.core.trips.made_reports import METRICS, diagnosed, ride
 
 
 def test_a_trip_is_told_under_these_names_in_this_order() -> None:
-    flip = {"to": "not_rejected", "changes": []}
+    flip = Flip("not_rejected", ())
     bundle = ride("T7", diagnostic={"a": 1}, decryption=Decryption(State.OK, State.ABSENT, State.OK, 1))
     decision = Decision(Verdict.REJECTED, ("gaps", "clipped_end"), METRICS)
     found = trip_diagnosis(bundle, METRICS, decision, flip, "ride", "review", "worse")
@@ -24,7 +25,7 @@ def test_a_trip_is_told_under_these_names_in_this_order() -> None:
         ("verdict", "rejected"),
         ("reasons", ["gaps", "clipped_end"]),
         ("primary", "gaps"),
-        ("nearest_flip", flip),
+        ("nearest_flip", {"to": "not_rejected", "changes": []}),
         ("label", "ride"),
         ("label_source", "review"),
         ("outcome_vs_stored", "worse"),

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.activity.reasons import RULES, limit_words, reasons, rules_with_numbers
+from strava_pipeline.core.trips.activity.reasons import MEANS, limit_words, reasons, rules_with_numbers
 from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline_tests.core.trips.made_reports import METRICS, NO_METRICS, diagnosed, ride, without_points
+from strava_pipeline.core.trips.activity.verdict import rules
+from strava_pipeline_tests.core.trips.made_reports import NO_METRICS, diagnosed, ride, without_points
 
 LIMITS = thresholds()
 
@@ -46,12 +47,9 @@ def test_a_value_beyond_a_limit_that_does_not_hit_is_not_told_as_within() -> Non
     assert (rule.hit, rule.comparison) == (False, "40.0 % > 30 %")
 
 
-def test_every_rule_names_a_metric_and_a_limit_that_there_is() -> None:
-    for rule in RULES:
-        assert rule.means
-        if rule.limit is not None:
-            assert limit_words(LIMITS, rule.limit)
-            assert rule.metric in METRICS or (rule.metric or "").startswith("activity_mix.")
+def test_every_rule_has_its_meaning_in_words_and_every_limit_its_reason() -> None:
+    assert MEANS.keys() == {rule.code for rule in rules()}
+    assert all(limit_words(LIMITS, rule.threshold) for rule in rules() if rule.threshold)
 
 
 def test_without_a_point_every_rule_has_a_dash_or_nought() -> None:

@@ -45,7 +45,7 @@ def _diagnosed(
         bundle,
         metrics,
         decision,
-        flip.as_json() if flip else None,
+        flip,
         beside.truth.label.value if beside.truth else None,
         beside.truth.source if beside.truth else None,
         beside.outcome.value,

@@ -7,6 +7,7 @@ from typing import Any
 
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.decision import Decision
+from strava_pipeline.core.trips.activity.flip import Flip
 from strava_pipeline.core.trips.activity.missing_ride import missing_ride
 
 FORMAT = "activity-trip-diagnosis/1"
@@ -16,7 +17,7 @@ def trip_diagnosis(
     bundle: Bundle,
     metrics: Mapping[str, Any],
     decision: Decision,
-    flip: Mapping[str, Any] | None,
+    flip: Flip | None,
     label: str | None,
     label_source: str | None,
     outcome: str,
@@ -32,7 +33,7 @@ def trip_diagnosis(
         "verdict": decision.verdict.value,
         "reasons": list(decision.reasons),
         "primary": decision.primary,
-        "nearest_flip": flip,
+        "nearest_flip": None if flip is None else flip.as_json(),
         "label": label,
         "label_source": label_source,
         "outcome_vs_stored": outcome,

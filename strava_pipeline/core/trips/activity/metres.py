@@ -5,15 +5,15 @@ latitude, which for the length of a ride is within the width of a line. Numbers 
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.instants import parse_instant
+from strava_pipeline.core.trips.activity.points import points_frame
+from strava_pipeline.core.trips.activity.track import EARTH_M, usable_points, used_points
 
-_METRES_A_DEGREE = 6_371_008.8 * math.pi / 180  # on the sphere that distances are measured on
+_METRES_A_DEGREE = EARTH_M * math.pi / 180
+_Point = tuple[float, float, float, float | None, float | None]  # at, latitude, longitude, speed, accuracy
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +37,10 @@ class Step:
     speed_kmh: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Point:
-    at: float
-    latitude: float
-    longitude: float
-    speed: float | None
-    accuracy: float | None
-
-
 def track_of(bundle: Bundle) -> list[Fix]:
     """The used points of a trip, earliest first; empty where there are none."""
-    usable = [point for point in map(_point, bundle.locations) if point is not None]
-    best: dict[float, _Point] = {}
-    for point in sorted(usable, key=lambda point: point.at):
-        if point.at not in best or _radius(point) < _radius(best[point.at]):
-            best[point.at] = point
-    points = list(best.values())
+    used = used_points(usable_points(points_frame([bundle])))
+    points = used.select("at", "latitude", "longitude", "speed", "accuracy").rows()
     return [_fix(point, points[0]) for point in points]
 
 
@@ -71,40 +58,15 @@ def frame_of(track: list[Fix], steps: list[Step]) -> tuple[float, float, float, 
     return min(across), max(across), min(up), max(up)
 
 
-def _point(location: Any) -> _Point | None:
-    if not isinstance(location, Mapping):
-        return None
-    latitude, longitude = _number(location.get("latitude")), _number(location.get("longitude"))
-    at, accuracy = parse_instant(location.get("timestamp")), _number(location.get("horizontal_accuracy"))
-    if latitude is None or longitude is None or at is None or abs(latitude) > 90 or abs(longitude) > 180:
-        return None
-    if accuracy is not None and accuracy < 0:  # iOS: the position is invalid
-        return None
-    speed = _number(location.get("speed"))
-    return _Point(at, latitude, longitude, None if speed is None or speed < 0 else speed, accuracy)
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:
-        return None
-
-
-def _radius(point: _Point) -> float:
-    return math.inf if point.accuracy is None else point.accuracy
-
-
 def _fix(point: _Point, first: _Point) -> Fix:
-    east = (point.longitude - first.longitude + 180) % 360 - 180  # the short way round, over the antimeridian too
+    at, latitude, longitude, speed, accuracy = point
+    east = (longitude - first[2] + 180) % 360 - 180  # the short way round, over the antimeridian too
     return Fix(
-        elapsed_s=point.at - first.at,
-        x_m=east * _METRES_A_DEGREE * math.cos(math.radians(first.latitude)),
-        y_m=(point.latitude - first.latitude) * _METRES_A_DEGREE,
-        speed_kmh=None if point.speed is None else point.speed * 3.6,
-        accuracy_m=point.accuracy,
+        elapsed_s=at - first[0],
+        x_m=east * _METRES_A_DEGREE * math.cos(math.radians(first[1])),
+        y_m=(latitude - first[1]) * _METRES_A_DEGREE,
+        speed_kmh=None if speed is None or speed < 0 else speed * 3.6,
+        accuracy_m=accuracy,
     )
 
 
