@@ -82,10 +82,13 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class FileRead:
-    """What reading a file came to. `kind`: activity, course, route, workout, settings …; `problem`: why nothing or not all was read."""
+    """What reading a file came to. `kind`: activity, course, route, workout, settings …
+
+    `problem`: why nothing or not all was read; `unknown`: fields that no column holds, and how often they occur.
+    """
 
     format: Format | None
     kind: str
     recordings: tuple[Recording, ...] = ()
     problem: str | None = None
-    unknown: Mapping[str, int] = field(default_factory=dict)  # fields that no column holds, and how often they occur
+    unknown: Mapping[str, int] = field(default_factory=dict)
