@@ -1,4 +1,4 @@
-"""What `doctor` looks at in Dagster's folder: its configuration, its records, its daemon, runs that died. Reads only."""
+"""What `doctor` looks at in Dagster's folder: configuration, records, daemon, automation, runs that died. Reads only."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.instance import CONFIG, is_behind, own_configuration
 from strava_pipeline.orchestrate.janitor import dead_runs
 
-INSTANCE, DAEMON, RUNS = "dagster", "dagster daemon", "runs"
+INSTANCE, DAEMON, AUTOMATION, RUNS = "dagster", "dagster daemon", "automation", "runs"
 RUNNING = timedelta(minutes=3)  # a heartbeat comes every 30 s, later while the daemon is busy
 GONE = timedelta(seconds=DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS)
 
@@ -38,7 +38,7 @@ def instance_health(home: Path, lake: Lake, now: datetime) -> list[Finding]:
         return [skipped(INSTANCE, f"none in {home} yet; the first run makes it")]
     try:
         with dg.DagsterInstance.from_config(str(home)) as instance:
-            return [_schema(instance, home), _daemon(instance, now), _dead(instance, lake)]
+            return [_schema(instance, home), _daemon(instance, now), _automation(instance), _dead(instance, lake)]
     except (dg.DagsterError, SQLAlchemyError, OSError) as error:
         return [
             problem(
@@ -77,6 +77,25 @@ def _daemon(instance: dg.DagsterInstance, now: datetime) -> Finding:
             f"Its terminal says why, or `strava-pipeline service logs`. {restart}",
         )
     return ok(DAEMON, "runs")
+
+
+def _automation(instance: dg.DagsterInstance) -> Finding:
+    """Schedules and sensors whose last look ended in an error: nobody else tells of these."""
+    failing = []
+    for state in instance.all_instigator_state():
+        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1) if state.is_running else []
+        if ticks and ticks[0].is_failure:
+            failing.append(
+                f"{state.instigator_name} ({datetime.fromtimestamp(ticks[0].timestamp, UTC):%Y-%m-%d %H:%M} UTC)"
+            )
+    if not failing:
+        return ok(AUTOMATION, "no schedule or sensor failed when it last looked")
+    return warning(
+        AUTOMATION,
+        f"failed when they last looked: {', '.join(sorted(failing))}.",
+        "The UI says why, under Automation (strava-pipeline dev, or service status tells where). After an update: "
+        "strava-pipeline service restart",
+    )
 
 
 def _dead(instance: dg.DagsterInstance, lake: Lake) -> Finding:

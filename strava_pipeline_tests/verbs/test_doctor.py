@@ -16,6 +16,13 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pytest
+from dagster._core.remote_origin import (
+    InProcessCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorType, TickData, TickStatus
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.types import DaemonHeartbeat
 from dagster._utils.error import SerializableErrorInfo
 
@@ -34,8 +41,14 @@ from strava_pipeline_tests.rig import Rig, started
 from strava_pipeline_tests.verbs.conftest import Type
 
 OK, WARNING, PROBLEM, SKIPPED = State.OK, State.WARNING, State.PROBLEM, State.SKIPPED
-DAEMON, NO_WORKING = "dagster daemon", "working warehouse"
-LOOK_OF = {"keys": NO_WORKING, "published warehouse": NO_WORKING, DAEMON: "dagster", "runs": "dagster"}
+DAEMON, AUTOMATION, NO_WORKING = "dagster daemon", "automation", "working warehouse"
+LOOK_OF = {
+    "keys": NO_WORKING,
+    "published warehouse": NO_WORKING,
+    DAEMON: "dagster",
+    AUTOMATION: "dagster",
+    "runs": "dagster",
+}
 
 
 @dataclass(frozen=True)
@@ -145,6 +158,27 @@ def _beat(*, fails: bool = False, **ages: float) -> Callable[[Patient], object]:
     return beat
 
 
+def _tick(status: TickStatus, *, running: bool = True) -> Callable[[Patient], object]:
+    """The last look of the sensor `resume`."""
+
+    def tick(patient: Patient) -> None:
+        origin = RemoteInstigatorOrigin(
+            RemoteRepositoryOrigin(InProcessCodeLocationOrigin(LoadableTargetOrigin(python_file="x.py")), "it"),
+            "resume",
+        )
+        selector = origin.get_selector().get_id()
+        state = InstigatorState(
+            origin, InstigatorType.SENSOR, InstigatorStatus.RUNNING if running else InstigatorStatus.STOPPED
+        )
+        with open_instance(patient.settings.dagster_home) as instance:
+            instance.add_instigator_state(state)
+            error = SerializableErrorInfo("it broke", [], None) if status is TickStatus.FAILURE else None
+            told = {"status": status, "timestamp": patient.now.timestamp(), "error": error, "selector_id": selector}
+            instance.create_tick(TickData(origin.get_id(), "resume", InstigatorType.SENSOR, **told))
+
+    return tick
+
+
 def _dead_run(patient: Patient) -> None:
     with open_instance(patient.settings.dagster_home) as instance:
         run = dg.DagsterRun(job_name="flow", run_id="0123", status=dg.DagsterRunStatus.STARTED)
@@ -210,6 +244,7 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
     "daemon silent": (_beat(SENSOR=9), DAEMON, WARNING, "9 minutes ago", "strava-pipeline dev"),
     "scheduler silent": (_beat(SENSOR=1, SCHEDULER=9), DAEMON, WARNING, "a word of SCHEDULER", "strava-pipeline dev"),
     "sensors fail": (_beat(SENSOR=1, fails=True), DAEMON, WARNING, "SENSOR fails", "strava-pipeline dev"),
+    "sensor failed": (_tick(TickStatus.FAILURE), AUTOMATION, WARNING, "resume (2", "service restart"),
     "run died": (_dead_run, "runs", WARNING, "0123", "marks them as failed"),
     "manifest damaged": (_empty(_manifest), "bronze: listings", WARNING, "manifest.json of", "strava-pipeline run-all"),
     "page lost": (_lost(_page), "bronze: listings", PROBLEM, "missing or damaged", "strava-pipeline run-all"),
@@ -309,6 +344,8 @@ def test_the_commands_that_are_told_mend_it(patient: Patient, broken: str) -> No
         (lambda p: (p.lake.listings / "20260310T000000000000Z-year").mkdir(), "bronze: listings"),  # one has just begun
         (_beat(SENSOR=1, SCHEDULER=1), DAEMON),
         (_beat(SENSOR=90), DAEMON),
+        (_tick(TickStatus.SKIPPED), AUTOMATION),
+        (_tick(TickStatus.FAILURE, running=False), AUTOMATION),
         (_token(scope=None), "login"),
     ],
 )
