@@ -11,7 +11,8 @@ import pytest
 from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State
 from strava_pipeline.core.trips.activity.charts import HEIGHT, WIDTH, speed_chart, speed_class, speed_histogram
 from strava_pipeline.core.trips.activity.html import trips_page
-from strava_pipeline.core.trips.activity.metres import steps_of, track_of
+from strava_pipeline.core.trips.activity.metres import drawn
+from strava_pipeline.core.trips.activity.metrics import metrics_of
 from strava_pipeline.core.trips.activity.thresholds import thresholds
 from strava_pipeline.core.trips.activity.track_chart import track_chart
 from strava_pipeline_tests.core.trips.made_reports import (
@@ -145,10 +146,10 @@ def test_a_hundred_thousand_points_make_a_picture_and_no_book() -> None:
 
 
 def test_a_speed_chart_breaks_its_lines_at_gaps_and_shades_them() -> None:
-    fixes = track_of(
-        ride(locations=[point(0), point(10, 50), point(90, 60), point(100, 110, speed=None), point(101, 115)])
+    fixes, steps = drawn(
+        ride(locations=[point(0), point(10, 50), point(90, 60), point(100, 110, speed=None), point(101, 115)]), LIMITS
     )
-    chart = speed_chart(fixes, steps_of(fixes, 30, 50), [("average 35", 35.0)])
+    chart = speed_chart(fixes, steps, [("average 35", 35.0)])
     assert [line.style for line in chart.lines] == ["displacement", "displacement", "device", "device", "device"]
     assert [band.text for band in chart.bands] == ["gap of 1 min 20 s"]
     assert [tick.text for tick in chart.x_ticks] == ["0:00", "0:30", "1:00", "1:30"]
@@ -156,8 +157,8 @@ def test_a_speed_chart_breaks_its_lines_at_gaps_and_shades_them() -> None:
 
 @pytest.mark.parametrize("speed", [0, 35, 190, 1e9])
 def test_everything_is_drawn_inside_the_picture(speed: float) -> None:
-    fixes = track_of(ride(locations=[point(n * 40, n * n, speed=speed, accuracy=speed) for n in range(20)]))
-    chart = speed_chart(fixes, steps_of(fixes, 30, 50), [("average 35", 35.0)])
+    fixes, steps = drawn(ride(locations=[point(n * 40, n * n, speed=speed, accuracy=speed) for n in range(20)]), LIMITS)
+    chart = speed_chart(fixes, steps, [("average 35", 35.0)])
     places = [tuple(map(float, place.split(","))) for line in chart.lines for place in line.points.split()]
     assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in places)
 
@@ -170,7 +171,24 @@ def test_a_histogram_counts_every_speed_once() -> None:
 
 
 def test_the_colour_of_a_step_is_its_speeds_and_gaps_and_jumps_have_their_own() -> None:
-    fixes = track_of(ride(locations=[point(0), point(10, 10), point(20, 160), point(80, 170), point(81, 900)]))
-    drawn = track_chart(fixes, steps_of(fixes, 30, 50))
-    assert [line.style for line in drawn.lines] == ["s0", "s5", "gap", "teleport"]
+    fixes, steps = drawn(
+        ride(locations=[point(0), point(10, 10), point(20, 160), point(80, 170), point(81, 900)]), LIMITS
+    )
+    chart = track_chart(fixes, steps)
+    assert [line.style for line in chart.lines] == ["s0", "s5", "gap", "teleport"]
     assert [speed_class(speed) for speed in (0, 9.9, 10, 49.9, 50, 500)] == [0, 0, 1, 4, 5, 5]
+
+
+@pytest.mark.parametrize("value", [1e308, 1.7e308, 3e8])
+def test_a_number_beyond_reason_costs_no_page(value: float) -> None:
+    assert "<svg" in page(ride(locations=[point(n, n, speed=value, accuracy=value) for n in range(20)]))
+
+
+def test_what_is_drawn_as_a_jump_is_what_the_metrics_count_as_one() -> None:
+    """At 100 km to the north a metre to the east is more degrees than where the trip began."""
+    east = [point(7200 + n, 100_000, 50.5 * n) for n in range(30)]
+    bundle = ride(locations=[point(0), *east])
+    _, steps = drawn(bundle, LIMITS)
+    metrics = metrics_of(bundle, LIMITS)
+    assert sum(step.kind == "teleport" for step in steps) == metrics["teleports"] == 0
+    assert max(step.speed_kmh for step in steps if step.kind == "good") == metrics["speed_displacement_max_kmh"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.activity.metres import frame_of, steps_of, track_of
+from strava_pipeline.core.trips.activity.metres import drawn, frame_of
 from strava_pipeline.core.trips.activity.sketch import scale, sketch, sparkline
 from strava_pipeline.core.trips.activity.thresholds import thresholds
 from strava_pipeline_tests.core.trips.made_reports import START, point, ride
@@ -16,7 +16,7 @@ LIMITS = thresholds()
 def track(*locations: Any) -> list[tuple[float, float, float, float | None]]:
     return [
         (round(fix.elapsed_s, 3), round(fix.x_m, 1), round(fix.y_m, 1), fix.speed_kmh)
-        for fix in track_of(ride(locations=locations))
+        for fix in drawn(ride(locations=locations), LIMITS)[0]
     ]
 
 
@@ -66,20 +66,18 @@ def test_a_track_over_the_antimeridian_goes_the_short_way() -> None:
 
 
 def test_steps_are_good_gaps_or_teleports() -> None:
-    fixes = track_of(ride(locations=[point(0), point(10, 50), point(41, 60), point(42, 5000)]))
-    steps = steps_of(fixes, 30, 50)
+    _, steps = drawn(ride(locations=[point(0), point(10, 50), point(41, 60), point(42, 5000)]), LIMITS)
     assert [step.kind for step in steps] == ["good", "gap", "teleport"]
     assert steps[0].speed_kmh == pytest.approx(18, abs=0.01)
 
 
 def test_a_picture_is_not_made_small_by_one_jump_and_back() -> None:
-    fixes = track_of(ride(locations=[point(0), point(1, 9), point(2, 9000), point(3, 20), point(4, 30)]))
-    assert frame_of(fixes, steps_of(fixes, 30, 50))[3] == pytest.approx(30, abs=0.1)
+    fixes, steps = drawn(ride(locations=[point(0), point(1, 9), point(2, 9000), point(3, 20), point(4, 30)]), LIMITS)
+    assert frame_of(fixes, steps)[3] == pytest.approx(30, abs=0.1)
 
 
 def test_a_picture_always_holds_start_and_end() -> None:
-    fixes = track_of(ride(locations=[point(0), point(1, 9000), point(2, 9001), point(3)]))
-    assert frame_of(fixes[:2], steps_of(fixes[:2], 30, 50))[3] == pytest.approx(9000, abs=0.1)
+    assert frame_of(*drawn(ride(locations=[point(0), point(1, 9000)]), LIMITS))[3] == pytest.approx(9000, abs=0.1)
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def _y(ceiling: float) -> Callable[[float], float]:
 
 
 def _ceiling(highest: float, most: float) -> float:
-    return min(math.ceil(highest * 1.1 / 10) * 10, most)
+    return math.ceil(min(highest * 1.1, most) / 10) * 10
 
 
 def _runs(track: Sequence[Fix], steps: Sequence[Step], value: Callable[[Fix], float | None]) -> list[Points]:

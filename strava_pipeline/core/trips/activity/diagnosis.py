@@ -9,6 +9,7 @@ from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.decision import Decision
 from strava_pipeline.core.trips.activity.flip import Flip
 from strava_pipeline.core.trips.activity.missing_ride import missing_ride
+from strava_pipeline.core.trips.activity.redaction import safe_text
 
 FORMAT = "activity-trip-diagnosis/1"
 
@@ -29,7 +30,7 @@ def trip_diagnosis(
     return {
         "externalId": bundle.external_id,
         "decryption": states,
-        "metrics": {**metrics, "activity_mix": dict(sorted((metrics.get("activity_mix") or {}).items()))},
+        "metrics": {**metrics, "activity_mix": _safe_mix(metrics.get("activity_mix"))},
         "verdict": decision.verdict.value,
         "reasons": list(decision.reasons),
         "primary": decision.primary,
@@ -41,3 +42,8 @@ def trip_diagnosis(
         "has_diagnostic": missing is not None,
         "missing_ride": missing,
     }
+
+
+def _safe_mix(mix: Mapping[str, float] | None) -> dict[str, float]:
+    """A phone can call an activity anything."""
+    return {safe_text(name): share for name, share in sorted((mix or {}).items())}

@@ -19,7 +19,7 @@ from strava_pipeline.core.trips.activity.charts import (
     speed_histogram,
     speeds_by,
 )
-from strava_pipeline.core.trips.activity.metres import steps_of, track_of
+from strava_pipeline.core.trips.activity.metres import drawn
 from strava_pipeline.core.trips.activity.missing_ride_told import log_rows, log_summary, phone_told
 from strava_pipeline.core.trips.activity.quantities import NOTHING, told, unit_of
 from strava_pipeline.core.trips.activity.reasons import VERDICTS, Reason, limit_words, reasons, rules_with_numbers
@@ -104,10 +104,9 @@ def _reason(reason: Reason, thresholds: Thresholds) -> dict[str, Any]:
 
 def _charts(bundle: Bundle, metrics: Mapping[str, Any], thresholds: Thresholds) -> dict[str, Any] | None:
     """None for a trip without a point."""
-    track = track_of(bundle)
+    track, steps = drawn(bundle, thresholds)
     if not track:
         return None
-    steps = steps_of(track, thresholds["gap_s"], thresholds["teleport_speed_ms"])
     limits = [
         (f"{name} {thresholds[key]:g}", thresholds[key])
         for name, key in (("average", "max_avg_speed_kmh"), ("95 %", "max_p95_speed_kmh"))

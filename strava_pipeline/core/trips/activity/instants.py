@@ -7,7 +7,7 @@ from typing import Any
 from strava_pipeline.core.trips.activity.values import finite_number
 
 MILLISECONDS = 1e11  # seconds beyond it would be after the year 5138; milliseconds before it, before March 1973
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]|$)")  # of what fromisoformat takes, no numbers without a dash
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]|$)|\d{8}T")  # of what fromisoformat takes, no numbers alone
 
 
 def parse_instant(value: Any) -> float | None:

@@ -3,7 +3,6 @@
 Text is kept where it is a code or a version; whatever else stands in its place is not.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,11 +14,11 @@ from strava_pipeline.core.json_text import json_bytes
 from strava_pipeline.core.rows import frame
 from strava_pipeline.core.tables.trips import METRICS, TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 from strava_pipeline.core.trips.activity.bundle import Bundle, entry_comment
+from strava_pipeline.core.trips.activity.codes import code, version
 from strava_pipeline.core.trips.activity.instants import parse_instant
 from strava_pipeline.core.trips.activity.values import finite_number
 
 TRIPS = "trips"  # the source of these rows, as `strava` is of activities
-_CODE = re.compile(r"[A-Za-z][\w.:+-]{0,63}|\d{1,4}(\.\d{1,3}){0,3}([-+][\w.]{1,32})?", re.ASCII)
 
 
 def partition_of(row: Mapping[str, Any], years: YearRange) -> int:
@@ -44,21 +43,25 @@ def index_rows(rows: Sequence[Mapping[str, Any]], years: YearRange) -> pl.DataFr
             "duration_s": [finite_number(row["duration_seconds"]) for row in rows],
             "location_count": [_whole(row["location_count"]) for row in rows],
             "created_at": [_instant(row["created_at"]) for row in rows],
-            **{name: [_code(row[name]) for row in rows] for name in _CODES},
-            **{name: [_code(extra.get(name)) for extra in extras] for name in _EXTRA_CODES},
+            **{name: [code(row[name]) for row in rows] for name in _CODES},
+            "algorithm_version": [version(extra.get("algorithm_version")) for extra in extras],
+            "recording_trigger": [code(extra.get("recording_trigger")) for extra in extras],
         },
         TRIP_INDEX,
     )
 
 
 _CODES = ("platform", "status", "review_status", "rejection_reason", "activity_type")
-_EXTRA_CODES = ("algorithm_version", "recording_trigger")
 
 
 def diagnostics_rows(
     diagnosed: Sequence[tuple[Bundle, Mapping[str, Any]]], partitions: Mapping[str, int], thresholds_version: str
 ) -> pl.DataFrame:
-    """Trips with their objects of the JSON diagnosis, for `trip_diagnostics`; `partitions` by external id."""
+    """Trips with their objects of the JSON diagnosis, for `trip_diagnostics`; `partitions` by external id.
+
+    One without a partition got its external id since these were listed: the next look has it.
+    """
+    diagnosed = [trip for trip in diagnosed if trip[0].external_id in partitions]
     bundles = [bundle for bundle, _ in diagnosed]
     found = [diagnosis for _, diagnosis in diagnosed]
     values: dict[str, list[Any]] = {
@@ -115,17 +118,13 @@ def _whole(value: Any) -> int | None:
     return None if number is None or abs(number) >= 2**63 else int(number)
 
 
-def _code(value: Any) -> str | None:
-    return value if isinstance(value, str) and _CODE.fullmatch(value) else None
-
-
 def _comments(bundle: Bundle) -> list[str]:
-    codes = (_code(entry_comment(entry)) for entry in bundle.feedback)
-    return [code for code in codes if code is not None]
+    codes = (code(entry_comment(entry)) for entry in bundle.feedback)
+    return [found for found in codes if found is not None]
 
 
 def _codes_only(mix: Mapping[str, float]) -> dict[str, float]:
-    return {name: share for name, share in sorted(mix.items()) if _code(name) is not None}
+    return {name: share for name, share in sorted(mix.items()) if code(name) is not None}
 
 
 def _json(value: Any) -> str | None:

@@ -14,10 +14,9 @@ from strava_pipeline.core.trips.activity.instants import parse_instant
 from strava_pipeline.core.trips.activity.mix import MIX, mix_of, mixes
 from strava_pipeline.core.trips.activity.points import points_frame
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
-from strava_pipeline.core.trips.activity.track import distance_m, segments, usable_points, used_points
+from strava_pipeline.core.trips.activity.track import KMH, distance_m, segments, usable_points, used_points
 from strava_pipeline.core.trips.activity.values import finite_number
 
-KMH = 3.6  # km/h per m/s
 _ZERO_WITHOUT_POINTS = frozenset(
     {"points_raw", "points_usable", "points_used", "unsorted_timestamps", "segments", "haversine_m", "haversine_raw_m"}
     | {"moving_s", "teleports", "gaps", "gap_total_s"}

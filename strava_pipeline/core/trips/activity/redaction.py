@@ -9,16 +9,20 @@ from typing import Any
 
 REDACTED = "<redacted>"
 
-_PLACE = re.compile(r"lat|lon|lng|coord|location(s)?$|address", re.IGNORECASE)
+_PLACE = re.compile(r"lat|lon|lng|coord|location(s)?$|address|position|gps|geo|^[xy]$|easting|northing", re.IGNORECASE)
 _WRITTEN_PLACE = re.compile(r"address", re.IGNORECASE)
 _IDENTITY = re.compile(
-    r"device_?id|vendor_?id|android_?id|advertis|idf[av]$|udid|uuid|guid|serial|imei|imsi|meid|msisdn|install(ation)?_?id|fingerprint|ssid"
+    r"device_?(id|name)|^device$|host_?name|^host$|^ip|_ip$|iccid|^phone$|^user$|vendor_?id|android_?id|advertis|idf[av]$|udid|uuid|guid|serial|imei|imsi|meid|msisdn|install(ation)?_?id|fingerprint|ssid"
     r"|token|secret|passw|api_?key|e_?mail|phone_?n|user_?(id|name)",
     re.IGNORECASE,
 )
 _IN_TEXT = re.compile(
     r"""
-    \b(?:lat|lon|lng)[a-z]*\W{0,6}[-+−]?\d+(?:[.,]\d+)?             # lat=48, "longitude": -2.5
+    \b(?:lat|lon|lng)\w*\W{0,6}[-+−]?\d+(?:[.,]\d+)?              # lat=48, "longitude": -2.5, lat_e6=48858370
+    | \b[xy]\s*[=:]\s*[-+−]?\d+[.,]\d+                             # x=2.29
+    | \b\d{1,2}\s\d{1,2}\s\d{1,2}(?:\.\d+)?\s?[NSEWO]\b           # 48 51 24 N
+    | \b(?:\d{1,3}\.){3}\d{1,3}\b                                  # an address on a network
+    | \b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{16,}\b           # an Android id
     | \b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b               # a UUID
     | \b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b                            # a network card's address
     | \b\d{15}\b                                                    # an IMEI

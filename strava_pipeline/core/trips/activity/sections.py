@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from strava_pipeline.core.trips.activity.bundle import Bundle, State, entry_comment, submitted_at
+from strava_pipeline.core.trips.activity.codes import told_code
 from strava_pipeline.core.trips.activity.instants import format_instant
 from strava_pipeline.core.trips.activity.quantities import NOTHING, duration, told, unit_of
 from strava_pipeline.core.trips.activity.redaction import one_line, safe_text
@@ -63,10 +64,10 @@ def _trip(bundle: Bundle) -> Section:
     extra = bundle.extra_properties if isinstance(bundle.extra_properties, Mapping) else {}
     rows = (
         ("external id", one_line(bundle.external_id)),
-        ("platform", shown(bundle.platform)),
+        ("platform", shown(told_code(bundle.platform))),
         ("algorithm version", shown(extra.get("algorithm_version"))),
         ("recording trigger", shown(extra.get("recording_trigger"))),
-        ("activity type", shown(bundle.summary.activity_type)),
+        ("activity type", shown(told_code(bundle.summary.activity_type))),
         ("started", shown(bundle.summary.start_time)),
         ("ended", shown(bundle.summary.end_time)),
     )
@@ -77,9 +78,9 @@ def _label(bundle: Bundle, diagnosis: Mapping[str, Any]) -> Section:
     label, source = diagnosis["label"], diagnosis["label_source"]
     outcome = diagnosis["outcome_vs_stored"]
     rows = (
-        ("status", shown(bundle.status)),
-        ("review", shown(bundle.review_status)),
-        ("rejection reason", shown(bundle.rejection_reason)),
+        ("status", shown(told_code(bundle.status))),
+        ("review", shown(told_code(bundle.review_status))),
+        ("rejection reason", shown(told_code(bundle.rejection_reason))),
         ("label", LABELS.get(label, shown(label)) + (f", says the {source}" if source else "")),
         ("our verdict is", OUTCOMES.get(outcome, shown(outcome))),
     )
@@ -110,9 +111,9 @@ def _speeds(metrics: Mapping[str, Any]) -> Section:
     ]
     rows.append(("average", "", metric(metrics, "avg_speed_kmh")))
     rows.append(("average while moving", "", metric(metrics, "moving_avg_speed_kmh")))
-    rows.append(("points with one", metric(metrics, "device_speed_share"), ""))
+    rows.append(("points with a speed", metric(metrics, "device_speed_share"), ""))
     source = metrics.get("speed_source")
-    rows.append(("judged by", *("yes" if source == name else "" for name in ("device", "displacement"))))
+    rows.append(("speed source", *("yes" if source == name else "" for name in ("device", "displacement"))))
     return Section("Speeds", tuple(rows), ("", "device", "displacement"))
 
 
@@ -123,7 +124,7 @@ def _noise(metrics: Mapping[str, Any]) -> Section:
         ("invalid points", metric(metrics, "points_invalid")),
         ("duplicate timestamps", metric(metrics, "duplicate_timestamps")),
         ("unsorted timestamps", metric(metrics, "unsorted_timestamps")),
-        ("told count differs", shown(metrics.get("location_count_mismatch"))),
+        ("location count mismatch", shown(metrics.get("location_count_mismatch"))),
         ("accuracy", f"{metric(metrics, 'accuracy_p50_m')} median, {metric(metrics, 'accuracy_p95_m')} for 95 %"),
         ("poor accuracy", f"{metric(metrics, 'accuracy_poor_share')} of points"),
         ("jitter", f"{metric(metrics, 'jitter_p50_m')} median, {metric(metrics, 'jitter_p95_m')} for 95 %"),
@@ -177,7 +178,9 @@ def _feedback(bundle: Bundle) -> Section:
     if bundle.decryption.feedback in (State.UNDECRYPTABLE, State.MALFORMED):
         return Section("Feedback", (("not readable", bundle.decryption.feedback.value),))
     entries = sorted(bundle.feedback, key=submitted_at)
-    rows = [(format_instant(submitted_at(entry)) or "no date", shown(entry_comment(entry))[:60]) for entry in entries]
+    rows = [
+        (format_instant(submitted_at(entry)) or "no date", shown(told_code(entry_comment(entry)))) for entry in entries
+    ]
     return Section("Feedback", tuple(rows) or (("none", NOTHING),))
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.metres import Fix, Step, frame_of, steps_of, track_of
+from strava_pipeline.core.trips.activity.metres import Fix, Step, drawn, frame_of
 from strava_pipeline.core.trips.activity.quantities import duration, round_length, told
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 
@@ -17,10 +17,9 @@ _ROUND = (1, 2, 5)
 
 def sketch(bundle: Bundle, thresholds: Thresholds) -> str:
     """Both drawings, with what their sides are long."""
-    track = track_of(bundle)
+    track, steps = drawn(bundle, thresholds)
     if not track:
         return "Sketch: no point to draw\n"
-    steps = steps_of(track, thresholds["gap_s"], thresholds["teleport_speed_ms"])
     return "\n".join(["Speed", *_speed(track, steps), "", "Track", *_picture(track, steps)]) + "\n"
 
 

@@ -8,6 +8,7 @@ import polars as pl
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 
 EARTH_M = 6_371_008.8  # mean radius of the Earth (IUGG)
+KMH = 3.6  # km/h per m/s
 
 _ENDS = ("latitude_0", "longitude_0", "latitude", "longitude")
 _TRIP, _AT, _ACCURACY = pl.col("trip"), pl.col("at"), pl.col("accuracy")

@@ -27,7 +27,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. It hits when its metric, rounded to 6 decimals, lies strictly beyond the threshold on the side of `comparison`.
+    """One rule. It hits when its metric lies strictly beyond its threshold (`comparison`), both rounded to 6 decimals.
 
     A rule without a comparison goes by the state of `locations`. One with `activities` adds up their shares in activity_mix, and
     hits only where cycling's is below min_cycling_ratio.
@@ -59,7 +59,7 @@ class Rule:
         value = self.value(metrics)
         if value is None or self.threshold is None:
             return False
-        limit = thresholds[self.threshold]
+        limit = round(thresholds[self.threshold], 6)
         if not (value > limit if self.comparison == ">" else value < limit):
             return False
         return not self.activities or round(metrics["activity_mix"].get("cycling", 0.0), 6) < thresholds[MIN_CYCLING]
