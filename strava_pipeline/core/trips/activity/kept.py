@@ -1,6 +1,6 @@
 """What is kept of trips: rows for the tables of core/tables/trips.py. No position, no device's detail, no free text goes in.
 
-Text is kept where it is a code or a version; whatever else stands in its place is not.
+Text is kept where it is a code or a version; of whatever else stands in its place only that there was something.
 """
 
 import re
@@ -16,10 +16,12 @@ from strava_pipeline.core.rows import frame
 from strava_pipeline.core.tables.trips import METRICS, TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 from strava_pipeline.core.trips.activity.bundle import Bundle, entry_comment
 from strava_pipeline.core.trips.activity.instants import parse_instant
+from strava_pipeline.core.trips.activity.redaction import REDACTED, safe_text
 from strava_pipeline.core.trips.activity.values import finite_number
 
 TRIPS = "trips"  # the source of these rows, as `strava` is of activities
 _CODE = re.compile(r"[A-Za-z][\w.:+-]{0,63}|\d{1,4}(\.\d{1,3}){0,3}([-+][\w.]{1,32})?", re.ASCII)
+_TWO_DECIMALS = re.compile(r"\d\.\d+[^\d.]+\d+\.\d")  # 48.85+2.35 looks like a version, and is a place
 
 
 def partition_of(row: Mapping[str, Any], years: YearRange) -> int:
@@ -44,8 +46,8 @@ def index_rows(rows: Sequence[Mapping[str, Any]], years: YearRange) -> pl.DataFr
             "duration_s": [finite_number(row["duration_seconds"]) for row in rows],
             "location_count": [_whole(row["location_count"]) for row in rows],
             "created_at": [_instant(row["created_at"]) for row in rows],
-            **{name: [_code(row[name]) for row in rows] for name in _CODES},
-            **{name: [_code(extra.get(name)) for extra in extras] for name in _EXTRA_CODES},
+            **{name: [_code_told(row[name]) for row in rows] for name in _CODES},
+            **{name: [_code_told(extra.get(name)) for extra in extras] for name in _EXTRA_CODES},
         },
         TRIP_INDEX,
     )
@@ -115,17 +117,23 @@ def _whole(value: Any) -> int | None:
     return None if number is None or abs(number) >= 2**63 else int(number)
 
 
-def _code(value: Any) -> str | None:
-    return value if isinstance(value, str) and _CODE.fullmatch(value) else None
+def _code_told(value: Any) -> str | None:
+    if not isinstance(value, str) or not value.strip():
+        return None
+    return value if _is_code(value) else REDACTED  # a status of several words is no missing status
+
+
+def _is_code(text: str) -> bool:
+    return bool(_CODE.fullmatch(text)) and not _TWO_DECIMALS.search(text) and safe_text(text) == text
 
 
 def _comments(bundle: Bundle) -> list[str]:
-    codes = (_code(entry_comment(entry)) for entry in bundle.feedback)
-    return [code for code in codes if code is not None]
+    comments = (entry_comment(entry) for entry in bundle.feedback)
+    return [comment for comment in comments if comment is not None and _is_code(comment)]
 
 
 def _codes_only(mix: Mapping[str, float]) -> dict[str, float]:
-    return {name: share for name, share in sorted(mix.items()) if _code(name) is not None}
+    return {name: share for name, share in sorted(mix.items()) if _is_code(name)}
 
 
 def _json(value: Any) -> str | None:
