@@ -6,6 +6,7 @@ Text is kept where it is a code or a version; of whatever else stands in its pla
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -123,6 +124,7 @@ def _code_told(value: Any) -> str | None:
     return value if _is_code(value) else REDACTED  # a status of several words is no missing status
 
 
+@lru_cache(maxsize=1_000)  # a source has a few codes, and looking closely takes 20 µs
 def _is_code(text: str) -> bool:
     return bool(_CODE.fullmatch(text)) and not _TWO_DECIMALS.search(text) and safe_text(text) == text
 
