@@ -92,9 +92,13 @@ def replay(
 
     filters = filters_of(external_id, status, review_status, only_with_feedback, comment, limit)
     with ExitStack() as stack:
-        chosen = stack.enter_context(external_algorithm(exec_, timeout=timeout)) if exec_ else find_algorithm(algorithm)
-        made = Replay(chosen, thresholds() if exec_ else thresholds(chosen.full_name), meanings(status_means))
-        cores = 1 if exec_ else processes  # one program, asked of one trip after the other
+        if exec_ is None:
+            chosen, cores = find_algorithm(algorithm), processes
+            limits = thresholds(chosen.full_name)
+        else:  # one program, asked of one trip after the other
+            chosen, cores = stack.enter_context(external_algorithm(exec_, timeout=timeout)), 1
+            limits = thresholds()
+        made = Replay(chosen, limits, meanings(status_means))
         work = (chosen, [made.thresholds], made.statuses)
         for batch in _decided(export, source, keys_file, keys_env, filters, *work, processes=cores):
             made.take(batch)

@@ -21,6 +21,7 @@ from strava_pipeline.core.trips.activity.thresholds import Thresholds
 
 TIMEOUT = 30.0  # seconds for one trip: a hundred thousand points take a phone's code less
 _LONGEST = 1_000_000  # bytes of an answer; a decision has some hundred
+_GRACE = 1.0  # seconds that a program may take to end
 
 
 class ExternalAlgorithmError(PipelineError):
@@ -35,8 +36,10 @@ def external_algorithm(command: str, *, timeout: float = TIMEOUT) -> Iterator[Al
     """
     try:
         words = shlex.split(command)
+        if not words:
+            raise ValueError("it names no program")
         process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, ValueError) as error:
         raise MisuseError(f"--exec {command!r} can't be started: {error}.") from None
     program = _Program(process, words[0], timeout)
     try:
@@ -67,12 +70,10 @@ class _Program:
                 f"{who} gave no answer in {self._timeout:g} s. A decision is one line."
             ) from None
         if not answer:
-            code = self._process.wait()
-            raise ExternalAlgorithmError(
-                f"{who} ended with exit code {code}. It is to answer every line until its input ends."
-            )
+            raise ExternalAlgorithmError(f"{who} {self._ending()}. It is to answer every line until its input ends.")
+        decision = _decision(answer, bundle, who)
         self._writer.join(self._timeout)
-        return _decision(answer, bundle, who)
+        return decision
 
     def end(self) -> None:
         """Closes its input, and ends it if that doesn't."""
@@ -82,10 +83,16 @@ class _Program:
             assert self._process.stdin is not None
             self._process.stdin.close()
         try:
-            self._process.wait(timeout=1)
+            self._process.wait(_GRACE)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def _ending(self) -> str:
+        try:
+            return f"ended with exit code {self._process.wait(_GRACE)}"
+        except subprocess.TimeoutExpired:
+            return "closed its output"
 
     def _write(self, line: bytes) -> None:
         assert self._process.stdin is not None
@@ -111,7 +118,7 @@ def _decision(answer: bytes, bundle: Bundle, who: str) -> Decision:
         )
     reasons = told.get("reasons", [])
     if (
-        told.get("verdict") not in set(Verdict)
+        told.get("verdict") not in list(Verdict)  # a set would hash what may be a list
         or not isinstance(reasons, list)
         or not all(isinstance(it, str) for it in reasons)
     ):

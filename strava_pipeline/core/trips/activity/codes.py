@@ -4,9 +4,9 @@ import re
 from typing import Any
 
 FREE_TEXT = "(free text)"
-_CODE = re.compile(r"(?=.{1,40}$)[A-Za-z]+(?:[_-][A-Za-z]+)*\d{0,2}")
+_CODE = re.compile(r"(?=.{1,40}$)[A-Za-z]+(?:[._-][A-Za-z]+)*\d{0,2}")
 _VERSION = re.compile(
-    r"\d{1,4}(?:\.\d{1,2}|(?:\.\d{1,4}){2,3})?(?:[-+][A-Za-z]{1,10}\.?\d{0,3})?"
+    r"v?\d{1,4}(?:\.\d{1,2}|(?:\.\d{1,4}){2,3})?(?:[-+][A-Za-z]{1,10}\.?\d{0,3})?"
 )  # two decimals: no degree
 
 
@@ -22,6 +22,6 @@ def version(value: Any) -> str | None:
 
 def told_code(value: Any) -> str | None:
     """A code as it may be shown; of other text only that there is some. None where there is none."""
-    if value is None or value == "":
+    if not isinstance(value, str) or not value.strip():
         return None
     return code(value) or FREE_TEXT

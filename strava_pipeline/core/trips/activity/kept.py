@@ -1,6 +1,6 @@
 """What is kept of trips: rows for the tables of core/tables/trips.py. No position, no device's detail, no free text goes in.
 
-Text is kept where it is a code or a version; whatever else stands in its place is not.
+Text is kept where it is a code or a version; of whatever else stands in its place only that there was something.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from strava_pipeline.core.json_text import json_bytes
 from strava_pipeline.core.rows import frame
 from strava_pipeline.core.tables.trips import METRICS, TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 from strava_pipeline.core.trips.activity.bundle import Bundle, entry_comment
-from strava_pipeline.core.trips.activity.codes import code, version
+from strava_pipeline.core.trips.activity.codes import code, told_code, version
 from strava_pipeline.core.trips.activity.instants import parse_instant
 from strava_pipeline.core.trips.activity.values import finite_number
 
@@ -43,9 +43,9 @@ def index_rows(rows: Sequence[Mapping[str, Any]], years: YearRange) -> pl.DataFr
             "duration_s": [finite_number(row["duration_seconds"]) for row in rows],
             "location_count": [_whole(row["location_count"]) for row in rows],
             "created_at": [_instant(row["created_at"]) for row in rows],
-            **{name: [code(row[name]) for row in rows] for name in _CODES},
-            "algorithm_version": [version(extra.get("algorithm_version")) for extra in extras],
-            "recording_trigger": [code(extra.get("recording_trigger")) for extra in extras],
+            **{name: [told_code(row[name]) for row in rows] for name in _CODES},
+            "algorithm_version": [_version(extra.get("algorithm_version")) for extra in extras],
+            "recording_trigger": [told_code(extra.get("recording_trigger")) for extra in extras],
         },
         TRIP_INDEX,
     )
@@ -116,6 +116,10 @@ def _instant(value: Any) -> datetime | None:
 def _whole(value: Any) -> int | None:
     number = finite_number(value)
     return None if number is None or abs(number) >= 2**63 else int(number)
+
+
+def _version(value: Any) -> str | None:
+    return version(value) or told_code(value)
 
 
 def _comments(bundle: Bundle) -> list[str]:
