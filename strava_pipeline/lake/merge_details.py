@@ -3,12 +3,11 @@
 All rows of an activity or none. What is merged twice changes nothing.
 """
 
-import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from strava_pipeline.core.details import detail_frames
+from strava_pipeline.core.garbage import without_garbage_collection
 from strava_pipeline.core.tables import ACTIVITY_DETAILS, CHILDREN
 from strava_pipeline.lake.detail_files import DetailFiles, detail_files, read_details
 from strava_pipeline.lake.locks import locked
@@ -76,7 +75,7 @@ def is_newer(files: DetailFiles, than: datetime | None) -> bool:
 
 def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[DetailFiles], report: MergeReport) -> None:
     """Some details into all their tables, within the caller's transaction."""
-    with _without_garbage_collection():
+    with without_garbage_collection():
         frames, unknown = detail_frames(list(read_details(files)), athlete_id=None)
     with staging(lake) as folder:
         rows_of = {name: staged(folder, name, rows) for name, rows in frames.items()}
@@ -103,18 +102,6 @@ def sync_kudos(connection: Connection, lake: Lake, years: Sequence[int]) -> int:
     if raised:
         changed(connection)
     return raised
-
-
-@contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """A hundred thousand objects of JSON, no cycle among them: looking for some takes a sixth of a merge's time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _batches(files: Iterable[DetailFiles]) -> Iterator[list[DetailFiles]]:

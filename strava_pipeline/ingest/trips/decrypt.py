@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import orjson
+from cryptography.fernet import Fernet
 
 from strava_pipeline.core.trips.activity.bundle import State
 from strava_pipeline.ingest.trips.fernet import opened
-from strava_pipeline.ingest.trips.keys import Key
 from strava_pipeline.ingest.trips.table import MIX
 
 
@@ -24,7 +24,7 @@ class Column(NamedTuple):
     key_index: int | None = None
 
 
-def read_column(name: str, content: Any, keys: Sequence[Key]) -> Column:
+def read_column(name: str, content: Any, keys: Sequence[Fernet]) -> Column:
     """What the column `name` holds, of its content as the source gives it (text, bytes, None; anything else is no token).
 
     Empty is empty in either form: a program that writes `[]` for an empty object, or the other way round, lost nothing.

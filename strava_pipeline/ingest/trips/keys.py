@@ -3,12 +3,14 @@
 The environment is read by settings.py, tokens are opened by fernet.py. No key stands in a repr or in an error.
 """
 
-import base64
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+
+from cryptography.fernet import Fernet
 
 from strava_pipeline.core.errors import MissingSettingsError
 
@@ -16,22 +18,14 @@ NO_KEYS = (
     "No keys for the encrypted trips. Name a keys file with --keys-file or TRIPS_KEYS_FILE "
     '(JSON: {"keys": ["newest", "older"]}), or put the keys into TRIPS_FERNET_KEYS, comma-separated.'
 )
-_LENGTH = 32  # bytes of a Fernet key: 16 sign, 16 encrypt
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """The two halves of one Fernet key."""
-
-    signing: bytes = field(repr=False)
-    encryption: bytes = field(repr=False)
+_FORM = re.compile(r"[\w+/-]{43}=", re.ASCII)  # 32 bytes; Fernet itself overlooks what is no base64 in between
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
     """At least one key; the place of a key in `keys` is the `keyIndex` of the bundles it opens."""
 
-    keys: tuple[Key, ...] = field(repr=False)
+    keys: tuple[Fernet, ...] = field(repr=False)
     count: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,14 +67,10 @@ def _from_json(text: str, where: str) -> list[Any]:
     return keys
 
 
-def _keys(texts: list[Any], where: str) -> Iterator[Key]:
+def _keys(texts: list[Any], where: str) -> Iterator[Fernet]:
     for place, text in enumerate(texts):
-        try:
-            held = base64.b64decode(text.strip().encode("ascii"), altchars=b"-_", validate=True)
-        except (AttributeError, ValueError):
-            held = b""
-        if len(held) != _LENGTH:
+        if not isinstance(text, str) or not _FORM.fullmatch(text.strip()):
             raise MissingSettingsError(
                 f"{where}: the key at index {place} is no Fernet key (32 bytes in URL-safe base64: 44 characters)."
             )
-        yield Key(held[:16], held[16:])
+        yield Fernet(text.strip())

@@ -11,6 +11,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
+from strava_pipeline.core.garbage import without_garbage_collection
 from strava_pipeline.core.trips.activity.bundle import Bundle, State, entry_comment
 from strava_pipeline.core.trips.activity.instants import parse_instant
 from strava_pipeline.ingest.trips.decrypt import Column, read_column
@@ -20,7 +21,9 @@ from strava_pipeline.ingest.trips.table import ENCRYPTED, FEEDBACK, GROUPS, PLAI
 
 log = logging.getLogger(__name__)
 
-BATCH_POINTS = 100_000  # points in memory at once: some 100 MB as Python objects
+BATCH_POINTS = (
+    50_000  # points in memory at once: some 50 MB as Python objects; of more the processor's cache holds less
+)
 _FAILED = {
     State.UNDECRYPTABLE: "is undecryptable: no key opens it, or it is no token",
     State.MALFORMED: "is malformed: it decrypts, but not to JSON of its type",
@@ -101,10 +104,14 @@ def _bundles(source: TripSource, keys: KeyRing, filters: Filters, only: Collecti
             known = dict(islice(_with_feedback(source, keys, filters, portion), left))
         columns = [name for name in ENCRYPTED if not (filters.needs_feedback and name == FEEDBACK)]
         rows = source.rows(list(known), (*PLAIN, *columns))
-        for key, row in ((key, rows[key]) for key in known if key in rows):
-            opened = {name: _opened(name, row[name], row["id"], keys) for name in columns}
-            left -= 1
-            yield bundle(row, known[key] | opened)
+        found = [(rows[key], held) for key, held in known.items() if key in rows]
+        left -= len(found)
+        with without_garbage_collection():
+            bundles = [
+                bundle(row, held | {name: _opened(name, row[name], row["id"], keys) for name in columns})
+                for row, held in found
+            ]
+        yield from bundles
 
 
 def _with_feedback(

@@ -1,0 +1,107 @@
+"""Activity trips on one core: diagnosed and replayed, beside a floor that only reads, decrypts and parses the same ones.
+
+The trips are made before anything is measured: 80 points each on average, two keys, a random one for each trip. Stages are as in
+product.py: each prepares, and returns the work, which returns how many trips it went through. No printing.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.place import Place
+from benchmarks.product import Work
+
+if TYPE_CHECKING:
+    from strava_pipeline.core.trips.activity.bundle import Bundle
+    from strava_pipeline.ingest.trips.tally import Tally
+
+STAGES = {"diagnose": "trips diagnosed, as JSON", "replay": "trips replayed, as JSON"}
+ONE_CORE = {"POLARS_MAX_THREADS": "1"}
+
+
+def make(folder: Path, trips: int) -> None:
+    """The source."""
+    from strava_pipeline_tests.trips import rides, write_sqlite
+
+    write_sqlite(_source(folder), rides(trips))
+
+
+def floor(place: Place) -> Work:
+    """What nobody can go without: SQLite's rows in its own order, cryptography's MultiFernet, orjson."""
+    import orjson
+    from cryptography.fernet import Fernet, MultiFernet
+
+    from strava_pipeline_tests.trips import NEW, OLD
+
+    keys = MultiFernet([Fernet(NEW), Fernet(OLD)])
+
+    def work() -> int:
+        trips = 0
+        connection = sqlite3.connect(_source(place.folder))
+        for tokens in connection.execute("SELECT locations, activity_distribution, user_feedback FROM activity_trip"):
+            for token in tokens:
+                _ = orjson.loads(keys.decrypt(token)) if token is not None else None
+            trips += 1
+        return trips
+
+    return work
+
+
+def diagnose(place: Place) -> Work:
+    """As `trips activity diagnose --format json` does it."""
+    from strava_pipeline.core.trips.activity.diagnose import diagnose as diagnosed
+    from strava_pipeline.core.trips.activity.reports import json_parts
+    from strava_pipeline.core.trips.activity.thresholds import thresholds
+    from strava_pipeline.ingest.trips.tally import Tally
+
+    limits = thresholds()
+
+    def work() -> int:
+        tally = Tally()
+        with _bundles(place) as batches, Path(os.devnull).open("wb") as out:
+            found = (diagnosed(batch, limits) for batch in _counted(batches, tally))
+            out.writelines(json_parts(found, limits, lambda: (tally.keys_used, tally.counts)))
+        return tally.trips
+
+    return work
+
+
+def replay(place: Place) -> Work:
+    """As `trips activity replay --format json --processes 1` does it."""
+    from strava_pipeline.core.json_text import json_bytes
+    from strava_pipeline.core.trips.activity.algorithms import algorithms
+    from strava_pipeline.core.trips.activity.replay import Replay
+    from strava_pipeline.core.trips.activity.thresholds import thresholds
+
+    made = Replay(algorithms()[-1], thresholds(algorithms()[-1].full_name))
+
+    def work() -> int:
+        with _bundles(place) as batches:
+            for batch in batches:
+                made.add(batch)
+        return len(made.trips) if json_bytes(made.as_json()) else 0
+
+    return work
+
+
+@contextmanager
+def _bundles(place: Place) -> Iterator[Iterator[list["Bundle"]]]:
+    from strava_pipeline.ingest.trips.read import read_bundles
+    from strava_pipeline.ingest.trips.source import open_source
+    from strava_pipeline_tests.trips import RING
+
+    with open_source(f"sqlite:///{_source(place.folder)}") as source:
+        yield read_bundles(source, RING)
+
+
+def _counted(batches: Iterator[list["Bundle"]], tally: "Tally") -> Iterator[list["Bundle"]]:
+    for batch in batches:
+        tally.add(batch)
+        yield batch
+
+
+def _source(folder: Path) -> Path:
+    return folder / "trips.db"
