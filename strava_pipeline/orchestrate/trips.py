@@ -20,8 +20,9 @@ from strava_pipeline.core.trips.activity.thresholds import thresholds
 from strava_pipeline.ingest.trips.connect import trip_keys, trip_source
 from strava_pipeline.ingest.trips.index import plain_rows
 from strava_pipeline.ingest.trips.read import read_bundles
-from strava_pipeline.ingest.trips.table import TripSource
+from strava_pipeline.ingest.trips.table import Listed, TripSource
 from strava_pipeline.ingest.trips.tally import Tally
+from strava_pipeline.lake.tombstones import is_too_much
 from strava_pipeline.lake.trips import Kept, keep_trips, kept_trips, merge_trips
 from strava_pipeline.lake.warehouse import writing
 from strava_pipeline.orchestrate.progress import progressing
@@ -34,34 +35,38 @@ class Taken:
 
     kept: Kept
     rows: dict[int, int]
+    doubled: int  # trips of an external id that another one has
+    held_back: int  # trips that the source lacks and that nothing was marked of
     tally: Tally
 
 
-def take_index(pipeline: Pipeline, years: Sequence[int]) -> Taken:
+def take_index(pipeline: Pipeline, years: Sequence[int], *, allow_shrink: bool = False) -> Taken:
     """The plain columns of the trips of `years` into `trip_index`. Raises SourceError, MissingSettingsError."""
     trip_keys(pipeline.settings)  # a run without keys ends before it begins
     with trip_source(pipeline.settings) as source:
-        index, _ = _index(source, pipeline)
+        listed = _listed(source, pipeline)
     held = kept_trips(pipeline.lake, TRIP_INDEX)
-    return _keep(pipeline, TRIP_INDEX, index.filter(_concerned(held, years)), _gone(held, index, years), Tally())
+    rows = listed.rows.filter(_concerned(held, years))
+    return _keep(pipeline, TRIP_INDEX, rows, _gone(held, listed, years), Tally(), listed, allow_shrink)
 
 
-def diagnose_trips(pipeline: Pipeline, years: Sequence[int]) -> Taken:
+def diagnose_trips(pipeline: Pipeline, years: Sequence[int], *, allow_shrink: bool = False) -> Taken:
     """The trips of `years` measured and judged, into `trip_diagnostics`. Raises SourceError, MissingSettingsError."""
     keys, limits = trip_keys(pipeline.settings), thresholds()
     tally, frames = Tally(keys=keys.count), [diagnostics_rows([], {}, limits.version)]
     with trip_source(pipeline.settings) as source:
-        index, places = _index(source, pipeline)
+        listed = _listed(source, pipeline)
         held = kept_trips(pipeline.lake, TRIP_DIAGNOSTICS)
-        partitions = dict(index.filter(_concerned(held, years)).select("external_id", "year").iter_rows())
-        only = {places[name] for name in partitions}
-        with progressing(pipeline.progress, "Diagnosing trips", len(only)) as advance:
-            for batch in read_bundles(source, keys, only=only):
+        partitions = dict(listed.rows.filter(_concerned(held, years)).select("external_id", "year").iter_rows())
+        order = [listed.places[name] for name in partitions]
+        with progressing(pipeline.progress, "Diagnosing trips", len(order)) as advance:
+            for batch in read_bundles(source, keys, order=order):
                 tally.add(batch)
                 found = [(trip.bundle, trip.told) for trip in diagnose(batch, limits)]
                 frames.append(diagnostics_rows(found, partitions, limits.version))
                 advance(len(batch))
-    return _keep(pipeline, TRIP_DIAGNOSTICS, pl.concat(frames), _gone(held, index, years), tally)
+    gone = _gone(held, listed, years)
+    return _keep(pipeline, TRIP_DIAGNOSTICS, pl.concat(frames), gone, tally, listed, allow_shrink)
 
 
 def replay_trips(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
@@ -82,17 +87,26 @@ def replay_trips(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
     return {it.algorithm.full_name: it.totals() for it in replays}
 
 
-def _index(source: TripSource, pipeline: Pipeline) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """The rows of `trip_index` for every trip there is, and where in the source each is found by its external id.
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """The rows of `trip_index` for every trip there is, latest first, and by which of the source's list each is found.
 
-    Of two trips with one external id the one that started later counts.
+    Of several trips with one external id the one that started last counts; `doubled`: how many others there are.
     """
-    frames, places = [index_rows([], pipeline.years)], dict[str, Any]()
+
+    rows: pl.DataFrame
+    places: dict[str, Listed]
+    doubled: int
+
+
+def _listed(source: TripSource, pipeline: Pipeline) -> _Listed:
+    frames, places, seen = [index_rows([], pipeline.years)], dict[str, Listed](), 0
     for rows in plain_rows(source):
-        new = [row for row in rows if row["external_id"] not in places]
-        places |= {row["external_id"]: row["key"] for row in reversed(new)}
-        frames.append(index_rows(new, pipeline.years))
-    return pl.concat(frames).unique("external_id", keep="first", maintain_order=True), places
+        new = {row["external_id"]: row for row in reversed(rows) if row["external_id"] not in places}
+        places |= {name: row["listed"] for name, row in reversed(new.items())}
+        frames.append(index_rows(list(reversed(new.values())), pipeline.years))
+        seen += len(rows)
+    return _Listed(pl.concat(frames), places, seen - len(places))
 
 
 def _concerned(held: pl.DataFrame, years: Sequence[int]) -> pl.Expr:
@@ -101,21 +115,28 @@ def _concerned(held: pl.DataFrame, years: Sequence[int]) -> pl.Expr:
     return pl.col("year").is_in(list(years)) | pl.col("external_id").is_in(before.implode())
 
 
-def _gone(held: pl.DataFrame, index: pl.DataFrame, years: Sequence[int]) -> list[str]:
-    """Trips kept of these years that the source has in no year any more."""
-    return (
-        held.filter(pl.col("year").is_in(list(years)))
-        .join(index, on="external_id", how="anti")["external_id"]
-        .to_list()
-    )
+def _gone(held: pl.DataFrame, listed: _Listed, years: Sequence[int]) -> pl.DataFrame:
+    """The trips kept of these years and present so far; `gone`: the source has them in no year any more."""
+    present = held.filter(pl.col("year").is_in(list(years)), pl.col("deleted_at").is_null())
+    return present.select("external_id", gone=~pl.col("external_id").is_in(list(listed.places)))
 
 
-def _keep(pipeline: Pipeline, table: Table, rows: pl.DataFrame, gone: Sequence[str], tally: Tally) -> Taken:
-    kept = keep_trips(pipeline.lake, table, rows, pipeline.now(), gone=gone)
+def _keep(
+    pipeline: Pipeline,
+    table: Table,
+    rows: pl.DataFrame,
+    present: pl.DataFrame,
+    tally: Tally,
+    listed: _Listed,
+    allow_shrink: bool,
+) -> Taken:
+    gone = present.filter("gone")["external_id"].to_list()
+    held_back = 0 if allow_shrink or not is_too_much(len(gone), present.height) else len(gone)
+    kept = keep_trips(pipeline.lake, table, rows, pipeline.now(), gone=[] if held_back else gone)
     with writing(pipeline.lake) as connection:
         merge_trips(connection, pipeline.lake)
-    present = kept_trips(pipeline.lake, table).filter(pl.col("deleted_at").is_null())
-    return Taken(kept, dict(present.group_by("year").len().iter_rows()), tally)
+    there = kept_trips(pipeline.lake, table).filter(pl.col("deleted_at").is_null())
+    return Taken(kept, dict(there.group_by("year").len().iter_rows()), listed.doubled, held_back, tally)
 
 
 def unknown_statuses(pipeline: Pipeline) -> list[str]:

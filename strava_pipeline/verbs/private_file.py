@@ -26,38 +26,46 @@ def emit(parts: Iterable[bytes], out: Path | None) -> None:
 
 def write_private(path: Path, parts: Iterable[bytes]) -> None:
     """Write a file with mode 0600, whole or not at all. Raises as `check_private` does."""
-    check_private(path)
-    path = path.expanduser().absolute()
-    aside = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
+    place = check_private(path)
+    aside = _aside(place)
     try:
         with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
-        aside.replace(path)
+        aside.replace(place)
     finally:
         aside.unlink(missing_ok=True)
 
 
-def check_private(path: Path | None) -> None:
-    """Raises MisuseError where the file can't be, or lies in a git work tree that doesn't ignore it.
+def check_private(path: Path) -> Path:
+    """Where the file will be, links followed. Raises MisuseError where it can't be, or git might take it.
 
     git itself is asked what it ignores; without it, whatever lies below a `.git` might be committed.
     """
-    if path is None:
-        return
-    path = path.expanduser().absolute()
-    if not path.parent.is_dir():
-        raise MisuseError(f"{path.parent} is no folder.")
-    if path.is_dir():
-        raise MisuseError(f"{path} is a folder.")
-    tree = next((folder for folder in path.resolve().parents if (folder / ".git").exists()), None)
-    if tree is None or _is_ignored(path.resolve(), tree):
-        return
-    raise MisuseError(
-        f"{path} lies in the git repository {tree} and is not ignored there: positions would be a commit away. Choose a place "
-        "outside, or add it to .gitignore."
-    )
+    place = path.expanduser().resolve()
+    if not place.parent.is_dir():
+        raise MisuseError(f"{place.parent} is no folder.")
+    if place.is_dir():
+        raise MisuseError(f"{place} is a folder.")
+    tree = _work_tree(place)
+    if tree is not None and not _is_ignored(place, tree):
+        raise MisuseError(
+            f"{place} lies in the git repository {tree} and is not ignored there: positions would be a commit away. Choose a "
+            "place outside, or add it to .gitignore."
+        )
+    return place
+
+
+def _aside(place: Path) -> Path:
+    """Where it is written until it is whole. In a work tree in `.git`: what is ignored there may be this one name alone."""
+    tree = _work_tree(place)
+    within = tree / ".git" if tree is not None and (tree / ".git").is_dir() else place.parent
+    return within / f".{place.name}.{token_hex(4)}.tmp"
+
+
+def _work_tree(place: Path) -> Path | None:
+    return next((folder for folder in place.parents if (folder / ".git").exists()), None)
 
 
 def _is_ignored(path: Path, tree: Path) -> bool:

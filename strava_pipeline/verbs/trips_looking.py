@@ -9,6 +9,7 @@ import typer
 from strava_pipeline.verbs.private_file import check_private, emit, write_private
 from strava_pipeline.verbs.trips_options import (
     Comments,
+    ExportFormat,
     ExternalIds,
     Format,
     FormatOption,
@@ -53,15 +54,22 @@ def export(
     only_with_feedback: OnlyWithFeedback = False,
     comment: Comments = None,
     limit: Limit = None,
+    format_: ExportFormat = Format.JSON,
     probe: Annotated[
         bool, typer.Option("--probe", help="Only counts and the latest trip's plain fields; no key.")
     ] = False,
     out: Out = None,
 ) -> None:
     """Write decrypted trips as a JSON array. It holds positions: keep it to yourself."""
+    from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.core.json_text import json_bytes
 
+    filters = filters_of(external_id, status, review_status, only_with_feedback, comment, limit)
+    if format_ is Format.TEXT:
+        raise MisuseError("An export is JSON. For reading: `trips activity diagnose`.")
     if probe:
+        if filters != type(filters)():
+            raise MisuseError("--probe counts everything; filters choose what is exported.")
         from strava_pipeline.ingest.trips.connect import trip_source
         from strava_pipeline.ingest.trips.read import probe as look
         from strava_pipeline.settings import Settings
@@ -70,7 +78,6 @@ def export(
             told = look(opened).as_json()
         emit(iter([json_bytes(told) + b"\n"]), out)
         return
-    filters = filters_of(external_id, status, review_status, only_with_feedback, comment, limit)
     with batches_of(source, keys_file, keys_env, filters) as batches:
         emit(_array(bundle for batch in batches for bundle in batch), out)
 
@@ -108,7 +115,7 @@ def analyze(
     """The report of `diagnose` from an exported file: no source, no key."""
     from strava_pipeline.ingest.trips.export_file import read_export
 
-    _report([read_export(export)], format_, meanings(status_means), sketched=sketch, html=html, out=out)
+    _report(read_export(export), format_, meanings(status_means), sketched=sketch, html=html, out=out)
 
 
 def explain(
@@ -119,27 +126,36 @@ def explain(
     keys_file: KeysFile = None,
     keys_env: KeysEnv = None,
     external_id: ExternalIds = None,
+    format_: FormatOption = Format.TEXT,
     out: Out = None,
 ) -> None:
     """Verdict, reasons with the numbers that decided, and the smallest change that would flip it; of chosen trips."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.core.trips.activity.diagnose import diagnose as diagnosed
-    from strava_pipeline.core.trips.activity.reports import explanation_parts
+    from strava_pipeline.core.trips.activity.reports import explanation_parts, json_parts
     from strava_pipeline.core.trips.activity.thresholds import thresholds
     from strava_pipeline.ingest.trips.export_file import read_export
     from strava_pipeline.ingest.trips.table import Filters
+    from strava_pipeline.ingest.trips.tally import Tally
 
     if not external_id:
         raise MisuseError("Which trip? --external-id names one, and may be repeated.")
     wanted = set(external_id)
     if export is not None:
-        bundles = [bundle for bundle in read_export(export) if bundle.external_id in wanted]
+        if source is not None or keys_file is not None or keys_env is not None:
+            raise MisuseError("A file or a source: one of them.")
+        bundles = [bundle for batch in read_export(export) for bundle in batch if bundle.external_id in wanted]
     else:
         with batches_of(source, keys_file, keys_env, Filters(external_ids=tuple(external_id))) as batches:
             bundles = [bundle for batch in batches for bundle in batch]
     if missing := wanted - {bundle.external_id for bundle in bundles}:
         raise MisuseError(f"There is no trip {', '.join(sorted(missing))}.")
-    emit(explanation_parts([diagnosed(bundles, thresholds())], thresholds()), out)
+    found, tally = [diagnosed(bundles, thresholds())], Tally()
+    tally.add(bundles)
+    if format_ is Format.JSON:
+        emit(json_parts(found, thresholds(), lambda: (tally.keys_used, tally.counts)), out)
+    else:
+        emit(explanation_parts(found, thresholds()), out)
 
 
 def _report(
@@ -159,7 +175,7 @@ def _report(
 
     if sketched and format_ is Format.JSON:
         raise MisuseError("--sketch is drawn in text; with --format json there is nothing to draw it in.")
-    for path in (html, out):
+    for path in filter(None, (html, out)):
         check_private(path)
     limits, tally = thresholds(), Tally()
     shown: list[list[Diagnosed]] = []

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from strava_pipeline.core.trips.activity.bundle import Bundle
     from strava_pipeline.core.trips.activity.decision import Verdict
     from strava_pipeline.ingest.trips.keys import KeyRing
-    from strava_pipeline.ingest.trips.table import Filters, TripSource
+    from strava_pipeline.ingest.trips.table import Filters
+    from strava_pipeline.ingest.trips.tally import Tally
     from strava_pipeline.settings import Settings
 
 
@@ -65,6 +66,7 @@ Comments = Annotated[
 ]
 Limit = Annotated[int | None, typer.Option(min=0, help="At most so many, the latest ones.", rich_help_panel=_FILTERS)]
 FormatOption = Annotated[Format, typer.Option("--format", help="text or json.")]
+ExportFormat = Annotated[Format, typer.Option("--format", help="json; an export is nothing else.")]
 Out = Annotated[
     Path | None, typer.Option(help="Write to this file (mode 0600), not inside a git repository.", show_default=False)
 ]
@@ -137,28 +139,45 @@ def batches_of(
     source: str | None, keys_file: Path | None, keys_env: str | None, filters: "Filters"
 ) -> "Iterator[Iterator[list[Bundle]]]":
     """The trips of the source that the filters let through, in batches, while the body runs."""
+    from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.ingest.trips.connect import trip_source
-    from strava_pipeline.ingest.trips.read import read_bundles
+    from strava_pipeline.ingest.trips.read import in_order, read_bundles
+    from strava_pipeline.ingest.trips.table import Filters
+    from strava_pipeline.ingest.trips.tally import Tally
     from strava_pipeline.settings import Settings
 
     settings = Settings.load()
     keys = key_ring(settings, keys_file, keys_env)
+    tally, named = Tally(keys=keys.count), set(filters.external_ids)
     with trip_source(settings, source) as opened:
-        total = None if filters.needs_feedback else _total(opened, filters)
+        order = in_order(opened, filters)
+        total = None if filters.needs_feedback else len(order[: filters.limit])
         with watched("Reading trips", total) as advance:
-            yield _counted(read_bundles(opened, keys, filters), advance)
+            yield _counted(read_bundles(opened, keys, filters, order=order), tally, named, advance)
+    _say_tally(tally)
+    if named and filters == Filters(external_ids=filters.external_ids):
+        raise MisuseError(f"There is no trip {', '.join(sorted(named))}.")
 
 
-def _total(source: "TripSource", filters: "Filters") -> int:
-    from strava_pipeline.ingest.trips.read import in_order
-
-    return len(in_order(source, filters)[: filters.limit])
-
-
-def _counted(batches: "Iterator[list[Bundle]]", advance: "Callable[[int], None]") -> "Iterator[list[Bundle]]":
+def _counted(
+    batches: "Iterator[list[Bundle]]", tally: "Tally", named: set[str], advance: "Callable[[int], None]"
+) -> "Iterator[list[Bundle]]":
+    """The batches, counted; of the `named` trips those that don't come stay."""
     for batch in batches:
+        tally.add(batch)
+        named.difference_update(bundle.external_id for bundle in batch)
         yield batch
         advance(len(batch))
+
+
+def _say_tally(tally: "Tally") -> None:
+    """What reading came to, on stderr: columns by state, and which key opened how many."""
+    from strava_pipeline.verbs.terminal import err
+
+    for column, states in tally.counts.items():
+        told = ", ".join(f"{count} {state}" for state, count in states.items() if count)
+        err.print(f"{column}: {told or 'none'}")
+    err.print(f"keys used: {', '.join(f'{index}: {count}' for index, count in tally.keys_used.items()) or 'none'}")
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def replay(
     from strava_pipeline.core.trips.activity.algorithms import find_algorithm
     from strava_pipeline.core.trips.activity.replay import Replay
     from strava_pipeline.core.trips.activity.replay_told import replay_text
-    from strava_pipeline.core.trips.activity.thresholds import thresholds
+    from strava_pipeline.core.trips.activity.thresholds import Thresholds, thresholds
     from strava_pipeline.ingest.trips.external import external_algorithm
     from strava_pipeline.verbs.private_file import emit
 
@@ -97,7 +97,7 @@ def replay(
             limits = thresholds(chosen.full_name)
         else:  # one program, asked of one trip after the other
             chosen, cores = stack.enter_context(external_algorithm(exec_, timeout=timeout)), 1
-            limits = thresholds()
+            limits = Thresholds("its own", {})
         made = Replay(chosen, limits, meanings(status_means))
         work = (chosen, [made.thresholds], made.statuses)
         for batch in _decided(export, source, keys_file, keys_env, filters, *work, processes=cores):
@@ -170,9 +170,11 @@ def _decided(
     from strava_pipeline.settings import Settings
 
     if export is not None:
-        if filters != type(filters)():
-            raise MisuseError("Filters choose from a source; of a file all trips are replayed.")
-        yield decided(algorithm, sets, read_export(export), statuses)
+        if filters != type(filters)() or source is not None or keys_file is not None or keys_env is not None:
+            raise MisuseError(
+                "A file or a source: one of them. Of a file all trips are replayed; filters choose from a source."
+            )
+        yield from (decided(algorithm, sets, batch, statuses) for batch in read_export(export))
         return
     settings = Settings.load()
     url = source or settings.trips_source

@@ -49,4 +49,4 @@ def test_postgres_gives_the_plain_export(text: bool) -> None:
 
 
 def test_the_plain_export_is_read_back_as_it_is() -> None:
-    assert [bundle.as_json() for bundle in read_export(TRIPS / "plain_export.json")] == expected()
+    assert [bundle.as_json() for batch in read_export(TRIPS / "plain_export.json") for bundle in batch] == expected()

@@ -30,7 +30,7 @@ DETAIL_TABLES: tuple[str, ...] = (ACTIVITY_DETAILS.name, *(child.name for child,
 
 def catalogue_version() -> str:
     """A hash that changes whenever what stands in a table or a shard would: columns, types, sources, keys, fingerprints."""
-    return _version(tuple(TABLES.values()))
+    return _version(tuple(sorted(TABLES.values(), key=lambda table: table.name)))
 
 
 @cache  # asked for some hundred times a run

@@ -60,7 +60,7 @@ def parse(content: bytes) -> Any:
 
 def _lenient(content: bytes) -> Any:
     try:
-        value = json.loads(content.decode("utf-8"), parse_constant=_null, parse_float=_finite)
+        value = json.loads(content.decode("utf-8"), parse_constant=_null, parse_float=_finite, parse_int=_whole)
         text = json.dumps(value, ensure_ascii=False)
     except RecursionError:
         raise ValueError("nested too deep") from None
@@ -76,6 +76,12 @@ def _null(_: str) -> None:
 def _finite(text: str) -> float | None:
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def _whole(text: str) -> float | None:
+    """A whole number as long as JSON's readers take it (64 bits); beyond, the nearest double, as orjson has it."""
+    number = _finite(text)
+    return number if number is None or abs(number) >= 2**63 else int(text)
 
 
 def _bytes(content: Any) -> bytes | None:

@@ -5,25 +5,36 @@ What an export looks like is core's (Bundle.as_json, Bundle.from_json). Errors t
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.ingest.trips.decrypt import parse
+from strava_pipeline.ingest.trips.read import batched
 
+_BOM = b"\xef\xbb\xbf"
 _MADE_BY = "an export is what `strava-pipeline trips activity export` writes"
 
 
-def read_export(path: Path) -> list[Bundle]:
-    """The bundles of an export, in its order. Raises MisuseError for a file that is none."""
+def read_export(path: Path) -> Iterator[list[Bundle]]:
+    """The bundles of an export in its order, in batches. Raises MisuseError for a file that is none.
+
+    What `export` wrote has a trip a line and is never in memory whole; of another form of JSON the text is.
+    """
+    return batched(_bundle(value, f"{path}, {place}") for place, value in _values(path))
+
+
+def _values(path: Path) -> Iterator[tuple[str, Any]]:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            if file.readline().removeprefix(_BOM).strip() == b"[" and _is_a_line(file.readline()):
+                file.seek(0)
+                yield from _array_by_lines(file, path)
+                return
+            file.seek(0)
+            content = file.read().removeprefix(_BOM)
     except OSError as error:
         raise MisuseError(f"{path} can't be read ({error.strerror}).") from None
-    return [_bundle(value, f"{path}, {place}") for place, value in _values(content.removeprefix(b"\xef\xbb\xbf"), path)]
-
-
-def _values(content: bytes, path: Path) -> Iterator[tuple[str, Any]]:
     if not content.strip():
         raise MisuseError(f"{path} is empty; {_MADE_BY}.")
     try:
@@ -33,6 +44,30 @@ def _values(content: bytes, path: Path) -> Iterator[tuple[str, Any]]:
         return
     entries = whole if isinstance(whole, list) else [whole]
     yield from ((f"trip {number}", entry) for number, entry in enumerate(entries, start=1))
+
+
+def _is_a_line(line: bytes) -> bool:
+    try:
+        return isinstance(parse(line.strip().removesuffix(b",")), dict)
+    except ValueError:
+        return False
+
+
+def _array_by_lines(file: BinaryIO, path: Path) -> Iterator[tuple[str, Any]]:
+    """`[`, a trip a line with a comma behind it, `]`."""
+    ended = False
+    for number, line in enumerate(file, start=1):
+        text = line.strip()
+        if ended and text:
+            raise MisuseError(f"{path}, line {number}: there is something behind the end of the array; {_MADE_BY}.")
+        ended = ended or text == b"]"
+        if number > 1 and text and not ended:
+            try:
+                yield f"trip {number - 1}", parse(text.removesuffix(b","))
+            except ValueError:
+                raise MisuseError(f"{path}, line {number} is no JSON (was it cut off?); {_MADE_BY}.") from None
+    if not ended:
+        raise MisuseError(f"{path} ends in the middle: it was cut off. Export again.")
 
 
 def _lines(content: bytes, path: Path) -> Iterator[tuple[str, Any]]:

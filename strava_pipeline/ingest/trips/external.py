@@ -16,6 +16,7 @@ from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.json_text import json_bytes, parse_json
 from strava_pipeline.core.trips.activity.algorithms import Algorithm
 from strava_pipeline.core.trips.activity.bundle import Bundle
+from strava_pipeline.core.trips.activity.codes import code
 from strava_pipeline.core.trips.activity.decision import Decision, Verdict
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 
@@ -60,6 +61,10 @@ class _Program:
     def decide(self, bundle: Bundle, thresholds: Thresholds) -> Decision:
         """What it decides of one trip."""
         who = f"{self._name}, asked of trip {bundle.external_id},"
+        if self._writer is not None:
+            self._writer.join(self._timeout)
+            if self._writer.is_alive():
+                raise ExternalAlgorithmError(f"{who} has not read the trip before yet.")
         # in a thread: a program that doesn't read would hold us up for good, once the pipe is full
         self._writer = threading.Thread(target=self._write, args=(json_bytes(bundle.as_json()) + b"\n",), daemon=True)
         self._writer.start()
@@ -71,9 +76,7 @@ class _Program:
             ) from None
         if not answer:
             raise ExternalAlgorithmError(f"{who} {self._ending()}. It is to answer every line until its input ends.")
-        decision = _decision(answer, bundle, who)
-        self._writer.join(self._timeout)
-        return decision
+        return _decision(answer, bundle, who)
 
     def end(self) -> None:
         """Closes its input, and ends it if that doesn't."""
@@ -120,9 +123,9 @@ def _decision(answer: bytes, bundle: Bundle, who: str) -> Decision:
     if (
         told.get("verdict") not in list(Verdict)  # a set would hash what may be a list
         or not isinstance(reasons, list)
-        or not all(isinstance(it, str) for it in reasons)
+        or not all(code(it) for it in reasons)
     ):
         raise ExternalAlgorithmError(
-            f"{who} answered no decision: verdict is one of {', '.join(Verdict)}, reasons a list of codes."
+            f"{who} answered no decision: verdict is one of {', '.join(Verdict)}, reasons a list of codes such as too_short."
         )
     return Decision(Verdict(told["verdict"]), tuple(reasons))

@@ -3,7 +3,6 @@
 No error quotes libpq's text or the URL: a password with an odd character can stand anywhere in them.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +18,7 @@ from strava_pipeline.ingest.trips.table import ENCRYPTED, GROUPS, TABLE, Counts,
 _SCHEMA = "gamification_private"
 _CONNECT_SECONDS = 10  # libpq's own default is to wait as long as the network does
 _LIST_AT_ONCE = 10_000  # rows of the list fetched in one go: about a megabyte
+_NAMED = {"external_id": "coalesce(nullif(external_id::text, ''), id::text)"}  # as rows.name_of names a trip
 _COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped"
 
 
@@ -35,17 +35,11 @@ class PostgresTrips(TripSource):
             raise
 
     def listed(self, filters: Filters) -> Iterable[Listed]:
-        where = " AND ".join(f"{column}::text = ANY(%({column})s)" for column in filters.plain) or "TRUE"
-        query = f"SELECT id, id, start_time, location_count FROM {self._table} WHERE {where}"
+        where = " AND ".join(f"{_NAMED.get(column, f'{column}::text')} = ANY(%({column})s)" for column in filters.plain)
+        query = f"SELECT id, id, start_time, location_count FROM {self._table} WHERE {where or 'TRUE'}"
         with self._transaction(), self.connection.cursor(name="listed") as cursor:
             cursor.itersize = _LIST_AT_ONCE
-            found = [Listed._make(row) for row in cursor.execute(query, filters.plain)]
-        several = [str(key) for key, times in Counter(entry.key for entry in found).items() if times > 1]
-        if several:
-            raise SourceError(
-                f"{self._table} of {self.name} has several rows with the id {several[0]}; make it unique."
-            )
-        return found
+            return [Listed._make(row) for row in cursor.execute(query, filters.plain)]
 
     def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
         query = f"SELECT id, {', '.join(columns)} FROM {self._table} WHERE id = ANY(%s)"
@@ -126,21 +120,29 @@ def _connected(url: str, name: str) -> psycopg.Connection[Any]:
         connection: psycopg.Connection[Any] = psycopg.connect(
             conninfo.make_conninfo(**given), autocommit=True, prepare_threshold=None
         )
-    except psycopg.OperationalError as error:
+        try:
+            _make_read_only(connection)
+        except psycopg.Error:
+            connection.close()
+            raise
+    except psycopg.Error as error:
         asked = error.pgconn is not None and (error.pgconn.used_password or error.pgconn.needs_password)
-        why = "the login was refused" if asked else "no connection"
+        why = "the login was refused" if asked else f"no connection that is read-only: {_kind(error)}"
         raise SourceError(
             f"{name} can't be opened ({why}). Is the server running, and are host, port, database, user and password right? "
             "The password may stand in PGPASSWORD or ~/.pgpass instead of the URL."
         ) from None
+    for type_name in ("date", "timestamp", "timestamptz"):
+        connection.adapters.register_loader(type_name, TextLoader)  # infinity and far years are no datetime
+    return connection
+
+
+def _make_read_only(connection: psycopg.Connection[Any]) -> None:
     with connection.cursor() as cursor:  # each is of the session, so outside the transactions that are rolled back
         cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
         cursor.execute("SET DateStyle TO 'ISO'")
     connection.autocommit = False
     connection.read_only = True  # BEGIN READ ONLY, should a pooler between hand us another session
-    for type_name in ("date", "timestamp", "timestamptz"):
-        connection.adapters.register_loader(type_name, TextLoader)  # infinity and far years are no datetime
-    return connection
 
 
 def _kind(error: psycopg.Error) -> str:

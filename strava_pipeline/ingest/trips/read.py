@@ -5,20 +5,23 @@ feedback decides, only it is decrypted first. Nothing of what is decrypted is lo
 """
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import islice
 from typing import Any
 
+from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.garbage import without_garbage_collection
 from strava_pipeline.core.trips.activity.bundle import Bundle, State, entry_comment
 from strava_pipeline.core.trips.activity.instants import parse_instant
+from strava_pipeline.core.trips.activity.values import finite_number
 from strava_pipeline.ingest.trips.decrypt import Column, read_column
 from strava_pipeline.ingest.trips.keys import KeyRing
-from strava_pipeline.ingest.trips.rows import bundle, plain_json
+from strava_pipeline.ingest.trips.rows import bundle, number, plain_json
 from strava_pipeline.ingest.trips.table import ENCRYPTED, FEEDBACK, GROUPS, PLAIN, Filters, Listed, TripSource
 
+_NO_KEY = object()
 log = logging.getLogger(__name__)
 
 BATCH_POINTS = (
@@ -35,18 +38,24 @@ def read_bundles(
     keys: KeyRing,
     filters: Filters = Filters(),
     *,
-    only: Collection[Any] | None = None,
+    order: Sequence[Listed] | None = None,
     batch_points: int = BATCH_POINTS,
 ) -> Iterator[list[Bundle]]:
     """The trips that the filters let through, by start (latest first, without one last), then id (highest first).
 
-    `only`: of these alone, by their keys in the source. Each batch has at most `batch_points` points, but for a single
-    trip with more. A column that can't be opened is a state of its bundle and one WARNING with the trip's id and the
-    column. Raises SourceError.
+    `order`: these instead, as `in_order` gave them. Each batch has at most `batch_points` points, but for a single trip with
+    more. A column that can't be opened is a state of its bundle and one WARNING with the trip's id and the column. Raises
+    SourceError.
     """
+    chosen = in_order(source, filters) if order is None else order
+    yield from batched(_bundles(source, keys, filters, chosen), batch_points)
+
+
+def batched(bundles: Iterable[Bundle], batch_points: int = BATCH_POINTS) -> Iterator[list[Bundle]]:
+    """Trips in batches of at most so many points, but for a single one with more."""
     batch: list[Bundle] = []
     points = 0
-    for trip in _bundles(source, keys, filters, only):
+    for trip in bundles:
         weight = max(1, len(trip.locations))
         if batch and points + weight > batch_points:
             yield batch
@@ -86,13 +95,17 @@ def probe(source: TripSource) -> Probe:
 
 
 def in_order(source: TripSource, filters: Filters = Filters(), only: Collection[Any] | None = None) -> list[Listed]:
-    """The trips that the plain filters let through, latest first. Raises SourceError."""
-    listed = source.listed(filters)
+    """The trips that the plain filters let through, latest first. Raises SourceError, also where ids don't tell them apart."""
+    listed = list(source.listed(filters))
+    times = Counter(entry.key for entry in listed)
+    odd = next((key for key, count in times.items() if count > 1 or key is None or isinstance(key, bytes)), _NO_KEY)
+    if odd is not _NO_KEY:
+        what = "several trips with one id" if odd is not None and times[odd] > 1 else "a trip without a usable id"
+        raise SourceError(f"{source.name} has {what}: nothing tells them apart. Make id unique and not null.")
     return sorted((entry for entry in listed if only is None or entry.key in only), key=_age, reverse=True)
 
 
-def _bundles(source: TripSource, keys: KeyRing, filters: Filters, only: Collection[Any] | None) -> Iterator[Bundle]:
-    order = in_order(source, filters, only)
+def _bundles(source: TripSource, keys: KeyRing, filters: Filters, order: Sequence[Listed]) -> Iterator[Bundle]:
     left = len(order) if filters.limit is None else filters.limit
     if not filters.needs_feedback:
         order = order[:left]
@@ -138,8 +151,8 @@ def portions(order: Sequence[Listed], rows: int, points: int) -> Iterator[list[A
     portion: list[Any] = []
     held = 0
     for entry in order:
-        counted = entry.location_count
-        weight = int(counted) if isinstance(counted, int | float | Decimal) and 0 < counted <= points else 1
+        counted = finite_number(number(entry.location_count))
+        weight = int(counted) if counted is not None and 1 <= counted <= points else 1
         if portion and (len(portion) == rows or held + weight > points):
             yield portion
             portion, held = [], 0
@@ -151,6 +164,6 @@ def portions(order: Sequence[Listed], rows: int, points: int) -> Iterator[list[A
 
 def _age(entry: Listed) -> tuple[bool, float, int, Any]:
     """What sorts trips by start, then id; ids of several types (SQLite takes any) stay comparable."""
-    start = parse_instant(entry.start_time)
-    number = isinstance(entry.id, int | float | Decimal)
-    return (start is not None, start or 0.0, 0 if number else 1, entry.id if number else str(entry.id))
+    start, of_number = parse_instant(entry.start_time), finite_number(number(entry.id))
+    of_id = (1, str(entry.id)) if of_number is None else (0, number(entry.id))
+    return (start is not None, start or 0.0, *of_id)

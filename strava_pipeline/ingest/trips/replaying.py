@@ -8,7 +8,6 @@ import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.trips.activity.algorithms import Algorithm
@@ -18,7 +17,7 @@ from strava_pipeline.core.trips.activity.thresholds import Thresholds
 from strava_pipeline.ingest.trips.keys import KeyRing
 from strava_pipeline.ingest.trips.read import in_order, read_bundles
 from strava_pipeline.ingest.trips.source import open_source
-from strava_pipeline.ingest.trips.table import Filters
+from strava_pipeline.ingest.trips.table import Filters, Listed
 
 SHARE = (
     1_000  # trips that a process takes at once; fewer in all are not worth a second process (it takes 0.5 s to start)
@@ -41,7 +40,7 @@ def decided_of_source(
     """
     alone = processes < 2 or filters.needs_feedback  # then which trips these are takes the keys to tell, too
     with open_source(url) as source:
-        order = [] if alone else [entry.key for entry in in_order(source, filters)][: filters.limit]
+        order = [] if alone else in_order(source, filters)[: filters.limit]
         if len(order) <= SHARE:
             yield from (decided(algorithm, sets, batch, statuses) for batch in read_bundles(source, keys, filters))
             return
@@ -72,7 +71,7 @@ def _begin(work: _Work) -> None:
     _work[:] = [work]
 
 
-def _decide(share: Sequence[Any]) -> list[Decided]:
+def _decide(share: Sequence[Listed]) -> list[Decided]:
     ((url, keys, algorithm, sets, statuses),) = _work
     with open_source(url) as source:
-        return [decided(algorithm, sets, batch, statuses) for batch in read_bundles(source, keys, only=set(share))]
+        return [decided(algorithm, sets, batch, statuses) for batch in read_bundles(source, keys, order=share)]

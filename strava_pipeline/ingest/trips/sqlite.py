@@ -15,6 +15,9 @@ from strava_pipeline.core.errors import SourceError
 from strava_pipeline.ingest.trips.table import ENCRYPTED, GROUPS, TABLE, Counts, Filters, Listed, TripSource
 
 _WAL = b"\x02\x02"  # bytes 18 and 19 of the header, the file format's write and read version
+_NAMED = {
+    "external_id": "coalesce(nullif(CAST(external_id AS TEXT), ''), CAST(id AS TEXT))"
+}  # as rows.name_of names a trip
 _Answer = TypeVar("_Answer")
 
 
@@ -38,7 +41,8 @@ class SqliteTrips(TripSource):
             raise
 
     def listed(self, filters: Filters) -> Iterable[Listed]:
-        where = " AND ".join(f"CAST({column} AS TEXT) IN (SELECT value FROM json_each(?))" for column in filters.plain)
+        named = [_NAMED.get(column, f"CAST({column} AS TEXT)") for column in filters.plain]
+        where = " AND ".join(f"{column} IN (SELECT value FROM json_each(?))" for column in named)
         found = self._rows(
             f"SELECT {self._key}, id, start_time, location_count FROM {TABLE} WHERE {where or 'TRUE'}",
             *(json.dumps(values) for values in filters.plain.values()),

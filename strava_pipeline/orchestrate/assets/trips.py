@@ -27,6 +27,12 @@ UNREADABLE = 0.01  # of the trips: more means a key is missing or something writ
 NO_SOURCE = "TRIPS_SOURCE is not set: there are no trips to read."
 
 
+class TripsConfig(dg.Config):
+    """`allow_shrink`: a person means what the source lacks."""
+
+    allow_shrink: bool = False
+
+
 def trip_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
     @dg.asset(
         partitions_def=partitions,
@@ -37,16 +43,22 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         metadata=described(TRIP_INDEX.name),
         check_specs=[
             *table_specs(TRIP_INDEX.name, TRIP_INDEX.name),
+            _not_shrunk_spec(TRIP_INDEX.name),
+            dg.AssetCheckSpec("one_id_each", asset=TRIP_INDEX.name, description="No two trips have one external id."),
             dg.AssetCheckSpec(
                 "known_statuses", asset=TRIP_INDEX.name, description="Every stored status is a known one."
             ),
         ],
     )
     def trip_index(
-        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+        context: dg.AssetExecutionContext, config: TripsConfig, pipeline: dg.ResourceParam[Pipeline]
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds:
-            taken = take_index(pipeline, years_of(context.partition_keys)) if _has_source(context, pipeline) else None
+            taken = (
+                take_index(pipeline, years_of(context.partition_keys), allow_shrink=config.allow_shrink)
+                if _has_source(context, pipeline)
+                else None
+            )
         odd = unknown_statuses(pipeline)
         known = dg.AssetCheckResult(
             check_name="known_statuses",
@@ -56,7 +68,7 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
             if odd
             else None,
         )
-        yield _told(context, pipeline, TRIP_INDEX.name, taken, seconds.value, [known])
+        yield _told(context, pipeline, TRIP_INDEX.name, taken, seconds.value, [known, _one_id_each(taken)])
 
     @dg.asset(
         partitions_def=partitions,
@@ -68,6 +80,7 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         metadata=described(TRIP_DIAGNOSTICS.name),
         check_specs=[
             *table_specs(TRIP_DIAGNOSTICS.name, TRIP_DIAGNOSTICS.name),
+            _not_shrunk_spec(TRIP_DIAGNOSTICS.name),
             dg.AssetCheckSpec(
                 "readable",
                 asset=TRIP_DIAGNOSTICS.name,
@@ -76,11 +89,15 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         ],
     )
     def trip_diagnostics(
-        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+        context: dg.AssetExecutionContext, config: TripsConfig, pipeline: dg.ResourceParam[Pipeline]
     ) -> Iterator[dg.MaterializeResult[Any]]:
         years = years_of(context.partition_keys)
         with timed() as seconds:
-            taken = diagnose_trips(pipeline, years) if _has_source(context, pipeline) else None
+            taken = (
+                diagnose_trips(pipeline, years, allow_shrink=config.allow_shrink)
+                if _has_source(context, pipeline)
+                else None
+            )
         share = unreadable_share(pipeline, years)
         readable = dg.AssetCheckResult(
             check_name="readable",
@@ -120,6 +137,39 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
     return [trip_index, trip_diagnostics, trip_replay]
 
 
+def _not_shrunk_spec(asset: str) -> dg.AssetCheckSpec:
+    what = "The source lacks no more trips than people delete."
+    return dg.AssetCheckSpec("not_shrunk", asset=asset, description=what)
+
+
+def _not_shrunk(taken: Taken | None) -> dg.AssetCheckResult:
+    """A source that is the wrong one, or was just emptied, must not mark everything as deleted."""
+    held_back = taken.held_back if taken else 0
+    return dg.AssetCheckResult(
+        check_name="not_shrunk",
+        passed=not held_back,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="Nothing was marked as deleted: the source lacks too much to be believed. Is it the right one? If that is "
+        "meant, launch these years with allow_shrink: true in the asset's config."
+        if held_back
+        else None,
+        metadata={"missing": held_back},
+    )
+
+
+def _one_id_each(taken: Taken | None) -> dg.AssetCheckResult:
+    doubled = taken.doubled if taken else 0
+    return dg.AssetCheckResult(
+        check_name="one_id_each",
+        passed=not doubled,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="Of trips with one external id the one that started last is kept, the others are not."
+        if doubled
+        else None,
+        metadata={"left_out": doubled},
+    )
+
+
 def _has_source(context: dg.AssetExecutionContext, pipeline: Pipeline) -> bool:
     """Who has no trips materialises nothing of them, and fails nothing else that was launched with them."""
     if pipeline.settings.trips_source:
@@ -137,6 +187,7 @@ def _told(
     checks: list[dg.AssetCheckResult],
 ) -> dg.MaterializeResult[Any]:
     found = publish_if_right(pipeline, table)
+    checks = [*found, *checks, _not_shrunk(taken)]
     metadata: dict[str, Any] = {"seconds": seconds} if taken else {"skipped": NO_SOURCE}
     if taken is not None:
         tell_rows(context, taken.rows)
@@ -144,4 +195,4 @@ def _told(
         if taken.tally.trips:
             metadata["keys_used"] = dg.MetadataValue.json(taken.tally.keys_used)
             metadata["states"] = dg.MetadataValue.json(taken.tally.counts)
-    return dg.MaterializeResult(metadata=metadata, check_results=[*found, *checks])
+    return dg.MaterializeResult(metadata=metadata, check_results=checks)

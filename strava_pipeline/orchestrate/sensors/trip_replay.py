@@ -11,6 +11,9 @@ from strava_pipeline.orchestrate.runs import UNFINISHED, assets_of, is_ours
 from strava_pipeline.orchestrate.schedules import NO_TRIPS
 from strava_pipeline.settings import Settings
 
+TRIES = 3  # of one replay: what fails thrice is for a person
+AFTER = "strava_pipeline/after"  # tag: the number of the diagnosis that a replay is of
+
 
 def trip_replay_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     @dg.sensor(
@@ -32,7 +35,11 @@ def trip_replay_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg
         for run in context.instance.get_runs(filters=dg.RunsFilter(statuses=UNFINISHED)):
             if is_ours(run, lake) and wanted & assets_of(run):
                 return dg.SkipReason(f"Run {run.run_id} is at work on them.")
-        return dg.RunRequest(run_key=f"after {diagnosed}", tags={DATA_DIR: str(settings.data_dir)})
+        mark = {AFTER: str(diagnosed), DATA_DIR: str(settings.data_dir)}
+        tried = context.instance.get_runs_count(dg.RunsFilter(job_name=TRIP_REPLAY_JOB, tags=mark))
+        if tried >= TRIES:
+            return dg.SkipReason(f"{TRIES} replays failed; the next is when trips are diagnosed again.")
+        return dg.RunRequest(run_key=f"after {diagnosed} {tried + 1} {settings.data_dir}", tags=mark)
 
     return trip_replay
 

@@ -23,6 +23,10 @@ FORMS = {
 }
 
 
+def read(path: Path) -> list[Bundle]:
+    return [bundle for batch in read_export(path) for bundle in batch]
+
+
 @pytest.fixture
 def bundles(tmp_path: Path) -> list[Bundle]:
     with open_source(f"sqlite:///{write_sqlite(tmp_path / 'odd.sqlite', odd_trips())}") as source:
@@ -33,19 +37,19 @@ def bundles(tmp_path: Path) -> list[Bundle]:
 def test_an_export_holds_what_the_source_held(tmp_path: Path, bundles: list[Bundle], form: Any) -> None:
     path = tmp_path / "export.json"
     path.write_text(form([bundle.as_json() for bundle in bundles]), encoding="utf-8")
-    assert read_export(path) == bundles
+    assert read(path) == bundles
 
 
 def test_one_object_is_an_export_of_one(tmp_path: Path, bundles: list[Bundle]) -> None:
     path = tmp_path / "export.json"
     path.write_text(json.dumps(bundles[0].as_json(), indent=1))
-    assert read_export(path) == bundles[:1]
+    assert read(path) == bundles[:1]
 
 
 def test_an_empty_array_holds_no_trips(tmp_path: Path) -> None:
     path = tmp_path / "export.json"
     path.write_text("[]")
-    assert read_export(path) == []
+    assert read(path) == []
 
 
 GOOD = '{"externalId": "a"}'
@@ -71,7 +75,7 @@ def test_what_is_no_export_is_told_by_place_and_without_its_content(tmp_path: Pa
     path = tmp_path / "export.json"
     path.write_text(content)
     with pytest.raises(MisuseError) as caught:
-        read_export(path)
+        read(path)
     assert place in str(caught.value)
     assert str(path) in str(caught.value)
     assert SECRET not in str(caught.value)
@@ -79,4 +83,21 @@ def test_what_is_no_export_is_told_by_place_and_without_its_content(tmp_path: Pa
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(MisuseError, match="No such file"):
-        read_export(tmp_path / "absent.json")
+        read(tmp_path / "absent.json")
+
+
+def test_what_export_writes_is_read_line_by_line_and_a_cut_is_told(tmp_path: Path) -> None:
+    bundles = [Bundle("a"), Bundle("b"), Bundle("c")]
+    lines = b",\n".join(json.dumps(bundle.as_json()).encode() for bundle in bundles)
+    path = tmp_path / "export.json"
+    path.write_bytes(b"[\n" + lines + b"\n]\n")
+    assert read(path) == bundles
+    path.write_bytes(b"[\n" + lines + b"\n")
+    with pytest.raises(MisuseError, match="ends in the middle"):
+        read(path)
+    path.write_bytes(b"[\n" + lines[:-5])
+    with pytest.raises(MisuseError, match="line 4 is no JSON"):
+        read(path)
+    path.write_bytes(b"[\n" + lines + b"\n]\n{}")
+    with pytest.raises(MisuseError, match="line 6: there is something behind"):
+        read(path)

@@ -69,8 +69,16 @@ def test_a_replay_by_a_program_is_a_replay() -> None:
 
 
 def test_a_bundle_of_a_megabyte_goes_in_whole() -> None:
-    loop = f"{LOOP}tell(externalId='A', verdict='accepted', reasons=[str(len(trip['locations'])), str(len(line) > 1_000_000)])"
-    assert decided(loop, ride(points=9_000))[0].reasons == ("9000", "True")
+    loop = LOOP + "whole = len(trip['locations']) == 9000 and len(line) > 1_000_000\n    "
+    loop += "tell(externalId='A', verdict='accepted' if whole else 'rejected', reasons=[])"
+    assert decided(loop, ride(points=9_000))[0].verdict == "accepted"
+
+
+@pytest.mark.parametrize("reason", ["stopped at 48.853712, 2.35", "\x1b[31mred", "", 7])
+def test_a_reason_that_is_no_code_is_no_decision(reason: object) -> None:
+    with pytest.raises(ExternalAlgorithmError, match="answered no decision") as caught:
+        decided(f"{LOOP}tell(externalId='A', verdict='rejected', reasons=[{reason!r}])", ride())
+    assert "48.85" not in str(caught.value)
 
 
 BAD: dict[str, tuple[str, str]] = {
