@@ -8,6 +8,7 @@ from typing import Any
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.decision import Decision
 from strava_pipeline.core.trips.activity.missing_ride import missing_ride
+from strava_pipeline.core.trips.activity.redaction import safe_text
 
 FORMAT = "activity-trip-diagnosis/1"
 
@@ -28,7 +29,7 @@ def trip_diagnosis(
     return {
         "externalId": bundle.external_id,
         "decryption": states,
-        "metrics": {**metrics, "activity_mix": dict(sorted((metrics.get("activity_mix") or {}).items()))},
+        "metrics": {**metrics, "activity_mix": _safe_mix(metrics.get("activity_mix") or {})},
         "verdict": decision.verdict.value,
         "reasons": list(decision.reasons),
         "primary": decision.primary,
@@ -40,3 +41,12 @@ def trip_diagnosis(
         "has_diagnostic": missing is not None,
         "missing_ride": missing,
     }
+
+
+def _safe_mix(mix: Mapping[str, float]) -> dict[str, float]:
+    """By name; what a phone calls an activity is text of its own. Names that look alike without a place are one."""
+    told: dict[str, float] = {}
+    for name, share in sorted(mix.items()):
+        shown = safe_text(name)
+        told[shown] = told[shown] + share if shown in told else share
+    return told
