@@ -27,7 +27,7 @@ def emit(parts: Iterable[bytes], out: Path | None) -> None:
 def write_private(path: Path, parts: Iterable[bytes]) -> None:
     """Write a file with mode 0600, whole or not at all. Raises as `check_private` does."""
     check_private(path)
-    path = path.expanduser().absolute()
+    path = path.expanduser().resolve()  # a link stays one: what is beside it may be in a repository
     aside = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
     try:
         with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -61,9 +61,10 @@ def check_private(path: Path | None) -> None:
 
 
 def _is_ignored(path: Path, tree: Path) -> bool:
+    of_this_tree = ["-C", str(tree), "--git-dir", str(tree / ".git"), "--work-tree", str(tree)]  # whatever GIT_DIR says
     try:
         asked = subprocess.run(
-            ["git", "-C", str(tree), "check-ignore", "-q", str(path)], capture_output=True, check=False
+            ["git", *of_this_tree, "check-ignore", "-q", str(path)], capture_output=True, check=False
         )
     except OSError:
         return False

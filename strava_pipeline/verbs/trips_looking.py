@@ -22,6 +22,7 @@ from strava_pipeline.verbs.trips_options import (
     Statuses,
     StatusMeans,
     batches_of,
+    file_alone,
     filters_of,
     meanings,
 )
@@ -133,6 +134,7 @@ def explain(
         raise MisuseError("Which trip? --external-id names one, and may be repeated.")
     wanted = set(external_id)
     if export is not None:
+        file_alone(source, keys_file, keys_env)
         bundles = [bundle for bundle in read_export(export) if bundle.external_id in wanted]
     else:
         with batches_of(source, keys_file, keys_env, Filters(external_ids=tuple(external_id))) as batches:
