@@ -152,6 +152,49 @@ def odd_trips() -> list[Row]:
     return [trip(number, **columns) for number, columns in enumerate(odd, start=1)]
 
 
+DEVICE = "c0ffee00-1234-4abc-8def-001122334455"
+WORDS = ("by the school", "at the town hall", "my bus home")
+
+
+def telling_trips() -> list[Row]:
+    """Trips that hold what must get nowhere: places far from round numbers, a device's id and a person's words, all over."""
+    held = [
+        {**point, "latitude": 48.853712 + place / 7e4, "longitude": 2.348219 - place / 9e4, "activity": "cycling"}
+        for place, point in enumerate(points(60))
+    ]
+    place = f"{WORDS[0]}, 48.853712, 2.348219"
+    log = {
+        "timestamp": "2026-01-05T07:00:00Z",
+        "level": "error",
+        "event": "stopped",
+        "message": f"at 48.853712, 2.348219 on {DEVICE}",
+    }
+    diagnostic = {"device_id": DEVICE, "last_location": {"latitude": 48.853712, "longitude": 2.348219}, "logs": [log]}
+    said = [
+        feedback("ride_not_detected", diagnostic=diagnostic, note=WORDS[1]),
+        feedback(f"{WORDS[2]} {place}", device=DEVICE),
+    ]
+    extra = {
+        "algorithm_version": DEVICE,
+        "recording_trigger": WORDS[0],
+        "device_id": DEVICE,
+        "start": [48.853712, 2.348219],
+    }
+    told: Row = {"rejection_reason": place, "platform": place, "activity_type": DEVICE, "review_status": WORDS[1]}
+    told |= {"extra_properties": json.dumps(extra), "locations": sealed(held), "user_feedback": sealed(said, OLD)}
+    mix = sealed({"cycling": 0.9, place: 0.1, DEVICE: 0.1, WORDS[2]: 0.1, "48.853712+2.348219": 0.1})
+    named = sealed([*held[:30], *({**point, "activity": place} for point in held[30:])])
+    odd: list[Row] = [
+        {"activity_distribution": mix},
+        {"locations": named, "status": "rejected"},
+        {"locations": sealed(held, LOST), "status": place},
+        {"locations": sealed([{**held[0], "latitude": "48.853712"}, place, *held])},
+    ]
+    return [
+        trip(number, external_id=f"telling-{number}", **told | columns) for number, columns in enumerate(odd, start=101)
+    ]
+
+
 def write_sqlite(path: Path, rows: Iterable[Row]) -> Path:
     """Timestamps as text in the zones they were given in, tokens as text and bytes side by side."""
     types = {"id": "INTEGER PRIMARY KEY", "distance_meters": "REAL", "duration_seconds": "INTEGER"}

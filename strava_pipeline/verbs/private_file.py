@@ -69,9 +69,10 @@ def _work_tree(place: Path) -> Path | None:
 
 
 def _is_ignored(path: Path, tree: Path) -> bool:
+    of_this_tree = ["-C", str(tree), "--git-dir", str(tree / ".git"), "--work-tree", str(tree)]  # whatever GIT_DIR says
     try:
         asked = subprocess.run(
-            ["git", "-C", str(tree), "check-ignore", "-q", str(path)], capture_output=True, check=False
+            ["git", *of_this_tree, "check-ignore", "-q", str(path)], capture_output=True, check=False
         )
     except OSError:
         return False

@@ -23,6 +23,7 @@ from strava_pipeline.verbs.trips_options import (
     Statuses,
     StatusMeans,
     batches_of,
+    file_alone,
     filters_of,
     meanings,
 )
@@ -142,8 +143,7 @@ def explain(
         raise MisuseError("Which trip? --external-id names one, and may be repeated.")
     wanted = set(external_id)
     if export is not None:
-        if source is not None or keys_file is not None or keys_env is not None:
-            raise MisuseError("A file or a source: one of them.")
+        file_alone(source, keys_file, keys_env)
         bundles = [bundle for batch in read_export(export) for bundle in batch if bundle.external_id in wanted]
     else:
         with batches_of(source, keys_file, keys_env, Filters(external_ids=tuple(external_id))) as batches:

@@ -119,6 +119,14 @@ def filters_of(
     )
 
 
+def file_alone(source: str | None, keys_file: Path | None, keys_env: str | None) -> None:
+    """An export beside a source would leave open which one was asked."""
+    from strava_pipeline.core.errors import MisuseError
+
+    if not (source is None and keys_file is None and keys_env is None):
+        raise MisuseError("A file or a source with its keys: not both.")
+
+
 def key_ring(settings: "Settings", keys_file: Path | None, keys_env: str | None) -> "KeyRing":
     """The keys: of --keys-file, of --keys-env, else of the settings."""
     from strava_pipeline.core.errors import MisuseError

@@ -21,6 +21,7 @@ from strava_pipeline.verbs.trips_options import (
     Source,
     Statuses,
     StatusMeans,
+    file_alone,
     filters_of,
     key_ring,
     meanings,
@@ -45,7 +46,7 @@ Exec = Annotated[
     str | None,
     typer.Option("--exec", help="A program that decides instead: bundles in, decisions out, a JSON line each."),
 ]
-Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds that the program may take for one trip.")]
+Timeout = Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds that the program may take for one trip.")]
 Processes = Annotated[int, typer.Option(min=1, help="How many cores to use.")]
 FailOnWorse = Annotated[
     bool, typer.Option("--fail-on-worse", help="Exit with 4 when a trip came out worse than stored.")
@@ -170,10 +171,9 @@ def _decided(
     from strava_pipeline.settings import Settings
 
     if export is not None:
-        if filters != type(filters)() or source is not None or keys_file is not None or keys_env is not None:
-            raise MisuseError(
-                "A file or a source: one of them. Of a file all trips are replayed; filters choose from a source."
-            )
+        file_alone(source, keys_file, keys_env)
+        if filters != type(filters)():
+            raise MisuseError("Filters choose from a source; of a file all trips are replayed.")
         yield from (decided(algorithm, sets, batch, statuses) for batch in read_export(export))
         return
     settings = Settings.load()

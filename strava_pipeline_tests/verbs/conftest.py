@@ -23,24 +23,30 @@ Type = Callable[..., Typed]
 
 
 @pytest.fixture
-def type_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[Rig], Type]:
-    """`type_on(rig)("flow", "--dry-run")`: the exit code and both outputs."""
+def type_in(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Type:
+    """`type_in("trips", "activity", "diagnose")`: the exit code and both outputs, with the settings that are in force."""
+
+    def typed(*words: str) -> Typed:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["strava-pipeline", *words])
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capsys.readouterr()
+        return Typed(code, said.out, said.err)
+
+    return typed
+
+
+@pytest.fixture
+def type_on(monkeypatch: pytest.MonkeyPatch, type_in: Type) -> Callable[[Rig], Type]:
+    """`type_on(rig)("flow", "--dry-run")`: the same with the settings of a rig."""
 
     def on(rig: Rig) -> Type:
         for name, value in rig.settings.environ().items():
             monkeypatch.setenv(name, value)
-
-        def typed(*words: str) -> Typed:
-            capsys.readouterr()
-            monkeypatch.setattr(sys, "argv", ["strava-pipeline", *words])
-            try:
-                main()
-                code = 0
-            except SystemExit as end:
-                code = int(end.code or 0)
-            said = capsys.readouterr()
-            return Typed(code, said.out, said.err)
-
-        return typed
+        return type_in
 
     return on

@@ -30,7 +30,7 @@ def trip_diagnosis(
     return {
         "externalId": bundle.external_id,
         "decryption": states,
-        "metrics": {**metrics, "activity_mix": _safe_mix(metrics.get("activity_mix"))},
+        "metrics": {**metrics, "activity_mix": _safe_mix(metrics.get("activity_mix") or {})},
         "verdict": decision.verdict.value,
         "reasons": list(decision.reasons),
         "primary": decision.primary,
@@ -44,6 +44,10 @@ def trip_diagnosis(
     }
 
 
-def _safe_mix(mix: Mapping[str, float] | None) -> dict[str, float]:
-    """A phone can call an activity anything."""
-    return {safe_text(name): share for name, share in sorted((mix or {}).items())}
+def _safe_mix(mix: Mapping[str, float]) -> dict[str, float]:
+    """By name; what a phone calls an activity is text of its own. Names that look alike without a place are one."""
+    told: dict[str, float] = {}
+    for name, share in sorted(mix.items()):
+        shown = safe_text(name)
+        told[shown] = told[shown] + share if shown in told else share
+    return told

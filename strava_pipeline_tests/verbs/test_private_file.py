@@ -1,0 +1,149 @@
+"""Files that hold positions: for their owner's eyes alone, whole or not at all, and never where a commit would take them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.verbs.private_file import write_private
+from strava_pipeline_tests.trips import NEW, OLD, rides, write_sqlite
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A git work tree that ignores `ignored/` and `*.private`, and knows `known.private` all the same."""
+    tree = tmp_path / "tree"
+    (tree / "ignored").mkdir(parents=True)
+    (tree / ".gitignore").write_text("ignored/\n*.private\n")
+    (tree / "known.private").write_text("of before")
+    for words in (("init", "-q"), ("add", "-f", "known.private")):
+        subprocess.run(["git", *words], cwd=tree, check=True, timeout=30)
+    return tree
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_file_is_for_its_owner_alone_and_overwritten_whole(tmp_path: Path) -> None:
+    out = tmp_path / "all.json"
+    out.write_text("much longer than what is written now")
+    out.chmod(0o644)
+    write_private(out, [b"short", b", whole"])
+    assert out.read_bytes() == b"short, whole"
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert names(tmp_path) == {"all.json"}
+
+
+def test_what_breaks_off_leaves_the_file_of_before(tmp_path: Path) -> None:
+    out = tmp_path / "all.json"
+    out.write_text("of before")
+
+    def parts() -> Iterator[bytes]:
+        yield b"half"
+        raise RuntimeError("the source is gone")
+
+    with pytest.raises(RuntimeError, match="the source is gone"):
+        write_private(out, parts())
+    assert out.read_text() == "of before"
+    assert names(tmp_path) == {"all.json"}
+
+
+@pytest.mark.parametrize(
+    ("place", "taken"),
+    [
+        ("all.json", False),
+        ("sub/all.json", False),
+        ("ignored/all.json", True),
+        ("all.private", True),
+        ("sub/all.private", True),
+        ("known.private", False),  # git follows it, whatever it ignores
+        (".git/all.json", False),
+        ("sub/../ignored/all.json", True),
+        ("ignored/../all.json", False),
+        ("link/all.json", False),  # a folder outside that is one of the tree
+    ],
+)
+def test_a_place_in_a_git_work_tree_is_taken_only_where_git_ignores_it(tree: Path, place: str, taken: bool) -> None:
+    (tree / "sub").mkdir()
+    out = tree / place
+    if place.startswith("link"):
+        (tree.parent / "link").symlink_to(tree / "sub")
+        out = tree.parent / place
+    if taken:
+        write_private(out, [b"here"])
+        assert out.read_bytes() == b"here"
+        return
+    before = sorted(tree.rglob("*"))
+    with pytest.raises(MisuseError, match="positions would be a commit away"):
+        write_private(out, [b"here"])
+    assert sorted(tree.rglob("*")) == before
+    assert (tree / "known.private").read_text() == "of before"
+
+
+def test_a_link_in_a_work_tree_stays_one_and_what_it_leads_to_is_written(tree: Path) -> None:
+    outside = tree.parent / "outside.json"
+    (tree / "link.json").symlink_to(outside)
+    write_private(tree / "link.json", [b"here"])
+    assert (tree / "link.json").is_symlink()
+    assert outside.read_bytes() == b"here"
+    assert outside.stat().st_mode & 0o777 == 0o600
+
+
+def test_without_git_nothing_below_a_work_tree_is_taken(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(MisuseError):
+        write_private(tree / "ignored" / "all.json", [b"here"])
+
+
+@pytest.mark.parametrize("name", ["GIT_DIR", "GIT_WORK_TREE"])
+def test_a_git_that_is_at_work_elsewhere_says_nothing_of_this_tree(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    subprocess.run(["git", "init", "-q"], cwd=other, check=True, timeout=30)
+    (other / ".git" / "info" / "exclude").write_text("*.json\n")
+    monkeypatch.setenv(name, str(other / ".git" if name == "GIT_DIR" else other))
+    with pytest.raises(MisuseError):
+        write_private(tree / "all.json", [b"here"])
+    write_private(tree / "all.private", [b"here"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        "export",
+        "diagnose",
+        "diagnose --format json",
+        "replay",
+        "replay --format json",
+        "sweep --format json",
+    ],
+)
+def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path, words: str) -> None:
+    write_sqlite(tmp_path / "trips.sqlite", rides(150, 40))
+    where = ["--source", "sqlite:///trips.sqlite", "--keys-env", "KEYS"]
+    command = [
+        sys.executable,
+        "-c",
+        "from strava_pipeline.cli import main; main()",
+        "trips",
+        "activity",
+        *words.split(),
+        *where,
+    ]
+    environment = {**os.environ, "KEYS": f"{NEW},{OLD}"}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()  # before the first line is written
+        said = process.stderr.read().decode()
+        assert (process.wait(60), said) == (0, "")
