@@ -17,7 +17,7 @@ from strava_pipeline.core.trips.activity.kept import diagnostics_rows, index_row
 from strava_pipeline.core.trips.activity.labels import PENDING, STATUSES
 from strava_pipeline.core.trips.activity.replay import Replay
 from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline.ingest.trips.connect import trip_keys, trip_source
+from strava_pipeline.ingest.trips.connect import trip_keys, trip_routes, trip_source
 from strava_pipeline.ingest.trips.index import plain_rows
 from strava_pipeline.ingest.trips.read import read_bundles
 from strava_pipeline.ingest.trips.table import Listed, TripSource
@@ -59,10 +59,13 @@ def diagnose_trips(pipeline: Pipeline, years: Sequence[int], *, allow_shrink: bo
         held = kept_trips(pipeline.lake, TRIP_DIAGNOSTICS)
         partitions = dict(listed.rows.filter(_concerned(held, years)).select("external_id", "year").iter_rows())
         order = [listed.places[name] for name in partitions]
-        with progressing(pipeline.progress, "Diagnosing trips", len(order)) as advance:
+        with (
+            trip_routes(pipeline.settings) as routes,
+            progressing(pipeline.progress, "Diagnosing trips", len(order)) as advance,
+        ):
             for batch in read_bundles(source, keys, order=order):
                 tally.add(batch)
-                found = [(trip.bundle, trip.told) for trip in diagnose(batch, limits)]
+                found = [(trip.bundle, trip.told) for trip in diagnose(batch, limits, routes(batch))]
                 frames.append(diagnostics_rows(found, partitions, limits.version))
                 advance(len(batch))
     gone = _gone(held, listed, years)

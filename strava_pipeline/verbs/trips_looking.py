@@ -171,7 +171,9 @@ def _report(
     from strava_pipeline.core.trips.activity.diagnose import diagnose as diagnosed
     from strava_pipeline.core.trips.activity.reports import json_parts, page_parts, text_parts
     from strava_pipeline.core.trips.activity.thresholds import thresholds
+    from strava_pipeline.ingest.trips.connect import trip_routes
     from strava_pipeline.ingest.trips.tally import Tally
+    from strava_pipeline.settings import Settings
 
     if sketched and format_ is Format.JSON:
         raise MisuseError("--sketch is drawn in text; with --format json there is nothing to draw it in.")
@@ -183,17 +185,18 @@ def _report(
     def told() -> "Iterator[list[Diagnosed]]":
         for batch in batches:
             tally.add(batch)
-            found = diagnosed(batch, limits, statuses=statuses)
+            found = diagnosed(batch, limits, routes(batch), statuses)
             if html is not None:
                 shown.append(found)
                 if tally.trips > PAGE_TRIPS:
                     raise MisuseError(f"A page holds {PAGE_TRIPS} trips; choose some, as with --limit {PAGE_TRIPS}.")
             yield found
 
-    if format_ is Format.JSON:
-        emit(json_parts(told(), limits, lambda: (tally.keys_used, tally.counts)), out)
-    else:
-        emit(text_parts(told(), limits, sketched=sketched), out)
+    with trip_routes(Settings.load()) as routes:
+        if format_ is Format.JSON:
+            emit(json_parts(told(), limits, lambda: (tally.keys_used, tally.counts)), out)
+        else:
+            emit(text_parts(told(), limits, sketched=sketched), out)
     if html is not None:
         write_private(html, page_parts(shown, limits))
         typer.echo(f"The page: {html}", err=True)

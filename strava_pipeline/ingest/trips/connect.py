@@ -1,7 +1,14 @@
-"""From settings to what trips are read with: the open source, the keys."""
+"""From settings to what trips are read with: the open source, the keys, the router."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.core.trips.activity.bundle import Bundle
+from strava_pipeline.ingest.strava.http import Wire
 from strava_pipeline.ingest.trips.keys import NO_KEYS, KeyRing
+from strava_pipeline.ingest.trips.osrm import PATIENCE, Router
 from strava_pipeline.ingest.trips.source import open_source
 from strava_pipeline.ingest.trips.table import TripSource
 from strava_pipeline.settings import Settings
@@ -27,3 +34,16 @@ def trip_keys(settings: Settings) -> KeyRing:
     if settings.trips_fernet_keys is not None:
         return KeyRing.from_text(settings.trips_fernet_keys.get_secret_value())
     raise MissingSettingsError(NO_KEYS)
+
+
+@contextmanager
+def trip_routes(settings: Settings) -> Iterator[Callable[[Sequence[Bundle]], Mapping[str, float]]]:
+    """What asks TRIPS_OSRM_URL for routes: metres by external id. Without the setting nothing is asked, and there are none."""
+    if not settings.trips_osrm_url:
+        yield lambda _: {}
+        return
+    router = Router(settings.trips_osrm_url, Wire(time.monotonic, settings.ca_bundle, patience=PATIENCE))
+    try:
+        yield router.routes
+    finally:
+        router.tell()
