@@ -1,6 +1,7 @@
 """A made-up source of activity trips for the demo: believable rides, what is not one, and what goes wrong, encrypted.
 
-Everything comes from the seed and `until`. The positions are made up, the keys are worth nothing: they open this alone.
+What the trips hold comes from the seed and `until`; tokens differ, as encryption wants it. The positions are made up, the keys
+are worth nothing: they open this alone.
 """
 
 import base64

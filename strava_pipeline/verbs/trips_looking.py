@@ -101,7 +101,8 @@ def diagnose(
 ) -> None:
     """Fetch, decrypt, measure, judge and explain trips."""
     filters = filters_of(external_id, status, review_status, only_with_feedback, comment, limit)
-    with batches_of(source, keys_file, keys_env, filters) as batches:
+    at_most = None if html is None else PAGE_TRIPS
+    with batches_of(source, keys_file, keys_env, filters, at_most=at_most) as batches:
         _report(batches, format_, meanings(status_means), sketched=sketch, html=html, out=out)
 
 

@@ -144,9 +144,12 @@ def key_ring(settings: "Settings", keys_file: Path | None, keys_env: str | None)
 
 @contextmanager
 def batches_of(
-    source: str | None, keys_file: Path | None, keys_env: str | None, filters: "Filters"
+    source: str | None, keys_file: Path | None, keys_env: str | None, filters: "Filters", *, at_most: int | None = None
 ) -> "Iterator[Iterator[list[Bundle]]]":
-    """The trips of the source that the filters let through, in batches, while the body runs."""
+    """The trips of the source that the filters let through, in batches, while the body runs.
+
+    `at_most`: MisuseError where it is known beforehand that there are more.
+    """
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.ingest.trips.connect import trip_source
     from strava_pipeline.ingest.trips.read import in_order, read_bundles
@@ -160,6 +163,8 @@ def batches_of(
     with trip_source(settings, source) as opened:
         order = in_order(opened, filters)
         total = None if filters.needs_feedback else len(order[: filters.limit])
+        if at_most is not None and (total or 0) > at_most:
+            raise MisuseError(f"{total} trips: a page holds {at_most}. Choose some, as with --limit {at_most}.")
         with watched("Reading trips", total) as advance:
             yield _counted(read_bundles(opened, keys, filters, order=order), tally, named, advance)
     _say_tally(tally)

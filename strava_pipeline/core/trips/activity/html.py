@@ -25,7 +25,7 @@ from strava_pipeline.core.trips.activity.quantities import NOTHING, told, unit_o
 from strava_pipeline.core.trips.activity.reasons import VERDICTS, Reason, limit_words, reasons, rules_with_numbers
 from strava_pipeline.core.trips.activity.redaction import one_line
 from strava_pipeline.core.trips.activity.report import why
-from strava_pipeline.core.trips.activity.sections import sections
+from strava_pipeline.core.trips.activity.sections import known_metrics, sections
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 from strava_pipeline.core.trips.activity.track_chart import track_chart
 
@@ -68,7 +68,7 @@ def _templates() -> Environment:
 
 
 def _trip(bundle: Bundle, diagnosis: Mapping[str, Any], flip: str, thresholds: Thresholds) -> dict[str, Any]:
-    metrics, missing = diagnosis["metrics"], diagnosis["missing_ride"]
+    metrics, missing = known_metrics(diagnosis), diagnosis["missing_ride"]
     found = reasons(diagnosis, thresholds)
     return {
         "name": one_line(bundle.external_id),

@@ -14,7 +14,7 @@ from strava_pipeline.core.trips.activity.missing_ride_told import log_rows, log_
 from strava_pipeline.core.trips.activity.quantities import NOTHING, told
 from strava_pipeline.core.trips.activity.reasons import VERDICTS, Reason, limit_words, reasons
 from strava_pipeline.core.trips.activity.redaction import one_line
-from strava_pipeline.core.trips.activity.sections import Section, sections
+from strava_pipeline.core.trips.activity.sections import Section, known_metrics, sections
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 
 _INDENT = "  "
@@ -77,7 +77,7 @@ def _overview_row(bundle: Bundle, diagnosis: Mapping[str, Any]) -> tuple[str, ..
         (bundle.summary.start_time or NOTHING)[:10],
         VERDICTS.get(diagnosis["verdict"], diagnosis["verdict"]),
         diagnosis["primary"] or NOTHING,
-        told(diagnosis["metrics"].get("haversine_m"), "m"),
+        told(known_metrics(diagnosis).get("haversine_m"), "m"),
         diagnosis["label"] or NOTHING,
         diagnosis["outcome_vs_stored"],
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from strava_pipeline.core.trips.activity.bundle import Bundle, State, entry_comment, submitted_at
 from strava_pipeline.core.trips.activity.codes import told_code
+from strava_pipeline.core.trips.activity.decision import Verdict
 from strava_pipeline.core.trips.activity.instants import format_instant
 from strava_pipeline.core.trips.activity.quantities import NOTHING, duration, told, unit_of
 from strava_pipeline.core.trips.activity.redaction import one_line, safe_text
@@ -33,7 +34,7 @@ class Section:
 
 def sections(bundle: Bundle, diagnosis: Mapping[str, Any]) -> list[Section]:
     """All tables of one trip, in the order of reading; the missing ride has its own (missing_ride_told.py)."""
-    metrics = diagnosis["metrics"]
+    metrics = known_metrics(diagnosis)
     return [
         _trip(bundle),
         _label(bundle, diagnosis),
@@ -53,6 +54,17 @@ def shown(value: Any) -> str:
     if value is None or value == "":
         return NOTHING
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else safe_text(str(value))
+
+
+def known_metrics(diagnosis: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The metrics as people are told them: of points that can't be read nothing is known, not even that there are none."""
+    metrics: Mapping[str, Any] = diagnosis["metrics"]
+    if diagnosis["verdict"] != Verdict.UNKNOWN:
+        return metrics
+    return {name: value if name in _WITHOUT_POINTS else None for name, value in metrics.items()}
+
+
+_WITHOUT_POINTS = frozenset({"distance_reported_m", "duration_reported_s", "activity_mix", "activity_source"})
 
 
 def metric(metrics: Mapping[str, Any], name: str) -> str:
