@@ -74,6 +74,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     """Every look by its name; one may find several things. Nothing is looked at yet."""
     from strava_pipeline.ingest import certificates
     from strava_pipeline.ingest.strava import health as strava
+    from strava_pipeline.ingest.trips import health as trips
     from strava_pipeline.lake import health as warehouse
     from strava_pipeline.lake import health_files as kept
     from strava_pipeline.lake.paths import Lake
@@ -102,6 +103,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         kept.DECISIONS: lambda: kept.decisions_health(lake),
         warehouse.WORKING: lambda: warehouse.warehouse_health(lake),
         kept.LEFTOVERS: lambda: kept.leftovers(lake, now),
+        trips.SOURCE: lambda: trips.trips_health(settings),
     }
 
 
