@@ -31,13 +31,14 @@ def watch(world: Trips) -> Iterator[Watch]:
 @pytest.mark.slow
 def test_a_replay_follows_once_when_no_year_is_diagnosed_any_more(world: Trips, watch: Watch) -> None:
     assert watch.tick("trip_replay") == (None, "No trip was diagnosed since the last replay.")
-    for year in YEARS:
+    for year in YEARS[:2]:
         world.run(year)
     for job in ("trips", "replay_trips"):
         run = watch.note(job, DagsterRunStatus.STARTED)
         with live_run(world.rig.lake, run.run_id):
             asked, why = watch.tick("trip_replay")
             assert (asked, why) == (None, f"Run {run.run_id} is at work on them.")
+        watch.instance.report_run_canceled(run)
     other = watch.note("compact", DagsterRunStatus.STARTED)  # what works on something else is not waited for
     elsewhere = watch.note("trips", DagsterRunStatus.STARTED, tags={DATA_DIR: "/another"})
     with live_run(world.rig.lake, other.run_id):
