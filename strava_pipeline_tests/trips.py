@@ -152,6 +152,7 @@ def odd_trips() -> list[Row]:
     return [trip(number, **columns) for number, columns in enumerate(odd, start=1)]
 
 
+LATITUDE, LONGITUDE = -48.853712, 172.348219  # digits that no duration or time of a run has by chance
 DEVICE = "c0ffee00-1234-4abc-8def-001122334455"
 WORDS = ("by the school", "at the town hall", "my bus home")
 
@@ -159,17 +160,17 @@ WORDS = ("by the school", "at the town hall", "my bus home")
 def telling_trips() -> list[Row]:
     """Trips that hold what must get nowhere: places far from round numbers, a device's id and a person's words, all over."""
     held = [
-        {**point, "latitude": 48.853712 + place / 7e4, "longitude": 2.348219 - place / 9e4, "activity": "cycling"}
+        {**point, "latitude": LATITUDE + place / 7e4, "longitude": LONGITUDE - place / 9e4, "activity": "cycling"}
         for place, point in enumerate(points(60))
     ]
-    place = f"{WORDS[0]}, 48.853712, 2.348219"
+    place = f"{WORDS[0]}, {LATITUDE}, {LONGITUDE}"
     log = {
         "timestamp": "2026-01-05T07:00:00Z",
         "level": "error",
         "event": "stopped",
-        "message": f"at 48.853712, 2.348219 on {DEVICE}",
+        "message": f"at {LATITUDE}, {LONGITUDE} on {DEVICE}",
     }
-    diagnostic = {"device_id": DEVICE, "last_location": {"latitude": 48.853712, "longitude": 2.348219}, "logs": [log]}
+    diagnostic = {"device_id": DEVICE, "last_location": {"latitude": LATITUDE, "longitude": LONGITUDE}, "logs": [log]}
     said = [
         feedback("ride_not_detected", diagnostic=diagnostic, note=WORDS[1]),
         feedback(f"{WORDS[2]} {place}", device=DEVICE),
@@ -178,17 +179,17 @@ def telling_trips() -> list[Row]:
         "algorithm_version": DEVICE,
         "recording_trigger": WORDS[0],
         "device_id": DEVICE,
-        "start": [48.853712, 2.348219],
+        "start": [LATITUDE, LONGITUDE],
     }
     told: Row = {"rejection_reason": place, "platform": place, "activity_type": DEVICE, "review_status": WORDS[1]}
     told |= {"extra_properties": json.dumps(extra), "locations": sealed(held), "user_feedback": sealed(said, OLD)}
-    mix = sealed({"cycling": 0.9, place: 0.1, DEVICE: 0.1, WORDS[2]: 0.1, "48.853712+2.348219": 0.1})
+    mix = sealed({"cycling": 0.9, place: 0.1, DEVICE: 0.1, WORDS[2]: 0.1, f"{LATITUDE}+{LONGITUDE}": 0.1})
     named = sealed([*held[:30], *({**point, "activity": place} for point in held[30:])])
     odd: list[Row] = [
         {"activity_distribution": mix},
         {"locations": named, "status": "rejected"},
         {"locations": sealed(held, LOST), "status": place},
-        {"locations": sealed([{**held[0], "latitude": "48.853712"}, place, *held])},
+        {"locations": sealed([{**held[0], "latitude": f"{LATITUDE}"}, place, *held])},
     ]
     return [
         trip(number, external_id=f"telling-{number}", **told | columns) for number, columns in enumerate(odd, start=101)
