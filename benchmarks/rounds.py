@@ -1,17 +1,18 @@
 """Runs the stages, each in a process of its own, beside an emulator in another; gathers the figures. No printing."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks import peer, startup
+from benchmarks import peer, startup, trips
 from benchmarks.place import Place
 from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
 
@@ -89,6 +90,17 @@ def measure_size(activities: int, rounds: int, *, details: bool, whole: bool) ->
     return size
 
 
+def measure_trips(count: int, rounds: int) -> dict[str, Figures]:
+    """The floor and each stage of benchmarks/trips.py in turn over the same trips, on one core, `rounds` times."""
+    found = {stage: Figures() for stage in ("floor", *trips.STAGES)}
+    with _folder() as folder:
+        trips.make(folder, count)
+        for _ in range(rounds):
+            for stage, figures in found.items():
+                figures.add(_measured("trips", stage, Place(folder, "http://127.0.0.1:1"), trips.ONE_CORE))
+    return found
+
+
 def measure_startup() -> dict[str, list[float]]:
     """Seconds, each round's, by what was measured."""
     publishes = []
@@ -121,9 +133,16 @@ def _new(folder: Path, url: str) -> Place:
     return place
 
 
-def _measured(side: str, stage: str, place: Place) -> dict[str, float]:
+def _measured(side: str, stage: str, place: Place, environment: Mapping[str, str] = {}) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.measure", side, stage, str(place.folder), place.url]
     print(f"{place.folder.name}: {side} {stage}", file=sys.stderr)
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=Path(__file__).parent.parent)
+    done = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parent.parent,
+        env={**os.environ, **environment},
+    )
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found

@@ -6,8 +6,8 @@ product.py: each prepares, and returns the work, which returns how many trips it
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,11 +57,11 @@ def diagnose(place: Place) -> Work:
     from strava_pipeline.core.trips.activity.thresholds import thresholds
     from strava_pipeline.ingest.trips.tally import Tally
 
-    limits = thresholds()
+    limits, bundles = thresholds(), _opener(place)
 
     def work() -> int:
         tally = Tally()
-        with _bundles(place) as batches, Path(os.devnull).open("wb") as out:
+        with bundles() as batches, Path(os.devnull).open("wb") as out:
             found = (diagnosed(batch, limits) for batch in _counted(batches, tally))
             out.writelines(json_parts(found, limits, lambda: (tally.keys_used, tally.counts)))
         return tally.trips
@@ -76,10 +76,11 @@ def replay(place: Place) -> Work:
     from strava_pipeline.core.trips.activity.replay import Replay
     from strava_pipeline.core.trips.activity.thresholds import thresholds
 
+    bundles = _opener(place)
     made = Replay(algorithms()[-1], thresholds(algorithms()[-1].full_name))
 
     def work() -> int:
-        with _bundles(place) as batches:
+        with bundles() as batches:
             for batch in batches:
                 made.add(batch)
         return len(made.trips) if json_bytes(made.as_json()) else 0
@@ -87,14 +88,17 @@ def replay(place: Place) -> Work:
     return work
 
 
-@contextmanager
-def _bundles(place: Place) -> Iterator[Iterator[list["Bundle"]]]:
+def _opener(place: Place) -> "Callable[[], AbstractContextManager[Iterator[list[Bundle]]]]":
     from strava_pipeline.ingest.trips.read import read_bundles
     from strava_pipeline.ingest.trips.source import open_source
     from strava_pipeline_tests.trips import RING
 
-    with open_source(f"sqlite:///{_source(place.folder)}") as source:
-        yield read_bundles(source, RING)
+    @contextmanager
+    def bundles() -> Iterator[Iterator[list["Bundle"]]]:
+        with open_source(f"sqlite:///{_source(place.folder)}") as source:
+            yield read_bundles(source, RING)
+
+    return bundles
 
 
 def _counted(batches: Iterator[list["Bundle"]], tally: "Tally") -> Iterator[list["Bundle"]]:

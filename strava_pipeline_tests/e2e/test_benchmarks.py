@@ -13,10 +13,12 @@ STAGES = {"listing", "shards", "merge_summaries", "details", "merge_details", "p
 
 @pytest.mark.slow
 def test_every_stage_is_measured_beside_its_floor() -> None:
-    command = [sys.executable, "-m", "benchmarks", "40", "--rounds", "1", "--stages", "--json"]
+    command = [sys.executable, "-m", "benchmarks", "40", "--rounds", "1", "--stages", "--trips", "30", "--json"]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert said.returncode == 0, said.stderr
-    (size,) = json.loads(said.stdout)["sizes"]
+    told = json.loads(said.stdout)
+    (size,), trips = told["sizes"], told["trips"]["30"]
     assert size["activities"] == 40
     assert size["product"].keys() >= STAGES <= size["floor"].keys()
     assert size["product"]["details"]["calls"] == 40
+    assert {stage: figures["calls"] for stage, figures in trips.items()} == {"floor": 30, "diagnose": 30, "replay": 30}
