@@ -1,1 +1,4 @@
-"""Activity files: FIT, GPX and TCX bytes become `core.files` records. No folders, archives or bronze here: bytes come in as an argument."""
+"""Activity files: FIT, GPX and TCX bytes become `core.files` records.
+
+Bytes come in as an argument: no folders, archives or bronze here.
+"""

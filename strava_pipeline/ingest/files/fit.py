@@ -82,14 +82,13 @@ def _recording(
     lengths: Sequence[Mapping[str, Any]],
     received_at: datetime,
 ) -> Recording:
-    track = track_of(
-        points.with_columns((pl.col("at") + EPOCH) * 1_000_000, pl.col("latitude", "longitude") * DEGREES)
-    )
+    track = track_of(points.with_columns((pl.col("at") + EPOCH) * 1_000_000, pl.col("latitude", "longitude") * DEGREES))
     first, elapsed = span(track)
-    relative = any(time < FIRST_DATE for time in (_start(session), points["at"].min()) if time)
+    earliest = points.select(pl.col("at").min()).item()
+    relative = any(time < FIRST_DATE for time in (_start(session), earliest) if time)
     started_at = None if relative else _date(_start(session)) or first
     totals, summary = fields(session)
-    distance = totals.pop("distance_m", reach(track))
+    distance = totals.get("distance_m", reach(track))
     if distance is None:
         distance = length(track, points["segment"])
         summary |= {"distance_by": "track"} if distance is not None else {}
@@ -101,13 +100,17 @@ def _recording(
         creator=creator(told.file_id),
         started_at=started_at,
         utc_offset_s=_utc_offset(told.activity),
+        elapsed_s=totals.get("elapsed_s", elapsed),
+        moving_s=totals.get("moving_s"),
         distance_m=distance,
+        ascent_m=totals.get("ascent_m"),
+        descent_m=totals.get("descent_m"),
+        calories=totals.get("calories"),
         summary=summary,
         laps=tuple(piece(lap, _date(_start(lap))) for lap in laps),
         lengths=tuple(piece(length, _date(_start(length))) for length in lengths),
         track=track,
         flags=frozenset(told.flags | (clock - {Flag.WRONG_CLOCK} | {Flag.RELATIVE_CLOCK} if relative else clock)),
-        **{"elapsed_s": elapsed} | totals,
     )
 
 

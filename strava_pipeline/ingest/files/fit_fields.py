@@ -64,14 +64,14 @@ def creator(file_id: Mapping[str, Any]) -> str | None:
 
 
 def _numbers(told: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, float]:
-    found = {name: next((told[source] for source in sources if source in told), None) for name, sources in names.items()}
-    return {
-        name: float(value)
-        for name, value in found.items()
-        if isinstance(value, int | float) and isfinite(value)
+    found = {
+        name: next((told[source] for source in sources if source in told), None) for name, sources in names.items()
     }
+    return {name: float(value) for name, value in found.items() if isinstance(value, int | float) and isfinite(value)}
 
 
 def _words(told: Mapping[str, Any]) -> dict[str, str]:
-    found = {name: next((told[source] for source in sources if source in told), None) for name, sources in WORDS.items()}
+    found = {
+        name: next((told[source] for source in sources if source in told), None) for name, sources in WORDS.items()
+    }
     return {name: str(value) for name, value in found.items() if value is not None}

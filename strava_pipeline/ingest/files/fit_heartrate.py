@@ -15,7 +15,10 @@ SILENCE = 5_000_000  # µs; further back than this a heart rate says nothing abo
 
 
 def with_heart_rates(track: pl.DataFrame, told: Sequence[Mapping[str, Any]], epoch: int) -> pl.DataFrame:
-    """`track`, each of its points without a heart rate having the mean of those since the point before. `epoch`: FIT's, in s since 1970."""
+    """`track`, each of its points without a heart rate having the mean of those since the point before.
+
+    `epoch`: FIT's, in s since 1970.
+    """
     beats = pl.DataFrame(list(_beats(told)), schema={"beat": pl.Float64, "bpm": pl.Float64}, orient="row")
     if beats.is_empty() or track["at"].null_count() == track.height:
         return track
@@ -50,7 +53,9 @@ def _beats(told: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, float]]:
             continue
         else:
             moments = [ticks := _next(ticks, low) for low in _twelve_bits(packed)]
-        yield from ((moment / TICKS + (offset or 0.0), rate) for moment, rate in zip(moments, rates, strict=False) if rate)
+        yield from (
+            (moment / TICKS + (offset or 0.0), rate) for moment, rate in zip(moments, rates, strict=False) if rate
+        )
 
 
 def _twelve_bits(packed: Sequence[int]) -> Iterator[int]:

@@ -1,7 +1,7 @@
-"""The messages of one part of a FIT file, decoded by fitdecode and sorted by what they are about. What they mean for an activity is `fit.py`'s.
+"""The messages of one part of a FIT file, decoded by fitdecode and sorted by what they are about.
 
-The decoder is asked for no conversions: times stay seconds of FIT's own clock, positions stay semicircles. On bytes that no
-device wrote it fails in many ways; whatever it had told until then is kept.
+What they mean for an activity is `fit.py`'s. The decoder is asked for no conversions: times stay seconds of FIT's own clock,
+positions stay semicircles. On bytes that no device wrote it fails in many ways; whatever it had told until then is kept.
 """
 
 import io
@@ -50,7 +50,13 @@ COLUMNS = {
 RECORD = {name: PLACES[column] for name, column in COLUMNS.items()}
 EMPTY = (None,) * (len(COLLECTED) - 1) + (0,)
 IN_OTHERS = ("fractional_cadence", "compressed_speed_distance")  # these come out in cadence, speed and distance
-WORDLESS = ("event", "file_creator", "developer_data_id", "field_description", "sport")  # say nothing that a column could hold
+WORDLESS = (
+    "event",
+    "file_creator",
+    "developer_data_id",
+    "field_description",
+    "sport",
+)  # say nothing that a column could hold
 
 
 @dataclass(slots=True)
@@ -86,7 +92,7 @@ def messages(part: Part) -> Messages:
     except fitdecode.FitEOFError:
         told.flags.add(Flag.TRUNCATED)
     except DECODER_FAULTS:
-        told.flags.add(Flag.TRUNCATED if Flag.TRUNCATED in told.flags else Flag.DAMAGED)
+        told.flags.add(Flag.DAMAGED)
     return told
 
 

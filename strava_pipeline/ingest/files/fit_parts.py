@@ -1,6 +1,7 @@
-"""Where the parts of a FIT file lie: several may be chained, and a broken one must not hide the next. No messages are decoded here.
+"""Where the parts of a FIT file lie: several may be chained, and a broken one must not hide the next.
 
-A part is a header (12 or 14 bytes, the length of the data at 4, ".FIT" at 8), the data, and a CRC-16 over both.
+No messages are decoded here. A part is a header (12 or 14 bytes, the length of the data at 4, ".FIT" at 8), the data, and a
+CRC-16 over both.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,8 @@
-"""The points of a track: rows as a reader meets them become a frame, and what follows from the frame alone: span, length, clock flags.
+"""The points of a track: rows as a reader meets them become a frame; and what follows from the frame alone.
 
-No file format here. The frame that is collected has TRACK's columns, `at` as a whole number, and `segment`, the number of the
-piece of track that a point belongs to: between two pieces nobody moved, as far as the file tells.
+That is its span, its length, the flags of its clock. No file format here. The frame that is collected has TRACK's columns, `at`
+as a whole number, and `segment`, the number of the piece of track that a point belongs to: between two pieces nobody moved, as far
+as the file tells.
 """
 
 from collections.abc import Sequence
@@ -39,6 +40,9 @@ class Points:
             if len(self._frames) * PER_FRAME >= MOST_POINTS:
                 raise TooManyPointsError
 
+    def __bool__(self) -> bool:
+        return bool(self._rows or self._frames)
+
     def frame(self) -> pl.DataFrame:
         self._settle()
         return pl.concat(self._frames)
@@ -49,7 +53,7 @@ class Points:
 
 
 def track_of(frame: pl.DataFrame) -> pl.DataFrame:
-    """TRACK from what was collected, `at` being microseconds since 1970; what is no number and what is not on Earth becomes null."""
+    """TRACK from what was collected, `at` being microseconds since 1970; null for what is no number or not on Earth."""
     numbers = [name for name, kind in TRACK.items() if kind == pl.Float64]
     known = frame.with_columns(pl.when(pl.col(numbers).is_finite()).then(pl.col(numbers)))
     there = pl.col("latitude").is_between(-90, 90) & pl.col("longitude").is_between(-180, 180)
@@ -66,8 +70,8 @@ def microseconds(at: datetime) -> int:
 
 def span(track: pl.DataFrame) -> tuple[datetime | None, float | None]:
     """The earliest time and the seconds from there to the latest, whatever the order of the points."""
-    first, last = track.select(pl.col("at").min().alias("first"), pl.col("at").max().alias("last")).row(0)
-    return first, (last - first).total_seconds() if first is not None else None
+    times = _extent(track)
+    return (times[0], (times[1] - times[0]).total_seconds()) if times else (None, None)
 
 
 def clock_flags(track: pl.DataFrame, started_at: datetime | None, received_at: datetime) -> set[Flag]:
@@ -75,22 +79,28 @@ def clock_flags(track: pl.DataFrame, started_at: datetime | None, received_at: d
     flags = set()
     if track["at"].null_count():
         flags.add(Flag.NO_TIMES)
-    times = track["at"].drop_nulls()
-    if not times.is_sorted():
+    if not track["at"].drop_nulls().is_sorted():
         flags.add(Flag.UNORDERED_TIMES)
-    instants = [at for at in (started_at, times.min(), times.max()) if at is not None]
+    instants = [*_extent(track), *([started_at] if started_at is not None else [])]
     if any(not FIRST_CREDIBLE <= at <= received_at for at in instants):
         flags.add(Flag.WRONG_CLOCK)
     return flags
 
 
+def _extent(track: pl.DataFrame) -> tuple[datetime, ...]:
+    """The earliest and the latest time; nothing where there are no times."""
+    times = track.select(pl.col("at").min().alias("first"), pl.col("at").max().alias("last")).row(0)
+    return () if times[0] is None else times
+
+
 def reach(track: pl.DataFrame) -> float | None:
     """The distance that the points themselves tell, in metres."""
-    return track.select(pl.col("distance").max()).item()
+    told: float | None = track.select(pl.col("distance").max()).item()
+    return told
 
 
 def length(track: pl.DataFrame, segment: pl.Series) -> float | None:
-    """The two-dimensional length of the track in metres: great circles between neighbours of a segment, on a sphere (haversine)."""
+    """The two-dimensional length in metres: great circles (haversine) between neighbours of a segment."""
     placed = track.select("latitude", "longitude", segment.alias("segment")).drop_nulls()
     if placed.is_empty():
         return None

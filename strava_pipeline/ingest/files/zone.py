@@ -23,7 +23,10 @@ class Zone:
 def zone_of(recording: Recording) -> Zone | None:
     """None where the recording has no position."""
     placed = recording.track.select("latitude", "longitude").drop_nulls().head(1)
-    return None if placed.is_empty() else zone_at(*placed.row(0), recording.started_at)
+    if placed.is_empty():
+        return None
+    latitude, longitude = placed.row(0)
+    return zone_at(latitude, longitude, recording.started_at)
 
 
 def zone_at(latitude: float, longitude: float, at: datetime | None) -> Zone | None:
