@@ -32,7 +32,7 @@ def parts(content: bytes) -> Iterator[Part]:
         unfinished = data == 0 and start + header + CHECKSUM < len(content) and following != end
         if unfinished:  # the device died before it wrote the length
             end = len(content) if following is None else following
-            yield Part(_with_length(content[start:end], end - start - header), frozenset({Flag.TRUNCATED}))
+            yield Part(with_length(content[start:end], end - start - header), frozenset({Flag.TRUNCATED}))
         elif end > len(content):
             yield Part(content[start:following], frozenset({Flag.TRUNCATED}))
             end = len(content) if following is None else following
@@ -60,7 +60,8 @@ def _checked(content: bytes, start: int, end: int) -> frozenset[Flag]:
     return frozenset(flags)
 
 
-def _with_length(part: bytes, length: int) -> bytes:
+def with_length(part: bytes, length: int) -> bytes:
+    """`part` saying that its data has `length` bytes."""
     return part[:4] + length.to_bytes(4, "little") + part[8:]
 
 

@@ -17,6 +17,7 @@ PER_FRAME = 50_000  # rows that stand as Python objects at once
 COLLECTED = {**TRACK, "at": pl.Int64(), "segment": pl.Int64()}
 PLACES = {name: place for place, name in enumerate(COLLECTED)}
 FIRST_CREDIBLE = datetime(1990, 1, 1, tzinfo=UTC)
+RECENT = 9  # rows
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARTH_RADIUS = 6_371_008.8  # m, the mean radius R1 of WGS 84
 
@@ -26,7 +27,7 @@ class TooManyPointsError(ValueError):
 
 
 class Points:
-    """Collects rows in the order of COLLECTED and holds few of them as Python objects at a time."""
+    """Rows in the order of COLLECTED, few of them as Python objects at a time."""
 
     def __init__(self) -> None:
         self._rows: list[Sequence[float | None]] = []
@@ -39,6 +40,15 @@ class Points:
             self._settle()
             if len(self._frames) * PER_FRAME >= MOST_POINTS:
                 raise TooManyPointsError
+
+    def recent_time(self) -> float | None:
+        """The middle one of the last times, which one wrong time doesn't move far."""
+        times = sorted(row[0] for row in self._rows[-RECENT:] if row[0] is not None)
+        return times[len(times) // 2] if times else None
+
+    def take_back(self) -> None:
+        """Forgets the last row, if it is still one."""
+        del self._rows[-1:]
 
     def __bool__(self) -> bool:
         return bool(self._rows or self._frames)
