@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import fitdecode
-from fitdecode.records import FitDataMessage, FitDefinitionMessage
+from fitdecode.records import FitDataMessage
 from fitdecode.types import DevField, FieldData
 
 from strava_pipeline.core.files.recording import Flag
-from strava_pipeline.ingest.files.fit_parts import Part, with_length
-from strava_pipeline.ingest.files.fit_resume import resume_at
+from strava_pipeline.ingest.files.fit_parts import Part
+from strava_pipeline.ingest.files.fit_resume import Stretch, Trail
 from strava_pipeline.ingest.files.points import COLLECTED, PLACES, Points, TooManyPointsError
 
 MOST_MESSAGES = 5_000_000  # more than a gigabyte of any device's own; a file made of one-byte messages must end
-MOST_FAULTS = 20  # that reading goes on behind
+MOST_FAULTS = 200  # that reading goes on behind
 
 DECODER_FAULTS = (
     fitdecode.FitError,
@@ -52,7 +52,7 @@ COLUMNS = {
 RECORD = {name: PLACES[column] for name, column in COLUMNS.items()}
 EMPTY = (None,) * (len(COLLECTED) - 1) + (0,)
 IN_OTHERS = ("fractional_cadence", "compressed_speed_distance")  # these come out in cadence, speed and distance
-DATA = fitdecode.FIT_FRAME_DATA
+DATA, DEFINITION = fitdecode.FIT_FRAME_DATA, fitdecode.FIT_FRAME_DEFINITION
 DEVELOPER = ("developer_data_id", "field_description")
 WORDLESS = ("event", "file_creator", "sport", *DEVELOPER)  # say nothing that a column could hold
 
@@ -76,65 +76,38 @@ class Messages:
 def messages(part: Part) -> Messages:
     """Never raises for what is in `part`: where reading ended too early, the flags say so."""
     told = Messages(flags=set(part.flags))
-    content: bytes | None = part.content
+    stretch: Stretch | None = Stretch(part.content)
     for _ in range(MOST_FAULTS):
-        if content is None:
-            break
-        content = _read(content, told)
+        if stretch is not None:
+            stretch = _read(stretch, told)
     return told
 
 
-def _read(content: bytes, told: Messages) -> bytes | None:
+def _read(stretch: Stretch, told: Messages) -> Stretch | None:
     """Sorts messages up to a fault, and returns what makes sense behind it, or None: there it ends."""
     reader = fitdecode.FitReader(
-        io.BytesIO(content),
+        io.BytesIO(stretch.content),
         processor=None,
         check_crc=fitdecode.CrcCheck.DISABLED,  # fit_parts has checked it, in a third of the time
         error_handling=fitdecode.ErrorHandling.IGNORE,
         keep_raw_chunks=True,
     )
-    meaning: list[bytes] = []  # the messages that later ones can't be understood without
-    last, end = b"", 0
+    trail = Trail(stretch)
     try:
         for frame in reader:
-            last = frame.chunk.bytes
-            end += len(last)
-            if (
-                frame.frame_type == fitdecode.FIT_FRAME_DEFINITION
-                or frame.frame_type == DATA
-                and frame.name in DEVELOPER
-            ):
-                meaning.append(last)
-            if frame.frame_type == DATA:
+            kind = frame.frame_type
+            is_meaning = kind == DEFINITION or (kind == DATA and frame.name in DEVELOPER)
+            trail.note(frame, len(told.points), is_meaning=is_meaning)
+            if kind == DATA:
                 _sort(frame, told)
-    except fitdecode.FitEOFError:
-        told.flags.add(Flag.TRUNCATED)
     except TooManyPointsError:
         told.flags.add(Flag.DAMAGED)
-    except DECODER_FAULTS:
-        told.flags.add(Flag.DAMAGED)
-        return _behind(content, end, len(last), reader.local_mesg_defs, b"".join(meaning), told.points)
+    except DECODER_FAULTS as fault:
+        rest = trail.behind(told.points)
+        ended = isinstance(fault, fitdecode.FitEOFError) and rest is None
+        told.flags.add(Flag.TRUNCATED if ended else Flag.DAMAGED)
+        return rest
     return None
-
-
-def _behind(
-    content: bytes,
-    end: int,
-    last: int,
-    definitions: Mapping[int, FitDefinitionMessage],
-    meaning: bytes,
-    points: Points,
-) -> bytes | None:
-    """A part of its own from what makes sense behind `end`. The `last` bytes before may have been misread already."""
-    header, length = content[0], int.from_bytes(content[4:8], "little")
-    start = max(end - last + 1, header)
-    place = resume_at(content[: header + length], start, definitions, points.recent_time())
-    if place is None:
-        return None
-    if place < end:
-        points.take_back()
-    left = len(meaning) + header + length - place
-    return with_length(content[:header], left) + meaning + content[place:]
 
 
 def _sort(message: FitDataMessage, told: Messages) -> None:

@@ -1,8 +1,8 @@
-"""Where the messages of a FIT file make sense again after damaged bytes. No values are decoded here but times, and those as a proof.
+"""Where the messages of a FIT file make sense again after damaged bytes. No values are decoded here but times, as a proof.
 
-A FIT message has no mark at its beginning; its length follows from a definition that stood before. Some lost bytes therefore shift
-everything behind them, while the rest of the ride is there. So each place behind the fault is tried: it is right where a long run
-of messages is defined and their times go on from those before.
+A FIT message has no mark at its beginning; its length follows from a definition that stood before. Some lost bytes therefore
+shift everything behind them, while the rest of the ride is there. So each place behind the fault is tried: it is right where a
+long run of messages is defined and their times go on from those before.
 """
 
 import struct
@@ -10,9 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fitdecode.records import FitDefinitionMessage
+from fitdecode.records import FIT_FRAME_DEFINITION, FitDefinitionMessage
+
+from strava_pipeline.ingest.files.fit_parts import with_length
+from strava_pipeline.ingest.files.points import Points
 
 RUN = 20  # messages that must follow one another; by chance two or three do
+LATE = 8  # messages before the fault in which a definition is not above suspicion
 FARTHEST = 65_536  # bytes that are looked through; a record has some tens
 LONGEST_PAUSE = 86_400  # s, between the messages before and behind the fault
 TIMESTAMP = 253  # the number of this field in every message
@@ -28,15 +32,79 @@ class _Layout:
     order: str
 
 
-def resume_at(
-    data: bytes, start: int, definitions: Mapping[int, FitDefinitionMessage], after: float | None
-) -> int | None:
-    """The first place in `data` from `start` on where messages make sense. `after`: a time before the fault, where one is known."""
-    layouts = {number: _layout(definition) for number, definition in definitions.items()}
-    for place in range(start, min(start + FARTHEST, len(data))):
-        if _makes_sense(data, place, layouts, after):
-            return place
-    return None
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A message, where it began, as the how manieth, and how many points there were before it."""
+
+    frame: Any
+    start: int
+    number: int
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What is read in one go: a part, or what is left of one behind a fault. `trusted` messages are repeated from before."""
+
+    content: bytes
+    trusted: int = 0
+
+
+class Trail:
+    """The way through a stretch up to a fault: what is needed to go on behind it."""
+
+    def __init__(self, stretch: Stretch) -> None:
+        self._stretch = stretch
+        self._meaning: list[_Step] = []  # definitions, without which later messages say nothing
+        self._last = _Step(None, 0, 0, 0)
+        self._end = self._repeated = 0
+
+    def note(self, frame: Any, points: int, *, is_meaning: bool) -> None:
+        self._last = _Step(frame, self._end, self._last.number + 1, points)
+        self._end += len(frame.chunk.bytes)
+        if is_meaning:
+            self._meaning.append(self._last)
+        if self._last.number <= self._stretch.trusted + 1:  # the header is one
+            self._repeated = self._end
+
+    def behind(self, points: Points) -> Stretch | None:
+        """What makes sense behind the fault, if anything; points that were misread before it are taken back."""
+        first_late = max(self._last.number - LATE, self._stretch.trusted + 1)
+        late = [step for step in self._meaning if step.number > first_late]
+        sure = [step for step in self._meaning if step.number <= first_late]
+        attempts = [(late[0], sure)] if late else []  # perhaps it was no definition, and swallowed what follows
+        for suspect, meaning in [*attempts, (self._last, self._meaning)]:
+            rest = self._from(suspect, meaning, points)
+            if rest is not None:
+                return rest
+        return None
+
+    def _from(self, suspect: _Step, meaning: list[_Step], points: Points) -> Stretch | None:
+        content = self._stretch.content
+        data_end = content[0] + int.from_bytes(content[4:8], "little")
+        layouts = {step.frame.local_mesg_num: _layout(step.frame) for step in meaning if _is_definition(step.frame)}
+        start = max(suspect.start, self._repeated) + 1
+        place = _resume_at(content[:data_end], start, layouts, points.recent_time())
+        if place is None:
+            return None
+        if place < self._end:
+            points.take_back_to(suspect.points)
+        points.forget_strays(LONGEST_PAUSE)
+        said = b"".join(step.frame.chunk.bytes for step in meaning)
+        header = with_length(content[: content[0]], len(said) + data_end - place)
+        return Stretch(header + said + content[place:], trusted=len(meaning))
+
+
+def _resume_at(data: bytes, start: int, layouts: Mapping[int, _Layout], after: float | None) -> int | None:
+    """The first place from `start` on where messages make sense. `after`: a time before the fault, where one is known."""
+    return next(
+        (
+            place
+            for place in range(start, min(start + FARTHEST, len(data)))
+            if _makes_sense(data, place, layouts, after)
+        ),
+        None,
+    )
 
 
 def _makes_sense(data: bytes, place: int, layouts: Mapping[int, _Layout], after: float | None) -> bool:
@@ -78,6 +146,10 @@ def _define(data: bytes, place: int, known: dict[int, _Layout]) -> int | None:
     more = sum(data[at + 1] for at in range(fields_end + 1, end, 3))
     known[data[place] & LOCAL] = _measured(sizes, more, ">" if data[place + 2] else "<")
     return end
+
+
+def _is_definition(frame: Any) -> bool:
+    return bool(frame.frame_type == FIT_FRAME_DEFINITION)
 
 
 def _layout(definition: FitDefinitionMessage) -> _Layout:

@@ -1,8 +1,8 @@
 """The points of a track: rows as a reader meets them become a frame; and what follows from the frame alone.
 
 That is its span, its length, the flags of its clock. No file format here. The frame that is collected has TRACK's columns, `at`
-as a whole number, and `segment`, the number of the piece of track that a point belongs to: between two pieces nobody moved, as far
-as the file tells.
+as a whole number, and `segment`, the number of the piece of track that a point belongs to: between two pieces nobody moved, as
+far as the file tells.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Points:
         self._rows.append(row)
         if len(self._rows) == PER_FRAME:
             self._settle()
-            if len(self._frames) * PER_FRAME >= MOST_POINTS:
+            if len(self) >= MOST_POINTS:
                 raise TooManyPointsError
 
     def recent_time(self) -> float | None:
@@ -46,14 +46,21 @@ class Points:
         times = sorted(row[0] for row in self._rows[-RECENT:] if row[0] is not None)
         return times[len(times) // 2] if times else None
 
-    def take_back(self) -> None:
-        """Forgets the last row, if it is still one."""
-        del self._rows[-1:]
+    def take_back_to(self, count: int) -> None:
+        """Forgets the rows from the how manieth on; those that are in a frame already stay."""
+        del self._rows[max(count - PER_FRAME * len(self._frames), 0) :]
 
-    def __bool__(self) -> bool:
-        return bool(self._rows or self._frames)
+    def forget_strays(self, most: float) -> None:
+        """Forgets those of the last rows whose times lie further than `most` from the others'."""
+        time = self.recent_time()
+        if time is not None:
+            self._rows[-RECENT:] = [row for row in self._rows[-RECENT:] if row[0] is None or abs(row[0] - time) <= most]
+
+    def __len__(self) -> int:
+        return PER_FRAME * len(self._frames) + len(self._rows)
 
     def frame(self) -> pl.DataFrame:
+        """All of them, at the end."""
         self._settle()
         return pl.concat(self._frames)
 
