@@ -19,6 +19,7 @@ from strava_pipeline.ingest.files.fit_heartrate import with_heart_rates
 from strava_pipeline.ingest.files.fit_messages import Messages, messages
 from strava_pipeline.ingest.files.fit_parts import parts
 from strava_pipeline.ingest.files.points import clock_flags, length, reach, span, track_of
+from strava_pipeline.ingest.files.problems import problem
 
 EPOCH = 631_065_600  # 1989-12-31T00:00:00Z, FIT's own, in s since 1970
 FIRST_DATE = 0x10000000  # a smaller time counts from when the device was switched on
@@ -31,6 +32,7 @@ def read_fit(content: bytes, received_at: datetime) -> FileRead:
     told = [messages(part) for part in parts(content)]
     found = [_recordings(part, received_at) for part in told]
     beats = [beat for part in told for beat in part.heart_rates]
+    odd = {flag for part in told for flag in part.flags}
     elsewhere = {flag for part, its in zip(told, found, strict=True) if not its for flag in part.flags}
     recordings = [
         replace(
@@ -46,7 +48,7 @@ def read_fit(content: bytes, received_at: datetime) -> FileRead:
         Format.FIT,
         kind="activity" if recordings else next((kind for kind in kinds if kind != "unknown"), "unknown"),
         recordings=tuple(recordings),
-        problem=None if kinds else "No part of this FIT file could be read.",
+        problem=problem(odd) if odd or set(kinds) - {"unknown"} else "Its FIT messages don't say what it is.",
         unknown=dict(sum((part.unknown for part in told), Counter())),
     )
 

@@ -45,9 +45,10 @@ def _beats(told: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, float]]:
         packed = message.get("event_timestamp_12")
         if packed is None:
             at, event = message.get("timestamp"), message.get("event_timestamp")
-            if not isinstance(at, int) or not isinstance(event, float):
+            fraction = message.get("fractional_timestamp", 0.0)
+            if not isinstance(at, int) or not isinstance(event, float) or not isinstance(fraction, float):
                 continue
-            offset, ticks = at + message.get("fractional_timestamp", 0.0) - event, round(event * TICKS)
+            offset, ticks = at + fraction - event, round(event * TICKS)
             moments = [ticks]
         elif offset is None or not isinstance(packed, tuple):
             continue

@@ -12,6 +12,7 @@ from strava_pipeline.core.files.recording import Flag
 SIGNATURE = b".FIT"
 SHORTEST_HEADER = 12
 CHECKSUM = 2  # bytes
+MOST_PARTS = 1000  # of one file; a watch chains some tens
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,9 @@ class Part:
 def parts(content: bytes) -> Iterator[Part]:
     """The parts in order. What lies between two headers and belongs to neither flags the part before it as damaged."""
     start = _next_header(content, 0)
-    while start is not None:
+    for _ in range(MOST_PARTS):
+        if start is None:
+            return
         header, data = content[start], int.from_bytes(content[start + 4 : start + 8], "little")
         end = start + header + data + CHECKSUM
         following = _next_header(content, start + header)
@@ -55,7 +58,7 @@ def _checked(content: bytes, start: int, end: int) -> frozenset[Flag]:
     flags = set()
     if checksum(content[start:end]):  # over data and its own checksum it is 0
         flags.add(Flag.BAD_CHECKSUM)
-    if content[end:].strip(b"\0") and _next_header(content, end) != end:  # zeros are padding
+    if _next_header(content, end) != end and content[end:].strip(b"\0"):  # zeros are padding
         flags.add(Flag.DAMAGED)
     return frozenset(flags)
 

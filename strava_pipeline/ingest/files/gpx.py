@@ -23,6 +23,7 @@ from strava_pipeline.ingest.files.points import (
     span,
     track_of,
 )
+from strava_pipeline.ingest.files.problems import problem
 
 COLUMNS = {
     "ele": "altitude",
@@ -55,9 +56,17 @@ def read_gpx(content: bytes, received_at: datetime) -> FileRead:
         document.flags.add(Flag.DAMAGED)
     frame = told.points.frame()
     if frame["at"].null_count() == frame.height:
-        return FileRead(Format.GPX, kind=told.kind(), unknown=dict(told.unknown))
+        kind = told.kind()
+        why = problem(document.flags) or ("It holds no points." if kind == "empty" else None)
+        return FileRead(Format.GPX, kind=kind, problem=why, unknown=dict(told.unknown))
     recording = _recording(told, frame, document.flags, received_at)
-    return FileRead(Format.GPX, kind="activity", recordings=(recording,), unknown=dict(told.unknown))
+    return FileRead(
+        Format.GPX,
+        kind="activity",
+        recordings=(recording,),
+        problem=problem(document.flags),
+        unknown=dict(told.unknown),
+    )
 
 
 class _Told:

@@ -36,7 +36,7 @@ class Markup:
 
     def __iter__(self) -> Iterator[etree._Element]:
         parser = etree.XMLPullParser(
-            events=("end",),
+            events=("start", "end"),
             tag=[f"{{*}}{name}" for name in self._names],
             recover=True,
             resolve_entities=False,
@@ -46,27 +46,26 @@ class Markup:
             remove_comments=True,
             remove_pis=True,
         )
+        top: etree._Element | None = None
         try:
             for start in range(0, len(self._text), CHUNK):
                 parser.feed(self._text[start : start + CHUNK])
-                top = None
-                for _, element in parser.read_events():
-                    yield element
-                    top = element
+                for event, element in parser.read_events():
+                    top = element.getroottree().getroot() if top is None else top
+                    if event == "end":
+                        yield element
                 _forget(top)
             parser.close()
         except etree.LxmlError:
             self.flags.add(Flag.DAMAGED)
-        yield from (element for _, element in parser.read_events())  # what a cut closed
+        yield from (element for event, element in parser.read_events() if event == "end")  # what a cut closed
         if any(fault.type_name not in HARMLESS for fault in parser.error_log) and Flag.TRUNCATED not in self.flags:
             self.flags.add(Flag.DAMAGED)
 
 
-def _forget(seen: etree._Element | None) -> None:
+def _forget(top: etree._Element | None) -> None:
     """Lets go of what was read: of the elements that are still open, all children but the first and the last ones."""
-    if seen is None:
-        return
-    element: etree._Element | None = seen.getroottree().getroot()
+    element = top
     while element is not None and len(element):
         del element[KEPT:-1]
         element = element[-1]

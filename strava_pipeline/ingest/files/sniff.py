@@ -14,6 +14,7 @@ from pathlib import PurePath
 from strava_pipeline.core.files.recording import FileRead, Flag, Format
 from strava_pipeline.ingest.files.fit import read_fit
 from strava_pipeline.ingest.files.gpx import read_gpx
+from strava_pipeline.ingest.files.problems import problem
 from strava_pipeline.ingest.files.tcx import read_tcx
 
 MOST_BYTES = 100_000_000  # unpacked; a day of points a second is a tenth of that in the wordiest format
@@ -21,11 +22,6 @@ GZIP = b"\x1f\x8b"
 HEAD = 65_536  # bytes in which the first element of a document stands, after whatever comments
 FIT_SIGNATURE = slice(8, 12)
 READERS = {Format.FIT: read_fit, Format.GPX: read_gpx, Format.TCX: read_tcx}
-PROBLEMS = {
-    Flag.TRUNCATED: "The file ends in the middle; what stands before is kept.",
-    Flag.DAMAGED: "A part of the file could not be read; the rest is kept.",
-    Flag.BAD_CHECKSUM: "The file's checksum doesn't match; what it says is kept.",
-}
 
 
 def read_file(content: bytes, name: str, received_at: datetime) -> FileRead:
@@ -40,7 +36,7 @@ def read_file(content: bytes, name: str, received_at: datetime) -> FileRead:
         return _unknown(_what(unpacked, name))
     read = READERS[found](unpacked, received_at)
     recordings = tuple(replace(recording, flags=recording.flags | flags) for recording in read.recordings)
-    return replace(read, recordings=recordings, problem=read.problem or _problem(read, flags))
+    return replace(read, recordings=recordings, problem=read.problem or problem(flags))
 
 
 def _unpacked(content: bytes) -> tuple[bytes, frozenset[Flag]]:
@@ -75,8 +71,8 @@ def _format(content: bytes) -> Format | None:
     return None
 
 
-def _unknown(problem: str) -> FileRead:
-    return FileRead(None, kind="unknown", problem=problem)
+def _unknown(why: str) -> FileRead:
+    return FileRead(None, kind="unknown", problem=why)
 
 
 def _what(content: bytes, name: str) -> str:
@@ -86,11 +82,3 @@ def _what(content: bytes, name: str) -> str:
     return "It is neither FIT, GPX nor TCX" + (
         f", whatever {ending} says." if ending in (".fit", ".gpx", ".tcx") else "."
     )
-
-
-def _problem(read: FileRead, flags: frozenset[Flag]) -> str | None:
-    """The worst of what is odd, in a sentence."""
-    odd = flags.union(*(recording.flags for recording in read.recordings))
-    if not odd & PROBLEMS.keys() and read.kind == "empty":
-        return "It holds neither points nor laps."
-    return next((problem for flag, problem in PROBLEMS.items() if flag in odd), None)

@@ -26,6 +26,7 @@ from strava_pipeline.ingest.files.points import (
     span,
     track_of,
 )
+from strava_pipeline.ingest.files.problems import problem
 
 COLUMNS = {
     "LatitudeDegrees": "latitude",
@@ -85,6 +86,7 @@ def read_tcx(content: bytes, received_at: datetime) -> FileRead:
         Format.TCX,
         kind="activity" if recordings else kind,
         recordings=tuple(replace(one, flags=one.flags | document.flags) for one in recordings),
+        problem=problem(document.flags) or ("It holds no activity." if kind == "empty" and not recordings else None),
         unknown=dict(unknown),
     )
 
