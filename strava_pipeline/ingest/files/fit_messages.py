@@ -17,7 +17,7 @@ from fitdecode.types import DevField, FieldData
 
 from strava_pipeline.core.files.recording import Flag
 from strava_pipeline.ingest.files.fit_parts import Part
-from strava_pipeline.ingest.files.fit_resume import Stretch, Trail
+from strava_pipeline.ingest.files.fit_resume import LONGEST_PAUSE, Stretch, Trail
 from strava_pipeline.ingest.files.points import COLLECTED, PLACES, Points, TooManyPointsError
 
 MOST_MESSAGES = 5_000_000  # more than a gigabyte of any device's own; a file made of one-byte messages must end
@@ -71,6 +71,7 @@ class Messages:
     unknown: Counter[str] = field(default_factory=Counter)
     flags: set[Flag] = field(default_factory=set)
     count: int = 0
+    leaps: int = 0
 
 
 def messages(part: Part) -> Messages:
@@ -100,6 +101,12 @@ def _read(stretch: Stretch, told: Messages) -> Stretch | None:
             trail.note(frame, len(told.points), is_meaning=is_meaning)
             if kind == DATA:
                 _sort(frame, told)
+                if told.points.leapt(LONGEST_PAUSE) and told.leaps < MOST_FAULTS:  # a clock that was set, or bytes lost
+                    told.leaps += 1
+                    rest = trail.behind(told.points)
+                    if rest is not None:
+                        told.flags.add(Flag.DAMAGED)
+                        return rest
     except TooManyPointsError:
         told.flags.add(Flag.DAMAGED)
     except DECODER_FAULTS as fault:

@@ -83,10 +83,7 @@ class _Told:
     def take(self, element: etree._Element) -> None:
         name = local(element.tag)
         if name == "trkpt":
-            at = instant(text(element, "time"))
-            if self.utc_offset_s is None:
-                self.utc_offset_s = offset_s(at)
-            self.points.add(self._row(element, at))
+            self.points.add(self._row(element))
         elif name == "trk":
             self.tracks = _words(element, "name", "desc", "type") | self.tracks
         elif name == "metadata":
@@ -101,9 +98,8 @@ class _Told:
             return "route"
         return "waypoints" if self.seen["wpt"] else "empty"
 
-    def _row(self, point: etree._Element, at: datetime | None) -> list[float | None]:
+    def _row(self, point: etree._Element) -> list[float | None]:
         row: list[float | None] = [None] * len(PLACES)
-        row[0] = None if at is None else microseconds(at)
         row[1], row[2] = number(point.get("lat")), number(point.get("lon"))
         row[PLACES["segment"]] = self.seen["trkseg"]
         for element in point.iterdescendants():
@@ -111,9 +107,17 @@ class _Told:
             place = POINT.get(name)
             if place is not None:
                 row[place] = number(element.text)
+            elif name == "time" and row[0] is None:
+                row[0] = self._time(element.text)
             elif name not in NO_VALUES and not len(element):
                 self.unknown[name[:80]] += 1
         return row
+
+    def _time(self, written: str | None) -> int | None:
+        at = instant(written)
+        if self.utc_offset_s is None:
+            self.utc_offset_s = offset_s(at)
+        return None if at is None else microseconds(at)
 
 
 def _words(element: etree._Element, *names: str) -> dict[str, str]:

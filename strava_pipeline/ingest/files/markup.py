@@ -15,7 +15,6 @@ from lxml import etree
 
 from strava_pipeline.core.files.recording import Flag
 
-WIDE = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 HARMLESS = ("NS_ERR_UNDEFINED_NAMESPACE", "ERR_UNSUPPORTED_ENCODING", "WAR_ENCODING_MISMATCH", "WAR_NS_URI_RELATIVE")
 """Faults that cost no element: xsi:type without a declaration of xsi is what many programs write."""
 CHUNK = 1 << 18  # bytes that are a tree at once
@@ -59,7 +58,7 @@ class Markup:
         except etree.LxmlError:
             self.flags.add(Flag.DAMAGED)
         yield from (element for event, element in parser.read_events() if event == "end")  # what a cut closed
-        if any(fault.type_name not in HARMLESS for fault in parser.error_log) and Flag.TRUNCATED not in self.flags:
+        if any(fault.type_name not in HARMLESS for fault in parser.feed_error_log) and Flag.TRUNCATED not in self.flags:
             self.flags.add(Flag.DAMAGED)
 
 
@@ -73,16 +72,18 @@ def _forget(top: etree._Element | None) -> None:
 
 def _plain(content: bytes) -> bytes:
     """Without what stands before the first element; in one byte per character where it was in two."""
-    encoding = next((name for mark, name in WIDE.items() if content.startswith(mark)), None)
-    text = content if encoding is None else content.decode(encoding, errors="replace").encode()
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content
+    if wide:  # the declaration speaks of two bytes
+        text = re.sub(r"<\?xml[^>]*>", "", content.decode("utf-16", errors="replace"), count=1).encode(errors="replace")
     return text.lstrip(codecs.BOM_UTF8 + b" \t\r\n\0")
 
 
 def _without_half(text: bytes, point: str) -> bytes:
     """What was cut off in the middle is gone: half a number is a wrong number, half a point an odd one."""
     tags = text[: text.rfind(b">") + 1]
-    whole = tags.rfind(f"</{point}>".encode())
-    return tags if whole == -1 or tags.find(f"<{point}".encode(), whole) == -1 else tags[: whole + len(point) + 3]
+    begun = tags.rfind(f"<{point}".encode())
+    return tags[:begun] if begun > tags.rfind(f"</{point}>".encode()) else tags
 
 
 @cache

@@ -46,6 +46,11 @@ class Points:
         times = sorted(row[0] for row in self._rows[-RECENT:] if row[0] is not None)
         return times[len(times) // 2] if times else None
 
+    def leapt(self, most: float) -> bool:
+        """Whether the last two rows are further apart in time than `most`."""
+        last, before = (self._rows[-1][0], self._rows[-2][0]) if len(self._rows) > 1 else (None, None)
+        return last is not None and before is not None and abs(last - before) > most
+
     def take_back_to(self, count: int) -> None:
         """Forgets the rows from the how manieth on; those that are in a frame already stay."""
         del self._rows[max(count - PER_FRAME * len(self._frames), 0) :]

@@ -178,7 +178,7 @@ class _Told:
 def _lap(element: etree._Element) -> dict[str, Any]:
     began = instant(element.get("StartTime"))
     lap: dict[str, Any] = {"started_at": began.astimezone(UTC) if began is not None else None}
-    for told in element.iterdescendants():
+    for told in (one for part in element if local(part.tag) != "Track" for one in part.iter()):
         name = local(told.tag)
         if name in WORDS and told.text:
             lap[WORDS[name]] = told.text.strip()
