@@ -107,6 +107,8 @@ class _Told:
             place = POINT.get(name)
             if place is not None:
                 row[place] = number(element.text)
+            elif name == "trkpt":  # one that never ended has the next one in it
+                break
             elif name == "time" and row[0] is None:
                 row[0] = self._time(element.text)
             elif name not in NO_VALUES and not len(element):

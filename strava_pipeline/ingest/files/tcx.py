@@ -170,6 +170,8 @@ class _Told:
             place = POINT.get(name)
             if place is not None:
                 row[place] = _value(element)
+            elif name == "Trackpoint":  # one that never ended has the next one in it
+                break
             elif name not in NO_VALUES and not len(element):
                 self._unknown[name[:80]] += 1
         return row

@@ -94,7 +94,7 @@ def iso(at: float) -> str:
     return (BEGAN + timedelta(seconds=at)).isoformat().replace("+00:00", "Z")
 
 
-def trkpt(at: float | None, latitude: float = 52.0, longitude: float = 13.0, more: str = "") -> str:
+def trkpt(at: float | None, latitude: float | str = 52.0, longitude: float | str = 13.0, more: str = "") -> str:
     time = "" if at is None else f"<time>{iso(at)}</time>"
     return f'<trkpt lat="{latitude}" lon="{longitude}"><ele>34.5</ele>{time}{more}</trkpt>'
 
