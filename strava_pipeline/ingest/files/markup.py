@@ -18,6 +18,7 @@ from strava_pipeline.core.files.recording import Flag
 HARMLESS = ("NS_ERR_UNDEFINED_NAMESPACE", "ERR_UNSUPPORTED_ENCODING", "WAR_ENCODING_MISMATCH", "WAR_NS_URI_RELATIVE")
 """Faults that cost no element: xsi:type without a declaration of xsi is what many programs write."""
 CHUNK = 1 << 18  # bytes that are a tree at once
+HEAD = 65_536  # bytes in which the first element stands, after whatever comments
 KEPT = 100  # children: names and types stand first
 
 
@@ -25,10 +26,10 @@ class Markup:
     """The elements of a document that are wanted, each when it ends, with all that is in it; `flags` are true at the end."""
 
     def __init__(self, content: bytes, root: str, point: str, others: tuple[str, ...]) -> None:
-        """`root`: the document's element, by which its end is known; `point`: what must be whole."""
+        """`root`: the document's element; `point`: what must be whole."""
         text = _plain(content)
         self.flags: set[Flag] = set()
-        if not re.search(rf"</(\w+:)?{root}\s*>".encode(), text[-1000:]):
+        if not _ends(text):
             self.flags.add(Flag.TRUNCATED)
             text = _without_half(text, point)
         self._text, self._names = text, (point, root, *others)
@@ -77,6 +78,13 @@ def _plain(content: bytes) -> bytes:
     if wide:  # the declaration speaks of two bytes
         text = re.sub(r"<\?xml[^>]*>", "", content.decode("utf-16", errors="replace"), count=1).encode(errors="replace")
     return text.lstrip(codecs.BOM_UTF8 + b" \t\r\n\0")
+
+
+def _ends(text: bytes) -> bool:
+    """Whether the first element, which may lack the root that should be around it, is closed at the end."""
+    head = re.sub(rb"<!--.*?-->", b"", text[:HEAD], flags=re.DOTALL)
+    first = re.search(rb"<([A-Za-z_][\w:.-]*)", head)
+    return first is not None and re.search(rb"</" + re.escape(first[1]) + rb"\s*>", text[-1000:]) is not None
 
 
 def _without_half(text: bytes, point: str) -> bytes:

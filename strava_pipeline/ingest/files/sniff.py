@@ -66,7 +66,7 @@ def _format(content: bytes) -> Format | None:
     head = content[:HEAD].replace(b"\0", b"")  # two bytes per character become one
     if re.search(rb"<(\w+:)?gpx[\s>]", head):
         return Format.GPX
-    if re.search(rb"<(\w+:)?TrainingCenterDatabase[\s>]", head):
+    if re.search(rb"<(\w+:)?(TrainingCenterDatabase|Activities|Courses)[\s>]", head):  # the first may be lost
         return Format.TCX
     return None
 

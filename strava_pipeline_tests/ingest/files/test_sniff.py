@@ -17,9 +17,9 @@ GPX = made.gpx("".join(made.trkpt(at) for at in range(60))).encode()
 TCX = made.tcx(made.activity(made.tcx_lap(0, 60, 100, *(made.trackpoint(at, at) for at in range(60))))).encode()
 
 
-@pytest.mark.parametrize(("content", "found"), [(FIT, "fit"), (GPX, "gpx"), (TCX, "tcx")])
+@pytest.mark.parametrize(("content", "found"), [(FIT, "fit"), (GPX, "gpx"), (TCX, "tcx")], ids=["fit", "gpx", "tcx"])
 @pytest.mark.parametrize("packed", [bytes, gzip.compress], ids=["plain", "gzip"])
-@pytest.mark.parametrize("name", ["a.fit", "a.gpx.gz", "a.bin", "", "…/../x"])
+@pytest.mark.parametrize("name", ["a.fit", "a.gpx.gz", "a.bin", ""])
 def test_a_file_is_known_by_its_content(
     content: bytes, found: str, packed: Callable[[bytes], bytes], name: str
 ) -> None:
@@ -41,6 +41,17 @@ def test_a_file_is_known_by_its_content(
         (b"<kml/>", "It is neither FIT, GPX nor TCX, whatever .gpx says."),
         (bytes(8) + b".FIT", "Its FIT messages don't say what it is."),
     ],
+    ids=[
+        "nothing",
+        "blanks",
+        "nothing_packed",
+        "half_a_gzip_header",
+        "no_deflate",
+        "zip",
+        "pdf",
+        "kml",
+        "half_a_fit_header",
+    ],
 )
 def test_what_is_no_activity_file_says_why(content: bytes, problem: str) -> None:
     read = read_file(content, "tour.gpx", RECEIVED)
@@ -51,7 +62,7 @@ def test_a_gzip_file_in_several_pieces_is_one() -> None:
     assert read_file(gzip.compress(GPX[:700]) + gzip.compress(GPX[700:]), "", RECEIVED).recordings[0].track.height == 60
 
 
-@pytest.mark.parametrize("content", [FIT, GPX, TCX])
+@pytest.mark.parametrize("content", [FIT, GPX, TCX], ids=["fit", "gpx", "tcx"])
 def test_of_a_cut_gzip_file_what_was_unpacked_is_read(content: bytes) -> None:
     packed = gzip.compress(content, compresslevel=0)
     (one,) = read_file(packed[: len(packed) * 3 // 4], "", RECEIVED).recordings
@@ -77,7 +88,9 @@ def test_an_entity_is_not_expanded(head: str) -> None:
     assert all(one.name is None for one in read.recordings)
 
 
-@pytest.mark.parametrize("nested", ["<a>" * 200_000, "<trkpt>" * 200_000, "<trk><trkseg>" * 100_000])
+@pytest.mark.parametrize(
+    "nested", ["<a>" * 200_000, "<trkpt>" * 200_000, "<trk><trkseg>" * 100_000], ids=["unknown", "points", "tracks"]
+)
 def test_nesting_has_an_end(nested: str) -> None:
     read = read_file(f"<gpx>{nested}".encode(), "", RECEIVED)
     assert read.problem is not None
