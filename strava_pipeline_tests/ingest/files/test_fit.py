@@ -189,7 +189,6 @@ def test_heart_rates_from_a_strap_fill_points_that_have_none() -> None:
         bytes([low & 0xFF, (low >> 8 & 0x0F) | (high & 0x0F) << 4, high >> 4 & 0xFF])
         for low, high in zip(ticks[::2], ticks[1::2], strict=True)
     )
-    beats = made.message(6, made.HR, (6, made.BYTES, b""), (6, U8, 0))[:0]
     rates = bytes(range(100, 108))
     definition = bytes([0x46, 0, 0]) + struct.pack("<HB", made.HR, 2) + bytes([6, 8, U8, 10, 12, made.BYTES])
     beats = definition + bytes([6]) + rates + packed
