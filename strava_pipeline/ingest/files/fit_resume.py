@@ -1,0 +1,168 @@
+"""Where the messages of a FIT file make sense again after damaged bytes. No values are decoded here but times, as a proof.
+
+A FIT message has no mark at its beginning; its length follows from a definition that stood before. Some lost bytes therefore
+shift everything behind them, while the rest of the ride is there. So each place behind the fault is tried: it is right where a
+long run of messages is defined and their times go on from those before.
+"""
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fitdecode.records import FIT_FRAME_DEFINITION, FitDefinitionMessage
+
+from strava_pipeline.ingest.files.fit_parts import with_length
+from strava_pipeline.ingest.files.points import Points
+
+RUN = 20  # messages that must follow one another; by chance two or three do
+LATE = 8  # messages before the fault in which a definition is not above suspicion
+FARTHEST = 65_536  # bytes that are looked through; a record has some tens
+LONGEST_PAUSE = 86_400  # s, between the messages before and behind the fault
+TIMESTAMP = 253  # the number of this field in every message
+DEFINITION, DEVELOPER, COMPRESSED, LOCAL = 0x40, 0x20, 0x80, 0x0F  # bits of a message's first byte
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """`size` with the first byte; `time_at`: where the time stands, None where there is none; `order`: of bytes."""
+
+    size: int
+    time_at: int | None
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A message, where it began, as the how manieth, and how many points there were before it."""
+
+    frame: Any
+    start: int
+    number: int
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What is read in one go: a part, or what is left of one behind a fault. `trusted` messages are repeated from before."""
+
+    content: bytes
+    trusted: int = 0
+
+
+class Trail:
+    """The way through a stretch up to a fault: what is needed to go on behind it."""
+
+    def __init__(self, stretch: Stretch) -> None:
+        self._stretch = stretch
+        self._meaning: list[_Step] = []  # definitions, without which later messages say nothing
+        self._last = _Step(None, 0, 0, 0)
+        self._end = self._repeated = 0
+
+    def note(self, frame: Any, points: int, *, is_meaning: bool) -> None:
+        self._last = _Step(frame, self._end, self._last.number + 1, points)
+        self._end += len(frame.chunk.bytes)
+        if is_meaning:
+            self._meaning.append(self._last)
+        if self._last.number <= self._stretch.trusted + 1:  # the header is one
+            self._repeated = self._end
+
+    def behind(self, points: Points) -> Stretch | None:
+        """What makes sense behind the fault, if anything; points that were misread before it are taken back."""
+        first_late = max(self._last.number - LATE, self._stretch.trusted + 1)
+        late = [step for step in self._meaning if step.number > first_late]
+        sure = [step for step in self._meaning if step.number <= first_late]
+        attempts = [(late[0], sure)] if late else []  # perhaps it was no definition, and swallowed what follows
+        for suspect, meaning in [*attempts, (self._last, self._meaning)]:
+            rest = self._from(suspect, meaning, points)
+            if rest is not None:
+                return rest
+        return None
+
+    def _from(self, suspect: _Step, meaning: list[_Step], points: Points) -> Stretch | None:
+        content = self._stretch.content
+        data_end = content[0] + int.from_bytes(content[4:8], "little")
+        layouts = {step.frame.local_mesg_num: _layout(step.frame) for step in meaning if _is_definition(step.frame)}
+        start = max(suspect.start, self._repeated) + 1
+        place = _resume_at(content[:data_end], start, layouts, points.recent_time())
+        if place is None:
+            return None
+        if place < self._end:
+            points.take_back_to(suspect.points)
+        points.forget_strays(LONGEST_PAUSE)
+        said = b"".join(step.frame.chunk.bytes for step in meaning)
+        header = with_length(content[: content[0]], len(said) + data_end - place)
+        return Stretch(header + said + content[place:], trusted=len(meaning))
+
+
+def _resume_at(data: bytes, start: int, layouts: Mapping[int, _Layout], after: float | None) -> int | None:
+    """The first place from `start` on where messages make sense. `after`: a time before the fault, where one is known."""
+    return next(
+        (
+            place
+            for place in range(start, min(start + FARTHEST, len(data)))
+            if _makes_sense(data, place, layouts, after)
+        ),
+        None,
+    )
+
+
+def _makes_sense(data: bytes, place: int, layouts: Mapping[int, _Layout], after: float | None) -> bool:
+    known = dict(layouts)
+    times = 0
+    for _ in range(RUN):
+        if place >= len(data):
+            break
+        first = data[place]
+        if first & COMPRESSED:  # its time hangs on one that may have been lost
+            return False
+        if first & DEFINITION:
+            end = _define(data, place, known)
+            if end is None:
+                return False
+            place = end
+            continue
+        layout = known.get(first & LOCAL)
+        if layout is None or first & DEVELOPER or place + layout.size > len(data):
+            return False
+        if layout.time_at is not None:
+            (at,) = struct.unpack_from(f"{layout.order}I", data, place + layout.time_at)
+            if after is not None and not after <= at <= after + LONGEST_PAUSE:
+                return False
+            after, times = at, times + 1
+        place += layout.size
+    return times > 1
+
+
+def _define(data: bytes, place: int, known: dict[int, _Layout]) -> int | None:
+    """Learns a definition and returns where it ends; None where it is none."""
+    fields_end = place + 6 + 3 * (data[place + 5] if place + 5 < len(data) else 0)
+    end = fields_end
+    if data[place] & DEVELOPER:
+        end += 1 + 3 * (data[fields_end] if fields_end < len(data) else 0)
+    if end > len(data) or data[place + 1] or data[place + 2] > 1 or not data[place + 5]:
+        return None
+    sizes = [(data[at], data[at + 1]) for at in range(place + 6, fields_end, 3)]
+    more = sum(data[at + 1] for at in range(fields_end + 1, end, 3))
+    known[data[place] & LOCAL] = _measured(sizes, more, ">" if data[place + 2] else "<")
+    return end
+
+
+def _is_definition(frame: Any) -> bool:
+    return bool(frame.frame_type == FIT_FRAME_DEFINITION)
+
+
+def _layout(definition: FitDefinitionMessage) -> _Layout:
+    sizes = [(field.def_num, field.size) for field in definition.field_defs]
+    return _measured(sizes, sum(field.size for field in definition.dev_field_defs), definition.endian)
+
+
+def _measured(sizes: list[tuple[int, int]], more: int, order: str) -> _Layout:
+    """`sizes`: number and bytes of each field; `more`: bytes of the developers' fields, which stand last."""
+    places: dict[int, Any] = {}
+    end = 1
+    for number, size in sizes:
+        if number == TIMESTAMP and size == struct.calcsize("I"):
+            places[number] = end
+        end += size
+    return _Layout(end + more, places.get(TIMESTAMP), order)

@@ -1,0 +1,143 @@
+"""XML as activity files have it: read as a stream, as far as it can be read, and without doing anything that it asks for.
+
+No entity is expanded, no document type loaded, nothing fetched; nesting and text are limited by libxml2. What an element means
+is `gpx.py`'s and `tcx.py`'s.
+"""
+
+import codecs
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from math import isfinite
+
+from lxml import etree
+
+from strava_pipeline.core.files.recording import Flag
+
+HARMLESS = ("NS_ERR_UNDEFINED_NAMESPACE", "ERR_UNSUPPORTED_ENCODING", "WAR_ENCODING_MISMATCH", "WAR_NS_URI_RELATIVE")
+"""Faults that cost no element: xsi:type without a declaration of xsi is what many programs write."""
+CHUNK = 1 << 18  # bytes that are a tree at once
+HEAD = 65_536  # bytes in which the first element stands, after whatever comments
+KEPT = 100  # children: names and types stand first
+
+
+class Markup:
+    """The elements of a document that are wanted, each when it ends, with all that is in it; `flags` are true at the end."""
+
+    def __init__(self, content: bytes, root: str, point: str, others: tuple[str, ...]) -> None:
+        """`root`: the document's element; `point`: what must be whole."""
+        text = _plain(content)
+        self.flags: set[Flag] = set()
+        if not _ends(text):
+            self.flags.add(Flag.TRUNCATED)
+            text = _without_half(text, point)
+        self._text, self._names = text, (point, root, *others)
+
+    def __iter__(self) -> Iterator[etree._Element]:
+        parser = etree.XMLPullParser(
+            events=("start", "end"),
+            tag=[f"{{*}}{name}" for name in self._names],
+            recover=True,
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            huge_tree=False,
+            remove_comments=True,
+            remove_pis=True,
+        )
+        top: etree._Element | None = None
+        try:
+            for start in range(0, len(self._text), CHUNK):
+                parser.feed(self._text[start : start + CHUNK])
+                for event, element in parser.read_events():
+                    top = element.getroottree().getroot() if top is None else top
+                    if event == "end":
+                        yield element
+                _forget(top)
+            parser.close()
+        except etree.LxmlError:
+            self.flags.add(Flag.DAMAGED)
+        yield from (element for event, element in parser.read_events() if event == "end")  # what a cut closed
+        if any(fault.type_name not in HARMLESS for fault in parser.feed_error_log) and Flag.TRUNCATED not in self.flags:
+            self.flags.add(Flag.DAMAGED)
+
+
+def _forget(top: etree._Element | None) -> None:
+    """Lets go of what was read: of the elements that are still open, all children but the first and the last ones."""
+    element = top
+    while element is not None and len(element):
+        del element[KEPT:-1]
+        element = element[-1]
+
+
+def _plain(content: bytes) -> bytes:
+    """Without what stands before the first element; in one byte per character where it was in two."""
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content
+    if wide:  # the declaration speaks of two bytes
+        text = re.sub(r"<\?xml[^>]*>", "", content.decode("utf-16", errors="replace"), count=1).encode(errors="replace")
+    return text.lstrip(codecs.BOM_UTF8 + b" \t\r\n\0")
+
+
+def _ends(text: bytes) -> bool:
+    """Whether the first element, which may lack the root that should be around it, is closed at the end."""
+    head = re.sub(rb"<!--.*?-->", b"", text[:HEAD], flags=re.DOTALL)
+    first = re.search(rb"<([A-Za-z_][\w:.-]*)", head)
+    return first is not None and re.search(rb"</" + re.escape(first[1]) + rb"\s*>", text[-1000:]) is not None
+
+
+def _without_half(text: bytes, point: str) -> bytes:
+    """What was cut off in the middle is gone: half a number is a wrong number, half a point an odd one."""
+    tags = text[: text.rfind(b">") + 1]
+    begun = tags.rfind(f"<{point}".encode())
+    return tags[:begun] if begun > tags.rfind(f"</{point}>".encode()) else tags
+
+
+@cache
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2].rpartition(":")[2]
+
+
+def local(tag: object) -> str:
+    """An element's name without its namespace, be it declared or not; an entity has none."""
+    return _local(tag) if isinstance(tag, str) else ""
+
+
+def child(element: etree._Element, name: str) -> etree._Element | None:
+    return next((one for one in element if local(one.tag) == name), None)
+
+
+def text(element: etree._Element, *path: str) -> str | None:
+    """The text at the end of a path of names, without the space around it; None where there is none."""
+    for name in path:
+        found = child(element, name)
+        if found is None:
+            return None
+        element = found
+    return (element.text or "").strip() or None
+
+
+def number(value: str | None) -> float | None:
+    try:
+        read = float(value) if value is not None else None
+    except ValueError:
+        return None
+    return read if read is not None and isfinite(read) else None
+
+
+def instant(value: str | None) -> datetime | None:
+    """A time with its offset; one without is UTC, as both formats say. None where it can't be read."""
+    try:
+        read = datetime.fromisoformat(value.strip()) if value is not None else None
+        if read is None:
+            return None
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read
+    except (ValueError, OverflowError):
+        return None
+
+
+def offset_s(at: datetime | None) -> float | None:
+    """The local time's offset where the file writes one; `Z` tells of no place."""
+    offset = at.utcoffset() if at is not None else None
+    return offset.total_seconds() if offset else None

@@ -1,0 +1,133 @@
+"""The points of a track: rows as a reader meets them become a frame; and what follows from the frame alone.
+
+That is its span, its length, the flags of its clock. No file format here. The frame that is collected has TRACK's columns, `at`
+as a whole number, and `segment`, the number of the piece of track that a point belongs to: between two pieces nobody moved, as
+far as the file tells.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from strava_pipeline.core.files.recording import TRACK, Flag
+
+MOST_POINTS = 2_000_000  # 23 days of a point a second; 180 MB as a frame
+PER_FRAME = 50_000  # rows that stand as Python objects at once
+COLLECTED = {**TRACK, "at": pl.Int64(), "segment": pl.Int64()}
+PLACES = {name: place for place, name in enumerate(COLLECTED)}
+FIRST_CREDIBLE = datetime(1990, 1, 1, tzinfo=UTC)
+RECENT = 9  # rows
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EARTH_RADIUS = 6_371_008.8  # m, the mean radius R1 of WGS 84
+
+
+class TooManyPointsError(ValueError):
+    """A file holds more points than any recording; what was collected stays."""
+
+
+class Points:
+    """Rows in the order of COLLECTED, few of them as Python objects at a time."""
+
+    def __init__(self) -> None:
+        self._rows: list[Sequence[float | None]] = []
+        self._frames: list[pl.DataFrame] = []
+
+    def add(self, row: Sequence[float | None]) -> None:
+        """Raises TooManyPointsError beyond MOST_POINTS."""
+        self._rows.append(row)
+        if len(self._rows) == PER_FRAME:
+            self._settle()
+            if len(self) >= MOST_POINTS:
+                raise TooManyPointsError
+
+    def recent_time(self) -> float | None:
+        """The middle one of the last times, which one wrong time doesn't move far."""
+        times = sorted(row[0] for row in self._rows[-RECENT:] if row[0] is not None)
+        return times[len(times) // 2] if times else None
+
+    def leapt(self, most: float) -> bool:
+        """Whether the last two rows are further apart in time than `most`."""
+        last, before = (self._rows[-1][0], self._rows[-2][0]) if len(self._rows) > 1 else (None, None)
+        return last is not None and before is not None and abs(last - before) > most
+
+    def take_back_to(self, count: int) -> None:
+        """Forgets the rows from the how manieth on; those that are in a frame already stay."""
+        del self._rows[max(count - PER_FRAME * len(self._frames), 0) :]
+
+    def forget_strays(self, most: float) -> None:
+        """Forgets those of the last rows whose times lie further than `most` from the others'."""
+        time = self.recent_time()
+        if time is not None:
+            self._rows[-RECENT:] = [row for row in self._rows[-RECENT:] if row[0] is None or abs(row[0] - time) <= most]
+
+    def __len__(self) -> int:
+        return PER_FRAME * len(self._frames) + len(self._rows)
+
+    def frame(self) -> pl.DataFrame:
+        """All of them, at the end."""
+        self._settle()
+        return pl.concat(self._frames)
+
+    def _settle(self) -> None:
+        self._frames.append(pl.DataFrame(self._rows, schema=COLLECTED, orient="row", strict=False))
+        self._rows = []
+
+
+def track_of(frame: pl.DataFrame) -> pl.DataFrame:
+    """TRACK from what was collected, `at` being microseconds since 1970; null for what is no number or not on Earth."""
+    numbers = [name for name, kind in TRACK.items() if kind == pl.Float64]
+    known = frame.with_columns(pl.when(pl.col(numbers).is_finite()).then(pl.col(numbers)))
+    there = pl.col("latitude").is_between(-90, 90) & pl.col("longitude").is_between(-180, 180)
+    return known.with_columns(
+        pl.col("at").cast(TRACK["at"]),
+        pl.when(there).then(pl.col("latitude")).alias("latitude"),
+        pl.when(there).then(pl.col("longitude")).alias("longitude"),
+    ).select(*TRACK)
+
+
+def microseconds(at: datetime) -> int:
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
+def span(track: pl.DataFrame) -> tuple[datetime | None, float | None]:
+    """The earliest time and the seconds from there to the latest, whatever the order of the points."""
+    times = _extent(track)
+    return (times[0], (times[1] - times[0]).total_seconds()) if times else (None, None)
+
+
+def clock_flags(track: pl.DataFrame, started_at: datetime | None, received_at: datetime) -> set[Flag]:
+    """What is odd about the times of a track and about the start that its file tells."""
+    flags = set()
+    if track["at"].null_count():
+        flags.add(Flag.NO_TIMES)
+    if not track["at"].drop_nulls().is_sorted():
+        flags.add(Flag.UNORDERED_TIMES)
+    instants = [*_extent(track), *([started_at] if started_at is not None else [])]
+    if any(not FIRST_CREDIBLE <= at <= received_at for at in instants):
+        flags.add(Flag.WRONG_CLOCK)
+    return flags
+
+
+def _extent(track: pl.DataFrame) -> tuple[datetime, ...]:
+    """The earliest and the latest time; nothing where there are no times."""
+    times = track.select(pl.col("at").min().alias("first"), pl.col("at").max().alias("last")).row(0)
+    return () if times[0] is None else times
+
+
+def reach(track: pl.DataFrame) -> float | None:
+    """The distance that the points themselves tell, in metres."""
+    told: float | None = track.select(pl.col("distance").max()).item()
+    return told
+
+
+def length(track: pl.DataFrame, segment: pl.Series) -> float | None:
+    """The two-dimensional length in metres: great circles (haversine) between neighbours of a segment."""
+    placed = track.select("latitude", "longitude", segment.alias("segment")).drop_nulls()
+    if placed.is_empty():
+        return None
+    latitude, longitude = pl.col("latitude").radians(), pl.col("longitude").radians()
+    half = (latitude.diff() / 2).sin() ** 2
+    half += latitude.cos() * latitude.shift().cos() * (longitude.diff() / 2).sin() ** 2
+    step = 2 * EARTH_RADIUS * half.clip(0, 1).sqrt().arcsin()
+    return float(placed.select(pl.when(pl.col("segment").diff() == 0).then(step).sum()).item())

@@ -1,0 +1,1 @@
+"""Tests of ingest/files, on files made in `made.py`."""

@@ -1,0 +1,227 @@
+"""FIT files: what devices write, what breaks on the way, and what comes out."""
+
+import struct
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from strava_pipeline.core.files.recording import FileRead, Flag
+from strava_pipeline.ingest.files.sniff import read_file
+from strava_pipeline_tests.ingest.files import made
+from strava_pipeline_tests.ingest.files.made import BEGAN, FIT_BEGAN, RECEIVED, U8, U16, U32
+
+WHOLE = made.fit(made.file_id(), made.records(60), made.lap(0, 30), made.lap(30, 30), made.session(0, 60))
+
+
+def read(content: bytes) -> FileRead:
+    return read_file(content, "ride.fit", RECEIVED)
+
+
+def test_a_session_is_a_recording_with_its_track_and_laps() -> None:
+    found = read(WHOLE)
+    (run,) = found.recordings
+    assert (found.format, found.kind, found.problem) == ("fit", "activity", None)
+    assert (run.sport, run.creator, run.started_at) == ("running", "garmin fenix5", BEGAN)
+    assert (run.elapsed_s, run.moving_s, run.distance_m) == (60, 54, 180)
+    assert run.track.height == 60
+    assert run.track.row(59, named=True) == {
+        "at": BEGAN + timedelta(seconds=59),
+        "latitude": pytest.approx(52, abs=1e-6),
+        "longitude": pytest.approx(13, abs=1e-6),
+        "altitude": None,
+        "distance": 177.0,
+        "speed": None,
+        "heartrate": 120.0,
+        "cadence": None,
+        "watts": None,
+        "temperature": None,
+    }
+    assert [lap["started_at"] - BEGAN for lap in run.laps] == [timedelta(0), timedelta(seconds=30)]
+    assert run.laps[0] | {"started_at": None} == {"started_at": None, "elapsed_s": 30.0, "trigger": "manual"}
+    assert run.flags == set()
+
+
+def test_a_serial_number_is_nowhere() -> None:
+    assert "31415926" not in repr(read(WHOLE))
+
+
+def test_each_sport_of_a_multisport_file_is_a_recording_and_no_point_is_lost() -> None:
+    sports = [(0, 5), (20, 3), (25, 2)]  # begin, sport
+    found = read(
+        made.fit(
+            made.file_id(),
+            made.records(60),
+            *(made.session(at, 5, sport=sport) for at, sport in sports),
+            made.lap(21, 3),
+        )
+    )
+    assert [(one.place, one.sport, one.track.height, len(one.laps)) for one in found.recordings] == [
+        (0, "swimming", 20, 0),
+        (1, "transition", 5, 1),
+        (2, "cycling", 35, 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "heights", "flags"),
+    [
+        (WHOLE + WHOLE, [60, 60], [set(), set()]),
+        (WHOLE + WHOLE[:-1] + b"!", [60, 60], [set(), {Flag.BAD_CHECKSUM}]),
+        (WHOLE + b"not a header", [60], [{Flag.DAMAGED}]),
+        (WHOLE + b"junk" + WHOLE, [60, 60], [{Flag.DAMAGED}, set()]),
+        (WHOLE + bytes(100), [60], [set()]),
+        (WHOLE + made.fit(made.file_id(2)), [60], [set()]),
+        (made.fit(made.file_id(2)) + WHOLE, [60], [set()]),
+        (WHOLE + made.fit(made.file_id(2))[:-9], [60], [{Flag.TRUNCATED}]),
+        (made.fit(made.file_id(), made.records(60), length=0)[:-2], [60], [{Flag.TRUNCATED}]),
+        (made.fit(made.file_id(), made.records(60), length=0)[:-2] + WHOLE, [60, 60], [{Flag.TRUNCATED}, set()]),
+        (made.fit(made.file_id(), made.records(60), length=1_000_000)[:-2], [60], [{Flag.TRUNCATED}]),
+    ],
+    ids=[
+        "two_files_chained",
+        "a_bad_checksum_in_the_second",
+        "a_broken_header_behind",
+        "junk_between",
+        "padding_behind",
+        "settings_behind",
+        "settings_before",
+        "cut_off_settings_behind",
+        "a_device_that_died_before_it_wrote_the_length",
+        "the_same_with_a_file_behind",
+        "a_length_beyond_the_end",
+    ],
+)
+def test_each_part_of_a_chain_is_read_by_itself(content: bytes, heights: list[int], flags: list[set[Flag]]) -> None:
+    found = read(content).recordings
+    assert [one.track.height for one in found] == heights
+    assert [one.flags for one in found] == flags
+
+
+@pytest.mark.parametrize("lost", [1, 3, 10, 40])
+def test_behind_lost_bytes_the_rest_of_the_ride_is_read(lost: int) -> None:
+    whole = made.fit(made.file_id(), made.records(300), made.session(0, 300))
+    cut = len(whole) // 2
+    (run,) = read(whole[:cut] + whole[cut + lost :]).recordings
+    assert run.track.height >= 300 - 2 - lost // 18
+    assert run.track["at"].drop_nulls().is_sorted()
+    assert run.track["at"].max() == BEGAN + timedelta(seconds=299)
+    assert Flag.DAMAGED in run.flags or Flag.TRUNCATED in run.flags
+
+
+def test_a_file_cut_anywhere_gives_the_points_before_the_cut() -> None:
+    heights = []
+    for end in [*range(0, len(WHOLE), 11), len(WHOLE) - 1]:
+        found = read(WHOLE[:end])
+        heights.append(sum(one.track.height for one in found.recordings))
+        assert end < 12 or found.problem is not None
+    assert all(before <= after for before, after in pairwise(heights))
+    assert heights[-1] == 60
+
+
+def test_points_without_a_session_are_a_recording() -> None:
+    (one,) = read(made.fit(made.file_id(), made.records(60))).recordings
+    assert (one.started_at, one.elapsed_s, one.distance_m, one.sport) == (BEGAN, 59, 177, None)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(2, "settings"), (5, "workout"), (6, "course"), (9, "weight"), (32, "monitoring_b")]
+)
+def test_what_is_no_activity_is_named_and_gives_no_recording(number: int, kind: str) -> None:
+    found = read(made.fit(made.file_id(number), made.records(5)))
+    assert (found.kind, found.recordings, found.problem) == (kind, (), None)
+
+
+def test_a_clock_without_a_date_is_flagged_and_keeps_its_seconds() -> None:
+    (one,) = read(made.fit(made.file_id(), made.records(60, began=1000), made.session(0, 60, began=1000))).recordings
+    assert (one.started_at, one.elapsed_s, one.flags) == (None, 60, {Flag.RELATIVE_CLOCK})
+    assert one.track["at"].diff().drop_nulls().unique().to_list() == [timedelta(seconds=1)]
+
+
+def test_a_clock_that_runs_ahead_is_flagged_and_not_corrected() -> None:
+    ahead = FIT_BEGAN + 86_400 * 3650
+    (one,) = read(made.fit(made.file_id(), made.records(5, began=ahead), made.session(0, 5, began=ahead))).recordings
+    assert one.started_at == BEGAN + timedelta(days=3650)
+    assert one.flags == {Flag.WRONG_CLOCK}
+
+
+def test_a_device_that_knows_local_time_tells_the_offset() -> None:
+    local = made.message(4, made.ACTIVITY, (253, U32, FIT_BEGAN + 60), (5, U32, FIT_BEGAN + 60 + 7200))
+    (one,) = read(made.fit(made.file_id(), made.records(60), made.session(0, 60), local)).recordings
+    assert one.utc_offset_s == 7200
+
+
+def test_compressed_timestamps_go_on_from_the_last_full_one() -> None:
+    full = made.message(1, made.RECORD, (253, U32, FIT_BEGAN), (3, U8, 100))
+    short = made.definition(2, made.RECORD, (3, U8, 0))
+    offsets = [FIT_BEGAN % 32 + seconds for seconds in (1, 2, 3, 40)]
+    packed = b"".join(bytes([0x80 | 2 << 5 | offset % 32, 101]) for offset in offsets)
+    (one,) = read(made.fit(made.file_id(), full, short, packed)).recordings
+    assert [(at - BEGAN).total_seconds() for at in one.track["at"]] == [0, 1, 2, 3, 8]  # 40 goes round at 32
+
+
+def test_a_pool_swim_has_its_lengths() -> None:
+    lengths = [
+        made.message(
+            5,
+            made.LENGTH,
+            (253, U32, FIT_BEGAN + at + 30),
+            (2, U32, FIT_BEGAN + at),
+            (3, U32, 30_000),
+            (5, U16, 12),
+            (12, made.ENUM, active),
+        )
+        for at, active in ((0, 1), (30, 0))
+    ]
+    (swim,) = read(made.fit(made.file_id(), *lengths, made.session(0, 60, sport=5))).recordings
+    assert [(length["elapsed_s"], length["cycles"], length["kind"]) for length in swim.lengths] == [
+        (30, 12, "active"),
+        (30, 12, "idle"),
+    ]
+    assert swim.track.is_empty()
+
+
+def test_heart_rates_from_a_strap_fill_points_that_have_none() -> None:
+    points = b"".join(made.data(1, (253, U32, FIT_BEGAN + at), (3, U8, 0xFF)) for at in range(1, 6))
+    first = made.message(6, made.HR, (253, U32, FIT_BEGAN), (6, U8, 90), (9, U32, 1000 * 1024))
+    ticks = [1000 * 1024 + beat * 512 for beat in range(1, 9)]  # two a second
+    packed = b"".join(
+        bytes([low & 0xFF, (low >> 8 & 0x0F) | (high & 0x0F) << 4, high >> 4 & 0xFF])
+        for low, high in zip(ticks[::2], ticks[1::2], strict=True)
+    )
+    rates = bytes(range(100, 108))
+    definition = bytes([0x46, 0, 0]) + struct.pack("<HB", made.HR, 2) + bytes([6, 8, U8, 10, 12, made.BYTES])
+    beats = definition + bytes([6]) + rates + packed
+    content = made.fit(made.file_id(), made.definition(1, made.RECORD, (253, U32, 0), (3, U8, 0)), points) + made.fit(
+        first, beats
+    )
+    (one,) = read(content).recordings
+    assert one.track["heartrate"].to_list() == [97.0, 102.5, 104.5, 106.5, None]
+
+
+@pytest.mark.parametrize(
+    ("native", "units", "watts", "unknown"),
+    [
+        (7, b"watts\0", 250.0, {}),
+        (7, b"W/kg\0\0", None, {"developer.Power": 1}),
+        (0xFF, b"watts\0", None, {"developer.Power": 1}),
+    ],
+    ids=["a_standard_field_in_its_unit", "another_unit", "not_said_to_be_standard"],
+)
+def test_a_developers_field_is_taken_for_what_it_says_it_is(
+    native: int, units: bytes, watts: float | None, unknown: dict[str, int]
+) -> None:
+    told = made.message(7, made.DEVELOPER_ID, (3, U8, 0)) + made.message(
+        7,
+        made.FIELD_DESCRIPTION,
+        (0, U8, 0),
+        (1, U8, 4),
+        (2, U8, U16),
+        (3, made.STRING, b"Power\0"),
+        (8, made.STRING, units),
+        (15, U8, native),
+    )
+    point = made.message(1, made.RECORD, (253, U32, FIT_BEGAN), developer=((4, U16, 250),))
+    found = read(made.fit(made.file_id(), told, point))
+    assert found.recordings[0].track["watts"].to_list() == [watts]
+    assert found.unknown == unknown

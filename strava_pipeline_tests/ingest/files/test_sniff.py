@@ -1,0 +1,130 @@
+"""Any bytes: known by their content, whatever their name, and never the end of an import."""
+
+import gzip
+import random
+from collections.abc import Callable
+
+import pytest
+
+from strava_pipeline.core.files.recording import Flag
+from strava_pipeline.ingest.files.points import MOST_POINTS
+from strava_pipeline.ingest.files.sniff import MOST_BYTES, read_file
+from strava_pipeline_tests.ingest.files import made
+from strava_pipeline_tests.ingest.files.made import RECEIVED
+
+FIT = made.fit(made.file_id(), made.records(60), made.session(0, 60))
+GPX = made.gpx("".join(made.trkpt(at) for at in range(60))).encode()
+TCX = made.tcx(made.activity(made.tcx_lap(0, 60, 100, *(made.trackpoint(at, at) for at in range(60))))).encode()
+
+
+@pytest.mark.parametrize(("content", "found"), [(FIT, "fit"), (GPX, "gpx"), (TCX, "tcx")], ids=["fit", "gpx", "tcx"])
+@pytest.mark.parametrize("packed", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize("name", ["a.fit", "a.gpx.gz", "a.bin", ""])
+def test_a_file_is_known_by_its_content(
+    content: bytes, found: str, packed: Callable[[bytes], bytes], name: str
+) -> None:
+    read = read_file(packed(content), name, RECEIVED)
+    assert (read.format, read.kind, read.problem) == (found, "activity", None)
+    assert [one.track.height for one in read.recordings] == [60]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "It is empty."),
+        (b" \n\0", "It is empty."),
+        (gzip.compress(b""), "It is empty."),
+        (b"\x1f\x8b\x08", "Nothing in it could be unpacked."),
+        (b"\x1f\x8b\x08\0garbage, not deflate", "Nothing in it could be unpacked."),
+        (b"PK\x03\x04....", "It is a zip archive, not an activity file."),
+        (b"%PDF-1.7", "It is neither FIT, GPX nor TCX, whatever .gpx says."),
+        (b"<kml/>", "It is neither FIT, GPX nor TCX, whatever .gpx says."),
+        (bytes(8) + b".FIT", "Its FIT messages don't say what it is."),
+    ],
+    ids=[
+        "nothing",
+        "blanks",
+        "nothing_packed",
+        "half_a_gzip_header",
+        "no_deflate",
+        "zip",
+        "pdf",
+        "kml",
+        "half_a_fit_header",
+    ],
+)
+def test_what_is_no_activity_file_says_why(content: bytes, problem: str) -> None:
+    read = read_file(content, "tour.gpx", RECEIVED)
+    assert (read.kind, read.recordings, read.problem) == ("unknown", (), problem)
+
+
+def test_a_gzip_file_in_several_pieces_is_one() -> None:
+    assert read_file(gzip.compress(GPX[:700]) + gzip.compress(GPX[700:]), "", RECEIVED).recordings[0].track.height == 60
+
+
+@pytest.mark.parametrize("content", [FIT, GPX, TCX], ids=["fit", "gpx", "tcx"])
+def test_of_a_cut_gzip_file_what_was_unpacked_is_read(content: bytes) -> None:
+    packed = gzip.compress(content, compresslevel=0)
+    (one,) = read_file(packed[: len(packed) * 3 // 4], "", RECEIVED).recordings
+    assert 20 < one.track.height < 60
+    assert Flag.TRUNCATED in one.flags
+
+
+def test_a_small_file_that_unpacks_to_a_large_one_is_not_unpacked_whole() -> None:
+    read = read_file(gzip.compress(bytes(2 * MOST_BYTES), compresslevel=1), "tour.gpx.gz", RECEIVED)
+    assert (read.kind, read.problem) == ("unknown", "It is larger than 100 MB unpacked; it was not read.")
+
+
+LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [f'<!DOCTYPE gpx [<!ENTITY l0 "ha">{LAUGHS}]>', '<!DOCTYPE gpx [<!ENTITY l11 SYSTEM "file:///etc/hostname">]>'],
+    ids=["a_billion_laughs", "a_file_of_this_machine"],
+)
+def test_an_entity_is_not_expanded(head: str) -> None:
+    read = read_file(made.gpx(made.trkpt(0), about="<name>&l11;</name>", head=head).encode(), "", RECEIVED)
+    assert all(one.name is None for one in read.recordings)
+
+
+@pytest.mark.parametrize(
+    "nested", ["<a>" * 200_000, "<trkpt>" * 200_000, "<trk><trkseg>" * 100_000], ids=["unknown", "points", "tracks"]
+)
+def test_nesting_has_an_end(nested: str) -> None:
+    read = read_file(f"<gpx>{nested}".encode(), "", RECEIVED)
+    assert read.problem is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda: made.fit(made.definition(0, made.RECORD), bytes(2 * MOST_POINTS)),
+        lambda: b"<gpx><trk><trkseg>" + b"<trkpt/>" * (MOST_POINTS + 1) + b"</trkseg></trk></gpx>",
+    ],
+    ids=["fit", "gpx"],
+)  # fmt: skip
+def test_points_beyond_any_ride_are_not_read(content: Callable[[], bytes]) -> None:
+    assert read_file(content(), "", RECEIVED).problem == "A part of the file could not be read; the rest is kept."
+
+
+@pytest.mark.parametrize("content", [FIT, GPX, TCX], ids=["fit", "gpx", "tcx"])
+def test_no_byte_makes_reading_fail(content: bytes) -> None:
+    """Cut, changed, lost and doubled bytes: whatever comes out, it comes out, and no more points than were there twice."""
+    dice = random.Random(20_240_501)
+    for _ in range(150):
+        at, many = dice.randrange(len(content)), dice.choice([1, 3, 40])
+        changed = bytearray(content)
+        match dice.randrange(4):
+            case 0:
+                del changed[at:]
+            case 1:
+                changed[at : at + many] = dice.randbytes(many)
+            case 2:
+                del changed[at : at + many]
+            case _:
+                changed[at:at] = changed[at : at + 500]
+        read = read_file(bytes(changed), "x", RECEIVED)
+        assert sum(one.track.height for one in read.recordings) <= 120
+        assert "52." not in str(read.problem), "no position is in a problem"

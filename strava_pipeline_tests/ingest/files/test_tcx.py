@@ -1,0 +1,126 @@
+"""TCX files: laps, points, courses, and what other programs make of the format."""
+
+from datetime import timedelta
+
+import pytest
+
+from strava_pipeline.core.files.recording import FileRead, Flag
+from strava_pipeline.ingest.files.sniff import read_file
+from strava_pipeline_tests.ingest.files.made import BEGAN, RECEIVED, activity, iso, tcx, tcx_lap, trackpoint
+
+WHOLE = tcx(activity(tcx_lap(0, 9, 33, trackpoint(0, 0), trackpoint(10, 30)), tcx_lap(20, 9, 33, trackpoint(20, 60))))
+
+
+def read(content: str | bytes) -> FileRead:
+    return read_file(content.encode() if isinstance(content, str) else content, "run.tcx", RECEIVED)
+
+
+def test_an_activity_is_a_recording_by_its_points() -> None:
+    found = read(WHOLE)
+    (run,) = found.recordings
+    assert (found.format, found.kind, found.problem) == ("tcx", "activity", None)
+    assert (run.sport, run.description, run.creator) == ("Running", "Easy", "A Watch")
+    assert (run.started_at, run.elapsed_s) == (BEGAN, 20), "its id says six seconds earlier"
+    assert (run.distance_m, run.moving_s, run.calories) == (60, 18, 22), "the laps add up to 66 m"
+    assert run.laps[1] == {
+        "started_at": BEGAN + timedelta(seconds=20),
+        "moving_s": 9.0,
+        "distance_m": 33.0,
+        "calories": 11.0,
+        "avg_heartrate": 140.0,
+        "intensity": "Active",
+    }
+    assert run.track["distance"].to_list() == [0, 30, 60]
+    assert run.flags == set()
+    assert "31415926" not in repr(found)
+
+
+def test_each_activity_of_a_file_is_a_recording() -> None:
+    found = read(
+        tcx(activity(tcx_lap(0, 1, 1, trackpoint(0))), activity(tcx_lap(60, 1, 1, trackpoint(60)), sport="Biking"))
+    )
+    assert [(one.place, one.sport, one.started_at) for one in found.recordings] == [
+        (0, "Running", BEGAN),
+        (1, "Biking", BEGAN + timedelta(seconds=60)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "column", "value"),
+    [
+        ("<HeartRateBpm><Value>150</Value></HeartRateBpm>", "heartrate", 150),
+        ("<Cadence>80</Cadence>", "cadence", 80),
+        ("<Extensions><TPX xmlns='urn:x'><RunCadence>85</RunCadence></TPX></Extensions>", "cadence", 85),
+        ("<Extensions><ns3:TPX><ns3:Watts>210</ns3:Watts></ns3:TPX></Extensions>", "watts", 210),
+        ("<Extensions><TPX><Speed>2.5</Speed></TPX></Extensions>", "speed", 2.5),
+        ("<AltitudeMeters>-3</AltitudeMeters>", "altitude", -3),
+    ],
+)
+def test_a_point_tells_more_than_its_place(more: str, column: str, value: float) -> None:
+    found = read(tcx(activity(tcx_lap(0, 1, 1, trackpoint(0, more=more)))))
+    assert found.recordings[0].track[column].to_list() == [value]
+    assert found.recordings[0].flags == set(), "a prefix that nobody declared costs nothing"
+
+
+@pytest.mark.parametrize(
+    ("laps", "distance", "by"),
+    [
+        ([tcx_lap(0, 9, 33, trackpoint(0))], 33, "laps"),
+        ([tcx_lap(0, 9, 0).replace("<DistanceMeters>0</DistanceMeters>", "")], None, None),
+    ],
+    ids=["no_point_tells_a_distance", "nothing_does"],
+)
+def test_a_distance_that_no_point_tells_is_the_laps(laps: list[str], distance: float | None, by: str | None) -> None:
+    (one,) = read(tcx(activity(*laps))).recordings
+    assert (one.distance_m, one.summary.get("distance_by")) == (distance, by)
+
+
+def test_a_local_time_tells_its_offset() -> None:
+    (one,) = read(WHOLE.replace("08:00:00Z", "04:00:00.000-04:00")).recordings
+    assert (one.started_at, one.utc_offset_s) == (BEGAN, -14_400)
+
+
+def test_a_course_is_no_activity() -> None:
+    points = f"<Track>{trackpoint(0, 0)}</Track>"
+    found = read(
+        f"<TrainingCenterDatabase><Courses><Course><Name>Loop</Name>{points}</Course></Courses></TrainingCenterDatabase>"
+    )
+    assert (found.kind, found.recordings) == ("course", ())
+
+
+@pytest.mark.parametrize(
+    ("content", "height", "laps", "flags"),
+    [
+        ("          " + WHOLE, 3, 2, set()),
+        (WHOLE.replace("<Creator>", '<Creator xsi:type="Device_t">'), 3, 2, set()),
+        (WHOLE.replace(f"<Id>{iso(-6)}</Id>", ""), 3, 2, set()),
+        (
+            WHOLE[: WHOLE.index("<Training")] + WHOLE[WHOLE.index("<Activities") : WHOLE.rindex("</Training")],
+            3,
+            2,
+            set(),
+        ),
+        (WHOLE[: WHOLE.rindex("<Creator>")], 3, 2, {Flag.TRUNCATED}),
+        (WHOLE[: WHOLE.rindex("<Position>")], 2, 2, {Flag.TRUNCATED}),
+        (WHOLE[: WHOLE.index("<LatitudeDegrees>")], 0, 1, {Flag.TRUNCATED}),
+        (WHOLE.replace("</Position>", "", 1), 3, 2, {Flag.DAMAGED, Flag.UNORDERED_TIMES}),
+        (WHOLE.replace("<Notes>", "<Notes>\x02"), 3, 2, {Flag.DAMAGED}),
+    ],
+    ids=[
+        "strava_s_ten_spaces",
+        "a_prefix_nobody_declared",
+        "no_id",
+        "no_root",
+        "cut_behind_the_laps",
+        "cut_in_the_last_point",
+        "cut_in_the_first_point",
+        "an_element_that_never_ends",
+        "a_character_that_may_not_be",
+    ],
+)
+def test_a_malformed_file_gives_what_can_be_read(content: str, height: int, laps: int, flags: set[Flag]) -> None:
+    found = read(content)
+    (one,) = found.recordings
+    assert (one.track.height, len(one.laps)) == (height, laps)
+    assert one.flags - {Flag.NO_TIMES} == flags
+    assert (found.problem is not None) == bool(flags)
