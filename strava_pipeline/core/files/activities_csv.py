@@ -6,6 +6,7 @@ what has no column, or doesn't read as its column wants, stays in `extra` as the
 
 import csv
 import io
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ from strava_pipeline.core.files.export_values import (
 
 UNEXPORTED = "#error#"  # in the place of a file's name: Strava could not export it
 _LONE_CR = "\N{SYMBOL FOR CARRIAGE RETURN}\ue00d"  # stands in while the CSV is taken apart; no export has it
+_BARE_CR = re.compile(r"\r(?!\n)")
 _KILOMETRE = 1000.0
 
 
@@ -116,17 +118,17 @@ class _Reader:
             self._faults.append(RowFault(line, "the row", what))
             extra |= {f"column {n}": text for n, text in enumerate(cells, start=1) if n > len(self._header.cells)}
         for head, text in zip(self._header.cells, cells, strict=False):
-            column = head.column
-            if not text or (column is not None and column.kind != "text" and is_blank(text)):
+            if not text:
                 continue
+            column = head.column
             value = None if column is None else self._value(head, text)
             if column is None:
                 extra[_free(head.header, extra)] = text
-            elif value is None:
+            elif value is None and not is_blank(text):
                 extra[_free(head.header, extra)] = text
                 if not (column.block == "shown" and self._header.has(column.field.removesuffix("_shown"))):
                     self._faults.append(RowFault(line, head.header, f"no {_WANTED[column.kind]}"))
-            else:
+            elif value is not None:
                 values[column.field] = value
         for needed in ("id", "start_date"):
             if needed not in values and not any(
@@ -242,7 +244,7 @@ def _text(body: bytes) -> tuple[str, list[RowFault]]:
         return text.replace("\r", "\n"), faults
     if text.count("\r") == text.count("\r\n"):
         return text, faults
-    return text.replace("\r\n", "\n").replace("\r", _LONE_CR), faults
+    return _BARE_CR.sub(_LONE_CR, text), faults
 
 
 def _identity(text: str) -> int | None:

@@ -22,6 +22,7 @@ _MONTHS = (  # how a month's name begins, January first, in the languages that S
     "nov ноя lis, dec dez dic des дек gru"
 )
 _MONTH = {word: number for number, words in enumerate(_MONTHS.split(", "), start=1) for word in words.split()}
+_ACCENTS = "\u0300\u0301\u0302\u0308"  # grave, acute, circumflex, diaeresis; the breve makes another letter of и
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:([.,'’ \u00a0\u202f])\d{3})(?:\1\d{3})*")
 _NONE = frozenset({"", "nan", "null", "none", "--", "-"})
 _TRUTHS = {"true": True, "1": True, "1.0": True, "yes": True, "false": False, "0": False, "0.0": False, "no": False}
@@ -126,5 +127,5 @@ def _day(text: str, *, month_first: bool) -> tuple[int, int, int] | None:
 
 def _month(word: str) -> int | None:
     parts = unicodedata.normalize("NFD", word.casefold())
-    bare = "".join(sign for sign in parts if not "\u0300" <= sign <= "\u0305" and sign not in "\u0308\u030a\u0327")
+    bare = unicodedata.normalize("NFC", "".join(sign for sign in parts if sign not in _ACCENTS))
     return next((number for size in (4, 3) if (number := _MONTH.get(bare[:size])) is not None), None)

@@ -51,7 +51,7 @@ def salvage(file: BinaryIO) -> tuple[list[Local], list[Fault]]:
                 after = local.at
             elif member.at + member.packed > length:
                 faults.append(_broken(member.name))
-                after = length
+                after = local.at  # its size may be what is wrong
             else:
                 found.append(member)
                 after = member.at + member.packed
@@ -124,12 +124,12 @@ def _measured(file: BinaryIO, local: Local) -> Local | Fault:
             while rest and not unpacker.eof:
                 size += len(unpacker.decompress(rest, _PIECE))
                 rest = unpacker.unconsumed_tail
+                if size > MAX_UNPACKED:
+                    return too_large(_shown(local.name), size)
             packed += len(piece) - len(unpacker.unused_data)
             if unpacker.eof:
                 end = local.at + packed
                 return replace(local, packed=packed, size=size, crc=_crc_at(file, end))
-            if size > MAX_UNPACKED:
-                return too_large(_shown(local.name), size)
     except zlib.error:
         return fault(_shown(local.name), Problem.DAMAGED, "damaged in the archive")
     return _broken(local.name)
