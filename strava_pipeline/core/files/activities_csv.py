@@ -7,7 +7,6 @@ what has no column, or doesn't read as its column wants, stays in `extra` as the
 import csv
 import io
 import re
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from strava_pipeline.core.files.export_values import (
 UNEXPORTED = "#error#"  # in the place of a file's name: Strava could not export it
 _LONE_CR = "\N{SYMBOL FOR CARRIAGE RETURN}\ue00d"  # stands in while the CSV is taken apart; no export has it
 _BARE_CR = re.compile(r"\r(?!\n)")
+_MAX_CELL = 2**31 - 1  # what every system takes; 128 kB otherwise, and a longer description would end the reading
 _KILOMETRE = 1000.0
 
 
@@ -218,9 +218,7 @@ def _from_display(values: dict[str, Any], sport: str | None) -> frozenset[str]:
 
 def _records(text: str) -> list[tuple[int, list[str]]]:
     """The records that aren't empty, each with the line it begins in."""
-    csv.field_size_limit(
-        sys.maxsize
-    )  # a process-wide bound of 128 kB otherwise; the file as a whole is bounded already
+    csv.field_size_limit(_MAX_CELL)  # for the whole process; the file itself is bounded by whoever read it
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)  # a spreadsheet may have saved it anew
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)

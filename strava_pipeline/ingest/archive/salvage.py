@@ -16,6 +16,7 @@ _LOCAL, _DESCRIPTOR = b"PK\x03\x04", b"PK\x07\x08"
 _HEADER = struct.Struct(
     "<4s5H3L2H"
 )  # signature, version, flags, method, time, date, crc, sizes, lengths of name and extra
+ENCRYPTED = 0x1  # flag bits of a member
 _SIZES_FOLLOW = 0x8
 _ZIP64, _IN_EXTRA = 0x0001, 0xFFFFFFFF
 _STORED, _DEFLATED = 0, 8
@@ -109,7 +110,7 @@ def _zip64(extra: bytes, size: int, packed: int) -> tuple[int, int]:
 
 def _measured(file: BinaryIO, local: Local) -> Local | Fault:
     """A member whose sizes stand behind it, with sizes: its end is found by unpacking it."""
-    if local.method == _STORED:
+    if local.method == _STORED or local.flags & ENCRYPTED:  # neither tells its own end
         end = _find(file, _DESCRIPTOR, local.at)
         if end is None:
             return _broken(local.name)

@@ -26,10 +26,10 @@ from strava_pipeline.ingest.archive.entry import (
     nested,
     too_large,
 )
-from strava_pipeline.ingest.archive.salvage import Local, salvage, salvaged_bytes
+from strava_pipeline.ingest.archive.salvage import ENCRYPTED, Local, salvage, salvaged_bytes
 
 _KNOWN = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
-_ENCRYPTED, _UTF8 = 0x1, 0x800  # flag bits of a member
+_UTF8 = 0x800  # flag bit of a member
 _RATIO = 200  # TCX, the most repetitive of real files, packs to about a fortieth
 _RATIO_FROM = 2**20  # bytes; smaller ones harm nobody
 _TOTAL = 2**30  # bytes that any archive may unpack to …
@@ -120,7 +120,7 @@ def _of_directory(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
         packed=info.compress_size,
         at=info.header_offset,
         method=info.compress_type,
-        encrypted=bool(info.flag_bits & _ENCRYPTED),
+        encrypted=bool(info.flag_bits & ENCRYPTED),
         link=stat.S_ISLNK(info.external_attr >> 16),
         load=partial(_load, archive, info, name),
     )
@@ -134,7 +134,7 @@ def _of_local(file: BinaryIO, local: Local) -> _Member:
         packed=local.packed,
         at=local.at,
         method=local.method,
-        encrypted=bool(local.flags & _ENCRYPTED),
+        encrypted=bool(local.flags & ENCRYPTED),
         link=False,  # only the directory tells; a link's bytes are the path it points to, which nobody takes for an activity
         load=partial(salvaged_bytes, file, local, name),
     )

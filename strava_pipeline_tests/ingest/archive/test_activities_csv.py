@@ -267,7 +267,18 @@ def test_numbers_of_both_blocks_are_read(text: str, shown: float | None, raw: fl
 
 
 @pytest.mark.parametrize(
-    "text", ["two\nlines", 'a "quote", a comma', "a bare\rreturn", "CR\r\nLF", "both\rof\r\nthem", "🚲", "-", "nan"]
+    "text",
+    [
+        "two\nlines",
+        'a "quote", a comma',
+        "a bare\rreturn",
+        "CR\r\nLF",
+        "both\rof\r\nthem",
+        "🚲",
+        "-",
+        "nan",
+        "long " * 50_000,
+    ],
 )
 def test_what_a_person_wrote_is_kept_as_it_is(text: str) -> None:
     found = read_activities_csv(body(NEWEST, [cells(ROW | {"description": text}), cells(ROW | {"id": "2"})]))

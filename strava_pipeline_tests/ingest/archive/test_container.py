@@ -104,7 +104,10 @@ FORGED = {
 @pytest.mark.parametrize("what", FORGED)
 def test_one_bad_member_is_told_and_the_others_are_read(tmp_path: Path, what: str) -> None:
     raw, fields, problem = FORGED[what]
-    assert read(at(tmp_path, forged(raw, BAD, **fields))) == (GOOD, {BAD: problem})
+    path = at(tmp_path, forged(raw, BAD, **fields))
+    assert read(path) == (GOOD, {BAD: problem})
+    with open_container(path) as container:  # what can be told without unpacking is told before
+        assert (BAD in [entry.name for entry in container.entries]) == (problem is Problem.DAMAGED)
 
 
 @pytest.mark.parametrize("name", ["more.zip", "deep/MORE.ZIP", "old.tar.gz"])
@@ -192,6 +195,14 @@ def test_damage_in_a_streamed_archive_costs_only_the_member_it_hit(tmp_path: Pat
     bodies, told = read(at(tmp_path, bytes(raw[: raw.index(b"PK\x01\x02")])))
     assert told == {"activities/11.gpx": Problem.DAMAGED}
     assert bodies == {name: body for name, body in FILES.items() if name != "activities/11.gpx"}
+
+
+def test_an_encrypted_file_is_told_in_a_damaged_archive_too(tmp_path: Path) -> None:
+    raw = bytearray(streamed({BAD: BODY, **GOOD}))
+    raw[6] |= 1
+    start = raw.index(BAD.encode()) + len(BAD)
+    raw[start : start + 4] = b"\xff\xff\xff\xff"  # what is encrypted does not unpack
+    assert read(at(tmp_path, bytes(raw[: raw.index(b"PK\x01\x02")]))) == (GOOD, {BAD: Problem.ENCRYPTED})
 
 
 def test_a_bomb_without_a_directory_is_not_unpacked_either(tmp_path: Path) -> None:
