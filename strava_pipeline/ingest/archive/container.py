@@ -5,7 +5,7 @@ Nothing is ever unpacked to disk, no name is ever used as a path. What the entri
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -17,8 +17,10 @@ from strava_pipeline.core.errors import SourceError
 from strava_pipeline.ingest.archive.entry import (
     JUNK_FOLDERS,
     MAX_UNPACKED,
+    PIECE,
     Entry,
     Fault,
+    Oversized,
     Problem,
     UnreadableEntryError,
     fault,
@@ -49,6 +51,7 @@ class Container:
     entries: Sequence[Entry]
     faults: Sequence[Fault] = ()
     salvaged: bool = False  # a zip without a whole directory: what stands here was found by looking through it
+    oversized: Sequence[Oversized] = ()  # of more than MAX_UNPACKED bytes; each is among the faults too
     opened: BinaryIO | None = field(default=None, repr=False)
 
     def __enter__(self) -> Self:
@@ -66,8 +69,7 @@ def open_container(path: Path) -> Container:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            entries, faults = _walk(path)
-            return Container(path, Kind.FOLDER, entries, faults)
+            return _walk(path)
         if not stat.S_ISREG(mode):
             raise SourceError(f"{path} is neither a file nor a folder; name one that is.")
         file = path.open("rb")
@@ -78,7 +80,7 @@ def open_container(path: Path) -> Container:
     try:
         if file.read(4) in _ZIP_STARTS:
             found = zip_entries(file)
-            return Container(path, Kind.ZIP, found.entries, found.faults, found.salvaged, file)
+            return Container(path, Kind.ZIP, found.entries, found.faults, found.salvaged, found.oversized, file)
     except OSError as error:
         file.close()
         raise SourceError(f"{path} can't be read: {error.strerror}.") from error
@@ -92,13 +94,15 @@ def open_container(path: Path) -> Container:
 def _single(path: Path) -> Container:
     size = path.stat().st_size
     if size > MAX_UNPACKED:
-        return Container(path, Kind.FILE, (), (too_large(path.name, size),))
+        oversized = Oversized(_name(path.name), size, partial(_pieces, path, path.name))
+        return Container(path, Kind.FILE, (), (too_large(path.name, size),), oversized=(oversized,))
     return Container(path, Kind.FILE, (Entry(_name(path.name), size, partial(_load, path, path.name)),))
 
 
-def _walk(top: Path) -> tuple[list[Entry], list[Fault]]:
+def _walk(top: Path) -> Container:
     entries: list[Entry] = []
     faults: list[Fault] = []
+    oversized: list[Oversized] = []
 
     def closed(error: OSError) -> None:
         name = Path(error.filename).relative_to(top).as_posix()
@@ -111,12 +115,21 @@ def _walk(top: Path) -> tuple[list[Entry], list[Fault]]:
             found = _found(path, path.relative_to(top).as_posix())
             if isinstance(found, Entry):
                 entries.append(found)
+            elif isinstance(found, Oversized):
+                oversized.append(found)
+                faults.append(too_large(found.name, found.size))
             elif found is not None:
                 faults.append(found)
-    return sorted(entries, key=lambda entry: entry.name), sorted(faults, key=lambda each: each.name)
+    return Container(
+        path=top,
+        kind=Kind.FOLDER,
+        entries=sorted(entries, key=lambda entry: entry.name),
+        faults=sorted(faults, key=lambda each: each.name),
+        oversized=sorted(oversized, key=lambda each: each.name),
+    )
 
 
-def _found(path: Path, name: str) -> Entry | Fault | None:
+def _found(path: Path, name: str) -> Entry | Oversized | Fault | None:
     if is_junk(name):
         return None
     try:
@@ -132,7 +145,7 @@ def _found(path: Path, name: str) -> Entry | Fault | None:
     if is_nested(name):
         return nested(name)
     if status.st_size > MAX_UNPACKED:
-        return too_large(name, status.st_size)
+        return Oversized(_name(name), status.st_size, partial(_pieces, path, name))
     return Entry(_name(name), status.st_size, partial(_load, path, name))
 
 
@@ -145,6 +158,15 @@ def _load(path: Path, name: str) -> bytes:
     if len(body) > MAX_UNPACKED:  # it has grown since
         raise UnreadableEntryError(too_large(name, len(body)))
     return body
+
+
+def _pieces(path: Path, name: str) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(PIECE):
+                yield piece
+    except OSError as error:
+        raise UnreadableEntryError(fault(name, Problem.FORBIDDEN, f"can't be read: {error.strerror}")) from error
 
 
 def _name(name: str) -> str:

@@ -3,13 +3,14 @@
 A fault never holds a byte of content, and its text is safe to print. How entries are found stands with the containers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from strava_pipeline.core.errors import PipelineError
 
 MAX_UNPACKED = 100 * 1024**2  # bytes of one entry; the longest recordings of real archives stay below 60 MB unpacked
+PIECE = 2**20  # bytes that are in memory at once where a file is gone through
 JUNK_FOLDERS = frozenset({"__MACOSX", "@eaDir"})  # what file managers leave in archives
 _JUNK_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 
@@ -65,6 +66,19 @@ class Entry:
     def read(self) -> bytes:
         """Its bytes, at most MAX_UNPACKED; raises UnreadableEntryError."""
         return self.load()
+
+
+@dataclass(frozen=True, slots=True)
+class Oversized:
+    """A file of more than is ever read at once: it can be kept, piece by piece, but is not taken for an activity."""
+
+    name: str
+    size: int
+    open_pieces: Callable[[], Iterator[bytes]] = field(repr=False, compare=False)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Its bytes in order, at most PIECE at once; raises UnreadableEntryError."""
+        return self.open_pieces()
 
 
 def fault(name: str, problem: Problem, detail: str) -> Fault:

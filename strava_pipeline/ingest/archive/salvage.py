@@ -10,7 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from strava_pipeline.ingest.archive.entry import MAX_UNPACKED, Fault, Problem, UnreadableEntryError, fault, too_large
+from strava_pipeline.ingest.archive.entry import (
+    MAX_UNPACKED,
+    PIECE,
+    Fault,
+    Problem,
+    UnreadableEntryError,
+    fault,
+    too_large,
+)
 
 _LOCAL, _DESCRIPTOR = b"PK\x03\x04", b"PK\x07\x08"
 _HEADER = struct.Struct(
@@ -20,7 +28,6 @@ ENCRYPTED = 0x1  # flag bits of a member
 _SIZES_FOLLOW = 0x8
 _ZIP64, _IN_EXTRA = 0x0001, 0xFFFFFFFF
 _STORED, _DEFLATED = 0, 8
-_PIECE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +63,9 @@ def salvage(file: BinaryIO) -> tuple[list[Local], list[Fault]]:
             else:
                 found.append(member)
                 after = member.at + member.packed
-        elif position + _HEADER.size > length:
-            faults.append(fault("the archive's end", Problem.CUT_OFF, "the archive breaks off here"))
         position = _find(file, _LOCAL, after)
+        if position is None and local is None:
+            faults.append(fault("the archive's end", Problem.CUT_OFF, "the archive breaks off in the name of a file"))
     return found, faults
 
 
@@ -73,14 +80,32 @@ def salvaged_bytes(file: BinaryIO, local: Local, name: str) -> bytes:
         except zlib.error as error:
             raise UnreadableEntryError(fault(name, Problem.DAMAGED, "damaged in the archive")) from error
     elif local.method != _STORED:
-        raise UnreadableEntryError(
-            fault(name, Problem.UNSUPPORTED, f"compression method {local.method} in a damaged archive")
-        )
+        raise UnreadableEntryError(_unsupported(name, local.method))
     if len(body) > MAX_UNPACKED:
         raise UnreadableEntryError(too_large(name, len(body)))
     if local.crc is not None and zlib.crc32(body) != local.crc:
         raise UnreadableEntryError(fault(name, Problem.DAMAGED, "its checksum is wrong"))
     return body
+
+
+def salvaged_pieces(file: BinaryIO, local: Local, name: str) -> Iterator[bytes]:
+    """The unpacked bytes of a member, a piece at a time; raises UnreadableEntryError, maybe after some of them."""
+    if local.method not in (_STORED, _DEFLATED):
+        raise UnreadableEntryError(_unsupported(name, local.method))
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS) if local.method == _DEFLATED else None
+    left = local.packed
+    try:
+        for packed in _pieces(file, local.at):
+            rest, left = packed[:left], left - len(packed)
+            while rest and unpacker is not None:
+                yield unpacker.decompress(rest, PIECE)
+                rest = unpacker.unconsumed_tail
+            if rest:
+                yield rest
+            if left <= 0:
+                return
+    except zlib.error as error:
+        raise UnreadableEntryError(fault(name, Problem.DAMAGED, "damaged in the archive")) from error
 
 
 def _header(file: BinaryIO, position: int) -> Local | None:
@@ -116,14 +141,14 @@ def _measured(file: BinaryIO, local: Local) -> Local | Fault:
             return _broken(local.name)
         return replace(local, packed=end - local.at, size=end - local.at, crc=_crc_at(file, end))
     if local.method != _DEFLATED:
-        return fault(_shown(local.name), Problem.UNSUPPORTED, f"compression method {local.method} in a damaged archive")
+        return _unsupported(_shown(local.name), local.method)
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
     packed = size = 0
     try:
         for piece in _pieces(file, local.at):
             rest = piece
             while rest and not unpacker.eof:
-                size += len(unpacker.decompress(rest, _PIECE))
+                size += len(unpacker.decompress(rest, PIECE))
                 rest = unpacker.unconsumed_tail
                 if size > MAX_UNPACKED:
                     return too_large(_shown(local.name), size)
@@ -160,7 +185,7 @@ def _pieces(file: BinaryIO, start: int) -> Iterator[bytes]:
     position = start
     while True:
         file.seek(position)
-        piece = file.read(_PIECE)
+        piece = file.read(PIECE)
         if not piece:
             return
         position += len(piece)
@@ -169,6 +194,10 @@ def _pieces(file: BinaryIO, start: int) -> Iterator[bytes]:
 
 def _broken(name: bytes) -> Fault:
     return fault(_shown(name), Problem.CUT_OFF, "the archive breaks off in the middle of it; get a whole copy")
+
+
+def _unsupported(name: str, method: int) -> Fault:
+    return fault(name, Problem.UNSUPPORTED, f"compression method {method} in a damaged archive")
 
 
 def _shown(name: bytes) -> str:

@@ -36,6 +36,15 @@ class Survey:
     objects: Counter[str] = field(default_factory=Counter)  # by kind
     others: int = 0  # entries that are nothing of this
     problems: list[str] = field(default_factory=list)
+    _seen: set[int] = field(default_factory=set, repr=False)  # ids counted: a list and a detail are one activity
+
+    def count(self, identity: object, year: int | None, sport: str) -> None:
+        """An activity, unless one of its id was counted."""
+        if not isinstance(identity, int):
+            self.activities[year, sport] += 1
+        elif identity not in self._seen:
+            self._seen.add(identity)
+            self.activities[year, sport] += 1
 
 
 def survey(path: Path, read_file: ReadFile | None = None) -> Survey:
@@ -57,7 +66,7 @@ def survey(path: Path, read_file: ReadFile | None = None) -> Survey:
 def _count_rows(export: BulkExport, found: Survey) -> None:
     for row in export.activities.rows:
         year = row.started_at.year if row.started_at else None
-        found.activities[year, row.sport_type or UNKNOWN] += 1
+        found.count(row.activity_id, year, row.sport_type or UNKNOWN)
     found.problems += [f"{export.root}activities.csv: {fault}" for fault in export.activities.faults]
     found.problems += map(str, export.faults)
 
@@ -69,9 +78,8 @@ def _count_objects(container: Container, found: Survey) -> None:
             continue
         found.objects[each.kind.value] += 1
         if each.kind in _ACTIVITIES:
-            found.activities[
-                _year(each.body), str(each.body.get("sport_type") or each.body.get("type") or UNKNOWN)
-            ] += 1
+            sport = each.body.get("sport_type") or each.body.get("type") or UNKNOWN
+            found.count(each.body.get("id", each.body.get("run_id")), _year(each.body), str(sport))
 
 
 def _count_entry(entry: Entry, has_row: bool, read_file: ReadFile | None, found: Survey) -> None:
@@ -92,7 +100,7 @@ def _count_entry(entry: Entry, has_row: bool, read_file: ReadFile | None, found:
         found.problems.append(f"{entry.name}: {read.problem}")
     if not has_row:
         for each in read.recordings:
-            found.activities[each.started_at.year if each.started_at else None, each.sport or UNKNOWN] += 1
+            found.count(None, each.started_at.year if each.started_at else None, each.sport or UNKNOWN)
 
 
 def _year(body: Mapping[str, Any]) -> int | None:

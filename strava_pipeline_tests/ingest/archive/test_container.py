@@ -3,6 +3,7 @@
 import io
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.ingest.archive.container import Kind, open_container
-from strava_pipeline.ingest.archive.entry import MAX_UNPACKED, Problem, UnreadableEntryError
+from strava_pipeline.ingest.archive.entry import MAX_UNPACKED, PIECE, Problem, UnreadableEntryError
+from strava_pipeline.ingest.archive.salvage import salvage, salvaged_pieces
 from strava_pipeline_tests.ingest.archive.made import FILES, forged, streamed, unpacked, zipped
 
 MB = 1024**2
@@ -78,6 +80,13 @@ def _flagged(packed: bytes) -> bytes:
     place = packed.index(b"PK\x01\x02")
     body[place + 8 : place + 10] = b"\x00\x08"
     return bytes(body)
+
+
+def test_the_name_beside_the_name_is_taken(tmp_path: Path) -> None:
+    info = zipfile.ZipInfo("????.gpx")
+    told = "поїздка.gpx".encode()
+    info.extra = struct.pack("<2HBL", 0x7075, 5 + len(told), 1, zlib.crc32(b"????.gpx")) + told
+    assert read(at(tmp_path, zipped([(info, b"body")]))) == ({"поїздка.gpx": b"body"}, {})
 
 
 GOOD = {"activities/11.gpx": FILES["activities/11.gpx"]}
@@ -163,7 +172,15 @@ def test_wherever_an_archive_breaks_off_what_is_whole_is_read_and_the_rest_is_to
         infos = archive.infolist()
     ends = {info.filename: info.header_offset + 30 + len(info.filename) + info.compress_size for info in infos}
     directory = raw.index(b"PK\x01\x02")
-    for cut in [*range(31, len(raw) - 1, 97), directory - 1, directory, directory + 20, len(raw) - 1]:
+    second = infos[1].header_offset
+    for cut in [
+        *range(31, len(raw) - 1, 97),
+        *range(second, second + 50, 3),
+        directory - 1,
+        directory,
+        directory + 20,
+        len(raw) - 1,
+    ]:
         bodies, told = read(at(tmp_path, raw[:cut]))
         whole = {name for name, end in ends.items() if end <= cut}
         missed = whole - bodies.keys()
@@ -175,6 +192,8 @@ def test_wherever_an_archive_breaks_off_what_is_whole_is_read_and_the_rest_is_to
         begun = [info.filename for info in infos if info.header_offset + 30 + len(info.filename) <= cut]
         assert set(begun) <= bodies.keys() | told.keys(), cut
         assert set(told.values()) <= {Problem.CUT_OFF}, cut
+        started = [info for info in infos if info.header_offset + 4 <= cut]
+        assert told or len(bodies) == len(started), cut
 
 
 def test_a_salvaged_archive_says_so_and_a_damaged_member_in_it_costs_only_itself(tmp_path: Path) -> None:
@@ -186,6 +205,13 @@ def test_a_salvaged_archive_says_so_and_a_damaged_member_in_it_costs_only_itself
     bodies, told = read(path)
     assert told == {"activities/11.gpx": Problem.DAMAGED}
     assert bodies == {name: body for name, body in FILES.items() if name != "activities/11.gpx"}
+
+
+def test_a_header_is_found_wherever_it_lies() -> None:
+    raw = zipped(GOOD)
+    for before in range(PIECE - 5, PIECE + 2):
+        (local,), _ = salvage(io.BytesIO(bytes(before) + raw[: raw.index(b"PK\x01\x02")]))
+        assert local.name == b"activities/11.gpx", before
 
 
 def test_damage_in_a_streamed_archive_costs_only_the_member_it_hit(tmp_path: Path) -> None:
@@ -240,12 +266,30 @@ def test_a_file_that_went_away_is_told(tmp_path: Path) -> None:
             entry.read()
 
 
-def test_a_file_of_more_than_is_read_is_told(tmp_path: Path) -> None:
-    folder = unpacked(tmp_path / "folder", GOOD)
-    with (folder / "big.fit").open("wb") as file:
-        file.truncate(MAX_UNPACKED + 1)
-    assert read(folder) == (GOOD, {"big.fit": Problem.TOO_LARGE})
-    assert read(folder / "big.fit") == ({}, {"big.fit": Problem.TOO_LARGE})
+def test_a_file_of_more_than_is_read_is_told_and_can_be_kept_piece_by_piece(tmp_path: Path) -> None:
+    big = bytes(range(256)) * 4096 * 101  # 101 MB that pack well, and no bomb yet
+    folder = unpacked(tmp_path / "folder", {**GOOD, "big.fit": big})
+    whole = zipped({"big.fit": big, **GOOD}, method=zipfile.ZIP_STORED)
+    packed = at(tmp_path, whole)
+    salvaged = at(tmp_path, whole[: whole.index(b"PK\x01\x02")], "salvaged.zip")
+    for path, rest in ((folder, GOOD), (folder / "big.fit", {}), (packed, GOOD), (salvaged, GOOD)):
+        assert read(path) == (rest, {"big.fit": Problem.TOO_LARGE})
+        with open_container(path) as container:
+            (oversized,) = container.oversized
+            pieces = [len(piece) for piece in oversized.pieces()]
+            assert (sum(pieces), oversized.size, max(pieces)) == (len(big), len(big), MB)
+            assert zlib.crc32(b"".join(oversized.pieces())) == zlib.crc32(big)
+
+
+def test_a_packed_member_is_unpacked_piece_by_piece_where_the_directory_is_gone() -> None:
+    body = os.urandom(MB) * 3
+    raw = zipped({"big.fit": body})
+    file = io.BytesIO(raw[: raw.index(b"PK\x01\x02")])
+    (local,), faults = salvage(file)
+    pieces = list(salvaged_pieces(file, local, "big.fit"))
+    assert b"".join(pieces) == body
+    assert max(map(len, pieces)) <= MB
+    assert faults == []
 
 
 def test_what_is_told_is_safe_to_print(tmp_path: Path) -> None:

@@ -52,6 +52,15 @@ def test_objects_are_counted_by_the_athlete_s_own_year(tmp_path: Path) -> None:
     assert found.others == 1
 
 
+def test_an_activity_is_counted_once_however_often_it_stands_there(tmp_path: Path) -> None:
+    detail = {**SUMMARY, "resource_state": 3, "laps": []}
+    found = survey(
+        unpacked(tmp_path, {"a.json": json.dumps([SUMMARY]).encode(), "b.json": json.dumps(detail).encode()})
+    )
+    assert found.activities == Counter({(2025, "GravelRide"): 1})
+    assert found.objects == Counter({"summary_activity": 1, "detailed_activity": 1})
+
+
 def test_files_tell_years_only_where_they_are_read(tmp_path: Path) -> None:
     folder = unpacked(tmp_path, {"a.gpx": b"good", "b.gpx": b"broken", "c.fit.gz": b"good"})
     assert survey(folder).activities == Counter()
