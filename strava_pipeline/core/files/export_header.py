@@ -93,28 +93,17 @@ def _by_name(headers: Sequence[str]) -> list[ExportColumn | None]:
     named: list[ExportColumn | None] = []
     for place, found in enumerate(candidates):
         wanted = "raw" if place > filename else "shown"  # the block before the file's name is the one for display
-        column = next((each for each in found if each.block == wanted), found[0] if len(found) == 1 else None)
-        if column is None and found:
-            column = next((each for each in found if each.field not in taken), None)
-        if column is not None and column.field in taken:
-            column = next((each for each in found if each.field not in taken), None)
-        if column is not None:
-            taken.add(column.field)
-        named.append(column)
+        free = sorted((each for each in found if each.field not in taken), key=lambda each: each.block != wanted)
+        named.append(free[0] if free else None)
+        taken.update(each.field for each in free[:1])
     return named
 
 
 def _by_place(headers: Sequence[str], named: Sequence[ExportColumn | None]) -> list[ExportColumn | None]:
     """What the layout of so many columns has in each place, if what is known of the header agrees with it."""
     layout = _layout(len(headers))
-    agrees = all(
-        name is None or name.field in (place and place.field, _SAME_WORD.get(place.field if place else ""))
-        for name, place in zip(named, layout, strict=True)
-    )
+    agrees = all(name is None or place is None or name == place for name, place in zip(named, layout, strict=True))
     return layout if agrees and _pairs(list(map(plain, headers))) >= _pairs_of(layout) else [None] * len(headers)
-
-
-_SAME_WORD = {"type_code": "sport_type_code"}
 
 
 def _layout(count: int) -> list[ExportColumn | None]:

@@ -134,6 +134,27 @@ def test_a_language_never_met_without_its_order_is_read_by_content_and_the_rest_
     assert found.header.unnamed == tuple(headers)
 
 
+def test_a_language_never_met_of_2020_has_the_places_of_2020() -> None:
+    gone = ("max_heartrate_shown", "private_note", "type_code", "start_time")
+    fields = [column.field for column in columns() if column.field not in gone][:72]
+    at = fields.index("max_cadence")
+    fields[at : at + 2] = ["average_cadence", "max_cadence"]
+    headers = [f"ž{field.removesuffix('_shown')}" for field in fields]
+    values = {**ROW, "average_cadence": "81.0", "max_cadence": "120.0", "max_heartrate": "180.0"}
+    row = one(body(headers, [[values.get(field, "") for field in fields]]))
+    assert (row.filename, row.distance_m, row.moving_s) == ("activities/5100000001.fit.gz", 24304.5, 3600)
+    assert [row.summary[name] for name in ("average_cadence", "max_cadence", "max_heartrate")] == [81.0, 120.0, 180.0]
+
+
+@pytest.mark.parametrize("change", [{"id": "Monday"}, {"filename": "yes"}])
+def test_places_are_not_trusted_where_the_rows_say_otherwise(change: dict[str, str]) -> None:
+    headers = [f"ž{name}" for name in OLD]
+    row = {"id": "1", "start_date": "2020-07-14 22:36:55", "filename": "activities/1.gpx"} | change
+    fields = ["id", "start_date", "name", "type", "description", "elapsed", "distance", "commute", "gear", "filename"]
+    found = read_activities_csv(body(headers, [[row.get(field, "") for field in fields]]))
+    assert How.PLACE not in {cell.how for cell in found.header.cells}
+
+
 def test_places_are_not_trusted_where_pairs_of_names_stand_elsewhere() -> None:
     headers = [f"ž{name}" for name in NEWEST]
     headers[20], headers[6] = headers[6], headers[20]

@@ -207,6 +207,12 @@ def test_a_salvaged_archive_says_so_and_a_damaged_member_in_it_costs_only_itself
     assert bodies == {name: body for name, body in FILES.items() if name != "activities/11.gpx"}
 
 
+def test_a_size_that_leads_beyond_the_end_hides_nothing_behind_it(tmp_path: Path) -> None:
+    raw = bytearray(zipped({BAD: BODY, **GOOD}))
+    raw[18:22] = b"\xff\xff\xff\x7f"
+    assert read(at(tmp_path, bytes(raw[: raw.index(b"PK\x01\x02")]))) == (GOOD, {BAD: Problem.CUT_OFF})
+
+
 def test_a_header_is_found_wherever_it_lies() -> None:
     raw = zipped(GOOD)
     for before in range(PIECE - 5, PIECE + 2):
@@ -267,7 +273,7 @@ def test_a_file_that_went_away_is_told(tmp_path: Path) -> None:
 
 
 def test_a_file_of_more_than_is_read_is_told_and_can_be_kept_piece_by_piece(tmp_path: Path) -> None:
-    big = bytes(range(256)) * 4096 * 101  # 101 MB that pack well, and no bomb yet
+    big = bytes(range(256)) * 4096 * 101 + b"the end"  # 101 MB that pack well, and no bomb yet
     folder = unpacked(tmp_path / "folder", {**GOOD, "big.fit": big})
     whole = zipped({"big.fit": big, **GOOD}, method=zipfile.ZIP_STORED)
     packed = at(tmp_path, whole)
