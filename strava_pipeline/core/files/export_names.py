@@ -49,10 +49,6 @@ def fields_by_name() -> Mapping[str, tuple[ExportColumn, ...]]:
         for names in column.names.values():
             for name in names:
                 found.setdefault(plain(name), {})[column.block] = column
-    raw = {column.field: column for column in columns() if column.block == "raw"}
-    for blocks in found.values():  # a language known by its first columns only: the second of a pair has the same name
-        if (shown := blocks.get("shown")) is not None:
-            blocks.setdefault("raw", raw[shown.field.removesuffix("_shown")])
     return {name: tuple(blocks.values()) for name, blocks in found.items()}
 
 

@@ -380,6 +380,15 @@ def test_no_name_of_a_sport_means_two() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_both_blocks_have_the_same_headers(language: str) -> None:
+    raw = {column.field: column.names[language] for column in columns() if column.block == "raw"}
+    shown = {
+        column.field.removesuffix("_shown"): column.names[language] for column in columns() if column.block == "shown"
+    }
+    assert {field: raw[field] for field in shown} == shown
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_no_header_of_a_language_means_two_columns_of_one_block(language: str) -> None:
     seen: set[tuple[str, str]] = set()
     for column in columns():
