@@ -414,6 +414,13 @@ def test_a_cell_that_does_not_read_is_kept_and_told_without_its_content(what: st
     assert found.rows[1].extra == {}
 
 
+@pytest.mark.parametrize("text", ["--", "nan", " ", "-"])
+def test_a_cell_that_says_nothing_is_neither_kept_nor_told(text: str) -> None:
+    row = one(body(NEWEST, [cells(ROW | {"average_heartrate": text})]))
+    assert "average_heartrate" not in row.summary
+    assert row.extra == {}
+
+
 def test_what_the_display_block_shows_oddly_is_no_fault_where_the_raw_block_has_it() -> None:
     row = one(body(NEWEST, [cells(ROW | {"commute_shown": "Ja", "distance_shown": "24,3 km"})]))
     assert (row.commute, row.distance_m) == (True, 24304.5)
