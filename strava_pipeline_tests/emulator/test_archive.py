@@ -1,5 +1,6 @@
 """The archive that the emulator writes tells the same history as its API, in files that others can read."""
 
+import csv
 import gzip
 import io
 import zipfile
@@ -61,6 +62,18 @@ def test_the_list_says_what_the_api_says(export: Path) -> None:
             assert row.summary.get(name) == summary.get(name), name
         assert row.description == detail["description"]
         assert (row.filename is None) == (row.unexported or summary["manual"])
+
+
+def test_swims_are_shown_in_metres_and_the_rest_in_kilometres(export: Path) -> None:
+    with zipfile.ZipFile(export) as archive:
+        rows = list(csv.reader(io.StringIO(archive.read("activities.csv").decode(), newline="")))
+    distance = rows[0].index("Distance")
+    swims = {row[distance] for row in rows if row[3] == "Swim"}
+    rides = {row[distance] for row in rows if row[3] == "Ride"}
+    assert swims
+    assert rides
+    assert not any("." in each for each in swims)
+    assert all(each[-3] == "." for each in rides)
 
 
 def test_every_file_is_named_by_a_row_and_numbered_by_its_upload(export: Path) -> None:

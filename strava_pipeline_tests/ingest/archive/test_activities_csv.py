@@ -329,6 +329,7 @@ def test_headers_with_markup_and_the_suffixes_of_pandas_are_recognised() -> None
     assert one(body(marked, [cells(ROW)])).summary == plainly
     assert one(body(suffixed, [cells(ROW | {"commute_shown": "True"})])).summary == plainly
     assert read_header(marked).cells[0].header == "Activity ID"
+    assert {cell.how for cell in (*read_header(marked).cells, *read_header(suffixed).cells)} == {How.NAME}
 
 
 def test_windows_text_is_read_and_told() -> None:
