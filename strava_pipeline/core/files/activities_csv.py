@@ -1,0 +1,263 @@
+"""Reads an archive's activities.csv: a record per row, what could not be read, and what its columns are. Pure.
+
+The raw block is the truth; the display block before it fills in where an old archive has no other. Nothing is dropped:
+what has no column, or doesn't read as its column wants, stays in `extra` as the file has it. Rows are not judged here.
+"""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from strava_pipeline.core.files.export_content import named_by_content
+from strava_pipeline.core.files.export_header import ExportHeader, HeaderCell, read_header
+from strava_pipeline.core.files.export_names import SPORTS_IN_METRES, plain, sports
+from strava_pipeline.core.files.export_values import (
+    instant,
+    is_blank,
+    month_comes_first,
+    raw_number,
+    shown_number,
+    truth,
+)
+
+UNEXPORTED = "#error#"  # in the place of a file's name: Strava could not export it
+_LONE_CR = "\N{SYMBOL FOR CARRIAGE RETURN}\ue00d"  # stands in while the CSV is taken apart; no export has it
+_BARE_CR = re.compile(r"\r(?!\n)")
+_MAX_CELL = 2**31 - 1  # what every system takes; 128 kB otherwise, and a longer description would end the reading
+_KILOMETRE = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveRow:
+    """One row. `summary` has what SummaryActivity has a field for, and the raw block's other values by their own names.
+
+    `from_display`: fields that only the rounded display block told.
+    """
+
+    line: int  # where it begins in the file
+    activity_id: int | None = None
+    name: str | None = None
+    description: str | None = None
+    sport_type: str | None = None  # Strava's, or what is shown where that isn't known
+    sport_shown: str | None = None
+    started_at: datetime | None = None  # UTC
+    elapsed_s: int | None = None
+    moving_s: int | None = None
+    distance_m: float | None = None
+    ascent_m: float | None = None
+    commute: bool | None = None
+    gear_name: str | None = None
+    gear_id: str | None = None
+    filename: str | None = None  # None for what was typed in by hand, and for what could not be exported
+    unexported: bool = False
+    media: tuple[str, ...] = ()
+    from_display: frozenset[str] = frozenset()
+    summary: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    extra: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RowFault:
+    """What did not read; never the content itself."""
+
+    line: int
+    column: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}, {self.column}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class ActivitiesCsv:
+    """The whole file. `unknown_sports`: sports as shown that no table names, and how often."""
+
+    header: ExportHeader
+    rows: tuple[ArchiveRow, ...]
+    faults: tuple[RowFault, ...] = ()
+    unknown_sports: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_activities_csv(body: bytes) -> ActivitiesCsv:
+    """Every row of the file, in its order; nothing is raised for a file that isn't one, its header is then unknown."""
+    text, faults = _text(body)
+    records = _records(text)
+    if not records:
+        return ActivitiesCsv(read_header([]), (), tuple(faults))
+    cells = [cell for _, cell in records[1:]]
+    header = named_by_content(read_header(records[0][1]), cells)
+    dates = next((place for place, cell in enumerate(header.cells) if _field(cell) == "start_date"), None)
+    found = () if dates is None else (cell[dates] for cell in cells if len(cell) > dates)
+    english = any(cell.header == "Activity Date" for cell in header.cells)
+    reader = _Reader(header, month_comes_first(found, english=english), faults)
+    rows = tuple(reader.row(line, cell) for line, cell in records[1:])
+    counts = Counter(row.activity_id for row in rows)
+    for row in rows:
+        if row.activity_id is not None and counts[row.activity_id] > 1:
+            faults.append(RowFault(row.line, "id", "the same activity stands in another row too; both are kept"))
+    unknown = Counter(row.sport_shown for row in rows if row.sport_shown and plain(row.sport_shown) not in sports())
+    return ActivitiesCsv(header, rows, tuple(faults), dict(unknown))
+
+
+class _Reader:
+    """Makes rows of cells, and notes what doesn't read."""
+
+    def __init__(self, header: ExportHeader, month_first: bool | None, faults: list[RowFault]) -> None:
+        self._header, self._month_first, self._faults = header, month_first, faults
+
+    def row(self, line: int, cells: Sequence[str]) -> ArchiveRow:
+        values: dict[str, Any] = {}
+        extra: dict[str, str] = {}
+        if len(cells) != len(self._header.cells):
+            what = f"{len(cells)} cells where the header has {len(self._header.cells)}"
+            self._faults.append(RowFault(line, "the row", what))
+            extra |= {f"column {n}": text for n, text in enumerate(cells, start=1) if n > len(self._header.cells)}
+        for head, text in zip(self._header.cells, cells, strict=False):
+            if not text:
+                continue
+            column = head.column
+            value = None if column is None else self._value(head, text)
+            if column is None:
+                extra[_free(head.header, extra)] = text
+            elif value is None and not is_blank(text):
+                extra[_free(head.header, extra)] = text
+                if not (column.block == "shown" and self._header.has(column.field.removesuffix("_shown"))):
+                    self._faults.append(RowFault(line, head.header, f"no {_WANTED[column.kind]}"))
+            elif value is not None:
+                values[column.field] = value
+        for needed in ("id", "start_date"):
+            if needed not in values and not any(
+                _field(cell) == needed and cell.header in extra for cell in self._header.cells
+            ):
+                self._faults.append(RowFault(line, needed, "missing"))
+        return _row(line, values, extra)
+
+    def _value(self, head: HeaderCell, text: str) -> Any:
+        column = head.column
+        assert column is not None
+        if column.kind == "text":
+            return text
+        if column.kind == "truth":
+            return truth(text)
+        if column.kind == "date":
+            if self._month_first is None and "/" in text:
+                return None  # 03/04/2020 may be either, in the whole file: none is better than a wrong one
+            return instant(text, month_first=bool(self._month_first))
+        if column.kind == "id":
+            return _identity(text)
+        number = (shown_number if column.block == "shown" else raw_number)(text)
+        return round(number) if number is not None and column.kind == "whole" else number
+
+
+_WANTED = {
+    "date": "date and time that is known",
+    "truth": "yes or no",
+    "id": "id",
+    "number": "number",
+    "whole": "number",
+}
+_OWN = {"name", "description", "filename", "media", "gear_name", "bike", "shoes", "start_date", "sport_type"}
+
+
+def _row(line: int, values: dict[str, Any], extra: dict[str, str]) -> ArchiveRow:
+    shown = values.get("sport_type")
+    sport = sports().get(plain(shown), shown) if shown else None
+    filled = _from_display(values, sport)
+    started = values.get("start_date")
+    filename = (values.get("filename") or "").strip()
+    gear_id = f"b{bike}" if (bike := values.get("bike")) else f"g{shoes}" if (shoes := values.get("shoes")) else None
+    summary = {name: value for name, value in values.items() if name not in _OWN and not name.endswith("_shown")}
+    told = {
+        "name": values.get("name"),
+        "sport_type": sport,
+        "gear_id": gear_id,
+        "description": values.get("description"),
+    }
+    told["start_date"] = f"{started:%Y-%m-%dT%H:%M:%S}Z" if started else None
+    return ArchiveRow(
+        line=line,
+        activity_id=values.get("id"),
+        name=values.get("name"),
+        description=values.get("description"),
+        sport_type=sport,
+        sport_shown=shown,
+        started_at=started,
+        elapsed_s=values.get("elapsed_time"),
+        moving_s=values.get("moving_time"),
+        distance_m=values.get("distance"),
+        ascent_m=values.get("total_elevation_gain"),
+        commute=values.get("commute"),
+        gear_name=values.get("gear_name"),
+        gear_id=gear_id,
+        filename=filename if filename and filename != UNEXPORTED else None,
+        unexported=filename == UNEXPORTED,
+        media=tuple(name for each in (values.get("media") or "").split("|") if (name := each.strip())),
+        from_display=filled,
+        summary=summary | {name: value for name, value in told.items() if value is not None},
+        extra=extra,
+    )
+
+
+def _from_display(values: dict[str, Any], sport: str | None) -> frozenset[str]:
+    """Fill in what the raw block lacks; gives the names of the fields."""
+    if (distance := values.get("distance_shown")) is not None and sport not in SPORTS_IN_METRES:
+        values["distance_shown"] = distance * _KILOMETRE
+    filled = {
+        name
+        for name in ("elapsed_time", "distance", "max_heartrate", "suffer_score", "commute")
+        if name not in values and values.get(f"{name}_shown") is not None
+    }
+    values.update({name: values[f"{name}_shown"] for name in filled})
+    return frozenset(filled)
+
+
+def _records(text: str) -> list[tuple[int, list[str]]]:
+    """The records that aren't empty, each with the line it begins in."""
+    csv.field_size_limit(_MAX_CELL)  # for the whole process; the file itself is bounded by whoever read it
+    head = text.partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)  # a spreadsheet may have saved it anew
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    records, line = [], 1
+    for cells in reader:
+        if any(cells):
+            records.append((line, [cell.replace(_LONE_CR, "\r") if _LONE_CR in cell else cell for cell in cells]))
+        line = reader.line_num + 1
+    return records
+
+
+def _text(body: bytes) -> tuple[str, list[RowFault]]:
+    """The file as text, a lone CR inside of it replaced by what the reader of CSV takes for a letter."""
+    faults = []
+    try:
+        text = body.decode("utf-16" if body.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+    except UnicodeDecodeError:
+        text = body.decode("cp1252", "replace")
+        faults.append(RowFault(1, "the file", "not UTF-8; read as Windows text, some letters may be wrong"))
+    if "\n" not in text:
+        return text.replace("\r", "\n"), faults
+    if text.count("\r") == text.count("\r\n"):
+        return text, faults
+    return _BARE_CR.sub(_LONE_CR, text), faults
+
+
+def _identity(text: str) -> int | None:
+    whole = text.strip().removesuffix(".0")
+    return int(whole) if whole.isascii() and whole.isdigit() and int(whole) < 2**63 else None
+
+
+def _field(cell: HeaderCell) -> str | None:
+    return cell.column.field if cell.column else None
+
+
+def _free(name: str, taken: Mapping[str, str]) -> str:
+    name = name or "column without a name"
+    return (
+        name
+        if name not in taken
+        else next(f"{name} ({n})" for n in range(2, len(taken) + 3) if f"{name} ({n})" not in taken)
+    )

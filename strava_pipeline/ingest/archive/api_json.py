@@ -1,0 +1,137 @@
+"""Objects of Strava's API, or nearly, as other tools leave them: arrays, one object per file, JSON lines, all of it gzipped too.
+
+Which tool wrote them doesn't matter: what an object is, its own fields tell. Turning them into rows is done elsewhere.
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from strava_pipeline.core.json_text import parse_json
+from strava_pipeline.ingest.archive.entry import (
+    MAX_UNPACKED,
+    Entry,
+    Fault,
+    Problem,
+    UnreadableEntryError,
+    fault,
+    too_large,
+)
+
+_ENDINGS = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
+_GZIP = b"\x1f\x8b"
+_DETAILED = 3  # Strava's resource_state of a whole object
+
+
+class ObjectKind(StrEnum):
+    """What an object is."""
+
+    SUMMARY = "summary_activity"
+    DETAIL = "detailed_activity"
+    RUNNING_PAGE = "running_page_activity"  # its own names: run_id, moving_time as a clock's
+    ATHLETE = "athlete"
+    GEAR = "gear"
+    STREAMS = "streams"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiObject:
+    """One object and the entry it stood in, as it came: no value is changed."""
+
+    kind: ObjectKind
+    body: Mapping[str, Any] = field(repr=False)
+    source: str
+
+
+def is_json(name: str) -> bool:
+    """Whether an entry's name promises JSON."""
+    return name.lower().endswith(_ENDINGS)
+
+
+def read_objects(entries: Iterable[Entry]) -> Iterator[ApiObject | Fault]:
+    """The objects of every entry that is JSON, in order, and a fault for each entry or line that can't be read."""
+    for entry in entries:
+        if not is_json(entry.name):
+            continue
+        try:
+            yield from _objects(entry.name, _plain(entry))
+        except UnreadableEntryError as error:
+            yield error.fault
+
+
+def kind_of(body: Mapping[str, Any]) -> ObjectKind:
+    """What an object is, by its fields."""
+    names = body.keys()
+    if "run_id" in names and "start_date" in names:
+        return ObjectKind.RUNNING_PAGE
+    if "id" in names and {"start_date", "start_date_local"} & names and {"type", "sport_type"} & names:
+        detailed = body.get("resource_state") == _DETAILED or {"segment_efforts", "laps", "splits_metric"} & names
+        return ObjectKind.DETAIL if detailed else ObjectKind.SUMMARY
+    if {"brand_name", "model_name"} <= names and "distance" in names:
+        return ObjectKind.GEAR
+    if {"firstname", "lastname", "id"} <= names:
+        return ObjectKind.ATHLETE
+    if names and all(isinstance(each, dict) and "data" in each and "series_type" in each for each in body.values()):
+        return ObjectKind.STREAMS
+    return ObjectKind.OTHER
+
+
+def _objects(name: str, text: bytes) -> Iterator[ApiObject | Fault]:
+    try:
+        value = parse_json(text)
+    except (ValueError, RecursionError):
+        yield from _lines(name, text)
+        return
+    items = value if isinstance(value, list) else [value]
+    yield from _each(name, items)
+
+
+def _lines(name: str, text: bytes) -> Iterator[ApiObject | Fault]:
+    """An object per line; the last line of a file that broke off is a fault, those before it are not."""
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    read = 0
+    faults: list[Fault] = []
+    for number, line in lines:
+        try:
+            value = parse_json(line)
+        except (ValueError, RecursionError):
+            faults.append(fault(name, Problem.DAMAGED, f"line {number} is no JSON"))
+            continue
+        if isinstance(value, dict):
+            read += 1
+            yield from _each(name, [value])
+    if read:
+        yield from faults
+    else:
+        yield fault(name, Problem.DAMAGED, "no JSON, or broken off")
+
+
+def _each(name: str, items: Iterable[Any]) -> Iterator[ApiObject | Fault]:
+    others = 0
+    for item in items:
+        if isinstance(item, dict):
+            yield ApiObject(kind_of(item), item, name)
+        else:
+            others += 1
+    if others:
+        yield fault(name, Problem.DAMAGED, f"{others} of its values are no objects")
+
+
+def _plain(entry: Entry) -> bytes:
+    """An entry's bytes, unpacked where they are gzip: at most MAX_UNPACKED."""
+    body = entry.read()
+    if not body.startswith(_GZIP):
+        return body
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        text = unpacker.decompress(body, MAX_UNPACKED + 1)
+    except zlib.error as error:
+        raise UnreadableEntryError(fault(entry.name, Problem.DAMAGED, "its gzip is damaged")) from error
+    if len(text) > MAX_UNPACKED:
+        raise UnreadableEntryError(too_large(entry.name, len(text)))
+    if not unpacker.eof:
+        raise UnreadableEntryError(fault(entry.name, Problem.CUT_OFF, "its gzip breaks off in the middle"))
+    return text

@@ -1,0 +1,112 @@
+"""Strava's bulk export: its list of activities joined with its files, its gear, and whose it is.
+
+Files are not read here, only named; a row finds its file by the name the row tells and by nothing else, as ids of
+activities and of files differ. What is in a container that is no export is for whoever opened it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from strava_pipeline.core.files.activities_csv import ActivitiesCsv, ArchiveRow, read_activities_csv
+from strava_pipeline.core.files.export_sides import ArchiveGear, read_athlete_id, read_gear
+from strava_pipeline.ingest.archive.container import Container, Kind
+from strava_pipeline.ingest.archive.entry import Entry, Fault, UnreadableEntryError
+
+LIST = "activities.csv"
+FORMATS = ("fit", "gpx", "tcx", "bin", "sml", "kml")
+_ACTIVITY = re.compile(rf"\.({'|'.join(FORMATS)})(\.gz)?$", re.IGNORECASE)
+_ATHLETE = re.compile(r"export_(\d+)")  # how Strava names the zip
+
+
+@dataclass(frozen=True, slots=True)
+class BulkExport:
+    """One export. `root`: the folder it lies in within its container, "" or ending in a slash."""
+
+    root: str
+    activities: ActivitiesCsv
+    files: Mapping[str, ArchiveRow] = field(repr=False)  # by entry name
+    missing: Sequence[ArchiveRow] = ()  # rows whose file is not there
+    unlisted: Sequence[str] = ()  # files of activities, by entry name, that no row names
+    shared: Sequence[ArchiveRow] = ()  # rows whose file an earlier row has too
+    missing_media: Sequence[str] = ()
+    gear: tuple[ArchiveGear, ...] = ()
+    athlete_id: int | None = None
+    faults: Sequence[Fault] = ()  # of the CSVs; those of files come out when they are read
+
+
+def bulk_exports(container: Container) -> Iterator[BulkExport]:
+    """Every export in a container: at its top, in a folder of it, or the list alone."""
+    for entry in container.entries:
+        folder, _, last = entry.name.rpartition("/")
+        if last.lower() != LIST and not (container.kind is Kind.FILE and last.lower().endswith(".csv")):
+            continue
+        try:
+            activities = read_activities_csv(entry.read())
+        except UnreadableEntryError:
+            continue  # its container tells
+        if activities.header.has("id") and activities.header.has("start_date"):
+            yield _export(container, f"{folder}/" if folder else "", activities)
+
+
+def activity_format(name: str) -> str | None:
+    """What kind of activity file a name promises: "fit.gz", "gpx" …, or None."""
+    found = _ACTIVITY.search(name)
+    return found[0][1:].lower() if found else None
+
+
+def _export(container: Container, root: str, activities: ActivitiesCsv) -> BulkExport:
+    entries = {entry.name: entry for entry in container.entries if entry.name.startswith(root)}
+    files: dict[str, ArchiveRow] = {}
+    missing, shared = [], []
+    for row in activities.rows:
+        if row.filename is None:
+            continue
+        name = next((each for each in _spellings(root + row.filename) if each in entries), None)
+        if name is None:
+            missing.append(row)
+        elif name in files:
+            shared.append(row)
+        else:
+            files[name] = row
+    others = [name for name in entries if activity_format(name) and name not in files and not _is_route(name, root)]
+    media = {f"{root}{name}" for row in activities.rows for name in row.media}
+    sides, faults = _sides(entries, root)
+    named = _ATHLETE.search(root) or _ATHLETE.search(container.path.name)
+    athlete_id = read_athlete_id(sides.get("profile.csv", b""))
+    return BulkExport(
+        root=root,
+        activities=activities,
+        files=files,
+        missing=missing,
+        unlisted=others,
+        shared=shared,
+        missing_media=sorted(media - entries.keys()),
+        gear=(*read_gear(sides.get("bikes.csv", b""), "bike"), *read_gear(sides.get("shoes.csv", b""), "shoes")),
+        athlete_id=athlete_id or (int(named[1]) if named else None),
+        faults=faults,
+    )
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """A file's name as the row has it, and as it is where a program that unpacked the archive unpacked it too."""
+    name = name.replace("\\", "/")
+    yield name
+    yield name.removesuffix(".gz")
+    yield f"{name}.gz"
+
+
+def _is_route(name: str, root: str) -> bool:
+    return name.startswith(f"{root}routes/")
+
+
+def _sides(entries: Mapping[str, Entry], root: str) -> tuple[dict[str, bytes], list[Fault]]:
+    bodies: dict[str, bytes] = {}
+    faults = []
+    for name in ("profile.csv", "bikes.csv", "shoes.csv"):
+        if (entry := entries.get(root + name)) is not None:
+            try:
+                bodies[name] = entry.read()
+            except UnreadableEntryError as error:
+                faults.append(error.fault)
+    return bodies, faults

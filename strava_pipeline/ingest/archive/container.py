@@ -1,0 +1,178 @@
+"""Opens what a person names: a zip, an unpacked folder, a single file. Names and sizes at once, bytes only when asked for.
+
+Nothing is ever unpacked to disk, no name is ever used as a path. What the entries mean is decided elsewhere.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from strava_pipeline.core.errors import SourceError
+from strava_pipeline.ingest.archive.entry import (
+    JUNK_FOLDERS,
+    MAX_UNPACKED,
+    PIECE,
+    Entry,
+    Fault,
+    Oversized,
+    Problem,
+    UnreadableEntryError,
+    fault,
+    is_junk,
+    is_nested,
+    nested,
+    too_large,
+)
+from strava_pipeline.ingest.archive.zip_entries import zip_entries
+
+_ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
+
+
+class Kind(StrEnum):
+    """What was named."""
+
+    ZIP = "zip"
+    FOLDER = "folder"
+    FILE = "file"
+
+
+@dataclass(slots=True)
+class Container:
+    """Entries by name in ascending order, and what can't be read. Use it in a `with`: it may hold a file open."""
+
+    path: Path
+    kind: Kind
+    entries: Sequence[Entry]
+    faults: Sequence[Fault] = ()
+    salvaged: bool = False  # a zip without a whole directory: what stands here was found by looking through it
+    oversized: Sequence[Oversized] = ()  # of more than MAX_UNPACKED bytes; each is among the faults too
+    opened: BinaryIO | None = field(default=None, repr=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.opened is not None:
+            self.opened.close()
+
+
+def open_container(path: Path) -> Container:
+    """What `path` holds; raises SourceError where there is nothing to read."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            return _walk(path)
+        if not stat.S_ISREG(mode):
+            raise SourceError(f"{path} is neither a file nor a folder; name one that is.")
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise SourceError(f"There is no {path}; name a file or a folder that is there.") from None
+    except OSError as error:
+        raise SourceError(f"{path} can't be read: {error.strerror}.") from error
+    try:
+        if file.read(4) in _ZIP_STARTS:
+            found = zip_entries(file)
+            return Container(path, Kind.ZIP, found.entries, found.faults, found.salvaged, found.oversized, file)
+    except OSError as error:
+        file.close()
+        raise SourceError(f"{path} can't be read: {error.strerror}.") from error
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    return _single(path)
+
+
+def _single(path: Path) -> Container:
+    size = path.stat().st_size
+    if size > MAX_UNPACKED:
+        oversized = Oversized(_name(path.name), size, partial(_pieces, path, path.name))
+        return Container(path, Kind.FILE, (), (too_large(path.name, size),), oversized=(oversized,))
+    return Container(path, Kind.FILE, (Entry(_name(path.name), size, partial(_load, path, path.name)),))
+
+
+def _walk(top: Path) -> Container:
+    entries: list[Entry] = []
+    faults: list[Fault] = []
+    oversized: list[Oversized] = []
+
+    def closed(error: OSError) -> None:
+        name = Path(error.filename).relative_to(top).as_posix()
+        faults.append(fault(name, Problem.FORBIDDEN, f"the folder can't be read: {error.strerror}"))
+
+    for folder, folders, files in os.walk(top, onerror=closed):
+        folders[:] = [name for name in folders if name not in JUNK_FOLDERS]
+        for name in folders + files:
+            path = Path(folder, name)
+            found = _found(path, path.relative_to(top).as_posix())
+            if isinstance(found, Entry):
+                entries.append(found)
+            elif isinstance(found, Oversized):
+                oversized.append(found)
+                faults.append(too_large(found.name, found.size))
+            elif found is not None:
+                faults.append(found)
+    return Container(
+        path=top,
+        kind=Kind.FOLDER,
+        entries=sorted(entries, key=lambda entry: entry.name),
+        faults=sorted(faults, key=lambda each: each.name),
+        oversized=sorted(oversized, key=lambda each: each.name),
+    )
+
+
+def _found(path: Path, name: str) -> Entry | Oversized | Fault | None:
+    if is_junk(name):
+        return None
+    try:
+        status = path.lstat()
+    except OSError as error:
+        return fault(name, Problem.FORBIDDEN, f"can't be read: {error.strerror}")
+    if stat.S_ISLNK(status.st_mode):
+        return fault(name, Problem.SYMLINK, "a link; links are not followed, name what it points to")
+    if stat.S_ISDIR(status.st_mode):
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return fault(name, Problem.NO_FILE, "not a file")
+    if is_nested(name):
+        return nested(name)
+    if status.st_size > MAX_UNPACKED:
+        return Oversized(_name(name), status.st_size, partial(_pieces, path, name))
+    return Entry(_name(name), status.st_size, partial(_load, path, name))
+
+
+def _load(path: Path, name: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            body = file.read(MAX_UNPACKED + 1)
+    except OSError as error:
+        raise UnreadableEntryError(fault(name, Problem.FORBIDDEN, f"can't be read: {error.strerror}")) from error
+    if len(body) > MAX_UNPACKED:  # it has grown since
+        raise UnreadableEntryError(too_large(name, len(body)))
+    return body
+
+
+def _pieces(path: Path, name: str) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(PIECE):
+                yield piece
+    except OSError as error:
+        raise UnreadableEntryError(fault(name, Problem.FORBIDDEN, f"can't be read: {error.strerror}")) from error
+
+
+def _name(name: str) -> str:
+    """A file's name as text: bytes that are no UTF-8 are taken for the code page that old archivers wrote."""
+    raw = os.fsencode(name)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("cp437")

@@ -1,0 +1,113 @@
+"""What a container holds, whatever kind it is: entries that can be read, and faults of those that can't or look odd.
+
+A fault never holds a byte of content, and its text is safe to print. How entries are found stands with the containers.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from strava_pipeline.core.errors import PipelineError
+
+MAX_UNPACKED = 100 * 1024**2  # bytes of one entry; the longest recordings of real archives stay below 60 MB unpacked
+PIECE = 2**20  # bytes that are in memory at once where a file is gone through
+JUNK_FOLDERS = frozenset({"__MACOSX", "@eaDir"})  # what file managers leave in archives
+_JUNK_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+
+
+class Problem(StrEnum):
+    """What is wrong with an entry. Those of READABLE are told, and read all the same."""
+
+    TOO_LARGE = "too_large"  # more than MAX_UNPACKED bytes
+    BOMB = "bomb"  # unpacks to far more than any recording does
+    UNSAFE_NAME = "unsafe_name"  # absolute, or leads out of the container
+    SYMLINK = "symlink"
+    NO_FILE = "no_file"  # a pipe, a device
+    ENCRYPTED = "encrypted"
+    NESTED = "nested"  # an archive in an archive
+    DUPLICATE = "duplicate"  # a second entry of one name
+    CUT_OFF = "cut_off"  # the container ends in the middle
+    DAMAGED = "damaged"  # its checksum or its compressed data are wrong
+    UNSUPPORTED = "unsupported"  # a compression we don't know
+    FORBIDDEN = "forbidden"  # the system doesn't let us read it
+
+
+READABLE = frozenset({Problem.UNSAFE_NAME, Problem.DUPLICATE})
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One problem of one entry; `name` is printable, `detail` says it in words."""
+
+    name: str
+    problem: Problem
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.detail}"
+
+
+class UnreadableEntryError(PipelineError):
+    """An entry could not be read; the others of its container can."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of a container. `name` has forward slashes and is never to be used as a path; `size` is in bytes, unpacked."""
+
+    name: str
+    size: int
+    load: Callable[[], bytes] = field(repr=False, compare=False)
+
+    def read(self) -> bytes:
+        """Its bytes, at most MAX_UNPACKED; raises UnreadableEntryError."""
+        return self.load()
+
+
+@dataclass(frozen=True, slots=True)
+class Oversized:
+    """A file of more than is ever read at once: it can be kept, piece by piece, but is not taken for an activity."""
+
+    name: str
+    size: int
+    open_pieces: Callable[[], Iterator[bytes]] = field(repr=False, compare=False)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Its bytes in order, at most PIECE at once; raises UnreadableEntryError."""
+        return self.open_pieces()
+
+
+def fault(name: str, problem: Problem, detail: str) -> Fault:
+    """A fault of the entry `name`, whatever characters that has."""
+    return Fault("".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name), problem, detail)
+
+
+def too_large(name: str, size: int) -> Fault:
+    """The fault of an entry that is more than is ever read."""
+    allowed = MAX_UNPACKED // 1024**2
+    return fault(name, Problem.TOO_LARGE, f"{size / 1024**2:,.0f} MB unpacked; more than {allowed} MB are not read")
+
+
+def nested(name: str) -> Fault:
+    """The fault of an archive inside of what is read."""
+    return fault(name, Problem.NESTED, "an archive of its own; unpack it and name it to read it")
+
+
+def is_junk(name: str) -> bool:
+    """Whether a file manager left it, not a person."""
+    *folders, last = name.split("/")
+    return not JUNK_FOLDERS.isdisjoint(folders) or last.startswith("._") or last.lower() in _JUNK_FILES
+
+
+def is_nested(name: str) -> bool:
+    """Whether its name is an archive's. What only looks like one by its content is for those who read it."""
+    return name.lower().endswith((".zip", ".7z", ".rar", ".tar", ".tar.gz", ".tgz"))
+
+
+def is_unsafe(name: str) -> bool:
+    """Whether a name would lead out of a folder, were it taken for a path."""
+    return name.startswith("/") or name[1:3] == ":/" or ".." in name.split("/")

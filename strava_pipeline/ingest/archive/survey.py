@@ -1,0 +1,112 @@
+"""What would come in from a path: exports, activity files and API objects, counted by year, sport and format. Lands nothing.
+
+Activity files are known by their names here; with a reader of files they are read too, and then tell their years.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from strava_pipeline.core.files.recording import FileRead
+from strava_pipeline.ingest.archive.api_json import ObjectKind, is_json, read_objects
+from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
+from strava_pipeline.ingest.archive.container import Container, open_container
+from strava_pipeline.ingest.archive.entry import Entry, Fault, UnreadableEntryError
+
+ReadFile = Callable[[str, bytes], FileRead]
+YearSport = tuple[int | None, str]
+_ACTIVITIES = (ObjectKind.SUMMARY, ObjectKind.DETAIL, ObjectKind.RUNNING_PAGE)
+UNKNOWN = "unknown"
+
+
+@dataclass(slots=True)
+class Survey:
+    """What a path holds. Years are UTC's, or the athlete's own where an object tells them; None where nothing does."""
+
+    path: Path
+    kind: str  # zip, folder or file
+    salvaged: bool = False
+    exports: list[BulkExport] = field(default_factory=list)
+    activities: Counter[YearSport] = field(default_factory=Counter)  # of rows, objects, and of files that were read
+    files: Counter[str] = field(default_factory=Counter)  # by format, named by a row or not
+    loose: int = 0  # of these, those that no row names
+    objects: Counter[str] = field(default_factory=Counter)  # by kind
+    others: int = 0  # entries that are nothing of this
+    problems: list[str] = field(default_factory=list)
+    _seen: set[int] = field(default_factory=set, repr=False)  # ids counted: a list and a detail are one activity
+
+    def count(self, identity: object, year: int | None, sport: str) -> None:
+        """An activity, unless one of its id was counted."""
+        if not isinstance(identity, int):
+            self.activities[year, sport] += 1
+        elif identity not in self._seen:
+            self._seen.add(identity)
+            self.activities[year, sport] += 1
+
+
+def survey(path: Path, read_file: ReadFile | None = None) -> Survey:
+    """Look through a path; raises SourceError where there is nothing to look at."""
+    with open_container(path) as container:
+        found = Survey(path, container.kind.value, container.salvaged)
+        found.problems += map(str, container.faults)
+        rows: dict[str, Any] = {}
+        for export in bulk_exports(container):
+            found.exports.append(export)
+            rows |= export.files
+            _count_rows(export, found)
+        _count_objects(container, found)
+        for entry in container.entries:
+            _count_entry(entry, entry.name in rows, read_file, found)
+    return found
+
+
+def _count_rows(export: BulkExport, found: Survey) -> None:
+    for row in export.activities.rows:
+        year = row.started_at.year if row.started_at else None
+        found.count(row.activity_id, year, row.sport_type or UNKNOWN)
+    found.problems += [f"{export.root}activities.csv: {fault}" for fault in export.activities.faults]
+    found.problems += map(str, export.faults)
+
+
+def _count_objects(container: Container, found: Survey) -> None:
+    for each in read_objects(container.entries):
+        if isinstance(each, Fault):
+            found.problems.append(str(each))
+            continue
+        found.objects[each.kind.value] += 1
+        if each.kind in _ACTIVITIES:
+            sport = each.body.get("sport_type") or each.body.get("type") or UNKNOWN
+            found.count(each.body.get("id", each.body.get("run_id")), _year(each.body), str(sport))
+
+
+def _count_entry(entry: Entry, has_row: bool, read_file: ReadFile | None, found: Survey) -> None:
+    form = activity_format(entry.name)
+    if form is None:
+        found.others += not is_json(entry.name)
+        return
+    found.files[form] += 1
+    found.loose += not has_row
+    if read_file is None:
+        return
+    try:
+        read = read_file(entry.name, entry.read())
+    except UnreadableEntryError as error:
+        found.problems.append(str(error.fault))
+        return
+    if read.problem:
+        found.problems.append(f"{entry.name}: {read.problem}")
+    if not has_row:
+        for each in read.recordings:
+            found.count(None, each.started_at.year if each.started_at else None, each.sport or UNKNOWN)
+
+
+def _year(body: Mapping[str, Any]) -> int | None:
+    for name in ("start_date_local", "start_date"):
+        try:
+            return datetime.fromisoformat(str(body.get(name))).year
+        except ValueError:
+            continue
+    return None

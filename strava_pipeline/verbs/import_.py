@@ -1,0 +1,123 @@
+"""`strava-pipeline import`: what archives, folders and files hold, before anything of it comes in.
+
+What is found is ingest's; here it is only asked for and shown.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from strava_pipeline.ingest.archive.bulk_export import BulkExport
+    from strava_pipeline.ingest.archive.survey import Survey
+
+_SHOWN = 20  # problems and names of a kind; --json has all
+
+
+def preview(
+    paths: Annotated[list[Path], typer.Argument(help="Archives, folders, single files.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """What would come in from these paths: activities by year and sport, files by format, and every problem."""
+    from strava_pipeline.ingest.archive.survey import survey
+    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.values import plain
+
+    found = [survey(path) for path in paths]
+    if as_json:
+        out.out(json.dumps(plain({"paths": [shape(each) for each in found]}), ensure_ascii=False))
+        return
+    for each in found:
+        for line in told(each):
+            out.print(line)
+
+
+def shape(found: "Survey") -> dict[str, Any]:
+    """What was found in a path, for programs."""
+    return {
+        "path": str(found.path),
+        "kind": found.kind,
+        "salvaged": found.salvaged,
+        "activities": [
+            {"year": year, "sport_type": sport, "activities": count} for (year, sport), count in _by_year(found)
+        ],
+        "files": dict(sorted(found.files.items())),
+        "files_without_row": found.loose,
+        "objects": dict(sorted(found.objects.items())),
+        "others": found.others,
+        "exports": [_export(each) for each in found.exports],
+        "problems": found.problems,
+    }
+
+
+def told(found: "Survey") -> list[str]:
+    """The same for a person, a line each."""
+    what = (
+        f"{len(found.exports)} Strava export{'s' * (len(found.exports) > 1)}" if found.exports else "no Strava export"
+    )
+    lines = [f"{found.path}: {'a ' + found.kind}, {what}"]
+    if found.salvaged:
+        lines.append(
+            "  It is cut off or damaged: what follows was found by looking through it. Get a whole copy if you can."
+        )
+    for year in sorted({year for year, _ in found.activities}, key=lambda year: year or 0):
+        sports = Counter({sport: count for (at, sport), count in found.activities.items() if at == year})
+        shown = ", ".join(f"{sport} {count}" for sport, count in sports.most_common())
+        lines.append(f"  {year or 'no date'}: {sports.total()} activities ({shown})")
+    if found.files:
+        formats = ", ".join(f"{form} {count}" for form, count in found.files.most_common())
+        lines.append(f"  {found.files.total()} activity files ({formats}), {found.loose} of them without a row")
+    lines += [f"  {count} × {kind}" for kind, count in found.objects.most_common()]
+    for export in found.exports:
+        lines += _told_export(export)
+    if found.problems:
+        lines.append(f"  {len(found.problems)} problems:")
+        lines += [f"    {problem}" for problem in found.problems[:_SHOWN]]
+        lines += [f"    … and {len(found.problems) - _SHOWN} more (--json)"] * (len(found.problems) > _SHOWN)
+    return lines
+
+
+def _by_year(found: "Survey") -> list[tuple[tuple[int | None, str], int]]:
+    return sorted(found.activities.items(), key=lambda item: (item[0][0] or 0, -item[1], item[0][1]))
+
+
+def _export(export: "BulkExport") -> dict[str, Any]:
+    rows = export.activities.rows
+    return {
+        "root": export.root,
+        "athlete_id": export.athlete_id,
+        "rows": len(rows),
+        "rows_with_file": len(export.files),
+        "rows_without_file": sum(row.filename is None and not row.unexported for row in rows),
+        "rows_not_exported": sum(row.unexported for row in rows),
+        "rows_file_missing": [row.filename for row in export.missing],
+        "rows_sharing_a_file": [row.filename for row in export.shared],
+        "files_without_row": list(export.unlisted),
+        "media_missing": len(export.missing_media),
+        "gear": len(export.gear),
+        "columns_not_named": list(export.activities.header.unnamed),
+        "columns_unknown": list(export.activities.header.unknown),
+        "sports_unknown": dict(export.activities.unknown_sports),
+    }
+
+
+def _told_export(export: "BulkExport") -> list[str]:
+    shape = _export(export)
+    lines = [
+        f"  {export.root or ''}activities.csv: {shape['rows']} rows, {shape['rows_with_file']} with their file, "
+        f"{shape['rows_without_file']} typed in by hand, {shape['rows_not_exported']} that Strava could not export"
+    ]
+    for name, text in (
+        ("rows_file_missing", "rows whose file is missing"),
+        ("files_without_row", "files without a row"),
+        ("columns_not_named", "columns in a language not known, read by their place or content if at all"),
+        ("columns_unknown", "columns of which nothing is known; kept as they are"),
+        ("sports_unknown", "sports not known; kept as they are"),
+    ):
+        if found := list(shape[name]):
+            more = f", … {len(found) - _SHOWN} more" * (len(found) > _SHOWN)
+            lines.append(f"    {len(found)} {text}: {', '.join(found[:_SHOWN])}{more}")
+    return lines

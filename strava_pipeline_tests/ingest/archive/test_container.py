@@ -1,0 +1,310 @@
+"""What can be opened is read whole, whatever it is packed in; what can't be read is told, and the rest is read."""
+
+import io
+import os
+import stat
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.core.errors import SourceError
+from strava_pipeline.ingest.archive.container import Kind, open_container
+from strava_pipeline.ingest.archive.entry import MAX_UNPACKED, PIECE, Problem, UnreadableEntryError
+from strava_pipeline.ingest.archive.salvage import salvage, salvaged_pieces
+from strava_pipeline_tests.ingest.archive.made import FILES, forged, streamed, unpacked, zipped
+
+MB = 1024**2
+
+
+def read(path: Path) -> tuple[dict[str, bytes], dict[str, Problem]]:
+    """Everything that can be read, by name, and what is told about the rest."""
+    bodies, told = {}, {}
+    with open_container(path) as container:
+        told.update({fault.name: fault.problem for fault in container.faults})
+        for entry in container.entries:
+            try:
+                bodies[entry.name] = entry.read()
+            except UnreadableEntryError as error:
+                told[error.fault.name] = error.fault.problem
+    return bodies, told
+
+
+def at(folder: Path, raw: bytes, name: str = "export.zip") -> Path:
+    path = folder / name
+    path.write_bytes(raw)
+    return path
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_reads_like_the_folder_it_was_made_of(tmp_path: Path, method: int) -> None:
+    packed = at(tmp_path, zipped(FILES, method=method))
+    folder = unpacked(tmp_path / "folder", FILES)
+    assert read(packed) == read(folder) == (FILES, {})
+    with open_container(packed) as one, open_container(folder) as other:
+        assert [entry.name for entry in one.entries] == [entry.name for entry in other.entries] == sorted(FILES)
+        assert [entry.size for entry in one.entries] == [entry.size for entry in other.entries]
+        assert (one.kind, other.kind) == (Kind.ZIP, Kind.FOLDER)
+
+
+def test_a_zip_is_known_by_its_content_and_a_file_is_itself(tmp_path: Path) -> None:
+    assert read(at(tmp_path, zipped(FILES), "export_12345")) == (FILES, {})
+    assert read(at(tmp_path, b"no zip", "export.zip")) == ({"export.zip": b"no zip"}, {})
+    assert read(at(tmp_path, b"", "empty.fit")) == ({"empty.fit": b""}, {})
+    assert read(at(tmp_path, zipped({}), "empty.zip")) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("raw", "flagged", "name"),
+    [
+        ("activités/Übung.gpx".encode(), True, "activités/Übung.gpx"),
+        ("activités/Übung.gpx".encode(), False, "activités/Übung.gpx"),
+        ("Übung.gpx".encode("cp437"), False, "Übung.gpx"),
+        (b"activities\\11.gpx", False, "activities/11.gpx"),
+        (b"./activities/11.gpx", False, "activities/11.gpx"),
+        (b"\xff\xfe.gpx", True, "\xa0\u25a0.gpx"),  # says UTF-8 and isn't
+    ],
+)
+def test_names_in_any_encoding_are_read(tmp_path: Path, raw: bytes, flagged: bool, name: str) -> None:
+    packed = zipped({"x" * len(raw): b"body"}).replace(b"x" * len(raw), raw)
+    if flagged:
+        packed = _flagged(packed)
+    assert read(at(tmp_path, packed))[0] == {name: b"body"}
+
+
+def _flagged(packed: bytes) -> bytes:
+    body = bytearray(packed)
+    body[6:8] = b"\x00\x08"
+    place = packed.index(b"PK\x01\x02")
+    body[place + 8 : place + 10] = b"\x00\x08"
+    return bytes(body)
+
+
+def test_the_name_beside_the_name_is_taken(tmp_path: Path) -> None:
+    info = zipfile.ZipInfo("????.gpx")
+    told = "поїздка.gpx".encode()
+    info.extra = struct.pack("<2HBL", 0x7075, 5 + len(told), 1, zlib.crc32(b"????.gpx")) + told
+    assert read(at(tmp_path, zipped([(info, b"body")]))) == ({"поїздка.gpx": b"body"}, {})
+
+
+GOOD = {"activities/11.gpx": FILES["activities/11.gpx"]}
+BAD = "activities/bad.gpx"
+BODY = b"position " * 50
+
+FORGED = {
+    "a link": (zipped({**GOOD, BAD: b"/etc/passwd"}), {"mode": stat.S_IFLNK | 0o777}, Problem.SYMLINK),
+    "an encrypted file": (zipped({**GOOD, BAD: BODY}), {"flags": 1}, Problem.ENCRYPTED),
+    "a packing nobody knows": (zipped({**GOOD, BAD: BODY}), {"method": 9}, Problem.UNSUPPORTED),
+    "a wrong checksum": (zipped({**GOOD, BAD: BODY}), {"crc": 1}, Problem.DAMAGED),
+    "a size that is too small": (zipped({**GOOD, BAD: BODY}), {"size": 20}, Problem.DAMAGED),
+    "a file that is too large": (
+        zipped({**GOOD, BAD: BODY}),
+        {"size": 150 * MB, "packed": 150 * MB},
+        Problem.TOO_LARGE,
+    ),
+    "a bomb": (zipped({**GOOD, BAD: bytes(8 * MB)}), {}, Problem.BOMB),
+    "a file in place of another": (zipped({**GOOD, BAD: BODY}), {"at": 0}, Problem.BOMB),
+    "a header that isn't there": (zipped({**GOOD, BAD: BODY}), {"at": 9}, Problem.DAMAGED),
+}
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_one_bad_member_is_told_and_the_others_are_read(tmp_path: Path, what: str) -> None:
+    raw, fields, problem = FORGED[what]
+    path = at(tmp_path, forged(raw, BAD, **fields))
+    assert read(path) == (GOOD, {BAD: problem})
+    with open_container(path) as container:  # what can be told without unpacking is told before
+        assert (BAD in [entry.name for entry in container.entries]) == (problem is Problem.DAMAGED)
+
+
+@pytest.mark.parametrize("name", ["more.zip", "deep/MORE.ZIP", "old.tar.gz"])
+def test_an_archive_in_an_archive_is_told_and_not_opened(tmp_path: Path, name: str) -> None:
+    assert read(at(tmp_path, zipped({**GOOD, name: zipped(FILES)}))) == (GOOD, {name: Problem.NESTED})
+    assert read(unpacked(tmp_path / "folder", {**GOOD, name: b""})) == (GOOD, {name: Problem.NESTED})
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "C:/Windows/x.gpx", "activities/../../x.gpx"])
+def test_a_name_that_leads_elsewhere_is_told_and_nothing_is_written_there(tmp_path: Path, name: str) -> None:
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    assert read(at(inner, zipped({**GOOD, name: BODY}))) == ({**GOOD, name: BODY}, {name: Problem.UNSAFE_NAME})
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["export.zip"]
+
+
+def test_two_files_of_one_name_are_both_read(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="Duplicate"):
+        raw = zipped([(BAD, b"first"), (BAD, b"second")])
+    with open_container(at(tmp_path, raw)) as container:
+        assert sorted(entry.read() for entry in container.entries) == [b"first", b"second"]
+        assert [fault.problem for fault in container.faults] == [Problem.DUPLICATE]
+
+
+def test_what_file_managers_leave_is_passed_over(tmp_path: Path) -> None:
+    junk = {"__MACOSX/activities/._11.gpx": b"", ".DS_Store": b"", "activities/._11.gpx": b"", "Thumbs.db": b""}
+    assert read(at(tmp_path, zipped({**GOOD, **junk}))) == (GOOD, {})
+    assert read(unpacked(tmp_path / "folder", {**GOOD, **junk})) == (GOOD, {})
+
+
+def test_an_archive_that_would_unpack_without_end_is_read_up_to_a_bound(tmp_path: Path) -> None:
+    names = [f"activities/{n:02}.gpx" for n in range(14)]
+    raw = zipped(dict.fromkeys(names, BODY))
+    for name in names:
+        raw = forged(raw, name, size=99 * MB, packed=99 * MB)
+    with open_container(at(tmp_path, raw)) as container:
+        assert [fault.problem for fault in container.faults] == [Problem.BOMB] * 4
+        assert sum(entry.size for entry in container.entries) <= 2**30
+
+
+PACKED = {
+    "sizes before": zipped(FILES),
+    "sizes behind": streamed(FILES),
+    "stored": zipped(FILES, method=zipfile.ZIP_STORED),
+    "stored, sizes behind": streamed(FILES, zipfile.ZIP_STORED),
+}
+
+
+@pytest.mark.parametrize("how", PACKED)
+def test_wherever_an_archive_breaks_off_what_is_whole_is_read_and_the_rest_is_told(tmp_path: Path, how: str) -> None:
+    raw = PACKED[how]
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        infos = archive.infolist()
+    ends = {info.filename: info.header_offset + 30 + len(info.filename) + info.compress_size for info in infos}
+    directory = raw.index(b"PK\x01\x02")
+    second = infos[1].header_offset
+    for cut in [
+        *range(31, len(raw) - 1, 97),
+        *range(second, second + 50, 3),
+        directory - 1,
+        directory,
+        directory + 20,
+        len(raw) - 1,
+    ]:
+        bodies, told = read(at(tmp_path, raw[:cut]))
+        whole = {name for name, end in ends.items() if end <= cut}
+        missed = whole - bodies.keys()
+        assert bodies == {name: FILES[name] for name in bodies}, cut
+        if how == "stored, sizes behind":  # where such a file ends, only what stands behind it tells
+            assert all(ends[name] + 4 > cut for name in missed), cut
+        else:
+            assert not missed, cut
+        begun = [info.filename for info in infos if info.header_offset + 30 + len(info.filename) <= cut]
+        assert set(begun) <= bodies.keys() | told.keys(), cut
+        assert set(told.values()) <= {Problem.CUT_OFF}, cut
+        started = [info for info in infos if info.header_offset + 4 <= cut]
+        assert told or len(bodies) == len(started), cut
+
+
+def test_a_salvaged_archive_says_so_and_a_damaged_member_in_it_costs_only_itself(tmp_path: Path) -> None:
+    raw = bytearray(zipped(FILES, method=zipfile.ZIP_STORED))
+    raw[raw.index(b"<trkpt/>") + 3] ^= 0xFF
+    path = at(tmp_path, bytes(raw[: raw.index(b"PK\x01\x02")]))
+    with open_container(path) as container:
+        assert container.salvaged
+    bodies, told = read(path)
+    assert told == {"activities/11.gpx": Problem.DAMAGED}
+    assert bodies == {name: body for name, body in FILES.items() if name != "activities/11.gpx"}
+
+
+def test_a_size_that_leads_beyond_the_end_hides_nothing_behind_it(tmp_path: Path) -> None:
+    raw = bytearray(zipped({BAD: BODY, **GOOD}))
+    raw[18:22] = b"\xff\xff\xff\x7f"
+    assert read(at(tmp_path, bytes(raw[: raw.index(b"PK\x01\x02")]))) == (GOOD, {BAD: Problem.CUT_OFF})
+
+
+def test_a_header_is_found_wherever_it_lies() -> None:
+    raw = zipped(GOOD)
+    for before in range(PIECE - 5, PIECE + 2):
+        (local,), _ = salvage(io.BytesIO(bytes(before) + raw[: raw.index(b"PK\x01\x02")]))
+        assert local.name == b"activities/11.gpx", before
+
+
+def test_damage_in_a_streamed_archive_costs_only_the_member_it_hit(tmp_path: Path) -> None:
+    raw = bytearray(streamed(FILES))
+    start = raw.index(b"activities/11.gpx") + len(b"activities/11.gpx")
+    raw[start : start + 4] = b"\xff\xff\xff\xff"
+    bodies, told = read(at(tmp_path, bytes(raw[: raw.index(b"PK\x01\x02")])))
+    assert told == {"activities/11.gpx": Problem.DAMAGED}
+    assert bodies == {name: body for name, body in FILES.items() if name != "activities/11.gpx"}
+
+
+def test_an_encrypted_file_is_told_in_a_damaged_archive_too(tmp_path: Path) -> None:
+    raw = bytearray(streamed({BAD: BODY, **GOOD}))
+    raw[6] |= 1
+    start = raw.index(BAD.encode()) + len(BAD)
+    raw[start : start + 4] = b"\xff\xff\xff\xff"  # what is encrypted does not unpack
+    assert read(at(tmp_path, bytes(raw[: raw.index(b"PK\x01\x02")]))) == (GOOD, {BAD: Problem.ENCRYPTED})
+
+
+def test_a_bomb_without_a_directory_is_not_unpacked_either(tmp_path: Path) -> None:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bomb = b"".join([*(packer.compress(bytes(MB)) for _ in range(MAX_UNPACKED // MB + 2)), packer.flush()])
+    raw = streamed({BAD: b"x", **GOOD})
+    head = raw[: raw.index(BAD.encode()) + len(BAD)]
+    rest = raw[raw.index(b"PK\x03\x04", 4) : raw.index(b"PK\x01\x02")]
+    bodies, told = read(at(tmp_path, head + bomb + rest))
+    assert (bodies, told) == (GOOD, {BAD: Problem.TOO_LARGE})
+
+
+def test_links_pipes_and_junk_of_a_folder_are_told_or_passed_over(tmp_path: Path) -> None:
+    outside = unpacked(tmp_path / "outside", {"secret.gpx": b"secret"})
+    folder = unpacked(tmp_path / "folder", GOOD)
+    (folder / "link.gpx").symlink_to(outside / "secret.gpx")
+    (folder / "elsewhere").symlink_to(outside)
+    (folder / "loop").symlink_to(folder)
+    os.mkfifo(folder / "pipe.gpx")
+    told = dict.fromkeys(["link.gpx", "elsewhere", "loop"], Problem.SYMLINK) | {"pipe.gpx": Problem.NO_FILE}
+    assert read(folder) == (GOOD, told)
+
+
+def test_a_link_that_a_person_names_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(unpacked(tmp_path / "folder", GOOD))
+    assert read(tmp_path / "link") == (GOOD, {})
+
+
+def test_a_file_that_went_away_is_told(tmp_path: Path) -> None:
+    folder = unpacked(tmp_path / "folder", {**GOOD, BAD: BODY})
+    with open_container(folder) as container:
+        (folder / BAD).unlink()
+        entry = next(each for each in container.entries if each.name == BAD)
+        with pytest.raises(UnreadableEntryError, match="No such file"):
+            entry.read()
+
+
+def test_a_file_of_more_than_is_read_is_told_and_can_be_kept_piece_by_piece(tmp_path: Path) -> None:
+    big = bytes(range(256)) * 4096 * 101 + b"the end"  # 101 MB that pack well, and no bomb yet
+    folder = unpacked(tmp_path / "folder", {**GOOD, "big.fit": big})
+    whole = zipped({"big.fit": big, **GOOD}, method=zipfile.ZIP_STORED)
+    packed = at(tmp_path, whole)
+    salvaged = at(tmp_path, whole[: whole.index(b"PK\x01\x02")], "salvaged.zip")
+    for path, rest in ((folder, GOOD), (folder / "big.fit", {}), (packed, GOOD), (salvaged, GOOD)):
+        assert read(path) == (rest, {"big.fit": Problem.TOO_LARGE})
+        with open_container(path) as container:
+            (oversized,) = container.oversized
+            pieces = [len(piece) for piece in oversized.pieces()]
+            assert (sum(pieces), oversized.size, max(pieces)) == (len(big), len(big), MB)
+            assert zlib.crc32(b"".join(oversized.pieces())) == zlib.crc32(big)
+
+
+def test_a_packed_member_is_unpacked_piece_by_piece_where_the_directory_is_gone() -> None:
+    body = os.urandom(MB) * 3
+    raw = zipped({"big.fit": body})
+    file = io.BytesIO(raw[: raw.index(b"PK\x01\x02")])
+    (local,), faults = salvage(file)
+    pieces = list(salvaged_pieces(file, local, "big.fit"))
+    assert b"".join(pieces) == body
+    assert max(map(len, pieces)) <= MB
+    assert faults == []
+
+
+def test_what_is_told_is_safe_to_print(tmp_path: Path) -> None:
+    with open_container(at(tmp_path, zipped({"\x1b[2Jx.zip": b""}))) as container:
+        assert str(container.faults[0]).isprintable()
+
+
+def test_a_path_that_holds_nothing_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "nowhere", tmp_path / "pipe"):
+        with pytest.raises(SourceError, match=path.name):
+            open_container(path)

@@ -1,0 +1,79 @@
+"""What would come in is counted before anything does: by year, sport and format, with every problem."""
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.core.errors import SourceError
+from strava_pipeline.core.files.recording import FileRead, Format, Recording
+from strava_pipeline.emulator.archive.write import Oddities, write_archive
+from strava_pipeline.emulator.config import EmulatorConfig
+from strava_pipeline.ingest.archive.survey import survey
+from strava_pipeline_tests.ingest.archive.made import unpacked
+
+CONFIG = EmulatorConfig(now=datetime(2026, 3, 1, tzinfo=UTC), activities=40, years=(2025, 2026))
+SUMMARY = {"id": 1, "type": "Ride", "sport_type": "GravelRide", "start_date": "2024-12-31T23:30:00Z", "start_date_local": "2025-01-01T00:30:00Z"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("export") / "export.zip"
+    write_archive(CONFIG, path, oddities=Oddities(missing=2, unlisted=1))
+    return path
+
+
+def read_file(name: str, body: bytes) -> FileRead:
+    """Stands in for the reader of activity files."""
+    if body == b"broken":
+        return FileRead(Format.GPX, "activity", problem="no XML")
+    return FileRead(Format.GPX, "activity", (Recording(Format.GPX, sport="cycling", started_at=datetime(2019, 5, 1, tzinfo=UTC)),))  # fmt: skip
+
+
+def test_an_export_is_counted_by_year_and_sport_and_its_gaps_are_named(export: Path) -> None:
+    found = survey(export)
+    (only,) = found.exports
+    assert found.activities.total() == len(only.activities.rows) == 40
+    assert {year for year, _ in found.activities} == {2025, 2026}
+    assert found.files.total() == len(only.files) + 1
+    assert found.loose == 1
+    assert found.problems == []
+    assert (len(only.missing), len(only.unlisted)) == (2, 1)
+
+
+def test_objects_are_counted_by_the_athlete_s_own_year(tmp_path: Path) -> None:
+    folder = unpacked(tmp_path, {"a.json": json.dumps([SUMMARY]).encode(), "b.json": b"{", "notes.txt": b""})
+    found = survey(folder)
+    assert found.activities == Counter({(2025, "GravelRide"): 1})
+    assert found.objects == Counter({"summary_activity": 1})
+    assert found.problems == ["b.json: no JSON, or broken off"]
+    assert found.others == 1
+
+
+def test_an_activity_is_counted_once_however_often_it_stands_there(tmp_path: Path) -> None:
+    detail = {**SUMMARY, "resource_state": 3, "laps": []}
+    found = survey(
+        unpacked(tmp_path, {"a.json": json.dumps([SUMMARY]).encode(), "b.json": json.dumps(detail).encode()})
+    )
+    assert found.activities == Counter({(2025, "GravelRide"): 1})
+    assert found.objects == Counter({"summary_activity": 1, "detailed_activity": 1})
+
+
+def test_files_tell_years_only_where_they_are_read(tmp_path: Path) -> None:
+    folder = unpacked(tmp_path, {"a.gpx": b"good", "b.gpx": b"broken", "c.fit.gz": b"good"})
+    assert survey(folder).activities == Counter()
+    found = survey(folder, read_file)
+    assert found.files == Counter({"gpx": 2, "fit.gz": 1})
+    assert found.activities == Counter({(2019, "cycling"): 2})
+    assert found.problems == ["b.gpx: no XML"]
+
+
+def test_a_row_s_file_is_read_and_counted_once(export: Path) -> None:
+    assert survey(export, read_file).activities.total() == 41  # the one without a row among them
+
+
+def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="nowhere"):
+        survey(tmp_path / "nowhere")
