@@ -40,6 +40,7 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
     "duck": ("query", "duck", "A SQL prompt on the published warehouse.", "Look"),
     "schema": ("query", "schema", "Tables and columns, with units and meanings.", "Look"),
     "logs": ("logs", "logs", "Logs of runs: the newest one, or remove old ones.", "Look"),
+    "import": ("import_", "import_", "What Strava's archive or a folder of activity files holds; --dry-run.", "Look"),
     "trips": ("trips", "trips", "Trips that phones recorded: why was this one rejected or missed?", "Look"),
     "dev": ("dev", "dev", "Dagster's UI and daemon on this machine.", "Serve"),
     "service": ("service", "service", "The same in the background, through closed terminals and reboots.", "Serve"),

@@ -5,28 +5,42 @@ What is found is ingest's; here it is only asked for and shown.
 
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from strava_pipeline.core.files.recording import FileRead
     from strava_pipeline.ingest.archive.bulk_export import BulkExport
     from strava_pipeline.ingest.archive.survey import Survey
 
 _SHOWN = 20  # problems and names of a kind; --json has all
 
 
-def preview(
-    paths: Annotated[list[Path], typer.Argument(help="Archives, folders, single files.")],
+def import_(
+    paths: Annotated[list[Path], typer.Argument(help="Strava's archives, folders, single files.", show_default=False)],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is found; change nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """What would come in from these paths: activities by year and sport, files by format, and every problem."""
+    """What Strava's archive or a folder of files holds: activities by year and sport, files by format, and every problem."""
+    from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.ingest.archive.survey import survey
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.ingest.files.sniff import read_file
+    from strava_pipeline.verbs.terminal import out, watched
     from strava_pipeline.verbs.values import plain
 
-    found = [survey(path) for path in paths]
+    if not dry_run:
+        raise MisuseError("This version takes nothing in from files yet. With --dry-run it says what they hold.")
+    now = datetime.now(UTC)
+    with watched("Reading activity files", None, output_follows=True) as advance:
+
+        def read(name: str, content: bytes) -> "FileRead":
+            advance(1)
+            return read_file(content, name, now)
+
+        found = [survey(path, read) for path in paths]
     if as_json:
         out.out(json.dumps(plain({"paths": [shape(each) for each in found]}), ensure_ascii=False))
         return

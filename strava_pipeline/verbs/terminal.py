@@ -4,7 +4,8 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -19,7 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from strava_pipeline.orchestrate.progress import Eta, LogProgress, done_about
+from strava_pipeline.orchestrate.progress import Eta, LogProgress, done_about, progressing
 
 # no markup: names, paths and messages may hold brackets; style= colours a line
 out = Console(highlight=False, soft_wrap=True, markup=False)
@@ -77,6 +78,18 @@ class BarProgress:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+@contextmanager
+def watched(what: str, total: int | None, *, output_follows: bool = False) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr around the body, which is told each step. Only where a person looks on, and, unless all output comes
+    after it (`output_follows`), only where the output goes elsewhere: a bar would come between its lines.
+    """
+    if not err.is_terminal or (sys.stdout.isatty() and not output_follows):
+        yield lambda _: None
+        return
+    with progressing(BarProgress(), what, total) as advance:
+        yield advance
 
 
 def progress_for_terminal() -> Callable[[], BarProgress | LogProgress]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from strava_pipeline.ingest.trips.table import Filters
     from strava_pipeline.ingest.trips.tally import Tally
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.terminal import watched
 
 
 class Format(StrEnum):
@@ -191,18 +192,3 @@ def _say_tally(tally: "Tally") -> None:
         told = ", ".join(f"{count} {state}" for state, count in states.items() if count)
         err.print(f"{column}: {told or 'none'}")
     err.print(f"keys used: {', '.join(f'{index}: {count}' for index, count in tally.keys_used.items()) or 'none'}")
-
-
-@contextmanager
-def watched(what: str, total: int | None) -> "Iterator[Callable[[int], None]]":
-    """A bar on stderr where a person looks on and the output goes elsewhere; nothing where it would come between."""
-    import sys
-
-    from strava_pipeline.orchestrate.progress import progressing
-    from strava_pipeline.verbs.terminal import BarProgress, err
-
-    if not err.is_terminal or sys.stdout.isatty():
-        yield lambda _: None
-        return
-    with progressing(BarProgress(), what, total) as advance:
-        yield advance

@@ -25,7 +25,6 @@ from strava_pipeline.verbs.trips_options import (
     filters_of,
     key_ring,
     meanings,
-    watched,
 )
 
 if TYPE_CHECKING:
@@ -181,6 +180,8 @@ def _decided(
     if not url:
         raise MissingSettingsError(NO_SOURCE)
     keys = key_ring(settings, keys_file, keys_env)
+    from strava_pipeline.verbs.terminal import watched
+
     with watched("Replaying trips", None) as advance:
         for batch in decided_of_source(url, keys, filters, algorithm, sets, statuses, processes=processes):
             yield batch

@@ -8,6 +8,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
+import fitdecode
 import pytest
 
 from strava_pipeline.emulator.archive.listed import Layout
@@ -132,7 +133,6 @@ def test_what_is_wrong_on_purpose_is_as_many_as_asked_for(tmp_path: Path) -> Non
 
 
 def test_readers_of_fit_read_the_fit_files(export: Path) -> None:
-    fitdecode = pytest.importorskip("fitdecode")
     found = read(export)
     with zipfile.ZipFile(export) as archive:
         names = [name for name in found.files if name.endswith((".fit", ".fit.gz"))]

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.emulator.archive.write import Oddities, write_archive
 from strava_pipeline.emulator.config import EmulatorConfig
 from strava_pipeline.ingest.archive.survey import survey
-from strava_pipeline.verbs.import_ import preview, shape, told
+from strava_pipeline.verbs.import_ import import_, shape, told
 
 CONFIG = EmulatorConfig(now=datetime(2026, 3, 1, tzinfo=UTC), activities=40, years=(2025, 2026))
 
@@ -23,14 +24,33 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_person_and_a_program_are_told_the_same(export: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = survey(export)
-    text = "\n".join(told(found))
-    assert "a zip, 1 Strava export" in text
-    assert "2 rows whose file is missing" in text
-    preview([export], as_json=True)
-    assert json.loads(capsys.readouterr().out)["paths"] == [json.loads(json.dumps(shape(found)))]
-    preview([export])
-    assert capsys.readouterr().out.splitlines() == told(found)
+    import_([export], dry_run=True, as_json=True)
+    program = json.loads(capsys.readouterr().out)["paths"][0]
+    import_([export], dry_run=True)
+    person = capsys.readouterr().out
+    assert "a zip, 1 Strava export" in person
+    assert "2 rows whose file is missing" in person
+    assert program["files"].keys() == {"fit", "fit.gz", "gpx.gz", "tcx.gz"} | program["files"].keys() & {"gpx", "tcx"}
+    assert sum(year["activities"] for year in program["activities"]) == 41, "40 rows, and a file without one"
+    assert program["problems"] == []
+    assert program | {"activities": None} == json.loads(json.dumps(shape(survey(export)))) | {"activities": None}
+
+
+def test_files_are_read_and_tell_their_sport_and_year(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    point = '<trkpt lat="0.5" lon="1.5"><time>2025-12-31T23:59:{}Z</time></trkpt>'
+    track = "".join(point.format(second) for second in range(10, 40))
+    text = f'<gpx version="1.1" creator="x"><trk><type>running</type><trkseg>{track}</trkseg></trk></gpx>'
+    (tmp_path / "run.gpx").write_text(text)
+    (tmp_path / "broken.fit").write_bytes(b"no fit at all")
+    import_([tmp_path], dry_run=True, as_json=True)
+    (found,) = json.loads(capsys.readouterr().out)["paths"]
+    assert found["activities"] == [{"year": 2025, "sport_type": "running", "activities": 1}]
+    assert [problem.partition(":")[0] for problem in found["problems"]] == ["broken.fit"]
+
+
+def test_nothing_is_taken_in_without_a_word(export: Path) -> None:
+    with pytest.raises(MisuseError, match="--dry-run"):
+        import_([export])
 
 
 def test_what_is_cut_off_says_so(export: Path, tmp_path: Path) -> None:

@@ -1,20 +1,21 @@
 """What would come in from a path: exports, activity files and API objects, counted by year, sport and format. Lands nothing.
 
-Activity files are known by their names here; with a reader of files they are read too, and then tell their years.
+Activity files are known by their names; with a reader of files they are read too, and then tell their sports and years.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.core.files.recording import FileRead
+from strava_pipeline.core.files.recording import FileRead, Recording
 from strava_pipeline.ingest.archive.api_json import ObjectKind, is_json, read_objects
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import Container, open_container
 from strava_pipeline.ingest.archive.entry import Entry, Fault, UnreadableEntryError
+from strava_pipeline.ingest.files.zone import zone_of
 
 ReadFile = Callable[[str, bytes], FileRead]
 YearSport = tuple[int | None, str]
@@ -24,7 +25,7 @@ UNKNOWN = "unknown"
 
 @dataclass(slots=True)
 class Survey:
-    """What a path holds. Years are UTC's, or the athlete's own where an object tells them; None where nothing does."""
+    """What a path holds. Years are UTC's, or the athlete's own where an object or a file tells them; None where nothing does."""
 
     path: Path
     kind: str  # zip, folder or file
@@ -100,7 +101,16 @@ def _count_entry(entry: Entry, has_row: bool, read_file: ReadFile | None, found:
         found.problems.append(f"{entry.name}: {read.problem}")
     if not has_row:
         for each in read.recordings:
-            found.count(None, each.started_at.year if each.started_at else None, each.sport or UNKNOWN)
+            found.count(None, _local_year(each), each.sport or UNKNOWN)
+
+
+def _local_year(recording: Recording) -> int | None:
+    """The year that the athlete's clock showed: by the file's own word, else by the place."""
+    if recording.started_at is None:
+        return None
+    zone = zone_of(recording) if recording.utc_offset_s is None else None
+    offset = recording.utc_offset_s or (zone.utc_offset_s if zone else None) or 0.0
+    return (recording.started_at + timedelta(seconds=offset)).year
 
 
 def _year(body: Mapping[str, Any]) -> int | None:
