@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from strava_pipeline.ingest.trips.table import Filters
     from strava_pipeline.ingest.trips.tally import Tally
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.terminal import watched
 
 
 class Format(StrEnum):
@@ -157,6 +156,7 @@ def batches_of(
     from strava_pipeline.ingest.trips.table import Filters
     from strava_pipeline.ingest.trips.tally import Tally
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.terminal import watched
 
     settings = Settings.load()
     keys = key_ring(settings, keys_file, keys_env)
