@@ -182,6 +182,7 @@ def test_where_nothing_was_lost_nothing_is_done(published: Lake, lake: Lake) -> 
     assert not ensure(Lake(lake.data_dir / "another"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "again"), [*zip(STEPS, [ensure, the_same] * 4, strict=False)])
 @pytest.mark.parametrize("lose", [lose_nothing, update_the_tables])
 def test_a_rebuild_that_is_broken_off_goes_on_and_shows_nothing_half(
@@ -273,6 +274,7 @@ def in_the_middle(monkeypatch: pytest.MonkeyPatch, step: str, happens: Callable[
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["write_shards", "merge_activities", "merge_details", "_put_in_place"])
 def test_what_a_run_lands_and_merges_meanwhile_is_there_afterwards(
     published: Lake, step: str, monkeypatch: pytest.MonkeyPatch

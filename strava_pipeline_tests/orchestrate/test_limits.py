@@ -8,6 +8,8 @@ import pytest
 from strava_pipeline.emulator.limits import Limits
 from strava_pipeline_tests.rig import Rig
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Rig]
 
 

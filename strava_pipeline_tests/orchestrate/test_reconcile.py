@@ -12,6 +12,8 @@ from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.partitions import range_tags, year_range
 from strava_pipeline_tests.rig import NOW, Rig, log_in
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Rig]
 THIS_YEAR = {"years": (2026, 2026), "settings": {"first_year": 2025}}
 

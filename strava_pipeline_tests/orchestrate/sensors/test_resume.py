@@ -18,6 +18,8 @@ from strava_pipeline.orchestrate.tags import LIMIT, RESUMES
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.rig import Rig
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Rig]
 SUCCESS, AT_WORK = DagsterRunStatus.SUCCESS, DagsterRunStatus.STARTED
 STOPPED = {LIMIT: "day"}
@@ -35,7 +37,6 @@ def next_day(watch: Watch) -> None:
     watch.rig.control("clock", advance=86_400)
 
 
-@pytest.mark.slow
 def test_what_a_limit_stopped_goes_on_day_by_day_until_nothing_is_left(make_rig: Make) -> None:
     day = Limits(900, 2000, 900, 10)
     rig = make_rig(activities=20, years=(2025, 2026), limits=day, settings={"first_year": 2025})
@@ -65,7 +66,6 @@ def test_what_a_limit_stopped_goes_on_day_by_day_until_nothing_is_left(make_rig:
         rig.assert_true_to_source()
 
 
-@pytest.mark.slow
 def test_a_listing_that_broke_off_is_gone_on_with(make_rig: Make) -> None:
     rig = make_rig(activities=20, years=(2025, 2025), limits=Limits(900, 2000, 900, 2), settings={"first_year": 2025})
     with watched(rig) as watch:
