@@ -122,7 +122,7 @@ def analyze(
 
 def explain(
     export: Annotated[
-        Path | None, typer.Argument(help="A file that `export` wrote, instead of a source.", metavar="[EXPORT.json]")
+        Path | None, typer.Argument(help="A file that `export` wrote, instead of a source.", metavar="EXPORT.json")
     ] = None,
     source: Source = None,
     keys_file: KeysFile = None,

@@ -37,7 +37,7 @@ Source = Annotated[
 KeysFile = Annotated[
     Path | None,
     typer.Option(
-        help='JSON {"keys": [newest, …]} (setting TRIPS_KEYS_FILE).', rich_help_panel=_FROM, show_default=False
+        help='JSON {"keys": ["newest", …]} (setting TRIPS_KEYS_FILE).', rich_help_panel=_FROM, show_default=False
     ),
 ]
 KeysEnv = Annotated[

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 DIFFERENCES = 4  # exit code of a comparison that found some
 Export = Annotated[
-    Path | None, typer.Argument(help="A file that `export` wrote, instead of a source.", metavar="[EXPORT.json]")
+    Path | None, typer.Argument(help="A file that `export` wrote, instead of a source.", metavar="EXPORT.json")
 ]
 AlgorithmOption = Annotated[str, typer.Option("--algorithm", help="Which version; `algorithms` lists them.")]
 Exec = Annotated[
