@@ -20,7 +20,9 @@ _SHOWN = 20  # problems and names of a kind; --json has all
 
 
 def import_(
-    paths: Annotated[list[Path], typer.Argument(help="Strava's archives, folders, single files.", metavar="PATH", show_default=False)],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Strava's archives, folders, single files.", metavar="PATH", show_default=False)
+    ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is found; change nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
