@@ -50,10 +50,10 @@ dev: $(READY) ## Dagster's UI and daemon on http://127.0.0.1:3000; with DEMO=1 o
 	$(CLI) dev --port $(PORT) $(if $(DEMO),--demo) $(ARGS)
 
 test: $(READY) ## The test suite.
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-slow: $(READY) ## Tests that start real processes: Dagster's daemon and web server.
-	$(BIN)/python -m pytest -m slow -n 4  # they wait a lot, for daemons that wake now and then
+	$(BIN)/python -m pytest -m slow -n 4 --dist worksteal  # they wait a lot, for daemons that wake now and then
 
 soak: $(READY) ## Tests that take an hour: a year of daily runs, hundreds of kills.
 	$(BIN)/python -m pytest -m soak
