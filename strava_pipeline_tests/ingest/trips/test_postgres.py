@@ -140,8 +140,28 @@ def test_an_id_that_is_there_twice_is_refused_rather_than_read_wrong(database: s
     write_postgres(database, [trip(1), trip(2)])
     table = "gamification_private.activity_trip"
     change(database, f"ALTER TABLE {table} DROP CONSTRAINT activity_trip_pkey", f"UPDATE {table} SET id = 1")
-    with pytest.raises(SourceError, match="several rows with the id 1"):
+    with pytest.raises(SourceError, match="several trips with one id"):
         bundles(database)
+
+
+def test_a_trip_without_an_id_is_refused_rather_than_left_out(database: str) -> None:
+    write_postgres(database, [trip(1), trip(2)])
+    table = "gamification_private.activity_trip"
+    change(
+        database,
+        f"ALTER TABLE {table} DROP CONSTRAINT activity_trip_pkey",
+        f"ALTER TABLE {table} ALTER COLUMN id DROP NOT NULL",
+        f"UPDATE {table} SET id = NULL WHERE id = 2",
+    )
+    with pytest.raises(SourceError, match="a trip without a usable id"):
+        bundles(database)
+
+
+def test_a_trip_without_an_external_id_is_asked_for_by_its_id(database: str) -> None:
+    write_postgres(database, [trip(1), trip(2, external_id="")])
+    with open_source(database) as source:
+        (found,) = read_bundles(source, RING, Filters(external_ids=("2",)))
+    assert [bundle.external_id for bundle in found] == ["2"]
 
 
 def test_a_trip_that_is_deleted_while_others_are_read_is_left_out(database: str) -> None:
