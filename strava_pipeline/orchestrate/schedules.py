@@ -11,6 +11,7 @@ from strava_pipeline.ingest.strava.connect import token_store
 from strava_pipeline.lake.behind import years_behind
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.watermark import watermark
+from strava_pipeline.orchestrate.assets.trips import NO_SOURCE
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import JOBS, LISTING, PROFILE_JOB, RECONCILE_JOB, TRIPS_JOB
 from strava_pipeline.orchestrate.partitions import range_tags, year_range
@@ -19,7 +20,7 @@ from strava_pipeline.orchestrate.tags import FIRST
 from strava_pipeline.settings import Settings
 
 DAILY = "daily_flow"
-NO_TRIPS = dg.SkipReason("TRIPS_SOURCE is not set: there are no trips to read.")
+NO_TRIPS = dg.SkipReason(NO_SOURCE)
 NO_LOGIN = dg.SkipReason("There is no login yet. Run `strava-pipeline auth`.")
 
 

@@ -162,12 +162,13 @@ def _decided(
     processes: int,
 ) -> "Iterator[Decided]":
     """What the algorithm decides of the trips of the file, or of the source, batch by batch."""
-    from strava_pipeline.core.errors import MissingSettingsError, MisuseError
+    from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.core.trips.activity.replay import decided
-    from strava_pipeline.ingest.trips.connect import NO_SOURCE
+    from strava_pipeline.ingest.trips.connect import trip_url
     from strava_pipeline.ingest.trips.export_file import read_export
     from strava_pipeline.ingest.trips.replaying import decided_of_source
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.terminal import watched
 
     if export is not None:
         file_alone(source, keys_file, keys_env)
@@ -176,12 +177,8 @@ def _decided(
         yield from (decided(algorithm, sets, batch, statuses) for batch in read_export(export))
         return
     settings = Settings.load()
-    url = source or settings.trips_source
-    if not url:
-        raise MissingSettingsError(NO_SOURCE)
+    url = trip_url(settings, source)
     keys = key_ring(settings, keys_file, keys_env)
-    from strava_pipeline.verbs.terminal import watched
-
     with watched("Replaying trips", None) as advance:
         for batch in decided_of_source(url, keys, filters, algorithm, sets, statuses, processes=processes):
             yield batch

@@ -23,6 +23,7 @@ from strava_pipeline.ingest.archive.entry import (
     Oversized,
     Problem,
     UnreadableEntryError,
+    decoded,
     fault,
     is_junk,
     is_nested,
@@ -170,9 +171,5 @@ def _pieces(path: Path, name: str) -> Iterator[bytes]:
 
 
 def _name(name: str) -> str:
-    """A file's name as text: bytes that are no UTF-8 are taken for the code page that old archivers wrote."""
-    raw = os.fsencode(name)
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("cp437")
+    """A file's name as text, whatever bytes it has on the disk."""
+    return decoded(os.fsencode(name))

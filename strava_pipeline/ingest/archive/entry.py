@@ -97,6 +97,14 @@ def nested(name: str) -> Fault:
     return fault(name, Problem.NESTED, "an archive of its own; unpack it and name it to read it")
 
 
+def decoded(raw: bytes) -> str:
+    """A name's bytes as text: UTF-8 where they are, as many archivers write it unsaid; the old code page otherwise."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("cp437")
+
+
 def is_junk(name: str) -> bool:
     """Whether a file manager left it, not a person."""
     *folders, last = name.split("/")

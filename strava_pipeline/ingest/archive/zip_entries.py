@@ -23,6 +23,7 @@ from strava_pipeline.ingest.archive.entry import (
     Oversized,
     Problem,
     UnreadableEntryError,
+    decoded,
     fault,
     is_junk,
     is_nested,
@@ -170,14 +171,8 @@ def _in_unicode(extra: bytes, raw: bytes | str) -> bytes | None:
 
 
 def _named(raw: bytes | str) -> str:
-    """A member's name: UTF-8 where its bytes are, as many archivers write it unsaid; the old code page otherwise."""
-    if isinstance(raw, str):
-        name = raw
-    else:
-        try:
-            name = raw.decode()
-        except UnicodeDecodeError:
-            name = raw.decode("cp437")
+    """A member's name as text, with forward slashes."""
+    name = raw if isinstance(raw, str) else decoded(raw)
     return name.replace("\\", "/").removeprefix("./")
 
 

@@ -19,12 +19,17 @@ NO_SOURCE = (
 )
 
 
-def trip_source(settings: Settings, url: str | None = None) -> TripSource:
-    """The source at `url`, else at TRIPS_SOURCE. Raises MissingSettingsError, MisuseError, SourceError."""
+def trip_url(settings: Settings, url: str | None = None) -> str:
+    """`url`, else TRIPS_SOURCE: for those who open it themselves. Raises MissingSettingsError."""
     named = url or settings.trips_source
     if not named:
         raise MissingSettingsError(NO_SOURCE)
-    return open_source(named)
+    return named
+
+
+def trip_source(settings: Settings, url: str | None = None) -> TripSource:
+    """The source at `url`, else at TRIPS_SOURCE. Raises MissingSettingsError, MisuseError, SourceError."""
+    return open_source(trip_url(settings, url))
 
 
 def trip_keys(settings: Settings) -> KeyRing:
