@@ -18,6 +18,7 @@ from strava_pipeline.lake.detail_files import land_detail, land_failure
 from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, as_of_now, still_wanted, wanted_details
 from strava_pipeline.lake.watermark import listed_since, watermark
 from strava_pipeline.orchestrate.config import DetailsConfig
+from strava_pipeline.orchestrate.progress import progressing
 from strava_pipeline.orchestrate.resources import Pipeline
 
 _NEVER = datetime.max.replace(tzinfo=UTC)  # no activity is that young
@@ -48,16 +49,16 @@ def pull_details(pipeline: Pipeline, config: DetailsConfig, years: Sequence[int]
     wanted = wanted_details(pipeline.lake, years, scope, pipeline.now())
     total = len(wanted.due) + len(wanted.refresh)
     report.estimate = Forecast(0, 0, total, pipeline.pace.done_at(total))
-    pipeline.progress.begin("Fetching details", total, eta=lambda done: pipeline.pace.done_at(max(total - done, 0)))
-    try:
-        with pipeline.pace.calling():
-            _fetch_by_year(pipeline, wanted.due, report)
-            if scope.refresh_calls is None:
-                _fetch_by_year(pipeline, wanted.refresh, report)
-            else:
-                _fetch_spare(pipeline, wanted.refresh, report)
-    finally:
-        pipeline.progress.end()
+
+    def eta(done: int) -> datetime | None:
+        return pipeline.pace.done_at(max(total - done, 0))
+
+    with progressing(pipeline.progress, "Fetching details", total, eta), pipeline.pace.calling():
+        _fetch_by_year(pipeline, wanted.due, report)
+        if scope.refresh_calls is None:
+            _fetch_by_year(pipeline, wanted.refresh, report)
+        else:
+            _fetch_spare(pipeline, wanted.refresh, report)
     now, left = pipeline.now(), as_of_now(pipeline.lake, wanted.due + wanted.refresh)
     report.missing = sum(candidate.is_due and not candidate.rests(now) for candidate in left)
     report.resting = len(wanted.resting) + sum(candidate.rests(now) for candidate in left)

@@ -33,9 +33,11 @@ class Progress(Protocol):
 
 
 @contextmanager
-def progressing(progress: Progress, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def progressing(
+    progress: Progress, what: str, total: int | None, eta: Eta | None = None
+) -> Iterator[Callable[[int], None]]:
     """The beginning and the end of some work around the body, which calls what it is given after each step."""
-    progress.begin(what, total)
+    progress.begin(what, total, eta)
     try:
         yield progress.advance
     finally:
