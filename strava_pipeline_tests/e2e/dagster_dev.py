@@ -17,7 +17,7 @@ import requests
 from strava_pipeline.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE = 900  # seconds; the backfill daemon alone wakes every 30, and on a machine that is busy all of it takes longer
+PATIENCE = 900  # seconds; the backfill daemon alone wakes every 30, and a busy machine takes its time
 
 LAUNCH_BACKFILL = """
 mutation ($params: LaunchBackfillParams!) {
