@@ -52,6 +52,25 @@ class Lake:
         return self.data_dir / "activities"
 
     @property
+    def tracks(self) -> Path:
+        return self.data_dir / "tracks"
+
+    @property
+    def files(self) -> Path:
+        """What was imported, byte for byte, by the hash of its bytes."""
+        return self.data_dir / "bronze" / "files"
+
+    @property
+    def imports(self) -> Path:
+        """What came in together: which names the bytes had."""
+        return self.data_dir / "bronze" / "imports"
+
+    @property
+    def readings(self) -> Path:
+        """What reading the imported files came to. Made from them, any time again."""
+        return self.data_dir / "readings"
+
+    @property
     def snapshot(self) -> Path:
         """The published warehouse: what readers open."""
         return self.data_dir / "warehouse" / "strava.duckdb"
@@ -82,6 +101,9 @@ class Lake:
 
     def shards_of(self, year: int) -> Path:
         return self.shards / f"year={year}"
+
+    def tracks_of(self, year: int) -> Path:
+        return self.tracks / f"year={year}"
 
     def details_of(self, year: int) -> Path:
         return self.details / f"year={year}"
