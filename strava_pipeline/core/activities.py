@@ -13,9 +13,9 @@ from typing import Any
 import polars as pl
 
 from strava_pipeline.core.rows import Json, Rows, frame, read_column, typed_rows
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.tables import ACTIVITIES_ALL
 
-STRAVA = "strava"
 _EDITED = tuple(column.name for column in ACTIVITIES_ALL.columns if column.edited)
 _SAID = (*(column.name for column in ACTIVITIES_ALL.sourced), "extra")
 _LOCAL, _INSTANT = (
@@ -50,7 +50,12 @@ class YearRange:
 
 
 def summary_frame(
-    activities: Sequence[Json], *, years: YearRange, ingestion_ts: datetime, athlete_id: int | None
+    activities: Sequence[Json],
+    *,
+    years: YearRange,
+    ingestion_ts: datetime,
+    athlete_id: int | None,
+    source: str = STRAVA,
 ) -> tuple[pl.DataFrame, Rows]:
     """A shard's rows, one per object: the catalogue's columns of `activities_all`, and what did not fit.
 
@@ -60,7 +65,7 @@ def summary_frame(
     values = rows.values
     height = len(activities)
     values["athlete_id"] = [athlete_id if value is None else value for value in values["athlete_id"]]
-    values["source"] = [STRAVA] * height
+    values["source"] = [source] * height
     values["year"] = [years.clamp(year) for year in _years(values["start_date_local"], values["start_date"])]
     values["fingerprint"] = _hashes(values, _EDITED)
     values["content_hash"] = _hashes(values, _SAID)

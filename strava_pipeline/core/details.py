@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from strava_pipeline.core.activities import STRAVA
 from strava_pipeline.core.rows import Json, frame, typed_rows
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.tables import ACTIVITY_DETAILS, CHILDREN
 from strava_pipeline.core.tables.model import Table
 
@@ -22,7 +22,9 @@ class Detail:
     activity: Json
 
 
-def detail_frames(details: Sequence[Detail], *, athlete_id: int | None) -> tuple[dict[str, pl.DataFrame], Counter[str]]:
+def detail_frames(
+    details: Sequence[Detail], *, athlete_id: int | None, source: str = STRAVA
+) -> tuple[dict[str, pl.DataFrame], Counter[str]]:
     """Frames by table name, and the count of what no column holds, by `table.field`."""
     unknown: Counter[str] = Counter()
     frames: dict[str, pl.DataFrame] = {}
@@ -31,13 +33,14 @@ def detail_frames(details: Sequence[Detail], *, athlete_id: int | None) -> tuple
     athletes = [athlete_id if value is None else value for value in rows.values["athlete_id"]]
     ids: list[int] = rows.values["activity_id"]
     rows.values["athlete_id"] = athletes
-    rows.values["source"] = [STRAVA] * len(details)
+    rows.values["source"] = [source] * len(details)
     rows.values["fetched_at"] = [detail.fetched_at for detail in details]
     frames[ACTIVITY_DETAILS.name] = frame(rows.values, ACTIVITY_DETAILS)
     unknown.update({f"{ACTIVITY_DETAILS.name}.{name}": count for name, count in (rows.unknown + rows.misfits).items()})
     for list_name, (table, position) in CHILDREN.items():
         nested = [_items(activity.get(list_name)) for activity in activities]
         frames[table.name], odd = _child(table, position, nested, ids, athletes)
+        frames[table.name] = frames[table.name].with_columns(source=pl.lit(source))
         unknown.update({f"{table.name}.{name}": count for name, count in odd.items()})
     return frames, unknown
 
@@ -64,6 +67,5 @@ def _child(
     values = rows.values
     values["activity_id"] = [activity_id for activity_id, items in zip(ids, nested, strict=True) for _ in items]
     values["athlete_id"] = [athlete for athlete, items in zip(athletes, nested, strict=True) for _ in items]
-    values["source"] = [STRAVA] * len(values["activity_id"])
     values[position] = [place for items in nested for place, _ in items]
     return frame(values, table), rows.unknown + rows.misfits

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from strava_pipeline.core.activities import YearRange
+from strava_pipeline.lake.imported import all_listings
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.manifests import Window
 from strava_pipeline.lake.merge import merged_pages, years_lacking
@@ -26,7 +27,7 @@ def years_behind(lake: Lake, years: YearRange) -> set[int]:
             since = first_pull_ended_at(lake)
             if since is not None:
                 unfetched = {row[0] for row in connection.execute(sql("years_unfetched"), {"since": since}).fetchall()}
-    return unfetched.union(*(years_lacking(merged, listing, years) for listing in listings(lake)))
+    return unfetched.union(*(years_lacking(merged, listing, years) for listing in all_listings(lake)))
 
 
 def first_pull_ended_at(lake: Lake) -> datetime | None:

@@ -23,7 +23,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
     Folders are made where they are missing.
     """
-    _write_aside(path, content)
+    write_unsynced(path, content)
     sync_folder(path.parent)
 
 
@@ -34,11 +34,12 @@ def write_rows(path: Path, rows: pl.DataFrame, compression: Literal["lz4", "zstd
     """
     packed = io.BytesIO()
     rows.write_parquet(packed, compression=compression, metadata=metadata)
-    _write_aside(path, packed.getbuffer())
+    write_unsynced(path, packed.getbuffer())
     return packed.tell()
 
 
-def _write_aside(path: Path, content: bytes | memoryview) -> None:
+def write_unsynced(path: Path, content: bytes | memoryview) -> None:
+    """What `write_whole` does but for the folder: who writes many syncs it once, before anything relies on them."""
     temporary = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
     try:
         with held(temporary) as file:
@@ -93,7 +94,7 @@ def sweep_unfinished(folder: Path) -> None:
             has_no_holder(path, clear=True)
 
 
-_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # as `_write_aside` names it
+_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # as `write_unsynced` names it
 
 
 def sync_folder(folder: Path) -> None:

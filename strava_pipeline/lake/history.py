@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from strava_pipeline.core.sources import SOURCES
 from strava_pipeline.core.tables import TABLES, Column
 from strava_pipeline.lake.counts import one_number
 from strava_pipeline.lake.locks import locked
@@ -24,7 +25,8 @@ def merge_history(connection: Connection, lake: Lake, years: Sequence[int]) -> N
         shards = [str(path) for year in due for path in files[year]]
         if shards:
             others = [str(path) for year in sharing(connection, due) for path in shard_files(lake, year)]
-            connection.execute(sql("incoming_versions"), {"shards": shards, "others": others, "years": due})
+            values = {"shards": shards, "others": others, "years": due, "sources": SOURCES}
+            connection.execute(sql("incoming_versions"), values)
     written = 0
     if shards:
         connection.execute(sql("delete_versions"))

@@ -86,7 +86,8 @@ class Listing:
                 one.lost = one.lost or one.file == page.file
 
         self._change(note)
-        log.warning("%s is missing or damaged; `strava-pipeline run-all` lists again what it held.", path)
+        again = "rebuild` makes it anew" if page.request == {} else "run-all` lists again what it held"
+        log.warning("%s is missing or damaged; `strava-pipeline %s.", path, again)
 
     def _save(self) -> None:
         write_whole(self.folder / "manifest.json", self.manifest.model_dump_json(indent=1).encode())
@@ -103,7 +104,7 @@ class Listing:
 
     def _change(self, note: Callable[[Manifest], None]) -> None:
         """Change the manifest as it is on disk by now: another run, or another part of this one, may have been at it."""
-        listing = _read(self.folder)
+        listing = read_listing(self.folder)
         note(listing.manifest)
         listing._save()
 
@@ -184,13 +185,13 @@ def listings(lake: Lake, *, newest_first: bool = False) -> Iterator[Listing]:
         return
     for folder in sorted(lake.listings.iterdir(), reverse=newest_first):
         try:
-            yield _read(folder)
+            yield read_listing(folder)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValidationError):
             if listing := _mended(folder):
                 yield listing
 
 
-def _read(folder: Path) -> Listing:
+def read_listing(folder: Path) -> Listing:
     manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
     for page in manifest.pages:
         brought_back = page.rows and (folder / page.file).exists()  # one without rows: nobody knows what it held

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from strava_pipeline.core.activities import YearRange, local_years, starts
 from strava_pipeline.core.rows import Json
 
-Mode = Literal["year", "incremental", "lite", "all"]
+Mode = Literal["year", "incremental", "lite", "all", "import"]
 
 
 class Window(BaseModel):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from strava_pipeline.core.activities import YearRange
+from strava_pipeline.core.sources import SOURCES
 from strava_pipeline.lake.listings import Listing
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
@@ -48,7 +49,13 @@ def _merge_years(
     with damage_named(shards):
         elsewhere = _sharing(connection, paths, set(years))
     others = [path for other in elsewhere for path in shard_files(lake, other)]
-    values = {"shards": paths, "others": [str(path) for path in others], "years": years, "force": force}
+    values = {
+        "shards": paths,
+        "others": [str(path) for path in others],
+        "years": years,
+        "sources": SOURCES,
+        "force": force,
+    }
     with damage_named([*shards, *others]):
         actions = connection.execute(sql("merge_activities"), values).fetchall()
     report.count(actions)

@@ -3,11 +3,14 @@
 All rows of an activity or none. What is merged twice changes nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+
+import polars as pl
 
 from strava_pipeline.core.details import detail_frames
 from strava_pipeline.core.garbage import without_garbage_collection
+from strava_pipeline.core.sources import SOURCES
 from strava_pipeline.core.tables import ACTIVITY_DETAILS, CHILDREN
 from strava_pipeline.lake.detail_files import DetailFiles, detail_files, read_details
 from strava_pipeline.lake.locks import locked
@@ -52,8 +55,8 @@ def _fresh(connection: Connection, newest: dict[int, DetailFiles]) -> list[Detai
 
 
 def fetched_in_gold(connection: Connection) -> dict[int, datetime]:
-    """When the detail that gold holds was received (UTC), by activity."""
-    known = "SELECT activity_id, fetched_at AT TIME ZONE 'UTC' FROM activity_details"
+    """When the detail of Strava's that gold holds was received (UTC), by activity."""
+    known = "SELECT activity_id, fetched_at AT TIME ZONE 'UTC' FROM activity_details WHERE source = 'strava'"
     return {activity_id: at.replace(tzinfo=UTC) for activity_id, at in connection.execute(known).fetchall()}
 
 
@@ -77,17 +80,24 @@ def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[Detai
     """Some details into all their tables, within the caller's transaction."""
     with without_garbage_collection():
         frames, unknown = detail_frames(list(read_details(files)), athlete_id=None)
+    merge_detail_frames(connection, lake, frames, report)
+    report.unknown.update(unknown)
+
+
+def merge_detail_frames(
+    connection: Connection, lake: Lake, frames: Mapping[str, pl.DataFrame], report: MergeReport
+) -> None:
+    """The rows of some details, by table: those that are newer than gold's, or from a better source."""
     with staging(lake) as folder:
         rows_of = {name: staged(folder, name, rows) for name, rows in frames.items()}
         details = {"details": rows_of[ACTIVITY_DETAILS.name]}
-        connection.execute(sql("incoming_details"), details)
+        connection.execute(sql("incoming_details"), {**details, "sources": SOURCES})
         report.count(connection.execute(sql("merge_details"), details).fetchall())
         for table, _ in CHILDREN.values():
             connection.execute(sql("delete_children").format(table=table.name))
             connection.execute(sql("insert_children").format(table=table.name), {"rows": rows_of[table.name]})
     for name, rows in frames.items():
         report.rows[name] += rows.height
-    report.unknown.update(unknown)
     changed(connection)
 
 

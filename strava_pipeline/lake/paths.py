@@ -66,6 +66,11 @@ class Lake:
         return self.data_dir / "bronze" / "imports"
 
     @property
+    def inbox_files(self) -> Path:
+        """Where a person drops archives and files to have them imported. Nothing in it is changed or moved."""
+        return self.data_dir / "inbox" / "files"
+
+    @property
     def readings(self) -> Path:
         """What reading the imported files came to. Made from them, any time again."""
         return self.data_dir / "readings"

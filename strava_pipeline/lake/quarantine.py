@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from strava_pipeline.core.activities import STRAVA
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.detail_files import DetailFiles, failed_files
 from strava_pipeline.lake.paths import Lake

@@ -16,10 +16,11 @@ from strava_pipeline.lake.counts import faulty_keys, keys
 from strava_pipeline.lake.detail_files import count_on_disk, detail_files
 from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.history import merge_history
-from strava_pipeline.lake.listings import listings
+from strava_pipeline.lake.imported import all_listings
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.merge import merge_activities
 from strava_pipeline.lake.merge_details import merge_details, merge_fresh_details, sync_kudos
+from strava_pipeline.lake.merge_imported import merge_fresh_imported, merge_imported_details
 from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.paths import Lake, log_of
 from strava_pipeline.lake.publish import publish, snapshot
@@ -104,7 +105,7 @@ def _rebuild(lake: Lake, years: YearRange, watch: Watch, *, anew: bool = False) 
 def _write_all_shards(lake: Lake, years: YearRange, watch: Watch) -> None:
     with reading(lake.remade) as connection:
         anew = is_marked(connection, _SHARDS_TOO)
-    watch.begin("Writing shards", sum(listing.manifest.rows for listing in listings(lake)))
+    watch.begin("Writing shards", sum(listing.manifest.rows for listing in all_listings(lake)))
     try:
         write_shards(lake, years.all, years, anew=anew, tick=watch.advance)
     finally:
@@ -126,6 +127,7 @@ def _merge_all(new: Lake, years: YearRange, watch: Watch) -> None:
     watch.begin("Merging details", sum(count_on_disk(new, year) for year in details_in))
     try:
         merge_details(new, details_in, tick=watch.advance)
+        merge_imported_details(new)
     finally:
         watch.end()
 
@@ -137,6 +139,7 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange) -> None:
             with transaction(connection):
                 merge_activities(connection, new, years.all)
                 merge_fresh_details(connection, new, _detail_years(new, years))
+                merge_fresh_imported(connection, new)
                 merge_profile(connection, new)
                 merge_trips(connection, new)
                 mark_absent(connection, new, years.all, years)

@@ -19,7 +19,8 @@ from strava_pipeline.core.activities import YearRange, summary_frame
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import catalogue_version
 from strava_pipeline.lake.files import sync_folder, write_rows
-from strava_pipeline.lake.listings import Listing, listings
+from strava_pipeline.lake.imported import all_listings
+from strava_pipeline.lake.listings import Listing
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 
@@ -62,7 +63,7 @@ def write_shards(
             _clear(lake, year, years)
         held = {year: holdings(lake, year) for year in asked}
         whole: set[str] = set()  # listings that have lost no page
-        for listing in listings(lake):
+        for listing in all_listings(lake):
             pages = listing.manifest.whole_pages
             partitions = asked.intersection(listing.manifest.years_within(years))
             missing = {year for year in partitions if held[year].get(listing.name, 0) < pages + anew}
@@ -192,7 +193,11 @@ def _shard(lake: Lake, listing: Listing, wanted: set[int], years: YearRange, rep
     for page, activities in listing.pages():
         if not wanted.isdisjoint(years.clamp(year) for year in page.local_years):
             rows, typed = summary_frame(
-                activities, years=years, ingestion_ts=page.fetched_at, athlete_id=listing.manifest.athlete_id
+                activities,
+                years=years,
+                ingestion_ts=page.fetched_at,
+                athlete_id=listing.manifest.athlete_id,
+                source=listing.manifest.source,
             )
             frames.append(rows)
             report.unknown.update(typed.unknown + typed.misfits)

@@ -17,7 +17,13 @@ _ORIGIN = "strava_pipeline.origin"
 
 
 def write_track(
-    lake: Lake, year: int, activity_id: int, athlete_id: int | None, source: str, parts: Iterable[pl.DataFrame], origin: str
+    lake: Lake,
+    year: int,
+    activity_id: int,
+    athlete_id: int | None,
+    source: str,
+    parts: Iterable[pl.DataFrame],
+    origin: str,
 ) -> int:
     """One activity's track, whole or not at all; its bytes. `parts`: a frame per session, of the columns that it knows.
 
@@ -33,7 +39,9 @@ def write_track(
     missing = {name: kind for name, kind in TRACKS.polars_schema.items() if name not in points.columns}
     rows = points.with_columns(pl.lit(None, kind).alias(name) for name, kind in missing.items())
     path = track_path(lake, year, activity_id)
-    size = write_rows(path, rows.select(TRACKS.polars_schema).cast(TRACKS.polars_schema), "zstd", {_ORIGIN: origin})
+    size = write_rows(
+        path, rows.select(*TRACKS.polars_schema).cast(pl.Schema(TRACKS.polars_schema)), "zstd", {_ORIGIN: origin}
+    )
     sync_folder(path.parent)
     return size
 

@@ -4,10 +4,12 @@ import dagster as dg
 
 from strava_pipeline.orchestrate.assets.bronze import bronze_assets
 from strava_pipeline.orchestrate.assets.details import detail_assets
+from strava_pipeline.orchestrate.assets.files import file_assets
 from strava_pipeline.orchestrate.assets.gold import gold_assets
 from strava_pipeline.orchestrate.assets.profile import profile_assets
 from strava_pipeline.orchestrate.assets.published import published_assets
 from strava_pipeline.orchestrate.assets.shards import shard_assets
+from strava_pipeline.orchestrate.assets.tracks import track_assets
 from strava_pipeline.orchestrate.assets.trips import trip_assets
 from strava_pipeline.orchestrate.checks import catalogue_checks
 from strava_pipeline.orchestrate.freshness import promised
@@ -30,6 +32,8 @@ def build_defs(settings: Settings, *, progress_of: ProgressOf | None = None) -> 
                 *bronze_assets(partitions),
                 *shard_assets(partitions),
                 *gold_assets(partitions),
+                *file_assets(),
+                *track_assets(partitions),
                 *detail_assets(partitions),
                 *trip_assets(partitions),
                 *published_assets(partitions),

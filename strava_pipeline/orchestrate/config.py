@@ -61,6 +61,12 @@ class DetailsConfig(CallLimits):
         return self.scope == "all"
 
 
+class ImportConfig(dg.Config):
+    """What `bronze_files` takes in."""
+
+    paths: list[str] = Field([], description="archives, folders, files on this machine; none: data/inbox/files")
+
+
 class MergeConfig(dg.Config):
     """How `activities` merges."""
 

@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE, TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
+from strava_pipeline.core.tables import DETAIL_TABLES, FILES, QUARANTINE, TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 
 LISTING, DETAILS = "bronze_activities", "bronze_activity_details"
+FILE_BRONZE, FILE_READINGS = "bronze_files", "file_readings"
+IMPORT_JOB = "import_files"  # the verb `import`: Dagster lets no job have the name of a Python keyword
 PROFILE_JOB, NEW_GEAR_JOB = "profile", "new_gear"  # not by year
 RECONCILE_JOB = "reconcile"
 TRIPS_JOB, TRIP_REPLAY_JOB = "trips", "replay_trips"  # the second one not by year
@@ -18,6 +20,16 @@ _PULL = (LISTING, "activity_shards")
 _GOLD = ("activities", "activity_history")
 _MERGE = (*_GOLD, "published_warehouse")
 ENRICH = (DETAILS, *DETAIL_TABLES, QUARANTINE.name, "published_warehouse")
+IMPORT = (
+    FILE_BRONZE,
+    FILE_READINGS,
+    FILES.name,
+    "activity_shards",
+    *_GOLD,
+    *DETAIL_TABLES,
+    "tracks",
+    "published_warehouse",
+)
 TRIPS = (TRIP_INDEX.name, TRIP_DIAGNOSTICS.name)
 _ALL = (*_PULL, *_GOLD, *ENRICH)
 
@@ -107,6 +119,11 @@ JOBS: dict[str, Job] = {
         ),
         Job(TRIPS_JOB, TRIPS, "Read, measure and judge the activity trips of the years."),
         Job(TRIP_REPLAY_JOB, (TRIP_REPLAY.name,), "Every version of the algorithms over all trips."),
+        Job(
+            IMPORT_JOB,
+            IMPORT,
+            "Take in archives and files: bytes, activities, tracks; merge and publish. Makes no call.",
+        ),
         Job(PROFILE_JOB, ("athlete", "gear"), "Fetch the athlete and all gear again."),
         Job(NEW_GEAR_JOB, ("gear",), "Fetch gear that appeared.", {"gear": {"new_gear_only": True}}),
     )

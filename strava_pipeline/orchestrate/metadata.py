@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.forecast import Forecast
-from strava_pipeline.core.tables import TABLES, Table
+from strava_pipeline.core.tables import BESIDE, TABLES, Table
 from strava_pipeline.ingest.strava.enrich import FetchReport
 from strava_pipeline.orchestrate.lineage import field_in_bronze
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -33,7 +33,7 @@ def described(*tables: str) -> dict[str, Any]:
                     constraints=dg.TableColumnConstraints(nullable=not column.key),
                 )
                 for name in tables
-                for column in TABLES[name].columns
+                for column in (TABLES | BESIDE)[name].columns
             ]
         )
     }

@@ -1,6 +1,6 @@
-"""`strava-pipeline import`: what archives, folders and files hold, before anything of it comes in.
+"""`strava-pipeline import`: archives, folders and files into the warehouse; or, before that, what they hold.
 
-What is found is ingest's; here it is only asked for and shown.
+What is found is ingest's, what comes in the job's; here both are only asked for and shown.
 """
 
 import json
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from strava_pipeline.verbs.options import Verbose
 
 if TYPE_CHECKING:
     from strava_pipeline.core.files.recording import FileRead
@@ -21,20 +23,64 @@ _SHOWN = 20  # problems and names of a kind; --json has all
 
 def import_(
     paths: Annotated[
-        list[Path], typer.Argument(help="Strava's archives, folders, single files.", metavar="PATH", show_default=False)
+        list[Path],
+        typer.Argument(
+            help="Strava's archives (zip or unpacked), folders, single files.", metavar="PATH", show_default=False
+        ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is found; change nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    verbose: Verbose = False,
 ) -> None:
-    """What Strava's archive or a folder of files holds: activities by year and sport, files by format, and every problem."""
-    from strava_pipeline.core.errors import MisuseError
+    """Take in Strava's archive, folders and files: activities, laps, tracks. Twice changes nothing; no call is made."""
+    if dry_run:
+        _say_what_is_there(paths, as_json=as_json)
+    else:
+        _take_in(paths, as_json=as_json, verbose=verbose)
+
+
+def _take_in(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
+    from strava_pipeline.ingest.archive.container import open_container
+    from strava_pipeline.orchestrate.execute import run_job
+    from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.running import all_years, say
+    from strava_pipeline.verbs.terminal import out, progress_for_terminal
+
+    for path in paths:
+        open_container(path).close()  # a wrong name is told before a run is made of it
+    settings = Settings.load()
+    outcome = run_job(
+        settings,
+        IMPORT_JOB,
+        years=all_years(settings),
+        told={FILE_BRONZE: {"paths": [str(path.absolute()) for path in paths]}},
+        progress_of=progress_for_terminal(),
+        log_level="INFO" if verbose else "CRITICAL",
+    )
+    if as_json:
+        out.out(json.dumps({"run_id": outcome.run_id, **_told_of(outcome.metadata)}))
+        return
+    say(outcome)
+
+
+def _told_of(metadata: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What came in, for programs."""
+    wanted = {
+        "bronze_files": {"dagster/row_count": "files", "new_files": "new_files", "problems": "problems"},
+        "file_readings": {"files_read": "files_read", "files_with_problems": "files_with_problems"},
+        "activities": {"inserted": "activities_new", "updated": "activities_changed"},
+        "tracks": {"written": "tracks_written"},
+    }
+    return {name: metadata[asset][key] for asset, keys in wanted.items() for key, name in keys.items()}
+
+
+def _say_what_is_there(paths: list[Path], *, as_json: bool) -> None:
     from strava_pipeline.ingest.archive.survey import survey
     from strava_pipeline.ingest.files.sniff import read_file
     from strava_pipeline.verbs.terminal import out, watched
     from strava_pipeline.verbs.values import plain
 
-    if not dry_run:
-        raise MisuseError("This version takes nothing in from files yet. With --dry-run it says what they hold.")
     now = datetime.now(UTC)
     with watched("Reading activity files", None, output_follows=True) as advance:
 

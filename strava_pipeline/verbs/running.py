@@ -8,12 +8,12 @@ from typing import Any
 import typer
 
 from strava_pipeline.lake.counts import unknown_gear
-from strava_pipeline.lake.listings import listings
+from strava_pipeline.lake.imported import all_listings
 from strava_pipeline.lake.locks import holder, locked_or_none
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.orchestrate.execute import RunOutcome, run_job
-from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, NEW_GEAR_JOB
+from strava_pipeline.orchestrate.jobs import DETAILS, FILE_BRONZE, FILE_READINGS, LISTING, NEW_GEAR_JOB
 from strava_pipeline.orchestrate.partitions import year_range
 from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.resources import FLOW_LOCK, Pipeline
@@ -116,7 +116,7 @@ def lake_years(settings: Settings) -> list[int]:
     """The years of which anything was listed, to the newest; all where nothing was."""
     years = all_years(settings)
     first = min(
-        (year for listing in listings(Lake(settings.data_dir)) for year in listing.manifest.years), default=years[0]
+        (year for listing in all_listings(Lake(settings.data_dir)) for year in listing.manifest.years), default=years[0]
     )
     return [year for year in years if year >= first]
 
@@ -124,6 +124,14 @@ def lake_years(settings: Settings) -> list[int]:
 def _line(asset: str, told: dict[str, Any]) -> str | None:
     if asset == LISTING:
         return f"Listed {told['rows_received']} activities in {told['calls']} calls ({told['seconds']:.1f} s)"
+    if asset == FILE_BRONZE:
+        left_out = f"; {told['problems']} problems: see `files` and data/bronze/imports" if told["problems"] else ""
+        return f"Took in {told['dagster/row_count']} files, {told['new_files']} of them new ({told['seconds']:.1f} s){left_out}"
+    if asset == FILE_READINGS:
+        odd = f", {told['files_with_problems']} of them with problems" if told["files_with_problems"] else ""
+        return f"Read {told['files_read']} files{odd}: {told['activities']} activities ({told['seconds']:.1f} s)"
+    if asset == "tracks":
+        return f"Wrote {told['written']} tracks ({told['seconds']:.1f} s)"
     if asset == "activity_shards":
         return f"Wrote {told['files']} shards with {told['rows']} rows"
     if asset == "activities":

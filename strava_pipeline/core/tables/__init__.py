@@ -5,10 +5,12 @@ from functools import cache
 
 from strava_pipeline.core.tables.activities import ACTIVITIES_ALL
 from strava_pipeline.core.tables.details import ACTIVITY_DETAILS, CHILDREN
+from strava_pipeline.core.tables.files import FILES
 from strava_pipeline.core.tables.history import ACTIVITY_HISTORY
 from strava_pipeline.core.tables.model import Column, Kind, Table
 from strava_pipeline.core.tables.profile import ATHLETE, GEAR
 from strava_pipeline.core.tables.quarantine import QUARANTINE
+from strava_pipeline.core.tables.tracks import TRACKS
 from strava_pipeline.core.tables.trips import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY, TRIP_TABLES
 
 TABLES: dict[str, Table] = {
@@ -21,9 +23,13 @@ TABLES: dict[str, Table] = {
         QUARANTINE,
         ATHLETE,
         GEAR,
+        FILES,
         *TRIP_TABLES,
     )
 }
+
+BESIDE: dict[str, Table] = {TRACKS.name: TRACKS}
+"""Tables that lie as Parquet beside the warehouse."""
 
 DETAIL_TABLES: tuple[str, ...] = (ACTIVITY_DETAILS.name, *(child.name for child, _ in CHILDREN.values()))
 
@@ -47,11 +53,14 @@ __all__ = [
     "ACTIVITY_DETAILS",
     "ACTIVITY_HISTORY",
     "ATHLETE",
+    "BESIDE",
     "CHILDREN",
     "DETAIL_TABLES",
+    "FILES",
     "GEAR",
     "QUARANTINE",
     "TABLES",
+    "TRACKS",
     "TRIP_DIAGNOSTICS",
     "TRIP_INDEX",
     "TRIP_REPLAY",

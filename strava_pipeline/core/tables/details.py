@@ -1,4 +1,4 @@
-"""`activity_details` and the tables of what a DetailedActivity nests: splits, laps, efforts.
+"""`activity_details` and the tables of what a DetailedActivity nests: splits, laps, efforts; and what a file does.
 
 Child tables are keyed by the activity and the place in Strava's list, because effort ids are missing from or doubled
 in some answers. No parsing here.
@@ -181,6 +181,73 @@ ACTIVITY_BEST_EFFORTS = Table(
     ignored=_NESTED_IDS,
 )
 
+ACTIVITY_SESSIONS = Table(
+    "activity_sessions",
+    "What the recording device itself summed up, a row per session: several where sports were changed, or files chained.",
+    (
+        _ACTIVITY,
+        Column("session_index", Kind.INTEGER, "place in the file, from 1", key=True),
+        _ATHLETE,
+        SOURCE,
+        field_of("sport", Kind.TEXT, "sport, as the file names it"),
+        field_of("sub_sport", Kind.TEXT, "kind of sport, as FIT names it"),
+        field_of("name", Kind.TEXT, "the file's own title"),
+        field_of("device_name", Kind.TEXT, "device or program that recorded", path=("creator",)),
+        field_of("started_at", Kind.INSTANT, "start by the device's clock"),
+        field_of(
+            "utc_offset", Kind.DOUBLE, "local minus UTC, by the file or by the place", "s", path=("utc_offset_s",)
+        ),
+        field_of("timezone", Kind.TEXT, "zone of the place"),
+        field_of("elapsed_time_seconds", Kind.DOUBLE, "time from start to end", "s", path=("elapsed_s",), low=0),
+        field_of("moving_time_seconds", Kind.DOUBLE, "time the device's timer ran", "s", path=("moving_s",), low=0),
+        field_of("distance_m", Kind.DOUBLE, "distance", "m", low=0),
+        field_of("ascent_m", Kind.DOUBLE, "climbed", "m", low=0),
+        field_of("descent_m", Kind.DOUBLE, "descended", "m", low=0),
+        field_of("calories", Kind.DOUBLE, "energy", "kcal", low=0),
+        field_of("average_speed", Kind.DOUBLE, "mean speed", "m/s", path=("avg_speed",)),
+        field_of("max_speed", Kind.DOUBLE, "highest speed", "m/s"),
+        field_of("average_heartrate", Kind.DOUBLE, "mean heart rate", "bpm", path=("avg_heartrate",)),
+        field_of("max_heartrate", Kind.DOUBLE, "highest heart rate", "bpm"),
+        field_of(
+            "average_cadence", Kind.DOUBLE, "mean cadence", "rpm or steps of one leg per minute", path=("avg_cadence",)
+        ),
+        field_of("average_watts", Kind.DOUBLE, "mean power", "W", path=("avg_watts",)),
+        field_of("max_watts", Kind.DOUBLE, "highest power", "W"),
+        field_of("weighted_average_watts", Kind.DOUBLE, "normalised power", "W", path=("normalized_watts",)),
+        field_of("pool_length_m", Kind.DOUBLE, "length of the pool", "m"),
+        field_of("lengths", Kind.DOUBLE, "lengths swum"),
+        field_of("points", Kind.BIGINT, "points of its track"),
+        field_of("flags", Kind.JSON, "what is odd about it: truncated, wrong_clock …; kept as it is all the same"),
+        EXTRA,
+    ),
+    parent="activities_all",
+    may_shrink=True,
+    ignored=frozenset({("place",)}),
+)
+
+ACTIVITY_LENGTHS = Table(
+    "activity_lengths",
+    "Lengths of a pool, in order, as the recording device told them apart.",
+    (
+        _ACTIVITY,
+        Column("length_index", Kind.INTEGER, "place in the list, from 1", key=True),
+        _ATHLETE,
+        SOURCE,
+        field_of("session", Kind.INTEGER, "which session of the file, from 0"),
+        field_of("started_at", Kind.INSTANT, "start by the device's clock"),
+        field_of("elapsed_time_seconds", Kind.DOUBLE, "time from start to end", "s", path=("elapsed_s",), low=0),
+        field_of("moving_time_seconds", Kind.DOUBLE, "time the device's timer ran", "s", path=("moving_s",), low=0),
+        field_of("kind", Kind.TEXT, "active, or idle: a rest"),
+        field_of("stroke", Kind.TEXT, "stroke, as FIT names it"),
+        field_of("strokes", Kind.DOUBLE, "strokes of it", path=("cycles",)),
+        field_of("average_speed", Kind.DOUBLE, "mean speed", "m/s", path=("avg_speed",)),
+        field_of("average_cadence", Kind.DOUBLE, "strokes a minute", path=("avg_cadence",)),
+        EXTRA,
+    ),
+    parent="activities_all",
+    may_shrink=True,
+)
+
 # the field of a DetailedActivity that holds each child table's list, and that table's column for the place in it
 CHILDREN: dict[str, tuple[Table, str]] = {
     "splits_metric": (ACTIVITY_SPLITS_METRIC, "split_index"),
@@ -188,4 +255,6 @@ CHILDREN: dict[str, tuple[Table, str]] = {
     "laps": (ACTIVITY_LAPS, "lap_position"),
     "segment_efforts": (ACTIVITY_SEGMENT_EFFORTS, "effort_index"),
     "best_efforts": (ACTIVITY_BEST_EFFORTS, "effort_index"),
+    "sessions": (ACTIVITY_SESSIONS, "session_index"),  # this and the next one are files' own
+    "lengths": (ACTIVITY_LENGTHS, "length_index"),
 }

@@ -24,6 +24,7 @@ class BulkExport:
     """One export. `root`: the folder it lies in within its container, "" or ending in a slash."""
 
     root: str
+    list_name: str  # the entry that is the list
     activities: ActivitiesCsv
     files: Mapping[str, ArchiveRow] = field(repr=False)  # by entry name
     missing: Sequence[ArchiveRow] = ()  # rows whose file is not there
@@ -46,7 +47,7 @@ def bulk_exports(container: Container) -> Iterator[BulkExport]:
         except UnreadableEntryError:
             continue  # its container tells
         if activities.header.has("id") and activities.header.has("start_date"):
-            yield _export(container, f"{folder}/" if folder else "", activities)
+            yield _export(container, f"{folder}/" if folder else "", entry.name, activities)
 
 
 def activity_format(name: str) -> str | None:
@@ -55,7 +56,7 @@ def activity_format(name: str) -> str | None:
     return found[0][1:].lower() if found else None
 
 
-def _export(container: Container, root: str, activities: ActivitiesCsv) -> BulkExport:
+def _export(container: Container, root: str, list_name: str, activities: ActivitiesCsv) -> BulkExport:
     entries = {entry.name: entry for entry in container.entries if entry.name.startswith(root)}
     files: dict[str, ArchiveRow] = {}
     missing, shared = [], []
@@ -76,6 +77,7 @@ def _export(container: Container, root: str, activities: ActivitiesCsv) -> BulkE
     athlete_id = read_athlete_id(sides.get("profile.csv", b""))
     return BulkExport(
         root=root,
+        list_name=list_name,
         activities=activities,
         files=files,
         missing=missing,

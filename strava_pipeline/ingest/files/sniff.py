@@ -39,6 +39,11 @@ def read_file(content: bytes, name: str, received_at: datetime) -> FileRead:
     return replace(read, recordings=recordings, problem=read.problem or problem(flags))
 
 
+def unpacked_bytes(content: bytes) -> bytes:
+    """What a file holds, packed with gzip or not, as far as it can be unpacked."""
+    return _unpacked(content)[0] if content.startswith(GZIP) else content
+
+
 def _unpacked(content: bytes) -> tuple[bytes, frozenset[Flag]]:
     """What was packed with gzip, in several pieces if need be, up to one byte more than is read."""
     pieces: list[bytes] = []

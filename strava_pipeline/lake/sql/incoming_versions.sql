@@ -1,10 +1,16 @@
 -- Every version of those activities of $shards of which the history holds others. $others: files of the years that ever held
--- some of the same activities; $years: of a version that stands in two, the one of these is taken.
+-- some of the same activities; $years: of a version that stands in two, the one of these is taken;
+-- $sources: best first, of one activity's only the best one's versions count.
 CREATE OR REPLACE TEMP TABLE versions AS
-WITH said AS (
+WITH best AS (
     SELECT *
     FROM read_parquet(list_concat($shards, $others), hive_partitioning = false)
     SEMI JOIN (SELECT id FROM read_parquet($shards, hive_partitioning = false)) USING (id)
+    QUALIFY list_position($sources, source) IS NOT DISTINCT FROM min(list_position($sources, source)) OVER (PARTITION BY id)
+),
+said AS (
+    SELECT *
+    FROM best
     QUALIFY row_number() OVER (
         PARTITION BY id, ingestion_ts ORDER BY content_hash DESC, NOT list_contains($years, year), year DESC
     ) = 1

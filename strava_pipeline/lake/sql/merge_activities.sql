@@ -1,16 +1,22 @@
 -- The newest version of each activity in the shards of $years becomes its row. $shards: the years' files; $others: those
 -- of the years that ever held some of the same activities (their local year was edited), so that whichever year is merged
--- last, the newest sighting wins and every edit is seen; $force: also where nothing changed (recompact).
+-- last, the newest sighting wins and every edit is seen; $sources: best first, of one activity's only the best one's rows
+-- count; $force: also where nothing changed (recompact).
 -- Whether it is gone from the source is not for this to say.
 MERGE INTO activities_all AS gold
 USING (
-    WITH seen AS (
+    WITH said AS (
+        SELECT *
+        FROM read_parquet(list_concat($shards, $others), hive_partitioning = false)
+        SEMI JOIN (SELECT id FROM read_parquet($shards, hive_partitioning = false)) USING (id)
+        QUALIFY list_position($sources, source) IS NOT DISTINCT FROM min(list_position($sources, source)) OVER (PARTITION BY id)
+    ),
+    seen AS (
         SELECT
             *,
             lag(content_hash) OVER in_order AS previous_content,
             lag(fingerprint) OVER in_order AS previous_fingerprint
-        FROM read_parquet(list_concat($shards, $others), hive_partitioning = false)
-        SEMI JOIN (SELECT id FROM read_parquet($shards, hive_partitioning = false)) USING (id)
+        FROM said
         WINDOW in_order AS (PARTITION BY id ORDER BY ingestion_ts, content_hash, NOT list_contains($years, year), year DESC)
     ),
     versions AS (
@@ -30,6 +36,7 @@ USING (
 ON gold.id = shard.id
 WHEN MATCHED AND (
     shard.ingestion_ts > gold.ingestion_ts
+    OR shard.source <> gold.source
     OR (shard.ingestion_ts = gold.ingestion_ts AND ($force OR shard.year <> gold.year OR shard.edited_at IS DISTINCT FROM gold.edited_at))
 ) THEN UPDATE BY NAME
 WHEN NOT MATCHED THEN INSERT BY NAME

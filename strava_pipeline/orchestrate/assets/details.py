@@ -8,9 +8,10 @@ import dagster as dg
 from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE, TABLES
 from strava_pipeline.lake.counts import rows_by_year
 from strava_pipeline.lake.merge_details import merge_details, sync_kudos
+from strava_pipeline.lake.merge_imported import merge_imported_details
 from strava_pipeline.lake.quarantine import sync_quarantine
 from strava_pipeline.lake.warehouse import reading, writing
-from strava_pipeline.orchestrate.jobs import DETAILS
+from strava_pipeline.orchestrate.jobs import DETAILS, FILE_READINGS
 from strava_pipeline.orchestrate.lineage import from_bronze
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, tell_rows, timed, unknown_fields
 from strava_pipeline.orchestrate.partitions import years_of
@@ -22,7 +23,7 @@ def detail_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         specs=[
             dg.AssetSpec(
                 name,
-                deps=["bronze_activity_details"],
+                deps=["activities", "bronze_activity_details", FILE_READINGS],
                 partitions_def=partitions,
                 group_name="details",
                 kinds={"duckdb"},
@@ -39,6 +40,9 @@ def detail_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         years = years_of(context.partition_keys)
         with timed() as seconds:
             report = merge_details(pipeline.lake, years)
+            files = merge_imported_details(pipeline.lake)
+            report.rows += files.rows
+            report.unknown += files.unknown
             with writing(pipeline.lake) as connection:
                 raised = sync_kudos(connection, pipeline.lake, years)
         with reading(pipeline.lake) as connection:

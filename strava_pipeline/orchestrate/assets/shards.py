@@ -1,11 +1,11 @@
-"""Shards: what was listed, typed, as Parquet by local year. The work is lake/shards.py's."""
+"""Shards: what was listed or imported, typed, as Parquet by local year. The work is lake/shards.py's."""
 
 from typing import Any
 
 import dagster as dg
 
 from strava_pipeline.lake.shards import write_shards
-from strava_pipeline.orchestrate.jobs import LISTING, STEP_JOBS
+from strava_pipeline.orchestrate.jobs import FILE_READINGS, LISTING, STEP_JOBS
 from strava_pipeline.orchestrate.lineage import from_bronze
 from strava_pipeline.orchestrate.metadata import OWNER, described, timed, unknown_fields
 from strava_pipeline.orchestrate.partitions import years_of
@@ -15,11 +15,12 @@ from strava_pipeline.orchestrate.resources import Pipeline
 def shard_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
     @dg.asset(
         partitions_def=partitions,
-        deps=["bronze_activities"],
+        deps=["bronze_activities", FILE_READINGS],
         group_name="shards",
         kinds={"parquet", "polars"},
         owners=[OWNER],
-        description="The listed activities, typed, as Parquet files by local year. Fields without a column are kept in `extra`.",
+        description="The listed and the imported activities, typed, as Parquet files by local year. Fields without a column "
+        "are kept in `extra`.",
         metadata=described("activities_all") | from_bronze("activities_all", LISTING),
     )
     def activity_shards(

@@ -1,0 +1,220 @@
+"""What came in by files, in the shapes of Strava's API: a SummaryActivity and a DetailedActivity of each activity. Pure.
+
+So everything behind has one kind of input, whoever recorded it. What those shapes have no field for keeps its own name.
+The row of an archive is the truth, its file fills in what the row lacks; nothing is corrected.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from strava_pipeline.core.files.activities_csv import ArchiveRow
+from strava_pipeline.core.files.reading import RecordingRead
+from strava_pipeline.core.files.sports import sport_type
+from strava_pipeline.core.rows import Json
+from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS
+
+_LISTED = {column.source[0] for column in ACTIVITIES_ALL.sourced if column.source}
+_DETAIL_ONLY = {column.source[0] for column in ACTIVITY_DETAILS.sourced if column.source} - _LISTED
+_LISTS = ("laps", "lengths", "sessions")
+_HALF = 2**63
+
+
+def hashed_id(source: str, source_id: str) -> int:
+    """The id of an activity that Strava has not numbered: a negative 63-bit hash of its source and its id there."""
+    digest = hashlib.blake2b(f"{source}:{source_id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return -(int.from_bytes(digest) % (_HALF - 1) + 1)
+
+
+def summary_and_detail(whole: Json) -> tuple[Json, Json | None]:
+    """An object taken apart: what a listing would hold, and all of it where that is more, else None."""
+    summary = {name: value for name, value in whole.items() if name not in _DETAIL_ONLY and name not in _LISTS}
+    return summary, whole if whole.keys() - summary.keys() else None
+
+
+def of_row(row: ArchiveRow, activity_id: int, recordings: Sequence[RecordingRead], file: Json | None) -> Json:
+    """A row of an archive with what its file says. `file` tells which that is, for `extra`."""
+    told: dict[str, Any] = {"id": activity_id, **row.summary}
+    told.update(_local(row.started_at, recordings))
+    told["manual"] = row.filename is None and not row.unexported
+    if (upload := _upload_id(row.filename)) is not None and upload != activity_id:
+        told |= {"upload_id": upload, "upload_id_str": str(upload)}
+    filled = _of_recordings(recordings)
+    told |= {name: value for name, value in filled.items() if told.get(name) is None}
+    archive = {
+        "gear_name": row.gear_name,
+        "sport_shown": row.sport_shown if row.sport_shown != row.sport_type else None,
+        "media": list(row.media) or None,
+        "not_exported": row.unexported or None,
+        "rounded": sorted(row.from_display) or None,
+        "columns": dict(row.extra) or None,
+    }
+    return _with({**told, **_lists(recordings)}, archive=_known(archive), file=file)
+
+
+def of_recording(recording: RecordingRead, activity_id: int, file: Json) -> Json:
+    """A session of a file that stands for itself."""
+    told: dict[str, Any] = {"id": activity_id, "manual": False, "external_id": file.get("name")}
+    told.update(_local(recording.started_at, [recording]))
+    told.update(_of_recordings([recording]))
+    return _with({**told, **_lists([recording])}, file=file)
+
+
+def _of_recordings(recordings: Sequence[RecordingRead]) -> dict[str, Any]:
+    """SummaryActivity's fields from all sessions of a file: sums, extremes, and what the first one says."""
+    if not recordings:
+        return {}
+    first = recordings[0]
+    moving, distance = _sum(recordings, "moving_s"), _sum(recordings, "distance_m")
+    told: dict[str, Any] = {
+        "name": first.name,
+        "description": first.description,
+        "sport_type": sport_type(first.sport, first.sub_sport),
+        "start_date": _zulu(first.started_at),
+        "distance": distance,
+        "moving_time": None if moving is None else round(moving),
+        "elapsed_time": None if (elapsed := _sum(recordings, "elapsed_s")) is None else round(elapsed),
+        "total_elevation_gain": _sum(recordings, "ascent_m"),
+        "calories": _sum(recordings, "calories"),
+        "device_name": first.creator,
+        "average_speed": round(distance / moving, 3) if distance is not None and moving else None,
+    }
+    for each in recordings:
+        for name, value in _measured(each).items():
+            known = told.get(name)
+            if known is None:
+                told[name] = value
+            elif name.startswith("max_") or name == "elev_high":
+                told[name] = max(known, value)
+            elif name == "elev_low":
+                told[name] = min(known, value)
+            elif name == "end_latlng":
+                told[name] = value
+    told["has_heartrate"] = told.get("average_heartrate") is not None
+    return _known(told)
+
+
+_DEVICE = {
+    "average_heartrate": "avg_heartrate",
+    "max_heartrate": "max_heartrate",
+    "max_speed": "max_speed",
+    "average_cadence": "avg_cadence",
+    "average_watts": "avg_watts",
+    "max_watts": "max_watts",
+    "weighted_average_watts": "normalized_watts",
+    "average_temp": "avg_temperature",
+    "elev_high": "max_altitude",
+    "elev_low": "min_altitude",
+}
+
+
+def _measured(recording: RecordingRead) -> dict[str, Any]:
+    """What the device summed up, else what the points come to."""
+    device = {name: recording.summary.get(word) for name, word in _DEVICE.items()}
+    return recording.track | _known(device)
+
+
+def _lists(recordings: Sequence[RecordingRead]) -> dict[str, Any]:
+    found = {
+        "laps": [_lap(lap, each, len(recordings)) for each in recordings for lap in each.laps],
+        "lengths": [{**length, "session": each.place} for each in recordings for length in each.lengths],
+        "sessions": [_session(each) for each in recordings],
+    }
+    return {name: items for name, items in found.items() if items}
+
+
+_LAP = {
+    "elapsed_time": "elapsed_s",
+    "moving_time": "moving_s",
+    "distance": "distance_m",
+    "total_elevation_gain": "ascent_m",
+    "average_heartrate": "avg_heartrate",
+    "max_heartrate": "max_heartrate",
+    "average_speed": "avg_speed",
+    "max_speed": "max_speed",
+    "average_cadence": "avg_cadence",
+    "average_watts": "avg_watts",
+}
+_WHOLE = ("elapsed_time", "moving_time")
+
+
+def _lap(lap: Mapping[str, Any], recording: RecordingRead, sessions: int) -> dict[str, Any]:
+    """A lap by Strava's names. Whole seconds where Strava has those; the device's own fraction stays beside them."""
+    rest = dict(lap)
+    began = datetime.fromisoformat(rest.pop("started_at")) if rest.get("started_at") else rest.pop("started_at", None)
+    told: dict[str, Any] = {"start_date": _zulu(began), "start_date_local": _zulu(_shifted(began, recording))}
+    for name, word in _LAP.items():
+        value = rest.get(word)
+        if value is not None and name in _WHOLE:
+            told[name] = round(value)
+            if told[name] == value:
+                del rest[word]
+        elif value is not None:
+            told[name] = rest.pop(word)
+    return _known(told | rest | ({"session": recording.place} if sessions > 1 else {}))
+
+
+def _session(recording: RecordingRead) -> dict[str, Any]:
+    told = recording.model_dump(exclude={"laps", "lengths", "summary", "track", "started_at"})
+    return _known(told | {"started_at": _zulu(recording.started_at)}) | recording.summary
+
+
+def _local(started_at: datetime | None, recordings: Sequence[RecordingRead]) -> dict[str, Any]:
+    """The athlete's own clock at the start, as far as a file tells where or by which clock it was recorded."""
+    clock = next((each for each in recordings if each.utc_offset_s is not None), None)
+    if started_at is None or clock is None or clock.utc_offset_s is None:
+        return {}
+    return _known(
+        {
+            "start_date_local": _zulu(_shifted(started_at, clock)),
+            "utc_offset": clock.utc_offset_s,
+            "timezone": _label(clock.timezone, started_at),
+        }
+    )
+
+
+def _label(name: str | None, at: datetime) -> str | None:
+    """A zone as Strava labels it: with its standard offset, also in summer."""
+    try:
+        local = at.astimezone(ZoneInfo(name or ""))
+    except (ZoneInfoNotFoundError, ValueError, OverflowError):
+        return None
+    standard = (local.utcoffset() or timedelta()) - (local.dst() or timedelta())
+    minutes = round(standard.total_seconds() / 60)
+    return f"(GMT{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}) {name}"
+
+
+def _shifted(at: datetime | None, clock: RecordingRead) -> datetime | None:
+    if at is None or clock.utc_offset_s is None:
+        return None
+    try:
+        return at + timedelta(seconds=clock.utc_offset_s)
+    except OverflowError:
+        return None
+
+
+def _zulu(at: datetime | None) -> str | None:
+    """As Strava writes moments, to the second."""
+    return None if at is None else f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
+
+
+def _upload_id(filename: str | None) -> int | None:
+    """The number in the name of an archive's file: the upload's id, but for what Strava wrote itself."""
+    stem = PurePosixPath(filename or "").name.partition(".")[0]
+    return int(stem) if stem.isascii() and stem.isdigit() and int(stem) < _HALF else None
+
+
+def _sum(recordings: Sequence[RecordingRead], name: str) -> float | None:
+    told = [value for each in recordings if (value := getattr(each, name)) is not None]
+    return sum(told) if told else None
+
+
+def _known(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _with(told: dict[str, Any], **more: Json | None) -> Json:
+    return told | {name: value for name, value in more.items() if value}

@@ -1,0 +1,105 @@
+"""Bronze of files: the bytes as they were received, each under the hash of them, once.
+
+What came packed stays as it came (`<sha256>`), what came plain is packed (`<sha256>.gz`). Which names the bytes had, and
+what they are, stands elsewhere (imports.py, readings.py).
+"""
+
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from secrets import token_hex
+
+from strava_pipeline.lake.files import DamagedFileError, held, sync_folder, write_unsynced
+from strava_pipeline.lake.paths import Lake
+
+_PACKED = (b"\x1f\x8b", b"\xff\xd8\xff", b"\x89PNG", b"PK\x03\x04")  # gzip, JPEG, PNG, zip: packing again gains nothing
+_OURS = ".gz"
+_LEVEL = 6
+
+
+class FileStore:
+    """The folder of one lake. What is known is looked up once: make one per import."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._top = lake.files
+        self._known = set(_stored(lake.files))
+        self._touched: set[Path] = set()
+
+    def put(self, body: bytes) -> tuple[str, bool]:
+        """Their hash, and whether they are new. On disk when `settle` has returned."""
+        digest = hashlib.sha256(body).hexdigest()
+        if digest in self._known:
+            return digest, False
+        packed = body.startswith(_PACKED)
+        path = self._top / digest[:2] / (digest if packed else f"{digest}{_OURS}")
+        write_unsynced(path, body if packed else gzip.compress(body, _LEVEL, mtime=0))
+        self._note(digest, path)
+        return digest, True
+
+    def put_pieces(self, pieces: Iterable[bytes]) -> tuple[str, bool]:
+        """The same for what is too large to be held at once."""
+        digest = hashlib.sha256()
+        self._top.mkdir(parents=True, exist_ok=True)
+        temporary = self._top / f".pieces.{token_hex(4)}.tmp"
+        try:
+            with held(temporary) as file:
+                with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=_LEVEL, mtime=0) as packed:
+                    for piece in pieces:
+                        digest.update(piece)
+                        packed.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+                if digest.hexdigest() not in self._known:
+                    path = self._top / digest.hexdigest()[:2] / f"{digest.hexdigest()}{_OURS}"
+                    path.parent.mkdir(exist_ok=True)
+                    temporary.replace(path)
+                    self._note(digest.hexdigest(), path)
+                    return digest.hexdigest(), True
+        finally:
+            temporary.unlink(missing_ok=True)
+        return digest.hexdigest(), False
+
+    def settle(self) -> None:
+        """Make everything that was put durable."""
+        for folder in sorted(self._touched):
+            sync_folder(folder)
+        self._touched.clear()
+
+    def _note(self, digest: str, path: Path) -> None:
+        self._known.add(digest)
+        self._touched |= {path.parent, self._top}
+
+
+def stored_bytes(lake: Lake, digest: str) -> bytes:
+    """As they were received. FileNotFoundError; DamagedFileError where they are no longer what they were (set aside then)."""
+    path = lake.files / digest[:2] / digest
+    try:
+        if path.exists():
+            body = path.read_bytes()
+        else:
+            path = path.with_name(f"{digest}{_OURS}")
+            body = gzip.decompress(path.read_bytes())
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        _set_aside(path)
+        raise DamagedFileError(f"{path} is damaged ({type(error).__name__})") from error
+    if hashlib.sha256(body).hexdigest() != digest:
+        _set_aside(path)
+        raise DamagedFileError(f"{path} is no longer what was received")
+    return body
+
+
+def _set_aside(path: Path) -> None:
+    path.replace(path.with_name(f"{path.name}.damaged"))
+
+
+def _stored(top: Path) -> Iterator[str]:
+    for folder in top.iterdir() if top.is_dir() else ():
+        if folder.is_dir():
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    name = entry.name.removesuffix(_OURS)
+                    if "." not in name:
+                        yield name

@@ -1,0 +1,167 @@
+"""The activities of imports as objects of Strava's API, paged like a listing, so that shards are made of both alike.
+
+Made from bronze and readings, any time again. An import's folder is there whole or not at all: a folder per source below
+it, with pages of summaries, pages of details, and which files the tracks are in.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from strava_pipeline.core.activities import YearRange
+from strava_pipeline.core.json_text import json_bytes
+from strava_pipeline.core.rows import Json
+from strava_pipeline.lake.files import packed, sync_folder, unpacked_json, write_unsynced
+from strava_pipeline.lake.imports import Import
+from strava_pipeline.lake.listings import Listing, listings, read_listing
+from strava_pipeline.lake.manifests import Manifest, Window
+from strava_pipeline.lake.paths import Lake
+
+PAGE = 500  # activities
+_WINDOW = Window(mode="import", after=None, before=None)
+_TRACKS = "tracks.json"
+Recorded = tuple[tuple[str, int], ...]  # hashes of files and the number of the session in each
+
+
+class Activity(Protocol):
+    """What an import's maker tells of one activity."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def activity_id(self) -> int: ...
+    @property
+    def summary(self) -> Json: ...
+    @property
+    def detail(self) -> Json | None: ...
+    @property
+    def recorded(self) -> Recorded: ...
+
+
+def is_made(lake: Lake, name: str) -> bool:
+    """Whether the activities of the import are on disk."""
+    return (_top(lake) / name).is_dir()
+
+
+def make(
+    lake: Lake,
+    one: Import,
+    activities: Iterable[Activity],
+    years: YearRange,
+    tick: Callable[[int], object] = lambda made: None,
+) -> int:
+    """Put the activities of an import on disk, in place of what was there; how many. `tick` is told of each."""
+    unfinished = _top(lake) / f".{one.name}.tmp"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    makers: dict[str, _Pages] = {}
+    count = 0
+    for activity in activities:
+        if activity.source not in makers:
+            makers[activity.source] = _Pages(unfinished / f"{one.name}-{activity.source}", activity.source, one, years)
+        makers[activity.source].add(activity)
+        count += 1
+        tick(1)
+    for pages in makers.values():
+        pages.end()
+    sync_folder(unfinished)
+    place = _top(lake) / one.name
+    shutil.rmtree(place, ignore_errors=True)
+    unfinished.replace(place)
+    sync_folder(place.parent)
+    return count
+
+
+def imported(lake: Lake) -> Iterator["Imported"]:
+    """Every import's activities, a listing per source, in the order in which they came."""
+    top = _top(lake)
+    for folder in sorted(top.iterdir()) if top.is_dir() else ():
+        if not folder.name.startswith("."):
+            for place in sorted(folder.iterdir()):
+                yield Imported(read_listing(place))
+
+
+def all_listings(lake: Lake) -> Iterator[Listing]:
+    """What shards are made of: what the API listed, and what was imported."""
+    yield from listings(lake)
+    yield from (each.listing for each in imported(lake))
+
+
+class Imported:
+    """The activities of one source in one import."""
+
+    def __init__(self, listing: Listing) -> None:
+        self.listing = listing
+
+    @property
+    def name(self) -> str:
+        return self.listing.name
+
+    @property
+    def source(self) -> str:
+        return self.listing.manifest.source
+
+    @property
+    def received_at(self) -> datetime:
+        return self.listing.manifest.started_at
+
+    def detail_pages(self) -> list[Path]:
+        return sorted(self.listing.folder.glob("details-*.json.gz"))
+
+    def tracks(self) -> dict[int, Recorded]:
+        """Where the track of each activity that has one lies, by its id."""
+        told: dict[str, list[list[Any]]] = json.loads((self.listing.folder / _TRACKS).read_bytes())
+        return {int(key): tuple((digest, place) for digest, place in recorded) for key, recorded in told.items()}
+
+
+def details_of(page: Path) -> list[Json]:
+    """The DetailedActivity objects of a page; DamagedFileError."""
+    objects: list[Json] = unpacked_json(page)
+    return objects
+
+
+class _Pages:
+    """Writes the folder of one source."""
+
+    def __init__(self, folder: Path, source: str, one: Import, years: YearRange) -> None:
+        folder.mkdir()
+        at = one.manifest.received_at
+        manifest = Manifest(
+            source=source, athlete_id=one.manifest.athlete_id, window=_WINDOW, started_at=at, settled=True
+        )
+        self._listing, self._at, self._years = Listing(folder, manifest), at, years
+        self._summaries: list[Json] = []
+        self._details: list[Json] = []
+        self._tracks: dict[int, Recorded] = {}
+        self._pages = 0
+
+    def add(self, activity: Activity) -> None:
+        self._summaries.append(activity.summary)
+        if activity.detail is not None:
+            self._details.append(activity.detail)
+        if activity.recorded:
+            self._tracks[activity.activity_id] = activity.recorded
+        if len(self._summaries) == PAGE:
+            self._land()
+
+    def end(self) -> None:
+        self._land()
+        self._listing.land([], b"[]", {}, self._at, self._years)  # the empty page that ends a listing
+        write_unsynced(self._listing.folder / _TRACKS, json.dumps(self._tracks).encode())
+
+    def _land(self) -> None:
+        if not self._summaries:
+            return
+        self._listing.land(self._summaries, json_bytes(self._summaries), {}, self._at, self._years)
+        if self._details:
+            self._pages += 1
+            page = self._listing.folder / f"details-{self._pages:04}.json.gz"
+            write_unsynced(page, packed(json_bytes(self._details), self._at))
+        self._summaries, self._details = [], []
+
+
+def _top(lake: Lake) -> Path:
+    return lake.readings / "imports"

@@ -1,0 +1,46 @@
+"""The rows of `files`: every file that was imported, with what reading it came to. Manifests and readings only, no bytes."""
+
+from typing import Any
+
+import polars as pl
+
+from strava_pipeline.core.rows import frame
+from strava_pipeline.core.tables import FILES
+from strava_pipeline.lake.imports import imports
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.readings import reading_of
+
+
+def files_frame(lake: Lake) -> pl.DataFrame:
+    """A row per file, of the import in which it came first."""
+    values: dict[str, list[Any]] = {column.name: [] for column in FILES.columns}
+    seen: set[str] = set()
+    for one in imports(lake):
+        for file in one.manifest.files:
+            if file.sha256 in seen:
+                continue
+            seen.add(file.sha256)
+            read = reading_of(lake, file.sha256) if file.role == "activity" and not file.held_back else None
+            row = {
+                "sha256": file.sha256,
+                "name": _text(file.name),
+                "came_as": _text(one.manifest.came_as),
+                "import_name": one.name,
+                "received_at": one.manifest.received_at,
+                "role": file.role,
+                "size": file.size,
+                "format": read.format if read else None,
+                "kind": read.kind if read else None,
+                "content": read.content if read else None,
+                "recordings": len(read.recordings) if read else None,
+                "flags": read.flags if read else None,
+                "problem": file.held_back or (read.problem if read else None),
+            }
+            for name, value in row.items():
+                values[name].append(value)
+    return frame(values, FILES)
+
+
+def _text(name: str) -> str:
+    """A name as UTF-8 has room for it."""
+    return name.encode("utf-8", "replace").decode()

@@ -1,0 +1,89 @@
+"""Bronze of imports: what came in together, a folder each with a manifest of which names the bytes had and what was wrong.
+
+The bytes lie in file_store.py's. An import whose names and bytes are all those of an earlier one is that one.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from strava_pipeline.lake.files import stamp, write_whole
+from strava_pipeline.lake.paths import Lake
+
+Role = Literal["list", "gear", "activity", "objects", "media"]
+
+
+class ImportedFile(BaseModel):
+    """A file by the name it had, with forward slashes. `held_back`: why it is kept but not read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    sha256: str
+    size: int
+    role: Role
+    held_back: str | None = None
+
+
+class ImportFault(BaseModel):
+    """What could not be taken in, or looked odd; never a byte of content."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    problem: str
+    detail: str
+
+
+class ImportManifest(BaseModel):
+    """What stands in manifest.json. `came_as`: the last part of the path that a person named."""
+
+    model_config = ConfigDict(frozen=True)
+
+    came_as: str
+    kind: str  # zip, folder or file
+    salvaged: bool = False
+    received_at: datetime
+    athlete_id: int | None = None
+    files: list[ImportedFile] = []
+    faults: list[ImportFault] = []
+
+
+class Import:
+    """One import's folder, and what its manifest says."""
+
+    def __init__(self, name: str, manifest: ImportManifest) -> None:
+        self.name, self.manifest = name, manifest
+
+    @property
+    def digest(self) -> str:
+        return self.name.partition("-")[2]
+
+
+def land_import(lake: Lake, manifest: ImportManifest) -> Import | None:
+    """Put it on disk, when all its bytes are; None: an earlier import is the same."""
+    digest = digest_of(manifest.files)
+    if any(each.digest == digest for each in imports(lake)):
+        return None
+    name = f"{stamp(manifest.received_at)}-{digest}"
+    write_whole(lake.imports / name / "manifest.json", manifest.model_dump_json(indent=1).encode())
+    return Import(name, manifest)
+
+
+def imports(lake: Lake) -> Iterator[Import]:
+    """Every import in the order in which they came. A folder without a whole manifest is none."""
+    for folder in sorted(lake.imports.iterdir()) if lake.imports.is_dir() else ():
+        try:
+            manifest = ImportManifest.model_validate_json((folder / "manifest.json").read_bytes())
+        except (FileNotFoundError, NotADirectoryError, ValidationError):
+            continue
+        yield Import(folder.name, manifest)
+
+
+def digest_of(files: Sequence[ImportedFile]) -> str:
+    """Of names and bytes, whatever the order."""
+    lines = sorted(f"{each.sha256} {each.name}" for each in files)
+    return hashlib.blake2b("\n".join(lines).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -1,0 +1,79 @@
+"""Merging what imports hold beside the activities: laps, lengths and sessions, descriptions of archives, the files themselves.
+
+What Strava itself says of an activity stays. What is merged twice changes nothing.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from strava_pipeline.core.details import Detail, detail_frames
+from strava_pipeline.core.tables import FILES
+from strava_pipeline.lake.imported import Imported, details_of, imported
+from strava_pipeline.lake.imported_files import files_frame
+from strava_pipeline.lake.merge_details import merge_detail_frames
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.staging import MergeReport, staged, staging
+from strava_pipeline.lake.warehouse import Connection, changed, note, notes, reading, writing
+
+_MERGED = "imported:"  # + name: a note of which pages of an import were merged
+_FILES = "imported_files"  # a note of the imports whose files were
+
+
+def merge_imported_details(lake: Lake, *, tick: Callable[[int], object] = lambda merged: None) -> MergeReport:
+    """The details of every import that gold has not taken in, a transaction each; `tick` is told of each page."""
+    report = MergeReport()
+    if not any(True for _ in imported(lake)):
+        return report
+    with reading(lake) as connection:
+        fresh = _fresh(connection, lake)
+    for one in fresh:
+        with writing(lake) as connection:
+            _merge(connection, lake, one, report, tick)
+    return report
+
+
+def merge_fresh_imported(connection: Connection, lake: Lake) -> None:
+    """What `merge_imported_details` does, within the caller's transaction, and the files: for what came since the last look."""
+    for one in _fresh(connection, lake):
+        _merge(connection, lake, one, MergeReport(), lambda merged: None)
+    merge_files(connection, lake)
+
+
+def merge_files(connection: Connection, lake: Lake) -> MergeReport:
+    """A row per imported file, within the caller's transaction."""
+    report = MergeReport()
+    known = json.dumps(sorted(path.name for path in lake.imports.iterdir())) if lake.imports.is_dir() else "[]"
+    if notes(connection, _FILES).get(_FILES, "[]") == known:
+        return report
+    with staging(lake) as folder:
+        rows = staged(folder, FILES.name, files_frame(lake))
+        report.count(connection.execute(sql("merge_files"), {"rows": rows}).fetchall())
+    note(connection, _FILES, known)
+    changed(connection)
+    return report
+
+
+def _fresh(connection: Connection, lake: Lake) -> list[Imported]:
+    known = notes(connection, _MERGED)
+    return [each for each in imported(lake) if known.get(f"{_MERGED}{each.name}") != _signature(each.detail_pages())]
+
+
+def _merge(
+    connection: Connection, lake: Lake, one: Imported, report: MergeReport, tick: Callable[[int], object]
+) -> None:
+    pages = one.detail_pages()
+    for page in pages:
+        newest = {activity["id"]: activity for activity in details_of(page)}  # what came in several files counts once
+        details = [Detail(one.received_at, activity) for activity in newest.values()]
+        frames, unknown = detail_frames(details, athlete_id=one.listing.manifest.athlete_id, source=one.source)
+        merge_detail_frames(connection, lake, frames, report)
+        report.unknown.update(unknown)
+        tick(1)
+    note(connection, f"{_MERGED}{one.name}", _signature(pages))
+
+
+def _signature(pages: Iterable[Path]) -> str:
+    seen = [(page.name, page.stat()) for page in pages]
+    return json.dumps([(name, stat.st_mtime_ns, stat.st_size) for name, stat in seen])

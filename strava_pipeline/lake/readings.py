@@ -1,0 +1,53 @@
+"""What reading the imported files came to: a JSON file and the points of each, beside each other under the hash of the bytes.
+
+Made from bronze, any time again; without them every file is decoded anew. What becomes of them is for whoever asks.
+"""
+
+import gzip
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+from pydantic import ValidationError
+
+from strava_pipeline.core.files.reading import VERSION, Reading
+from strava_pipeline.lake.files import write_rows, write_unsynced
+from strava_pipeline.lake.paths import Lake
+
+
+def put_reading(lake: Lake, digest: str, reading: Reading, tracks: Sequence[pl.DataFrame]) -> None:
+    """The points first: where the reading is, they are. Not synced: what a power cut takes is read once more."""
+    for place, track in enumerate(tracks):
+        if track.height:
+            write_rows(_track(lake, digest, place), track, "zstd", {})
+    write_unsynced(_path(lake, digest), gzip.compress(reading.model_dump_json().encode(), mtime=0))
+
+
+def reading_of(lake: Lake, digest: str) -> Reading | None:
+    """None where there is none of this version, or a damaged one."""
+    try:
+        return Reading.model_validate_json(gzip.decompress(_path(lake, digest).read_bytes()))
+    except (OSError, EOFError, zlib.error, ValidationError):
+        return None
+
+
+def has_reading(lake: Lake, digest: str) -> bool:
+    """Whether one of this version is there."""
+    return _path(lake, digest).exists()
+
+
+def track_of(lake: Lake, digest: str, place: int) -> pl.DataFrame | None:
+    """The points of a file's session, by its number in the file; None where it has none."""
+    try:
+        return pl.read_parquet(_track(lake, digest, place))
+    except (FileNotFoundError, pl.exceptions.ComputeError):
+        return None
+
+
+def _path(lake: Lake, digest: str) -> Path:
+    return lake.readings / "files" / digest[:2] / f"{digest}.v{VERSION}.json.gz"
+
+
+def _track(lake: Lake, digest: str, place: int) -> Path:
+    return lake.readings / "files" / digest[:2] / f"{digest}-{place}.v{VERSION}.parquet"

@@ -1,0 +1,150 @@
+"""What paths that a person names hold, into bronze; and the activities of imports, out of it. Glue between ingest and the lake.
+
+Bytes first, then the manifest that names them: an import that is ended in the middle leaves bytes that the next one finds
+there. One bad file never stops the others. Reading files is reading_files.py's.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from strava_pipeline.core.activities import YearRange
+from strava_pipeline.ingest.archive.container import Container, open_container
+from strava_pipeline.ingest.archive.entry import READABLE, Entry, Fault, Oversized, UnreadableEntryError, too_large
+from strava_pipeline.ingest.archive.imported import Kept, imported_activities
+from strava_pipeline.ingest.archive.landing import Contents, Role, contents
+from strava_pipeline.lake.file_store import FileStore, stored_bytes
+from strava_pipeline.lake.imported import is_made, make
+from strava_pipeline.lake.imports import Import, ImportedFile, ImportFault, ImportManifest, imports, land_import
+from strava_pipeline.lake.readings import reading_of
+from strava_pipeline.orchestrate.progress import progressing
+from strava_pipeline.orchestrate.resources import Pipeline
+
+LOCK = "import"  # who lands files, reads them, and makes activities of them
+
+
+@dataclass(slots=True)
+class LandReport:
+    """What came in: files by whether their bytes were new, and the imports that are new."""
+
+    files: int = 0
+    new: int = 0
+    bytes: int = 0
+    imports: list[Import] = field(default_factory=list)
+    known: int = 0  # paths of which everything was there already
+    problems: list[str] = field(default_factory=list)
+
+
+def land_paths(pipeline: Pipeline, paths: Sequence[Path]) -> LandReport:
+    """Everything that the paths hold and that is to be kept, into bronze; SourceError where there is nothing to look at."""
+    report = LandReport()
+    with pipeline.alone(LOCK):
+        store = FileStore(pipeline.lake)
+        for path in paths:
+            with open_container(path) as container:
+                _land(pipeline, container, store, report)
+    return report
+
+
+def _land(pipeline: Pipeline, container: Container, store: FileStore, report: LandReport) -> None:
+    found = contents(container)
+    faults = [*container.faults, *(fault for export in found.exports for fault in export.faults)]
+    files: list[ImportedFile] = []
+    total = len(found.entries) + len(found.oversized)
+    with progressing(pipeline.progress, f"Taking in {container.path.name}", total) as advance:
+        for role, entry in found.entries:
+            _keep(role, entry, store, files, faults, report)
+            advance(1)
+        for each in found.oversized:
+            _keep_whole(each, store, files, faults, report)
+            advance(1)
+    store.settle()
+    report.problems += map(str, faults)
+    known = {file.sha256 for one in imports(pipeline.lake) for file in one.manifest.files}
+    if not found.exports:  # a folder that grows: only what is new is an import
+        files = [file for file in files if file.sha256 not in known]
+    landed = land_import(pipeline.lake, _manifest(pipeline, container, found, files, faults)) if files else None
+    if landed is None:
+        report.known += 1
+    else:
+        report.imports.append(landed)
+
+
+def _manifest(
+    pipeline: Pipeline, container: Container, found: Contents, files: list[ImportedFile], faults: list[Fault]
+) -> ImportManifest:
+    return ImportManifest(
+        came_as=container.path.name,
+        kind=container.kind.value,
+        salvaged=container.salvaged,
+        received_at=pipeline.now(),
+        athlete_id=found.athlete_id,
+        files=files,
+        faults=[ImportFault(name=each.name, problem=each.problem.value, detail=each.detail) for each in faults],
+    )
+
+
+def _keep(
+    role: Role, entry: Entry, store: FileStore, files: list[ImportedFile], faults: list[Fault], report: LandReport
+) -> None:
+    try:
+        body = entry.read()
+    except UnreadableEntryError as error:
+        faults.append(error.fault)
+        return
+    digest, new = store.put(body)
+    _count(report, len(body), new=new)
+    files.append(ImportedFile(name=entry.name, sha256=digest, size=len(body), role=role))
+
+
+def _keep_whole(
+    each: Oversized, store: FileStore, files: list[ImportedFile], faults: list[Fault], report: LandReport
+) -> None:
+    """Kept, and not read: its reason stands beside it."""
+    try:
+        digest, new = store.put_pieces(each.pieces())
+    except UnreadableEntryError as error:
+        faults.append(error.fault)
+        return
+    _count(report, each.size, new=new)
+    why = too_large(each.name, each.size).detail
+    files.append(ImportedFile(name=each.name, sha256=digest, size=each.size, role="activity", held_back=why))
+
+
+def _count(report: LandReport, size: int, *, new: bool) -> None:
+    report.files += 1
+    report.new += new
+    report.bytes += size if new else 0
+
+
+def make_activities(pipeline: Pipeline, tick: Callable[[int], object], *, anew: bool = False) -> int:
+    """The activities of the imports that have none on disk (`anew`: of all); how many. Their files have been read."""
+    count = 0
+    earlier: dict[str, str] = {}
+    for one in imports(pipeline.lake):
+        if anew or not is_made(pipeline.lake, one.name):
+            count += _make(pipeline, one, earlier, pipeline.years, tick)
+        earlier |= {PurePosixPath(file.name).name: file.sha256 for file in _activity_files(one)}
+    return count
+
+
+def _make(
+    pipeline: Pipeline, one: Import, earlier: dict[str, str], years: YearRange, tick: Callable[[int], object]
+) -> int:
+    lake = pipeline.lake
+    kept = [Kept(file.name, file.sha256, file.size, file.role) for file in one.manifest.files if file.held_back is None]
+    activities = imported_activities(
+        kept, one.manifest.kind, partial(stored_bytes, lake), partial(reading_of, lake), earlier
+    )
+    return make(lake, one, activities, years, tick)
+
+
+def _activity_files(one: Import) -> list[ImportedFile]:
+    return [file for file in one.manifest.files if file.role == "activity" and file.held_back is None]
+
+
+def count_faults(one: Import) -> int:
+    """What of an import could not be taken in; what only looked odd is not counted."""
+    readable = {problem.value for problem in READABLE}
+    return sum(fault.problem not in readable for fault in one.manifest.faults)

@@ -1,0 +1,91 @@
+"""Reading the imported files that were not read yet, on all cores: each process takes a file, and puts on disk what it came to.
+
+No Dagster here: a process that reads files starts fast. How a file is read is ingest's, where it lies the lake's.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from datetime import datetime
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.files.reading import Reading
+from strava_pipeline.ingest.files.reading import read_whole
+from strava_pipeline.lake.file_store import stored_bytes
+from strava_pipeline.lake.files import DamagedFileError
+from strava_pipeline.lake.imports import imports
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.readings import has_reading, put_reading
+
+FEW = 20  # files that are not worth a second process: it takes a second to start
+AHEAD = 4  # files per process that wait for their turn: they are names, not bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file to be read: its hash, its name, when it came (UTC) and its size in bytes."""
+
+    sha256: str
+    name: str
+    received_at: datetime
+    size: int
+
+
+def unread(lake: Lake) -> list[Unread]:
+    """The files of activities that were imported and not read yet, the largest first: then no core waits for the last one."""
+    found: dict[str, Unread] = {}
+    for one in imports(lake):
+        for file in one.manifest.files:
+            if file.role == "activity" and file.held_back is None and file.sha256 not in found:
+                found[file.sha256] = Unread(file.sha256, file.name, one.manifest.received_at, file.size)
+    wanted = [each for each in found.values() if not has_reading(lake, each.sha256)]
+    return sorted(wanted, key=lambda each: (-each.size, each.sha256))
+
+
+def read_files(lake: Lake, files: list[Unread], tick: Callable[[int], object], *, processes: int | None = None) -> int:
+    """Read them; how many had a problem. What is read is on disk at once, so that a run that is ended goes on behind it."""
+    count = min(processes or os.cpu_count() or 1, len(files) // FEW + 1)
+    problems = 0
+    for failed in _read_alone(lake, files) if count == 1 else _read_together(lake, files, count):
+        problems += failed
+        tick(1)
+    return problems
+
+
+def _read_alone(lake: Lake, files: list[Unread]) -> Iterator[bool]:
+    return (read_one(lake, each) for each in files)
+
+
+def _read_together(lake: Lake, files: list[Unread], processes: int) -> Iterator[bool]:
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
+    waiting: set[Future[bool]] = set()
+    try:
+        for each in files:
+            if len(waiting) >= processes * AHEAD:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                yield from (one.result() for one in done)
+            waiting.add(pool.submit(read_one, lake, each))
+        yield from (one.result() for one in waiting)
+    except BrokenProcessPool:
+        raise PipelineError(
+            "A process that read files was ended from outside (out of memory?). What was read is kept; the same command goes on."
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def read_one(lake: Lake, each: Unread) -> bool:
+    """Read a file and put on disk what it came to; whether it has a problem. One whose bytes are gone has no reading."""
+    try:
+        body = stored_bytes(lake, each.sha256)
+    except FileNotFoundError:
+        return True
+    except DamagedFileError as error:
+        put_reading(lake, each.sha256, Reading(content="", format=None, kind="unknown", problem=str(error)), [])
+        return True
+    reading, tracks = read_whole(body, each.name, each.received_at)
+    put_reading(lake, each.sha256, reading, tracks)
+    return reading.problem is not None
