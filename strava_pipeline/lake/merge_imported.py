@@ -27,7 +27,7 @@ def merge_imported_details(lake: Lake, *, tick: Callable[[int], object] = lambda
     if not any(True for _ in imported(lake)):
         return report
     with reading(lake) as connection:
-        fresh = _fresh(connection, lake)
+        fresh = fresh_imports(connection, lake)
     for one in fresh:
         with writing(lake) as connection:
             _merge(connection, lake, one, report, tick)
@@ -36,7 +36,7 @@ def merge_imported_details(lake: Lake, *, tick: Callable[[int], object] = lambda
 
 def merge_fresh_imported(connection: Connection, lake: Lake) -> None:
     """What `merge_imported_details` does, within the caller's transaction, and the files: for what came since the last look."""
-    for one in _fresh(connection, lake):
+    for one in fresh_imports(connection, lake):
         _merge(connection, lake, one, MergeReport(), lambda merged: None)
     merge_files(connection, lake)
 
@@ -55,7 +55,8 @@ def merge_files(connection: Connection, lake: Lake) -> MergeReport:
     return report
 
 
-def _fresh(connection: Connection, lake: Lake) -> list[Imported]:
+def fresh_imports(connection: Connection, lake: Lake) -> list[Imported]:
+    """Those whose details gold has not taken in."""
     known = notes(connection, _MERGED)
     return [each for each in imported(lake) if known.get(f"{_MERGED}{each.name}") != _signature(each.detail_pages())]
 

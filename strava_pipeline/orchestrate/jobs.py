@@ -11,7 +11,7 @@ from strava_pipeline.core.tables import DETAIL_TABLES, FILES, QUARANTINE, TRIP_D
 
 LISTING, DETAILS = "bronze_activities", "bronze_activity_details"
 FILE_BRONZE, FILE_READINGS = "bronze_files", "file_readings"
-IMPORT_JOB = "import_files"  # the verb `import`: Dagster lets no job have the name of a Python keyword
+IMPORT_JOB, MERGE_FILES_JOB = "import_files", "merge_files"  # the verb `import`; the first one not by year
 PROFILE_JOB, NEW_GEAR_JOB = "profile", "new_gear"  # not by year
 RECONCILE_JOB = "reconcile"
 TRIPS_JOB, TRIP_REPLAY_JOB = "trips", "replay_trips"  # the second one not by year
@@ -20,9 +20,8 @@ _PULL = (LISTING, "activity_shards")
 _GOLD = ("activities", "activity_history")
 _MERGE = (*_GOLD, "published_warehouse")
 ENRICH = (DETAILS, *DETAIL_TABLES, QUARANTINE.name, "published_warehouse")
-IMPORT = (
-    FILE_BRONZE,
-    FILE_READINGS,
+IMPORT = (FILE_BRONZE, FILE_READINGS)
+MERGE_FILES = (
     FILES.name,
     "activity_shards",
     *_GOLD,
@@ -120,9 +119,12 @@ JOBS: dict[str, Job] = {
         Job(TRIPS_JOB, TRIPS, "Read, measure and judge the activity trips of the years."),
         Job(TRIP_REPLAY_JOB, (TRIP_REPLAY.name,), "Every version of the algorithms over all trips."),
         Job(
-            IMPORT_JOB,
-            IMPORT,
-            "Take in archives and files: bytes, activities, tracks; merge and publish. Makes no call.",
+            IMPORT_JOB, IMPORT, "Take in archives and files: their bytes, and what is read out of them. Makes no call."
+        ),
+        Job(
+            MERGE_FILES_JOB,
+            MERGE_FILES,
+            "Merge what was imported: activities, details, tracks; publish. Makes no call.",
         ),
         Job(PROFILE_JOB, ("athlete", "gear"), "Fetch the athlete and all gear again."),
         Job(NEW_GEAR_JOB, ("gear",), "Fetch gear that appeared.", {"gear": {"new_gear_only": True}}),

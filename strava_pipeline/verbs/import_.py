@@ -6,6 +6,7 @@ What is found is ingest's, what comes in the job's; here both are only asked for
 import json
 from collections import Counter
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from strava_pipeline.core.files.recording import FileRead
     from strava_pipeline.ingest.archive.bulk_export import BulkExport
     from strava_pipeline.ingest.archive.survey import Survey
+    from strava_pipeline.orchestrate.execute import RunOutcome
 
 _SHOWN = 20  # problems and names of a kind; --json has all
 
@@ -41,38 +43,49 @@ def import_(
 
 def _take_in(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
     from strava_pipeline.ingest.archive.container import open_container
+    from strava_pipeline.lake.imports_behind import years_behind_imports
+    from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.execute import run_job
-    from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB
+    from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB, MERGE_FILES_JOB
+    from strava_pipeline.orchestrate.partitions import year_range
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import all_years, say
+    from strava_pipeline.verbs.running import say
     from strava_pipeline.verbs.terminal import out, progress_for_terminal
 
     for path in paths:
         open_container(path).close()  # a wrong name is told before a run is made of it
     settings = Settings.load()
-    outcome = run_job(
-        settings,
-        IMPORT_JOB,
-        years=all_years(settings),
-        told={FILE_BRONZE: {"paths": [str(path.absolute()) for path in paths]}},
-        progress_of=progress_for_terminal(),
-        log_level="INFO" if verbose else "CRITICAL",
-    )
+    run = partial(run_job, settings, progress_of=progress_for_terminal(), log_level="INFO" if verbose else "CRITICAL")
+    outcomes = [run(IMPORT_JOB, years=None, told={FILE_BRONZE: {"paths": [str(path.absolute()) for path in paths]}})]
+    if not as_json:
+        say(outcomes[0])
+    if behind := years_behind_imports(Lake(settings.data_dir), year_range(settings.first_year)):
+        outcomes.append(run(MERGE_FILES_JOB, years=list(range(min(behind), max(behind) + 1))))
+        if not as_json:
+            say(outcomes[1])
     if as_json:
-        out.out(json.dumps({"run_id": outcome.run_id, **_told_of(outcome.metadata)}))
-        return
-    say(outcome)
+        out.out(json.dumps(_told_of(outcomes)))
+    elif not behind:
+        out.print("Nothing of it is new: the warehouse holds it already")
 
 
-def _told_of(metadata: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """What came in, for programs."""
-    wanted = {
-        "bronze_files": {"dagster/row_count": "files", "new_files": "new_files", "problems": "problems"},
-        "file_readings": {"files_read": "files_read", "files_with_problems": "files_with_problems"},
-        "activities": {"inserted": "activities_new", "updated": "activities_changed"},
-        "tracks": {"written": "tracks_written"},
-    }
-    return {name: metadata[asset][key] for asset, keys in wanted.items() for key, name in keys.items()}
+_TOLD = {
+    "files": ("bronze_files", "dagster/row_count"),
+    "new_files": ("bronze_files", "new_files"),
+    "problems": ("bronze_files", "problems"),
+    "files_read": ("file_readings", "files_read"),
+    "files_with_problems": ("file_readings", "files_with_problems"),
+    "activities_new": ("activities", "inserted"),
+    "activities_changed": ("activities", "updated"),
+    "tracks_written": ("tracks", "written"),
+}
+
+
+def _told_of(outcomes: list["RunOutcome"]) -> dict[str, Any]:
+    """What came in, for programs; 0 where nothing had to be merged."""
+    told = {asset: metadata for outcome in outcomes for asset, metadata in outcome.metadata.items()}
+    counts = {name: told.get(asset, {}).get(key, 0) for name, (asset, key) in _TOLD.items()}
+    return {"run_ids": [outcome.run_id for outcome in outcomes], **counts}
 
 
 def _say_what_is_there(paths: list[Path], *, as_json: bool) -> None:

@@ -6,8 +6,9 @@ import dagster as dg
 
 from strava_pipeline.core.tables import TRACKS
 from strava_pipeline.lake.file_tracks import TrackReport, recorded_tracks, sync_file_tracks
+from strava_pipeline.lake.imports_behind import note_tracks
 from strava_pipeline.lake.tracks import track_origins
-from strava_pipeline.lake.warehouse import reading
+from strava_pipeline.lake.warehouse import writing
 from strava_pipeline.orchestrate.jobs import FILE_READINGS
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, timed
 from strava_pipeline.orchestrate.partitions import years_of
@@ -29,12 +30,11 @@ def track_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefi
         report = TrackReport()
         with timed() as seconds:
             recorded = recorded_tracks(pipeline.lake)
-            with (
-                reading(pipeline.lake) as connection,
-                progressing(pipeline.progress, "Writing tracks", None) as advance,
-            ):
+            with progressing(pipeline.progress, "Writing tracks", None) as advance:
                 for year in years_of(context.partition_keys):
-                    report.add(sync_file_tracks(connection, pipeline.lake, year, recorded, advance))
+                    with writing(pipeline.lake) as connection:
+                        report.add(sync_file_tracks(connection, pipeline.lake, year, recorded, advance))
+                        note_tracks(connection, pipeline.lake, year)
                     held = len(track_origins(pipeline.lake, year))
                     context.add_asset_metadata({"dagster/row_count": held}, partition_key=str(year))
         return dg.MaterializeResult(

@@ -1,0 +1,54 @@
+"""Which years lack something of what was imported: rows, details or tracks that a run has not brought down. Reads only.
+
+What a run that ended in the middle left undone is found here, so whoever comes next does it.
+"""
+
+import json
+from contextlib import suppress
+
+from strava_pipeline.core.activities import YearRange
+from strava_pipeline.lake.imported import imported
+from strava_pipeline.lake.merge import merged_pages, years_lacking
+from strava_pipeline.lake.merge_imported import fresh_imports
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.warehouse import (
+    Connection,
+    DamagedWarehouseError,
+    OtherCatalogueError,
+    is_a_database,
+    note,
+    notes,
+    reading,
+)
+
+_TRACKS = "tracks:"  # + year: a note of the imports whose tracks of the year are written
+
+
+def years_behind_imports(lake: Lake, years: YearRange) -> set[int]:
+    """The partitions; all of an import's where there is no warehouse yet, or one that is to be made anew."""
+    all_of_them = {each.name: each.listing.manifest.years_within(years) for each in imported(lake)}
+    if not all_of_them:
+        return set()
+    if lake.working.exists() and is_a_database(lake.working):
+        with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
+            return _behind(connection, lake, years)
+    return set().union(*all_of_them.values())
+
+
+def _behind(connection: Connection, lake: Lake, years: YearRange) -> set[int]:
+    merged, fresh = merged_pages(connection), {each.name for each in fresh_imports(connection, lake)}
+    tracks = {key: json.loads(value) for key, value in notes(connection, _TRACKS).items()}
+    found: set[int] = set()
+    for each in imported(lake):
+        found |= years_lacking(merged, each.listing, years)
+        for year in each.listing.manifest.years_within(years):
+            if each.name in fresh or each.name not in tracks.get(f"{_TRACKS}{year}", []):
+                found.add(year)
+    return found
+
+
+def note_tracks(connection: Connection, lake: Lake, year: int) -> None:
+    """The tracks of every import are written for the year, within the caller's transaction."""
+    names = json.dumps([each.name for each in imported(lake)])
+    if notes(connection, _TRACKS).get(f"{_TRACKS}{year}", "[]") != names:
+        note(connection, f"{_TRACKS}{year}", names)
