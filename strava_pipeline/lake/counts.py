@@ -70,7 +70,10 @@ def could_be_gear(gear_id: str) -> bool:
 
 
 def known_gear(connection: Connection) -> list[str]:
-    return [row[0] for row in connection.execute("SELECT gear_id FROM gear ORDER BY gear_id").fetchall()]
+    return [
+        row[0]
+        for row in connection.execute("SELECT gear_id FROM gear WHERE source = 'strava' ORDER BY gear_id").fetchall()
+    ]
 
 
 def unknown_ids(connection: Connection, ids: Iterable[int]) -> list[int]:

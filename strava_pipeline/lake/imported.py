@@ -15,14 +15,14 @@ from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.json_text import json_bytes
 from strava_pipeline.core.rows import Json
 from strava_pipeline.lake.files import packed, sync_folder, unpacked_json, write_unsynced
-from strava_pipeline.lake.imports import Import
+from strava_pipeline.lake.imports import Import, imports
 from strava_pipeline.lake.listings import Listing, listings, read_listing
 from strava_pipeline.lake.manifests import Manifest, Window
 from strava_pipeline.lake.paths import Lake
 
 PAGE = 500  # activities
 _WINDOW = Window(mode="import", after=None, before=None)
-_TRACKS = "tracks.json"
+_TRACKS, _GEAR = "tracks.json", "gear.json"
 Recorded = tuple[tuple[str, int], ...]  # hashes of files and the number of the session in each
 
 
@@ -50,6 +50,7 @@ def make(
     lake: Lake,
     one: Import,
     activities: Iterable[Activity],
+    gear: list[Json],
     years: YearRange,
     tick: Callable[[int], object] = lambda made: None,
 ) -> int:
@@ -67,6 +68,7 @@ def make(
         tick(1)
     for pages in makers.values():
         pages.end()
+    write_unsynced(unfinished / _GEAR, json_bytes(gear))
     sync_folder(unfinished)
     place = _top(lake) / one.name
     shutil.rmtree(place, ignore_errors=True)
@@ -81,7 +83,18 @@ def imported(lake: Lake) -> Iterator["Imported"]:
     for folder in sorted(top.iterdir()) if top.is_dir() else ():
         if not folder.name.startswith("."):
             for place in sorted(folder.iterdir()):
-                yield Imported(read_listing(place))
+                if place.is_dir():
+                    yield Imported(read_listing(place))
+
+
+def imported_gear(lake: Lake) -> dict[str, tuple[Import, Json]]:
+    """The gear of archives by its id, as the newest of them has it."""
+    found: dict[str, tuple[Import, Json]] = {}
+    for one in imports(lake):
+        path = _top(lake) / one.name / _GEAR
+        for item in json.loads(path.read_bytes()) if path.exists() else ():
+            found[item["id"]] = one, item
+    return found
 
 
 def all_listings(lake: Lake) -> Iterator[Listing]:

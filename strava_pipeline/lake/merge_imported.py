@@ -12,6 +12,7 @@ from strava_pipeline.core.tables import FILES
 from strava_pipeline.lake.imported import Imported, details_of, imported
 from strava_pipeline.lake.imported_files import files_frame
 from strava_pipeline.lake.merge_details import merge_detail_frames
+from strava_pipeline.lake.merge_profile import merge_imported_gear
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.staging import MergeReport, staged, staging
@@ -42,7 +43,7 @@ def merge_fresh_imported(connection: Connection, lake: Lake) -> None:
 
 
 def merge_files(connection: Connection, lake: Lake) -> MergeReport:
-    """A row per imported file, within the caller's transaction."""
+    """A row per imported file, and the gear of archives, within the caller's transaction."""
     report = MergeReport()
     known = json.dumps(sorted(path.name for path in lake.imports.iterdir())) if lake.imports.is_dir() else "[]"
     if notes(connection, _FILES).get(_FILES, "[]") == known:
@@ -50,6 +51,7 @@ def merge_files(connection: Connection, lake: Lake) -> MergeReport:
     with staging(lake) as folder:
         rows = staged(folder, FILES.name, files_frame(lake))
         report.count(connection.execute(sql("merge_files"), {"rows": rows}).fetchall())
+    merge_imported_gear(connection, lake)
     note(connection, _FILES, known)
     changed(connection)
     return report

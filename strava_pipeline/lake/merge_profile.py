@@ -3,7 +3,9 @@
 import polars as pl
 
 from strava_pipeline.core.rows import frame, typed_rows
+from strava_pipeline.core.sources import SOURCES, STRAVA, STRAVA_ARCHIVE
 from strava_pipeline.core.tables import ATHLETE, GEAR
+from strava_pipeline.lake.imported import imported_gear
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import newest_athlete, newest_gear
 from strava_pipeline.lake.sql import sql
@@ -19,7 +21,7 @@ def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
     if athlete is not None:
         rows = typed_rows([athlete[1]], ATHLETE)
         athlete_id = rows.values["athlete_id"][0]
-        rows.values.update({"source": ["strava"], "fetched_at": [athlete[0]]})
+        rows.values.update({"source": [STRAVA], "fetched_at": [athlete[0]]})
         report.count(_merge_small(connection, lake, ATHLETE.name, "athlete_id", frame(rows.values, ATHLETE)))
     gear = list(newest_gear(lake))
     if gear:
@@ -28,7 +30,7 @@ def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
             {
                 "gear_id": [gear_id for gear_id, _, _ in gear],
                 "athlete_id": [athlete_id] * len(gear),
-                "source": ["strava"] * len(gear),
+                "source": [STRAVA] * len(gear),
                 "found": [found is not None for _, _, found in gear],
                 "fetched_at": [at for _, at, _ in gear],
             }
@@ -39,7 +41,28 @@ def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
     return report
 
 
+def merge_imported_gear(connection: Connection, lake: Lake) -> None:
+    """The gear of archives; what Strava itself told of a piece stays."""
+    gear = imported_gear(lake)
+    if not gear:
+        return
+    rows = typed_rows([item for _, item in gear.values()], GEAR)
+    rows.values.update(
+        {
+            "gear_id": list(gear),
+            "athlete_id": [one.manifest.athlete_id for one, _ in gear.values()],
+            "source": [STRAVA_ARCHIVE] * len(gear),
+            "found": [True] * len(gear),
+            "fetched_at": [one.manifest.received_at for one, _ in gear.values()],
+        }
+    )
+    if _merge_small(connection, lake, GEAR.name, "gear_id", frame(rows.values, GEAR)):
+        changed(connection)
+
+
 def _merge_small(connection: Connection, lake: Lake, table: str, key: str, rows: pl.DataFrame) -> list[tuple[str]]:
     with staging(lake) as folder:
         rows_file = staged(folder, table, rows)
-        return connection.execute(sql("merge_by_key").format(table=table, key=key), {"rows": rows_file}).fetchall()
+        return connection.execute(
+            sql("merge_profile").format(table=table, key=key), {"rows": rows_file, "sources": SOURCES}
+        ).fetchall()

@@ -10,13 +10,16 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from strava_pipeline.core.activities import YearRange
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.ingest.archive.container import Container, open_container
-from strava_pipeline.ingest.archive.entry import READABLE, Entry, Fault, Oversized, UnreadableEntryError, too_large
-from strava_pipeline.ingest.archive.imported import Kept, imported_activities
+from strava_pipeline.ingest.archive.entry import Entry, Fault, Oversized, UnreadableEntryError, too_large
+from strava_pipeline.ingest.archive.imported import ImportRead, Kept
 from strava_pipeline.ingest.archive.landing import Contents, Role, contents
 from strava_pipeline.lake.file_store import FileStore, stored_bytes
+from strava_pipeline.lake.files import DamagedFileError
 from strava_pipeline.lake.imported import is_made, make
 from strava_pipeline.lake.imports import Import, ImportedFile, ImportFault, ImportManifest, imports, land_import
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.readings import reading_of
 from strava_pipeline.orchestrate.progress import progressing
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -118,6 +121,11 @@ def _count(report: LandReport, size: int, *, new: bool) -> None:
     report.bytes += size if new else 0
 
 
+def unmade(lake: Lake) -> bool:
+    """Whether an import has no activities on disk yet."""
+    return any(not is_made(lake, one.name) for one in imports(lake))
+
+
 def make_activities(pipeline: Pipeline, tick: Callable[[int], object], *, anew: bool = False) -> int:
     """The activities of the imports that have none on disk (`anew`: of all); how many. Their files have been read."""
     count = 0
@@ -134,17 +142,20 @@ def _make(
 ) -> int:
     lake = pipeline.lake
     kept = [Kept(file.name, file.sha256, file.size, file.role) for file in one.manifest.files if file.held_back is None]
-    activities = imported_activities(
-        kept, one.manifest.kind, partial(stored_bytes, lake), partial(reading_of, lake), earlier
-    )
-    return make(lake, one, activities, years, tick)
+    read = ImportRead(kept, one.manifest.kind, partial(_bytes, lake))
+    return make(lake, one, read.activities(partial(reading_of, lake), earlier), read.gear(), years, tick)
+
+
+def _bytes(lake: Lake, digest: str) -> bytes:
+    """Of a list or of objects: without them activities would be missing, and nobody would know which."""
+    try:
+        return stored_bytes(lake, digest)
+    except (FileNotFoundError, DamagedFileError) as error:
+        raise PipelineError(
+            f"{lake.files / digest[:2] / digest} is missing or damaged: it tells of activities. Import what it came in again "
+            "(data/bronze/imports says what that was); nothing was changed."
+        ) from error
 
 
 def _activity_files(one: Import) -> list[ImportedFile]:
     return [file for file in one.manifest.files if file.role == "activity" and file.held_back is None]
-
-
-def count_faults(one: Import) -> int:
-    """What of an import could not be taken in; what only looked odd is not counted."""
-    readable = {problem.value for problem in READABLE}
-    return sum(fault.problem not in readable for fault in one.manifest.faults)

@@ -15,8 +15,10 @@ from strava_pipeline.lake.publish import snapshot
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.views import left_out
 from strava_pipeline.lake.warehouse import reading
+from strava_pipeline.orchestrate.importing import LOCK, make_activities
 from strava_pipeline.orchestrate.jobs import REBUILD_JOB
 from strava_pipeline.orchestrate.metadata import timed
+from strava_pipeline.orchestrate.reading_files import read_files, unread
 from strava_pipeline.orchestrate.resources import Pipeline
 
 MADE = {
@@ -31,6 +33,9 @@ def rebuild_job() -> dg.JobDefinition:
     @dg.op(description="Shards and gold from bronze, then published. Readers keep the old snapshot meanwhile.")
     def from_bronze(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> None:
         with timed() as seconds:
+            with pipeline.alone(LOCK):
+                read_files(pipeline.lake, unread(pipeline.lake), lambda steps: None)
+                make_activities(pipeline, lambda steps: None, anew=True)
             rebuild(pipeline.lake, pipeline.years, pipeline.progress)
         for materialization in _made(pipeline, seconds.value):
             context.log_event(materialization)

@@ -48,30 +48,37 @@ class ImportedActivity:
     recorded: tuple[tuple[str, int], ...] = ()
 
 
-def imported_activities(
-    files: Sequence[Kept],
-    kind: str,
-    load: Callable[[str], bytes],
-    reading: Callable[[str], Reading | None],
-    earlier: Mapping[str, str],
-) -> Iterator[ImportedActivity]:
-    """Every activity of an import. `load` gives the bytes of a hash, `reading` what a file came to.
+class ImportRead:
+    """One import, its lists read. `load` gives the bytes of a hash."""
 
-    `earlier`: files of archives that came before, by the last part of their name: a list may come without its files.
-    """
-    by_name = {each.name: each for each in files}
-    entries = [Entry(each.name, each.size, partial(load, each.sha256)) for each in files]
-    container = Container(Path(files[0].name if kind == Kind.FILE and files else "import"), Kind(kind), entries)
-    listed: set[str] = set()
-    for export in bulk_exports(container):
-        listed |= export.files.keys()
-        yield from _of_export(export, by_name, reading, earlier)
-    for each in files:
-        if each.role == "activity" and each.name not in listed:
-            yield from _of_file(each, reading(each.sha256))
-    for entry in entries:
-        if by_name[entry.name].role == "objects":
-            yield from map(_of_object, activity_objects([entry]))
+    def __init__(self, files: Sequence[Kept], kind: str, load: Callable[[str], bytes]) -> None:
+        self._files = files
+        self._entries = [Entry(each.name, each.size, partial(load, each.sha256)) for each in files]
+        came_as = Path(files[0].name if kind == Kind.FILE and files else "import")
+        self._exports = list(bulk_exports(Container(came_as, Kind(kind), self._entries)))
+
+    def activities(
+        self, reading: Callable[[str], Reading | None], earlier: Mapping[str, str]
+    ) -> Iterator[ImportedActivity]:
+        """Every activity. `reading` gives what a file came to.
+
+        `earlier`: files of archives that came before, by the last part of their name: a list may come without its files.
+        """
+        by_name = {each.name: each for each in self._files}
+        listed: set[str] = set()
+        for export in self._exports:
+            listed |= export.files.keys()
+            yield from _of_export(export, by_name, reading, earlier)
+        for each in self._files:
+            if each.role == "activity" and each.name not in listed:
+                yield from _of_file(each, reading(each.sha256))
+        for entry in self._entries:
+            if by_name[entry.name].role == "objects":
+                yield from map(_of_object, activity_objects([entry]))
+
+    def gear(self) -> list[Json]:
+        """The bikes and shoes of archives, as the API would tell of them."""
+        return [item for export in self._exports for item in _gear(export)]
 
 
 def _of_export(
@@ -80,6 +87,7 @@ def _of_export(
     reading: Callable[[str], Reading | None],
     earlier: Mapping[str, str],
 ) -> Iterator[ImportedActivity]:
+    gear = {item["name"]: item["id"] for item in _gear(export)}
     names = {row.line: name for name, row in export.files.items()}
     shared = {row.line for row in export.shared}
     for row in export.activities.rows:
@@ -92,9 +100,26 @@ def _of_export(
         recordings = read.recordings if read is not None else []
         file = _file(PurePosixPath(name).name, digest, read) if name is not None and digest is not None else None
         activity_id = row.activity_id or hashed_id(STRAVA_ARCHIVE, _source_id(row))
-        summary, detail = summary_and_detail(of_row(row, activity_id, recordings, file))
+        whole = of_row(row, activity_id, recordings, file)
+        if row.gear_id is None and row.gear_name in gear:
+            whole = {**whole, "gear_id": gear[row.gear_name]}
+        summary, detail = summary_and_detail(whole)
         recorded = tuple((digest, place) for place, each in enumerate(recordings) if each.points) if digest else ()
         yield ImportedActivity(STRAVA_ARCHIVE, activity_id, summary, detail, recorded)
+
+
+def _gear(export: BulkExport) -> list[Json]:
+    """The archive lists gear without its ids; the rows that name it tell them, those of the older layouts don't."""
+    ids = {row.gear_name: row.gear_id for row in export.activities.rows if row.gear_name and row.gear_id}
+    return [
+        {
+            "id": ids.get(item.name) or f"{item.kind[0].replace('s', 'g')}{hashed_id(STRAVA_ARCHIVE, item.name)}",
+            "name": item.name,
+            "brand_name": item.brand,
+            "model_name": item.model,
+        }
+        for item in export.gear
+    ]
 
 
 def _source_id(row: ArchiveRow) -> str:

@@ -11,7 +11,7 @@ from strava_pipeline.lake.counts import one_number
 from strava_pipeline.lake.merge_imported import merge_files
 from strava_pipeline.lake.warehouse import writing
 from strava_pipeline.orchestrate.config import ImportConfig
-from strava_pipeline.orchestrate.importing import LOCK, land_paths, make_activities
+from strava_pipeline.orchestrate.importing import LOCK, land_paths, make_activities, unmade
 from strava_pipeline.orchestrate.jobs import FILE_BRONZE, FILE_READINGS
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, timed
 from strava_pipeline.orchestrate.progress import progressing
@@ -78,10 +78,13 @@ def file_assets() -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult[Any]:
         with timed() as seconds, pipeline.alone(LOCK):
             files = unread(pipeline.lake)
-            with progressing(pipeline.progress, "Reading files", len(files)) as advance:
-                problems = read_files(pipeline.lake, files, advance)
-            with progressing(pipeline.progress, "Making activities of them", None) as advance:
-                made = make_activities(pipeline, advance)
+            problems = made = 0
+            if files:
+                with progressing(pipeline.progress, "Reading files", len(files)) as advance:
+                    problems = read_files(pipeline.lake, files, advance)
+            if unmade(pipeline.lake):
+                with progressing(pipeline.progress, "Making activities of them", None) as advance:
+                    made = make_activities(pipeline, advance)
         return dg.MaterializeResult(
             metadata={
                 "files_read": len(files),

@@ -8,6 +8,7 @@ import dagster as dg
 from strava_pipeline.ingest.strava.connect import system_clock, utc_now
 from strava_pipeline.orchestrate.sensors.catch_up import catch_up_sensor
 from strava_pipeline.orchestrate.sensors.failure_alert import failure_alert_sensor
+from strava_pipeline.orchestrate.sensors.inbox import imported_sensor, inbox_sensor
 from strava_pipeline.orchestrate.sensors.new_gear import new_gear_sensor
 from strava_pipeline.orchestrate.sensors.resume import resume_sensor
 from strava_pipeline.orchestrate.sensors.trip_replay import trip_replay_sensor
@@ -23,4 +24,6 @@ def sensors(settings: Settings, *, running: bool, now: Callable[[], datetime] = 
         catch_up_sensor(settings, status, now),
         failure_alert_sensor(settings, status, now),
         trip_replay_sensor(settings, status),
+        inbox_sensor(settings, status),
+        imported_sensor(settings, status),
     ]

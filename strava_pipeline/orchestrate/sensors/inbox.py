@@ -1,0 +1,109 @@
+"""What a person drops into data/inbox/files: taken in when it has stopped growing. Nothing there is moved, changed or deleted.
+
+And whatever was imported, however, and has not come down to the warehouse: a run that died in the middle is made up for.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+
+from strava_pipeline.lake.imports_behind import years_behind_imports
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.janitor import fail_dead_runs
+from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB, JOBS, MERGE_FILES_JOB
+from strava_pipeline.orchestrate.partitions import range_tags, year_range
+from strava_pipeline.orchestrate.resources import DATA_DIR
+from strava_pipeline.orchestrate.runs import UNFINISHED, is_ours
+from strava_pipeline.settings import Settings
+
+TRIES = 3  # of one merge: what fails thrice is for a person
+
+
+def inbox_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="inbox",
+        job_name=IMPORT_JOB,
+        minimum_interval_seconds=30,
+        default_status=status,
+        description="Takes in what is dropped into data/inbox/files, as soon as it is the same for two looks.",
+    )
+    def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        lake = Lake(settings.data_dir)
+        there = {path: _state(path) for path in _dropped(lake.inbox_files)}
+        before: dict[str, str] = json.loads(context.cursor or "{}")
+        settled = [path for path, state in there.items() if before.get(path.name) == state]
+        requests = [
+            dg.RunRequest(
+                run_key=f"{settings.data_dir} {path.name} {there[path]}",
+                run_config=JOBS[IMPORT_JOB].run_config(**{FILE_BRONZE: {"paths": [str(path.absolute())]}}),
+                tags={DATA_DIR: str(settings.data_dir)},
+            )
+            for path in settled
+        ]
+        cursor = json.dumps({path.name: state for path, state in there.items()})
+        if not requests:
+            context.update_cursor(cursor)
+            return dg.SkipReason("Still growing." if there else f"Nothing in {lake.inbox_files}.")
+        return dg.SensorResult(run_requests=requests, cursor=cursor)  # a run key is asked for once
+
+    return inbox
+
+
+def imported_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="imported",
+        job_name=MERGE_FILES_JOB,
+        minimum_interval_seconds=30,
+        default_status=status,
+        description="Brings down to the warehouse what was imported and is not there yet.",
+    )
+    def imported(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        lake = Lake(settings.data_dir)
+        if not lake.imports.is_dir():
+            return dg.SkipReason("Nothing was imported.")
+        fail_dead_runs(context.instance, lake)  # or one of them would be waited for for ever
+        for run in context.instance.get_runs(filters=dg.RunsFilter(statuses=UNFINISHED)):
+            if is_ours(run, lake) and run.job_name in (IMPORT_JOB, MERGE_FILES_JOB):
+                return dg.SkipReason(f"Run {run.run_id} is at work on it.")
+        behind = years_behind_imports(lake, year_range(settings.first_year))
+        if not behind:
+            return dg.SkipReason("All of it is in the warehouse.")
+        mark = {DATA_DIR: str(settings.data_dir), _AFTER: _digest(sorted(path.name for path in lake.imports.iterdir()))}
+        tried = context.instance.get_runs_count(dg.RunsFilter(job_name=MERGE_FILES_JOB, tags=mark))
+        if tried >= TRIES:
+            return dg.SkipReason(f"{TRIES} merges failed; `strava-pipeline import` of the same shows why.")
+        return dg.RunRequest(run_key=f"{mark} {tried + 1}", tags=mark | range_tags(sorted(behind)))
+
+    return imported
+
+
+_AFTER = "strava_pipeline/imports"  # tag: which imports a merge is of
+
+
+def _dropped(inbox: Path) -> list[Path]:
+    return sorted(path for path in inbox.iterdir() if not path.name.startswith(".")) if inbox.is_dir() else []
+
+
+def _state(path: Path) -> str:
+    """What differs as soon as anything in it is written, or added."""
+    return _digest(sorted(_looks(path)))
+
+
+def _looks(path: Path) -> Iterator[str]:
+    if path.is_dir():
+        for folder, _, files in os.walk(path):
+            yield from (look for name in files for look in _looks(Path(folder, name)))
+        return
+    try:
+        seen = path.lstat()
+    except OSError:
+        return  # gone since it was listed
+    yield f"{path} {seen.st_size} {seen.st_mtime_ns}"
+
+
+def _digest(lines: list[str]) -> str:
+    return hashlib.blake2b("\n".join(lines).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
