@@ -9,6 +9,23 @@ import pytest
 
 from strava_pipeline_tests.rig import Rig, started
 
+LONGEST = (
+    "test_kept_true",
+    "test_kill",
+    "test_service",
+    "test_wheel",
+    "test_resumed",
+    "test_backfill_from",
+    "test_two_at",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that take minutes first, so that at the end no worker is alone with one."""
+    items.sort(
+        key=lambda item: next((place for place, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST))
+    )
+
 
 @pytest.fixture
 def make_rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Rig]]:

@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 
 from strava_pipeline.core.rows import frame
+from strava_pipeline.core.sources import FILE, STRAVA_ARCHIVE, STRAVA_JSON
 from strava_pipeline.core.tables import FILES
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.paths import Lake
@@ -16,6 +17,7 @@ def files_frame(lake: Lake) -> pl.DataFrame:
     values: dict[str, list[Any]] = {column.name: [] for column in FILES.columns}
     seen: set[str] = set()
     for one in imports(lake):
+        is_archive = any(file.role == "list" for file in one.manifest.files)
         for file in one.manifest.files:
             if file.sha256 in seen:
                 continue
@@ -23,6 +25,8 @@ def files_frame(lake: Lake) -> pl.DataFrame:
             read = reading_of(lake, file.sha256) if file.role == "activity" and not file.held_back else None
             row = {
                 "sha256": file.sha256,
+                "athlete_id": one.manifest.athlete_id,
+                "source": STRAVA_JSON if file.role == "objects" else STRAVA_ARCHIVE if is_archive else FILE,
                 "name": _text(file.name),
                 "came_as": _text(one.manifest.came_as),
                 "import_name": one.name,

@@ -139,7 +139,7 @@ def test_a_batch_that_fails_leaves_nothing_and_those_before_it_stay(
         calls.append(args)
         if len(calls) == 2:  # the last table's rows break a rule, when all others are written
             last = DETAIL_TABLES[-1]
-            frames[last] = frames[last].with_columns(effort_index=None)
+            frames[last] = frames[last].with_columns(length_index=None)
         return frames, unknown
 
     monkeypatch.setattr(merging, "detail_frames", spoilt)

@@ -1,16 +1,18 @@
 """What an import would bring, told to a person and to a program."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.emulator.archive.write import Oddities, write_archive
 from strava_pipeline.emulator.config import EmulatorConfig
 from strava_pipeline.ingest.archive.survey import survey
 from strava_pipeline.verbs.import_ import import_, shape, told
+from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.verbs.conftest import Type
 
 CONFIG = EmulatorConfig(now=datetime(2026, 3, 1, tzinfo=UTC), activities=40, years=(2025, 2026))
 
@@ -48,9 +50,32 @@ def test_files_are_read_and_tell_their_sport_and_year(tmp_path: Path, capsys: py
     assert [problem.partition(":")[0] for problem in found["problems"]] == ["broken.fit"]
 
 
-def test_nothing_is_taken_in_without_a_word(export: Path) -> None:
-    with pytest.raises(MisuseError, match="--dry-run"):
-        import_([export])
+def test_a_wrong_name_is_told_before_anything_is_done(
+    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], tmp_path: Path
+) -> None:
+    rig = make_rig(logged_in=False)
+    told = type_on(rig)("import", str(tmp_path / "nowhere.zip"))
+    assert (told.code, told.out) == (1, "")
+    assert "name a file or a folder that is there" in told.err
+    assert not rig.settings.data_dir.exists()
+
+
+@pytest.mark.slow
+def test_what_came_in_is_told_and_the_second_time_that_it_is_known(
+    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], export: Path
+) -> None:
+    rig = make_rig(logged_in=False, settings={"first_year": 2025})
+    typed = type_on(rig)
+    first = typed("import", str(export))
+    assert first.code == 0, first.err
+    assert "Merged: 41 new, 0 changed" in first.out
+    assert "Published" in first.out
+    program = json.loads(typed("import", str(export), "--json").out)
+    assert (program["activities_new"], program["tracks_written"], program["new_files"]) == (0, 0, 0)
+    assert program["files"] > 20
+    assert len(program["run_ids"]) == 1, "nothing had to be merged"
+    assert "Nothing of it is new" in typed("import", str(export)).out
+    assert rig.one("SELECT count(*) FROM activities") == 41
 
 
 def test_what_is_cut_off_says_so(export: Path, tmp_path: Path) -> None:

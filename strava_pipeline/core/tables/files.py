@@ -1,5 +1,6 @@
 """`files`: what was imported, a row per file, whatever became of it. No parsing here."""
 
+from strava_pipeline.core.tables.activities import SOURCE
 from strava_pipeline.core.tables.model import Column, Kind, Table
 
 FILES = Table(
@@ -7,6 +8,8 @@ FILES = Table(
     "Every file that was imported: what it is, which activities it holds, and why if it could not be read.",
     (
         Column("sha256", Kind.TEXT, "hash of its bytes as they came; data/bronze/files holds them under it", key=True),
+        Column("athlete_id", Kind.BIGINT, "the athlete, where an archive says whose it is"),
+        SOURCE,
         Column("name", Kind.TEXT, "the name it had, when it came first"),
         Column("came_as", Kind.TEXT, "the archive, folder or file that was imported"),
         Column("import_name", Kind.TEXT, "the import's folder in data/bronze/imports"),
