@@ -102,6 +102,7 @@ def test_importing_twice_changes_nothing(make_rig: Make) -> None:
     assert (rig.gold(ROWS), tracks(rig), rig.gold("FROM files ORDER BY sha256")) == before
 
 
+@pytest.mark.slow
 def test_unpacked_and_packed_archives_are_the_same_activities(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     path = an_archive(rig)
@@ -113,6 +114,7 @@ def test_unpacked_and_packed_archives_are_the_same_activities(make_rig: Make, tm
     assert rig.gold(ROWS) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("archive_first", [True, False])
 def test_what_the_api_says_stands_before_what_an_archive_says(make_rig: Make, *, archive_first: bool) -> None:
     rig = make_rig()
@@ -136,6 +138,7 @@ def test_what_the_api_says_stands_before_what_an_archive_says(make_rig: Make, *,
     assert dict(rig.gold("SELECT source, count(*) FROM gear GROUP BY 1")).get("strava", 0) > 0
 
 
+@pytest.mark.slow
 def test_what_is_deleted_at_strava_stays_deleted_though_an_archive_has_it(make_rig: Make) -> None:
     rig = make_rig()
     path = an_archive(rig)
@@ -148,6 +151,7 @@ def test_what_is_deleted_at_strava_stays_deleted_though_an_archive_has_it(make_r
     assert rig.gold("SELECT id FROM deleted_activities") == [(gone,)]
 
 
+@pytest.mark.slow
 def test_what_only_the_archive_has_is_kept(make_rig: Make) -> None:
     rig = make_rig()
     path = an_archive(rig)
@@ -159,6 +163,7 @@ def test_what_only_the_archive_has_is_kept(make_rig: Make) -> None:
     assert rig.gold("SELECT id, source FROM activities WHERE source <> 'strava'") == [(gone, "strava_archive")]
 
 
+@pytest.mark.slow
 def test_a_rebuild_from_bronze_gives_the_same(make_rig: Make) -> None:
     rig = make_rig(logged_in=False)
     take_in(rig, an_archive(rig, missing=1, unlisted=1))
@@ -203,6 +208,7 @@ def test_one_bad_file_never_stops_the_others(make_rig: Make, tmp_path: Path) -> 
     assert ("cut.gpx.gz", "truncated") in flagged
 
 
+@pytest.mark.slow
 def test_a_folder_that_grows_is_asked_for_what_is_new(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     folder = tmp_path / "folder"
@@ -234,6 +240,7 @@ def test_bytes_stay_as_they_were_received(make_rig: Make, tmp_path: Path) -> Non
     assert plain in [gzip.decompress(body) for body in kept]
 
 
+@pytest.mark.slow
 def test_a_list_that_comes_later_without_its_files_finds_those_that_came_before(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     path = an_archive(rig)
@@ -249,6 +256,7 @@ def test_a_list_that_comes_later_without_its_files_finds_those_that_came_before(
     ) == before
 
 
+@pytest.mark.slow
 def test_an_edit_between_two_archives_is_a_version(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     take_in(rig, an_archive(rig))
@@ -271,6 +279,7 @@ def test_an_edit_between_two_archives_is_a_version(make_rig: Make, tmp_path: Pat
     assert rig.one("SELECT count(*) FROM activity_history WHERE version = 2") == 1
 
 
+@pytest.mark.slow
 def test_a_lost_reading_is_made_again(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     path = an_archive(rig)
@@ -282,6 +291,7 @@ def test_a_lost_reading_is_made_again(make_rig: Make, tmp_path: Path) -> None:
     assert (rig.gold(ROWS), tracks(rig)) == before
 
 
+@pytest.mark.slow
 def test_damaged_bytes_are_told_and_healed_by_the_next_import(make_rig: Make) -> None:
     rig = make_rig(logged_in=False)
     path = an_archive(rig)
@@ -315,6 +325,7 @@ def test_positions_are_in_no_log_and_no_metadata(make_rig: Make, tmp_path: Path)
     assert not [text for text in events + logs if "48.137" in text]
 
 
+@pytest.mark.slow
 def test_time_is_the_pipelines_not_the_files(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     (tmp_path / "future.gpx").write_bytes(a_gpx().replace(b"2025-06-01", b"2099-06-01"))

@@ -55,7 +55,7 @@ def test_a_wrong_name_is_told_before_anything_is_done(
 ) -> None:
     rig = make_rig(logged_in=False)
     told = type_on(rig)("import", str(tmp_path / "nowhere.zip"))
-    assert (told.code, told.out) == (1, "")
+    assert (told.code, told.out) == (2, "")
     assert "name a file or a folder that is there" in told.err
     assert not rig.settings.data_dir.exists()
 

@@ -38,6 +38,7 @@ def inbox_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Senso
         settled = [path for path, state in there.items() if before.get(path.name) == state]
         requests = [
             dg.RunRequest(
+                job_name=IMPORT_JOB,
                 run_key=f"{settings.data_dir} {path.name} {there[path]}",
                 run_config=JOBS[IMPORT_JOB].run_config(**{FILE_BRONZE: {"paths": [str(path.absolute())]}}),
                 tags={DATA_DIR: str(settings.data_dir)},
@@ -76,7 +77,9 @@ def imported_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
         tried = context.instance.get_runs_count(dg.RunsFilter(job_name=MERGE_FILES_JOB, tags=mark))
         if tried >= TRIES:
             return dg.SkipReason(f"{TRIES} merges failed; `strava-pipeline import` of the same shows why.")
-        return dg.RunRequest(run_key=f"{mark} {tried + 1}", tags=mark | range_tags(sorted(behind)))
+        return dg.RunRequest(
+            job_name=MERGE_FILES_JOB, run_key=f"{mark} {tried + 1}", tags=mark | range_tags(sorted(behind))
+        )
 
     return imported
 
@@ -85,7 +88,11 @@ _AFTER = "strava_pipeline/imports"  # tag: which imports a merge is of
 
 
 def _dropped(inbox: Path) -> list[Path]:
-    return sorted(path for path in inbox.iterdir() if not path.name.startswith(".")) if inbox.is_dir() else []
+    return (
+        sorted(path for path in inbox.iterdir() if not path.name.startswith(".") and path.exists())
+        if inbox.is_dir()
+        else []
+    )
 
 
 def _state(path: Path) -> str:

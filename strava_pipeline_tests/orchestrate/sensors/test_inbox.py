@@ -1,0 +1,101 @@
+"""The drop folder, and what was imported and has not come down."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from dagster import DagsterRunStatus
+
+from strava_pipeline.lake.locks import live_run
+from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
+from strava_pipeline_tests.rig import Rig
+
+POINT = '<trkpt lat="48" lon="11.5"><time>2025-06-01T10:{:02}:00Z</time></trkpt>'
+GPX = f'<gpx version="1.1"><trk><trkseg>{"".join(map(POINT.format, range(30)))}</trkseg></trk></gpx>'
+
+
+@pytest.fixture
+def watch(make_rig: Callable[..., Rig]) -> Iterator[Watch]:
+    with watched(make_rig(logged_in=False, settings={"first_year": 2025})) as made:
+        yield made
+
+
+def inbox(watch: Watch) -> Path:
+    folder = watch.rig.lake.inbox_files
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def test_what_is_dropped_is_taken_in_once_when_it_has_stopped_growing(watch: Watch) -> None:
+    assert watch.tick("inbox") == (None, f"Nothing in {watch.rig.lake.inbox_files}.")
+    dropped = inbox(watch) / "run.gpx"
+    dropped.write_text(GPX[:200])
+    assert watch.tick("inbox") == (None, "Still growing.")
+    dropped.write_text(GPX)
+    assert watch.tick("inbox") == (None, "Still growing.")
+    asked, why = watch.tick("inbox")
+    assert asked is not None, why
+    again, _ = watch.tick("inbox")
+    assert again is not None
+    assert again.run_key == asked.run_key, "Dagster makes no second run of a key"
+    assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
+    assert dropped.read_text() == GPX, "nothing in the inbox is touched"
+
+
+def test_a_folder_is_one_import_and_grows_until_its_files_do_not(watch: Watch) -> None:
+    folder = inbox(watch) / "rides"
+    (folder / "below").mkdir(parents=True)
+    (folder / "below" / "run.gpx").write_text(GPX)
+    assert watch.tick("inbox")[0] is None
+    asked, _ = watch.tick("inbox")
+    assert asked is not None
+    (folder / "below" / "more.gpx").write_text(GPX)
+    assert watch.tick("inbox") == (None, "Still growing.")
+    more, _ = watch.tick("inbox")
+    assert more is not None
+    assert more.run_key != asked.run_key
+    assert more.run_config["ops"]["bronze_files"]["config"]["paths"] == [str(folder)]
+
+
+def test_hidden_files_are_left_alone(watch: Watch) -> None:
+    (inbox(watch) / ".run.gpx.part").write_text(GPX)
+    watch.tick("inbox")
+    assert watch.tick("inbox")[0] is None
+
+
+def test_a_link_that_leads_nowhere_stops_nothing(watch: Watch) -> None:
+    (inbox(watch) / "link").symlink_to("nowhere")
+    watch.tick("inbox")
+    assert watch.tick("inbox")[0] is None
+
+
+@pytest.mark.slow
+def test_what_was_imported_comes_down_though_nobody_typed_it(watch: Watch, tmp_path: Path) -> None:
+    assert watch.tick("imported") == (None, "Nothing was imported.")
+    (tmp_path / "run.gpx").write_text(GPX)
+    watch.rig.run_unpartitioned("import_files", bronze_files={"paths": [str(tmp_path / "run.gpx")]})
+    busy = watch.note("merge_files", DagsterRunStatus.STARTED)
+    with live_run(watch.rig.lake, busy.run_id):
+        assert watch.tick("imported") == (None, f"Run {busy.run_id} is at work on it.")
+    watch.instance.report_run_canceled(busy)
+    asked, why = watch.tick("imported")
+    assert asked is not None, why
+    assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
+    assert watch.tick("imported") == (None, "All of it is in the warehouse.")
+    assert watch.rig.gold("SELECT source, year FROM activities") == [("file", 2025)]
+
+
+@pytest.mark.slow
+def test_a_merge_that_fails_thrice_is_for_a_person(watch: Watch, tmp_path: Path) -> None:
+    (tmp_path / "run.gpx").write_text(GPX)
+    watch.rig.run_unpartitioned("import_files", bronze_files={"paths": [str(tmp_path / "run.gpx")]})
+    keys = []
+    for _ in range(3):
+        asked, why = watch.tick("imported")
+        assert asked is not None, why
+        keys.append(asked.run_key)
+        watch.note("merge_files", DagsterRunStatus.FAILURE, tags=dict(asked.tags))
+    assert len(set(keys)) == 3
+    asked, why = watch.tick("imported")
+    assert asked is None
+    assert "3 merges failed" in why
