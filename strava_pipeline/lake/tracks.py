@@ -17,7 +17,13 @@ _ORIGIN = "strava_pipeline.origin"
 
 
 def write_track(
-    lake: Lake, year: int, activity_id: int, athlete_id: int | None, source: str, parts: Iterable[pl.DataFrame], origin: str
+    lake: Lake,
+    year: int,
+    activity_id: int,
+    athlete_id: int | None,
+    source: str,
+    parts: Iterable[pl.DataFrame],
+    origin: str,
 ) -> int:
     """One activity's track, whole or not at all; its bytes. `parts`: a frame per session, of the columns that it knows.
 
@@ -33,7 +39,9 @@ def write_track(
     missing = {name: kind for name, kind in TRACKS.polars_schema.items() if name not in points.columns}
     rows = points.with_columns(pl.lit(None, kind).alias(name) for name, kind in missing.items())
     path = track_path(lake, year, activity_id)
-    size = write_rows(path, rows.select(TRACKS.polars_schema).cast(TRACKS.polars_schema), "zstd", {_ORIGIN: origin})
+    size = write_rows(
+        path, rows.select(*TRACKS.polars_schema).cast(pl.Schema(TRACKS.polars_schema)), "zstd", {_ORIGIN: origin}
+    )
     sync_folder(path.parent)
     return size
 
@@ -52,3 +60,22 @@ def track_origins(lake: Lake, year: int) -> dict[int, str]:
         except (pl.exceptions.ComputeError, ValueError):
             continue
     return found
+
+
+def is_of_a_file(origin: str | None) -> bool:
+    """Whether a track with this origin was made from an activity file, which knows more than streams."""
+    return origin is not None and origin.startswith("file:")
+
+
+def track_sizes(lake: Lake, year: int) -> tuple[int, int]:
+    """How many tracks of a year can be read, and how many points they have together, from their footers."""
+    folder = lake.tracks_of(year)
+    heights = [_height(path) for path in folder.glob("*.parquet")] if folder.is_dir() else []
+    return sum(height is not None for height in heights), sum(height or 0 for height in heights)
+
+
+def _height(path: Path) -> int | None:
+    try:
+        return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+    except pl.exceptions.ComputeError:
+        return None

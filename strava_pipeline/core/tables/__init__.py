@@ -9,6 +9,7 @@ from strava_pipeline.core.tables.history import ACTIVITY_HISTORY
 from strava_pipeline.core.tables.model import Column, Kind, Table
 from strava_pipeline.core.tables.profile import ATHLETE, GEAR
 from strava_pipeline.core.tables.quarantine import QUARANTINE
+from strava_pipeline.core.tables.tracks import TRACKS
 from strava_pipeline.core.tables.trips import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY, TRIP_TABLES
 
 TABLES: dict[str, Table] = {
@@ -24,6 +25,9 @@ TABLES: dict[str, Table] = {
         *TRIP_TABLES,
     )
 }
+
+PARQUET_TABLES: dict[str, Table] = {TRACKS.name: TRACKS}
+"""They lie as Parquet by year; no warehouse holds them."""
 
 DETAIL_TABLES: tuple[str, ...] = (ACTIVITY_DETAILS.name, *(child.name for child, _ in CHILDREN.values()))
 
@@ -50,8 +54,10 @@ __all__ = [
     "CHILDREN",
     "DETAIL_TABLES",
     "GEAR",
+    "PARQUET_TABLES",
     "QUARANTINE",
     "TABLES",
+    "TRACKS",
     "TRIP_DIAGNOSTICS",
     "TRIP_INDEX",
     "TRIP_REPLAY",

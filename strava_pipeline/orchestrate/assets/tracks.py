@@ -1,0 +1,48 @@
+"""Tracks: the points of activities, a Parquet file each. They are not published: no warehouse holds them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from strava_pipeline.core.tables import TRACKS
+from strava_pipeline.lake.tracks import track_sizes
+from strava_pipeline.orchestrate.jobs import STREAMS
+from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, timed
+from strava_pipeline.orchestrate.partitions import years_of
+from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.orchestrate.streaming import make_tracks
+
+
+def track_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
+    @dg.asset(
+        partitions_def=partitions,
+        deps=[STREAMS, "activities"],
+        group_name="tracks",
+        kinds={"parquet"},
+        owners=[OWNER],
+        description=table_description(TRACKS),
+        metadata=described(TRACKS.name),
+    )
+    def tracks(
+        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        years = years_of(context.partition_keys)
+        with timed() as seconds:
+            made = make_tracks(pipeline, years)
+        files = 0
+        for year in years:
+            of_year, points = track_sizes(pipeline.lake, year)
+            context.add_asset_metadata({"dagster/row_count": points, "files": of_year}, partition_key=str(year))
+            files += of_year
+        yield dg.MaterializeResult(
+            metadata={
+                "made": sum(each.made for each in made.values()),
+                "removed": sum(each.removed for each in made.values()),
+                "damaged": sum(each.damaged for each in made.values()),
+                "tracks": files,
+                "seconds": seconds.value,
+            }
+        )
+
+    return [tracks]
