@@ -28,13 +28,9 @@ def stream_files(lake: Lake, ids: Collection[int] | None = None) -> dict[int, An
     return answer_files(sorted(lake.streams.glob("year=*")), ids)
 
 
-def is_settled(files: AnswerFiles | None) -> bool:
-    """Whether its streams are on disk, or the word that there are none."""
-    if files is None:
-        return False
-    if files.evidence is not None and is_nothing_recorded(files.status, _body(files.evidence)):
-        return True
-    return files.good is not None and not files.lost
+def has_no_streams(files: AnswerFiles) -> bool:
+    """Whether Strava's last word was that nothing was recorded."""
+    return files.evidence is not None and is_nothing_recorded(files.status, _body(files.evidence))
 
 
 def _body(path: Path) -> bytes:

@@ -1,17 +1,18 @@
 """Which streams are to be fetched: from gold, from what is on disk, and from the tracks that files made. No fetching.
 
-Streams are fetched once: what was recorded doesn't change by an edit.
+Streams are fetched once. What was recorded doesn't change by an edit, unless it was cut or mended: then its distance or
+times differ from those that listings showed before.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from strava_pipeline.lake.answer_files import AnswerFiles
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.quarantine import drops
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.stream_files import is_settled, stream_files
+from strava_pipeline.lake.stream_files import has_no_streams, stream_files
 from strava_pipeline.lake.tracks import is_of_a_file, track_origins
 from strava_pipeline.lake.warehouse import reading
 
@@ -22,6 +23,7 @@ class Streamable:
 
     activity_id: int
     year: int
+    recut_at: datetime | None = None  # when a listing first showed another distance or time
     files: AnswerFiles | None = None
 
     @property
@@ -33,6 +35,16 @@ class Streamable:
         """It failed, and its pause is not over."""
         retry_at = self.files.retry_at if self.files else None
         return retry_at is not None and now < retry_at
+
+    @property
+    def is_due(self) -> bool:
+        """Nothing came of it yet, or what came was cut or mended at the source since, or is damaged."""
+        if self.files is None:
+            return True
+        if has_no_streams(self.files):
+            return False
+        good_at = self.files.good_at
+        return good_at is None or self.files.lost or (self.recut_at is not None and good_at < self.recut_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +61,25 @@ def wanted_streams(lake: Lake, years: Sequence[int], now: datetime) -> WantedStr
         rows = connection.execute(sql("streamable"), {"years": list(years)}).fetchall()
     filed = {key for year in {row[1] for row in rows} for key in _made_of_files(lake, year)}
     left_out = filed | drops(lake).keys()
-    lacking = without_streams(lake, [Streamable(*row) for row in rows if row[0] not in left_out])
+    lacking = still_due(
+        lake, [Streamable(key, year, at and at.replace(tzinfo=UTC)) for key, year, at in rows if key not in left_out]
+    )
     return WantedStreams(
         due=[each for each in lacking if not each.rests(now)], resting=[each for each in lacking if each.rests(now)]
     )
 
 
-def without_streams(lake: Lake, chosen: Iterable[Streamable]) -> list[Streamable]:
-    """Those of `chosen` of which still nothing is known, with what is on disk of them now."""
-    now = as_of_now(lake, chosen)
-    return [each for each in now if not is_settled(each.files)]
+def still_due(lake: Lake, chosen: Iterable[Streamable]) -> list[Streamable]:
+    """Those of `chosen` that are due by what is on disk of them now."""
+    return [each for each in _as_of_now(lake, chosen) if each.is_due]
 
 
 def untouched(lake: Lake, chosen: Sequence[Streamable]) -> list[Streamable]:
     """Those about which nothing came to disk since they were chosen: another run may have been faster."""
-    return [now for before, now in zip(chosen, as_of_now(lake, chosen), strict=True) if now.files == before.files]
+    return [now for before, now in zip(chosen, _as_of_now(lake, chosen), strict=True) if now.files == before.files]
 
 
-def as_of_now(lake: Lake, chosen: Iterable[Streamable]) -> list[Streamable]:
+def _as_of_now(lake: Lake, chosen: Iterable[Streamable]) -> list[Streamable]:
     found = {each.activity_id: each for each in chosen}
     on_disk = stream_files(lake, found.keys())
     return [replace(each, files=on_disk.get(key)) for key, each in found.items()]

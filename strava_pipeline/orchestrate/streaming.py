@@ -6,7 +6,7 @@ from strava_pipeline.core.forecast import Forecast
 from strava_pipeline.ingest.strava.activities import get_streams
 from strava_pipeline.lake.stream_files import land_no_streams, land_streams
 from strava_pipeline.lake.stream_tracks import StreamTracks, sync_stream_tracks
-from strava_pipeline.lake.wanted_streams import untouched, wanted_streams, without_streams
+from strava_pipeline.lake.wanted_streams import still_due, untouched, wanted_streams
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.orchestrate.by_year import Errand, YearsReport, eta_of, fetch_by_year
 from strava_pipeline.orchestrate.config import StreamsConfig
@@ -26,7 +26,7 @@ def pull_streams(pipeline: Pipeline, config: StreamsConfig, years: Sequence[int]
     report.estimate = Forecast(0, 0, total, pipeline.pace.done_at(total))
     with progressing(pipeline.progress, "Fetching streams", total, eta_of(pipeline, total)), pipeline.pace.calling():
         fetch_by_year(pipeline, STREAMS, wanted.due, report)
-    now, left = pipeline.now(), without_streams(pipeline.lake, wanted.due)
+    now, left = pipeline.now(), still_due(pipeline.lake, wanted.due)
     report.missing = sum(not candidate.rests(now) for candidate in left)
     report.resting = len(wanted.resting) + len(left) - report.missing
     report.calls = client.calls - calls
