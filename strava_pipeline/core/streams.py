@@ -79,18 +79,8 @@ def _numbers(data: Sequence[Any]) -> pl.Series:
     """Finite numbers. A loop only where something else is among them."""
     if not _NUMBER.issuperset(map(type, data)):
         data = [value if type(value) in (int, float) else None for value in data]
-    try:
-        found = pl.Series(data, dtype=pl.Float64, strict=False)
-    except OverflowError:  # a whole number beyond what a double holds
-        found = pl.Series([_double(value) for value in data], dtype=pl.Float64)
+    found = pl.Series(data, dtype=pl.Float64, strict=False)  # a whole number beyond what a double holds is null
     return found.set(~found.is_finite(), None)
-
-
-def _double(value: float | None) -> float | None:
-    try:
-        return None if value is None else float(value)
-    except OverflowError:
-        return None
 
 
 def _positions(data: Sequence[Any]) -> tuple[pl.Series, pl.Series]:

@@ -4,7 +4,6 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import polars as pl
 import pytest
 
 from strava_pipeline.core.streams import KEYS, is_nothing_recorded, is_streams, points_of
@@ -131,12 +130,6 @@ def test_what_is_no_stream_gives_no_point(answer: Any) -> None:
     points = points_of(answer, START)
     assert points.height == 0
     assert points.schema == points_of(WHOLE, START).schema
-
-
-def test_ten_thousand_points_are_read_without_a_loop_over_them() -> None:
-    count = 10_000
-    points = points_of(keyed({"time": list(range(count)), "watts": [200] * count}), START)
-    assert points.select(pl.col("at").max() - pl.col("at").min()).item() == timedelta(seconds=count - 1)
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,7 @@ def test_what_another_run_brought_meanwhile_is_not_asked_for(stocked: Lake) -> N
 
 
 def test_a_damaged_answer_that_was_set_aside_is_due_again_until_it_came(stocked: Lake) -> None:
+    land_streams(stocked, 2026, 4, b"{}", NOW - DAY)
     path = land_streams(stocked, 2026, 4, b"{}", NOW)
     path.rename(Path(f"{path}.damaged"))
     assert due(stocked)[0] == 4
