@@ -6,7 +6,7 @@ No columns, meanings or units of its own: what is wrong there is mended in strav
 import sys
 from collections.abc import Iterator
 
-from strava_pipeline.core.tables import TABLES, Column, Table
+from strava_pipeline.core.tables import PARQUET_TABLES, TABLES, Column, Table
 
 INTRODUCTION = """# Data dictionary
 
@@ -18,7 +18,9 @@ Made from the catalogue of tables by `make docs`; not to be edited by hand.
 - *Edited*: an edit can change this field, and a change makes the stored detail stale, so that it is fetched again.
 - `activities` is a view of `activities_all` without what has a `deleted_at`; `deleted_activities` is a view of the rest.
 - A range (*from 0 up*) is what is believable. Nothing outside is changed or left out.
-- `lake_meta` is bookkeeping: which catalogue made the file, and how often it was changed."""
+- `lake_meta` is bookkeeping: which catalogue made the file, and how often it was changed.
+- `tracks` is in no warehouse. It lies in `data/tracks/year=YYYY/*.parquet`, a file per activity, and is read with
+  `read_parquet('data/tracks/**/*.parquet')`."""
 
 
 def main() -> None:
@@ -27,9 +29,10 @@ def main() -> None:
 
 
 def document() -> str:
-    """The data dictionary: an index, then a section per table in the order of the catalogue."""
-    index = [f"- [`{table.name}`](#{table.name}): {table.meaning}" for table in TABLES.values()]
-    sections = ["\n".join(_section(table)) for table in TABLES.values()]
+    """The data dictionary: an index, then a section per table in the order of the catalogue, those that lie as Parquet last."""
+    tables = [*TABLES.values(), *PARQUET_TABLES.values()]
+    index = [f"- [`{table.name}`](#{table.name}): {table.meaning}" for table in tables]
+    sections = ["\n".join(_section(table)) for table in tables]
     return "\n\n".join([INTRODUCTION, "\n".join(index), *sections]) + "\n"
 
 

@@ -34,6 +34,7 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
     "enrich": ("pipeline", "enrich", "Fetch details of the recent window, or of chosen activities.", "Pipeline"),
     "enrich-all": ("pipeline", "enrich_all", "Fetch every detail that is missing or was edited.", "Pipeline"),
     "quarantine": ("quarantine", "quarantine", "Activities whose detail always fails: list, retry, drop.", "Pipeline"),
+    "streams": ("streams", "streams", "Tracks from Strava, a call each, with calls to spare.", "Pipeline"),
     "refresh": ("pipeline", "refresh", "Pull what is new, merge, publish; no details.", "Pipeline"),
     "profile": ("pipeline", "profile", "Fetch the athlete and all gear again.", "Pipeline"),
     "sql": ("query", "sql", "Query the published warehouse.", "Look"),

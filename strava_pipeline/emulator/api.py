@@ -16,7 +16,9 @@ from strava_pipeline.emulator.state import State
 from strava_pipeline.emulator.stats import athlete_stats
 from strava_pipeline.emulator.store import Row
 from strava_pipeline.emulator.tokens import Grant
-from strava_pipeline.emulator.wire import Json, answer, bad_request, not_found
+from strava_pipeline.emulator.wire import Json, answer, bad_request, not_found, nothing_recorded
+from strava_pipeline.emulator.zones import activity_zones as zones_of
+from strava_pipeline.emulator.zones import athlete_zones
 
 DEFAULT_PER_PAGE = 30  # developers.strava.com/docs/reference
 MOST_PER_PAGE = 200
@@ -40,6 +42,7 @@ def routes() -> list[Route]:
         Route("/activities/{id}", detail),
         Route("/activities/{id}/laps", laps),
         Route("/activities/{id}/streams", streams),
+        Route("/activities/{id}/zones", activity_zones),
         Route("/gear/{id}", gear),
         Route("/{path:path}", nowhere),
     ]
@@ -51,16 +54,8 @@ async def athlete(request: Request) -> Response:
 
 
 async def zones(request: Request) -> Response:
-    """Heart-rate zones, and power zones made from the FTP."""
-    edges = [0, 115, 143, 157, 171]
-    ftp = state_of(request).config.ftp
-    watts = [0, *(round(ftp * share) for share in (0.55, 0.75, 0.9, 1.05, 1.2, 1.5))]  # Coggan's levels
-    return answer(
-        {
-            "heart_rate": {"custom_zones": False, "zones": _ranges(edges)},
-            "power": {"zones": _ranges(watts)},
-        }
-    )
+    """Zones of the athlete."""
+    return answer(athlete_zones(state_of(request).config.ftp))
 
 
 async def activities(request: Request) -> Response:
@@ -101,11 +96,13 @@ async def laps(request: Request) -> Response:
 
 
 async def streams(request: Request) -> Response:
-    """The streams asked for, by key or as an array; 404 where nothing was recorded."""
+    """The streams asked for and the distance, by key or as an array; 404 where nothing was recorded."""
     row = visible_row(request)
-    recorded = row.source.streams() if row else None
+    if row is None:
+        return not_found("Activity")
+    recorded = row.source.streams()
     if recorded is None:
-        return not_found("Record Not Found")
+        return nothing_recorded()
     keys = set(request.query_params.get("keys", "").split(",")) | {"distance"}
     chosen: dict[str, Json] = {
         key: {"data": data, "series_type": "distance", "original_size": len(data), "resolution": "high"}
@@ -115,6 +112,14 @@ async def streams(request: Request) -> Response:
     if request.query_params.get("key_by_type", "").lower() in ("true", "1"):
         return answer(chosen)
     return answer([{"type": key, **stream} for key, stream in chosen.items()])
+
+
+async def activity_zones(request: Request) -> Response:
+    """How long it was in which zone."""
+    row = visible_row(request)
+    if row is None:
+        return not_found("Activity")
+    return answer(zones_of(row.source.streams() or {}, state_of(request).config.ftp))
 
 
 async def gear(request: Request) -> Response:
@@ -163,10 +168,6 @@ def visible_row(request: Request) -> Row | None:
         return None
     row = state.store.get(int(identity), state.epoch)
     return None if row is None or (row.only_me and not grant.reads_private) else row
-
-
-def _ranges(edges: list[int]) -> list[Json]:
-    return [{"min": low, "max": high} for low, high in zip(edges, [*edges[1:], -1], strict=True)]
 
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:

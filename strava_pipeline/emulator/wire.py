@@ -42,6 +42,11 @@ def not_found(resource: str) -> Response:
     return answer(fault_body("Resource Not Found", resource, "id", "invalid"), 404)
 
 
+def nothing_recorded() -> Response:
+    """404, as Strava answers for the streams of what was typed in: github.com/roznet/connectstats, issue 54."""
+    return answer({"message": "Resource Not Found", "errors": []}, 404)
+
+
 def unauthorized(resource: str, field: str, code: str) -> Response:
     """401."""
     return answer(fault_body("Authorization Error", resource, field, code), 401)

@@ -12,24 +12,17 @@ from strava_pipeline.core.sources import FILE, SOURCES
 from strava_pipeline.lake.imported import Recorded, imported
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.readings import track_of
-from strava_pipeline.lake.tracks import track_origins, track_path, write_track
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.tracks import OF_A_FILE, is_of_a_file, track_origins, track_path, write_track
 from strava_pipeline.lake.warehouse import Connection
-
-ORIGIN = "file:"  # what the origin of such a track begins with
 
 
 @dataclass(slots=True)
-class TrackReport:
-    """What one call wrote."""
+class FileTracks:
+    """What became of a year's tracks that files tell."""
 
-    written: int = 0
-    bytes: int = 0
-    moved: int = 0  # of activities that belong to another year by now
-
-    def add(self, other: "TrackReport") -> None:
-        self.written += other.written
-        self.bytes += other.bytes
-        self.moved += other.moved
+    made: int = 0
+    removed: int = 0  # of activities that belong to another year by now
 
 
 def recorded_tracks(lake: Lake) -> dict[int, Recorded]:
@@ -41,40 +34,36 @@ def recorded_tracks(lake: Lake) -> dict[int, Recorded]:
 
 
 def sync_file_tracks(
-    connection: Connection,
     lake: Lake,
+    connection: Connection,
     year: int,
     recorded: dict[int, Recorded],
-    tick: Callable[[int], object] = lambda written: None,
-) -> TrackReport:
-    """Write the tracks of a year's activities that are missing or stale; remove those of activities that left the year.
+    tick: Callable[[], None] = lambda: None,
+) -> FileTracks:
+    """Make the tracks of gold's activities of `year` that are missing or stale; remove those of what left the year.
 
-    `recorded`: from `recorded_tracks`. `tick` is told of each that is looked at.
+    `recorded`: from `recorded_tracks`.
     """
-    report = TrackReport()
-    query = (
-        "SELECT id, athlete_id, year FROM activities_all WHERE year = $year OR id IN (SELECT unnest($ids::BIGINT[]))"
-    )
-    there = track_origins(lake, year)
-    rows = connection.execute(query, {"year": year, "ids": list(there)}).fetchall()
-    for activity_id, athlete_id, belongs_to in rows:
+    report = FileTracks()
+    in_place = track_origins(lake, year)
+    values = {"year": year, "ids": [key for key, told in in_place.items() if is_of_a_file(told)]}
+    for activity_id, athlete_id, belongs_to in connection.execute(sql("years_of_activities"), values).fetchall():
         if belongs_to != year:
             track_path(lake, year, activity_id).unlink()
-            report.moved += 1
+            report.removed += 1
         elif activity_id in recorded:
             origin = _origin(recorded[activity_id])
-            if there.get(activity_id) != origin:
-                parts = [
-                    track
-                    for digest, place in recorded[activity_id]
-                    if (track := track_of(lake, digest, place)) is not None
-                ]
-                if parts:
-                    report.bytes += write_track(lake, year, activity_id, athlete_id, FILE, parts, origin)
-                    report.written += 1
-            tick(1)
+            if in_place.get(activity_id) == origin:
+                continue
+            parts = [
+                track for digest, place in recorded[activity_id] if (track := track_of(lake, digest, place)) is not None
+            ]
+            if parts:
+                write_track(lake, year, activity_id, athlete_id, FILE, parts, origin)
+                report.made += 1
+                tick()
     return report
 
 
 def _origin(recorded: Recorded) -> str:
-    return f"{ORIGIN}v{VERSION}:" + ",".join(f"{digest}-{place}" for digest, place in recorded)
+    return f"{OF_A_FILE}v{VERSION}:" + ",".join(f"{digest}-{place}" for digest, place in recorded)

@@ -12,7 +12,8 @@ from strava_pipeline.core.details import detail_frames
 from strava_pipeline.core.garbage import without_garbage_collection
 from strava_pipeline.core.sources import SOURCES
 from strava_pipeline.core.tables import ACTIVITY_DETAILS, CHILDREN
-from strava_pipeline.lake.detail_files import DetailFiles, detail_files, read_details
+from strava_pipeline.lake.answer_files import AnswerFiles
+from strava_pipeline.lake.detail_files import detail_files, read_details
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import LOCK, shard_files
@@ -49,7 +50,7 @@ def merge_fresh_details(connection: Connection, lake: Lake, years: Iterable[int]
         merge_detail_batch(connection, lake, batch, MergeReport())
 
 
-def _fresh(connection: Connection, newest: dict[int, DetailFiles]) -> list[DetailFiles]:
+def _fresh(connection: Connection, newest: dict[int, AnswerFiles]) -> list[AnswerFiles]:
     held = fetched_in_gold(connection)
     return [files for activity_id, files in sorted(newest.items()) if is_newer(files, held.get(activity_id))]
 
@@ -60,9 +61,9 @@ def fetched_in_gold(connection: Connection) -> dict[int, datetime]:
     return {activity_id: at.replace(tzinfo=UTC) for activity_id, at in connection.execute(known).fetchall()}
 
 
-def _newest_on_disk(lake: Lake, years: Iterable[int]) -> dict[int, DetailFiles]:
+def _newest_on_disk(lake: Lake, years: Iterable[int]) -> dict[int, AnswerFiles]:
     """The good answers by activity; of one whose year was edited, which lies in two folders, the newest."""
-    newest: dict[int, DetailFiles] = {}
+    newest: dict[int, AnswerFiles] = {}
     for year in years:
         for activity_id, files in detail_files(lake, year).items():
             other = newest.get(activity_id)
@@ -71,12 +72,12 @@ def _newest_on_disk(lake: Lake, years: Iterable[int]) -> dict[int, DetailFiles]:
     return newest
 
 
-def is_newer(files: DetailFiles, than: datetime | None) -> bool:
+def is_newer(files: AnswerFiles, than: datetime | None) -> bool:
     """Whether a good answer is on disk that came after that moment (None: there is none)."""
     return files.good_at is not None and (than is None or than < files.good_at)
 
 
-def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[DetailFiles], report: MergeReport) -> None:
+def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[AnswerFiles], report: MergeReport) -> None:
     """Some details into all their tables, within the caller's transaction."""
     with without_garbage_collection():
         frames, unknown = detail_frames(list(read_details(files)), athlete_id=None)
@@ -114,9 +115,9 @@ def sync_kudos(connection: Connection, lake: Lake, years: Sequence[int]) -> int:
     return raised
 
 
-def _batches(files: Iterable[DetailFiles]) -> Iterator[list[DetailFiles]]:
+def _batches(files: Iterable[AnswerFiles]) -> Iterator[list[AnswerFiles]]:
     """In the order given, as many at a time as memory is meant to hold."""
-    batch: list[DetailFiles] = []
+    batch: list[AnswerFiles] = []
     size = 0
     for one in files:
         if one.good is not None:

@@ -30,6 +30,10 @@ class Lake:
         return self.data_dir / "bronze" / "activity_details"
 
     @property
+    def streams(self) -> Path:
+        return self.data_dir / "bronze" / "activity_streams"
+
+    @property
     def athlete(self) -> Path:
         return self.data_dir / "bronze" / "athlete"
 
@@ -112,3 +116,6 @@ class Lake:
 
     def details_of(self, year: int) -> Path:
         return self.details / f"year={year}"
+
+    def streams_of(self, year: int) -> Path:
+        return self.streams / f"year={year}"

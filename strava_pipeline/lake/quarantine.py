@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import ClassVar
 
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.lake.answer_files import AnswerFiles
 from strava_pipeline.lake.decisions import Decision, decisions
-from strava_pipeline.lake.detail_files import DetailFiles, failed_files
+from strava_pipeline.lake.detail_files import failed_files
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import snapshot
 from strava_pipeline.lake.sql import sql
@@ -31,7 +32,7 @@ class QuarantineDecision(Decision):
 class Failing:
     """An activity whose detail failed since its newest good answer, and whether a person dropped it."""
 
-    files: DetailFiles
+    files: AnswerFiles
     dropped_at: datetime | None
 
     @property
@@ -44,7 +45,7 @@ class Failing:
         return None if self.dropped_at else self.files.retry_at
 
 
-def failing(files: Iterable[DetailFiles], drops: Mapping[int, datetime]) -> list[Failing]:
+def failing(files: Iterable[AnswerFiles], drops: Mapping[int, datetime]) -> list[Failing]:
     """Those that failed at last, each with what was decided about it. Pure."""
     return [Failing(each, standing(drops.get(each.activity_id), each.good_at)) for each in files if each.failures]
 

@@ -14,6 +14,7 @@ from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.paths import Lake
 
 _ORIGIN = "strava_pipeline.origin"
+OF_A_FILE = "file:"  # what the origin of a track from an activity file begins with
 
 
 def write_track(
@@ -25,7 +26,8 @@ def write_track(
     parts: Iterable[pl.DataFrame],
     origin: str,
 ) -> int:
-    """One activity's track, whole or not at all; its bytes. `parts`: a frame per session, of the columns that it knows.
+    """One activity's track, whole or not at all; its bytes. `parts`: a frame per session, of the columns that it knows, times
+    in `at`.
 
     `origin` tells what it was made from: another one than that of the file in place makes it stale.
     """
@@ -36,6 +38,7 @@ def write_track(
     points = pl.concat(frames, how="diagonal").with_columns(
         activity_id=pl.lit(activity_id, pl.Int64), athlete_id=pl.lit(athlete_id, pl.Int64), source=pl.lit(source)
     )
+    points = points.rename({"at": "recorded_at"})  # AT is a word of DuckDB's own
     missing = {name: kind for name, kind in TRACKS.polars_schema.items() if name not in points.columns}
     rows = points.with_columns(pl.lit(None, kind).alias(name) for name, kind in missing.items())
     path = track_path(lake, year, activity_id)
@@ -60,3 +63,22 @@ def track_origins(lake: Lake, year: int) -> dict[int, str]:
         except (pl.exceptions.ComputeError, ValueError):
             continue
     return found
+
+
+def is_of_a_file(origin: str | None) -> bool:
+    """Whether a track with this origin was made from an activity file, which knows more than streams."""
+    return origin is not None and origin.startswith(OF_A_FILE)
+
+
+def track_sizes(lake: Lake, year: int) -> tuple[int, int]:
+    """How many tracks of a year can be read, and how many points they have together, from their footers."""
+    folder = lake.tracks_of(year)
+    heights = [_height(path) for path in folder.glob("*.parquet")] if folder.is_dir() else []
+    return sum(height is not None for height in heights), sum(height or 0 for height in heights)
+
+
+def _height(path: Path) -> int | None:
+    try:
+        return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+    except pl.exceptions.ComputeError:
+        return None

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from strava_pipeline.lake.detail_files import DetailFiles, detail_files
+from strava_pipeline.lake.answer_files import AnswerFiles
+from strava_pipeline.lake.detail_files import detail_files
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.quarantine import drops, standing
 from strava_pipeline.lake.sql import sql
@@ -48,7 +49,7 @@ class Candidate:
     local_on: date | None
     edited_at: datetime
     fetched_at: datetime | None
-    files: DetailFiles | None
+    files: AnswerFiles | None
     is_dropped: bool = False  # a person decided that it is not asked for any more
 
     @property
@@ -66,7 +67,7 @@ class Candidate:
         """Received more than once."""
         return self.files is not None and self.files.fetches > 1
 
-    def with_files(self, files: DetailFiles | None) -> "Candidate":
+    def with_files(self, files: AnswerFiles | None) -> "Candidate":
         """The same activity when this is on disk of it."""
         times = [at for at in (self.fetched_at, files.good_at if files else None) if at is not None]
         return replace(self, files=files, fetched_at=max(times, default=None))

@@ -9,6 +9,7 @@ from strava_pipeline.orchestrate.assets.gold import gold_assets
 from strava_pipeline.orchestrate.assets.profile import profile_assets
 from strava_pipeline.orchestrate.assets.published import published_assets
 from strava_pipeline.orchestrate.assets.shards import shard_assets
+from strava_pipeline.orchestrate.assets.streams import stream_assets
 from strava_pipeline.orchestrate.assets.tracks import track_assets
 from strava_pipeline.orchestrate.assets.trips import trip_assets
 from strava_pipeline.orchestrate.checks import catalogue_checks
@@ -33,8 +34,9 @@ def build_defs(settings: Settings, *, progress_of: ProgressOf | None = None) -> 
                 *shard_assets(partitions),
                 *gold_assets(partitions),
                 *file_assets(),
-                *track_assets(partitions),
                 *detail_assets(partitions),
+                *stream_assets(partitions),
+                *track_assets(partitions),
                 *trip_assets(partitions),
                 *published_assets(partitions),
                 *profile_assets(),

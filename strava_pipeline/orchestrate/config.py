@@ -1,4 +1,4 @@
-"""What a run can be told: the config of the two assets that make calls, and of the merge. Defaults are a backfill's."""
+"""What a run can be told: the config of the assets that make calls by year, and of the merge. Defaults are a backfill's."""
 
 from typing import Literal
 
@@ -65,6 +65,14 @@ class ImportConfig(dg.Config):
     """What `bronze_files` takes in."""
 
     paths: list[str] = Field([], description="archives, folders, files on this machine; none: data/inbox/files")
+
+
+class StreamsConfig(CallLimits):
+    """How `bronze_activity_streams` fetches: whatever the partitions' activities lack, with calls to spare."""
+
+    @property
+    def whole_years(self) -> bool:
+        return True
 
 
 class MergeConfig(dg.Config):

@@ -7,14 +7,23 @@ from typing import Any, TypeVar
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from strava_pipeline.core.tables import DETAIL_TABLES, FILES, QUARANTINE, TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
+from strava_pipeline.core.tables import (
+    DETAIL_TABLES,
+    FILES,
+    QUARANTINE,
+    TRACKS,
+    TRIP_DIAGNOSTICS,
+    TRIP_INDEX,
+    TRIP_REPLAY,
+)
 
-LISTING, DETAILS = "bronze_activities", "bronze_activity_details"
+LISTING, DETAILS, STREAMS = "bronze_activities", "bronze_activity_details", "bronze_activity_streams"
 FILE_BRONZE, FILE_READINGS = "bronze_files", "file_readings"
 IMPORT_JOB, MERGE_FILES_JOB = "import_files", "merge_files"  # the verb `import`; the first one not by year
 PROFILE_JOB, NEW_GEAR_JOB = "profile", "new_gear"  # not by year
 RECONCILE_JOB = "reconcile"
 TRIPS_JOB, TRIP_REPLAY_JOB = "trips", "replay_trips"  # the second one not by year
+STREAMS_JOB = "streams"
 REBUILD_JOB = "rebuild"  # all years at once: it stands in rebuilding.py
 _PULL = (LISTING, "activity_shards")
 _GOLD = ("activities", "activity_history")
@@ -115,6 +124,11 @@ JOBS: dict[str, Job] = {
             _ALL,
             "A whole year compared with Strava: what was deleted, edited or uploaded late; details of what changed.",
             {LISTING: {"mode": "year"}, DETAILS: {"scope": "changed"}},
+        ),
+        Job(
+            STREAMS_JOB,
+            (STREAMS, TRACKS.name),
+            "Fetch streams of activities that lack a track, with calls to spare, and make tracks of them.",
         ),
         Job(TRIPS_JOB, TRIPS, "Read, measure and judge the activity trips of the years."),
         Job(TRIP_REPLAY_JOB, (TRIP_REPLAY.name,), "Every version of the algorithms over all trips."),

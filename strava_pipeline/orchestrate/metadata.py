@@ -10,8 +10,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.forecast import Forecast
-from strava_pipeline.core.tables import BESIDE, TABLES, Table
-from strava_pipeline.ingest.strava.enrich import FetchReport
+from strava_pipeline.core.tables import PARQUET_TABLES, TABLES, Table
 from strava_pipeline.orchestrate.lineage import field_in_bronze
 from strava_pipeline.orchestrate.resources import Pipeline
 
@@ -33,7 +32,7 @@ def described(*tables: str) -> dict[str, Any]:
                     constraints=dg.TableColumnConstraints(nullable=not column.key),
                 )
                 for name in tables
-                for column in (TABLES | BESIDE)[name].columns
+                for column in (TABLES | PARQUET_TABLES)[name].columns
             ]
         )
     }
@@ -111,9 +110,8 @@ def _moment(name: str, at: datetime | None) -> dict[str, Any]:
     return {name: dg.MetadataValue.timestamp(at.timestamp())} if at is not None else {}
 
 
-def failed_ids(report: FetchReport) -> dict[str, Any]:
-    """Which activities gave no detail, so that a person can look at them."""
-    found = {"gone_ids": report.gone, "failed_ids": report.failed}
+def named_ids(**found: list[int]) -> dict[str, Any]:
+    """Which activities gave not what was asked for, so that a person can look at them; nothing where none did."""
     return {name: dg.MetadataValue.json([str(one) for one in ids]) for name, ids in found.items() if ids}
 
 

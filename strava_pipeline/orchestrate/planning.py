@@ -16,8 +16,9 @@ from strava_pipeline.lake.known import AtHand, known_of, year_counts
 from strava_pipeline.lake.listings import Listing, resume
 from strava_pipeline.lake.locks import locked_or_none
 from strava_pipeline.lake.wanted import candidates, wanted_details
+from strava_pipeline.lake.wanted_streams import wanted_streams
 from strava_pipeline.lake.warehouse import reading
-from strava_pipeline.orchestrate.config import CallLimits, DetailsConfig, ListingConfig
+from strava_pipeline.orchestrate.config import CallLimits, DetailsConfig, ListingConfig, StreamsConfig
 from strava_pipeline.orchestrate.fetching import scope_of
 from strava_pipeline.orchestrate.pulling import listing_lock, window_of
 from strava_pipeline.orchestrate.resources import Pipeline, calls_of_a_quiet_day
@@ -57,6 +58,17 @@ def plan_job(
         years=tuple(YearPlan(year, "known", None, 0, by_year[year]) for year in sorted(by_year, reverse=True)),
         allowances=_allowances(pipeline, listing or details),
         listing=pages,
+    )
+
+
+def plan_streams(pipeline: Pipeline, years: Sequence[int], config: StreamsConfig) -> Plan:
+    """The plan of one run over `years` that fetches streams."""
+    due = wanted_streams(pipeline.lake, years, pipeline.now()).due if pipeline.lake.working.exists() else []
+    by_year = Counter(each.year for each in due)
+    return Plan(
+        made_at=pipeline.now(),
+        years=tuple(YearPlan(year, "known", None, 0, by_year[year]) for year in sorted(by_year, reverse=True)),
+        allowances=_allowances(pipeline, config),
     )
 
 

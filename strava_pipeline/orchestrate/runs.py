@@ -15,7 +15,7 @@ from dagster._core.storage.tags import (
 )
 
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.orchestrate.jobs import JOBS
+from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, STREAMS, STREAMS_JOB
 from strava_pipeline.orchestrate.resources import DATA_DIR
 
 UNFINISHED = [
@@ -46,8 +46,11 @@ def newest(instance: dg.DagsterInstance, lake: Lake, job: str, statuses: list[Da
 
 
 def job_of(run: dg.DagsterRun) -> str:
-    """The job whose work it is: what is launched from the asset graph is a backfill (see jobs.resolved)."""
-    return "backfill" if run.job_name == IMPLICIT_ASSET_JOB_NAME else run.job_name
+    """The job whose work it is: what is launched from the asset graph is a backfill (see jobs.resolved), streams aside."""
+    if run.job_name != IMPLICIT_ASSET_JOB_NAME:
+        return run.job_name
+    assets = assets_of(run)
+    return STREAMS_JOB if STREAMS in assets and not assets & {LISTING, DETAILS} else "backfill"
 
 
 def assets_of(run: dg.DagsterRun) -> frozenset[str]:

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from strava_pipeline.lake.differences import Differences
 from strava_pipeline.lake.tombstones import is_too_much
-from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
+from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, StreamsConfig
 from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, Job
-from strava_pipeline.orchestrate.planning import plan_backfill, plan_job
+from strava_pipeline.orchestrate.planning import plan_backfill, plan_job, plan_streams
 from strava_pipeline.orchestrate.pulling import Stopped, pull_listing, window_of
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.settings import Settings
@@ -32,6 +32,13 @@ def say_job(settings: Settings, job: Job, years: Sequence[int], told: dict[str, 
     say_plan(plan_job(pipeline, years, listing, details), ZoneInfo(settings.timezone))
     if listing is not None and details is not None:
         out.print("Activities that the listing brings anew come on top: a call each.")
+    out.print("Nothing was asked for, nothing changed.")
+
+
+def say_streams(settings: Settings, years: Sequence[int], limits: dict[str, Any]) -> None:
+    """Print the streams that would be asked for; no call is made."""
+    plan = plan_streams(quiet_pipeline(settings), years, StreamsConfig(**limits))
+    say_plan(plan, ZoneInfo(settings.timezone), "streams")
     out.print("Nothing was asked for, nothing changed.")
 
 

@@ -77,7 +77,7 @@ _TOLD = {
     "files_with_problems": ("file_readings", "files_with_problems"),
     "activities_new": ("activities", "inserted"),
     "activities_changed": ("activities", "updated"),
-    "tracks_written": ("tracks", "written"),
+    "tracks_written": ("tracks", "made_of_files"),
 }
 
 

@@ -76,14 +76,14 @@ def shape(made: "Plan", zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def say_plan(made: "Plan", zone: ZoneInfo) -> None:
-    """The plan for eyes, on stdout."""
+def say_plan(made: "Plan", zone: ZoneInfo, what: str = "details") -> None:
+    """The plan for eyes, on stdout. `what`: of which the calls are that list nothing."""
     from rich.table import Table
 
     from strava_pipeline.verbs.terminal import out
 
     if made.years:
-        table = Table("year", "activities", "listing", "details", "calls", "")
+        table = Table("year", "activities", "listing", what, "calls", "")
         for year in made.years:
             table.add_row(str(year.year), *_cells(year))
         out.print(table)

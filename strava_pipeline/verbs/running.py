@@ -7,13 +7,14 @@ from typing import Any
 
 import typer
 
+from strava_pipeline.core.tables import TRACKS
 from strava_pipeline.lake.counts import unknown_gear
 from strava_pipeline.lake.imported import all_listings
 from strava_pipeline.lake.locks import holder, locked_or_none
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.orchestrate.execute import RunOutcome, run_job
-from strava_pipeline.orchestrate.jobs import DETAILS, FILE_BRONZE, FILE_READINGS, LISTING, NEW_GEAR_JOB
+from strava_pipeline.orchestrate.jobs import DETAILS, FILE_BRONZE, FILE_READINGS, LISTING, NEW_GEAR_JOB, STREAMS
 from strava_pipeline.orchestrate.partitions import year_range
 from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.resources import FLOW_LOCK, Pipeline
@@ -21,6 +22,12 @@ from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.terminal import err, out, progress_for_terminal, say_left_out
 
 STOPPED = 3
+_STREAMS_LEFT = {
+    "nothing_recorded": "of which nothing was recorded",
+    "streams_missing": "missing",
+    "streams_resting": "resting",
+    "failed": "failed",
+}
 
 
 def run_verb(
@@ -130,8 +137,6 @@ def _line(asset: str, told: dict[str, Any]) -> str | None:
     if asset == FILE_READINGS:
         odd = f", {told['files_with_problems']} of them with problems" if told["files_with_problems"] else ""
         return f"Read {told['files_read']} files{odd}: {told['activities']} activities ({told['seconds']:.1f} s)"
-    if asset == "tracks":
-        return f"Wrote {told['written']} tracks ({told['seconds']:.1f} s)"
     if asset == "activity_shards":
         return f"Wrote {told['files']} shards with {told['rows']} rows"
     if asset == "activities":
@@ -151,6 +156,12 @@ def _line(asset: str, told: dict[str, Any]) -> str | None:
         ]
         rest = f"; {'; '.join(parts)}" if parts else ""
         return f"Fetched {told['details_received']} details in {told['calls']} calls ({told['seconds']:.1f} s){rest}"
+    if asset == STREAMS:
+        parts = [f"{told[name]} {word}" for name, word in _STREAMS_LEFT.items() if told[name]]
+        rest = f"; {'; '.join(parts)}" if parts else ""
+        return f"Fetched {told['streams_received']} streams in {told['calls']} calls ({told['seconds']:.1f} s){rest}"
+    if asset == TRACKS.name:
+        return f"Made {told['made']} tracks; {told['tracks']} in these years"
     if asset in ("athlete", "gear"):
         failed = f"; failed, to be asked for again: {told['failed']}" if told.get("failed") else ""
         return f"{asset.capitalize()}: {told['dagster/row_count']} known, {told['calls']} calls{failed}"

@@ -182,6 +182,52 @@ def test_streams_have_one_length_and_manual_activities_have_none(
     assert keyed["time"]["data"][-1] == outdoors["elapsed_time"]
     listed = default_athlete.get(path, keys="time").json()
     assert {stream["type"] for stream in listed} == {"time", "distance"}
+    assert {(stream["series_type"], stream["resolution"]) for stream in listed} == {("distance", "high")}
+    assert {stream["original_size"] for stream in listed} == {len(keyed["time"]["data"])}
+
+
+def test_streams_of_no_known_key_are_the_distance(default_athlete: Client, default_truth: dict[str, Any]) -> None:
+    recorded = next(each["id"] for each in default_truth["activities"] if not each["manual"])
+    assert set(default_athlete.get(f"/activities/{recorded}/streams", keys="pace", key_by_type="true").json()) == {
+        "distance"
+    }
+
+
+def test_a_404_for_streams_tells_what_was_typed_in_from_what_is_not_there(
+    default_athlete: Client, default_truth: dict[str, Any]
+) -> None:
+    manual = next(each["id"] for each in default_truth["activities"] if each["manual"])
+    typed_in = default_athlete.get(f"/activities/{manual}/streams", keys="time")
+    assert (typed_in.status_code, typed_in.json()) == (404, {"message": "Resource Not Found", "errors": []})
+    assert default_athlete.get("/activities/1/streams", keys="time").json()["errors"][0]["resource"] == "Activity"
+
+
+def test_streams_go_with_the_summary(default_athlete: Client, default_truth: dict[str, Any]) -> None:
+    keys = "time,latlng,distance,altitude,velocity_smooth,heartrate,cadence,watts,temp,moving,grade_smooth"
+    recorded = [each for each in default_truth["activities"] if not each["manual"]][::40]
+    for each in recorded:
+        found = default_athlete.get(f"/activities/{each['id']}/streams", keys=keys, key_by_type="true").json()
+        assert {"time", "distance", "velocity_smooth", "moving"} <= set(found)
+        assert len({len(stream["data"]) for stream in found.values()}) == 1
+        assert ("heartrate" in found) == each["has_heartrate"]
+        assert ("watts" in found) == bool(each.get("device_watts"))
+        assert ("cadence" in found) == ("average_cadence" in each)
+        assert ("temp" in found) == ("average_temp" in each)
+        assert ("grade_smooth" in found) == ("altitude" in found) == ("latlng" in found) == bool(each["start_latlng"])
+        assert found["moving"]["data"][0] is False
+        assert max(found["velocity_smooth"]["data"]) < 40, "no faster than a motorway"
+
+
+def test_zones_of_an_activity_hold_its_seconds(default_athlete: Client, default_truth: dict[str, Any]) -> None:
+    measured = next(each for each in default_truth["activities"] if each["has_heartrate"] and each.get("device_watts"))
+    zones = default_athlete.get(f"/activities/{measured['id']}/zones").json()
+    assert [zone["type"] for zone in zones] == ["heartrate", "power"]
+    for zone in zones:
+        assert sum(bucket["time"] for bucket in zone["distribution_buckets"]) == measured["elapsed_time"]
+        assert zone["distribution_buckets"][-1]["max"] == -1
+    manual = next(each["id"] for each in default_truth["activities"] if each["manual"])
+    assert default_athlete.get(f"/activities/{manual}/zones").json() == []
+    assert default_athlete.get("/activities/1/zones").status_code == 404
 
 
 def test_laps_have_a_path_of_their_own(default_athlete: Client, default_truth: dict[str, Any]) -> None:

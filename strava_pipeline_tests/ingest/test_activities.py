@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.errors import GoneError, TransientError
-from strava_pipeline.ingest.strava.activities import get_athlete, get_detail, get_gear, list_pages
+from strava_pipeline.core.errors import GoneError, RefusedError, TransientError
+from strava_pipeline.core.streams import KEYS
+from strava_pipeline.ingest.strava.activities import get_athlete, get_detail, get_gear, get_streams, list_pages
 from strava_pipeline_tests.ingest.fakes import START
 from strava_pipeline_tests.ingest.world import World
 
@@ -142,3 +143,49 @@ def test_an_odd_gear_id_stays_a_gear_id(world: World, gear_id: str) -> None:
     with pytest.raises(GoneError):
         get_gear(world.connect(), gear_id)
     assert "/api/v3/gear/" in world.calls()["log"][-1][2]
+
+
+def recorded(world: World, *, manual: bool = False) -> int:
+    """The newest activity that was recorded, or typed in."""
+    found = world.foreign_call("/athlete/activities?per_page=200").json()
+    return int(next(item["id"] for item in found if item["manual"] is manual))
+
+
+def test_streams_are_asked_for_with_every_key_by_type_in_one_call(world: World) -> None:
+    activity_id = recorded(world)
+    before = world.calls()["total"]
+    answer = get_streams(world.connect(), activity_id)
+    assert {"time", "distance", "velocity_smooth", "moving"} <= answer.json.keys() <= set(KEYS)
+    assert world.calls()["total"] == before + 1
+    assert "keys=time%2Clatlng%2C" in world.calls()["log"][-1][2]
+    assert "key_by_type=true" in world.calls()["log"][-1][2]
+
+
+def test_streams_of_what_was_typed_in_are_gone_in_one_call(make_world: Callable[..., World]) -> None:
+    world = make_world(activities=200)
+    world.log_in()
+    activity_id = recorded(world, manual=True)
+    before = world.calls()["total"]
+    with pytest.raises(GoneError) as caught:
+        get_streams(world.connect(), activity_id)
+    assert (caught.value.status, world.calls()["total"]) == (404, before + 1)
+    assert caught.value.body == b'{"message":"Resource Not Found","errors":[]}'
+
+
+@pytest.mark.parametrize("body", ["<html>nothing here</html>", "", "[]", '{"error": "no route"}'])
+def test_a_404_that_is_not_stravas_does_not_say_that_nothing_was_recorded(world: World, body: str) -> None:
+    activity_id = recorded(world)
+    world.fault("/activities/", "body", body=body, status=404)
+    with pytest.raises(RefusedError, match="not from Strava") as caught:
+        get_streams(world.connect(), activity_id)
+    assert (caught.value.status, caught.value.body) == (404, body.encode())
+
+
+@pytest.mark.parametrize("body", ["[1]", '{"message": "hello"}', "null", '{"time": 5}'])
+def test_a_body_that_is_no_set_of_streams_is_tried_again(world: World, body: str) -> None:
+    activity_id = recorded(world)
+    world.fault("/activities/", "body", body=body, times=2)
+    assert "time" in get_streams(world.connect(), activity_id).json
+    world.fault("/activities/", "body", body=body, times=1)
+    with pytest.raises(TransientError, match="no set of streams"):
+        get_streams(world.connect(), activity_id, patient=False)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline.lake.answer_files import EARLY
 from strava_pipeline.lake.behind import years_behind
 from strava_pipeline.lake.decisions import decide
-from strava_pipeline.lake.detail_files import EARLY, land_detail, land_failure
+from strava_pipeline.lake.detail_files import land_detail, land_failure
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.quarantine import Failing, QuarantineDecision, drops, failing_now, sync_quarantine

@@ -77,7 +77,7 @@ def test_an_archive_alone_is_a_whole_warehouse(make_rig: Make) -> None:
     with_track = {row[0] for row in tracks(rig)}
     assert with_track
     assert with_track <= recorded
-    assert told["tracks"]["written"] == len(with_track)
+    assert told["tracks"]["made_of_files"] == len(with_track)
     assert rig.calls()["by_endpoint"] == {}
 
 

@@ -199,7 +199,12 @@ def _hear_signals() -> None:
 
 def start_flow(rig: Rig) -> subprocess.Popen[bytes]:
     """`flow-backfill` in a process of its own, returned once it is at its details."""
-    command = [sys.executable, "-m", "strava_pipeline", "flow-backfill"]
+    return start(rig, "flow-backfill", rig.lake.details)
+
+
+def start(rig: Rig, verb: str, until: Path) -> subprocess.Popen[bytes]:
+    """A verb in a process of its own, returned once an answer lies in a folder."""
+    command = [sys.executable, "-m", "strava_pipeline", verb]
     environment = {**os.environ, **rig.settings.environ()}
     process = subprocess.Popen(
         command,
@@ -210,7 +215,7 @@ def start_flow(rig: Rig) -> subprocess.Popen[bytes]:
         preexec_fn=_hear_signals,
     )
     deadline = time.monotonic() + 60
-    while not list(rig.lake.details.rglob("*.json.gz")):
+    while not list(until.rglob("*.json.gz")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return process

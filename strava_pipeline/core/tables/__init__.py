@@ -28,8 +28,8 @@ TABLES: dict[str, Table] = {
     )
 }
 
-BESIDE: dict[str, Table] = {TRACKS.name: TRACKS}
-"""Tables that lie as Parquet beside the warehouse."""
+PARQUET_TABLES: dict[str, Table] = {TRACKS.name: TRACKS}
+"""They lie as Parquet by year; no warehouse holds them."""
 
 DETAIL_TABLES: tuple[str, ...] = (ACTIVITY_DETAILS.name, *(child.name for child, _ in CHILDREN.values()))
 
@@ -53,11 +53,11 @@ __all__ = [
     "ACTIVITY_DETAILS",
     "ACTIVITY_HISTORY",
     "ATHLETE",
-    "BESIDE",
     "CHILDREN",
     "DETAIL_TABLES",
     "FILES",
     "GEAR",
+    "PARQUET_TABLES",
     "QUARANTINE",
     "TABLES",
     "TRACKS",

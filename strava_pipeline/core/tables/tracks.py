@@ -15,7 +15,7 @@ TRACKS = Table(
         SOURCE,
         Column("part", Kind.INTEGER, "which session of its file, from 0: several where sports were changed", key=True),
         Column("point", Kind.INTEGER, "place in the session, from 0", key=True),
-        Column("at", Kind.INSTANT, "when"),
+        Column("recorded_at", Kind.INSTANT, "when"),
         Column("latitude", Kind.DOUBLE, "where, WGS 84", "°", low=-90, high=90),
         Column("longitude", Kind.DOUBLE, "where, WGS 84", "°", low=-180, high=180),
         Column("altitude", Kind.DOUBLE, "height", "m"),

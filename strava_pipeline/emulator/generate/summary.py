@@ -13,6 +13,7 @@ from strava_pipeline.emulator.generate.tracks import Point, encode, thinned, tra
 from strava_pipeline.emulator.wire import Json
 
 OLD = 0.15  # up to this share of the span, activities lack what Strava did not know yet
+THERMOMETER_FROM = 0.2  # and from here on, devices tell the temperature
 DEFAULT_WORKOUT = {"Run": None, "Ride": 10}  # workout_type of an unremarkable run and ride, as in real answers
 RACE_WORKOUT = {"Run": 1, "Ride": 11}
 
@@ -70,7 +71,7 @@ def _when_and_where(sketch: Sketch, offset: int) -> Json:
         "utc_offset": float(offset),
         "location_city": None,
         "location_state": None,
-        "location_country": sketch.place.country if _is_old(sketch) else None,
+        "location_country": sketch.place.country if is_old(sketch) else None,
     }
 
 
@@ -130,9 +131,9 @@ def _sensors(sketch: Sketch, rng: Random) -> Json:
         if sketch.power_meter:
             found["max_watts"] = round(watts * rng.uniform(2.2, 4.5))
             found["weighted_average_watts"] = round(watts * rng.uniform(1.02, 1.2))
-    elif sketch.sport.kind == "Run" and not sketch.manual and not _is_old(sketch):
+    elif sketch.sport.kind == "Run" and not sketch.manual and not is_old(sketch):
         found["average_cadence"] = round(rng.gauss(84, 2.5), 1)
-    if sketch.mapped and sketch.sport.kind != "Walk" and sketch.share >= 0.2:
+    if sketch.mapped and sketch.sport.kind != "Walk" and sketch.share >= THERMOMETER_FROM:
         found["average_temp"] = round(rng.gauss(15, 7))
     found["has_heartrate"] = sketch.heartrate is not None
     if sketch.heartrate is not None:
@@ -142,7 +143,7 @@ def _sensors(sketch: Sketch, rng: Random) -> Json:
 
 
 def _elevation(sketch: Sketch, rng: Random) -> Json:
-    if _is_old(sketch) or not sketch.mapped:
+    if is_old(sketch) or not sketch.mapped:
         return {}
     low = sketch.place.elevation + rng.uniform(-4, 12)
     return {"elev_high": round(low + min(sketch.gain, 30 + sketch.gain * 0.4), 1), "elev_low": round(low, 1)}
@@ -153,10 +154,11 @@ def _upload(sketch: Sketch, rng: Random) -> Json:
         return {"upload_id": None, "external_id": None, "from_accepted_tag": False}
     upload_id = sketch.id + sketch.id // 15 + rng.randrange(1000)
     found: Json = {"upload_id": upload_id}
-    if not _is_old(sketch):
+    if not is_old(sketch):
         found["upload_id_str"] = str(upload_id)
     return found | {"external_id": external_id_of(sketch, rng), "from_accepted_tag": False}
 
 
-def _is_old(sketch: Sketch) -> bool:
+def is_old(sketch: Sketch) -> bool:
+    """Whether it lacks what Strava did not know yet."""
     return sketch.share < OLD

@@ -1,4 +1,4 @@
-"""The calls for activities, gear and the athlete, each checked to be what was asked for.
+"""The calls for activities, their streams, gear and the athlete, each checked to be what was asked for.
 
 An answer of the wrong shape is a transient failure, tried again by the client. Nothing is kept here.
 """
@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from strava_pipeline.core.errors import GoneError, RefusedError
+from strava_pipeline.core.streams import KEYS, is_nothing_recorded, is_streams
 from strava_pipeline.ingest.strava.client import Answer, StravaClient
 
 
@@ -53,6 +55,25 @@ def get_detail(client: StravaClient, activity_id: int, *, patient: bool = True) 
         check=lambda answer: _is_object(answer, activity_id),
         patient=patient,
     )
+
+
+def get_streams(client: StravaClient, activity_id: int, *, patient: bool = True) -> Answer:
+    """All streams of an activity. GoneError: Strava says that it has none; a 404 of somebody else's is a RefusedError."""
+    try:
+        return client.get(
+            f"/activities/{activity_id}/streams",
+            {"keys": ",".join(KEYS), "key_by_type": "true"},
+            check=lambda answer: None if is_streams(answer.json) else "the body is no set of streams",
+            patient=patient,
+        )
+    except GoneError as error:
+        if is_nothing_recorded(error.status, error.body):
+            raise
+        raise RefusedError(
+            f"GET /activities/{activity_id}/streams: 404, but not from Strava. Is STRAVA_API_URL right?",
+            status=error.status,
+            body=error.body,
+        ) from error
 
 
 def get_athlete(client: StravaClient) -> Answer:

@@ -1,4 +1,4 @@
-"""Fetching details one by one: each landed before the next call, one that fails never stops those behind it.
+"""Fetching what is asked for per activity one by one: each landed before the next call, one that fails never stops the next.
 
 What to fetch, where it is kept and when a failed one is asked for again are the caller's business.
 """
@@ -16,8 +16,8 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
-from strava_pipeline.ingest.strava.activities import get_athlete, get_detail
-from strava_pipeline.ingest.strava.client import StravaClient
+from strava_pipeline.ingest.strava.activities import get_athlete
+from strava_pipeline.ingest.strava.client import Answer, StravaClient
 
 OUTAGE = 5  # failures in a row: one poisonous activity is likely, five one after the other are Strava being down
 
@@ -32,13 +32,19 @@ class Named(Protocol):
     def is_poisoned(self) -> bool: ...
 
 
+class Get(Protocol):
+    """The call for one activity: ingest/strava/activities.py's `get_detail`, `get_streams`."""
+
+    def __call__(self, client: StravaClient, activity_id: int, *, patient: bool) -> Answer: ...
+
+
 T = TypeVar("T", bound=Named)
 Failure = TransientError | RefusedError | LoginRefusedError
 
 
 @dataclass(slots=True)
 class FetchReport:
-    """What became of the details asked for. `stopped`: the limit that ended the work early."""
+    """What became of what was asked for. `gone`: answered with 404. `stopped`: the limit that ended the work early."""
 
     landed: int = 0
     bytes: int = 0
@@ -48,12 +54,13 @@ class FetchReport:
 
     @property
     def told(self) -> int:
-        """Of how many details it is known what became of them."""
+        """Of how many it is known what became of them."""
         return self.landed + len(self.gone) + len(self.failed)
 
 
-def fetch_details(
+def fetch_each(
     client: StravaClient,
+    get: Get,
     wanted: Iterable[T],
     *,
     land: Callable[[T, bytes, datetime], object],
@@ -61,11 +68,11 @@ def fetch_details(
     report: FetchReport,
     tick: Callable[[], None] = lambda: None,
 ) -> None:
-    """Fetch each detail of `wanted` in order, into `report`.
+    """`get` each of `wanted` in order, into `report`.
 
     A failure is landed as evidence once something else has succeeded. When OUTAGE of them fail in a row, or the last
     ones of all, the athlete is asked for: if that succeeds, it is the activities that are poisoned; if it fails, Strava
-    is down, which raises and leaves no evidence. So does a second detail in a row that is refused with 401.
+    is down, which raises and leaves no evidence. So does a second one in a row that is refused with 401.
     """
     held: list[tuple[T, Failure, datetime]] = []
 
@@ -80,14 +87,14 @@ def fetch_details(
 
     for item in wanted:
         try:
-            answer = get_detail(client, item.activity_id, patient=not item.is_poisoned)
+            answer = get(client, item.activity_id, patient=not item.is_poisoned)
         except GoneError as error:
             land_failure(item, error.body, error.status, client.clock.now())
             report.gone.append(item.activity_id)
             settle()
         except (TransientError, RefusedError, LoginRefusedError) as error:
             if isinstance(error, LoginRefusedError) and held and isinstance(held[-1][1], LoginRefusedError):
-                raise  # not one activity's fault: the login is no longer good for details
+                raise  # not one activity's fault: the login is no longer good for these
             held.append((item, error, client.clock.now()))
             if len(held) >= OUTAGE:
                 ask_whether_alive()
@@ -115,7 +122,7 @@ def _is_alive(client: StravaClient, last: Failure, failed: int) -> BudgetExhaust
         get_athlete(client)
     except TransientError as error:
         raise TransientError(
-            f"The last {failed} details asked for failed, the very last with {_status(last)}, and so did the athlete: "
+            f"The last {failed} activities asked for failed, the very last with {_status(last)}, and so did the athlete: "
             "Strava seems to be down"
         ) from error
     except (BudgetExhaustedError, CallCapReachedError) as error:

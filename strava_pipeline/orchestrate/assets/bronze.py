@@ -7,8 +7,9 @@ import dagster as dg
 
 from strava_pipeline.core.errors import BudgetExhaustedError
 from strava_pipeline.core.tables import DETAIL_TABLES
+from strava_pipeline.orchestrate.by_year import YearsReport
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
-from strava_pipeline.orchestrate.fetching import DetailsReport, pull_details
+from strava_pipeline.orchestrate.fetching import pull_details
 from strava_pipeline.orchestrate.forecasting import Forecaster
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, resolved
 from strava_pipeline.orchestrate.metadata import (
@@ -17,7 +18,7 @@ from strava_pipeline.orchestrate.metadata import (
     calls_left,
     described_source,
     estimated,
-    failed_ids,
+    named_ids,
     timed,
 )
 from strava_pipeline.orchestrate.partitions import years_of
@@ -100,7 +101,7 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
                 "details_resting": report.resting,
                 "gone": len(report.fetched.gone),
                 "failed": len(report.fetched.failed),
-                **failed_ids(report.fetched),
+                **named_ids(gone_ids=report.fetched.gone, failed_ids=report.fetched.failed),
                 "calls": report.calls,
                 "bytes": report.fetched.bytes,
                 "seconds": seconds.value,
@@ -143,7 +144,7 @@ def _complete(report: PullReport) -> dg.AssetCheckResult:
     )
 
 
-def _details_complete(report: DetailsReport) -> dg.AssetCheckResult:
+def _details_complete(report: YearsReport) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name="details_complete",
         passed=report.missing + report.resting == 0,

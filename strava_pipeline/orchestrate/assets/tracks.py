@@ -1,44 +1,49 @@
-"""Tracks: the points of activities as Parquet by local year. The work is lake/file_tracks.py's."""
+"""Tracks: the points of activities, a Parquet file each. They are not published: no warehouse holds them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
 from strava_pipeline.core.tables import TRACKS
-from strava_pipeline.lake.file_tracks import TrackReport, recorded_tracks, sync_file_tracks
-from strava_pipeline.lake.imports_behind import note_tracks
-from strava_pipeline.lake.tracks import track_origins
-from strava_pipeline.lake.warehouse import writing
-from strava_pipeline.orchestrate.jobs import FILE_READINGS
+from strava_pipeline.lake.tracks import track_sizes
+from strava_pipeline.orchestrate.jobs import FILE_READINGS, STREAMS
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, timed
 from strava_pipeline.orchestrate.partitions import years_of
-from strava_pipeline.orchestrate.progress import progressing
 from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.orchestrate.tracking import make_tracks
 
 
 def track_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
     @dg.asset(
         partitions_def=partitions,
-        deps=["activities", FILE_READINGS],
+        deps=[STREAMS, FILE_READINGS, "activities"],
         group_name="tracks",
-        kinds={"parquet", "polars"},
+        kinds={"parquet"},
         owners=[OWNER],
-        description=f"{table_description(TRACKS)} A file per activity in data/tracks; null is unknown.",
+        description=f"{table_description(TRACKS)} A file's points stand before Strava's streams.",
         metadata=described(TRACKS.name),
     )
-    def tracks(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[Any]:
-        report = TrackReport()
+    def tracks(
+        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        years = years_of(context.partition_keys)
         with timed() as seconds:
-            recorded = recorded_tracks(pipeline.lake)
-            with progressing(pipeline.progress, "Writing tracks", None) as advance:
-                for year in years_of(context.partition_keys):
-                    with writing(pipeline.lake) as connection:
-                        report.add(sync_file_tracks(connection, pipeline.lake, year, recorded, advance))
-                        note_tracks(connection, pipeline.lake, year)
-                    held = len(track_origins(pipeline.lake, year))
-                    context.add_asset_metadata({"dagster/row_count": held}, partition_key=str(year))
-        return dg.MaterializeResult(
-            metadata={"written": report.written, "bytes": report.bytes, "seconds": seconds.value}
+            made = make_tracks(pipeline, years)
+        files = 0
+        for year in years:
+            of_year, points = track_sizes(pipeline.lake, year)
+            context.add_asset_metadata({"dagster/row_count": points, "files": of_year}, partition_key=str(year))
+            files += of_year
+        yield dg.MaterializeResult(
+            metadata={
+                "made": made.made,
+                "made_of_files": made.made_of_files,
+                "removed": made.removed,
+                "damaged": made.damaged,
+                "tracks": files,
+                "seconds": seconds.value,
+            }
         )
 
     return [tracks]

@@ -14,9 +14,9 @@ from dagster import DagsterEventType, DagsterRunStatus
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.connect import make_budget, system_clock, token_store
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
+from strava_pipeline.orchestrate.config import CallLimits, DetailsConfig, ListingConfig, StreamsConfig
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
-from strava_pipeline.orchestrate.jobs import DETAILS, ENRICH, JOBS, LISTING, PULLING_JOBS, asset_jobs, resolved
+from strava_pipeline.orchestrate.jobs import DETAILS, ENRICH, JOBS, LISTING, PULLING_JOBS, STREAMS, asset_jobs, resolved
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.resources import DATA_DIR, calls_of_a_quiet_day
 from strava_pipeline.orchestrate.runs import UNFINISHED, assets_of, is_ours, job_of, years_of_run
@@ -26,7 +26,9 @@ from strava_pipeline.settings import Settings
 
 TRIES = 3  # of one stopped run: an outage at midnight must not end what goes on for days
 PAUSE = timedelta(hours=1)  # after one that failed
-RESUMABLE = tuple(name for name, job in JOBS.items() if name != "enrich" and {LISTING, DETAILS} & {*job.assets})
+RESUMABLE = tuple(
+    name for name, job in JOBS.items() if name != "enrich" and {LISTING, DETAILS, STREAMS} & {*job.assets}
+)
 
 
 def resume_sensor(
@@ -129,11 +131,13 @@ def _is_open(settings: Settings, run: dg.DagsterRun, rest: frozenset[str], clock
     return budget.remaining().governing.left > 0
 
 
-def _first_to_call(run: dg.DagsterRun, rest: frozenset[str]) -> ListingConfig | DetailsConfig:
+def _first_to_call(run: dg.DagsterRun, rest: frozenset[str]) -> CallLimits:
     """What the first asset that will make calls is told: its limits are the whole run's."""
     ops, job = _ops(run, rest), job_of(run)
     if LISTING in rest:
         return resolved(ListingConfig(**ops.get(LISTING, {}).get("config", {})), job, LISTING)
+    if DETAILS not in rest:
+        return StreamsConfig(**ops.get(STREAMS, {}).get("config", {}))
     return resolved(DetailsConfig(**ops.get(DETAILS, {}).get("config", {})), job, DETAILS)
 
 

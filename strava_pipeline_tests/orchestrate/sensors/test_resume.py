@@ -10,7 +10,7 @@ from dagster import DagsterRunStatus
 
 from strava_pipeline.emulator.limits import Limits
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.orchestrate.jobs import DETAILS, ENRICH, JOBS, LISTING
+from strava_pipeline.orchestrate.jobs import DETAILS, ENRICH, JOBS, LISTING, STREAMS
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.resources import DATA_DIR
 from strava_pipeline.orchestrate.sensors.resume import RESUMABLE
@@ -104,6 +104,36 @@ def test_a_run_of_a_backfill_from_the_asset_graph_goes_on_as_the_job_that_does_t
         rig.assert_true_to_source()
 
 
+def test_streams_go_on_as_streams_however_they_were_launched(make_rig: Make) -> None:
+    rig = make_rig(activities=20, years=(2025, 2025), settings={"first_year": 2025})
+    rig.run("run_all")
+    rig.run("compact")
+    lacking = sum(not item["manual"] for item in rig.truth())
+    rig.control("limits", limits="900,10/900,2000")
+    rig.control("clock", advance=86_400)
+    with watched(rig) as watch:
+        rig.calls()
+        watch.defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            partition_key="2025", instance=watch.instance, asset_selection=[dg.AssetKey(STREAMS), dg.AssetKey("tracks")]
+        )
+        made = rig.calls()["total"]
+        assert made == 9, "one of ten is left to the daily run"
+        for _ in range(2):
+            assert watch.tick("resume")[0] is None
+            next_day(watch)
+            asked, why = watch.tick("resume")
+            assert asked is not None, why
+            assert (asked.job_name, asked.tags["dagster/partition"]) == ("streams", "2025")
+            assert {key.to_user_string() for key in asked.asset_selection or ()} == {STREAMS, "tracks"}
+            watch.launch(asked)
+            calls = rig.calls()
+            assert set(calls["by_endpoint"]) == {"/activities/{id}/streams"}
+            assert calls["refused"] == 0
+            made += calls["total"]
+        next_day(watch)
+        assert (watch.tick("resume"), made) == ((None, "Nothing waits for a limit."), lacking)
+
+
 CAPPED = {"ops": {DETAILS: {"config": {"max_calls": 5}}}}
 
 
@@ -113,6 +143,7 @@ CAPPED = {"ops": {DETAILS: {"config": {"max_calls": 5}}}}
         ("backfill", {"tags": STOPPED}, True),
         ("flow", {"tags": STOPPED}, True),
         ("run_all", {"tags": {LIMIT: "15min"}}, True),
+        ("streams", {"tags": STOPPED}, True),
         ("backfill", {}, False),  # it came to its end, or a cap's
         ("backfill", {"tags": STOPPED, "run_config": CAPPED}, False),
         ("enrich", {"tags": STOPPED}, False),  # asked for once by a person
@@ -136,6 +167,9 @@ def test_only_what_one_of_stravas_limits_stopped_goes_on(
         ("backfill", ("backfill", {"status": DagsterRunStatus.FAILURE}), False),
         ("backfill", ("backfill", {"years": "2025"}), True),
         ("backfill", ("flow", {}), True),
+        ("backfill", ("streams", {}), True),
+        ("streams", ("backfill", {}), True),
+        ("streams", ("streams", {}), False),
         ("backfill", ("backfill", {"tags": {"strava_pipeline/data_dir": "elsewhere"}}), True),
         ("flow", ("flow", {"years": "2025"}), False),  # it takes up what the last one left
     ],

@@ -1,0 +1,15 @@
+-- Every present activity of $years that was recorded, not typed in, newest first: it may have streams. With when a listing
+-- first showed that it was cut or mended since, NULL where none did. Moments are in UTC and bare.
+SELECT activity.id, activity.year, recut.at AT TIME ZONE 'UTC'
+FROM activities_all AS activity
+LEFT JOIN (
+    SELECT activity_id, max(valid_from) AS at
+    FROM activity_history
+    WHERE list_has_any(changed_fields, ['distance', 'elapsed_time', 'moving_time'])
+    GROUP BY activity_id
+) AS recut ON recut.activity_id = activity.id
+WHERE activity.deleted_at IS NULL
+  AND activity.source = 'strava'
+  AND activity.manual IS NOT TRUE
+  AND activity.year IN (SELECT unnest($years))
+ORDER BY activity.start_date DESC NULLS LAST, activity.id DESC

@@ -1,0 +1,71 @@
+"""Tracks made from streams: what is on disk of a year's streams, brought to data/tracks. No fetching.
+
+A track that a file made stays: a file knows more. One that is as it would be made again is left alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from strava_pipeline.core.streams import points_of
+from strava_pipeline.lake.answer_files import newest_json, set_aside
+from strava_pipeline.lake.files import stamp, sync_folder
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.stream_files import stream_files
+from strava_pipeline.lake.tracks import is_of_a_file, track_origins, track_path, write_track
+from strava_pipeline.lake.warehouse import Connection
+
+_READING = 1  # of streams as points: raised whenever core/streams.py reads the same answer as other points
+_OF_STREAMS = "streams:"
+
+
+@dataclass(slots=True)
+class StreamTracks:
+    """What became of a year's tracks. `damaged`: streams that can't be read and are to be fetched again."""
+
+    made: int = 0
+    removed: int = 0
+    damaged: int = 0
+
+
+def sync_stream_tracks(
+    lake: Lake, connection: Connection, year: int, tick: Callable[[], None] = lambda: None
+) -> StreamTracks:
+    """Make the tracks of gold's activities of `year` whose streams are on disk; remove those of what left the year."""
+    report = StreamTracks()
+    rows = connection.execute(sql("strava_starts"), {"year": year}).fetchall()
+    activities = {key: (athlete_id, start and start.replace(tzinfo=UTC)) for key, athlete_id, start in rows}
+    in_place = track_origins(lake, year)
+    for key, files in stream_files(lake, activities.keys()).items():
+        if files.good_at is None or is_of_a_file(in_place.get(key)):
+            continue
+        athlete_id, start = activities[key]
+        origin = _origin(files.good_at, start, athlete_id)
+        if in_place.get(key) == origin:
+            continue
+        answer = newest_json(files)
+        if answer is None:
+            set_aside(files)
+            report.damaged += 1
+            continue
+        write_track(lake, year, key, athlete_id, "strava", [points_of(answer, start)], origin)
+        report.made += 1
+        tick()
+    report.removed = _remove(
+        lake, year, [key for key, told in in_place.items() if key not in activities and told.startswith(_OF_STREAMS)]
+    )
+    return report
+
+
+def _origin(fetched_at: datetime, start: datetime | None, athlete_id: int | None) -> str:
+    """All that a track of streams depends on."""
+    return f"{_OF_STREAMS}{stamp(fetched_at)} start:{stamp(start) if start else ''} athlete:{athlete_id or ''} reading:{_READING}"
+
+
+def _remove(lake: Lake, year: int, ids: list[int]) -> int:
+    for activity_id in ids:
+        track_path(lake, year, activity_id).unlink(missing_ok=True)
+    if ids:
+        sync_folder(lake.tracks_of(year))
+    return len(ids)

@@ -1,0 +1,72 @@
+"""Streams as received: what was recorded of each activity, point by point. How they are fetched is orchestrate/streaming.py's."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from strava_pipeline.core.streams import KEYS
+from strava_pipeline.orchestrate.assets.bronze import note_stop
+from strava_pipeline.orchestrate.by_year import YearsReport
+from strava_pipeline.orchestrate.config import StreamsConfig
+from strava_pipeline.orchestrate.jobs import STREAMS
+from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left, estimated, named_ids, timed
+from strava_pipeline.orchestrate.partitions import years_of
+from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.orchestrate.streaming import pull_streams
+
+
+def stream_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
+    @dg.asset(
+        name=STREAMS,
+        partitions_def=partitions,
+        deps=["activities"],
+        group_name="tracks",
+        kinds={"json", "file"},
+        owners=[OWNER],
+        tags=MAKES_CALLS,
+        description="Each activity's streams as Strava sent them: times, positions, heart rates … Fetched once, with calls "
+        "to spare, newest first; not of what was typed in, and not where an activity file tells the track.",
+        metadata={
+            "dagster/column_schema": dg.TableSchema([dg.TableColumn(f"{key}.data[]", type="JSON") for key in KEYS])
+        },
+        check_specs=[
+            dg.AssetCheckSpec("streams_complete", asset=STREAMS, description="No streams of these years are missing.")
+        ],
+    )
+    def bronze_activity_streams(
+        context: dg.AssetExecutionContext, config: StreamsConfig, pipeline: dg.ResourceParam[Pipeline]
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        with timed() as seconds:
+            report = pull_streams(pipeline, config, years_of(context.partition_keys))
+        note_stop(context, report.fetched.stopped)
+        for year, landed in report.by_year.items():
+            context.add_asset_metadata({"dagster/row_count": landed}, partition_key=str(year))
+        yield dg.MaterializeResult(
+            metadata={
+                "streams_received": report.fetched.landed,
+                "streams_missing": report.missing,
+                "streams_resting": report.resting,
+                "nothing_recorded": len(report.fetched.gone),
+                "failed": len(report.fetched.failed),
+                **named_ids(failed_ids=report.fetched.failed),
+                "calls": report.calls,
+                "bytes": report.fetched.bytes,
+                "seconds": seconds.value,
+                **estimated(report.estimate),
+                **calls_left(pipeline, report.missing),
+            },
+            check_results=[_complete(report)],
+        )
+
+    return [bronze_activity_streams]
+
+
+def _complete(report: YearsReport) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name="streams_complete",
+        passed=report.missing + report.resting == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=str(report.fetched.stopped) if report.fetched.stopped else None,
+        metadata={"missing": report.missing, "resting": report.resting},
+    )

@@ -1,0 +1,38 @@
+"""The tracks of some years as files and streams have them. How is lake/file_tracks.py's and lake/stream_tracks.py's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from strava_pipeline.lake.file_tracks import recorded_tracks, sync_file_tracks
+from strava_pipeline.lake.imports_behind import note_tracks
+from strava_pipeline.lake.stream_tracks import sync_stream_tracks
+from strava_pipeline.lake.warehouse import writing
+from strava_pipeline.orchestrate.progress import progressing
+from strava_pipeline.orchestrate.resources import Pipeline
+
+
+@dataclass(slots=True)
+class TracksMade:
+    """What became of the tracks. `damaged`: streams that can't be read and are to be fetched again."""
+
+    made: int = 0
+    made_of_files: int = 0
+    removed: int = 0
+    damaged: int = 0
+
+
+def make_tracks(pipeline: Pipeline, years: Sequence[int]) -> TracksMade:
+    """Files first: what they tell, streams need not; the warehouse is held for a year at a time."""
+    report = TracksMade()
+    recorded = recorded_tracks(pipeline.lake)
+    with progressing(pipeline.progress, "Making tracks", None) as advance:
+        for year in years:
+            with writing(pipeline.lake) as connection:
+                of_files = sync_file_tracks(pipeline.lake, connection, year, recorded, lambda: advance(1))
+                of_streams = sync_stream_tracks(pipeline.lake, connection, year, lambda: advance(1))
+                note_tracks(connection, pipeline.lake, year)
+            report.made += of_files.made + of_streams.made
+            report.made_of_files += of_files.made
+            report.removed += of_files.removed + of_streams.removed
+            report.damaged += of_streams.damaged
+    return report

@@ -1,0 +1,283 @@
+"""The job `streams`: a call per recorded activity and none twice, whatever stops it; tracks as the source has them."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.streams import points_of
+from strava_pipeline.emulator.limits import Limits
+from strava_pipeline.ingest.strava.retries import ATTEMPTS
+from strava_pipeline.lake.files import unpacked, unpacked_json
+from strava_pipeline.lake.tracks import track_origins, write_track
+from strava_pipeline.orchestrate.execute import RunOutcome, run_job
+from strava_pipeline.orchestrate.tags import LIMIT
+from strava_pipeline_tests.orchestrate.test_interruptions import start
+from strava_pipeline_tests.orchestrate.test_trip_privacy import unpacked as parts_of
+from strava_pipeline_tests.rig import Rig
+
+pytestmark = pytest.mark.slow
+
+Make = Callable[..., Rig]
+STREAMS, TRACKS = "bronze_activity_streams", "tracks"
+NOT_FOUND = '{"message":"Resource Not Found","errors":[]}'
+QUICK: dict[str, Any] = {"years": (2026, 2026), "speed": 60.0, "settings": {"first_year": 2026, "clock_speed": 60.0}}
+
+
+@pytest.fixture
+def listed(rig: Rig) -> Rig:
+    """Gold with 30 activities, no details; no call is counted yet."""
+    return in_gold(rig)
+
+
+def in_gold(rig: Rig) -> Rig:
+    rig.run("run_all")
+    rig.run("compact")
+    rig.calls()
+    return rig
+
+
+def recorded(rig: Rig) -> list[int]:
+    """What was recorded, newest first."""
+    newest = sorted(rig.truth(), key=lambda item: (item["start_date"], item["id"]), reverse=True)
+    return [item["id"] for item in newest if not item["manual"]]
+
+
+def asked(rig: Rig) -> list[int]:
+    """Whose streams were asked for since the last look, call by call; nothing else was."""
+    calls = rig.calls()
+    found = [re.fullmatch(r"/api/v3/activities/(\d+)/streams\?.*", entry[2]) for entry in calls["log"]]
+    assert None not in found
+    assert len(found) == calls["total"]
+    return [int(match[1]) for match in found if match]
+
+
+def streams(rig: Rig, **told: Any) -> RunOutcome:
+    return rig.run("streams", **{STREAMS: told})
+
+
+def told(outcome: RunOutcome, *names: str) -> list[Any]:
+    return [outcome.metadata[STREAMS][name] for name in names]
+
+
+def source(rig: Rig) -> dict[int, dict[str, list[Any]]]:
+    """What was recorded of each activity, at the source."""
+    state = rig.emulator.state
+    found = {row.id: row.source.streams() for row in state.store.existing(state.epoch)}
+    return {key: streams for key, streams in found.items() if streams is not None}
+
+
+def tracks(rig: Rig) -> pl.DataFrame:
+    return pl.read_parquet(rig.lake.tracks / "**" / "*.parquet").sort("activity_id", "point")
+
+
+def test_each_recorded_activity_costs_one_call_newest_first_and_then_none(listed: Rig) -> None:
+    first = streams(listed)
+    assert asked(listed) == recorded(listed), "what was typed in is not asked for"
+    assert told(first, "streams_received", "streams_missing", "nothing_recorded", "failed") == [28, 0, 0, 0]
+    assert first.metadata[TRACKS]["made"] == 28
+    again = streams(listed)
+    assert asked(listed) == []
+    assert (again.metadata[TRACKS]["made"], again.metadata[TRACKS]["tracks"]) == (0, 28)
+
+
+def test_bronze_is_what_came_byte_for_byte_in_the_folder_of_its_year(listed: Rig) -> None:
+    streams(listed)
+    years = dict(listed.gold("SELECT id, year FROM activities"))
+    files = sorted(listed.lake.streams.rglob("*.gz"))
+    assert {int(path.parts[-2]): int(path.parts[-3].removeprefix("year=")) for path in files} == {
+        key: years[key] for key in recorded(listed)
+    }
+    truth = source(listed)
+    for path in files:
+        held = unpacked_json(path)
+        assert {key: stream["data"] for key, stream in held.items()} == truth[int(path.parent.name)]
+        assert unpacked(path).startswith(b'{"')
+
+
+def test_tracks_are_the_source_s_streams(listed: Rig) -> None:
+    streams(listed)
+    starts = dict(listed.gold("SELECT id, start_date FROM activities"))
+    made = tracks(listed)
+    for key, recording in source(listed).items():
+        of_one = made.filter(pl.col("activity_id") == key)
+        assert of_one["recorded_at"].to_list()[0] == starts[key]
+        assert of_one["distance"].to_list() == recording["distance"]
+        assert of_one["latitude"].to_list() == [at[0] for at in recording.get("latlng", [(None,)] * of_one.height)]
+        for column, name in (
+            ("heartrate", "heartrate"),
+            ("watts", "watts"),
+            ("temperature", "temp"),
+            ("moving", "moving"),
+        ):
+            assert of_one[column].to_list() == recording.get(name, [None] * of_one.height), column
+        points = points_of(recording, starts[key])
+        assert of_one.select(points.columns).equals(points)
+
+
+def test_a_cap_stops_it_and_the_next_run_goes_on(listed: Rig) -> None:
+    ids = recorded(listed)
+    first = streams(listed, max_calls=10)
+    assert "--max-calls" in str(first.stopped_early)
+    assert asked(listed) == ids[:10]
+    assert told(first, "streams_received", "streams_missing", "calls_still_to_make") == [10, 18, 18]
+    assert first.metadata[TRACKS]["made"] == 10, "what came is made use of"
+    (check,) = checks(listed, first.run_id)
+    assert (check.passed, check.severity, check.metadata["missing"].value) == (False, dg.AssetCheckSeverity.WARN, 18)
+    second = streams(listed)
+    assert (asked(listed), second.stopped_early) == (ids[10:], None)
+    (check,) = checks(listed, second.run_id)
+    assert check.passed
+
+
+def checks(rig: Rig, run_id: str) -> list[dg.AssetCheckEvaluation]:
+    entries = rig.remembered.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    found = [entry.dagster_event.asset_check_evaluation_data for entry in entries if entry.dagster_event]
+    return [check for check in found if check.check_name == "streams_complete"]
+
+
+def test_killed_it_goes_on_without_repeating_a_call(make_rig: Make) -> None:
+    rig = in_gold(make_rig(activities=60, years=(2026, 2026), latency=0.03, settings={"first_year": 2026}))
+    process = start(rig, "streams", rig.lake.streams)
+    process.kill()
+    process.communicate(timeout=60)
+    on_disk = {int(path.parent.name) for path in rig.lake.streams.rglob("*.json.gz")}
+    assert len(asked(rig)) <= len(on_disk) + 1, "at most the one in flight"
+    assert 0 < len(on_disk) < len(recorded(rig))
+    run_job(rig.settings, "streams", years=rig.years)
+    assert asked(rig) == [key for key in recorded(rig) if key not in on_disk]
+    assert set(tracks(rig)["activity_id"]) == set(recorded(rig))
+
+
+def test_only_the_years_that_are_told_are_asked_for(listed: Rig) -> None:
+    listed.run("streams", [2024])
+    of_2024 = {
+        item["id"] for item in listed.truth() if item["start_date_local"].startswith("2024") and not item["manual"]
+    }
+    assert set(asked(listed)) == of_2024
+    assert set(track_origins(listed.lake, 2024)) == of_2024
+
+
+def test_the_daily_run_keeps_its_calls(make_rig: Make) -> None:
+    rig = make_rig(limits=Limits(900, 2000, 900, 24))
+    in_gold(rig)
+    outcome = streams(rig)
+    assert outcome.stopped_early
+    assert len(asked(rig)) == 24 - 2 - 2, "two for the listing before, a tenth for the daily run"
+    run = rig.remembered.get_run_by_id(outcome.run_id)
+    assert run is not None
+    assert run.tags[LIMIT] == "day"
+    rig.run("flow")
+    assert rig.calls()["by_endpoint"] == {"/athlete/activities": 2}
+
+
+def test_a_404_of_one_that_was_not_typed_in_is_remembered_and_deletes_nothing(listed: Rig) -> None:
+    unrecorded = listed.control("add", activity={"start_date": "2026-03-10T09:00:00Z"})["id"]
+    in_gold(listed)
+    first = streams(listed)
+    assert asked(listed)[0] == unrecorded
+    assert told(first, "streams_received", "streams_missing", "nothing_recorded", "failed") == [28, 0, 1, 0]
+    (evidence,) = listed.lake.streams.glob(f"year=2026/{unrecorded}/*")
+    assert evidence.name.endswith(".failed-404.gz")
+    assert unpacked(evidence).decode() == NOT_FOUND
+    listed.control("clock", advance=60 * 86_400)
+    in_gold(listed)
+    streams(listed)
+    assert asked(listed) == []
+    assert listed.one(f"SELECT deleted_at IS NULL FROM activities_all WHERE id = {unrecorded}")
+
+
+def test_one_that_fails_leaves_evidence_rests_and_stops_no_other(make_rig: Make) -> None:
+    rig = make_rig(activities=10, **QUICK)
+    in_gold(rig)
+    sick, *others = recorded(rig)
+    rig.fault(f"/activities/{sick}/streams", "status", status=500, times=-1)
+    outcome = streams(rig)
+    assert asked(rig) == [sick] * ATTEMPTS + others
+    assert told(outcome, "failed", "failed_ids", "streams_missing", "streams_resting") == [1, [str(sick)], 0, 1]
+    assert len(list(rig.lake.streams.glob(f"*/{sick}/*.failed-500.gz"))) == 1
+    streams(rig)
+    assert asked(rig) == [], "it rests for a day"
+    rig.clear_faults()
+    rig.control("clock", advance=86_401)
+    rig.run("run")  # its listing tells what time it is
+    rig.calls()
+    streams(rig)
+    assert asked(rig) == [sick]
+    assert set(tracks(rig)["activity_id"]) == set(recorded(rig))
+
+
+def test_an_address_that_knows_nothing_of_strava_blames_no_activity(make_rig: Make) -> None:
+    rig = make_rig(activities=10, **QUICK)
+    in_gold(rig)
+    rig.fault("/", "body", body="<html>not here</html>", status=404, times=-1)
+    with pytest.raises(PipelineError):
+        streams(rig)
+    assert not list(rig.lake.streams.rglob("*.gz"))
+    rig.clear_faults()
+    rig.calls()
+    streams(rig)
+    assert asked(rig) == recorded(rig)
+
+
+def test_where_a_file_made_the_track_no_call_is_spent_and_it_stays(listed: Rig) -> None:
+    first, *others = recorded(listed)
+    write_track(listed.lake, 2026, first, 1, "strava", [pl.DataFrame({"watts": [1.0]})], "file:abc 0")
+    streams(listed)
+    assert asked(listed) == others
+    assert track_origins(listed.lake, 2026)[first] == "file:abc 0"
+
+
+def test_lost_tracks_are_made_again_without_a_call(listed: Rig) -> None:
+    streams(listed)
+    before = tracks(listed)
+    for path in listed.lake.tracks.rglob("*.parquet"):
+        path.unlink()
+    listed.calls()
+    streams(listed)
+    assert asked(listed) == []
+    assert tracks(listed).equals(before)
+
+
+def test_streams_that_were_damaged_are_set_aside_and_fetched_again(listed: Rig) -> None:
+    streams(listed)
+    victim = recorded(listed)[3]
+    (path,) = listed.lake.streams.glob(f"*/{victim}/*")
+    path.write_bytes(b"garbage")
+    for track in listed.lake.tracks.glob(f"*/{victim}.parquet"):
+        track.unlink()
+    listed.calls()
+    assert streams(listed).metadata[TRACKS]["damaged"] == 1
+    assert asked(listed) == []
+    streams(listed)
+    assert asked(listed) == [victim]
+    assert set(tracks(listed)["activity_id"]) == set(recorded(listed))
+
+
+def test_one_that_was_cut_at_strava_is_fetched_again_once(listed: Rig) -> None:
+    streams(listed)
+    cut, renamed, *_ = recorded(listed)
+    listed.control("edit", id=cut, set={"distance": 1234.5, "elapsed_time": 600})
+    listed.control("edit", id=renamed, set={"name": "Another name"})
+    in_gold(listed)
+    streams(listed)
+    assert asked(listed) == [cut]
+    streams(listed)
+    assert asked(listed) == []
+
+
+def test_nothing_but_bronze_and_tracks_tells_where_anybody_was(listed: Rig) -> None:
+    run_job(listed.settings, "streams", years=listed.years, told={STREAMS: {"max_calls": 12}})
+    run_job(listed.settings, "streams", years=listed.years)
+    places = {each for recording in source(listed).values() for point in recording.get("latlng", []) for each in point}
+    latitudes = [f"{place:.6f}"[:-1] for place in places if place > 20]  # what is smaller may be a number of seconds
+    traces = re.compile(rb"(?<![\d:.])(" + "|".join(map(re.escape, latitudes)).encode() + b")")  # nor a time of day
+    assert any(traces.search(part) for path in listed.lake.tracks.rglob("*.parquet") for part in parts_of(path))
+    kept = [path for folder in (listed.settings.logs_dir, listed.settings.dagster_home) for path in folder.rglob("*")]
+    files = [path for path in kept if path.is_file()]
+    assert {".log", ".jsonl", ".db"} <= {path.suffix for path in files}
+    assert [path for path in files if any(traces.search(part) for part in parts_of(path))] == []

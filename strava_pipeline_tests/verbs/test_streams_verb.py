@@ -1,0 +1,118 @@
+"""The verb `streams` as a person types it: what is said, what is asked of Strava, the exit code, and SQL on what came."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from strava_pipeline.emulator.limits import Limits
+from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.verbs.conftest import Type
+
+pytestmark = pytest.mark.slow
+
+TypeOn = Callable[[Rig], Type]
+Make = Callable[..., Rig]
+STREAMS = "/activities/{id}/streams"
+
+
+@pytest.fixture
+def listed(rig: Rig) -> Rig:
+    return in_gold(rig)
+
+
+def in_gold(rig: Rig) -> Rig:
+    rig.run("run_all")
+    rig.run("compact")
+    rig.calls()
+    return rig
+
+
+def test_it_says_what_it_fetched_and_made_and_goes_on_after_a_cap(listed: Rig, type_on: TypeOn) -> None:
+    typed = type_on(listed)
+    capped = typed("streams", "--max-calls", "10")
+    assert capped.code == 3
+    assert "Fetched 10 streams in 10 calls" in capped.out
+    assert "18 missing" in capped.out
+    assert "Made 10 tracks; 10 in these years" in capped.out
+    assert "--max-calls" in capped.err
+    assert "Fetching streams" in capped.err
+    rest = typed("streams")
+    assert (rest.code, rest.err.count("Stopped")) == (0, 0)
+    assert "Fetched 18 streams in 18 calls" in rest.out
+    assert listed.calls()["by_endpoint"] == {STREAMS: 28}
+    again = typed("streams")
+    assert (again.code, listed.calls()["total"]) == (0, 0)
+    assert "Made 0 tracks; 28 in these years" in again.out
+
+
+def test_years_are_a_run_each_newest_first_and_share_the_cap(listed: Rig, type_on: TypeOn) -> None:
+    typed = type_on(listed)
+    said = typed("streams", "--years", "2022", "2024", "--max-calls", "9")
+    assert said.code == 3
+    assert said.out.index("2024") < said.out.index("2022")
+    assert listed.calls()["by_endpoint"] == {STREAMS: 9}
+    assert len(list(listed.lake.tracks_of(2024).iterdir())) == 8
+    assert len(list(listed.lake.tracks_of(2022).iterdir())) == 1
+    assert not listed.lake.tracks_of(2023).exists()
+    with listed.instance() as instance:
+        assert [run.tags["dagster/partition"] for run in instance.get_runs() if run.job_name == "streams"] == [
+            "2022",
+            "2024",
+        ]
+
+
+@pytest.mark.parametrize("words", [("--years", "nineteen"), ("--years", "1999"), ("--max-calls", "0")])
+def test_what_makes_no_sense_is_refused(listed: Rig, type_on: TypeOn, words: tuple[str, ...]) -> None:
+    assert type_on(listed)("streams", *words).code == 2
+    assert listed.calls()["total"] == 0
+
+
+def test_a_dry_run_counts_the_calls_and_makes_none(listed: Rig, type_on: TypeOn) -> None:
+    typed = type_on(listed)
+    said = typed("streams", "--dry-run")
+    assert (said.code, listed.calls()["total"], listed.lake.streams.exists()) == (0, 0, False)
+    assert "Calls: 28" in said.out.replace("about ", "")
+    assert "streams" in said.out
+    assert "Nothing was asked for, nothing changed." in said.out
+    assert "Calls: 6" in typed("streams", "--dry-run", "--years", "2022").out.replace("about ", "")
+
+
+def test_before_anything_was_listed_there_is_nothing_to_ask_for(rig: Rig, type_on: TypeOn) -> None:
+    typed = type_on(rig)
+    for words in (("streams", "--dry-run"), ("streams",)):
+        assert typed(*words).code == 0
+    assert rig.calls()["total"] == 0
+
+
+def test_without_a_login_it_says_how_to_get_one(listed: Rig, type_on: TypeOn) -> None:
+    (listed.settings.secrets_dir / "strava_token.json").unlink()
+    said = type_on(listed)("streams")
+    assert said.code == 2
+    assert "strava-pipeline auth" in said.err
+
+
+def test_a_day_s_limit_leaves_the_daily_run_its_share_and_ends_with_3(make_rig: Make, type_on: TypeOn) -> None:
+    rig = in_gold(make_rig(limits=Limits(900, 2000, 900, 22)))
+    said = type_on(rig)("streams")
+    assert said.code == 3
+    assert rig.calls()["total"] == 22 - 2 - 2
+    assert "2026-03-11 00:00:00 UTC" in said.err
+
+
+def test_the_cushion_is_the_user_s_to_set(make_rig: Make, type_on: TypeOn) -> None:
+    rig = in_gold(make_rig(limits=Limits(900, 2000, 900, 22)))
+    assert type_on(rig)("streams", "--cushion-daily", "15").code == 3
+    assert rig.calls()["total"] == 22 - 2 - 15
+
+
+def test_tracks_are_queried_where_they_lie(listed: Rig, type_on: TypeOn) -> None:
+    typed = type_on(listed)
+    typed("streams")
+    said = typed(
+        "sql",
+        "--format",
+        "json",
+        f"SELECT count(DISTINCT activity_id) AS activities, max(year) AS newest FROM read_parquet('{listed.lake.tracks}/**/*.parquet')",
+    )
+    assert json.loads(said.out) == [{"activities": 28, "newest": 2026}]
