@@ -38,7 +38,7 @@ _TRUTH: frozenset[type] = frozenset({bool, type(None)})
 def points_of(answer: Any, start: datetime | None) -> pl.DataFrame:
     """The track: a row per point, the columns of `tracks` that streams tell. `start` is the activity's (UTC).
 
-    `answer` is keyed by type or a list of streams that name theirs. Without `time` or `start` no point has an `at`.
+    `answer` is keyed by type or a list of streams that name theirs. Without `time` or `start` no point has a time.
     """
     found = _data(answer)
     height = max(map(len, found.values()), default=0)
@@ -46,7 +46,7 @@ def points_of(answer: Any, start: datetime | None) -> pl.DataFrame:
     seconds = _numbers(found.get("time", ()))
     read["latitude"], read["longitude"] = _positions(found.get("latlng", ()))
     read["moving"] = _truths(found.get("moving", ()))
-    read["at"] = _instants(seconds, start)
+    read["recorded_at"] = _instants(seconds, start)
     return pl.DataFrame([_as_long(read[name].alias(name), height) for name in TRACKS.polars_schema if name in read])
 
 

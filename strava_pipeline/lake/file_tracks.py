@@ -56,7 +56,9 @@ def sync_file_tracks(
             if in_place.get(activity_id) == origin:
                 continue
             parts = [
-                track for digest, place in recorded[activity_id] if (track := track_of(lake, digest, place)) is not None
+                track.rename({"at": "recorded_at"})  # AT is a word of DuckDB's own
+                for digest, place in recorded[activity_id]
+                if (track := track_of(lake, digest, place)) is not None
             ]
             if parts:
                 write_track(lake, year, activity_id, athlete_id, FILE, parts, origin)

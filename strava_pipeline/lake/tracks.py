@@ -26,8 +26,7 @@ def write_track(
     parts: Iterable[pl.DataFrame],
     origin: str,
 ) -> int:
-    """One activity's track, whole or not at all; its bytes. `parts`: a frame per session, of the columns that it knows, times
-    in `at`.
+    """One activity's track, whole or not at all; its bytes. `parts`: a frame per session, of the columns that it knows.
 
     `origin` tells what it was made from: another one than that of the file in place makes it stale.
     """
@@ -38,7 +37,6 @@ def write_track(
     points = pl.concat(frames, how="diagonal").with_columns(
         activity_id=pl.lit(activity_id, pl.Int64), athlete_id=pl.lit(athlete_id, pl.Int64), source=pl.lit(source)
     )
-    points = points.rename({"at": "recorded_at"})  # AT is a word of DuckDB's own
     missing = {name: kind for name, kind in TRACKS.polars_schema.items() if name not in points.columns}
     rows = points.with_columns(pl.lit(None, kind).alias(name) for name, kind in missing.items())
     path = track_path(lake, year, activity_id)

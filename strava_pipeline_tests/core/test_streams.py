@@ -43,7 +43,7 @@ def test_streams_become_points_in_each_of_their_shapes(answer: Any) -> None:
     points = points_of(answer, START)
     assert dict(points.schema) == {name: kind for name, kind in TRACKS.polars_schema.items() if name in points.columns}
     assert points.to_dict(as_series=False) == {
-        "at": [START, START + timedelta(seconds=1), START + timedelta(seconds=2.5)],
+        "recorded_at": [START, START + timedelta(seconds=1), START + timedelta(seconds=2.5)],
         "latitude": [52.5, 52.6, -90.0],
         "longitude": [13.4, 13.5, 180.0],
         "altitude": WHOLE["altitude"],
@@ -93,12 +93,12 @@ def test_what_is_no_truth_is_null() -> None:
 
 @pytest.mark.parametrize("second", [None, "1", BIG, 1e300, -1e12, True])
 def test_a_second_that_is_none_or_beyond_belief_is_no_moment(second: Any) -> None:
-    assert column("at", {"time": [0, second, 60]}) == [START, None, START + timedelta(minutes=1)]
+    assert column("recorded_at", {"time": [0, second, 60]}) == [START, None, START + timedelta(minutes=1)]
 
 
 def test_without_times_or_a_start_no_point_has_a_moment() -> None:
-    assert column("at", {"watts": [1, 2]}) == [None, None]
-    assert points_of(keyed(WHOLE), None)["at"].to_list() == [None] * 3
+    assert column("recorded_at", {"watts": [1, 2]}) == [None, None]
+    assert points_of(keyed(WHOLE), None)["recorded_at"].to_list() == [None] * 3
 
 
 def test_a_shorter_stream_ends_in_nulls_and_shortens_no_other() -> None:
@@ -106,7 +106,7 @@ def test_a_shorter_stream_ends_in_nulls_and_shortens_no_other() -> None:
         keyed({"time": [0, 1], "distance": [0.0, 1.0, 2.0, 3.0], "moving": [], "latlng": [[1, 2]]}), START
     )
     assert points["distance"].to_list() == [0.0, 1.0, 2.0, 3.0]
-    assert [points[name].null_count() for name in ("at", "moving", "latitude", "speed")] == [2, 4, 3, 4]
+    assert [points[name].null_count() for name in ("recorded_at", "moving", "latitude", "speed")] == [2, 4, 3, 4]
 
 
 @pytest.mark.parametrize(
