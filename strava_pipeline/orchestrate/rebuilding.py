@@ -9,10 +9,11 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE
+from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE, TRACKS
 from strava_pipeline.lake.counts import row_counts, rows_by_year
 from strava_pipeline.lake.publish import snapshot
 from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline.lake.tracks import track_sizes
 from strava_pipeline.lake.views import left_out
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.orchestrate.importing import LOCK, make_activities
@@ -20,6 +21,7 @@ from strava_pipeline.orchestrate.jobs import REBUILD_JOB
 from strava_pipeline.orchestrate.metadata import timed
 from strava_pipeline.orchestrate.reading_files import read_files, unread
 from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.orchestrate.tracking import make_tracks
 
 MADE = {
     "activity_shards": "activities_all",
@@ -30,13 +32,14 @@ MADE = {
 
 
 def rebuild_job() -> dg.JobDefinition:
-    @dg.op(description="Shards and gold from bronze, then published. Readers keep the old snapshot meanwhile.")
+    @dg.op(description="Shards, gold and tracks from bronze, then published. Readers keep the old snapshot meanwhile.")
     def from_bronze(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> None:
         with timed() as seconds:
             with pipeline.alone(LOCK):
                 read_files(pipeline.lake, unread(pipeline.lake), lambda steps: None)
                 make_activities(pipeline, lambda steps: None, anew=True)
             rebuild(pipeline.lake, pipeline.years, pipeline.progress)
+            make_tracks(pipeline, pipeline.years.all)
         for materialization in _made(pipeline, seconds.value):
             context.log_event(materialization)
 
@@ -61,6 +64,8 @@ def _made(pipeline: Pipeline, seconds: float) -> Iterator[dg.AssetMaterializatio
         without = dg.MetadataValue.json(left_out(connection))
     rows = {"views_left_out": without, **{f"rows/{name}": count for name, count in counts.items()}}
     for year in years:
+        tracks, points = track_sizes(pipeline.lake, year)
+        yield _told(TRACKS.name, year, {"dagster/row_count": points, "files": tracks})
         yield _told("published_warehouse", year, {"seconds": seconds, **rows})
 
 
