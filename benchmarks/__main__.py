@@ -13,8 +13,16 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.rounds import Figures, Size, measure_size, measure_startup, measure_trips, peer_scale
-from benchmarks.trips import STAGES
+from benchmarks import files, trips
+from benchmarks.rounds import (
+    Figures,
+    Size,
+    measure_files,
+    measure_size,
+    measure_startup,
+    measure_trips,
+    peer_scale,
+)
 
 LIBRARIES = ("strava_pipeline", "dagster", "duckdb", "polars", "orjson", "urllib3")
 TITLES = {
@@ -40,14 +48,24 @@ def main() -> None:
         sizes.append(size)
         if not asked.json:
             out.print(_table(size))
-    trips = {count: measure_trips(count, asked.rounds or 3) for count in asked.trips}
+    beside = {
+        "trips": {count: measure_trips(count, asked.rounds or 3) for count in asked.trips},
+        "files": {count: measure_files(count, asked.rounds or 3) for count in asked.files},
+    }
     startup = {} if asked.stages else measure_startup()
     if not asked.json:
-        for count, figures in trips.items():
-            out.print(_trips_table(count, figures))
+        for count, figures in beside["trips"].items():
+            out.print(_beside_floor(f"{count:,} activity trips, one core", trips.STAGES, figures))
+        for count, figures in beside["files"].items():
+            out.print(_beside_floor(f"{count:,} activity files of 3,600 points, one core", files.STAGES, figures))
     if asked.json:
-        told = {count: {stage: each.as_json() for stage, each in figures.items()} for count, figures in trips.items()}
-        held = {"machine": machine, "sizes": [_as_json(size) for size in sizes], "trips": told, "startup": startup}
+        told = {
+            what: {
+                count: {stage: each.as_json() for stage, each in figures.items()} for count, figures in found.items()
+            }
+            for what, found in beside.items()
+        }
+        held = {"machine": machine, "sizes": [_as_json(size) for size in sizes], **told, "startup": startup}
         print(json.dumps(held, indent=1))
     elif startup:
         out.print(_startup_table(startup))
@@ -60,6 +78,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="how often; unset: the fewer activities, the oftener")
     parser.add_argument("--stages", action="store_true", help="the stages alone: no whole runs, no start")
     parser.add_argument("--trips", nargs="*", type=int, default=[5_000, 20_000], help="numbers of activity trips")
+    parser.add_argument("--files", nargs="*", type=int, default=[100], help="numbers of activity files")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -122,14 +141,14 @@ def _cpu(figures: Figures) -> list[str]:
     return [f"{median(figures.cpu):.2f}", f"{min(figures.cpu):.2f}"]
 
 
-def _trips_table(trips: int, found: dict[str, Figures]) -> Table:
-    table = Table(box=box.MARKDOWN, title=f"{trips:,} activity trips, one core", title_justify="left")
+def _beside_floor(title: str, stages: dict[str, str], found: dict[str, Figures]) -> Table:
+    table = Table(box=box.MARKDOWN, title=title, title_justify="left")
     for name in ("stage", "CPU s", "(min)", "of the floor's throughput", "peak MB"):
         table.add_column(name, justify="left" if name == "stage" else "right")
     least = min(found["floor"].cpu)
     for stage, figures in found.items():
         share, peak = f"{least / min(figures.cpu):.0%}", f"{max(figures.peak_mb):.0f}"
-        table.add_row(STAGES.get(stage, "floor"), *_cpu(figures), share, peak)
+        table.add_row(stages.get(stage, "floor"), *_cpu(figures), share, peak)
     return table
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks import peer, startup, trips
+from benchmarks import files, peer, startup, trips
 from benchmarks.place import Place
 from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
 
@@ -98,6 +98,19 @@ def measure_trips(count: int, rounds: int) -> dict[str, Figures]:
         for _ in range(rounds):
             for stage, figures in found.items():
                 figures.add(_measured("trips", stage, Place(folder, "http://127.0.0.1:1"), trips.ONE_CORE))
+    return found
+
+
+def measure_files(count: int, rounds: int) -> dict[str, Figures]:
+    """The floor and each stage of benchmarks/files.py in turn over the same files, in one process, `rounds` times."""
+    found = {stage: Figures() for stage in ("floor", *files.STAGES)}
+    with _folder() as folder:
+        files.make(folder, count)
+        for _ in range(rounds):
+            place = Place(folder, "http://127.0.0.1:1")
+            for stage, figures in found.items():
+                figures.add(_measured("files", stage, place))
+            shutil.rmtree(place.lake.data_dir)
     return found
 
 

@@ -13,7 +13,8 @@ STAGES = {"listing", "shards", "merge_summaries", "details", "merge_details", "p
 
 @pytest.mark.slow
 def test_every_stage_is_measured_beside_its_floor() -> None:
-    command = [sys.executable, "-m", "benchmarks", "40", "--rounds", "1", "--stages", "--trips", "30", "--json"]
+    command = [sys.executable, "-m", "benchmarks", "40", "--rounds", "1", "--stages", "--trips", "30", "--files", "3"]
+    command.append("--json")
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert said.returncode == 0, said.stderr
     told = json.loads(said.stdout)
@@ -21,4 +22,11 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
     assert size["activities"] == 40
     assert size["product"].keys() >= STAGES <= size["floor"].keys()
     assert size["product"]["details"]["calls"] == 40
+    files = told["files"]["3"]
+    assert {stage: figures["calls"] for stage, figures in files.items()} == {
+        "floor": 3,
+        "land": 3,
+        "read": 3,
+        "again": 3,
+    }
     assert {stage: figures["calls"] for stage, figures in trips.items()} == {"floor": 30, "diagnose": 30, "replay": 30}
