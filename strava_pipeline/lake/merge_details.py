@@ -12,6 +12,7 @@ from strava_pipeline.core.details import detail_frames
 from strava_pipeline.core.garbage import without_garbage_collection
 from strava_pipeline.core.sources import SOURCES
 from strava_pipeline.core.tables import ACTIVITY_DETAILS, CHILDREN
+from strava_pipeline.core.tables.details import ACTIVITY_SESSIONS, RECORDED
 from strava_pipeline.lake.answer_files import AnswerFiles
 from strava_pipeline.lake.detail_files import detail_files, read_details
 from strava_pipeline.lake.locks import locked
@@ -95,11 +96,22 @@ def merge_detail_frames(
         connection.execute(sql("incoming_details"), {**details, "sources": SOURCES})
         report.count(connection.execute(sql("merge_details"), details).fetchall())
         for table, _ in CHILDREN.values():
-            connection.execute(sql("delete_children").format(table=table.name))
-            connection.execute(sql("insert_children").format(table=table.name), {"rows": rows_of[table.name]})
+            if table.name not in RECORDED:
+                _replace(connection, table.name, rows_of[table.name])
+        if any(frames[name].height for name in RECORDED):
+            sessions = {"rows": rows_of[ACTIVITY_SESSIONS.name], "sources": SOURCES}
+            connection.execute(sql("incoming_sessions"), sessions)
+            for name in RECORDED:
+                _replace(connection, name, rows_of[name])
     for name, rows in frames.items():
         report.rows[name] += rows.height
     changed(connection)
+
+
+def _replace(connection: Connection, table: str, rows: str) -> None:
+    """The rows of the incoming activities in place of those that gold has."""
+    connection.execute(sql("delete_children").format(table=table))
+    connection.execute(sql("insert_children").format(table=table), {"rows": rows})
 
 
 def sync_kudos(connection: Connection, lake: Lake, years: Sequence[int]) -> int:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from strava_pipeline.core.details import detail_frames
 from strava_pipeline.core.tables import CHILDREN, DETAIL_TABLES
+from strava_pipeline.core.tables.details import RECORDED
 from strava_pipeline.lake import merge_details as merging
 from strava_pipeline.lake.detail_files import detail_files, land_failure
 from strava_pipeline.lake.files import packed
@@ -32,7 +34,9 @@ from strava_pipeline_tests.lake.bronze import (
     rows,
 )
 
-LISTS = tuple(CHILDREN)
+NESTED = tuple(name for name in DETAIL_TABLES[1:] if name not in RECORDED)
+"""The tables of what Strava's details nest; files fill the others."""
+LISTS = tuple(name for name, (table, _) in CHILDREN.items() if table.name in NESTED)
 
 
 def detail(activity_id: int = 1, items: int = 2, **fields: Any) -> dict[str, Any]:
@@ -44,7 +48,7 @@ def detail(activity_id: int = 1, items: int = 2, **fields: Any) -> dict[str, Any
 
 
 def children(lake: Lake) -> dict[str, int]:
-    return {name: len(rows(lake, name)) for name in DETAIL_TABLES[1:]}
+    return {name: len(rows(lake, name)) for name in NESTED}
 
 
 def test_a_detail_is_a_row_in_its_table_and_a_row_for_each_item_of_its_lists(lake: Lake) -> None:
@@ -54,8 +58,8 @@ def test_a_detail_is_a_row_in_its_table_and_a_row_for_each_item_of_its_lists(lak
         (1, NOW),
         (2, NOW),
     ]
-    assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 5)
-    assert report.rows == {"activity_details": 2} | children(lake)
+    assert children(lake) == dict.fromkeys(NESTED, 5)
+    assert report.rows == Counter({"activity_details": 2} | children(lake))
 
 
 def test_merging_the_same_details_again_changes_nothing(lake: Lake) -> None:
@@ -74,7 +78,7 @@ def test_a_newer_detail_replaces_all_rows_of_the_older_one(lake: Lake, items: in
     merge_detailed(lake, detail(1), detail(2))
     report = merge_detailed(lake, detail(1, items=items, name="edited"), at=NOW + HOUR)
     assert (report.inserted, report.updated) == (0, 1)
-    assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 2 + items)
+    assert children(lake) == dict.fromkeys(NESTED, 2 + items)
     assert [found["name"] for found in rows(lake, "activity_details")] == ["edited", "Run 2"]
 
 
@@ -84,14 +88,14 @@ def test_a_newer_detail_replaces_all_rows_of_the_older_one(lake: Lake, items: in
 def test_lists_that_are_gone_take_their_rows_with_them(lake: Lake, gone: dict[str, Any]) -> None:
     merge_detailed(lake, detail(1))
     merge_detailed(lake, activity(1, **gone), at=NOW + HOUR)
-    assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 0)
+    assert children(lake) == dict.fromkeys(NESTED, 0)
 
 
 def test_an_older_detail_of_another_year_s_folder_does_not_win(lake: Lake) -> None:
     merge_detailed(lake, detail(1, name="newer"), year=2026, at=NOW + HOUR)
     assert not merge_detailed(lake, detail(1, items=5, name="older"), year=2025, at=NOW).wrote
     assert row(lake, "activity_details")["name"] == "newer"
-    assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 2)
+    assert children(lake) == dict.fromkeys(NESTED, 2)
 
 
 @pytest.mark.parametrize("years", [[2025, 2026], [2026, 2025]])
@@ -100,7 +104,7 @@ def test_of_details_in_two_years_folders_the_newest_counts_once(lake: Lake, year
     detailed(lake, detail(1, name="newer"), year=2026, at=NOW + HOUR)
     assert merge_details(lake, years).inserted == 1
     assert row(lake, "activity_details")["name"] == "newer"
-    assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 2)
+    assert children(lake) == dict.fromkeys(NESTED, 2)
 
 
 def test_an_older_detail_that_was_chosen_before_another_run_merged_a_newer_one_does_not_win(lake: Lake) -> None:
@@ -113,7 +117,7 @@ def test_an_older_detail_that_was_chosen_before_another_run_merged_a_newer_one_d
         merge_detail_batch(connection, lake, chosen, report)
     assert (report.inserted, report.updated) == (1, 0)
     assert [found["name"] for found in rows(lake, "activity_details")] == ["newer", "Run 2"]
-    assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 4)
+    assert children(lake) == dict.fromkeys(NESTED, 4)
 
 
 def test_of_several_answers_on_disk_the_newest_counts(lake: Lake) -> None:
@@ -138,18 +142,18 @@ def test_a_batch_that_fails_leaves_nothing_and_those_before_it_stay(
         frames, unknown = real(*args, **named)
         calls.append(args)
         if len(calls) == 2:  # the last table's rows break a rule, when all others are written
-            last = DETAIL_TABLES[-1]
-            frames[last] = frames[last].with_columns(length_index=None)
+            last = NESTED[-1]
+            frames[last] = frames[last].with_columns(effort_index=None)
         return frames, unknown
 
     monkeypatch.setattr(merging, "detail_frames", spoilt)
     with pytest.raises(duckdb.ConstraintException):
         merge_details(lake, [2025])
     assert [found["activity_id"] for found in rows(lake, "activity_details")] == [1, 2]
-    assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 4)
+    assert children(lake) == dict.fromkeys(NESTED, 4)
     monkeypatch.undo()
     assert merge_details(lake, [2025]).inserted == 3
-    assert children(lake) == dict.fromkeys(DETAIL_TABLES[1:], 10)
+    assert children(lake) == dict.fromkeys(NESTED, 10)
 
 
 @pytest.mark.parametrize(

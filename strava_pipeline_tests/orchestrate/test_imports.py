@@ -133,6 +133,9 @@ def test_what_the_api_says_stands_before_what_an_archive_says(make_rig: Make, *,
     assert rig.gold("SELECT DISTINCT source FROM activities_all") == [("strava",)]
     assert rig.gold("SELECT DISTINCT source FROM activity_details") == [("strava",)]
     assert tracks(rig), "the archive's files are tracks of the API's activities"
+    sessions = rig.gold("SELECT activity_id, source, points FROM activity_sessions ORDER BY 1")
+    assert [(key, points) for key, _, points in sessions] == [(key, points) for key, points, *_ in tracks(rig)]
+    assert {source for _, source, _ in sessions} == {"strava_archive"}
     versions = "SELECT DISTINCT source, version FROM activity_history"
     assert rig.gold(versions) == [("strava", 1)]
     rig.run_unpartitioned("profile")

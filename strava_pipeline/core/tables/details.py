@@ -255,6 +255,8 @@ CHILDREN: dict[str, tuple[Table, str]] = {
     "laps": (ACTIVITY_LAPS, "lap_position"),
     "segment_efforts": (ACTIVITY_SEGMENT_EFFORTS, "effort_index"),
     "best_efforts": (ACTIVITY_BEST_EFFORTS, "effort_index"),
-    "sessions": (ACTIVITY_SESSIONS, "session_index"),  # this and the next one are files' own
+    "sessions": (ACTIVITY_SESSIONS, "session_index"),
     "lengths": (ACTIVITY_LENGTHS, "length_index"),
 }
+RECORDED = (ACTIVITY_SESSIONS.name, ACTIVITY_LENGTHS.name)
+"""Those of them that only files tell: whatever Strava says of an activity, they stay."""
