@@ -47,9 +47,14 @@ class ImportManifest(BaseModel):
     kind: str  # zip, folder or file
     salvaged: bool = False
     received_at: datetime
-    athlete_id: int | None = None
+    athletes: dict[str, int] = {}  # whose each list of an archive is, by the list's name
     files: list[ImportedFile] = []
     faults: list[ImportFault] = []
+
+    @property
+    def athlete_id(self) -> int | None:
+        """Whose all of it is, where that is one athlete."""
+        return next(iter(self.athletes.values())) if len(set(self.athletes.values())) == 1 else None
 
 
 class Import:

@@ -82,7 +82,7 @@ def _manifest(
         kind=container.kind.value,
         salvaged=container.salvaged,
         received_at=pipeline.now(),
-        athlete_id=found.athlete_id,
+        athletes=dict(found.athletes),
         files=files,
         faults=[ImportFault(name=each.name, problem=each.problem.value, detail=each.detail) for each in faults],
     )
@@ -142,7 +142,7 @@ def _make(
 ) -> int:
     lake = pipeline.lake
     kept = [Kept(file.name, file.sha256, file.size, file.role) for file in one.manifest.files if file.held_back is None]
-    read = ImportRead(kept, one.manifest.kind, partial(_bytes, lake))
+    read = ImportRead(kept, one.manifest.kind, one.manifest.athletes, partial(_bytes, lake))
     return make(lake, one, read.activities(partial(reading_of, lake), earlier), read.gear(), years, tick)
 
 

@@ -49,10 +49,12 @@ class ImportedActivity:
 
 
 class ImportRead:
-    """One import, its lists read. `load` gives the bytes of a hash."""
+    """One import, its lists read. `athletes`: whose each list is, by its name; `load` gives the bytes of a hash."""
 
-    def __init__(self, files: Sequence[Kept], kind: str, load: Callable[[str], bytes]) -> None:
-        self._files = files
+    def __init__(
+        self, files: Sequence[Kept], kind: str, athletes: Mapping[str, int], load: Callable[[str], bytes]
+    ) -> None:
+        self._files, self._athletes = files, athletes
         self._entries = [Entry(each.name, each.size, partial(load, each.sha256)) for each in files]
         came_as = Path(files[0].name if kind == Kind.FILE and files else "import")
         self._exports = list(bulk_exports(Container(came_as, Kind(kind), self._entries)))
@@ -68,7 +70,7 @@ class ImportRead:
         listed: set[str] = set()
         for export in self._exports:
             listed |= export.files.keys()
-            yield from _of_export(export, by_name, reading, earlier)
+            yield from _of_export(export, by_name, self._athletes.get(export.list_name), reading, earlier)
         for each in self._files:
             if each.role == "activity" and each.name not in listed:
                 yield from _of_file(each, reading(each.sha256))
@@ -84,6 +86,7 @@ class ImportRead:
 def _of_export(
     export: BulkExport,
     by_name: Mapping[str, Kept],
+    athlete_id: int | None,
     reading: Callable[[str], Reading | None],
     earlier: Mapping[str, str],
 ) -> Iterator[ImportedActivity]:
@@ -103,6 +106,8 @@ def _of_export(
         whole = of_row(row, activity_id, recordings, file)
         if row.gear_id is None and row.gear_name in gear:
             whole = {**whole, "gear_id": gear[row.gear_name]}
+        if athlete_id is not None:
+            whole = {**whole, "athlete": {"id": athlete_id}}
         summary, detail = summary_and_detail(whole)
         recorded = tuple((digest, place) for place, each in enumerate(recordings) if each.points) if digest else ()
         yield ImportedActivity(STRAVA_ARCHIVE, activity_id, summary, detail, recorded)
