@@ -23,7 +23,7 @@ PAGE := $(if $(PER_PAGE),--per-page $(PER_PAGE))
 LOOKBACK := $(if $(DAYS),--days $(DAYS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-slow soak bench test-samples test-all lint types contracts format check docs graph screenshots clean \
+.PHONY: help install demo demo-archive dev test test-slow soak bench test-samples test-all lint types contracts format check docs graph screenshots clean \
 	auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
 	quarantine profile trips import duck schema sql logs service service-up emulator
 
@@ -45,6 +45,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## Twelve years of a made-up athlete, end to end, in demo/.
 	$(CLI) demo $(ARGS)
+
+demo-archive: $(READY) ## The same athlete out of an archive as Strava mails it, without the API, in demo/.
+	$(CLI) demo --archive $(ARGS)
 
 dev: $(READY) ## Dagster's UI and daemon on http://127.0.0.1:3000; with DEMO=1 on the demo's instance.
 	$(CLI) dev --port $(PORT) $(if $(DEMO),--demo) $(ARGS)

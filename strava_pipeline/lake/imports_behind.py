@@ -1,4 +1,4 @@
-"""Which years lack something of what was imported: rows, details or tracks that a run has not brought down. Reads only.
+"""Which years lack something of what was imported: rows, details, tracks or files that a run has not brought down. Reads only.
 
 What a run that ended in the middle left undone is found here, so whoever comes next does it.
 """
@@ -7,9 +7,10 @@ import json
 from contextlib import suppress
 
 from strava_pipeline.core.activities import YearRange
-from strava_pipeline.lake.imported import imported
+from strava_pipeline.lake.imported import imported, is_made
+from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.merge import merged_pages, years_lacking
-from strava_pipeline.lake.merge_imported import fresh_imports
+from strava_pipeline.lake.merge_imported import files_are_merged, fresh_imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import (
     Connection,
@@ -25,14 +26,16 @@ _TRACKS = "tracks:"  # + year: a note of the imports whose tracks of the year ar
 
 
 def years_behind_imports(lake: Lake, years: YearRange) -> set[int]:
-    """The partitions; all of an import's where there is no warehouse yet, or one that is to be made anew."""
-    all_of_them = {each.name: each.listing.manifest.years_within(years) for each in imported(lake)}
-    if not all_of_them:
+    """The partitions; all of an import's where there is no warehouse yet, or one that is to be made anew.
+
+    An import without an activity, of broken files say, is of no year, and of the newest here: `files` tells of it.
+    """
+    if not any(is_made(lake, one.name) for one in imports(lake)):
         return set()
     if lake.working.exists() and is_a_database(lake.working):
         with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
             return _behind(connection, lake, years)
-    return set().union(*all_of_them.values())
+    return {years.newest}.union(*(each.listing.manifest.years_within(years) for each in imported(lake)))
 
 
 def _behind(connection: Connection, lake: Lake, years: YearRange) -> set[int]:
@@ -44,6 +47,8 @@ def _behind(connection: Connection, lake: Lake, years: YearRange) -> set[int]:
         for year in each.listing.manifest.years_within(years):
             if each.name in fresh or each.name not in tracks.get(f"{_TRACKS}{year}", []):
                 found.add(year)
+    if not found and not files_are_merged(connection, lake) and all(is_made(lake, one.name) for one in imports(lake)):
+        found.add(years.newest)
     return found
 
 

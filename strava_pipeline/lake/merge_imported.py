@@ -45,16 +45,24 @@ def merge_fresh_imported(connection: Connection, lake: Lake) -> None:
 def merge_files(connection: Connection, lake: Lake) -> MergeReport:
     """A row per imported file, and the gear of archives, within the caller's transaction."""
     report = MergeReport()
-    known = json.dumps(sorted(path.name for path in lake.imports.iterdir())) if lake.imports.is_dir() else "[]"
-    if notes(connection, _FILES).get(_FILES, "[]") == known:
+    if files_are_merged(connection, lake):
         return report
     with staging(lake) as folder:
         rows = staged(folder, FILES.name, files_frame(lake))
         report.count(connection.execute(sql("merge_files"), {"rows": rows}).fetchall())
     merge_imported_gear(connection, lake)
-    note(connection, _FILES, known)
+    note(connection, _FILES, _import_names(lake))
     changed(connection)
     return report
+
+
+def files_are_merged(connection: Connection, lake: Lake) -> bool:
+    """Whether gold has the files of every import, also of one that holds no activity."""
+    return notes(connection, _FILES).get(_FILES, "[]") == _import_names(lake)
+
+
+def _import_names(lake: Lake) -> str:
+    return json.dumps(sorted(path.name for path in lake.imports.iterdir())) if lake.imports.is_dir() else "[]"
 
 
 def fresh_imports(connection: Connection, lake: Lake) -> list[Imported]:

@@ -1,4 +1,4 @@
-"""The demo: an emulated athlete's twelve years through the whole pipeline, in demo/ alone."""
+"""The demo: an emulated athlete's twelve years through the whole pipeline, in demo/ alone. Of an archive: demo_archive.py."""
 
 import json
 import os
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 TRIPS, TRIP_COUNT = "trips", 300
 MARK = ".made-by-strava-pipeline-demo"
-ATHLETE = ("--seed", "2026", "--limits", "off")  # the same made-up athlete each time
+SEED = 2026  # the same made-up athlete each time
+ACTIVITIES, ARCHIVED = 2000, 350  # by default; the files of an archive take longer to read than the API's answers
 VERDICTS = "SELECT verdict, count(*) FROM trip_diagnostics GROUP BY 1 ORDER BY 2 DESC"
 QUERIES = (
     "SELECT year, sport_type, count(*) AS n, round(sum(distance) / 1000) AS km "
@@ -30,10 +31,32 @@ QUERIES = (
 
 
 def demo(
-    activities: Annotated[int, typer.Option(min=1, help="How many activities the athlete has.")] = 2000,
+    activities: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="How many activities the athlete has.", show_default=f"{ACTIVITIES}, of an archive {ARCHIVED}"
+        ),
+    ] = None,
     folder: Annotated[Path, typer.Option(help="Where everything of the demo is kept; made anew.")] = Path("demo"),
+    archive: Annotated[
+        bool, typer.Option("--archive", help="Out of an archive as Strava mails it: without the API.")
+    ] = False,
 ) -> None:
     """Twelve years of a made-up athlete, end to end, in demo/: no account, no network."""
+    from strava_pipeline.verbs.demo_archive import demo_archive
+
+    if archive:
+        demo_archive(folder.absolute(), activities or ARCHIVED)
+    else:
+        _demo(folder.absolute(), activities or ACTIVITIES)
+
+
+def athlete_options(activities: int) -> tuple[str, ...]:
+    """The demo's athlete, as the emulator is told."""
+    return "--activities", str(activities), "--seed", str(SEED), "--limits", "off"
+
+
+def _demo(folder: Path, activities: int) -> None:
     from strava_pipeline.emulator.trips import write_trips
     from strava_pipeline.ingest.strava.connect import make_wire, system_clock
     from strava_pipeline.lake.counts import counts_by_year
@@ -45,10 +68,9 @@ def demo(
     from strava_pipeline.verbs.terminal import out
 
     began = time.monotonic()
-    folder = folder.absolute()
-    athlete = ("--activities", str(activities), *ATHLETE)
-    _start_anew(folder, athlete)
-    write_trips(folder / TRIPS, seed=2026, count=TRIP_COUNT, until=datetime.now(UTC))
+    athlete = athlete_options(activities)
+    start_anew(folder, athlete)
+    write_trips(folder / TRIPS, seed=SEED, count=TRIP_COUNT, until=datetime.now(UTC))
     out.print("Starting a Strava on this machine …")
     with emulator_process(*athlete, log=folder / "logs" / "emulator.log") as url:
         settings = demo_settings(folder, url)
@@ -74,6 +96,7 @@ def demo_settings(folder: Path, url: str) -> "Settings":
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.local_strava import CLIENT_ID, CLIENT_SECRET
 
+    trips = folder / TRIPS / "activity_trip.sqlite"
     return Settings.load(
         _env_file=None,
         client_id=CLIENT_ID,
@@ -85,8 +108,8 @@ def demo_settings(folder: Path, url: str) -> "Settings":
         secrets_dir=folder / "secrets",
         logs_dir=folder / "logs",
         dagster_home=folder / "dagster_home",
-        trips_source=f"sqlite:///{folder / TRIPS / 'activity_trip.sqlite'}",
-        trips_keys_file=folder / TRIPS / "TEST_KEYS_ONLY.json",
+        trips_source=f"sqlite:///{trips}" if trips.exists() else None,
+        trips_keys_file=folder / TRIPS / "TEST_KEYS_ONLY.json" if trips.exists() else None,
         first_year=2008,
         per_page=200,
         alert_url=None,
@@ -94,7 +117,8 @@ def demo_settings(folder: Path, url: str) -> "Settings":
     )
 
 
-def _start_anew(folder: Path, athlete: tuple[str, ...]) -> None:
+def start_anew(folder: Path, athlete: tuple[str, ...]) -> None:
+    """An empty folder of the demo's; `athlete` is for whoever starts its emulator later."""
     from strava_pipeline.verbs.dagster_process import alone_on
 
     if folder.exists():
@@ -149,21 +173,35 @@ def _say_trips(verdicts: dict[str, int]) -> None:
 def _say_next(folder: Path, seconds: float) -> None:
     from strava_pipeline.verbs.terminal import out, program
 
-    try:
-        shown = folder.relative_to(Path.cwd())
-    except ValueError:
-        shown = folder
+    shown = seen_from_here(folder)
     out.print(f"\nDone in {seconds:.0f} s. Everything is in {shown}{os.sep}:")
     out.print("  data/bronze     what Strava sent, byte for byte")
     out.print("  data/activities Parquet by local year")
     out.print("  data/warehouse/strava.duckdb  the warehouse, for SQL, notebooks and BI")
-    out.print("\nThree queries to try:")
-    for query in QUERIES:
-        out.print(f'  STRAVA_DATA_DIR={shown / "data"} {program()} sql "{query}"')
+    say_queries(shown, QUERIES)
     source, keys = (shown / TRIPS / name for name in ("activity_trip.sqlite", "TEST_KEYS_ONLY.json"))
     out.print("\nWhy was this trip rejected? (The keys open the demo's made-up trips alone.)")
     where = f"--source sqlite:///{source} --keys-file {keys}"
     out.print(f"  {program()} trips activity diagnose {where} --status rejected --limit 3")
+    say_dev(shown)
+
+
+def seen_from_here(folder: Path) -> Path:
+    """As short as a person would type it."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
+def say_queries(shown: Path, queries: tuple[str, ...]) -> None:
+    from strava_pipeline.verbs.terminal import out, program
+
+    out.print("\nThree queries to try:")
+    for query in queries:
+        out.print(f'  STRAVA_DATA_DIR={shown / "data"} {program()} sql "{query}"')
+
+
+def say_dev(shown: Path) -> None:
+    from strava_pipeline.verbs.terminal import out, program
+
     out.print("\nThe same run in Dagster's UI, with lineage, checks and backfills:")
     where = "" if shown == Path("demo") else f" --folder {shown}"
     out.print(f"  {program()} dev --demo{where}      and open http://127.0.0.1:3000")

@@ -6,7 +6,7 @@ The one exception is `--make-ca-bundle`, which writes a file of certificates. Th
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -74,9 +74,11 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     """Every look by its name; one may find several things. Nothing is looked at yet."""
     from strava_pipeline.ingest import certificates
     from strava_pipeline.ingest.strava import health as strava
+    from strava_pipeline.ingest.strava.connect import token_store
     from strava_pipeline.ingest.trips import health as trips
     from strava_pipeline.lake import health as warehouse
     from strava_pipeline.lake import health_files as kept
+    from strava_pipeline.lake.imports import imports
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate import health as dagster
     from strava_pipeline.orchestrate.instance import CONFIG
@@ -84,14 +86,15 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     lake, home = Lake(settings.data_dir), settings.dagster_home
     folders = {"data": lake.data_dir, "secrets": settings.secrets_dir, "logs": settings.logs_dir, "dagster home": home}
     no_server = "STRAVA_BASE_URL" in faults
+    api_only = any(True for _ in imports(lake)) and not token_store(settings).path.exists()
     return {
         SETTINGS: lambda: _settings(faults),
-        APPLICATION: lambda: _application(settings),
+        APPLICATION: lambda: _application(settings, api_only),
         certificates.BUNDLE: lambda: certificates.bundle_health(settings.ca_bundle, now),
         strava.SERVER: lambda: (
             skipped(strava.SERVER, "STRAVA_BASE_URL is faulty") if no_server else strava.server_health(settings)
         ),
-        strava.TOKEN: lambda: strava.login_health(settings),
+        strava.TOKEN: lambda: [_told_api_only(one, api_only) for one in strava.login_health(settings)],
         strava.LEDGER: lambda: strava.ledger_health(settings),
         **{f"folder: {name}": partial(kept.writable, f"folder: {name}", path) for name, path in folders.items()},
         "disk: data": lambda: kept.room("disk: data", lake.data_dir, lake.working),
@@ -114,7 +117,7 @@ def _settings(faults: dict[str, str]) -> list[Finding]:
     ]
 
 
-def _application(settings: "Settings") -> Finding:
+def _application(settings: "Settings", api_only: bool) -> Finding:
     from strava_pipeline.core.errors import MissingSettingsError
 
     try:
@@ -122,8 +125,17 @@ def _application(settings: "Settings") -> Finding:
     except MissingSettingsError as error:
         half = settings.client_id is not None or settings.client_secret is not None
         what, _, lines = str(error).partition("\n")
-        return (problem if half else warning)(APPLICATION, what, lines)
+        return (
+            problem(APPLICATION, what, lines) if half else _told_api_only(warning(APPLICATION, what, lines), api_only)
+        )
     return ok(APPLICATION, "set")
+
+
+def _told_api_only(found: Finding, api_only: bool) -> Finding:
+    """What is missing for the API is said to be for it alone, where all there is was imported."""
+    if not api_only or found.state is not State.WARNING:
+        return found
+    return replace(found, mend=f"What you imported needs none; for the API:\n{found.mend}")
 
 
 def _told(error: Exception) -> str:

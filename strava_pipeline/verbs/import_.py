@@ -5,6 +5,7 @@ What is found is ingest's, what comes in the job's; here both are only asked for
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from strava_pipeline.ingest.archive.bulk_export import BulkExport
     from strava_pipeline.ingest.archive.survey import Survey
     from strava_pipeline.orchestrate.execute import RunOutcome
+    from strava_pipeline.settings import Settings
 
 _SHOWN = 20  # problems and names of a kind; --json has all
 
@@ -43,30 +45,37 @@ def import_(
 
 def _take_in(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
     from strava_pipeline.ingest.archive.container import open_container
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.running import say
+    from strava_pipeline.verbs.terminal import out
+
+    for path in paths:
+        open_container(path).close()  # a wrong name is told before a run is made of it
+    runs = take_in(Settings.load(), paths, verbose=verbose)
+    if as_json:
+        out.out(json.dumps(_told_of(list(runs))))
+        return
+    said = 0
+    for outcome in runs:
+        say(outcome)
+        said += 1
+    if said == 1:
+        out.print("Nothing of it is new: the warehouse holds it already")
+
+
+def take_in(settings: "Settings", paths: list[Path], *, verbose: bool = False) -> Iterator["RunOutcome"]:
+    """The runs that an import is, each when it has ended: bytes and what is read of them; if anything is new, the merge."""
     from strava_pipeline.lake.imports_behind import years_behind_imports
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.execute import run_job
     from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB, MERGE_FILES_JOB
     from strava_pipeline.orchestrate.partitions import year_range
-    from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import say
-    from strava_pipeline.verbs.terminal import out, progress_for_terminal
+    from strava_pipeline.verbs.terminal import progress_for_terminal
 
-    for path in paths:
-        open_container(path).close()  # a wrong name is told before a run is made of it
-    settings = Settings.load()
     run = partial(run_job, settings, progress_of=progress_for_terminal(), log_level="INFO" if verbose else "CRITICAL")
-    outcomes = [run(IMPORT_JOB, years=None, told={FILE_BRONZE: {"paths": [str(path.absolute()) for path in paths]}})]
-    if not as_json:
-        say(outcomes[0])
+    yield run(IMPORT_JOB, years=None, told={FILE_BRONZE: {"paths": [str(path.absolute()) for path in paths]}})
     if behind := years_behind_imports(Lake(settings.data_dir), year_range(settings.first_year)):
-        outcomes.append(run(MERGE_FILES_JOB, years=list(range(min(behind), max(behind) + 1))))
-        if not as_json:
-            say(outcomes[1])
-    if as_json:
-        out.out(json.dumps(_told_of(outcomes)))
-    elif not behind:
-        out.print("Nothing of it is new: the warehouse holds it already")
+        yield run(MERGE_FILES_JOB, years=list(range(min(behind), max(behind) + 1)))
 
 
 _TOLD = {

@@ -29,11 +29,15 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`login`: athlete, scopes, missing scopes, expiry, or what is wrong. `limits`: calls by ceiling."""
+    """`login`: athlete, scopes, missing scopes, expiry, or what is wrong. `limits`: calls by ceiling.
+
+    `imported`: what came in by archives and files; None where nothing did.
+    """
 
     data_dir: str
     login: dict[str, Any]
     last_pull: dict[str, Any] | None
+    imported: dict[str, Any] | None
     counts: dict[str, int]
     years: list[dict[str, Any]]
     missing_details: int
@@ -69,6 +73,7 @@ def look(settings: "Settings") -> Status:
             "complete": last.complete,
             "activities": last.rows,
         },
+        imported=_imported(lake, published),
         counts=published.counts,
         years=[asdict(year) for year in published.years],
         missing_details=sum(year.missing_details for year in published.years),
@@ -99,10 +104,11 @@ class _Published:
     counts: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     outdated: bool = False
+    files_with_problems: int = 0
 
 
 def _published(lake: "Lake") -> _Published:
-    from strava_pipeline.lake.counts import counts_by_year, row_counts
+    from strava_pipeline.lake.counts import counts_by_year, one_number, row_counts
     from strava_pipeline.lake.publish import snapshot
     from strava_pipeline.lake.views import left_out
     from strava_pipeline.lake.warehouse import is_outdated
@@ -111,8 +117,26 @@ def _published(lake: "Lake") -> _Published:
         return _Published()
     with snapshot(lake) as connection:
         outdated = is_outdated(connection)
-        years = [] if outdated else counts_by_year(connection)  # their columns may not be there
-        return _Published(years, row_counts(connection), left_out(connection), outdated)
+        if outdated:
+            return _Published([], row_counts(connection), left_out(connection), outdated)  # columns may not be there
+        problems = one_number(connection, "SELECT count(problem) FROM files")
+        return _Published(
+            counts_by_year(connection), row_counts(connection), left_out(connection), files_with_problems=problems
+        )
+
+
+def _imported(lake: "Lake", published: _Published) -> dict[str, Any] | None:
+    from strava_pipeline.lake.imports import imports
+
+    came = list(imports(lake))
+    if not came:
+        return None
+    return {
+        "at": came[-1].manifest.received_at,
+        "imports": len(came),
+        "files": len({file.sha256 for one in came for file in one.manifest.files}),
+        "with_problems": published.files_with_problems,
+    }
 
 
 def _quarantine(held: list["Failing"]) -> dict[str, Any]:
@@ -121,7 +145,7 @@ def _quarantine(held: list["Failing"]) -> dict[str, Any]:
 
 
 def _login(settings: "Settings") -> dict[str, Any]:
-    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.core.errors import MissingSettingsError, PipelineError
     from strava_pipeline.ingest.strava.connect import token_store
     from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes
     from strava_pipeline.lake.paths import Lake
@@ -130,7 +154,7 @@ def _login(settings: "Settings") -> dict[str, Any]:
     try:
         token = token_store(settings).load()
     except PipelineError as error:
-        return {"problem": str(error)}
+        return {"problem": str(error), "none_yet": isinstance(error, MissingSettingsError)}
     athlete = newest_athlete(Lake(settings.data_dir))
     known = athlete[1] if athlete else {}
     granted = None if token.scope is None else token.scope.replace(",", " ").split()
@@ -148,26 +172,14 @@ def _say(report: Status) -> None:
 
     from strava_pipeline.verbs.terminal import out, say_left_out
 
-    login = report.login
-    if "problem" in login:
-        out.print(f"Login: {login['problem']}", style="yellow")
+    without_api = report.imported is not None and report.last_pull is None and report.login.get("none_yet", False)
+    if without_api:
+        out.print("Login: none, and none is needed for what is imported; the API needs one (`strava-pipeline auth`)")
     else:
-        expiry = login["access_token_expires_at"]
-        out.print(f"Login: {login['name'] or 'athlete'} ({login['athlete_id'] or 'id not known yet'})")
-        scopes = login["scopes"]
-        unknown = "not known: a login by a bare code or a bare refresh token does not tell"
-        out.print(f"Scopes: {unknown if scopes is None else ', '.join(scopes)}")
-        for scope, consequence in login["missing_scopes"]:
-            out.print(f"  {scope} was not granted: {consequence}", style="yellow")
-        out.print(
-            f"Access token: {f'until {_at(expiry)}, then renewed by itself' if expiry else 'renewed at the next call'}"
-        )
-    pull = report.last_pull
-    if pull is None:
-        out.print("Last pull: none yet. `strava-pipeline flow` makes the first.")
-    else:
-        state = "complete" if pull["complete"] else "broke off or lost a page; the next pull lists what is missing"
-        out.print(f"Last pull: {_at(pull['at'])}, {pull['mode']}, {pull['activities']} activities, {state}")
+        _say_login(report.login)
+        _say_pull(report.last_pull)
+    if report.imported is not None:
+        _say_imported(report.imported)
     if report.years:
         table = Table(
             "year", "activities", "km", "details", "missing", "edited since", title=f"Published: {report.data_dir}"
@@ -191,8 +203,46 @@ def _say(report: Status) -> None:
         dropped = f", dropped: {held['dropped']}" if held["dropped"] else ""
         out.print(f"In quarantine: {held['activities']}{since}{dropped}; see `strava-pipeline quarantine list`")
     say_left_out(report.views_left_out)
-    for limit in report.limits:
+    for limit in [] if without_api else report.limits:
         out.print(f"Budget: {limit['left']:>5} left of {limit['limit']} {limit['of']}, until {_at(limit['resets_at'])}")
+
+
+def _say_login(login: dict[str, Any]) -> None:
+    from strava_pipeline.verbs.terminal import out
+
+    if "problem" in login:
+        out.print(f"Login: {login['problem']}", style="yellow")
+        return
+    expiry = login["access_token_expires_at"]
+    out.print(f"Login: {login['name'] or 'athlete'} ({login['athlete_id'] or 'id not known yet'})")
+    scopes = login["scopes"]
+    unknown = "not known: a login by a bare code or a bare refresh token does not tell"
+    out.print(f"Scopes: {unknown if scopes is None else ', '.join(scopes)}")
+    for scope, consequence in login["missing_scopes"]:
+        out.print(f"  {scope} was not granted: {consequence}", style="yellow")
+    out.print(
+        f"Access token: {f'until {_at(expiry)}, then renewed by itself' if expiry else 'renewed at the next call'}"
+    )
+
+
+def _say_pull(pull: dict[str, Any] | None) -> None:
+    from strava_pipeline.verbs.terminal import out
+
+    if pull is None:
+        out.print("Last pull: none yet. `strava-pipeline flow` makes the first.")
+    else:
+        state = "complete" if pull["complete"] else "broke off or lost a page; the next pull lists what is missing"
+        out.print(f"Last pull: {_at(pull['at'])}, {pull['mode']}, {pull['activities']} activities, {state}")
+
+
+def _say_imported(came: dict[str, Any]) -> None:
+    from strava_pipeline.verbs.terminal import out
+
+    files = f"{came['files']} file{'s' * (came['files'] != 1)}"
+    odd = f", {came['with_problems']} of them with problems" if came["with_problems"] else ""
+    out.print(f"Imported: {files}{odd}, the last {_at(came['at'])}")
+    if odd:
+        out.print('  `strava-pipeline sql "SELECT name, problem FROM files WHERE problem IS NOT NULL"` tells which')
 
 
 def _at(moment: datetime) -> str:

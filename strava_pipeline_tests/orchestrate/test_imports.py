@@ -235,6 +235,36 @@ def test_a_folder_that_grows_is_asked_for_what_is_new(make_rig: Make, tmp_path: 
     }
 
 
+def test_files_of_which_none_can_be_read_are_told_all_the_same(make_rig: Make, tmp_path: Path) -> None:
+    rig = make_rig(logged_in=False)
+    for name in ("one.fit", "two.fit"):
+        (tmp_path / name).write_bytes(f"no fit, {name}".encode())
+        told = take_in(rig, tmp_path / name)
+        assert told["files"]["rows_changed"] == 1
+        assert behind(rig) == set()
+    assert rig.gold("SELECT name, problem FROM files ORDER BY name") == [
+        (name, "It is neither FIT, GPX nor TCX, whatever .fit says.") for name in ("one.fit", "two.fit")
+    ]
+    assert rig.one("SELECT count(*) FROM activities") == 0
+
+
+@pytest.mark.slow
+def test_a_file_that_was_damaged_is_read_when_its_bytes_came_again(make_rig: Make, tmp_path: Path) -> None:
+    rig = make_rig(logged_in=False)
+    (tmp_path / "run.gpx").write_bytes(a_gpx())
+    take_in(rig, tmp_path / "run.gpx")
+    before = rig.gold(ROWS), tracks(rig)
+    (stored,) = (path for path in rig.lake.files.rglob("*") if path.is_file())
+    stored.write_bytes(b"rubbish")
+    shutil.rmtree(rig.lake.readings)
+    take_in(rig, tmp_path / "run.gpx")
+    assert stored.with_name(f"{stored.name}.damaged").exists(), "noticed when it was read"
+    take_in(rig, tmp_path / "run.gpx")
+    rig.run_unpartitioned("rebuild")
+    assert (rig.gold(ROWS), tracks(rig)) == before
+    assert rig.gold("SELECT problem FROM files") == [(None,)]
+
+
 def test_bytes_stay_as_they_were_received(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     plain, packed = a_gpx(), gzip.compress(a_gpx(minute=10))

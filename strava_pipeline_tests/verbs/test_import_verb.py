@@ -93,3 +93,32 @@ def test_problems_beyond_a_screen_are_counted(tmp_path: Path) -> None:
     assert lines.index("  25 problems:") == len(lines) - 22
     assert lines[-1] == "    … and 5 more (--json)"
     assert len(shape(survey(tmp_path))["problems"]) == 25
+
+
+@pytest.mark.slow
+def test_status_and_doctor_tell_what_was_imported_and_ask_for_no_login(
+    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], tmp_path: Path
+) -> None:
+    rig = make_rig(logged_in=False, settings={"first_year": 2025, "client_id": None, "client_secret": None})
+    typed = type_on(rig)
+    assert json.loads(typed("status", "--json").out)["imported"] is None
+    assert "strava-pipeline flow" in typed("status").out
+    points = "".join(f'<trkpt lat="0.5" lon="1"><time>2025-06-01T10:00:{at}Z</time></trkpt>' for at in range(10, 40))
+    (tmp_path / "run.gpx").write_text(f'<gpx version="1.1" creator="x"><trk><trkseg>{points}</trkseg></trk></gpx>')
+    (tmp_path / "broken.fit").write_bytes(b"no fit at all")
+    assert typed("import", str(tmp_path / "run.gpx"), str(tmp_path / "broken.fit")).code == 0
+    told = json.loads(typed("status", "--json").out)
+    assert told["login"]["none_yet"] is True
+    assert told["imported"] == {"at": told["imported"]["at"], "imports": 2, "files": 2, "with_problems": 1}
+    said = typed("status").out
+    assert "Imported: 2 files, 1 of them with problems, the last " in said
+    assert "none is needed for what is imported" in said
+    assert "Budget" not in said
+    assert "flow" not in said
+    found = {one["name"]: one for one in json.loads(typed("doctor", "--json").out)["findings"]}
+    for name in ("application", "login"):
+        assert found[name]["state"] == "warning"
+        assert found[name]["mend"].startswith("What you imported needs none")
+    (rig.settings.secrets_dir).mkdir(exist_ok=True)
+    (rig.settings.secrets_dir / "strava_token.json").write_text("garbage")
+    assert "none is needed" not in typed("status").out, "a login that is broken is told"

@@ -1,0 +1,42 @@
+"""The demo of an archive as a person types it: out of nothing into a warehouse with tracks, in its own folder alone."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.verbs.demo import MARK, athlete_options
+from strava_pipeline_tests.e2e.dagster_dev import ROOT
+
+pytestmark = pytest.mark.slow
+
+
+def test_an_archive_becomes_a_warehouse_and_the_queries_that_are_named_work(tmp_path: Path) -> None:
+    told = typed(tmp_path, "demo", "--archive", "--activities", "12")
+    assert "12 activities" in told
+    assert "Published" in told
+    assert {path.name for path in tmp_path.iterdir()} == {"demo"}
+    assert not (tmp_path / "demo" / "secrets").exists(), "nobody logged in"
+    assert (tmp_path / "demo" / MARK).read_text().split() == list(athlete_options(12)), "`dev --demo` has its athlete"
+    queries = [shlex.split(line)[-1] for line in told.splitlines() if " sql " in line]
+    assert len(queries) == 3
+    answers = [typed(tmp_path, "sql", "--format", "csv", query).splitlines() for query in queries]
+    assert all(len(lines) > 1 for lines in answers)
+    points = sum(int(line.split(",")[2]) for line in answers[0][1:])
+    assert points > 100
+    again = typed(tmp_path, "demo", "--archive", "--activities", "12")
+    assert "Merged: 12 new" in again, "made anew"
+
+
+def typed(folder: Path, *words: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("STRAVA_", "DAGSTER_"))}
+    kept = {"STRAVA_DATA_DIR": "demo/data", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "strava_pipeline", *words]
+    done = subprocess.run(
+        command, cwd=folder, env=environment | kept, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
