@@ -6,6 +6,7 @@ activity although it came in twice is decided elsewhere.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -79,8 +80,18 @@ class ImportRead:
                 yield from map(_of_object, activity_objects([entry]))
 
     def gear(self) -> list[Json]:
-        """The bikes and shoes of archives, as the API would tell of them."""
-        return [item for export in self._exports for item in _gear(export)]
+        """The bikes and shoes of archives, as the API would tell of them, and whose they are."""
+        return [
+            {**item, "athlete_id": self._athletes.get(export.list_name)}
+            for export in self._exports
+            for item in _gear(export, self._athletes.get(export.list_name))
+        ]
+
+    @property
+    def said_at(self) -> datetime | None:
+        """Up to when the lists tell: the newest start (UTC). An archive may come in years after it was made."""
+        starts = [row.started_at for export in self._exports for row in export.activities.rows if row.started_at]
+        return max(starts, default=None)
 
 
 def _of_export(
@@ -90,7 +101,7 @@ def _of_export(
     reading: Callable[[str], Reading | None],
     earlier: Mapping[str, str],
 ) -> Iterator[ImportedActivity]:
-    gear = {item["name"]: item["id"] for item in _gear(export)}
+    gear = {item["name"]: item["id"] for item in _gear(export, athlete_id)}
     names = {row.line: name for name, row in export.files.items()}
     shared = {row.line for row in export.shared}
     for row in export.activities.rows:
@@ -108,17 +119,20 @@ def _of_export(
             whole = {**whole, "gear_id": gear[row.gear_name]}
         if athlete_id is not None:
             whole = {**whole, "athlete": {"id": athlete_id}}
-        summary, detail = summary_and_detail(whole)
+        summary, _ = summary_and_detail(
+            whole
+        )  # all of a row is its detail: what a later archive no longer says is gone
         recorded = tuple((digest, place) for place, each in enumerate(recordings) if each.points) if digest else ()
-        yield ImportedActivity(STRAVA_ARCHIVE, activity_id, summary, detail, recorded)
+        yield ImportedActivity(STRAVA_ARCHIVE, activity_id, summary, whole, recorded)
 
 
-def _gear(export: BulkExport) -> list[Json]:
+def _gear(export: BulkExport, athlete_id: int | None) -> list[Json]:
     """The archive lists gear without its ids; the rows that name it tell them, those of the older layouts don't."""
     ids = {row.gear_name: row.gear_id for row in export.activities.rows if row.gear_name and row.gear_id}
     return [
         {
-            "id": ids.get(item.name) or f"{item.kind[0].replace('s', 'g')}{hashed_id(STRAVA_ARCHIVE, item.name)}",
+            "id": ids.get(item.name)
+            or f"{item.kind[0].replace('s', 'g')}{hashed_id(STRAVA_ARCHIVE, repr((athlete_id, item.name)))}",
             "name": item.name,
             "brand_name": item.brand,
             "model_name": item.model,
@@ -158,10 +172,11 @@ def _of_object(each: ApiObject) -> ImportedActivity:
 
 
 def _identity(body: Mapping[str, Any]) -> int:
-    known = body.get("id")
-    if isinstance(known, int) and not isinstance(known, bool) and abs(known) < 2**63:
-        return known
-    return hashed_id(STRAVA_JSON, str(known))
+    """Strava's own number, also where a tool made text of it; what it can't be is hashed."""
+    known = str(body.get("id"))
+    return (
+        int(known) if known.isascii() and known.isdigit() and 0 < int(known) < 2**63 else hashed_id(STRAVA_JSON, known)
+    )
 
 
 def _file(name: str, digest: str, read: Reading | None) -> Json:
