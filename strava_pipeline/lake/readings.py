@@ -33,8 +33,8 @@ def reading_of(lake: Lake, digest: str) -> Reading | None:
 
 
 def has_reading(lake: Lake, digest: str) -> bool:
-    """Whether one of this version is there."""
-    return _path(lake, digest).exists()
+    """Whether a whole one of this version is there."""
+    return reading_of(lake, digest) is not None
 
 
 def track_of(lake: Lake, digest: str, place: int) -> pl.DataFrame | None:
