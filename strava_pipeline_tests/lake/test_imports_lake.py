@@ -242,6 +242,18 @@ def test_of_two_sources_the_better_one_counts_whichever_came_first(lake: Lake, f
     assert (row["source"], row["name"], row["year"]) == (best, f"{best} {version}", 2025 - version)
 
 
+@pytest.mark.parametrize("years", [[2024, 2025], [2025, 2024]])
+def test_the_better_source_counts_whichever_year_is_merged_last(lake: Lake, years: list[int]) -> None:
+    """It may have been asked first, and merged last: a run merges the years that it was told."""
+    take_in(lake, 0, "strava", 0, 0)
+    take_in(lake, 1, "strava_archive", 1, 1)
+    for year in years:
+        merge(lake, [year])
+    (row,) = gold(lake)["activities_all"]
+    assert (row["source"], row["year"]) == ("strava", 2025)
+    assert [version["source"] for version in gold(lake)["activity_history"]] == ["strava"]
+
+
 # --- what was deleted at Strava
 
 
