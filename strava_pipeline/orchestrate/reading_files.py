@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.files.reading import Reading
 from strava_pipeline.ingest.files.reading import read_whole
 from strava_pipeline.lake.file_store import stored_bytes
 from strava_pipeline.lake.files import DamagedFileError
@@ -78,13 +77,13 @@ def _read_together(lake: Lake, files: list[Unread], processes: int) -> Iterator[
 
 
 def read_one(lake: Lake, each: Unread) -> bool:
-    """Read a file and put on disk what it came to; whether it has a problem. One whose bytes are gone has no reading."""
+    """Read a file and put on disk what it came to; whether it has a problem.
+
+    One whose bytes are gone or damaged has no reading, so that it is read when they are back.
+    """
     try:
         body = stored_bytes(lake, each.sha256)
-    except FileNotFoundError:
-        return True
-    except DamagedFileError as error:
-        put_reading(lake, each.sha256, Reading(content="", format=None, kind="unknown", problem=str(error)), [])
+    except (FileNotFoundError, DamagedFileError):
         return True
     reading, tracks = read_whole(body, each.name, each.received_at)
     put_reading(lake, each.sha256, reading, tracks)
