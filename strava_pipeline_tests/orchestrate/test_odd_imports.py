@@ -12,6 +12,7 @@ import pytest
 
 from strava_pipeline.ingest.archive.entry import MAX_UNPACKED
 from strava_pipeline.lake.imports import imports
+from strava_pipeline.lake.readings import reading_of
 from strava_pipeline.orchestrate.importing import LandReport, land_paths
 from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -79,6 +80,7 @@ def test_a_file_above_the_limit_is_kept_and_not_read(make_rig: Make, tmp_path: P
     ]
     assert len(rig.gold("FROM activities")) == 1
     digest = rig.one("SELECT sha256 FROM files WHERE name = 'large.fit'")
+    assert reading_of(rig.lake, digest) is None
     (stored,) = rig.lake.files.rglob(f"{digest}*")
     with gzip.open(stored) as kept:
         assert sum(len(piece) for piece in iter(lambda: kept.read(2**20), b"")) == MAX_UNPACKED + 2**20
