@@ -1,0 +1,120 @@
+"""Imports beside everything else that runs: whatever ends in the middle, comes late or is cut otherwise, nothing is wrong."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.lake import shards
+from strava_pipeline.lake.merge_profile import merge_imported_gear, merge_profile
+from strava_pipeline.lake.profile_files import land_gear
+from strava_pipeline.lake.tracks import track_origins
+from strava_pipeline.lake.wanted_streams import wanted_streams
+from strava_pipeline.lake.warehouse import reading, writing
+from strava_pipeline.orchestrate.importing import land_paths
+from strava_pipeline.verbs.running import quiet_pipeline
+from strava_pipeline_tests.orchestrate.sensors.ticks import watched
+from strava_pipeline_tests.orchestrate.test_imports import an_archive, behind, take_in
+from strava_pipeline_tests.rig import NOW, Rig
+
+Make = Callable[..., Rig]
+pytestmark = pytest.mark.slow
+
+
+def test_an_archive_hides_no_sighting_when_shards_are_merged(make_rig: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = make_rig(activities=12, years=(2025, 2026), settings={"first_year": 2025})
+    rig.run("flow_backfill")
+    for year in (2025, 2026):
+        rig.run("reconcile", [year])
+    take_in(rig, an_archive(rig))
+    monkeypatch.setattr(shards, "MANY", 2)
+    for year in (2025, 2026):
+        rig.run("reconcile", [year])
+    assert rig.gold("FROM deleted_activities") == []
+    rig.assert_true_to_source()
+
+
+def test_an_import_that_is_not_merged_stops_no_run_of_another_year(make_rig: Make) -> None:
+    rig = make_rig(settings={"first_year": 2022})
+    path = an_archive(rig)
+    gone = next(item["id"] for item in rig.truth() if item["start_date"].startswith("2023-0"))
+    rig.control("delete", id=gone)
+    rig.run_unpartitioned("import_files", bronze_files={"paths": [str(path)]})
+    rig.run("backfill", [2025])
+    assert {year for (year,) in rig.gold("SELECT DISTINCT year FROM activities")} == {2025}
+    assert behind(rig) >= {2023}
+    rig.run("merge_files", sorted(behind(rig)))
+    assert behind(rig) == set()
+    assert rig.gold(f"SELECT source FROM activity_details WHERE activity_id = {gone}") == [("strava_archive",)]
+
+
+def test_what_died_between_landing_and_reading_is_gone_on_with(make_rig: Make) -> None:
+    rig = make_rig(logged_in=False)
+    land_paths(quiet_pipeline(rig.settings), [an_archive(rig)])
+    with watched(rig) as watch:
+        asked, why = watch.tick("imported")
+        assert asked is not None, why
+        assert asked.job_name == "import_files"
+        watch.launch(asked)
+        asked, why = watch.tick("imported")
+        assert asked is not None, why
+        assert asked.job_name == "merge_files"
+        watch.launch(asked)
+        assert watch.tick("imported") == (None, "All of it is in the warehouse.")
+    assert len(rig.gold("FROM activities")) == len(rig.truth())
+
+
+@pytest.mark.parametrize(("first", "then"), [(2022, 2024), (2024, 2022)])
+def test_another_first_year_doubles_no_track_and_costs_no_call(make_rig: Make, first: int, then: int) -> None:
+    rig = make_rig(settings={"first_year": first})
+    rig.run("flow_backfill")
+    take_in(rig, an_archive(rig))
+    rig.settings = rig.settings.model_copy(update={"first_year": then})
+    rig.run("flow")
+    recorded = {key for year in range(2008, 2030) for key in track_origins(rig.lake, year)}
+    wanted = wanted_streams(rig.lake, rig.years, NOW)
+    assert not recorded & {each.activity_id for each in wanted.due}
+    rig.run("merge_files")
+    files = [path.stem for path in rig.lake.tracks.rglob("*.parquet")]
+    assert len(files) == len(set(files)) == len(recorded)
+    years = dict(rig.gold("SELECT id, year FROM activities_all"))
+    assert {path.parent.name for path in rig.lake.tracks.rglob("*.parquet")} == {
+        f"year={years[key]}" for key in recorded
+    }
+
+
+def test_an_older_archive_that_comes_later_stays_the_older_one(make_rig: Make, tmp_path: Path) -> None:
+    rig = make_rig(logged_in=False, activities=12, years=(2025, 2026), settings={"first_year": 2025})
+    path = an_archive(rig)
+    renamed = min(rig.truth(), key=lambda item: item["start_date"])
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(tmp_path / "older.zip", "w") as older:
+        for info in archive.infolist():
+            body = archive.read(info)
+            if info.filename == "activities.csv":
+                head, *lines = body.decode().split("\n")
+                mine = next(line for line in lines if line.startswith(str(renamed["id"])))
+                body = "\n".join([head, mine.replace(renamed["name"], "Before it was renamed"), ""]).encode()
+            older.writestr(info, body)
+    take_in(rig, path)
+    take_in(rig, tmp_path / "older.zip")
+    assert rig.one(f"SELECT name FROM activities WHERE id = {renamed['id']}") == renamed["name"]
+    versions = f"SELECT version, changed_fields FROM activity_history WHERE activity_id = {renamed['id']} ORDER BY 1"
+    assert rig.gold(versions) == [(1, []), (2, ["name"])]
+    table = rig.gold("SELECT * FROM activities_all ORDER BY id")
+    rig.run_unpartitioned("rebuild")
+    assert rig.gold("SELECT * FROM activities_all ORDER BY id") == table
+
+
+def test_gear_that_strava_no_longer_shows_keeps_the_name_of_the_archive(make_rig: Make) -> None:
+    rig = make_rig(logged_in=False)
+    take_in(rig, an_archive(rig))
+    gear_id, name = rig.gold("SELECT gear_id, name FROM gear ORDER BY 1")[0]
+    land_gear(rig.lake, gear_id, json.dumps({"message": "Record Not Found"}).encode(), NOW, gone=True)
+    with writing(rig.lake) as connection:
+        merge_profile(connection, rig.lake)
+        merge_imported_gear(connection, rig.lake)
+    with reading(rig.lake) as connection:
+        query = "SELECT name, found, source FROM gear WHERE gear_id = $gear"
+        assert connection.execute(query, {"gear": gear_id}).fetchall() == [(name, False, "strava")]
