@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from strava_pipeline.core.activities import YearRange
 from strava_pipeline.lake.counts import row_counts
 from strava_pipeline.lake.detail_files import detail_files
-from strava_pipeline.lake.imported import all_listings
+from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.merge_details import fetched_in_gold, is_newer
 from strava_pipeline.lake.paths import Lake
@@ -31,11 +31,11 @@ class Agreement:
 
 
 def shards_with_bronze(lake: Lake, wanted: Sequence[int], years: YearRange) -> Agreement:
-    """Pages of the listings that hold something of the `wanted` years, and those that no shard of a year holds."""
+    """Pages of the API's listings that hold something of the `wanted` years, and those that no shard of a year holds."""
     with locked(lake, LOCK):
         held = {year: holdings(lake, year) for year in wanted}
     above = missing = 0
-    for listing in all_listings(lake):
+    for listing in listings(lake):
         pages = listing.manifest.whole_pages
         partitions = held.keys() & listing.manifest.years_within(years)
         if partitions:

@@ -5,24 +5,14 @@ every point, and names and edits are none of its matter.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from strava_pipeline.core.files.reading import VERSION
 from strava_pipeline.core.sources import FILE, SOURCES
 from strava_pipeline.lake.imported import Recorded, imported
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.readings import track_of
-from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.tracks import OF_A_FILE, is_of_a_file, track_origins, track_path, write_track
+from strava_pipeline.lake.tracks import OF_A_FILE, track_origins, write_track
 from strava_pipeline.lake.warehouse import Connection
-
-
-@dataclass(slots=True)
-class FileTracks:
-    """What became of a year's tracks that files tell."""
-
-    made: int = 0
-    removed: int = 0  # of activities that belong to another year by now
 
 
 def recorded_tracks(lake: Lake) -> dict[int, Recorded]:
@@ -39,19 +29,13 @@ def sync_file_tracks(
     year: int,
     recorded: dict[int, Recorded],
     tick: Callable[[], None] = lambda: None,
-) -> FileTracks:
-    """Make the tracks of gold's activities of `year` that are missing or stale; remove those of what left the year.
-
-    `recorded`: from `recorded_tracks`.
-    """
-    report = FileTracks()
+) -> int:
+    """Make the tracks of gold's activities of `year` that are missing or stale; how many. `recorded`: from `recorded_tracks`."""
+    made = 0
     in_place = track_origins(lake, year)
-    values = {"year": year, "ids": [key for key, told in in_place.items() if is_of_a_file(told)]}
-    for activity_id, athlete_id, belongs_to in connection.execute(sql("years_of_activities"), values).fetchall():
-        if belongs_to != year:
-            track_path(lake, year, activity_id).unlink()
-            report.removed += 1
-        elif activity_id in recorded:
+    rows = connection.execute("SELECT id, athlete_id FROM activities_all WHERE year = $year", {"year": year}).fetchall()
+    for activity_id, athlete_id in rows:
+        if activity_id in recorded:
             origin = _origin(recorded[activity_id])
             if in_place.get(activity_id) == origin:
                 continue
@@ -62,9 +46,27 @@ def sync_file_tracks(
             ]
             if parts:
                 write_track(lake, year, activity_id, athlete_id, FILE, parts, origin)
-                report.made += 1
+                made += 1
                 tick()
-    return report
+    return made
+
+
+def remove_strays(lake: Lake, connection: Connection) -> int:
+    """Remove the tracks of activities that belong to another year by now, whatever partitions there are; how many.
+
+    They are in that year's folder, or made there when it is looked at.
+    """
+    years = dict(connection.execute("SELECT id, year FROM activities_all").fetchall())
+    strays = [
+        path
+        for path in lake.tracks.glob("year=*/*.parquet")
+        if path.stem.removeprefix("-").isdigit()
+        and (belongs_to := years.get(int(path.stem))) is not None
+        and path.parent.name != f"year={belongs_to}"
+    ]
+    for path in strays:
+        path.unlink()
+    return len(strays)
 
 
 def _origin(recorded: Recorded) -> str:

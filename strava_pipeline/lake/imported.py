@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.json_text import json_bytes
 from strava_pipeline.core.rows import Json
+from strava_pipeline.core.sources import STRAVA_ARCHIVE
 from strava_pipeline.lake.files import packed, sync_folder, unpacked_json, write_unsynced
 from strava_pipeline.lake.imports import Import, imports
 from strava_pipeline.lake.listings import Listing, listings, read_listing
@@ -51,18 +52,26 @@ def make(
     one: Import,
     activities: Iterable[Activity],
     gear: list[Json],
+    said_at: datetime,
     years: YearRange,
     tick: Callable[[int], object] = lambda made: None,
 ) -> int:
-    """Put the activities of an import on disk, in place of what was there; how many. `tick` is told of each."""
+    """Put the activities of an import on disk, in place of what was there; how many.
+
+    `said_at`: the moment (UTC) of which its archives tell, by which they are older or newer than others, whenever they came.
+    `tick` is told of each activity.
+    """
     unfinished = _top(lake) / f".{one.name}.tmp"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     makers: dict[str, _Pages] = {}
     count = 0
     for activity in activities:
+        at = said_at if activity.source == STRAVA_ARCHIVE else one.manifest.received_at
         if activity.source not in makers:
-            makers[activity.source] = _Pages(unfinished / f"{one.name}-{activity.source}", activity.source, one, years)
+            makers[activity.source] = _Pages(
+                unfinished / f"{one.name}-{activity.source}", activity.source, one, at, years
+            )
         makers[activity.source].add(activity)
         count += 1
         tick(1)
@@ -118,7 +127,8 @@ class Imported:
         return self.listing.manifest.source
 
     @property
-    def received_at(self) -> datetime:
+    def said_at(self) -> datetime:
+        """The moment of which it tells: an archive's own, else when it came."""
         return self.listing.manifest.started_at
 
     def detail_pages(self) -> list[Path]:
@@ -139,9 +149,8 @@ def details_of(page: Path) -> list[Json]:
 class _Pages:
     """Writes the folder of one source."""
 
-    def __init__(self, folder: Path, source: str, one: Import, years: YearRange) -> None:
+    def __init__(self, folder: Path, source: str, one: Import, at: datetime, years: YearRange) -> None:
         folder.mkdir()
-        at = one.manifest.received_at
         manifest = Manifest(
             source=source, athlete_id=one.manifest.athlete_id, window=_WINDOW, started_at=at, settled=True
         )
@@ -149,15 +158,20 @@ class _Pages:
         self._summaries: list[Json] = []
         self._details: list[Json] = []
         self._tracks: dict[int, Recorded] = {}
+        self._detailed: dict[int, bool] = {}
         self._pages = 0
 
     def add(self, activity: Activity) -> None:
-        self._summaries.append(activity.summary)
-        if activity.detail is not None:
+        """One that came in several files is told by the first of them, and its detail by the first that has one."""
+        key = activity.activity_id
+        if key not in self._detailed:
+            self._summaries.append(activity.summary)
+        if activity.detail is not None and not self._detailed.get(key):
             self._details.append(activity.detail)
+        self._detailed[key] = self._detailed.get(key, False) or activity.detail is not None
         if activity.recorded:
             self._tracks[activity.activity_id] = activity.recorded
-        if len(self._summaries) == PAGE:
+        if PAGE in (len(self._summaries), len(self._details)):
             self._land()
 
     def end(self) -> None:
@@ -166,9 +180,8 @@ class _Pages:
         write_unsynced(self._listing.folder / _TRACKS, json.dumps(self._tracks).encode())
 
     def _land(self) -> None:
-        if not self._summaries:
-            return
-        self._listing.land(self._summaries, json_bytes(self._summaries), {}, self._at, self._years)
+        if self._summaries:
+            self._listing.land(self._summaries, json_bytes(self._summaries), {}, self._at, self._years)
         if self._details:
             self._pages += 1
             page = self._listing.folder / f"details-{self._pages:04}.json.gz"

@@ -7,16 +7,17 @@ import polars as pl
 from strava_pipeline.core.rows import frame
 from strava_pipeline.core.sources import FILE, STRAVA_ARCHIVE, STRAVA_JSON
 from strava_pipeline.core.tables import FILES
+from strava_pipeline.lake.imported import is_made
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.readings import reading_of
 
 
 def files_frame(lake: Lake) -> pl.DataFrame:
-    """A row per file, of the import in which it came first."""
+    """A row per file, of the import in which it came first, of those that were read."""
     values: dict[str, list[Any]] = {column.name: [] for column in FILES.columns}
     seen: set[str] = set()
-    for one in imports(lake):
+    for one in (each for each in imports(lake) if is_made(lake, each.name)):
         is_archive = any(file.role == "list" for file in one.manifest.files)
         for file in one.manifest.files:
             if file.sha256 in seen:

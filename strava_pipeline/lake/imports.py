@@ -1,6 +1,7 @@
 """Bronze of imports: what came in together, a folder each with a manifest of which names the bytes had and what was wrong.
 
-The bytes lie in file_store.py's. An import whose names and bytes are all those of an earlier one is that one.
+The bytes lie in file_store.py's. An import whose names and bytes (`digest`) are all those of an earlier one is that one:
+whoever lands looks first.
 """
 
 import hashlib
@@ -47,9 +48,14 @@ class ImportManifest(BaseModel):
     kind: str  # zip, folder or file
     salvaged: bool = False
     received_at: datetime
-    athlete_id: int | None = None
+    athletes: dict[str, int] = {}  # whose each list of an archive is, by the list's name
     files: list[ImportedFile] = []
     faults: list[ImportFault] = []
+
+    @property
+    def athlete_id(self) -> int | None:
+        """Whose all of it is, where that is one athlete."""
+        return next(iter(self.athletes.values())) if len(set(self.athletes.values())) == 1 else None
 
 
 class Import:
@@ -63,12 +69,9 @@ class Import:
         return self.name.partition("-")[2]
 
 
-def land_import(lake: Lake, manifest: ImportManifest) -> Import | None:
-    """Put it on disk, when all its bytes are; None: an earlier import is the same."""
-    digest = digest_of(manifest.files)
-    if any(each.digest == digest for each in imports(lake)):
-        return None
-    name = f"{stamp(manifest.received_at)}-{digest}"
+def land_import(lake: Lake, manifest: ImportManifest) -> Import:
+    """Put it on disk, when all its bytes are."""
+    name = f"{stamp(manifest.received_at)}-{digest_of(manifest.files)}"
     write_whole(lake.imports / name / "manifest.json", manifest.model_dump_json(indent=1).encode())
     return Import(name, manifest)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from strava_pipeline.core.details import Detail, detail_frames
 from strava_pipeline.core.tables import FILES
-from strava_pipeline.lake.imported import Imported, details_of, imported
+from strava_pipeline.lake.imported import Imported, details_of, imported, is_made
 from strava_pipeline.lake.imported_files import files_frame
+from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.merge_details import merge_detail_frames
 from strava_pipeline.lake.merge_profile import merge_imported_gear
 from strava_pipeline.lake.paths import Lake
@@ -57,12 +58,12 @@ def merge_files(connection: Connection, lake: Lake) -> MergeReport:
 
 
 def files_are_merged(connection: Connection, lake: Lake) -> bool:
-    """Whether gold has the files of every import, also of one that holds no activity."""
+    """Whether gold has the files of every import that was read, also of one that holds no activity."""
     return notes(connection, _FILES).get(_FILES, "[]") == _import_names(lake)
 
 
 def _import_names(lake: Lake) -> str:
-    return json.dumps(sorted(path.name for path in lake.imports.iterdir())) if lake.imports.is_dir() else "[]"
+    return json.dumps([one.name for one in imports(lake) if is_made(lake, one.name)])
 
 
 def fresh_imports(connection: Connection, lake: Lake) -> list[Imported]:
@@ -74,15 +75,25 @@ def fresh_imports(connection: Connection, lake: Lake) -> list[Imported]:
 def _merge(
     connection: Connection, lake: Lake, one: Imported, report: MergeReport, tick: Callable[[int], object]
 ) -> None:
-    pages = one.detail_pages()
+    pages, whole = one.detail_pages(), True
     for page in pages:
-        newest = {activity["id"]: activity for activity in details_of(page)}  # what came in several files counts once
-        details = [Detail(one.received_at, activity) for activity in newest.values()]
-        frames, unknown = detail_frames(details, athlete_id=one.listing.manifest.athlete_id, source=one.source)
-        merge_detail_frames(connection, lake, frames, report)
-        report.unknown.update(unknown)
+        newest = {activity["id"]: activity for activity in details_of(page)}
+        there = _present(connection, newest)
+        details = [Detail(one.said_at, newest[key]) for key in newest if key in there]
+        if details:
+            frames, unknown = detail_frames(details, athlete_id=one.listing.manifest.athlete_id, source=one.source)
+            merge_detail_frames(connection, lake, frames, report)
+            report.unknown.update(unknown)
+        whole = whole and len(there) == len(newest)
         tick(1)
-    note(connection, f"{_MERGED}{one.name}", _signature(pages))
+    if whole:
+        note(connection, f"{_MERGED}{one.name}", _signature(pages))
+
+
+def _present(connection: Connection, ids: Iterable[int]) -> set[int]:
+    """Those that gold has an activity of: another run may have the years of the others."""
+    query = "SELECT id FROM activities_all WHERE id IN (SELECT unnest($ids::BIGINT[]))"
+    return {key for (key,) in connection.execute(query, {"ids": list(ids)}).fetchall()}
 
 
 def _signature(pages: Iterable[Path]) -> str:

@@ -25,7 +25,11 @@ def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
         report.count(_merge_small(connection, lake, ATHLETE.name, "athlete_id", frame(rows.values, ATHLETE)))
     gear = list(newest_gear(lake))
     if gear:
-        rows = typed_rows([found or {} for _, _, found in gear], GEAR)
+        told = imported_gear(lake)  # what Strava no longer shows keeps the names that an archive gave it
+        named = {
+            gear_id: {"name": item["name"], "brand_name": item["brand_name"]} for gear_id, (_, item) in told.items()
+        }
+        rows = typed_rows([found or named.get(gear_id, {}) for gear_id, _, found in gear], GEAR)
         rows.values.update(
             {
                 "gear_id": [gear_id for gear_id, _, _ in gear],
@@ -46,11 +50,12 @@ def merge_imported_gear(connection: Connection, lake: Lake) -> None:
     gear = imported_gear(lake)
     if not gear:
         return
-    rows = typed_rows([item for _, item in gear.values()], GEAR)
+    told = [{name: value for name, value in item.items() if name != "athlete_id"} for _, item in gear.values()]
+    rows = typed_rows(told, GEAR)
     rows.values.update(
         {
             "gear_id": list(gear),
-            "athlete_id": [one.manifest.athlete_id for one, _ in gear.values()],
+            "athlete_id": [item.get("athlete_id") for _, item in gear.values()],
             "source": [STRAVA_ARCHIVE] * len(gear),
             "found": [True] * len(gear),
             "fetched_at": [one.manifest.received_at for one, _ in gear.values()],

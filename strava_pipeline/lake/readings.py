@@ -32,6 +32,14 @@ def reading_of(lake: Lake, digest: str) -> Reading | None:
         return None
 
 
+def is_whole(lake: Lake, digest: str) -> bool:
+    """Whether the reading can be read, and the points that it tells of: a look into each file."""
+    read = reading_of(lake, digest)
+    return read is not None and all(
+        not each.points or track_of(lake, digest, place) is not None for place, each in enumerate(read.recordings)
+    )
+
+
 def has_reading(lake: Lake, digest: str) -> bool:
     """Whether one of this version is there."""
     return _path(lake, digest).exists()

@@ -11,7 +11,8 @@ import duckdb
 
 from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.tables import ACTIVITY_DETAILS, DETAIL_TABLES, TABLES
+from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
+from strava_pipeline.core.tables.details import RECORDED
 from strava_pipeline.lake.counts import faulty_keys, keys
 from strava_pipeline.lake.detail_files import count_on_disk, detail_files
 from strava_pipeline.lake.files import sync_folder
@@ -19,7 +20,7 @@ from strava_pipeline.lake.history import merge_history
 from strava_pipeline.lake.imported import all_listings
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.merge import merge_activities
-from strava_pipeline.lake.merge_details import merge_details, merge_fresh_details, sync_kudos
+from strava_pipeline.lake.merge_details import fetched_in_gold, merge_details, merge_fresh_details, sync_kudos
 from strava_pipeline.lake.merge_imported import merge_fresh_imported, merge_imported_details
 from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.paths import Lake, log_of
@@ -49,6 +50,7 @@ from strava_pipeline.lake.warehouse import (
 )
 
 LOCK = "rebuild"
+_PUBLISHED = "SELECT activity_id FROM published.activity_details WHERE source = 'strava'"
 _SHARDS_TOO = "shards are to be made anew"  # a note in the new warehouse, for whoever goes on with it
 
 
@@ -167,10 +169,13 @@ def _keep_what_was_damaged(lake: Lake, made: Connection, years: YearRange) -> No
     with snapshot(lake) as published:
         if is_outdated(published):
             return
-    held = {activity_id for (activity_id,) in keys(made, ACTIVITY_DETAILS.name)}
     attach(made, lake.snapshot, "published", read_only=True)
+    fetched = {key for (key,) in made.execute(_PUBLISHED).fetchall()}
+    missing = sorted((lost & fetched) - fetched_in_gold(made).keys())
     for table in DETAIL_TABLES:
-        made.execute(sql("keep_published").format(table=table), {"ids": sorted(lost - held)})
+        if table not in RECORDED:  # what an archive says instead
+            made.execute(sql("forget_details").format(table=table), {"ids": missing})
+            made.execute(sql("keep_published").format(table=table), {"ids": missing})
 
 
 def _refuse_a_fault(connection: Connection) -> None:

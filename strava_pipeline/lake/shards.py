@@ -30,6 +30,7 @@ _MERGED = ".merged.parquet"
 _HOLDS = "strava_pipeline.listings"
 _CATALOGUE = "strava_pipeline.catalogue"
 _EDGE = "strava_pipeline.edge"
+_SAID_BY = ("id", "source")  # what one source says of an activity is no sighting by another
 
 Held = dict[str, int]  # how many pages of which listings
 
@@ -220,16 +221,16 @@ def _with_what_was_there(rows: pl.DataFrame, path: Path) -> pl.DataFrame:
 
 
 def _merge(lake: Lake, year: int, years: YearRange) -> None:
-    """Make one shard of many: of each activity the rows in which something changed, and the newest.
+    """Make one shard of many: of what a source said of an activity the rows in which something changed, and the newest.
 
     Of one that stands in another year too, all: what it was there came between. The old ones go when the new one is in
     place; what a crash leaves behind is merged once more and changes nothing.
     """
     files = shard_files(lake, year)
     holds = holdings(lake, year)
-    rows = pl.concat([pl.read_parquet(path) for path in files]).sort("id", "ingestion_ts", "content_hash")
-    changed = pl.col("content_hash").ne_missing(pl.col("content_hash").shift(1).over("id"))
-    newest = pl.col("id").ne_missing(pl.col("id").shift(-1))
+    rows = pl.concat([pl.read_parquet(path) for path in files]).sort(*_SAID_BY, "ingestion_ts", "content_hash")
+    changed = pl.col("content_hash").ne_missing(pl.col("content_hash").shift(1).over(_SAID_BY))
+    newest = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(-1)) for name in _SAID_BY)
     elsewhere = pl.col("id").is_in(_ids_of(lake, [other for other in years.all if other != year]))
     merged = lake.shards_of(year) / f"{max(holds)}{_MERGED}"
     _write(merged, rows.filter(changed | newest | elsewhere), holds, _edge(year, years))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from strava_pipeline.lake.answer_files import AnswerFiles
+from strava_pipeline.lake.file_tracks import recorded_tracks
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.quarantine import drops
 from strava_pipeline.lake.sql import sql
@@ -59,7 +60,9 @@ def wanted_streams(lake: Lake, years: Sequence[int], now: datetime) -> WantedStr
     """Those of `years` that lack streams and whose track no file made, newest first; dropped ones left out."""
     with reading(lake) as connection:
         rows = connection.execute(sql("streamable"), {"years": list(years)}).fetchall()
-    filed = {key for year in {row[1] for row in rows} for key in _made_of_files(lake, year)}
+    filed = recorded_tracks(lake).keys() | {
+        key for year in {row[1] for row in rows} for key in _made_of_files(lake, year)
+    }
     left_out = filed | drops(lake).keys()
     lacking = still_due(
         lake, [Streamable(key, year, at and at.replace(tzinfo=UTC)) for key, year, at in rows if key not in left_out]

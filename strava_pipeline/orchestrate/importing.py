@@ -4,21 +4,37 @@ Bytes first, then the manifest that names them: an import that is ended in the m
 there. One bad file never stops the others. Reading files is reading_files.py's.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.ingest.archive.container import Container, open_container
-from strava_pipeline.ingest.archive.entry import Entry, Fault, Oversized, UnreadableEntryError, too_large
+from strava_pipeline.ingest.archive.entry import (
+    Entry,
+    Fault,
+    Oversized,
+    UnreadableEntryError,
+    decoded,
+    too_large,
+)
 from strava_pipeline.ingest.archive.imported import ImportRead, Kept
 from strava_pipeline.ingest.archive.landing import Contents, Role, contents
 from strava_pipeline.lake.file_store import FileStore, stored_bytes
 from strava_pipeline.lake.files import DamagedFileError
 from strava_pipeline.lake.imported import is_made, make
-from strava_pipeline.lake.imports import Import, ImportedFile, ImportFault, ImportManifest, imports, land_import
+from strava_pipeline.lake.imports import (
+    Import,
+    ImportedFile,
+    ImportFault,
+    ImportManifest,
+    digest_of,
+    imports,
+    land_import,
+)
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.readings import forget_reading, reading_of
 from strava_pipeline.orchestrate.progress import progressing
@@ -43,14 +59,15 @@ def land_paths(pipeline: Pipeline, paths: Sequence[Path]) -> LandReport:
     """Everything that the paths hold and that is to be kept, into bronze; SourceError where there is nothing to look at."""
     report = LandReport()
     with pipeline.alone(LOCK):
-        store = FileStore(pipeline.lake)
+        store, known = FileStore(pipeline.lake), list(imports(pipeline.lake))
         for path in paths:
             with open_container(path) as container:
-                _land(pipeline, container, store, report)
+                _land(pipeline, container, store, known, report)
     return report
 
 
-def _land(pipeline: Pipeline, container: Container, store: FileStore, report: LandReport) -> None:
+def _land(pipeline: Pipeline, container: Container, store: FileStore, known: list[Import], report: LandReport) -> None:
+    """`known`: the imports that there are; a new one is added."""
     found = contents(container)
     faults = [*container.faults, *(fault for export in found.exports for fault in export.faults)]
     files: list[ImportedFile] = []
@@ -64,25 +81,26 @@ def _land(pipeline: Pipeline, container: Container, store: FileStore, report: La
             advance(1)
     store.settle()
     report.problems += map(str, faults)
-    known = {file.sha256 for one in imports(pipeline.lake) for file in one.manifest.files}
     if not found.exports:  # a folder that grows: only what is new is an import
-        files = [file for file in files if file.sha256 not in known]
-    landed = land_import(pipeline.lake, _manifest(pipeline, container, found, files, faults)) if files else None
-    if landed is None:
+        named = {file.sha256 for one in known for file in one.manifest.files}
+        files = [file for file in files if file.sha256 not in named]
+    if not files or digest_of(files) in {one.digest for one in known}:
         report.known += 1
-    else:
-        report.imports.append(landed)
+        return
+    landed = land_import(pipeline.lake, _manifest(pipeline, container, found, files, faults))
+    known.append(landed)
+    report.imports.append(landed)
 
 
 def _manifest(
     pipeline: Pipeline, container: Container, found: Contents, files: list[ImportedFile], faults: list[Fault]
 ) -> ImportManifest:
     return ImportManifest(
-        came_as=container.path.name,
+        came_as=decoded(os.fsencode(container.path.name)),
         kind=container.kind.value,
         salvaged=container.salvaged,
         received_at=pipeline.now(),
-        athlete_id=found.athlete_id,
+        athletes=dict(found.athletes),
         files=files,
         faults=[ImportFault(name=each.name, problem=each.problem.value, detail=each.detail) for each in faults],
     )
@@ -138,20 +156,21 @@ def make_activities(pipeline: Pipeline, tick: Callable[[int], object], *, anew: 
     """The activities of the imports that have none on disk (`anew`: of all); how many. Their files have been read."""
     count = 0
     earlier: dict[str, str] = {}
-    for one in imports(pipeline.lake):
+    for number, one in enumerate(imports(pipeline.lake)):
         if anew or not is_made(pipeline.lake, one.name):
-            count += _make(pipeline, one, earlier, pipeline.years, tick)
+            count += _make(pipeline, one, number, earlier, tick)
         earlier |= {PurePosixPath(file.name).name: file.sha256 for file in _activity_files(one)}
     return count
 
 
-def _make(
-    pipeline: Pipeline, one: Import, earlier: dict[str, str], years: YearRange, tick: Callable[[int], object]
-) -> int:
-    lake = pipeline.lake
-    kept = [Kept(file.name, file.sha256, file.size, file.role) for file in one.manifest.files if file.held_back is None]
-    read = ImportRead(kept, one.manifest.kind, partial(_bytes, lake))
-    return make(lake, one, read.activities(partial(reading_of, lake), earlier), read.gear(), years, tick)
+def _make(pipeline: Pipeline, one: Import, number: int, earlier: dict[str, str], tick: Callable[[int], object]) -> int:
+    lake, manifest = pipeline.lake, one.manifest
+    kept = [Kept(file.name, file.sha256, file.size, file.role) for file in manifest.files if file.held_back is None]
+    read = ImportRead(kept, manifest.kind, manifest.athletes, partial(_bytes, lake))
+    said_at = min(read.said_at or manifest.received_at, manifest.received_at)  # a wrong clock tells of the future
+    at = said_at + timedelta(microseconds=number)  # of two that tell up to the same moment, the one that came later
+    activities = read.activities(partial(reading_of, lake), earlier)
+    return make(lake, one, activities, read.gear(), at, pipeline.years, tick)
 
 
 def _bytes(lake: Lake, digest: str) -> bytes:

@@ -3,6 +3,7 @@
 No Dagster here: a process that reads files starts fast. How a file is read is ingest's, where it lies the lake's.
 """
 
+import logging
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
@@ -12,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.files.reading import Reading
 from strava_pipeline.ingest.files.reading import read_whole
 from strava_pipeline.lake.file_store import stored_bytes
 from strava_pipeline.lake.files import DamagedFileError
@@ -20,6 +20,7 @@ from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.readings import has_reading, put_reading
 
+log = logging.getLogger(__name__)
 FEW = 20  # files that are not worth a second process: it takes a second to start
 AHEAD = 4  # files per process that wait for their turn: they are names, not bytes
 
@@ -34,14 +35,17 @@ class Unread:
     size: int
 
 
-def unread(lake: Lake) -> list[Unread]:
-    """The files of activities that were imported and not read yet, the largest first: then no core waits for the last one."""
+def unread(lake: Lake, *, is_read: Callable[[Lake, str], bool] = has_reading) -> list[Unread]:
+    """The files of activities that were imported and not read yet, the largest first: then no core waits for the last one.
+
+    `is_read` tells by a file's hash: that its reading is there, or, where all is looked at anew, that it is whole.
+    """
     found: dict[str, Unread] = {}
     for one in imports(lake):
         for file in one.manifest.files:
             if file.role == "activity" and file.held_back is None and file.sha256 not in found:
                 found[file.sha256] = Unread(file.sha256, file.name, one.manifest.received_at, file.size)
-    wanted = [each for each in found.values() if not has_reading(lake, each.sha256)]
+    wanted = [each for each in found.values() if not is_read(lake, each.sha256)]
     return sorted(wanted, key=lambda each: (-each.size, each.sha256))
 
 
@@ -81,10 +85,8 @@ def read_one(lake: Lake, each: Unread) -> bool:
     """Read a file and put on disk what it came to; whether it has a problem. One whose bytes are gone has no reading."""
     try:
         body = stored_bytes(lake, each.sha256)
-    except FileNotFoundError:
-        return True
-    except DamagedFileError as error:
-        put_reading(lake, each.sha256, Reading(content="", format=None, kind="unknown", problem=str(error)), [])
+    except (FileNotFoundError, DamagedFileError) as error:
+        log.warning("%s: %s. Import what it came in again, then run `strava-pipeline rebuild`.", each.name, error)
         return True
     reading, tracks = read_whole(body, each.name, each.received_at)
     put_reading(lake, each.sha256, reading, tracks)

@@ -12,6 +12,7 @@ import dagster as dg
 from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE, TRACKS
 from strava_pipeline.lake.counts import row_counts, rows_by_year
 from strava_pipeline.lake.publish import snapshot
+from strava_pipeline.lake.readings import is_whole
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.tracks import track_sizes
 from strava_pipeline.lake.views import left_out
@@ -36,7 +37,7 @@ def rebuild_job() -> dg.JobDefinition:
     def from_bronze(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> None:
         with timed() as seconds:
             with pipeline.alone(LOCK):
-                read_files(pipeline.lake, unread(pipeline.lake), lambda steps: None)
+                read_files(pipeline.lake, unread(pipeline.lake, is_read=is_whole), lambda steps: None)
                 make_activities(pipeline, lambda steps: None, anew=True)
             rebuild(pipeline.lake, pipeline.years, pipeline.progress)
             make_tracks(pipeline, pipeline.years.all)

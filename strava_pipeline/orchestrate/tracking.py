@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from strava_pipeline.lake.file_tracks import recorded_tracks, sync_file_tracks
+from strava_pipeline.lake.file_tracks import recorded_tracks, remove_strays, sync_file_tracks
 from strava_pipeline.lake.imports_behind import note_tracks
 from strava_pipeline.lake.stream_tracks import sync_stream_tracks
-from strava_pipeline.lake.warehouse import writing
+from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.progress import progressing
 from strava_pipeline.orchestrate.resources import Pipeline
 
@@ -31,8 +31,10 @@ def make_tracks(pipeline: Pipeline, years: Sequence[int]) -> TracksMade:
                 of_files = sync_file_tracks(pipeline.lake, connection, year, recorded, lambda: advance(1))
                 of_streams = sync_stream_tracks(pipeline.lake, connection, year, lambda: advance(1))
                 note_tracks(connection, pipeline.lake, year)
-            report.made += of_files.made + of_streams.made
-            report.made_of_files += of_files.made
-            report.removed += of_files.removed + of_streams.removed
+            report.made += of_files + of_streams.made
+            report.made_of_files += of_files
+            report.removed += of_streams.removed
             report.damaged += of_streams.damaged
+    with reading(pipeline.lake) as connection:
+        report.removed += remove_strays(pipeline.lake, connection)
     return report

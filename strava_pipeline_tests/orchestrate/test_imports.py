@@ -13,11 +13,12 @@ import pytest
 
 from strava_pipeline.core.errors import PipelineError, SourceError
 from strava_pipeline.emulator.archive.write import Oddities, write_archive
+from strava_pipeline.emulator.config import EmulatorConfig
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.imports_behind import years_behind_imports
 from strava_pipeline.orchestrate.execute import RunOutcome
 from strava_pipeline.orchestrate.partitions import year_range
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import NOW, Rig
 
 Make = Callable[..., Rig]
 ROWS = "SELECT * EXCLUDE (ingestion_ts, edited_at) FROM activities_all ORDER BY id"
@@ -369,3 +370,15 @@ def test_time_is_the_pipelines_not_the_files(make_rig: Make, tmp_path: Path) -> 
     assert (year, start.year) == (rig.years[-1], 2099), "kept, in the newest partition"
     assert "wrong_clock" in flags
     assert start - start.replace(microsecond=0) == timedelta()
+
+
+def test_two_athletes_in_one_folder_keep_their_own(make_rig: Make, tmp_path: Path) -> None:
+    rig = make_rig(logged_in=False)
+    for number in (1, 2):
+        config = EmulatorConfig(now=NOW, activities=12, years=(2024, 2026), seed=number, athlete_id=1000 + number)
+        write_archive(config, tmp_path / "export.zip")
+        with zipfile.ZipFile(tmp_path / "export.zip") as archive:
+            archive.extractall(tmp_path / "family" / f"of_{number}")
+    take_in(rig, tmp_path / "family")
+    counts = "SELECT athlete_id, count(*) FROM activities GROUP BY 1 ORDER BY 1"
+    assert rig.gold(counts) == [(1001, 12), (1002, 12)]

@@ -6,6 +6,7 @@ activity although it came in twice is decided elsewhere.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -49,10 +50,12 @@ class ImportedActivity:
 
 
 class ImportRead:
-    """One import, its lists read. `load` gives the bytes of a hash."""
+    """One import, its lists read. `athletes`: whose each list is, by its name; `load` gives the bytes of a hash."""
 
-    def __init__(self, files: Sequence[Kept], kind: str, load: Callable[[str], bytes]) -> None:
-        self._files = files
+    def __init__(
+        self, files: Sequence[Kept], kind: str, athletes: Mapping[str, int], load: Callable[[str], bytes]
+    ) -> None:
+        self._files, self._athletes = files, athletes
         self._entries = [Entry(each.name, each.size, partial(load, each.sha256)) for each in files]
         came_as = Path(files[0].name if kind == Kind.FILE and files else "import")
         self._exports = list(bulk_exports(Container(came_as, Kind(kind), self._entries)))
@@ -68,7 +71,7 @@ class ImportRead:
         listed: set[str] = set()
         for export in self._exports:
             listed |= export.files.keys()
-            yield from _of_export(export, by_name, reading, earlier)
+            yield from _of_export(export, by_name, self._athletes.get(export.list_name), reading, earlier)
         for each in self._files:
             if each.role == "activity" and each.name not in listed:
                 yield from _of_file(each, reading(each.sha256))
@@ -77,17 +80,28 @@ class ImportRead:
                 yield from map(_of_object, activity_objects([entry]))
 
     def gear(self) -> list[Json]:
-        """The bikes and shoes of archives, as the API would tell of them."""
-        return [item for export in self._exports for item in _gear(export)]
+        """The bikes and shoes of archives, as the API would tell of them, and whose they are."""
+        return [
+            {**item, "athlete_id": self._athletes.get(export.list_name)}
+            for export in self._exports
+            for item in _gear(export, self._athletes.get(export.list_name))
+        ]
+
+    @property
+    def said_at(self) -> datetime | None:
+        """Up to when the lists tell: the newest start (UTC). An archive may come in years after it was made."""
+        starts = [row.started_at for export in self._exports for row in export.activities.rows if row.started_at]
+        return max(starts, default=None)
 
 
 def _of_export(
     export: BulkExport,
     by_name: Mapping[str, Kept],
+    athlete_id: int | None,
     reading: Callable[[str], Reading | None],
     earlier: Mapping[str, str],
 ) -> Iterator[ImportedActivity]:
-    gear = {item["name"]: item["id"] for item in _gear(export)}
+    gear = {item["name"]: item["id"] for item in _gear(export, athlete_id)}
     names = {row.line: name for name, row in export.files.items()}
     shared = {row.line for row in export.shared}
     for row in export.activities.rows:
@@ -103,17 +117,22 @@ def _of_export(
         whole = of_row(row, activity_id, recordings, file)
         if row.gear_id is None and row.gear_name in gear:
             whole = {**whole, "gear_id": gear[row.gear_name]}
-        summary, detail = summary_and_detail(whole)
+        if athlete_id is not None:
+            whole = {**whole, "athlete": {"id": athlete_id}}
+        summary, _ = summary_and_detail(
+            whole
+        )  # all of a row is its detail: what a later archive no longer says is gone
         recorded = tuple((digest, place) for place, each in enumerate(recordings) if each.points) if digest else ()
-        yield ImportedActivity(STRAVA_ARCHIVE, activity_id, summary, detail, recorded)
+        yield ImportedActivity(STRAVA_ARCHIVE, activity_id, summary, whole, recorded)
 
 
-def _gear(export: BulkExport) -> list[Json]:
+def _gear(export: BulkExport, athlete_id: int | None) -> list[Json]:
     """The archive lists gear without its ids; the rows that name it tell them, those of the older layouts don't."""
     ids = {row.gear_name: row.gear_id for row in export.activities.rows if row.gear_name and row.gear_id}
     return [
         {
-            "id": ids.get(item.name) or f"{item.kind[0].replace('s', 'g')}{hashed_id(STRAVA_ARCHIVE, item.name)}",
+            "id": ids.get(item.name)
+            or f"{item.kind[0].replace('s', 'g')}{hashed_id(STRAVA_ARCHIVE, repr((athlete_id, item.name)))}",
             "name": item.name,
             "brand_name": item.brand,
             "model_name": item.model,
@@ -153,10 +172,11 @@ def _of_object(each: ApiObject) -> ImportedActivity:
 
 
 def _identity(body: Mapping[str, Any]) -> int:
-    known = body.get("id")
-    if isinstance(known, int) and not isinstance(known, bool) and abs(known) < 2**63:
-        return known
-    return hashed_id(STRAVA_JSON, str(known))
+    """Strava's own number, also where a tool made text of it; what it can't be is hashed."""
+    known = str(body.get("id"))
+    return (
+        int(known) if known.isascii() and known.isdigit() and 0 < int(known) < 2**63 else hashed_id(STRAVA_JSON, known)
+    )
 
 
 def _file(name: str, digest: str, read: Reading | None) -> Json:

@@ -23,7 +23,7 @@ class Contents:
 
     entries: tuple[tuple[Role, Entry], ...]
     oversized: tuple[Oversized, ...] = ()
-    athlete_id: int | None = None
+    athletes: Mapping[str, int] = field(default_factory=dict)  # whose each list is, by the list's name
     others: int = 0  # entries of which nothing is kept
     exports: tuple[BulkExport, ...] = field(default=(), repr=False)
 
@@ -36,7 +36,7 @@ def contents(container: Container) -> Contents:
     return Contents(
         entries=kept,
         oversized=tuple(each for each in container.oversized if activity_format(each.name)),
-        athlete_id=next((export.athlete_id for export in exports if export.athlete_id is not None), None),
+        athletes={export.list_name: export.athlete_id for export in exports if export.athlete_id is not None},
         others=len(container.entries) - len(kept),
         exports=exports,
     )

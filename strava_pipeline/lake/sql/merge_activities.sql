@@ -37,6 +37,7 @@ ON gold.id = shard.id
 WHEN MATCHED AND (
     shard.ingestion_ts > gold.ingestion_ts
     OR shard.source <> gold.source
+    OR (shard.source <> 'strava' AND shard.ingestion_ts <> gold.ingestion_ts)  -- an older archive may come later
     OR (shard.ingestion_ts = gold.ingestion_ts AND ($force OR shard.year <> gold.year OR shard.edited_at IS DISTINCT FROM gold.edited_at))
 ) THEN UPDATE BY NAME
 WHEN NOT MATCHED THEN INSERT BY NAME

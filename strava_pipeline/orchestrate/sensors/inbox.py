@@ -11,16 +11,19 @@ from pathlib import Path
 
 import dagster as dg
 
+from strava_pipeline.lake.imported import is_made
+from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.imports_behind import years_behind_imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
-from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB, JOBS, MERGE_FILES_JOB
+from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB, JOBS, MERGE_FILES_JOB, asset_jobs
 from strava_pipeline.orchestrate.partitions import range_tags, year_range
 from strava_pipeline.orchestrate.resources import DATA_DIR
 from strava_pipeline.orchestrate.runs import UNFINISHED, is_ours
 from strava_pipeline.settings import Settings
 
-TRIES = 3  # of one merge: what fails thrice is for a person
+TRIES = 3  # of the same imports: what fails thrice is for a person
+MOST = 10  # runs for the same imports: what ten did not bring down, an eleventh won't
 
 
 def inbox_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
@@ -31,25 +34,23 @@ def inbox_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Senso
         default_status=status,
         description="Takes in what is dropped into data/inbox/files, as soon as it is the same for two looks.",
     )
-    def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    def inbox(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         lake = Lake(settings.data_dir)
         there = {path: _state(path) for path in _dropped(lake.inbox_files)}
         before: dict[str, str] = json.loads(context.cursor or "{}")
         settled = [path for path, state in there.items() if before.get(path.name) == state]
-        requests = [
-            dg.RunRequest(
-                job_name=IMPORT_JOB,
-                run_key=f"{settings.data_dir} {path.name} {there[path]}",
-                run_config=JOBS[IMPORT_JOB].run_config(**{FILE_BRONZE: {"paths": [str(path.absolute())]}}),
-                tags={DATA_DIR: str(settings.data_dir)},
-            )
-            for path in settled
-        ]
-        cursor = json.dumps({path.name: state for path, state in there.items()})
-        if not requests:
-            context.update_cursor(cursor)
+        context.update_cursor(json.dumps({path.name: state for path, state in there.items()}))
+        if not settled:
             return dg.SkipReason("Still growing." if there else f"Nothing in {lake.inbox_files}.")
-        return dg.SensorResult(run_requests=requests, cursor=cursor)  # a run key is asked for once
+        key = _digest([f"{path} {there[path]}" for path in settled])  # what is there already is known, and costs little
+        return dg.RunRequest(
+            job_name=IMPORT_JOB,
+            run_key=f"{settings.data_dir} {key}",
+            run_config=JOBS[IMPORT_JOB].run_config(
+                **{FILE_BRONZE: {"paths": [str(path.absolute()) for path in settled]}}
+            ),
+            tags={DATA_DIR: str(settings.data_dir)},
+        )
 
     return inbox
 
@@ -57,7 +58,7 @@ def inbox_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Senso
 def imported_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     @dg.sensor(
         name="imported",
-        job_name=MERGE_FILES_JOB,
+        jobs=[job for job in asset_jobs() if job.name in (IMPORT_JOB, MERGE_FILES_JOB)],
         minimum_interval_seconds=30,
         default_status=status,
         description="Brings down to the warehouse what was imported and is not there yet.",
@@ -70,20 +71,27 @@ def imported_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
         for run in context.instance.get_runs(filters=dg.RunsFilter(statuses=UNFINISHED)):
             if is_ours(run, lake) and run.job_name in (IMPORT_JOB, MERGE_FILES_JOB):
                 return dg.SkipReason(f"Run {run.run_id} is at work on it.")
+        names = [one.name for one in imports(lake)]
+        unread = [name for name in names if not is_made(lake, name)]
         behind = years_behind_imports(lake, year_range(settings.first_year))
-        if not behind:
+        if not unread and not behind:
             return dg.SkipReason("All of it is in the warehouse.")
-        mark = {DATA_DIR: str(settings.data_dir), _AFTER: _digest(sorted(path.name for path in lake.imports.iterdir()))}
-        tried = context.instance.get_runs_count(dg.RunsFilter(job_name=MERGE_FILES_JOB, tags=mark))
-        if tried >= TRIES:
-            return dg.SkipReason(f"{TRIES} merges failed; `strava-pipeline import` of the same shows why.")
+        mark = {DATA_DIR: str(settings.data_dir), _AFTER: _digest(names)}
+        job = IMPORT_JOB if unread else MERGE_FILES_JOB
+        made = context.instance.get_runs_count(dg.RunsFilter(job_name=job, tags=mark))
+        failed = context.instance.get_runs_count(dg.RunsFilter(job_name=job, tags=mark, statuses=_FAILED))
+        if failed >= TRIES or made >= MOST:
+            return dg.SkipReason(f"{made} runs of it, {failed} failed; `strava-pipeline import` of the same shows why.")
         return dg.RunRequest(
-            job_name=MERGE_FILES_JOB, run_key=f"{mark} {tried + 1}", tags=mark | range_tags(sorted(behind))
+            job_name=job,
+            run_key=f"{job} {mark} {made + 1}",
+            tags=mark | ({} if unread else range_tags(sorted(behind))),
         )
 
     return imported
 
 
+_FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _AFTER = "strava_pipeline/imports"  # tag: which imports a merge is of
 
 

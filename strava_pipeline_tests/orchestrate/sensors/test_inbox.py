@@ -98,4 +98,4 @@ def test_a_merge_that_fails_thrice_is_for_a_person(watch: Watch, tmp_path: Path)
     assert len(set(keys)) == 3
     asked, why = watch.tick("imported")
     assert asked is None
-    assert "3 merges failed" in why
+    assert "3 runs of it, 3 failed" in why

@@ -1,0 +1,1 @@
+DELETE FROM {table} WHERE activity_id IN (SELECT unnest($ids::BIGINT[]))
