@@ -79,11 +79,19 @@ def make(
         pages.end()
     write_unsynced(unfinished / _GEAR, json_bytes(gear))
     sync_folder(unfinished)
-    place = _top(lake) / one.name
-    shutil.rmtree(place, ignore_errors=True)
-    unfinished.replace(place)
-    sync_folder(place.parent)
+    _put_in_place(unfinished, _top(lake) / one.name)
     return count
+
+
+def _put_in_place(made: Path, place: Path) -> None:
+    """Emptying a folder takes a while, in which a process may die: the old one is moved out of sight first."""
+    outdated = place.with_name(f".{place.name}.old")
+    shutil.rmtree(outdated, ignore_errors=True)
+    if place.exists():
+        place.replace(outdated)
+    made.replace(place)
+    sync_folder(place.parent)
+    shutil.rmtree(outdated, ignore_errors=True)
 
 
 def imported(lake: Lake) -> Iterator["Imported"]:

@@ -41,8 +41,8 @@ def is_whole(lake: Lake, digest: str) -> bool:
 
 
 def has_reading(lake: Lake, digest: str) -> bool:
-    """Whether one of this version is there."""
-    return _path(lake, digest).exists()
+    """Whether a whole one of this version is there."""
+    return reading_of(lake, digest) is not None
 
 
 def track_of(lake: Lake, digest: str, place: int) -> pl.DataFrame | None:

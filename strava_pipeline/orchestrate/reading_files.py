@@ -82,7 +82,10 @@ def _read_together(lake: Lake, files: list[Unread], processes: int) -> Iterator[
 
 
 def read_one(lake: Lake, each: Unread) -> bool:
-    """Read a file and put on disk what it came to; whether it has a problem. One whose bytes are gone has no reading."""
+    """Read a file and put on disk what it came to; whether it has a problem.
+
+    One whose bytes are gone or damaged has no reading, so that it is read when they are back.
+    """
     try:
         body = stored_bytes(lake, each.sha256)
     except (FileNotFoundError, DamagedFileError) as error:

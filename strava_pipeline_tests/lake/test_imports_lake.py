@@ -1,0 +1,295 @@
+"""Imports on disk and in gold: whole or not there, and the same in whatever order the sources came."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from strava_pipeline.core.sources import SOURCES
+from strava_pipeline.lake.imported import imported as imported_listings
+from strava_pipeline.lake.imported import is_made, make
+from strava_pipeline.lake.imports import ImportManifest, digest_of, imports, land_import
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline_tests.lake.bronze import (
+    DAY,
+    HOUR,
+    NOW,
+    SECOND,
+    YEARS,
+    Watched,
+    activity,
+    listed,
+    merge,
+    merge_detailed,
+    rows,
+)
+from strava_pipeline_tests.lake.imports import Made, a_file, imported, landed, merge_imported
+
+FILES = [a_file("activities.csv", "aa"), a_file("a.gpx", "bb", "activity"), a_file("ü\ud800.gpx", "cc", "activity")]
+
+
+# --- manifests
+
+
+def test_an_imports_digest_is_of_names_and_bytes_in_any_order() -> None:
+    digest = digest_of(FILES)
+    assert digest == digest_of(FILES[::-1]) == digest_of([FILES[1], FILES[2], FILES[0]])
+    others = [FILES[:2], [], [*FILES[:2], a_file("c.gpx", "cc")], [a_file("activities.csv", "ab"), *FILES[1:]]]
+    swapped = [a_file("activities.csv", "bb"), a_file("a.gpx", "aa"), FILES[2]]
+    assert len({digest, *map(digest_of, others), digest_of(swapped)}) == 6
+
+
+def test_what_comes_again_is_the_earlier_import(lake: Lake) -> None:
+    one = landed(lake, *FILES[:2])
+    again = ImportManifest(came_as="another name.zip", kind="folder", received_at=NOW + DAY, files=FILES[1::-1])
+    assert land_import(lake, again) is None
+    assert [(each.name, each.digest) for each in imports(lake)] == [(one.name, digest_of(FILES[:2]))]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"came_as": 5}', b"\xff\xfe\x00", bytes(500)], ids=range(6))
+def test_a_damaged_manifest_is_none_and_its_import_lands_anew(lake: Lake, body: bytes) -> None:
+    one = landed(lake, *FILES[:2])
+    (lake.imports / one.name / "manifest.json").write_bytes(body)
+    assert list(imports(lake)) == []
+    again = landed(lake, *FILES[:2], at=NOW + DAY)
+    assert [each.name for each in imports(lake)] == [again.name]
+    assert again.name != one.name
+
+
+def test_what_else_lies_among_imports_is_none(lake: Lake) -> None:
+    one = landed(lake, *FILES[:1])
+    (lake.imports / "a folder").mkdir()
+    (lake.imports / "a file").write_bytes(b"x")
+    assert [each.name for each in imports(lake)] == [one.name]
+
+
+# --- the activities of an import
+
+
+def some(count: int, name: str = "Run", source: str = "strava_archive") -> list[Made]:
+    return [
+        Made(source, number, activity(number, name=f"{name} {number}"), {**activity(number), "description": "x"})
+        for number in range(1, count + 1)
+    ]
+
+
+def names(lake: Lake) -> list[str]:
+    """What all imports' pages hold."""
+    return [item["name"] for each in imported_listings(lake) for _, page in each.listing.pages() for item in page]
+
+
+def test_the_activities_of_an_import_are_listings_of_their_sources(lake: Lake) -> None:
+    one = imported(lake, *some(1201), *some(2, "File", "file"))
+    found = {each.source: each for each in imported_listings(lake)}
+    assert found.keys() == {"strava_archive", "file"}
+    assert [page.rows for page in found["strava_archive"].listing.manifest.pages] == [500, 500, 201, 0]
+    assert len(found["strava_archive"].detail_pages()) == 3
+    assert all(each.listing.manifest.complete for each in found.values())
+    assert len(names(lake)) == 1203
+    assert is_made(lake, one.name)
+
+
+def test_what_a_killed_process_left_half_made_is_replaced(lake: Lake) -> None:
+    one = landed(lake, *FILES[:1])
+    half = lake.readings / "imports" / f".{one.name}.tmp" / f"{one.name}-strava_archive"
+    half.mkdir(parents=True)
+    (half / "page-0001.json.gz").write_bytes(b"half")
+    assert (is_made(lake, one.name), names(lake)) == (False, [])
+    make(lake, one, some(2), [], YEARS)
+    assert names(lake) == ["Run 1", "Run 2"]
+    assert [path.name for path in (lake.readings / "imports").iterdir()] == [one.name]
+
+
+def test_made_anew_there_is_the_old_or_the_new_or_nothing_at_any_moment(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process may die before any change of the disk: nobody may then find half of an import."""
+    one = imported(lake, *some(2))
+    moment, died = 0, True
+    while died:
+        with monkeypatch.context() as patch:
+            died = die_before(patch, moment)(lambda: make(lake, one, some(3, "Ride"), [], YEARS))
+        found = names(lake)
+        assert found in ([], ["Run 1", "Run 2"], ["Ride 1", "Ride 2", "Ride 3"]), moment
+        assert is_made(lake, one.name) == bool(found)
+        make(lake, one, some(2), [], YEARS)
+        assert names(lake) == ["Run 1", "Run 2"]
+        assert [path.name for path in (lake.readings / "imports").iterdir()] == [one.name]
+        moment += 1
+    assert moment > 10
+
+
+def die_before(patch: pytest.MonkeyPatch, moment: int) -> Any:
+    """Runs work until it is about to change the disk for the `moment`th time; whether it came to that."""
+    count = 0
+
+    class Death(BaseException):
+        pass
+
+    def watched(change: Any) -> Any:
+        def outer(*args: Any, **more: Any) -> Any:
+            nonlocal count
+            if count == moment:
+                raise Death
+            count += 1
+            return change(*args, **more)
+
+        return outer
+
+    def run(work: Any) -> bool:
+        for name in ("unlink", "rmdir", "replace", "rename", "mkdir"):
+            patch.setattr(os, name, watched(getattr(os, name)))
+        try:
+            work()
+        except Death:
+            return True
+        return False
+
+    return run
+
+
+# --- sources, in every order
+
+
+ID = 11
+STARTS = {0: "2025-01-01T00:30:00Z", 1: "2024-12-31T23:30:00Z"}  # by the athlete's clock, by UTC: two years' folders
+
+
+@st.composite
+def arrivals(draw: st.DrawFn) -> list[tuple[str, int, int]]:
+    """Sources in any order, some twice: each with its local year and with its version of the activity."""
+    sources = draw(st.lists(st.sampled_from(SOURCES), min_size=2, max_size=4))
+    return [(source, draw(st.integers(0, 1)), draw(st.integers(0, 2))) for source in sources]
+
+
+def take_in(lake: Lake, number: int, source: str, place: int, version: int) -> None:
+    """One arrival of activity ID on disk."""
+    at = NOW + number * HOUR
+    item = activity(ID, "2025-01-01T00:30:00Z", start_date_local=STARTS[place], name=f"{source} {version}")
+    detail = {**item, "description": f"{source} {version}", "laps": [{"lap_index": 1}] * (version + 1)}
+    if source == "strava":
+        listed(lake, [item, activity(99)], at=at)
+        merge_detailed(lake, detail, at=at)
+    else:
+        has_detail = source != "running_page"
+        imported(lake, Made(source, ID, item, detail if has_detail else None), at=at)
+
+
+def gold(lake: Lake) -> dict[str, list[dict[str, Any]]]:
+    return {
+        table: [row for row in rows(lake, table) if row["id" if table == "activities_all" else "activity_id"] == ID]
+        for table in ("activities_all", "activity_history", "activity_details", "activity_laps")
+    }
+
+
+def merge_all(lake: Lake) -> None:
+    merge(lake, [2024, 2025])
+    merge_imported(lake)
+
+
+@pytest.mark.slow
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(arrivals())
+def test_in_whatever_order_sources_come_gold_is_the_same(arrived: list[tuple[str, int, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        stepwise, at_once = Lake(Path(folder) / "stepwise"), Lake(Path(folder) / "at once")
+        for number, arrival in enumerate(arrived):
+            take_in(stepwise, number, *arrival)
+            merge_all(stepwise)
+            take_in(at_once, number, *arrival)
+        merge_all(at_once)
+        found = gold(stepwise)
+        assert gold(at_once) == found
+        rebuild(stepwise, YEARS, Watched())
+        assert gold(stepwise) == found
+    best = min((source for source, _, _ in arrived), key=SOURCES.index)
+    of_best = [version for source, _, version in arrived if source == best]
+    ((row,), history) = found["activities_all"], found["activity_history"]
+    assert (row["source"], row["name"]) == (best, f"{best} {of_best[-1]}")
+    assert {version["source"] for version in history} == {best}
+    detailed = [source for source, _, _ in arrived if source != "running_page"]
+    if detailed:
+        of_details = min(detailed, key=SOURCES.index)
+        newest = next(version for source, _, version in reversed(arrived) if source == of_details)
+        (detail,) = found["activity_details"]
+        assert (detail["source"], detail["description"]) == (of_details, f"{of_details} {newest}")
+        assert len(found["activity_laps"]) == newest + 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("strava", "strava_archive"),
+        ("strava_archive", "strava"),
+        ("running_page", "strava_json"),
+        ("strava_archive", "file"),
+        ("file", "file"),
+    ],
+)
+def test_of_two_sources_the_better_one_counts_whichever_came_first(lake: Lake, first: str, second: str) -> None:
+    take_in(lake, 0, first, 0, 0)
+    merge_all(lake)
+    take_in(lake, 1, second, 1, 1)
+    merge_all(lake)
+    best = min(first, second, key=SOURCES.index)
+    version = 1 if best == second else 0
+    (row,) = gold(lake)["activities_all"]
+    assert (row["source"], row["name"], row["year"]) == (best, f"{best} {version}", 2025 - version)
+
+
+@pytest.mark.parametrize("years", [[2024, 2025], [2025, 2024]])
+def test_the_better_source_counts_whichever_year_is_merged_last(lake: Lake, years: list[int]) -> None:
+    """It may have been asked first, and merged last: a run merges the years that it was told."""
+    take_in(lake, 0, "strava", 0, 0)
+    take_in(lake, 1, "strava_archive", 1, 1)
+    for year in years:
+        merge(lake, [year])
+    (row,) = gold(lake)["activities_all"]
+    assert (row["source"], row["year"]) == ("strava", 2025)
+    assert [version["source"] for version in gold(lake)["activity_history"]] == ["strava"]
+
+
+# --- what was deleted at Strava
+
+
+GONE = NOW + 3 * HOUR + SECOND  # the second page, which has nothing more, is a second behind the first
+
+
+@pytest.mark.parametrize("when", ["before all", "before the deletion", "after it"])
+def test_a_tombstone_stays_though_an_archive_has_the_activity(lake: Lake, when: str) -> None:
+    def archive(number: int) -> None:
+        imported(lake, *some(2, "Archived"), at=NOW + number * HOUR)
+        merge_all(lake)
+
+    if when == "before all":
+        archive(0)
+    listed(lake, [activity(1), activity(2)], at=NOW + 1 * HOUR)
+    merge_all(lake)
+    if when == "before the deletion":
+        archive(2)
+    listed(lake, [activity(2)], at=NOW + 3 * HOUR)
+    merge_all(lake)
+    if when == "after it":
+        archive(4)
+    found = {row["id"]: (row["deleted_at"], row["source"], row["name"]) for row in rows(lake)}
+    assert found == {1: (GONE, "strava", "Run 1"), 2: (None, "strava", "Run 2")}
+    (version,) = [row for row in rows(lake, "activity_history") if row["activity_id"] == 1]
+    assert (version["source"], version["valid_to"]) == ("strava", GONE)
+    before = rows(lake), rows(lake, "activity_history")
+    rebuild(lake, YEARS, Watched())
+    assert (rows(lake), rows(lake, "activity_history")) == before
+
+
+def test_what_only_an_archive_has_is_not_gone_because_the_api_lacks_it(lake: Lake) -> None:
+    imported(lake, *some(2, "Archived"))
+    merge_all(lake)
+    listed(lake, [activity(2)], at=NOW + HOUR)
+    merge_all(lake)
+    assert {row["id"]: (row["deleted_at"], row["source"]) for row in rows(lake)} == {
+        1: (None, "strava_archive"), 2: (None, "strava")
+    }  # fmt: skip
