@@ -45,11 +45,6 @@ def has_reading(lake: Lake, digest: str) -> bool:
     return reading_of(lake, digest) is not None
 
 
-def forget_reading(lake: Lake, digest: str) -> None:
-    """Of bytes that were lost or damaged and came again: what it says was said without them."""
-    _path(lake, digest).unlink(missing_ok=True)
-
-
 def track_of(lake: Lake, digest: str, place: int) -> pl.DataFrame | None:
     """The points of a file's session, by its number in the file; None where it has none."""
     try:

@@ -36,7 +36,7 @@ from strava_pipeline.lake.imports import (
     land_import,
 )
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.readings import forget_reading, reading_of
+from strava_pipeline.lake.readings import reading_of
 from strava_pipeline.orchestrate.progress import progressing
 from strava_pipeline.orchestrate.resources import Pipeline
 
@@ -74,7 +74,7 @@ def _land(pipeline: Pipeline, container: Container, store: FileStore, known: lis
     total = len(found.entries) + len(found.oversized)
     with progressing(pipeline.progress, f"Taking in {container.path.name}", total) as advance:
         for role, entry in found.entries:
-            _keep(pipeline.lake, role, entry, store, files, faults, report)
+            _keep(role, entry, store, files, faults, report)
             advance(1)
         for each in found.oversized:
             _keep_whole(each, store, files, faults, report)
@@ -107,13 +107,7 @@ def _manifest(
 
 
 def _keep(
-    lake: Lake,
-    role: Role,
-    entry: Entry,
-    store: FileStore,
-    files: list[ImportedFile],
-    faults: list[Fault],
-    report: LandReport,
+    role: Role, entry: Entry, store: FileStore, files: list[ImportedFile], faults: list[Fault], report: LandReport
 ) -> None:
     try:
         body = entry.read()
@@ -121,8 +115,6 @@ def _keep(
         faults.append(error.fault)
         return
     digest, new = store.put(body)
-    if new:
-        forget_reading(lake, digest)
     _count(report, len(body), new=new)
     files.append(ImportedFile(name=entry.name, sha256=digest, size=len(body), role=role))
 
