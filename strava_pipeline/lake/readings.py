@@ -4,6 +4,7 @@ Made from bronze, any time again; without them every file is decoded anew. What 
 """
 
 import gzip
+import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from pydantic import ValidationError
 from strava_pipeline.core.files.reading import VERSION, Reading
 from strava_pipeline.lake.files import write_rows, write_unsynced
 from strava_pipeline.lake.paths import Lake
+
+_END = b"PAR1"  # of every Parquet file
 
 
 def put_reading(lake: Lake, digest: str, reading: Reading, tracks: Sequence[pl.DataFrame]) -> None:
@@ -41,8 +44,11 @@ def is_whole(lake: Lake, digest: str) -> bool:
 
 
 def has_reading(lake: Lake, digest: str) -> bool:
-    """Whether a whole one of this version is there."""
-    return reading_of(lake, digest) is not None
+    """Whether a whole one of this version is there, with its points."""
+    reading = reading_of(lake, digest)
+    return reading is not None and all(
+        _ends_well(_track(lake, digest, place)) for place, each in enumerate(reading.recordings) if each.points
+    )
 
 
 def track_of(lake: Lake, digest: str, place: int) -> pl.DataFrame | None:
@@ -51,6 +57,16 @@ def track_of(lake: Lake, digest: str, place: int) -> pl.DataFrame | None:
         return pl.read_parquet(_track(lake, digest, place))
     except (FileNotFoundError, pl.exceptions.ComputeError):
         return None
+
+
+def _ends_well(track: Path) -> bool:
+    """Whether a Parquet file has its end, which is written last; its rows are not looked at."""
+    try:
+        with track.open("rb") as file:
+            file.seek(-len(_END), os.SEEK_END)
+            return file.read() == _END
+    except OSError:
+        return False
 
 
 def _path(lake: Lake, digest: str) -> Path:

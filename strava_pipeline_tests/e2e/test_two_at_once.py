@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+from strava_pipeline.emulator.archive.write import write_archive
 from strava_pipeline.emulator.limits import Limits
+from strava_pipeline.lake.imports import imports
 from strava_pipeline_tests.e2e.mortals import Life, Mortals, Step, mortals
 from strava_pipeline_tests.e2e.witness import assert_nothing_is_half, unended_runs
 from strava_pipeline_tests.rig import Rig
@@ -78,6 +81,52 @@ def test_two_at_once_make_each_call_once_and_come_out_true(
         assert_nothing_is_half(rig, tmp_path)
         if first == second == EVERYTHING:
             assert sum("Waiting for flow_backfill, run " in life.said for life in lives) == 1, [x.said for x in lives]
+
+
+def test_two_imports_of_one_archive_take_it_in_once(make_rig: Make, tmp_path: Path) -> None:
+    rig = make_rig(logged_in=False, activities=12, years=(2025, 2026), settings={"first_year": 2025})
+    archive = tmp_path / "export_1.zip"
+    write_archive(rig.emulator.state.config, archive)
+    with mortals(rig.settings, tmp_path) as living:
+        lives = both(living, ("import", str(archive)), ("import", str(archive)))
+        assert_in_order(rig, lives)
+        assert [life.code for life in lives] == [0, 0]
+        assert_nothing_is_half(rig, tmp_path)
+        assert {row[0] for row in rig.gold("SELECT id FROM activities_all")} == {one["id"] for one in rig.truth()}
+        assert len(list(imports(rig.lake))) == 1
+        assert rig.gold("SELECT DISTINCT version FROM activity_history") == [(1,)]
+        assert_every_file_is_a_track(rig)
+        assert living.run("import", str(archive), in_memory=True).code == 0
+        assert len(list(imports(rig.lake))) == 1
+
+
+def test_an_import_beside_a_backfill_is_in_nobodys_way(make_rig: Make, tmp_path: Path) -> None:
+    rig = make_rig(activities=12, years=(2025, 2026), settings={"first_year": 2025, "per_page": 5})
+    archive = tmp_path / "export_1.zip"
+    write_archive(rig.emulator.state.config, archive)
+    with mortals(rig.settings, tmp_path) as living:
+        rig.control("expire-tokens")
+        rig.calls()
+        lives = both(living, ("import", str(archive)), EVERYTHING)
+        calls = assert_in_order(rig, lives)
+        assert [life.code for life in lives] == [0, 0]
+        assert calls["by_endpoint"][DETAIL] == 12
+        rig.assert_true_to_source()
+        assert_nothing_is_half(rig, tmp_path)
+        assert rig.gold("SELECT DISTINCT source FROM activities_all") == [("strava",)]
+        assert rig.gold("SELECT DISTINCT source FROM activity_details") == [("strava",)]
+        assert rig.gold("SELECT DISTINCT source, version FROM activity_history") == [("strava", 1)]
+        assert_every_file_is_a_track(rig)
+
+
+def assert_every_file_is_a_track(rig: Rig) -> None:
+    """Of each activity with a recording that tells points, once."""
+    points = "SELECT activity_id, sum(points) FROM activity_sessions GROUP BY 1 HAVING sum(points) > 0 ORDER BY 1"
+    found = f"SELECT activity_id, count(*) FROM '{rig.lake.tracks}/*/*.parquet' GROUP BY 1 ORDER BY 1"
+    files = rig.one("SELECT count(*) FROM files WHERE role = 'activity' AND kind = 'activity'")
+    tracks = duckdb.sql(found).fetchall()
+    assert len(tracks) == files > 0
+    assert set(rig.gold(points)) <= set(tracks)
 
 
 def test_two_daily_runs_started_in_the_same_moment_list_once(make_rig: Make, tmp_path: Path) -> None:

@@ -56,3 +56,11 @@ def test_a_reading_that_lost_its_end_is_none(lake: Lake) -> None:
     reading.write_bytes(reading.read_bytes()[:-9])
     track.write_bytes(track.read_bytes()[:-9])
     assert (reading_of(lake, "abcd"), has_reading(lake, "abcd"), track_of(lake, "abcd", 0)) == (None, False, None)
+
+
+@pytest.mark.parametrize("body", [None, b"", b"PA", b"rubbish", bytes(500)])
+def test_a_reading_whose_points_are_lost_is_none_so_that_its_file_is_read_again(lake: Lake, body: bytes | None) -> None:
+    _, track = kept(lake)
+    track.unlink() if body is None else track.write_bytes(body)
+    assert track_of(lake, "abcd", 0) is None
+    assert not has_reading(lake, "abcd")

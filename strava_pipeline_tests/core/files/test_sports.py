@@ -1,6 +1,9 @@
 """The sports of files by Strava's names."""
 
+from typing import get_args
+
 import pytest
+from stravalib.strava_model import SportType
 
 from strava_pipeline.core.files import sports as table
 from strava_pipeline.core.files.export_names import sport_names
@@ -57,6 +60,8 @@ def test_a_sport_is_stravas_or_stays_the_files_own(
 
 
 def test_the_tables_name_sports_that_strava_has() -> None:
+    known = get_args(SportType.model_fields["root"].annotation)  # as stravalib has it from Strava's own description
+    assert {*table._BY_SPORT.values(), *table._BY_SUB_SPORT.values(), *sport_names()} <= set(known)
     assert {*table._BY_SPORT.values(), *table._BY_SUB_SPORT.values()} <= sport_names().keys()
 
 
