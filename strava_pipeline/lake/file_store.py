@@ -27,6 +27,7 @@ class FileStore:
         self._top = lake.files
         self._known = set(_stored(lake.files))
         self._touched: set[Path] = set()
+        self.new: set[str] = set()  # hashes of what was put and was not there
 
     def put(self, body: bytes) -> tuple[str, bool]:
         """Their hash, and whether they are new. On disk when `settle` has returned."""
@@ -70,6 +71,7 @@ class FileStore:
 
     def _note(self, digest: str, path: Path) -> None:
         self._known.add(digest)
+        self.new.add(digest)
         self._touched |= {path.parent, self._top}
 
 

@@ -49,6 +49,7 @@ class LandReport:
 
     files: int = 0
     new: int = 0
+    healed: int = 0  # of these, known ones whose bytes were lost or damaged
     bytes: int = 0
     imports: list[Import] = field(default_factory=list)
     known: int = 0  # paths of which everything was there already
@@ -60,9 +61,11 @@ def land_paths(pipeline: Pipeline, paths: Sequence[Path]) -> LandReport:
     report = LandReport()
     with pipeline.alone(LOCK):
         store, known = FileStore(pipeline.lake), list(imports(pipeline.lake))
+        made = {file.sha256 for one in known if is_made(pipeline.lake, one.name) for file in one.manifest.files}
         for path in paths:
             with open_container(path) as container:
                 _land(pipeline, container, store, known, report)
+        report.healed = len(made & store.new)
     return report
 
 

@@ -88,9 +88,20 @@ def say(outcome: RunOutcome) -> None:
             out.print(line)
         say_left_out(metadata.get("views_left_out", {}))
         _say_held_back(metadata.get("held_back", {}))
+        _say_left_out_of_import(metadata)
     if outcome.stopped_early:
         err.print(
             f"Stopped early. {outcome.stopped_early} What was fetched is kept; the same command goes on.",
+            style="yellow",
+        )
+
+
+def _say_left_out_of_import(told: Mapping[str, Any]) -> None:
+    for problem in told.get("first_problems", []):
+        err.print(f"  {problem}", style="yellow")
+    if told.get("healed_files"):
+        err.print(
+            f"Damaged or lost files that are back: {told['healed_files']}. `strava-pipeline rebuild` brings down what they hold.",
             style="yellow",
         )
 
@@ -132,8 +143,8 @@ def _line(asset: str, told: dict[str, Any]) -> str | None:
     if asset == LISTING:
         return f"Listed {told['rows_received']} activities in {told['calls']} calls ({told['seconds']:.1f} s)"
     if asset == FILE_BRONZE:
-        left_out = f"; {told['problems']} problems: see `files` and data/bronze/imports" if told["problems"] else ""
-        return f"Took in {told['dagster/row_count']} files, {told['new_files']} of them new ({told['seconds']:.1f} s){left_out}"
+        odd = f"; {told['problems']} problems" if told["problems"] else ""
+        return f"Took in files: {told['dagster/row_count']}, {told['new_files']} of them new ({told['seconds']:.1f} s){odd}"
     if asset == FILE_READINGS:
         odd = f", {told['files_with_problems']} of them with problems" if told["files_with_problems"] else ""
         return f"Read {told['files_read']} files{odd}: {told['activities']} activities ({told['seconds']:.1f} s)"

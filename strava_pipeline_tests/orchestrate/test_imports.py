@@ -337,7 +337,7 @@ def test_damaged_bytes_are_told_and_healed_by_the_next_import(make_rig: Make) ->
     stored.write_bytes(b"rubbish")
     with pytest.raises(PipelineError, match="missing or damaged"):
         rig.run_unpartitioned("rebuild")
-    take_in(rig, path)
+    assert take_in(rig, path)["bronze_files"]["healed_files"] == 1
     rig.run_unpartitioned("rebuild")
     assert len(rig.gold("FROM activities")) == len(rig.truth())
 

@@ -93,10 +93,26 @@ def _of_recordings(recordings: Sequence[RecordingRead]) -> dict[str, Any]:
                 told[name] = min(known, value)
             elif name == "end_latlng":
                 told[name] = value
+    if len(recordings) > 1:
+        told |= _means(recordings)
     told["has_heartrate"] = told.get("average_heartrate") is not None
     return _known(told)
 
 
+def _means(recordings: Sequence[RecordingRead]) -> dict[str, Any]:
+    """The averages of several sessions, weighted by how long each was; None where one doesn't tell how long."""
+    means: dict[str, Any] = {}
+    for name in _AVERAGES:
+        told = [(value, each.elapsed_s) for each in recordings if (value := _measured(each).get(name)) is not None]
+        weights = [weight for _, weight in told if weight]
+        whole = len(weights) == len(told) and weights
+        means[name] = (
+            round(sum(value * weight for value, weight in told if weight) / sum(weights), 3) if whole else None
+        )
+    return means
+
+
+_AVERAGES = ("average_heartrate", "average_cadence", "average_watts", "average_temp")
 _DEVICE = {
     "average_heartrate": "avg_heartrate",
     "max_heartrate": "max_heartrate",

@@ -48,7 +48,9 @@ def file_assets() -> list[dg.AssetsDefinition]:
                 "bytes": report.bytes,
                 "new_imports": len(report.imports),
                 "paths_known": report.known,
+                "healed_files": report.healed,
                 "problems": len(report.problems),
+                "first_problems": dg.MetadataValue.json(report.problems[:_TOLD]),
                 "seconds": seconds.value,
             },
             check_results=[

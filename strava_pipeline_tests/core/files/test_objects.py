@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -342,3 +343,16 @@ def test_of_several_sessions_a_lap_tells_which_is_its_own() -> None:
 )
 def test_a_listing_would_hold_less_than_a_detail(whole: Json, summary: Json, *, has_detail: bool) -> None:
     assert summary_and_detail(whole) == (summary, whole if has_detail else None)
+
+
+def test_the_averages_of_several_sessions_are_weighted_by_their_length() -> None:
+    ride = session(0, elapsed_s=3_000.0, summary={"avg_heartrate": 120.0, "avg_watts": 200.0})
+    run = session(1, elapsed_s=1_000.0, summary={"avg_heartrate": 160.0})
+    bare = replace(full_row(), summary={})
+    mixed = of_row(bare, 7, [ride, run], None)
+    assert (mixed["average_heartrate"], mixed["average_watts"]) == (130.0, 200.0)
+    assert of_row(bare, 7, [ride], None)["average_heartrate"] == 120.0
+    row = replace(full_row(), summary={"average_heartrate": 99.0})
+    assert of_row(row, 7, [ride, run], None)["average_heartrate"] == 99.0, "the row is the truth"
+    untold = session(1, summary={"avg_heartrate": 160.0})
+    assert "average_heartrate" not in of_row(bare, 7, [ride, untold], None)
