@@ -54,6 +54,9 @@ class LandReport:
     imports: list[Import] = field(default_factory=list)
     known: int = 0  # paths of which everything was there already
     problems: list[str] = field(default_factory=list)
+    unknown: set[str] = field(
+        default_factory=set
+    )  # columns and sports of lists that nothing is known of; kept as they are
 
 
 def land_paths(pipeline: Pipeline, paths: Sequence[Path]) -> LandReport:
@@ -84,6 +87,9 @@ def _land(pipeline: Pipeline, container: Container, store: FileStore, known: lis
             advance(1)
     store.settle()
     report.problems += map(str, faults)
+    for export in found.exports:
+        header = export.activities.header
+        report.unknown |= {*header.unnamed, *header.unknown, *export.activities.unknown_sports}
     if not found.exports:  # a folder that grows: only what is new is an import
         named = {file.sha256 for one in known for file in one.manifest.files}
         files = [file for file in files if file.sha256 not in named]

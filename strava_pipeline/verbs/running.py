@@ -97,6 +97,8 @@ def say(outcome: RunOutcome) -> None:
 
 
 def _say_left_out_of_import(told: Mapping[str, Any]) -> None:
+    if unknown := told.get("unknown_columns_and_sports"):
+        err.print(f"  Columns or sports that are not known; kept as they are: {', '.join(unknown)}", style="yellow")
     for problem in told.get("first_problems", []):
         err.print(f"  {problem}", style="yellow")
     if told.get("healed_files"):

@@ -1,6 +1,9 @@
 """What an import would bring, told to a person and to a program."""
 
+import csv
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,3 +125,22 @@ def test_status_and_doctor_tell_what_was_imported_and_ask_for_no_login(
     (rig.settings.secrets_dir).mkdir(exist_ok=True)
     (rig.settings.secrets_dir / "strava_token.json").write_text("garbage")
     assert "none is needed" not in typed("status").out, "a login that is broken is told"
+
+
+@pytest.mark.slow
+def test_what_was_left_out_and_what_is_not_known_is_named(
+    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], export: Path, tmp_path: Path
+) -> None:
+    rig = make_rig(logged_in=False, settings={"first_year": 2025})
+    with zipfile.ZipFile(export) as archive:
+        head, *rows = csv.reader(io.StringIO(archive.read("activities.csv").decode(), newline=""))
+    (tmp_path / "export").mkdir()
+    with (tmp_path / "export" / "activities.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([[*head, "Phase of Mars"], *([*row, "waxing"] for row in rows)])
+    (tmp_path / "export" / "more.zip").write_bytes(b"PK\x03\x04")
+    told = type_on(rig)("import", str(tmp_path / "export"))
+    assert told.code == 0
+    assert "kept as they are: Phase of Mars" in told.err
+    assert "more.zip: an archive of its own" in told.err
+    kept = "SELECT DISTINCT json_extract_string(extra, '$.archive.columns.\"Phase of Mars\"') FROM activities"
+    assert rig.gold(kept) == [("waxing",)]

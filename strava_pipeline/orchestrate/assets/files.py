@@ -50,6 +50,7 @@ def file_assets() -> list[dg.AssetsDefinition]:
                 "paths_known": report.known,
                 "healed_files": report.healed,
                 "problems": len(report.problems),
+                "unknown_columns_and_sports": dg.MetadataValue.json(sorted(report.unknown)[:_TOLD]),
                 "first_problems": dg.MetadataValue.json(report.problems[:_TOLD]),
                 "seconds": seconds.value,
             },
