@@ -39,7 +39,7 @@ def landed(lake: Lake, *files: ImportedFile, at: datetime = NOW) -> Import:
 def imported(lake: Lake, *activities: Made, at: datetime = NOW, gear: Iterable[Json] = ()) -> Import:
     """An import with the activities that were made of it."""
     one = landed(lake, a_file(sha256=f"{at:%m%d%H%M%S%f}"), at=at)
-    make(lake, one, activities, list(gear), YEARS)
+    make(lake, one, activities, list(gear), at, YEARS)
     return one
 
 

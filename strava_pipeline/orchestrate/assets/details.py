@@ -5,13 +5,13 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE, TABLES
+from strava_pipeline.core.tables import DETAIL_TABLES, FILES, QUARANTINE, TABLES
 from strava_pipeline.lake.counts import rows_by_year
 from strava_pipeline.lake.merge_details import merge_details, sync_kudos
 from strava_pipeline.lake.merge_imported import merge_imported_details
 from strava_pipeline.lake.quarantine import sync_quarantine
 from strava_pipeline.lake.warehouse import reading, writing
-from strava_pipeline.orchestrate.jobs import DETAILS, FILE_READINGS
+from strava_pipeline.orchestrate.jobs import DETAILS
 from strava_pipeline.orchestrate.lineage import from_bronze
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, tell_rows, timed, unknown_fields
 from strava_pipeline.orchestrate.partitions import years_of
@@ -23,7 +23,7 @@ def detail_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         specs=[
             dg.AssetSpec(
                 name,
-                deps=["activities", "bronze_activity_details", FILE_READINGS],
+                deps=["bronze_activity_details", FILES.name],
                 partitions_def=partitions,
                 group_name="details",
                 kinds={"duckdb"},
