@@ -119,9 +119,7 @@ def _of_export(
             whole = {**whole, "gear_id": gear[row.gear_name]}
         if athlete_id is not None:
             whole = {**whole, "athlete": {"id": athlete_id}}
-        summary, _ = summary_and_detail(
-            whole
-        )  # all of a row is its detail: what a later archive no longer says is gone
+        summary, _ = summary_and_detail(whole)  # the detail is all of it: what a later archive no longer says is gone
         recorded = tuple((digest, place) for place, each in enumerate(recordings) if each.points) if digest else ()
         yield ImportedActivity(STRAVA_ARCHIVE, activity_id, summary, whole, recorded)
 
