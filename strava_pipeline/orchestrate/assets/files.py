@@ -9,7 +9,7 @@ import dagster as dg
 from strava_pipeline.core.tables import FILES
 from strava_pipeline.lake.counts import one_number
 from strava_pipeline.lake.merge_imported import merge_files
-from strava_pipeline.lake.warehouse import writing
+from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.config import ImportConfig
 from strava_pipeline.orchestrate.importing import LOCK, land_paths, make_activities, unmade
 from strava_pipeline.orchestrate.jobs import FILE_BRONZE, FILE_READINGS
@@ -17,6 +17,7 @@ from strava_pipeline.orchestrate.metadata import OWNER, described, table_descrip
 from strava_pipeline.orchestrate.progress import progressing
 from strava_pipeline.orchestrate.reading_files import read_files, unread
 from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.orchestrate.verdicts import table_results, table_specs
 
 _TOLD = 50  # problems in the metadata; the table `files` and data/bronze/imports have all
 
@@ -109,17 +110,23 @@ def file_assets() -> list[dg.AssetsDefinition]:
         owners=[OWNER],
         description=table_description(FILES),
         metadata=described(FILES.name),
+        check_specs=table_specs(FILES.name, FILES.name),
     )
-    def files(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[Any]:
+    def files(
+        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds, writing(pipeline.lake) as connection:
             report = merge_files(connection, pipeline.lake)
             rows = one_number(connection, f"SELECT count(*) FROM {FILES.name}")
-        return dg.MaterializeResult(
+        with reading(pipeline.lake) as connection:
+            checks = list(table_results(connection, pipeline.lake, FILES.name, FILES.name))
+        yield dg.MaterializeResult(
             metadata={
                 "dagster/row_count": rows,
                 "rows_changed": report.inserted + report.updated,
                 "seconds": seconds.value,
-            }
+            },
+            check_results=checks,
         )
 
     return [bronze_files, file_readings, files]
