@@ -4,21 +4,21 @@ Points come from the readings, no file is decoded here. A track that a file tell
 every point, and names and edits are none of its matter.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from strava_pipeline.core.files.reading import VERSION
 from strava_pipeline.core.sources import FILE, SOURCES
-from strava_pipeline.lake.imported import Recorded, imported
+from strava_pipeline.lake.imported import Imported, Recorded
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.readings import track_of
 from strava_pipeline.lake.tracks import OF_A_FILE, track_origins, write_track
 from strava_pipeline.lake.warehouse import Connection
 
 
-def recorded_tracks(lake: Lake) -> dict[int, Recorded]:
+def recorded_tracks(known: Iterable[Imported]) -> dict[int, Recorded]:
     """Where the track of each activity lies, of the best source that has one, and of its newest import."""
     found: dict[int, Recorded] = {}
-    for each in sorted(imported(lake), key=lambda each: (-SOURCES.index(each.source), each.name)):
+    for each in sorted(known, key=lambda each: (-SOURCES.index(each.source), each.name)):
         found |= each.tracks()
     return found
 

@@ -23,7 +23,7 @@ def files_frame(lake: Lake) -> pl.DataFrame:
             if file.sha256 in seen:
                 continue
             seen.add(file.sha256)
-            read = reading_of(lake, file.sha256) if file.role == "activity" and not file.held_back else None
+            read = reading_of(lake, file.sha256) if file.is_readable else None
             row = {
                 "sha256": file.sha256,
                 "athlete_id": one.manifest.athlete_id,

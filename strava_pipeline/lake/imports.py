@@ -28,6 +28,11 @@ class ImportedFile(BaseModel):
     role: Role
     held_back: str | None = None
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether it is an activity's, and not held back."""
+        return self.role == "activity" and self.held_back is None
+
 
 class ImportFault(BaseModel):
     """What could not be taken in, or looked odd; never a byte of content."""

@@ -4,10 +4,11 @@ What a run that ended in the middle left undone is found here, so whoever comes 
 """
 
 import json
+from collections.abc import Iterable
 from contextlib import suppress
 
 from strava_pipeline.core.activities import YearRange
-from strava_pipeline.lake.imported import imported, is_made
+from strava_pipeline.lake.imported import Imported, imported, is_made
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.merge import merged_pages, years_lacking
 from strava_pipeline.lake.merge_imported import files_are_merged, fresh_imports
@@ -52,8 +53,8 @@ def _behind(connection: Connection, lake: Lake, years: YearRange) -> set[int]:
     return found
 
 
-def note_tracks(connection: Connection, lake: Lake, year: int) -> None:
-    """The tracks of every import are written for the year, within the caller's transaction."""
-    names = json.dumps([each.name for each in imported(lake)])
+def note_tracks(connection: Connection, known: Iterable[Imported], year: int) -> None:
+    """The tracks of these imports are written for the year, within the caller's transaction."""
+    names = json.dumps([each.name for each in known])
     if notes(connection, _TRACKS).get(f"{_TRACKS}{year}", "[]") != names:
         note(connection, f"{_TRACKS}{year}", names)

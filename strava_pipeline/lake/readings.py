@@ -6,7 +6,7 @@ Made from bronze, any time again; without them every file is decoded anew. What 
 import gzip
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -37,18 +37,18 @@ def reading_of(lake: Lake, digest: str) -> Reading | None:
 
 def is_whole(lake: Lake, digest: str) -> bool:
     """Whether the reading can be read, and the points that it tells of: a look into each file."""
-    read = reading_of(lake, digest)
-    return read is not None and all(
-        not each.points or track_of(lake, digest, place) is not None for place, each in enumerate(read.recordings)
-    )
+    return _is_there(lake, digest, lambda place: track_of(lake, digest, place) is not None)
 
 
 def has_reading(lake: Lake, digest: str) -> bool:
     """Whether a whole one of this version is there, with its points."""
-    reading = reading_of(lake, digest)
-    return reading is not None and all(
-        _ends_well(_track(lake, digest, place)) for place, each in enumerate(reading.recordings) if each.points
-    )
+    return _is_there(lake, digest, lambda place: _ends_well(_track(lake, digest, place)))
+
+
+def _is_there(lake: Lake, digest: str, has_points: Callable[[int], bool]) -> bool:
+    """Whether a reading is, and the points of each session that it tells of any."""
+    read = reading_of(lake, digest)
+    return read is not None and all(has_points(place) for place, each in enumerate(read.recordings) if each.points)
 
 
 def track_of(lake: Lake, digest: str, place: int) -> pl.DataFrame | None:

@@ -54,9 +54,7 @@ class LandReport:
     imports: list[Import] = field(default_factory=list)
     known: int = 0  # paths of which everything was there already
     problems: list[str] = field(default_factory=list)
-    unknown: set[str] = field(
-        default_factory=set
-    )  # columns and sports of lists that nothing is known of; kept as they are
+    unknown: set[str] = field(default_factory=set)  # columns and sports that nothing is known of; kept as they are
 
 
 def land_paths(pipeline: Pipeline, paths: Sequence[Path]) -> LandReport:
@@ -160,7 +158,7 @@ def make_activities(pipeline: Pipeline, tick: Callable[[int], object], *, anew: 
     for number, one in enumerate(imports(pipeline.lake)):
         if anew or not is_made(pipeline.lake, one.name):
             count += _make(pipeline, one, number, earlier, tick)
-        earlier |= {PurePosixPath(file.name).name: file.sha256 for file in _activity_files(one)}
+        earlier |= {PurePosixPath(file.name).name: file.sha256 for file in one.manifest.files if file.is_readable}
     return count
 
 
@@ -183,7 +181,3 @@ def _bytes(lake: Lake, digest: str) -> bytes:
             f"{lake.files / digest[:2] / digest} is missing or damaged: it tells of activities. Import what it came in again "
             "(data/bronze/imports says what that was); nothing was changed."
         ) from error
-
-
-def _activity_files(one: Import) -> list[ImportedFile]:
-    return [file for file in one.manifest.files if file.role == "activity" and file.held_back is None]

@@ -43,7 +43,7 @@ def unread(lake: Lake, *, is_read: Callable[[Lake, str], bool] = has_reading) ->
     found: dict[str, Unread] = {}
     for one in imports(lake):
         for file in one.manifest.files:
-            if file.role == "activity" and file.held_back is None and file.sha256 not in found:
+            if file.is_readable and file.sha256 not in found:
                 found[file.sha256] = Unread(file.sha256, file.name, one.manifest.received_at, file.size)
     wanted = [each for each in found.values() if not is_read(lake, each.sha256)]
     return sorted(wanted, key=lambda each: (-each.size, each.sha256))

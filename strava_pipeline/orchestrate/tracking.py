@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from strava_pipeline.lake.file_tracks import recorded_tracks, remove_strays, sync_file_tracks
+from strava_pipeline.lake.imported import imported
 from strava_pipeline.lake.imports_behind import note_tracks
 from strava_pipeline.lake.stream_tracks import sync_stream_tracks
 from strava_pipeline.lake.warehouse import reading, writing
@@ -24,13 +25,14 @@ class TracksMade:
 def make_tracks(pipeline: Pipeline, years: Sequence[int]) -> TracksMade:
     """Files first: what they tell, streams need not; the warehouse is held for a year at a time."""
     report = TracksMade()
-    recorded = recorded_tracks(pipeline.lake)
+    known = list(imported(pipeline.lake))  # once: what is imported meanwhile is not noted as written
+    recorded = recorded_tracks(known)
     with progressing(pipeline.progress, "Making tracks", None) as advance:
         for year in years:
             with writing(pipeline.lake) as connection:
                 of_files = sync_file_tracks(pipeline.lake, connection, year, recorded, lambda: advance(1))
                 of_streams = sync_stream_tracks(pipeline.lake, connection, year, lambda: advance(1))
-                note_tracks(connection, pipeline.lake, year)
+                note_tracks(connection, known, year)
             report.made += of_files + of_streams.made
             report.made_of_files += of_files
             report.removed += of_streams.removed

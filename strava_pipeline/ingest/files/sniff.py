@@ -26,7 +26,11 @@ READERS = {Format.FIT: read_fit, Format.GPX: read_gpx, Format.TCX: read_tcx}
 
 def read_file(content: bytes, name: str, received_at: datetime) -> FileRead:
     """What is in a file. `name` only helps to say what an unknown one may be; `received_at` tells clocks that run ahead."""
-    unpacked, flags = _unpacked(content) if content.startswith(GZIP) else (content, frozenset[Flag]())
+    return read_unpacked(*unpack(content), name, received_at)
+
+
+def read_unpacked(unpacked: bytes, flags: frozenset[Flag], name: str, received_at: datetime) -> FileRead:
+    """What is in a file that `unpack` unpacked."""
     if len(unpacked) > MOST_BYTES:
         return _unknown(f"It is larger than {MOST_BYTES // 1_000_000} MB unpacked; it was not read.")
     if not unpacked.strip(b" \t\r\n\0"):
@@ -39,9 +43,9 @@ def read_file(content: bytes, name: str, received_at: datetime) -> FileRead:
     return replace(read, recordings=recordings, problem=read.problem or problem(flags))
 
 
-def unpacked_bytes(content: bytes) -> bytes:
-    """What a file holds, packed with gzip or not, as far as it can be unpacked."""
-    return _unpacked(content)[0] if content.startswith(GZIP) else content
+def unpack(content: bytes) -> tuple[bytes, frozenset[Flag]]:
+    """What a file holds, packed with gzip or not, as far as it can be unpacked; and what was odd about that."""
+    return _unpacked(content) if content.startswith(GZIP) else (content, frozenset())
 
 
 def _unpacked(content: bytes) -> tuple[bytes, frozenset[Flag]]:

@@ -100,11 +100,9 @@ def file_assets() -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         name=FILES.name,
-        deps=[
-            FILE_READINGS,
-            "activities",
-        ],  # and the details' tables after it: a second path by year to these would end
-        # backfills from the UI, because Dagster compares what is targeted of a multi-asset's tables (1.13)
+        # The details' tables come after it and not after activities: a second path by year to these would end backfills
+        # from the UI, because Dagster (1.13) compares what is targeted of a multi-asset's tables.
+        deps=[FILE_READINGS, "activities"],
         group_name="gold",
         kinds={"duckdb"},
         owners=[OWNER],
