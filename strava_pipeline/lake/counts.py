@@ -1,6 +1,6 @@
 """Counts and small look-ups in a warehouse, working or published. Reads only."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,7 +28,11 @@ def counts_by_year(connection: Connection) -> list[YearCounts]:
 def row_counts(connection: Connection) -> dict[str, int]:
     """Rows of every table of the catalogue that is there: a snapshot of an older version may lack some."""
     there = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    return {name: one_number(connection, f"SELECT count(*) FROM {name}") for name in TABLES if name in there}
+    return {
+        name: one_number(connection, f"SELECT count(*) FROM {name}")
+        for name, table in TABLES.items()
+        if table.stored in there
+    }
 
 
 def rows_by_year(connection: Connection, table: str) -> dict[int, int]:
@@ -49,7 +53,11 @@ def faulty_keys(connection: Connection, table: str) -> tuple[int, int]:
 
 def keys(connection: Connection, table: str) -> set[tuple[object, ...]]:
     """The keys of a table; none where it is not there, or has other key columns: in a snapshot of another version."""
-    columns = TABLES[table].key
+    stored = TABLES[table].stored
+    return _keys(connection, stored, TABLES[table].key) or _keys(connection, table, TABLES[table].key)
+
+
+def _keys(connection: Connection, table: str, columns: Sequence[str]) -> set[tuple[object, ...]]:
     there = connection.execute(
         "SELECT count(*) FROM duckdb_columns() WHERE table_name = $table AND list_contains($columns, column_name)"
         " AND table_oid IN (SELECT table_oid FROM duckdb_tables())",  # no view of the user's

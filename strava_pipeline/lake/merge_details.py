@@ -11,7 +11,7 @@ import polars as pl
 from strava_pipeline.core.details import detail_frames
 from strava_pipeline.core.garbage import without_garbage_collection
 from strava_pipeline.core.sources import SOURCES
-from strava_pipeline.core.tables import ACTIVITY_DETAILS, CHILDREN
+from strava_pipeline.core.tables import ACTIVITY_DETAILS, CHILDREN, TABLES
 from strava_pipeline.core.tables.details import ACTIVITY_SESSIONS, RECORDED
 from strava_pipeline.lake.answer_files import AnswerFiles
 from strava_pipeline.lake.detail_files import detail_files, read_details
@@ -58,7 +58,7 @@ def _fresh(connection: Connection, newest: dict[int, AnswerFiles]) -> list[Answe
 
 def fetched_in_gold(connection: Connection) -> dict[int, datetime]:
     """When the detail of Strava's that gold holds was received (UTC), by activity."""
-    known = "SELECT activity_id, fetched_at AT TIME ZONE 'UTC' FROM activity_details WHERE source = 'strava'"
+    known = "SELECT activity_id, fetched_at AT TIME ZONE 'UTC' FROM activity_details_by_source WHERE source = 'strava'"
     return {activity_id: at.replace(tzinfo=UTC) for activity_id, at in connection.execute(known).fetchall()}
 
 
@@ -97,12 +97,12 @@ def merge_detail_frames(
         report.count(connection.execute(sql("merge_details"), details).fetchall())
         for table, _ in CHILDREN.values():
             if table.name not in RECORDED:
-                _replace(connection, table.name, rows_of[table.name])
+                _replace(connection, table.stored, rows_of[table.name])
         if any(frames[name].height for name in RECORDED):
             sessions = {"rows": rows_of[ACTIVITY_SESSIONS.name], "sources": SOURCES}
             connection.execute(sql("incoming_sessions"), sessions)
             for name in RECORDED:
-                _replace(connection, name, rows_of[name])
+                _replace(connection, TABLES[name].stored, rows_of[name])
     for name, rows in frames.items():
         report.rows[name] += rows.height
     changed(connection)

@@ -4,7 +4,7 @@ What Strava itself says of an activity stays. What is merged twice changes nothi
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from strava_pipeline.core.details import Detail, detail_frames
@@ -12,14 +12,18 @@ from strava_pipeline.core.tables import FILES
 from strava_pipeline.lake.imported import Imported, details_of, imported, is_made
 from strava_pipeline.lake.imported_files import files_frame
 from strava_pipeline.lake.imports import imports
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.merge import shard_signature, sharing
 from strava_pipeline.lake.merge_details import merge_detail_frames
 from strava_pipeline.lake.merge_profile import merge_imported_gear
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.shards import LOCK, damage_named, shard_files
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.staging import MergeReport, staged, staging
 from strava_pipeline.lake.warehouse import Connection, changed, note, notes, reading, writing
 
 _MERGED = "imported:"  # + name: a note of which pages of an import were merged
+_SHARDS = "sources:"  # + year: a note of which shards these were, so that the same ones are not merged again
 _FILES = "imported_files"  # a note of the imports whose files were
 
 
@@ -99,3 +103,25 @@ def _present(connection: Connection, ids: Iterable[int]) -> set[int]:
 def _signature(pages: Iterable[Path]) -> str:
     seen = [(page.name, page.stat()) for page in pages]
     return json.dumps([(name, stat.st_mtime_ns, stat.st_size) for name, stat in seen])
+
+
+def merge_imported_activities(connection: Connection, lake: Lake, years: Sequence[int]) -> MergeReport:
+    """What imports say of the activities of `years`, every source's own row, within the caller's transaction."""
+    report = MergeReport()
+    if not lake.imports.is_dir():
+        return report
+    with locked(lake, LOCK):
+        files = {year: shard_files(lake, year) for year in years}
+        known = notes(connection, _SHARDS)
+        due = [year for year in years if files[year] and known.get(f"{_SHARDS}{year}") != shard_signature(files[year])]
+        if due:
+            others = [path for year in sharing(connection, due) for path in shard_files(lake, year)]
+            shards = [path for year in due for path in files[year]]
+            values = {"shards": [str(path) for path in shards], "others": [str(path) for path in others]}
+            with damage_named([*shards, *others]):
+                report.count(connection.execute(sql("merge_imported_activities"), values).fetchall())
+        for year in due:
+            note(connection, f"{_SHARDS}{year}", shard_signature(files[year]))
+    if report.wrote:
+        changed(connection)
+    return report

@@ -7,7 +7,7 @@ snapshot. Readers that have the old one open keep it, consistent, until they ope
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -16,7 +16,18 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.paths import Lake, log_of
 from strava_pipeline.lake.views import ViewFile, apply, digest, published_digest, view_files
-from strava_pipeline.lake.warehouse import REBUILDING, Connection, exclusively, is_marked, opened, revision
+from strava_pipeline.lake.warehouse import (
+    REBUILDING,
+    Connection,
+    DamagedWarehouseError,
+    OtherCatalogueError,
+    exclusively,
+    is_a_database,
+    is_marked,
+    opened,
+    reading,
+    revision,
+)
 
 READ_ONLY = 0o444
 
@@ -36,6 +47,16 @@ def publish(lake: Lake, *, refuse: Callable[[Connection], object] = lambda worki
             connection.execute("CHECKPOINT")
         _replace_snapshot(lake, views)
         return True
+
+
+def is_published(lake: Lake) -> bool:
+    """Whether readers see all that was merged; a warehouse that is to be made anew is not for publishing yet."""
+    if not lake.working.exists() or not is_a_database(lake.working):
+        return True
+    with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
+        published = _published(lake)
+        return is_marked(connection, REBUILDING) or (published is not None and published[0] == revision(connection))
+    return True
 
 
 def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:

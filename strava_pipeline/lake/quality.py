@@ -93,7 +93,9 @@ def _is_of_this_catalogue(connection: Connection) -> bool:
 
 def _loss(connection: Connection, table: str) -> Loss:
     same_key = " AND ".join(f"now.{key} = before.{key}" for key in TABLES[table].key)
-    published, lost = connection.execute(sql("lost_rows").format(table=table, same_key=same_key)).fetchall()[0]
+    published, lost = connection.execute(
+        sql("lost_rows").format(table=TABLES[table].stored, same_key=same_key)
+    ).fetchall()[0]
     return Loss(published, lost)
 
 

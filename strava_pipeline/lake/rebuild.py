@@ -19,9 +19,10 @@ from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.history import merge_history
 from strava_pipeline.lake.imported import all_listings
 from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.matches import match_activities
 from strava_pipeline.lake.merge import merge_activities
 from strava_pipeline.lake.merge_details import fetched_in_gold, merge_details, merge_fresh_details, sync_kudos
-from strava_pipeline.lake.merge_imported import merge_fresh_imported, merge_imported_details
+from strava_pipeline.lake.merge_imported import merge_fresh_imported, merge_imported_activities, merge_imported_details
 from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.paths import Lake, log_of
 from strava_pipeline.lake.publish import publish, snapshot
@@ -50,7 +51,7 @@ from strava_pipeline.lake.warehouse import (
 )
 
 LOCK = "rebuild"
-_PUBLISHED = "SELECT activity_id FROM published.activity_details WHERE source = 'strava'"
+_PUBLISHED = "SELECT activity_id FROM published.activity_details_by_source WHERE source = 'strava'"
 _SHARDS_TOO = "shards are to be made anew"  # a note in the new warehouse, for whoever goes on with it
 
 
@@ -143,6 +144,8 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange) -> None:
                 merge_fresh_details(connection, new, _detail_years(new, years))
                 merge_fresh_imported(connection, new)
                 merge_profile(connection, new)
+                merge_imported_activities(connection, new, years.all)
+                match_activities(connection, new)
                 merge_trips(connection, new)
                 mark_absent(connection, new, years.all, years)
                 merge_history(connection, new, years.all)
@@ -174,8 +177,8 @@ def _keep_what_was_damaged(lake: Lake, made: Connection, years: YearRange) -> No
     missing = sorted((lost & fetched) - fetched_in_gold(made).keys())
     for table in DETAIL_TABLES:
         if table not in RECORDED:  # what an archive says instead
-            made.execute(sql("forget_details").format(table=table), {"ids": missing})
-            made.execute(sql("keep_published").format(table=table), {"ids": missing})
+            made.execute(sql("forget_details").format(table=TABLES[table].stored), {"ids": missing})
+            made.execute(sql("keep_published").format(table=TABLES[table].stored), {"ids": missing})
 
 
 def _refuse_a_fault(connection: Connection) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from strava_pipeline.lake.answer_files import AnswerFiles
-from strava_pipeline.lake.file_tracks import recorded_tracks
+from strava_pipeline.lake.file_tracks import followed, recorded_tracks
 from strava_pipeline.lake.imported import imported
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.quarantine import drops
@@ -61,9 +61,8 @@ def wanted_streams(lake: Lake, years: Sequence[int], now: datetime) -> WantedStr
     """Those of `years` that lack streams and whose track no file made, newest first; dropped ones left out."""
     with reading(lake) as connection:
         rows = connection.execute(sql("streamable"), {"years": list(years)}).fetchall()
-    filed = recorded_tracks(imported(lake)).keys() | {
-        key for year in {row[1] for row in rows} for key in _made_of_files(lake, year)
-    }
+        recorded = followed(connection, recorded_tracks(imported(lake))).keys()
+    filed = recorded | {key for year in {row[1] for row in rows} for key in _made_of_files(lake, year)}
     left_out = filed | drops(lake).keys()
     lacking = still_due(
         lake, [Streamable(key, year, at and at.replace(tzinfo=UTC)) for key, year, at in rows if key not in left_out]

@@ -14,6 +14,7 @@ import duckdb
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.matching.precedence import FILLED
 from strava_pipeline.core.tables import TABLES, catalogue_version
 from strava_pipeline.lake.locks import locked, locked_or_none
 from strava_pipeline.lake.paths import Lake
@@ -230,8 +231,13 @@ def is_marked(connection: Connection, name: str) -> bool:
 def _create(connection: Connection, *, after_another: bool) -> None:
     connection.execute("BEGIN TRANSACTION")
     for table in TABLES.values():
-        connection.execute(f"CREATE TABLE {table.name} ({table.ddl})")
-    connection.execute(sql("views"))
+        connection.execute(f"CREATE TABLE {table.stored} ({table.ddl})")
+    for table in TABLES.values():
+        if table.follows:
+            connection.execute(sql("following").format(name=table.name, stored=table.stored))
+    others = ", ".join(f"arg_min({name}, member.place) AS {name}" for name in FILLED)
+    filled = ", ".join(f"coalesce(head.{name}, others.{name}) AS {name}" for name in FILLED)
+    connection.execute(sql("views").format(others=others, filled=filled))
     connection.execute("CREATE TABLE lake_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)")
     connection.execute(
         "INSERT INTO lake_meta VALUES ('catalogue', $version), ('revision', '0'), ('made', uuid()::VARCHAR)",

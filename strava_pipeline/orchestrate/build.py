@@ -6,6 +6,7 @@ from strava_pipeline.orchestrate.assets.bronze import bronze_assets
 from strava_pipeline.orchestrate.assets.details import detail_assets
 from strava_pipeline.orchestrate.assets.files import file_assets
 from strava_pipeline.orchestrate.assets.gold import gold_assets
+from strava_pipeline.orchestrate.assets.matches import match_assets
 from strava_pipeline.orchestrate.assets.profile import profile_assets
 from strava_pipeline.orchestrate.assets.published import published_assets
 from strava_pipeline.orchestrate.assets.shards import shard_assets
@@ -34,6 +35,7 @@ def build_defs(settings: Settings, *, progress_of: ProgressOf | None = None) -> 
                 *shard_assets(partitions),
                 *gold_assets(partitions),
                 *file_assets(),
+                *match_assets(partitions),
                 *detail_assets(partitions),
                 *stream_assets(partitions),
                 *track_assets(partitions),

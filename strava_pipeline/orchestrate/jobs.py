@@ -10,6 +10,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from strava_pipeline.core.tables import (
     DETAIL_TABLES,
     FILES,
+    MATCH_TABLES,
     QUARANTINE,
     TRACKS,
     TRIP_DIAGNOSTICS,
@@ -24,9 +25,10 @@ PROFILE_JOB, NEW_GEAR_JOB = "profile", "new_gear"  # not by year
 RECONCILE_JOB = "reconcile"
 TRIPS_JOB, TRIP_REPLAY_JOB = "trips", "replay_trips"  # the second one not by year
 STREAMS_JOB = "streams"
+MATCH_JOB = "match"  # what a person decides is followed at once
 REBUILD_JOB = "rebuild"  # all years at once: it stands in rebuilding.py
 _PULL = (LISTING, "activity_shards")
-_GOLD = ("activities", "activity_history")
+_GOLD = ("activities", "activity_history", *MATCH_TABLES)
 _MERGE = (*_GOLD, "published_warehouse")
 ENRICH = (DETAILS, *DETAIL_TABLES, QUARANTINE.name, "published_warehouse")
 IMPORT = (FILE_BRONZE, FILE_READINGS)
@@ -124,6 +126,11 @@ JOBS: dict[str, Job] = {
             _ALL,
             "A whole year compared with Strava: what was deleted, edited or uploaded late; details of what changed.",
             {LISTING: {"mode": "year"}, DETAILS: {"scope": "changed"}},
+        ),
+        Job(
+            MATCH_JOB,
+            (*MATCH_TABLES, "published_warehouse"),
+            "Tell again which activities of several sources are one, and publish.",
         ),
         Job(
             STREAMS_JOB,

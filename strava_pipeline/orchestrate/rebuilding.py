@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE, TRACKS
+from strava_pipeline.core.tables import DETAIL_TABLES, MATCH_TABLES, QUARANTINE, TRACKS
 from strava_pipeline.lake.counts import row_counts, rows_by_year
 from strava_pipeline.lake.publish import snapshot
 from strava_pipeline.lake.readings import is_whole
@@ -27,7 +27,7 @@ from strava_pipeline.orchestrate.tracking import make_tracks
 MADE = {
     "activity_shards": "activities_all",
     "activities": "activities_all",
-    **{name: name for name in ("activity_history", *DETAIL_TABLES, QUARANTINE.name)},
+    **{name: name for name in ("activity_history", *MATCH_TABLES, *DETAIL_TABLES, QUARANTINE.name)},
 }
 """The assets made anew, and the table whose rows they hold."""
 

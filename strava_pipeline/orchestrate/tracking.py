@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from strava_pipeline.lake.file_tracks import recorded_tracks, remove_strays, sync_file_tracks
+from strava_pipeline.lake.file_tracks import followed, recorded_tracks, remove_strays, sync_file_tracks
 from strava_pipeline.lake.imported import imported
 from strava_pipeline.lake.imports_behind import note_tracks
+from strava_pipeline.lake.matches import note_tracks_made
 from strava_pipeline.lake.stream_tracks import sync_stream_tracks
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.progress import progressing
@@ -30,9 +31,11 @@ def make_tracks(pipeline: Pipeline, years: Sequence[int]) -> TracksMade:
     with progressing(pipeline.progress, "Making tracks", None) as advance:
         for year in years:
             with writing(pipeline.lake) as connection:
-                of_files = sync_file_tracks(pipeline.lake, connection, year, recorded, lambda: advance(1))
+                of_each = followed(connection, recorded)
+                of_files = sync_file_tracks(pipeline.lake, connection, year, of_each, lambda: advance(1))
                 of_streams = sync_stream_tracks(pipeline.lake, connection, year, lambda: advance(1))
                 note_tracks(connection, known, year)
+                note_tracks_made(connection, [year])
             report.made += of_files + of_streams.made
             report.made_of_files += of_files
             report.removed += of_streams.removed

@@ -67,6 +67,7 @@ def take_in(settings: "Settings", paths: list[Path], *, verbose: bool = False) -
     """The runs that an import is, each when it has ended: bytes and what is read of them; if anything is new, the merge."""
     from strava_pipeline.lake.imports_behind import years_behind_imports
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.publish import is_published
     from strava_pipeline.orchestrate.execute import run_job
     from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB, MERGE_FILES_JOB
     from strava_pipeline.orchestrate.partitions import year_range
@@ -74,7 +75,11 @@ def take_in(settings: "Settings", paths: list[Path], *, verbose: bool = False) -
 
     run = partial(run_job, settings, progress_of=progress_for_terminal(), log_level="INFO" if verbose else "CRITICAL")
     yield run(IMPORT_JOB, years=None, told={FILE_BRONZE: {"paths": [str(path.absolute()) for path in paths]}})
-    if behind := years_behind_imports(Lake(settings.data_dir), year_range(settings.first_year)):
+    lake, years = Lake(settings.data_dir), year_range(settings.first_year)
+    behind = years_behind_imports(lake, years)
+    if not behind and not is_published(lake):  # who merged it last died before readers could see it
+        behind = {years.newest}
+    if behind:
         yield run(MERGE_FILES_JOB, years=list(range(min(behind), max(behind) + 1)))
 
 

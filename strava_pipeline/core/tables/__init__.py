@@ -7,6 +7,7 @@ from strava_pipeline.core.tables.activities import ACTIVITIES_ALL
 from strava_pipeline.core.tables.details import ACTIVITY_DETAILS, CHILDREN
 from strava_pipeline.core.tables.files import FILES
 from strava_pipeline.core.tables.history import ACTIVITY_HISTORY
+from strava_pipeline.core.tables.matching import ACTIVITY_MATCHES, ACTIVITY_MEMBERS, IMPORTED_ACTIVITIES
 from strava_pipeline.core.tables.model import Column, Kind, Table
 from strava_pipeline.core.tables.profile import ATHLETE, GEAR
 from strava_pipeline.core.tables.quarantine import QUARANTINE
@@ -18,6 +19,9 @@ TABLES: dict[str, Table] = {
     for table in (
         ACTIVITIES_ALL,
         ACTIVITY_HISTORY,
+        IMPORTED_ACTIVITIES,
+        ACTIVITY_MEMBERS,
+        ACTIVITY_MATCHES,
         ACTIVITY_DETAILS,
         *(child for child, _ in CHILDREN.values()),
         QUARANTINE,
@@ -31,6 +35,8 @@ TABLES: dict[str, Table] = {
 PARQUET_TABLES: dict[str, Table] = {TRACKS.name: TRACKS}
 """They lie as Parquet by year; no warehouse holds them."""
 
+MATCH_TABLES: tuple[str, ...] = (IMPORTED_ACTIVITIES.name, ACTIVITY_MEMBERS.name, ACTIVITY_MATCHES.name)
+
 DETAIL_TABLES: tuple[str, ...] = (ACTIVITY_DETAILS.name, *(child.name for child, _ in CHILDREN.values()))
 
 
@@ -42,7 +48,12 @@ def catalogue_version() -> str:
 @cache  # asked for some hundred times a run
 def _version(tables: tuple[Table, ...]) -> str:
     shape = [
-        (table.name, sorted(table.ignored), [(c.name, c.kind.value, c.source, c.key, c.edited) for c in table.columns])
+        (
+            table.name,
+            table.stored,
+            sorted(table.ignored),
+            [(c.name, c.kind.value, c.source, c.key, c.edited) for c in table.columns],
+        )
         for table in tables
     ]
     return hashlib.blake2b(repr(shape).encode(), digest_size=8).hexdigest()
@@ -52,11 +63,15 @@ __all__ = [
     "ACTIVITIES_ALL",
     "ACTIVITY_DETAILS",
     "ACTIVITY_HISTORY",
+    "ACTIVITY_MATCHES",
+    "ACTIVITY_MEMBERS",
     "ATHLETE",
     "CHILDREN",
     "DETAIL_TABLES",
     "FILES",
     "GEAR",
+    "IMPORTED_ACTIVITIES",
+    "MATCH_TABLES",
     "PARQUET_TABLES",
     "QUARANTINE",
     "TABLES",

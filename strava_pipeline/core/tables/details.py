@@ -38,6 +38,7 @@ ACTIVITY_DETAILS = Table(
         Column("fetched_at", Kind.INSTANT, "when this detail was received"),
     ),
     parent="activities_all",
+    follows=True,
     ignored=NESTED_STATES,
 )
 
@@ -70,6 +71,7 @@ def _splits(name: str, length: str) -> Table:
             EXTRA,
         ),
         parent="activities_all",
+        follows=True,
         may_shrink=True,
     )
 
@@ -128,6 +130,7 @@ ACTIVITY_LAPS = Table(
         EXTRA,
     ),
     parent="activities_all",
+    follows=True,
     may_shrink=True,
     ignored=_NESTED_IDS,
 )
@@ -159,6 +162,7 @@ ACTIVITY_SEGMENT_EFFORTS = Table(
         EXTRA,
     ),
     parent="activities_all",
+    follows=True,
     may_shrink=True,
     ignored=_NESTED_IDS,
 )
@@ -177,6 +181,7 @@ ACTIVITY_BEST_EFFORTS = Table(
         EXTRA,
     ),
     parent="activities_all",
+    follows=True,
     may_shrink=True,
     ignored=_NESTED_IDS,
 )
@@ -221,6 +226,7 @@ ACTIVITY_SESSIONS = Table(
         EXTRA,
     ),
     parent="activities_all",
+    follows=True,
     may_shrink=True,
     ignored=frozenset({("place",)}),
 )
@@ -245,6 +251,7 @@ ACTIVITY_LENGTHS = Table(
         EXTRA,
     ),
     parent="activities_all",
+    follows=True,
     may_shrink=True,
 )
 

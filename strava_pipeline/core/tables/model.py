@@ -68,6 +68,7 @@ class Table:
 
     `ignored` are paths in the source that are known and not kept (the level-of-detail markers of nested objects).
     `may_shrink`: rows leave rightly (an edit made a lap less); of the other tables none ever does.
+    `follows`: its rows are kept by the ids that sources gave (in `stored`), and shown by the activity that these are.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Table:
     parent: str | None = None
     ignored: frozenset[tuple[str, ...]] = field(default_factory=frozenset)
     may_shrink: bool = False
+    follows: bool = False
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
@@ -83,6 +85,11 @@ class Table:
             raise ValueError(f"table {self.name} names a column twice")
         if not self.key:
             raise ValueError(f"table {self.name} has no key")
+
+    @property
+    def stored(self) -> str:
+        """The name under which its rows are written; `name` is a view where the two differ."""
+        return f"{self.name}_by_source" if self.follows else self.name
 
     @property
     def key(self) -> tuple[str, ...]:

@@ -5,8 +5,7 @@ SELECT
     count(detail.activity_id) AS details,
     count(*) FILTER (activity.source = 'strava' AND detail.source IS DISTINCT FROM 'strava') AS missing_details,
     count(*) FILTER (detail.source = 'strava' AND detail.fetched_at < activity.edited_at) AS stale_details
-FROM activities_all AS activity
+FROM activities AS activity
 LEFT JOIN activity_details AS detail ON detail.activity_id = activity.id
-WHERE activity.deleted_at IS NULL
 GROUP BY activity.year
 ORDER BY activity.year

@@ -3,7 +3,7 @@
 CREATE OR REPLACE TEMP TABLE incoming AS
 SELECT staged.activity_id
 FROM read_parquet($details) AS staged
-LEFT JOIN activity_details AS gold USING (activity_id)
+LEFT JOIN activity_details_by_source AS gold USING (activity_id)
 WHERE gold.fetched_at IS NULL
    OR list_position($sources, staged.source) < list_position($sources, gold.source)
    OR (staged.source = gold.source AND gold.fetched_at < staged.fetched_at)

@@ -1,5 +1,6 @@
--- Every present activity of $years that was recorded, not typed in, newest first: it may have streams. With when a listing
--- first showed that it was cut or mended since, NULL where none did. Moments are in UTC and bare.
+-- Every present activity of $years that was recorded, not typed in, and for which no other stands, newest first: it may
+-- have streams. With when a listing first showed that it was cut or mended since, NULL where none did. Moments are in UTC
+-- and bare.
 SELECT activity.id, activity.year, recut.at AT TIME ZONE 'UTC'
 FROM activities_all AS activity
 LEFT JOIN (
@@ -11,5 +12,6 @@ LEFT JOIN (
 WHERE activity.deleted_at IS NULL
   AND activity.source = 'strava'
   AND activity.manual IS NOT TRUE
+  AND activity.id NOT IN (SELECT id FROM activity_members WHERE place > 0)
   AND activity.year IN (SELECT unnest($years))
 ORDER BY activity.start_date DESC NULLS LAST, activity.id DESC

@@ -1,5 +1,32 @@
+-- One row per activity: that of the best source, which the others fill in where it says nothing ({{others}} and {{filled}} are
+-- made of core/matching/precedence.py). Whether it is gone is for the best source to say.
 CREATE OR REPLACE VIEW activities AS
-SELECT * EXCLUDE (deleted_at) FROM activities_all WHERE deleted_at IS NULL;
+WITH others AS (
+    SELECT member.activity_id, {others}
+    FROM activity_members AS member
+    JOIN activities_all AS said ON said.id = member.id
+    WHERE member.place > 0 AND said.deleted_at IS NULL
+    GROUP BY member.activity_id
+)
+SELECT head.* EXCLUDE (deleted_at) REPLACE (
+    {filled},
+    CASE WHEN head.average_heartrate IS NULL AND others.average_heartrate IS NOT NULL THEN true ELSE head.has_heartrate END
+        AS has_heartrate
+)
+FROM activities_all AS head
+LEFT JOIN others ON others.activity_id = head.id
+WHERE head.deleted_at IS NULL AND head.id NOT IN (SELECT id FROM activity_members WHERE place > 0);
 
 CREATE OR REPLACE VIEW deleted_activities AS
-SELECT * FROM activities_all WHERE deleted_at IS NOT NULL;
+SELECT * FROM activities_all
+WHERE deleted_at IS NOT NULL AND id NOT IN (SELECT id FROM activity_members WHERE place > 0);
+
+-- What every source says, a row each; activity_id: the activity that it is.
+CREATE OR REPLACE VIEW activity_sources AS
+SELECT coalesce(member.activity_id, said.id) AS activity_id, said.*
+FROM (
+    SELECT * FROM activities_all WHERE source = 'strava'
+    UNION ALL BY NAME
+    SELECT * FROM imported_activities
+) AS said
+LEFT JOIN activity_members AS member ON member.id = said.id;

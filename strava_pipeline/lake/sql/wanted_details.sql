@@ -8,7 +8,7 @@ SELECT
     activity.edited_at AT TIME ZONE 'UTC',
     detail.fetched_at AT TIME ZONE 'UTC'
 FROM activities_all AS activity
-LEFT JOIN activity_details AS detail ON detail.activity_id = activity.id AND detail.source = 'strava'
+LEFT JOIN activity_details_by_source AS detail ON detail.activity_id = activity.id AND detail.source = 'strava'
 WHERE activity.deleted_at IS NULL
   AND activity.source = 'strava'
   AND activity.year IN (SELECT unnest($years))

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
-from strava_pipeline.core.tables import DETAIL_TABLES, FILES, QUARANTINE
+from strava_pipeline.core.tables import DETAIL_TABLES, FILES, MATCH_TABLES, QUARANTINE
 from strava_pipeline.lake.agreement import snapshot_with_gold
 from strava_pipeline.lake.counts import row_counts
 from strava_pipeline.lake.publish import publish
@@ -21,7 +21,7 @@ from strava_pipeline.orchestrate.verdicts import CHECKED, refuse_faults
 def published_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
     @dg.asset(
         partitions_def=partitions,
-        deps=["activities", "activity_history", *DETAIL_TABLES, QUARANTINE.name, FILES.name],
+        deps=["activities", "activity_history", *MATCH_TABLES, *DETAIL_TABLES, QUARANTINE.name, FILES.name],
         group_name="published",
         kinds={"duckdb"},
         owners=[OWNER],

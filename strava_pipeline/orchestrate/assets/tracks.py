@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.tables import TRACKS
+from strava_pipeline.core.tables import ACTIVITY_MEMBERS, TRACKS
 from strava_pipeline.lake.tracks import track_sizes
 from strava_pipeline.orchestrate.jobs import FILE_READINGS, STREAMS
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, timed
@@ -17,7 +17,7 @@ from strava_pipeline.orchestrate.tracking import make_tracks
 def track_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
     @dg.asset(
         partitions_def=partitions,
-        deps=[STREAMS, FILE_READINGS, "activities"],
+        deps=[STREAMS, FILE_READINGS, "activities", ACTIVITY_MEMBERS.name],
         group_name="tracks",
         kinds={"parquet"},
         owners=[OWNER],

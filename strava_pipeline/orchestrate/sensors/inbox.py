@@ -15,6 +15,7 @@ from strava_pipeline.lake.imported import is_made
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.imports_behind import years_behind_imports
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.publish import is_published
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB, JOBS, MERGE_FILES_JOB, asset_jobs
 from strava_pipeline.orchestrate.partitions import range_tags, year_range
@@ -68,12 +69,18 @@ def imported_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
         if not lake.imports.is_dir():
             return dg.SkipReason("Nothing was imported.")
         fail_dead_runs(context.instance, lake)  # or one of them would be waited for for ever
-        for run in context.instance.get_runs(filters=dg.RunsFilter(statuses=UNFINISHED)):
-            if is_ours(run, lake) and run.job_name in (IMPORT_JOB, MERGE_FILES_JOB):
+        at_work = [
+            run for run in context.instance.get_runs(filters=dg.RunsFilter(statuses=UNFINISHED)) if is_ours(run, lake)
+        ]
+        for run in at_work:
+            if run.job_name in (IMPORT_JOB, MERGE_FILES_JOB):
                 return dg.SkipReason(f"Run {run.run_id} is at work on it.")
         names = [one.name for one in imports(lake)]
         unread = [name for name in names if not is_made(lake, name)]
-        behind = years_behind_imports(lake, year_range(settings.first_year))
+        years = year_range(settings.first_year)
+        behind = years_behind_imports(lake, years)
+        if not behind and not at_work and not is_published(lake):
+            behind = {years.newest}  # who merged it last died before readers could see it
         if not unread and not behind:
             return dg.SkipReason("All of it is in the warehouse.")
         mark = {DATA_DIR: str(settings.data_dir), _AFTER: _digest(names)}

@@ -1,0 +1,147 @@
+"""Pairs of activities worth a look: those that overlap in time, share a name, or differ by a shifted clock. Pure.
+
+`ACTIVITIES` is what is known of each; a pair stands once, the smaller id first.
+"""
+
+import polars as pl
+
+from strava_pipeline.core.matching.rules import CLOCK_SPREAD, CLOCK_STEP, COMMON_NAME, CROWD, LONGEST, MOST_SHIFT
+from strava_pipeline.core.sources import FILE
+
+ACTIVITIES: dict[str, pl.DataType] = {
+    "id": pl.Int64(),
+    "athlete_id": pl.Int64(),
+    "source": pl.String(),
+    "sport_type": pl.String(),
+    "start": pl.Float64(),  # s since 1970, UTC
+    "elapsed": pl.Float64(),  # s
+    "distance": pl.Float64(),  # m
+    "start_lat": pl.Float64(),  # °
+    "start_lng": pl.Float64(),
+    "end_lat": pl.Float64(),
+    "end_lng": pl.Float64(),
+    "heartrate": pl.Float64(),  # bpm
+    "max_heartrate": pl.Float64(),
+    "upload_id": pl.Int64(),
+    "external_id": pl.String(),
+    "contents": pl.List(pl.String()),  # hashes of what its files hold, unpacked
+    "format": pl.String(),  # of its file
+}
+_BUCKET = 6 * 3600.0  # s
+_FEW_DIGITS = 7  # a longer number in a file's name is somebody's id
+
+
+def numbered_by() -> pl.Expr:
+    """Who gave the activity its number. Two that one source numbers are two to it; files are numbered by nobody."""
+    return (
+        pl.when(pl.col("id") > 0)
+        .then(pl.lit("strava"))
+        .when(pl.col("source") == FILE)
+        .then(None)
+        .otherwise(pl.col("source"))
+    )
+
+
+def names() -> pl.Expr:
+    """All names that a source gives an activity or its file: numbers, the file's name without its endings."""
+    name = (
+        pl.col("external_id")
+        .str.to_lowercase()
+        .str.replace(r"^.*[/\\]", "")
+        .str.replace(r"(\.(fit|gpx|tcx))?(\.gz)?$", "")
+    )
+    numbers = [pl.when(pl.col("id") > 0).then(pl.col("id")), pl.col("upload_id")]
+    known = pl.concat_list(
+        *[number.cast(pl.String) for number in numbers],
+        name,
+        name.str.extract_all(rf"\d{{{_FEW_DIGITS},}}").fill_null([]),
+    )
+    return known.list.drop_nulls().list.unique().list.eval(pl.element().filter(pl.element().str.len_chars() > 3))
+
+
+def candidates(activities: pl.DataFrame) -> pl.DataFrame:
+    """`id_a`, `id_b`, whether they hold the `same_content`, and the `same_name` where there is one."""
+    known = activities.select("id", "start", "elapsed", "contents", numbered_by().alias("by"), names().alias("names"))
+    keys = ["id_a", "id_b"]
+    content = _sharing(known, "contents").select(*keys, same_content=pl.lit(True)).unique()
+    named = _sharing(known, "names").group_by(keys).agg(pl.col("names").min().alias("same_name"))
+    timed = known.drop("contents", "names").filter(pl.col("start").is_finite())
+    found = [content, named, _at_one_time(timed), _by_a_shifted_clock(timed)]
+    return (
+        pl.concat([each.select(keys) for each in found])
+        .unique()
+        .join(content, on=keys, how="left")
+        .join(named, on=keys, how="left")
+        .with_columns(pl.col("same_content").fill_null(False))
+        .sort(keys)
+    )
+
+
+def _sharing(known: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Pairs that share an element of a list; what is shared by a crowd tells nothing."""
+    each = known.select("id", "by", column).explode(column).drop_nulls(column)
+    return _pairs(each.filter(pl.len().over(column).is_between(2, COMMON_NAME.value)), column)
+
+
+def _at_one_time(known: pl.DataFrame) -> pl.DataFrame:
+    """Pairs whose times overlap. Of a moment at which a crowd begins nothing is known."""
+    timed = known.with_columns(until=pl.col("start") + pl.col("elapsed").fill_null(0).clip(0, LONGEST.value))
+    bucketed = timed.with_columns(
+        bucket=pl.int_ranges(
+            (pl.col("start") / _BUCKET).floor().cast(pl.Int64), (pl.col("until") / _BUCKET).floor().cast(pl.Int64) + 1
+        )
+    ).explode("bucket")
+    bucketed = bucketed.filter(pl.len().over("bucket") <= CROWD.value)
+    return _pairs(bucketed, "bucket").filter(
+        pl.max_horizontal("start_a", "start_b") <= pl.min_horizontal("until_a", "until_b") + CLOCK_SPREAD.value
+    )
+
+
+def _by_a_shifted_clock(known: pl.DataFrame) -> pl.DataFrame:
+    """Pairs as long as each other whose starts are quarters of an hour apart, but not one."""
+    step, spread, day = CLOCK_STEP.value, CLOCK_SPREAD.value, MOST_SHIFT.value
+    celled = known.filter(pl.col("elapsed") > 0).with_columns(
+        day=(pl.col("start") / day).floor().cast(pl.Int64),
+        length=(pl.col("elapsed") / (spread + 1)).floor().cast(pl.Int64),
+    )
+    others = celled.filter(_of_another_source())
+    for cell in ("day", "length"):
+        others = others.with_columns(pl.concat_list([pl.col(cell) + each for each in (-1, 0, 1)]).alias(cell)).explode(
+            cell
+        )
+    left, right = ({name: f"{name}_{side}" for name in known.columns} for side in "ab")
+    both = others.rename(left).join(celled.rename(right), on=["day", "length"])
+    apart = (pl.col("start_a") - pl.col("start_b")).abs()
+    rest = ((apart + step / 2) % step - step / 2).abs()
+    near = both.filter(
+        apart.is_between(step - spread, day),
+        rest <= spread,
+        (pl.col("elapsed_a") - pl.col("elapsed_b")).abs() <= spread,
+    )
+    return _once(near.drop("day", "length").filter(pl.len().over("id_a") <= CROWD.value))
+
+
+def _of_another_source() -> pl.Expr:
+    return pl.col("by").is_null() | (pl.col("by") != "strava")
+
+
+def _pairs(each: pl.DataFrame, key: str) -> pl.DataFrame:
+    """Each with each of the same key: one of the two is from another source than the API, which has most."""
+    others = each.filter(_of_another_source())
+    names = [name for name in each.columns if name != key]
+    left, right = ({name: f"{name}_{side}" for name in names} for side in "ab")
+    return _once(others.rename(left).join(each.rename(right), on=key))
+
+
+def _once(both: pl.DataFrame) -> pl.DataFrame:
+    """Every pair in one order, whichever of the two was found first, but for two that one source numbers."""
+    others = (pl.col("by_a") != pl.col("by_b")).fill_null(True)
+    both = both.filter(pl.col("id_a") != pl.col("id_b"), others)
+    swapped = pl.col("id_a") > pl.col("id_b")
+    names = [name.removesuffix("_a") for name in both.columns if name.endswith("_a")]
+    ordered = [
+        pl.when(swapped).then(pl.col(f"{name}_{other}")).otherwise(pl.col(f"{name}_{one}")).alias(f"{name}_{one}")
+        for name in names
+        for one, other in ("ab", "ba")
+    ]
+    return both.with_columns(ordered).unique(maintain_order=False)

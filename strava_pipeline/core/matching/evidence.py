@@ -1,0 +1,175 @@
+"""What speaks for two activities being one, measured, weighed and judged. Weights and limits stand in rules.py. Pure.
+
+A pair is certain (a name or a file's content that both have), probable (time, distance, place and sport agree),
+doubtful (a person may know), or nothing, and left out.
+"""
+
+from typing import Final
+
+import polars as pl
+
+from strava_pipeline.core.matching import rules
+from strava_pipeline.core.matching.sports import FAMILY, UNSAID
+
+CERTAIN, PROBABLE, DOUBTFUL, NOTHING = "certain", "probable", "doubtful", "nothing"
+_EARTH: Final = 6_371_008.8  # m, the mean radius (IUGG)
+WEIGHTS = {"time": rules.TIME, "distance": rules.DISTANCE, "place": rules.PLACE, "sport": rules.SPORT}
+
+
+def weighed(pairs: pl.DataFrame, activities: pl.DataFrame) -> pl.DataFrame:
+    """The pairs with what was measured (`*_apart`, `together`, `within`), `*_points`, `score`, `verdict` and `reasons`."""
+    left = activities.select(pl.all().name.suffix("_a"))
+    right = activities.select(pl.all().name.suffix("_b"))
+    both = pairs.join(left, on="id_a", how="left").join(right, on="id_b", how="left")
+    return _judged(_pointed(_measured(both))).with_columns(reasons=_reasons())
+
+
+def _measured(both: pl.DataFrame) -> pl.DataFrame:
+    a_end, b_end = pl.col("start_a") + pl.col("elapsed_a"), pl.col("start_b") + pl.col("elapsed_b")
+    longer, shorter = pl.max_horizontal("elapsed_a", "elapsed_b"), pl.min_horizontal("elapsed_a", "elapsed_b")
+    timed = pl.col("elapsed_a").is_not_null() & pl.col("elapsed_b").is_not_null() & (shorter > 0)
+    overlap = (pl.min_horizontal(a_end, b_end) - pl.max_horizontal("start_a", "start_b")).clip(0)
+    far, near = pl.max_horizontal("distance_a", "distance_b"), pl.min_horizontal("distance_a", "distance_b")
+    told = pl.col("distance_a").is_not_null() & pl.col("distance_b").is_not_null() & (near > 0)
+    ends = _metres("end_lat", "end_lng")
+    return both.with_columns(
+        start_apart=(pl.col("start_a") - pl.col("start_b")).abs(),
+        end_apart=(a_end - b_end).abs(),
+        longer=longer,
+        together=pl.when(timed).then(overlap / longer),
+        within=pl.when(timed).then(overlap / shorter),
+        distance_apart=pl.when(told).then((far - near) / far),
+        place_apart=pl.min_horizontal(_metres("start_lat", "start_lng"), ends),
+        heart_apart=(pl.col("heartrate_a") - pl.col("heartrate_b")).abs(),
+        maximum_apart=(pl.col("max_heartrate_a") - pl.col("max_heartrate_b")).abs(),
+    ).with_columns(sport_alike=_alike(), shifted=_shifted())
+
+
+def _metres(lat: str, lng: str) -> pl.Expr:
+    """Great-circle distance (haversine), m."""
+    a_lat, b_lat = pl.col(f"{lat}_a").radians(), pl.col(f"{lat}_b").radians()
+    half = ((b_lat - a_lat) / 2).sin() ** 2
+    half += a_lat.cos() * b_lat.cos() * ((pl.col(f"{lng}_b") - pl.col(f"{lng}_a")).radians() / 2).sin() ** 2
+    return 2 * _EARTH * half.clip(0, 1).sqrt().arcsin()
+
+
+def _alike() -> pl.Expr:
+    """1 the same sport, 0 another one; None where one tells none."""
+    a, b = pl.col("sport_type_a"), pl.col("sport_type_b")
+    family = [each.replace_strict(FAMILY, default=each, return_dtype=pl.String) for each in (a, b)]
+    return (
+        pl.when(a == b)
+        .then(1.0)
+        .when(family[0] == family[1])
+        .then(rules.COMPATIBLE.value)
+        .when((a == UNSAID) | (b == UNSAID))
+        .then(rules.UNSAID.value)
+        .when(a.is_not_null() & b.is_not_null())
+        .then(0.0)
+    )
+
+
+def _shifted() -> pl.Expr:
+    """Whether the two differ by a zone and nothing else: as long, and some quarters of an hour apart."""
+    step, spread = rules.CLOCK_STEP.value, rules.CLOCK_SPREAD.value
+    rest = (pl.col("start_apart") + step / 2) % step - step / 2
+    return (
+        (pl.col("start_apart").is_between(step - spread, rules.MOST_SHIFT.value))
+        & (rest.abs() <= spread)
+        & ((pl.col("elapsed_a") - pl.col("elapsed_b")).abs() <= spread)
+    ).fill_null(False)
+
+
+def _pointed(measured: pl.DataFrame) -> pl.DataFrame:
+    least = rules.LEAST_TOGETHER.value
+    shares = {
+        "time": (pl.col("together") - least) / (1 - least),
+        "distance": 1 - pl.col("distance_apart") / rules.MOST_DISTANCE.value,
+        "place": 1 - pl.col("place_apart") / rules.MOST_PLACE.value,
+        "sport": pl.col("sport_alike"),
+    }
+    pointed = measured.with_columns(
+        (share.clip(0, 1) * WEIGHTS[name].value).alias(f"{name}_points") for name, share in shares.items()
+    )
+    told = [
+        pl.when(pl.col(f"{name}_points").is_not_null()).then(rule.value).otherwise(0.0)
+        for name, rule in WEIGHTS.items()
+    ]
+    points = pl.sum_horizontal(*[f"{name}_points" for name in WEIGHTS])
+    return pointed.with_columns(score=(100 * points / pl.sum_horizontal(told)).fill_nan(0).round(1))
+
+
+def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
+    def at_most(name: str, rule: rules.Rule, *, unknown: bool) -> pl.Expr:
+        return (pl.col(name) <= rule.value).fill_null(unknown)
+
+    one_athlete = (pl.col("athlete_id_a") == pl.col("athlete_id_b")).fill_null(True)
+    here = at_most("place_apart", rules.ELSEWHERE, unknown=True)
+    one_heart = at_most("heart_apart", rules.ANOTHER_HEART, unknown=True) & at_most(
+        "maximum_apart", rules.ANOTHER_MAXIMUM, unknown=True
+    )
+    tight = at_most("start_apart", rules.SAME_START, unknown=False) & (
+        pl.col("end_apart")
+        <= pl.max_horizontal(pl.lit(rules.SAME_START.value), pl.col("longer") * rules.SAME_END.value)
+    ).fill_null(False)
+    timeless = pl.col("start_apart").is_null()
+    named = pl.col("same_name").is_not_null() & (
+        (pl.col("within") >= rules.NAMED_TOGETHER.value).fill_null(
+            at_most("start_apart", rules.SAME_START, unknown=False)
+        )
+        | pl.col("shifted")
+    )
+    measured = pl.col("distance_points").is_not_null() | pl.col("place_points").is_not_null()
+    probable = (
+        (pl.col("score") >= rules.PROBABLE.value)
+        & ((pl.col("together") >= rules.PROBABLE_TOGETHER.value).fill_null(False))
+        & at_most("distance_apart", rules.MOST_DISTANCE, unknown=True)
+        & at_most("place_apart", rules.MOST_PLACE, unknown=True)
+        & (measured | tight)
+        & one_heart
+    )
+    overlapping = (pl.col("within") >= rules.DOUBTFUL_TOGETHER.value).fill_null(False)
+    clock = (
+        pl.col("shifted")
+        & at_most("place_apart", rules.SHIFTED_PLACE, unknown=False)
+        & at_most("distance_apart", rules.SHIFTED_DISTANCE, unknown=False)
+    )
+    doubtful = (
+        (overlapping & here & (pl.col("score") >= rules.DOUBTFUL.value))
+        | clock
+        | (pl.col("same_name").is_not_null() & timeless)
+    )
+    verdict = (
+        pl.when(~one_athlete)
+        .then(pl.lit(NOTHING))
+        .when(pl.col("same_content") | (named & here))
+        .then(pl.lit(CERTAIN))
+        .when(probable & here)
+        .then(pl.lit(PROBABLE))
+        .when(doubtful)
+        .then(pl.lit(DOUBTFUL))
+        .otherwise(pl.lit(NOTHING))
+    )
+    return pointed.with_columns(tight=tight, one_heart=one_heart, verdict=verdict)
+
+
+def _reasons() -> pl.Expr:
+    """For a person: what was found, a phrase each; no position."""
+    column = pl.col
+    said = [
+        pl.when(column("same_content")).then(pl.lit("the same file")),
+        pl.format("the same name or number: {}", column("same_name")),
+        pl.when(column("shifted")).then(pl.format("clocks {} h apart", (column("start_apart") / 3600).round(2))),
+        pl.when(~column("shifted")).then(pl.format("{} % of the time together", _percent("together"))),
+        pl.when(~column("shifted")).then(pl.format("starts {} s apart", column("start_apart").round(0).cast(pl.Int64))),
+        pl.format("distances {} % apart", _percent("distance_apart")),
+        pl.format("places {} m apart", ((column("place_apart") / 10).round() * 10).cast(pl.Int64)),
+        pl.when(column("sport_alike") < 1).then(pl.format("{} and {}", column("sport_type_a"), column("sport_type_b"))),
+        pl.when(~column("one_heart")).then(pl.lit("another heart rate")),
+        pl.when((column("athlete_id_a") != column("athlete_id_b")).fill_null(False)).then(pl.lit("another athlete")),
+    ]
+    return pl.concat_list(said).list.drop_nulls()
+
+
+def _percent(name: str) -> pl.Expr:
+    return (pl.col(name) * 100).round(1)

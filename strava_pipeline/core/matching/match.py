@@ -1,0 +1,97 @@
+"""From what is known of all activities to which of them are one: the rows of `activity_matches` and `activity_members`. Pure."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from strava_pipeline.core.matching.candidates import ACTIVITIES, candidates, numbered_by
+from strava_pipeline.core.matching.evidence import CERTAIN, DOUBTFUL, NOTHING, weighed
+from strava_pipeline.core.matching.groups import Decided, Groups, Likeness, grouped
+from strava_pipeline.core.sources import SOURCES
+
+_FORMATS = ["fit", "tcx", "gpx"]  # of two files the one that holds more stands first
+MATCHES = {
+    "id": pl.Int64(),
+    "other_id": pl.Int64(),
+    "verdict": pl.String(),
+    "joined": pl.Boolean(),
+    "score": pl.Float64(),
+    "reasons": pl.List(pl.String()),
+    "decided": pl.String(),
+}
+MEMBERS = {"id": pl.Int64(), "activity_id": pl.Int64(), "place": pl.Int32()}
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """`matches`: pairs that are joined, may be, or of which a person decided; `members`: of groups, the best source first."""
+
+    matches: pl.DataFrame
+    members: pl.DataFrame
+
+
+def matched(activities: pl.DataFrame, decided: Decided) -> Matching:
+    """All activities (columns `ACTIVITIES`), and what a person decided; the same in whatever order either comes."""
+    known = activities.select(pl.col(name).cast(kind) for name, kind in ACTIVITIES.items()).sort("id")
+    there = set(known["id"])
+    decided = Decided(
+        frozenset(pair for pair in decided.joined if there.issuperset(pair)),
+        frozenset(pair for pair in decided.split if there.issuperset(pair)),
+    )
+    pairs = _with_decided(candidates(known), decided)
+    judged = weighed(pairs, known)
+    sure = judged.filter(~pl.col("verdict").is_in([DOUBTFUL, NOTHING]))
+    likenesses = [
+        Likeness((one, other), score, verdict == CERTAIN)
+        for one, other, score, verdict in sure.select("id_a", "id_b", "score", "verdict").iter_rows()
+    ]
+    numbers = dict(known.select("id", numbered_by().alias("by")).iter_rows())
+    groups = grouped(likenesses, numbers, dict(known.select("id", "athlete_id").iter_rows()), decided)
+    return Matching(_matches(judged, groups, numbers, decided), _members(known, groups))
+
+
+def _with_decided(pairs: pl.DataFrame, decided: Decided) -> pl.DataFrame:
+    """What a person decided is judged too, so that it can be explained."""
+    rows = sorted(decided.joined | decided.split)
+    more = pl.DataFrame(
+        {"id_a": [a for a, _ in rows], "id_b": [b for _, b in rows]}, schema={"id_a": pl.Int64, "id_b": pl.Int64}
+    ).join(pairs, on=["id_a", "id_b"], how="anti")
+    more = more.with_columns(same_content=pl.lit(False), same_name=pl.lit(None, pl.String))
+    return pl.concat([pairs, more.select(pairs.columns)])
+
+
+def _matches(judged: pl.DataFrame, groups: Groups, numbers: dict[int, str | None], decided: Decided) -> pl.DataFrame:
+    """Joined pairs, decided ones, and of the others those that a person could join: whose groups have room for each other."""
+    rows = []
+    for one, other, verdict, score, reasons in judged.select("id_a", "id_b", "verdict", "score", "reasons").iter_rows():
+        pair = (one, other)
+        said = "split" if pair in decided.split else "joined" if pair in decided.joined else None
+        joined = groups.together(pair)
+        if said or (verdict != NOTHING and (joined or _have_room(groups, pair, numbers))):
+            rows.append((one, other, verdict, joined, score, reasons, said))
+    return pl.DataFrame(rows, schema=MATCHES, orient="row").sort("id", "other_id")
+
+
+def _have_room(groups: Groups, pair: tuple[int, int], numbers: dict[int, str | None]) -> bool:
+    sources = [{numbers[one] for one in groups.of(each)} - {None} for each in pair]
+    return not sources[0] & sources[1]
+
+
+def _members(known: pl.DataFrame, groups: Groups) -> pl.DataFrame:
+    """Each group's members in order: by source, then by format, then by id; the first one's id stands for all."""
+    of = {one: first for first, group in groups.members.items() for one in group}
+    schema = {"id": pl.Int64, "group": pl.Int64}
+    rank = pl.col("source").replace_strict({name: place for place, name in enumerate(SOURCES)}, return_dtype=pl.Int32)
+    form = pl.col("format").replace_strict(
+        {name: place for place, name in enumerate(_FORMATS)}, default=len(_FORMATS), return_dtype=pl.Int32
+    )
+    ordered = (
+        pl.DataFrame({"id": list(of), "group": list(of.values())}, schema=schema)
+        .join(known, on="id")
+        .sort("group", rank, form, "id")
+    )
+    return ordered.select(
+        "id",
+        activity_id=pl.col("id").first().over("group"),
+        place=pl.int_range(pl.len(), dtype=pl.Int32).over("group"),
+    ).sort("id")

@@ -1,0 +1,61 @@
+"""The weights and limits by which two activities are told to be one: a table, with the reason of each. Nothing else.
+
+Who changes one raises `VERSION`: every pair is judged anew.
+"""
+
+from dataclasses import dataclass
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`value` in `unit`, and why it is that."""
+
+    value: float
+    unit: str
+    reason: str
+
+
+# What each kind of evidence weighs. What two sources don't both tell is left out, and the others weigh the more.
+TIME = Rule(45, "points", "nobody records two activities at one time; nothing else tells equal commutes apart")
+DISTANCE = Rule(25, "points", "devices differ by some per cent, other activities by more")
+PLACE = Rule(20, "points", "who rides at that time elsewhere is somebody else")
+SPORT = Rule(10, "points", "people correct it afterwards, and devices guess it")
+COMPATIBLE = Rule(0.8, "of its points", "a sport of the same family: a Ride that was edited to a GravelRide")
+UNSAID = Rule(0.5, "of its points", "a device's `Workout` may be anything")
+
+# Where each kind of evidence is worth nothing any more.
+LEAST_TOGETHER = Rule(0.5, "of the longer one's time", "half an activity is another one, or a part of it")
+MOST_DISTANCE = Rule(
+    0.10, "of the longer distance", "phone and watch in a city differ by up to 5 per cent, cut ones by more"
+)
+MOST_PLACE = Rule(1_000, "m", "who presses start a minute later has ridden half a kilometre")
+
+# The verdicts.
+PROBABLE = Rule(
+    75, "points of 100", "watch and phone a minute and 2 per cent apart come to 85, with another sport to 75"
+)
+DOUBTFUL = Rule(45, "points of 100", "less than that is not worth a person's look")
+PROBABLE_TOGETHER = Rule(0.75, "of the longer one's time", "less is a part: two halves of a broken recording look so")
+DOUBTFUL_TOGETHER = Rule(0.5, "of the shorter one's time", "a cropped activity lies within its file")
+SAME_START = Rule(15, "s", "two readings of one recording: lock and first point are some seconds apart")
+SAME_END = Rule(0.01, "of the longer one's time", "a pause at the end is counted by one and not by the other")
+ELSEWHERE = Rule(5_000, "m", "at one time in two places: two athletes")
+ANOTHER_HEART = Rule(5, "bpm of the mean", "the same beats, averaged with or without pauses, differ by 2")
+ANOTHER_MAXIMUM = Rule(12, "bpm of the highest", "one optical sensor's spike")
+
+# A name that both have (an upload's number, a file's name) makes it certain where the times don't speak against it.
+NAMED_TOGETHER = Rule(0.5, "of the shorter one's time", "also when one was cropped")
+CLOCK_STEP = Rule(900, "s", "zones differ by quarters of an hour: a clock that is wrong by a zone")
+CLOCK_SPREAD = Rule(5, "s", "the rest of such a shift")
+MOST_SHIFT = Rule(26 * 3600, "s", "from UTC-12 to UTC+14")
+SHIFTED_PLACE = Rule(100, "m", "a shifted clock alone proves nothing: everything else must be the same")
+SHIFTED_DISTANCE = Rule(
+    0.005, "of the longer distance", "a shifted clock alone proves nothing: everything else must be the same"
+)
+
+# What keeps nonsense from costing hours: a thousand files with a dead clock all begin at one moment.
+CROWD = Rule(200, "activities within six hours", "more than that at one time is a wrong clock, not an athlete")
+COMMON_NAME = Rule(20, "activities of one name", "`activity.gpx` names nothing")
+LONGEST = Rule(8 * 86_400, "s", "an activity longer than that is looked at by its first week")

@@ -1,0 +1,53 @@
+"""Activities of several sources: what each import says, which activities are one, and why. No parsing here."""
+
+from dataclasses import replace
+
+from strava_pipeline.core.tables.activities import ACTIVITIES_ALL, SOURCE
+from strava_pipeline.core.tables.model import Column, Kind, Table
+
+_HERE_ALONE = {"edited_at", "deleted_at"}  # what follows from listings that come again
+
+IMPORTED_ACTIVITIES = Table(
+    "imported_activities",
+    "What imports say of each activity, a row per source, the newest; also where a better source is the one that counts.",
+    tuple(
+        replace(column, key=column.name in ("id", "source"), low=None, high=None)  # what is believable is told of gold
+        for column in ACTIVITIES_ALL.columns
+        if column.name not in _HERE_ALONE
+    ),
+    ignored=ACTIVITIES_ALL.ignored,
+)
+
+ACTIVITY_MEMBERS = Table(
+    "activity_members",
+    "Activities that are one although they have several ids: which one stands for them. Those that stand alone are not here.",
+    (
+        Column("id", Kind.BIGINT, "the id that a source gave it, or a hash", key=True),
+        Column("activity_id", Kind.BIGINT, "the activity that it is: the id of the best source"),
+        Column(
+            "place", Kind.INTEGER, "0: its row is the activity's; the others fill in what that lacks, in this order"
+        ),
+        Column("athlete_id", Kind.BIGINT, "the athlete"),
+        SOURCE,
+    ),
+    parent="activities_all",
+    may_shrink=True,
+)
+
+ACTIVITY_MATCHES = Table(
+    "activity_matches",
+    "Pairs of activities that are one, may be one, or of which a person decided, with the evidence.",
+    (
+        Column("id", Kind.BIGINT, "one of the two, with the smaller id", key=True),
+        Column("other_id", Kind.BIGINT, "the other one", key=True),
+        Column("athlete_id", Kind.BIGINT, "the athlete"),
+        Column("source", SOURCE.kind, "source of the first one"),
+        Column("other_source", SOURCE.kind, "source of the other one"),
+        Column("verdict", Kind.TEXT, "certain, probable, doubtful or nothing, by core/matching/rules.py"),
+        Column("joined", Kind.BOOLEAN, "they are one in the warehouse; false: only proposed, or split"),
+        Column("score", Kind.DOUBLE, "what speaks for it", "points of 100", low=0, high=100),
+        Column("reasons", Kind.TEXTS, "what was found"),
+        Column("decided", Kind.TEXT, "what a person decided: joined or split; NULL: nothing"),
+    ),
+    may_shrink=True,
+)

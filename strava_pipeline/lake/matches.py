@@ -1,0 +1,126 @@
+"""Which activities of several sources are one: what is known of them out of gold, what a person decided, and the tables of it.
+
+How two are told to be one is core/matching's. The tables follow from gold and from decisions alone: what is matched twice
+changes nothing, and what is split again is as it was, because every source's rows are kept by their own ids.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import polars as pl
+
+from strava_pipeline.core.matching.groups import Decided, ordered_pair
+from strava_pipeline.core.matching.match import matched
+from strava_pipeline.core.matching.rules import VERSION
+from strava_pipeline.core.sources import SOURCES
+from strava_pipeline.lake.decisions import Decision, decisions
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.staging import staged, staging
+from strava_pipeline.lake.warehouse import Connection, changed, note, notes
+
+_SEEN = "matched"  # a note of what was known and decided when the tables were made
+_TRACKS_DUE = "tracks_due"  # a note of the years in which tracks belong to other activities than they did
+
+
+class MatchDecision(Decision):
+    """Two activities are one (`joined`), or are two, whatever the evidence; the last one about a pair counts."""
+
+    kind: ClassVar[str] = "matches"
+    id: int
+    other_id: int
+    joined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MatchReport:
+    """How many activities come from several ids, how many ids that are, and how many pairs a person may decide.
+
+    `changed`: ids that belong to another activity than before.
+    """
+
+    activities: int = 0
+    members: int = 0
+    proposed: int = 0
+    changed: list[int] = field(default_factory=list)
+
+
+def decided(lake: Lake) -> Decided:
+    """What a person last decided of each pair."""
+    last = {ordered_pair(each.id, each.other_id): each.joined for each in decisions(lake, MatchDecision).all}
+    return Decided(
+        frozenset(pair for pair, joined in last.items() if joined),
+        frozenset(pair for pair, joined in last.items() if not joined),
+    )
+
+
+def match_activities(connection: Connection, lake: Lake) -> MatchReport:
+    """Make the tables what gold and decisions say, within the caller's transaction."""
+    said = decided(lake)
+    seen = _signature(connection, said)
+    if notes(connection, _SEEN).get(_SEEN) == seen:
+        return _report(connection, [])
+    before = _members(connection)
+    with staging(lake) as folder:
+        found = matched(_known(connection, folder / "known.parquet"), said)
+        for name, rows in (("members", found.members), ("matches", found.matches)):
+            connection.execute(f"DELETE FROM activity_{name}")
+            connection.execute(sql(f"replace_{name}"), {"rows": staged(folder, name, rows)})
+    note(connection, _SEEN, seen)
+    changed(connection)
+    after = _members(connection)
+    moved = sorted(one for one in before.keys() | after.keys() if before.get(one) != after.get(one))
+    _note_due(connection, tracks_due(connection).union(_years(connection, moved)))
+    return _report(connection, moved)
+
+
+def tracks_due(connection: Connection) -> set[int]:
+    """The years whose tracks are to be looked at, because activities became one or two there."""
+    return set(json.loads(notes(connection, _TRACKS_DUE).get(_TRACKS_DUE, "[]")))
+
+
+def note_tracks_made(connection: Connection, years: Iterable[int]) -> None:
+    """The tracks of these years are as they should be, within the caller's transaction."""
+    due = tracks_due(connection)
+    if due.intersection(years):
+        _note_due(connection, due.difference(years))
+
+
+def _known(connection: Connection, path: Path) -> pl.DataFrame:
+    quoted = str(path).replace("'", "''")
+    connection.execute(f"COPY ({sql('matching')}) TO '{quoted}' (FORMAT parquet)")
+    return pl.read_parquet(str(path))
+
+
+def _signature(connection: Connection, said: Decided) -> str:
+    """What the tables follow from: every activity as far as it is looked at, the decisions, the rules and the sources."""
+    query = f"SELECT count(*), bit_xor(hash(known)), sum(hash(known)) FROM ({sql('matching')}) AS known"
+    counted = connection.execute(query).fetchall()[0]
+    follows = (counted, sorted(said.joined), sorted(said.split), VERSION, SOURCES)
+    return hashlib.blake2b(repr(follows).encode(), digest_size=16).hexdigest()
+
+
+def _members(connection: Connection) -> dict[int, tuple[int, int]]:
+    rows = connection.execute("SELECT id, activity_id, place FROM activity_members").fetchall()
+    return {one: (activity_id, place) for one, activity_id, place in rows}
+
+
+def _years(connection: Connection, ids: Sequence[int]) -> set[int]:
+    return {year for (year,) in connection.execute(sql("years_of_activities"), {"ids": ids}).fetchall()}
+
+
+def _note_due(connection: Connection, years: set[int]) -> None:
+    note(connection, _TRACKS_DUE, json.dumps(sorted(years)))
+
+
+def _report(connection: Connection, moved: list[int]) -> MatchReport:
+    query = (
+        "SELECT (SELECT count(DISTINCT activity_id) FROM activity_members), (SELECT count(*) FROM activity_members), "
+        "(SELECT count(*) FROM activity_matches WHERE NOT joined AND decided IS NULL)"
+    )
+    activities, members, proposed = connection.execute(query).fetchall()[0]
+    return MatchReport(activities, members, proposed, moved)

@@ -1,0 +1,33 @@
+-- What is known of every activity for telling which are one: columns as in core/matching/candidates.py. A file whose clock
+-- is known to be wrong tells no start.
+WITH filed AS (
+    SELECT
+        said.id,
+        list(DISTINCT files.content ORDER BY files.content) AS contents,
+        min(files.format) AS format,
+        bool_or(list_contains(files.flags, 'wrong_clock')) AS wrong_clock
+    FROM imported_activities AS said
+    JOIN files ON files.sha256 = said.extra ->> '$.file.sha256'
+    WHERE files.content IS NOT NULL
+    GROUP BY said.id
+)
+SELECT
+    said.id,
+    said.athlete_id,
+    said.source,
+    said.sport_type,
+    CASE WHEN said.source <> 'file' OR filed.wrong_clock IS NOT TRUE THEN epoch(said.start_date) END AS start,
+    said.elapsed_time::DOUBLE AS elapsed,
+    said.distance,
+    said.start_latlng[1] AS start_lat,
+    said.start_latlng[2] AS start_lng,
+    said.end_latlng[1] AS end_lat,
+    said.end_latlng[2] AS end_lng,
+    said.average_heartrate AS heartrate,
+    said.max_heartrate,
+    said.upload_id,
+    said.external_id,
+    filed.contents,
+    filed.format
+FROM activities_all AS said
+LEFT JOIN filed ON filed.id = said.id
