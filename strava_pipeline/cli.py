@@ -41,6 +41,7 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
     "sql": ("query", "sql", "Query the published warehouse.", "Look"),
     "duck": ("query", "duck", "A SQL prompt on the published warehouse.", "Look"),
     "schema": ("query", "schema", "Tables and columns, with units and meanings.", "Look"),
+    "matches": ("matches", "matches", "One activity from several sources: list, explain, join, split.", "Look"),
     "logs": ("logs", "logs", "Logs of runs: the newest one, or remove old ones.", "Look"),
     "trips": ("trips", "trips", "Trips that phones recorded: why was this one rejected or missed?", "Look"),
     "dev": ("dev", "dev", "Dagster's UI and daemon on this machine.", "Serve"),

@@ -27,7 +27,8 @@ def weighed(pairs: pl.DataFrame, activities: pl.DataFrame) -> pl.DataFrame:
 def _measured(both: pl.DataFrame) -> pl.DataFrame:
     a_end, b_end = pl.col("start_a") + pl.col("elapsed_a"), pl.col("start_b") + pl.col("elapsed_b")
     longer, shorter = pl.max_horizontal("elapsed_a", "elapsed_b"), pl.min_horizontal("elapsed_a", "elapsed_b")
-    timed = pl.col("elapsed_a").is_not_null() & pl.col("elapsed_b").is_not_null() & (shorter > 0)
+    times = ("start_a", "start_b", "elapsed_a", "elapsed_b")
+    timed = pl.all_horizontal(pl.col(name).is_not_null() for name in times) & (shorter > 0)
     overlap = (pl.min_horizontal(a_end, b_end) - pl.max_horizontal("start_a", "start_b")).clip(0)
     far, near = pl.max_horizontal("distance_a", "distance_b"), pl.min_horizontal("distance_a", "distance_b")
     told = pl.col("distance_a").is_not_null() & pl.col("distance_b").is_not_null() & (near > 0)
@@ -120,13 +121,19 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
         | pl.col("shifted")
     )
     measured = pl.col("distance_points").is_not_null() | pl.col("place_points").is_not_null()
+    exact = (
+        at_most("start_apart", rules.EXACT, unknown=False)
+        & at_most("end_apart", rules.EXACT, unknown=False)
+        & at_most("distance_apart", rules.EXACT_DISTANCE, unknown=False)
+    )
     probable = (
         (pl.col("score") >= rules.PROBABLE.value)
         & ((pl.col("together") >= rules.PROBABLE_TOGETHER.value).fill_null(False))
         & at_most("distance_apart", rules.MOST_DISTANCE, unknown=True)
         & at_most("place_apart", rules.MOST_PLACE, unknown=True)
         & (measured | tight)
-        & one_heart
+        & ((pl.col("sport_alike") > 0).fill_null(True) | tight)
+        & (one_heart | exact)
     )
     overlapping = (pl.col("within") >= rules.DOUBTFUL_TOGETHER.value).fill_null(False)
     clock = (

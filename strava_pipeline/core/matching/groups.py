@@ -81,12 +81,8 @@ def _agree(
         return False
     if len(_known(left, athletes) | _known(right, athletes)) > 1:
         return False
-    return each.certain or all(
-        pair in likely or pair in decided.joined
-        for one in left
-        for other in right
-        if (pair := ordered_pair(one, other))
-    )
+    spoken = {one for pair in decided.joined for one in pair}  # a person knows why these differ
+    return each.certain or all(ordered_pair(one, other) in likely for one in left - spoken for other in right - spoken)
 
 
 def _sources(group: set[int], numbered_by: Mapping[int, str | None]) -> set[str]:

@@ -33,14 +33,14 @@ MOST_DISTANCE = Rule(
 MOST_PLACE = Rule(1_000, "m", "who presses start a minute later has ridden half a kilometre")
 
 # The verdicts.
-PROBABLE = Rule(
-    75, "points of 100", "watch and phone a minute and 2 per cent apart come to 85, with another sport to 75"
-)
-DOUBTFUL = Rule(45, "points of 100", "less than that is not worth a person's look")
-PROBABLE_TOGETHER = Rule(0.75, "of the longer one's time", "less is a part: two halves of a broken recording look so")
+PROBABLE = Rule(75, "points of 100", "watch and phone, a minute and 2 per cent apart, come to 85")
+DOUBTFUL = Rule(30, "points of 100", "of a cropped one only place and sport are left")
+PROBABLE_TOGETHER = Rule(0.85, "of the longer one's time", "less is a part, or somebody who rode ten minutes later")
 DOUBTFUL_TOGETHER = Rule(0.5, "of the shorter one's time", "a cropped activity lies within its file")
 SAME_START = Rule(15, "s", "two readings of one recording: lock and first point are some seconds apart")
 SAME_END = Rule(0.01, "of the longer one's time", "a pause at the end is counted by one and not by the other")
+EXACT = Rule(2, "s at the start and at the end", "one recording, rounded; two people never press both so exactly")
+EXACT_DISTANCE = Rule(0.002, "of the longer distance", "one recording, summed up by two programs")
 ELSEWHERE = Rule(5_000, "m", "at one time in two places: two athletes")
 ANOTHER_HEART = Rule(5, "bpm of the mean", "the same beats, averaged with or without pauses, differ by 2")
 ANOTHER_MAXIMUM = Rule(12, "bpm of the highest", "one optical sensor's spike")
@@ -49,7 +49,7 @@ ANOTHER_MAXIMUM = Rule(12, "bpm of the highest", "one optical sensor's spike")
 NAMED_TOGETHER = Rule(0.5, "of the shorter one's time", "also when one was cropped")
 CLOCK_STEP = Rule(900, "s", "zones differ by quarters of an hour: a clock that is wrong by a zone")
 CLOCK_SPREAD = Rule(5, "s", "the rest of such a shift")
-MOST_SHIFT = Rule(26 * 3600, "s", "from UTC-12 to UTC+14")
+MOST_SHIFT = Rule(14 * 3600, "s", "a local clock taken for UTC: from UTC-12 to UTC+14")
 SHIFTED_PLACE = Rule(100, "m", "a shifted clock alone proves nothing: everything else must be the same")
 SHIFTED_DISTANCE = Rule(
     0.005, "of the longer distance", "a shifted clock alone proves nothing: everything else must be the same"

@@ -7,7 +7,7 @@ WITH filed AS (
         min(files.format) AS format,
         bool_or(list_contains(files.flags, 'wrong_clock')) AS wrong_clock
     FROM imported_activities AS said
-    JOIN files ON files.sha256 = said.extra ->> '$.file.sha256'
+    JOIN files ON files.sha256 = (said.extra ->> '$.file.sha256')
     WHERE files.content IS NOT NULL
     GROUP BY said.id
 )

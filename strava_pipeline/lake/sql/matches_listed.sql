@@ -1,0 +1,21 @@
+-- Pairs with their evidence, the likeliest first, with what they are called. $id: those of this one alone; NULL: all but
+-- those that are joined by their evidence, of which there are many.
+SELECT
+    pair.id,
+    pair.other_id,
+    pair.source,
+    pair.other_source,
+    said.name,
+    other.name,
+    said.start_date AT TIME ZONE 'UTC',
+    other.start_date AT TIME ZONE 'UTC',
+    pair.verdict,
+    pair.joined,
+    pair.score,
+    pair.reasons,
+    pair.decided
+FROM activity_matches AS pair
+JOIN activities_all AS said ON said.id = pair.id
+JOIN activities_all AS other ON other.id = pair.other_id
+WHERE CASE WHEN $id IS NULL THEN NOT pair.joined OR pair.decided IS NOT NULL ELSE $id IN (pair.id, pair.other_id) END
+ORDER BY pair.score DESC, pair.id, pair.other_id

@@ -1,0 +1,254 @@
+"""The verbs of activities that came from several sources: which are one, why, and a person's word about it.
+
+How they are told to be one is core/matching's, what is kept of it lake/matches.py's; here both are only asked for and shown.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from strava_pipeline.verbs.options import Verbose
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from strava_pipeline.lake.matches_told import Activity, Pair, Weighed
+
+matches = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Activities that came from several sources: which are one, and why; joining and splitting them.",
+)
+_SHOWN = 20  # of a kind; --json has all
+_NEGATIVE = {"ignore_unknown_options": True}  # ids of files are negative numbers, not options
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+One = Annotated[int, typer.Argument(help="Id of an activity, any of its ids.", metavar="ID")]
+
+
+@matches.command("list")
+def list_(as_json: Json = False) -> None:
+    """Show which activities may be one without being joined, what a person decided, and how many are joined."""
+    import json
+
+    from strava_pipeline.lake.matches_told import members, pairs
+    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.values import plain
+
+    with _snapshot() as connection:
+        joined, others = members(connection), pairs(connection)
+    proposed = [pair for pair in others if pair.decided is None]
+    said = [pair for pair in others if pair.decided is not None]
+    if as_json:
+        shape = {
+            "activities": [_activity(each) for each in joined],
+            "proposed": [_pair(each) for each in proposed],
+            "decided": [_pair(each) for each in said],
+        }
+        typer.echo(json.dumps(plain(shape), ensure_ascii=False))
+        return
+    out.print(f"{len(joined)} activities come from several sources, {sum(len(each.members) for each in joined)} ids.")
+    for title, found in (("Decided", said), ("May be one, for you to say", proposed)):
+        if found:
+            out.print(f"{title}: {len(found)}", style="bold")
+            for pair in found[:_SHOWN]:
+                _say_pair(pair)
+            if len(found) > _SHOWN:
+                out.print(f"  … and {len(found) - _SHOWN} more (--json)")
+    if proposed:
+        out.print("`strava-pipeline matches join ID OTHER` makes two one, `… split ID OTHER` says that they are two.")
+
+
+@matches.command(context_settings=_NEGATIVE)
+def explain(
+    one: One,
+    other: Annotated[
+        int | None, typer.Argument(help="Another one: the evidence for the two.", metavar="[OTHER]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Tell which sources an activity comes from, and why; or what speaks for two being one, point by point."""
+    import json
+
+    from strava_pipeline.lake.matches_told import evidence, members, pairs
+    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.values import plain
+
+    ids = [one] if other is None else [one, other]
+    with _snapshot() as connection:
+        _known(connection, ids)
+        found, compared = members(connection, one), pairs(connection, one)
+        weighed = evidence(connection, one, other) if other is not None else None
+    if other is not None:
+        compared = [pair for pair in compared if set(pair.ids) == set(ids)]
+    if as_json:
+        shape = {
+            "activity": _activity(found[0]) if found else None,
+            "pairs": [_pair(each) for each in compared],
+            "evidence": _weighed(weighed) if weighed else None,
+        }
+        typer.echo(json.dumps(plain(shape), ensure_ascii=False))
+        return
+    if weighed:
+        _say_evidence(weighed)
+    elif found:
+        out.print(f"Activity {found[0].activity_id} comes from {len(found[0].members)} sources:", style="bold")
+        for each in found[0].members:
+            out.print(f"  {each.id}  {each.source}  {_at(each.start_date)}  {each.name or ''}".rstrip())
+    else:
+        out.print(f"{one} stands for itself.")
+    for pair in compared:
+        _say_pair(pair)
+
+
+@matches.command(context_settings=_NEGATIVE)
+def join(one: One, other: Annotated[int, typer.Argument(metavar="OTHER")], verbose: Verbose = False) -> None:
+    """Say that two are one activity, whatever the evidence. It outlives every rebuild; `split` takes it back."""
+    _decide(one, [other], joined=True, verbose=verbose)
+
+
+@matches.command(context_settings=_NEGATIVE)
+def split(
+    one: One,
+    other: Annotated[
+        int | None, typer.Argument(help="From this one; else from all it is joined with.", metavar="[OTHER]")
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Say that two are two activities: each is as it was before. It outlives every rebuild; `join` takes it back."""
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.lake.matches_told import members
+
+    if other is not None:
+        _decide(one, [other], joined=False, verbose=verbose)
+        return
+    with _snapshot() as connection:
+        _known(connection, [one])
+        found = members(connection, one)
+    if not found:
+        raise PipelineError(f"{one} stands for itself: there is nothing to split it from.")
+    _decide(one, [each.id for each in found[0].members if each.id != one], joined=False, verbose=verbose)
+
+
+def _decide(one: int, others: list[int], *, joined: bool, verbose: bool) -> None:
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.ingest.strava.connect import primed_clock
+    from strava_pipeline.lake.decisions import decide
+    from strava_pipeline.lake.matches import MatchDecision
+    from strava_pipeline.lake.matches_told import members
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.orchestrate.jobs import MATCH_JOB
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.running import run_verb
+    from strava_pipeline.verbs.terminal import out
+
+    settings = Settings.load()
+    if one in others:
+        raise typer.BadParameter("two different ids, please", param_hint="OTHER")
+    with _snapshot() as connection:
+        years = _known(connection, [one, *others])
+    at, by = primed_clock(settings).now(), f"strava-pipeline matches {'join' if joined else 'split'}"
+    taken = [MatchDecision(at=at, by=by, id=one, other_id=each, joined=joined) for each in others]
+    decide(Lake(settings.data_dir), *taken)
+    run_verb(settings, MATCH_JOB, years=list(range(min(years.values()), max(years.values()) + 1)), verbose=verbose)
+    with _snapshot() as connection:
+        found = members(connection, one)
+    together = {each.id for each in found[0].members} if found else {one}
+    for each in others:
+        if joined and each not in together:
+            raise PipelineError(
+                f"{one} and {each} are still two, because you split two of their members: `strava-pipeline matches list` "
+                "shows which. Join those first."
+            )
+        if joined:
+            out.print(f"{one} and {each} are one activity now: {found[0].activity_id}.")
+        else:
+            out.print(
+                f"{one} and {each} are two activities now. `strava-pipeline matches join {one} {each}` takes it back."
+            )
+
+
+def _snapshot() -> Any:
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.publish import snapshot
+    from strava_pipeline.settings import Settings
+
+    return snapshot(Lake(Settings.load().data_dir))
+
+
+def _known(connection: Any, ids: list[int]) -> dict[int, int]:
+    """The partitions of activities that have to be there; of an older warehouse nothing can be said."""
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.lake.matches_told import present
+
+    found = present(connection, ids)
+    if missing := [each for each in ids if each not in found]:
+        raise PipelineError(
+            f"No activity has the id {', '.join(map(str, missing))}. `strava-pipeline matches list` shows ids, and "
+            '`strava-pipeline sql "SELECT id, source, name FROM activity_sources"` all of them.'
+        )
+    return found
+
+
+def _activity(one: "Activity") -> dict[str, Any]:
+    return {
+        "activity_id": one.activity_id,
+        "sources": [
+            {
+                "id": each.id,
+                "source": each.source,
+                "name": each.name,
+                "start_date": each.start_date,
+                "deleted": each.deleted,
+            }
+            for each in one.members
+        ],
+    }
+
+
+def _pair(pair: "Pair") -> dict[str, Any]:
+    return {
+        "ids": list(pair.ids),
+        "sources": list(pair.sources),
+        "names": list(pair.names),
+        "start_dates": list(pair.starts),
+        "verdict": pair.verdict,
+        "joined": pair.joined,
+        "score": pair.score,
+        "reasons": pair.reasons,
+        "decided": pair.decided,
+    }
+
+
+def _weighed(found: "Weighed") -> dict[str, Any]:
+    return {
+        "verdict": found.verdict,
+        "score": found.score,
+        "points": {kind: {"points": points, "of": most} for kind, (points, most) in found.points.items()},
+        "reasons": found.reasons,
+    }
+
+
+def _say_pair(pair: "Pair") -> None:
+    from strava_pipeline.verbs.terminal import out
+
+    for each in (0, 1):
+        line = f"  {pair.ids[each]}  {pair.sources[each]}  {_at(pair.starts[each])}  {pair.names[each] or ''}"
+        out.print(line.rstrip())
+    said = f"{pair.verdict}, {pair.score:g} of 100" + (f"; you {pair.decided} them" if pair.decided else "")
+    out.print(f"    {said}: {'; '.join(pair.reasons)}")
+
+
+def _say_evidence(found: "Weighed") -> None:
+    from strava_pipeline.verbs.terminal import out
+
+    out.print(f"{found.verdict}: {found.score:g} points of 100", style="bold")
+    for kind, (points, most) in found.points.items():
+        told = "not told by both" if points is None else f"{points:.1f} of {most:g}"
+        out.print(f"  {kind:9} {told}")
+    for reason in found.reasons:
+        out.print(f"  {reason}")
+
+
+def _at(moment: "datetime | None") -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "no start"

@@ -1,0 +1,73 @@
+"""Activities as matching knows them, made up. No assertions here."""
+
+import random
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import polars as pl
+
+from strava_pipeline.core.files.objects import hashed_id
+from strava_pipeline.core.matching.candidates import ACTIVITIES
+from strava_pipeline.core.matching.groups import Decided
+from strava_pipeline.core.matching.match import Matching, matched
+
+Known = dict[str, Any]
+NOON = 1_750_000_000.0  # s since 1970
+STREET = 0.0001  # ° of latitude: 11 m
+
+
+def ride(one: int = 1, **told: Any) -> Known:
+    """An hour's ride that the API tells."""
+    return {
+        **dict.fromkeys(ACTIVITIES),
+        "id": one,
+        "source": "strava",
+        "sport_type": "Ride",
+        "start": NOON,
+        "elapsed": 3600.0,
+        "distance": 25_000.0,
+        "start_lat": 48.0,
+        "start_lng": 11.5,
+        "end_lat": 48.1,
+        "end_lng": 11.5,
+        "contents": [],
+    } | told
+
+
+def file(name: object = "a", **told: Any) -> Known:
+    """The same by a file."""
+    return ride(hashed_id("file", f"{name}:0"), **({"source": "file", "format": "fit"} | told))
+
+
+def match(*known: Known, joined: Iterable[tuple[int, int]] = (), split: Iterable[tuple[int, int]] = ()) -> Matching:
+    return matched(pl.DataFrame(list(known), schema=ACTIVITIES), Decided(frozenset(joined), frozenset(split)))
+
+
+def groups(found: Matching) -> set[frozenset[int]]:
+    """The ids that are one, of activities with several."""
+    each = found.members.group_by("activity_id").agg("id")["id"].to_list()
+    return {frozenset(ids) for ids in each}
+
+
+def commutes(chance: random.Random, days: int) -> Iterator[Known]:
+    """There in the morning, back and there and back again: one course, one length, one pace, the same every day.
+
+    Some leave a file, some a number at the API, most both.
+    """
+    for day in range(days):
+        for leg, hour in enumerate((7, 12, 13, 17)):
+            start = NOON + day * 86_400 + hour * 3_600 + chance.choice((0, 60, 300, chance.randrange(600)))
+            way = ("start", "end") if leg % 2 == 0 else ("end", "start")
+            place = {f"{way[0]}_lat": 48.0, f"{way[0]}_lng": 11.5, f"{way[1]}_lat": 48.03, f"{way[1]}_lng": 11.52}
+            true = {"start": start, "elapsed": 900.0, "distance": 4_200.0, **place}
+            number = day * 4 + leg
+            kind = chance.randrange(10)
+            if kind != 0:
+                yield ride(10**10 + number, athlete_id=7, **true)
+            if kind != 1:
+                noise = {
+                    "start": start + chance.choice((0, 0, 2, -3)),
+                    "elapsed": 900.0 + chance.choice((0, 1, -2)),
+                    "distance": 4_200.0 * chance.gauss(1, 0.004),
+                }
+                yield file(number, **(true | noise))

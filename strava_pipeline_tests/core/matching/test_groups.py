@@ -1,0 +1,133 @@
+"""Many activities: which come together, and that no order of arrival changes it."""
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from strava_pipeline.core.matching.match import Matching
+from strava_pipeline_tests.core.matching.made import NOON, Known, commutes, file, groups, match, ride
+
+API = ride(10**10, athlete_id=7)
+
+
+def shown(found: Matching) -> dict[int, list[int]]:
+    """The members of each activity of several, in their order."""
+    rows = found.members.sort("activity_id", "place").select("activity_id", "id").rows()
+    return {head: [one for each, one in rows if each == head] for head, _ in rows}
+
+
+def test_watch_phone_and_api_are_one_and_the_api_stands_for_them() -> None:
+    watch = file("watch", start=NOON + 2, elapsed=3_598.0)
+    phone = file("phone", start=NOON + 45, elapsed=3_500.0, distance=24_600.0, format="gpx")
+    assert shown(match(API, watch, phone)) == {API["id"]: [API["id"], watch["id"], phone["id"]]}
+    assert shown(match(phone, watch)) == {watch["id"]: [watch["id"], phone["id"]]}, "a FIT holds more than a GPX"
+
+
+def test_two_that_one_source_numbers_stay_two_and_the_file_goes_to_the_likelier() -> None:
+    again = API | {"id": 10**10 + 1, "start": NOON + 40, "distance": 24_700.0}
+    watch = file(start=NOON + 1)
+    assert groups(match(API, again)) == set()
+    found = match(again, watch, API)
+    assert groups(found) == {frozenset({API["id"], watch["id"]})}
+    assert found.matches.height == 1, "the other pair is no proposal: its place is taken"
+
+
+def test_a_chain_of_likenesses_joins_no_two_that_differ() -> None:
+    first, last = file("first", start=NOON - 500), file("last", start=NOON + 500)
+    middle = file("middle")
+    assert len(groups(match(first, middle))) == 1
+    assert groups(match(first, last)) == set()
+    (group,) = groups(match(first, middle, last))
+    assert len(group) == 2
+
+
+def test_two_athletes_of_two_archives_stay_two_whatever_file_is_like_both() -> None:
+    partner = ride(-5, source="strava_archive", athlete_id=8, start=NOON + 4)
+    watch = file(start=NOON + 4)
+    found = match(API, partner, watch)
+    assert groups(found) == {frozenset({-5, watch["id"]})}
+
+
+def test_a_file_of_an_old_archive_without_ids_is_the_activity_of_the_api() -> None:
+    old = ride(-5, source="strava_archive", athlete_id=7, upload_id=99_999_999)
+    assert shown(match(API, old)) == {API["id"]: [API["id"], -5]}
+
+
+def test_what_a_person_joined_is_one_and_what_they_split_is_two() -> None:
+    watch, later = file("watch"), file("later", start=NOON + 7_200)
+    other = API | {"id": 10**10 + 1, "start": NOON + 86_400}
+    pair = tuple(sorted((API["id"], later["id"])))
+    apart = tuple(sorted((API["id"], watch["id"])))
+    assert groups(match(API, watch, later, joined=[pair])) == {frozenset({API["id"], watch["id"], later["id"]})}
+    assert groups(match(API, watch, split=[apart])) == set()
+    assert groups(match(API, watch, later, joined=[pair], split=[apart])) == {frozenset({API["id"], later["id"]})}
+    assert groups(match(API, other, joined=[(API["id"], other["id"])])) == {frozenset({API["id"], other["id"]})}
+    assert groups(match(API, joined=[(-77, API["id"])], split=[(-78, API["id"])])) == set(), "of what is not there yet"
+    told = match(API, watch, split=[apart]).matches.row(0, named=True)
+    assert (told["verdict"], told["joined"], told["decided"]) == ("probable", False, "split")
+
+
+def test_of_twenty_thousand_equal_commutes_none_is_joined_with_another() -> None:
+    known = list(commutes(random.Random(7), days=5_000))
+    there = {each["id"] for each in known}
+    both = [(10**10 + number, file(number)["id"]) for number in range(20_000)]
+    assert groups(match(*known)) == {frozenset(pair) for pair in both if there.issuperset(pair)}
+    assert len(known) > 35_000
+
+
+def test_files_of_a_dead_clock_are_not_compared_by_time() -> None:
+    dead = [file(number, start=631_065_600.0, distance=25_000.0 + number) for number in range(300)]
+    assert groups(match(API, *dead)) == set()
+
+
+_ALIKE = st.fixed_dictionaries(
+    {
+        "start": st.integers(-3, 3).map(lambda step: NOON + step * 300.0),
+        "elapsed": st.sampled_from([None, 0.0, 3_000.0, 3_600.0]),
+        "distance": st.sampled_from([None, 0.0, 24_000.0, 25_000.0]),
+        "sport_type": st.sampled_from([None, "Ride", "Run", "Workout"]),
+        "athlete_id": st.sampled_from([None, 7, 8]),
+        "external_id": st.sampled_from([None, "ride.fit", "other.gpx"]),
+        "heartrate": st.sampled_from([None, 140.0, 160.0]),
+        "source": st.sampled_from(["strava", "strava_archive", "file", "file"]),
+    }
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_ALIKE, min_size=2, max_size=9), st.randoms(use_true_random=False), st.data())
+def test_in_whatever_order_they_come_the_same_are_one(
+    told: list[dict[str, Any]], chance: random.Random, data: st.DataObject
+) -> None:
+    known: list[Known] = [
+        ride(10**10 + place if each["source"] == "strava" else -10 - place, **each) for place, each in enumerate(told)
+    ]
+    ids = [each["id"] for each in known]
+    pair = (
+        st.tuples(st.sampled_from(ids), st.sampled_from(ids))
+        .map(sorted)
+        .map(tuple)
+        .filter(lambda two: two[0] != two[1])
+    )
+    joined, split = data.draw(st.lists(pair, max_size=2)), data.draw(st.lists(pair, max_size=2))
+    first = match(*known, joined=joined, split=split)
+    chance.shuffle(known)
+    second = match(*known, joined=joined[::-1], split=split[::-1])
+    assert first.members.equals(second.members)
+    assert first.matches.equals(second.matches)
+    by_id = {each["id"]: each for each in known}
+    for group in groups(first):
+        told_apart = [each for each in split if set(each) <= group]
+        assert told_apart == [], "a person's word stands"
+        if not any(set(each) & group for each in joined):
+            assert len({by_id[one]["athlete_id"] for one in group} - {None}) <= 1
+            assert sum(by_id[one]["source"] == "strava" for one in group) <= 1
+
+
+@pytest.mark.parametrize("known", [(), (API,)])
+def test_none_or_one_is_no_group(known: tuple[Known, ...]) -> None:
+    found = match(*known)
+    assert (found.members.height, found.matches.height) == (0, 0)

@@ -1,0 +1,99 @@
+"""One activity from API, archive and files: one row whatever came first, nothing counted twice, and a person's word kept."""
+
+import gzip
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strava_pipeline.core.tables import DETAIL_TABLES
+from strava_pipeline_tests.orchestrate.test_imports import a_gpx, an_archive, take_in, tracks
+from strava_pipeline_tests.rig import Rig
+
+Make = Callable[..., Rig]
+
+
+def loose_files(rig: Rig) -> Path:
+    """The recordings of this rig's athlete as a watch's folder has them: their own names, other bytes, no list."""
+    folder = rig.folder / "watch"
+    folder.mkdir()
+    with zipfile.ZipFile(an_archive(rig)) as archive:
+        names = sorted(name for name in archive.namelist() if name.startswith("activities/"))
+        for place, name in enumerate(names):
+            body, ending = archive.read(name), name[name.index(".") :]
+            if ending.endswith(".gz"):
+                (folder / f"recording-{place}{ending.removesuffix('.gz')}").write_bytes(gzip.decompress(body))
+            else:
+                (folder / f"recording-{place}{ending}.gz").write_bytes(gzip.compress(body))
+    assert names
+    return folder
+
+
+def shown(rig: Rig) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything that a reader sees of activities, but for when it came."""
+    hidden = {"activities": "ingestion_ts, edited_at", "activity_details": "fetched_at"}
+    return {
+        name: rig.gold(f"SELECT * {f'EXCLUDE ({hidden[name]})' if name in hidden else ''} FROM {name} ORDER BY ALL")
+        for name in ("activities", *DETAIL_TABLES)
+    }
+
+
+def own_rows(rig: Rig) -> list[list[tuple[Any, ...]]]:
+    """What is kept by the ids that sources gave."""
+    stored = [f"{name}_by_source" for name in DETAIL_TABLES]
+    return [rig.gold(f"FROM {name} ORDER BY ALL") for name in ("activities_all", "imported_activities", *stored)]
+
+
+@pytest.mark.slow
+def test_the_files_of_activities_that_the_api_told_add_no_row_and_their_tracks_follow(make_rig: Make) -> None:
+    rig = make_rig()
+    rig.run("flow_backfill")
+    before = shown(rig)
+    calls = rig.calls()
+    folder = loose_files(rig)
+    told = take_in(rig, folder)
+    recorded = len(list(folder.iterdir()))
+    rig.assert_true_to_source()
+    after = shown(rig)
+    assert told["activity_matches"]["activities_of_several"] == recorded
+    assert rig.one("SELECT count(*) FROM activities_all") == len(before["activities"]) + recorded
+    nested = [name for name in DETAIL_TABLES if name not in ("activity_sessions", "activity_lengths")]
+    for name in nested:
+        assert after[name] == before[name], name
+    assert [row[:1] for row in after["activities"]] == [row[:1] for row in before["activities"]]
+    sessions = rig.gold("SELECT activity_id, source FROM activity_sessions")
+    assert len(sessions) == recorded
+    assert all(one > 0 and source == "file" for one, source in sessions)
+    assert {one for one, *_ in tracks(rig)} <= {row[0] for row in rig.gold("SELECT id FROM activities")}
+    assert len(tracks(rig)) == len({one for one, _ in sessions})
+    assert rig.calls()["by_endpoint"] == {}
+    assert calls["by_endpoint"]
+
+
+@pytest.mark.slow
+def test_in_whatever_order_api_archive_and_files_come_readers_see_the_same(make_rig: Make, tmp_path: Path) -> None:
+    rig = make_rig()
+    archive, folder = an_archive(rig, "export_9.zip"), loose_files(rig)
+    steps: dict[str, Callable[[], object]] = {
+        "api": lambda: rig.run("flow_backfill"),
+        "archive": lambda: take_in(rig, archive),
+        "files": lambda: take_in(rig, folder),
+    }
+    found = []
+    for order in (["api", "archive", "files"], ["files", "archive", "api"], ["archive", "api", "files"]):
+        shutil.rmtree(rig.settings.data_dir, ignore_errors=True)
+        for step in order:
+            steps[step]()
+        rig.run("match")
+        rig.assert_true_to_source()
+        members = rig.gold("SELECT id, activity_id, place, source FROM activity_members ORDER BY 1")
+        sources = rig.gold(
+            "SELECT source, count(*), count(DISTINCT activity_id) FROM activity_sources GROUP BY 1 ORDER BY 1"
+        )
+        found.append((members, sources, tracks(rig), shown(rig)))
+    assert found[0] == found[1]
+    assert found[0] == found[2]
+    assert [source for source, *_ in found[0][1]] == ["file", "strava", "strava_archive"]
