@@ -113,7 +113,7 @@ def test_an_older_detail_that_was_chosen_before_another_run_merged_a_newer_one_d
     merge_detailed(lake, detail(1, name="newer"), at=NOW + HOUR)
     report = MergeReport()
     with writing(lake) as connection:
-        connection.execute("DELETE FROM activity_details WHERE activity_id = 2")
+        connection.execute("DELETE FROM activity_details_by_source WHERE activity_id = 2")
         merge_detail_batch(connection, lake, chosen, report)
     assert (report.inserted, report.updated) == (1, 0)
     assert [found["name"] for found in rows(lake, "activity_details")] == ["newer", "Run 2"]

@@ -50,14 +50,17 @@ def test_an_offset_is_what_the_two_clocks_differ_by(
 @pytest.mark.parametrize("table", [name for name, table in TABLES.items() if bounded(table)])
 def test_every_bound_of_the_catalogue_is_looked_at(warehouse: Connection, table: str) -> None:
     keys = ", ".join(f'{1000 + place} AS "{key}"' for place, key in enumerate(TABLES[table].key))
+    stored = TABLES[table].stored
     for column in bounded(TABLES[table]):
         for bound, beyond in ((column.low, -1), (column.high, 1)):
             if bound is not None:
-                warehouse.execute(f'INSERT INTO {table} BY NAME SELECT {keys}, {bound!r} AS "{column.name}"')
+                warehouse.execute(f'INSERT INTO {stored} BY NAME SELECT {keys}, {bound!r} AS "{column.name}"')
                 assert outside(warehouse, table) == {}, "on the edge"
-                warehouse.execute(f'INSERT INTO {table} BY NAME SELECT {keys}, {bound!r} + {beyond} AS "{column.name}"')
+                warehouse.execute(
+                    f'INSERT INTO {stored} BY NAME SELECT {keys}, {bound!r} + {beyond} AS "{column.name}"'
+                )
                 assert outside(warehouse, table) == {column.name: 1}
-                warehouse.execute(f"DELETE FROM {table}")
+                warehouse.execute(f"DELETE FROM {stored}")
 
 
 def test_columns_are_the_catalogue_s_in_a_warehouse_as_it_is_made(warehouse: Connection) -> None:
@@ -75,7 +78,7 @@ def test_columns_are_the_catalogue_s_in_a_warehouse_as_it_is_made(warehouse: Con
 @pytest.mark.parametrize("table", [name for name, table in TABLES.items() if table.parent])
 def test_rows_without_their_activity_are_counted(warehouse: Connection, table: str) -> None:
     keys = ", ".join(f'{place + 1} AS "{key}"' for place, key in enumerate(TABLES[table].key))
-    warehouse.execute(f"INSERT INTO {table} BY NAME SELECT {keys}")
+    warehouse.execute(f"INSERT INTO {TABLES[table].stored} BY NAME SELECT {keys}")
     assert orphans(warehouse, table) == 1
     warehouse.execute("INSERT INTO activities_all (id) VALUES (1)")
     assert orphans(warehouse, table) == 0

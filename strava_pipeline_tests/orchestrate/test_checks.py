@@ -117,7 +117,7 @@ def test_every_table_of_the_catalogue_has_the_checks_that_it_calls_for(rig: Rig)
 
 STOPS: Mapping[str, tuple[str, dict[str, dict[str, object]]]] = {
     "a column too many": (
-        "ALTER TABLE activity_laps ADD COLUMN odd INTEGER",
+        "ALTER TABLE activity_laps_by_source ADD COLUMN odd INTEGER",
         {"activity_laps.sound": {"wrong_columns": {"odd": "unknown"}}},
     ),
     "a column of another type": (
@@ -129,15 +129,15 @@ STOPS: Mapping[str, tuple[str, dict[str, dict[str, object]]]] = {
         {"activities.sound": {"doubled": 1, "null": 0, "lost": 0}},
     ),
     "a lap twice": (
-        "INSERT INTO activity_laps SELECT * FROM activity_laps LIMIT 1",
+        "INSERT INTO activity_laps_by_source SELECT * FROM activity_laps LIMIT 1",
         {"activity_laps.sound": {"doubled": 1, "null": 0, "orphans": 0}},
     ),
     "a split without its activity": (
-        "INSERT INTO activity_splits_metric SELECT * REPLACE (-7 AS activity_id) FROM activity_splits_metric LIMIT 1",
+        "INSERT INTO activity_splits_metric_by_source SELECT * REPLACE (-7 AS activity_id) FROM activity_splits_metric LIMIT 1",
         {"activity_splits_metric.sound": {"doubled": 0, "null": 0, "orphans": 1}},
     ),
     "a detail without its activity": (
-        "INSERT INTO activity_details SELECT * REPLACE (-7 AS activity_id) FROM activity_details LIMIT 1",
+        "INSERT INTO activity_details_by_source SELECT * REPLACE (-7 AS activity_id) FROM activity_details LIMIT 1",
         {"activity_details.sound": {"doubled": 0, "null": 0, "orphans": 1, "lost": 0}},
     ),
     "an activity lost": (
@@ -247,7 +247,7 @@ BEHIND: Mapping[str, tuple[str, str, str]] = {
     "gold behind shards": ("activities.holds_shards", f"DELETE FROM activities_all WHERE id = {ONE}", "in_shards"),
     "gold behind the details on disk": (
         "activity_details.holds_bronze",
-        f"DELETE FROM activity_details WHERE activity_id = {ONE}",
+        f"DELETE FROM activity_details_by_source WHERE activity_id = {ONE}",
         "on_disk",
     ),
 }
@@ -298,7 +298,7 @@ def test_details_of_activities_that_a_damaged_page_took_away_stop_nothing(rig: R
 
 def test_a_snapshot_with_other_rows_than_gold_fails_the_run(rig: Rig) -> None:
     rig.run("flow_backfill")
-    spoil(rig.lake.snapshot, "DELETE FROM activity_laps WHERE lap_position = 1")
+    spoil(rig.lake.snapshot, "DELETE FROM activity_laps_by_source WHERE lap_position = 1")
     with pytest.raises(CheckFailedError, match=r"published_warehouse\.holds_gold"):
         rig.run("flow")
     found = values(told(rig)["published_warehouse.holds_gold"])

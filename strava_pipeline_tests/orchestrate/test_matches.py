@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.tables import DETAIL_TABLES
-from strava_pipeline_tests.orchestrate.test_imports import a_gpx, an_archive, take_in, tracks
+from strava_pipeline_tests.orchestrate.test_imports import an_archive, take_in, tracks
 from strava_pipeline_tests.rig import Rig
 
 Make = Callable[..., Rig]

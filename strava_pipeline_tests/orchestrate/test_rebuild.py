@@ -42,7 +42,7 @@ def break_off_a_rebuild(rig: Rig) -> None:
     with duckdb.connect(str(rig.lake.working)) as connection:
         connection.execute("INSERT INTO lake_meta VALUES ('rebuilding', 'yes')")
         connection.execute("DELETE FROM activities_all WHERE year < 2026")
-        connection.execute("DELETE FROM activity_details")
+        connection.execute("DELETE FROM activity_details_by_source")
 
 
 @pytest.mark.parametrize("lose", [lose_the_warehouse, lose_all_but_bronze, update_to_other_tables, break_off_a_rebuild])
