@@ -42,6 +42,7 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
     "duck": ("query", "duck", "A SQL prompt on the published warehouse.", "Look"),
     "schema": ("query", "schema", "Tables and columns, with units and meanings.", "Look"),
     "logs": ("logs", "logs", "Logs of runs: the newest one, or remove old ones.", "Look"),
+    "archive": ("archive", "archive", "Is all that Strava's archive lists in the warehouse, and the same?", "Look"),
     "trips": ("trips", "trips", "Trips that phones recorded: why was this one rejected or missed?", "Look"),
     "dev": ("dev", "dev", "Dagster's UI and daemon on this machine.", "Serve"),
     "service": ("service", "service", "The same in the background, through closed terminals and reboots.", "Serve"),
