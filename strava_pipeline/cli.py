@@ -43,6 +43,7 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
     "schema": ("query", "schema", "Tables and columns, with units and meanings.", "Look"),
     "matches": ("matches", "matches", "One activity from several sources: list, explain, join, split.", "Look"),
     "logs": ("logs", "logs", "Logs of runs: the newest one, or remove old ones.", "Look"),
+    "archive": ("archive", "archive", "Is all that Strava's archive lists in the warehouse, and the same?", "Look"),
     "trips": ("trips", "trips", "Trips that phones recorded: why was this one rejected or missed?", "Look"),
     "dev": ("dev", "dev", "Dagster's UI and daemon on this machine.", "Serve"),
     "service": ("service", "service", "The same in the background, through closed terminals and reboots.", "Serve"),

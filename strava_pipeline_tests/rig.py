@@ -80,6 +80,14 @@ class Rig:
         """Every activity that exists at the source, in full."""
         return list(requests.get(f"{self.emulator.url}/_emulator/truth", timeout=30).json()["activities"])
 
+    def archive(self, name: str, **order: Any) -> Path:
+        """What Strava would mail the athlete now, in the rig's folder."""
+        answer = requests.post(f"{self.emulator.url}/_emulator/archive", json=order, timeout=60)
+        answer.raise_for_status()
+        path = self.folder / name
+        path.write_bytes(answer.content)
+        return path
+
     def calls(self, *, reset: bool = True) -> dict[str, Any]:
         """What was asked of the emulator since the last look."""
         found = dict(requests.get(f"{self.emulator.url}/_emulator/calls", timeout=10).json())

@@ -4,6 +4,7 @@ Needs no token and counts nowhere. None of it exists at the real Strava.
 """
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from strava_pipeline.emulator.api import state_of
+from strava_pipeline.emulator.archive.listed import Layout
+from strava_pipeline.emulator.archive.write import Exported, Oddities, write_export
 from strava_pipeline.emulator.changes import add, delete, edit
 from strava_pipeline.emulator.errors import EmulatorConfigError, OrderError
 from strava_pipeline.emulator.faults import Fault
@@ -35,6 +38,7 @@ def routes() -> list[Route]:
         Route("/_emulator/scopes", scopes, methods=["POST"]),
         Route("/_emulator/expire-tokens", expire_tokens, methods=["POST"]),
         Route("/_emulator/revoke", revoke, methods=["POST"]),
+        Route("/_emulator/archive", archive, methods=["POST"]),
         Route("/_emulator/truth", truth),
         Route("/_emulator/calls", calls, methods=["GET", "DELETE"]),
     ]
@@ -122,6 +126,19 @@ async def truth(request: Request) -> Response:
     return StreamingResponse(_truth(state_of(request)), media_type=JSON_TYPE)
 
 
+async def archive(request: Request) -> Response:
+    """{"language": …, "columns": …, "missing": …, "unlisted": …}, or nothing: answers the zip that Strava would mail now."""
+    state = state_of(request)
+    layout, oddities = _as_ordered(await _order(request))
+    out, of = io.BytesIO(), Exported.of(state)
+    await asyncio.to_thread(
+        write_export, of, out, layout, oddities
+    )  # of the rows of this moment; calls go on meanwhile
+    name = f"export_{state.athlete['id']}.zip"
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(out.getvalue(), media_type="application/zip", headers=headers)
+
+
 async def calls(request: Request) -> Response:
     """GET reports what was asked since the last DELETE."""
     log = state_of(request).calls
@@ -140,6 +157,21 @@ async def _truth(state: State) -> AsyncIterator[bytes]:
         yield (b"," if first else b"") + b",".join(some)
         await asyncio.sleep(0)
     yield b"]}"
+
+
+def _as_ordered(order: Json) -> tuple[Layout, Oddities]:
+    """How an archive is to be written; whole numbers of 0 or more, and what Layout takes."""
+    language, columns = order.pop("language", "en"), order.pop("columns", None)
+    missing, unlisted = order.pop("missing", 0), order.pop("unlisted", 0)
+    if order:
+        raise OrderError(f"Unknown fields {', '.join(sorted(order))}.")
+    for count in (missing, unlisted, *([] if columns is None else [columns])):
+        if type(count) is not int or count < 0:
+            raise OrderError(f"columns, missing and unlisted are whole numbers of 0 or more, not {count!r}.")
+    try:
+        return Layout(str(language), columns), Oddities(missing, unlisted)
+    except EmulatorConfigError as error:
+        raise OrderError(str(error)) from error
 
 
 async def _order(request: Request) -> Json:

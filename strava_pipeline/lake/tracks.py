@@ -63,6 +63,11 @@ def track_origins(lake: Lake, year: int) -> dict[int, str]:
     return found
 
 
+def tracked(lake: Lake) -> set[int]:
+    """The activities that have a track, of any year, by the names of the files."""
+    return {int(path.stem) for path in lake.tracks.glob("year=*/*.parquet") if path.stem.lstrip("-").isdecimal()}
+
+
 def is_of_a_file(origin: str | None) -> bool:
     """Whether a track with this origin was made from an activity file, which knows more than streams."""
     return origin is not None and origin.startswith(OF_A_FILE)

@@ -15,6 +15,7 @@ from strava_pipeline.core.files.activities_csv import ArchiveRow
 from strava_pipeline.core.files.reading import RecordingRead
 from strava_pipeline.core.files.sports import sport_type
 from strava_pipeline.core.rows import Json
+from strava_pipeline.core.sources import STRAVA_ARCHIVE
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS
 
 _LISTED = {column.source[0] for column in ACTIVITIES_ALL.sourced if column.source}
@@ -27,6 +28,11 @@ def hashed_id(source: str, source_id: str) -> int:
     """The id of an activity that Strava has not numbered: a negative 63-bit hash of its source and its id there."""
     digest = hashlib.blake2b(f"{source}:{source_id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return -(int.from_bytes(digest) % (_HALF - 1) + 1)
+
+
+def row_id(row: ArchiveRow) -> int:
+    """The id of an archive's row: Strava's, or where that doesn't read a hash of what tells it from others in any archive."""
+    return row.activity_id or hashed_id(STRAVA_ARCHIVE, repr((row.filename, row.started_at, row.name)))
 
 
 def summary_and_detail(whole: Json) -> tuple[Json, Json | None]:

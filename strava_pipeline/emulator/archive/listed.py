@@ -51,25 +51,26 @@ class Layout:
 
 
 def listed(detail: Json, filename: str, pictures: Sequence[str], layout: Layout, gear: Mapping[str, Json]) -> list[str]:
-    """The row of an activity."""
+    """The row of an activity. Of a dataset's one that lacks much, the cells are empty."""
     gear_id = detail.get("gear_id") or ""
     worn = gear.get(gear_id, {})
     start = epoch_of(detail["start_date"])
+    sport = detail.get("sport_type") or detail.get("type") or "Workout"
     known: dict[str, Any] = {
         **{name: value for name, value in detail.items() if isinstance(value, bool | int | float)},
         "start_date": _date(start, layout.language),
         "name": detail.get("name"),
         "description": detail.get("description"),
-        "sport_type": sport_names().get(detail["sport_type"], {}).get(layout.language, detail["sport_type"]),
-        "elapsed_time_shown": detail["elapsed_time"],
-        "distance_shown": _distance(detail["distance"], detail["sport_type"], layout.language),
+        "sport_type": sport_names().get(sport, {}).get(layout.language, sport),
+        "elapsed_time_shown": detail.get("elapsed_time"),
+        "distance_shown": _distance(detail.get("distance"), sport, layout.language),
         "max_heartrate_shown": _rounded(detail.get("max_heartrate")),
         "suffer_score_shown": _rounded(detail.get("suffer_score")),
         "commute_shown": "true" if detail.get("commute") else "false",
         "gear_name": worn.get("nickname") or worn.get("name"),
         "filename": filename,
-        "bike": float(gear_id[1:]) if gear_id.startswith("b") else None,
-        "shoes": float(gear_id[1:]) if gear_id.startswith("g") else None,
+        "bike": _number(gear_id, "b"),
+        "shoes": _number(gear_id, "g"),
         "from_upload": None if detail.get("manual") else True,
         "media": "|".join(pictures),
     }
@@ -94,10 +95,15 @@ def _date(epoch: int, language: str) -> str:
     return f"{month} {at.day}, {at.year}, {at.hour % 12 or 12}:{at:%M:%S} {'AM' if at.hour < 12 else 'PM'}"
 
 
-def _distance(metres: float, sport: str, language: str) -> str:
+def _number(gear_id: str, kind: str) -> float | None:
+    """The number of a bike (b…) or of shoes (g…), as its column has it."""
+    return float(gear_id[1:]) if gear_id[:1] == kind and gear_id[1:].isdecimal() else None
+
+
+def _distance(metres: float | None, sport: str, language: str) -> str:
     """As shown: kilometres cut to two decimals, or whole metres; with the language's marks."""
     if not metres:
-        return "0"
+        return "" if metres is None else "0"
     text = f"{metres:,.0f}" if sport in SPORTS_IN_METRES else f"{int(metres / 10) / 100:,.2f}"
     return text if language == "en" else text.translate(str.maketrans(",.", ".,"))
 

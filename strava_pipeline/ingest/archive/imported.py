@@ -11,8 +11,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from strava_pipeline.core.files.activities_csv import ArchiveRow
-from strava_pipeline.core.files.objects import hashed_id, of_recording, of_row, summary_and_detail
+from strava_pipeline.core.files.objects import hashed_id, of_recording, of_row, row_id, summary_and_detail
 from strava_pipeline.core.files.reading import Reading
 from strava_pipeline.core.files.running_page import running_page_summary
 from strava_pipeline.core.rows import Json
@@ -113,7 +112,7 @@ def _of_export(
         read = reading(digest) if digest is not None else None
         recordings = read.recordings if read is not None else []
         file = _file(PurePosixPath(name).name, digest, read) if name is not None and digest is not None else None
-        activity_id = row.activity_id or hashed_id(STRAVA_ARCHIVE, _source_id(row))
+        activity_id = row_id(row)
         whole = of_row(row, activity_id, recordings, file)
         if row.gear_id is None and row.gear_name in gear:
             whole = {**whole, "gear_id": gear[row.gear_name]}
@@ -137,11 +136,6 @@ def _gear(export: BulkExport, athlete_id: int | None) -> list[Json]:
         }
         for item in export.gear
     ]
-
-
-def _source_id(row: ArchiveRow) -> str:
-    """What tells a row whose id doesn't read from others, whichever archive it stands in."""
-    return repr((row.filename, row.started_at, row.name))
 
 
 def _of_file(kept: Kept, read: Reading | None) -> Iterator[ImportedActivity]:

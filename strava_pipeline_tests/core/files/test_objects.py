@@ -14,7 +14,7 @@ from strava_pipeline.core.activities import YearRange, summary_frame
 from strava_pipeline.core.details import Detail, detail_frames
 from strava_pipeline.core.files.activities_csv import ArchiveRow
 from strava_pipeline.core.files.export_names import columns
-from strava_pipeline.core.files.objects import hashed_id, of_recording, of_row, summary_and_detail
+from strava_pipeline.core.files.objects import hashed_id, of_recording, of_row, row_id, summary_and_detail
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, Table
 from strava_pipeline_tests.core.fidelity import differences
@@ -76,6 +76,13 @@ def test_an_id_stays_the_same_for_ever() -> None:
     assert hashed_id("file", "abc:0") == -9072629553780065646
     assert len({hashed_id("file", "abc:0"), hashed_id("file", "abc:1"), hashed_id("running_page", "abc:0")}) == 3
     assert hashed_id("file", "half a pair \ud800") < 0
+    row = ArchiveRow(1, name="Lunch", filename="activities/7.fit.gz", started_at=datetime(2020, 1, 2, 3, tzinfo=UTC))
+    assert row_id(row) == row_id(replace(row, line=9)) == -8815975208952394436
+    assert row_id(replace(row, activity_id=5)) == 5
+    assert (
+        len({row_id(replace(row, **other)) for other in ({}, {"name": "L"}, {"filename": None}, {"started_at": None})})
+        == 4
+    )
 
 
 # --- a row of an archive

@@ -1,0 +1,208 @@
+"""Where an archive's list and gold agree, and where they don't: activity by activity, field by field. Pure.
+
+An empty cell claims nothing, as layouts and languages lack columns; a value that gold lacks differs. Numbers are the same
+where one may be the other, rounded or cut. What Strava works out anew by itself (relative effort, calories) is not
+compared, nor what follows from others (mean speed).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from strava_pipeline.core.files.activities_csv import ArchiveRow
+from strava_pipeline.core.files.export_names import SPORTS_IN_METRES, plain, sports
+from strava_pipeline.core.files.objects import row_id
+
+# The coarser of both. Of real lists, those of 2024 have the float behind a number, those of 2026 so many decimals as the API's
+# answers; but heart rates, cadence and watts are whole in the newest, and top speeds of 2017 have one decimal.
+STEPS = {
+    "distance": Decimal("0.1"),
+    "moving_time": Decimal(1),
+    "elapsed_time": Decimal(1),
+    "total_elevation_gain": Decimal("0.1"),
+    "elev_high": Decimal("0.1"),
+    "elev_low": Decimal("0.1"),
+    "max_speed": Decimal("0.1"),
+    "average_heartrate": Decimal(1),
+    "max_heartrate": Decimal(1),
+    "average_cadence": Decimal(1),
+    "average_watts": Decimal(1),
+    "weighted_average_watts": Decimal(1),
+    "max_watts": Decimal(1),
+    "average_temp": Decimal(1),
+    "perceived_exertion": Decimal("0.1"),
+}
+_SHOWN_KM, _SHOWN_M = Decimal(10), Decimal(1)  # of 55 real rows 21 show kilometres cut to two decimals, 3 rounded
+COMPARED = ("start_date", "name", "sport_type", "description", "private_note", "gear_id", "commute", *STEPS)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An activity of gold. `values`: what it has in each field of COMPARED."""
+
+    activity_id: int
+    athlete_id: int | None
+    deleted_at: datetime | None
+    values: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An activity to a person: by whom it is told, archive or gold, there it has this start (UTC) and name."""
+
+    activity_id: int
+    start_date: datetime | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """One that the archive has and gold holds as deleted. `archive_is_newer`: it was made after that, so gold is wrong."""
+
+    activity: Named
+    deleted_at: datetime
+    archive_is_newer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """One that both have. `fields`: what the archive tells and what gold holds, of each that is not the same."""
+
+    activity: Named
+    fields: Mapping[str, tuple[Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What came of comparing. `rows` = `in_both` + `only_in_archive` + `deleted`; lists are in the order of starts.
+
+    `stood_for`: of those in both, activities that gold holds as another one's; their fields are that one's, and not compared.
+    `other_athletes`: whose gold is, where it has nothing of the archive's athlete.
+    """
+
+    rows: int
+    newest_start: datetime | None
+    in_both: int
+    stood_for: int
+    only_in_archive: tuple[Named, ...]
+    only_in_gold: tuple[Named, ...]
+    deleted: tuple[Deleted, ...]
+    differing: tuple[Differing, ...]
+    other_athletes: tuple[int, ...] = ()
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing is missing and nothing differs. A deletion that the archive is too old to know of is no difference."""
+        wrong = (self.only_in_archive, self.only_in_gold, self.differing, self.other_athletes)
+        return not any(wrong) and not any(each.archive_is_newer for each in self.deleted)
+
+    @property
+    def fields(self) -> dict[str, int]:
+        """How many activities differ in each field, most first."""
+        return dict(Counter(name for each in self.differing for name in each.fields).most_common())
+
+
+def compare(
+    rows: Iterable[ArchiveRow], held: Mapping[int, Held], stand_ins: Mapping[int, int], athlete_id: int | None
+) -> Agreement:
+    """Lay the rows of `athlete_id`'s archive beside what gold holds, by id; of two rows with one id the first counts.
+
+    `stand_ins`: by id, the activity that gold has in its place.
+    """
+    listed: dict[int, ArchiveRow] = {}
+    for row in rows:  # they are objects already, each with fields of its own
+        listed.setdefault(row_id(row), row)
+    newest = max((row.started_at for row in listed.values() if row.started_at), default=None)
+    missing, deleted, differing, met = [], [], [], set(listed)
+    in_both = stood_for = 0
+    for key, row in listed.items():
+        known = Named(key, row.started_at, row.name)
+        found = _held(key, held, stand_ins)
+        if found is None:
+            missing.append(known)
+            continue
+        met.add(found.activity_id)
+        if found.deleted_at is not None:
+            deleted.append(Deleted(known, found.deleted_at, newest is not None and found.deleted_at < newest))
+            continue
+        in_both += 1
+        if found.activity_id != key:
+            stood_for += 1
+        elif fields := differences(row, found):
+            differing.append(Differing(known, fields))
+    athletes = {one.athlete_id for one in held.values()} - {None}
+    return Agreement(
+        rows=len(listed),
+        newest_start=newest,
+        in_both=in_both,
+        stood_for=stood_for,
+        only_in_archive=tuple(sorted(missing, key=_order)),
+        only_in_gold=tuple(sorted(_only_held(held.values(), met, newest, athlete_id), key=_order)),
+        deleted=tuple(sorted(deleted, key=lambda each: _order(each.activity))),
+        differing=tuple(sorted(differing, key=lambda each: _order(each.activity))),
+        other_athletes=tuple(sorted(each for each in athletes if each is not None))
+        if athlete_id is not None and athlete_id not in athletes
+        else (),
+    )
+
+
+def differences(row: ArchiveRow, held: Held) -> dict[str, tuple[Any, Any]]:
+    """The fields in which a row and gold don't tell the same, with what each tells."""
+    claims = {name: row.summary.get(name) for name in COMPARED}
+    claims |= {"start_date": row.started_at, "sport_type": _sport(row)}
+    return {
+        name: (told, held.values[name])
+        for name, told in claims.items()
+        if told is not None and not _same(row, name, told, held.values[name])
+    }
+
+
+def _held(key: int, held: Mapping[int, Held], stand_ins: Mapping[int, int]) -> Held | None:
+    """The activity itself, or where that is not there, or deleted, the one that stands for it."""
+    own, other = held.get(key), held.get(stand_ins.get(key, key))
+    if own is None or (own.deleted_at is not None and other is not None and other.deleted_at is None):
+        return other
+    return own
+
+
+def _only_held(held: Iterable[Held], met: set[int], newest: datetime | None, athlete_id: int | None) -> Iterable[Named]:
+    """Present activities of Strava's that the archive would have, had they been there: it tells up to its newest start."""
+    for one in held:
+        start = one.values["start_date"]
+        if (
+            one.activity_id > 0
+            and one.activity_id not in met
+            and one.deleted_at is None
+            and (athlete_id is None or one.athlete_id in (None, athlete_id))
+            and None not in (start, newest)
+            and start <= newest
+        ):
+            yield Named(one.activity_id, start, one.values["name"])
+
+
+def _same(row: ArchiveRow, name: str, told: Any, held: Any) -> bool:
+    if name in STEPS:
+        step = STEPS[name] if name not in row.from_display else _shown_step(row, name)
+        return not told if held is None else abs(Decimal(repr(told)) - Decimal(repr(held))) < step
+    if isinstance(told, str):
+        return told.split() == (held or "").split()  # a CSV's way through other programs changes line ends and edges
+    return not told if held is None else bool(told == held)
+
+
+def _shown_step(row: ArchiveRow, name: str) -> Decimal:
+    """How coarse the display block is where the list has no other."""
+    if name != "distance":
+        return STEPS[name]
+    return _SHOWN_M if row.sport_type in SPORTS_IN_METRES else _SHOWN_KM
+
+
+def _sport(row: ArchiveRow) -> str | None:
+    """Strava's word for it; None where the archive's is in no table, and so can't be compared."""
+    return row.sport_type if plain(row.sport_shown or "") in sports() else None
+
+
+def _order(activity: Named) -> tuple[datetime, int]:
+    return activity.start_date or datetime.max.replace(tzinfo=UTC), activity.activity_id

@@ -1,0 +1,205 @@
+"""The verbs of Strava's archive. `verify`: whether all that it lists is in the warehouse, and the same.
+
+Comparing is core/files/agreement.py; here the archive and the published warehouse are opened, and the outcome told.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from strava_pipeline.core.files.agreement import Agreement, Named
+    from strava_pipeline.ingest.archive.bulk_export import BulkExport
+    from strava_pipeline.ingest.archive.container import Container
+
+archive = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Strava's archive of everything, laid beside the warehouse: verify.",
+)
+_SHOWN = 20  # of each kind; --json has all
+_LONGEST = 40  # characters of a value
+_DIFFERENT = 4
+
+
+@archive.callback()
+def _group() -> None:
+    """Strava's archive of everything, laid beside the warehouse."""
+
+
+@archive.command()
+def verify(
+    path: Annotated[
+        Path, typer.Argument(help="Strava's archive, a zip or unpacked.", metavar="ZIP", show_default=False)
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Compare every row of an archive with the warehouse. Changes nothing, makes no call; ends with 4 if they differ."""
+    import json
+
+    from strava_pipeline.core.files.agreement import compare
+    from strava_pipeline.core.files.objects import row_id
+    from strava_pipeline.ingest.archive.container import open_container
+    from strava_pipeline.lake.compared import held_activities, stand_ins
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.publish import snapshot
+    from strava_pipeline.lake.tracks import tracked
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.values import plain
+
+    lake = Lake(Settings.load().data_dir)
+    with open_container(path) as container:
+        salvaged, export = container.salvaged, _only_export(container)
+    with snapshot(lake) as connection:
+        rows = export.activities.rows
+        agreement = compare(rows, held_activities(connection), stand_ins(connection), export.athlete_id)
+    files = {row_id(row) for row in export.files.values()}
+    tracks = {"rows_with_file": len(files), "with_track": len(files & tracked(lake))}
+    if as_json:
+        told = {"path": str(path), "salvaged": salvaged, **shape(agreement, export), "tracks": tracks}
+        out.out(json.dumps(plain(told), ensure_ascii=False))
+    else:
+        cut = ["  It is cut off or damaged; its list of activities could be read."] * salvaged
+        for line in [f"{path}: {agreement.rows} activities", *cut, *lines(agreement, export, tracks)]:
+            out.print(line)
+    raise typer.Exit(0 if agreement.agrees else _DIFFERENT)
+
+
+def _only_export(container: "Container") -> "BulkExport":
+    from strava_pipeline.core.errors import MisuseError, PipelineError
+    from strava_pipeline.ingest.archive.bulk_export import bulk_exports
+
+    exports = list(bulk_exports(container))
+    if len(exports) > 1:
+        names = ", ".join(export.list_name for export in exports)
+        raise MisuseError(f"{container.path} holds several archives ({names}). Name one of them.")
+    if not exports:
+        faults = "".join(f"\n  {each}" for each in container.faults[:3])
+        raise PipelineError(
+            f"{container.path} is no archive of Strava's, or too damaged: no list of activities (activities.csv) could be "
+            "read in it. Name the zip that Strava mailed, or the folder to which it was unpacked; "
+            f"`strava-pipeline import {container.path} --dry-run` says what is in it.{faults}"
+        )
+    return exports[0]
+
+
+def shape(agreement: "Agreement", export: "BulkExport") -> dict[str, Any]:
+    """What came of comparing, for programs."""
+    return {
+        "agrees": agreement.agrees,
+        "athlete_id": export.athlete_id,
+        "other_athletes": agreement.other_athletes,
+        "rows": agreement.rows,
+        "newest_start": agreement.newest_start,
+        "in_both": agreement.in_both,
+        "stood_for": agreement.stood_for,
+        "only_in_archive": [_named(each) for each in agreement.only_in_archive],
+        "only_in_gold": [_named(each) for each in agreement.only_in_gold],
+        "deleted_in_gold": [
+            _named(each.activity) | {"deleted_at": each.deleted_at, "archive_is_newer": each.archive_is_newer}
+            for each in agreement.deleted
+        ],
+        "differing": [
+            _named(each.activity)
+            | {"fields": {name: {"archive": told, "gold": held} for name, (told, held) in each.fields.items()}}
+            for each in agreement.differing
+        ],
+        "fields": agreement.fields,
+        "problems": [str(fault) for fault in export.activities.faults],
+    }
+
+
+def lines(agreement: "Agreement", export: "BulkExport", tracks: dict[str, int]) -> list[str]:
+    """The same for a person: counts first, then some of each kind."""
+    missing, unknown = agreement.only_in_archive, agreement.only_in_gold
+    wrong = [each for each in agreement.deleted if each.archive_is_newer]
+    gone = [each for each in agreement.deleted if not each.archive_is_newer]
+    problems = export.activities.faults
+    told = [f"  in both                   {agreement.in_both}"]
+    told += [f"    as another activity     {agreement.stood_for}"] * bool(agreement.stood_for)
+    told += [
+        f"    that differ             {len(agreement.differing)}{_by_field(agreement.fields)}",
+        f"  only in the archive       {len(missing)}",
+        f"  only in the warehouse     {len(unknown)}",
+        f"  deleted in the warehouse  {len(agreement.deleted)}",
+        f"  with a file               {tracks['rows_with_file']}, {tracks['with_track']} of them with a track in the warehouse",
+    ]
+    if agreement.other_athletes:
+        whose = ", ".join(map(str, agreement.other_athletes))
+        told.append(f"This is the archive of athlete {export.athlete_id}; the warehouse holds athlete {whose}.")
+    told += _some("Only in the archive:", missing, _line)
+    told += _some("Only in the warehouse, though no newer than the archive:", unknown, _line)
+    told += _some(
+        "Deleted in the warehouse before the archive was made, which has them all the same:",
+        wrong,
+        lambda each: f"{_line(each.activity)}, deleted {_moment(each.deleted_at)}",
+    )
+    told += _some(
+        "Differing (archive → warehouse):",
+        agreement.differing,
+        lambda each: f"{_line(each.activity)}: {_changes(each.fields)}",
+    )
+    told += _some(
+        "Deleted since the archive was made, which is no difference:",
+        gone,
+        lambda each: f"{_line(each.activity)}, deleted {_moment(each.deleted_at)}",
+    )
+    told += _some("Could not be read in the archive's list, and so not be compared:", problems, str)
+    return [*told, *_verdict(agreement)]
+
+
+def _verdict(agreement: "Agreement") -> list[str]:
+    if agreement.agrees:
+        return ["Nothing is missing and nothing differs."]
+    told = ["They differ."]
+    if agreement.other_athletes:
+        return told
+    if agreement.only_in_archive:
+        told.append("`strava-pipeline reconcile`, or `import` of this archive, takes in what only the archive has.")
+    if agreement.only_in_gold or agreement.differing:
+        told.append(
+            "`strava-pipeline reconcile` looks for what was deleted or edited at Strava since it was last asked."
+        )
+    return told
+
+
+def _named(activity: "Named") -> dict[str, Any]:
+    return {"id": activity.activity_id, "start_date": activity.start_date, "name": activity.name}
+
+
+def _by_field(fields: dict[str, int]) -> str:
+    return f" ({', '.join(f'{name} {count}' for name, count in fields.items())})" if fields else ""
+
+
+def _some(title: str, items: Sequence[Any], line: Callable[[Any], str]) -> Iterable[str]:
+    if not items:
+        return []
+    more = [f"  … and {len(items) - _SHOWN:,} more (--json)"] * (len(items) > _SHOWN)
+    return [title, *(f"  {line(each)}" for each in items[:_SHOWN]), *more]
+
+
+def _line(activity: "Named") -> str:
+    return f"{activity.activity_id}  {_moment(activity.start_date)}  {_text(activity.name or '(no name)')}"
+
+
+def _changes(fields: Any) -> str:
+    return "; ".join(f"{name} {_text(told)} → {_text(held)}" for name, (told, held) in fields.items())
+
+
+def _moment(at: "datetime | None") -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}Z" if at is not None else "no start"
+
+
+def _text(value: Any) -> str:
+    """A value in one short line, whatever characters a person put into it."""
+    from datetime import datetime
+
+    if value is None or isinstance(value, datetime):
+        return "nothing" if value is None else _moment(value)
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in str(value)).split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"

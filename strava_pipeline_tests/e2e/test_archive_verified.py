@@ -1,0 +1,111 @@
+"""The proof that one can leave: a warehouse of the API, and archives of the same athlete before and after things happened."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strava_pipeline.lake.imports_behind import years_behind_imports
+from strava_pipeline.orchestrate.partitions import year_range
+from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.verbs.conftest import Type, type_in, type_on
+
+__all__ = ["type_in", "type_on"]  # fixtures
+
+pytestmark = pytest.mark.slow
+
+Verify = Callable[[Path], tuple[int, dict[str, Any]]]
+
+
+@pytest.fixture
+def rig(make_rig: Callable[..., Rig]) -> Rig:
+    made = make_rig(activities=60)
+    made.run("flow_backfill")
+    return made
+
+
+@pytest.fixture
+def verify(rig: Rig, type_on: Callable[[Rig], Type]) -> Verify:
+    def verified(path: Path) -> tuple[int, dict[str, Any]]:
+        said = type_on(rig)("archive", "verify", str(path), "--json")
+        assert said.err == ""
+        return said.code, json.loads(said.out)
+
+    return verified
+
+
+def ids(rows: list[dict[str, Any]]) -> list[int]:
+    return [row["id"] for row in rows]
+
+
+def take_in(rig: Rig, path: Path) -> None:
+    rig.run_unpartitioned("import_files", bronze_files={"paths": [str(path)]})
+    behind = years_behind_imports(rig.lake, year_range(rig.settings.first_year))
+    rig.run("merge_files", list(range(min(behind), max(behind) + 1)))
+
+
+def changed(rig: Rig) -> tuple[int, int, int]:
+    """One edited, one deleted, one uploaded late."""
+    edited, deleted = (item["id"] for item in sorted(rig.truth(), key=lambda item: str(item["start_date"]))[10:12])
+    rig.control("edit", id=edited, set={"name": "Renamed", "distance": 4321.5})
+    rig.control("delete", id=deleted)
+    start = datetime.fromisoformat(rig.control("clock")["now"]) - timedelta(days=400)
+    wanted = {"start_date": start.isoformat(), "sport_type": "Run", "timezone": "Europe/London"}
+    return edited, deleted, int(rig.control("add", generate=wanted)["id"])
+
+
+@pytest.mark.parametrize("order", [{}, {"language": "de", "columns": 86}])
+def test_what_happened_at_strava_since_is_told_and_nothing_else(
+    rig: Rig, verify: Verify, order: dict[str, Any]
+) -> None:
+    old = rig.archive("old.zip", **order)
+    code, found = verify(old)
+    assert (code, found["agrees"], found["in_both"]) == (0, True, 60)
+
+    edited, deleted, added = changed(rig)
+    new = rig.archive("new.zip", **order)
+    code, found = verify(new)
+    assert (code, found["in_both"], found["deleted_in_gold"]) == (4, 59, [])
+    assert (ids(found["only_in_archive"]), ids(found["only_in_gold"])) == ([added], [deleted])
+    assert ids(found["differing"]) == [edited]
+    assert found["fields"] == {"name": 1, "distance": 1}
+    assert found["differing"][0]["fields"]["distance"]["archive"] == 4321.5
+
+    rig.run("reconcile", bronze_activities={"mode": "all"})
+    code, found = verify(new)
+    assert (code, found["agrees"], found["in_both"]) == (0, True, 60)
+    code, found = verify(old)
+    assert (code, ids(found["deleted_in_gold"])) == (4, [deleted])
+    assert [each["archive_is_newer"] for each in found["deleted_in_gold"]] == [False], "it is the archive that is old"
+    assert (found["only_in_archive"], ids(found["only_in_gold"])) == ([], [added])
+    assert ids(found["differing"]) == [edited]
+
+
+def test_an_archive_beside_the_api_adds_what_is_new_and_is_proven(rig: Rig, verify: Verify) -> None:
+    edited, deleted, added = changed(rig)
+    new = rig.archive("new.zip")
+    before = dict(rig.gold("SELECT id, source FROM activities"))
+    rig.calls()
+    take_in(rig, new)
+    after = dict(rig.gold("SELECT id, source FROM activities"))
+    assert after == before | {added: "strava_archive"}, "a known one stays one row, and the API's"
+    code, found = verify(new)
+    assert (code, found["only_in_archive"], ids(found["only_in_gold"])) == (4, [], [deleted])
+    assert (ids(found["differing"]), found["in_both"]) == ([edited], 60), "the API's row counts until it is asked again"
+    assert found["tracks"]["rows_with_file"] == found["tracks"]["with_track"] > 40
+    assert rig.calls()["by_endpoint"] == {}
+
+    rig.run("reconcile", bronze_activities={"mode": "all"})
+    code, found = verify(new)
+    assert (code, found["agrees"], found["in_both"]) == (0, True, 60)
+
+
+def test_an_archive_alone_holds_what_it_told(make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type]) -> None:
+    rig = make_rig(logged_in=False)
+    path = rig.archive("export.zip", language="nl")
+    take_in(rig, path)
+    said = type_on(rig)("archive", "verify", str(path), "--json")
+    assert (said.code, json.loads(said.out)["in_both"]) == (0, 30)

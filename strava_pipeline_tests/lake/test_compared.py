@@ -1,0 +1,81 @@
+"""lake.compared: what an archive is laid beside, read from the published warehouse."""
+
+from datetime import UTC, datetime
+
+import duckdb
+import pytest
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.files.agreement import COMPARED
+from strava_pipeline.lake.compared import held_activities, stand_ins
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.publish import publish, snapshot
+from strava_pipeline.lake.warehouse import changed, writing
+from strava_pipeline_tests.lake.bronze import NOW, activity, listed, merge, merge_detailed
+
+
+@pytest.fixture
+def merged(lake: Lake) -> Lake:
+    listed(lake, [activity(1, gear_id="b7"), activity(2)])
+    merge(lake)
+    merge_detailed(lake, activity(1, resource_state=3, description="windy", perceived_exertion=4.0))
+    publish(lake)
+    return lake
+
+
+def test_every_compared_field_is_read_of_every_activity(merged: Lake) -> None:
+    with writing(merged) as connection:
+        connection.execute(f"UPDATE activities_all SET deleted_at = '{NOW.isoformat()}' WHERE id = 2")
+        changed(connection)
+    assert publish(merged)
+    with snapshot(merged) as connection:
+        found = held_activities(connection)
+    assert found.keys() == {1, 2}
+    assert set(found[1].values) == set(COMPARED)
+    one = found[1]
+    assert (one.activity_id, one.athlete_id, one.deleted_at) == (1, 7, None)
+    assert one.values["start_date"] == datetime(2025, 5, 5, 6, tzinfo=UTC)
+    assert {name: value for name, value in one.values.items() if value is not None} == {
+        "start_date": one.values["start_date"],
+        "name": "Run 1",
+        "sport_type": "Run",
+        "gear_id": "b7",
+        "distance": 1000.5,
+        "description": "windy",
+        "perceived_exertion": 4.0,
+    }
+    assert found[2].deleted_at == NOW
+    assert found[2].values["description"] is None, "no detail was fetched"
+
+
+def test_a_warehouse_without_members_has_no_stand_ins(merged: Lake) -> None:
+    with snapshot(merged) as connection:
+        assert stand_ins(connection) == {}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        "CREATE TABLE activity_members (id BIGINT, activity_id BIGINT, why VARCHAR); "
+        "INSERT INTO activity_members VALUES (5, 1, 'start'), (1, 1, 'itself')",
+        "CREATE VIEW activity_members AS SELECT * FROM (VALUES (5, 1), (1, 1)) AS m (id, activity_id)",
+    ],
+)
+def test_an_activity_that_stands_for_another_one_is_known_by_table_or_view(members: str) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(members)
+        assert stand_ins(connection) == {5: 1}
+
+
+def test_a_table_of_that_name_with_other_columns_is_none() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE activity_members (club VARCHAR, id BIGINT)")
+        assert stand_ins(connection) == {}
+
+
+def test_a_warehouse_of_another_version_says_what_to_do(merged: Lake) -> None:
+    merged.snapshot.chmod(0o644)
+    with duckdb.connect(str(merged.snapshot)) as connection:
+        connection.execute("UPDATE lake_meta SET value = 'older' WHERE key = 'catalogue'")
+    with snapshot(merged) as published, pytest.raises(PipelineError, match="strava-pipeline compact"):
+        held_activities(published)
