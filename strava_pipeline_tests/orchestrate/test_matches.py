@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.tables import DETAIL_TABLES
-from strava_pipeline_tests.orchestrate.test_imports import an_archive, take_in, tracks
+from strava_pipeline_tests.orchestrate.test_imports import a_gpx, an_archive, take_in, tracks
 from strava_pipeline_tests.rig import Rig
 
 Make = Callable[..., Rig]
@@ -97,3 +97,38 @@ def test_in_whatever_order_api_archive_and_files_come_readers_see_the_same(make_
     assert found[0] == found[1]
     assert found[0] == found[2]
     assert [source for source, *_ in found[0][1]] == ["file", "strava", "strava_archive"]
+
+
+@pytest.mark.slow
+def test_an_archive_in_a_warehouse_that_the_api_filled_adds_no_row_and_loses_none(make_rig: Make) -> None:
+    rig = make_rig()
+    rig.run("flow_backfill")
+    before = rig.gold("FROM activities ORDER BY id"), rig.gold("FROM activities_all ORDER BY id")
+    take_in(rig, an_archive(rig))
+    assert (rig.gold("FROM activities ORDER BY id"), rig.gold("FROM activities_all ORDER BY id")) == before
+    listed = rig.one("SELECT count(*) FROM activity_sources WHERE source = 'strava_archive'")
+    assert listed == len(before[0]), "and every row of its list is kept"
+
+
+@pytest.mark.slow
+def test_no_stream_is_asked_for_whose_track_a_file_of_one_s_own_holds(make_rig: Make) -> None:
+    rig = make_rig(activities=12)
+    rig.run("flow_backfill")
+    take_in(rig, loose_files(rig))
+    with_track = {one for one, *_ in tracks(rig)}
+    rig.calls()
+    rig.run("streams")
+    asked = rig.calls()["by_endpoint"]
+    recorded = {item["id"] for item in rig.truth() if not item["manual"]}
+    assert sum(asked.values()) == len(recorded - with_track)
+
+
+def test_when_nothing_came_nothing_is_published_anew(make_rig: Make) -> None:
+    rig = make_rig(logged_in=False)
+    for name, minute in (("one", 0), ("two", 20)):
+        (rig.folder / f"{name}.gpx").write_bytes(a_gpx(minute=minute))
+    take_in(rig, rig.folder / "one.gpx", rig.folder / "two.gpx")
+    assert rig.one("SELECT count(*) FROM activities") == 2, "one after the other"
+    told = rig.run("match").metadata
+    assert told["published_warehouse"]["replaced"] is False
+    assert told["activity_matches"]["changed"] == 0

@@ -167,7 +167,9 @@ def test_an_activity_that_another_one_stands_for_is_found(
     published = tmp_path / "data" / "warehouse" / "strava.duckdb"
     published.chmod(0o644)
     with duckdb.connect(str(published)) as connection:
-        connection.execute("CREATE TABLE activity_members AS SELECT id, -id AS activity_id FROM activities_all LIMIT 1")
+        connection.execute(
+            "INSERT INTO activity_members BY NAME SELECT id, -id AS activity_id, 1 AS place FROM activities_all LIMIT 1"
+        )
         connection.execute("UPDATE activities_all SET id = -id WHERE id IN (SELECT id FROM activity_members)")
     typed = type_on(pulled)
     monkeypatch.setenv("STRAVA_DATA_DIR", str(tmp_path / "data"))

@@ -1,4 +1,4 @@
--- Which activity stands for another one.
+-- By id, the activity that stands for it.
 SELECT id, activity_id
 FROM activity_members
-WHERE activity_id <> id
+WHERE place > 0
