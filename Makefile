@@ -25,12 +25,12 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-archive dev test test-slow soak bench test-samples test-all lint types contracts format check docs graph screenshots clean \
 	auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
-	quarantine profile trips import archive duck schema sql logs service service-up emulator
+	quarantine profile trips import archive matches duck schema sql logs service service-up emulator
 
 help: ## List the targets.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  and a target for each verb: auth status doctor plan flow flow-backfill backfill reconcile run run-lite run-all compact"
-	@echo "  recompact rebuild enrich enrich-all quarantine refresh streams profile import archive trips schema duck logs emulator"
+	@echo "  recompact rebuild enrich enrich-all quarantine refresh streams profile import archive matches trips schema duck logs emulator"
 	@echo "  service-up      Dagster in the background; also service-down -restart -status -logs -exec -time -install"
 	@echo "  sql             Query the published warehouse: make sql Q=\"SELECT sum(distance) / 1000 FROM activities\""
 	@echo "                  (without a slash in it also: make sql-\"SELECT count(*) FROM activities\")"
@@ -134,6 +134,9 @@ quarantine: $(READY)
 
 import: $(READY)
 	$(CLI) import $(or $(ARGS),--help)
+
+matches: $(READY)
+	$(CLI) matches $(or $(ARGS),list)
 
 archive: $(READY)
 	$(CLI) archive $(or $(ARGS),verify --help)

@@ -67,9 +67,9 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
     before = _members(connection)
     with staging(lake) as folder:
         found = matched(_known(connection, folder / "known.parquet"), said)
+        connection.execute(sql("forget_matches"))
         for name, rows in (("members", found.members), ("matches", found.matches)):
-            connection.execute(f"DELETE FROM activity_{name}")
-            connection.execute(sql(f"replace_{name}"), {"rows": staged(folder, name, rows)})
+            connection.execute(sql(f"insert_{name}"), {"rows": staged(folder, name, rows)})
     note(connection, _SEEN, seen)
     changed(connection)
     after = _members(connection)

@@ -82,6 +82,8 @@ def same(value: Any, cell: Any, kind: Kind) -> bool:
         if kind is Kind.WALL:
             return bool(cell == at.replace(tzinfo=None))
         return bool(cell == (at if at.tzinfo else at.replace(tzinfo=UTC)))
+    if kind is Kind.DOUBLE and type(value) is int and abs(value) > 2**53:
+        return False  # a double may be another number: the exact one has to be kept beside it
     return _equal(cell, value)
 
 

@@ -60,11 +60,17 @@ def names() -> pl.Expr:
 
 
 def candidates(activities: pl.DataFrame) -> pl.DataFrame:
-    """`id_a`, `id_b`, whether they hold the `same_content`, and the `same_name` where there is one."""
+    """`id_a`, `id_b`, whether they hold the `same_content`, and the `same_name` where there is one.
+
+    The sessions of one file share both, and are not one for that.
+    """
     known = activities.select("id", "start", "elapsed", "contents", numbered_by().alias("by"), names().alias("names"))
     keys = ["id_a", "id_b"]
-    content = _sharing(known, "contents").select(*keys, same_content=pl.lit(True)).unique()
+    content = _sharing(known, "contents").with_columns(sessions=pl.col("by_a").is_null() & pl.col("by_b").is_null())
+    sessions = content.filter("sessions").select(keys)
+    content = content.filter(~pl.col("sessions")).select(*keys, same_content=pl.lit(True)).unique()
     named = _sharing(known, "names").group_by(keys).agg(pl.col("names").min().alias("same_name"))
+    named = named.join(sessions, on=keys, how="anti")
     timed = known.drop("contents", "names").filter(pl.col("start").is_finite())
     found = [content, named, _at_one_time(timed), _by_a_shifted_clock(timed)]
     return (

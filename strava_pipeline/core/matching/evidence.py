@@ -101,63 +101,72 @@ def _pointed(measured: pl.DataFrame) -> pl.DataFrame:
 
 
 def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
-    def at_most(name: str, rule: rules.Rule, *, unknown: bool) -> pl.Expr:
-        return (pl.col(name) <= rule.value).fill_null(unknown)
-
-    one_athlete = (pl.col("athlete_id_a") == pl.col("athlete_id_b")).fill_null(True)
-    here = at_most("place_apart", rules.ELSEWHERE, unknown=True)
-    one_heart = at_most("heart_apart", rules.ANOTHER_HEART, unknown=True) & at_most(
-        "maximum_apart", rules.ANOTHER_MAXIMUM, unknown=True
-    )
-    tight = at_most("start_apart", rules.SAME_START, unknown=False) & (
-        pl.col("end_apart")
-        <= pl.max_horizontal(pl.lit(rules.SAME_START.value), pl.col("longer") * rules.SAME_END.value)
-    ).fill_null(False)
-    timeless = pl.col("start_apart").is_null()
-    named = pl.col("same_name").is_not_null() & (
-        (pl.col("within") >= rules.NAMED_TOGETHER.value).fill_null(
-            at_most("start_apart", rules.SAME_START, unknown=False)
-        )
-        | pl.col("shifted")
-    )
-    measured = pl.col("distance_points").is_not_null() | pl.col("place_points").is_not_null()
-    exact = (
-        at_most("start_apart", rules.EXACT, unknown=False)
-        & at_most("end_apart", rules.EXACT, unknown=False)
-        & at_most("distance_apart", rules.EXACT_DISTANCE, unknown=False)
-    )
-    probable = (
-        (pl.col("score") >= rules.PROBABLE.value)
-        & ((pl.col("together") >= rules.PROBABLE_TOGETHER.value).fill_null(False))
-        & at_most("distance_apart", rules.MOST_DISTANCE, unknown=True)
-        & at_most("place_apart", rules.MOST_PLACE, unknown=True)
-        & (measured | tight)
-        & ((pl.col("sport_alike") > 0).fill_null(True) | tight)
-        & (one_heart | exact)
-    )
-    overlapping = (pl.col("within") >= rules.DOUBTFUL_TOGETHER.value).fill_null(False)
-    clock = (
-        pl.col("shifted")
-        & at_most("place_apart", rules.SHIFTED_PLACE, unknown=False)
-        & at_most("distance_apart", rules.SHIFTED_DISTANCE, unknown=False)
-    )
-    doubtful = (
-        (overlapping & here & (pl.col("score") >= rules.DOUBTFUL.value))
-        | clock
-        | (pl.col("same_name").is_not_null() & timeless)
+    told = pointed.with_columns(
+        here=_at_most("place_apart", rules.ELSEWHERE, unknown=True),
+        one_heart=_at_most("heart_apart", rules.ANOTHER_HEART, unknown=True)
+        & _at_most("maximum_apart", rules.ANOTHER_MAXIMUM, unknown=True),
+        one_athlete=(pl.col("athlete_id_a") == pl.col("athlete_id_b")).fill_null(True),
     )
     verdict = (
-        pl.when(~one_athlete)
+        pl.when(~pl.col("one_athlete"))
         .then(pl.lit(NOTHING))
-        .when(pl.col("same_content") | (named & here))
+        .when(pl.col("same_content") | (_named() & pl.col("here")))
         .then(pl.lit(CERTAIN))
-        .when(probable & here)
+        .when(_probable() & pl.col("here"))
         .then(pl.lit(PROBABLE))
-        .when(doubtful)
+        .when(_doubtful())
         .then(pl.lit(DOUBTFUL))
         .otherwise(pl.lit(NOTHING))
     )
-    return pointed.with_columns(tight=tight, one_heart=one_heart, verdict=verdict)
+    return told.with_columns(verdict=verdict)
+
+
+def _named() -> pl.Expr:
+    """Both have a name, and the times agree: as far as one was cropped, or but for a zone."""
+    together = (pl.col("within") >= rules.NAMED_TOGETHER.value).fill_null(
+        _at_most("start_apart", rules.SAME_START, unknown=False)
+    )
+    return pl.col("same_name").is_not_null() & (together | pl.col("shifted"))
+
+
+def _probable() -> pl.Expr:
+    to_the_second = _at_most("start_apart", rules.EXACT, unknown=False) & _at_most(
+        "end_apart", rules.EXACT, unknown=False
+    )
+    same_end = pl.max_horizontal(pl.lit(rules.SAME_START.value), pl.col("longer") * rules.SAME_END.value)
+    tight = _at_most("start_apart", rules.SAME_START, unknown=False) & (pl.col("end_apart") <= same_end).fill_null(
+        False
+    )
+    at_one_place = to_the_second & _at_most("place_apart", rules.EXACT_PLACE, unknown=False)
+    as_far = _at_most("distance_apart", rules.MOST_DISTANCE, unknown=True) | (
+        at_one_place & _at_most("distance_apart", rules.UNLIKE_DISTANCE, unknown=True)
+    )
+    measured = pl.col("distance_points").is_not_null() | pl.col("place_points").is_not_null()
+    one_recording = to_the_second & _at_most("distance_apart", rules.EXACT_DISTANCE, unknown=False)
+    return (
+        (pl.col("score") >= rules.PROBABLE.value)
+        & (pl.col("together") >= rules.PROBABLE_TOGETHER.value).fill_null(False)
+        & as_far
+        & _at_most("place_apart", rules.MOST_PLACE, unknown=True)
+        & (measured | tight)
+        & ((pl.col("sport_alike") > 0).fill_null(True) | tight)
+        & (pl.col("one_heart") | one_recording)
+    )
+
+
+def _doubtful() -> pl.Expr:
+    overlapping = (pl.col("within") >= rules.DOUBTFUL_TOGETHER.value).fill_null(False)
+    clock = (
+        pl.col("shifted")
+        & _at_most("place_apart", rules.SHIFTED_PLACE, unknown=False)
+        & _at_most("distance_apart", rules.SHIFTED_DISTANCE, unknown=False)
+    )
+    named = pl.col("same_name").is_not_null() & pl.col("start_apart").is_null()
+    return (overlapping & pl.col("here") & (pl.col("score") >= rules.DOUBTFUL.value)) | clock | named
+
+
+def _at_most(name: str, rule: rules.Rule, *, unknown: bool) -> pl.Expr:
+    return (pl.col(name) <= rule.value).fill_null(unknown)
 
 
 def _reasons() -> pl.Expr:
@@ -173,7 +182,7 @@ def _reasons() -> pl.Expr:
         pl.format("places {} m apart", ((column("place_apart") / 10).round() * 10).cast(pl.Int64)),
         pl.when(column("sport_alike") < 1).then(pl.format("{} and {}", column("sport_type_a"), column("sport_type_b"))),
         pl.when(~column("one_heart")).then(pl.lit("another heart rate")),
-        pl.when((column("athlete_id_a") != column("athlete_id_b")).fill_null(False)).then(pl.lit("another athlete")),
+        pl.when(~column("one_athlete")).then(pl.lit("another athlete")),
     ]
     return pl.concat_list(said).list.drop_nulls()
 

@@ -40,6 +40,10 @@ DOUBTFUL_TOGETHER = Rule(0.5, "of the shorter one's time", "a cropped activity l
 SAME_START = Rule(15, "s", "two readings of one recording: lock and first point are some seconds apart")
 SAME_END = Rule(0.01, "of the longer one's time", "a pause at the end is counted by one and not by the other")
 EXACT = Rule(2, "s at the start and at the end", "one recording, rounded; two people never press both so exactly")
+EXACT_PLACE = Rule(100, "m", "where GPS finds the first point")
+UNLIKE_DISTANCE = Rule(
+    0.3, "of the longer distance", "on a short course the sum over GPS points exceeds a pod's by 15 per cent"
+)
 EXACT_DISTANCE = Rule(0.002, "of the longer distance", "one recording, summed up by two programs")
 ELSEWHERE = Rule(5_000, "m", "at one time in two places: two athletes")
 ANOTHER_HEART = Rule(5, "bpm of the mean", "the same beats, averaged with or without pauses, differ by 2")

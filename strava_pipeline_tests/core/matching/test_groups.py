@@ -51,6 +51,16 @@ def test_two_athletes_of_two_archives_stay_two_whatever_file_is_like_both() -> N
     assert groups(found) == {frozenset({-5, watch["id"]})}
 
 
+def test_the_sessions_of_one_file_are_as_many_unless_one_row_tells_of_all() -> None:
+    told = {"contents": ["abc"], "external_id": "triathlon.fit", "distance": 2_000.0}
+    sessions = [file(place, start=NOON + 1_200 * place, elapsed=1_199.0, **told) for place in range(3)]
+    assert groups(match(*sessions)) == set()
+    whole = ride(-5, source="strava_archive", contents=["abc"])
+    assert groups(match(*sessions, whole)) == {frozenset({-5, *(each["id"] for each in sessions)})}
+    swim = API | {"elapsed": 1_200.0, "distance": 2_010.0}
+    assert groups(match(*sessions, swim)) == {frozenset({API["id"], sessions[0]["id"]})}
+
+
 def test_a_file_of_an_old_archive_without_ids_is_the_activity_of_the_api() -> None:
     old = ride(-5, source="strava_archive", athlete_id=7, upload_id=99_999_999)
     assert shown(match(API, old)) == {API["id"]: [API["id"], -5]}
