@@ -13,11 +13,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import files, trips
+from benchmarks import files, matching, trips
 from benchmarks.rounds import (
     Figures,
     Size,
     measure_files,
+    measure_matching,
     measure_size,
     measure_startup,
     measure_trips,
@@ -51,6 +52,7 @@ def main() -> None:
     beside = {
         "trips": {count: measure_trips(count, asked.rounds or 3) for count in asked.trips},
         "files": {count: measure_files(count, asked.rounds or 3) for count in asked.files},
+        "matching": {count: measure_matching(count, asked.rounds or 3) for count in asked.matching},
     }
     startup = {} if asked.stages else measure_startup()
     if not asked.json:
@@ -58,6 +60,8 @@ def main() -> None:
             out.print(_beside_floor(f"{count:,} activity trips, one core", trips.STAGES, figures))
         for count, figures in beside["files"].items():
             out.print(_beside_floor(f"{count:,} activity files of 3,600 points, one core", files.STAGES, figures))
+        for count, figures in beside["matching"].items():
+            out.print(_beside_floor(f"{count:,} activities and as many files, one core", matching.STAGES, figures))
     if asked.json:
         told = {
             what: {
@@ -79,6 +83,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--stages", action="store_true", help="the stages alone: no whole runs, no start")
     parser.add_argument("--trips", nargs="*", type=int, default=[5_000, 20_000], help="numbers of activity trips")
     parser.add_argument("--files", nargs="*", type=int, default=[100], help="numbers of activity files")
+    parser.add_argument(
+        "--matching", nargs="*", type=int, default=[50_000], help="numbers of activities with as many files"
+    )
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 

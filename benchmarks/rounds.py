@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks import files, peer, startup, trips
+from benchmarks import files, matching, peer, startup, trips
 from benchmarks.place import Place
 from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
 
@@ -110,6 +110,19 @@ def measure_files(count: int, rounds: int) -> dict[str, Figures]:
             place = Place(folder, "http://127.0.0.1:1")
             for stage, figures in found.items():
                 figures.add(_measured("files", stage, place))
+            shutil.rmtree(place.lake.data_dir)
+    return found
+
+
+def measure_matching(count: int, rounds: int) -> dict[str, Figures]:
+    """The floor and each stage of benchmarks/matching.py in turn over the same activities, `rounds` times."""
+    found = {stage: Figures() for stage in ("floor", *matching.STAGES)}
+    with _folder() as folder:
+        matching.make(folder, count)
+        for _ in range(rounds):
+            place = Place(folder, "http://127.0.0.1:1")
+            for stage, figures in found.items():
+                figures.add(_measured("matching", stage, place))
             shutil.rmtree(place.lake.data_dir)
     return found
 

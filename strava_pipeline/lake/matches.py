@@ -6,8 +6,8 @@ changes nothing, and what is split again is as it was, because every source's ro
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -38,15 +38,13 @@ class MatchDecision(Decision):
 
 @dataclass(frozen=True, slots=True)
 class MatchReport:
-    """How many activities come from several ids, how many ids that are, and how many pairs a person may decide.
-
-    `changed`: ids that belong to another activity than before.
-    """
+    """How many activities come from several ids, how many ids that are, how many pairs a person may decide, and how many
+    ids belong to another activity than before, or stand in another place of it."""
 
     activities: int = 0
     members: int = 0
     proposed: int = 0
-    changed: list[int] = field(default_factory=list)
+    changed: int = 0
 
 
 def decided(lake: Lake) -> Decided:
@@ -63,8 +61,7 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
     said = decided(lake)
     seen = _signature(connection, said)
     if notes(connection, _SEEN).get(_SEEN) == seen:
-        return _report(connection, [])
-    before = _members(connection)
+        return _report(connection, 0)
     with staging(lake) as folder:
         found = matched(_known(connection, folder / "known.parquet"), said)
         connection.execute(sql("forget_matches"))
@@ -72,10 +69,9 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
             connection.execute(sql(f"insert_{name}"), {"rows": staged(folder, name, rows)})
     note(connection, _SEEN, seen)
     changed(connection)
-    after = _members(connection)
-    moved = sorted(one for one in before.keys() | after.keys() if before.get(one) != after.get(one))
-    _note_due(connection, tracks_due(connection).union(_years(connection, moved)))
-    return _report(connection, moved)
+    moved = dict(connection.execute(sql("moved_members")).fetchall())
+    _note_due(connection, tracks_due(connection).union(moved))
+    return _report(connection, sum(moved.values()))
 
 
 def tracks_due(connection: Connection) -> set[int]:
@@ -104,20 +100,11 @@ def _signature(connection: Connection, said: Decided) -> str:
     return hashlib.blake2b(repr(follows).encode(), digest_size=16).hexdigest()
 
 
-def _members(connection: Connection) -> dict[int, tuple[int, int]]:
-    rows = connection.execute("SELECT id, activity_id, place FROM activity_members").fetchall()
-    return {one: (activity_id, place) for one, activity_id, place in rows}
-
-
-def _years(connection: Connection, ids: Sequence[int]) -> set[int]:
-    return {year for (year,) in connection.execute(sql("years_of_activities"), {"ids": ids}).fetchall()}
-
-
 def _note_due(connection: Connection, years: set[int]) -> None:
     note(connection, _TRACKS_DUE, json.dumps(sorted(years)))
 
 
-def _report(connection: Connection, moved: list[int]) -> MatchReport:
+def _report(connection: Connection, moved: int) -> MatchReport:
     query = (
         "SELECT (SELECT count(DISTINCT activity_id) FROM activity_members), (SELECT count(*) FROM activity_members), "
         "(SELECT count(*) FROM activity_matches WHERE NOT joined AND decided IS NULL)"

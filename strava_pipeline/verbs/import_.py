@@ -91,6 +91,8 @@ _TOLD = {
     "files_with_problems": ("file_readings", "files_with_problems"),
     "activities_new": ("activities", "inserted"),
     "activities_changed": ("activities", "updated"),
+    "activities_of_several_sources": ("activity_matches", "activities_of_several"),
+    "pairs_proposed": ("activity_matches", "proposed"),
     "tracks_written": ("tracks", "made_of_files"),
 }
 

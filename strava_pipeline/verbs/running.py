@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from strava_pipeline.core.tables import TRACKS
+from strava_pipeline.core.tables import ACTIVITY_MATCHES, TRACKS
 from strava_pipeline.lake.counts import unknown_gear
 from strava_pipeline.lake.imported import all_listings
 from strava_pipeline.lake.locks import holder, locked_or_none
@@ -141,6 +141,14 @@ def lake_years(settings: Settings) -> list[int]:
     return [year for year in years if year >= first]
 
 
+def _matched(told: Mapping[str, Any]) -> str | None:
+    """Silent where every activity has one source, and nothing became another one."""
+    if not told["changed"]:
+        return None
+    proposed = f"; {told['proposed']} pairs may be one: `strava-pipeline matches list`" if told["proposed"] else ""
+    return f"Activities of several sources: {told['activities_of_several']}{proposed}"
+
+
 def _line(asset: str, told: dict[str, Any]) -> str | None:
     if asset == LISTING:
         return f"Listed {told['rows_received']} activities in {told['calls']} calls ({told['seconds']:.1f} s)"
@@ -156,6 +164,8 @@ def _line(asset: str, told: dict[str, Any]) -> str | None:
         gone = f", {told['deleted']} deleted at Strava" if told["deleted"] else ""
         back = f", {told['restored']} back" if told["restored"] else ""
         return f"Merged: {told['inserted']} new, {told['updated']} changed{gone}{back}, {told['rows']} in these years"
+    if asset == ACTIVITY_MATCHES.name:
+        return _matched(told)
     if asset == DETAILS:
         parts = [
             f"{told[name]} {name.removeprefix('details_')}"

@@ -13,7 +13,21 @@ STAGES = {"listing", "shards", "merge_summaries", "details", "merge_details", "p
 
 @pytest.mark.slow
 def test_every_stage_is_measured_beside_its_floor() -> None:
-    command = [sys.executable, "-m", "benchmarks", "40", "--rounds", "1", "--stages", "--trips", "30", "--files", "3"]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks",
+        "40",
+        "--rounds",
+        "1",
+        "--stages",
+        "--trips",
+        "30",
+        "--files",
+        "3",
+        "--matching",
+        "20",
+    ]
     command.append("--json")
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert said.returncode == 0, said.stderr
@@ -30,3 +44,5 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
         "again": 3,
     }
     assert {stage: figures["calls"] for stage, figures in trips.items()} == {"floor": 30, "diagnose": 30, "replay": 30}
+    matching = told["matching"]["20"]
+    assert {stage: figures["calls"] for stage, figures in matching.items()} == {"floor": 20, "match": 20, "again": 20}

@@ -49,7 +49,7 @@ def match_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefi
             "rows_merged": merged.inserted + merged.updated,
             "activities_of_several": found.activities,
             "proposed": found.proposed,
-            "changed": len(found.changed),
+            "changed": found.changed,
             "tracks_moved": moved,
             "seconds": seconds.value,
         }
