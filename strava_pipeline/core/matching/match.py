@@ -39,6 +39,8 @@ def matched(activities: pl.DataFrame, decided: Decided) -> Matching:
         frozenset(pair for pair in decided.split if there.issuperset(pair)),
     )
     pairs = _with_decided(candidates(known), decided)
+    if pairs.is_empty():  # as where all is the API's
+        return Matching(pl.DataFrame(schema=MATCHES), pl.DataFrame(schema=MEMBERS))
     judged = weighed(pairs, known)
     sure = judged.filter(~pl.col("verdict").is_in([DOUBTFUL, NOTHING]))
     likenesses = [
