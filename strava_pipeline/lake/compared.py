@@ -3,21 +3,15 @@
 What is the same and what is not is decided in core/files/agreement.py.
 """
 
-from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.files.agreement import Held
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.warehouse import Connection, is_outdated
+from strava_pipeline.lake.warehouse import Connection
 
 _KEYS = 3  # columns before the values: id, athlete_id, deleted_at
 
 
 def held_activities(connection: Connection) -> dict[int, Held]:
-    """Every activity by its id, deleted ones included; PipelineError where another version made the tables."""
-    if is_outdated(connection):
-        raise PipelineError(
-            "The published warehouse has the tables of another version. Run `strava-pipeline compact`, which makes it "
-            "anew without a call."
-        )
+    """Every activity by its id, deleted ones included."""
     found = connection.execute(sql("compared_with_archives"))
     names = [column[0] for column in found.description][_KEYS:]
     return {

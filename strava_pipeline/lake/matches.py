@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import polars as pl
 
-from strava_pipeline.core.matching.groups import Decided, ordered_pair
+from strava_pipeline.core.matching.groups import Decided, Pair, ordered_pair
 from strava_pipeline.core.matching.match import matched
 from strava_pipeline.core.matching.rules import VERSION
 from strava_pipeline.core.sources import SOURCES
@@ -49,9 +49,13 @@ class MatchReport:
 
 def decided(lake: Lake) -> Decided:
     """What a person last decided of each pair."""
-    last = {ordered_pair(each.id, each.other_id): each.joined for each in decisions(lake, MatchDecision).all}
+    last: dict[Pair, bool] = {}
+    for each in decisions(lake, MatchDecision).all:
+        pair = ordered_pair(each.id, each.other_id)
+        last.pop(pair, None)  # its place is that of the last word
+        last[pair] = each.joined
     return Decided(
-        frozenset(pair for pair, joined in last.items() if joined),
+        tuple(pair for pair, joined in last.items() if joined),
         frozenset(pair for pair, joined in last.items() if not joined),
     )
 
@@ -96,7 +100,7 @@ def _signature(connection: Connection, said: Decided) -> str:
     """What the tables follow from: every activity as far as it is looked at, the decisions, the rules and the sources."""
     query = f"SELECT count(*), bit_xor(hash(known)), sum(hash(known)) FROM ({sql('matching')}) AS known"
     counted = connection.execute(query).fetchall()[0]
-    follows = (counted, sorted(said.joined), sorted(said.split), VERSION, SOURCES)
+    follows = (counted, said.joined, sorted(said.split), VERSION, SOURCES)
     return hashlib.blake2b(repr(follows).encode(), digest_size=16).hexdigest()
 
 

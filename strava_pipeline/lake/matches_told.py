@@ -86,14 +86,14 @@ def present(connection: Connection, ids: list[int]) -> dict[int, int]:
 
 def evidence(connection: Connection, one: int, other: int) -> Weighed:
     """What speaks for two activities of gold being one, weighed now."""
-    query = f"SELECT * FROM ({sql('matching')}) WHERE id IN ($one, $other)"
-    rows = connection.execute(query, {"one": one, "other": other}).fetchall()
-    known = pl.DataFrame(rows, schema=ACTIVITIES, orient="row")
+    known = pl.DataFrame(connection.execute(sql("matching")).fetchall(), schema=ACTIVITIES, orient="row")
     pair = pl.DataFrame({"id_a": [min(one, other)], "id_b": [max(one, other)]})
-    found = pair.join(candidates(known), on=["id_a", "id_b"], how="left").with_columns(
+    found = pair.join(
+        candidates(known), on=["id_a", "id_b"], how="left"
+    ).with_columns(  # a name says little if many have it
         pl.col("same_content").fill_null(False)
     )
-    told: dict[str, Any] = weighed(found, known).row(0, named=True)
+    told: dict[str, Any] = weighed(found, known.filter(pl.col("id").is_in([one, other]))).row(0, named=True)
     points = {kind: (told[f"{kind}_points"], rule.value) for kind, rule in WEIGHTS.items()}
     return Weighed(told["verdict"], told["score"], points, told["reasons"])
 

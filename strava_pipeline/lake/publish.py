@@ -24,6 +24,7 @@ from strava_pipeline.lake.warehouse import (
     exclusively,
     is_a_database,
     is_marked,
+    is_outdated,
     opened,
     reading,
     revision,
@@ -104,6 +105,18 @@ def snapshot(lake: Lake) -> Iterator[Connection]:
         yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def current_snapshot(lake: Lake) -> Iterator[Connection]:
+    """The same; PipelineError where another version made its tables: some that are asked for may not be there."""
+    with snapshot(lake) as connection:
+        if is_outdated(connection):
+            raise PipelineError(
+                "The published warehouse has the tables of another version. Run `strava-pipeline compact`, which makes it "
+                "anew without a call."
+            )
+        yield connection
 
 
 def _published(lake: Lake) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from strava_pipeline.core.streams import points_of
-from strava_pipeline.lake.answer_files import newest_json, set_aside
+from strava_pipeline.lake.answer_files import AnswerFiles, newest_json, set_aside
 from strava_pipeline.lake.files import stamp, sync_folder
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -32,16 +32,20 @@ class StreamTracks:
 def sync_stream_tracks(
     lake: Lake, connection: Connection, year: int, tick: Callable[[], None] = lambda: None
 ) -> StreamTracks:
-    """Make the tracks of gold's activities of `year` whose streams are on disk; remove those of what left the year."""
+    """Make the tracks of gold's activities of `year` whose streams are on disk; remove those of what left the year.
+
+    Of one that Strava numbered several times, the first streams that there are.
+    """
     report = StreamTracks()
-    rows = connection.execute(sql("strava_starts"), {"year": year}).fetchall()
-    activities = {key: (athlete_id, start and start.replace(tzinfo=UTC)) for key, athlete_id, start in rows}
+    activities = _activities(connection, year)
     in_place = track_origins(lake, year)
-    for key, files in stream_files(lake, activities.keys()).items():
-        if files.good_at is None or is_of_a_file(in_place.get(key)):
+    on_disk = stream_files(lake, {each.told_as for them in activities.values() for each in them})
+    for key, them in activities.items():
+        found = next((each for each in them if each.told_as in on_disk and on_disk[each.told_as].good_at), None)
+        if found is None or is_of_a_file(in_place.get(key)):
             continue
-        athlete_id, start = activities[key]
-        origin = _origin(files.good_at, start, athlete_id)
+        files = on_disk[found.told_as]
+        origin = _origin(files, found, key)
         if in_place.get(key) == origin:
             continue
         answer = newest_json(files)
@@ -49,7 +53,7 @@ def sync_stream_tracks(
             set_aside(files)
             report.damaged += 1
             continue
-        write_track(lake, year, key, athlete_id, "strava", [points_of(answer, start)], origin)
+        write_track(lake, year, key, found.athlete_id, "strava", [points_of(answer, found.start)], origin)
         report.made += 1
         tick()
     report.removed = _remove(
@@ -58,9 +62,28 @@ def sync_stream_tracks(
     return report
 
 
-def _origin(fetched_at: datetime, start: datetime | None, athlete_id: int | None) -> str:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An activity as Strava numbered it."""
+
+    told_as: int
+    athlete_id: int | None
+    start: datetime | None
+
+
+def _activities(connection: Connection, year: int) -> dict[int, list[_Told]]:
+    found: dict[int, list[_Told]] = {}
+    for key, athlete_id, told_as, start in connection.execute(sql("strava_starts"), {"year": year}).fetchall():
+        found.setdefault(key, []).append(_Told(told_as, athlete_id, start and start.replace(tzinfo=UTC)))
+    return found
+
+
+def _origin(files: AnswerFiles, told: _Told, activity_id: int) -> str:
     """All that a track of streams depends on."""
-    return f"{_OF_STREAMS}{stamp(fetched_at)} start:{stamp(start) if start else ''} athlete:{athlete_id or ''} reading:{_READING}"
+    assert files.good_at is not None
+    start, of = stamp(told.start) if told.start else "", "" if told.told_as == activity_id else f" of:{told.told_as}"
+    said = f"{stamp(files.good_at)} start:{start} athlete:{told.athlete_id or ''} reading:{_READING}"
+    return f"{_OF_STREAMS}{said}{of}"
 
 
 def _remove(lake: Lake, year: int, ids: list[int]) -> int:

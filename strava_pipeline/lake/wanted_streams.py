@@ -62,8 +62,12 @@ def wanted_streams(lake: Lake, years: Sequence[int], now: datetime) -> WantedStr
     with reading(lake) as connection:
         rows = connection.execute(sql("streamable"), {"years": list(years)}).fetchall()
         recorded = followed(connection, recorded_tracks(imported(lake))).keys()
+        members = dict(connection.execute("SELECT id, activity_id FROM activity_members").fetchall())
     filed = recorded | {key for year in {row[1] for row in rows} for key in _made_of_files(lake, year)}
-    left_out = filed | drops(lake).keys()
+    fetched = {one for one, files in stream_files(lake, members.keys()).items() if files.good_at}
+    told = {members[one] for one in fetched}  # by another number of the same activity
+    elsewhere = {one for one, activity in members.items() if activity in told and one not in fetched}
+    left_out = filed | drops(lake).keys() | elsewhere
     lacking = still_due(
         lake, [Streamable(key, year, at and at.replace(tzinfo=UTC)) for key, year, at in rows if key not in left_out]
     )

@@ -46,7 +46,7 @@ def verify(
     from strava_pipeline.ingest.archive.container import open_container
     from strava_pipeline.lake.compared import held_activities, stand_ins
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.publish import snapshot
+    from strava_pipeline.lake.publish import current_snapshot
     from strava_pipeline.lake.tracks import tracked
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
@@ -55,7 +55,7 @@ def verify(
     lake = Lake(Settings.load().data_dir)
     with open_container(path) as container:
         salvaged, export = container.salvaged, _only_export(container)
-    with snapshot(lake) as connection:
+    with current_snapshot(lake) as connection:
         rows = export.activities.rows
         agreement = compare(rows, held_activities(connection), stand_ins(connection), export.athlete_id)
     files = {row_id(row) for row in export.files.values()}

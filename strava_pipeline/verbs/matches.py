@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from strava_pipeline.lake.matches_told import Activity, Pair, Weighed
+    from strava_pipeline.lake.paths import Lake
 
 matches = typer.Typer(
     no_args_is_help=True,
@@ -75,6 +76,8 @@ def explain(
     from strava_pipeline.verbs.values import plain
 
     ids = [one] if other is None else [one, other]
+    if one == other:
+        raise typer.BadParameter("two different ids, please", param_hint="OTHER")
     with _snapshot() as connection:
         _known(connection, ids)
         found, compared = members(connection, one), pairs(connection, one)
@@ -149,17 +152,15 @@ def _decide(one: int, others: list[int], *, joined: bool, verbose: bool) -> None
         years = _known(connection, [one, *others])
     at, by = primed_clock(settings).now(), f"strava-pipeline matches {'join' if joined else 'split'}"
     taken = [MatchDecision(at=at, by=by, id=one, other_id=each, joined=joined) for each in others]
-    decide(Lake(settings.data_dir), *taken)
+    lake = Lake(settings.data_dir)
+    decide(lake, *taken)
     run_verb(settings, MATCH_JOB, years=list(range(min(years.values()), max(years.values()) + 1)), verbose=verbose)
     with _snapshot() as connection:
         found = members(connection, one)
     together = {each.id for each in found[0].members} if found else {one}
     for each in others:
         if joined and each not in together:
-            raise PipelineError(
-                f"{one} and {each} are still two, because you split two of their members: `strava-pipeline matches list` "
-                "shows which. Join those first."
-            )
+            raise PipelineError(_why_still_two(lake, one, each))
         if joined:
             out.print(f"{one} and {each} are one activity now: {found[0].activity_id}.")
         else:
@@ -168,20 +169,40 @@ def _decide(one: int, others: list[int], *, joined: bool, verbose: bool) -> None
             )
 
 
+def _why_still_two(lake: "Lake", one: int, other: int) -> str:
+    from strava_pipeline.lake.matches import decided
+    from strava_pipeline.lake.matches_told import members
+
+    with _snapshot() as connection:
+        sides = [members(connection, each) for each in (one, other)]
+    ids = [
+        {each.id for each in side[0].members} if side else {own} for side, own in zip(sides, (one, other), strict=True)
+    ]
+    split = [
+        pair for pair in sorted(decided(lake).split) if any(pair[a] in ids[0] and pair[1 - a] in ids[1] for a in (0, 1))
+    ]
+    told = "; ".join(f"{a} from {b}" for a, b in split)
+    return (
+        f"{one} and {other} are still two, because you split what belongs to them: {told}. Join these first."
+        if split
+        else f"{one} and {other} are still two. Another run may have decided meanwhile: `strava-pipeline matches explain {one}`."
+    )
+
+
 def _snapshot() -> Any:
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.publish import snapshot
+    from strava_pipeline.lake.publish import current_snapshot
     from strava_pipeline.settings import Settings
 
-    return snapshot(Lake(Settings.load().data_dir))
+    return current_snapshot(Lake(Settings.load().data_dir))
 
 
 def _known(connection: Any, ids: list[int]) -> dict[int, int]:
-    """The partitions of activities that have to be there; of an older warehouse nothing can be said."""
+    """The partitions of activities that have to be there."""
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.lake.matches_told import present
 
-    found = present(connection, ids)
+    found = present(connection, [each for each in ids if abs(each) < 2**63])
     if missing := [each for each in ids if each not in found]:
         raise PipelineError(
             f"No activity has the id {', '.join(map(str, missing))}. `strava-pipeline matches list` shows ids, and "

@@ -25,6 +25,7 @@ TABLES = {  # and what tells the moment of the import, which is another one each
     "activity_details": "fetched_at",
     "activity_laps": "",
     "activity_sessions": "",
+    "imported_activities": "ingestion_ts",
     "files": "received_at, import_name",
     "gear": "fetched_at",
 }

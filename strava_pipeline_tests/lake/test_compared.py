@@ -9,7 +9,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.files.agreement import COMPARED
 from strava_pipeline.lake.compared import held_activities, stand_ins
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import publish, snapshot
+from strava_pipeline.lake.publish import current_snapshot, publish, snapshot
 from strava_pipeline.lake.warehouse import changed, writing
 from strava_pipeline_tests.lake.bronze import NOW, activity, listed, merge, merge_detailed
 
@@ -63,5 +63,5 @@ def test_a_warehouse_of_another_version_says_what_to_do(merged: Lake) -> None:
     merged.snapshot.chmod(0o644)
     with duckdb.connect(str(merged.snapshot)) as connection:
         connection.execute("UPDATE lake_meta SET value = 'older' WHERE key = 'catalogue'")
-    with snapshot(merged) as published, pytest.raises(PipelineError, match="strava-pipeline compact"):
+    with pytest.raises(PipelineError, match="strava-pipeline compact"), current_snapshot(merged) as published:
         held_activities(published)

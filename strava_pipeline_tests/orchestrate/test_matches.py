@@ -123,6 +123,21 @@ def test_no_stream_is_asked_for_whose_track_a_file_of_one_s_own_holds(make_rig: 
     assert sum(asked.values()) == len(recorded - with_track)
 
 
+@pytest.mark.slow
+def test_a_file_of_a_wrong_clock_tells_the_zone_and_not_the_time(make_rig: Make) -> None:
+    rig = make_rig(logged_in=False)
+    with zipfile.ZipFile(an_archive(rig)) as archive:
+        (rig.folder / "activities.csv").write_bytes(archive.read("activities.csv"))
+    take_in(rig, rig.folder / "activities.csv")
+    take_in(rig, loose_files(rig))
+    truth = {item["id"]: item["start_date_local"] for item in rig.truth()}
+    local = rig.gold("SELECT id, start_date_local FROM activities WHERE start_date_local IS NOT NULL AND id > 0")
+    assert len(local) > 15
+    assert {key: f"{at:%Y-%m-%dT%H:%M:%S}Z" for key, at in local} == {key: truth[key] for key, _ in local}
+    wrong = "start_date_local <> timezone('UTC', start_date) + to_seconds(utc_offset)"
+    assert rig.one(f"SELECT count(*) FROM activities WHERE {wrong}") == 0
+
+
 def test_when_nothing_came_nothing_is_published_anew(make_rig: Make) -> None:
     rig = make_rig(logged_in=False)
     for name, minute in (("one", 0), ("two", 20)):

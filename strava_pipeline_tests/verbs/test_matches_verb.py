@@ -75,6 +75,47 @@ def test_a_person_s_word_joins_what_the_rules_left_apart(twice: Rig, type_on: Ca
     assert "stands for itself" in refused.err
 
 
+def test_a_join_against_an_earlier_word_says_which(twice: Rig, type_on: Callable[[Rig], Type]) -> None:
+    typed, known = type_on(twice), ids(twice)
+    watch, phone, half = (known[name] for name in ("watch", "phone", "half"))
+    assert typed("matches", "join", str(watch), str(phone)).code == 0
+    assert typed("matches", "split", str(watch), str(half)).code == 0
+    refused = typed("matches", "join", str(phone), str(half))
+    assert refused.code == 1
+    assert f"{min(watch, half)} from {max(watch, half)}" in refused.err
+    assert typed("matches", "join", str(watch), str(half)).code == 0
+    assert twice.one("SELECT count(*) FROM activities") == 1
+
+
+@pytest.mark.slow
+def test_two_of_strava_s_are_one_when_a_person_says_so_and_the_one_that_stays_stands_for_both(
+    make_rig: Make, type_on: Callable[[Rig], Type]
+) -> None:
+    rig = make_rig(activities=6, years=(2026, 2026), settings={"first_year": 2026})
+    rig.run("flow_backfill")
+    rig.run("streams")
+    typed, streamed = type_on(rig), {one for one, *_ in tracks(rig)}
+    all_ids = sorted(row[0] for row in rig.gold("SELECT id FROM activities"))
+    recorded = next(one for one in all_ids if one in streamed)
+    other = next(one for one in all_ids if one != recorded)
+    lower, higher = sorted((recorded, other))
+    before = {
+        table: rig.one(f"SELECT count(*) FROM {table} WHERE activity_id = {higher}") for table in ("activity_laps",)
+    }
+    rig.calls()
+    assert typed("matches", "join", str(recorded), str(other)).code == 0
+    assert {one for one, *_ in tracks(rig)} >= {lower}, "whichever of the two has points"
+    rig.run("streams")
+    rig.run("flow")
+    asked = rig.calls()["by_endpoint"]
+    assert set(asked) == {"/athlete/activities"}, "all that either needs is there"
+    assert typed("archive", "verify", str(rig.archive("export.zip"))).code == 0
+    rig.control("delete", id=lower)
+    rig.run("reconcile", [2026])
+    assert rig.gold(f"SELECT id FROM activities WHERE id IN ({lower}, {higher})") == [(higher,)]
+    assert rig.one(f"SELECT count(*) FROM activity_laps WHERE activity_id = {higher}") == before["activity_laps"]
+
+
 def test_what_can_t_be_meant_is_refused_and_decides_nothing(twice: Rig, type_on: Callable[[Rig], Type]) -> None:
     typed, known = type_on(twice), ids(twice)
     one = str(known["watch"])
@@ -84,6 +125,8 @@ def test_what_can_t_be_meant_is_refused_and_decides_nothing(twice: Rig, type_on:
     assert nobody.code == 1
     assert "No activity has the id -7" in nobody.err
     assert typed("matches", "explain", "12").code == 1
+    assert typed("matches", "explain", one, str(2**63)).code == 1
+    assert typed("matches", "explain", one, one).code == 2
     assert not twice.lake.decisions.exists()
 
 

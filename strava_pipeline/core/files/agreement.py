@@ -124,7 +124,7 @@ def compare(
         if found is None:
             missing.append(known)
             continue
-        met.add(found.activity_id)
+        met |= {found.activity_id, stand_ins.get(key, key)}
         if found.deleted_at is not None:
             deleted.append(Deleted(known, found.deleted_at, newest is not None and found.deleted_at < newest))
             continue

@@ -26,9 +26,12 @@ ACTIVITIES: dict[str, pl.DataType] = {
     "external_id": pl.String(),
     "contents": pl.List(pl.String()),  # hashes of what its files hold, unpacked
     "format": pl.String(),  # of its file
+    "deleted": pl.Boolean(),  # gone from its source
 }
 _BUCKET = 6 * 3600.0  # s
-_FEW_DIGITS = 7  # a longer number in a file's name is somebody's id
+_NUMBER = r"\d{7,}"  # in a name: somebody's id, if it is no date
+_DATE = r"^(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])(\d{4}|\d{6})?$"
+_KEYS = ["id_a", "id_b"]
 
 
 def numbered_by() -> pl.Expr:
@@ -42,51 +45,55 @@ def numbered_by() -> pl.Expr:
     )
 
 
-def names() -> pl.Expr:
-    """All names that a source gives an activity or its file: numbers, the file's name without its endings."""
-    name = (
+def name() -> pl.Expr:
+    """What a file is called, without folder and endings; None where that is next to nothing."""
+    stem = (
         pl.col("external_id")
         .str.to_lowercase()
         .str.replace(r"^.*[/\\]", "")
         .str.replace(r"(\.(fit|gpx|tcx))?(\.gz)?$", "")
     )
-    numbers = [pl.when(pl.col("id") > 0).then(pl.col("id")), pl.col("upload_id")]
-    known = pl.concat_list(
-        *[number.cast(pl.String) for number in numbers],
-        name,
-        name.str.extract_all(rf"\d{{{_FEW_DIGITS},}}").fill_null([]),
-    )
-    return known.list.drop_nulls().list.unique().list.eval(pl.element().filter(pl.element().str.len_chars() > 3))
+    return pl.when(stem.str.len_chars() > 3).then(stem)
+
+
+def numbers() -> pl.Expr:
+    """Ids that a source gave the activity, and those in a file's name."""
+    in_name = name().str.extract_all(_NUMBER).fill_null([])
+    in_name = in_name.list.eval(pl.element().filter(~pl.element().str.contains(_DATE)))
+    own = [pl.when(pl.col("id") > 0).then(pl.col("id")), pl.col("upload_id")]
+    return pl.concat_list(*[each.cast(pl.String) for each in own], in_name).list.drop_nulls().list.unique()
 
 
 def candidates(activities: pl.DataFrame) -> pl.DataFrame:
-    """`id_a`, `id_b`, whether they hold the `same_content`, and the `same_name` where there is one.
+    """`id_a`, `id_b`, whether they hold the `same_content`, and the `same_number` and the `same_name` where there is one.
 
-    The sessions of one file share both, and are not one for that.
+    Names and numbers tell something between a file and what a source numbers: two files in two folders may have one
+    name. The sessions of one file share its content, and are not one for that.
     """
-    known = activities.select("id", "start", "elapsed", "contents", numbered_by().alias("by"), names().alias("names"))
-    keys = ["id_a", "id_b"]
-    content = _sharing(known, "contents").with_columns(sessions=pl.col("by_a").is_null() & pl.col("by_b").is_null())
-    sessions = content.filter("sessions").select(keys)
-    content = content.filter(~pl.col("sessions")).select(*keys, same_content=pl.lit(True)).unique()
-    named = _sharing(known, "names").group_by(keys).agg(pl.col("names").min().alias("same_name"))
-    named = named.join(sessions, on=keys, how="anti")
-    timed = known.drop("contents", "names").filter(pl.col("start").is_finite())
-    found = [content, named, _at_one_time(timed), _by_a_shifted_clock(timed)]
+    known = activities.select(
+        "id", "start", "elapsed", "contents", numbered_by().alias("by"), numbers=numbers(), names=pl.concat_list(name())
+    )
+    content = _sharing(known, "contents").select(*_KEYS, same_content=pl.lit(True)).unique()
+    numbered = _sharing(known, "numbers").group_by(_KEYS).agg(pl.col("numbers").min().alias("same_number"))
+    named = _sharing(known, "names").group_by(_KEYS).agg(pl.col("names").min().alias("same_name"))
+    timed = known.drop("contents", "names", "numbers").filter(pl.col("start").is_finite())
+    found = [content, numbered, named, _at_one_time(timed), _by_a_shifted_clock(timed)]
     return (
-        pl.concat([each.select(keys) for each in found])
+        pl.concat([each.select(_KEYS) for each in found])
         .unique()
-        .join(content, on=keys, how="left")
-        .join(named, on=keys, how="left")
+        .join(content, on=_KEYS, how="left")
+        .join(numbered, on=_KEYS, how="left")
+        .join(named, on=_KEYS, how="left")
         .with_columns(pl.col("same_content").fill_null(False))
-        .sort(keys)
+        .sort(_KEYS)
     )
 
 
 def _sharing(known: pl.DataFrame, column: str) -> pl.DataFrame:
-    """Pairs that share an element of a list; what is shared by a crowd tells nothing."""
+    """Pairs of a file and what a source numbers that share an element of a list; what a crowd shares tells nothing."""
     each = known.select("id", "by", column).explode(column).drop_nulls(column)
-    return _pairs(each.filter(pl.len().over(column).is_between(2, COMMON_NAME.value)), column)
+    pairs = _pairs(each.filter(pl.len().over(column).is_between(2, COMMON_NAME.value)), column)
+    return pairs.filter(pl.col("by_a").is_not_null() | pl.col("by_b").is_not_null())
 
 
 def _at_one_time(known: pl.DataFrame) -> pl.DataFrame:
@@ -110,6 +117,7 @@ def _by_a_shifted_clock(known: pl.DataFrame) -> pl.DataFrame:
         day=(pl.col("start") / day).floor().cast(pl.Int64),
         length=(pl.col("elapsed") / (spread + 1)).floor().cast(pl.Int64),
     )
+    celled = celled.filter(pl.len().over("day", "length") <= CROWD.value)
     others = celled.filter(_of_another_source())
     for cell in ("day", "length"):
         others = others.with_columns(pl.concat_list([pl.col(cell) + each for each in (-1, 0, 1)]).alias(cell)).explode(
@@ -124,7 +132,7 @@ def _by_a_shifted_clock(known: pl.DataFrame) -> pl.DataFrame:
         rest <= spread,
         (pl.col("elapsed_a") - pl.col("elapsed_b")).abs() <= spread,
     )
-    return _once(near.drop("day", "length").filter(pl.len().over("id_a") <= CROWD.value))
+    return _once(near.drop("day", "length"))
 
 
 def _of_another_source() -> pl.Expr:

@@ -10,6 +10,7 @@ import polars as pl
 
 from strava_pipeline.core.matching import rules
 from strava_pipeline.core.matching.sports import FAMILY, UNSAID
+from strava_pipeline.core.sources import FILE
 
 CERTAIN, PROBABLE, DOUBTFUL, NOTHING = "certain", "probable", "doubtful", "nothing"
 _EARTH: Final = 6_371_008.8  # m, the mean radius (IUGG)
@@ -39,6 +40,7 @@ def _measured(both: pl.DataFrame) -> pl.DataFrame:
         longer=longer,
         together=pl.when(timed).then(overlap / longer),
         within=pl.when(timed).then(overlap / shorter),
+        covered=pl.when(timed).then(overlap / pl.when(pl.col("id_b") > 0).then(pl.col("elapsed_b")).otherwise(shorter)),
         distance_apart=pl.when(told).then((far - near) / far),
         place_apart=pl.min_horizontal(_metres("start_lat", "start_lng"), ends),
         heart_apart=(pl.col("heartrate_a") - pl.col("heartrate_b")).abs(),
@@ -101,18 +103,22 @@ def _pointed(measured: pl.DataFrame) -> pl.DataFrame:
 
 
 def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
+    """`alike`: of one recording, or of two devices of one athlete, as far as it can be told."""
     told = pointed.with_columns(
         here=_at_most("place_apart", rules.ELSEWHERE, unknown=True),
         one_heart=_at_most("heart_apart", rules.ANOTHER_HEART, unknown=True)
         & _at_most("maximum_apart", rules.ANOTHER_MAXIMUM, unknown=True),
         one_athlete=(pl.col("athlete_id_a") == pl.col("athlete_id_b")).fill_null(True),
+        to_the_second=_at_most("start_apart", rules.EXACT, unknown=False)
+        & _at_most("end_apart", rules.EXACT, unknown=False),
     )
+    told = told.with_columns(alike=_alike_enough() & pl.col("one_athlete") & pl.col("here"))
     verdict = (
         pl.when(~pl.col("one_athlete"))
         .then(pl.lit(NOTHING))
-        .when(pl.col("same_content") | (_named() & pl.col("here")))
+        .when(pl.col("same_content") | _numbered() | _named())
         .then(pl.lit(CERTAIN))
-        .when(_probable() & pl.col("here"))
+        .when(pl.col("alike") & (~_two_files() | pl.col("to_the_second") | _same_heart()))
         .then(pl.lit(PROBABLE))
         .when(_doubtful())
         .then(pl.lit(DOUBTFUL))
@@ -121,35 +127,53 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
     return told.with_columns(verdict=verdict)
 
 
+def _two_files() -> pl.Expr:
+    """Neither is an athlete's for certain: two who ride together leave two files that differ by a minute."""
+    return (pl.col("source_a") == FILE) & (pl.col("source_b") == FILE)
+
+
+def _same_heart() -> pl.Expr:
+    most = 2 * rules.SAME_HEART.value
+    return _at_most("heart_apart", rules.SAME_HEART, unknown=False) & (pl.col("maximum_apart") <= most).fill_null(False)
+
+
+def _covered() -> pl.Expr:
+    close = _at_most("start_apart", rules.SAME_START, unknown=False)
+    return (pl.col("covered") >= rules.NAMED_TOGETHER.value).fill_null(close)
+
+
+def _numbered() -> pl.Expr:
+    """A file is called by the number that a source gave, and the times agree: but for a crop, or for a zone."""
+    return pl.col("same_number").is_not_null() & (_covered() | pl.col("shifted"))
+
+
 def _named() -> pl.Expr:
-    """Both have a name, and the times agree: as far as one was cropped, or but for a zone."""
-    together = (pl.col("within") >= rules.NAMED_TOGETHER.value).fill_null(
-        _at_most("start_apart", rules.SAME_START, unknown=False)
+    """Both have a name. Some programs give all files one: nothing else may speak against it."""
+    all_else = _at_most("place_apart", rules.SHIFTED_PLACE, unknown=True) & _at_most(
+        "distance_apart", rules.SHIFTED_DISTANCE, unknown=True
     )
-    return pl.col("same_name").is_not_null() & (together | pl.col("shifted"))
+    agree = (_covered() & pl.col("here")) | (pl.col("shifted") & all_else)
+    return pl.col("same_name").is_not_null() & agree & pl.col("one_heart")
 
 
-def _probable() -> pl.Expr:
-    to_the_second = _at_most("start_apart", rules.EXACT, unknown=False) & _at_most(
-        "end_apart", rules.EXACT, unknown=False
-    )
+def _alike_enough() -> pl.Expr:
     same_end = pl.max_horizontal(pl.lit(rules.SAME_START.value), pl.col("longer") * rules.SAME_END.value)
     tight = _at_most("start_apart", rules.SAME_START, unknown=False) & (pl.col("end_apart") <= same_end).fill_null(
         False
     )
-    at_one_place = to_the_second & _at_most("place_apart", rules.EXACT_PLACE, unknown=False)
+    at_one_place = pl.col("to_the_second") & _at_most("place_apart", rules.EXACT_PLACE, unknown=False)
     as_far = _at_most("distance_apart", rules.MOST_DISTANCE, unknown=True) | (
         at_one_place & _at_most("distance_apart", rules.UNLIKE_DISTANCE, unknown=True)
     )
-    measured = pl.col("distance_points").is_not_null() | pl.col("place_points").is_not_null()
-    one_recording = to_the_second & _at_most("distance_apart", rules.EXACT_DISTANCE, unknown=False)
+    placed, ridden = pl.col("place_points").is_not_null(), pl.col("distance_points").is_not_null()
+    one_recording = pl.col("to_the_second") & _at_most("distance_apart", rules.EXACT_DISTANCE, unknown=False)
     return (
         (pl.col("score") >= rules.PROBABLE.value)
         & (pl.col("together") >= rules.PROBABLE_TOGETHER.value).fill_null(False)
         & as_far
         & _at_most("place_apart", rules.MOST_PLACE, unknown=True)
-        & (measured | tight)
-        & ((pl.col("sport_alike") > 0).fill_null(True) | tight)
+        & (placed | (tight & ridden) | pl.col("to_the_second"))
+        & ((pl.col("sport_alike") > 0).fill_null(True) | (tight & placed))
         & (pl.col("one_heart") | one_recording)
     )
 
@@ -161,7 +185,8 @@ def _doubtful() -> pl.Expr:
         & _at_most("place_apart", rules.SHIFTED_PLACE, unknown=False)
         & _at_most("distance_apart", rules.SHIFTED_DISTANCE, unknown=False)
     )
-    named = pl.col("same_name").is_not_null() & pl.col("start_apart").is_null()
+    called = pl.col("same_number").is_not_null() | pl.col("same_name").is_not_null()
+    named = called & ((pl.col("within") > 0).fill_null(True) | pl.col("shifted"))
     return (overlapping & pl.col("here") & (pl.col("score") >= rules.DOUBTFUL.value)) | clock | named
 
 
@@ -174,7 +199,8 @@ def _reasons() -> pl.Expr:
     column = pl.col
     said = [
         pl.when(column("same_content")).then(pl.lit("the same file")),
-        pl.format("the same name or number: {}", column("same_name")),
+        pl.format("the same number: {}", column("same_number")),
+        pl.format("the same name: {}", column("same_name")),
         pl.when(column("shifted")).then(pl.format("clocks {} h apart", (column("start_apart") / 3600).round(2))),
         pl.when(~column("shifted")).then(pl.format("{} % of the time together", _percent("together"))),
         pl.when(~column("shifted")).then(pl.format("starts {} s apart", column("start_apart").round(0).cast(pl.Int64))),

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import polars as pl
+import polars.selectors as cs
 
 from strava_pipeline.core.matching.candidates import ACTIVITIES, candidates, numbered_by
 from strava_pipeline.core.matching.evidence import CERTAIN, DOUBTFUL, NOTHING, weighed
-from strava_pipeline.core.matching.groups import Decided, Groups, Likeness, grouped
-from strava_pipeline.core.sources import SOURCES
+from strava_pipeline.core.matching.groups import Decided, Groups, Known, Likeness, grouped
+from strava_pipeline.core.sources import FILE, SOURCES
 
 _FORMATS = ["fit", "tcx", "gpx"]  # of two files the one that holds more stands first
 MATCHES = {
@@ -33,32 +34,51 @@ class Matching:
 def matched(activities: pl.DataFrame, decided: Decided) -> Matching:
     """All activities (columns `ACTIVITIES`), and what a person decided; the same in whatever order either comes."""
     known = activities.select(pl.col(name).cast(kind) for name, kind in ACTIVITIES.items()).sort("id")
+    known = known.with_columns(cs.float().fill_nan(None))
     there = set(known["id"])
     decided = Decided(
-        frozenset(pair for pair in decided.joined if there.issuperset(pair)),
+        tuple(pair for pair in decided.joined if there.issuperset(pair)),
         frozenset(pair for pair in decided.split if there.issuperset(pair)),
     )
     pairs = _with_decided(candidates(known), decided)
     if pairs.is_empty():  # as where all is the API's
         return Matching(pl.DataFrame(schema=MATCHES), pl.DataFrame(schema=MEMBERS))
     judged = weighed(pairs, known)
-    sure = judged.filter(~pl.col("verdict").is_in([DOUBTFUL, NOTHING]))
-    likenesses = [
-        Likeness((one, other), score, verdict == CERTAIN)
-        for one, other, score, verdict in sure.select("id_a", "id_b", "score", "verdict").iter_rows()
-    ]
     numbers = dict(known.select("id", numbered_by().alias("by")).iter_rows())
-    groups = grouped(likenesses, numbers, dict(known.select("id", "athlete_id").iter_rows()), decided)
+    known_of = Known(
+        numbered_by=numbers,
+        athletes=dict(known.select("id", "athlete_id").iter_rows()),
+        contents=dict(known.filter(pl.col("source") == FILE).select("id", pl.col("contents").list.first()).iter_rows()),
+    )
+    groups = grouped(_likenesses(judged, known), _alike(judged), known_of, decided)
     return Matching(_matches(judged, groups, numbers, decided), _members(known, groups))
+
+
+def _likenesses(judged: pl.DataFrame, known: pl.DataFrame) -> list[Likeness]:
+    gone = set(known.filter(pl.col("deleted").fill_null(False))["id"])
+    sure = judged.filter(~pl.col("verdict").is_in([DOUBTFUL, NOTHING]))
+    return [
+        Likeness((one, other), score, verdict == CERTAIN, by_content, one in gone or other in gone)
+        for one, other, score, verdict, by_content in sure.select(
+            "id_a", "id_b", "score", "verdict", "same_content"
+        ).iter_rows()
+    ]
+
+
+def _alike(judged: pl.DataFrame) -> set[tuple[int, int]]:
+    """Pairs that don't differ, though two files alone would not be joined for that."""
+    alike = judged.filter(pl.col("alike") | (pl.col("verdict") == CERTAIN))
+    return set(alike.select("id_a", "id_b").iter_rows())
 
 
 def _with_decided(pairs: pl.DataFrame, decided: Decided) -> pl.DataFrame:
     """What a person decided is judged too, so that it can be explained."""
-    rows = sorted(decided.joined | decided.split)
+    rows = sorted({*decided.joined, *decided.split})
     more = pl.DataFrame(
         {"id_a": [a for a, _ in rows], "id_b": [b for _, b in rows]}, schema={"id_a": pl.Int64, "id_b": pl.Int64}
     ).join(pairs, on=["id_a", "id_b"], how="anti")
-    more = more.with_columns(same_content=pl.lit(False), same_name=pl.lit(None, pl.String))
+    none = pl.lit(None, pl.String)
+    more = more.with_columns(same_content=pl.lit(False), same_number=none, same_name=none)
     return pl.concat([pairs, more.select(pairs.columns)])
 
 
@@ -80,7 +100,10 @@ def _have_room(groups: Groups, pair: tuple[int, int], numbers: dict[int, str | N
 
 
 def _members(known: pl.DataFrame, groups: Groups) -> pl.DataFrame:
-    """Each group's members in order: by source, then by format, then by id; the first one's id stands for all."""
+    """Each group's members in order: by source, then by format, then by id; the first one's id stands for all.
+
+    What is deleted at Strava stays so by its files, but not where Strava has the same activity under another id.
+    """
     of = {one: first for first, group in groups.members.items() for one in group}
     schema = {"id": pl.Int64, "group": pl.Int64}
     rank = pl.col("source").replace_strict({name: place for place, name in enumerate(SOURCES)}, return_dtype=pl.Int32)
@@ -90,7 +113,9 @@ def _members(known: pl.DataFrame, groups: Groups) -> pl.DataFrame:
     ordered = (
         pl.DataFrame({"id": list(of), "group": list(of.values())}, schema=schema)
         .join(known, on="id")
-        .sort("group", rank, form, "id")
+        .with_columns(rank=rank, form=form, gone=pl.col("deleted").fill_null(False))
+        .with_columns(_there=((pl.col("id") > 0) & ~pl.col("gone")).any().over("group"))
+        .sort("group", pl.col("gone") & pl.col("_there"), "rank", "form", "id")
     )
     return ordered.select(
         "id",

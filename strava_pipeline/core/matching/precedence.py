@@ -5,7 +5,7 @@ gone are the athlete's word, and what it leaves empty of these is empty. Where i
 the next source that does fills that in. What is there is never corrected: Strava's own distance and climb stay.
 """
 
-_CLOCK = ("start_date", "start_date_local", "timezone", "utc_offset")  # archives tell no local time, files a place
+_CLOCK = ("start_date", "timezone", "utc_offset")  # archives tell no zone, files a place; the local start follows
 _COURSE = ("distance", "moving_time", "elapsed_time", "total_elevation_gain", "elev_high", "elev_low")
 _SPEED = ("average_speed", "max_speed")
 _BODY = ("average_heartrate", "max_heartrate", "average_cadence")

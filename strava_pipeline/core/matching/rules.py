@@ -46,11 +46,14 @@ UNLIKE_DISTANCE = Rule(
 )
 EXACT_DISTANCE = Rule(0.002, "of the longer distance", "one recording, summed up by two programs")
 ELSEWHERE = Rule(5_000, "m", "at one time in two places: two athletes")
-ANOTHER_HEART = Rule(5, "bpm of the mean", "the same beats, averaged with or without pauses, differ by 2")
-ANOTHER_MAXIMUM = Rule(12, "bpm of the highest", "one optical sensor's spike")
+ANOTHER_HEART = Rule(3, "bpm of the mean", "the same beats, averaged with or without pauses, differ by 2")
+SAME_HEART = Rule(1.5, "bpm of the mean, and twice as much of the highest", "one strap, two devices")
+ANOTHER_MAXIMUM = Rule(8, "bpm of the highest", "one optical sensor's spike")
 
 # A name that both have (an upload's number, a file's name) makes it certain where the times don't speak against it.
-NAMED_TOGETHER = Rule(0.5, "of the shorter one's time", "also when one was cropped")
+NAMED_TOGETHER = Rule(
+    0.5, "of the time of what is numbered", "a cropped activity lies within its file, a lap's file within its activity"
+)
 CLOCK_STEP = Rule(900, "s", "zones differ by quarters of an hour: a clock that is wrong by a zone")
 CLOCK_SPREAD = Rule(5, "s", "the rest of such a shift")
 MOST_SHIFT = Rule(14 * 3600, "s", "a local clock taken for UTC: from UTC-12 to UTC+14")
@@ -60,6 +63,6 @@ SHIFTED_DISTANCE = Rule(
 )
 
 # What keeps nonsense from costing hours: a thousand files with a dead clock all begin at one moment.
-CROWD = Rule(200, "activities within six hours", "more than that at one time is a wrong clock, not an athlete")
-COMMON_NAME = Rule(20, "activities of one name", "`activity.gpx` names nothing")
+CROWD = Rule(50, "activities within six hours", "more than that at one time is a wrong clock, not an athlete")
+COMMON_NAME = Rule(10, "activities of one name", "`activity.gpx` names nothing")
 LONGEST = Rule(8 * 86_400, "s", "an activity longer than that is looked at by its first week")

@@ -6,4 +6,4 @@ SELECT
     a.average_heartrate, a.max_heartrate, a.average_cadence, a.average_watts, a.weighted_average_watts, a.max_watts,
     a.average_temp, d.perceived_exertion
 FROM activities_all AS a
-LEFT JOIN activity_details AS d ON d.activity_id = a.id
+LEFT JOIN activity_details_by_source AS d ON d.activity_id = a.id

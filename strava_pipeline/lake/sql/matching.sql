@@ -19,15 +19,16 @@ SELECT
     CASE WHEN said.source <> 'file' OR filed.wrong_clock IS NOT TRUE THEN epoch(said.start_date) END AS start,
     said.elapsed_time::DOUBLE AS elapsed,
     said.distance,
-    said.start_latlng[1] AS start_lat,
-    said.start_latlng[2] AS start_lng,
-    said.end_latlng[1] AS end_lat,
-    said.end_latlng[2] AS end_lng,
+    CASE WHEN said.start_latlng <> [0.0, 0.0] THEN said.start_latlng[1] END AS start_lat,
+    CASE WHEN said.start_latlng <> [0.0, 0.0] THEN said.start_latlng[2] END AS start_lng,
+    CASE WHEN said.end_latlng <> [0.0, 0.0] THEN said.end_latlng[1] END AS end_lat,
+    CASE WHEN said.end_latlng <> [0.0, 0.0] THEN said.end_latlng[2] END AS end_lng,
     said.average_heartrate AS heartrate,
     said.max_heartrate,
     said.upload_id,
     said.external_id,
     filed.contents,
-    filed.format
+    filed.format,
+    said.deleted_at IS NOT NULL AS deleted
 FROM activities_all AS said
 LEFT JOIN filed ON filed.id = said.id

@@ -1,5 +1,5 @@
--- Every present activity of $years that was recorded, not typed in, and for which no other stands, newest first: it may
--- have streams. With when a listing first showed that it was cut or mended since, NULL where none did. Moments are in UTC
+-- Every present activity of $years that was recorded, not typed in, newest first: it may have streams. Where one stands for
+-- several, it alone, unless it was typed in. With when a listing first showed that it was cut or mended since, NULL where none did. Moments are in UTC
 -- and bare.
 SELECT activity.id, activity.year, recut.at AT TIME ZONE 'UTC'
 FROM activities_all AS activity
@@ -12,6 +12,11 @@ LEFT JOIN (
 WHERE activity.deleted_at IS NULL
   AND activity.source = 'strava'
   AND activity.manual IS NOT TRUE
-  AND activity.id NOT IN (SELECT id FROM activity_members WHERE place > 0)
+  AND activity.id NOT IN (
+    SELECT member.id
+    FROM activity_members AS member
+    JOIN activities_all AS head ON head.id = member.activity_id
+    WHERE member.place > 0 AND head.manual IS NOT TRUE
+  )
   AND activity.year IN (SELECT unnest($years))
 ORDER BY activity.start_date DESC NULLS LAST, activity.id DESC

@@ -10,6 +10,11 @@ WITH others AS (
 )
 SELECT head.* EXCLUDE (deleted_at) REPLACE (
     {filled},
+    -- a file's clock may be off by hours where its place tells the right zone
+    coalesce(
+        head.start_date_local,
+        timezone('UTC', coalesce(head.start_date, others.start_date)) + to_seconds(coalesce(head.utc_offset, others.utc_offset))
+    ) AS start_date_local,
     CASE WHEN head.average_heartrate IS NULL AND others.average_heartrate IS NOT NULL THEN true ELSE head.has_heartrate END
         AS has_heartrate
 )

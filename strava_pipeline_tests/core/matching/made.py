@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -40,7 +41,10 @@ def file(name: object = "a", **told: Any) -> Known:
 
 
 def match(*known: Known, joined: Iterable[tuple[int, int]] = (), split: Iterable[tuple[int, int]] = ()) -> Matching:
-    return matched(pl.DataFrame(list(known), schema=ACTIVITIES), Decided(frozenset(joined), frozenset(split)))
+    return matched(
+        pl.DataFrame(list(known), schema=ACTIVITIES),
+        Decided(tuple(dict.fromkeys(each for each in joined if each not in set(split))), frozenset(split)),
+    )
 
 
 def groups(found: Matching) -> set[frozenset[int]]:
@@ -63,11 +67,15 @@ def commutes(chance: random.Random, days: int) -> Iterator[Known]:
             number = day * 4 + leg
             kind = chance.randrange(10)
             if kind != 0:
-                yield ride(10**10 + number, athlete_id=7, **true)
+                yield ride(10**10 + number, athlete_id=7, **true, external_id=f"{start:.0f}.fit")
             if kind != 1:
                 noise = {
                     "start": start + chance.choice((0, 0, 2, -3)),
                     "elapsed": 900.0 + chance.choice((0, 1, -2)),
                     "distance": 4_200.0 * chance.gauss(1, 0.004),
                 }
-                yield file(number, **(true | noise))
+                at = datetime.fromtimestamp(start, UTC)
+                called = {
+                    "external_id": chance.choice((f"{at:%Y%m%d_%H%M%S}.fit", f"{at:%Y%m%d%H%M}.gpx", "Commute.fit"))
+                }
+                yield file(number, **(true | noise | called))

@@ -100,6 +100,25 @@ def test_a_name_and_a_clock_of_another_zone_are_certain(hours: float) -> None:
     assert verdict(here, shifted) == ("certain", True)
 
 
+def test_a_number_is_enough_for_one_that_was_cropped_at_both_ends() -> None:
+    here = API | {
+        "upload_id": 13_666_555_444,
+        "start": NOON + 900,
+        "elapsed": 1_800.0,
+        "start_lat": 48.06,
+        "end_lat": 48.04,
+    }
+    assert verdict(here, file(external_id="13666555444.fit", start_lat=48.0, end_lat=48.1)) == ("certain", True)
+
+
+@pytest.mark.parametrize("name", ["workout.tcx", "20250615.fit", "Morning Ride.gpx"])
+def test_a_name_does_not_make_one_of_two_classes_on_one_day(name: str) -> None:
+    indoors = dict.fromkeys(("start_lat", "start_lng", "end_lat", "end_lng"))
+    morning = API | indoors | {"external_id": name, "elapsed": 1_800.0, "distance": 10_000.0}
+    evening = file(**indoors, external_id=name, elapsed=1_800.0, distance=16_000.0, start=NOON + 12 * 3_600 + 3)
+    assert verdict(morning, evening) == PROPOSED
+
+
 def test_a_name_that_many_files_have_names_none_of_them() -> None:
     other_day = {"external_id": "activity.gpx", "start": NOON + 86_400 * 3}
     assert verdict(API | {"external_id": "activity.gpx"}, file(**other_day)) is None

@@ -82,6 +82,14 @@ def test_what_was_imported_comes_down_though_nobody_typed_it(watch: Watch, tmp_p
     assert asked is not None, why
     assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
     assert watch.tick("imported") == (None, "All of it is in the warehouse.")
+    watch.rig.lake.snapshot.unlink()  # as where the run died before it had published
+    busy = watch.note("flow", DagsterRunStatus.STARTED)
+    with live_run(watch.rig.lake, busy.run_id):
+        assert watch.tick("imported") == (None, "All of it is in the warehouse."), "that run publishes"
+    watch.instance.report_run_canceled(busy)
+    again, why = watch.tick("imported")
+    assert again is not None, why
+    assert watch.launch(again).status is DagsterRunStatus.SUCCESS
     assert watch.rig.gold("SELECT source, year FROM activities") == [("file", 2025)]
 
 
