@@ -1,5 +1,6 @@
 """The rows of `files`: every file that was imported, with what reading it came to. Manifests and readings only, no bytes."""
 
+from collections import defaultdict
 from typing import Any
 
 import polars as pl
@@ -17,7 +18,12 @@ def files_frame(lake: Lake) -> pl.DataFrame:
     """A row per file, of the import in which it came first, of those that were read."""
     values: dict[str, list[Any]] = {column.name: [] for column in FILES.columns}
     seen: set[str] = set()
-    for one in (each for each in imports(lake) if is_made(lake, each.name)):
+    whole = [one for one in imports(lake) if is_made(lake, one.name)]
+    names: dict[str, set[str]] = defaultdict(set)
+    for one in whole:
+        for file in one.manifest.files:
+            names[file.sha256].add(_text(file.name))
+    for one in whole:
         is_archive = any(file.role == "list" for file in one.manifest.files)
         for file in one.manifest.files:
             if file.sha256 in seen:
@@ -29,6 +35,7 @@ def files_frame(lake: Lake) -> pl.DataFrame:
                 "athlete_id": one.manifest.athlete_id,
                 "source": STRAVA_JSON if file.role == "objects" else STRAVA_ARCHIVE if is_archive else FILE,
                 "name": _text(file.name),
+                "names": sorted(names[file.sha256]),
                 "came_as": _text(one.manifest.came_as),
                 "import_name": one.name,
                 "received_at": one.manifest.received_at,

@@ -88,9 +88,11 @@ def _land(pipeline: Pipeline, container: Container, store: FileStore, known: lis
     for export in found.exports:
         header = export.activities.header
         report.unknown |= {*header.unnamed, *header.unknown, *export.activities.unknown_sports}
-    if not found.exports:  # a folder that grows: only what is new is an import
-        named = {file.sha256 for one in known for file in one.manifest.files}
-        files = [file for file in files if file.sha256 not in named]
+    if (
+        not found.exports
+    ):  # a folder that grows: only what is new is an import, and be it a file's name, which may be its id
+        named = {_called(file) for one in known for file in one.manifest.files}
+        files = [file for file in files if _called(file) not in named]
     if not files or digest_of(files) in {one.digest for one in known}:
         report.known += 1
         return
@@ -138,6 +140,10 @@ def _keep_whole(
     _count(report, each.size, new=new)
     why = too_large(each.name, each.size).detail
     files.append(ImportedFile(name=each.name, sha256=digest, size=each.size, role="activity", held_back=why))
+
+
+def _called(file: ImportedFile) -> tuple[str, str]:
+    return PurePosixPath(file.name).name, file.sha256
 
 
 def _count(report: LandReport, size: int, *, new: bool) -> None:

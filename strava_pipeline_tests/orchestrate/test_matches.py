@@ -1,6 +1,7 @@
 """One activity from API, archive and files: one row whatever came first, nothing counted twice, and a person's word kept."""
 
 import gzip
+import json
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -147,3 +148,29 @@ def test_when_nothing_came_nothing_is_published_anew(make_rig: Make) -> None:
     told = rig.run("match").metadata
     assert told["published_warehouse"]["replaced"] is False
     assert told["activity_matches"]["changed"] == 0
+
+
+@pytest.mark.parametrize("names", [("4567890123.gpx", "copy.gpx"), ("copy.gpx", "4567890123.gpx")])
+def test_a_file_that_came_under_two_names_is_known_by_either(make_rig: Make, names: tuple[str, str]) -> None:
+    rig = make_rig(logged_in=False)
+    told = {
+        "id": 15_000_000_001,
+        "name": "Cropped",
+        "type": "Run",
+        "sport_type": "Run",
+        "start_date": "2025-06-01T10:00:20Z",
+        "start_date_local": "2025-06-01T12:00:20Z",
+        "elapsed_time": 15,
+        "moving_time": 15,
+        "distance": 40.0,
+        "external_id": "garmin_push_4567890123",
+        "athlete": {"id": 7},
+    }
+    (rig.folder / "told.json").write_text(json.dumps([told]))
+    take_in(rig, rig.folder / "told.json")
+    for name in names:
+        (rig.folder / name).write_bytes(a_gpx(60))
+        take_in(rig, rig.folder / name)
+    assert rig.gold("SELECT id FROM activities") == [(told["id"],)]
+    assert rig.gold("SELECT verdict, joined FROM activity_matches") == [("certain", True)]
+    assert rig.gold("SELECT names FROM files WHERE role = 'activity'") == [(sorted(names),)]

@@ -24,6 +24,7 @@ ACTIVITIES: dict[str, pl.DataType] = {
     "max_heartrate": pl.Float64(),
     "upload_id": pl.Int64(),
     "external_id": pl.String(),
+    "file_names": pl.List(pl.String()),  # of a file by itself, every one that it ever had
     "contents": pl.List(pl.String()),  # hashes of what its files hold, unpacked
     "format": pl.String(),  # of its file
     "deleted": pl.Boolean(),  # gone from its source
@@ -45,23 +46,20 @@ def numbered_by() -> pl.Expr:
     )
 
 
-def name() -> pl.Expr:
-    """What a file is called, without folder and endings; None where that is next to nothing."""
-    stem = (
-        pl.col("external_id")
-        .str.to_lowercase()
-        .str.replace(r"^.*[/\\]", "")
-        .str.replace(r"(\.(fit|gpx|tcx))?(\.gz)?$", "")
-    )
-    return pl.when(stem.str.len_chars() > 3).then(stem)
+def names() -> pl.Expr:
+    """What a file is called, without folder and endings; short ones name nothing."""
+    called = pl.concat_list(pl.concat_list("external_id"), pl.col("file_names").fill_null([])).list.drop_nulls()
+    stem = pl.element().str.to_lowercase().str.replace(r"^.*[/\\]", "").str.replace(r"(\.(fit|gpx|tcx))?(\.gz)?$", "")
+    stems = called.list.eval(stem).list.unique(maintain_order=True)
+    return stems.list.eval(pl.element().filter(pl.element().str.len_chars() > 3))
 
 
 def numbers() -> pl.Expr:
     """Ids that a source gave the activity, and those in a file's name."""
-    in_name = name().str.extract_all(_NUMBER).fill_null([])
-    in_name = in_name.list.eval(pl.element().filter(~pl.element().str.contains(_DATE)))
+    in_names = names().list.join(" ").str.extract_all(_NUMBER).fill_null([])
+    in_names = in_names.list.eval(pl.element().filter(~pl.element().str.contains(_DATE)))
     own = [pl.when(pl.col("id") > 0).then(pl.col("id")), pl.col("upload_id")]
-    return pl.concat_list(*[each.cast(pl.String) for each in own], in_name).list.drop_nulls().list.unique()
+    return pl.concat_list(*[each.cast(pl.String) for each in own], in_names).list.drop_nulls().list.unique()
 
 
 def candidates(activities: pl.DataFrame) -> pl.DataFrame:
@@ -71,7 +69,7 @@ def candidates(activities: pl.DataFrame) -> pl.DataFrame:
     name. The sessions of one file share its content, and are not one for that.
     """
     known = activities.select(
-        "id", "start", "elapsed", "contents", numbered_by().alias("by"), numbers=numbers(), names=pl.concat_list(name())
+        "id", "start", "elapsed", "contents", numbered_by().alias("by"), numbers=numbers(), names=names()
     )
     content = _sharing(known, "contents").select(*_KEYS, same_content=pl.lit(True)).unique()
     numbered = _sharing(known, "numbers").group_by(_KEYS).agg(pl.col("numbers").min().alias("same_number"))

@@ -11,6 +11,7 @@ FILES = Table(
         Column("athlete_id", Kind.BIGINT, "the athlete, where an archive says whose it is"),
         SOURCE,
         Column("name", Kind.TEXT, "the name it had, when it came first"),
+        Column("names", Kind.TEXTS, "all names under which it came"),
         Column("came_as", Kind.TEXT, "the archive, folder or file that was imported"),
         Column("import_name", Kind.TEXT, "the import's folder in data/bronze/imports"),
         Column("received_at", Kind.INSTANT, "when it came first"),

@@ -1,14 +1,20 @@
 -- What is known of every activity for telling which are one: columns as in core/matching/candidates.py. A file whose clock
 -- is known to be wrong tells no start.
-WITH filed AS (
+WITH called AS (
+    SELECT content, list(DISTINCT name ORDER BY name) AS names
+    FROM (SELECT content, unnest(names) AS name FROM files WHERE content IS NOT NULL)
+    GROUP BY content
+),
+filed AS (
     SELECT
         said.id,
         list(DISTINCT files.content ORDER BY files.content) AS contents,
+        flatten(list(DISTINCT called.names ORDER BY called.names)) AS names,
         min(files.format) AS format,
         bool_or(list_contains(files.flags, 'wrong_clock')) AS wrong_clock
     FROM imported_activities AS said
     JOIN files ON files.sha256 = (said.extra ->> '$.file.sha256')
-    WHERE files.content IS NOT NULL
+    JOIN called ON called.content = files.content
     GROUP BY said.id
 )
 SELECT
@@ -26,7 +32,8 @@ SELECT
     said.average_heartrate AS heartrate,
     said.max_heartrate,
     said.upload_id,
-    said.external_id,
+    CASE WHEN said.source <> 'file' THEN said.external_id END AS external_id,
+    CASE WHEN said.source = 'file' THEN filed.names END AS file_names,
     filed.contents,
     filed.format,
     said.deleted_at IS NOT NULL AS deleted

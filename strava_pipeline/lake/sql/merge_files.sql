@@ -2,7 +2,7 @@
 MERGE INTO files AS gold
 USING (SELECT * FROM read_parquet($rows)) AS staged
 ON gold.sha256 = staged.sha256
-WHEN MATCHED AND (gold.kind, gold.problem, gold.recordings, gold.flags)
-    IS DISTINCT FROM (staged.kind, staged.problem, staged.recordings, staged.flags) THEN UPDATE BY NAME
+WHEN MATCHED AND (gold.kind, gold.problem, gold.recordings, gold.flags, gold.names)
+    IS DISTINCT FROM (staged.kind, staged.problem, staged.recordings, staged.flags, staged.names) THEN UPDATE BY NAME
 WHEN NOT MATCHED THEN INSERT BY NAME
 RETURNING merge_action

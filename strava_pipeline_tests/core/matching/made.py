@@ -37,7 +37,8 @@ def ride(one: int = 1, **told: Any) -> Known:
 
 def file(name: object = "a", **told: Any) -> Known:
     """The same by a file."""
-    return ride(hashed_id("file", f"{name}:0"), **({"source": "file", "format": "fit"} | told))
+    called = {"file_names": [told.pop("external_id")]} if told.get("external_id") else {}
+    return ride(hashed_id("file", f"{name}:0"), **({"source": "file", "format": "fit"} | told | called))
 
 
 def match(*known: Known, joined: Iterable[tuple[int, int]] = (), split: Iterable[tuple[int, int]] = ()) -> Matching:
