@@ -5,7 +5,7 @@
 
 import polars as pl
 
-from strava_pipeline.core.matching.rules import CLOCK_SPREAD, CLOCK_STEP, COMMON_NAME, CROWD, LONGEST, MOST_SHIFT
+from strava_pipeline.core.matching.rules import CLOCK_SPREAD, CLOCK_STEP, COMMON_NAME, CROWD, LONGEST, MOST_SHIFT, Rule
 from strava_pipeline.core.sources import FILE
 
 ACTIVITIES: dict[str, pl.DataType] = {
@@ -71,9 +71,9 @@ def candidates(activities: pl.DataFrame) -> pl.DataFrame:
     known = activities.select(
         "id", "start", "elapsed", "contents", numbered_by().alias("by"), numbers=numbers(), names=names()
     )
-    content = _sharing(known, "contents").select(*_KEYS, same_content=pl.lit(True)).unique()
-    numbered = _sharing(known, "numbers").group_by(_KEYS).agg(pl.col("numbers").min().alias("same_number"))
-    named = _sharing(known, "names").group_by(_KEYS).agg(pl.col("names").min().alias("same_name"))
+    content = _sharing(known, "contents", CROWD).select(*_KEYS, same_content=pl.lit(True)).unique()
+    numbered = _sharing(known, "numbers", COMMON_NAME).group_by(_KEYS).agg(pl.col("numbers").min().alias("same_number"))
+    named = _sharing(known, "names", COMMON_NAME).group_by(_KEYS).agg(pl.col("names").min().alias("same_name"))
     timed = known.drop("contents", "names", "numbers").filter(pl.col("start").is_finite())
     found = [content, numbered, named, _at_one_time(timed), _by_a_shifted_clock(timed)]
     return (
@@ -87,10 +87,10 @@ def candidates(activities: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _sharing(known: pl.DataFrame, column: str) -> pl.DataFrame:
+def _sharing(known: pl.DataFrame, column: str, crowd: Rule) -> pl.DataFrame:
     """Pairs of a file and what a source numbers that share an element of a list; what a crowd shares tells nothing."""
     each = known.select("id", "by", column).explode(column).drop_nulls(column)
-    pairs = _pairs(each.filter(pl.len().over(column).is_between(2, COMMON_NAME.value)), column)
+    pairs = _pairs(each.filter(pl.len().over(column).is_between(2, crowd.value)), column)
     return pairs.filter(pl.col("by_a").is_not_null() | pl.col("by_b").is_not_null())
 
 
