@@ -65,7 +65,7 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
     said = decided(lake)
     seen = _signature(connection, said)
     if notes(connection, _SEEN).get(_SEEN) == seen:
-        return _report(connection, 0)
+        return match_counts(connection)
     with staging(lake) as folder:
         found = matched(_known(connection, folder / "known.parquet"), said)
         connection.execute(sql("forget_matches"))
@@ -75,7 +75,7 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
     changed(connection)
     moved = dict(connection.execute(sql("moved_members")).fetchall())
     _note_due(connection, tracks_due(connection).union(moved))
-    return _report(connection, sum(moved.values()))
+    return match_counts(connection, sum(moved.values()))
 
 
 def tracks_due(connection: Connection) -> set[int]:
@@ -108,7 +108,8 @@ def _note_due(connection: Connection, years: set[int]) -> None:
     note(connection, _TRACKS_DUE, json.dumps(sorted(years)))
 
 
-def _report(connection: Connection, moved: int) -> MatchReport:
+def match_counts(connection: Connection, moved: int = 0) -> MatchReport:
+    """What the tables say, working or published."""
     query = (
         "SELECT (SELECT count(DISTINCT activity_id) FROM activity_members), (SELECT count(*) FROM activity_members), "
         "(SELECT count(*) FROM activity_matches WHERE NOT joined AND decided IS NULL)"

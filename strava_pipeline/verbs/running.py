@@ -146,7 +146,7 @@ def _matched(told: Mapping[str, Any]) -> str | None:
     if not told["changed"]:
         return None
     proposed = f"; {told['proposed']} pairs may be one: `strava-pipeline matches list`" if told["proposed"] else ""
-    return f"Activities of several sources: {told['activities_of_several']}{proposed}"
+    return f"Counted once, from several sources: {told['activities_of_several']} activities{proposed}"
 
 
 def _line(asset: str, told: dict[str, Any]) -> str | None:

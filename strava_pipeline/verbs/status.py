@@ -105,10 +105,13 @@ class _Published:
     left_out: dict[str, str] = field(default_factory=dict)
     outdated: bool = False
     files_with_problems: int = 0
+    of_several_sources: int = 0
+    proposed: int = 0
 
 
 def _published(lake: "Lake") -> _Published:
     from strava_pipeline.lake.counts import counts_by_year, one_number, row_counts
+    from strava_pipeline.lake.matches import match_counts
     from strava_pipeline.lake.publish import snapshot
     from strava_pipeline.lake.views import left_out
     from strava_pipeline.lake.warehouse import is_outdated
@@ -119,9 +122,14 @@ def _published(lake: "Lake") -> _Published:
         outdated = is_outdated(connection)
         if outdated:
             return _Published([], row_counts(connection), left_out(connection), outdated)  # columns may not be there
-        problems = one_number(connection, "SELECT count(problem) FROM files")
+        matched = match_counts(connection)
         return _Published(
-            counts_by_year(connection), row_counts(connection), left_out(connection), files_with_problems=problems
+            counts_by_year(connection),
+            row_counts(connection),
+            left_out(connection),
+            files_with_problems=one_number(connection, "SELECT count(problem) FROM files"),
+            of_several_sources=matched.activities,
+            proposed=matched.proposed,
         )
 
 
@@ -136,6 +144,8 @@ def _imported(lake: "Lake", published: _Published) -> dict[str, Any] | None:
         "imports": len(came),
         "files": len({file.sha256 for one in came for file in one.manifest.files}),
         "with_problems": published.files_with_problems,
+        "of_several_sources": published.of_several_sources,
+        "proposed": published.proposed,
     }
 
 
@@ -243,6 +253,10 @@ def _say_imported(came: dict[str, Any]) -> None:
     out.print(f"Imported: {files}{odd}, the last {_at(came['at'])}")
     if odd:
         out.print('  `strava-pipeline sql "SELECT name, problem FROM files WHERE problem IS NOT NULL"` tells which')
+    if came["of_several_sources"]:
+        out.print(f"Counted once, from several sources: {came['of_several_sources']} activities")
+    if came["proposed"]:
+        out.print(f"  {came['proposed']} pairs may be one: `strava-pipeline matches list`")
 
 
 def _at(moment: datetime) -> str:

@@ -127,7 +127,9 @@ def test_status_and_doctor_tell_what_was_imported_and_ask_for_no_login(
     assert typed("import", str(tmp_path / "run.gpx"), str(tmp_path / "broken.fit")).code == 0
     told = json.loads(typed("status", "--json").out)
     assert told["login"]["none_yet"] is True
-    assert told["imported"] == {"at": told["imported"]["at"], "imports": 2, "files": 2, "with_problems": 1}
+    assert told["imported"] == {"at": told["imported"]["at"], "imports": 2, "files": 2, "with_problems": 1,
+        "of_several_sources": 0, "proposed": 0,
+    }  # fmt: skip
     said = typed("status").out
     assert "Imported: 2 files, 1 of them with problems, the last " in said
     assert "none is needed for what is imported" in said
