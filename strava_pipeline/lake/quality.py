@@ -23,7 +23,7 @@ def other_columns(connection: Connection, table: str) -> dict[str, str]:
         "SELECT column_name, data_type FROM duckdb_columns()"
         " WHERE table_name = $table AND database_name = current_database()"
     )
-    found = dict(connection.execute(described, {"table": table}).fetchall())
+    found = dict(connection.execute(described, {"table": TABLES[table].stored}).fetchall())
     wanted = {column.name: str(duckdb.sqltype(column.kind.value)) for column in TABLES[table].columns}
     wrong = {name: "missing" for name in wanted if name not in found}
     wrong |= {name: "unknown" for name in found if name not in wanted}

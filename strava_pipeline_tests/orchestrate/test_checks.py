@@ -185,7 +185,7 @@ def test_a_detail_that_is_on_disk_no_more_and_lost_from_gold_stops_the_run(rig: 
     for path in rig.lake.details.glob(f"year=*/{lost}/*"):
         path.unlink()
     for table in ("activity_details", *(child.name for child, _ in CHILDREN.values())):
-        spoil(rig.lake.working, f"DELETE FROM {table} WHERE activity_id = {lost}")
+        spoil(rig.lake.working, f"DELETE FROM {TABLES[table].stored} WHERE activity_id = {lost}")
     rig.control("edit", id=newest(rig), set={"name": "Changed"})
     with pytest.raises(CheckFailedError, match=r"activity_details\.sound"):
         rig.run("flow")

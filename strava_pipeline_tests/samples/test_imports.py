@@ -11,6 +11,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ import pytest
 
 from strava_pipeline.core.files.objects import hashed_id
 from strava_pipeline.core.files.sports import sport_type
+from strava_pipeline.lake.decisions import decide
+from strava_pipeline.lake.matches import MatchDecision
 from strava_pipeline_tests.orchestrate.test_imports import take_in
 from strava_pipeline_tests.rig import Rig, started
 
@@ -102,7 +105,21 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     folder = tmp_path_factory.mktemp("samples")
     with started(folder, logged_in=False, activities=1, settings={"first_year": 2010}) as rig:
         told = take_in(rig, *paths)
+        split_all(rig)
         yield Warehouse(rig, told)
+
+
+def split_all(rig: Rig) -> None:
+    """Twins among the samples apart again: here each file is looked at by itself."""
+    members = "SELECT list(id ORDER BY id) FROM activity_members GROUP BY activity_id"
+    while together := rig.gold(members):  # one that is free may be like a third
+        taken = (
+            MatchDecision(at=datetime.now(UTC), by="a test", id=a, other_id=b, joined=False)
+            for (ids,) in together
+            for a, b in combinations(ids, 2)
+        )
+        decide(rig.lake, *taken)
+        rig.run("match")
 
 
 def names(kind: str) -> list[str]:
