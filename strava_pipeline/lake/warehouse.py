@@ -235,8 +235,9 @@ def _create(connection: Connection, *, after_another: bool) -> None:
     for table in TABLES.values():
         if table.follows:
             connection.execute(sql("following").format(name=table.name, stored=table.stored))
-    others = ", ".join(f"arg_min({name}, member.place) AS {name}" for name in FILLED)
-    filled = ", ".join(f"coalesce(head.{name}, others.{name}) AS {name}" for name in FILLED)
+    told = [column.name for column in TABLES["activities_all"].columns if column.name in FILLED]
+    others = ", ".join(f"arg_min({name}, member.place) AS {name}" for name in told)
+    filled = ", ".join(f"coalesce(head.{name}, others.{name}) AS {name}" for name in told)
     connection.execute(sql("views").format(others=others, filled=filled))
     connection.execute("CREATE TABLE lake_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)")
     connection.execute(
