@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,26 +103,24 @@ def measure_trips(count: int, rounds: int) -> dict[str, Figures]:
 
 def measure_files(count: int, rounds: int) -> dict[str, Figures]:
     """The floor and each stage of benchmarks/files.py in turn over the same files, in one process, `rounds` times."""
-    found = {stage: Figures() for stage in ("floor", *files.STAGES)}
-    with _folder() as folder:
-        files.make(folder, count)
-        for _ in range(rounds):
-            place = Place(folder, "http://127.0.0.1:1")
-            for stage, figures in found.items():
-                figures.add(_measured("files", stage, place))
-            shutil.rmtree(place.lake.data_dir)
-    return found
+    return _in_turn("files", files.STAGES, files.make, count, rounds)
 
 
 def measure_matching(count: int, rounds: int) -> dict[str, Figures]:
     """The floor and each stage of benchmarks/matching.py in turn over the same activities, `rounds` times."""
-    found = {stage: Figures() for stage in ("floor", *matching.STAGES)}
+    return _in_turn("matching", matching.STAGES, matching.make, count, rounds)
+
+
+def _in_turn(
+    side: str, stages: Iterable[str], make: Callable[[Path, int], None], count: int, rounds: int
+) -> dict[str, Figures]:
+    found = {stage: Figures() for stage in ("floor", *stages)}
     with _folder() as folder:
-        matching.make(folder, count)
+        make(folder, count)
         for _ in range(rounds):
             place = Place(folder, "http://127.0.0.1:1")
             for stage, figures in found.items():
-                figures.add(_measured("matching", stage, place))
+                figures.add(_measured(side, stage, place))
             shutil.rmtree(place.lake.data_dir)
     return found
 

@@ -38,11 +38,10 @@ class MatchDecision(Decision):
 
 @dataclass(frozen=True, slots=True)
 class MatchReport:
-    """How many activities come from several ids, how many ids that are, how many pairs a person may decide, and how many
-    ids belong to another activity than before, or stand in another place of it."""
+    """How many activities come from several ids, how many pairs a person may decide, and how many ids belong to another
+    activity than before, or stand in another place of it."""
 
     activities: int = 0
-    members: int = 0
     proposed: int = 0
     changed: int = 0
 
@@ -111,8 +110,8 @@ def _note_due(connection: Connection, years: set[int]) -> None:
 def match_counts(connection: Connection, moved: int = 0) -> MatchReport:
     """What the tables say, working or published."""
     query = (
-        "SELECT (SELECT count(DISTINCT activity_id) FROM activity_members), (SELECT count(*) FROM activity_members), "
+        "SELECT (SELECT count(DISTINCT activity_id) FROM activity_members), "
         "(SELECT count(*) FROM activity_matches WHERE NOT joined AND decided IS NULL)"
     )
-    activities, members, proposed = connection.execute(query).fetchall()[0]
-    return MatchReport(activities, members, proposed, moved)
+    activities, proposed = connection.execute(query).fetchall()[0]
+    return MatchReport(activities, proposed, moved)

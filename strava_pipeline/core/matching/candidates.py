@@ -90,7 +90,8 @@ def candidates(activities: pl.DataFrame) -> pl.DataFrame:
 def _sharing(known: pl.DataFrame, column: str, crowd: Rule) -> pl.DataFrame:
     """Pairs of a file and what a source numbers that share an element of a list; what a crowd shares tells nothing."""
     each = known.select("id", "by", column).explode(column).drop_nulls(column)
-    pairs = _pairs(each.filter(pl.len().over(column).is_between(2, crowd.value)), column)
+    each = each.filter(pl.len().over(column).is_between(2, crowd.value))
+    pairs = _pairs(each.filter(_of_another_source()), each, [column])
     return pairs.filter(pl.col("by_a").is_not_null() | pl.col("by_b").is_not_null())
 
 
@@ -103,17 +104,16 @@ def _at_one_time(known: pl.DataFrame) -> pl.DataFrame:
         )
     ).explode("bucket")
     bucketed = bucketed.filter(pl.len().over("bucket") <= CROWD.value)
-    return _pairs(bucketed, "bucket").filter(
+    return _pairs(bucketed.filter(_of_another_source()), bucketed, ["bucket"]).filter(
         pl.max_horizontal("start_a", "start_b") <= pl.min_horizontal("until_a", "until_b") + CLOCK_SPREAD.value
     )
 
 
 def _by_a_shifted_clock(known: pl.DataFrame) -> pl.DataFrame:
     """Pairs as long as each other whose starts are quarters of an hour apart, but not one."""
-    step, spread, day = CLOCK_STEP.value, CLOCK_SPREAD.value, MOST_SHIFT.value
     celled = known.filter(pl.col("elapsed") > 0).with_columns(
-        day=(pl.col("start") / day).floor().cast(pl.Int64),
-        length=(pl.col("elapsed") / (spread + 1)).floor().cast(pl.Int64),
+        day=(pl.col("start") / MOST_SHIFT.value).floor().cast(pl.Int64),
+        length=(pl.col("elapsed") / (CLOCK_SPREAD.value + 1)).floor().cast(pl.Int64),
     )
     celled = celled.filter(pl.len().over("day", "length") <= CROWD.value)
     others = celled.filter(_of_another_source())
@@ -121,28 +121,31 @@ def _by_a_shifted_clock(known: pl.DataFrame) -> pl.DataFrame:
         others = others.with_columns(pl.concat_list([pl.col(cell) + each for each in (-1, 0, 1)]).alias(cell)).explode(
             cell
         )
-    left, right = ({name: f"{name}_{side}" for name in known.columns} for side in "ab")
-    both = others.rename(left).join(celled.rename(right), on=["day", "length"])
+    return _pairs(others, celled, ["day", "length"]).filter(shifted())
+
+
+def shifted() -> pl.Expr:
+    """Whether the two of a pair differ by a zone and nothing else: as long, and some quarters of an hour apart."""
+    step, spread = CLOCK_STEP.value, CLOCK_SPREAD.value
     apart = (pl.col("start_a") - pl.col("start_b")).abs()
-    rest = ((apart + step / 2) % step - step / 2).abs()
-    near = both.filter(
-        apart.is_between(step - spread, day),
-        rest <= spread,
-        (pl.col("elapsed_a") - pl.col("elapsed_b")).abs() <= spread,
-    )
-    return _once(near.drop("day", "length"))
+    rest = (apart + step / 2) % step - step / 2
+    return (
+        apart.is_between(step - spread, MOST_SHIFT.value)
+        & (rest.abs() <= spread)
+        & ((pl.col("elapsed_a") - pl.col("elapsed_b")).abs() <= spread)
+    ).fill_null(False)
 
 
 def _of_another_source() -> pl.Expr:
+    """One of a pair is: the API, which has most, numbers all of its own."""
     return pl.col("by").is_null() | (pl.col("by") != "strava")
 
 
-def _pairs(each: pl.DataFrame, key: str) -> pl.DataFrame:
-    """Each with each of the same key: one of the two is from another source than the API, which has most."""
-    others = each.filter(_of_another_source())
-    names = [name for name in each.columns if name != key]
+def _pairs(others: pl.DataFrame, each: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Each of `others` with each of the same keys."""
+    names = [name for name in each.columns if name not in keys]
     left, right = ({name: f"{name}_{side}" for name in names} for side in "ab")
-    return _once(others.rename(left).join(each.rename(right), on=key))
+    return _once(others.rename(left).join(each.rename(right), on=keys))
 
 
 def _once(both: pl.DataFrame) -> pl.DataFrame:

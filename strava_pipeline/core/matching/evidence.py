@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 
 from strava_pipeline.core.matching import rules
+from strava_pipeline.core.matching.candidates import shifted
 from strava_pipeline.core.matching.sports import FAMILY, UNSAID
 from strava_pipeline.core.sources import FILE
 
@@ -45,7 +46,7 @@ def _measured(both: pl.DataFrame) -> pl.DataFrame:
         place_apart=pl.min_horizontal(_metres("start_lat", "start_lng"), ends),
         heart_apart=(pl.col("heartrate_a") - pl.col("heartrate_b")).abs(),
         maximum_apart=(pl.col("max_heartrate_a") - pl.col("max_heartrate_b")).abs(),
-    ).with_columns(sport_alike=_alike(), shifted=_shifted())
+    ).with_columns(sport_alike=_alike(), shifted=shifted())
 
 
 def _metres(lat: str, lng: str) -> pl.Expr:
@@ -70,17 +71,6 @@ def _alike() -> pl.Expr:
         .when(a.is_not_null() & b.is_not_null())
         .then(0.0)
     )
-
-
-def _shifted() -> pl.Expr:
-    """Whether the two differ by a zone and nothing else: as long, and some quarters of an hour apart."""
-    step, spread = rules.CLOCK_STEP.value, rules.CLOCK_SPREAD.value
-    rest = (pl.col("start_apart") + step / 2) % step - step / 2
-    return (
-        (pl.col("start_apart").is_between(step - spread, rules.MOST_SHIFT.value))
-        & (rest.abs() <= spread)
-        & ((pl.col("elapsed_a") - pl.col("elapsed_b")).abs() <= spread)
-    ).fill_null(False)
 
 
 def _pointed(measured: pl.DataFrame) -> pl.DataFrame:
