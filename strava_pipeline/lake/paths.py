@@ -100,6 +100,16 @@ class Lake:
         return self.data_dir.parent / "views"
 
     @property
+    def goals(self) -> Path:
+        """The user's goals: beside the data folder, because a person writes it."""
+        return self.data_dir.parent / "goals.toml"
+
+    @property
+    def insights(self) -> Path:
+        """A year against its goals, a folder per local year. Made of the published warehouse, any time again."""
+        return self.data_dir / "insights"
+
+    @property
     def was_made(self) -> Path:
         """Stands where a working warehouse was ever made, so that a lost one is told from none yet."""
         return self.state / "warehouse_was_made"
@@ -107,6 +117,9 @@ class Lake:
     @property
     def state(self) -> Path:
         return self.data_dir / "state"
+
+    def insights_of(self, year: int) -> Path:
+        return self.insights / str(year)
 
     def shards_of(self, year: int) -> Path:
         return self.shards / f"year={year}"

@@ -22,6 +22,7 @@ from strava_pipeline.lake.warehouse import (
     DamagedWarehouseError,
     OtherCatalogueError,
     exclusively,
+    has_other_views,
     is_a_database,
     is_marked,
     is_outdated,
@@ -111,7 +112,7 @@ def snapshot(lake: Lake) -> Iterator[Connection]:
 def current_snapshot(lake: Lake) -> Iterator[Connection]:
     """The same; PipelineError where another version made its tables: some that are asked for may not be there."""
     with snapshot(lake) as connection:
-        if is_outdated(connection):
+        if is_outdated(connection) or has_other_views(connection):
             raise PipelineError(
                 "The published warehouse has the tables of another version. Run `strava-pipeline compact`, which makes it "
                 "anew without a call."

@@ -14,11 +14,10 @@ import duckdb
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.matching.precedence import FILLED
 from strava_pipeline.core.tables import TABLES, catalogue_version
+from strava_pipeline.lake.derived import make_views, views_version
 from strava_pipeline.lake.locks import locked, locked_or_none
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.sql import sql
 
 
 class OtherCatalogueError(PipelineError):
@@ -31,6 +30,7 @@ class DamagedWarehouseError(PipelineError):
 
 Connection = duckdb.DuckDBPyConnection
 REBUILDING = "rebuilding"  # the mark of a warehouse that does not hold all that bronze does
+_VIEWS = "derived"  # the note of which version made the views
 _LOCK = "warehouse"
 _PATIENCE = 20  # seconds to wait for a program that holds the file without knowing our lock, such as DuckDB's shell
 
@@ -113,6 +113,11 @@ def connect(path: Path, *, after_another: bool = False) -> Connection:
             f"The working warehouse {path} was made by another version of the tables. The next run makes it anew from "
             "what is on disk, without a call: `strava-pipeline flow`, or `compact` for that alone."
         )
+    elif has_other_views(connection):
+        with transaction(connection):
+            make_views(connection)
+            note(connection, _VIEWS, views_version())
+            changed(connection)
     return connection
 
 
@@ -191,6 +196,11 @@ def is_outdated(connection: Connection) -> bool:
     return catalogue_of(connection) != catalogue_version()
 
 
+def has_other_views(connection: Connection) -> bool:
+    """Whether another version made this file's views; the tables below them may be the present ones all the same."""
+    return notes(connection, _VIEWS).get(_VIEWS) != views_version()
+
+
 def revision(connection: Connection) -> str:
     """Which warehouse this is (one made anew is another), and how many transactions changed something in it."""
     rows = dict(connection.execute("SELECT key, value FROM lake_meta").fetchall())
@@ -232,18 +242,13 @@ def _create(connection: Connection, *, after_another: bool) -> None:
     connection.execute("BEGIN TRANSACTION")
     for table in TABLES.values():
         connection.execute(f"CREATE TABLE {table.stored} ({table.ddl})")
-    for table in TABLES.values():
-        if table.follows:
-            connection.execute(sql("following").format(name=table.name, stored=table.stored))
-    told = [column.name for column in TABLES["activities_all"].columns if column.name in FILLED]
-    others = ", ".join(f"arg_min({name}, member.place) AS {name}" for name in told)
-    filled = ", ".join(f"coalesce(head.{name}, others.{name}) AS {name}" for name in told)
-    connection.execute(sql("views").format(others=others, filled=filled))
+    make_views(connection)
     connection.execute("CREATE TABLE lake_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)")
     connection.execute(
         "INSERT INTO lake_meta VALUES ('catalogue', $version), ('revision', '0'), ('made', uuid()::VARCHAR)",
         {"version": catalogue_version()},
     )
+    note(connection, _VIEWS, views_version())
     if after_another:
         mark(connection, REBUILDING)
     connection.execute("COMMIT")

@@ -6,6 +6,7 @@ from strava_pipeline.orchestrate.assets.bronze import bronze_assets
 from strava_pipeline.orchestrate.assets.details import detail_assets
 from strava_pipeline.orchestrate.assets.files import file_assets
 from strava_pipeline.orchestrate.assets.gold import gold_assets
+from strava_pipeline.orchestrate.assets.insights import insight_assets
 from strava_pipeline.orchestrate.assets.matches import match_assets
 from strava_pipeline.orchestrate.assets.profile import profile_assets
 from strava_pipeline.orchestrate.assets.published import published_assets
@@ -41,6 +42,7 @@ def build_defs(settings: Settings, *, progress_of: ProgressOf | None = None) -> 
                 *track_assets(partitions),
                 *trip_assets(partitions),
                 *published_assets(partitions),
+                *insight_assets(partitions),
                 *profile_assets(),
             ],
             settings,

@@ -26,11 +26,13 @@ RECONCILE_JOB = "reconcile"
 TRIPS_JOB, TRIP_REPLAY_JOB = "trips", "replay_trips"  # the second one not by year
 STREAMS_JOB = "streams"
 MATCH_JOB = "match"  # what a person decides is followed at once
+INSIGHTS = "insights"
 REBUILD_JOB = "rebuild"  # all years at once: it stands in rebuilding.py
 _PULL = (LISTING, "activity_shards")
 _GOLD = ("activities", "activity_history", *MATCH_TABLES)
-_MERGE = (*_GOLD, "published_warehouse")
-ENRICH = (DETAILS, *DETAIL_TABLES, QUARANTINE.name, "published_warehouse")
+_PUBLISH = ("published_warehouse", INSIGHTS)  # what readers see, and the year's numbers of it
+_MERGE = (*_GOLD, *_PUBLISH)
+ENRICH = (DETAILS, *DETAIL_TABLES, QUARANTINE.name, *_PUBLISH)
 IMPORT = (FILE_BRONZE, FILE_READINGS)
 MERGE_FILES = (
     FILES.name,
@@ -38,7 +40,7 @@ MERGE_FILES = (
     *_GOLD,
     *DETAIL_TABLES,
     "tracks",
-    "published_warehouse",
+    *_PUBLISH,
 )
 TRIPS = (TRIP_INDEX.name, TRIP_DIAGNOSTICS.name)
 _ALL = (*_PULL, *_GOLD, *ENRICH)
@@ -129,7 +131,7 @@ JOBS: dict[str, Job] = {
         ),
         Job(
             MATCH_JOB,
-            (*MATCH_TABLES, "published_warehouse"),
+            (*MATCH_TABLES, *_PUBLISH),
             "Tell again which activities of several sources are one, and publish.",
         ),
         Job(

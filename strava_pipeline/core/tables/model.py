@@ -20,6 +20,7 @@ class Kind(Enum):
     TEXT = "VARCHAR"
     INSTANT = "TIMESTAMPTZ"  # a moment in UTC
     WALL = "TIMESTAMP"  # a clock on a wall, without a zone
+    DATE = "DATE"  # a local day
     DOUBLES = "DOUBLE[]"
     TEXTS = "VARCHAR[]"
     JSON = "JSON"  # text in a shard
@@ -37,6 +38,7 @@ _POLARS: dict[Kind, pl.DataType] = {
     Kind.TEXT: pl.String(),
     Kind.INSTANT: pl.Datetime("us", "UTC"),
     Kind.WALL: pl.Datetime("us"),
+    Kind.DATE: pl.Date(),
     Kind.DOUBLES: pl.List(pl.Float64),
     Kind.TEXTS: pl.List(pl.String),
     Kind.JSON: pl.String(),

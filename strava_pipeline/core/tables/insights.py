@@ -1,0 +1,207 @@
+"""Insights as readers find them: views over gold, so that they are true whenever gold is. Their SQL is lake/sql/insights/.
+
+A row's `athlete_id` is never NULL here: what names no athlete counts as the login's, or as the archive's. Local days, weeks and
+years are those that the athlete's clock showed.
+"""
+
+from strava_pipeline.core.insights.sports import GROUP_OF
+from strava_pipeline.core.tables.model import Column, Kind, Table
+
+_ATHLETE = Column("athlete_id", Kind.BIGINT, "the athlete; 0: nobody has said who", key=True)
+_GROUP = Column("sport_group", Kind.TEXT, "group of sports: the view sport_groups", key=True)
+_GROUP_OR_ALL = Column("sport_group", Kind.TEXT, "group of sports, or all", key=True)
+_YEAR = Column("local_year", Kind.INTEGER, "year", key=True)
+
+_SUMS = (
+    Column("distance_m", Kind.DOUBLE, "distance", "m"),
+    Column("moving_time_seconds", Kind.BIGINT, "time in motion", "s"),
+    Column("elapsed_time_seconds", Kind.BIGINT, "time from start to end", "s"),
+    Column("elevation_gain_m", Kind.DOUBLE, "climbed", "m"),
+    Column("relative_effort", Kind.DOUBLE, "Strava's relative effort, by heart rate"),
+    Column("training_stress", Kind.DOUBLE, "training stress score by measured power; 100: an hour at threshold"),
+)
+
+SPORT_GROUPS = Table(
+    "sport_groups",
+    "Which sports count together. A sport that is not here counts as other.",
+    (
+        Column("sport_type", Kind.TEXT, "sport, as Strava names it", key=True),
+        Column("sport_group", Kind.TEXT, "the group it counts in"),
+    ),
+)
+COUNTED_ACTIVITIES = Table(
+    "counted_activities",
+    "What insights count: present activities by local day. What was not measured, or is negative, is NULL.",
+    (
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column("athlete_id", Kind.BIGINT, _ATHLETE.meaning),
+        Column("source", Kind.TEXT, "where it came from"),
+        Column("name", Kind.TEXT, "title"),
+        Column("sport_type", Kind.TEXT, "sport, as Strava names it; of old answers the deprecated type"),
+        Column("sport_group", Kind.TEXT, _GROUP.meaning),
+        Column("on_day", Kind.DATE, "local day of its start; NULL: no start is known"),
+        Column("local_year", Kind.INTEGER, "year of that day"),
+        Column("start_date_local", Kind.WALL, "start, as the athlete's clock showed it"),
+        *_SUMS,
+        Column("gear_id", Kind.TEXT, "bike (b…) or shoes (g…)"),
+    ),
+)
+
+
+def _totals(period: str, *periods: Column) -> Table:
+    return Table(
+        f"totals_by_{period}",
+        f"Sums by local {'ISO week' if period == 'week' else period} and sport. A sum of nothing is NULL, not 0.",
+        (
+            _ATHLETE,
+            *periods,
+            Column("sport_group", Kind.TEXT, _GROUP.meaning),
+            Column("sport_type", Kind.TEXT, "sport, as Strava names it", key=True),
+            Column("activities", Kind.BIGINT, "how many"),
+            Column("active_days", Kind.BIGINT, "days with one"),
+            *_SUMS,
+        ),
+    )
+
+
+TOTALS: dict[str, tuple[str, Table]] = {  # by period: the SQL of its columns
+    "day": ("on_day", _totals("day", Column("on_day", Kind.DATE, "day", key=True))),
+    "week": (
+        "isoyear(on_day)::INTEGER AS iso_year, week(on_day)::INTEGER AS iso_week, date_trunc('week', on_day)::DATE AS starts_on",
+        _totals(
+            "week",
+            Column(
+                "iso_year", Kind.INTEGER, "year of the week by ISO 8601: 1 January may be in the last one's", key=True
+            ),
+            Column("iso_week", Kind.INTEGER, "1 to 53", key=True),
+            Column("starts_on", Kind.DATE, "its Monday"),
+        ),
+    ),
+    "month": (
+        "local_year, month(on_day)::INTEGER AS local_month",
+        _totals("month", _YEAR, Column("local_month", Kind.INTEGER, "1 to 12", key=True)),
+    ),
+    "year": ("local_year", _totals("year", _YEAR)),
+}
+
+ACTIVITY_STREAKS = Table(
+    "activity_streaks",
+    "Days, and ISO weeks, each with an activity, without a break.",
+    (
+        _ATHLETE,
+        _GROUP_OR_ALL,
+        Column("unit", Kind.TEXT, "day or week", key=True),
+        Column("starts_on", Kind.DATE, "first day", key=True),
+        Column("ends_on", Kind.DATE, "last day; of a week its Sunday"),
+        Column("length", Kind.BIGINT, "how many days or weeks"),
+        Column("activities", Kind.BIGINT, "how many activities"),
+    ),
+)
+EDDINGTON_NUMBERS = Table(
+    "eddington_numbers",
+    "The greatest number E so that on E days at least E kilometres or miles were covered.",
+    (
+        _ATHLETE,
+        _GROUP_OR_ALL,
+        Column("local_year", Kind.INTEGER, "of that year; NULL: of all"),
+        Column("unit", Kind.TEXT, "km or mile", key=True),
+        Column("eddington", Kind.BIGINT, "E"),
+        Column("days_to_next", Kind.BIGINT, "days of E + 1 or more that E + 1 still needs"),
+    ),
+)
+RECORDS = Table(
+    "records",
+    "The best of each year and group: longest, biggest climb, fastest over standard distances.",
+    (
+        _ATHLETE,
+        _GROUP,
+        _YEAR,
+        Column(
+            "record",
+            Kind.TEXT,
+            "longest_distance, longest_moving_time, biggest_climb, fastest_1k … (standard_distances)",
+            key=True,
+        ),
+        Column("value", Kind.DOUBLE, "how long, how high, or how many seconds from start to end"),
+        Column("unit", Kind.TEXT, "m or s"),
+        Column("activity_id", Kind.BIGINT, "the activity"),
+        Column("on_day", Kind.DATE, "day"),
+        Column("told_by", Kind.TEXT, "activity, best_effort (Strava's) or splits (whole kilometres of them)"),
+        Column("all_time", Kind.BOOLEAN, "the best of all years, too"),
+    ),
+)
+STANDARD_DISTANCES = Table(
+    "standard_distances",
+    "The distances of Strava's best efforts, and two more that only splits tell.",
+    (
+        Column("record", Kind.TEXT, "the record's name", key=True),
+        Column("distance_m", Kind.INTEGER, "length", "m"),
+        Column("splits", Kind.INTEGER, "how many splits of a kilometre that is; NULL: no whole number"),
+    ),
+)
+GEAR_MILEAGE = Table(
+    "gear_mileage",
+    "What each bike and pair of shoes has done here, beside what Strava says it has.",
+    (
+        _ATHLETE,
+        Column("gear_id", Kind.TEXT, "bike (b…) or shoes (g…)", key=True),
+        Column("name", Kind.TEXT, "name"),
+        Column("retired", Kind.BOOLEAN, "no longer used"),
+        Column("activities", Kind.BIGINT, "how many"),
+        Column("distance_m", Kind.DOUBLE, "distance", "m"),
+        Column("moving_time_seconds", Kind.BIGINT, "time in motion", "s"),
+        Column("elevation_gain_m", Kind.DOUBLE, "climbed", "m"),
+        Column("first_on", Kind.DATE, "first used"),
+        Column("last_on", Kind.DATE, "last used"),
+        Column("strava_distance_m", Kind.DOUBLE, "distance on Strava, which may have started above 0", "m"),
+    ),
+)
+TRAINING_LOAD = Table(
+    "training_load",
+    "Load, fitness, fatigue and form by day, of each measure by itself, from its first day on.",
+    (
+        _ATHLETE,
+        Column("measure", Kind.TEXT, "relative_effort or training_stress", key=True),
+        Column("on_day", Kind.DATE, "day", key=True),
+        Column("load", Kind.DOUBLE, "the day's sum; 0: no activity; NULL: none that was measured"),
+        Column("unmeasured_activities", Kind.BIGINT, "activities of the day that lack the measure"),
+        Column("fitness", Kind.DOUBLE, "load as it lasts, by 42 days (chronic training load)"),
+        Column("fatigue", Kind.DOUBLE, "load as it is felt, by 7 days (acute training load)"),
+        Column("form", Kind.DOUBLE, "fitness minus fatigue of the day before (training stress balance)"),
+    ),
+)
+
+INSIGHTS: dict[str, Table] = {
+    table.name: table
+    for table in (
+        SPORT_GROUPS,
+        STANDARD_DISTANCES,
+        COUNTED_ACTIVITIES,
+        *(table for _, table in TOTALS.values()),
+        ACTIVITY_STREAKS,
+        EDDINGTON_NUMBERS,
+        RECORDS,
+        GEAR_MILEAGE,
+        TRAINING_LOAD,
+    )
+}
+"""In the order in which one is made of another."""
+
+DISTANCES: dict[str, tuple[int, int | None]] = {  # metres as Strava's best efforts have them; whole kilometres
+    "fastest_400m": (400, None),
+    "fastest_half_mile": (805, None),
+    "fastest_1k": (1000, 1),
+    "fastest_1_mile": (1609, None),
+    "fastest_2_miles": (3219, None),
+    "fastest_5k": (5000, 5),
+    "fastest_10k": (10_000, 10),
+    "fastest_15k": (15_000, 15),
+    "fastest_10_miles": (16_090, None),
+    "fastest_20k": (20_000, 20),
+    "fastest_half_marathon": (21_097, None),
+    "fastest_30k": (30_000, 30),
+    "fastest_marathon": (42_195, None),
+    "fastest_50k": (50_000, 50),
+    "fastest_100k": (100_000, 100),
+}
+GROUPS: dict[str, str] = GROUP_OF

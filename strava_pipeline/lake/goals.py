@@ -1,0 +1,31 @@
+"""goals.toml, a person's goals: beside the data folder, where a person writes. What is in it is core/insights/goals.py's."""
+
+import tomllib
+from pathlib import Path
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.insights.goals import Goals, GoalsError, read_goals
+from strava_pipeline.lake.paths import Lake
+
+
+class UnusableGoalsError(PipelineError):
+    """goals.toml is there and can't be followed; says where and why."""
+
+
+def goals_of(lake: Lake) -> Goals:
+    """The goals; none where there is no file. Raises UnusableGoalsError."""
+    return read_goals_file(lake.goals)
+
+
+def read_goals_file(path: Path) -> Goals:
+    """The goals in a file, none where there is none. Raises UnusableGoalsError."""
+    try:
+        return read_goals(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+    except FileNotFoundError:
+        return Goals()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UnusableGoalsError(f"{path} is no TOML in UTF-8: {error}") from error
+    except GoalsError as error:
+        raise UnusableGoalsError(f"{path}:\n{error}") from error
+    except OSError as error:
+        raise UnusableGoalsError(f"{path} can't be read ({type(error).__name__}).") from error

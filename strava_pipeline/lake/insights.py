@@ -1,0 +1,186 @@
+"""data/insights/<year>/: a year against its goals, as files, made of the published warehouse. How is core/insights/'s.
+
+Each file carries what it was made of, so that a year is made anew where that changed and left alone where it did not,
+whichever years a run is of: an edit of an old year, a match or a rebuild leaves none behind.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from strava_pipeline.core.insights.documents import (
+    Day,
+    Paced,
+    distances,
+    paced,
+    pacing_document,
+    summary_activities,
+)
+from strava_pipeline.core.insights.goals import Goals, Units
+from strava_pipeline.core.insights.pacing import Year, year_until
+from strava_pipeline.core.insights.sports import unknown_sports
+from strava_pipeline.core.json_text import json_bytes
+from strava_pipeline.lake.files import write_whole
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.warehouse import Connection
+
+SUMMARY, DISTANCES, PACING = "summary_activities.json", "distances.json", "pacing.json"
+_FORM = "1"  # of the files: another one makes all of them anew
+
+
+@dataclass(frozen=True, slots=True)
+class Athlete:
+    """Whose insights are made: the login's, or who has most activities. `others`: activities of other ones; `zone`: a label."""
+
+    id: int
+    others: int
+    units: Units
+    zone: str | None
+
+    def today(self, now: datetime, default_zone: str) -> date:
+        """The day on the athlete's own clock."""
+        return now.astimezone(_zone(self.zone) or ZoneInfo(default_zone)).date()
+
+
+@dataclass(frozen=True, slots=True)
+class YearMade:
+    """A year's insights. `year`: None where it has not begun and nothing is in it."""
+
+    number: int
+    year: Year | None
+    days: list[Day]
+    paced: list[Paced]
+
+
+@dataclass(slots=True)
+class InsightsReport:
+    """What became of the files: years written anew, and the run's own years."""
+
+    written: list[int] = field(default_factory=list)
+    years: dict[int, YearMade] = field(default_factory=dict)
+    unknown_sports: list[str] = field(default_factory=list)
+    undated: int = 0
+
+
+def athlete_of(connection: Connection, goals: Goals) -> Athlete | None:
+    """Whose insights are made; None: the warehouse is empty."""
+    rows = connection.execute(sql("insights_made/athlete")).fetchall()
+    if not rows:
+        return None
+    athlete_id, others, preference, label = rows[0]
+    said: Units = "miles" if preference == "feet" else "km"
+    return Athlete(athlete_id, others, goals.units or said, label)
+
+
+def write_insights(
+    connection: Connection, lake: Lake, athlete: Athlete, goals: Goals, today: date, years: Iterable[int]
+) -> InsightsReport:
+    """Make the files of `years`, and of every other year whose activities or goals changed since its own were made."""
+    known = _digests(connection, athlete)
+    asked = set(years)
+    stale = {
+        number: digest
+        for number in asked | known.keys() | _years_on_disk(lake)
+        if (digest := _digest(known.get(number), number, athlete, goals, today)) != made_of(lake, number)
+    }
+    made = years_made(connection, athlete, goals, today, sorted(stale.keys() | asked), known)
+    for number, digest in sorted(stale.items()):
+        _write(lake, made[number], digest)
+    return InsightsReport(
+        written=sorted(stale),
+        years={number: made[number] for number in sorted(asked)},
+        unknown_sports=unknown_sports(sports_counted(connection)),
+        undated=undated(connection, athlete),
+    )
+
+
+def years_made(
+    connection: Connection,
+    athlete: Athlete,
+    goals: Goals,
+    today: date,
+    numbers: list[int],
+    known: Mapping[int, tuple[str, date]] | None = None,
+) -> dict[int, YearMade]:
+    """The insights of some local years, not yet written."""
+    known = _digests(connection, athlete) if known is None else known
+    days: dict[int, list[Day]] = {number: [] for number in numbers}
+    for row in connection.execute(sql("insights_made/days"), {"athlete_id": athlete.id, "years": numbers}).fetchall():
+        on, group, ids, *amounts = row
+        days[on.year].append(Day(on, group, tuple(ids), *amounts))
+    found = {}
+    for number in numbers:
+        year = year_until(number, today, known[number][1] if number in known else None)
+        of_year = paced(days[number], year, goals, athlete.units) if year else []
+        found[number] = YearMade(number, year, days[number], of_year)
+    return found
+
+
+def sports_counted(connection: Connection) -> list[str]:
+    """Every sport that there is an activity of."""
+    query = "SELECT DISTINCT sport_type FROM counted_activities WHERE sport_type IS NOT NULL ORDER BY sport_type"
+    return [row[0] for row in connection.execute(query).fetchall()]
+
+
+def undated(connection: Connection, athlete: Athlete) -> int:
+    """How many activities have no local day, and so no place in any year."""
+    query = "SELECT count(*) FROM counted_activities WHERE on_day IS NULL AND athlete_id = $athlete_id"
+    return int(connection.execute(query, {"athlete_id": athlete.id}).fetchall()[0][0])
+
+
+def insights_of(lake: Lake, number: int) -> dict[str, Any]:
+    """The files of a year by name, read back; those that are not there or are damaged are left out."""
+    found = {}
+    for name in (SUMMARY, DISTANCES, PACING):
+        try:
+            found[name] = json.loads((lake.insights_of(number) / name).read_bytes())
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def made_of(lake: Lake, number: int) -> str | None:
+    """What a year's files were made of; None: they are not all there."""
+    found = insights_of(lake, number)
+    told = found.get(PACING)
+    return told.get("digest") if len(found) == 3 and isinstance(told, dict) else None
+
+
+def _write(lake: Lake, made: YearMade, digest: str) -> None:
+    """pacing.json last: it vouches for the others."""
+    folder = lake.insights_of(made.number)
+    documents = {SUMMARY: summary_activities(made.days), DISTANCES: distances(made.days, made.year)}
+    (folder / PACING).unlink(missing_ok=True)
+    for name, document in documents.items():
+        write_whole(folder / name, json_bytes(document))
+    write_whole(folder / PACING, json_bytes(pacing_document(made.number, made.year, made.paced, digest)))
+
+
+def _digest(known: tuple[str, date] | None, number: int, athlete: Athlete, goals: Goals, today: date) -> str:
+    """Of everything that a year's files are made of: its activities, its goals, and how far it has come."""
+    activities, last_active = known or ("0", None)
+    of_goals = sorted(repr(goal) for goal in goals.all.items() if goal[0][0] in (None, number))
+    said = (_FORM, athlete.id, activities, year_until(number, today, last_active), athlete.units, of_goals)
+    return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
+
+
+def _digests(connection: Connection, athlete: Athlete) -> dict[int, tuple[str, date]]:
+    rows = connection.execute(sql("insights_made/digests"), {"athlete_id": athlete.id}).fetchall()
+    return {number: (digest, last_active) for number, digest, last_active in rows}
+
+
+def _years_on_disk(lake: Lake) -> set[int]:
+    return {int(folder.name) for folder in lake.insights.glob("[0-9]*") if folder.name.isdecimal()}
+
+
+def _zone(label: str | None) -> ZoneInfo | None:
+    """The zone in Strava's label, `(GMT+01:00) Europe/Berlin`."""
+    try:
+        return ZoneInfo(label.rpartition(" ")[2]) if label else None
+    except (ValueError, OSError, KeyError):  # no zone of ours: ZoneInfoNotFoundError is a KeyError
+        return None

@@ -1,0 +1,49 @@
+"""Whether the files of insights say what gold does: read back from disk, and laid beside sums that were made another way."""
+
+from math import isclose
+from typing import Any
+
+from strava_pipeline.core.insights.documents import MILES_PER_KM, RIDE
+from strava_pipeline.core.insights.sports import SPORTS
+from strava_pipeline.lake.insights import DISTANCES, PACING, SUMMARY, Athlete, insights_of
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.warehouse import Connection
+
+
+def unequal(connection: Connection, lake: Lake, athlete: Athlete, number: int) -> list[str]:
+    """What of a year's files is not as in the warehouse; counts and names, no positions."""
+    files = insights_of(lake, number)
+    if missing := sorted({SUMMARY, DISTANCES, PACING} - files.keys()):
+        return [f"{name} is missing or damaged" for name in missing]
+    asked = {"year": number, "athlete_id": athlete.id, "rides": SPORTS[RIDE].split()}
+    activities, distance_m, rides, ridden_m = connection.execute(sql("insights_made/compared"), asked).fetchall()[0]
+    miles = (ridden_m or 0.0) / 1000 * MILES_PER_KM
+    listed = sorted(one for day in files[SUMMARY].values() for one in day["activity_ids"])
+    series = files[DISTANCES]["distance_traveled"]
+    everything = files[PACING]["groups"].get("all", {})
+    compared = (
+        (f"rides in {SUMMARY}", listed, rides),
+        (f"miles in {SUMMARY}", sum(day["distance_miles"] for day in files[SUMMARY].values()), miles),
+        (f"miles in {DISTANCES}", series[-1]["y"] if series else 0.0, miles),
+        (f"activities in {PACING}", _total(everything, "activities"), activities),
+        (f"metres in {PACING}", _total(everything, "distance_m"), distance_m or 0.0),
+    )
+    return [
+        f"{what}: {_shown(here)}, in the warehouse {_shown(there)}"
+        for what, here, there in compared
+        if not _same(here, there)
+    ]
+
+
+def _total(measures: dict[str, Any], name: str) -> float:
+    told = measures.get(name)
+    return float(told["total"]) if told else 0.0
+
+
+def _same(here: Any, there: Any) -> bool:
+    return here == there if isinstance(here, list) else isclose(here, there, rel_tol=1e-9, abs_tol=1e-6)
+
+
+def _shown(value: Any) -> str:
+    return str(len(value)) if isinstance(value, list) else f"{value:.3f}"

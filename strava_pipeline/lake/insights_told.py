@@ -1,0 +1,70 @@
+"""What the published warehouse says of a year, as records: for the verbs `insights` and `report`. Nothing is written."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+from strava_pipeline.core.insights.goals import Goals
+from strava_pipeline.core.insights.sports import chosen_sports, unknown_sports
+from strava_pipeline.core.insights.told import Eddington, Gear, Load, Record, Streak, Sums, YearTold
+from strava_pipeline.lake.insights import Athlete, sports_counted, undated, years_made
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.warehouse import Connection
+
+
+def count_only(connection: Connection, names: Sequence[str]) -> None:
+    """Limit what this connection's insights count to the sports or groups named. ValueError names what is neither.
+
+    All views of insights read `counted_activities`; a temporary one of that name stands before it, in this connection alone.
+    """
+    chosen = chosen_sports(names, sports_counted(connection))
+    connection.execute("CREATE TEMP TABLE chosen_sports (sport_type VARCHAR)")
+    connection.executemany("INSERT INTO chosen_sports VALUES (?)", [(sport,) for sport in sorted(chosen)])
+    connection.execute(
+        "CREATE TEMP VIEW counted_activities AS "
+        "SELECT * FROM strava.main.counted_activities SEMI JOIN chosen_sports USING (sport_type)"
+    )
+
+
+def newest_year(connection: Connection, athlete: Athlete, today: date) -> int:
+    """The newest local year with an activity, up to today's."""
+    query = "SELECT max(local_year) FROM counted_activities WHERE athlete_id = $athlete_id AND local_year <= $year"
+    found = connection.execute(query, {"athlete_id": athlete.id, "year": today.year}).fetchall()[0][0]
+    return int(found) if found is not None else today.year
+
+
+def year_told(
+    connection: Connection, athlete: Athlete, goals: Goals, today: date, number: int, sports: Sequence[str] = ()
+) -> YearTold:
+    """Everything of a local year; `sports`: what `count_only` was told, to be shown with it."""
+    made = years_made(connection, athlete, goals, today, [number])[number]
+    asked: dict[str, Any] = {"athlete_id": athlete.id, "year": number}
+
+    def rows(name: str, **more: Any) -> Iterable[tuple[Any, ...]]:
+        return connection.execute(sql(f"insights_told/{name}"), asked | more).fetchall()
+
+    sums = list(rows("sums"))
+    return YearTold(
+        number=number,
+        year=made.year,
+        athlete_id=athlete.id,
+        units=athlete.units,
+        sports=tuple(sports),
+        totals=next(_sums(row) for row in sums if row[8] and row[9]),
+        by_sport=[(row[1], row[2], _sums(row)) for row in sums if row[8] and not row[9]],
+        by_month=[(row[0], _sums(row)) for row in sums if row[9] and not row[8]],
+        days=made.days,
+        paced=made.paced,
+        records=[Record(*row) for row in rows("records")],
+        streaks=[Streak(*row) for row in rows("streaks")],
+        eddington=[Eddington(*row) for row in rows("eddington", unit="km" if athlete.units == "km" else "mile")],
+        gear=[Gear(*row) for row in rows("gear")],
+        load=[Load(*row) for row in rows("load")],
+        unknown_sports=unknown_sports(sports_counted(connection)),
+        undated=undated(connection, athlete),
+        others=athlete.others,
+    )
+
+
+def _sums(row: tuple[Any, ...]) -> Sums:
+    return Sums(*row[3:8])

@@ -1,0 +1,17 @@
+-- Sums by {period} and sport, of what has a local day. A sum of nothing is NULL, not 0.
+SELECT
+    athlete_id,
+    {columns},
+    sport_group,
+    sport_type,
+    count(*) AS activities,
+    count(DISTINCT on_day) AS active_days,
+    sum(distance_m) AS distance_m,
+    sum(moving_time_seconds)::BIGINT AS moving_time_seconds,
+    sum(elapsed_time_seconds)::BIGINT AS elapsed_time_seconds,
+    sum(elevation_gain_m) AS elevation_gain_m,
+    sum(relative_effort) AS relative_effort,
+    sum(training_stress) AS training_stress
+FROM counted_activities
+WHERE on_day IS NOT NULL
+GROUP BY ALL

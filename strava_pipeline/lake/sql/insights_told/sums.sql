@@ -1,0 +1,16 @@
+-- A year's sums: of everything (both NULL), by month, by sport.
+SELECT
+    month(on_day) AS local_month,
+    sport_type,
+    any_value(sport_group) AS sport_group,
+    count(*) AS activities,
+    count(DISTINCT on_day) AS active_days,
+    sum(distance_m) AS distance_m,
+    sum(moving_time_seconds)::BIGINT AS moving_time_seconds,
+    sum(elevation_gain_m) AS elevation_gain_m,
+    grouping(month(on_day)) AS of_all_months,
+    grouping(sport_type) AS of_all_sports
+FROM counted_activities
+WHERE athlete_id = $athlete_id AND local_year = $year
+GROUP BY GROUPING SETS ((), (month(on_day)), (sport_type))
+ORDER BY local_month, activities DESC, sport_type
