@@ -12,6 +12,8 @@ DAYS ?=
 DEMO ?=
 PORT ?= 3000
 YEARS ?=
+YEAR ?=
+HTML ?=
 ENRICH_ARGS ?= $(if $(DAYS),--since-days $(DAYS))
 ENRICH_ALL_ARGS ?= --all
 N ?= 1000 10000
@@ -25,12 +27,13 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-archive dev test test-slow soak bench test-samples test-all lint types contracts format check docs graph screenshots clean \
 	auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
-	quarantine profile trips import archive matches duck schema sql logs service service-up emulator
+	quarantine profile trips import archive matches insights report goals duck schema sql logs service service-up emulator
 
 help: ## List the targets.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  and a target for each verb: auth status doctor plan flow flow-backfill backfill reconcile run run-lite run-all compact"
 	@echo "  recompact rebuild enrich enrich-all quarantine refresh streams profile import archive matches trips schema duck logs emulator"
+	@echo "  insights goals report (make report YEAR=2025 HTML=2025.html)"
 	@echo "  service-up      Dagster in the background; also service-down -restart -status -logs -exec -time -install"
 	@echo "  sql             Query the published warehouse: make sql Q=\"SELECT sum(distance) / 1000 FROM activities\""
 	@echo "                  (without a slash in it also: make sql-\"SELECT count(*) FROM activities\")"
@@ -137,6 +140,15 @@ import: $(READY)
 
 matches: $(READY)
 	$(CLI) matches $(or $(ARGS),list)
+
+insights: $(READY)
+	$(CLI) insights $(if $(YEAR),--year $(YEAR)) $(ARGS)
+
+report: $(READY)
+	$(CLI) report $(if $(YEAR),--year $(YEAR)) --html $(or $(HTML),report.html) $(ARGS)
+
+goals: $(READY)
+	$(CLI) goals $(or $(ARGS),check)
 
 archive: $(READY)
 	$(CLI) archive $(or $(ARGS),verify --help)

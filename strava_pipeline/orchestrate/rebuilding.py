@@ -17,8 +17,10 @@ from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.tracks import track_sizes
 from strava_pipeline.lake.views import left_out
 from strava_pipeline.lake.warehouse import reading
+from strava_pipeline.orchestrate.assets.insights import year_metadata
 from strava_pipeline.orchestrate.importing import LOCK, make_activities
-from strava_pipeline.orchestrate.jobs import REBUILD_JOB
+from strava_pipeline.orchestrate.insights import InsightsMade, make_insights
+from strava_pipeline.orchestrate.jobs import INSIGHTS, REBUILD_JOB
 from strava_pipeline.orchestrate.metadata import timed
 from strava_pipeline.orchestrate.reading_files import read_files, unread
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -41,7 +43,9 @@ def rebuild_job() -> dg.JobDefinition:
                 make_activities(pipeline, lambda steps: None, anew=True)
             rebuild(pipeline.lake, pipeline.years, pipeline.progress)
             make_tracks(pipeline, pipeline.years.all)
-        for materialization in _made(pipeline, seconds.value):
+            with snapshot(pipeline.lake) as connection:
+                insights = make_insights(pipeline, connection, pipeline.years.all)
+        for materialization in (*_made(pipeline, seconds.value), *_insights(insights)):
             context.log_event(materialization)
 
     @dg.job(
@@ -68,6 +72,11 @@ def _made(pipeline: Pipeline, seconds: float) -> Iterator[dg.AssetMaterializatio
         tracks, points = track_sizes(pipeline.lake, year)
         yield _told(TRACKS.name, year, {"dagster/row_count": points, "files": tracks})
         yield _told("published_warehouse", year, {"seconds": seconds, **rows})
+
+
+def _insights(made: InsightsMade) -> Iterator[dg.AssetMaterialization]:
+    for year, of_year in made.report.years.items():
+        yield _told(INSIGHTS, year, year_metadata(of_year, made.athlete.units if made.athlete else "km"))
 
 
 def _told(asset: str, year: int, metadata: dict[str, Any]) -> dg.AssetMaterialization:

@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
 
 TRIPS, TRIP_COUNT = "trips", 300
+GOALS = """# What this athlete wants of a year: `strava-pipeline goals check` explains it.
+[every_year.ride]
+distance_km = [4000, 5000]
+
+[every_year.run]
+distance_km = 800
+
+[every_year.all]
+count = 200
+"""
+REPORT = "report.html"
 MARK = ".made-by-strava-pipeline-demo"
 SEED = 2026  # the same made-up athlete each time
 ACTIVITIES, ARCHIVED = 2000, 350  # by default; the files of an archive take longer to read than the API's answers
@@ -63,6 +74,7 @@ def _demo(folder: Path, activities: int) -> None:
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.publish import snapshot
     from strava_pipeline.orchestrate.jobs import TRIP_REPLAY_JOB, TRIPS_JOB
+    from strava_pipeline.verbs.insights import write_report
     from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
     from strava_pipeline.verbs.running import all_years, fetch_new_gear, run_verb
     from strava_pipeline.verbs.terminal import out
@@ -88,6 +100,7 @@ def _demo(folder: Path, activities: int) -> None:
         year_of = dict(connection.execute("SELECT id, year FROM activities").fetchall())
     _say_years(years, calls, year_of)
     _say_trips(verdicts)
+    write_report(settings, folder / REPORT)
     _say_next(folder, time.monotonic() - began)
 
 
@@ -130,6 +143,7 @@ def start_anew(folder: Path, athlete: tuple[str, ...]) -> None:
                     shutil.rmtree(path)  # the mark stays to the last
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).write_text(" ".join(athlete))
+    (folder / "goals.toml").write_text(GOALS)
 
 
 def _say_years(years: list, calls: dict, year_of: dict[int, int]) -> None:  # type: ignore[type-arg]
@@ -178,6 +192,7 @@ def _say_next(folder: Path, seconds: float) -> None:
     out.print("  data/bronze     what Strava sent, byte for byte")
     out.print("  data/activities Parquet by local year")
     out.print("  data/warehouse/strava.duckdb  the warehouse, for SQL, notebooks and BI")
+    out.print(f"  {REPORT}     the running year as a page: open it in a browser")
     say_queries(shown, QUERIES)
     source, keys = (shown / TRIPS / name for name in ("activity_trip.sqlite", "TEST_KEYS_ONLY.json"))
     out.print("\nWhy was this trip rejected? (The keys open the demo's made-up trips alone.)")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strava_pipeline.verbs.demo import (
+    REPORT,
     SEED,
     athlete_options,
     demo_settings,
@@ -42,6 +43,7 @@ def demo_archive(folder: Path, activities: int) -> None:
     from strava_pipeline.lake.publish import snapshot
     from strava_pipeline.verbs.emulator import YEARS
     from strava_pipeline.verbs.import_ import take_in
+    from strava_pipeline.verbs.insights import write_report
     from strava_pipeline.verbs.running import say
     from strava_pipeline.verbs.terminal import out
 
@@ -64,6 +66,7 @@ def demo_archive(folder: Path, activities: int) -> None:
     with snapshot(lake) as connection:
         counted = counts_by_year(connection)
     _say_years(counted, lake)
+    write_report(settings, folder / REPORT)
     _say_next(folder, time.monotonic() - began)
 
 
@@ -98,5 +101,6 @@ def _say_next(folder: Path, seconds: float) -> None:
     out.print("  data/bronze/imports  under which names it came")
     out.print("  data/tracks          the points of activities, Parquet by local year")
     out.print("  data/warehouse/strava.duckdb  the warehouse, for SQL, notebooks and BI")
+    out.print(f"  {REPORT}          the newest year as a page: open it in a browser")
     say_queries(shown, tuple(query.format(tracks=shown / "data" / "tracks") for query in QUERIES))
     say_dev(shown)

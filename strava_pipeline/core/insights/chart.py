@@ -73,7 +73,7 @@ def year_chart(each: Paced, year: Year, units: Units) -> YearChart:
     return YearChart(
         title=f"{group_name(each.group)}: {_TITLES[each.measure]}{f' ({sign})' if sign else ''}",
         about=about,
-        line=" ".join(f"{x:.1f},{y:.1f}" for x, y in points),
+        line=" ".join(f"{x:.1f},{y:.1f}" for x, y in _corners(points)),
         now=points[-1],
         ahead=None if year.is_over else (across(year.length), up(each.projected)),
         ahead_text=amount_told(each.measure, each.projected, units),
@@ -103,6 +103,16 @@ def _goal_lines(
         label = max(at, lines[-1].label_at + _APART) if lines else at
         lines.append(GoalLine(at, label, amount_told(measure, goal, units)))
     return tuple(lines)
+
+
+def _corners(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Without the points inside a level stretch: days of rest draw nothing of their own."""
+    inner = [
+        here
+        for before, here, after in zip(points, points[1:], points[2:], strict=False)
+        if not before[1] == here[1] == after[1]
+    ]
+    return [points[0], *inner, points[-1]]
 
 
 def _step(highest: float) -> float:

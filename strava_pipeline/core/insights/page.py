@@ -104,6 +104,7 @@ def goal_rows(told: YearTold) -> list[dict[str, Any]]:
             "required": amount_told(each.measure, goal.required * 7, told.units) if goal.required else NOTHING,
             "projected": amount_told(each.measure, each.projected, told.units),
             "achieved_on": day_told(goal.achieved_on) if goal.achieved_on else None,
+            "over": told.year is None or told.year.is_over,
         }
         for each in told.paced
         if each.own

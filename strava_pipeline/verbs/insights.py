@@ -1,0 +1,166 @@
+"""The verbs that tell of a year: as lines, as JSON, as a page. What is told is core/insights' and lake/insights_told.py's."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from strava_pipeline.core.insights.told import YearTold
+    from strava_pipeline.settings import Settings
+
+Year = Annotated[
+    int | None, typer.Option("--year", min=1, max=9999, help="Local year; else the newest with an activity.")
+]
+Sports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sports",
+        help="Count only these groups or sports: run, or Ride,GravelRide. Nothing is left out of the warehouse.",
+    ),
+]
+
+
+def insights(
+    year: Year = None,
+    sports: Sports = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """A year: sums, goals and pace, records, streaks, gear, training load. Out of the published warehouse; no call."""
+    import json
+
+    from strava_pipeline.core.insights.shape import year_shape
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.values import plain
+
+    told = _told(Settings.load(), year, sports)
+    if as_json:
+        typer.echo(json.dumps(plain(year_shape(told)), ensure_ascii=False))
+    else:
+        _say(told)
+
+
+def report(
+    html: Annotated[Path, typer.Option("--html", help="Where to write the page; what is there is replaced.")],
+    year: Year = None,
+    sports: Sports = None,
+) -> None:
+    """A year as one HTML page that needs nothing else: charts against goals, a calendar, months, records."""
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.terminal import out
+
+    path = html.expanduser().absolute()
+    told = write_report(Settings.load(), path, year, sports)
+    out.print(f"{told.number}: {told.totals.activities:,} activities. The page is {path}")
+
+
+def write_report(
+    settings: "Settings", path: Path, year: int | None = None, sports: list[str] | None = None
+) -> "YearTold":
+    """Write the page of a year to `path`, whole or not at all."""
+    from strava_pipeline.core.insights.page import year_page
+    from strava_pipeline.lake.files import write_whole
+
+    told = _told(settings, year, sports)
+    write_whole(path, year_page(told).encode())
+    return told
+
+
+def _told(settings: "Settings", year: int | None, sports: list[str] | None) -> "YearTold":
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.lake.goals import goals_of
+    from strava_pipeline.lake.insights import athlete_of
+    from strava_pipeline.lake.insights_told import count_only, newest_year, year_told
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.publish import current_snapshot
+    from strava_pipeline.verbs.running import quiet_pipeline
+
+    lake = Lake(settings.data_dir)
+    goals = goals_of(lake)
+    with current_snapshot(lake) as connection:
+        athlete = athlete_of(connection, goals)
+        if athlete is None:
+            raise PipelineError("The warehouse has no activity yet. Run `strava-pipeline flow` or `import` first.")
+        today = athlete.today(quiet_pipeline(settings).now(), settings.timezone)
+        if sports:
+            try:
+                count_only(connection, sports)
+            except ValueError as error:
+                raise typer.BadParameter(str(error), param_hint="--sports") from error
+        number = year if year is not None else newest_year(connection, athlete, today)
+        return year_told(connection, athlete, goals, today, number, sports or ())
+
+
+def _say(told: "YearTold") -> None:
+    from strava_pipeline.core.insights.page import goal_rows
+    from strava_pipeline.core.insights.words import amount_told, day_told, group_name, record_name, record_told
+    from strava_pipeline.verbs.terminal import err, out
+
+    units, totals = told.units, told.totals
+    until = f", up to {day_told(told.year.until)}" if told.year is not None and not told.year.is_over else ""
+    limited = f" ({', '.join(told.sports)})" if told.sports else ""
+    out.print(f"{told.number}{limited}{until}", style="bold")
+    out.print(
+        f"  {totals.activities:,} activities on {totals.active_days:,} days, "
+        f"{amount_told('distance_m', totals.distance_m, units)}, "
+        f"{amount_told('moving_time_seconds', totals.moving_time_seconds, units)}, "
+        f"{amount_told('elevation_gain_m', totals.elevation_gain_m, units)} climbed"
+    )
+    for streak in told.streaks:
+        out.print(
+            f"  longest streak: {streak.length} {streak.unit}s, {day_told(streak.starts_on)} to {day_told(streak.ends_on)}"
+        )
+    _say_sports(told)
+    for goal in goal_rows(told):
+        how = _how_it_stands(goal)
+        out.print(f"Goal, {goal['group']}, {goal['measure']}: {goal['total']} of {goal['goal']}; {how}")
+    best = [each for each in told.records if each.all_time]
+    out.print(f"Records of the year: {len(told.records)}, the best of all years: {len(best)}", style="bold")
+    for each in best:
+        value = record_told(each.value, each.unit, each.record, units)
+        out.print(f"  {group_name(each.group)}, {record_name(each.record).lower()}: {value} on {day_told(each.on_day)}")
+    for load in told.load:
+        out.print(
+            f"{load.measure.replace('_', ' ').capitalize()} on {day_told(load.on_day)}: "
+            f"fitness {load.fitness:.0f}, fatigue {load.fatigue:.0f}, form {load.form:+.0f}"
+        )
+    if told.unknown_sports:
+        err.print(f"Sports without a group, counted as other: {', '.join(told.unknown_sports)}", style="yellow")
+    if told.undated:
+        err.print(f"{told.undated} activities have no start, and are in no year.", style="yellow")
+    if told.others:
+        err.print(f"{told.others} activities of other athletes are left out.", style="yellow")
+
+
+def _how_it_stands(goal: "Mapping[str, Any]") -> str:
+    if goal["achieved_on"]:
+        return f"reached on {goal['achieved_on']}"
+    if goal["over"]:
+        return f"missed by {goal['apart']}"
+    side = "ahead" if goal["ahead"] else "behind"
+    return f"{goal['apart']} {side}, at this pace {goal['projected']}, needs {goal['required']} a week"
+
+
+def _say_sports(told: "YearTold") -> None:
+    from rich.table import Table
+
+    from strava_pipeline.core.insights.words import amount_told
+    from strava_pipeline.verbs.terminal import out
+
+    if not told.by_sport:
+        return
+    table = Table()
+    for name in ("sport", "activities", "days", "distance", "time", "climb"):
+        table.add_column(name, justify="left" if name == "sport" else "right")
+    for sport, _, sums in told.by_sport:
+        table.add_row(
+            sport or "–",
+            f"{sums.activities:,}",
+            f"{sums.active_days:,}",
+            amount_told("distance_m", sums.distance_m or None, told.units),
+            amount_told("moving_time_seconds", sums.moving_time_seconds, told.units),
+            amount_told("elevation_gain_m", sums.elevation_gain_m or None, told.units),
+        )
+    out.print(table)
