@@ -1,0 +1,332 @@
+"""The views of insights, each laid beside the same counted in plain Python; and rows that nobody expects."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strava_pipeline.core.tables.insights import INSIGHTS
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.warehouse import Connection, reading
+from strava_pipeline_tests.lake.insight_rows import (
+    ME,
+    Row,
+    activity,
+    day_of,
+    eddington,
+    group_of,
+    grouped,
+    loads,
+    many,
+    measured,
+    put,
+    splits,
+    streaks,
+    sums,
+    total,
+)
+
+ROWS = many(700)
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    lake = Lake(tmp_path_factory.mktemp("insights") / "data")
+    put(lake, ROWS)
+    put(lake, [{"athlete_id": ME, "ftp": 240.0, "fetched_at": "2024-01-01"}], "athlete")
+    with reading(lake) as connection:
+        yield connection
+
+
+def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
+    return connection.execute(query).fetchall()
+
+
+def near(value: Any) -> Any:
+    return pytest.approx(value, rel=1e-9) if isinstance(value, float) else value
+
+
+def test_the_catalogue_says_what_the_views_have(warehouse: Connection) -> None:
+    for name, table in INSIGHTS.items():
+        told = [(column, kind) for column, kind, *_ in rows(warehouse, f"DESCRIBE {name}")]
+        assert told == [(column.name, column.kind.value) for column in table.columns], name
+
+
+def test_keys_of_views_stand_once_and_are_never_null(warehouse: Connection) -> None:
+    for name, table in INSIGHTS.items():
+        keys = [
+            key
+            for key in table.key
+            if ((name, key) != ("totals_by_day", "") and key != "sport_type") or name == "sport_groups"
+        ]
+        assert rows(
+            warehouse, f"SELECT count(*) FROM {name} WHERE {' OR '.join(f'{key} IS NULL' for key in keys)}"
+        ) == [(0,)]
+        more = [*table.key, *(["local_year"] if name == "eddington_numbers" else [])]
+        doubled = f"SELECT {', '.join(more)} FROM {name} GROUP BY ALL HAVING count(*) > 1"
+        assert rows(warehouse, doubled) == [], name
+
+
+@pytest.mark.parametrize(
+    ("view", "columns", "keys"),
+    [
+        ("totals_by_day", "on_day", (day_of,)),
+        ("totals_by_week", "iso_year, iso_week", (lambda row: day_of(row).isocalendar()[0], lambda row: day_of(row).isocalendar()[1])),
+        ("totals_by_month", "local_year, local_month", (lambda row: day_of(row).year, lambda row: day_of(row).month)),
+        ("totals_by_year", "local_year", (lambda row: day_of(row).year,)),
+    ],
+)  # fmt: skip
+def test_totals_are_the_sums_of_the_rows(warehouse: Connection, view: str, columns: str, keys: tuple[Any, ...]) -> None:
+    expected = grouped(ROWS, *keys, group_of, lambda row: row["sport_type"])
+    told = rows(
+        warehouse,
+        f"SELECT {columns}, sport_group, sport_type, activities, active_days, distance_m, moving_time_seconds, "
+        f"elapsed_time_seconds, elevation_gain_m FROM {view} WHERE athlete_id = {ME}",
+    )
+    width = len(keys) + 2
+    assert len(told) == len(expected) > 3
+    for row in told:
+        assert row[width:] == tuple(near(value) for value in sums(expected[row[:width]]))
+
+
+def test_streaks_are_days_and_weeks_without_a_break(warehouse: Connection) -> None:
+    for group in ("all", "ride", "run", "other"):
+        days = [day_of(row) for row in ROWS if group in ("all", group_of(row))]
+        told = rows(
+            warehouse,
+            f"SELECT unit, starts_on, ends_on, length, activities FROM activity_streaks WHERE sport_group = '{group}'",
+        )
+        assert {row[1:4] for row in told if row[0] == "day"} == streaks(days)
+        mondays = [day - timedelta(days=day.weekday()) for day in days]
+        weeks = {(first, last + timedelta(days=6), length) for first, last, length in streaks(mondays, 7)}
+        assert {row[1:4] for row in told if row[0] == "week"} == weeks
+        assert sum(row[4] for row in told if row[0] == "day") == len(days)
+
+
+@pytest.mark.parametrize(("unit", "metres"), [("km", 1000.0), ("mile", 1609.344)])
+@pytest.mark.parametrize("group", ["all", "ride", "run"])
+def test_eddington_numbers(warehouse: Connection, unit: str, metres: float, group: str) -> None:
+    by_day: dict[date, float] = {}
+    for row in ROWS:
+        if group in ("all", group_of(row)) and (far := measured(row["distance"])):
+            by_day[day_of(row)] = by_day.get(day_of(row), 0.0) + far
+    expected = {None: eddington(far / metres for far in by_day.values())}
+    for year in {day.year for day in by_day}:
+        expected[year] = eddington(far / metres for day, far in by_day.items() if day.year == year)
+    told = rows(
+        warehouse,
+        f"SELECT local_year, eddington, days_to_next FROM eddington_numbers WHERE sport_group = '{group}' AND unit = '{unit}'",
+    )
+    assert {year: (number, needed) for year, number, needed in told} == expected
+
+
+def test_gear_has_done_what_its_activities_did(warehouse: Connection) -> None:
+    told = {
+        row[0]: row[1:]
+        for row in rows(warehouse, "SELECT gear_id, activities, distance_m, first_on, last_on FROM gear_mileage")
+    }
+    expected = {gear: held for (gear,), held in grouped(ROWS, lambda row: row["gear_id"]).items() if gear}
+    assert told == {
+        gear: (
+            len(held),
+            near(total(measured(row["distance"]) for row in held)),
+            min(day_of(row) for row in held),
+            max(day_of(row) for row in held),
+        )
+        for gear, held in expected.items()
+    }
+
+
+@pytest.mark.parametrize("measure", ["relative_effort", "training_stress"])
+def test_training_load_follows_the_recursion(warehouse: Connection, measure: str) -> None:
+    def load(row: Row) -> float | None:
+        if measure == "relative_effort":
+            return row["suffer_score"]
+        moving = measured(row["moving_time"])
+        if moving is None or not row["device_watts"] or not row["weighted_average_watts"]:
+            return None
+        return moving / 3600 * (row["weighted_average_watts"] / 240.0) ** 2 * 100
+
+    by_day = {day: total(load(row) for row in held) for (day,), held in grouped(ROWS, day_of).items()}
+    expected = loads(by_day, max(by_day))
+    told = rows(
+        warehouse,
+        f"SELECT on_day, load, unmeasured_activities, fitness, fatigue, form FROM training_load WHERE measure = '{measure}'",
+    )
+    assert len(told) == len(expected) > 1000
+    for day, of_day, unmeasured, *state in told:
+        assert state == [pytest.approx(value, rel=1e-9, abs=1e-9) for value in expected[day]], day
+        assert of_day == near(by_day.get(day, 0.0))
+        assert unmeasured == sum(load(row) is None for row in ROWS if day_of(row) == day)
+
+
+def test_longest_and_highest_are_those_of_the_year(warehouse: Connection) -> None:
+    told = {
+        (group, year, record): (value, activity_id, day, best)
+        for group, year, record, value, activity_id, day, best in rows(
+            warehouse,
+            "SELECT sport_group, local_year, record, value, activity_id, on_day, all_time FROM records WHERE told_by = 'activity'",
+        )
+    }
+    expected: dict[tuple[str, int, str], tuple[float, int, date]] = {}
+    for name, record in (
+        ("distance", "longest_distance"),
+        ("moving_time", "longest_moving_time"),
+        ("total_elevation_gain", "biggest_climb"),
+    ):
+        for row in sorted(ROWS, key=lambda row: (row["start_date_local"].date(), row["id"])):
+            value, key = measured(row[name]), (group_of(row), day_of(row).year, record)
+            if value and (key not in expected or value > expected[key][0]):
+                expected[key] = (value, row["id"], day_of(row))
+    assert {key: row[:3] for key, row in told.items()} == expected
+    for (group, _, record), (value, *_, best) in told.items():
+        rivals = [other[0] for (their, _, what), other in told.items() if (their, what) == (group, record)]
+        assert best == (value == max(rivals))
+
+
+def told_of(tmp_path: Path, given: list[Row], query: str, **tables: list[Row]) -> list[tuple[Any, ...]]:
+    lake = Lake(tmp_path / "data")
+    put(lake, given)
+    for table, held in tables.items():
+        put(lake, held, table)
+    with reading(lake) as connection:
+        return rows(connection, query)
+
+
+def test_the_fastest_stretch_of_an_activity_is_the_least_sum_of_splits_in_a_row(tmp_path: Path) -> None:
+    times = [300, 280, 290, 250, 260, 270, 265, 310, 240, 300, 305, 295]
+    told = told_of(
+        tmp_path,
+        [activity(1, "2024-05-01T08:00")],
+        "SELECT record, value, told_by FROM records WHERE record LIKE 'fastest%'",
+        activity_splits_metric=splits(1, times),
+    )
+    expected = {
+        f"fastest_{length}k": min(sum(times[at : at + length]) for at in range(len(times) - length + 1))
+        for length in (1, 5, 10)
+    }
+    assert {record: value for record, value, _ in told} == expected
+    assert {by for *_, by in told} == {"splits"}
+
+
+def test_a_split_that_is_no_kilometre_spoils_every_stretch_it_is_in(tmp_path: Path) -> None:
+    held = splits(1, [300] * 12)
+    held[5]["distance_m"] = 400.0
+    told = told_of(
+        tmp_path,
+        [activity(1, "2024-05-01T08:00")],
+        "SELECT record, value FROM records WHERE record LIKE 'fastest%' ORDER BY record",
+        activity_splits_metric=held,
+    )
+    assert told == [("fastest_1k", 300.0), ("fastest_5k", 1500.0)]
+
+
+def test_best_efforts_stand_before_slower_splits_and_the_earliest_of_equal_ones_is_it(tmp_path: Path) -> None:
+    given = [activity(number, f"2024-0{number}-01T08:00", sport_type="Run") for number in (3, 2, 1)]
+    efforts = [
+        {"activity_id": 1, "effort_index": 1, "name": "5K", "distance": 5000.0, "elapsed_time": 1400},
+        {"activity_id": 2, "effort_index": 1, "name": "5k", "distance": 5000.0, "elapsed_time": 1400},
+        {"activity_id": 3, "effort_index": 1, "name": "Half-Marathon", "distance": 21097.0, "elapsed_time": 6000},
+        {"activity_id": 3, "effort_index": 2, "name": "something", "distance": 1234.0, "elapsed_time": 5},
+        {"activity_id": 3, "effort_index": 3, "name": "1K", "distance": 1000.0, "elapsed_time": 0},
+    ]
+    told = told_of(
+        tmp_path,
+        given,
+        "SELECT record, value, activity_id, told_by, all_time FROM records WHERE record LIKE 'fastest%' ORDER BY record",
+        activity_best_efforts=efforts,
+        activity_splits_metric=splits(1, [282] * 5),
+    )
+    assert told == [
+        ("fastest_1k", 282.0, 1, "splits", True),
+        ("fastest_5k", 1400.0, 1, "best_effort", True),
+        ("fastest_half_marathon", 6000.0, 3, "best_effort", True),
+    ]
+
+
+def test_week_53_and_the_days_around_new_year_are_in_their_iso_week(tmp_path: Path) -> None:
+    days = ("2020-12-28", "2021-01-03", "2021-01-04", "2022-01-01", "2024-02-29", "2024-12-30")
+    told = told_of(
+        tmp_path,
+        [activity(number, f"{day}T10:00") for number, day in enumerate(days, start=1)],
+        "SELECT iso_year, iso_week, starts_on::VARCHAR, activities FROM totals_by_week ORDER BY starts_on",
+    )
+    assert told == [
+        (2020, 53, "2020-12-28", 2),
+        (2021, 1, "2021-01-04", 1),
+        (2021, 52, "2021-12-27", 1),
+        (2024, 9, "2024-02-26", 1),
+        (2025, 1, "2024-12-30", 1),
+    ]
+
+
+def test_a_day_is_the_one_that_the_athletes_clock_showed_also_across_the_date_line(tmp_path: Path) -> None:
+    """Auckland on New Year's morning, then Honolulu, where it is the old year's last day, some hours later."""
+    given = [
+        activity(1, "2025-12-31T18:00", start_date_local=datetime.fromisoformat("2026-01-01T07:00")),
+        activity(2, "2026-01-01T06:00", start_date_local=datetime.fromisoformat("2025-12-31T20:00")),
+    ]
+    told = told_of(tmp_path, given, "SELECT local_year, activities FROM totals_by_year ORDER BY 1")
+    assert told == [(2025, 1), (2026, 1)]
+
+
+def test_what_is_missing_or_negative_is_null_in_a_sum_and_counts_as_an_activity(tmp_path: Path) -> None:
+    given = [
+        activity(
+            1, "2024-05-01T08:00", distance=None, moving_time=-5, elapsed_time=0, total_elevation_gain=float("inf")
+        ),
+        activity(2, "2024-05-01T09:00", distance=-1.0, moving_time=None, elapsed_time=0, total_elevation_gain=None),
+    ]
+    told = told_of(
+        tmp_path,
+        given,
+        "SELECT activities, distance_m, moving_time_seconds, elapsed_time_seconds, elevation_gain_m FROM totals_by_day",
+    )
+    assert told == [(2, None, None, 0, None)]
+
+
+def test_deleted_activities_and_those_that_another_stands_for_do_not_count(tmp_path: Path) -> None:
+    given = [
+        activity(1, "2024-05-01T08:00"),
+        activity(2, "2024-05-01T08:00", deleted_at="2024-06-01T00:00:00+00"),
+        activity(-3, "2024-05-01T08:00", source="file"),
+    ]
+    members = [
+        {"id": 1, "activity_id": 1, "place": 0, "athlete_id": ME, "source": "strava"},
+        {"id": -3, "activity_id": 1, "place": 1, "athlete_id": ME, "source": "file"},
+    ]
+    told = told_of(
+        tmp_path, given, "SELECT sum(activities)::BIGINT, sum(distance_m) FROM totals_by_day", activity_members=members
+    )
+    assert told == [(1, 20_000.0)]
+
+
+def test_what_names_no_athlete_is_the_logins(tmp_path: Path) -> None:
+    given = [activity(1, "2024-05-01T08:00"), activity(-2, "2024-05-02T08:00", athlete_id=None, source="file")]
+    assert told_of(tmp_path, given, "SELECT athlete_id, activities FROM totals_by_year") == [(ME, 2)]
+
+
+def test_nobody_is_athlete_0(tmp_path: Path) -> None:
+    given = [activity(-2, "2024-05-02T08:00", athlete_id=None, source="file")]
+    assert told_of(tmp_path, given, "SELECT athlete_id, activities FROM totals_by_year") == [(0, 1)]
+
+
+@pytest.mark.parametrize("year", ["1889", "2107", "9999"])
+def test_a_clock_that_is_wrong_by_decades_breaks_nothing(tmp_path: Path, year: str) -> None:
+    given = [
+        activity(1, "2008-05-01T08:00", suffer_score=50.0, gear_id="b1"),
+        activity(2, f"{year}-12-31T08:00", suffer_score=70.0),
+        activity(3, "2024-05-01T08:00", suffer_score=60.0),
+    ]
+    for name in INSIGHTS:
+        lake_rows = told_of(tmp_path / name, given, f"SELECT * FROM {name}")
+        assert lake_rows
+    told = told_of(tmp_path, given, "SELECT fitness FROM training_load WHERE on_day = '2024-05-01'")
+    assert told == [(pytest.approx(60 / 42, rel=0.01),)]
+
+
+def test_an_empty_warehouse_has_empty_insights(tmp_path: Path) -> None:
+    for name in INSIGHTS.keys() - {"sport_groups", "standard_distances"}:
+        assert told_of(tmp_path / name, [], f"SELECT * FROM {name}") == []

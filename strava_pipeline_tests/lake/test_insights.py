@@ -1,0 +1,288 @@
+"""The files of a year against its goals: which years are written, what is in them, and that they are laid beside gold."""
+
+import json
+from datetime import UTC, date, datetime
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strava_pipeline.core.insights.goals import Goals
+from strava_pipeline.core.insights.sports import SPORTS
+from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
+from strava_pipeline.lake.insights import Athlete, InsightsReport, athlete_of, insights_of, write_insights
+from strava_pipeline.lake.insights_compared import unequal
+from strava_pipeline.lake.insights_told import count_only, newest_year, year_told
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.publish import publish, snapshot
+from strava_pipeline.lake.warehouse import changed, writing
+from strava_pipeline_tests.lake.insight_rows import ME, activity, day_of, many, measured, put, splits
+
+TODAY = date(2023, 3, 15)
+
+
+def written(lake: Lake, years: list[int], goals: Goals | None = None, today: date = TODAY) -> InsightsReport:
+    publish(lake)
+    with snapshot(lake) as connection:
+        athlete = athlete_of(connection, goals or Goals())
+        assert athlete is not None
+        report = write_insights(connection, lake, athlete, goals or Goals(), today, years)
+        assert [unequal(connection, lake, athlete, year) for year in report.written] == [[] for _ in report.written]
+    return report
+
+
+def change(lake: Lake, statement: str) -> None:
+    with writing(lake) as connection:
+        connection.execute(statement)
+        changed(connection)
+
+
+def test_the_files_are_what_the_rows_come_to(lake: Lake) -> None:
+    rows = many(400)
+    put(lake, rows)
+    written(lake, [])
+    for year in (2020, 2021, 2022, 2023):
+        rides = sorted(
+            (row for row in rows if day_of(row).year == year and row["sport_type"] in SPORTS["ride"].split()),
+            key=lambda row: (row["start_date_local"], row["id"]),
+        )
+        files = insights_of(lake, year)
+        by_day: dict[str, dict[str, Any]] = {}
+        for row in rides:
+            of_day = by_day.setdefault(day_of(row).isoformat(), {"miles": 0.0, "ids": []})
+            of_day["miles"] += (measured(row["distance"]) or 0.0) / 1000 * 0.62137
+            of_day["ids"].append(row["id"])
+        told = files["summary_activities.json"]
+        assert {day: each["activity_ids"] for day, each in told.items()} == {
+            day: each["ids"] for day, each in by_day.items()
+        }
+        assert {day: each["distance_miles"] for day, each in told.items()} == {
+            day: pytest.approx(each["miles"], rel=1e-12) for day, each in by_day.items()
+        }
+        points = files["distances.json"]["distance_traveled"]
+        assert points[0]["x"] == f"{year}-01-01"
+        last = (
+            max([TODAY, *(day_of(row) for row in rows if day_of(row).year == year)])
+            if year == 2023
+            else date(year, 12, 31)
+        )
+        assert points[-1]["x"] == last.isoformat()
+        running = accumulate(told.get(point["x"], {}).get("distance_miles", 0.0) for point in points)
+        assert [point["y"] for point in points] == [pytest.approx(y, rel=1e-12) for y in running]
+        everything = files["pacing.json"]["groups"]["all"]
+        assert everything["activities"]["total"] == sum(day_of(row).year == year for row in rows)
+        assert len(everything["activities"]["cumulative"]) == len(points)
+
+
+def test_only_the_years_that_changed_are_written_again(lake: Lake) -> None:
+    put(lake, [activity(number, f"{2018 + number}-06-01T08:00") for number in range(1, 5)])
+    assert written(lake, [2022]).written == [2019, 2020, 2021, 2022]
+    assert written(lake, [2022]).written == []
+    change(lake, "UPDATE activities_all SET distance = 31000 WHERE id = 2")
+    assert written(lake, [2022]).written == [2020], "an edit of an old year, in a run of another"
+    change(lake, "UPDATE activities_all SET name = 'Evening ride', kudos_count = 5")
+    assert written(lake, [2022]).written == []
+    change(lake, "UPDATE activities_all SET deleted_at = now() WHERE id = 1")
+    assert written(lake, [2022]).written == [2019]
+    assert insights_of(lake, 2019)["summary_activities.json"] == {}
+    change(lake, "UPDATE activities_all SET deleted_at = NULL WHERE id = 1")
+    assert written(lake, [2022]).written == [2019]
+    goals = Goals(all={(2021, "ride", "distance_m"): (1e6,)})
+    assert written(lake, [2022], goals).written == [2021]
+    assert written(lake, [2022], Goals("miles", goals.all)).written == [2019, 2020, 2021, 2022]
+
+
+def test_the_running_year_grows_by_a_day_and_the_others_stay(lake: Lake) -> None:
+    put(lake, [activity(1, "2022-06-01T08:00"), activity(2, "2023-01-05T08:00")])
+    written(lake, [2023])
+    assert written(lake, [2023], today=date(2023, 3, 16)).written == [2023]
+    assert insights_of(lake, 2023)["distances.json"]["distance_traveled"][-1]["x"] == "2023-03-16"
+    assert written(lake, [2023], today=date(2024, 1, 1)).written == [2023]
+    assert len(insights_of(lake, 2023)["distances.json"]["distance_traveled"]) == 365
+    assert written(lake, [2023], today=date(2024, 1, 2)).written == []
+
+
+def test_a_year_without_activities_that_is_asked_for_has_its_files(lake: Lake) -> None:
+    put(lake, [activity(1, "2022-06-01T08:00")])
+    assert written(lake, [2020, 2022, 2024]).written == [2020, 2022, 2024]
+    assert insights_of(lake, 2020)["summary_activities.json"] == {}
+    assert len(insights_of(lake, 2020)["distances.json"]["distance_traveled"]) == 366
+    assert insights_of(lake, 2024)["distances.json"] == {"distance_traveled": []}, "it has not begun"
+    assert insights_of(lake, 2024)["pacing.json"]["groups"] == {}
+
+
+@pytest.mark.parametrize("name", ["summary_activities.json", "distances.json", "pacing.json"])
+@pytest.mark.parametrize("damage", ["gone", "torn"])
+def test_damaged_files_are_told_and_made_anew(lake: Lake, name: str, damage: str) -> None:
+    put(lake, [activity(1, "2022-06-01T08:00")])
+    written(lake, [2022])
+    path = lake.insights_of(2022) / name
+    whole = path.read_bytes()
+    path.unlink() if damage == "gone" else path.write_bytes(whole[: len(whole) // 2])
+    with snapshot(lake) as connection:
+        athlete = athlete_of(connection, Goals())
+        assert athlete is not None
+        assert unequal(connection, lake, athlete, 2022) == [f"{name} is missing or damaged"]
+    assert written(lake, [2022]).written == [2022]
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        ("summary_activities.json", "[1]", "[9]", "rides in summary_activities.json: 1, in the warehouse 1"),
+        ("summary_activities.json", "12.42739", "12.52739", "miles in summary_activities.json: 12.527"),
+        ("distances.json", "12.42739", "12.32739", "miles in distances.json: 12.327"),
+        ("pacing.json", '"total":1.0', '"total":2.0', "activities in pacing.json: 2.000"),
+        ("pacing.json", '"total":20000.0', '"total":20001.0', "metres in pacing.json: 20001.000"),
+    ],
+)
+def test_what_is_not_as_in_the_warehouse_is_told(lake: Lake, name: str, old: str, new: str, told: str) -> None:
+    put(lake, [activity(1, "2022-06-01T08:00")])
+    written(lake, [2022])
+    path = lake.insights_of(2022) / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with snapshot(lake) as connection:
+        athlete = athlete_of(connection, Goals())
+        assert athlete is not None
+        assert any(told in fault for fault in unequal(connection, lake, athlete, 2022))
+
+
+def test_ids_are_whole_numbers_beyond_what_a_double_holds(lake: Lake) -> None:
+    put(lake, [activity(2**53 + 1, "2022-06-01T08:00")])
+    written(lake, [2022])
+    text = (lake.insights_of(2022) / "summary_activities.json").read_text()
+    assert "9007199254740993" in text
+
+
+def test_deleting_and_adding_again_changes_nothing(lake: Lake) -> None:
+    rows = [activity(number, f"2022-06-01T{20 - number}:00") for number in (1, 2, 3)]
+    put(lake, rows)
+    written(lake, [2022])
+    before = {path.name: path.read_bytes() for path in lake.insights_of(2022).iterdir()}
+    change(lake, "DELETE FROM activities_all WHERE id = 1")
+    written(lake, [2022])
+    put(lake, rows[:1])
+    written(lake, [2022])
+    assert {path.name: path.read_bytes() for path in lake.insights_of(2022).iterdir()} == before
+    assert insights_of(lake, 2022)["summary_activities.json"]["2022-06-01"]["activity_ids"] == [3, 2, 1], (
+        "by their starts"
+    )
+
+
+@pytest.mark.parametrize(
+    ("label", "now", "today"),
+    [
+        ("(GMT+12:00) Pacific/Auckland", datetime(2026, 12, 31, 12, tzinfo=UTC), date(2027, 1, 1)),
+        ("(GMT-10:00) Pacific/Honolulu", datetime(2027, 1, 1, 9, tzinfo=UTC), date(2026, 12, 31)),
+        ("(GMT+01:00) Nowhere/Atlantis", datetime(2026, 6, 30, 23, 30, tzinfo=UTC), date(2026, 7, 1)),
+        (None, datetime(2026, 6, 30, 23, 30, tzinfo=UTC), date(2026, 7, 1)),
+    ],
+)
+def test_today_is_that_of_the_athletes_zone_else_of_the_setting(label: str | None, now: datetime, today: date) -> None:
+    assert Athlete(ME, 0, "km", label).today(now, "Europe/London") == today
+
+
+def test_the_zone_is_that_of_the_newest_activity_and_the_unit_that_of_the_profile(lake: Lake) -> None:
+    put(lake, [
+        activity(1, "2022-06-01T08:00", timezone="(GMT+01:00) Europe/Berlin"),
+        activity(2, "2022-07-01T08:00", timezone="(GMT-10:00) Pacific/Honolulu"),
+        activity(3, "2022-08-01T08:00", timezone=None),
+    ])  # fmt: skip
+    put(lake, [{"athlete_id": ME, "measurement_preference": "feet", "fetched_at": "2024-01-01"}], "athlete")
+    publish(lake)
+    with snapshot(lake) as connection:
+        assert athlete_of(connection, Goals()) == Athlete(ME, 0, "miles", "(GMT-10:00) Pacific/Honolulu")
+        assert athlete_of(connection, Goals("km")) == Athlete(ME, 0, "km", "(GMT-10:00) Pacific/Honolulu")
+
+
+def test_other_athletes_are_counted_and_left_out(lake: Lake) -> None:
+    put(lake, [activity(1, "2022-06-01T08:00"), *(activity(n, "2022-06-02T08:00", athlete_id=5) for n in (2, 3, 4))])
+    publish(lake)
+    with snapshot(lake) as connection:
+        athlete = athlete_of(connection, Goals())
+        assert athlete is not None
+        assert (athlete.id, athlete.others) == (5, 1), "no login: who has most"
+    put(lake, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
+    written(lake, [2022])
+    assert insights_of(lake, 2022)["pacing.json"]["groups"]["all"]["activities"]["total"] == 1
+
+
+def test_an_empty_warehouse_is_nobodys(lake: Lake) -> None:
+    put(lake, [])
+    publish(lake)
+    with snapshot(lake) as connection:
+        assert athlete_of(connection, Goals()) is None
+
+
+def test_sports_are_limited_in_every_number_and_nothing_is_left_out_of_the_warehouse(lake: Lake) -> None:
+    rows = many(300)
+    put(lake, rows)
+    put(
+        lake,
+        splits(next(row["id"] for row in rows if row["sport_type"] == "Ride"), [200] * 6),
+        "activity_splits_metric",
+    )
+    publish(lake)
+    with snapshot(lake) as connection:
+        athlete = athlete_of(connection, Goals())
+        assert athlete is not None
+        whole = year_told(connection, athlete, Goals(), TODAY, 2021)
+    with snapshot(lake) as connection:
+        count_only(connection, ["Run", "swim"])
+        told = year_told(connection, athlete, Goals(), TODAY, 2021, ["Run", "swim"])
+        in_table = connection.execute("SELECT count(*) FROM activities").fetchall()
+    mine = [row for row in rows if row["sport_type"] in ("Run", "Swim") and day_of(row).year == 2021]
+    assert in_table == [(300,)]
+    assert told.totals.activities == len(mine) < whole.totals.activities
+    assert {sport for sport, _, _ in told.by_sport} == {"Run", "Swim"}
+    assert {record.group for record in told.records} == {"run", "swim"}
+    assert {each.group for each in told.eddington} <= {"all", "run", "swim"}
+    assert next(each.of_year for each in told.eddington if each.group == "all") <= next(
+        each.of_year for each in whole.eddington if each.group == "all"
+    )
+    assert sum(each.activities for each in told.gear) == sum(row["gear_id"] is not None for row in mine)
+    assert sum(sums.activities for _, sums in told.by_month) == len(mine)
+    everything = next(each for each in told.paced if (each.group, each.measure) == ("all", "activities"))
+    assert everything.total == len(mine)
+
+
+def test_the_newest_year_is_the_last_with_an_activity_that_is_not_ahead_of_today(lake: Lake) -> None:
+    put(lake, [activity(1, "2021-06-01T08:00"), activity(2, "2107-06-01T08:00")])
+    publish(lake)
+    with snapshot(lake) as connection:
+        athlete = athlete_of(connection, Goals())
+        assert athlete is not None
+        assert newest_year(connection, athlete, TODAY) == 2021
+
+
+def test_goals_stand_beside_the_data_folder(lake: Lake, tmp_path: Path) -> None:
+    assert goals_of(lake) == Goals()
+    (tmp_path / "goals.toml").write_text("\ufeff[2026.ride]\ndistance_km = 1", encoding="utf-8")
+    assert goals_of(lake).of(2026, "ride", "distance_m") == (1000,)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"2026.ride", "no TOML"),
+        (b"a = '\xff'", "no TOML"),
+        (b"[2026.rides]\ncount = 1", "no group of sports"),
+        (None, "can't be read"),
+    ],
+)
+def test_goals_that_can_not_be_followed_say_why(lake: Lake, tmp_path: Path, content: bytes | None, told: str) -> None:
+    path = tmp_path / "goals.toml"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(UnusableGoalsError, match=told):
+        goals_of(lake)
+
+
+def test_files_are_json_that_any_reader_takes(lake: Lake) -> None:
+    put(lake, many(200))
+    written(lake, [])
+    for path in lake.insights.rglob("*.json"):
+        assert json.loads(path.read_text(), parse_constant=pytest.fail) is not None
