@@ -3,7 +3,7 @@
 import tomllib
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.findings import Finding, ok, problem, skipped
+from strava_pipeline.core.findings import Finding, ok, problem
 from strava_pipeline.core.insights.goals import Goals, GoalsError, read_goals
 from strava_pipeline.lake.paths import Lake
 
@@ -17,7 +17,7 @@ class UnusableGoalsError(PipelineError):
 def goals_health(lake: Lake) -> Finding:
     """Whether the file can be followed, for `doctor`."""
     if not lake.goals.exists():
-        return skipped(GOALS, f"there is no {lake.goals}")
+        return ok(GOALS, f"none set: there is no {lake.goals}")
     try:
         return ok(GOALS, f"{lake.goals} sets {len(goals_of(lake).all)}")
     except UnusableGoalsError as error:

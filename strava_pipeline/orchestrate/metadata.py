@@ -11,6 +11,7 @@ import dagster as dg
 
 from strava_pipeline.core.forecast import Forecast
 from strava_pipeline.core.tables import PARQUET_TABLES, TABLES, Table
+from strava_pipeline.core.tables.insights import INSIGHTS
 from strava_pipeline.orchestrate.lineage import field_in_bronze
 from strava_pipeline.orchestrate.resources import Pipeline
 
@@ -56,7 +57,9 @@ def described_tables() -> dict[str, Any]:
     return {
         "dagster/column_schema": dg.TableSchema(
             columns=[
-                dg.TableColumn(name=name, type="TABLE", description=table.meaning) for name, table in TABLES.items()
+                dg.TableColumn(name=name, type=kind, description=table.meaning)
+                for kind, tables in (("TABLE", TABLES), ("VIEW", INSIGHTS))
+                for name, table in tables.items()
             ]
         )
     }

@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
+from strava_pipeline.core.tables.insights import INSIGHTS
 from strava_pipeline.lake.counts import keys, row_counts
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import publish, snapshot
@@ -131,7 +132,7 @@ def test_a_file_that_is_broken_or_reaches_too_far_is_left_out_whole(
     assert set(without(merged)) == {"bad.sql"}
     assert reason in without(merged)["bad.sql"]
     assert {name: ask(merged, f"SELECT count(*) FROM {name}") for name in before} == before
-    ours = {"activities", "deleted_activities", "activity_sources", *DETAIL_TABLES}
+    ours = {"activities", "deleted_activities", "activity_sources", *DETAIL_TABLES, *INSIGHTS}
     views = {name for (name,) in ask(merged, "SELECT view_name FROM duckdb_views() WHERE NOT internal")}
     assert views - ours == {"after", "before"}
     assert sorted(merged.data_dir.parent.iterdir()) == files

@@ -45,7 +45,7 @@ OLDER: dict[str, Callable[[Table], Table]] = {
     "a column was added": lambda table: without(table, "device_name"),
     "a type was widened": lambda table: changed(table, "moving_time", kind=Kind.INTEGER),
     "a column was removed": lambda table: with_column(table, Column("old", Kind.TEXT, "old", source=("old",))),
-    "a column was renamed": lambda table: changed(table, "suffer_score", name="relative_effort"),
+    "a column was renamed": lambda table: changed(table, "has_kudoed", name="gave_kudos"),
 }
 
 

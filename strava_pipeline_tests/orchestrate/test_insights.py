@@ -1,0 +1,179 @@
+"""A year's run ends with its insights: files, numbers and a picture in Dagster; true after edits, deletions and a rebuild."""
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+import pytest
+from lxml import etree
+
+from strava_pipeline.core.insights.sports import SPORTS
+from strava_pipeline.lake.insights import insights_of
+from strava_pipeline.orchestrate.jobs import INSIGHTS, JOBS
+from strava_pipeline_tests.rig import NOW, Rig
+
+Make = Callable[..., Rig]
+
+
+def materialized(rig: Rig, year: int) -> dict[str, Any]:
+    """What Dagster last heard of a year's insights."""
+    records = rig.remembered.fetch_materializations(
+        dg.AssetRecordsFilter(dg.AssetKey(INSIGHTS), asset_partitions=[str(year)]), limit=1
+    ).records
+    told = records[0].asset_materialization
+    assert told is not None
+    return {name: value.value for name, value in told.metadata.items()}
+
+
+def checks(rig: Rig) -> dict[str, tuple[bool, str | None]]:
+    """The last result of each check of insights."""
+    found = {}
+    for entry in rig.remembered.all_logs(
+        rig.remembered.get_runs(limit=1)[0].run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    ):
+        told = entry.dagster_event.asset_check_evaluation_data if entry.dagster_event else None
+        if told is not None and told.asset_key == dg.AssetKey(INSIGHTS):
+            found[told.check_name] = (told.passed, told.description)
+    return found
+
+
+def rides(rig: Rig, year: int) -> dict[str, list[int]]:
+    """Day → ids, of the source's rides."""
+    found: dict[str, list[int]] = {}
+    for item in sorted(rig.truth(), key=lambda item: (item["start_date_local"], item["id"])):
+        if item["start_date_local"].startswith(str(year)) and item["sport_type"] in SPORTS["ride"].split():
+            found.setdefault(item["start_date_local"][:10], []).append(item["id"])
+    return found
+
+
+def in_files(rig: Rig, year: int) -> dict[str, list[int]]:
+    told = insights_of(rig.lake, year)["summary_activities.json"]
+    return {day: each["activity_ids"] for day, each in told.items()}
+
+
+def test_whatever_publishes_ends_with_insights() -> None:
+    for job in JOBS.values():
+        assert ("published_warehouse" in job.assets) == (INSIGHTS in job.assets), job.name
+
+
+def test_a_backfilled_year_ends_with_its_files_its_numbers_and_its_picture(rig: Rig) -> None:
+    (rig.folder / "goals.toml").write_text("[2025.ride]\ndistance_km = 300\n[every_year.all]\ncount = 10\n")
+    rig.run("backfill", [2025])
+    assert in_files(rig, 2025) == rides(rig, 2025) != {}
+    of_year = [item for item in rig.truth() if item["start_date_local"].startswith("2025")]
+    told = materialized(rig, 2025)
+    assert told["activities"] == len(of_year)
+    assert told["distance_km"] == pytest.approx(sum(item["distance"] for item in of_year) / 1000, abs=0.005)
+    ridden = sum(item["distance"] for item in of_year if item["sport_type"] in SPORTS["ride"].split()) / 1000
+    assert told["ride/distance_km"] == pytest.approx(ridden, abs=0.005)
+    assert told["ride/distance_km/ahead_of_300"] == pytest.approx(ridden - 300, abs=0.01)
+    assert told["activities/ahead_of_10"] == len(of_year) - 10
+    assert checks(rig) == {"equals_gold": (True, None), "goals_usable": (True, None), "sports_known": (True, None)}
+    pictures = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", told["chart"])
+    assert len(pictures) == 2
+    texts = [" ".join(etree.fromstring(base64.b64decode(picture)).itertext()) for picture in pictures]
+    assert f"{len(of_year)} in 2025" in texts[0]
+    assert "300 km" in texts[1]
+
+
+def test_edits_deletions_and_late_uploads_of_old_years_reach_their_files(rig: Rig) -> None:
+    rig.run("flow_backfill")
+    for year in (2023, 2024):
+        assert in_files(rig, year) == rides(rig, year)
+    old = [ids[0] for ids in rides(rig, 2023).values()]
+    rig.control("delete", id=old[0])
+    rig.control("edit", id=old[1], set={"distance": 123456.0})
+    start = (NOW - timedelta(days=700)).isoformat()
+    rig.control("add", generate={"start_date": start, "sport_type": "Ride", "timezone": "Europe/London"})
+    rig.run("reconcile", [2023])
+    rig.run("reconcile", [2024])
+    for year in (2023, 2024):
+        assert in_files(rig, year) == rides(rig, year)
+    miles = insights_of(rig.lake, 2023)["distances.json"]["distance_traveled"][-1]["y"]
+    truth = sum(
+        item["distance"]
+        for item in rig.truth()
+        if item["id"] in {one for ids in rides(rig, 2023).values() for one in ids}
+    )
+    assert miles == pytest.approx(truth / 1000 * 0.62137)
+
+
+def test_a_daily_run_leaves_other_years_alone_and_a_second_one_writes_nothing(rig: Rig) -> None:
+    rig.run("flow_backfill")
+    before = {path: path.stat().st_mtime_ns for path in rig.lake.insights.rglob("*.json")}
+    assert rig.run("flow", [2025, 2026]).metadata[INSIGHTS]["years_written"] == 0
+    rig.control(
+        "add",
+        generate={
+            "start_date": (NOW - timedelta(hours=5)).isoformat(),
+            "sport_type": "Ride",
+            "timezone": "Europe/London",
+        },
+    )
+    assert rig.run("flow", [2026]).metadata[INSIGHTS]["years_written"] == 1
+    touched = {path.parent.name for path, at in before.items() if path.stat().st_mtime_ns != at}
+    assert touched == {"2026"}
+
+
+def test_a_rebuild_makes_what_was_there(rig: Rig) -> None:
+    rig.run("flow_backfill")
+    before = {path.relative_to(rig.lake.insights): path.read_bytes() for path in rig.lake.insights.rglob("*.json")}
+    for path in rig.lake.insights.rglob("*.json"):
+        path.unlink()
+    rig.run_unpartitioned("rebuild")
+    after = {path.relative_to(rig.lake.insights): path.read_bytes() for path in rig.lake.insights.rglob("*.json")}
+    assert after.keys() == before.keys()
+    for path in before:
+        old, new = json.loads(before[path]), json.loads(after[path])
+        assert new == old, path
+    assert materialized(rig, 2025)["activities"] == sum(
+        item["start_date_local"].startswith("2025") for item in rig.truth()
+    )
+
+
+def test_goals_that_can_not_be_followed_are_told_and_stop_nothing(rig: Rig) -> None:
+    (rig.folder / "goals.toml").write_text("[2026.rides]\ncount = 5\n")
+    rig.run("flow")
+    passed, why = checks(rig)["goals_usable"]
+    assert not passed
+    assert "no group of sports is called 'rides'" in str(why)
+    assert in_files(rig, 2026) == rides(rig, 2026)
+    assert rig.one("SELECT count(*) FROM activities") == len(rig.truth())
+
+
+def test_a_new_sport_counts_as_other_and_is_reported(rig: Rig) -> None:
+    newest = max(rig.truth(), key=lambda item: item["start_date"])
+    rig.control("edit", id=newest["id"], set={"sport_type": "Quidditch"})
+    rig.run("flow")
+    assert checks(rig)["sports_known"] == (False, "Quidditch")
+    groups = insights_of(rig.lake, 2026)["pacing.json"]["groups"]
+    assert groups["other"]["activities"]["total"] == 1
+    assert rig.one(f"SELECT sport_type FROM activities WHERE id = {newest['id']}") == "Quidditch"
+
+
+def test_files_that_are_not_as_gold_says_make_the_check_red(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    from strava_pipeline.orchestrate import insights
+
+    rig.run("flow")
+    real = insights.write_insights
+
+    def spoil(connection: Any, lake: Any, *rest: Any) -> Any:
+        report = real(connection, lake, *rest)
+        path = lake.insights_of(2025) / "summary_activities.json"
+        path.write_bytes(b"{}")
+        return report
+
+    monkeypatch.setattr(insights, "write_insights", spoil)
+    rig.run("compact", [2025, 2026])
+    assert checks(rig)["equals_gold"][0] is False
+
+
+def test_a_run_on_an_empty_folder_has_no_insights_and_no_fault(make_rig: Make) -> None:
+    rig = make_rig(activities=0)
+    rig.run("flow")
+    assert not rig.lake.insights.exists()
+    assert checks(rig)["equals_gold"][0]

@@ -1,0 +1,354 @@
+"""`insights`, `report` and `goals check` as a person types them: every number is counted again from what the source has."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from lxml import html as markup
+
+from strava_pipeline.core.insights.sports import GROUP_OF
+from strava_pipeline_tests.lake.insight_rows import eddington, loads, streaks, total
+from strava_pipeline_tests.rig import NOW, Rig, started
+from strava_pipeline_tests.verbs.conftest import Type
+
+TypeOn = Callable[[Rig], Type]
+Item = dict[str, Any]
+YEAR = 2025
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """Some years of an athlete, with all details and gear, and goals."""
+    with started(tmp_path_factory.mktemp("filled"), activities=160) as rig:
+        (rig.folder / "goals.toml").write_text(
+            "[2025.ride]\ndistance_km = [100, 90000]\n[2025.all]\ntime_hours = 5\n[every_year.run]\ncount = 1\n"
+        )
+        rig.run("flow_backfill")
+        rig.run_unpartitioned("profile")
+        yield rig
+
+
+def day(item: Item) -> date:
+    return datetime.fromisoformat(item["start_date_local"].replace("Z", "")).date()
+
+
+def of_year(rig: Rig) -> list[Item]:
+    return [item for item in rig.truth() if day(item).year == YEAR]
+
+
+def counted(items: list[Item]) -> dict[str, Any]:
+    return {
+        "activities": len(items),
+        "active_days": len({day(item) for item in items}),
+        "distance_m": pytest.approx(sum(item["distance"] for item in items)),
+        "moving_time_seconds": sum(item["moving_time"] for item in items),
+        "elevation_gain_m": pytest.approx(sum(item["total_elevation_gain"] for item in items)),
+    }
+
+
+def asked(typed: Type, *words: str) -> dict[str, Any]:
+    said = typed("insights", *words, "--json")
+    assert said.code == 0, said.err
+    return dict(json.loads(said.out))
+
+
+def test_sums_of_the_year_its_months_and_its_sports(filled: Rig, type_on: TypeOn) -> None:
+    told, items = asked(type_on(filled), "--year", str(YEAR)), of_year(filled)
+    assert (told["year"], told["until"]) == (YEAR, "2025-12-31")
+    assert told["totals"] == counted(items)
+    assert told["by_month"] == [
+        {"month": month, **counted([item for item in items if day(item).month == month])}
+        for month in sorted({day(item).month for item in items})
+    ]
+    assert {row["sport_type"]: row for row in told["by_sport"]} == {
+        sport: {
+            "sport_type": sport,
+            "sport_group": GROUP_OF[sport],
+            **counted([item for item in items if item["sport_type"] == sport]),
+        }
+        for sport in {item["sport_type"] for item in items}
+    }
+
+
+def test_goals_and_pace(filled: Rig, type_on: TypeOn) -> None:
+    told, items = asked(type_on(filled), "--year", str(YEAR)), of_year(filled)
+    rides = sorted((item for item in items if GROUP_OF[item["sport_type"]] == "ride"), key=day)
+    ridden = told["pacing"]["ride"]["distance_m"]
+    metres = sum(item["distance"] for item in rides)
+    assert ridden["total"] == ridden["projection"] == pytest.approx(metres)
+    assert ridden["per_day"] == pytest.approx(metres / 365)
+    small, large = ridden["goals"]
+    so_far, reached = 0.0, None
+    for item in rides:
+        so_far += item["distance"]
+        if reached is None and so_far >= 100_000:
+            reached = day(item).isoformat()
+    assert (small["achieved_on"], small["yours"], small["required_per_day"]) == (reached, True, 0)
+    assert large["achieved_on"] is None
+    assert large["ahead"] == pytest.approx(metres - 90_000_000)
+    hours = told["pacing"]["all"]["moving_time_seconds"]
+    assert hours["goals"][0]["goal"] == 5 * 3600
+    assert hours["total"] == sum(item["moving_time"] for item in items)
+    assert told["pacing"]["run"]["activities"]["goals"][0]["goal"] == 1
+
+
+def test_records_are_the_best_of_what_the_source_has(filled: Rig, type_on: TypeOn) -> None:
+    told = asked(type_on(filled), "--year", str(YEAR))
+    best: dict[tuple[int, str, str], float] = {}
+
+    def offer(item: Item, record: str, value: float, *, least: bool = False) -> None:
+        key = (day(item).year, GROUP_OF[item["sport_type"]], record)
+        held = best.get(key)
+        if value > 0 and (held is None or (value < held if least else value > held)):
+            best[key] = value
+
+    for item in filled.truth():
+        offer(item, "longest_distance", item["distance"])
+        offer(item, "longest_moving_time", item["moving_time"])
+        offer(item, "biggest_climb", item["total_elevation_gain"])
+        for effort in item.get("best_efforts") or []:
+            name = {
+                400: "400m",
+                805: "half_mile",
+                1609: "1_mile",
+                3219: "2_miles",
+                16090: "10_miles",
+                21097: "half_marathon",
+                42195: "marathon",
+            }
+            offer(
+                item,
+                f"fastest_{name.get(effort['distance']) or str(int(effort['distance']) // 1000) + 'k'}",
+                effort["elapsed_time"],
+                least=True,
+            )
+        held = item.get("splits_metric") or []
+        for length in (1, 5, 10, 15, 20, 30, 50, 100):
+            for at in range(len(held) - length + 1):
+                stretch = held[at : at + length]
+                if all(980 <= split["distance"] <= 1020 and split["elapsed_time"] > 0 for split in stretch):
+                    offer(item, f"fastest_{length}k", sum(split["elapsed_time"] for split in stretch), least=True)
+    mine = {(group, record): value for (year, group, record), value in best.items() if year == YEAR}
+    assert {(each["group"], each["record"]): each["value"] for each in told["records"]} == pytest.approx(mine)
+    assert len(mine) > 20
+    for each in told["records"]:
+        rivals = [
+            value for (_, group, record), value in best.items() if (group, record) == (each["group"], each["record"])
+        ]
+        least = each["record"].startswith("fastest")
+        assert each["all_time"] == (mine[each["group"], each["record"]] == (min(rivals) if least else max(rivals)))
+        item = next(item for item in filled.truth() if item["id"] == each["activity_id"])
+        assert each["on_day"] == day(item).isoformat()
+
+
+def test_streaks_eddington_numbers_gear_and_load(filled: Rig, type_on: TypeOn) -> None:
+    told, items = asked(type_on(filled), "--year", str(YEAR)), filled.truth()
+    days = [day(item) for item in items]
+    weeks = [one - timedelta(days=one.weekday()) for one in days]
+    touching = [run for run in streaks(days) if run[0].year <= YEAR <= run[1].year]
+    assert max(run[2] for run in touching) == next(each["length"] for each in told["streaks"] if each["unit"] == "day")
+    of_weeks = [run for run in streaks(weeks, 7) if run[0].year <= YEAR <= (run[1] + timedelta(days=6)).year]
+    assert max(run[2] for run in of_weeks) == next(each["length"] for each in told["streaks"] if each["unit"] == "week")
+    by_day: dict[date, float] = {}
+    for item in items:
+        by_day[day(item)] = by_day.get(day(item), 0.0) + item["distance"] / 1000
+    everything = next(each for each in told["eddington"] if each["group"] == "all")
+    assert (everything["of_all"], everything["days_to_next"]) == eddington(by_day.values())
+    assert everything["of_year"] == eddington(far for one, far in by_day.items() if one.year == YEAR)[0]
+    assert {
+        each["gear_id"]: (each["activities"], each["distance_m"], each["distance_of_all_m"]) for each in told["gear"]
+    } == {
+        gear: (
+            sum(item["gear_id"] == gear for item in of_year(filled)),
+            pytest.approx(sum(item["distance"] for item in of_year(filled) if item["gear_id"] == gear)),
+            pytest.approx(sum(item["distance"] for item in items if item["gear_id"] == gear)),
+        )
+        for gear in {item["gear_id"] for item in of_year(filled)} - {None}
+    }
+    efforts: dict[date, float | None] = {
+        one: total(item.get("suffer_score") for item in items if day(item) == one) for one in days
+    }
+    state = {one: held for one, held in loads(efforts, max(days)).items() if one.year == YEAR}
+    load = next(each for each in told["training_load"] if each["measure"] == "relative_effort")
+    last = max(state)
+    assert (load["on_day"], load["fitness"], load["fatigue"], load["form"]) == (
+        last.isoformat(),
+        *map(pytest.approx, state[last]),
+    )
+    assert load["highest_fitness"] == pytest.approx(max(fitness for fitness, *_ in state.values()))
+
+
+def test_without_a_year_it_is_the_newest_one(filled: Rig, type_on: TypeOn) -> None:
+    told = asked(type_on(filled))
+    assert told["year"] == max(day(item).year for item in filled.truth())
+    assert told["until"] == NOW.date().isoformat()
+
+
+def test_sports_limit_what_is_counted(filled: Rig, type_on: TypeOn) -> None:
+    told = asked(type_on(filled), "--year", str(YEAR), "--sports", "run,Hike")
+    mine = [item for item in of_year(filled) if GROUP_OF[item["sport_type"]] == "run" or item["sport_type"] == "Hike"]
+    assert told["totals"] == counted(mine)
+    assert told["sports"] == ["run,Hike"]
+    said = type_on(filled)("insights", "--sports", "bycicle")
+    assert said.code == 2
+    assert "'bycicle'" in said.err.replace("\n", " ")
+
+
+def test_the_page_holds_the_numbers_and_nothing_else_is_needed(filled: Rig, type_on: TypeOn) -> None:
+    typed, path = type_on(filled), filled.folder / "pages" / "2025.html"
+    said = typed("report", "--year", str(YEAR), "--html", str(path))
+    assert said.code == 0, said.err
+    assert str(path) in said.out
+    told, text = asked(typed, "--year", str(YEAR)), path.read_text()
+    page = markup.fromstring(text)
+    tiles = {tile[0].text_content(): tile[1].text_content() for tile in page.xpath("//section[@class='tiles']/div")}
+    assert tiles["activities"] == f"{told['totals']['activities']:,}"
+    kilometres = told["totals"]["distance_m"] / 1000
+    assert tiles["distance"] == (f"{kilometres:,.0f} km" if kilometres >= 100 else f"{kilometres:,.1f} km")
+    assert tiles["climb"] == f"{told['totals']['elevation_gain_m']:,.0f} m"
+    assert tiles["longest streak, days"] == str(
+        next(each["length"] for each in told["streaks"] if each["unit"] == "day")
+    )
+    squares = page.xpath("//svg[@class='days']/rect")
+    assert len(squares) == 365
+    active = {square[0].text.split(":")[0] for square in squares if square.get("class") != "d0"}
+    assert len(active) == told["totals"]["active_days"]
+    months = page.xpath("//table[@class='months']/tbody/tr")
+    in_months = {row[0].text_content(): row[1].text_content() for row in months}
+    names = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    of_each = {names[row["month"] - 1]: str(row["activities"]) for row in told["by_month"]}
+    assert in_months == {name: of_each.get(name, "–") for name in names}
+    records = page.xpath("//section[@class='records']//tr")
+    assert len(records) == len(told["records"])
+    stars = page.xpath("//section[@class='records']//td/b[@class='best']")
+    assert len(stars) == sum(each["all_time"] for each in told["records"])
+    goals = [row.text_content() for row in page.xpath("//ul[@class='goals']/li")]
+    assert len(goals) == 4
+    assert any("Ride, distance: 100 km" in goal and "reached on" in goal for goal in goals)
+    assert any("missed by" in goal for goal in goals)
+    charts = page.xpath("//section[@class='charts']//polyline")
+    assert len(charts) == 3, "a chart for each measure that has a goal"
+    assert not re.search(r"<script|<link|<img|@import|url\(|src=", text)
+    assert {link.get("href").rsplit("/", 1)[0] for link in page.xpath("//a")} == {"https://www.strava.com/activities"}
+
+
+def test_the_page_has_no_positions_and_no_titles(filled: Rig, type_on: TypeOn) -> None:
+    path = filled.folder / "private.html"
+    type_on(filled)("report", "--year", str(YEAR), "--html", str(path))
+    text = path.read_text()
+    for item in of_year(filled):
+        assert item["name"] not in text
+        for place in (item.get("start_latlng") or [], item.get("end_latlng") or []):
+            assert all(f"{part:.3f}" not in text for part in place)
+
+
+def test_gear_may_be_called_anything(make_rig: Callable[..., Rig], type_on: TypeOn) -> None:
+    rig = make_rig(activities=12)
+    rig.run("flow_backfill")
+    rig.run_unpartitioned("profile")
+    import duckdb
+
+    rig.lake.snapshot.chmod(0o600)
+    with duckdb.connect(str(rig.lake.snapshot)) as connection:
+        connection.execute("UPDATE gear SET name = '<script>alert(1)</script>'")
+    path = rig.folder / "page.html"
+    year = rig.one("SELECT max(local_year) FROM counted_activities WHERE gear_id IS NOT NULL")
+    assert type_on(rig)("report", "--year", str(year), "--html", str(path)).code == 0
+    assert "<script" not in path.read_text()
+    assert "&lt;script&gt;" in path.read_text()
+
+
+def test_a_year_without_activities_is_told_as_such(filled: Rig, type_on: TypeOn) -> None:
+    typed, path = type_on(filled), filled.folder / "1999.html"
+    told = asked(typed, "--year", "1999")
+    assert told["totals"] == {
+        "activities": 0,
+        "active_days": 0,
+        "distance_m": None,
+        "moving_time_seconds": None,
+        "elevation_gain_m": None,
+    }
+    assert typed("insights", "--year", "1999").code == 0
+    assert typed("report", "--year", "1999", "--html", str(path)).code == 0
+    assert typed("report", "--year", "2030", "--html", str(path)).code == 0
+    assert "2030" in path.read_text()
+
+
+def test_lines_for_a_person(filled: Rig, type_on: TypeOn) -> None:
+    said = type_on(filled)("insights", "--year", str(YEAR))
+    assert said.code == 0
+    assert f"{len(of_year(filled))} activities on" in said.out
+    assert "of 100 km; reached on" in said.out
+    assert "of 90,000 km; missed by" in said.out
+
+
+def test_an_empty_folder_says_what_to_do(make_rig: Callable[..., Rig], type_on: TypeOn) -> None:
+    rig = make_rig(activities=0)
+    typed = type_on(rig)
+    assert "Run `strava-pipeline flow` first" in typed("insights").err
+    rig.run("flow")
+    said = typed("report", "--html", str(rig.folder / "page.html"))
+    assert said.code == 1
+    assert "no activity yet" in said.err
+    assert not (rig.folder / "page.html").exists()
+
+
+def test_a_snapshot_of_before_an_update_is_told_and_compact_mends_it(
+    make_rig: Callable[..., Rig], type_on: TypeOn
+) -> None:
+    import duckdb
+
+    rig = make_rig(activities=6)
+    rig.run("flow")
+    for path in (rig.lake.working, rig.lake.snapshot):
+        path.chmod(0o600)
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(
+                "DELETE FROM lake_meta WHERE key = 'derived'; DROP VIEW records; DROP VIEW totals_by_day"
+            )
+    typed = type_on(rig)
+    said = typed("insights")
+    assert said.code == 1
+    assert "strava-pipeline compact" in said.err
+    before = rig.one("SELECT count(*) FROM activities_all")
+    rig.run("compact")
+    assert (
+        asked(typed)["totals"]["activities"]
+        == rig.one("SELECT count(*) FROM totals_by_day AS d JOIN activities ON false")
+        + asked(typed)["totals"]["activities"]
+    )
+    assert rig.one("SELECT count(*) FROM records") > 0
+    assert rig.one("SELECT count(*) FROM activities_all") == before
+
+
+def test_goals_are_checked(make_rig: Callable[..., Rig], type_on: TypeOn) -> None:
+    rig = make_rig(activities=0)
+    typed, path = type_on(rig), rig.folder / "goals.toml"
+    said = typed("goals", "check")
+    assert (said.code, "There is no" in said.out) == (0, True)
+    path.write_text("[2026.ride]\ndistance_km = [4000, 5000]\n[every_year.run]\ntime_hours = 50\n")
+    said = typed("goals", "check")
+    assert said.code == 0
+    assert "2026, Ride, distance: 4,000 km and 5,000 km" in said.out
+    assert "Every year, Run, time: 50.0 h" in said.out
+    path.write_text("[2026.rides]\ncount = 1\n[2026.run]\nkm = 5\n")
+    said = typed("goals", "check")
+    assert said.code == 2
+    assert "no group of sports is called 'rides'" in said.err
+    assert "[2026.run] km" in said.err
+    path.write_text("[2026.ride\n")
+    assert typed("goals", "check").code == 2
+
+
+def test_the_example_of_goals_can_be_followed(make_rig: Callable[..., Rig], type_on: TypeOn) -> None:
+    from pathlib import Path
+
+    rig = make_rig(activities=0)
+    example = Path(__file__).parents[2] / "goals.example.toml"
+    (rig.folder / "goals.toml").write_text(example.read_text())
+    said = type_on(rig)("goals", "check")
+    assert said.code == 0, said.err
+    assert "5 goals" in said.out
