@@ -4,6 +4,7 @@ Needs Chromium (Debian, Ubuntu: apt install chromium) and the demo (`make demo`)
 """
 
 import argparse
+import base64
 import json
 import shutil
 import signal
@@ -17,6 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from websockets.sync.client import ClientConnection, connect  # uvicorn brings it
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -45,6 +48,9 @@ def main() -> None:
         for name, (path, width, height) in pages.items():
             take(browser, url + path, told.into / f"{name}.png", width, height)
             sys.stdout.write(f"{told.into / name}.png\n")
+        year = f"{url}/assets/insights?view=partitions&partition={YEARS[-1]}"
+        take_after_click(browser, year, "arkdown", told.into / "insights.png", 1500, 900)
+    take(browser, (told.folder.resolve() / "report.html").as_uri(), told.into / "report.png", 1200, 1750)
 
 
 def ready(url: str) -> dict[str, tuple[str, int, int]]:
@@ -53,14 +59,14 @@ def ready(url: str) -> dict[str, tuple[str, int, int]]:
     selected += [
         node["assetKey"]
         for node in ask(url, ASSETS)["assetNodes"]
-        if node["partitionDefinition"] and node["groupName"] in ("details", "published")
+        if node["partitionDefinition"] and node["groupName"] in ("details", "published", "insights")
     ]
     launched = ask(url, LAUNCH, p={"assetSelection": selected, "partitionNames": YEARS, "tags": []})
     backfill = launched["launchPartitionBackfill"]["backfillId"]
     until(lambda: ask(url, BACKFILL, id=backfill)["partitionBackfillOrError"]["status"].startswith("COMPLETED"))
     run = ask(url, RUNS)["runsOrError"]["results"][0]["runId"]
     return {
-        "asset-graph": ("/assets/published_warehouse?view=lineage&lineageScope=upstream&lineageDepth=5", 3000, 1700),
+        "asset-graph": ("/assets/insights?view=lineage&lineageScope=upstream&lineageDepth=6", 3200, 1700),
         "columns": ("/assets/activity_laps?view=overview", 1600, 1000),
         "partitions": ("/assets/activity_details?view=partitions&partition=2026", 1600, 900),
         "checks": ("/assets/activities?view=checks&checkDetail=holds_shards", 1600, 900),
@@ -98,6 +104,42 @@ def take(browser: str, url: str, path: Path, width: int, height: int) -> None:
             ],
             check=True, capture_output=True, timeout=PATIENCE,
         )  # fmt: skip
+
+
+def take_after_click(browser: str, url: str, text: str, path: Path, width: int, height: int) -> None:
+    """A page as it is after a click on what is called `text`: by the browser's own protocol."""
+    with tempfile.TemporaryDirectory() as profile:
+        command = [
+            browser,
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--remote-debugging-port=0",
+        ]
+        command += [f"--user-data-dir={profile}", f"--window-size={width},{height}", url]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            try:
+                where = Path(profile) / "DevToolsActivePort"
+                until(where.exists)
+                port = where.read_text().split()[0]
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=30) as answer:
+                    page = next(tab for tab in json.load(answer) if tab["type"] == "page")
+                with connect(page["webSocketDebuggerUrl"], max_size=None) as socket_:
+                    time.sleep(LOADING / 1000)
+                    found = f"[...document.querySelectorAll('button,a,span')].filter(e => e.textContent.includes('{text}')).pop()"
+                    told(socket_, 1, "Runtime.evaluate", expression=f"{found}.click()")
+                    time.sleep(3)
+                    path.write_bytes(base64.b64decode(told(socket_, 2, "Page.captureScreenshot")["data"]))
+            finally:
+                process.kill()
+
+
+def told(connection: ClientConnection, number: int, method: str, **given: Any) -> dict[str, Any]:
+    connection.send(json.dumps({"id": number, "method": method, "params": given}))
+    while (answer := json.loads(connection.recv())).get("id") != number:
+        continue
+    return dict(answer["result"])
 
 
 def ask(url: str, query: str, **variables: Any) -> dict[str, Any]:

@@ -61,12 +61,14 @@ def schema(
     import json
 
     from strava_pipeline.core.tables import TABLES
+    from strava_pipeline.core.tables.insights import INSIGHTS
 
-    known = {name: spec for name, spec in TABLES.items() if table in (None, name, f"{name}_all")}
+    everything = TABLES | INSIGHTS
+    known = {name: spec for name, spec in everything.items() if table in (None, name, f"{name}_all")}
     if table == "activities":
         known = {"activities_all": TABLES["activities_all"]}
     if not known:
-        raise typer.BadParameter(f"no table {table!r}; there are {', '.join(TABLES)}", param_hint="TABLE")
+        raise typer.BadParameter(f"no table {table!r}; there are {', '.join(everything)}", param_hint="TABLE")
     if as_json:
         typer.echo(json.dumps({name: _described(spec) for name, spec in known.items()}, ensure_ascii=False))
         return

@@ -251,6 +251,13 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
     "page damaged": (_cut(_page), "bronze: listings", PROBLEM, "missing or damaged", "strava-pipeline run-all"),
     "detail damaged": (_cut(_detail), "bronze: details", PROBLEM, "1 of 6", "strava-pipeline enrich --ids "),
     "decision torn": (_torn_decision, "decisions", WARNING, "quarantine.jsonl, line 1", "decide again"),
+    "goals mistyped": (
+        lambda p: p.lake.goals.write_text("[2026.rides]\ncount = 5\n"),
+        "goals",
+        PROBLEM,
+        "no group of sports is called 'rides'",
+        "strava-pipeline goals check",
+    ),
     "working lost": (_lost(_working), NO_WORKING, WARNING, "not there any more", "strava-pipeline compact"),
     "working emptied": (_empty(_working), NO_WORKING, PROBLEM, "not a DuckDB file", "strava-pipeline compact"),
     "working cut": (
