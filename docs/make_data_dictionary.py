@@ -19,7 +19,7 @@ Made from the catalogue of tables by `make docs`; not to be edited by hand.
 - *Edited*: an edit can change this field, and a change makes the stored detail stale, so that it is fetched again.
 - `activities` is a view of `activities_all` without what has a `deleted_at`; `deleted_activities` is a view of the rest.
 - A range (*from 0 up*) is what is believable. Nothing outside is changed or left out.
-- From `sport_groups` to `training_load` are views: insights, always as true as the tables below them ([docs/insights.md](insights.md)).
+- From `sport_groups` to `training_load` are views: insights, as true as the tables below them ([insights.md](insights.md)).
 - `lake_meta` is bookkeeping: which catalogue made the file, and how often it was changed.
 - `tracks` is in no warehouse. It lies in `data/tracks/year=YYYY/*.parquet`, a file per activity, and is read with
   `read_parquet('data/tracks/**/*.parquet')`."""
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def document() -> str:
-    """The data dictionary: an index, then a section per table in the order of the catalogue, then the views of insights, then what lies as Parquet."""
+    """An index, then a section per table in the order of the catalogue, then the views of insights, then what lies as Parquet."""
     tables = [*TABLES.values(), *INSIGHTS.values(), *PARQUET_TABLES.values()]
     index = [f"- [`{table.name}`](#{table.name}): {table.meaning}" for table in tables]
     sections = ["\n".join(_section(table)) for table in tables]

@@ -66,7 +66,7 @@ def ready(url: str) -> dict[str, tuple[str, int, int]]:
     until(lambda: ask(url, BACKFILL, id=backfill)["partitionBackfillOrError"]["status"].startswith("COMPLETED"))
     run = ask(url, RUNS)["runsOrError"]["results"][0]["runId"]
     return {
-        "asset-graph": ("/assets/insights?view=lineage&lineageScope=upstream&lineageDepth=6", 3200, 1700),
+        "asset-graph": ("/assets/insights?view=lineage&lineageScope=upstream&lineageDepth=6", 2300, 2000),
         "columns": ("/assets/activity_laps?view=overview", 1600, 1000),
         "partitions": ("/assets/activity_details?view=partitions&partition=2026", 1600, 900),
         "checks": ("/assets/activities?view=checks&checkDetail=holds_shards", 1600, 900),
