@@ -13,11 +13,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import files, matching, trips
+from benchmarks import files, insights, matching, trips
 from benchmarks.rounds import (
     Figures,
     Size,
     measure_files,
+    measure_insights,
     measure_matching,
     measure_size,
     measure_startup,
@@ -53,6 +54,7 @@ def main() -> None:
         "trips": {count: measure_trips(count, asked.rounds or 3) for count in asked.trips},
         "files": {count: measure_files(count, asked.rounds or 3) for count in asked.files},
         "matching": {count: measure_matching(count, asked.rounds or 3) for count in asked.matching},
+        "insights": {count: measure_insights(count, asked.rounds or 3) for count in asked.insights},
     }
     startup = {} if asked.stages else measure_startup()
     if not asked.json:
@@ -62,6 +64,8 @@ def main() -> None:
             out.print(_beside_floor(f"{count:,} activity files of 3,600 points, one core", files.STAGES, figures))
         for count, figures in beside["matching"].items():
             out.print(_beside_floor(f"{count:,} activities and as many files, one core", matching.STAGES, figures))
+        for count, figures in beside["insights"].items():
+            out.print(_beside_floor(f"{count:,} activities, half with splits, one core", insights.STAGES, figures))
     if asked.json:
         told = {
             what: {
@@ -85,6 +89,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--files", nargs="*", type=int, default=[100], help="numbers of activity files")
     parser.add_argument(
         "--matching", nargs="*", type=int, default=[50_000], help="numbers of activities with as many files"
+    )
+    parser.add_argument(
+        "--insights", nargs="*", type=int, default=[100_000], help="numbers of activities, for insights"
     )
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()

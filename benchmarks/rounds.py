@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks import files, matching, peer, startup, trips
+from benchmarks import files, insights, matching, peer, startup, trips
 from benchmarks.place import Place
 from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
 
@@ -109,6 +109,11 @@ def measure_files(count: int, rounds: int) -> dict[str, Figures]:
 def measure_matching(count: int, rounds: int) -> dict[str, Figures]:
     """The floor and each stage of benchmarks/matching.py in turn over the same activities, `rounds` times."""
     return _in_turn("matching", matching.STAGES, matching.make, count, rounds)
+
+
+def measure_insights(count: int, rounds: int) -> dict[str, Figures]:
+    """The floor and each stage of benchmarks/insights.py in turn over the same activities, `rounds` times."""
+    return _in_turn("insights", insights.STAGES, insights.make, count, rounds)
 
 
 def _in_turn(

@@ -17,6 +17,7 @@ from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline_tests.e2e.dagster_dev import dagster_dev, until
 from strava_pipeline_tests.orchestrate.run_logs import structured_logs
+from strava_pipeline_tests.orchestrate.test_insights import in_files, rides
 from strava_pipeline_tests.rig import Rig
 
 ASSETS = [*JOBS["backfill"].assets]
@@ -93,3 +94,5 @@ def test_everything_typed_beside_a_backfill_from_the_ui_asks_for_nothing_twice(
     calls = rig.calls()
     assert (set(calls["details"].values()), calls["refused"], calls["token"]) == ({1}, 0, 1)
     rig.assert_true_to_source()
+    for year in (2022, 2023, 2024, 2025, 2026):
+        assert in_files(rig, year) == rides(rig, year), "each year's run ends with its insights"

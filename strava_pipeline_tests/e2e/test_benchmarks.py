@@ -27,6 +27,8 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
         "3",
         "--matching",
         "20",
+        "--insights",
+        "50",
     ]
     command.append("--json")
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
@@ -46,3 +48,10 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
     assert {stage: figures["calls"] for stage, figures in trips.items()} == {"floor": 30, "diagnose": 30, "replay": 30}
     matching = told["matching"]["20"]
     assert {stage: figures["calls"] for stage, figures in matching.items()} == {"floor": 20, "match": 20, "again": 20}
+    insights = told["insights"]["50"]
+    assert {stage: figures["calls"] for stage, figures in insights.items()} == {
+        "floor": 50,
+        "files": 50,
+        "one_more": 51,
+        "views": 51,
+    }

@@ -73,7 +73,10 @@ def year_until(number: int, today: date, last_active: date | None) -> Year | Non
 
 def cumulative(amounts: Mapping[date, float], year: Year) -> list[float]:
     """y_1 … y_n: the sum at the end of each day; days without an amount add nothing."""
-    return list(accumulate(amounts.get(year.day(place), 0.0) for place in range(1, year.days + 1)))
+    of_each = [0.0] * year.days
+    for day, amount in amounts.items():
+        of_each[year.place(day) - 1] = amount
+    return list(accumulate(of_each))
 
 
 def desire(goal: float, place: int, length: int) -> float:

@@ -1,4 +1,5 @@
 -- The greatest number E so that on E days at least E kilometres (miles) were covered; of each year, and of all (local_year NULL).
+-- With c days of at least w, E is the greatest of the lesser of w and c.
 WITH days AS (
     SELECT athlete_id, sport_group, on_day, local_year, sum(distance_m) AS distance_m
     FROM (
@@ -10,22 +11,25 @@ WITH days AS (
     GROUP BY ALL
 ),
 covered AS (
-    SELECT athlete_id, sport_group, unit, metres, span, floor(distance_m / metres)::INTEGER AS whole
-    FROM (SELECT *, local_year AS span FROM days UNION ALL SELECT *, NULL AS span FROM days)
+    SELECT athlete_id, sport_group, local_year, unit, floor(distance_m / metres)::BIGINT AS whole, count(*) AS days
+    FROM days
     CROSS JOIN (VALUES ('km', 1000.0), ('mile', 1609.344)) AS lengths (unit, metres)
+    GROUP BY GROUPING SETS ((athlete_id, sport_group, local_year, unit, whole), (athlete_id, sport_group, unit, whole))
 ),
-placed AS (
-    SELECT *, row_number() OVER (PARTITION BY athlete_id, sport_group, unit, span ORDER BY whole DESC) AS place FROM covered
+reached AS (
+    SELECT *, sum(days) OVER (PARTITION BY athlete_id, sport_group, local_year, unit ORDER BY whole DESC) AS of_at_least
+    FROM covered
 ),
 numbered AS (
-    SELECT *, count(*) FILTER (whole >= place) OVER (PARTITION BY athlete_id, sport_group, unit, span) AS number FROM placed
+    SELECT *, max(least(whole, of_at_least)) OVER (PARTITION BY athlete_id, sport_group, local_year, unit)::BIGINT AS number
+    FROM reached
 )
 SELECT
     athlete_id,
     sport_group,
-    span AS local_year,
+    local_year,
     unit,
     number AS eddington,
-    number + 1 - count(*) FILTER (whole > number) AS days_to_next
+    number + 1 - coalesce(sum(days) FILTER (whole > number), 0)::BIGINT AS days_to_next
 FROM numbered
-GROUP BY athlete_id, sport_group, span, unit, number
+GROUP BY athlete_id, sport_group, local_year, unit, number

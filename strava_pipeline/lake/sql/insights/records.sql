@@ -6,7 +6,7 @@ WITH split_sums AS (
     SELECT
         activity_id,
         split_index AS place,
-        sum(CASE WHEN distance_m BETWEEN 980 AND 1020 AND elapsed_time_seconds > 0 THEN elapsed_time_seconds ELSE 1000000000 END)
+        sum(CASE WHEN distance_m BETWEEN 980 AND 1020 AND elapsed_time_seconds > 0 THEN elapsed_time_seconds ELSE 1e9 END)
             OVER (PARTITION BY activity_id ORDER BY split_index) AS so_far
     FROM activity_splits_metric
 ),
@@ -23,7 +23,7 @@ of_splits AS (
         UNPIVOT (SELECT activity_id, {shortest} FROM stretches GROUP BY activity_id)
         ON COLUMNS(* EXCLUDE (activity_id)) INTO NAME record VALUE seconds
     )
-    WHERE seconds < 1000000000
+    WHERE seconds < 1e9
 ),
 candidates AS (
     SELECT activity_id, 'longest_distance' AS record, distance_m AS value, 'm' AS unit, 'activity' AS told_by
