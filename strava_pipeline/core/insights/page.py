@@ -4,13 +4,9 @@ Everything is escaped on its way into the page. There are no positions in it, an
 """
 
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
-
-from strava_pipeline.core.insights.chart import YearChart, year_chart
+from strava_pipeline.core.insights.chart import year_chart
 from strava_pipeline.core.insights.documents import Paced
 from strava_pipeline.core.insights.goals import Units
 from strava_pipeline.core.insights.heat import calendar
@@ -28,6 +24,7 @@ from strava_pipeline.core.insights.words import (
     record_told,
 )
 from strava_pipeline.core.tables.insights import DISTANCES
+from strava_pipeline.core.templates import templates
 
 MOST_CHARTS = 6
 _UNASKED = 2  # charts of groups that no goal is set for, where no other group has one either
@@ -41,7 +38,7 @@ def year_page(told: YearTold) -> str:
     """The page of a year."""
     units = told.units
     return (
-        _templates()
+        templates(__package__)
         .get_template("report.html")
         .render(
             number=told.number,
@@ -77,7 +74,7 @@ def year_page(told: YearTold) -> str:
 
 def chart_svg(each: Paced, year: Year, units: Units) -> str:
     """One chart as an SVG document of its own."""
-    return _templates().get_template("chart.svg").render(c=year_chart(each, year, units), alone=True)
+    return templates(__package__).get_template("chart.svg").render(c=year_chart(each, year, units), alone=True)
 
 
 def shown(paced: Sequence[Paced]) -> list[Paced]:
@@ -113,18 +110,6 @@ def goal_rows(told: YearTold) -> list[dict[str, Any]]:
 
 
 _LOADS = {"relative_effort": "Relative effort", "training_stress": "Training stress (power)"}
-
-
-@cache
-def _templates() -> Environment:
-    folder = files(__package__) / "page"
-    return Environment(
-        loader=FunctionLoader(lambda name: (folder / name).read_text("utf-8")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _tiles(told: YearTold) -> list[tuple[str, str, str]]:
@@ -198,6 +183,3 @@ def _record(each: Record, units: Units) -> dict[str, Any]:
         "all_time": each.all_time,
         "by_splits": each.told_by == "splits",
     }
-
-
-__all__ = ["YearChart", "chart_svg", "goal_rows", "shown", "year_page"]

@@ -29,7 +29,7 @@ def insight_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDe
         group_name="insights",
         kinds={"json"},
         owners=[OWNER],
-        description="data/insights/<year>: each group of sports day by day against its goals (goals.toml), pace and projection.",
+        description="data/insights/YYYY: each group of sports day by day against its goals (goals.toml), pace and projection.",
         check_specs=[
             dg.AssetCheckSpec(EQUAL, asset=INSIGHTS, description="The files of the run's years say what gold does."),
             dg.AssetCheckSpec(USABLE, asset=INSIGHTS, description="goals.toml can be followed, if there is one."),

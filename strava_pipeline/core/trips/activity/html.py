@@ -5,12 +5,9 @@ Everything is escaped on its way into the page, whatever a trip is named.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
-
+from strava_pipeline.core.templates import templates
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.charts import (
     accuracy_chart,
@@ -44,7 +41,7 @@ def trips_page(trips: Sequence[tuple[Bundle, Mapping[str, Any], str]], threshold
     told_trips = [_trip(*trip, thresholds) for trip in trips]
     verdicts = Counter(trip["verdict"] for trip in told_trips)
     return (
-        _templates()
+        templates(__package__)
         .get_template("page.html")
         .render(
             trips=told_trips,
@@ -52,18 +49,6 @@ def trips_page(trips: Sequence[tuple[Bundle, Mapping[str, Any], str]], threshold
             verdict_names=VERDICTS,
             version=thresholds.version,
         )
-    )
-
-
-@cache
-def _templates() -> Environment:
-    folder = files(__package__) / "page"
-    return Environment(
-        loader=FunctionLoader(lambda name: (folder / name).read_text("utf-8")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
     )
 
 
