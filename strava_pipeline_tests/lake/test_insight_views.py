@@ -272,6 +272,34 @@ def test_a_day_is_the_one_that_the_athletes_clock_showed_also_across_the_date_li
     assert told == [(2025, 1), (2026, 1)]
 
 
+def test_what_an_archive_tells_no_zone_of_is_in_that_of_the_activity_before_it(tmp_path: Path) -> None:
+    given = [
+        activity(
+            1, "2024-12-31T18:00", start_date_local=datetime.fromisoformat("2024-12-31T08:00"), utc_offset=-36_000.0
+        ),
+        activity(2, "2025-01-01T04:00", start_date_local=None, year=2025),
+        activity(
+            3, "2025-01-10T04:00", start_date_local=datetime.fromisoformat("2025-01-10T16:00"), utc_offset=43_200.0
+        ),
+        activity(4, "2025-01-20T20:00", start_date_local=None, year=2025),
+        activity(5, "2024-01-01T00:30", start_date_local=None, year=2024),
+        activity(6, "2025-01-12T04:00", start_date_local=None, year=2025, athlete_id=5),
+        activity(7, "2024-01-01T00:30", start_date=None, start_date_local=None, year=2008),
+    ]
+    told = told_of(
+        tmp_path, given, "SELECT activity_id, start_date_local::VARCHAR, local_year FROM counted_activities ORDER BY 1"
+    )
+    assert told == [
+        (1, "2024-12-31 08:00:00", 2024),
+        (2, "2024-12-31 18:00:00", 2024),
+        (3, "2025-01-10 16:00:00", 2025),
+        (4, "2025-01-21 08:00:00", 2025),
+        (5, "2024-01-01 00:30:00", 2024),
+        (6, "2025-01-12 04:00:00", 2025),
+        (7, None, None),
+    ]
+
+
 def test_what_is_missing_or_negative_is_null_in_a_sum_and_counts_as_an_activity(tmp_path: Path) -> None:
     given = [
         activity(

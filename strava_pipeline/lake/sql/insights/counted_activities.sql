@@ -1,5 +1,18 @@
 -- What insights count: a row per present activity, by the day that the athlete's clock showed at its start. What can't be
--- measured (no distance, a negative time) is NULL here, and counts as an activity all the same.
+-- measured (no distance, a negative time) is NULL here, and counts as an activity all the same. An archive tells no zone of
+-- what was typed in or done indoors: it is taken to be that of the athlete's activity before it, or else UTC.
+WITH zoneless AS (
+    SELECT said.id, timezone('UTC', said.start_date) + to_seconds(coalesce(known.utc_offset, 0)) AS taken_for
+    FROM (SELECT id, start_date, coalesce(athlete_id, 0) AS whose FROM activities_all WHERE start_date_local IS NULL) AS said
+    ASOF LEFT JOIN (
+        SELECT start_date, coalesce(athlete_id, 0) AS whose, utc_offset FROM activities_all WHERE utc_offset IS NOT NULL
+    ) AS known ON known.whose = said.whose AND known.start_date <= said.start_date
+),
+dated AS (
+    SELECT activities.* REPLACE (coalesce(activities.start_date_local, zoneless.taken_for) AS start_date_local)
+    FROM activities
+    LEFT JOIN zoneless ON zoneless.id = activities.id
+)
 SELECT
     activity.id AS activity_id,
     -- a file of one's own names nobody: then it is whose login this is, or whose archive; 0: nobody has said
@@ -28,6 +41,6 @@ SELECT
         THEN activity.moving_time / 36.0 * (activity.weighted_average_watts / athlete.ftp) ** 2
     END AS training_stress,
     activity.gear_id
-FROM activities AS activity
+FROM dated AS activity
 LEFT JOIN sport_groups ON sport_groups.sport_type = coalesce(activity.sport_type, activity.type)
 LEFT JOIN athlete ON athlete.athlete_id = activity.athlete_id
