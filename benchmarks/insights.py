@@ -4,7 +4,7 @@ Stages are as in product.py. No printing.
 """
 
 import random
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +18,7 @@ STAGES = {
     "views": "every view once, all rows",
 }
 _FIRST, _DAYS = datetime(2008, 1, 1, 6), 18 * 365  # noqa: DTZ001 - a local clock
-_TODAY = date(2026, 3, 1)
+_TODAY, _NOW = date(2026, 3, 1), datetime(2026, 3, 1, tzinfo=UTC)
 _SPORTS = ("Ride", "Run", "Swim", "Yoga", "GravelRide", "Hike")
 
 
@@ -83,7 +83,7 @@ def files(place: Place) -> Work:
 
     def work() -> int:
         with snapshot(place.lake) as connection:
-            athlete = athlete_of(connection, Goals())
+            athlete = athlete_of(connection, Goals(), _NOW)
             assert athlete is not None
             write_insights(connection, place.lake, athlete, Goals(), _TODAY, [2025, 2026])
             return int(connection.execute("SELECT count(*) FROM activities").fetchall()[0][0])

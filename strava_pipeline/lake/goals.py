@@ -35,5 +35,7 @@ def goals_of(lake: Lake) -> Goals:
         raise UnusableGoalsError(f"{path} is no TOML in UTF-8: {error}") from error
     except GoalsError as error:
         raise UnusableGoalsError(f"{path}:\n{error}") from error
+    except RecursionError as error:
+        raise UnusableGoalsError(f"{path} is nested too deeply.") from error
     except OSError as error:
         raise UnusableGoalsError(f"{path} can't be read ({type(error).__name__}).") from error

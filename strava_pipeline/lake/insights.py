@@ -7,8 +7,9 @@ whichever years a run is of: an edit of an old year, a match or a rebuild leaves
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import MAXYEAR, MINYEAR, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,7 @@ from strava_pipeline.core.insights.documents import (
     summary_activities,
 )
 from strava_pipeline.core.insights.goals import Goals, Units
-from strava_pipeline.core.insights.pacing import Year, year_until
+from strava_pipeline.core.insights.pacing import Year, latest_day, year_until
 from strava_pipeline.core.insights.sports import unknown_sports
 from strava_pipeline.core.json_text import json_bytes
 from strava_pipeline.lake.files import write_whole
@@ -30,6 +31,7 @@ from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import Connection
 
 SUMMARY, DISTANCES, PACING = "summary_activities.json", "distances.json", "pacing.json"
+EVERYTHING = "strava.main.counted_activities"  # the published view, also where a temporary one stands before it
 _FORM = "1"  # of the files: another one makes all of them anew
 
 
@@ -57,6 +59,14 @@ class YearMade:
     paced: list[Paced]
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Activities that are in no year's insights: without a start; later than tomorrow, by a clock that is wrong."""
+
+    undated: int = 0
+    later: int = 0
+
+
 @dataclass(slots=True)
 class InsightsReport:
     """What became of the files: years written anew, and the run's own years."""
@@ -64,12 +74,12 @@ class InsightsReport:
     written: list[int] = field(default_factory=list)
     years: dict[int, YearMade] = field(default_factory=dict)
     unknown_sports: list[str] = field(default_factory=list)
-    undated: int = 0
+    left_out: LeftOut = field(default_factory=LeftOut)
 
 
-def athlete_of(connection: Connection, goals: Goals) -> Athlete | None:
-    """Whose insights are made; None: the warehouse is empty."""
-    rows = connection.execute(sql("insights_made/athlete")).fetchall()
+def athlete_of(connection: Connection, goals: Goals, now: datetime) -> Athlete | None:
+    """Whose insights are made, as of `now`; None: the warehouse is empty."""
+    rows = connection.execute(sql("insights_made/athlete"), {"now": now}).fetchall()
     if not rows:
         return None
     athlete_id, others, preference, label = rows[0]
@@ -81,7 +91,7 @@ def write_insights(
     connection: Connection, lake: Lake, athlete: Athlete, goals: Goals, today: date, years: Iterable[int]
 ) -> InsightsReport:
     """Make the files of `years`, and of every other year whose activities or goals changed since its own were made."""
-    known = _digests(connection, athlete)
+    known = _digests(connection, athlete, today)
     asked = set(years)
     stale = {
         number: digest
@@ -95,7 +105,7 @@ def write_insights(
         written=sorted(stale),
         years={number: made[number] for number in sorted(asked)},
         unknown_sports=unknown_sports(sports_counted(connection)),
-        undated=undated(connection, athlete),
+        left_out=left_out(connection, athlete, today),
     )
 
 
@@ -108,9 +118,10 @@ def years_made(
     known: Mapping[int, tuple[str, date]] | None = None,
 ) -> dict[int, YearMade]:
     """The insights of some local years, not yet written."""
-    known = _digests(connection, athlete) if known is None else known
+    known = _digests(connection, athlete, today) if known is None else known
     days: dict[int, list[Day]] = {number: [] for number in numbers}
-    for row in connection.execute(sql("insights_made/days"), {"athlete_id": athlete.id, "years": numbers}).fetchall():
+    asked = {"athlete_id": athlete.id, "years": numbers, "until": latest_day(today)}
+    for row in connection.execute(sql("insights_made/days"), asked).fetchall():
         on, group, ids, *amounts = row
         days[on.year].append(Day(on, group, tuple(ids), *amounts))
     found = {}
@@ -122,15 +133,27 @@ def years_made(
 
 
 def sports_counted(connection: Connection) -> list[str]:
-    """Every sport that there is an activity of."""
-    query = "SELECT DISTINCT sport_type FROM counted_activities WHERE sport_type IS NOT NULL ORDER BY sport_type"
+    """Every sport that there is an activity of, whatever the connection is limited to."""
+    query = f"SELECT DISTINCT sport_type FROM {EVERYTHING} WHERE sport_type IS NOT NULL ORDER BY sport_type"
     return [row[0] for row in connection.execute(query).fetchall()]
 
 
-def undated(connection: Connection, athlete: Athlete) -> int:
-    """How many activities have no local day, and so no place in any year."""
-    query = "SELECT count(*) FROM counted_activities WHERE on_day IS NULL AND athlete_id = $athlete_id"
-    return int(connection.execute(query, {"athlete_id": athlete.id}).fetchall()[0][0])
+def left_out(connection: Connection, athlete: Athlete, today: date) -> LeftOut:
+    """Of the athlete's activities, whatever the connection is limited to."""
+    query = (
+        f"SELECT count(*) FILTER (on_day IS NULL), count(*) FILTER (on_day > $until) FROM {EVERYTHING} "
+        "WHERE athlete_id = $athlete_id"
+    )
+    return LeftOut(*connection.execute(query, {"athlete_id": athlete.id, "until": latest_day(today)}).fetchall()[0])
+
+
+def forget(lake: Lake, number: int | None = None) -> None:
+    """Take away the files of a year, or of all: they are made anew, or there is nothing left to make them of."""
+    for year in [number] if number is not None else sorted(_years_on_disk(lake)):
+        for name in (PACING, DISTANCES, SUMMARY):
+            (lake.insights_of(year) / name).unlink(missing_ok=True)
+        with suppress(OSError):  # a person keeps something there
+            lake.insights_of(year).rmdir()
 
 
 def insights_of(lake: Lake, number: int) -> dict[str, Any]:
@@ -169,13 +192,17 @@ def _digest(known: tuple[str, date] | None, number: int, athlete: Athlete, goals
     return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
 
 
-def _digests(connection: Connection, athlete: Athlete) -> dict[int, tuple[str, date]]:
-    rows = connection.execute(sql("insights_made/digests"), {"athlete_id": athlete.id}).fetchall()
+def _digests(connection: Connection, athlete: Athlete, today: date) -> dict[int, tuple[str, date]]:
+    asked = {"athlete_id": athlete.id, "until": latest_day(today)}
+    rows = connection.execute(sql("insights_made/digests"), asked).fetchall()
     return {number: (digest, last_active) for number, digest, last_active in rows}
 
 
 def _years_on_disk(lake: Lake) -> set[int]:
-    return {int(folder.name) for folder in lake.insights.glob("[0-9]*") if folder.name.isdecimal()}
+    folders = [
+        path for path in lake.insights.glob("*") if path.is_dir() and path.name.isascii() and path.name.isdecimal()
+    ]
+    return {int(path.name) for path in folders if MINYEAR <= int(path.name) <= MAXYEAR}
 
 
 def _zone(label: str | None) -> ZoneInfo | None:

@@ -1,9 +1,11 @@
 """Whether the files of insights say what gold does: read back from disk, and laid beside sums that were made another way."""
 
+from datetime import date
 from math import isclose
 from typing import Any
 
 from strava_pipeline.core.insights.documents import MILES_PER_KM, RIDE
+from strava_pipeline.core.insights.pacing import latest_day
 from strava_pipeline.core.insights.sports import SPORTS
 from strava_pipeline.lake.insights import DISTANCES, PACING, SUMMARY, Athlete, insights_of
 from strava_pipeline.lake.paths import Lake
@@ -11,13 +13,22 @@ from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import Connection
 
 
-def unequal(connection: Connection, lake: Lake, athlete: Athlete, number: int) -> list[str]:
+def unequal(connection: Connection, lake: Lake, athlete: Athlete, number: int, today: date) -> list[str]:
     """What of a year's files is not as in the warehouse; counts and names, no positions."""
     files = insights_of(lake, number)
     if missing := sorted({SUMMARY, DISTANCES, PACING} - files.keys()):
         return [f"{name} is missing or damaged" for name in missing]
-    asked = {"year": number, "athlete_id": athlete.id, "rides": SPORTS[RIDE].split()}
-    activities, distance_m, rides, ridden_m = connection.execute(sql("insights_made/compared"), asked).fetchall()[0]
+    asked = {"year": number, "athlete_id": athlete.id, "rides": SPORTS[RIDE].split(), "until": latest_day(today)}
+    told = connection.execute(sql("insights_made/compared"), asked).fetchall()[0]
+    try:
+        return _differences(files, *told)
+    except (AttributeError, KeyError, TypeError):
+        return ["a file is JSON of another shape"]
+
+
+def _differences(
+    files: dict[str, Any], activities: int, distance_m: float | None, rides: list[int], ridden_m: float | None
+) -> list[str]:
     miles = (ridden_m or 0.0) / 1000 * MILES_PER_KM
     listed = sorted(one for day in files[SUMMARY].values() for one in day["activity_ids"])
     series = files[DISTANCES]["distance_traveled"]

@@ -5,25 +5,29 @@ from datetime import date
 from typing import Any
 
 from strava_pipeline.core.insights.goals import Goals
-from strava_pipeline.core.insights.sports import chosen_sports, unknown_sports
+from strava_pipeline.core.insights.pacing import latest_day
+from strava_pipeline.core.insights.sports import chosen_sports, unknown_sports, whole_groups
 from strava_pipeline.core.insights.told import Eddington, Gear, Load, Record, Streak, Sums, YearTold
-from strava_pipeline.lake.insights import Athlete, sports_counted, undated, years_made
+from strava_pipeline.lake.insights import EVERYTHING, Athlete, left_out, sports_counted, years_made
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import Connection
 
 
-def count_only(connection: Connection, names: Sequence[str]) -> None:
-    """Limit what this connection's insights count to the sports or groups named. ValueError names what is neither.
+def count_only(connection: Connection, names: Sequence[str]) -> list[str]:
+    """Limit what this connection's insights count to the sports or groups named; the groups that are whole among them. ValueError
+    names what is neither.
 
     All views of insights read `counted_activities`; a temporary one of that name stands before it, in this connection alone.
     """
     chosen = chosen_sports(names, sports_counted(connection))
     connection.execute("CREATE TEMP TABLE chosen_sports (sport_type VARCHAR)")
-    connection.executemany("INSERT INTO chosen_sports VALUES (?)", [(sport,) for sport in sorted(chosen)])
+    connection.executemany("INSERT INTO chosen_sports VALUES (?)", [(sport,) for sport in sorted(chosen, key=str)])
     connection.execute(
         "CREATE TEMP VIEW counted_activities AS "
-        "SELECT * FROM strava.main.counted_activities SEMI JOIN chosen_sports USING (sport_type)"
+        f"SELECT * FROM {EVERYTHING} AS everything "
+        "SEMI JOIN chosen_sports AS chosen ON chosen.sport_type IS NOT DISTINCT FROM everything.sport_type"
     )
+    return whole_groups(chosen)
 
 
 def newest_year(connection: Connection, athlete: Athlete, today: date) -> int:
@@ -39,11 +43,13 @@ def year_told(
     """Everything of a local year; `sports`: what `count_only` was told, to be shown with it."""
     made = years_made(connection, athlete, goals, today, [number])[number]
     asked: dict[str, Any] = {"athlete_id": athlete.id, "year": number}
+    until = {"until": latest_day(today)}
+    without = left_out(connection, athlete, today)
 
     def rows(name: str, **more: Any) -> Iterable[tuple[Any, ...]]:
         return connection.execute(sql(f"insights_told/{name}"), asked | more).fetchall()
 
-    sums = list(rows("sums"))
+    sums = list(rows("sums", **until))
     return YearTold(
         number=number,
         year=made.year,
@@ -58,10 +64,11 @@ def year_told(
         records=[Record(*row) for row in rows("records")],
         streaks=[Streak(*row) for row in rows("streaks")],
         eddington=[Eddington(*row) for row in rows("eddington", unit="km" if athlete.units == "km" else "mile")],
-        gear=[Gear(*row) for row in rows("gear")],
-        load=[Load(*row) for row in rows("load")],
+        gear=[Gear(*row) for row in rows("gear", **until)],
+        load=[Load(*row) for row in rows("load", until=made.year.until)] if made.year else [],
         unknown_sports=unknown_sports(sports_counted(connection)),
-        undated=undated(connection, athlete),
+        undated=without.undated,
+        later=without.later,
         others=athlete.others,
     )
 

@@ -112,10 +112,21 @@ def snapshot(lake: Lake) -> Iterator[Connection]:
 def current_snapshot(lake: Lake) -> Iterator[Connection]:
     """The same; PipelineError where another version made its tables: some that are asked for may not be there."""
     with snapshot(lake) as connection:
-        if is_outdated(connection) or has_other_views(connection):
+        if is_outdated(connection):
             raise PipelineError(
                 "The published warehouse has the tables of another version. Run `strava-pipeline compact`, which makes it "
                 "anew without a call."
+            )
+        yield connection
+
+
+@contextmanager
+def insights_snapshot(lake: Lake) -> Iterator[Connection]:
+    """The same; PipelineError also where another version made its views, though its tables are the present ones."""
+    with current_snapshot(lake) as connection:
+        if has_other_views(connection):
+            raise PipelineError(
+                "The published warehouse has the views of another version. Run `strava-pipeline compact`, which makes them anew."
             )
         yield connection
 

@@ -1,16 +1,19 @@
 """A run's insights: who for, against which goals, up to which day; written, and laid beside gold. How is lake/insights.py's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
-from strava_pipeline.lake.insights import Athlete, InsightsReport, athlete_of, write_insights
+from strava_pipeline.lake.insights import Athlete, InsightsReport, athlete_of, forget, write_insights
 from strava_pipeline.lake.insights_compared import unequal
 from strava_pipeline.lake.warehouse import Connection
 from strava_pipeline.orchestrate.resources import Pipeline
 
 LOCK = "insights"  # two runs at once would each write half of what the other compares
+Opened = Callable[[], AbstractContextManager[Connection]]
+"""Opens the published warehouse."""
 
 
 @dataclass(slots=True)
@@ -23,18 +26,29 @@ class InsightsMade:
     unequal: dict[str, list[str]] = field(default_factory=dict)
 
 
-def make_insights(pipeline: Pipeline, connection: Connection, years: Sequence[int]) -> InsightsMade:
-    """Out of the published warehouse at `connection`. Goals that can't be read are no reason to stop: years go without."""
+def make_insights(pipeline: Pipeline, opened: Opened, years: Sequence[int]) -> InsightsMade:
+    """Out of the published warehouse, as it is when nobody else is at it. Goals that can't be followed are no reason to stop:
+    years go without. A year whose files are not as the warehouse says is made once more.
+    """
     made = InsightsMade()
-    try:
-        goals = goals_of(pipeline.lake)
-    except UnusableGoalsError as error:
-        goals, made.fault = Goals(), str(error)
-    with pipeline.alone(LOCK):
-        made.athlete = athlete_of(connection, goals)
-        if made.athlete is not None:
-            today = made.athlete.today(pipeline.now(), pipeline.settings.timezone)
-            made.report = write_insights(connection, pipeline.lake, made.athlete, goals, today, years)
-            found = {str(year): unequal(connection, pipeline.lake, made.athlete, year) for year in years}
-            made.unequal = {year: faults for year, faults in found.items() if faults}
+    with pipeline.alone(LOCK), opened() as connection:
+        try:
+            goals = goals_of(pipeline.lake)
+        except UnusableGoalsError as error:
+            goals, made.fault = Goals(), str(error)
+        now = pipeline.now()
+        made.athlete = athlete = athlete_of(connection, goals, now)
+        if athlete is None:
+            forget(pipeline.lake)
+            return made
+        today = athlete.today(now, pipeline.settings.timezone)
+        made.report = write_insights(connection, pipeline.lake, athlete, goals, today, years)
+        wrong = [year for year in years if unequal(connection, pipeline.lake, athlete, year, today)]
+        for year in wrong:
+            forget(pipeline.lake, year)
+        if wrong:
+            again = write_insights(connection, pipeline.lake, athlete, goals, today, wrong)
+            made.report.written = sorted({*made.report.written, *again.written})
+        found = {str(year): unequal(connection, pipeline.lake, athlete, year, today) for year in wrong}
+        made.unequal = {year: faults for year, faults in found.items() if faults}
     return made

@@ -5,6 +5,7 @@ Its run reports each asset as materialised all the same, year by year.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -43,8 +44,7 @@ def rebuild_job() -> dg.JobDefinition:
                 make_activities(pipeline, lambda steps: None, anew=True)
             rebuild(pipeline.lake, pipeline.years, pipeline.progress)
             make_tracks(pipeline, pipeline.years.all)
-            with snapshot(pipeline.lake) as connection:
-                insights = make_insights(pipeline, connection, pipeline.years.all)
+            insights = make_insights(pipeline, partial(snapshot, pipeline.lake), pipeline.years.all)
         for materialization in (*_made(pipeline, seconds.value), *_insights(insights)):
             context.log_event(materialization)
 

@@ -70,23 +70,30 @@ def write_report(
 
 def _told(settings: "Settings", year: int | None, sports: list[str] | None) -> "YearTold":
     from strava_pipeline.core.errors import PipelineError
-    from strava_pipeline.lake.goals import goals_of
+    from strava_pipeline.core.insights.goals import Goals
+    from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
     from strava_pipeline.lake.insights import athlete_of
     from strava_pipeline.lake.insights_told import count_only, newest_year, year_told
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.publish import current_snapshot
+    from strava_pipeline.lake.publish import insights_snapshot
     from strava_pipeline.verbs.running import quiet_pipeline
+    from strava_pipeline.verbs.terminal import err
 
     lake = Lake(settings.data_dir)
-    goals = goals_of(lake)
-    with current_snapshot(lake) as connection:
-        athlete = athlete_of(connection, goals)
+    try:
+        goals = goals_of(lake)
+    except UnusableGoalsError as error:
+        err.print(f"{error}\nUntil it is mended, years are shown without goals.", style="yellow")
+        goals = Goals()
+    now = quiet_pipeline(settings).now()
+    with insights_snapshot(lake) as connection:
+        athlete = athlete_of(connection, goals, now)
         if athlete is None:
             raise PipelineError("The warehouse has no activity yet. Run `strava-pipeline flow` or `import` first.")
-        today = athlete.today(quiet_pipeline(settings).now(), settings.timezone)
+        today = athlete.today(now, settings.timezone)
         if sports:
             try:
-                count_only(connection, sports)
+                goals = goals.limited_to(count_only(connection, sports))
             except ValueError as error:
                 raise typer.BadParameter(str(error), param_hint="--sports") from error
         number = year if year is not None else newest_year(connection, athlete, today)
@@ -130,6 +137,8 @@ def _say(told: "YearTold") -> None:
         err.print(f"Sports without a group, counted as other: {', '.join(told.unknown_sports)}", style="yellow")
     if told.undated:
         err.print(f"{told.undated} activities have no start, and are in no year.", style="yellow")
+    if told.later:
+        err.print(f"{told.later} activities that claim to be later than tomorrow are left out.", style="yellow")
     if told.others:
         err.print(f"{told.others} activities of other athletes are left out.", style="yellow")
 

@@ -114,19 +114,21 @@ def _published(lake: "Lake") -> _Published:
     from strava_pipeline.lake.matches import match_counts
     from strava_pipeline.lake.publish import snapshot
     from strava_pipeline.lake.views import left_out
-    from strava_pipeline.lake.warehouse import is_outdated
+    from strava_pipeline.lake.warehouse import has_other_views, is_outdated
 
     if not lake.snapshot.exists():
         return _Published()
     with snapshot(lake) as connection:
-        outdated = is_outdated(connection)
-        if outdated:
+        tables = is_outdated(connection)
+        outdated = tables or has_other_views(connection)
+        if tables:
             return _Published([], row_counts(connection), left_out(connection), outdated)  # columns may not be there
         matched = match_counts(connection)
         return _Published(
             counts_by_year(connection),
             row_counts(connection),
             left_out(connection),
+            outdated,
             files_with_problems=one_number(connection, "SELECT count(problem) FROM files"),
             of_several_sources=matched.activities,
             proposed=matched.proposed,

@@ -7,7 +7,6 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from math import isfinite
 from typing import Any
 
 from strava_pipeline.core.insights.sports import GROUP_OF
@@ -89,8 +88,8 @@ def splits(activity_id: int, seconds: Sequence[int], metres: float = 1000.0) -> 
 # The oracle
 
 
-def measured(value: float | None) -> float | None:
-    return value if value is not None and isfinite(value) and value >= 0 else None
+def measured(value: float | None, most: float = 4e7) -> float | None:
+    return value if value is not None and 0 <= value <= most else None
 
 
 def day_of(row: Row) -> date | None:
@@ -137,6 +136,20 @@ def streaks(days: Iterable[date], step: int = 1) -> set[tuple[date, date, int]]:
     if run:
         found.add((run[0], run[-1], len(run)))
     return found
+
+
+def week_streaks(days: Iterable[date]) -> set[tuple[date, date, int]]:
+    """The same of ISO weeks: first and last active day of them, and how many weeks."""
+    held = sorted(set(days))
+    mondays = [day - timedelta(days=day.weekday()) for day in held]
+    return {
+        (
+            min(day for day in held if first <= day),
+            max(day for day in held if day < last + timedelta(days=7)),
+            length,
+        )
+        for first, last, length in streaks(mondays, 7)
+    }
 
 
 def eddington(amounts: Iterable[float]) -> tuple[int, int]:

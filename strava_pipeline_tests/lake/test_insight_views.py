@@ -1,7 +1,7 @@
 """The views of insights, each laid beside the same counted in plain Python; and rows that nobody expects."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from strava_pipeline_tests.lake.insight_rows import (
     streaks,
     sums,
     total,
+    week_streaks,
 )
 
 ROWS = many(700)
@@ -99,9 +100,7 @@ def test_streaks_are_days_and_weeks_without_a_break(warehouse: Connection) -> No
             f"SELECT unit, starts_on, ends_on, length, activities FROM activity_streaks WHERE sport_group = '{group}'",
         )
         assert {row[1:4] for row in told if row[0] == "day"} == streaks(days)
-        mondays = [day - timedelta(days=day.weekday()) for day in days]
-        weeks = {(first, last + timedelta(days=6), length) for first, last, length in streaks(mondays, 7)}
-        assert {row[1:4] for row in told if row[0] == "week"} == weeks
+        assert {row[1:4] for row in told if row[0] == "week"} == week_streaks(days)
         assert sum(row[4] for row in told if row[0] == "day") == len(days)
 
 

@@ -17,18 +17,21 @@ from strava_pipeline.lake.insights_told import count_only, newest_year, year_tol
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.warehouse import changed, writing
-from strava_pipeline_tests.lake.insight_rows import ME, activity, day_of, many, measured, put, splits
+from strava_pipeline_tests.lake.insight_rows import ME, activity, day_of, loads, many, measured, put, splits
 
-TODAY = date(2023, 3, 15)
+TODAY, TOMORROW = date(2023, 3, 15), date(2023, 3, 16)
+NOW = datetime(2023, 3, 15, 12, tzinfo=UTC)
 
 
 def written(lake: Lake, years: list[int], goals: Goals | None = None, today: date = TODAY) -> InsightsReport:
     publish(lake)
     with snapshot(lake) as connection:
-        athlete = athlete_of(connection, goals or Goals())
+        athlete = athlete_of(connection, goals or Goals(), NOW)
         assert athlete is not None
         report = write_insights(connection, lake, athlete, goals or Goals(), today, years)
-        assert [unequal(connection, lake, athlete, year) for year in report.written] == [[] for _ in report.written]
+        assert [unequal(connection, lake, athlete, year, today) for year in report.written] == [
+            [] for _ in report.written
+        ]
     return report
 
 
@@ -41,7 +44,9 @@ def change(lake: Lake, statement: str) -> None:
 def test_the_files_are_what_the_rows_come_to(lake: Lake) -> None:
     rows = many(400)
     put(lake, rows)
-    written(lake, [])
+    report = written(lake, [])
+    assert report.left_out.later == sum(day_of(row) > TOMORROW for row in rows) > 0
+    rows = [row for row in rows if day_of(row) <= TOMORROW]
     for year in (2020, 2021, 2022, 2023):
         rides = sorted(
             (row for row in rows if day_of(row).year == year and row["sport_type"] in SPORTS["ride"].split()),
@@ -62,17 +67,170 @@ def test_the_files_are_what_the_rows_come_to(lake: Lake) -> None:
         }
         points = files["distances.json"]["distance_traveled"]
         assert points[0]["x"] == f"{year}-01-01"
-        last = (
-            max([TODAY, *(day_of(row) for row in rows if day_of(row).year == year)])
-            if year == 2023
-            else date(year, 12, 31)
-        )
+        in_year = [day_of(row) for row in rows if day_of(row).year == year]
+        last = max(TODAY, *in_year) if year == 2023 else date(year, 12, 31)
         assert points[-1]["x"] == last.isoformat()
         running = accumulate(told.get(point["x"], {}).get("distance_miles", 0.0) for point in points)
         assert [point["y"] for point in points] == [pytest.approx(y, rel=1e-12) for y in running]
         everything = files["pacing.json"]["groups"]["all"]
         assert everything["activities"]["total"] == sum(day_of(row).year == year for row in rows)
         assert len(everything["activities"]["cumulative"]) == len(points)
+
+
+def test_what_claims_to_be_later_than_tomorrow_waits_for_its_day(lake: Lake) -> None:
+    put(lake, [activity(1, "2023-03-01T08:00"), activity(2, "2023-03-16T08:00"), activity(3, "2023-11-30T08:00")])
+    put(
+        lake,
+        [
+            activity(
+                4,
+                "2107-03-01T08:00",
+                timezone="(GMT+12:00) Pacific/Auckland",
+                start_date=datetime(2107, 3, 1, tzinfo=UTC),
+            )
+        ],
+    )
+    report = written(lake, [2023])
+    assert report.left_out.later == 2
+    assert report.written == [2023]
+    assert list(insights_of(lake, 2023)["summary_activities.json"]) == ["2023-03-01", "2023-03-16"]
+    assert insights_of(lake, 2023)["pacing.json"]["until"] == "2023-03-16", "where it is tomorrow already"
+    with snapshot(lake) as connection:
+        athlete = athlete_of(connection, Goals(), NOW)
+        assert athlete is not None
+        assert athlete.zone is None, "nor does it tell where the athlete is"
+        told = year_told(connection, athlete, Goals(), TODAY, 2023)
+    assert (told.totals.activities, told.later) == (2, 2)
+    assert written(lake, [2023], today=date(2023, 12, 1)).written == [2023]
+    assert len(insights_of(lake, 2023)["summary_activities.json"]) == 3
+
+
+def test_load_is_carried_on_through_the_rest_since_the_last_activity(lake: Lake) -> None:
+    put(lake, [activity(day, f"2022-12-{day:02d}T08:00", suffer_score=100.0) for day in range(1, 21)])
+    publish(lake)
+    with snapshot(lake) as connection:
+        athlete = athlete_of(connection, Goals(), NOW)
+        assert athlete is not None
+        for today in (date(2022, 12, 20), date(2022, 12, 21), date(2022, 12, 28), date(2023, 3, 1)):
+            until = min(today, date(2022, 12, 31))
+            (load,) = year_told(connection, athlete, Goals(), today, 2022).load
+            state = loads({date(2022, 12, day): 100.0 for day in range(1, 21)}, until)
+            assert load.on_day == until
+            assert (load.fitness, load.fatigue, load.form) == pytest.approx(state[until])
+            assert load.highest_on == date(2022, 12, 20)
+        assert year_told(connection, athlete, Goals(), date(2023, 3, 1), 2023).load == []
+
+
+def test_a_streak_is_of_the_years_that_its_active_days_are_in(lake: Lake) -> None:
+    put(lake, [activity(1, "2025-12-30T08:00"), activity(2, "2026-01-06T08:00"), activity(3, "2026-01-14T08:00")])
+    publish(lake)
+    with snapshot(lake) as connection:
+        athlete = athlete_of(connection, Goals(), NOW)
+        assert athlete is not None
+        later = date(2026, 3, 1)
+        told = {year: year_told(connection, athlete, Goals(), later, year).streaks for year in (2024, 2025, 2026)}
+    assert told[2024] == []
+    assert [(each.unit, each.length) for each in told[2025]] == [("day", 1), ("week", 3)]
+    assert told[2026][1].starts_on == date(2025, 12, 30)
+    assert told[2026][1].ends_on == date(2026, 1, 14)
+
+
+def test_splits_that_are_some_metres_short_are_no_faster_for_it(lake: Lake) -> None:
+    put(lake, [activity(1, "2022-06-01T08:00", sport_type="Run")])
+    put(lake, splits(1, [300] * 5, metres=981.0), "activity_splits_metric")
+    publish(lake)
+    with snapshot(lake) as connection:
+        told = dict(connection.execute("SELECT record, value FROM records WHERE told_by = 'splits'").fetchall())
+    assert told == {"fastest_1k": 306, "fastest_5k": 1530}, "306 s for each kilometre at that pace, and a bit"
+
+
+@pytest.mark.parametrize("value", [3e12, 1e300, float("inf"), -1.0])
+def test_what_nobody_can_do_is_not_measured(lake: Lake, value: float) -> None:
+    odd = {
+        "distance": value,
+        "total_elevation_gain": value,
+        "suffer_score": value,
+        "moving_time": 2**62,
+        "elapsed_time": 2**62,
+    }
+    put(lake, [activity(number, f"2022-06-0{number}T08:00", **odd) for number in (1, 2, 3)])
+    written(lake, [2022])
+    with snapshot(lake) as connection:
+        athlete = athlete_of(connection, Goals(), NOW)
+        assert athlete is not None
+        told = year_told(connection, athlete, Goals(), TODAY, 2022)
+    assert (told.totals.activities, told.totals.distance_m, told.totals.moving_time_seconds) == (3, None, None)
+
+
+def test_kilometres_that_are_exact_count_as_such(lake: Lake) -> None:
+    thirds = [activity(10 * day + part, f"2022-06-{day:02d}T0{part}:00", distance=distance)
+              for day in range(1, 4) for part, distance in enumerate((1000.1, 999.8, 1000.1))]  # fmt: skip
+    put(lake, thirds)
+    publish(lake)
+    with snapshot(lake) as connection:
+        assert connection.execute("SELECT DISTINCT eddington FROM eddington_numbers WHERE unit = 'km'").fetchall() == [
+            (3,)
+        ]
+
+
+def test_folders_that_are_no_years_are_left_alone(lake: Lake) -> None:
+    put(lake, [activity(1, "2022-06-01T08:00")])
+    for name in ("20240101", "0000", "²", "notes", "12345678901234567890"):
+        (lake.insights / name).mkdir(parents=True)
+    (lake.insights / "2019").write_text("no folder")
+    assert written(lake, [2022]).written == [2022]
+    assert {path.name for path in lake.insights.iterdir()} == {
+        "20240101",
+        "0000",
+        "²",
+        "notes",
+        "12345678901234567890",
+        "2019",
+        "2022",
+    }
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "{}", '{"2022-06-01": 5}'])
+def test_json_of_another_shape_is_told(lake: Lake, content: str) -> None:
+    put(lake, [activity(1, "2022-06-01T08:00")])
+    written(lake, [2022])
+    (lake.insights_of(2022) / "summary_activities.json").write_text(content)
+    with snapshot(lake) as connection:
+        athlete = athlete_of(connection, Goals(), NOW)
+        assert athlete is not None
+        assert unequal(connection, lake, athlete, 2022, TODAY)
+
+
+def test_goals_of_sports_that_are_only_partly_counted_are_left_out(lake: Lake) -> None:
+    put(lake, many(200))
+    publish(lake)
+    wanted = Goals(all={(None, group, "activities"): (50.0,) for group in ("all", "ride", "run", "swim")})
+    with snapshot(lake) as connection:
+        athlete = athlete_of(connection, wanted, NOW)
+        assert athlete is not None
+        limited = wanted.limited_to(count_only(connection, ["run", "Ride"]))
+        told = year_told(connection, athlete, limited, TODAY, 2021, ["run", "Ride"])
+    assert {each.group for each in told.paced if each.own} == {"run"}
+
+
+@pytest.mark.parametrize(("names", "expected"), [(["all"], 4), (["other"], 2), (["ride"], 1), (["Quidditch"], 1)])
+def test_what_tells_no_sport_is_other(lake: Lake, names: list[str], expected: int) -> None:
+    sports = ("Ride", "Quidditch", None, "Run")
+    put(
+        lake,
+        [
+            activity(number, f"2022-06-0{number}T08:00", sport_type=sport)
+            for number, sport in enumerate(sports, start=1)
+        ],
+    )
+    publish(lake)
+    with snapshot(lake) as connection:
+        athlete = athlete_of(connection, Goals(), NOW)
+        assert athlete is not None
+        count_only(connection, names)
+        told = year_told(connection, athlete, Goals(), TODAY, 2022, names)
+    assert told.totals.activities == expected
+    assert told.unknown_sports == ["Quidditch"], "of the whole warehouse"
 
 
 def test_only_the_years_that_changed_are_written_again(lake: Lake) -> None:
@@ -121,9 +279,9 @@ def test_damaged_files_are_told_and_made_anew(lake: Lake, name: str, damage: str
     whole = path.read_bytes()
     path.unlink() if damage == "gone" else path.write_bytes(whole[: len(whole) // 2])
     with snapshot(lake) as connection:
-        athlete = athlete_of(connection, Goals())
+        athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
-        assert unequal(connection, lake, athlete, 2022) == [f"{name} is missing or damaged"]
+        assert unequal(connection, lake, athlete, 2022, TODAY) == [f"{name} is missing or damaged"]
     assert written(lake, [2022]).written == [2022]
     assert path.read_bytes() == whole
 
@@ -146,9 +304,9 @@ def test_what_is_not_as_in_the_warehouse_is_told(lake: Lake, name: str, old: str
     assert old in text
     path.write_text(text.replace(old, new))
     with snapshot(lake) as connection:
-        athlete = athlete_of(connection, Goals())
+        athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
-        assert any(told in fault for fault in unequal(connection, lake, athlete, 2022))
+        assert any(told in fault for fault in unequal(connection, lake, athlete, 2022, TODAY))
 
 
 def test_ids_are_whole_numbers_beyond_what_a_double_holds(lake: Lake) -> None:
@@ -195,15 +353,15 @@ def test_the_zone_is_that_of_the_newest_activity_and_the_unit_that_of_the_profil
     put(lake, [{"athlete_id": ME, "measurement_preference": "feet", "fetched_at": "2024-01-01"}], "athlete")
     publish(lake)
     with snapshot(lake) as connection:
-        assert athlete_of(connection, Goals()) == Athlete(ME, 0, "miles", "(GMT-10:00) Pacific/Honolulu")
-        assert athlete_of(connection, Goals("km")) == Athlete(ME, 0, "km", "(GMT-10:00) Pacific/Honolulu")
+        assert athlete_of(connection, Goals(), NOW) == Athlete(ME, 0, "miles", "(GMT-10:00) Pacific/Honolulu")
+        assert athlete_of(connection, Goals("km"), NOW) == Athlete(ME, 0, "km", "(GMT-10:00) Pacific/Honolulu")
 
 
 def test_other_athletes_are_counted_and_left_out(lake: Lake) -> None:
     put(lake, [activity(1, "2022-06-01T08:00"), *(activity(n, "2022-06-02T08:00", athlete_id=5) for n in (2, 3, 4))])
     publish(lake)
     with snapshot(lake) as connection:
-        athlete = athlete_of(connection, Goals())
+        athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
         assert (athlete.id, athlete.others) == (5, 1), "no login: who has most"
     put(lake, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
@@ -215,7 +373,7 @@ def test_an_empty_warehouse_is_nobodys(lake: Lake) -> None:
     put(lake, [])
     publish(lake)
     with snapshot(lake) as connection:
-        assert athlete_of(connection, Goals()) is None
+        assert athlete_of(connection, Goals(), NOW) is None
 
 
 def test_sports_are_limited_in_every_number_and_nothing_is_left_out_of_the_warehouse(lake: Lake) -> None:
@@ -228,7 +386,7 @@ def test_sports_are_limited_in_every_number_and_nothing_is_left_out_of_the_wareh
     )
     publish(lake)
     with snapshot(lake) as connection:
-        athlete = athlete_of(connection, Goals())
+        athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
         whole = year_told(connection, athlete, Goals(), TODAY, 2021)
     with snapshot(lake) as connection:
@@ -254,7 +412,7 @@ def test_the_newest_year_is_the_last_with_an_activity_that_is_not_ahead_of_today
     put(lake, [activity(1, "2021-06-01T08:00"), activity(2, "2107-06-01T08:00")])
     publish(lake)
     with snapshot(lake) as connection:
-        athlete = athlete_of(connection, Goals())
+        athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
         assert newest_year(connection, athlete, TODAY) == 2021
 

@@ -3,7 +3,9 @@
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +15,12 @@ from lxml import etree
 
 from strava_pipeline.core.insights.sports import SPORTS
 from strava_pipeline.lake.insights import insights_of
+from strava_pipeline.lake.locks import locked_or_none
+from strava_pipeline.lake.publish import snapshot
+from strava_pipeline.lake.warehouse import changed, writing
+from strava_pipeline.orchestrate import insights
 from strava_pipeline.orchestrate.jobs import INSIGHTS, JOBS
+from strava_pipeline.verbs.running import quiet_pipeline
 from strava_pipeline_tests.rig import NOW, Rig
 
 Make = Callable[..., Rig]
@@ -155,21 +162,60 @@ def test_a_new_sport_counts_as_other_and_is_reported(rig: Rig) -> None:
     assert rig.one(f"SELECT sport_type FROM activities WHERE id = {newest['id']}") == "Quidditch"
 
 
-def test_files_that_are_not_as_gold_says_make_the_check_red(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    from strava_pipeline.orchestrate import insights
+@pytest.mark.parametrize("content", ["{}", "[]", "null"])
+def test_files_that_somebody_changed_are_made_anew(rig: Rig, content: str) -> None:
+    rig.run("flow_backfill")
+    path = rig.lake.insights_of(2025) / "summary_activities.json"
+    before = path.read_bytes()
+    path.write_text(content)
+    rig.run("compact")
+    assert checks(rig)["equals_gold"] == (True, None)
+    assert path.read_bytes() == before
 
-    rig.run("flow")
+
+def test_files_that_stay_unlike_gold_make_the_check_red(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.run("flow_backfill")
     real = insights.write_insights
 
     def spoil(connection: Any, lake: Any, *rest: Any) -> Any:
         report = real(connection, lake, *rest)
-        path = lake.insights_of(2025) / "summary_activities.json"
-        path.write_bytes(b"{}")
+        (lake.insights_of(2025) / "summary_activities.json").write_bytes(b"{}")
         return report
 
     monkeypatch.setattr(insights, "write_insights", spoil)
-    rig.run("compact", [2025, 2026])
+    rig.run("compact")
     assert checks(rig)["equals_gold"][0] is False
+
+
+def test_when_the_last_activity_is_gone_its_files_are(rig: Rig) -> None:
+    rig.run("flow_backfill")
+    assert any(rig.lake.insights.rglob("*.json"))
+    with writing(rig.lake) as connection:
+        connection.execute("UPDATE activities_all SET deleted_at = now()")
+        changed(connection)
+    rig.run("match")
+    assert list(rig.lake.insights.rglob("*.json")) == []
+
+
+def test_the_snapshot_is_the_one_that_is_there_when_nobody_else_is_at_it(rig: Rig) -> None:
+    """Another run publishes and writes while this one waits for it: what this one writes must not be older."""
+    rig.run("flow_backfill")
+    pipeline = quiet_pipeline(rig.settings)
+    opened_at: list[bool] = []
+
+    def is_free() -> bool:
+        with locked_or_none(rig.lake, insights.LOCK) as free:
+            return free
+
+    @contextmanager
+    def opened() -> Iterator[Any]:
+        with ThreadPoolExecutor(1) as another:
+            opened_at.append(not another.submit(is_free).result())
+        with snapshot(rig.lake) as connection:
+            yield connection
+
+    insights.make_insights(pipeline, opened, [2025])
+    assert opened_at == [True], "opened while the lock was held"
 
 
 def test_a_run_on_an_empty_folder_has_no_insights_and_no_fault(make_rig: Make) -> None:

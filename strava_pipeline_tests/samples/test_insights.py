@@ -4,7 +4,7 @@ Deselected by default (`-m samples` runs them), and then red where they are abse
 """
 
 import json
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,10 @@ def read(name: str) -> Any:
 def written(lake: Lake, year: int, today: date) -> dict[str, Any]:
     publish(lake)
     with snapshot(lake) as connection:
-        athlete = athlete_of(connection, Goals())
+        athlete = athlete_of(connection, Goals(), datetime.now(UTC))
         assert athlete is not None
         write_insights(connection, lake, athlete, Goals(), today, [year])
-        assert unequal(connection, lake, athlete, year) == []
+        assert unequal(connection, lake, athlete, year, today) == []
     return insights_of(lake, year)
 
 

@@ -3,14 +3,15 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from math import ceil
 from typing import Any
 
 import pytest
 from lxml import html as markup
 
 from strava_pipeline.core.insights.sports import GROUP_OF
-from strava_pipeline_tests.lake.insight_rows import eddington, loads, streaks, total
+from strava_pipeline_tests.lake.insight_rows import eddington, loads, streaks, total, week_streaks
 from strava_pipeline_tests.rig import NOW, Rig, started
 from strava_pipeline_tests.verbs.conftest import Type
 
@@ -125,12 +126,14 @@ def test_records_are_the_best_of_what_the_source_has(filled: Rig, type_on: TypeO
                 effort["elapsed_time"],
                 least=True,
             )
+        efforts = {effort["distance"] for effort in item.get("best_efforts") or []}
         held = item.get("splits_metric") or []
-        for length in (1, 5, 10, 15, 20, 30, 50, 100):
+        for length in {1, 5, 10, 15, 20, 30, 50, 100} - {far // 1000 for far in efforts if far % 1000 == 0}:
             for at in range(len(held) - length + 1):
                 stretch = held[at : at + length]
                 if all(980 <= split["distance"] <= 1020 and split["elapsed_time"] > 0 for split in stretch):
-                    offer(item, f"fastest_{length}k", sum(split["elapsed_time"] for split in stretch), least=True)
+                    seconds = sum(split["elapsed_time"] * max(1000 / split["distance"], 1) for split in stretch)
+                    offer(item, f"fastest_{length}k", ceil(seconds - 1e-6), least=True)
     mine = {(group, record): value for (year, group, record), value in best.items() if year == YEAR}
     assert {(each["group"], each["record"]): each["value"] for each in told["records"]} == pytest.approx(mine)
     assert len(mine) > 20
@@ -147,10 +150,9 @@ def test_records_are_the_best_of_what_the_source_has(filled: Rig, type_on: TypeO
 def test_streaks_eddington_numbers_gear_and_load(filled: Rig, type_on: TypeOn) -> None:
     told, items = asked(type_on(filled), "--year", str(YEAR)), filled.truth()
     days = [day(item) for item in items]
-    weeks = [one - timedelta(days=one.weekday()) for one in days]
     touching = [run for run in streaks(days) if run[0].year <= YEAR <= run[1].year]
     assert max(run[2] for run in touching) == next(each["length"] for each in told["streaks"] if each["unit"] == "day")
-    of_weeks = [run for run in streaks(weeks, 7) if run[0].year <= YEAR <= (run[1] + timedelta(days=6)).year]
+    of_weeks = [run for run in week_streaks(days) if run[0].year <= YEAR <= run[1].year]
     assert max(run[2] for run in of_weeks) == next(each["length"] for each in told["streaks"] if each["unit"] == "week")
     by_day: dict[date, float] = {}
     for item in items:
@@ -171,7 +173,7 @@ def test_streaks_eddington_numbers_gear_and_load(filled: Rig, type_on: TypeOn) -
     efforts: dict[date, float | None] = {
         one: total(item.get("suffer_score") for item in items if day(item) == one) for one in days
     }
-    state = {one: held for one, held in loads(efforts, max(days)).items() if one.year == YEAR}
+    state = {one: held for one, held in loads(efforts, date(YEAR, 12, 31)).items() if one.year == YEAR}
     load = next(each for each in told["training_load"] if each["measure"] == "relative_effort")
     last = max(state)
     assert (load["on_day"], load["fitness"], load["fatigue"], load["form"]) == (
@@ -261,6 +263,38 @@ def test_gear_may_be_called_anything(make_rig: Callable[..., Rig], type_on: Type
     assert "&lt;script&gt;" in path.read_text()
 
 
+def test_goals_that_can_not_be_followed_are_told_and_the_year_is_shown_without(
+    make_rig: Callable[..., Rig], type_on: TypeOn
+) -> None:
+    rig = make_rig(activities=6)
+    rig.run("flow")
+    (rig.folder / "goals.toml").write_text("[2026.rides]\ncount = 1\n")
+    typed, path = type_on(rig), rig.folder / "page.html"
+    for words in (("insights",), ("insights", "--json"), ("report", "--html", str(path))):
+        said = typed(*words)
+        assert said.code == 0
+        assert "no group of sports is called 'rides'" in said.err
+        assert "without goals" in said.err
+    assert path.exists()
+
+
+def test_goals_beside_sports(filled: Rig, type_on: TypeOn) -> None:
+    said = type_on(filled)("insights", "--year", str(YEAR), "--sports", "run")
+    assert re.findall(r"^Goal, (\w+)", said.out, re.MULTILINE) == ["Run"]
+
+
+def test_a_year_that_has_not_begun_is_told_as_such(filled: Rig, type_on: TypeOn) -> None:
+    path = filled.folder / "2030.html"
+    assert type_on(filled)("report", "--year", "2030", "--html", str(path)).code == 0
+    assert "The year has not begun." in path.read_text()
+    assert "None is set" not in path.read_text()
+
+
+def test_naming_no_sport_is_misuse(filled: Rig, type_on: TypeOn) -> None:
+    for name in (",", ""):
+        assert type_on(filled)("insights", "--sports", name).code == 2
+
+
 def test_a_year_without_activities_is_told_as_such(filled: Rig, type_on: TypeOn) -> None:
     typed, path = type_on(filled), filled.folder / "1999.html"
     told = asked(typed, "--year", "1999")
@@ -313,13 +347,12 @@ def test_a_snapshot_of_before_an_update_is_told_and_compact_mends_it(
     said = typed("insights")
     assert said.code == 1
     assert "strava-pipeline compact" in said.err
+    assert json.loads(typed("status", "--json").out)["outdated"]
+    assert typed("matches", "list").code == 0, "its tables are the present ones"
     before = rig.one("SELECT count(*) FROM activities_all")
     rig.run("compact")
-    assert (
-        asked(typed)["totals"]["activities"]
-        == rig.one("SELECT count(*) FROM totals_by_day AS d JOIN activities ON false")
-        + asked(typed)["totals"]["activities"]
-    )
+    newest = rig.one("SELECT max(local_year) FROM counted_activities")
+    assert asked(typed)["totals"]["activities"] == rig.one(f"SELECT count(*) FROM activities WHERE year = {newest}") > 0
     assert rig.one("SELECT count(*) FROM records") > 0
     assert rig.one("SELECT count(*) FROM activities_all") == before
 

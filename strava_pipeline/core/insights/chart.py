@@ -98,9 +98,10 @@ def _goal_lines(
     goals: Sequence[float], up: Callable[[float], float], measure: str, units: Units
 ) -> tuple[GoalLine, ...]:
     lines: list[GoalLine] = []
-    for goal in sorted(goals, reverse=True):  # from the top down, each label below the one before
+    lowest = HEIGHT - BOTTOM
+    for goal in sorted(goals):  # from the floor up, each label above the one before
         at = up(goal)
-        label = max(at, lines[-1].label_at + _APART) if lines else at
+        label = min(at, lines[-1].label_at - _APART if lines else lowest)
         lines.append(GoalLine(at, label, amount_told(measure, goal, units)))
     return tuple(lines)
 

@@ -8,8 +8,7 @@ distance_km = 5000      # or several: [4800, 5000]
 count = 200
 """
 
-import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,6 +18,7 @@ from strava_pipeline.core.insights.sports import ALL, SPORTS
 EVERY_YEAR = "every_year"
 MOST = 5  # lines in a chart; more can't be told apart
 Units = Literal["km", "miles"]
+_LARGEST = 1e9  # of any unit: nobody does more, and no sum of it overflows
 _YEARS = range(1970, 2101)
 
 
@@ -36,6 +36,10 @@ class Goals:
     def of(self, year: int, group: str, measure: str) -> tuple[float, ...]:
         """The year's own, else those of every year."""
         return self.all.get((year, group, measure)) or self.all.get((None, group, measure), ())
+
+    def limited_to(self, groups: Collection[str]) -> "Goals":
+        """Without the goals of other groups: of a group that is only partly counted nothing can be said."""
+        return Goals(self.units, {key: amounts for key, amounts in self.all.items() if key[1] in groups})
 
 
 def read_goals(document: Mapping[str, Any]) -> Goals:
@@ -83,7 +87,9 @@ def _read_group(
         measure, size = BY_GOAL[goal]
         amounts = _amounts(told)
         if amounts is None:
-            faults.append(f"{place} {goal}: {told!r} is not a number above 0, nor one to {MOST} of them in []")
+            faults.append(
+                f"{place} {goal}: {told!r} is not a number above 0 and below 1e9, nor one to {MOST} of them in []"
+            )
         elif (year, group, measure.name) in found:
             faults.append(f"{place} {goal}: there is another goal of {_title(measure)} already")
         else:
@@ -101,7 +107,6 @@ def _year(name: str) -> int | None:
 def _amounts(told: Any) -> list[float] | None:
     amounts = told if isinstance(told, list) else [told]
     usable = all(
-        isinstance(each, int | float) and not isinstance(each, bool) and math.isfinite(each) and each > 0
-        for each in amounts
+        isinstance(each, int | float) and not isinstance(each, bool) and 0 < each <= _LARGEST for each in amounts
     )
     return [float(each) for each in amounts] if usable and 1 <= len(amounts) <= MOST else None

@@ -29,7 +29,7 @@ def headline(days: Sequence[Day], paced: Iterable[Paced], units: Units) -> dict[
             found[f"{prefix}{name}"] = amount
             found[f"{prefix}{name}/projection"] = scaled(each.measure, each.projected, units)[0]
             for goal in each.goals:
-                text = f"{scaled(each.measure, goal.goal, units)[0]:g}"
+                text = f"{scaled(each.measure, goal.goal, units)[0]:.10g}"
                 found[f"{prefix}{name}/ahead_of_{text}"] = scaled(each.measure, goal.ahead, units)[0]
     return {name: round(amount, 2) for name, amount in found.items()}
 

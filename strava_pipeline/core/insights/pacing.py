@@ -62,10 +62,15 @@ class Toward:
     achieved_on: date | None
 
 
-def year_until(number: int, today: date, last_active: date | None) -> Year | None:
-    """The year up to today, to its end where it is over, and to its last activity where that is later than today.
+def latest_day(today: date) -> date:
+    """The last day that an activity may be of: in the east it is tomorrow already. What is later has a wrong clock."""
+    return today + timedelta(days=1) if today < date.max else today
 
-    None: it has not begun, and nothing is in it. An activity may be ahead of today: across the date line, or by a wrong clock.
+
+def year_until(number: int, today: date, last_active: date | None) -> Year | None:
+    """The year up to today, to its end where it is over, and to its last activity where that is of tomorrow (`latest_day`).
+
+    None: it has not begun, and nothing is in it.
     """
     until = min(max(today, last_active or today), date(number, 12, 31))
     return Year(number, until) if until.year == number else None
@@ -96,16 +101,19 @@ def pacing(series: Sequence[float], place: int) -> float:
 
 def required(goal: float, series: Sequence[float], place: int, length: int) -> float:
     """What each day left has to bring; 0 at the end of the year, and where the goal is reached."""
-    missing = goal - series[place - 1]
-    return missing / (length - place) if missing > 0 and place < length else 0.0
+    if place >= length or _reaches(series[place - 1], goal):
+        return 0.0
+    return (goal - series[place - 1]) / (length - place)
 
 
 def achieved_on(goal: float, series: Sequence[float], year: Year) -> date | None:
     """The first day with y_{k-1} < goal ≤ y_k."""
-    for place, (before, after) in enumerate(pairwise([0.0, *series]), start=1):
-        if before < goal <= after:
-            return year.day(place)
-    return None
+    return next((year.day(place) for place, amount in enumerate(series, start=1) if _reaches(amount, goal)), None)
+
+
+def _reaches(amount: float, goal: float) -> bool:
+    """As good as: sums of doubles lack some of the last digits."""
+    return amount >= goal * (1 - 1e-9)
 
 
 def default_goals(projected: float, step: float = DEFAULT_STEP) -> list[float]:

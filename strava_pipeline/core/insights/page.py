@@ -66,7 +66,9 @@ def year_page(told: YearTold) -> str:
             ],
             unit="km" if units == "km" else "miles",
             unknown_sports=told.unknown_sports,
+            begun=told.year is not None,
             undated=told.undated,
+            later=told.later,
             others=told.others,
         )
     )

@@ -31,5 +31,6 @@ def year_shape(told: YearTold) -> dict[str, Any]:
         "training_load": [asdict(each) for each in told.load],
         "unknown_sports": told.unknown_sports,
         "undated_activities": told.undated,
+        "later_activities": told.later,
         "activities_of_others": told.others,
     }

@@ -4,7 +4,7 @@
 with a motor stand apart. Names as in developers.strava.com/docs/reference, SportType.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 OTHER, ALL = "other", "all"
 SPORTS: dict[str, str] = {
@@ -29,15 +29,17 @@ def unknown_sports(sports: Iterable[str]) -> list[str]:
     return sorted({sport for sport in sports if sport not in GROUP_OF})
 
 
-def chosen_sports(names: Sequence[str], known: Iterable[str] = ()) -> set[str]:
+def chosen_sports(names: Sequence[str], known: Iterable[str] = ()) -> set[str | None]:
     """The sports that a person names, by group or by sport, commas between; `known`: what else there is in the warehouse.
 
-    Names are told apart from groups by their case: `run` is the group, `Run` the sport. ValueError names what is neither.
+    Names are told apart from groups by their case: `run` is the group, `Run` the sport. None stands for an activity that tells no
+    sport, which counts as `other`. ValueError names what is neither, and tells of no name at all.
     """
     sports = {*GROUP_OF, *known}
-    groups = {**{group: set(held.split()) for group, held in SPORTS.items()}, ALL: sports}
-    groups[OTHER] |= sports - GROUP_OF.keys()
-    chosen: set[str] = set()
+    groups: dict[str, set[str | None]] = {group: set(held.split()) for group, held in SPORTS.items()}
+    groups[OTHER] |= {*(sports - GROUP_OF.keys()), None}
+    groups[ALL] = {*sports, None}
+    chosen: set[str | None] = set()
     for name in (part.strip() for each in names for part in each.split(",")):
         if name in groups:
             chosen |= groups[name]
@@ -48,4 +50,16 @@ def chosen_sports(names: Sequence[str], known: Iterable[str] = ()) -> set[str]:
                 f"no sport or group is called {name!r}; groups are {', '.join(groups)}; "
                 "sports are written as Strava does: Ride, TrailRun"
             )
+    if not chosen:
+        raise ValueError("no sport and no group is named")
     return chosen
+
+
+def whole_groups(chosen: Collection[str | None]) -> list[str]:
+    """The groups of which every sport is among `chosen`; `all` where every group is."""
+    whole = [
+        group
+        for group, held in SPORTS.items()
+        if set(held.split()) <= set(chosen) and (group != OTHER or None in chosen)
+    ]
+    return [*whole, ALL] if len(whole) == len(SPORTS) else whole

@@ -35,7 +35,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Streak:
-    """Days or weeks in a row with an activity, also where the row begins or ends outside the year."""
+    """Days or weeks in a row with an activity, also where it begins or ends outside the year: from one active day to another."""
 
     unit: str
     length: int
@@ -68,7 +68,7 @@ class Gear:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Fitness, fatigue and form on the last day told of the year, and the year's highest fitness."""
+    """Fitness, fatigue and form at the end of the year so far, and the year's highest fitness."""
 
     measure: str
     on_day: date
@@ -100,4 +100,5 @@ class YearTold:
     load: list[Load]
     unknown_sports: list[str]
     undated: int
+    later: int  # dated later than tomorrow
     others: int

@@ -41,15 +41,20 @@ def insight_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDe
     def insights(
         context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline], snapshot: DuckDBResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        with timed() as seconds, snapshot.get_connection() as connection:
-            made = make_insights(pipeline, connection, years_of(context.partition_keys))
+        with timed() as seconds:
+            made = make_insights(pipeline, snapshot.get_connection, years_of(context.partition_keys))
         report = made.report
         for year, of_year in report.years.items():
             context.add_asset_metadata(
                 year_metadata(of_year, made.athlete.units if made.athlete else "km"), partition_key=str(year)
             )
         yield dg.MaterializeResult(
-            metadata={"years_written": len(report.written), "undated": report.undated, "seconds": seconds.value},
+            metadata={
+                "years_written": len(report.written),
+                "undated": report.left_out.undated,
+                "later": report.left_out.later,
+                "seconds": seconds.value,
+            },
             check_results=[
                 dg.AssetCheckResult(
                     check_name=EQUAL, passed=not made.unequal, metadata={"unequal": dg.MetadataValue.json(made.unequal)}

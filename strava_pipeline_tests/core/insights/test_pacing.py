@@ -10,6 +10,7 @@ from strava_pipeline.core.insights.pacing import (
     cumulative,
     default_goals,
     desire,
+    latest_day,
     momentum,
     pacing,
     projection,
@@ -56,6 +57,14 @@ def test_a_goal_is_achieved_on_the_first_day_that_reaches_it() -> None:
     assert achieved_on(10.5, series, year) == date(2025, 1, 4)
     assert achieved_on(25.1, series, year) is None
     assert achieved_on(5, [10.0], Year(2025, date(2025, 1, 1))) == date(2025, 1, 1)
+
+
+def test_a_sum_that_lacks_the_last_digits_of_a_goal_reaches_it() -> None:
+    year = Year(2024, date(2024, 4, 9))
+    series = cumulative({year.day(place): 4100.1 for place in range(1, 101)}, year)
+    assert series[-1] < 410_010 == pytest.approx(series[-1])
+    assert achieved_on(410_010, series, year) == date(2024, 4, 9)
+    assert required(410_010, series, 100, 366) == 0
 
 
 @pytest.mark.parametrize(
@@ -108,7 +117,6 @@ def test_a_line_of_least_squares_where_the_active_days_lie_unevenly() -> None:
         # an activity across the date line, where it is tomorrow already; or by a clock that is ahead
         (2025, date(2025, 6, 1), date(2025, 6, 2), date(2025, 6, 2)),
         (2026, date(2025, 12, 31), date(2026, 1, 1), date(2026, 1, 1)),
-        (2031, date(2026, 1, 1), date(2031, 5, 5), date(2031, 5, 5)),
     ],
 )
 def test_how_far_a_year_has_come(number: int, today: date, last_active: date | None, until: date) -> None:
@@ -117,6 +125,8 @@ def test_how_far_a_year_has_come(number: int, today: date, last_active: date | N
 
 def test_a_year_that_has_not_begun_is_none() -> None:
     assert year_until(2027, date(2026, 12, 31), None) is None
+    assert latest_day(date(2026, 12, 31)) == date(2027, 1, 1)
+    assert latest_day(date.max) == date.max
 
 
 def test_leap_years_have_366_points_and_others_365() -> None:

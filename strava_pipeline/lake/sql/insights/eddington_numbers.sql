@@ -1,5 +1,5 @@
 -- The greatest number E so that on E days at least E kilometres (miles) were covered; of each year, and of all (local_year NULL).
--- With c days of at least w, E is the greatest of the lesser of w and c.
+-- A millimetre is given for what sums of doubles lack. With c days of at least w, E is the greatest of the lesser of w and c.
 WITH days AS (
     SELECT athlete_id, sport_group, on_day, local_year, sum(distance_m) AS distance_m
     FROM (
@@ -11,7 +11,7 @@ WITH days AS (
     GROUP BY ALL
 ),
 covered AS (
-    SELECT athlete_id, sport_group, local_year, unit, floor(distance_m / metres)::BIGINT AS whole, count(*) AS days
+    SELECT athlete_id, sport_group, local_year, unit, floor((distance_m + 0.001) / metres)::BIGINT AS whole, count(*) AS days
     FROM days
     CROSS JOIN (VALUES ('km', 1000.0), ('mile', 1609.344)) AS lengths (unit, metres)
     GROUP BY GROUPING SETS ((athlete_id, sport_group, local_year, unit, whole), (athlete_id, sport_group, unit, whole))

@@ -1,13 +1,19 @@
 -- The best of each local year and group: longest, highest, and fastest over standard distances. Those are out of Strava's best
--- efforts, which runs have, or of consecutive splits of a kilometre; these begin where the activity does, so that they may be a
--- little slower than the truth. Of equal ones the earliest is it.
+-- efforts, which runs have, or else of consecutive splits of a kilometre; these begin where the activity does, and where one is some
+-- metres short its time is drawn out to a whole kilometre, so that they may be a little slower than the truth, but no faster. Of equal
+-- ones the earliest is it.
 WITH split_sums AS (
     -- what is no kilometre (the rest at the end, a lost signal) spoils every stretch that it is in
     SELECT
         activity_id,
         split_index AS place,
-        sum(CASE WHEN distance_m BETWEEN 980 AND 1020 AND elapsed_time_seconds > 0 THEN elapsed_time_seconds ELSE 1e9 END)
-            OVER (PARTITION BY activity_id ORDER BY split_index) AS so_far
+        sum(
+            CASE
+                WHEN distance_m BETWEEN 980 AND 1020 AND elapsed_time_seconds > 0
+                    THEN elapsed_time_seconds * greatest(1000 / distance_m, 1)
+                ELSE 1e9
+            END
+        ) OVER (PARTITION BY activity_id ORDER BY split_index) AS so_far
     FROM activity_splits_metric
 ),
 stretches AS (
@@ -25,6 +31,13 @@ of_splits AS (
     )
     WHERE seconds < 1e9
 ),
+efforts AS (
+    SELECT held.activity_id, standard_distances.record, min(held.elapsed_time) AS seconds
+    FROM activity_best_efforts AS held
+    JOIN standard_distances ON abs(held.distance - standard_distances.distance_m) <= 1
+    WHERE held.elapsed_time > 0
+    GROUP BY held.activity_id, standard_distances.record
+),
 candidates AS (
     SELECT activity_id, 'longest_distance' AS record, distance_m AS value, 'm' AS unit, 'activity' AS told_by
     FROM counted_activities
@@ -34,13 +47,9 @@ candidates AS (
     UNION ALL
     SELECT activity_id, 'biggest_climb', elevation_gain_m, 'm', 'activity' FROM counted_activities WHERE elevation_gain_m > 0
     UNION ALL
-    SELECT efforts.activity_id, standard_distances.record, min(efforts.elapsed_time), 's', 'best_effort'
-    FROM activity_best_efforts AS efforts
-    JOIN standard_distances ON abs(efforts.distance - standard_distances.distance_m) <= 1
-    WHERE efforts.elapsed_time > 0
-    GROUP BY efforts.activity_id, standard_distances.record
+    SELECT activity_id, record, seconds, 's', 'best_effort' FROM efforts
     UNION ALL
-    SELECT activity_id, record, seconds, 's', 'splits' FROM of_splits
+    SELECT activity_id, record, ceil(seconds - 1e-6), 's', 'splits' FROM of_splits ANTI JOIN efforts USING (activity_id, record)
 ),
 best AS (
     -- the least of these in this order: what is fastest, or longest, then what was first

@@ -1,5 +1,5 @@
 -- Whose insights are made: the login's if there is an activity of it, else who has most; how many activities are others'; what the
--- profile says of units; and the zone of the newest activity. No row: there is no activity.
+-- profile says of units; and the zone of the newest activity that has begun by now. No row: there is no activity.
 WITH counted AS (
     SELECT athlete_id, count(*) AS activities FROM counted_activities GROUP BY athlete_id
 ),
@@ -13,7 +13,7 @@ SELECT
     (
         SELECT arg_max(timezone, start_date)
         FROM activities
-        WHERE timezone IS NOT NULL AND coalesce(activities.athlete_id, counted.athlete_id) = counted.athlete_id
+        WHERE timezone IS NOT NULL AND start_date <= $now AND coalesce(activities.athlete_id, counted.athlete_id) = counted.athlete_id
     ) AS timezone
 FROM counted
 ORDER BY counted.athlete_id IN (SELECT athlete_id FROM login) DESC, counted.activities DESC, counted.athlete_id

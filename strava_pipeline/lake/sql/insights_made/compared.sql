@@ -1,9 +1,12 @@
--- A year straight from the activities: what its files are laid beside. `rides`: the sports that count as rides. Of the views of
--- insights only the local year of what an archive tells no zone of is taken.
+-- What a year came to straight from the activities; whose they are and when they were by the view of what counts. `rides`: the sports
+-- that count as rides; `until`: up to which day.
 SELECT
     count(*) AS activities,
-    sum(distance) FILTER (isfinite(distance) AND distance >= 0) AS distance_m,
-    coalesce(list(id ORDER BY id) FILTER (list_contains($rides, coalesce(sport_type, type))), []) AS rides,
-    sum(distance) FILTER (list_contains($rides, coalesce(sport_type, type)) AND isfinite(distance) AND distance >= 0) AS ridden_m
-FROM activities
-WHERE coalesce(year(start_date_local), (SELECT local_year FROM counted_activities WHERE activity_id = id)) = $year AND (athlete_id = $athlete_id OR athlete_id IS NULL)
+    sum(said.distance) FILTER (said.distance BETWEEN 0 AND 4e7) AS distance_m,
+    coalesce(list(said.id ORDER BY said.id) FILTER (list_contains($rides, coalesce(said.sport_type, said.type))), []) AS rides,
+    sum(said.distance) FILTER (
+        list_contains($rides, coalesce(said.sport_type, said.type)) AND said.distance BETWEEN 0 AND 4e7
+    ) AS ridden_m
+FROM activities AS said
+JOIN counted_activities AS counted ON counted.activity_id = said.id
+WHERE counted.athlete_id = $athlete_id AND coalesce(year(said.start_date_local), counted.local_year) = $year AND counted.on_day <= $until

@@ -1,4 +1,5 @@
--- By local year a number that changes whenever anything does that the year's insights are made of; and its last active day.
+-- By local year a number that changes whenever anything does that the year's insights are made of; and its last active day, up to
+-- `until`: what claims to be later is by a clock that is wrong.
 SELECT
     local_year,
     concat(
@@ -8,5 +9,5 @@ SELECT
     ) AS digest,
     max(on_day) AS last_active
 FROM counted_activities
-WHERE athlete_id = $athlete_id AND local_year IS NOT NULL
+WHERE athlete_id = $athlete_id AND on_day <= $until
 GROUP BY local_year

@@ -2,7 +2,7 @@
 WITH of_year AS (
     SELECT gear_id, count(*) AS activities, sum(distance_m) AS distance_m
     FROM counted_activities
-    WHERE athlete_id = $athlete_id AND local_year = $year AND gear_id IS NOT NULL
+    WHERE athlete_id = $athlete_id AND local_year = $year AND on_day <= $until AND gear_id IS NOT NULL
     GROUP BY gear_id
 )
 SELECT gear_id, name, retired, of_year.activities, of_year.distance_m, gear_mileage.distance_m

@@ -11,6 +11,6 @@ SELECT
     grouping(month(on_day)) AS of_all_months,
     grouping(sport_type) AS of_all_sports
 FROM counted_activities
-WHERE athlete_id = $athlete_id AND local_year = $year
+WHERE athlete_id = $athlete_id AND local_year = $year AND on_day <= $until
 GROUP BY GROUPING SETS ((), (month(on_day)), (sport_type))
 ORDER BY local_month, activities DESC, sport_type
