@@ -109,7 +109,7 @@ def test_a_publish_without_room_leaves_the_old_snapshot_whole(
     disk = on_disk(rig.lake.data_dir)
     assert disk.typed(rig.settings.environ(), "flow-backfill").returncode == 0
     rig.control("add", activity={"start_date": "2026-03-09T08:00:00Z", "name": "New"})
-    disk.leave(1000 * KB)
+    disk.leave(1800 * KB)
     assert_told(disk.typed(rig.settings.environ(), "flow"), "No space left")
     inside = snapshot_of(rig, disk, rig.lake.data_dir)
     assert rig.one("SELECT count(*) FROM activities") == 12
