@@ -6,7 +6,7 @@ whichever years a run is of: an edit of an old year, a match or a rebuild leaves
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, date, datetime
@@ -67,6 +67,15 @@ class LeftOut:
     later: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What there is to make insights of: by year its digest and last active day; every sport; what is in no year."""
+
+    years: dict[int, tuple[str, date]]
+    sports: list[str]
+    left_out: LeftOut
+
+
 @dataclass(slots=True)
 class InsightsReport:
     """What became of the files: years written anew, and the run's own years."""
@@ -91,12 +100,12 @@ def write_insights(
     connection: Connection, lake: Lake, athlete: Athlete, goals: Goals, today: date, years: Iterable[int]
 ) -> InsightsReport:
     """Make the files of `years`, and of every other year whose activities or goals changed since its own were made."""
-    known = _digests(connection, athlete, today)
+    known = known_of(connection, athlete, today)
     asked = set(years)
     stale = {
         number: digest
-        for number in asked | known.keys() | _years_on_disk(lake)
-        if (digest := _digest(known.get(number), number, athlete, goals, today)) != made_of(lake, number)
+        for number in asked | known.years.keys() | _years_on_disk(lake)
+        if (digest := _digest(known.years.get(number), number, athlete, goals, today)) != made_of(lake, number)
     }
     made = years_made(connection, athlete, goals, today, sorted(stale.keys() | asked), known)
     for number, digest in sorted(stale.items()):
@@ -104,8 +113,8 @@ def write_insights(
     return InsightsReport(
         written=sorted(stale),
         years={number: made[number] for number in sorted(asked)},
-        unknown_sports=unknown_sports(sports_counted(connection)),
-        left_out=left_out(connection, athlete, today),
+        unknown_sports=unknown_sports(known.sports),
+        left_out=known.left_out,
     )
 
 
@@ -115,10 +124,10 @@ def years_made(
     goals: Goals,
     today: date,
     numbers: list[int],
-    known: Mapping[int, tuple[str, date]] | None = None,
+    known: Known | None = None,
 ) -> dict[int, YearMade]:
     """The insights of some local years, not yet written."""
-    known = _digests(connection, athlete, today) if known is None else known
+    known = known or known_of(connection, athlete, today)
     days: dict[int, list[Day]] = {number: [] for number in numbers}
     asked = {"athlete_id": athlete.id, "years": numbers, "until": latest_day(today)}
     for row in connection.execute(sql("insights_made/days"), asked).fetchall():
@@ -126,25 +135,22 @@ def years_made(
         days[on.year].append(Day(on, group, tuple(ids), *amounts))
     found = {}
     for number in numbers:
-        year = year_until(number, today, known[number][1] if number in known else None)
+        year = year_until(number, today, known.years[number][1] if number in known.years else None)
         of_year = paced(days[number], year, goals, athlete.units) if year else []
         found[number] = YearMade(number, year, days[number], of_year)
     return found
 
 
-def sports_counted(connection: Connection) -> list[str]:
-    """Every sport that there is an activity of, whatever the connection is limited to."""
-    query = f"SELECT DISTINCT sport_type FROM {EVERYTHING} WHERE sport_type IS NOT NULL ORDER BY sport_type"
-    return [row[0] for row in connection.execute(query).fetchall()]
-
-
-def left_out(connection: Connection, athlete: Athlete, today: date) -> LeftOut:
-    """Of the athlete's activities, whatever the connection is limited to."""
-    query = (
-        f"SELECT count(*) FILTER (on_day IS NULL), count(*) FILTER (on_day > $until) FROM {EVERYTHING} "
-        "WHERE athlete_id = $athlete_id"
+def known_of(connection: Connection, athlete: Athlete, today: date, counted: str = "counted_activities") -> Known:
+    """`counted`: the view of what counts; EVERYTHING is the same whatever the connection is limited to."""
+    asked = {"athlete_id": athlete.id, "until": latest_day(today)}
+    rows = connection.execute(sql("insights_made/digests").format(counted=counted), asked).fetchall()
+    undated = sum(activities for number, _, _, activities, _, _ in rows if number is None)
+    return Known(
+        years={number: (digest, last_active) for number, digest, last_active, *_ in rows if last_active is not None},
+        sports=sorted({sport for *_, sports in rows for sport in sports}),
+        left_out=LeftOut(undated, sum(later for *_, later, _ in rows)),
     )
-    return LeftOut(*connection.execute(query, {"athlete_id": athlete.id, "until": latest_day(today)}).fetchall()[0])
 
 
 def forget(lake: Lake, number: int | None = None) -> None:
@@ -190,12 +196,6 @@ def _digest(known: tuple[str, date] | None, number: int, athlete: Athlete, goals
     of_goals = sorted(repr(goal) for goal in goals.all.items() if goal[0][0] in (None, number))
     said = (_FORM, athlete.id, activities, year_until(number, today, last_active), athlete.units, of_goals)
     return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
-
-
-def _digests(connection: Connection, athlete: Athlete, today: date) -> dict[int, tuple[str, date]]:
-    asked = {"athlete_id": athlete.id, "until": latest_day(today)}
-    rows = connection.execute(sql("insights_made/digests"), asked).fetchall()
-    return {number: (digest, last_active) for number, digest, last_active in rows}
 
 
 def _years_on_disk(lake: Lake) -> set[int]:

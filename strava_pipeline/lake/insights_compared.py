@@ -1,5 +1,6 @@
 """Whether the files of insights say what gold does: read back from disk, and laid beside sums that were made another way."""
 
+from collections.abc import Sequence
 from datetime import date
 from math import isclose
 from typing import Any
@@ -13,13 +14,19 @@ from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import Connection
 
 
-def unequal(connection: Connection, lake: Lake, athlete: Athlete, number: int, today: date) -> list[str]:
-    """What of a year's files is not as in the warehouse; counts and names, no positions."""
-    files = insights_of(lake, number)
+def unequal(
+    connection: Connection, lake: Lake, athlete: Athlete, numbers: Sequence[int], today: date
+) -> dict[int, list[str]]:
+    """What of the years' files is not as in the warehouse, by year; counts and names, no positions. Equal ones are left out."""
+    asked = {"years": numbers, "athlete_id": athlete.id, "rides": SPORTS[RIDE].split(), "until": latest_day(today)}
+    told = {row[0]: row[1:] for row in connection.execute(sql("insights_made/compared"), asked).fetchall()}
+    found = {number: _faults(insights_of(lake, number), told.get(number, (0, None, [], None))) for number in numbers}
+    return {number: faults for number, faults in found.items() if faults}
+
+
+def _faults(files: dict[str, Any], told: tuple[Any, ...]) -> list[str]:
     if missing := sorted({SUMMARY, DISTANCES, PACING} - files.keys()):
         return [f"{name} is missing or damaged" for name in missing]
-    asked = {"year": number, "athlete_id": athlete.id, "rides": SPORTS[RIDE].split(), "until": latest_day(today)}
-    told = connection.execute(sql("insights_made/compared"), asked).fetchall()[0]
     try:
         return _differences(files, *told)
     except (AttributeError, KeyError, TypeError):

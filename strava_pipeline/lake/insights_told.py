@@ -8,7 +8,7 @@ from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.core.insights.pacing import latest_day
 from strava_pipeline.core.insights.sports import chosen_sports, unknown_sports, whole_groups
 from strava_pipeline.core.insights.told import Eddington, Gear, Load, Record, Streak, Sums, YearTold
-from strava_pipeline.lake.insights import EVERYTHING, Athlete, left_out, sports_counted, years_made
+from strava_pipeline.lake.insights import EVERYTHING, Athlete, known_of, years_made
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import Connection
 
@@ -19,7 +19,8 @@ def count_only(connection: Connection, names: Sequence[str]) -> list[str]:
 
     All views of insights read `counted_activities`; a temporary one of that name stands before it, in this connection alone.
     """
-    chosen = chosen_sports(names, sports_counted(connection))
+    held = "SELECT DISTINCT sport_type FROM counted_activities WHERE sport_type IS NOT NULL"
+    chosen = chosen_sports(names, [row[0] for row in connection.execute(held).fetchall()])
     connection.execute("CREATE TEMP TABLE chosen_sports (sport_type VARCHAR)")
     connection.executemany("INSERT INTO chosen_sports VALUES (?)", [(sport,) for sport in sorted(chosen, key=str)])
     connection.execute(
@@ -44,7 +45,7 @@ def year_told(
     made = years_made(connection, athlete, goals, today, [number])[number]
     asked: dict[str, Any] = {"athlete_id": athlete.id, "year": number}
     until = {"until": latest_day(today)}
-    without = left_out(connection, athlete, today)
+    everything = known_of(connection, athlete, today, EVERYTHING)
 
     def rows(name: str, **more: Any) -> Iterable[tuple[Any, ...]]:
         return connection.execute(sql(f"insights_told/{name}"), asked | more).fetchall()
@@ -66,9 +67,9 @@ def year_told(
         eddington=[Eddington(*row) for row in rows("eddington", unit="km" if athlete.units == "km" else "mile")],
         gear=[Gear(*row) for row in rows("gear", **until)],
         load=[Load(*row) for row in rows("load", until=made.year.until)] if made.year else [],
-        unknown_sports=unknown_sports(sports_counted(connection)),
-        undated=without.undated,
-        later=without.later,
+        unknown_sports=unknown_sports(everything.sports),
+        undated=everything.left_out.undated,
+        later=everything.left_out.later,
         others=athlete.others,
     )
 

@@ -43,12 +43,11 @@ def make_insights(pipeline: Pipeline, opened: Opened, years: Sequence[int]) -> I
             return made
         today = athlete.today(now, pipeline.settings.timezone)
         made.report = write_insights(connection, pipeline.lake, athlete, goals, today, years)
-        wrong = [year for year in years if unequal(connection, pipeline.lake, athlete, year, today)]
-        for year in wrong:
-            forget(pipeline.lake, year)
-        if wrong:
+        if wrong := list(unequal(connection, pipeline.lake, athlete, years, today)):
+            for year in wrong:
+                forget(pipeline.lake, year)
             again = write_insights(connection, pipeline.lake, athlete, goals, today, wrong)
             made.report.written = sorted({*made.report.written, *again.written})
-        found = {str(year): unequal(connection, pipeline.lake, athlete, year, today) for year in wrong}
-        made.unequal = {year: faults for year, faults in found.items() if faults}
+            found = unequal(connection, pipeline.lake, athlete, wrong, today)
+            made.unequal = {str(year): faults for year, faults in found.items()}
     return made

@@ -29,9 +29,7 @@ def written(lake: Lake, years: list[int], goals: Goals | None = None, today: dat
         athlete = athlete_of(connection, goals or Goals(), NOW)
         assert athlete is not None
         report = write_insights(connection, lake, athlete, goals or Goals(), today, years)
-        assert [unequal(connection, lake, athlete, year, today) for year in report.written] == [
-            [] for _ in report.written
-        ]
+        assert unequal(connection, lake, athlete, report.written, today) == {}
     return report
 
 
@@ -198,7 +196,7 @@ def test_json_of_another_shape_is_told(lake: Lake, content: str) -> None:
     with snapshot(lake) as connection:
         athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
-        assert unequal(connection, lake, athlete, 2022, TODAY)
+        assert unequal(connection, lake, athlete, [2022], TODAY)
 
 
 def test_goals_of_sports_that_are_only_partly_counted_are_left_out(lake: Lake) -> None:
@@ -281,7 +279,7 @@ def test_damaged_files_are_told_and_made_anew(lake: Lake, name: str, damage: str
     with snapshot(lake) as connection:
         athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
-        assert unequal(connection, lake, athlete, 2022, TODAY) == [f"{name} is missing or damaged"]
+        assert unequal(connection, lake, athlete, [2022], TODAY) == {2022: [f"{name} is missing or damaged"]}
     assert written(lake, [2022]).written == [2022]
     assert path.read_bytes() == whole
 
@@ -306,7 +304,7 @@ def test_what_is_not_as_in_the_warehouse_is_told(lake: Lake, name: str, old: str
     with snapshot(lake) as connection:
         athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
-        assert any(told in fault for fault in unequal(connection, lake, athlete, 2022, TODAY))
+        assert any(told in fault for fault in unequal(connection, lake, athlete, [2022], TODAY)[2022])
 
 
 def test_ids_are_whole_numbers_beyond_what_a_double_holds(lake: Lake) -> None:

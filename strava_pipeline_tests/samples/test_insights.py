@@ -34,7 +34,7 @@ def written(lake: Lake, year: int, today: date) -> dict[str, Any]:
         athlete = athlete_of(connection, Goals(), datetime.now(UTC))
         assert athlete is not None
         write_insights(connection, lake, athlete, Goals(), today, [year])
-        assert unequal(connection, lake, athlete, year, today) == []
+        assert unequal(connection, lake, athlete, [year], today) == {}
     return insights_of(lake, year)
 
 

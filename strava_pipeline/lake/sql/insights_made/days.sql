@@ -7,6 +7,6 @@ SELECT
     sum(moving_time_seconds)::BIGINT AS moving_time_seconds,
     sum(elevation_gain_m ORDER BY start_date_local, activity_id) AS elevation_gain_m
 FROM counted_activities
-WHERE athlete_id = $athlete_id AND list_contains($years, local_year) AND on_day <= $until
+WHERE athlete_id = $athlete_id AND list_contains($years::INTEGER[], local_year) AND on_day <= $until
 GROUP BY on_day, sport_group
 ORDER BY on_day, sport_group

@@ -1,13 +1,17 @@
--- By local year a number that changes whenever anything does that the year's insights are made of; and its last active day, up to
--- `until`: what claims to be later is by a clock that is wrong.
+-- By local year (NULL: of what has no day) a number that changes whenever anything does that the year's insights are made of; its last
+-- active day; its activities; and how many claim to be later than `until`, by a clock that is wrong, and are in none of the former.
 SELECT
     local_year,
     concat(
-        count(*),
+        count(*) FILTER (on_day <= $until),
         ':',
         bit_xor(hash(activity_id, start_date_local, sport_group, distance_m, moving_time_seconds, elevation_gain_m))
+            FILTER (on_day <= $until)
     ) AS digest,
-    max(on_day) AS last_active
-FROM counted_activities
-WHERE athlete_id = $athlete_id AND on_day <= $until
+    max(on_day) FILTER (on_day <= $until) AS last_active,
+    count(*) AS activities,
+    count(*) FILTER (on_day > $until) AS later,
+    coalesce(list(DISTINCT sport_type) FILTER (sport_type IS NOT NULL), []) AS sports
+FROM {counted}
+WHERE athlete_id = $athlete_id
 GROUP BY local_year
