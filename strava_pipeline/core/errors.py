@@ -46,6 +46,10 @@ class NeedsLoginError(PipelineError):
     """The stored login no longer works (revoked, wrong secret): a person must run `auth` or mend settings."""
 
 
+class WrongApplicationError(NeedsLoginError):
+    """Strava does not know the API application of the settings; nothing is known of the login itself."""
+
+
 class LoginRefusedError(NeedsLoginError):
     """One call was refused with 401, with a fresh token too: the login is dead, unless other calls succeed with it."""
 
