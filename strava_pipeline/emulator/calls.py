@@ -35,12 +35,14 @@ class CallLog:
         if status == 429:
             self.refused += 1
             return
-        self.by_endpoint[re.sub(r"/(?:b|g)?\d+(?=/|$)", "/{id}", path)] += 1
-        if detail := re.fullmatch(r"/activities/(\d+)", path):
+        endpoint = re.sub(r"/(?:b|g)?\d+(?=/|$)", "/{id}", path)
+        self.by_endpoint[endpoint if method == "GET" else f"{method} {endpoint}"] += 1
+        detail = re.fullmatch(r"/activities/(\d+)", path)
+        if detail and method == "GET":
             self.details[detail[1]] += 1
 
-    def oauth(self, now: datetime, method: str, path: str, status: int) -> None:
-        """Note one OAuth call, without its query: it may hold a secret."""
+    def uncounted(self, now: datetime, method: str, path: str, status: int) -> None:
+        """Note one call of OAuth or about subscriptions, without its query: it may hold a secret."""
         self._note(now, method, path, status)
         self.token += path == "/oauth/token"
 

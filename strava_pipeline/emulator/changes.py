@@ -1,12 +1,13 @@
-"""What happens to activities after they were recorded: edited, deleted, uploaded late. Orders in, new state out.
+"""What happens after recording: activities edited, deleted, uploaded late, access withdrawn. Orders in, new state out.
 
-No HTTP: control.py reads the orders.
+Each change raises its event (events.py). No HTTP: control.py and the API read what is asked for.
 """
 
 from datetime import UTC, datetime, timedelta
 
 from strava_pipeline.emulator.documents import DETAIL_ONLY
 from strava_pipeline.emulator.errors import OrderError
+from strava_pipeline.emulator.events import access_withdrawn, activity_changed
 from strava_pipeline.emulator.state import State
 from strava_pipeline.emulator.store import Row
 from strava_pipeline.emulator.wire import Json
@@ -17,7 +18,8 @@ def edit(state: State, order: Json) -> Json:
     row, changes = _row(state, order), order.get("set")
     if not isinstance(changes, dict) or not changes or "id" in changes:
         raise OrderError("An edit needs set: {field: value, …}, and can't change the id.")
-    document = row.source.detail() | changes
+    before = row.source.detail()
+    document = before | changes
     if "gear_id" in changes and "gear" not in changes and "gear" in document:
         gear = state.gear.get(str(changes["gear_id"]))
         if gear is None:
@@ -25,22 +27,26 @@ def edit(state: State, order: Json) -> Json:
         else:
             document["gear"] = state.world.gear_summary(gear)
     _put(state, document, row)
+    activity_changed(state, before, document)
     return document
 
 
 def delete(state: State, order: Json) -> int:
     """Delete `id`; answers it."""
-    identity = _row(state, order).id
-    state.store.remove(identity)
-    return identity
+    row = _row(state, order)
+    before = row.source.detail()
+    state.store.remove(row.id)
+    activity_changed(state, before, None)
+    return row.id
 
 
 def add(state: State, order: Json) -> int:
-    """Add a given activity, or a generated one that appears when it is over; answers its id."""
+    """Add a given activity, or a generated one that appears when it is over; answers its id. Its event is raised at once."""
     given, wanted = order.get("activity"), order.get("generate")
     if isinstance(given, dict):
         document = _completed(state, given)
         _put(state, document, None)
+        activity_changed(state, None, document)
         return int(document["id"])
     if isinstance(wanted, dict):
         try:
@@ -48,8 +54,15 @@ def add(state: State, order: Json) -> int:
         except ValueError as error:
             raise OrderError(str(error)) from error
         state.store.put(row)
+        activity_changed(state, None, row.source.detail())
         return row.id
     raise OrderError('An addition needs "activity": {…} or "generate": {…}.')
+
+
+def withdraw(state: State) -> None:
+    """The athlete takes the application's access away: every token dies."""
+    state.tokens.revoke_all()
+    access_withdrawn(state)
 
 
 def _put(state: State, document: Json, row: Row | None) -> None:

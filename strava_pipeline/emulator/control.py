@@ -16,7 +16,7 @@ from starlette.routing import Route
 from strava_pipeline.emulator.api import state_of
 from strava_pipeline.emulator.archive.listed import Layout
 from strava_pipeline.emulator.archive.write import Exported, Oddities, write_export
-from strava_pipeline.emulator.changes import add, delete, edit
+from strava_pipeline.emulator.changes import add, delete, edit, withdraw
 from strava_pipeline.emulator.errors import EmulatorConfigError, OrderError
 from strava_pipeline.emulator.faults import Fault
 from strava_pipeline.emulator.limits import UNLIMITED, Limits
@@ -50,30 +50,30 @@ async def faults(request: Request) -> Response:
     if request.method == "DELETE":
         plan.clear()
         return answer({"ok": True})
-    plan.order(Fault.from_order(await _order(request)))
+    plan.order(Fault.from_order(await order_of(request)))
     return answer({"ok": True})
 
 
 async def edit_activity(request: Request) -> Response:
     """{"id": …, "set": {field: value}}: answers the new detail."""
-    return answer(edit(state_of(request), await _order(request)))
+    return answer(edit(state_of(request), await order_of(request)))
 
 
 async def delete_activity(request: Request) -> Response:
     """{"id": …}."""
-    return answer({"id": delete(state_of(request), await _order(request))})
+    return answer({"id": delete(state_of(request), await order_of(request))})
 
 
 async def add_activity(request: Request) -> Response:
     """{"activity": {…}} or {"generate": {"start_date": …, "sport_type": …, "timezone": …}}: answers the new id."""
-    return answer({"id": add(state_of(request), await _order(request))})
+    return answer({"id": add(state_of(request), await order_of(request))})
 
 
 async def clock(request: Request) -> Response:
     """{"advance": seconds}, {"set": ISO}, {"speed": factor}, or several at once; answers the emulator's now."""
     own = state_of(request).clock
     if request.method == "POST":
-        order = await _order(request)
+        order = await order_of(request)
         try:
             moment = datetime.fromisoformat(order["set"]) if "set" in order else None
             advance, speed = float(order.get("advance", 0)), float(order.get("speed", 1))
@@ -91,7 +91,7 @@ async def clock(request: Request) -> Response:
 
 async def limits(request: Request) -> Response:
     """{"limits": "200,2000/100,1000"}: from now on these; what was used stays used."""
-    order = await _order(request)
+    order = await order_of(request)
     try:
         state_of(request).usage.limits = Limits.parse(str(order.get("limits"))) or UNLIMITED
     except EmulatorConfigError as error:
@@ -102,7 +102,7 @@ async def limits(request: Request) -> Response:
 async def scopes(request: Request) -> Response:
     """{"granted": [...]} leaves only these ticked (null: all), {"denied": true} says no; for the consents to come."""
     tokens = state_of(request).tokens
-    order = await _order(request)
+    order = await order_of(request)
     if "granted" in order:
         tokens.ticked = None if order["granted"] is None else frozenset(order["granted"])
     tokens.denied = bool(order.get("denied", False))
@@ -117,7 +117,7 @@ async def expire_tokens(request: Request) -> Response:
 
 async def revoke(request: Request) -> Response:
     """The athlete withdraws on Strava's own site: every token dies."""
-    state_of(request).tokens.revoke_all()
+    withdraw(state_of(request))
     return answer({"ok": True})
 
 
@@ -129,7 +129,7 @@ async def truth(request: Request) -> Response:
 async def archive(request: Request) -> Response:
     """{"language": …, "columns": …, "missing": …, "unlisted": …}, or nothing: answers the zip that Strava would mail now."""
     state = state_of(request)
-    layout, oddities = _as_ordered(await _order(request))
+    layout, oddities = _as_ordered(await order_of(request))
     out, of = io.BytesIO(), Exported.of(state)
     await asyncio.to_thread(
         write_export, of, out, layout, oddities
@@ -174,7 +174,8 @@ def _as_ordered(order: Json) -> tuple[Layout, Oddities]:
         raise OrderError(str(error)) from error
 
 
-async def _order(request: Request) -> Json:
+async def order_of(request: Request) -> Json:
+    """The JSON object of a body; {} where there is none. Raises OrderError."""
     try:
         order = json.loads(await request.body() or b"{}")
     except ValueError as error:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from strava_pipeline.emulator import api
+from strava_pipeline.emulator import api, push_api
 from strava_pipeline.emulator.faults import Fault
 from strava_pipeline.emulator.state import State
 from strava_pipeline.emulator.trouble import (
@@ -56,11 +56,13 @@ class Gate:
             await self._app(scope, receive, send)
         elif path.startswith(API + "/oauth/"):  # documented alias: developers.strava.com/docs/authentication
             path = path.removeprefix(API)
-            await self._oauth({**scope, "path": path, "raw_path": path.encode()}, receive, send, path)
+            await self._uncounted({**scope, "path": path, "raw_path": path.encode()}, receive, send, path)
+        elif (path + "/").startswith(API + push_api.PATH + "/"):
+            await self._uncounted(scope, receive, send, path.removeprefix(API))
         elif path == API or path.startswith(API + "/"):
             await self._api(scope, receive, send, path.removeprefix(API) or "/")
         elif path.startswith("/oauth/"):
-            await self._oauth(scope, receive, send, path)
+            await self._uncounted(scope, receive, send, path)
         else:
             await self._app(scope, receive, self._dated(send))
 
@@ -73,26 +75,28 @@ class Gate:
         query = dict(parse_qsl(raw_query))
         headers: Headers = []
         fault = None
-        refusal = self._refusal(scope, path)
+        refusal, reads = self._refusal(scope, path), method != "PUT"
         if refusal is None:
-            if not state.usage.count(state.epoch):
+            if not state.usage.count(state.epoch, reads=reads):
                 refusal = Reply.of(rate_limited())
             headers = state.usage.headers()
         if refusal is None:
             fault = state.faults.take(path, query)
             if fault is not None and fault.status == 401:
-                state.usage.give_back()
+                state.usage.give_back(reads=reads)
                 headers = []
         if refusal is not None:
             await deliver(refusal.with_headers([*headers, self._date()]), note.send)
         else:
             note.end(await self._work(scope, receive, note.send, headers, fault, query))
 
-    async def _oauth(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+    async def _uncounted(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+        """Needs no token and counts in no limit: OAuth and subscriptions."""
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         fault = self._state.faults.take(path, query)
         state = self._state
-        note = Noted(lambda status: state.calls.oauth(state.clock.now(), scope["method"], path, status), send)
+        method, full = scope["method"], scope["path"]
+        note = Noted(lambda status: state.calls.uncounted(state.clock.now(), method, full, status), send)
         note.end(await self._work(scope, receive, note.send, [], fault, query))
 
     async def _work(
@@ -129,7 +133,10 @@ class Gate:
         grant = tokens.grant_of(token.strip(), self._state.epoch) if kind.lower() == "bearer" else None
         if grant is None:
             return Reply.of(unauthorized("Athlete", "access_token", "invalid"))
-        if path.startswith(("/athlete/activities", "/activities/")) and not grant.reads_activities:
+        writes = scope["method"] == "PUT" and path.startswith("/activities/")
+        if writes and not grant.writes_activities:
+            return Reply.of(unauthorized("AccessToken", "activity:write_permission", "missing"))
+        if path.startswith(("/athlete/activities", "/activities/")) and not (writes or grant.reads_activities):
             return Reply.of(unauthorized("AccessToken", "activity:read_permission", "missing"))
         if path == "/athlete/zones" and "profile:read_all" not in grant.scopes:
             return Reply.of(unauthorized("AccessToken", "profile:read_all_permission", "missing"))

@@ -47,27 +47,27 @@ UNLIMITED = Limits(1_000_000, 100_000_000, 1_000_000, 100_000_000)
 class Usage:
     """How many calls were counted in the current windows, and whether one more is allowed.
 
-    The emulator takes no uploads, so every call is a reading one and both pairs show the same usage.
+    Every call counts in the overall pair, and all but edits in the reading one.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._quarter = self._day = -1
         self._in_quarter = self._in_day = 0
+        self._read_in_quarter = self._read_in_day = 0
 
-    def count(self, epoch: float) -> bool:
+    def count(self, epoch: float, *, reads: bool = True) -> bool:
         """Count one call; False if a limit was already used up (the refused call is counted all the same)."""
         self._roll(epoch)
-        self._in_quarter += 1
-        self._in_day += 1
-        return self._in_quarter <= min(self.limits.overall_15min, self.limits.read_15min) and self._in_day <= min(
-            self.limits.overall_day, self.limits.read_day
-        )
+        self._add(1, reads=reads)
+        limits = self.limits
+        overall = self._in_quarter <= limits.overall_15min and self._in_day <= limits.overall_day
+        read = self._read_in_quarter <= limits.read_15min and self._read_in_day <= limits.read_day
+        return overall and (read or not reads)
 
-    def give_back(self) -> None:
+    def give_back(self, *, reads: bool = True) -> None:
         """Uncount the call that was counted last: it was answered with 401."""
-        self._in_quarter -= 1
-        self._in_day -= 1
+        self._add(-1, reads=reads)
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """The four headers of every counted answer, the call itself included."""
@@ -76,12 +76,19 @@ class Usage:
             (b"x-ratelimit-limit", b"%d,%d" % (limits.overall_15min, limits.overall_day)),
             (b"x-ratelimit-usage", b"%d,%d" % (self._in_quarter, self._in_day)),
             (b"x-readratelimit-limit", b"%d,%d" % (limits.read_15min, limits.read_day)),
-            (b"x-readratelimit-usage", b"%d,%d" % (self._in_quarter, self._in_day)),
+            (b"x-readratelimit-usage", b"%d,%d" % (self._read_in_quarter, self._read_in_day)),
         ]
+
+    def _add(self, calls: int, *, reads: bool) -> None:
+        self._in_quarter += calls
+        self._in_day += calls
+        if reads:
+            self._read_in_quarter += calls
+            self._read_in_day += calls
 
     def _roll(self, epoch: float) -> None:
         quarter, day = int(epoch // QUARTER_SECONDS), int(epoch // DAY_SECONDS)
         if quarter != self._quarter:
-            self._quarter, self._in_quarter = quarter, 0
+            self._quarter, self._in_quarter, self._read_in_quarter = quarter, 0, 0
         if day != self._day:
-            self._day, self._in_day = day, 0
+            self._day, self._in_day, self._read_in_day = day, 0, 0

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from strava_pipeline.emulator.api import state_of
+from strava_pipeline.emulator.changes import withdraw
 from strava_pipeline.emulator.state import State
 from strava_pipeline.emulator.tokens import SCOPES, TokenPair
 from strava_pipeline.emulator.wire import Json, answer, bad_request, unauthorized
@@ -78,8 +79,8 @@ async def authorize(request: Request) -> Response:
 
 async def token(request: Request) -> Response:
     """Tokens for a code or for a refresh token. Both are used up by it."""
-    state, fields = state_of(request), await _fields(request)
-    refusal = _refuse_client(state, fields.get("client_id"), fields.get("client_secret"))
+    state, fields = state_of(request), await fields_of(request)
+    refusal = refuse_client(state, fields.get("client_id"), fields.get("client_secret"))
     if refusal is not None:
         return refusal
     match fields.get("grant_type"):
@@ -99,35 +100,36 @@ async def token(request: Request) -> Response:
 
 async def revoke(request: Request) -> Response:
     """Withdraw a login: HTTP Basic with the client's id and secret, form field `token`."""
-    state, fields = state_of(request), await _fields(request)
+    state, fields = state_of(request), await fields_of(request)
     client_id, secret = _basic(request.headers.get("authorization", ""))
     if client_id != state.config.client_id or secret != state.config.client_secret:
         return unauthorized("Application", "", "invalid")
     if "token" not in fields:
         return bad_request("Application", "token", "missing")
     if state.tokens.knows(fields["token"]):  # an unknown token is no error: RFC 7009, section 2.2
-        state.tokens.revoke_all()
+        withdraw(state)
     return answer({})
 
 
 async def deauthorize(request: Request) -> Response:
     """The older way to withdraw: an access token, in the header or as a field."""
-    state, fields = state_of(request), await _fields(request)
+    state, fields = state_of(request), await fields_of(request)
     kind, _, bearer = request.headers.get("authorization", "").partition(" ")
     access = bearer if kind.lower() == "bearer" else fields.get("access_token", "")
     if state.tokens.grant_of(access, state.epoch) is None:
         return unauthorized("Athlete", "access_token", "invalid")
-    state.tokens.revoke_all()
+    withdraw(state)
     return answer({"access_token": access})
 
 
-async def _fields(request: Request) -> dict[str, str]:
+async def fields_of(request: Request) -> dict[str, str]:
     """Query and form together, the form first."""
     body = (await request.body()).decode("utf-8", "replace")
     return dict(request.query_params) | dict(parse_qsl(body))
 
 
-def _refuse_client(state: State, client_id: str | None, secret: str | None) -> Response | None:
+def refuse_client(state: State, client_id: str | None, secret: str | None) -> Response | None:
+    """What a wrong id or secret of the application is answered with; None: both are right."""
     if client_id != state.config.client_id:
         return bad_request("Application", "client_id")
     if secret != state.config.client_secret:

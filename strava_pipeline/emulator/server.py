@@ -39,9 +39,9 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
 class _Server(uvicorn.Server):
     """Says when it accepts connections, and can be ended at once: uvicorn itself looks ten times a second."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_end: Callable[[], None]) -> None:
         super().__init__(config)
-        self._on_ready = on_ready
+        self._on_ready, self._on_end = on_ready, on_end
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
@@ -61,6 +61,7 @@ class _Server(uvicorn.Server):
                 await asyncio.wait_for(self._ended.wait(), LOOK_SECONDS)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_end()  # before all else: calls may wait for deliveries
         if self._ended.is_set():
             for server in self.servers:
                 server.close()
@@ -79,7 +80,7 @@ class Emulator:
         self._socket = _bound(host, port)
         self.url = _url(host, self._socket)
         self._ready = threading.Event()
-        self._server = _Server(_uvicorn_config(app), self._ready.set)
+        self._server = _Server(_uvicorn_config(app), self._ready.set, self.state.deliveries.stop)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="emulator", daemon=True
         )
@@ -92,7 +93,7 @@ class Emulator:
         return self
 
     def stop(self) -> None:
-        """Close all connections and end the thread."""
+        """Close all connections and end the threads."""
         self._server.end()
         self._thread.join()
         self._socket.close()
@@ -108,7 +109,7 @@ def run(config: EmulatorConfig, host: str, port: int, on_ready: Callable[[str], 
     """Serve until Ctrl-C or SIGTERM; `on_ready` is told the URL once connections are accepted."""
     app = create_app(config)
     bound = _bound(host, port)
-    server = _Server(_uvicorn_config(app), lambda: on_ready(_url(host, bound)))
+    server = _Server(_uvicorn_config(app), lambda: on_ready(_url(host, bound)), app.state.emulator.deliveries.stop)
     with _ignored_after_the_end(), contextlib.closing(bound):
         server.run(sockets=[bound])
 

@@ -9,12 +9,14 @@ from strava_pipeline.emulator.calls import CallLog
 from strava_pipeline.emulator.clock import Clock
 from strava_pipeline.emulator.config import EmulatorConfig
 from strava_pipeline.emulator.dataset import athlete_of, gear_of, read_dataset
+from strava_pipeline.emulator.deliveries import Deliveries
 from strava_pipeline.emulator.faults import FaultPlan
 from strava_pipeline.emulator.generate.athlete import detailed_athlete
 from strava_pipeline.emulator.generate.world import GeneratedWorld
 from strava_pipeline.emulator.limits import UNLIMITED, Usage
 from strava_pipeline.emulator.pages import Pager
 from strava_pipeline.emulator.store import Row, Store
+from strava_pipeline.emulator.subscription import Subscriptions
 from strava_pipeline.emulator.tokens import TokenStore
 from strava_pipeline.emulator.wire import Json
 
@@ -36,6 +38,8 @@ class State:
     faults: FaultPlan
     calls: CallLog
     pager: Pager
+    subscriptions: Subscriptions
+    deliveries: Deliveries
 
     @property
     def epoch(self) -> float:
@@ -67,4 +71,6 @@ def build_state(config: EmulatorConfig) -> State:
         faults=FaultPlan(),
         calls=CallLog(),
         pager=Pager(config.seed, config.short_pages),
+        subscriptions=Subscriptions(config.seed, config.client_id),
+        deliveries=Deliveries(config.seed),
     )

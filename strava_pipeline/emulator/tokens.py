@@ -36,6 +36,11 @@ class Grant:
         """May also see those that only the athlete sees."""
         return "activity:read_all" in self.scopes
 
+    @property
+    def writes_activities(self) -> bool:
+        """May edit them."""
+        return "activity:write" in self.scopes
+
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
@@ -84,6 +89,10 @@ class TokenStore:
         """What a living access token allows."""
         grant, expires_at = self._access.get(access, (None, 0.0))
         return grant if epoch < expires_at else None
+
+    def grants(self) -> list[Grant]:
+        """What living logins allow."""
+        return list(self._refresh.values())
 
     def knows(self, token: str) -> bool:
         """Whether it is a living refresh token, or an access token that was not revoked."""
