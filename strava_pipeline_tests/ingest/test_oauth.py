@@ -16,6 +16,7 @@ from strava_pipeline.core.errors import (
     MissingSettingsError,
     NeedsLoginError,
     PipelineError,
+    WrongApplicationError,
 )
 from strava_pipeline.ingest.strava.access import AccessTokens
 from strava_pipeline.ingest.strava.connect import make_oauth, make_wire
@@ -52,11 +53,11 @@ def age(world: World, **fields: Any) -> None:
     [
         (
             "invalid_client",
-            NeedsLoginError,
+            WrongApplicationError,
             "STRAVA_CLIENT_ID is wrong. Compare with https://www.strava.com/settings/api",
         ),
-        ("invalid_secret", NeedsLoginError, "STRAVA_CLIENT_ID or STRAVA_CLIENT_SECRET is wrong"),
-        ("named_secret", NeedsLoginError, "STRAVA_CLIENT_SECRET is wrong"),
+        ("invalid_secret", WrongApplicationError, "STRAVA_CLIENT_ID or STRAVA_CLIENT_SECRET is wrong"),
+        ("named_secret", WrongApplicationError, "STRAVA_CLIENT_SECRET is wrong"),
         ("invalid_code", NeedsLoginError, "Please run strava-pipeline auth"),
         ("dead_refresh", NeedsLoginError, "no longer accepts the refresh token"),
         ("inactive", ForbiddenError, "Since June 2026 its owner needs a Strava subscription"),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import NeedsLoginError, PipelineError
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.access import AccessTokens
 from strava_pipeline.ingest.strava.budget import RateBudget
@@ -16,6 +16,8 @@ from strava_pipeline.ingest.strava.client import StravaClient
 from strava_pipeline.ingest.strava.http import Wire
 from strava_pipeline.ingest.strava.oauth import OAuth
 from strava_pipeline.ingest.strava.pacing import OnWait, Pacing
+from strava_pipeline.ingest.strava.revocation import why_no_access
+from strava_pipeline.ingest.strava.subscriptions import Subscriptions
 from strava_pipeline.ingest.strava.token_store import TokenStore
 from strava_pipeline.settings import Settings
 
@@ -35,9 +37,12 @@ def connect(
 ) -> StravaClient:
     """A client on the settings' login, budget and server; nothing is sent yet.
 
-    Raises MissingSettingsError when the application or the login is missing. `wait`, `on_wait`: see Pacing; the cushions
+    Raises MissingSettingsError when the application or the login is missing, NeedsLoginError when the athlete took the access
+    away or a purge is under way. `wait`, `on_wait`: see Pacing; the cushions
     and `yielding`: see RateBudget.
     """
+    if told := why_no_access(settings):
+        raise NeedsLoginError(told)
     clock = clock or system_clock(settings)
     wire = make_wire(settings, clock)
     oauth = make_oauth(settings, wire, clock)
@@ -86,6 +91,11 @@ def ledger_path(settings: Settings) -> Path:
 def make_oauth(settings: Settings, wire: Wire, clock: ServerClock) -> OAuth:
     """The OAuth of the settings' application."""
     return OAuth(settings.base_url, settings.require_application(), wire, clock, random.random)
+
+
+def make_subscriptions(settings: Settings, wire: Wire, clock: ServerClock) -> Subscriptions:
+    """The webhook subscription of the settings' application."""
+    return Subscriptions(settings.api_url, settings.require_application(), wire, clock, random.random)
 
 
 def make_wire(settings: Settings, clock: ServerClock) -> Wire:

@@ -16,6 +16,7 @@ from strava_pipeline.ingest.strava.hosts import keep_at_home
 from strava_pipeline.ingest.strava.http import Exchange, UntrustedError
 from strava_pipeline.ingest.strava.ledger import LedgerFile
 from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes
+from strava_pipeline.ingest.strava.revocation import revoked_at
 from strava_pipeline.ingest.strava.token_store import LOGIN, StoredToken
 from strava_pipeline.settings import Settings
 
@@ -65,6 +66,10 @@ def clock_health(answer: Exchange, local: datetime) -> Finding:
 
 def login_health(settings: Settings) -> list[Finding]:
     """The login on disk: there, readable by its owner alone, for this server, and what it may see."""
+    if gone := revoked_at(settings):
+        taken = f"the athlete took this application's access away on {gone:%Y-%m-%d}."
+        mend = f"Strava asks that their data is then deleted: strava-pipeline purge\nIf it was a mistake: {LOGIN}"
+        return [problem(TOKEN, taken, mend)]
     store = token_store(settings)
     try:
         token = store.load()

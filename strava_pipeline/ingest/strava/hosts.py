@@ -1,4 +1,4 @@
-"""Where a token may go. An emulator's token stays on this machine; nothing else is decided here."""
+"""Where a token may go: an emulator's stays on this machine, and a real one is not withdrawn at an emulator."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -25,4 +25,13 @@ def keep_at_home(secret: str, url: str) -> None:
         raise ForbiddenError(
             f"This login is an emulator's, but the settings point at {urlsplit(url).hostname}; nothing "
             "was sent. Set STRAVA_BASE_URL and STRAVA_API_URL to the emulator, or run strava-pipeline auth."
+        )
+
+
+def keep_from_emulator(secret: str, url: str) -> None:
+    """Raise ForbiddenError if another login than an emulator's is about to be withdrawn on this machine, where none is known."""
+    if not secret.startswith(EMULATOR_PREFIX) and is_loopback(url):
+        raise ForbiddenError(
+            f"This login is not an emulator's, but the settings point at {urlsplit(url).hostname}; nothing was sent. Set "
+            "STRAVA_BASE_URL and STRAVA_API_URL to where it is from."
         )

@@ -4,6 +4,7 @@ No retries, budget, tokens or meaning of a status here. Redirects are never foll
 """
 
 import ssl
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
@@ -80,10 +81,11 @@ class Wire:
         json: bytes | None = None,
         name: str | None = None,
         bearer: str | None = None,
+        basic: tuple[str, str] | None = None,
     ) -> Exchange:
         """The answer, whatever its status. Raises TransientError (kinds above), else PipelineError.
 
-        `name` is how errors call the request, instead of by its path.
+        `name` is how errors call the request, instead of by its path; `basic` is a user and a password.
         """
         started, parts = self._monotonic(), urlsplit(url)
         name = name or f"{method} {parts.path}"
@@ -93,7 +95,7 @@ class Wire:
                 method,
                 f"{url}?{urlencode(params)}" if params else url,
                 body=urlencode(form) if form else json,
-                headers=_headers(bearer, kind),
+                headers=_headers(bearer, basic, kind),
                 timeout=self._timeout,
                 retries=False,
                 redirect=False,
@@ -138,12 +140,14 @@ class Wire:
         return b"".join(parts)
 
 
-def _headers(bearer: str | None, kind: str | None) -> dict[str, str]:
+def _headers(bearer: str | None, basic: tuple[str, str] | None, kind: str | None) -> dict[str, str]:
     headers = {"User-Agent": "strava_pipeline", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
     if kind is not None:
         headers["Content-Type"] = kind
     if bearer is not None:
         headers["Authorization"] = f"Bearer {bearer}"
+    if basic is not None:
+        headers["Authorization"] = f"Basic {b64encode(':'.join(basic).encode()).decode()}"
     return headers
 
 

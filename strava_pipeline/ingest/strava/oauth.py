@@ -1,4 +1,4 @@
-"""Strava's OAuth: the consent page's address, exchanging a code, refreshing a token, what refusals mean.
+"""Strava's OAuth: the consent page's address, exchanging a code, refreshing a token, withdrawing it, what refusals mean.
 
 Speaks HTTP but keeps nothing: the login on disk is `token_store.py`, whose turn it is to refresh `access.py`.
 Token calls don't count against the limits.
@@ -6,7 +6,7 @@ Token calls don't count against the limits.
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from strava_pipeline.core.errors import (
@@ -15,9 +15,10 @@ from strava_pipeline.core.errors import (
     NeedsLoginError,
     PipelineError,
     TransientError,
+    WrongApplicationError,
 )
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.strava.hosts import keep_at_home
+from strava_pipeline.ingest.strava.hosts import keep_at_home, keep_from_emulator
 from strava_pipeline.ingest.strava.http import Exchange, NotSentError, Wire
 from strava_pipeline.ingest.strava.retries import ATTEMPTS, retrying
 from strava_pipeline.settings import APPLICATION_PAGE, Application
@@ -31,6 +32,7 @@ CONSEQUENCES = {
     "profile:read_all": "gear, weight, zones and follower-only profile details will be missing",
 }
 AGAIN = "run strava-pipeline auth"
+T = TypeVar("T")
 
 
 class OAuth:
@@ -53,24 +55,28 @@ class OAuth:
 
     def exchange_code(self, code: str) -> dict[str, Any]:
         """Strava's token answer for the code that the redirect brought. A code works once."""
-        return self._ask("a code", code, {"grant_type": "authorization_code", "code": code})
+        grant = {"grant_type": "authorization_code", "code": code}
+        return self._ask(code, lambda lost: self._buy("a code", grant, lost))
 
     def refresh(self, refresh_token: str) -> dict[str, Any]:
         """Strava's token answer for a refresh token. If it holds a new one, the old one is dead already."""
-        return self._ask(
-            "the refresh token",
-            refresh_token,
-            {"grant_type": "refresh_token", "refresh_token": refresh_token},
-        )
+        grant = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return self._ask(refresh_token, lambda lost: self._buy("the refresh token", grant, lost))
 
-    def _ask(self, what: str, secret: str, grant: Mapping[str, str]) -> dict[str, Any]:
+    def revoke(self, token: str) -> None:
+        """Give the application's access back: no token of this login works any more. One that is dead already is fine."""
+        keep_from_emulator(token, self._base_url)
+        self._ask(token, lambda lost: self._withdraw(token))
+
+    def _ask(self, secret: str, once: Callable[[bool], T]) -> T:
+        """What `once` answers, tried again where that may help; it is told whether an answer was lost before."""
         keep_at_home(secret, self._base_url)
         lost = False
         try:
             for attempt in retrying(self._jitter, self._clock.sleep):
                 with attempt:
                     try:
-                        return self._once(what, grant, lost)
+                        return once(lost)
                     except TransientError as error:
                         lost = lost or not isinstance(error, NotSentError)
                         raise
@@ -80,7 +86,7 @@ class OAuth:
             ) from error
         raise AssertionError("tenacity either returns or raises")
 
-    def _once(self, what: str, grant: Mapping[str, str], lost: bool) -> dict[str, Any]:
+    def _buy(self, what: str, grant: Mapping[str, str], lost: bool) -> dict[str, Any]:
         form = {
             "client_id": self._application.client_id,
             "client_secret": self._application.client_secret.get_secret_value(),
@@ -92,6 +98,16 @@ class OAuth:
         if exchange.status == 200 and _usable(answer):
             return answer
         raise _refusal(exchange, answer, what, lost)
+
+    def _withdraw(self, token: str) -> None:
+        application = self._application
+        basic = (application.client_id, application.client_secret.get_secret_value())
+        exchange = self._wire.send("POST", f"{self._base_url}/oauth/revoke", form={"token": token}, basic=basic)
+        self._clock.observe(exchange.headers.get("Date"), elapsed=exchange.seconds)
+        answer = _object(exchange.body)
+        about_the_token = {resource for resource, _, _ in fault_codes(answer)} & {"RefreshToken", "AccessToken"}
+        if exchange.status != 200 and not about_the_token:
+            raise _refusal(exchange, answer, "the login", lost=False)
 
 
 def authorize_url(base_url: str, client_id: str, redirect_uri: str, scopes: Iterable[str], state: str) -> str:
@@ -126,28 +142,38 @@ def _refusal(exchange: Exchange, answer: Mapping[str, Any], what: str, lost: boo
             f"Strava's login service answered with a redirect ({status}), not followed. Either this network asks for a "
             "login of its own, in a browser, or STRAVA_BASE_URL is wrong."
         )
+    of_application = application_refusal(status, faults)
+    if isinstance(of_application, ForbiddenError):
+        return of_application
+    resources = {resource for resource, _, _ in faults}
+    if "RefreshToken" in resources or "RequestToken" in resources or "AuthorizationCode" in resources:
+        why = " An answer was lost just before; it may have held the successor of what was sent." if lost else ""
+        return NeedsLoginError(f"Strava no longer accepts {what} (revoked, used up or mistyped).{why} Please {AGAIN}")
+    return of_application or PipelineError(
+        f"Strava's login service answered {status}; check the settings, then {AGAIN}"
+    )
+
+
+def application_refusal(status: int, faults: set[tuple[str, str, str]]) -> PipelineError | None:
+    """What a refusal says about the API application: not active, or not known. None: it is about something else."""
     if status == 403 or ("Application", "Status", "Inactive") in faults:
         return ForbiddenError(
             "Strava says that this API application is not active. Since June 2026 its owner needs a Strava "
             f"subscription: look at {APPLICATION_PAGE}."
         )
-    resources = {resource for resource, _, _ in faults}
-    if "RefreshToken" in resources or "RequestToken" in resources or "AuthorizationCode" in resources:
-        why = " An answer was lost just before; it may have held the successor of what was sent." if lost else ""
-        return NeedsLoginError(f"Strava no longer accepts {what} (revoked, used up or mistyped).{why} Please {AGAIN}")
-    if "Application" in resources:
-        fields = {field for resource, field, _ in faults if resource == "Application"}
-        names = (
-            "STRAVA_CLIENT_ID"
-            if "client_id" in fields
-            else "STRAVA_CLIENT_SECRET"
-            if "client_secret" in fields
-            else "STRAVA_CLIENT_ID or STRAVA_CLIENT_SECRET"
-        )
-        return NeedsLoginError(
-            f"Strava does not know this API application: {names} is wrong. Compare with {APPLICATION_PAGE}"
-        )
-    return PipelineError(f"Strava's login service answered {status}; check the settings, then {AGAIN}")
+    fields = {field for resource, field, _ in faults if resource == "Application"}
+    if not fields:
+        return None
+    names = (
+        "STRAVA_CLIENT_ID"
+        if "client_id" in fields
+        else "STRAVA_CLIENT_SECRET"
+        if "client_secret" in fields
+        else "STRAVA_CLIENT_ID or STRAVA_CLIENT_SECRET"
+    )
+    return WrongApplicationError(
+        f"Strava does not know this API application: {names} is wrong. Compare with {APPLICATION_PAGE}"
+    )
 
 
 def fault_codes(answer: object) -> set[tuple[str, str, str]]:

@@ -4,10 +4,8 @@ Only loading, saving and locking; who refreshes, and when, is `access.py`. Nothi
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from strava_pipeline.core.errors import MissingSettingsError, NeedsLoginError, PipelineError
+from strava_pipeline.ingest.strava.secret_file import make_private_folder, save_secret, sync_private_folder, write_aside
 
 LOCK_TIMEOUT = 300  # seconds; a holder refreshes once, at worst three tries of 70 s
 POLL = 0.02  # seconds between tries while another process refreshes
@@ -97,22 +96,25 @@ class TokenStore:
     def save(self, token: StoredToken) -> None:
         """Replace the file durably: whole before or whole after, whatever happens in between."""
         try:
-            self._make_folder()
-            temporary = self._write_aside(token)
-            try:
-                temporary.replace(self.path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-            self._sync_folder()
+            self._clear_up()
+            save_secret(self.path, token.raw)
         except OSError as error:
             raise _unsaved(self.path, error) from None
+
+    def forget(self) -> None:
+        """Delete the login, what processes that died left of it, and the lock's file: who waits for that makes it anew."""
+        with self.lock():
+            halves = self.path.parent.glob(f".{self.path.name}.*")
+            for path in (*halves, self.path, self.path.with_name(f"{self.path.name}.lock")):
+                path.unlink(missing_ok=True)
+            sync_private_folder(self.path.parent)
 
     def probe(self, token: StoredToken) -> None:
         """Raise PipelineError if `save` would fail: better known before a token is spent than after."""
         try:
-            self._make_folder()
-            self._write_aside(token).unlink()
+            make_private_folder(self.path.parent)
+            self._clear_up()
+            write_aside(self.path, token.raw).unlink()
         except OSError as error:
             raise _unsaved(self.path, error) from None
 
@@ -120,7 +122,7 @@ class TokenStore:
     def lock(self) -> Iterator[None]:
         """Hold the login against other processes; re-entrant within a thread."""
         try:
-            self._make_folder()
+            make_private_folder(self.path.parent)
             self._lock.acquire(timeout=LOCK_TIMEOUT)
         except Timeout:
             raise PipelineError(
@@ -134,35 +136,10 @@ class TokenStore:
         finally:
             self._lock.release()
 
-    def _make_folder(self) -> None:
-        folder = self.path.parent
-        if not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
-        if folder.stat().st_mode & 0o077:
-            with suppress(PermissionError):  # somebody else's folder; the file itself is 0600
-                folder.chmod(0o700)
-
-    def _write_aside(self, token: StoredToken) -> Path:
-        for left in self.path.parent.glob(f".{self.path.name}.*"):  # by a process that died under the lock
+    def _clear_up(self) -> None:
+        """Remove what a process that died under the lock left half written."""
+        for left in self.path.parent.glob(f".{self.path.name}.*"):
             left.unlink(missing_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)  # makes it 0600
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(dict(token.raw), file, indent=2)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        return temporary
-
-    def _sync_folder(self) -> None:
-        descriptor = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _parse(raw: bytes) -> StoredToken:

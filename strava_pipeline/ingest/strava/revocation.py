@@ -1,0 +1,94 @@
+"""The access that is taken away or given back: whether a login is dead, withdrawing it, and the note that says so.
+
+A webhook event only claims it, so it is tried. What was kept has to be deleted then: the verb `purge`.
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from strava_pipeline.core.errors import NeedsLoginError, WrongApplicationError
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.settings import Settings
+
+_PURGED = ".purged"  # lake/paths.py: what a purge is deleting. Who fetched now would bring back what is to go
+
+
+def is_login_dead(settings: Settings, clock: ServerClock) -> bool:
+    """Whether Strava refuses the stored login, tried by renewing it once: a token call, which counts in no limit.
+
+    The new pair is kept. Raises what tells nothing of the login: MissingSettingsError without one, NeedsLoginError where its
+    file is garbage, WrongApplicationError, ForbiddenError (an inactive application), LoginServiceError (no answer).
+    """
+    # connect.py itself reads the note below
+    from strava_pipeline.ingest.strava.access import AccessTokens
+    from strava_pipeline.ingest.strava.connect import make_oauth, make_wire, token_store
+
+    store = token_store(settings)
+    tokens = AccessTokens(store, make_oauth(settings, make_wire(settings, clock), clock), clock)
+    with store.lock():  # or another process could renew it in between, and nothing would be tried
+        stored = store.load()
+        try:
+            tokens.renew(stored.access_token or "")
+        except WrongApplicationError:
+            raise
+        except NeedsLoginError:
+            return True
+    return False
+
+
+def give_access_back(settings: Settings, clock: ServerClock) -> None:
+    """Withdraw the stored login at Strava and note that it is. Raises as TokenStore.load and OAuth.revoke do."""
+    from strava_pipeline.ingest.strava.connect import make_oauth, make_wire, token_store
+
+    store = token_store(settings)
+    with store.lock():  # or a refresh at the same time could bring one that is not withdrawn
+        make_oauth(settings, make_wire(settings, clock), clock).revoke(store.load().refresh_token)
+    note_revoked(settings, clock.now())
+
+
+def note_revoked(settings: Settings, at: datetime) -> None:
+    """Keep that the athlete took the access away at `at`: nothing is asked for with this login any more."""
+    path = _note(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(json.dumps({"at": at.astimezone(UTC).isoformat().replace("+00:00", "Z")}))
+    temporary.replace(path)
+
+
+def revoked_at(settings: Settings) -> datetime | None:
+    """When the athlete took the access away (UTC); None: it stands. A note that can't be read counts from when it was written."""
+    path = _note(settings)
+    try:
+        at = datetime.fromisoformat(json.loads(path.read_bytes())["at"])
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except FileNotFoundError:
+        return None
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def forget_revoked(settings: Settings) -> None:
+    """The athlete has logged in again."""
+    _note(settings).unlink(missing_ok=True)
+
+
+def revoked_words(at: datetime) -> str:
+    """What a person is told, and what to do."""
+    return (
+        f"The athlete took this application's access away on {at:%Y-%m-%d}. Strava asks that their data is then deleted: "
+        "strava-pipeline purge. If it was a mistake: strava-pipeline auth."
+    )
+
+
+def why_no_access(settings: Settings) -> str | None:
+    """Why nothing is to be asked of Strava, though a login may be there: taken away, or a purge under way. None: ask."""
+    if gone := revoked_at(settings):
+        return revoked_words(gone)
+    if (settings.data_dir / _PURGED).exists():
+        return f"A purge of {settings.data_dir} is at work, or did not come to its end: strava-pipeline purge goes on with it."
+    return None
+
+
+def _note(settings: Settings) -> Path:
+    return settings.data_dir / "state" / "revoked.json"

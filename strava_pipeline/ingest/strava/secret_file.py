@@ -1,0 +1,54 @@
+"""JSON files for the owner's eyes alone, in a folder likewise: written aside, on disk, then put in place. No meaning, no lock."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+
+def save_secret(path: Path, value: Mapping[str, Any]) -> None:
+    """Replace the file durably: whole before or whole after, whatever happens in between. Raises OSError."""
+    make_private_folder(path.parent)
+    temporary = write_aside(path, value)
+    try:
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_private_folder(path.parent)
+
+
+def make_private_folder(folder: Path) -> None:
+    """The folder, closed to others."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o077:
+        with suppress(PermissionError):  # somebody else's folder; the file itself is 0600
+            folder.chmod(0o700)
+
+
+def write_aside(path: Path, value: Mapping[str, Any]) -> Path:
+    """A file with the content, on disk, beside where it is to be; its name begins with a dot and the path's."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # makes it 0600
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(dict(value), file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def sync_private_folder(folder: Path) -> None:
+    """Make a rename or a deletion in it durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
