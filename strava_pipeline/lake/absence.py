@@ -1,4 +1,4 @@
-"""What the listings prove to be absent at the source. Reads manifests only, no rows and no pages.
+"""What the listings, and webhook events, prove to be absent at the source. Reads manifests only, no rows and no pages.
 
 An activity is gone when a complete listing of a window that its start lies in began after it was last seen. Between two
 pages a listing proves nothing: something deleted there at that moment moves what follows one place forward, past the page
@@ -7,7 +7,7 @@ that is asked for next. Such a gap is looked at once more (`gaps`), or waits for
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from strava_pipeline.lake.listings import Listing
@@ -19,20 +19,27 @@ Span = tuple[int | None, int | None]  # exclusive epoch seconds, as Strava takes
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Whatever starts within `after` and `before` (exclusive epoch seconds) and was last seen before `began_at` is gone."""
+    """Whatever starts within `after` and `before` (exclusive epoch seconds) and was last seen before `began_at` is gone.
+
+    `activity_id`: that one only. `listing`: what is judged together.
+    """
 
     listing: str
     athlete_id: int | None
     began_at: datetime
     found_at: datetime
-    after: int | None
-    before: int | None
+    after: int | None = None
+    before: int | None = None
+    activity_id: int | None = None
 
 
 def proofs(listings: Iterable[Listing]) -> Iterator[Proof]:
-    """What each complete listing proves, in the order of their beginnings."""
+    """What each complete listing proves, and what events said, in the order of their beginnings."""
     for listing in listings:
         manifest = listing.manifest
+        for gone in manifest.gone:
+            later = gone.at.replace(microsecond=0) + timedelta(seconds=1)  # an event's time is known to the second
+            yield Proof(listing.name, manifest.athlete_id, later, gone.at, activity_id=gone.activity_id)
         began = manifest.started_at.replace(microsecond=0)  # a page's time may be known to the second only
         for after, before in proven(manifest):
             yield Proof(listing.name, manifest.athlete_id, began, manifest.fetched_at, after, before)

@@ -36,11 +36,12 @@ def shards_with_bronze(lake: Lake, wanted: Sequence[int], years: YearRange) -> A
         held = {year: holdings(lake, year) for year in wanted}
     above = missing = 0
     for listing in listings(lake):
-        pages = listing.manifest.whole_pages
         partitions = held.keys() & listing.manifest.years_within(years)
         if partitions:
-            above += pages
-            missing += max(max(pages - held[year].get(listing.name, 0), 0) for year in partitions)
+            above += listing.manifest.whole_pages
+            missing += max(
+                max(listing.manifest.pages_for(year, years) - held[year].get(listing.name, 0), 0) for year in partitions
+            )
     return Agreement(above, above - missing, missing)
 
 

@@ -82,6 +82,11 @@ def failed_among(of_years: Iterable[Path], chosen: Collection[Path], ids: Iterab
     ]
 
 
+def answered_at(path: Path) -> datetime:
+    """When (UTC) the good answer in that file came."""
+    return from_stamp(path.name.removesuffix(_GOOD))
+
+
 def newest_json(files: AnswerFiles) -> Any:
     """The newest good answer, parsed; None where there is none or it is damaged."""
     try:

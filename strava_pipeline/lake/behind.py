@@ -12,21 +12,25 @@ from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.manifests import Window
 from strava_pipeline.lake.merge import merged_pages, years_lacking
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sightings import years_unmerged
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import DamagedWarehouseError, OtherCatalogueError, is_a_database, reading
 
 
 def years_behind(lake: Lake, years: YearRange) -> set[int]:
-    """The years of which a listing holds pages that were never merged, or new activities without their detail."""
+    """The years of which a listing holds pages that were never merged, or new activities without their detail; and those
+    of deletions that no run has judged.
+    """
     merged: dict[int, dict[str, int]] = {}
     unfetched: set[int] = set()
     if lake.working.exists() and is_a_database(lake.working):
         # one that is to be rebuilt holds nothing yet
         with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
             merged = merged_pages(connection)
+            unfetched |= years_unmerged(connection, lake, years)
             since = first_pull_ended_at(lake)
             if since is not None:
-                unfetched = {row[0] for row in connection.execute(sql("years_unfetched"), {"since": since}).fetchall()}
+                unfetched |= {row[0] for row in connection.execute(sql("years_unfetched"), {"since": since}).fetchall()}
     return unfetched.union(*(years_lacking(merged, listing, years) for listing in all_listings(lake)))
 
 

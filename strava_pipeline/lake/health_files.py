@@ -35,7 +35,8 @@ def listings_health(lake: Lake) -> Finding:
         try:
             manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
         except (OSError, ValidationError):
-            unread += [folder] if any(folder.glob("page-*")) else []  # without a page nothing is lost
+            held = any(folder.glob("page-*")) or (folder / "manifest.json").exists()
+            unread += [folder] if held else []  # else nothing is lost
             continue
         whole = [page for page in manifest.pages if not page.lost]  # the others are known, and listed again
         pages += len(whole)

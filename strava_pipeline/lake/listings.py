@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from strava_pipeline.core.activities import NO_YEAR, YearRange
 from strava_pipeline.core.rows import Json
+from strava_pipeline.core.sightings import listed_part
 from strava_pipeline.lake.files import (
     DamagedFileError,
     from_stamp,
@@ -26,7 +27,7 @@ from strava_pipeline.lake.files import (
     unpacked_json,
     write_whole,
 )
-from strava_pipeline.lake.manifests import Manifest, PageEntry, Window, entry_of, lost_page
+from strava_pipeline.lake.manifests import Gone, Manifest, PageEntry, Window, entry_of, lost_page
 from strava_pipeline.lake.paths import Lake
 
 REUSE_WITHIN = timedelta(hours=1)  # what a run that died an hour ago was told is still true enough for the same command
@@ -55,6 +56,16 @@ class Listing:
         self.manifest.pages.append(entry_of(file, activities, len(body), request, at, years))
         self._save()
 
+    def refer(self, entry: PageEntry) -> None:
+        """Enter a detail, which is on disk elsewhere, as a page of its own."""
+        self.manifest.pages.append(entry)
+        self._save()
+
+    def note_gone(self, gone: Sequence[Gone]) -> None:
+        """Enter what was said to be deleted."""
+        self.manifest.gone += gone
+        self._save()
+
     def rest(self) -> tuple[int | None, int | None]:
         """The window that is still to be listed: (after, before)."""
         window, manifest = self.manifest.window, self.manifest
@@ -71,11 +82,11 @@ class Listing:
             path = self.folder / page.file
             if page.rows and not page.lost:
                 try:
-                    activities = unpacked_json(path)
+                    content = unpacked_json(path)
                 except (FileNotFoundError, DamagedFileError):
                     self._lose(page, path)
                 else:
-                    yield page, activities
+                    yield page, _activities(content, page)
 
     def _lose(self, page: PageEntry, path: Path) -> None:
         _set_aside(path)
@@ -134,6 +145,11 @@ class Listing:
             pages += [lost_page(_page_file(gap), at) for gap in range(len(pages) + 1, number)]
             pages.append(entry_of(path.name, activities, size, None, at, years))
         return len(pages) > known
+
+
+def _activities(content: Any, page: PageEntry) -> list[Json]:
+    """A page's objects; of a detail, what a listing would hold of it."""
+    return [listed_part(content, without=page.without, also=page.also)] if isinstance(content, dict) else content
 
 
 def _page_file(number: int) -> str:

@@ -5,12 +5,12 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
 
 from strava_pipeline.core.activities import YearRange, local_years, starts
 from strava_pipeline.core.rows import Json
 
-Mode = Literal["year", "incremental", "lite", "all", "import"]
+Mode = Literal["year", "incremental", "lite", "all", "import", "event"]
 
 
 class Window(BaseModel):
@@ -26,7 +26,7 @@ class Window(BaseModel):
     @property
     def is_open_ended(self) -> bool:
         """It reaches to the present, so that a complete one moves the watermark."""
-        return self.before is None
+        return self.before is None and self.mode != "event"
 
     def same_as(self, other: "Window") -> bool:
         return (self.mode, self.after, self.before) == (other.mode, other.after, other.before)
@@ -49,6 +49,8 @@ class PageEntry(BaseModel):
     oldest: datetime | None = None
     newest: datetime | None = None
     lost: bool = False  # its file is missing or damaged
+    without: list[str] = []  # of a detail: fields that listings don't show
+    also: list[str] = []  # of a detail: fields without a column that listings do show
 
     @model_validator(mode="before")
     @classmethod
@@ -59,8 +61,15 @@ class PageEntry(BaseModel):
         return said
 
 
+class Gone(BaseModel):
+    """An activity that Strava said to be deleted, and when."""
+
+    activity_id: int
+    at: AwareDatetime
+
+
 class Manifest(BaseModel):
-    """What stands in manifest.json."""
+    """What stands in manifest.json. `gone`: of a day's events."""
 
     source: str = "strava"
     athlete_id: int | None = None
@@ -69,6 +78,7 @@ class Manifest(BaseModel):
     sees_private: bool = True  # whether the login was allowed to list what only the athlete may see
     settled: bool = False  # a run that used it came to its end
     pages: list[PageEntry] = []
+    gone: list[Gone] = []
 
     @property
     def complete(self) -> bool:
@@ -92,6 +102,12 @@ class Manifest(BaseModel):
     @property
     def whole_pages(self) -> int:
         return sum(not page.lost for page in self.pages)
+
+    def pages_for(self, year: int, within: YearRange) -> int:
+        """How many whole pages a partition has to take in. A listing is one thing, a day's events are many."""
+        if self.window.mode != "event":
+            return self.whole_pages
+        return sum(not page.lost and year in {within.clamp(local) for local in page.local_years} for page in self.pages)
 
     @property
     def rows(self) -> int:

@@ -96,7 +96,7 @@ def years_lacking(merged: Mapping[int, Mapping[str, int]], listing: Listing, wit
     return {
         year
         for year in manifest.years_within(within)
-        if merged.get(year, {}).get(listing.name, 0) < manifest.whole_pages
+        if merged.get(year, {}).get(listing.name, 0) < manifest.pages_for(year, within)
     }
 
 

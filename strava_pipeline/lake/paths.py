@@ -75,6 +75,16 @@ class Lake:
         return self.data_dir / "inbox" / "files"
 
     @property
+    def webhooks(self) -> Path:
+        """Webhook events as received, many to a file."""
+        return self.data_dir / "bronze" / "webhooks"
+
+    @property
+    def inbox_webhooks(self) -> Path:
+        """What the intake took and no run has read yet: a journal."""
+        return self.data_dir / "inbox" / "webhooks"
+
+    @property
     def readings(self) -> Path:
         """What reading the imported files came to. Made from them, any time again."""
         return self.data_dir / "readings"
@@ -117,6 +127,11 @@ class Lake:
     @property
     def state(self) -> Path:
         return self.data_dir / "state"
+
+    @property
+    def purged(self) -> Path:
+        """What a purge has moved aside and is deleting; nothing else reads it."""
+        return self.data_dir / ".purged"
 
     def insights_of(self, year: int) -> Path:
         return self.insights / str(year)

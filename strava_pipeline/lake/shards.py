@@ -65,9 +65,12 @@ def write_shards(
         held = {year: holdings(lake, year) for year in asked}
         whole: set[str] = set()  # listings that have lost no page
         for listing in all_listings(lake):
-            pages = listing.manifest.whole_pages
             partitions = asked.intersection(listing.manifest.years_within(years))
-            missing = {year for year in partitions if held[year].get(listing.name, 0) < pages + anew}
+            missing = {
+                year
+                for year in partitions
+                if held[year].get(listing.name, 0) < listing.manifest.pages_for(year, years) + anew
+            }
             if missing:
                 _shard(lake, listing, missing, years, report)
             if not listing.manifest.has_lost:  # asked last: reading its pages may have shown it
@@ -204,12 +207,12 @@ def _shard(lake: Lake, listing: Listing, wanted: set[int], years: YearRange, rep
             report.unknown.update(typed.unknown + typed.misfits)
     if not frames:
         return
-    holds = {listing.name: listing.manifest.whole_pages}
     for (year,), rows in pl.concat(frames).filter(pl.col("year").is_in(wanted)).group_by("year", maintain_order=True):
         assert isinstance(year, int)
         path = lake.shards_of(year) / f"{listing.name}.parquet"
         if listing.manifest.has_lost and path.exists():
             rows = _with_what_was_there(rows, path)
+        holds = {listing.name: listing.manifest.pages_for(year, years)}
         report.bytes += _write(path, rows, holds, _edge(year, years))
         report.rows[year] += rows.height
         report.files += 1

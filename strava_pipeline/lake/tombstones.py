@@ -5,7 +5,8 @@ have deleted that much: it marks nothing there until a person confirms it. No ac
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,6 +35,7 @@ from strava_pipeline.lake.warehouse import (
 )
 
 JUDGED = "judged:"  # + year: a note of what was known when the marks of a year were last set
+GONE = "gone:"  # + listing of events: a note of which deletions in it were judged
 FEW = 5  # rows that a listing may always mark
 SHARE = 5  # … and a fifth of the year
 
@@ -106,7 +108,30 @@ def mark_absent(
     _set_marks(connection, lake, verdicts, report)
     for year in {*due} - {shrink.year for shrink in report.held}:  # those are judged, and told, each time
         note(connection, f"{JUDGED}{year}", signature[year])
+    _note_gone(connection, known, due)
     return report
+
+
+def of_events(known: Iterable[Listing]) -> Iterator[Listing]:
+    """Those that say what webhook events told of a day."""
+    return (listing for listing in known if listing.manifest.window.mode == "event")
+
+
+def judged_gone(connection: Connection) -> dict[str, set[int]]:
+    """Of which deletions that events told gold knows, by listing; marked or held back."""
+    return {name.removeprefix(GONE): {*json.loads(ids)} for name, ids in notes(connection, GONE).items()}
+
+
+def _note_gone(connection: Connection, known: Iterable[Listing], years: Sequence[int]) -> None:
+    """Note which deletions were judged with `years`: another year's wait for a run that covers it."""
+    judged = judged_gone(connection)
+    told = {listing.name: {one.activity_id for one in listing.manifest.gone} for listing in of_events(known)}
+    new = {name: ids - judged.get(name, set()) for name, ids in told.items()}
+    of_years = connection.execute(sql("years_of_events"), {"ids": sorted(set().union(*new.values()))}).fetchall()
+    here = {key for key, year in of_years if year in years}
+    for name, ids in new.items():
+        if ids & here:
+            note(connection, f"{GONE}{name}", json.dumps(sorted(judged.get(name, set()) | (ids & here))))
 
 
 def doubtful(lake: Lake, listing: Listing) -> list[Span]:
@@ -136,22 +161,35 @@ def judge(
     """
     verdicts: dict[int, datetime] = {}
     held: dict[int, tuple[Shrink, set[int]]] = {}
-    by_listing: dict[str, dict[int, Proof]] = {}
-    for number, proof in enumerate(found):
-        by_listing.setdefault(proof.listing, {})[number] = proof
-    for listing, of_listing in by_listing.items():
-        by_year: dict[int, dict[int, datetime]] = {}
-        for activity_id, year, numbers in missing:
-            hits = of_listing.keys() & numbers
-            if hits and activity_id not in verdicts:
-                by_year.setdefault(year, {})[activity_id] = of_listing[min(hits)].found_at
-        for year, gone in by_year.items():
-            present = len(present_in(year, list(of_listing.values())) - verdicts.keys()) if len(gone) > FEW else 0
+    windows: dict[str, list[Proof]] = {}
+    for proof in found:
+        windows.setdefault(proof.listing, []).extend([proof] if proof.activity_id is None else [])
+    for listing, by_year in _by_listing(missing, found).items():
+        for year, hits in by_year.items():
+            gone = {key: number for key, number in hits.items() if key not in verdicts}
+            spans = windows[listing] or [found[min(hits.values())]]  # of events: all of the year
+            present = len(present_in(year, spans) - verdicts.keys()) if len(gone) > FEW else 0
             if is_too_much(len(gone), present) and (listing, year) not in confirmed:
-                held[year] = Shrink(year, listing, len(gone), present), set(gone)
-                continue
-            verdicts.update(gone)
-    return verdicts, [shrink for _, (shrink, gone) in sorted(held.items()) if gone - verdicts.keys()]
+                believed = 0 if windows[listing] else _believed(len(gone), present)
+                first = sorted(gone, key=lambda key: (gone[key], key))[:believed]
+                held[year] = Shrink(year, listing, len(gone) - believed, present), gone.keys() - {*first}
+                gone = {key: gone[key] for key in first}
+            verdicts.update({key: found[number].found_at for key, number in gone.items()})
+    return verdicts, [shrink for _, (shrink, waiting) in sorted(held.items()) if waiting - verdicts.keys()]
+
+
+def _by_listing(missing: Missing, found: Sequence[Proof]) -> dict[str, dict[int, dict[int, int]]]:
+    """Of each listing, in the order of their beginnings, by year: what it proves to be gone, and by its first proof."""
+    ordered: dict[str, dict[int, dict[int, int]]] = {proof.listing: {} for proof in found}
+    for activity_id, year, numbers in missing:
+        for number in reversed(numbers):
+            ordered[found[number].listing].setdefault(year, {})[activity_id] = number
+    return ordered
+
+
+def _believed(gone: int, present: int) -> int:
+    """How many deletions of a day are marked as they come, until they are too many for events alone to be believed."""
+    return next(count - 1 for count in range(1, gone + 1) if is_too_much(count, present))
 
 
 def is_too_much(missing: int, present: int) -> bool:
@@ -194,11 +232,12 @@ def _without_seen(
 def _missing(connection: Connection, lake: Lake, found: Sequence[Proof]) -> Missing:
     columns = {
         "number": range(len(found)),
+        "activity_id": [proof.activity_id for proof in found],
         "athlete_id": [proof.athlete_id for proof in found],
         "began_at": [proof.began_at for proof in found],
         **bounds((proof.after, proof.before) for proof in found),
     }
-    schema = {"athlete_id": pl.Int64(), "began_at": pl.Datetime("us", "UTC")}
+    schema = {"activity_id": pl.Int64(), "athlete_id": pl.Int64(), "began_at": pl.Datetime("us", "UTC")}
     with staging(lake) as folder:
         path = staged(folder, "proofs", pl.DataFrame(columns, schema_overrides=schema))
         return connection.execute(sql("absent"), {"proofs": path}).fetchall()

@@ -1,0 +1,169 @@
+"""A journal of what came in: lines appended durably by one process, read by another from where it stopped. Lines only.
+
+A segment is a file that one writer appends to and holds (flock); when it is full, a write to it failed, or its writer is
+dead, it is closed, and nothing is added to it any more. What was acknowledged is on disk: a line counts when its newline is
+there, and a torn one at the end was acknowledged to nobody.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from secrets import token_hex
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.files import held, stamp, sync_folder
+
+FULL = 4_000_000  # bytes of a segment: then the next one is begun, so that read ones can go
+ENDING = ".ndjson"
+
+
+class JournalFullError(PipelineError):
+    """More is waiting than may: whoever reads has fallen behind, or nobody does."""
+
+
+Read = Mapping[str, int]
+"""Up to where a journal was read: bytes of each segment. Several writers may be at several of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line, without its newline; it ends `offset` bytes behind the beginning of `segment`."""
+
+    content: bytes
+    segment: str
+    offset: int
+
+
+class Writer:
+    """Appends to a journal; for one thread. Each writer has segments of its own."""
+
+    def __init__(self, folder: Path, *, most_waiting: int) -> None:
+        """`most_waiting`: bytes that may lie unread before more is refused."""
+        self._folder, self._most = folder, most_waiting
+        self._segment: _Segment | None = None
+        self._begun: datetime | None = None  # they are read in this order, even where the clock was set back
+
+    def append(self, lines: Sequence[bytes], at: datetime) -> None:
+        """All of `lines` or none, on disk when this returns. Raises JournalFullError, or OSError (a full disk)."""
+        size = sum(len(line) + 1 for line in lines)
+        if waiting(self._folder) + size > self._most:
+            raise JournalFullError(f"{self._folder} holds as much as it may ({self._most} bytes) that nobody has read.")
+        if self._segment is None or self._segment.size >= FULL or not self._segment.is_there():
+            self.close()
+            self._begun = max(at, self._begun + timedelta(microseconds=1)) if self._begun else at
+            self._segment = _Segment(self._folder, self._begun)
+        try:
+            self._segment.append(b"".join(line + b"\n" for line in lines))
+        except OSError:
+            self.close()  # a reader may have gone beyond the end that it has now
+            raise
+
+    def close(self) -> None:
+        """Let go of the segment; readers may take it away when they have read it."""
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
+
+
+class _Segment:
+    def __init__(self, folder: Path, at: datetime) -> None:
+        self.path = folder / f"{stamp(at)}-{os.getpid()}-{token_hex(2)}{ENDING}"
+        self._holding = held(self.path)
+        self._file = self._holding.__enter__().fileno()
+        self.size = 0
+        try:
+            sync_folder(folder)
+        except OSError:
+            self.close()
+            raise
+
+    def append(self, content: bytes) -> None:
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[os.write(self._file, left) :]
+            os.fsync(self._file)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._file, self.size)  # half a batch was acknowledged to nobody
+            raise
+        self.size += len(content)
+
+    def is_there(self) -> bool:
+        """Whether it is where readers look: somebody may have deleted or moved the folder."""
+        try:
+            return os.path.samestat(self.path.stat(), os.fstat(self._file))
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """A segment without a line goes: a disk that stays full would gather them."""
+        if not self.size:
+            with suppress(OSError):
+                self.path.unlink()
+        self._holding.__exit__(None, None, None)
+
+
+def waiting(folder: Path) -> int:
+    """Bytes in all segments that are still there."""
+    found = 0
+    for path in segments(folder):
+        with suppress(FileNotFoundError):  # read and taken away meanwhile
+            found += path.stat().st_size
+    return found
+
+
+def unread(folder: Path, read: Read) -> Iterator[Line]:
+    """Every whole line that was not read, segment by segment in the order in which these were begun."""
+    for path in segments(folder):
+        offset = read.get(path.name, 0)
+        with suppress(FileNotFoundError), path.open("rb") as file:  # read and taken away meanwhile
+            file.seek(offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                offset += len(line)
+                yield Line(line[:-1], path.name, offset)
+
+
+def has_unread(folder: Path, read: Read) -> bool:
+    """Whether there is a line to be read."""
+    return next(unread(folder, read), None) is not None
+
+
+def take_away(folder: Path, read: Read) -> dict[str, int]:
+    """Delete the closed segments of which every line was read; how far the others were read.
+
+    What stands behind the last whole line was acknowledged to nobody.
+    """
+    left = {}
+    for path in segments(folder):
+        offset = read.get(path.name, 0)
+        if not _taken_away(path, offset):
+            left[path.name] = offset
+    return left
+
+
+def _taken_away(path: Path, offset: int) -> bool:
+    """Whether it is gone. It is looked at and deleted under its lock: a writer may be about to begin it."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file.seek(offset)
+            if b"\n" in file.read():
+                return False
+            path.unlink()
+    except FileNotFoundError:
+        return True
+    except BlockingIOError:
+        return False
+    return True
+
+
+def segments(folder: Path) -> list[Path]:
+    """The journal's files in the order in which they were begun."""
+    return sorted(folder.glob(f"*{ENDING}"))

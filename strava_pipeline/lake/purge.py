@@ -1,0 +1,183 @@
+"""Deleting everything below the data folder: what is there, who is in the way, and the deleting itself.
+
+A purge that dies must leave nothing that looks whole and is not. So each entry of the folder is first moved into
+`.purged`, in one step, then all of that is deleted. What can be made of bronze goes before bronze, and the state, which
+holds the locks, last: whatever moment it ended at, the rest is a folder that every verb can work with, and the next purge
+goes on. Symbolic links are deleted, never followed, save the data folder itself, which may be one and is emptied.
+"""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.findings import Finding, ok, warning
+from strava_pipeline.lake.files import has_no_holder, sync_folder
+from strava_pipeline.lake.locks import holder, is_live, locked_or_none, noted_runs
+from strava_pipeline.lake.paths import Lake
+
+PURGE = "purge"
+STAYS = ("README.md", ".gitignore")  # of the checkout's data folder: they hold nothing of anybody
+_LAST = ("inbox", "bronze", "decisions", "state")  # in this order, after all that is made of them
+_IS_MOUNTED = (errno.EXDEV, errno.EBUSY)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Something that goes: `files` and `bytes` of all below it; `links` lead elsewhere, and what they lead to stays."""
+
+    path: Path
+    files: int
+    bytes: int
+    links: tuple[Path, ...] = ()
+
+
+def data_places(lake: Lake) -> list[Place]:
+    """What a purge would delete of the data folder, by entry, the drop folder apart. Looks only."""
+    found = []
+    for entry in _entries(lake):
+        if entry == lake.inbox_files.parent and not entry.is_symlink():
+            found += [measured(entry, but=lake.inbox_files), *_if_there(lake.inbox_files)]
+        else:
+            found.append(measured(entry))
+    return found
+
+
+def measured(path: Path, but: Path | None = None) -> Place:
+    """The size of a file or of everything below a folder, without following links and without what is below `but`."""
+    files, size, links, folders = 0, 0, [], []
+    if path.is_dir() and not path.is_symlink():
+        folders.append(path)
+    elif path.is_symlink():
+        links.append(path)
+    else:
+        files, size = 1, path.lstat().st_size
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                one = Path(entry.path)
+                if entry.is_symlink():
+                    links.append(one)
+                elif entry.is_dir(follow_symlinks=False):
+                    folders += [one] if one != but else []
+                else:
+                    files, size = files + 1, size + entry.stat(follow_symlinks=False).st_size
+    return Place(path, files, size, tuple(sorted(links)))
+
+
+def refuse_other_places(lake: Lake, others: Iterable[Path]) -> None:
+    """PipelineError where the data folder holds one of `others`: it is no folder of data alone."""
+    root = lake.data_dir.resolve()
+    for other in others:
+        if root == other.resolve() or root in other.resolve().parents:
+            raise PipelineError(
+                f"{lake.data_dir} holds more than data: {other} is in it. Nothing was deleted. Move that elsewhere, set "
+                "STRAVA_DATA_DIR to the data alone, or delete by hand what is to go."
+            )
+
+
+def who_is_at_work(lake: Lake) -> str | None:
+    """Who uses the data folder now: a live run, the holder of a lock, a process that writes down what comes in."""
+    for run_id in noted_runs(lake):
+        if is_live(lake, run_id):
+            return f"run {run_id}"
+    for path in sorted((lake.state / "locks").glob("*.lock")):
+        if path.exists() and not has_no_holder(path):
+            return f"{holder(lake, path.stem)}, which holds {path}"
+    inbox = lake.inbox_files.parent
+    for path in sorted(inbox.rglob("*")) if inbox.is_dir() else ():
+        if path.is_file() and lake.inbox_files not in path.parents and not has_no_holder(path):
+            return f"a process that is writing {path}"
+    return None
+
+
+@contextmanager
+def alone(lake: Lake) -> Iterator[None]:
+    """Hold every lock that the data folder has; PipelineError where somebody is at work in it."""
+    with ExitStack() as held:
+        refuse_work(lake)
+        if lake.data_dir.is_dir():
+            known = {path.stem for path in (lake.state / "locks").glob("*.lock")}
+            for name in sorted(known | {"warehouse"}):  # which every run takes sooner or later
+                if not held.enter_context(locked_or_none(lake, name, who="a purge")):
+                    raise _busy(lake, holder(lake, name))
+        yield
+
+
+def refuse_work(lake: Lake) -> None:
+    """PipelineError where somebody is at work in the data folder."""
+    if at_work := who_is_at_work(lake):
+        raise _busy(lake, at_work)
+
+
+def delete_data(lake: Lake) -> None:
+    """Delete everything below the data folder but its README.md and .gitignore; goes on where an earlier one ended.
+
+    Raises PipelineError where a file can't be deleted; what was moved aside before is in no use any more.
+    """
+    if not lake.data_dir.is_dir():
+        return
+    try:
+        if lake.purged.is_symlink():
+            lake.purged.unlink()
+        lake.purged.mkdir(exist_ok=True)
+        for entry in _entries(lake):
+            if entry != lake.purged:
+                _move_aside(entry, lake.purged)
+        sync_folder(lake.data_dir)
+        _empty(lake.purged)
+        lake.purged.rmdir()
+        sync_folder(lake.data_dir)
+    except OSError as error:
+        raise PipelineError(
+            f"{error.filename or lake.data_dir} can't be deleted ({error.strerror}). Mend its permissions, then run "
+            "strava-pipeline purge again: it goes on where this one ended."
+        ) from error
+
+
+def purge_health(lake: Lake) -> Finding:
+    """Whether a purge came to its end."""
+    if not lake.purged.exists():
+        return ok(PURGE, "none that did not come to its end")
+    return warning(PURGE, f"one did not come to its end: {lake.purged} is still there.", "strava-pipeline purge")
+
+
+def _entries(lake: Lake) -> list[Path]:
+    """What is directly in the data folder and goes, in the order in which it goes."""
+    if not lake.data_dir.is_dir():
+        return []
+    found = [path for path in lake.data_dir.iterdir() if path.name not in STAYS]
+    return sorted(found, key=lambda path: (_LAST.index(path.name) + 1 if path.name in _LAST else 0, path.name))
+
+
+def _if_there(path: Path) -> list[Place]:
+    return [measured(path)] if path.is_symlink() or path.exists() else []
+
+
+def _busy(lake: Lake, who: str) -> PipelineError:
+    return PipelineError(f"Nothing was deleted: {lake.data_dir} is in use by {who}. Wait for its end, or end it.")
+
+
+def _move_aside(entry: Path, aside: Path) -> None:
+    target = aside / entry.name
+    if target.is_symlink() or target.exists():  # of a purge that did not come to its end
+        target = aside / f"{entry.name}.{token_hex(4)}"
+    try:
+        entry.rename(target)
+    except OSError as error:
+        if error.errno not in _IS_MOUNTED:
+            raise
+        _empty(entry)  # a disk of its own: it stays mounted
+
+
+def _empty(folder: Path) -> None:
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

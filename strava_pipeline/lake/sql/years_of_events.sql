@@ -1,0 +1,2 @@
+-- The years of activities that events named: $ids.
+SELECT id, year FROM activities_all WHERE source = 'strava' AND id IN (SELECT unnest($ids))
