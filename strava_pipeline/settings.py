@@ -20,6 +20,7 @@ from strava_pipeline.core.errors import MissingSettingsError
 
 APPLICATION_PAGE = "https://www.strava.com/settings/api"
 _CHECKOUT = Path(__file__).resolve().parent.parent
+_SECRET = re.compile(r"[A-Za-z0-9_-]{16,200}")
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
 
 
@@ -64,6 +65,8 @@ class Settings(BaseSettings):
     clock_speed: float = Field(1.0, alias="STRAVA_CLOCK_SPEED", gt=0, allow_inf_nan=False)
     automation: bool = Field(True, alias="STRAVA_AUTOMATION")
     alert_url: str | None = Field(None, alias="STRAVA_ALERT_URL", repr=False)  # such URLs carry a key
+    webhook_secret: SecretStr | None = Field(None, alias="STRAVA_WEBHOOK_SECRET")
+    serve_address: str = Field("127.0.0.1:8722", alias="STRAVA_SERVE_ADDRESS")
     trips_source: str | None = Field(None, alias="TRIPS_SOURCE", repr=False)  # such URLs carry a password
     trips_keys_file: Path | None = Field(None, alias="TRIPS_KEYS_FILE")
     trips_fernet_keys: SecretStr | None = Field(None, alias="TRIPS_FERNET_KEYS")
@@ -134,6 +137,15 @@ class Settings(BaseSettings):
             "STRAVA_CLIENT_ID=<Client ID>\nSTRAVA_CLIENT_SECRET=<Client Secret>"
         )
 
+    def require_webhook_secret(self) -> SecretStr:
+        """The secret part of the intake's path, or MissingSettingsError telling how to make one."""
+        if self.webhook_secret is None:
+            raise MissingSettingsError(
+                "STRAVA_WEBHOOK_SECRET is not set, so webhooks are off. Make a secret with `openssl rand -hex 32` and put it "
+                f"into {Path('.env').absolute()}:\nSTRAVA_WEBHOOK_SECRET=<the secret>"
+            )
+        return self.webhook_secret
+
     def environ(self) -> dict[str, str]:
         """The environment variables that make these settings again in a subprocess, the secret included."""
         found: dict[str, str] = {}
@@ -166,6 +178,21 @@ class Settings(BaseSettings):
     @classmethod
     def _url(cls, value: str | None) -> str | None:
         return _http_url(value) if value is not None else None
+
+    @field_validator("webhook_secret", mode="after")
+    @classmethod
+    def _path_part(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _SECRET.fullmatch(value.get_secret_value()):
+            raise ValueError("not 16 or more letters, digits, - or _; make one: openssl rand -hex 32")
+        return value
+
+    @field_validator("serve_address", mode="after")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        host, _, port = value.strip().rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise ValueError("not a host and a port; write them like 127.0.0.1:8722")
+        return value.strip()
 
     @field_validator("data_dir", "secrets_dir", "logs_dir", mode="after")
     @classmethod

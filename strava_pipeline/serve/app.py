@@ -1,0 +1,55 @@
+"""The web application: its routes, its log, and what it opens and closes. What serves it is server.py.
+
+A kind of event has an inbox and a file with its routes; here they are put together.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.serve.answers import refusal
+from strava_pipeline.serve.inbox import ROOM, Inbox
+from strava_pipeline.serve.request_log import RequestLog
+from strava_pipeline.serve.webhooks import Webhooks
+
+
+def create_app(
+    lake: Lake, webhook_secret: str, *, say: Callable[[str], object], now: Callable[[], datetime], room: int = ROOM
+) -> Starlette:
+    """The intake of a data folder. `say` is told a line for each request; `room`: bytes that may wait unread."""
+    inboxes = {"webhooks": Inbox(lake.inbox_webhooks, now, room)}
+
+    @asynccontextmanager
+    async def closing(_: Starlette) -> AsyncIterator[None]:
+        yield
+        for inbox in inboxes.values():
+            await inbox.close()
+
+    async def health(_: Request) -> Response:
+        """Whether events can be kept, and how much waits."""
+        has_room = all(inbox.has_room for inbox in inboxes.values())
+        waiting = {name: inbox.bytes_waiting for name, inbox in inboxes.items()}
+        return JSONResponse({"ok": has_room, "bytes_waiting": waiting}, 200 if has_room else 503)
+
+    async def nowhere(request: Request, _: Exception) -> Response:
+        return refusal(request, 404, "no such path")
+
+    async def wrong_method(request: Request, error: Exception) -> Response:
+        return refusal(request, 405, "no such method here", error.headers if isinstance(error, HTTPException) else None)
+
+    app = Starlette(
+        routes=[Route("/health", health, methods=["GET"]), *Webhooks(webhook_secret, inboxes["webhooks"]).routes()],
+        middleware=[Middleware(RequestLog, say=say, now=now)],
+        exception_handlers={404: nowhere, 405: wrong_method},
+        lifespan=closing,
+    )
+    app.router.redirect_slashes = False  # a path with a slash more is another one
+    return app

@@ -1,0 +1,38 @@
+"""An inbox: bodies of one kind, each on disk before it is acknowledged. No HTTP, and no idea what they mean."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from strava_pipeline.lake.journal import Writer, waiting
+from strava_pipeline.lake.received import Received
+from strava_pipeline.serve.commits import GroupCommit
+
+ROOM = 64_000_000  # bytes that may lie unread, some 200,000 events: then somebody has to look why nobody reads
+AN_EVENT = 1_000  # bytes in the journal; Strava's have some 350
+
+
+class Inbox:
+    """Takes bodies for one event loop. `now`: this machine's time."""
+
+    def __init__(self, folder: Path, now: Callable[[], datetime], room: int = ROOM) -> None:
+        self._folder, self._now, self._room = folder, now, room
+        self._writer = Writer(folder, most_waiting=room)
+        self._commits = GroupCommit(lambda lines: self._writer.append(lines, now()))
+
+    async def keep(self, body: bytes) -> None:
+        """Returns when it is on disk. Raises UnicodeDecodeError, JournalFullError, or OSError (a full disk)."""
+        await self._commits.add(Received.line(body, self._now()))
+
+    @property
+    def bytes_waiting(self) -> int:
+        return waiting(self._folder)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more event would be taken."""
+        return self.bytes_waiting + AN_EVENT <= self._room
+
+    async def close(self) -> None:
+        await self._commits.close()
+        self._writer.close()

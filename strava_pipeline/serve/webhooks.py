@@ -1,0 +1,67 @@
+"""Strava's side of the intake: the handshake of a subscription, and its events into the inbox. Nothing is done about them.
+
+Events are not signed. The path's secret tells whom to believe so far as to keep what they say; what is done about it asks
+Strava itself.
+"""
+
+import hmac
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from strava_pipeline.core.webhooks import LARGEST, NoEventError, intake_path, read_event, verify_token
+from strava_pipeline.lake.journal import JournalFullError
+from strava_pipeline.serve.answers import refusal
+from strava_pipeline.serve.bodies import BodyError, read_body
+from strava_pipeline.serve.inbox import Inbox
+
+LONGEST_CHALLENGE = 1000  # characters; Strava's have some dozen
+
+
+class Webhooks:
+    """The handlers of one path."""
+
+    def __init__(self, secret: str, inbox: Inbox) -> None:
+        self._secret, self._verify_token, self._inbox = secret, verify_token(secret), inbox
+
+    def routes(self) -> list[Route]:
+        return [Route(intake_path("{secret}"), self.answer, methods=["GET", "POST"])]
+
+    async def answer(self, request: Request) -> Response:
+        """A wrong secret is answered like any path that there is none of."""
+        if not _same(request.path_params["secret"], self._secret):
+            return refusal(request, 404, "no such path")
+        return await self.event(request) if request.method == "POST" else self.handshake(request)
+
+    def handshake(self, request: Request) -> Response:
+        """Answers the challenge of whoever subscribes us and knows the token that goes with the secret."""
+        query = request.query_params
+        if query.get("hub.mode") != "subscribe" or not 0 < len(query.get("hub.challenge", "")) <= LONGEST_CHALLENGE:
+            return refusal(request, 400, "hub.mode is not subscribe, or there is no hub.challenge")
+        if not _same(query.get("hub.verify_token", ""), self._verify_token):
+            return refusal(request, 403, "hub.verify_token is not ours")
+        return JSONResponse({"hub.challenge": query["hub.challenge"]})
+
+    async def event(self, request: Request) -> Response:
+        """200 when the event is on disk; 4xx with the reason, and nothing is kept; 503: try again."""
+        try:
+            body = await read_body(request, LARGEST)
+            read_event(body)
+            await self._inbox.keep(body)
+        except BodyError as error:
+            return refusal(request, error.status, error.why)
+        except NoEventError as error:
+            return refusal(request, 400, str(error))
+        except UnicodeDecodeError:
+            return refusal(request, 400, "the body is no UTF-8")
+        except JournalFullError:
+            return refusal(request, 503, "the inbox is full: nobody reads it")
+        except OSError as error:
+            return refusal(request, 503, f"it could not be kept: {error.strerror or type(error).__name__}")
+        return JSONResponse({"kept": True})
+
+
+def _same(said: str, expected: str) -> bool:
+    """Compared in a time that tells nothing."""
+    return hmac.compare_digest(said.encode("utf-8", "surrogatepass"), expected.encode())
