@@ -101,6 +101,12 @@ class Rig:
         assert self.memory is not None
         return self.memory
 
+    def failed_checks(self, run_id: str) -> list[str]:
+        """The names of the checks of a run of `run` that did not pass."""
+        entries = self.remembered.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        found = [entry.dagster_event.asset_check_evaluation_data for entry in entries if entry.dagster_event]
+        return [one.check_name for one in found if not one.passed]
+
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:
         """The instance on disk, which commands and daemons use."""

@@ -14,6 +14,7 @@ from strava_pipeline.orchestrate.assets.shards import shard_assets
 from strava_pipeline.orchestrate.assets.streams import stream_assets
 from strava_pipeline.orchestrate.assets.tracks import track_assets
 from strava_pipeline.orchestrate.assets.trips import trip_assets
+from strava_pipeline.orchestrate.assets.webhooks import webhook_assets
 from strava_pipeline.orchestrate.checks import catalogue_checks
 from strava_pipeline.orchestrate.freshness import promised
 from strava_pipeline.orchestrate.jobs import asset_jobs
@@ -33,6 +34,7 @@ def build_defs(settings: Settings, *, progress_of: ProgressOf | None = None) -> 
         assets=promised(
             [
                 *bronze_assets(partitions),
+                *webhook_assets(partitions),
                 *shard_assets(partitions),
                 *gold_assets(partitions),
                 *file_assets(),

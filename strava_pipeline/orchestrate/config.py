@@ -75,6 +75,14 @@ class StreamsConfig(CallLimits):
         return True
 
 
+class EventsConfig(CallLimits):
+    """How `webhook_events` fetches what events name; a full window is not waited for."""
+
+    @property
+    def whole_years(self) -> bool:
+        return True
+
+
 class MergeConfig(dg.Config):
     """How `activities` merges."""
 

@@ -26,6 +26,7 @@ RECONCILE_JOB = "reconcile"
 TRIPS_JOB, TRIP_REPLAY_JOB = "trips", "replay_trips"  # the second one not by year
 STREAMS_JOB = "streams"
 MATCH_JOB = "match"  # what a person decides is followed at once
+EVENTS, EVENTS_JOB = "webhook_events", "events"
 INSIGHTS = "insights"
 REBUILD_JOB = "rebuild"  # all years at once: it stands in rebuilding.py
 _PULL = (LISTING, "activity_shards")
@@ -42,6 +43,7 @@ MERGE_FILES = (
     "tracks",
     *_PUBLISH,
 )
+EVENTS_ASSETS = (EVENTS, "activity_shards", *_GOLD, FILES.name, *DETAIL_TABLES, QUARANTINE.name, *_PUBLISH)
 TRIPS = (TRIP_INDEX.name, TRIP_DIAGNOSTICS.name)
 _ALL = (*_PULL, *_GOLD, *ENRICH)
 
@@ -139,6 +141,7 @@ JOBS: dict[str, Job] = {
             (STREAMS, TRACKS.name),
             "Fetch streams of activities that lack a track, with calls to spare, and make tracks of them.",
         ),
+        Job(EVENTS_JOB, EVENTS_ASSETS, "Follow webhook events: fetch what changed, mark what is gone, merge, publish."),
         Job(TRIPS_JOB, TRIPS, "Read, measure and judge the activity trips of the years."),
         Job(TRIP_REPLAY_JOB, (TRIP_REPLAY.name,), "Every version of the algorithms over all trips."),
         Job(

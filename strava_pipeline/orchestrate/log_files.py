@@ -83,6 +83,11 @@ def newest(logs_dir: Path, kind: Kind) -> Path | None:
     return None
 
 
+def all_logs(logs_dir: Path) -> list[Path]:
+    """Every log of every run that we wrote."""
+    return [path for kind in KINDS for _, folder in day_folders(logs_dir, kind) for path in logs_in(folder, kind)]
+
+
 def log_of(logs_dir: Path, run_id: str, began: datetime) -> Path | None:
     """The human log of a run that began at about `began`; its first line names the run."""
     for day in (began, began + timedelta(days=1)):

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import dagster as dg
 
-from strava_pipeline.ingest.strava.connect import primed_clock, token_store
+from strava_pipeline.ingest.strava.connect import primed_clock
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.quarantine import failing_now
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS
+from strava_pipeline.orchestrate.login import no_login
 from strava_pipeline.orchestrate.partitions import range_tags, year_range
-from strava_pipeline.orchestrate.schedules import NO_LOGIN
 from strava_pipeline.settings import Settings
 
 OFTEN = timedelta(hours=1)  # a look into every detail's folder, some 0.1 s for ten thousand; pauses are days
@@ -29,8 +29,8 @@ def quarantine_retry(settings: Settings, *, running: bool) -> dg.SensorDefinitio
         description="Asks again for details that failed, when their pause is over; never for dropped ones.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if not token_store(settings).path.exists():
-            return NO_LOGIN
+        if skip := no_login(settings):
+            return skip
         lake, now = Lake(settings.data_dir), primed_clock(settings).now()
         due = {
             each.activity_id: (each.retry_at, activity.year)

@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from strava_pipeline.core.windows import years_since
-from strava_pipeline.ingest.strava.connect import token_store
 from strava_pipeline.lake.behind import years_behind
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.watermark import watermark
 from strava_pipeline.orchestrate.assets.trips import NO_SOURCE
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import JOBS, LISTING, PROFILE_JOB, RECONCILE_JOB, TRIPS_JOB
+from strava_pipeline.orchestrate.login import no_login
 from strava_pipeline.orchestrate.partitions import range_tags, year_range
 from strava_pipeline.orchestrate.resources import DATA_DIR
 from strava_pipeline.orchestrate.tags import FIRST
@@ -21,7 +21,6 @@ from strava_pipeline.settings import Settings
 
 DAILY = "daily_flow"
 NO_TRIPS = dg.SkipReason(NO_SOURCE)
-NO_LOGIN = dg.SkipReason("There is no login yet. Run `strava-pipeline auth`.")
 
 
 def flow_years(settings: Settings, *, days: int | None = None) -> list[int]:
@@ -53,8 +52,8 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
         description="Pulls what is new each day, merges, fetches recent details, publishes.",
     )
     def daily_flow(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if not token_store(settings).path.exists():
-            return NO_LOGIN
+        if skip := no_login(settings):
+            return skip
         fail_dead_runs(context.instance, Lake(settings.data_dir))  # or they would hold the places of live ones
         return flow_request(settings)
 
@@ -67,7 +66,7 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
         description="Fetches the athlete and all gear again each Monday.",
     )
     def weekly_profile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        return dg.RunRequest() if token_store(settings).path.exists() else NO_LOGIN
+        return no_login(settings) or dg.RunRequest()
 
     @dg.schedule(
         name="weekly_reconcile",
@@ -78,8 +77,8 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
         description="Compares the running and the last year with Strava each Sunday.",
     )
     def weekly_reconcile(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        if not token_store(settings).path.exists():
-            return NO_LOGIN
+        if skip := no_login(settings):
+            return skip
         today = context.scheduled_execution_time.astimezone(ZoneInfo(settings.timezone))
         if today.day == 1:
             return dg.SkipReason("Everything was compared an hour ago.")
@@ -99,8 +98,8 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
         description="Compares everything with Strava on the first of each month, in one listing.",
     )
     def monthly_reconcile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if not token_store(settings).path.exists():
-            return NO_LOGIN
+        if skip := no_login(settings):
+            return skip
         config = JOBS[RECONCILE_JOB].run_config(**{LISTING: {"mode": "all"}})
         return dg.RunRequest(tags=range_tags(year_range(settings.first_year).all), run_config=config)
 

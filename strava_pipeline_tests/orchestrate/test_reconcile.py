@@ -134,21 +134,15 @@ def test_a_listing_that_shrank_a_year_marks_nothing_until_a_person_says_so(make_
         0,
         {"2026": "7 of 20"},
     )
-    assert failed_checks(rig, report.run_id) == ["not_shrunk"]
+    assert rig.failed_checks(report.run_id) == ["not_shrunk"]
     assert rig.one("SELECT count(*) FROM activities") == 20
     assert rig.one("SELECT count(*) FROM activities WHERE name = 'Edited meanwhile'") == 1, (
         "what it does say is taken in"
     )
     report = rig.run("reconcile", [2026], activities={"allow_shrink": True})
     assert report.metadata["activities"]["deleted"] == 7
-    assert failed_checks(rig, report.run_id) == []
+    assert rig.failed_checks(report.run_id) == []
     rig.assert_true_to_source()
-
-
-def failed_checks(rig: Rig, run_id: str) -> list[str]:
-    entries = rig.remembered.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-    found = [entry.dagster_event.asset_check_evaluation_data for entry in entries if entry.dagster_event]
-    return [one.check_name for one in found if not one.passed]
 
 
 def test_a_login_that_may_not_see_private_activities_deletes_none(make_rig: Make) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.lake.shards import write_shards
-from strava_pipeline.orchestrate.jobs import FILE_READINGS, LISTING, STEP_JOBS
+from strava_pipeline.orchestrate.jobs import EVENTS, FILE_READINGS, LISTING, STEP_JOBS
 from strava_pipeline.orchestrate.lineage import from_bronze
 from strava_pipeline.orchestrate.metadata import OWNER, described, timed, unknown_fields
 from strava_pipeline.orchestrate.partitions import years_of
@@ -15,7 +15,7 @@ from strava_pipeline.orchestrate.resources import Pipeline
 def shard_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
     @dg.asset(
         partitions_def=partitions,
-        deps=["bronze_activities", FILE_READINGS],
+        deps=["bronze_activities", FILE_READINGS, EVENTS],
         group_name="shards",
         kinds={"parquet", "polars"},
         owners=[OWNER],

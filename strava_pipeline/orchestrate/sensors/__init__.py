@@ -12,6 +12,7 @@ from strava_pipeline.orchestrate.sensors.inbox import imported_sensor, inbox_sen
 from strava_pipeline.orchestrate.sensors.new_gear import new_gear_sensor
 from strava_pipeline.orchestrate.sensors.resume import resume_sensor
 from strava_pipeline.orchestrate.sensors.trip_replay import trip_replay_sensor
+from strava_pipeline.orchestrate.sensors.webhooks import webhooks_sensor
 from strava_pipeline.settings import Settings
 
 
@@ -26,4 +27,5 @@ def sensors(settings: Settings, *, running: bool, now: Callable[[], datetime] = 
         trip_replay_sensor(settings, status),
         inbox_sensor(settings, status),
         imported_sensor(settings, status),
+        webhooks_sensor(settings, status, now),
     ]

@@ -11,12 +11,12 @@ from dagster import DagsterRunStatus
 from dagster._core.scheduler.instigation import InstigatorStatus, InstigatorType
 from dagster._utils.schedules import get_latest_completed_cron_tick
 
-from strava_pipeline.ingest.strava.connect import token_store
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
+from strava_pipeline.orchestrate.login import no_login
 from strava_pipeline.orchestrate.resources import DATA_DIR
 from strava_pipeline.orchestrate.runs import UNFINISHED, newest
-from strava_pipeline.orchestrate.schedules import DAILY, NO_LOGIN, flow_request
+from strava_pipeline.orchestrate.schedules import DAILY, flow_request
 from strava_pipeline.orchestrate.tags import CATCHES_UP
 from strava_pipeline.settings import Settings
 
@@ -36,8 +36,8 @@ def catch_up_sensor(
         description="Starts the daily run where the last one that was due failed, or never came about.",
     )
     def catch_up(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if not token_store(settings).path.exists():
-            return NO_LOGIN
+        if skip := no_login(settings):
+            return skip
         if _switched_off(context.instance):
             return dg.SkipReason(f"The schedule {DAILY} was switched off, so nothing is missed.")
         lake, at = Lake(settings.data_dir), now()

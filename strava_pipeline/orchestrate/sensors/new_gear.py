@@ -3,13 +3,12 @@
 import dagster as dg
 
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.strava.connect import token_store
 from strava_pipeline.lake.counts import unknown_gear
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import snapshot
 from strava_pipeline.lake.warehouse import is_outdated
 from strava_pipeline.orchestrate.jobs import JOBS, NEW_GEAR_JOB
-from strava_pipeline.orchestrate.schedules import NO_LOGIN
+from strava_pipeline.orchestrate.login import no_login
 from strava_pipeline.settings import Settings
 
 
@@ -22,8 +21,8 @@ def new_gear_sensor(settings: Settings, status: dg.DefaultSensorStatus, clock: S
         description="Fetches gear when an activity names one that was never fetched.",
     )
     def new_gear(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if not token_store(settings).path.exists():
-            return NO_LOGIN
+        if skip := no_login(settings):
+            return skip
         lake = Lake(settings.data_dir)
         if not lake.snapshot.exists():
             return dg.SkipReason("Nothing is published yet.")

@@ -12,15 +12,15 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.strava.connect import make_budget, system_clock, token_store
+from strava_pipeline.ingest.strava.connect import make_budget, system_clock
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.config import CallLimits, DetailsConfig, ListingConfig, StreamsConfig
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import DETAILS, ENRICH, JOBS, LISTING, PULLING_JOBS, STREAMS, asset_jobs, resolved
+from strava_pipeline.orchestrate.login import no_login
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.resources import DATA_DIR, calls_of_a_quiet_day
 from strava_pipeline.orchestrate.runs import UNFINISHED, assets_of, is_ours, job_of, years_of_run
-from strava_pipeline.orchestrate.schedules import NO_LOGIN
 from strava_pipeline.orchestrate.tags import LAST, LIMIT, RESUMES
 from strava_pipeline.settings import Settings
 
@@ -42,8 +42,8 @@ def resume_sensor(
         description="Goes on with what one of Strava's limits stopped, once calls can be made again.",
     )
     def resume(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if not token_store(settings).path.exists():
-            return NO_LOGIN
+        if skip := no_login(settings):
+            return skip
         lake = Lake(settings.data_dir)
         clock = system_clock(settings, now)
         stopped = _waiting(context.instance, lake, clock.now())

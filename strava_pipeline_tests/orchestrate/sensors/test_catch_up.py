@@ -136,5 +136,5 @@ def test_every_sensor_stands_still_where_automation_is_off(rig: Rig) -> None:
     for running, status in ((False, "STOPPED"), (True, "RUNNING")):
         made = sensors(rig.settings, running=running)
         assert {one.name: one.default_status.value for one in made} == dict.fromkeys(
-            ("new_gear", "resume", "catch_up", "failure_alert", "trip_replay", "inbox", "imported"), status
+            ("new_gear", "resume", "catch_up", "failure_alert", "trip_replay", "inbox", "imported", "webhooks"), status
         )

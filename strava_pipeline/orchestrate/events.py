@@ -1,0 +1,182 @@
+"""Working off webhook events: from the inbox to bronze, one call for each activity that changed. No Dagster objects."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from strava_pipeline.core.activities import local_years
+from strava_pipeline.core.errors import TransientError
+from strava_pipeline.core.json_text import parse_json
+from strava_pipeline.core.rows import Json
+from strava_pipeline.core.webhook_work import News, is_followed
+from strava_pipeline.ingest.strava.activities import get_detail
+from strava_pipeline.ingest.strava.connect import token_store
+from strava_pipeline.ingest.strava.revocation import is_login_dead, note_revoked, revoked_at
+from strava_pipeline.lake.answer_files import AnswerFiles, answered_at, newest_json, set_aside
+from strava_pipeline.lake.detail_files import land_detail
+from strava_pipeline.lake.events import EventsState, clear_inbox, load, save, take_in
+from strava_pipeline.lake.events_due import Due, is_answered, on_disk, sort_waiting
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.profile_files import newest_athlete
+from strava_pipeline.lake.sightings import LOCK, note_gone, note_sighting
+from strava_pipeline.orchestrate.by_year import Errand, YearsReport, eta_of, fetch_by_year
+from strava_pipeline.orchestrate.config import EventsConfig
+from strava_pipeline.orchestrate.events_refused import refusing
+from strava_pipeline.orchestrate.progress import progressing
+from strava_pipeline.orchestrate.resources import Pipeline
+
+ANOTHERS = "another athlete's activity"
+OUTAGE_PAUSE = timedelta(minutes=5)  # Strava is down: no fault of what was asked for
+
+
+@dataclass(slots=True)
+class EventsReport:
+    """What became of the events. `down`: Strava did not answer; `left`: activities that wait for their detail."""
+
+    news: News
+    refused: Counter[str]
+    fetches: YearsReport = field(default_factory=YearsReport)
+    settled: int = 0
+    given_up: int = 0
+    left: int = 0
+    revoked: bool = False
+    down: str | None = None
+
+
+def work_events(pipeline: Pipeline, config: EventsConfig) -> EventsReport:
+    """Take in what came and fetch what it asks for, as far as the limits of now allow; nothing is waited for."""
+    lake = pipeline.lake
+    with pipeline.alone(LOCK):
+        owner = owner_of(pipeline)
+        state, news, refused = take_in(lake, load(lake), refusing(pipeline, owner), pipeline.now())
+        note_gone(lake, news.gone, owner)
+        save(lake, state)
+        work = _Work(pipeline, clear_inbox(lake, state), owner, EventsReport(news, refused))
+        try:
+            if not work.is_revoked():
+                work.fetch(config)
+        finally:
+            save(lake, work.state)
+        work.report.left = len(work.state.waiting)
+        return work.report
+
+
+def owner_of(pipeline: Pipeline) -> int | None:
+    """Whose the folder is, as far as is known."""
+    if (athlete := newest_athlete(pipeline.lake)) is not None:
+        return athlete[1].get("id")
+    store = token_store(pipeline.settings)
+    return store.load().athlete_id if store.path.exists() else None
+
+
+class _Work:
+    """One run's work on what waits. `state` is true at any moment; who made this saves it."""
+
+    def __init__(self, pipeline: Pipeline, state: EventsState, owner: int | None, report: EventsReport) -> None:
+        self.pipeline, self.state, self.owner, self.report = pipeline, state, owner, report
+        self._due: dict[int, Due] = {}
+
+    def is_revoked(self) -> bool:
+        """Whether the athlete took the access away. Anybody may send such an event: the login itself is asked."""
+        settings, claimed_at = self.pipeline.settings, self.state.claimed_at
+        if claimed_at is not None and revoked_at(settings) is None and token_store(settings).path.exists():
+            if is_login_dead(settings, self.pipeline.clock):
+                note_revoked(settings, claimed_at)
+            self.state.claimed_at = None
+        self.report.revoked = revoked_at(settings) is not None
+        return self.report.revoked
+
+    def fetch(self, config: EventsConfig) -> None:
+        """A call for each activity that may be asked for now and was not answered since its event."""
+        pipeline, fetches = self.pipeline, self.report.fetches
+        found = sort_waiting(pipeline.lake, self.state.waiting, pipeline.years, pipeline.now())
+        for due, files in found.answered.items():
+            self._sight(due, files)
+        for key in found.settled:
+            self._settle(key)
+        if not found.due:
+            return
+        self._due = {due.activity_id: due for due in found.due}
+        client = pipeline.client(config)
+        calls, total = client.calls, len(found.due)
+        errand = Errand("details", get_detail, self._unanswered, self._land, self._fail)
+        try:
+            with (
+                client.pacing.without_waiting(),
+                pipeline.pace.calling(),
+                progressing(pipeline.progress, "Fetching what changed", total, eta_of(pipeline, total)),
+            ):
+                fetch_by_year(pipeline, errand, found.due, fetches)
+        except TransientError as error:
+            self.report.down = str(error)
+            self._rest(OUTAGE_PAUSE)
+        fetches.calls = client.calls - calls
+
+    def _unanswered(self, lake: Lake, chosen: Sequence[Due]) -> list[Due]:
+        """Those that no other run was faster with."""
+        files = on_disk(lake, {due.activity_id: due for due in chosen})
+        left = []
+        for due in chosen:
+            answer = files.get(due.activity_id)
+            if answer is not None and is_answered(due, answer):
+                self._sight(due, answer)
+            else:
+                left.append(due)
+        return left
+
+    def _land(self, lake: Lake, _: int, activity_id: int, body: bytes, at: datetime) -> None:
+        activity, due = parse_json(body), self._due[activity_id]
+        athlete = activity.get("athlete")
+        of = athlete.get("id") if isinstance(athlete, dict) else None
+        if self.owner is not None and of not in (None, self.owner):
+            self.report.refused[ANOTHERS] += 1
+            self.state.refused[ANOTHERS] = self.state.refused.get(ANOTHERS, 0) + 1
+            del self.state.waiting[activity_id]
+            return
+        years = self.pipeline.years
+        path = land_detail(lake, years.clamp(local_years([activity])[0]), activity_id, body, at)
+        self._note(due, path, activity)
+
+    def _fail(self, _: Lake, __: int, activity_id: int, body: bytes, status: int | None, at: datetime) -> None:
+        """It is asked for again after a pause, a few times; its edit may also come by a listing."""
+        again = self.state.waiting[activity_id].failed(at)
+        if again is None:
+            self.report.given_up += 1
+            self.state.given_up += 1
+            del self.state.waiting[activity_id]
+        else:
+            self.state.waiting[activity_id] = again
+
+    def _sight(self, due: Due, files: AnswerFiles) -> None:
+        """A detail that is on disk already tells of the summary, too. One that is damaged is fetched again next time."""
+        activity = newest_json(files)
+        if activity is None or files.good is None:
+            set_aside(files)
+        else:
+            self._note(due, files.good, activity)
+
+    def _note(self, due: Due, detail: Path, activity: Json) -> None:
+        at = answered_at(detail)
+        if is_followed(due.at, at):
+            self.state.followed[due.activity_id] = due.at
+        note_sighting(
+            self.pipeline.lake,
+            detail,
+            at,
+            activity,
+            listed=due.listed,
+            years=self.pipeline.years,
+            athlete_id=self.owner,
+        )
+        self._settle(due.activity_id)
+
+    def _settle(self, activity_id: int) -> None:
+        del self.state.waiting[activity_id]
+        self.report.settled += 1
+
+    def _rest(self, pause: timedelta) -> None:
+        until = self.pipeline.now() + pause
+        for key in self._due.keys() & self.state.waiting.keys():
+            self.state.waiting[key] = self.state.waiting[key].rested(until)

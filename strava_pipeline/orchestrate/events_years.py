@@ -1,0 +1,64 @@
+"""Which years a run that follows webhook events is to cover: of what is known, where gold has it; else the newest.
+
+Looks only: whoever asks may be a sensor, twice a minute.
+"""
+
+from contextlib import suppress
+
+from strava_pipeline.core.activities import YearRange
+from strava_pipeline.core.webhook_work import news_of
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.strava.connect import make_budget
+from strava_pipeline.lake.events import EventsState, has_news, peek
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.publish import is_published, snapshot
+from strava_pipeline.lake.sightings import years_unmerged
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.warehouse import (
+    DamagedWarehouseError,
+    OtherCatalogueError,
+    is_a_database,
+    is_outdated,
+    reading,
+)
+from strava_pipeline.orchestrate.resources import calls_of_a_quiet_day
+from strava_pipeline.settings import Settings
+
+LOOKED_AT = 5000  # events; the run takes in all of them
+
+
+def years_of_news(settings: Settings, state: EventsState, years: YearRange, clock: ServerClock) -> set[int]:
+    """The partitions that a run now is likely to touch; none: there is nothing new that can be followed."""
+    lake = Lake(settings.data_dir)
+    news = news_of(peek(lake, state, LOOKED_AT), clock.now())
+    waiting = {key for key, one in state.waiting.items() if one.may_be_asked(clock.now())}
+    if waiting and not has_news(lake, state) and not _may_call(settings, clock):
+        waiting = set()
+    ids = waiting | news.changed.keys() | news.gone.keys()
+    known: dict[int, int] = {}
+    if ids and lake.snapshot.exists():
+        with snapshot(lake) as connection:
+            if not is_outdated(connection):
+                known = dict(connection.execute(sql("years_of_events"), {"ids": list(ids)}).fetchall())
+    found = {years.clamp(year) for year in known.values()}
+    if ids - known.keys() or (has_news(lake, state) and not ids):
+        found.add(years.newest)
+    return found
+
+
+def years_behind_events(lake: Lake, years: YearRange) -> set[int]:
+    """The partitions where gold, or what is published, lacks something that was fetched or told: a run died, or had
+    another year.
+    """
+    if not lake.working.exists() or not is_a_database(lake.working):
+        return set()
+    found: set[int] = set()
+    with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:  # else it is made anew
+        found = years_unmerged(connection, lake, years)
+    return found if found or is_published(lake) else {years.newest}
+
+
+def _may_call(settings: Settings, clock: ServerClock) -> bool:
+    """Whether a limit leaves a call to what is not the daily run."""
+    budget = make_budget(settings, clock, yielding=calls_of_a_quiet_day(settings))
+    return budget.remaining().governing.left > 0

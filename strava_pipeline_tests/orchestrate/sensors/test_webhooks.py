@@ -1,0 +1,147 @@
+"""The sensor of webhook events: when it starts a run, over which years, and when it waits."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from dagster import DagsterRunStatus
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+
+from strava_pipeline.ingest.strava.revocation import note_revoked
+from strava_pipeline.lake import events
+from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
+from strava_pipeline_tests.rig import NOW, Rig
+from strava_pipeline_tests.webhooks import delivered, subscribed
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def watch(make_rig: Callable[..., Rig]) -> Iterator[Watch]:
+    rig = make_rig(years=(2024, 2026), activities=12, settings={"first_year": 2023})
+    rig.run("flow_backfill", [2023, 2024, 2025, 2026])
+    with watched(rig) as made:
+        yield made
+
+
+def of_year(watch: Watch, year: int) -> int:
+    return int(watch.rig.one(f"SELECT min(id) FROM activities WHERE year = {year}"))
+
+
+def years_of(request: object) -> tuple[str, str]:
+    tags = request.tags  # type: ignore[attr-defined]
+    return tags[ASSET_PARTITION_RANGE_START_TAG], tags[ASSET_PARTITION_RANGE_END_TAG]
+
+
+def test_a_run_covers_the_year_of_what_changed_and_then_there_is_nothing(watch: Watch) -> None:
+    assert watch.tick("webhooks") == (None, "No webhook event ever came.")
+    with subscribed(watch.rig):
+        assert watch.tick("webhooks") == (None, "No webhook event ever came.")
+        watch.rig.control("edit", id=of_year(watch, 2024), set={"name": "Renamed"})
+        delivered(watch.rig)
+        asked, why = watch.tick("webhooks")
+        assert asked is not None, why
+        assert years_of(asked) == ("2024", "2024")
+        watch.rig.calls()
+        assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
+    assert watch.rig.calls()["by_endpoint"] == {"/activities/{id}": 1}
+    watch.rig.assert_true_to_source()
+    assert watch.tick("webhooks")[1] == "Every event was followed, or waits for its time."
+
+
+def test_a_new_one_is_looked_for_in_the_newest_year_and_comes_down_where_it_belongs(watch: Watch) -> None:
+    late = {"start_date": "2025-06-01T07:00:00Z", "sport_type": "Run", "timezone": "Europe/London"}
+    with subscribed(watch.rig):
+        new = watch.rig.control("add", generate=late)["id"]
+        delivered(watch.rig)
+        asked, _ = watch.tick("webhooks")
+        assert asked is not None
+        watch.launch(asked)
+    assert watch.rig.one(f"SELECT count(*) FROM activities WHERE id = {new}") == 0
+    again, _ = watch.tick("webhooks")
+    assert again is not None
+    assert years_of(again) == ("2025", "2025")
+    watch.rig.calls()
+    watch.launch(again)
+    assert watch.rig.calls()["by_endpoint"] == {}
+    watch.rig.assert_true_to_source()
+
+
+def test_one_run_at_a_time(watch: Watch) -> None:
+    with subscribed(watch.rig):
+        watch.rig.control("edit", id=of_year(watch, 2024), set={"name": "Renamed"})
+        delivered(watch.rig)
+        run = watch.note("events", DagsterRunStatus.STARTED)
+        assert watch.tick("webhooks")[1] == f"Run {run.run_id} is at work on them."
+
+
+def test_what_failed_is_tried_again_after_a_growing_pause_over_the_same_years(watch: Watch) -> None:
+    with subscribed(watch.rig):
+        pass
+    watch.rig.lake.inbox_webhooks.mkdir(parents=True, exist_ok=True)
+    watch.note("events", DagsterRunStatus.FAILURE, at=NOW, years="2024")
+    watch.at = NOW + timedelta(seconds=50)
+    assert watch.tick("webhooks")[1].startswith("The last run failed; the next try is at")
+    watch.at = NOW + timedelta(seconds=70)
+    asked, why = watch.tick("webhooks")
+    assert asked is not None, why
+    assert years_of(asked) == ("2024", "2024")
+    watch.note("events", DagsterRunStatus.FAILURE, at=NOW, years="2024")
+    assert watch.tick("webhooks")[0] is None
+    watch.at = NOW + timedelta(seconds=250)
+    assert watch.tick("webhooks")[0] is not None
+
+
+def test_no_run_is_started_where_a_limit_leaves_no_call(watch: Watch) -> None:
+    rig = watch.rig
+    with subscribed(rig):
+        for year in (2024, 2025):
+            rig.control("edit", id=of_year(watch, year), set={"name": "Renamed"})
+        delivered(rig)
+        rig.control("limits", limits="20000,20000/1,1000")
+        asked, _ = watch.tick("webhooks")
+        assert asked is not None
+        assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
+    state = events.load(rig.lake)
+    assert state is not None
+    assert state.waiting
+    assert watch.tick("webhooks")[1] == "Every event was followed, or waits for its time."
+
+
+def test_without_access_nothing_is_started(watch: Watch) -> None:
+    with subscribed(watch.rig):
+        watch.rig.control("edit", id=of_year(watch, 2024), set={"name": "Renamed"})
+    note_revoked(watch.rig.settings, NOW)
+    assert "took this application's access away" in watch.tick("webhooks")[1]
+
+
+def test_what_is_deleted_between_the_look_and_the_run_is_made_up_for(watch: Watch) -> None:
+    gone = of_year(watch, 2024)
+    with subscribed(watch.rig):
+        watch.rig.control("edit", id=of_year(watch, 2025), set={"name": "Renamed"})
+        delivered(watch.rig)
+        asked, _ = watch.tick("webhooks")
+        assert asked is not None
+        assert years_of(asked) == ("2025", "2025")
+        watch.rig.control("delete", id=gone)
+        delivered(watch.rig)
+        watch.launch(asked)
+    assert watch.rig.one("SELECT count(*) FROM deleted_activities") == 0
+    again, why = watch.tick("webhooks")
+    assert again is not None, why
+    assert years_of(again) == ("2024", "2024")
+    watch.launch(again)
+    assert watch.rig.gold("SELECT id FROM deleted_activities") == [(gone,)]
+    assert watch.tick("webhooks")[0] is None
+
+
+def test_a_detail_that_changes_nothing_starts_no_second_run(watch: Watch) -> None:
+    with subscribed(watch.rig):
+        for year in (2024, 2025):
+            watch.rig.control("webhooks/send", event={"aspect_type": "update", "object_id": of_year(watch, year)})
+            delivered(watch.rig)
+            asked, why = watch.tick("webhooks")
+            assert asked is not None, why
+            assert years_of(asked) == (str(year), str(year)), "the other year has all that it is to have"
+            assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
+            assert watch.tick("webhooks")[1] == "Every event was followed, or waits for its time."
