@@ -55,6 +55,15 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
     "trips": ("trips", "trips", "Trips that phones recorded: why was this one rejected or missed?", "Look"),
     "dev": ("dev", "dev", "Dagster's UI and daemon on this machine.", "Serve"),
     "service": ("service", "service", "The same in the background, through closed terminals and reboots.", "Serve"),
+    "serve": ("serve", "serve", "The web intake: takes Strava's webhook events.", "Serve"),
+    "subscription": (
+        "subscription",
+        "subscription",
+        "Strava's webhook subscription: create, view, delete.",
+        "Serve",
+    ),
+    "webhooks": ("webhooks", "webhooks", "Strava's webhook events: follow them now, or replay some.", "Serve"),
+    "purge": ("purge", "purge", "All of the athlete's data here and the login: delete them for good.", "Serve"),
     "emulator": ("emulator", "emulator", "A Strava on your own machine.", "Serve"),
 }
 

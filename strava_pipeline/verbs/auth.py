@@ -26,6 +26,7 @@ from strava_pipeline.ingest.strava.connect import connect, make_oauth, make_wire
 from strava_pipeline.ingest.strava.consent import Consent, read_consent
 from strava_pipeline.ingest.strava.listener import RedirectListener
 from strava_pipeline.ingest.strava.oauth import SCOPES, OAuth, missing_scopes
+from strava_pipeline.ingest.strava.revocation import forget_revoked
 from strava_pipeline.ingest.strava.token_store import StoredToken, TokenStore
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import land_athlete
@@ -73,6 +74,7 @@ def log_in(settings: Settings, oauth: OAuth, clock: ServerClock, consent: Consen
     with store.lock():
         _refuse_another_athlete(settings.data_dir, store, token, force=force)
         store.save(token)
+    forget_revoked(settings)
     typer.echo(f"Logged in as athlete {token.athlete_id}; the login is kept in {store.path}.")
     _tell_scopes(scopes)
     _fetch_athlete(settings, clock)

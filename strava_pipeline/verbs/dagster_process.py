@@ -100,7 +100,12 @@ def serve(settings: "Settings", ui: Address | None, lock: int, *, runs_may_finis
         note_ui(settings.dagster_home, ui.url)
     # dagster 1.13 would have `dg dev` instead, a package of its own
     quiet = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), "ignore:Function `dev_command` is superseded"]))
-    return _run(_command(ui), {**os.environ, **settings.environ(), "PYTHONWARNINGS": quiet}, lock, runs_may_finish)
+    return _run(_command(ui), {**environment_of(settings), "PYTHONWARNINGS": quiet}, lock, runs_may_finish)
+
+
+def environment_of(settings: "Settings") -> dict[str, str]:
+    """What a child of ours is given: our own environment, and the settings wherever they were read from."""
+    return {**os.environ, **settings.environ()}
 
 
 def _lock(home: Path) -> Path:

@@ -76,7 +76,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.ingest.strava import health as strava
     from strava_pipeline.ingest.strava.connect import token_store
     from strava_pipeline.ingest.trips import health as trips
-    from strava_pipeline.lake import goals
+    from strava_pipeline.lake import goals, purge
     from strava_pipeline.lake import health as warehouse
     from strava_pipeline.lake import health_files as kept
     from strava_pipeline.lake.imports import imports
@@ -107,6 +107,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         kept.DECISIONS: lambda: kept.decisions_health(lake),
         warehouse.WORKING: lambda: warehouse.warehouse_health(lake),
         kept.LEFTOVERS: lambda: kept.leftovers(lake, now),
+        purge.PURGE: lambda: purge.purge_health(lake),
         goals.GOALS: lambda: goals.goals_health(lake),
         trips.SOURCE: lambda: trips.trips_health(settings),
     }

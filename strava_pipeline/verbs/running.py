@@ -14,7 +14,7 @@ from strava_pipeline.lake.locks import holder, locked_or_none
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.orchestrate.execute import RunOutcome, run_job
-from strava_pipeline.orchestrate.jobs import DETAILS, FILE_BRONZE, FILE_READINGS, LISTING, NEW_GEAR_JOB, STREAMS
+from strava_pipeline.orchestrate.jobs import DETAILS, EVENTS, FILE_BRONZE, FILE_READINGS, LISTING, NEW_GEAR_JOB, STREAMS
 from strava_pipeline.orchestrate.partitions import year_range
 from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.resources import FLOW_LOCK, Pipeline
@@ -152,6 +152,10 @@ def _matched(told: Mapping[str, Any]) -> str | None:
 def _line(asset: str, told: dict[str, Any]) -> str | None:
     if asset == LISTING:
         return f"Listed {told['rows_received']} activities in {told['calls']} calls ({told['seconds']:.1f} s)"
+    if asset == EVENTS:
+        waiting = f"; {told['waiting']} wait" if told["waiting"] else ""
+        refused = "".join(f"; {count} refused: {why}" for why, count in sorted(told["events_refused"].items()))
+        return f"Followed webhooks: {told['settled']} activities in {told['calls']} calls{waiting}{refused}"
     if asset == FILE_BRONZE:
         odd = f"; {told['problems']} problems" if told["problems"] else ""
         return f"Took in files: {told['dagster/row_count']}, {told['new_files']} of them new ({told['seconds']:.1f} s){odd}"

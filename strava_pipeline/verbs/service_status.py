@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from strava_pipeline.orchestrate.instance import open_instance
@@ -14,6 +15,7 @@ from strava_pipeline.orchestrate.ticks import (
     schedule_states,
 )
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.service_intake import answers
 from strava_pipeline.verbs.service_log import service_log
 from strava_pipeline.verbs.service_process import running
 
@@ -28,6 +30,7 @@ class ServiceStatus:
     since: datetime | None
     pid: int | None
     ui: str | None
+    intake: dict[str, Any] | None
     heard_at: datetime | None
     silent: bool
     schedules: list[ScheduleState]
@@ -51,6 +54,7 @@ def look(settings: Settings, now: datetime) -> ServiceStatus:
         since=service.since if service else None,
         pid=service.pid if service else None,
         ui=service.ui.url if service and service.ui else None,
+        intake=_intake(settings),
         heard_at=heard,
         silent=service is not None and now - max(heard or service.since, service.since) > SILENT,
         schedules=states,
@@ -59,12 +63,22 @@ def look(settings: Settings, now: datetime) -> ServiceStatus:
     )
 
 
+def _intake(settings: Settings) -> dict[str, Any] | None:
+    """None: switched off."""
+    if settings.webhook_secret is None:
+        return None
+    return {"address": settings.serve_address, "takes_events": answers(settings.serve_address)}
+
+
 def status_lines(report: ServiceStatus) -> list[str]:
     """The report for eyes."""
     if report.alive:
         lines = [f"Alive since {report.since:%Y-%m-%d %H:%M:%S} UTC (process {report.pid}). UI: {report.ui or 'none'}"]
     else:
         lines = ["Not running. `strava-pipeline service up` starts it; until then no schedule ticks."]
+    if report.intake is not None:
+        state = "takes events" if report.intake["takes_events"] else "does not answer, or its inbox is full"
+        lines.append(f"Intake of webhooks at {report.intake['address']}: {state}")
     if report.silent:
         lines.append("Nothing was heard of its scheduler for minutes: it hangs. `strava-pipeline service restart`")
     for schedule in report.schedules:

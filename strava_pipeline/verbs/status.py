@@ -18,26 +18,30 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
     import json
 
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.status_told import say_status
     from strava_pipeline.verbs.values import plain
 
     report = look(Settings.load())
     if as_json:
         typer.echo(json.dumps(plain(asdict(report)), ensure_ascii=False))
     else:
-        _say(report)
+        say_status(report)
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """`login`: athlete, scopes, missing scopes, expiry, or what is wrong. `limits`: calls by ceiling.
 
-    `imported`: what came in by archives and files; None where nothing did.
+    `revoked_at`: when the athlete took the access away. `imported`: what came in by archives and files; None where nothing did.
+    `webhooks`: what became of events; None where none ever came.
     """
 
     data_dir: str
     login: dict[str, Any]
+    revoked_at: datetime | None
     last_pull: dict[str, Any] | None
     imported: dict[str, Any] | None
+    webhooks: dict[str, Any] | None
     counts: dict[str, int]
     years: list[dict[str, Any]]
     missing_details: int
@@ -53,18 +57,21 @@ class Status:
 def look(settings: "Settings") -> Status:
     """Everything from disk; what does not exist yet is empty."""
     from strava_pipeline.ingest.strava.connect import make_budget, primed_clock
+    from strava_pipeline.ingest.strava.revocation import revoked_at
     from strava_pipeline.lake.listings import listings
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.quarantine import failing_now
 
     lake, now = Lake(settings.data_dir), primed_clock(settings).now()
     published = _published(lake)
-    last = next((listing.manifest for listing in listings(lake, newest_first=True)), None)
+    pulled = (listing.manifest for listing in listings(lake, newest_first=True))
+    last = next((manifest for manifest in pulled if manifest.window.mode != "event"), None)
     failing = [each for each, _ in failing_now(lake)]
     remaining = make_budget(settings).remaining()
     return Status(
         data_dir=str(lake.data_dir),
         login=_login(settings),
+        revoked_at=revoked_at(settings),
         last_pull=None
         if last is None
         else {
@@ -74,6 +81,7 @@ def look(settings: "Settings") -> Status:
             "activities": last.rows,
         },
         imported=_imported(lake, published),
+        webhooks=_webhooks(lake),
         counts=published.counts,
         years=[asdict(year) for year in published.years],
         missing_details=sum(year.missing_details for year in published.years),
@@ -151,6 +159,23 @@ def _imported(lake: "Lake", published: _Published) -> dict[str, Any] | None:
     }
 
 
+def _webhooks(lake: "Lake") -> dict[str, Any] | None:
+    from strava_pipeline.lake.events import EventsState, load
+    from strava_pipeline.lake.journal import unread
+
+    state = load(lake)
+    if state is None and not lake.inbox_webhooks.is_dir():
+        return None
+    state = state or EventsState()
+    return {
+        "unread": sum(1 for _ in unread(lake.inbox_webhooks, state.read)),
+        "waiting": len(state.waiting),
+        "accepted": state.accepted,
+        "refused": state.refused,
+        "given_up": state.given_up,
+    }
+
+
 def _quarantine(held: list["Failing"]) -> dict[str, Any]:
     asked = [each.files.first_failed_at for each in held if not each.dropped_at and each.files.first_failed_at]
     return {"activities": len(asked), "since": min(asked, default=None), "dropped": len(held) - len(asked)}
@@ -177,89 +202,3 @@ def _login(settings: "Settings") -> dict[str, Any]:
         "missing_scopes": [list(pair) for pair in missing_scopes(SCOPES, granted)] if granted is not None else [],
         "access_token_expires_at": token.expires_at,
     }
-
-
-def _say(report: Status) -> None:
-    from rich.table import Table
-
-    from strava_pipeline.verbs.terminal import out, say_left_out
-
-    without_api = report.imported is not None and report.last_pull is None and report.login.get("none_yet", False)
-    if without_api:
-        out.print("Login: none, and none is needed for what is imported; the API needs one (`strava-pipeline auth`)")
-    else:
-        _say_login(report.login)
-        _say_pull(report.last_pull)
-    if report.imported is not None:
-        _say_imported(report.imported)
-    if report.years:
-        table = Table(
-            "year", "activities", "km", "details", "missing", "edited since", title=f"Published: {report.data_dir}"
-        )
-        for year in report.years:
-            table.add_row(*map(str, year.values()))
-        out.print(table)
-    if report.outdated:
-        out.print(
-            "The published warehouse has the tables of another version: the next run makes it anew, without a call."
-        )
-    out.print(
-        f"Details missing: {report.missing_details}, edited since: {report.stale_details}, "
-        f"resting after failures: {report.resting_details}"
-    )
-    if report.missing_details:
-        out.print("  `strava-pipeline enrich-all` fetches what is missing.")
-    held = report.quarantine
-    if held["activities"] or held["dropped"]:
-        since = f" since {_at(held['since'])}" if held["since"] else ""
-        dropped = f", dropped: {held['dropped']}" if held["dropped"] else ""
-        out.print(f"In quarantine: {held['activities']}{since}{dropped}; see `strava-pipeline quarantine list`")
-    say_left_out(report.views_left_out)
-    for limit in [] if without_api else report.limits:
-        out.print(f"Budget: {limit['left']:>5} left of {limit['limit']} {limit['of']}, until {_at(limit['resets_at'])}")
-
-
-def _say_login(login: dict[str, Any]) -> None:
-    from strava_pipeline.verbs.terminal import out
-
-    if "problem" in login:
-        out.print(f"Login: {login['problem']}", style="yellow")
-        return
-    expiry = login["access_token_expires_at"]
-    out.print(f"Login: {login['name'] or 'athlete'} ({login['athlete_id'] or 'id not known yet'})")
-    scopes = login["scopes"]
-    unknown = "not known: a login by a bare code or a bare refresh token does not tell"
-    out.print(f"Scopes: {unknown if scopes is None else ', '.join(scopes)}")
-    for scope, consequence in login["missing_scopes"]:
-        out.print(f"  {scope} was not granted: {consequence}", style="yellow")
-    out.print(
-        f"Access token: {f'until {_at(expiry)}, then renewed by itself' if expiry else 'renewed at the next call'}"
-    )
-
-
-def _say_pull(pull: dict[str, Any] | None) -> None:
-    from strava_pipeline.verbs.terminal import out
-
-    if pull is None:
-        out.print("Last pull: none yet. `strava-pipeline flow` makes the first.")
-    else:
-        state = "complete" if pull["complete"] else "broke off or lost a page; the next pull lists what is missing"
-        out.print(f"Last pull: {_at(pull['at'])}, {pull['mode']}, {pull['activities']} activities, {state}")
-
-
-def _say_imported(came: dict[str, Any]) -> None:
-    from strava_pipeline.verbs.terminal import out
-
-    files = f"{came['files']} file{'s' * (came['files'] != 1)}"
-    odd = f", {came['with_problems']} of them with problems" if came["with_problems"] else ""
-    out.print(f"Imported: {files}{odd}, the last {_at(came['at'])}")
-    if odd:
-        out.print('  `strava-pipeline sql "SELECT name, problem FROM files WHERE problem IS NOT NULL"` tells which')
-    if came["of_several_sources"]:
-        out.print(f"Counted once, from several sources: {came['of_several_sources']} activities")
-    if came["proposed"]:
-        out.print(f"  {came['proposed']} pairs may be one: `strava-pipeline matches list`")
-
-
-def _at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -29,6 +29,8 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
         "20",
         "--insights",
         "50",
+        "--intake",
+        "3",
     ]
     command.append("--json")
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
@@ -46,6 +48,9 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
         "again": 3,
     }
     assert {stage: figures["calls"] for stage, figures in trips.items()} == {"floor": 30, "diagnose": 30, "replay": 30}
+    for side, posted in told["intake"].items():
+        assert (posted["posted"], posted["acknowledged"]) == (1500, 1500), side
+    assert (told["intake"]["intake"]["kept"], told["intake"]["intake"]["lost"]) == (1500, 0)
     matching = told["matching"]["20"]
     assert {stage: figures["calls"] for stage, figures in matching.items()} == {"floor": 20, "match": 20, "again": 20}
     insights = told["insights"]["50"]

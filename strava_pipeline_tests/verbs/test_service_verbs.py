@@ -35,7 +35,13 @@ from strava_pipeline.verbs.service_unit import unit_text
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
 
-NOTE = {"pid": 0, "place": "elsewhere", "since": "2026-03-10T12:00:00+00:00", "ui": None, "by_unit": False}
+NOTE = {
+    "pid": 0,
+    "place": "elsewhere",
+    "since": "2026-03-10T12:00:00+00:00",
+    "ui": None,
+    "by_unit": False,
+}
 SPRING = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)  # London's clocks go from 01:00 to 02:00 the next night
 AUTUMN = datetime(2026, 10, 24, 12, 0, tzinfo=UTC)  # and from 02:00 to 01:00 here
 
@@ -100,6 +106,7 @@ def test_without_a_service_nothing_is_ended_made_or_followed(rig: Rig, type_on: 
         "since": None,
         "pid": None,
         "ui": None,
+        "intake": None,
         "heard_at": None,
         "silent": False,
         "schedules": None,

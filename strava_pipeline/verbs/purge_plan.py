@@ -1,0 +1,157 @@
+"""What a purge is about: everything of the athlete's that is kept here, and what stays. Looks only; the verb is purge.py."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+from strava_pipeline.ingest.strava.connect import token_store
+from strava_pipeline.ingest.strava.revocation import revoked_at
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.profile_files import newest_athlete
+from strava_pipeline.lake.purge import Place, data_places, measured
+from strava_pipeline.orchestrate.log_files import KINDS, all_logs, latest_link
+from strava_pipeline.orchestrate.log_prune import prune
+from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.service_log import before, service_log
+
+SUBSCRIPTION = "strava_subscription.json"
+NONE, BEFORE, KEPT, HELD, REVOKED = "none", "revoked before", "kept", "held", "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """`access`: what is the case with the application's access at Strava. `stays`: a place, or None, and why."""
+
+    athlete_id: int | None
+    data_dir: Path
+    access: str
+    places: list[Place]
+    drop_folder: Place | None
+    stays: list[tuple[Path | None, str]]
+
+    @property
+    def files(self) -> int:
+        return sum(place.files for place in self.places)
+
+    @property
+    def bytes(self) -> int:
+        return sum(place.bytes for place in self.places)
+
+    def report(self, *, deleted: bool, access: str) -> dict[str, Any]:
+        """For programs; docs/formats.md describes it."""
+        return {
+            "deleted": deleted,
+            "athlete_id": self.athlete_id,
+            "access": access,
+            "files": self.files,
+            "bytes": self.bytes,
+            "places": [
+                {"path": place.path, "files": place.files, "bytes": place.bytes, "links": list(place.links)}
+                for place in self.places
+            ],
+            "drop_folder_files": self.drop_folder.files if self.drop_folder else 0,
+            "stays": [{"path": path, "why": why} for path, why in self.stays],
+        }
+
+
+def look(settings: Settings, *, keep_access: bool) -> Purge:
+    """What would go, what would stay."""
+    lake = Lake(settings.data_dir)
+    places = data_places(lake) + [measured(path) for path in (*_logs(settings), *secrets_files(settings))]
+    return Purge(
+        athlete_id=_athlete_id(settings, lake),
+        data_dir=lake.data_dir,
+        access=_access(settings, keep_access=keep_access),
+        places=_joined(places, settings.logs_dir),
+        drop_folder=next((place for place in places if place.path == lake.inbox_files), None),
+        stays=list(_staying(settings, lake, places)),
+    )
+
+
+def secrets_files(settings: Settings) -> list[Path]:
+    """The login and the webhook subscription, what a process that died left of them, and their locks."""
+    names = (token_store(settings).path.name, SUBSCRIPTION)
+    folder = settings.secrets_dir
+    found = [[folder / name, *folder.glob(f".{name}.*"), folder / f"{name}.lock"] for name in names]
+    return [path for paths in found for path in sorted(paths) if path.exists() or path.is_symlink()]
+
+
+def delete_logs(logs_dir: Path) -> None:
+    """Delete every log that a run or the service wrote, and the folders that this leaves empty."""
+    report = prune(logs_dir, date.max, dict.fromkeys(KINDS, 0))
+    if report.faults:
+        raise PipelineError(f"Logs can't be deleted: {'; '.join(report.faults)}. Mend that, then purge again.")
+    log = service_log(logs_dir)
+    for path in (before(log), log):
+        path.unlink(missing_ok=True)
+    for folder in (log.parent, *(kind.root(logs_dir) for kind in reversed(KINDS))):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _logs(settings: Settings) -> Iterator[Path]:
+    yield from all_logs(settings.logs_dir)
+    log = service_log(settings.logs_dir)
+    for path in (latest_link(settings.logs_dir), before(log), log):
+        if path.is_file() or path.is_symlink():
+            yield path
+
+
+def _joined(places: list[Place], logs_dir: Path) -> list[Place]:
+    """All logs as one place."""
+    logs = [place for place in places if logs_dir in place.path.parents]
+    rest = [place for place in places if place not in logs]
+    total = Place(logs_dir, sum(place.files for place in logs), sum(place.bytes for place in logs))
+    return [*rest, total] if logs else rest
+
+
+def _athlete_id(settings: Settings, lake: Lake) -> int | None:
+    try:
+        of_login = token_store(settings).load().athlete_id
+    except PipelineError:
+        of_login = None
+    known = newest_athlete(lake)
+    found = of_login or (known[1].get("id") if known else None)
+    return found if isinstance(found, int) else None
+
+
+def _access(settings: Settings, *, keep_access: bool) -> str:
+    if revoked_at(settings):
+        return BEFORE
+    try:
+        token_store(settings).load()
+    except MissingSettingsError:
+        return NONE
+    except PipelineError:
+        pass  # there is one, whatever is wrong with it
+    return KEPT if keep_access else HELD
+
+
+def _staying(settings: Settings, lake: Lake, places: list[Place]) -> Iterator[tuple[Path | None, str]]:
+    for place in places:
+        for link in place.links:
+            if settings.logs_dir not in link.parents:
+                yield link.readlink(), f"only the link {link} goes"
+    for path, why in (
+        (lake.goals, "your goals"),
+        (lake.views, "your own views"),
+        (Path(".env").absolute(), "settings: the application's secret among them"),
+        (settings.dagster_home, "Dagster's records: ids, times and counts of runs, perhaps of other data folders too"),
+    ):
+        if path.exists():
+            yield path, why
+    if (settings.secrets_dir / SUBSCRIPTION).exists():
+        yield None, "the application's subscription at Strava: strava-pipeline subscription delete"
+    yield None, "what you imported from elsewhere, and reports and exports that you wrote elsewhere"
+    yield None, "the source of trips and the demo, which are apart"
+
+
+def size_words(count: int) -> str:
+    """Bytes for eyes."""
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} B"

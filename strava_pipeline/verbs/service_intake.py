@@ -1,0 +1,97 @@
+"""The web intake beside the service: a process of its own, started again when it dies, gone when the service is.
+
+What it does stands in serve/; `strava-pipeline serve` is the same in the foreground.
+"""
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+import typer
+
+from strava_pipeline.verbs.dagster_process import GRACE, end_group, environment_of
+
+if TYPE_CHECKING:
+    from strava_pipeline.settings import Settings
+
+LONGEST_PAUSE = 60  # seconds between two starts; the first one is a second long
+
+
+@contextmanager
+def intake_beside(settings: "Settings") -> Iterator[None]:
+    """Keep the intake running while the body does, where a secret switches it on. PipelineError: its address is taken."""
+    if settings.webhook_secret is None:
+        yield
+        return
+    from strava_pipeline.serve.server import bound
+
+    bound(settings.serve_address).close()
+    keeper = _Keeper(environment_of(settings))
+    keeper.start()
+    try:
+        yield
+    finally:
+        keeper.stop()
+
+
+def answers(address: str) -> bool:
+    """Whether an intake there takes events."""
+    connection = http.client.HTTPConnection(address, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+class _Keeper(Thread):
+    """Starts the process, and starts it again."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        super().__init__(name="intake", daemon=True)
+        self._environment, self._over = environment, Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watched, self._kept = os.pipe()  # the kernel closes `kept` when we die, however we die
+
+    def run(self) -> None:
+        pause = 1
+        while not self._over.is_set():
+            self._process = self._started()
+            if self._over.is_set():  # told to stop while it was being started
+                self._process.send_signal(signal.SIGINT)
+            code = self._process.wait()
+            if self._over.wait(0):
+                return
+            typer.echo(f"The intake ended by itself (exit {code}); it is started again in {pause} s.", err=True)
+            self._over.wait(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def stop(self) -> None:
+        self._over.set()
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                end_group(self._process.pid)
+        self.join()
+        os.close(self._kept)
+        os.close(self._watched)
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        guard = [sys.executable, "-m", "strava_pipeline.verbs.guard", str(self._watched), str(GRACE)]
+        return subprocess.Popen(
+            [*guard, "strava_pipeline", "serve"],
+            env=self._environment,
+            start_new_session=True,
+            pass_fds=[self._watched],
+        )

@@ -1,0 +1,142 @@
+"""The verbs of Strava's webhook subscription: where Strava sends its events. Receiving them is `serve`'s.
+
+No login is needed, only the API application. What is shown of a callback never holds the secret in its path.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+if TYPE_CHECKING:
+    from strava_pipeline.ingest.strava.subscriptions import Subscription, Subscriptions
+    from strava_pipeline.settings import Settings
+
+subscription = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Strava's webhook subscription: where it sends events as they happen.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+
+
+@subscription.command()
+def create(
+    callback: Annotated[
+        str,
+        typer.Option(
+            help="Where the internet reaches `serve`: https://my.host, or with the path that a proxy leads to it."
+        ),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Have Strava send events here. `serve` must be running: Strava calls it before it agrees."""
+    from strava_pipeline.core.webhooks import intake_path, verify_token
+    from strava_pipeline.ingest.strava.subscription_file import keep
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.terminal import out
+
+    settings = Settings.load()
+    secret = _secret(settings)
+    made = _subscriptions(settings).create(f"{_base(callback)}{intake_path(secret)}", verify_token(secret))
+    keep(settings, made)
+    if as_json:
+        _show({"subscription": _told(made, ours=True)})
+    else:
+        out.print(f"Strava sends events to {made.shown} (subscription {made.id}).")
+
+
+@subscription.command()
+def view(as_json: Json = False) -> None:
+    """Show the application's subscription at Strava, and whether its events come here."""
+    from strava_pipeline.ingest.strava.subscription_file import forget, keep
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.terminal import out
+
+    settings = Settings.load()
+    found = _subscriptions(settings).view()
+    ours = found is not None and _is_ours(settings, found)
+    if found is not None and ours:
+        keep(settings, found)
+    elif found is None or settings.webhook_secret is not None:
+        forget(settings)
+    if as_json:
+        _show({"subscription": None if found is None else _told(found, ours=ours)})
+    elif found is None:
+        out.print(
+            "There is no subscription. To make one: strava-pipeline subscription create --callback https://my.host"
+        )
+    else:
+        out.print(f"Strava sends events to {found.shown} (subscription {found.id}).")
+        if not ours:
+            out.print("That is not the path of this installation's STRAVA_WEBHOOK_SECRET; its events don't come here.")
+
+
+@subscription.command()
+def delete(as_json: Json = False) -> None:
+    """Have Strava send no more events, wherever they went. Asks nothing; twice is no error."""
+    from strava_pipeline.ingest.strava.subscription_file import forget
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.terminal import out
+
+    settings = Settings.load()
+    subscriptions = _subscriptions(settings)
+    found = subscriptions.view()
+    if found is not None:
+        subscriptions.delete(found.id)
+    forget(settings)
+    if as_json:
+        _show({"deleted": None if found is None else found.id})
+    elif found is None:
+        out.print("There is no subscription; nothing was to be deleted.")
+    else:
+        out.print(f"Subscription {found.id} to {found.shown} is deleted; Strava sends no more events.")
+
+
+def _secret(settings: "Settings") -> str:
+    from strava_pipeline.core.errors import MissingSettingsError
+
+    if settings.webhook_secret is None:
+        raise MissingSettingsError(
+            "STRAVA_WEBHOOK_SECRET is not set: it is the secret part of the path that Strava posts to. Make one with "
+            "openssl rand -hex 32, put the line STRAVA_WEBHOOK_SECRET=<it> into .env, and start serve again."
+        )
+    return settings.webhook_secret.get_secret_value()
+
+
+def _base(callback: str) -> str:
+    from strava_pipeline.core.errors import MisuseError
+
+    try:
+        parts = urlsplit(callback)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # half an IPv6 address, a port that is no number
+        usable = False
+    if not usable or parts.query or parts.fragment or not callback.isprintable() or " " in callback:
+        raise MisuseError("--callback is an address like https://my.host, without ? and #.")
+    return callback.rstrip("/")
+
+
+def _is_ours(settings: "Settings", found: "Subscription") -> bool:
+    from strava_pipeline.core.webhooks import intake_path
+
+    secret = settings.webhook_secret
+    return secret is not None and found.callback_url.endswith(intake_path(secret.get_secret_value()))
+
+
+def _subscriptions(settings: "Settings") -> "Subscriptions":
+    from strava_pipeline.ingest.strava.connect import make_subscriptions, make_wire, system_clock
+
+    clock = system_clock(settings)
+    return make_subscriptions(settings, make_wire(settings, clock), clock)
+
+
+def _told(found: "Subscription", *, ours: bool) -> dict[str, Any]:
+    return {"id": found.id, "callback": found.shown, "ours": ours}
+
+
+def _show(shape: dict[str, Any]) -> None:
+    import json
+
+    typer.echo(json.dumps(shape, ensure_ascii=False))
