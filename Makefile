@@ -27,13 +27,14 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-archive dev test test-slow soak bench test-samples test-all lint types contracts format check docs graph screenshots clean \
 	auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
-	quarantine profile trips import archive matches insights report goals duck schema sql logs service service-up emulator
+	quarantine profile trips import archive matches insights report goals duck schema sql logs service service-up purge emulator \
+	serve subscription webhooks
 
 help: ## List the targets.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  and a target for each verb: auth status doctor plan flow flow-backfill backfill reconcile run run-lite run-all compact"
-	@echo "  recompact rebuild enrich enrich-all quarantine refresh streams profile import archive matches trips schema duck logs emulator"
-	@echo "  insights goals report (make report YEAR=2025 HTML=2025.html)"
+	@echo "  recompact rebuild enrich enrich-all quarantine refresh streams profile import archive matches trips schema duck logs purge emulator"
+	@echo "  insights goals serve subscription webhooks report (make report YEAR=2025 HTML=2025.html)"
 	@echo "  service-up      Dagster in the background; also service-down -restart -status -logs -exec -time -install"
 	@echo "  sql             Query the published warehouse: make sql Q=\"SELECT sum(distance) / 1000 FROM activities\""
 	@echo "                  (without a slash in it also: make sql-\"SELECT count(*) FROM activities\")"
@@ -102,7 +103,7 @@ screenshots: $(READY) ## Take docs/pictures/ anew from the demo in Dagster's UI;
 clean: ## Remove .venv, caches and the demo; never data/, secrets/ or logs/.
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info
 
-auth status doctor profile duck schema emulator: $(READY)
+auth status doctor profile duck schema serve purge emulator: $(READY)
 	$(CLI) $@ $(ARGS)
 
 run flow refresh: $(READY)
@@ -158,6 +159,12 @@ trips: $(READY)
 
 logs: $(READY)
 	$(CLI) logs $(or $(ARGS),latest)
+
+subscription: $(READY)
+	$(CLI) subscription $(or $(ARGS),view)
+
+webhooks: $(READY)
+	$(CLI) webhooks $(or $(ARGS),drain)
 
 service: $(READY)
 	$(CLI) service $(or $(ARGS),status)

@@ -14,11 +14,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import files, insights, matching, trips
+from benchmarks.intake import RATE, Intake
 from benchmarks.rounds import (
     Figures,
     Size,
     measure_files,
     measure_insights,
+    measure_intake,
     measure_matching,
     measure_size,
     measure_startup,
@@ -56,6 +58,7 @@ def main() -> None:
         "matching": {count: measure_matching(count, asked.rounds or 3) for count in asked.matching},
         "insights": {count: measure_insights(count, asked.rounds or 3) for count in asked.insights},
     }
+    intake = measure_intake(asked.intake) if asked.intake else {}
     startup = {} if asked.stages else measure_startup()
     if not asked.json:
         for count, figures in beside["trips"].items():
@@ -66,6 +69,8 @@ def main() -> None:
             out.print(_beside_floor(f"{count:,} activities and as many files, one core", matching.STAGES, figures))
         for count, figures in beside["insights"].items():
             out.print(_beside_floor(f"{count:,} activities, half with splits, one core", insights.STAGES, figures))
+        if intake:
+            out.print(_intake_table(intake, asked.intake))
     if asked.json:
         told = {
             what: {
@@ -73,7 +78,14 @@ def main() -> None:
             }
             for what, found in beside.items()
         }
-        held = {"machine": machine, "sizes": [_as_json(size) for size in sizes], **told, "startup": startup}
+        posted = {side: figures.as_json() for side, figures in intake.items()}
+        held = {
+            "machine": machine,
+            "sizes": [_as_json(size) for size in sizes],
+            **told,
+            "intake": posted,
+            "startup": startup,
+        }
         print(json.dumps(held, indent=1))
     elif startup:
         out.print(_startup_table(startup))
@@ -93,6 +105,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--insights", nargs="*", type=int, default=[100_000], help="numbers of activities, for insights"
     )
+    parser.add_argument("--intake", type=int, default=60, help="seconds of webhook events (default 60; 0: none)")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -163,6 +176,15 @@ def _beside_floor(title: str, stages: dict[str, str], found: dict[str, Figures])
     for stage, figures in found.items():
         share, peak = f"{least / min(figures.cpu):.0%}", f"{max(figures.peak_mb):.0f}"
         table.add_row(stages.get(stage, "floor"), *_cpu(figures), share, peak)
+    return table
+
+
+def _intake_table(found: dict[str, Intake], seconds: int) -> Table:
+    table = Table(box=box.MARKDOWN, title=f"{RATE} webhook events a second, {seconds} s", title_justify="left")
+    for name in ("", "posted", "acknowledged", "kept", "lost", "p50 ms", "p99 ms", "max ms", "wall s", "CPU s"):
+        table.add_column(name, justify="right" if name else "left")
+    for side, figures in found.items():
+        table.add_row(side, *("" if value is None else f"{value:,}" for value in figures.as_json().values()))
     return table
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks import files, insights, matching, peer, startup, trips
+from benchmarks import files, insights, intake, matching, peer, startup, trips
 from benchmarks.place import Place
 from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
 
@@ -128,6 +128,12 @@ def _in_turn(
                 figures.add(_measured(side, stage, place))
             shutil.rmtree(place.lake.data_dir)
     return found
+
+
+def measure_intake(seconds: int) -> dict[str, intake.Intake]:
+    """The webhook intake and its floor under a fixed rate of events, for `seconds` each."""
+    with _folder() as folder:
+        return intake.measure(folder, seconds)
 
 
 def measure_startup() -> dict[str, list[float]]:
