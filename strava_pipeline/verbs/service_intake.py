@@ -64,7 +64,7 @@ class _Keeper(Thread):
     def run(self) -> None:
         pause = 1
         while not self._over.is_set():
-            self._process = self._started()
+            self._process = self._launched()
             if self._over.is_set():  # told to stop while it was being started
                 self._process.send_signal(signal.SIGINT)
             code = self._process.wait()
@@ -87,7 +87,7 @@ class _Keeper(Thread):
         os.close(self._kept)
         os.close(self._watched)
 
-    def _started(self) -> "subprocess.Popen[bytes]":
+    def _launched(self) -> "subprocess.Popen[bytes]":
         guard = [sys.executable, "-m", "strava_pipeline.verbs.guard", str(self._watched), str(GRACE)]
         return subprocess.Popen(
             [*guard, "strava_pipeline", "serve"],

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from strava_pipeline_tests.e2e.dagster_dev import until
-from strava_pipeline_tests.e2e.test_service import Box, free_port, lives, processes
+from strava_pipeline_tests.e2e.test_service import Box, assert_gone, free_port, processes
 from strava_pipeline_tests.emulator.client import Client
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.webhooks import SECRET
@@ -68,7 +68,7 @@ def test_an_edit_is_in_gold_at_one_call_whoever_dies(box: Box) -> None:
     assert SECRET not in box.log
     assert box.typed("service", "down").code == 0
     assert not health(url)
-    assert not any(lives(group) for group in groups)
+    assert_gone(groups)
 
 
 def health(url: str) -> bool:
