@@ -1,7 +1,11 @@
-"""`trips activity …`: encrypted trips looked at, explained and replayed. The sub-verbs' bodies stand in files beside this one."""
+"""`trips activity …`: encrypted trips looked at, explained and replayed; `trips car …`: the tracker of car trips.
+
+The sub-verbs' bodies stand in files beside this one.
+"""
 
 import typer
 
+from strava_pipeline.verbs import trips_car, trips_car_told
 from strava_pipeline.verbs.trips_looking import analyze, diagnose, explain, export
 from strava_pipeline.verbs.trips_replaying import algorithms_, replay, sweep
 
@@ -10,6 +14,8 @@ trips = typer.Typer(
 )
 activity = typer.Typer(no_args_is_help=True, add_completion=False, help="Encrypted activity trips, read-only.")
 trips.add_typer(activity, name="activity")
+car = typer.Typer(no_args_is_help=True, add_completion=False, help="Car trips recognised from pings.")
+trips.add_typer(car, name="car")
 
 activity.command()(export)
 activity.command()(diagnose)
@@ -18,3 +24,6 @@ activity.command()(explain)
 activity.command()(replay)
 activity.command()(sweep)
 activity.command("algorithms")(algorithms_)
+car.command("replay")(trips_car.replay)
+car.command("status")(trips_car_told.status)
+car.command("list")(trips_car_told.list_)

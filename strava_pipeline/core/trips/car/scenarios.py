@@ -1,0 +1,155 @@
+"""Scenarios: steps with the answers that each gets, replayed through the tracker. What is expected of them is not read.
+
+Which file they stand in is the verb's. An error names the scenario and the field, never a value.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.json_text import json_bytes
+from strava_pipeline.core.trips.activity.values import finite_number
+from strava_pipeline.core.trips.car.answers import CarAnswer, read_answer
+from strava_pipeline.core.trips.car.config import CarConfig, CarConfigError, checked_position, read_config
+from strava_pipeline.core.trips.car.events import Event, NoEventError, read_event
+from strava_pipeline.core.trips.car.limits import Limits
+from strava_pipeline.core.trips.car.position import Position
+from strava_pipeline.core.trips.car.result import Result, result_json
+from strava_pipeline.core.trips.car.state import TrackerState
+from strava_pipeline.core.trips.car.tracker import step
+from strava_pipeline.core.trips.car.trip import Trip
+
+FORMAT = "car-tracker-scenarios/1"
+RESULT_FORMAT = "car-tracker-result/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """What the router answers: metres of a trail and of a direct route, which is the one of two coordinates."""
+
+    trail_m: float | None = None
+    direct_m: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioStep:
+    """An event and what the world answers it; `routes` replace the former ones from here on."""
+
+    event: Event
+    cars: Mapping[str, CarAnswer | None]
+    routes: Routes | None
+    fails_to_save: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One user's story; `last_parked_gps` is what earlier trips left."""
+
+    id: str
+    config: CarConfig
+    last_parked_gps: Mapping[str, Position]
+    routes: Routes
+    steps: tuple[ScenarioStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioAnswers:
+    """The `Answers` of one step."""
+
+    told: ScenarioStep
+    routes: Routes
+
+    def car(self, car_id: str) -> CarAnswer | None:
+        return self.told.cars.get(car_id)
+
+    def route(self, points: Sequence[tuple[float, float]]) -> float | None:
+        metres = self.routes.direct_m if len(points) == 2 else self.routes.trail_m
+        return None if metres is None else metres / 1000
+
+    def save(self, trip: Trip) -> bool:
+        return not self.told.fails_to_save
+
+
+def read_scenarios(document: Any, limits: Limits = Limits()) -> list[Scenario]:
+    """The scenarios of a document. Raises MisuseError for what is none."""
+    if not isinstance(document, Mapping) or document.get("format") != FORMAT:
+        raise MisuseError(f'no scenarios: expected an object with "format": "{FORMAT}"')
+    listed = document.get("scenarios")
+    if not isinstance(listed, list):
+        raise MisuseError("scenarios: expected a list")
+    return [_scenario(entry, f"scenarios[{number}]", limits) for number, entry in enumerate(listed)]
+
+
+def run_scenario(scenario: Scenario, limits: Limits = Limits()) -> list[Result]:
+    """A result per step."""
+    return list(_results(scenario, limits))
+
+
+def result_parts(scenarios: Sequence[Scenario], limits: Limits = Limits()) -> Iterator[bytes]:
+    """The result document as JSON, step by step: a long trip's results, each with the whole cache, are large."""
+    yield b'{"format":"%s","scenarios":[' % RESULT_FORMAT.encode()
+    for number, scenario in enumerate(scenarios):
+        yield (b",\n" if number else b"\n") + b'{"id":%s,"steps":[' % json_bytes(scenario.id)
+        for place, result in enumerate(_results(scenario, limits)):
+            yield (b",\n" if place else b"\n") + json_bytes(result_json(result))
+        yield b"]}"
+    yield b"]}\n"
+
+
+def _results(scenario: Scenario, limits: Limits) -> Iterator[Result]:
+    state, routes = TrackerState(last_parked_gps=scenario.last_parked_gps), scenario.routes
+    for told in scenario.steps:
+        routes = routes if told.routes is None else told.routes
+        state, result = step(state, told.event, ScenarioAnswers(told, routes), scenario.config, limits)
+        yield result
+
+
+def _scenario(json: Any, path: str, limits: Limits) -> Scenario:
+    scenario_id, config, steps = (_object(json, path).get(key) for key in ("id", "config", "steps"))
+    if not isinstance(scenario_id, str):
+        raise MisuseError(f"{path}.id: expected text")
+    where = f"scenario {scenario_id}"
+    config = _object(config, f"{where}, config")
+    if not isinstance(steps, list):
+        raise MisuseError(f"{where}, steps: expected a list")
+    parked = _object(config.get("last_parked_gps"), f"{where}, config.last_parked_gps", {})
+    try:
+        read = read_config(config, limits)
+        positions = {
+            car_id: checked_position(position, f"last_parked_gps.{car_id}")
+            for car_id, position in parked.items()
+            if position is not None
+        }
+    except CarConfigError as error:
+        raise MisuseError(f"{where}, config.{error}") from None
+    routes = _routes(config.get("osrm"), f"{where}, config.osrm") or Routes()
+    read_steps = tuple(_step(entry, f"{where}, steps[{number}]") for number, entry in enumerate(steps))
+    return Scenario(scenario_id, read, positions, routes, read_steps)
+
+
+def _step(json: Any, path: str) -> ScenarioStep:
+    json = _object(json, path)
+    try:
+        event = read_event(json)
+    except NoEventError as error:
+        raise MisuseError(f"{path}.{error}") from None
+    cars = {car_id: read_answer(told) for car_id, told in _object(json.get("api"), f"{path}.api", {}).items()}
+    return ScenarioStep(event, cars, _routes(json.get("osrm"), f"{path}.osrm"), json.get("fail_save") is True)
+
+
+def _routes(json: Any, path: str) -> Routes | None:
+    """None where nothing is told of the router; any code but Ok is a router that fails."""
+    if json is None:
+        return None
+    if _object(json, path).get("code") != "Ok":
+        return Routes()
+    return Routes(finite_number(json.get("trail_m")), finite_number(json.get("direct_m")))
+
+
+def _object(json: Any, path: str, absent: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+    if json is None and absent is not None:
+        return absent
+    if not isinstance(json, Mapping):
+        raise MisuseError(f"{path}: expected an object")
+    return json
