@@ -1,0 +1,23 @@
+"""Our own format: a step of a scenario without answers, `{t?, event?, gps?, bluetooth?}`; for shortcuts and automations.
+
+What may stand in a field is core/trips/car/events.py's.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from strava_pipeline.core.pings.values import moment
+from strava_pipeline.core.trips.car.events import Event, Kind, NoEventError, read_event
+
+_FIELDS = ("t", "event", "gps", "bluetooth")
+
+
+def read_own(value: Mapping[str, Any], kind: Kind, received_at: float) -> Event:
+    """`kind` counts where no event is named; without a time it is now. Raises NoEventError."""
+    if value and not any(name in value for name in _FIELDS):
+        raise NoEventError(f"no format that is known: our own has {', '.join(_FIELDS)}")
+    named = value.get("event")
+    if named is not None and named != kind:
+        raise NoEventError(f"event: the address is for {kind}; leave it out, or send it to its own address")
+    t = value.get("t")
+    return read_event({**value, "event": kind, "t": received_at if moment(t) is None else t})

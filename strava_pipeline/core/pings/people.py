@@ -1,0 +1,169 @@
+"""cars.toml as records: who may send pings, with which token, and each one's cars and places. Parsed text in, people out.
+
+    [carconnectivity]
+    config = "carconnectivity.json"   # of CarConnectivity, with the login to the makers' services; beside this file
+
+    [[users]]
+    user_id = "anna"
+    token = "…"                       # openssl rand -hex 32
+    timezone = "Europe/Amsterdam"
+    [[users.cars]]
+    car_id = "zoe"                    # what the phone calls it when it is connected by Bluetooth
+    name = "Renault Zoe"
+    vin = "…"                         # only where its maker's service is to be asked
+    has_credentials = true            # whether it can be asked; without this line: where there is a vin
+    [[users.locations]]
+    name = "Work"
+    kind = "office"                   # skip, office, home or other
+    lat = 48.2
+    lng = 11.5
+    radius_m = 150
+
+No token and no position is in a repr or in an error.
+"""
+
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import SecretStr
+
+from strava_pipeline.core.pings.tables import Table
+from strava_pipeline.core.trips.car.config import KINDS, SKIP, Car, CarConfig, Place
+from strava_pipeline.core.trips.car.limits import Limits
+from strava_pipeline.core.trips.car.position import MAX_LAT, MAX_LNG
+
+PLACEHOLDER = "replace-me"  # how tokens of the example begin; they open nothing
+WIDEST_M = 100_000  # of a place
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,200}")
+_USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+_NAME = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f]{1,100}")
+_VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
+_PATH = re.compile(r"[^\x00]{1,1000}")
+_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]*")
+
+
+class PeopleError(ValueError):
+    """What is wrong in cars.toml: a line per fault, each naming the place and what is expected there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """`vins`: of the cars whose maker's service can be asked, by car_id."""
+
+    config: CarConfig = field(repr=False)
+    token: SecretStr = field(repr=False)
+    vins: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def has_token(self) -> bool:
+        """Whether it is one of their own, and not the example's."""
+        return not self.token.get_secret_value().startswith(PLACEHOLDER)
+
+
+@dataclass(frozen=True)
+class People:
+    """Everybody. `carconnectivity`: where CarConnectivity's own configuration lies, as written; None: no car can be asked."""
+
+    people: tuple[Person, ...] = ()
+    carconnectivity: str | None = None
+
+    @property
+    def configs(self) -> tuple[CarConfig, ...]:
+        return tuple(person.config for person in self.people)
+
+    @property
+    def vins(self) -> dict[tuple[str, str], str]:
+        """By user and car, of all cars that can be asked."""
+        return {(person.config.user_id, car_id): vin for person in self.people for car_id, vin in person.vins.items()}
+
+    def user_of(self, token: str) -> str | None:
+        """Whose token it is, found out in a time that tells nothing of the others."""
+        said, found = token.encode("utf-8", "surrogatepass"), None
+        for user_id, expected in self._tokens:
+            if hmac.compare_digest(said, expected):
+                found = user_id
+        return found
+
+    @cached_property
+    def _tokens(self) -> list[tuple[str, bytes]]:
+        return [
+            (person.config.user_id, person.token.get_secret_value().encode())
+            for person in self.people
+            if person.has_token
+        ]
+
+
+def read_people(document: Mapping[str, Any]) -> People:
+    """The people in a parsed cars.toml. Raises PeopleError naming every fault."""
+    faults: list[str] = []
+    top = Table(document, "", faults)
+    top.only("users", "carconnectivity")
+    connectivity = top.table("carconnectivity")
+    path = None
+    if connectivity is not None:
+        connectivity.only("config")
+        path = connectivity.text("config", "the path of CarConnectivity's configuration", _PATH)
+    users, tokens, ids = top.tables("users"), dict[str, str](), dict[str, str]()
+    people = tuple(_person(user, tokens, ids, askable=top.has("carconnectivity")) for user in users)
+    if faults:
+        raise PeopleError("\n".join(faults))
+    return People(people, path)
+
+
+def _person(user: Table, tokens: dict[str, str], ids: dict[str, str], *, askable: bool) -> Person:
+    user.only("user_id", "token", "timezone", "cars", "locations")
+    user_id = user.text("user_id", "1 to 64 letters, digits, . _ @ + or -, with a letter or digit first", _USER)
+    user.unlike("user_id", user_id, ids)
+    token = user.text("token", "16 to 200 letters, digits, - or _; make one: openssl rand -hex 32", _TOKEN)
+    user.unlike("token", token, tokens)
+    timezone = _timezone(user)
+    car_ids, own_vins, vins = dict[str, str](), dict[str, str](), dict[str, str]()
+    cars = tuple(_car(car, car_ids, own_vins, vins, askable=askable) for car in user.tables("cars"))
+    locations = tuple(_place(place) for place in user.tables("locations"))
+    return Person(CarConfig(user_id, timezone, cars, locations), SecretStr(token), vins)
+
+
+def _timezone(user: Table) -> str:
+    expected = "a time zone like Europe/Amsterdam"
+    name = user.text("timezone", expected, _ZONE)
+    try:
+        return ZoneInfo(name).key if name else "UTC"
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones
+        user.fault("timezone", f"expected {expected}")
+        return "UTC"
+
+
+def _car(car: Table, ids: dict[str, str], own_vins: dict[str, str], vins: dict[str, str], *, askable: bool) -> Car:
+    car.only("car_id", "name", "vin", "has_credentials")
+    car_id = car.text("car_id", "the car's name for the phone: 1 to 100 characters", _NAME)
+    car.unlike("car_id", car_id, ids)
+    name = car.text("name", "the car's name for people: 1 to 100 characters", _NAME) if car.has("name") else car_id
+    if car.has("vin"):
+        vin = car.text("vin", "17 capital letters and digits, without I, O and Q", _VIN)
+        car.unlike("vin", vin, own_vins)
+        vins[car_id] = vin
+        if not askable:
+            car.fault("vin", "its service can't be asked without [carconnectivity]; add that, or leave the VIN out")
+    can_be_asked = car.flag("has_credentials") if car.has("has_credentials") else car.has("vin")
+    return Car(car_id, name, has_credentials=can_be_asked)
+
+
+def _place(place: Table) -> Place:
+    place.only("name", "kind", "lat", "lng", "radius_m")
+    kind = place.choice("kind", KINDS)
+    limits = Limits()
+    usual = limits.skip_radius_m if kind == SKIP else limits.location_radius_m
+    return Place(
+        name=place.text("name", "1 to 100 characters", _NAME),
+        kind=kind,
+        lat=place.number("lat", -MAX_LAT, MAX_LAT, "degrees from -90 to 90"),
+        lng=place.number("lng", -MAX_LNG, MAX_LNG, "degrees from -180 to 180"),
+        radius_m=(
+            place.number("radius_m", 0, WIDEST_M, f"metres from 0 to {WIDEST_M}") if place.has("radius_m") else usual
+        ),
+    )
