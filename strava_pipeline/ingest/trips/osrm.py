@@ -6,31 +6,20 @@ The address of such a request holds positions, so nothing of it is logged: a run
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Protocol
-
-import orjson
 
 from strava_pipeline.core.errors import PipelineError, TransientError
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.values import finite_number
 from strava_pipeline.core.trips.activity.waypoints import Position, waypoints
-from strava_pipeline.ingest.strava.http import Exchange
+from strava_pipeline.ingest.osrm import NO_ANSWER, PATIENCE, Sender, ask_route, hide_addresses
+
+__all__ = ["GIVE_UP", "PATIENCE", "TRIES", "Router"]
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 10  # seconds for an answer
 TRIES = 2  # of one request that got no answer
 GIVE_UP = (
     3  # trips in a row without an answer: then the server is down, and waiting for it at each trip would take hours
 )
-NO_ANSWER = "no answer"
-_CODES = frozenset({"NoRoute", "NoSegment", "TooBig", "InvalidQuery", "InvalidValue", "InvalidOptions", "InvalidUrl"})
-
-
-class Sender(Protocol):
-    """What of ingest/strava/http.py's Wire is used."""
-
-    def send(self, method: str, url: str, *, name: str) -> Exchange: ...
 
 
 class Router:
@@ -41,7 +30,7 @@ class Router:
         self._wire = wire
         self._without: Counter[str] = Counter()
         self._silent = 0  # trips in a row that got no answer
-        logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)  # its debug lines hold whole addresses
+        hide_addresses()
 
     def routes(self, bundles: Sequence[Bundle]) -> dict[str, float]:
         """Metres by external id, of the trips for which there is a route."""
@@ -63,30 +52,14 @@ class Router:
 
     def _asked(self, points: Sequence[Position]) -> float | str:
         """Metres, or why there are none."""
-        path = ";".join(f"{longitude:.6f},{latitude:.6f}" for longitude, latitude in points)
         for _ in range(TRIES):
             try:
-                answer = self._wire.send("GET", f"{self._url}/route/v1/bike/{path}?overview=false", name="a route")
+                found = ask_route(self._wire, self._url, "bike", points)
             except TransientError:
                 continue
             except PipelineError:  # a certificate, an address that is none
                 break
             self._silent = 0
-            return _metres(answer)
+            return found
         self._silent += 1
         return NO_ANSWER
-
-
-def _metres(answer: Exchange) -> float | str:
-    try:
-        told: Any = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        told = None
-    code = told.get("code") if isinstance(told, dict) else None
-    if answer.status == 200 and code == "Ok":
-        try:
-            metres = finite_number(told["routes"][0]["distance"])
-        except (LookupError, TypeError):
-            metres = None
-        return "no distance" if metres is None or metres < 0 else metres
-    return code if isinstance(code, str) and code in _CODES else f"status {answer.status}"

@@ -1,0 +1,97 @@
+"""Who answers for cars and routers: the real ones as cars.toml and the settings tell, or a script. Answers are lines of the log."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from strava_pipeline.core.pings.lines import Read
+from strava_pipeline.core.pings.people import People
+from strava_pipeline.ingest.cars.bounded import BoundedCars
+from strava_pipeline.ingest.cars.osrm_route import CarRouter
+from strava_pipeline.ingest.cars.reading import CarAdapter, Reading, Trouble
+from strava_pipeline.ingest.cars.scripted import ScriptedCars
+from strava_pipeline.ingest.cars.scripted_routes import ScriptedRoutes
+from strava_pipeline.ingest.osrm import PATIENCE
+from strava_pipeline.ingest.strava.http import Wire
+from strava_pipeline.settings import Settings
+
+Points = Sequence[tuple[float, float]]  # longitude, latitude
+
+
+class Oracle(Protocol):
+    """Asks cars and routers; neither call raises, both may take their 10 seconds."""
+
+    def car(self, user_id: str, car_id: str, at: float) -> Read: ...
+
+    def route(self, user_id: str, points: Points, at: float) -> float | None: ...
+
+
+@contextmanager
+def oracle_of(settings: Settings, people: People, scripted: Path | None = None) -> Iterator[Oracle]:
+    """What asks the cars of `people` and TRIPS_OSRM_URL; `scripted`: a file of scenarios answers in their place."""
+    if scripted is not None:
+        yield _Scripted(ScriptedCars.from_file(scripted), ScriptedRoutes.from_file(scripted))
+        return
+    router = None
+    if settings.trips_osrm_url:
+        router = CarRouter(settings.trips_osrm_url, Wire(time.monotonic, settings.ca_bundle, patience=PATIENCE))
+    with BoundedCars(_adapter(people), lambda: datetime.now(UTC)) as cars:
+        try:
+            yield _Real(cars, router)
+        finally:
+            if router is not None:
+                router.tell()
+
+
+class _Real:
+    def __init__(self, cars: BoundedCars, router: CarRouter | None) -> None:
+        self._cars, self._router = cars, router
+
+    def car(self, user_id: str, car_id: str, at: float) -> Read:
+        return _line(self._cars.ask(car_id, datetime.fromtimestamp(at, UTC), user_id))
+
+    def route(self, user_id: str, points: Points, at: float) -> float | None:
+        return self._router.length_km(points).km if self._router else None
+
+
+class _Scripted:
+    def __init__(self, cars: ScriptedCars, routes: ScriptedRoutes) -> None:
+        self._cars, self._routes = cars, routes
+
+    def car(self, user_id: str, car_id: str, at: float) -> Read:
+        return _line(self._cars.ask(car_id, datetime.fromtimestamp(at, UTC), user_id))
+
+    def route(self, user_id: str, points: Points, at: float) -> float | None:
+        return self._routes.length_km(user_id, points, at)
+
+
+class _NoAdapter:
+    """Nobody told how to ask any car."""
+
+    def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
+        now = datetime.now(UTC)
+        return Reading(car_id, now, now, error=Trouble.UNKNOWN_CAR)
+
+
+def _adapter(people: People) -> CarAdapter:
+    if people.carconnectivity is None or not people.vins:
+        return _NoAdapter()
+    from strava_pipeline.ingest.cars.carconnectivity import CarConnectivityCars
+
+    return CarConnectivityCars(Path(people.carconnectivity), people.vins)
+
+
+def _line(reading: Reading) -> Read:
+    return Read(
+        car_id=reading.car_id,
+        answered_at=reading.answered_at,
+        measured_at=reading.measured_at,
+        is_parked=reading.is_parked,
+        odometer=reading.odometer_km,
+        lat=reading.lat,
+        lng=reading.lng,
+        error=reading.error.value if reading.error else None,
+    )

@@ -1,0 +1,103 @@
+"""A car that says what a file says: for demos, and for tests of all that stands around a car. It asks nobody.
+
+The file is one of scenarios (`car-tracker-scenarios/1`), or `{"answers": [{"user_id", "car_id", "t", "answer"}]}`. What a
+scenario expects plays no part.
+"""
+
+import threading
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from strava_pipeline.core.errors import SourceError
+from strava_pipeline.core.json_text import parse_json
+from strava_pipeline.core.trips.activity.instants import parse_instant
+from strava_pipeline.core.trips.car.answers import read_answer
+from strava_pipeline.ingest.cars.reading import Reading, Trouble
+
+FORMAT = "car-tracker-scenarios/1"
+_Key = tuple[str, str, int]  # user, car, milliseconds since 1970
+
+
+class ScriptedCars:
+    """Answers each question with what stands at exactly its moment: where that is several times, one after the other.
+
+    A question at no moment of the file is the safety net's, which comes when it likes: it gets the first `clock` step at or
+    after the user's last event.
+    """
+
+    def __init__(self, script: Any) -> None:
+        self._answers: defaultdict[_Key, list[Any]] = defaultdict(list)
+        self._events: defaultdict[str, list[int]] = defaultdict(list)
+        self._clocks: defaultdict[str, list[int]] = defaultdict(list)
+        self._asked: Counter[_Key] = Counter()
+        self._lock = threading.Lock()
+        try:
+            self._read(script)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            raise SourceError(f"The script of the cars is neither {FORMAT} nor a list of answers.") from None
+        for moments in (*self._events.values(), *self._clocks.values()):
+            moments.sort()
+
+    @classmethod
+    def from_file(cls, path: Path) -> "ScriptedCars":
+        """Raises SourceError."""
+        try:
+            return cls(parse_json(path.read_bytes()))
+        except (ValueError, RecursionError):
+            raise SourceError(f"{path} is no JSON.") from None
+        except OSError as error:
+            raise SourceError(f"{path} can't be read ({type(error).__name__}).") from error
+
+    def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
+        moment = self._moment(user_id, round(at.timestamp() * 1000))
+        answer = read_answer(self._next((user_id, car_id, moment))) if moment is not None else None
+        if answer is None:
+            return Reading(car_id, at, at, error=Trouble.NO_ANSWER)
+        return Reading(car_id, at, at, at, answer.is_parked, answer.odometer, answer.lat, answer.lng)
+
+    def _moment(self, user_id: str, asked: int) -> int | None:
+        """The step that a question is one of."""
+        events, clocks = self._events[user_id], self._clocks[user_id]
+        if asked in events or asked in clocks:
+            return asked
+        before = bisect_right(events, asked)
+        if not before:
+            return None
+        place = bisect_left(clocks, events[before - 1])
+        return clocks[place] if place < len(clocks) else None
+
+    def _next(self, key: _Key) -> Any:
+        """The answer; the last one again where more is asked than there are."""
+        with self._lock:
+            answers, number = self._answers[key], self._asked[key]
+            self._asked[key] += 1
+        return answers[min(number, len(answers) - 1)] if answers else None
+
+    def _read(self, script: Mapping[str, Any]) -> None:
+        if script.get("format") == FORMAT:
+            for scenario in script["scenarios"]:
+                self._scenario(scenario["config"], scenario["steps"])
+            return
+        for entry in script["answers"]:
+            moment = _milliseconds(entry["t"])
+            self._events[entry["user_id"]].append(moment)
+            self._answers[entry["user_id"], entry["car_id"], moment].append(entry["answer"])
+
+    def _scenario(self, config: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> None:
+        user_id, cars = config["user_id"], [car["car_id"] for car in config.get("cars") or ()]
+        for step in steps:
+            moment, told = _milliseconds(step["t"]), step.get("api") or {}
+            (self._clocks if step["event"] == "clock" else self._events)[user_id].append(moment)
+            for car_id in dict.fromkeys([*cars, *told]):
+                self._answers[user_id, car_id, moment].append(told.get(car_id))
+
+
+def _milliseconds(t: Any) -> int:
+    seconds = parse_instant(t)
+    if seconds is None:
+        raise ValueError("no moment")
+    return round(seconds * 1000)
