@@ -85,6 +85,26 @@ class Lake:
         return self.data_dir / "inbox" / "webhooks"
 
     @property
+    def pings(self) -> Path:
+        """What phones sent, and what was told about it: users' cars and places, safety nets. Many lines to a file."""
+        return self.data_dir / "bronze" / "pings"
+
+    @property
+    def car_readings(self) -> Path:
+        """What cars and routers answered because of a line in `pings`: files of the same names."""
+        return self.data_dir / "bronze" / "car_readings"
+
+    @property
+    def inbox_pings(self) -> Path:
+        """What the intake took of phones and cars, and no run has read yet: a journal."""
+        return self.data_dir / "inbox" / "pings"
+
+    @property
+    def live_cars(self) -> Path:
+        """What the intake makes of each user's trip at the moment. A cache."""
+        return self.data_dir / "inbox" / "live" / "car_trips.json"
+
+    @property
     def readings(self) -> Path:
         """What reading the imported files came to. Made from them, any time again."""
         return self.data_dir / "readings"

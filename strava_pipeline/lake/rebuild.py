@@ -13,6 +13,7 @@ from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
 from strava_pipeline.core.tables.details import RECORDED
+from strava_pipeline.lake.car_trips import merge_car_trips
 from strava_pipeline.lake.counts import faulty_keys, keys
 from strava_pipeline.lake.detail_files import count_on_disk, detail_files
 from strava_pipeline.lake.files import sync_folder
@@ -146,6 +147,7 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange) -> None:
                 merge_profile(connection, new)
                 merge_imported_activities(connection, new, years.all)
                 merge_trips(connection, new)
+                merge_car_trips(connection, new, years)
                 mark_absent(connection, new, years.all, years)
                 match_activities(connection, new)
                 merge_history(connection, new, years.all)

@@ -4,6 +4,7 @@ import hashlib
 from functools import cache
 
 from strava_pipeline.core.tables.activities import ACTIVITIES_ALL
+from strava_pipeline.core.tables.cars import CAR_TABLES, CAR_TRIP_CANCELLATIONS, CAR_TRIP_POINTS, CAR_TRIPS
 from strava_pipeline.core.tables.details import ACTIVITY_DETAILS, CHILDREN
 from strava_pipeline.core.tables.files import FILES
 from strava_pipeline.core.tables.history import ACTIVITY_HISTORY
@@ -29,6 +30,7 @@ TABLES: dict[str, Table] = {
         GEAR,
         FILES,
         *TRIP_TABLES,
+        *CAR_TABLES,
     )
 }
 
@@ -66,6 +68,10 @@ __all__ = [
     "ACTIVITY_MATCHES",
     "ACTIVITY_MEMBERS",
     "ATHLETE",
+    "CAR_TABLES",
+    "CAR_TRIPS",
+    "CAR_TRIP_CANCELLATIONS",
+    "CAR_TRIP_POINTS",
     "CHILDREN",
     "DETAIL_TABLES",
     "FILES",

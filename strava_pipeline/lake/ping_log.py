@@ -1,0 +1,137 @@
+"""The log of pings: from the inbox into bronze, and out of bronze in the order in which it came there. No trips.
+
+What is in bronze is final: a ping goes there together with what was answered because of it. The name of a file tells which
+part of which segment it holds, so that nothing is taken in twice, whenever a process dies. Who takes in holds LOCK.
+"""
+
+import gzip
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.pings.lines import Answered, Kept, Line, from_bytes, whole_part
+from strava_pipeline.lake.files import from_stamp, packed, stamp, unpacked, write_whole
+from strava_pipeline.lake.journal import Line as Read
+from strava_pipeline.lake.journal import has_unread, take_away, unread
+from strava_pipeline.lake.paths import Lake
+
+LOCK = "pings"
+_ENDING = ".ndjson.gz"
+
+
+@dataclass(slots=True)
+class TakenIn:
+    """What came into bronze now. `left`: lines that wait for an answer, or for the ones before them."""
+
+    pings: Counter[int] = field(default_factory=Counter)  # by year of their coming
+    readings: int = 0
+    errors: Counter[str] = field(default_factory=Counter)  # readings that are none, by car
+    left: int = 0
+    clocks: int = 0  # safety nets that were sent
+    not_ours: int = 0
+
+
+def take_in(lake: Lake, now: datetime) -> TakenIn:
+    """Move what is settled from the inbox into bronze."""
+    done, report = _read_so_far(lake), TakenIn()
+    found: dict[str, list[Read]] = {}
+    for line in unread(lake.inbox_pings, done):
+        found.setdefault(line.segment, []).append(line)
+    at = max(now, from_stamp(newest.partition(".")[0]) if (newest := newest_file(lake)) else now)
+    for segment, lines in found.items():
+        parsed = [from_bytes(line.content) for line in lines]
+        whole = whole_part(parsed, now)
+        report.left += len(lines) - whole
+        if whole:
+            at += timedelta(microseconds=1)
+            name = f"{stamp(at)}.{segment.partition('.')[0]}.{lines[whole - 1].offset}{_ENDING}"
+            _land(lake, name, lines[:whole], parsed[:whole], at)
+            _count(report, parsed[:whole])
+    take_away(lake.inbox_pings, _read_so_far(lake))
+    return report
+
+
+def has_news(lake: Lake) -> bool:
+    """Whether the inbox holds what is not in bronze."""
+    return has_unread(lake.inbox_pings, _read_so_far(lake))
+
+
+def waiting_lines(lake: Lake) -> list[Line]:
+    """What is in the inbox and not in bronze."""
+    parsed = (from_bytes(line.content) for line in unread(lake.inbox_pings, _read_so_far(lake)))
+    return [line for line in parsed if line is not None]
+
+
+def newest_file(lake: Lake) -> str | None:
+    """The name of the file that came into bronze last."""
+    return max((path.name for path in lake.pings.glob(f"*/*{_ENDING}")), default=None)
+
+
+def landed(lake: Lake, after: str | None = None) -> Iterator[tuple[str, list[tuple[Kept, Answered | None]]]]:
+    """The files of bronze behind `after`, in their order: what came, each with what was answered because of it."""
+    paths = [path for path in lake.pings.glob(f"*/*{_ENDING}") if after is None or path.name > after]
+    for path in sorted(paths, key=lambda path: path.name):
+        answers: dict[str, Answered] = {}
+        for line in _lines(lake.car_readings / path.parent.name / path.name):
+            if isinstance(line, Answered):
+                answers.setdefault(line.to, line)
+        yield path.name, [(line, answers.get(line.id)) for line in _lines(path) if isinstance(line, Kept)]
+
+
+def readings_in(lake: Lake, year: int) -> tuple[int, int]:
+    """Answers of cars that came in a year, and how many of them are none."""
+    found = [line for path in sorted((lake.car_readings / str(year)).glob(f"*{_ENDING}")) for line in _lines(path)]
+    cars = [read for line in found if isinstance(line, Answered) for read in line.cars]
+    return len(cars), sum(read.error is not None for read in cars)
+
+
+def _land(lake: Lake, name: str, lines: Sequence[Read], parsed: Sequence[Line | None], at: datetime) -> None:
+    """The answers first: the file of what came makes both count."""
+    answers = b"".join(
+        line.content + b"\n" for line, what in zip(lines, parsed, strict=True) if isinstance(what, Answered)
+    )
+    came = b"".join(
+        line.content + b"\n" for line, what in zip(lines, parsed, strict=True) if not isinstance(what, Answered)
+    )
+    year = f"{at:%Y}"
+    if answers:
+        write_whole(lake.car_readings / year / name, packed(answers, at))
+    write_whole(lake.pings / year / name, packed(came, at))
+
+
+def _lines(path: Path) -> Iterator[Line | None]:
+    try:
+        content = unpacked(path)
+    except FileNotFoundError:
+        return
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise PipelineError(
+            f"{path} is damaged ({type(error).__name__}), and the trips by car are made of it. Bring it back from a backup; or "
+            "move it away, and what it held is lost: strava-pipeline rebuild makes the trips of the rest."
+        ) from error
+    for text in content.splitlines():
+        yield from_bytes(text)
+
+
+def _read_so_far(lake: Lake) -> dict[str, int]:
+    """Up to which byte each segment is in bronze."""
+    done: dict[str, int] = {}
+    for path in lake.pings.glob(f"*/*{_ENDING}"):
+        _, segment, end, *_ = path.name.split(".")
+        done[f"{segment}.ndjson"] = max(int(end), done.get(f"{segment}.ndjson", 0))
+    return done
+
+
+def _count(report: TakenIn, lines: Sequence[Line | None]) -> None:
+    for line in lines:
+        if line is None:
+            report.not_ours += 1
+        elif isinstance(line, Kept):
+            report.pings[line.received_at.year] += line.kind != "config"
+        else:
+            report.readings += len(line.cars)
+            report.errors.update(read.car_id for read in line.cars if read.error)

@@ -1,0 +1,173 @@
+"""Trips by car in a real warehouse: however the log is cut into runs, whatever is lost, the same rows come of it."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strava_pipeline.core.activities import YearRange
+from strava_pipeline.core.tables import CAR_TABLES
+from strava_pipeline.core.trips.car.config import read_config
+from strava_pipeline.core.trips.car.limits import limits_with
+from strava_pipeline.lake.car_told import compared, published_trips, users_now
+from strava_pipeline.lake.car_trips import has_stale_trip, last_replay, merge_car_trips, merge_replay
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.ping_log import take_in
+from strava_pipeline.lake.warehouse import reading, revision, writing
+from strava_pipeline_tests.pings import MORNING, Log, Step, config, drive, nobody_drives
+
+YEARS = YearRange(2020, 2026)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Log:
+    made = Log(Lake(tmp_path / "data"))
+    made.lake.state.mkdir(parents=True)
+    made.config(read_config(config()))
+    return made
+
+
+def days(count: int) -> list[Step]:
+    """Each day there, nothing at noon, and back."""
+    found: list[Step] = []
+    for day in range(count):
+        begin = MORNING + day * DAY
+        found += drive(begin, odometer=20_000.0 + 16 * day)
+        found += nobody_drives(begin + timedelta(hours=4))
+        found += drive(begin + timedelta(hours=9), odometer=20_008.0 + 16 * day)
+    return found
+
+
+def run(log: Log, steps: list[Step]) -> None:
+    log.steps(steps)
+    take_in(log.lake, MORNING + 400 * DAY)
+    merge_replay(log.lake, YEARS)
+
+
+def rows(lake: Lake) -> dict[str, list[tuple[Any, ...]]]:
+    with reading(lake) as connection:
+        return {
+            table.name: connection.execute(f"SELECT * FROM {table.name} ORDER BY ALL").fetchall()
+            for table in CAR_TABLES
+        }
+
+
+def test_trips_cancellations_and_points_are_in_gold(log: Log) -> None:
+    run(log, days(2))
+    held = rows(log.lake)
+    assert {name: len(found) for name, found in held.items()} == {
+        "car_trips": 4,
+        "car_trip_cancellations": 2,
+        "car_trip_points": 40,  # nine, and the last one where it stood still
+    }
+    with reading(log.lake) as connection:
+        trips = published_trips(connection, None, 2026, 10)
+        assert published_trips(connection, "berta", None, 10) == []
+        assert [trip["distance_km"] for trip in trips] == [8.0] * 4
+        newest, oldest = trips[0], trips[-1]
+    assert oldest["start_time"] == MORNING
+    assert (newest["classification"], newest["end_location"], newest["distance_source"]) == ("B", "Office", "odometer")
+
+
+@pytest.mark.parametrize("cut", [1, 5, 12, 13, 17, 30])
+def test_however_the_log_is_cut_into_runs_the_rows_are_the_same(log: Log, cut: int, tmp_path: Path) -> None:
+    steps = days(2)
+    run(log, steps[:cut])
+    run(log, steps[cut:])
+    whole = Log(Lake(tmp_path / "whole"))
+    whole.lake.state.mkdir(parents=True)
+    whole.config(read_config(config()))
+    run(whole, steps)
+    assert rows(log.lake) == rows(whole.lake)
+    assert last_replay(log.lake).users == last_replay(whole.lake).users
+
+
+@pytest.mark.parametrize("lost", ["states", "warehouse", "both"])
+def test_what_is_lost_is_made_again(log: Log, lost: str) -> None:
+    steps = days(2)
+    run(log, steps[:20])
+    before = rows(log.lake)
+    if lost != "warehouse":
+        (log.lake.state / "car_tracker.json").unlink()
+    if lost != "states":
+        log.lake.working.unlink()
+        log.lake.was_made.unlink()
+    run(log, [])
+    assert rows(log.lake) == before
+    run(log, steps[20:])
+    assert len(rows(log.lake)["car_trips"]) == 4
+
+
+def test_states_of_a_run_whose_merge_was_lost_are_not_gone_on_with(log: Log) -> None:
+    run(log, days(1))
+    older = log.lake.working.read_bytes()
+    run(log, drive(MORNING + DAY))
+    log.lake.working.write_bytes(older)
+    run(log, drive(MORNING + 2 * DAY))
+    assert len(rows(log.lake)["car_trips"]) == 4
+
+
+def test_a_rebuild_gives_the_same_rows_and_nothing_new_changes_nothing(log: Log) -> None:
+    run(log, days(2))
+    before = rows(log.lake)
+    with writing(log.lake) as connection:
+        merge_car_trips(connection, log.lake, YEARS)
+    assert rows(log.lake) == before
+    with reading(log.lake) as connection:
+        told = revision(connection)
+    run(log, [])
+    with reading(log.lake) as connection:
+        assert revision(connection) == told
+
+
+def test_what_comes_twice_or_too_late_makes_no_other_trips(log: Log, tmp_path: Path) -> None:
+    steps = days(1)
+    run(log, steps)
+    again = Log(Lake(tmp_path / "again"))
+    again.lake.state.mkdir(parents=True)
+    again.config(read_config(config()))
+    doubled = [step for step in steps for _ in range(2)] + steps[3:9]
+    run(again, doubled)
+    trips, others = rows(log.lake)["car_trips"], rows(again.lake)["car_trips"]
+    assert [row[:16] for row in others] == [row[:16] for row in trips]
+    assert rows(again.lake)["car_trip_cancellations"] == rows(log.lake)["car_trip_cancellations"]
+
+
+def test_new_places_and_cars_leave_older_trips_alone(log: Log) -> None:
+    run(log, drive())
+    log.config(read_config(config(cars=[], locations=[])), MORNING + timedelta(hours=5))
+    run(log, drive(MORNING + DAY))
+    found = rows(log.lake)
+    assert len(found["car_trips"]) == 1
+    assert [row[8] for row in found["car_trip_cancellations"]] == ["no_driving_car"] * 4
+
+
+def test_users_are_told_apart(log: Log) -> None:
+    new_year = MORNING.replace(month=1, day=1, year=2026, hour=0) - timedelta(hours=10)  # 2025 in UTC, 2026 in Auckland
+    log.config(read_config(config("anna")), new_year - DAY)
+    log.config(read_config(config("berta", timezone="Pacific/Auckland")), new_year - DAY)
+    log.steps(drive(new_year), "anna")
+    log.steps(drive(new_year), "berta")
+    run(log, [])
+    with reading(log.lake) as connection:
+        told = connection.execute("SELECT user_id, year FROM car_trips ORDER BY 1").fetchall()
+    assert told == [("anna", 2025), ("berta", 2026)]
+
+
+def test_other_limits_are_compared_with_the_usual_ones(log: Log) -> None:
+    run(log, drive() + drive(MORNING + DAY)[:12])
+    found = compared(log.lake, limits_with(["parked_count=2"]))
+    assert (found.trips_before, found.trips_after) == (2, 2)
+    found = compared(log.lake, limits_with(["parked_count=4"]))
+    assert (found.trips_before, found.trips_after, len(found.different)) == (2, 0, 2)
+    assert compared(log.lake, limits_with([])).different == []
+
+
+def test_a_trip_that_nothing_is_heard_of_is_found(log: Log) -> None:
+    run(log, drive()[:6])
+    last = MORNING + timedelta(seconds=70 * 5)
+    assert not has_stale_trip(log.lake, last + timedelta(hours=2, seconds=-1))
+    assert has_stale_trip(log.lake, last + timedelta(hours=2))
+    assert users_now(log.lake)["anna"].tracker.cache is not None

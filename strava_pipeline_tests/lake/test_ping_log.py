@@ -1,0 +1,113 @@
+"""The log of pings, between inbox and bronze: nothing twice, nothing lost, wherever a process dies."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.pings.lines import Answered
+from strava_pipeline.core.trips.car.config import read_config
+from strava_pipeline.lake import ping_log
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.ping_log import has_news, landed, take_in, waiting_lines
+from strava_pipeline_tests.pings import MORNING, Log, config, drive
+
+LATER = MORNING + timedelta(hours=1)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Log:
+    return Log(Lake(tmp_path / "data"))
+
+
+def ids(lake: Lake, after: str | None = None) -> list[str]:
+    return [line.id for _, lines in landed(lake, after) for line, _ in lines]
+
+
+def test_what_came_is_in_bronze_once_with_its_answers(log: Log) -> None:
+    log.config(read_config(config()))
+    log.steps(drive(km=2))
+    assert has_news(log.lake)
+    taken = take_in(log.lake, LATER)
+    assert (taken.pings, taken.readings, taken.left) == ({2026: 6}, 6, 0)
+    found = [pair for _, lines in landed(log.lake) for pair in lines]
+    assert [line.id for line, _ in found] == [f"{number:06}" for number in range(1, 8)]
+    assert [answered.to if answered else None for _, answered in found] == [None, *(f"{n:06}" for n in range(2, 8))]
+    assert not has_news(log.lake)
+    assert take_in(log.lake, LATER).pings == {}
+    assert list(log.lake.inbox_pings.iterdir()) == []
+
+
+def test_what_waits_for_an_answer_waits_with_all_behind_it(log: Log) -> None:
+    first, second, third = drive(km=1)[:3]
+    lines = [*log.lines(first), *log.lines(second), *log.lines(third)]
+    open_, answer = lines[2], lines[3]
+    assert isinstance(answer, Answered)
+    log.put([*lines[:3], *lines[4:]], MORNING)
+    soon = MORNING + timedelta(seconds=100)
+    assert take_in(log.lake, soon).left == 3
+    assert ids(log.lake) == ["000001"]
+    assert list(waiting_lines(log.lake)) == [open_, *lines[4:]]
+    log.put([answer], MORNING + timedelta(seconds=101))  # by another writer, in another segment
+    assert take_in(log.lake, soon).left == 3
+    too_late = MORNING + timedelta(seconds=70 + 1 + 121)
+    assert take_in(log.lake, too_late).left == 0
+    assert ids(log.lake) == ["000001", "000002", "000003"]
+
+
+@pytest.mark.parametrize("dies_at", ["car_readings", "pings", "take_away"])
+def test_a_death_between_two_steps_neither_loses_nor_doubles(
+    log: Log, dies_at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.steps(drive(km=3))
+    write = ping_log.write_whole
+
+    def dying(path: Path, content: bytes) -> None:
+        if dies_at in str(path):
+            raise KeyboardInterrupt
+        write(path, content)
+
+    def gone(*_: object) -> dict[str, int]:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ping_log, "write_whole", dying)
+        if dies_at == "take_away":
+            patched.setattr(ping_log, "take_away", gone)
+        with pytest.raises(KeyboardInterrupt):
+            take_in(log.lake, LATER)
+    log.steps(drive(LATER, km=1))
+    take_in(log.lake, LATER + timedelta(hours=1))
+    assert ids(log.lake) == [f"{number:06}" for number in range(1, 13)]
+    assert all(answered is not None for _, lines in landed(log.lake) for _, answered in lines)
+    assert waiting_lines(log.lake) == []
+
+
+def test_bronze_is_read_in_the_order_of_its_coming_though_the_clock_was_set_back(log: Log) -> None:
+    log.steps(drive(km=1))
+    take_in(log.lake, LATER)
+    first = list(landed(log.lake))[-1][0]
+    log.steps(drive(LATER, km=1))
+    take_in(log.lake, LATER - timedelta(days=3))
+    assert ids(log.lake) == [f"{number:06}" for number in range(1, 11)]
+    assert ids(log.lake, after=first) == [f"{number:06}" for number in range(6, 11)]
+
+
+def test_a_damaged_file_is_named(log: Log) -> None:
+    log.steps(drive(km=1)[:1])
+    take_in(log.lake, LATER)
+    (path,) = log.lake.pings.glob("*/*.gz")
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(PipelineError, match=path.name):
+        ids(log.lake)
+
+
+def test_what_is_no_line_is_told_and_kept(log: Log) -> None:
+    log.steps(drive(km=1)[:1])
+    (segment,) = log.lake.inbox_pings.iterdir()
+    with segment.open("ab") as file:
+        file.write(b"rubbish\n")
+    assert take_in(log.lake, LATER).not_ours == 1
+    assert ids(log.lake) == ["000001"]
+    assert waiting_lines(log.lake) == []
