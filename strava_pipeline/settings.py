@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     alert_url: str | None = Field(None, alias="STRAVA_ALERT_URL", repr=False)  # such URLs carry a key
     webhook_secret: SecretStr | None = Field(None, alias="STRAVA_WEBHOOK_SECRET")
     serve_address: str = Field("127.0.0.1:8722", alias="STRAVA_SERVE_ADDRESS")
+    pings_config: Path = Field(Path("cars.toml"), alias="PINGS_CONFIG")
     trips_source: str | None = Field(None, alias="TRIPS_SOURCE", repr=False)  # such URLs carry a password
     trips_keys_file: Path | None = Field(None, alias="TRIPS_KEYS_FILE")
     trips_fernet_keys: SecretStr | None = Field(None, alias="TRIPS_FERNET_KEYS")
@@ -146,6 +147,16 @@ class Settings(BaseSettings):
             )
         return self.webhook_secret
 
+    @property
+    def takes_pings(self) -> bool:
+        """Whether there are people whose pings are taken."""
+        return self.pings_config.exists()
+
+    @property
+    def has_intake(self) -> bool:
+        """Whether there is anything to be taken in over the web."""
+        return self.webhook_secret is not None or self.takes_pings
+
     def environ(self) -> dict[str, str]:
         """The environment variables that make these settings again in a subprocess, the secret included."""
         found: dict[str, str] = {}
@@ -194,7 +205,7 @@ class Settings(BaseSettings):
             raise ValueError("not a host and a port; write them like 127.0.0.1:8722")
         return value.strip()
 
-    @field_validator("data_dir", "secrets_dir", "logs_dir", mode="after")
+    @field_validator("data_dir", "secrets_dir", "logs_dir", "pings_config", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()

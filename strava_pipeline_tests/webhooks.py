@@ -16,7 +16,7 @@ SECRET = "a-secret-of-the-tests"
 @contextmanager
 def subscribed(rig: Rig) -> Iterator[str]:
     """Its address; when the body ends, all events have been delivered."""
-    app = create_app(rig.lake, SECRET, say=lambda line: None, now=lambda: NOW)
+    app = create_app(rig.lake, webhook_secret=SECRET, say=lambda line: None, now=lambda: NOW)
     with serving(app) as url:
         subscribe(rig, url)
         yield url

@@ -5,6 +5,7 @@ A kind of event has an inbox and a file with its routes; here they are put toget
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 from starlette.applications import Starlette
@@ -14,22 +15,56 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from strava_pipeline.core.pings.people import People
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.answers import refusal
 from strava_pipeline.serve.inbox import ROOM, Inbox
+from strava_pipeline.serve.live import Live, Oracle
+from strava_pipeline.serve.pings import Pings
 from strava_pipeline.serve.request_log import RequestLog
 from strava_pipeline.serve.webhooks import Webhooks
 
 
+@dataclass(frozen=True, slots=True)
+class Phones:
+    """Whose pings are taken, who asks their cars, and whether these follow a script."""
+
+    people: People
+    oracle: Oracle
+    scripted: bool = False
+
+
 def create_app(
-    lake: Lake, webhook_secret: str, *, say: Callable[[str], object], now: Callable[[], datetime], room: int = ROOM
+    lake: Lake,
+    *,
+    say: Callable[[str], object],
+    now: Callable[[], datetime],
+    webhook_secret: str | None = None,
+    phones: Phones | None = None,
+    room: int = ROOM,
 ) -> Starlette:
-    """The intake of a data folder. `say` is told a line for each request; `room`: bytes that may wait unread."""
-    inboxes = {"webhooks": Inbox(lake.inbox_webhooks, now, room)}
+    """The intake of a data folder: of Strava's events where there is a secret, of pings where there are phones.
+
+    `say` is told a line for each request; `room`: bytes that may wait unread.
+    """
+    inboxes: dict[str, Inbox] = {}
+    routes: list[Route] = []
+    if webhook_secret is not None:
+        inboxes["webhooks"] = Inbox(lake.inbox_webhooks, now, room)
+        routes += Webhooks(webhook_secret, inboxes["webhooks"]).routes()
+    live: Live | None = None
+    if phones is not None:
+        inboxes["pings"] = Inbox(lake.inbox_pings, now, room)
+        live = Live(lake, phones.oracle, inboxes["pings"].keep_line, now)
+        routes += Pings(phones.people, inboxes["pings"], live, now, scripted=phones.scripted).routes()
 
     @asynccontextmanager
     async def closing(_: Starlette) -> AsyncIterator[None]:
+        if live is not None and phones is not None:
+            await live.begin(phones.people)
         yield
+        if live is not None:
+            await live.close()
         for inbox in inboxes.values():
             await inbox.close()
 
@@ -46,7 +81,7 @@ def create_app(
         return refusal(request, 405, "no such method here", error.headers if isinstance(error, HTTPException) else None)
 
     app = Starlette(
-        routes=[Route("/health", health, methods=["GET"]), *Webhooks(webhook_secret, inboxes["webhooks"]).routes()],
+        routes=[Route("/health", health, methods=["GET"]), *routes],
         middleware=[Middleware(RequestLog, say=say, now=now)],
         exception_handlers={404: nowhere, 405: wrong_method},
         lifespan=closing,

@@ -22,7 +22,11 @@ class Inbox:
 
     async def keep(self, body: bytes) -> None:
         """Returns when it is on disk. Raises UnicodeDecodeError, JournalFullError, or OSError (a full disk)."""
-        await self._commits.add(Received.line(body, self._now()))
+        await self.keep_line(Received.line(body, self._now()))
+
+    async def keep_line(self, line: bytes) -> None:
+        """A line of who has lines of their own. Returns when it is on disk. Raises JournalFullError, or OSError."""
+        await self._commits.add(line)
 
     @property
     def bytes_waiting(self) -> int:

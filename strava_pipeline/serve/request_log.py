@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HIDDEN = "***"
 _OPEN = ("/health",)  # paths without a secret
-_BELOW = ("/webhooks/strava/",)  # what follows is one
+_BELOW = ("/webhooks/strava/", "/pings/")  # what follows is one
 
 
 class RequestLog:

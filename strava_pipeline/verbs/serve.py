@@ -1,15 +1,29 @@
 """`strava-pipeline serve`: the web intake in the foreground. What it does stands in its own room."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
+Scripted = Annotated[
+    Path | None,
+    typer.Option(
+        help="Answer for cars and routers from this file of scenarios, in place of the real ones: to try things out.",
+        metavar="FILE",
+    ),
+]
 
-def serve() -> None:
-    """Take Strava's webhook events: each is on disk before it is acknowledged."""
-    from contextlib import suppress
+
+def serve(scripted: Scripted = None) -> None:
+    """Take Strava's webhook events and phones' pings: each is on disk before it is acknowledged."""
+    from contextlib import ExitStack, suppress
     from datetime import UTC, datetime
 
+    from strava_pipeline.core.errors import MissingSettingsError
+    from strava_pipeline.ingest.cars.connect import oracle_of
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.serve.app import create_app
+    from strava_pipeline.lake.people_file import people_in
+    from strava_pipeline.serve.app import Phones, create_app
     from strava_pipeline.serve.server import run
     from strava_pipeline.settings import Settings
 
@@ -18,10 +32,23 @@ def serve() -> None:
             typer.echo(line)
 
     settings = Settings.load()
-    app = create_app(
-        Lake(settings.data_dir),
-        settings.require_webhook_secret().get_secret_value(),
-        say=say,
-        now=lambda: datetime.now(UTC),
-    )
-    run(app, settings.serve_address, lambda url: typer.echo(f"Intake listening on {url}", err=True))
+    if not settings.has_intake:
+        raise MissingSettingsError(
+            f"There is nothing to take in: neither STRAVA_WEBHOOK_SECRET is set, for Strava's webhooks, nor is there "
+            f"{settings.pings_config}, for pings. docs/webhooks.md and docs/cars.md tell how."
+        )
+    secret = settings.webhook_secret
+    with ExitStack() as held:
+        phones = None
+        if settings.takes_pings:
+            people = people_in(settings.pings_config)
+            oracle = held.enter_context(oracle_of(settings, people, scripted))
+            phones = Phones(people, oracle, scripted is not None)
+        app = create_app(
+            Lake(settings.data_dir),
+            say=say,
+            now=lambda: datetime.now(UTC),
+            webhook_secret=secret.get_secret_value() if secret else None,
+            phones=phones,
+        )
+        run(app, settings.serve_address, lambda url: typer.echo(f"Intake listening on {url}", err=True))

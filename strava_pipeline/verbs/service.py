@@ -22,7 +22,7 @@ Host = Annotated[str, typer.Option(help="Address of the UI; it has no password, 
 
 @service.command()
 def up(no_ui: NoUi = False, port: Port = 3000, host: Host = "127.0.0.1") -> None:
-    """Start it, with the webhook intake where STRAVA_WEBHOOK_SECRET is set; it outlives the terminal."""
+    """Start it, with the web intake where there is anything to take in; it outlives the terminal."""
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.service_process import running
 

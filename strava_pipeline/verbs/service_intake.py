@@ -25,8 +25,8 @@ LONGEST_PAUSE = 60  # seconds between two starts; the first one is a second long
 
 @contextmanager
 def intake_beside(settings: "Settings") -> Iterator[None]:
-    """Keep the intake running while the body does, where a secret switches it on. PipelineError: its address is taken."""
-    if settings.webhook_secret is None:
+    """Keep the intake running while the body does, where there is anything to take in. PipelineError: its address is taken."""
+    if not settings.has_intake:
         yield
         return
     from strava_pipeline.serve.server import bound

@@ -65,7 +65,7 @@ def look(settings: Settings, now: datetime) -> ServiceStatus:
 
 def _intake(settings: Settings) -> dict[str, Any] | None:
     """None: switched off."""
-    if settings.webhook_secret is None:
+    if not settings.has_intake:
         return None
     return {"address": settings.serve_address, "takes_events": answers(settings.serve_address)}
 
@@ -78,7 +78,7 @@ def status_lines(report: ServiceStatus) -> list[str]:
         lines = ["Not running. `strava-pipeline service up` starts it; until then no schedule ticks."]
     if report.intake is not None:
         state = "takes events" if report.intake["takes_events"] else "does not answer, or its inbox is full"
-        lines.append(f"Intake of webhooks at {report.intake['address']}: {state}")
+        lines.append(f"Intake at {report.intake['address']}: {state}")
     if report.silent:
         lines.append("Nothing was heard of its scheduler for minutes: it hangs. `strava-pipeline service restart`")
     for schedule in report.schedules:

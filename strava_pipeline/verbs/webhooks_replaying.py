@@ -27,7 +27,9 @@ def an_intake(settings: Settings) -> Iterator[str]:
         yield f"http://{settings.serve_address}"
         return
     secret = settings.require_webhook_secret().get_secret_value()
-    app = create_app(Lake(settings.data_dir), secret, say=lambda line: None, now=lambda: datetime.now(UTC))
+    app = create_app(
+        Lake(settings.data_dir), webhook_secret=secret, say=lambda line: None, now=lambda: datetime.now(UTC)
+    )
     with serving(app) as url:
         yield url
 

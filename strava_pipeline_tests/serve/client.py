@@ -123,7 +123,7 @@ def ended(wire: socket.socket) -> bool:
 @contextmanager
 def intake(folder: Path, room: int = ROOM) -> Iterator[Intake]:
     made = Intake(Lake(folder))
-    app = create_app(made.lake, SECRET, say=made.said.put, now=lambda: NOW, room=room)
+    app = create_app(made.lake, webhook_secret=SECRET, say=made.said.put, now=lambda: NOW, room=room)
     with serving(app) as made.url:
         yield made
     while not made.said.empty():

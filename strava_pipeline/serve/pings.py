@@ -1,0 +1,96 @@
+"""The phones' side of the intake: pings into the log, each on disk before it is acknowledged, and the live state to look at.
+
+Who pings is told by the path's token. What a ping means is the tracker's (live.py), after the answer.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from strava_pipeline.core.pings.formats import LARGEST, read_ping
+from strava_pipeline.core.pings.lines import Kept, new_id, to_bytes
+from strava_pipeline.core.pings.people import People
+from strava_pipeline.core.trips.car.events import NoEventError
+from strava_pipeline.lake.journal import JournalFullError
+from strava_pipeline.serve.answers import refusal
+from strava_pipeline.serve.bodies import BodyError, read_body
+from strava_pipeline.serve.inbox import Inbox
+from strava_pipeline.serve.live import Live
+
+Kind = Literal["ping", "start", "end"]
+LONGEST_QUERY = 4_000  # characters; OsmAnd's have some 200
+
+
+class Pings:
+    """The handlers below /pings."""
+
+    def __init__(
+        self, people: People, inbox: Inbox, live: Live, now: Callable[[], datetime], *, scripted: bool
+    ) -> None:
+        self._people, self._inbox, self._live, self._now, self._scripted = people, inbox, live, now, scripted
+
+    def routes(self) -> list[Route]:
+        """A path of its own for each kind: a Shortcut or an automation knows no more than a URL."""
+
+        def taking(kind: Kind) -> Callable[[Request], object]:
+            async def take(request: Request) -> Response:
+                return await self.take(request, kind)
+
+            return take
+
+        return [
+            Route("/pings/{token}", taking("ping"), methods=["GET", "POST"]),  # OsmAnd sends its positions by GET
+            Route("/pings/{token}/start", taking("start"), methods=["POST"]),
+            Route("/pings/{token}/end", taking("end"), methods=["POST"]),
+            Route("/pings/{token}/status", self.status, methods=["GET"]),
+        ]
+
+    async def take(self, request: Request, kind: Kind) -> Response:
+        """200 when it is on disk; 4xx with the reason, and nothing is kept; 503: try again."""
+        user_id = self._people.user_of(request.path_params["token"])
+        if user_id is None:
+            return refusal(request, 404, "no such path")
+        query = request.url.query if len(request.url.query) <= LONGEST_QUERY else None
+        if query is None:
+            return refusal(request, 414, f"the query is longer than {LONGEST_QUERY} characters")
+        if request.method == "GET" and not query:
+            return refusal(request, 405, "a position comes by POST, or in the query", {"allow": "POST"})
+        at = self._now()
+        try:
+            body = await read_body(request, LARGEST)
+            ping = read_ping(body, query, kind, at.timestamp())
+            line = Kept(
+                id=new_id(at),
+                kind=ping.event.kind if ping is not None else kind,
+                user_id=user_id,
+                received_at=at,
+                body=body.decode(),
+                query=query,
+                scripted=self._scripted,
+            )
+            await self._inbox.keep_line(to_bytes(line))
+        except BodyError as error:
+            return refusal(request, error.status, error.why)
+        except NoEventError as error:
+            return refusal(request, 400, str(error))
+        except UnicodeDecodeError:
+            return refusal(request, 400, "the body is no UTF-8")
+        except JournalFullError:
+            return refusal(request, 503, "the inbox is full: nobody reads it")
+        except OSError as error:
+            return refusal(request, 503, f"it could not be kept: {error.strerror or type(error).__name__}")
+        self._live.came(line)
+        if ping is not None and ping.format == "owntracks":
+            return JSONResponse([])  # the app takes a list of messages for an answer
+        return JSONResponse({"kept": True, "interval_s": self._live.interval_s(user_id)})
+
+    async def status(self, request: Request) -> Response:
+        """What is made of the user's pings so far. Times are the phone's."""
+        user_id = self._people.user_of(request.path_params["token"])
+        if user_id is None:
+            return refusal(request, 404, "no such path")
+        return JSONResponse(self._live.status(user_id))
