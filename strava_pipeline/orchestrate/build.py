@@ -3,6 +3,7 @@
 import dagster as dg
 
 from strava_pipeline.orchestrate.assets.bronze import bronze_assets
+from strava_pipeline.orchestrate.assets.cars import car_assets
 from strava_pipeline.orchestrate.assets.details import detail_assets
 from strava_pipeline.orchestrate.assets.files import file_assets
 from strava_pipeline.orchestrate.assets.gold import gold_assets
@@ -43,6 +44,7 @@ def build_defs(settings: Settings, *, progress_of: ProgressOf | None = None) -> 
                 *stream_assets(partitions),
                 *track_assets(partitions),
                 *trip_assets(partitions),
+                *car_assets(partitions),
                 *published_assets(partitions),
                 *insight_assets(partitions),
                 *profile_assets(),

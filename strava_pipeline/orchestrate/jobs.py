@@ -8,6 +8,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from strava_pipeline.core.tables import (
+    CAR_TABLES,
     DETAIL_TABLES,
     FILES,
     MATCH_TABLES,
@@ -24,6 +25,7 @@ IMPORT_JOB, MERGE_FILES_JOB = "import_files", "merge_files"  # the verb `import`
 PROFILE_JOB, NEW_GEAR_JOB = "profile", "new_gear"  # not by year
 RECONCILE_JOB = "reconcile"
 TRIPS_JOB, TRIP_REPLAY_JOB = "trips", "replay_trips"  # the second one not by year
+PINGS, READINGS, CARS_JOB = "pings", "car_readings", "car_trips"
 STREAMS_JOB = "streams"
 MATCH_JOB = "match"  # what a person decides is followed at once
 EVENTS, EVENTS_JOB = "webhook_events", "events"
@@ -44,6 +46,7 @@ MERGE_FILES = (
     *_PUBLISH,
 )
 EVENTS_ASSETS = (EVENTS, "activity_shards", *_GOLD, FILES.name, *DETAIL_TABLES, QUARANTINE.name, *_PUBLISH)
+CARS = (PINGS, READINGS, *(table.name for table in CAR_TABLES))
 TRIPS = (TRIP_INDEX.name, TRIP_DIAGNOSTICS.name)
 _ALL = (*_PULL, *_GOLD, *ENRICH)
 
@@ -142,6 +145,12 @@ JOBS: dict[str, Job] = {
             "Fetch streams of activities that lack a track, with calls to spare, and make tracks of them.",
         ),
         Job(EVENTS_JOB, EVENTS_ASSETS, "Follow webhook events: fetch what changed, mark what is gone, merge, publish."),
+        Job(
+            CARS_JOB,
+            CARS,
+            "Take in pings, end the trips by car that nothing was heard of for long, replay the log into gold, publish.",
+            {PINGS: {"safety_net": True}},
+        ),
         Job(TRIPS_JOB, TRIPS, "Read, measure and judge the activity trips of the years."),
         Job(TRIP_REPLAY_JOB, (TRIP_REPLAY.name,), "Every version of the algorithms over all trips."),
         Job(

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from strava_pipeline.core.errors import CheckFailedError
-from strava_pipeline.core.tables import CHILDREN, TABLES, TRIP_TABLES
+from strava_pipeline.core.tables import CAR_TABLES, CHILDREN, TABLES, TRIP_TABLES
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.partitions import year_range
@@ -80,7 +80,8 @@ def test_every_check_is_made_in_a_full_run_and_passes_on_what_was_fetched(rig: R
     checks = build_defs(rig.settings).resolve_asset_graph().asset_check_keys
     profile = {"athlete", "gear"}
     others = {
-        *(table.name for table in TRIP_TABLES),
+        *(table.name for table in (*TRIP_TABLES, *CAR_TABLES)),
+        "pings",
         "bronze_files",
         "files",
         "bronze_activity_streams",

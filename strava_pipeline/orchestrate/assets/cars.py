@@ -1,0 +1,153 @@
+"""Trips by car: pings and what cars answered, as they came, and the trips that the tracker makes of them.
+
+Nothing that these tell holds a position. The work is orchestrate/cars.py's; whatever year is asked for, all that came is taken.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from strava_pipeline.core.tables import CAR_TABLES, CAR_TRIPS, TABLES
+from strava_pipeline.lake.car_counts import Watched, watched
+from strava_pipeline.lake.counts import rows_by_year
+from strava_pipeline.lake.warehouse import reading
+from strava_pipeline.orchestrate.cars import Trips, merge_cars, readings_of, take_pings
+from strava_pipeline.orchestrate.jobs import PINGS, READINGS
+from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, tell_rows, timed
+from strava_pipeline.orchestrate.partitions import years_of
+from strava_pipeline.orchestrate.publishing import publish_all_right
+from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.orchestrate.verdicts import table_specs
+
+LIVE_AGREES = "live_agrees"
+_NAMES = tuple(table.name for table in CAR_TABLES)
+
+
+class PingsConfig(dg.Config):
+    """`safety_net`: end the trips of which nothing was heard for two hours, asking their cars once more."""
+
+    safety_net: bool = False
+
+
+def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
+    @dg.asset(
+        name=PINGS,
+        partitions_def=partitions,
+        group_name="cars",
+        kinds={"json", "file"},
+        owners=[OWNER],
+        description="What phones sent, as it came, and the cars and places of their users at that time. Append-only. The year is "
+        "that of its coming, in UTC.",
+        check_specs=[dg.AssetCheckSpec("all_taken", asset=PINGS, description="Every line of the inbox is in bronze.")],
+    )
+    def pings(
+        context: dg.AssetExecutionContext, config: PingsConfig, pipeline: dg.ResourceParam[Pipeline]
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        with timed() as seconds:
+            taken = take_pings(pipeline, safety_net=config.safety_net)
+        for year in years_of(context.partition_keys):
+            context.add_asset_metadata({"pings_received": taken.pings[year]}, partition_key=str(year))
+        yield dg.MaterializeResult(
+            metadata={"pings_received": taken.pings.total(), "clocks_sent": taken.clocks, "seconds": seconds.value},
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name="all_taken",
+                    passed=not taken.left and not taken.not_ours,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    description="Some wait for what a car answers; the next run takes them." if taken.left else None,
+                    metadata={"waiting": taken.left, "not_read": taken.not_ours},
+                )
+            ],
+        )
+
+    @dg.asset(
+        name=READINGS,
+        partitions_def=partitions,
+        deps=[PINGS],
+        group_name="cars",
+        kinds={"json", "file"},
+        owners=[OWNER],
+        description="What cars and routers answered at the moment of a ping, as it was noted then. Append-only.",
+    )
+    def car_readings(
+        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+    ) -> dg.MaterializeResult[Any]:
+        with timed() as seconds:
+            found = readings_of(pipeline, years_of(context.partition_keys))
+        for year, (count, errors) in found.items():
+            context.add_asset_metadata({"dagster/row_count": count, "api_errors": errors}, partition_key=str(year))
+        return dg.MaterializeResult(metadata={"seconds": seconds.value})
+
+    @dg.multi_asset(
+        specs=[
+            dg.AssetSpec(
+                name,
+                deps=[PINGS, READINGS],
+                partitions_def=partitions,
+                group_name="cars",
+                kinds={"duckdb"},
+                owners=[OWNER],
+                description=table_description(TABLES[name]),
+                metadata=described(name),
+            )
+            for name in _NAMES
+        ],
+        check_specs=[
+            *(spec for name in _NAMES for spec in table_specs(name, name)),
+            dg.AssetCheckSpec(
+                LIVE_AGREES,
+                asset=CAR_TRIPS.name,
+                description="What the intake made of a trip at once is what the replay makes of it.",
+            ),
+        ],
+    )
+    def car_trip_tables(
+        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        years = years_of(context.partition_keys)
+        with timed() as seconds:
+            trips = merge_cars(pipeline)
+            checks = publish_all_right(pipeline, _NAMES)
+        with reading(pipeline.lake) as connection:
+            rows = {name: rows_by_year(connection, name) for name in _NAMES}
+            told = watched(connection, years)
+        for name in _NAMES:
+            tell_rows(context, rows[name], name)
+            first = name == CAR_TRIPS.name
+            yield dg.MaterializeResult(
+                asset_key=name,
+                metadata={"rows_merged": trips.merged.rows[name], "seconds": seconds.value}
+                | (_told(trips, told) if first else {}),
+                check_results=[*checks[name], *([_agreement(trips)] if first else [])],
+            )
+
+    return [pings, car_readings, car_trip_tables]
+
+
+def _told(trips: Trips, watched: Watched) -> dict[str, Any]:
+    """What is worth watching over years: of the run's partitions, but for the skip pauses and statuses, which are this run's."""
+    statuses = trips.replay.statuses
+    return {
+        "lines_replayed": trips.replay.lines,
+        "statuses": dg.MetadataValue.json(dict(sorted(statuses.items()))),
+        "skip_pauses": statuses["paused_at_skip"],
+        "cancellation_rate": watched.cancellation_rate,
+        "cancelled": dg.MetadataValue.json(watched.cancelled),
+        "points_per_trip": watched.points_per_trip,
+        "gps_only_share": watched.gps_only_share,
+    }
+
+
+def _agreement(trips: Trips) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=CAR_TRIPS.name,
+        check_name=LIVE_AGREES,
+        passed=not trips.differed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="Trips come from the replay, so they are right; what phones were shown was not. Starting the intake anew "
+        "makes it begin from the replay: strava-pipeline service restart."
+        if trips.differed
+        else None,
+        metadata={"agreed": len(trips.agreed), "differed": len(trips.differed)},
+    )

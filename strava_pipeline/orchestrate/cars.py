@@ -1,0 +1,141 @@
+"""Trips by car: what came is taken into bronze, safety nets are sent, and the log is replayed into gold. No Dagster objects."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from strava_pipeline.core.json_text import json_text
+from strava_pipeline.core.pings.answers import NotedAnswers, UnaskedCarError, UnaskedRouteError, with_car, with_route
+from strava_pipeline.core.pings.fold import User, content_of, digest_of
+from strava_pipeline.core.pings.lines import Answered, Kept, new_id, to_bytes
+from strava_pipeline.core.trips.activity.instants import format_instant
+from strava_pipeline.core.trips.car.limits import Limits
+from strava_pipeline.core.trips.car.result import Result
+from strava_pipeline.ingest.cars.connect import Oracle, oracle_of
+from strava_pipeline.lake.car_trips import Replay, last_replay, merge_replay
+from strava_pipeline.lake.journal import Writer
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.people_file import people_in
+from strava_pipeline.lake.ping_log import LOCK, TakenIn, readings_in, take_in
+from strava_pipeline.lake.staging import MergeReport
+from strava_pipeline.orchestrate.resources import Pipeline
+
+PATIENCE = 15.0  # seconds for answers that are on their way when a run begins
+PAUSE = 0.2
+ROOM = 64_000_000  # bytes that may lie in the inbox
+
+
+@dataclass(slots=True)
+class Trips:
+    """What a replay came to. `agreed`, `differed`: users of whom the intake's live state was, or was not, the replayed one."""
+
+    merged: MergeReport
+    replay: Replay
+    agreed: list[str] = field(default_factory=list)
+    differed: list[str] = field(default_factory=list)
+
+
+def take_pings(pipeline: Pipeline, *, safety_net: bool) -> TakenIn:
+    """Everything that came, into bronze; `safety_net`: also a clock to each user whose trip has heard nothing for long."""
+    with pipeline.alone(LOCK):
+        taken = _settled(pipeline)
+        if safety_net and (clocks := _send_clocks(pipeline)):
+            _add(taken, take_in(pipeline.lake, pipeline.clock.local()))
+            taken.clocks = clocks
+    return taken
+
+
+def readings_of(pipeline: Pipeline, years: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """How many answers of cars bronze has of each year, and how many of them are errors."""
+    return {year: readings_in(pipeline.lake, year) for year in years}
+
+
+def merge_cars(pipeline: Pipeline) -> Trips:
+    """The log into gold, from where the last replay ended."""
+    found = _Compared(pipeline.lake)
+    with pipeline.alone(LOCK):
+        replay, merged = merge_replay(pipeline.lake, pipeline.years, found.look, found.look_before)
+    return Trips(merged, replay, sorted(found.agreed), sorted(found.differed))
+
+
+def _settled(pipeline: Pipeline) -> TakenIn:
+    """Answers of the last moments are waited for, a little."""
+    taken, until = take_in(pipeline.lake, pipeline.clock.local()), time.monotonic() + PATIENCE
+    while taken.left and time.monotonic() < until:
+        time.sleep(PAUSE)
+        _add(taken, take_in(pipeline.lake, pipeline.clock.local()))
+    return taken
+
+
+def _add(taken: TakenIn, more: TakenIn) -> None:
+    taken.pings += more.pings
+    taken.readings += more.readings
+    taken.errors += more.errors
+    taken.left, taken.not_ours = more.left, taken.not_ours + more.not_ours
+
+
+def _send_clocks(pipeline: Pipeline) -> int:
+    """A clock into the inbox for each trip of which nothing was heard for long, with what its car says now; how many."""
+    replay, now = last_replay(pipeline.lake), pipeline.clock.local()
+    replay.run(pipeline.lake, Limits())
+    stale = [
+        (name, user)
+        for name, user in replay.users.items()
+        if user.tracker.cache is not None and now.timestamp() - user.tracker.cache.x_last_event_at >= Limits().stale_s
+    ]
+    if not stale:
+        return 0
+    writer = Writer(pipeline.lake.inbox_pings, most_waiting=ROOM)
+    try:
+        with oracle_of(pipeline.settings, people_in(pipeline.settings.pings_config)) as oracle:
+            for name, user in stale:
+                line = _clock(name, now)
+                writer.append([to_bytes(line), to_bytes(_answered(user, line, oracle))], now)
+    finally:
+        writer.close()
+    return len(stale)
+
+
+def _clock(user_id: str, now: datetime) -> Kept:
+    body = json_text({"t": format_instant(now.timestamp()), "event": "clock"})
+    return Kept(id=new_id(now), kind="clock", user_id=user_id, received_at=now, body=body)
+
+
+def _answered(user: User, line: Kept, oracle: Oracle) -> Answered:
+    """What cars and routers say to it."""
+    ping, answered = content_of(line), Answered(to=line.id, user_id=line.user_id)
+    at = ping.event.t if ping else 0.0
+    while True:
+        try:
+            user.taking(line, NotedAnswers(answered, at, asks_cars=True, asks_routes=True), Limits(), ping)
+        except UnaskedCarError as need:
+            answered = with_car(answered, oracle.car(line.user_id, need.car_id, at))
+        except UnaskedRouteError as need:
+            answered = with_route(answered, need.points, oracle.route(line.user_id, need.points, at))
+        else:
+            return answered
+
+
+class _Compared:
+    """The intake's live states beside the replayed ones, each at the line after which it was noted."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.agreed, self.differed = set[str](), set[str]()
+        try:
+            self._live = dict(json.loads(lake.live_cars.read_bytes()))
+        except (FileNotFoundError, ValueError):
+            self._live = {}
+
+    def look_before(self, replay: Replay) -> None:
+        for name, user in replay.users.items():
+            self._compare(name, user)
+
+    def look(self, line: Kept, user: User, _: Result | None) -> None:
+        self._compare(line.user_id, user)
+
+    def _compare(self, name: str, user: User) -> None:
+        live = self._live.get(name)
+        if live and live["after"] == user.after and name not in self.agreed | self.differed:
+            (self.agreed if live["state"] == digest_of(user) else self.differed).add(name)
