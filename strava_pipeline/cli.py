@@ -52,10 +52,10 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
     "matches": ("matches", "matches", "One activity from several sources: list, explain, join, split.", "Look"),
     "logs": ("logs", "logs", "Logs of runs: the newest one, or remove old ones.", "Look"),
     "archive": ("archive", "archive", "Is all that Strava's archive lists in the warehouse, and the same?", "Look"),
-    "trips": ("trips", "trips", "Trips that phones recorded: why was this one rejected or missed?", "Look"),
+    "trips": ("trips", "trips", "Trips that phones recorded, and trips by car made of pings.", "Look"),
     "dev": ("dev", "dev", "Dagster's UI and daemon on this machine.", "Serve"),
     "service": ("service", "service", "The same in the background, through closed terminals and reboots.", "Serve"),
-    "serve": ("serve", "serve", "The web intake: takes Strava's webhook events.", "Serve"),
+    "serve": ("serve", "serve", "The web intake: takes Strava's webhook events and phones' pings.", "Serve"),
     "subscription": (
         "subscription",
         "subscription",
