@@ -7,9 +7,10 @@ part of which segment it holds, so that nothing is taken in twice, whenever a pr
 import gzip
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 
 from strava_pipeline.core.errors import PipelineError
@@ -36,21 +37,20 @@ class TakenIn:
 
 
 def take_in(lake: Lake, now: datetime) -> TakenIn:
-    """Move what is settled from the inbox into bronze."""
-    done, report = _read_so_far(lake), TakenIn()
-    found: dict[str, list[Read]] = {}
-    for line in unread(lake.inbox_pings, done):
-        found.setdefault(line.segment, []).append(line)
+    """Move what is settled from the inbox into bronze: a file for each segment that it stood in."""
+    report = TakenIn()
+    lines = [(line, from_bytes(line.content)) for line in unread(lake.inbox_pings, _read_so_far(lake))]
+    whole = whole_part([what for _, what in lines], now)
+    report.left = len(lines) - whole
+    came = {what.id for _, what in lines[:whole] if isinstance(what, Kept)}
+    answers = {
+        what.to: line for line, what in reversed(lines[:whole]) if isinstance(what, Answered) and what.to in came
+    }
     at = max(now, from_stamp(newest.partition(".")[0]) if (newest := newest_file(lake)) else now)
-    for segment, lines in found.items():
-        parsed = [from_bytes(line.content) for line in lines]
-        whole = whole_part(parsed, now)
-        report.left += len(lines) - whole
-        if whole:
-            at += timedelta(microseconds=1)
-            name = f"{stamp(at)}.{segment.partition('.')[0]}.{lines[whole - 1].offset}{_ENDING}"
-            _land(lake, name, lines[:whole], parsed[:whole], at)
-            _count(report, parsed[:whole])
+    for segment, part in groupby(lines[:whole], key=lambda pair: pair[0].segment):
+        at += timedelta(microseconds=1)
+        _land(lake, segment.partition(".")[0], list(part), answers, at)
+    _count(report, [what for _, what in lines[:whole]])
     take_away(lake.inbox_pings, _read_so_far(lake))
     return report
 
@@ -89,18 +89,22 @@ def readings_in(lake: Lake, year: int) -> tuple[int, int]:
     return len(cars), sum(read.error is not None for read in cars)
 
 
-def _land(lake: Lake, name: str, lines: Sequence[Read], parsed: Sequence[Line | None], at: datetime) -> None:
-    """The answers first: the file of what came makes both count."""
-    answers = b"".join(
-        line.content + b"\n" for line, what in zip(lines, parsed, strict=True) if isinstance(what, Answered)
-    )
-    came = b"".join(
-        line.content + b"\n" for line, what in zip(lines, parsed, strict=True) if not isinstance(what, Answered)
-    )
-    year = f"{at:%Y}"
-    if answers:
-        write_whole(lake.car_readings / year / name, packed(answers, at))
-    write_whole(lake.pings / year / name, packed(came, at))
+def _land(
+    lake: Lake, segment: str, part: Sequence[tuple[Read, Line | None]], answers: Mapping[str, Read], at: datetime
+) -> None:
+    """What came, and beside it what was answered because of it, wherever that stood. The file of what came makes both count."""
+    came = [line for line, what in part if not isinstance(what, Answered)]
+    ids = {what.id for _, what in part if isinstance(what, Kept)}
+    answered = [line for key, line in answers.items() if key in ids]
+    late = [line for line, what in part if isinstance(what, Answered) and what.to not in answers]
+    year, name = f"{at:%Y}", f"{stamp(at)}.{segment}.{part[-1][0].offset}{_ENDING}"
+    if answered or late:
+        write_whole(lake.car_readings / year / name, _packed([*answered, *late], at))
+    write_whole(lake.pings / year / name, _packed(came, at))
+
+
+def _packed(lines: Sequence[Read], at: datetime) -> bytes:
+    return packed(b"".join(line.content + b"\n" for line in lines), at)
 
 
 def _lines(path: Path) -> Iterator[Line | None]:

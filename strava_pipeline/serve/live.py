@@ -5,9 +5,9 @@ and pings are acknowledged long before. Of one user's lines one after the other 
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -17,15 +17,17 @@ from strava_pipeline.core.pings.age import belongs
 from strava_pipeline.core.pings.answers import NotedAnswers, UnaskedCarError, UnaskedRouteError, with_car, with_route
 from strava_pipeline.core.pings.fold import User, content_of, digest_of
 from strava_pipeline.core.pings.formats import Ping
-from strava_pipeline.core.pings.lines import MOMENT, Answered, Kept, Read, new_id, to_bytes
+from strava_pipeline.core.pings.lines import MOMENT, Answered, Kept, Line, Read, new_id, to_bytes
 from strava_pipeline.core.pings.people import People
 from strava_pipeline.core.pings.told import interval_s, told
-from strava_pipeline.core.trips.car.config import CarConfig, config_json
+from strava_pipeline.core.trips.car.config import config_json
 from strava_pipeline.core.trips.car.limits import Limits
-from strava_pipeline.lake.car_trips import last_replay
+from strava_pipeline.lake.car_trips import Replay, last_replay
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.ping_log import landed, newest_file, waiting_lines
+
+log = logging.getLogger(__name__)
 
 LOOK = 5.0  # seconds between two looks for what others put into the log (the safety net)
 AT_ONCE = 8  # questions under way to cars and routers
@@ -52,41 +54,61 @@ class Live:
         self._questions = asyncio.Semaphore(AT_ONCE)
         self._after: str | None = None
         self._ready = False
+        self._came: set[str] = set()  # of the lines before that
 
     async def begin(self, people: People) -> None:
-        """Take up where the log is, and note who is who now; pings that come meanwhile wait for it."""
-        replay = await asyncio.to_thread(last_replay, self._lake)
-        await asyncio.to_thread(replay.run, self._lake, Limits())
-        self._users, self._after = replay.users, replay.after
-        waiting = await asyncio.to_thread(waiting_lines, self._lake)
-        answers = {line.to: line for line in waiting if isinstance(line, Answered)}
-        new = {line.id for queue in self._queues.values() for line in queue}
-        before: dict[str, deque[Kept]] = {}
-        for line in waiting:
-            if isinstance(line, Kept) and line.id not in new:
-                before.setdefault(line.user_id, deque()).append(line)
-        for lines in before.values():
-            while lines and (lines[0].kind == "config" or lines[0].id in answers):
-                self._take(lines[0], answers.get(lines.popleft().id))
+        """Note who is who from now on, then take up where the log is; pings that come meanwhile wait for that."""
         for config in people.configs:
-            if self._users.get(config.user_id, User()).config != config:
-                before.setdefault(config.user_id, deque()).append(await self._note_config(config))
-        for user_id, lines in before.items():
-            self._queues[user_id] = lines + self._queues.get(user_id, deque())
-        self._ready = True
+            at, told = self._now(), json_text(config_json(config))
+            line = Kept(id=new_id(at), kind="config", user_id=config.user_id, received_at=at, body=told)
+            await self._keep(to_bytes(line))
+        self._start(self._take_up())
+
+    async def _take_up(self) -> None:
+        try:
+            waiting = await asyncio.to_thread(waiting_lines, self._lake)
+            replay = await asyncio.to_thread(self._replayed)
+        except (OSError, PipelineError) as error:
+            log.error("The trips under way can't be told; pings are kept all the same. %s", error)
+            return
+        self._users, self._after, self._ready = replay.users, replay.after, True
+        self._queue(waiting)
         for user_id in list(self._queues):
             self._work(user_id)
         self._start(self._look())
+
+    def _replayed(self) -> Replay:
+        replay = last_replay(self._lake)
+        replay.run(self._lake, Limits())
+        return replay
+
+    def _queue(self, waiting: Sequence[Line]) -> None:
+        """What is in the inbox: up to what nobody has been asked about yet at once, the rest like what comes now."""
+        answers = {line.to: line for line in waiting if isinstance(line, Answered)}
+        before: dict[str, deque[Kept]] = {}
+        for line in waiting:
+            if isinstance(line, Kept) and line.id not in self._came:
+                before.setdefault(line.user_id, deque()).append(line)
+                self._came.add(line.id)
+        for user_id, lines in before.items():
+            while lines and (lines[0].kind == "config" or lines[0].id in answers):
+                self._take(lines[0], answers.get(lines.popleft().id))
+            self._queues[user_id] = lines + self._queues.get(user_id, deque())
 
     async def close(self) -> None:
         """Leave what waits to the next start: it is in the log."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.to_thread(self._save)
+        if self._ready:
+            await asyncio.to_thread(self._save)
 
     def came(self, line: Kept) -> None:
         """A line that is on disk now."""
+        if line.id in self._came:  # it was found in the log already
+            return
+        if not self._ready:
+            self._came.add(line.id)
         self._queues.setdefault(line.user_id, deque()).append(line)
         if self._ready:
             self._work(line.user_id)
@@ -100,7 +122,7 @@ class Live:
 
     def _work(self, user_id: str) -> None:
         name = f"trips of {user_id}"
-        if not any(task.get_name() == name for task in self._tasks):
+        if not any(task.get_name() == name and not task.done() for task in self._tasks):
             self._start(self._take_all(user_id), name)
 
     def _start(self, work: Coroutine[Any, Any, None], name: str | None = None) -> None:
@@ -111,7 +133,10 @@ class Live:
     async def _take_all(self, user_id: str) -> None:
         queue = self._queues[user_id]
         while queue:
-            await self._through(queue[0])
+            try:
+                await self._through(queue[0])
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not keep the user's next pings from being told
+                log.error("A ping of %s could not be followed (%s).", user_id, type(error).__name__)
             queue.popleft()
             await asyncio.sleep(0)
 
@@ -154,32 +179,24 @@ class Live:
         answers = NotedAnswers(answered, ping.event.t if ping else 0.0)
         self._users[line.user_id] = self._users.get(line.user_id, User()).taking(line, answers, Limits(), ping)[0]
 
-    async def _note_config(self, config: CarConfig) -> Kept:
-        at = self._now()
-        line = Kept(
-            id=new_id(at),
-            kind="config",
-            user_id=config.user_id,
-            received_at=at,
-            body=json_text(config_json(config)),
-        )
-        await self._keep(to_bytes(line))
-        return line
-
     async def _look(self) -> None:
         """Now and then: take what others put into the log, and leave a note of how things stand."""
         while True:
             await asyncio.sleep(LOOK)
-            await asyncio.to_thread(self._save)
-            if await asyncio.to_thread(newest_file, self._lake) == self._after:
-                continue
-            for name, lines in await asyncio.to_thread(lambda: list(landed(self._lake, self._after))):
-                for line, answered in lines:
-                    if line.kind == "clock":
-                        self._take(line, answered)
-                self._after = name
+            try:
+                await asyncio.to_thread(self._save)
+                if await asyncio.to_thread(newest_file, self._lake) != self._after:
+                    self._follow(await asyncio.to_thread(lambda: list(landed(self._lake, self._after))))
+            except (OSError, PipelineError) as error:
+                log.warning("The log of pings can't be followed: %s", error)
+
+    def _follow(self, files: Sequence[tuple[str, Sequence[tuple[Kept, Answered | None]]]]) -> None:
+        for name, lines in files:
+            for line, answered in lines:
+                if line.kind == "clock":
+                    self._take(line, answered)
+            self._after = name
 
     def _save(self) -> None:
         users = {name: {"after": user.after, "state": digest_of(user)} for name, user in self._users.items()}
-        with suppress(OSError):
-            write_whole(self._lake.live_cars, json_text(users).encode())
+        write_whole(self._lake.live_cars, json_text(users).encode())

@@ -10,7 +10,7 @@ from strava_pipeline.core.pings.lines import Answered
 from strava_pipeline.core.trips.car.config import read_config
 from strava_pipeline.lake import ping_log
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.ping_log import has_news, landed, take_in, waiting_lines
+from strava_pipeline.lake.ping_log import has_news, landed, readings_in, take_in, waiting_lines
 from strava_pipeline_tests.pings import MORNING, Log, config, drive
 
 LATER = MORNING + timedelta(hours=1)
@@ -49,11 +49,24 @@ def test_what_waits_for_an_answer_waits_with_all_behind_it(log: Log) -> None:
     assert take_in(log.lake, soon).left == 3
     assert ids(log.lake) == ["000001"]
     assert list(waiting_lines(log.lake)) == [open_, *lines[4:]]
-    log.put([answer], MORNING + timedelta(seconds=101))  # by another writer, in another segment
-    assert take_in(log.lake, soon).left == 3
-    too_late = MORNING + timedelta(seconds=70 + 1 + 121)
-    assert take_in(log.lake, too_late).left == 0
-    assert ids(log.lake) == ["000001", "000002", "000003"]
+    log.put([answer], MORNING + timedelta(seconds=101))  # the segment was full: it stands in the next one
+    assert take_in(log.lake, soon).left == 0
+    assert answered(log.lake) == {"000001": True, "000002": True, "000003": True}
+
+
+def test_what_nobody_answers_counts_after_two_minutes_and_an_answer_after_that_does_not(log: Log) -> None:
+    line, answer = log.lines(drive()[0])
+    log.put([line], MORNING)
+    assert take_in(log.lake, MORNING + timedelta(seconds=121)).left == 1
+    assert take_in(log.lake, MORNING + timedelta(seconds=122)).left == 0
+    log.put([answer], MORNING + timedelta(seconds=130))
+    assert take_in(log.lake, MORNING + timedelta(seconds=130)).readings == 1
+    assert answered(log.lake) == {"000001": False}
+    assert readings_in(log.lake, 2026) == (1, 0)
+
+
+def answered(lake: Lake) -> dict[str, bool]:
+    return {line.id: found is not None for _, lines in landed(lake) for line, found in lines}
 
 
 @pytest.mark.parametrize("dies_at", ["car_readings", "pings", "take_away"])
