@@ -14,6 +14,7 @@ from strava_pipeline.lake.paths import Lake
 Step = dict[str, Any]
 MORNING = datetime(2026, 3, 4, 6, 30, tzinfo=UTC)
 DEGREE_KM = 111.195
+LNG = 4.654321
 
 
 def config(user_id: str = "anna", **changes: Any) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def config(user_id: str = "anna", **changes: Any) -> dict[str, Any]:
         "timezone": "Europe/Amsterdam",
         "cars": [{"car_id": "zoe", "name": "Blue Zoe", "has_credentials": True}],
         "locations": [
-            {"name": "Office", "kind": "office", "lat": 51.0 + 8 / DEGREE_KM, "lng": 4.0, "radius_m": 150},
+            {"name": "Office", "kind": "office", "lat": 51.0 + 8 / DEGREE_KM, "lng": LNG, "radius_m": 150},
             {"name": "School", "kind": "skip", "lat": 51.0 + 4 / DEGREE_KM, "lng": 4.2, "radius_m": 200},
         ],
         **changes,
@@ -32,7 +33,7 @@ def config(user_id: str = "anna", **changes: Any) -> dict[str, Any]:
 
 def at(km: float) -> dict[str, float]:
     """A place so far to the north of home."""
-    return {"lat": round(51.0 + km / DEGREE_KM, 7), "lng": 4.0}
+    return {"lat": round(51.0 + km / DEGREE_KM, 7), "lng": LNG}
 
 
 def moment(when: datetime) -> str:

@@ -23,3 +23,8 @@ def watched(connection: Connection, years: Sequence[int]) -> Watched:
     none = sum(cancelled.values())
     rate = round(none / (trips + none), 4) if trips + none else None
     return Watched(rate, cancelled, points, gps_only)
+
+
+def rows_by_partition(connection: Connection, table: str) -> dict[int, int]:
+    """Rows of a table of trips by car, by their own partition."""
+    return dict(connection.execute(sql("rows_by_partition").format(table=table)).fetchall())

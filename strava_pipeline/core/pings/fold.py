@@ -14,7 +14,7 @@ from strava_pipeline.core.pings.formats import Ping, believable_time, read_ping
 from strava_pipeline.core.pings.lines import Kept
 from strava_pipeline.core.trips.car.answers import Answers
 from strava_pipeline.core.trips.car.config import CarConfig, config_json, read_config
-from strava_pipeline.core.trips.car.events import Event, NoEventError, read_event
+from strava_pipeline.core.trips.car.events import Event, NoEventError
 from strava_pipeline.core.trips.car.limits import Limits
 from strava_pipeline.core.trips.car.result import Result
 from strava_pipeline.core.trips.car.state import TrackerState
@@ -61,9 +61,8 @@ def content_of(line: Kept) -> Ping | None:
         return None
     came = line.received_at.timestamp()
     try:
-        if line.kind == "clock":
-            return Ping(read_event(parse_json(line.body.encode())), None, "clock")
-        ping = read_ping(line.body.encode(), line.query, line.kind, came)
+        kind = "ping" if line.kind == "clock" else line.kind
+        ping = read_ping(line.body.encode(), line.query, kind, came)
     except NoEventError:  # an older version of ours took it
         return None
     if ping is None or line.scripted:

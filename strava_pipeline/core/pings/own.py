@@ -13,11 +13,16 @@ _FIELDS = ("t", "event", "gps", "bluetooth")
 
 
 def read_own(value: Mapping[str, Any], kind: Kind, received_at: float) -> Event:
-    """`kind` counts where no event is named; without a time it is now. Raises NoEventError."""
+    """The address of pings takes any event that is named, those of `start` and `end` take theirs; without a time it is now.
+
+    Raises NoEventError.
+    """
     if value and not any(name in value for name in _FIELDS):
         raise NoEventError(f"no format that is known: our own has {', '.join(_FIELDS)}")
     named = value.get("event")
-    if named is not None and named != kind:
-        raise NoEventError(f"event: the address is for {kind}; leave it out, or send it to its own address")
+    if named is not None and named != kind and kind != "ping":
+        raise NoEventError(f"event: the address is for {kind}; leave it out, or send it to the address of pings")
     t = value.get("t")
-    return read_event({**value, "event": kind, "t": received_at if moment(t) is None else t})
+    return read_event(
+        {**value, "event": kind if named is None else named, "t": received_at if moment(t) is None else t}
+    )

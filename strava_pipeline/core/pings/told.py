@@ -1,4 +1,4 @@
-"""What a phone is told of the trip under way: state, car, distance, duration, speed, and how often it should ping. No positions."""
+"""What a phone is told of the trip under way: state, car, distance, duration, speed, how often to ping. No positions."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Who answers for cars and routers: the real ones as cars.toml and the settings tell, or a script. Answers are lines of the log."""
+"""Who answers for cars and routers: the real ones as cars.toml and the settings tell, or a script. As lines of the log."""
 
 import time
 from collections.abc import Iterator, Sequence

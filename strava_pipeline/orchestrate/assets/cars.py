@@ -9,8 +9,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.tables import CAR_TABLES, CAR_TRIPS, TABLES
-from strava_pipeline.lake.car_counts import Watched, watched
-from strava_pipeline.lake.counts import rows_by_year
+from strava_pipeline.lake.car_counts import Watched, rows_by_partition, watched
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.orchestrate.cars import Trips, merge_cars, readings_of, take_pings
 from strava_pipeline.orchestrate.jobs import PINGS, READINGS
@@ -110,7 +109,7 @@ def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefini
             trips = merge_cars(pipeline)
             checks = publish_all_right(pipeline, _NAMES)
         with reading(pipeline.lake) as connection:
-            rows = {name: rows_by_year(connection, name) for name in _NAMES}
+            rows = {name: rows_by_partition(connection, name) for name in _NAMES}
             told = watched(connection, years)
         for name in _NAMES:
             tell_rows(context, rows[name], name)

@@ -247,7 +247,9 @@ def test_one_fetch_serves_all_cars_of_a_moment(cars: CarConnectivityCars, packag
     assert asked(cars, clock).is_parked is True
     clock.go_on(FRESH.total_seconds())
     assert asked(cars, clock, "clio").is_parked is False
-    assert asked(cars, clock, user_id="ben").is_parked is True, "a VIN may be written small, and a car may be two people's"
+    assert asked(cars, clock, user_id="ben").is_parked is True, (
+        "a VIN may be written small, and a car may be two people's"
+    )
     assert package.fetched == ["vw"]
     clock.go_on(0.1)
     asked(cars, clock)

@@ -1,5 +1,7 @@
 """The end of a trip: what measures it, where it began and ended, the direct route, the record, and a save that fails."""
 
+from dataclasses import replace
+
 import pytest
 
 from strava_pipeline.core.trips.car.config import CarConfig
@@ -81,7 +83,7 @@ def test_a_trail_of_two_points_asks_the_router_twice_for_the_same() -> None:
 
 @pytest.mark.parametrize(("points", "asked"), [(3, 3), (24, 24), (25, 25), (26, 24), (40, 24), (120, 24)])
 def test_the_router_is_asked_for_up_to_25_points_and_of_more_for_24(points: int, asked: int) -> None:
-    drive = Drive(trail_km=12.0)
+    drive = Drive(trail_km=12.0, config=replace(CONFIG, locations=()))
     for number in range(points):
         drive.ping(60.0 * number, 100.0 * number, bluetooth="cab")
     result = drive.clock(60.0 * points + 7_200)
@@ -195,11 +197,11 @@ def test_with_gps_alone_it_ended_at_its_last_point_wherever_the_car_was() -> Non
 
 
 def test_where_it_ended_is_where_the_next_one_begins() -> None:
-    drive = by_odometer(5.0, at=4_800.0)  # at the gym's edge, outside
-    assert drive.state.last_parked_gps == {"ada": north(4_800.0)}
+    drive = by_odometer(5.0, at=4_790.0)  # at the gym's edge, outside
+    assert drive.state.last_parked_gps == {"ada": north(4_790.0)}
     drive.ping(7_200, 9_000.0, ada=drives(105.0, 4_700.0))
     drive.end(7_300, 12_000.0, ada=stands(112.0, 12_000.0))
-    assert ended(drive).start_gps == north(4_800.0)
+    assert ended(drive).start_gps == north(4_790.0)
     assert drive.state.last_parked_gps == {"ada": north(12_000.0)}
 
 
@@ -223,7 +225,6 @@ def test_a_trip_without_a_car_leaves_none_behind() -> None:
         (HOME_M + 149.9, OFFICE_M - 149.9, ("Home", "Desk")),
         (HOME_M + 150.1, OFFICE_M - 150.1, (None, None)),
         (HOME_M, 1_000.0, ("Home", None)),
-        (GYM_M, OFFICE_M, ("Gym", "Desk")),  # a place like any other
     ],
 )
 def test_ends_have_the_name_of_the_place_that_reaches_them(
@@ -258,6 +259,11 @@ def test_of_several_places_it_is_the_nearest_of_those_that_reach(metres: float, 
     nearest_first = (places[1], places[0], places[2])
     drive = by_odometer(5.0, at=metres, config=CarConfig("u7", "UTC", CARS, nearest_first))
     assert ended(drive).end_location == name
+
+
+def test_a_skip_location_has_a_name_like_any_other() -> None:
+    trip = ended(by_odometer(20.0, at=9_000.0, state=TrackerState(last_parked_gps={"ada": north(GYM_M)})))
+    assert (trip.start_location, trip.end_location) == ("Gym", None)
 
 
 def test_the_class_follows_from_the_places() -> None:

@@ -1,0 +1,97 @@
+"""A car's router tells a length, a no that stays one, and silence; positions stay between the two of them."""
+
+import logging
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from strava_pipeline.ingest.cars.osrm_route import CarRouter, Route
+from strava_pipeline.ingest.osrm import PATIENCE
+from strava_pipeline.ingest.strava.http import Wire
+from strava_pipeline_tests.osrm import Osrm, osrm
+
+POINTS = [(-7.125, 0.25), (179.0, 1e-5)]
+HANGS_UP = (0, b"")
+
+
+@pytest.fixture
+def server() -> Iterator[Osrm]:
+    with osrm() as running:
+        yield running
+
+
+@pytest.fixture
+def router(server: Osrm) -> CarRouter:
+    return CarRouter(server.url + "/", Wire(time.monotonic, patience=5))
+
+
+def told(router: CarRouter, caplog: pytest.LogCaptureFixture) -> list[str]:
+    router.tell()
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_a_way_is_asked_for_a_car_longitude_first(server: Osrm, router: CarRouter) -> None:
+    route = router.length_km(POINTS)
+    assert route == Route(1000.5, answered=True)
+    assert route.km == 1.0005
+    assert server.paths == ["/route/v1/driving/-7.125000,0.250000;179.000000,0.000010?overview=false"]
+
+
+def test_a_length_of_nothing_is_a_length(server: Osrm, router: CarRouter) -> None:
+    server.answers += [(200, b'{"code": "Ok", "routes": [{"distance": 0}]}')]
+    assert router.length_km(POINTS) == Route(0.0, answered=True)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("code", ["NoRoute", "InvalidQuery", "InvalidValue", "TooBig", "NoSegment"])
+def test_a_no_of_the_router_is_an_answer(server: Osrm, router: CarRouter, status: int, code: str) -> None:
+    server.answers += [(status, f'{{"code": "{code}", "message": "at -7.125,0.25"}}'.encode())]
+    route = router.length_km(POINTS)
+    assert route == Route(None, answered=True, why=code)
+    assert route.km is None
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "why"),
+    [
+        (429, b'{"message": "-7.125"}', "status 429"),
+        (500, b"<html>", "status 500"),
+        (503, b"", "status 503"),
+        (404, b"", "status 404"),
+        (302, b"", "status 302"),
+        (200, b'{"code": "Ok"', "status 200"),
+        (200, b"[]", "status 200"),
+        (200, b'{"code": "-7.125"}', "status 200"),
+        (200, b'{"code": "Ok", "routes": []}', "no distance"),
+        (200, b'{"code": "Ok", "routes": [{"distance": "5"}]}', "no distance"),
+        (*HANGS_UP, "no answer"),
+    ],
+)
+def test_anything_else_is_no_answer_and_is_not_asked_again(
+    server: Osrm, router: CarRouter, caplog: pytest.LogCaptureFixture, status: int, body: bytes, why: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server.answers += [(status, body)]
+    assert router.length_km(POINTS) == Route(None, answered=False, why=why)
+    assert len(server.paths) == 1
+    assert told(router, caplog) == [f"ways of cars without a route from TRIPS_OSRM_URL, by what it answered: {why}: 1."]
+    assert "7.125" not in caplog.text
+
+
+def test_a_server_that_is_not_there_is_no_answer() -> None:
+    nowhere = CarRouter("http://127.0.0.1:9", Wire(time.monotonic, patience=5))
+    assert nowhere.length_km(POINTS) == Route(None, answered=False, why="no answer")
+    assert PATIENCE == 10
+
+
+def test_a_run_is_told_of_once_and_all_at_once(
+    server: Osrm, router: CarRouter, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.answers += [(200, b'{"code": "NoRoute"}'), (429, b""), (200, b'{"code": "NoRoute"}')]
+    for _ in range(4):
+        router.length_km(POINTS)
+    assert told(router, caplog) == [
+        "ways of cars without a route from TRIPS_OSRM_URL, by what it answered: NoRoute: 2, status 429: 1."
+    ]
+    assert len(told(router, caplog)) == 1, "and not again"
