@@ -8,13 +8,11 @@ import dagster as dg
 
 from strava_pipeline.core.windows import years_since
 from strava_pipeline.lake.behind import years_behind
-from strava_pipeline.lake.car_trips import has_stale_trip
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.ping_log import has_news
 from strava_pipeline.lake.watermark import watermark
 from strava_pipeline.orchestrate.assets.trips import NO_SOURCE
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
-from strava_pipeline.orchestrate.jobs import CARS_JOB, JOBS, LISTING, PROFILE_JOB, RECONCILE_JOB, TRIPS_JOB
+from strava_pipeline.orchestrate.jobs import JOBS, LISTING, PROFILE_JOB, RECONCILE_JOB, TRIPS_JOB
 from strava_pipeline.orchestrate.login import no_login
 from strava_pipeline.orchestrate.partitions import range_tags, year_range
 from strava_pipeline.orchestrate.resources import DATA_DIR
@@ -120,21 +118,4 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
         every_year = range_tags(year_range(settings.first_year).all)  # a trip may be reviewed years later
         return dg.RunRequest(tags={**every_year, DATA_DIR: str(settings.data_dir)})
 
-    @dg.schedule(
-        name="car_trips_safety_net",
-        job_name=CARS_JOB,
-        cron_schedule="*/10 * * * *",
-        execution_timezone=settings.timezone,
-        default_status=status,
-        description="Takes in pings, ends the trips by car of which nothing was heard for two hours, and brings all to gold.",
-    )
-    def car_trips_safety_net(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        lake = Lake(settings.data_dir)
-        if not has_news(lake) and not has_stale_trip(lake, context.scheduled_execution_time):
-            return dg.SkipReason("No ping came, and no trip is to be ended.")
-        fail_dead_runs(context.instance, lake)
-        newest = [year_range(settings.first_year).newest]
-        config = JOBS[CARS_JOB].run_config()
-        return dg.RunRequest(tags={**range_tags(newest), DATA_DIR: str(settings.data_dir)}, run_config=config)
-
-    return [daily_flow, weekly_profile, weekly_reconcile, monthly_reconcile, daily_trips, car_trips_safety_net]
+    return [daily_flow, weekly_profile, weekly_reconcile, monthly_reconcile, daily_trips]

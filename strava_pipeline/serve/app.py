@@ -69,22 +69,24 @@ def create_app(
             await inbox.close()
 
     async def health(_: Request) -> Response:
-        """Whether events can be kept, and how much waits."""
+        """Whether what comes can be kept, and how much waits."""
         has_room = all(inbox.has_room for inbox in inboxes.values())
         waiting = {name: inbox.bytes_waiting for name, inbox in inboxes.items()}
         return JSONResponse({"ok": has_room, "bytes_waiting": waiting}, 200 if has_room else 503)
 
-    async def nowhere(request: Request, _: Exception) -> Response:
-        return refusal(request, 404, "no such path")
-
-    async def wrong_method(request: Request, error: Exception) -> Response:
-        return refusal(request, 405, "no such method here", error.headers if isinstance(error, HTTPException) else None)
-
     app = Starlette(
         routes=[Route("/health", health, methods=["GET"]), *routes],
         middleware=[Middleware(RequestLog, say=say, now=now)],
-        exception_handlers={404: nowhere, 405: wrong_method},
+        exception_handlers={404: _nowhere, 405: _wrong_method},
         lifespan=closing,
     )
     app.router.redirect_slashes = False  # a path with a slash more is another one
     return app
+
+
+async def _nowhere(request: Request, _: Exception) -> Response:
+    return refusal(request, 404, "no such path")
+
+
+async def _wrong_method(request: Request, error: Exception) -> Response:
+    return refusal(request, 405, "no such method here", error.headers if isinstance(error, HTTPException) else None)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from strava_pipeline.core.pings.formats import LARGEST, read_ping
+from strava_pipeline.core.pings.formats import LARGEST, OWNTRACKS, read_ping
 from strava_pipeline.core.pings.lines import Kept, new_id, to_bytes
 from strava_pipeline.core.pings.people import People
 from strava_pipeline.core.trips.car.events import NoEventError
@@ -84,7 +84,7 @@ class Pings:
         except OSError as error:
             return refusal(request, 503, f"it could not be kept: {error.strerror or type(error).__name__}")
         self._live.came(line)
-        if ping is not None and ping.format == "owntracks":
+        if ping is None or ping.format == OWNTRACKS:
             return JSONResponse([])  # the app takes a list of messages for an answer
         return JSONResponse({"kept": True, "interval_s": self._live.interval_s(user_id)})
 

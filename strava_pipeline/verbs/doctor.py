@@ -79,6 +79,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.lake import goals, purge
     from strava_pipeline.lake import health as warehouse
     from strava_pipeline.lake import health_files as kept
+    from strava_pipeline.lake import people_file as people
     from strava_pipeline.lake.imports import imports
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate import health as dagster
@@ -109,6 +110,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         kept.LEFTOVERS: lambda: kept.leftovers(lake, now),
         purge.PURGE: lambda: purge.purge_health(lake),
         goals.GOALS: lambda: goals.goals_health(lake),
+        people.PEOPLE: lambda: people.people_health(settings.pings_config),
         trips.SOURCE: lambda: trips.trips_health(settings),
     }
 

@@ -138,6 +138,7 @@ def _staying(settings: Settings, lake: Lake, places: list[Place]) -> Iterator[tu
     for path, why in (
         (lake.goals, "your goals"),
         (lake.views, "your own views"),
+        (settings.pings_config, "users, tokens, cars and places of pings"),
         (Path(".env").absolute(), "settings: the application's secret among them"),
         (settings.dagster_home, "Dagster's records: ids, times and counts of runs, perhaps of other data folders too"),
     ):

@@ -1,7 +1,6 @@
 """Real messages of OwnTracks and of the OsmAnd protocol, line by line."""
 
 import json
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest

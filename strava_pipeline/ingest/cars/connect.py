@@ -38,7 +38,7 @@ def oracle_of(settings: Settings, people: People, scripted: Path | None = None) 
     router = None
     if settings.trips_osrm_url:
         router = CarRouter(settings.trips_osrm_url, Wire(time.monotonic, settings.ca_bundle, patience=PATIENCE))
-    with BoundedCars(_adapter(people), lambda: datetime.now(UTC)) as cars:
+    with BoundedCars(_adapter(settings, people), lambda: datetime.now(UTC)) as cars:
         try:
             yield _Real(cars, router)
         finally:
@@ -76,12 +76,14 @@ class _NoAdapter:
         return Reading(car_id, now, now, error=Trouble.UNKNOWN_CAR)
 
 
-def _adapter(people: People) -> CarAdapter:
+def _adapter(settings: Settings, people: People) -> CarAdapter:
     if people.carconnectivity is None or not people.vins:
         return _NoAdapter()
     from strava_pipeline.ingest.cars.carconnectivity import CarConnectivityCars
 
-    return CarConnectivityCars(Path(people.carconnectivity), people.vins)
+    return CarConnectivityCars(
+        Path(people.carconnectivity), people.vins, tokens=settings.secrets_dir / "carconnectivity_tokens.json"
+    )
 
 
 def _line(reading: Reading) -> Read:

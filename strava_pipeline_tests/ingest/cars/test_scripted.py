@@ -100,6 +100,14 @@ def test_the_safety_net_gets_the_clock_step_after_the_last_event() -> None:
     assert said(cars, -5) is None
 
 
+def test_a_second_clock_step_is_asked_at_its_own_moment() -> None:
+    cars = scripted(
+        scenario(step(0, zoe=answer(10)), step(8_000, "clock", zoe="error"), step(8_600, "clock", zoe=answer(12)))
+    )
+    assert said(cars, 8_000) is None
+    assert said(cars, 8_600) == 12
+
+
 def test_without_a_clock_step_the_safety_net_gets_none() -> None:
     assert said(scripted(scenario(step(0, zoe=answer(10)))), 7_300) is None
 
