@@ -17,12 +17,11 @@ from strava_pipeline.lake.warehouse import Connection
 
 def users_now(lake: Lake) -> dict[str, User]:
     """Each user after everything that came; what no car was asked about yet counts as unanswered."""
-    replay = last_replay(lake)
-    replay.run(lake, Limits())
-    waiting = waiting_lines(lake)
+    waiting, replay, known = waiting_lines(lake), last_replay(lake), set[str]()
+    replay.run(lake, Limits(), lambda line, *_: known.add(line.id))
     answers = {line.to: line for line in waiting if isinstance(line, Answered)}
     for line in waiting:
-        if isinstance(line, Kept):
+        if isinstance(line, Kept) and line.id not in known:  # a run may just have taken it in
             replay.take(line, answers.get(line.id), Limits())
     return replay.users
 
@@ -69,7 +68,7 @@ def compared(lake: Lake, limits: Limits) -> Comparison:
         len(new),
         len(before.outcomes.cancellations),
         len(after.outcomes.cancellations),
-        after.unknown - before.unknown,
+        len(after.unknown - before.unknown),
     )
     for trip_id in sorted(old.keys() | new.keys()):
         if old.get(trip_id) != new.get(trip_id):

@@ -14,7 +14,6 @@ from typing import Any
 
 import polars as pl
 
-from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.pings.answers import NotedAnswers
 from strava_pipeline.core.pings.fold import User, content_of, read_user, user_json
 from strava_pipeline.core.pings.lines import Answered, Kept
@@ -24,7 +23,7 @@ from strava_pipeline.core.trips.car.limits import Limits
 from strava_pipeline.core.trips.car.result import Result
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.ping_log import landed
+from strava_pipeline.lake.ping_log import landed, newest_file
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.staging import MergeReport, staged, staging
 from strava_pipeline.lake.warehouse import Connection, changed, note, notes, reading, writing
@@ -43,7 +42,7 @@ class Replay:
     outcomes: Outcomes = field(default_factory=Outcomes)
     statuses: Counter[str] = field(default_factory=Counter)
     lines: int = 0
-    unknown: int = 0  # cars whose answer nobody noted, though the tracker asked
+    unknown: set[tuple[str, str]] = field(default_factory=set)  # lines and cars that the tracker asked, and nobody had
 
     def run(self, lake: Lake, limits: Limits, tell: Told | None = None) -> None:
         """Take the files of bronze behind `after`. `tell` hears of each line, the user's state and the result."""
@@ -58,7 +57,7 @@ class Replay:
         user, result = self.users.get(line.user_id, User()).taking(line, answers, limits, ping)
         self.users[line.user_id] = user
         self.lines += 1
-        self.unknown += answers.unknown
+        self.unknown.update((line.id, car_id) for car_id in answers.unknown)
         if result is not None:
             self.statuses[result.status] += 1
             self.outcomes.add(result, user.config, line.received_at)
@@ -86,8 +85,12 @@ def last_replay(lake: Lake) -> Replay:
 
 def has_stale_trip(lake: Lake, now: datetime) -> bool:
     """Whether the last replay left a trip of which nothing was heard for long."""
-    caches = [user.tracker.cache for user in last_replay(lake).users.values()]
-    return any(cache and now.timestamp() - cache.x_last_event_at >= Limits().stale_s for cache in caches)
+    return any(user.is_stale(now.timestamp()) for user in last_replay(lake).users.values())
+
+
+def is_behind(lake: Lake) -> bool:
+    """Whether bronze holds what was not replayed yet: a run died, or the states are lost."""
+    return newest_file(lake) != last_replay(lake).after
 
 
 def keep(lake: Lake, replay: Replay) -> None:
@@ -97,7 +100,7 @@ def keep(lake: Lake, replay: Replay) -> None:
 
 
 def merge_replay(
-    lake: Lake, years: YearRange, tell: Told | None = None, before: "Callable[[Replay], object] | None" = None
+    lake: Lake, tell: Told | None = None, before: "Callable[[Replay], object] | None" = None
 ) -> tuple[Replay, MergeReport]:
     """Take what came to bronze since the last replay, and merge it. `before` is told the replay before that."""
     replay = go_on(lake)
@@ -106,24 +109,24 @@ def merge_replay(
     is_anew = replay.after is None
     replay.run(lake, Limits(), tell)
     with writing(lake) as connection:
-        report = _merge(connection, lake, years, replay, is_anew)
+        report = _merge(connection, lake, replay, is_anew)
     keep(lake, replay)
     return replay, report
 
 
-def merge_car_trips(connection: Connection, lake: Lake, years: YearRange) -> MergeReport:
+def merge_car_trips(connection: Connection, lake: Lake) -> MergeReport:
     """All trips from the first line of bronze on, inside the caller's transaction."""
     replay = Replay()
     replay.run(lake, Limits())
-    return _merge(connection, lake, years, replay, is_anew=True)
+    return _merge(connection, lake, replay, is_anew=True)
 
 
-def _merge(connection: Connection, lake: Lake, years: YearRange, replay: Replay, is_anew: bool) -> MergeReport:
+def _merge(connection: Connection, lake: Lake, replay: Replay, is_anew: bool) -> MergeReport:
     report = MergeReport()
     if replay.after is None:
         return report
     with staging(lake) as folder:
-        for table, rows in _rows(replay.outcomes, years):
+        for table, rows in _rows(replay.outcomes):
             if is_anew:
                 connection.execute(sql("delete_all").format(table=table.stored))
             if rows.height:
@@ -137,7 +140,8 @@ def _merge(connection: Connection, lake: Lake, years: YearRange, replay: Replay,
     return report
 
 
-def _rows(outcomes: Outcomes, years: YearRange) -> Iterator[tuple[Table, pl.DataFrame]]:
-    told: dict[str, list[dict[str, Any]]] = outcomes.rows(years)
+def _rows(outcomes: Outcomes) -> Iterator[tuple[Table, pl.DataFrame]]:
+    told: dict[str, list[dict[str, Any]]] = outcomes.rows()
     for table in CAR_TABLES:
-        yield table, pl.DataFrame(told[table.name], schema=table.polars_schema, orient="row")
+        rows = pl.DataFrame(told[table.name], schema=table.polars_schema, orient="row")
+        yield table, rows.unique(table.key, keep="first", maintain_order=True)

@@ -33,6 +33,7 @@ class TakenIn:
     errors: Counter[str] = field(default_factory=Counter)  # readings that are none, by car
     left: int = 0
     clocks: int = 0  # safety nets that were sent
+    fault: str | None = None  # why some were not
     not_ours: int = 0
 
 

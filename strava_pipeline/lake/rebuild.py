@@ -147,7 +147,7 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange) -> None:
                 merge_profile(connection, new)
                 merge_imported_activities(connection, new, years.all)
                 merge_trips(connection, new)
-                merge_car_trips(connection, new, years)
+                merge_car_trips(connection, new)
                 mark_absent(connection, new, years.all, years)
                 match_activities(connection, new)
                 merge_history(connection, new, years.all)

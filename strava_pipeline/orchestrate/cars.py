@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_text import json_text
 from strava_pipeline.core.pings.answers import NotedAnswers, UnaskedCarError, UnaskedRouteError, with_car, with_route
 from strava_pipeline.core.pings.fold import User, content_of, digest_of
@@ -41,9 +42,12 @@ def take_pings(pipeline: Pipeline, *, safety_net: bool) -> TakenIn:
     """Everything that came, into bronze; `safety_net`: also a clock to each user whose trip has heard nothing for long."""
     with pipeline.alone(LOCK):
         taken = _settled(pipeline)
-        if safety_net and (clocks := _send_clocks(pipeline)):
+        if safety_net:
+            try:
+                taken.clocks = _send_clocks(pipeline)
+            except PipelineError as error:  # cars.toml, a package: what came is to be merged all the same
+                taken.fault = str(error)
             _add(taken, take_in(pipeline.lake, pipeline.clock.local()))
-            taken.clocks = clocks
     return taken
 
 
@@ -56,7 +60,7 @@ def merge_cars(pipeline: Pipeline) -> Trips:
     """The log into gold, from where the last replay ended."""
     found = _Compared(pipeline.lake)
     with pipeline.alone(LOCK):
-        replay, merged = merge_replay(pipeline.lake, pipeline.years, found.look, found.look_before)
+        replay, merged = merge_replay(pipeline.lake, found.look, found.look_before)
     return Trips(merged, replay, sorted(found.agreed), sorted(found.differed))
 
 
@@ -80,11 +84,7 @@ def _send_clocks(pipeline: Pipeline) -> int:
     """A clock into the inbox for each trip of which nothing was heard for long, with what its car says now; how many."""
     replay, now = last_replay(pipeline.lake), pipeline.clock.local()
     replay.run(pipeline.lake, Limits())
-    stale = [
-        (name, user)
-        for name, user in replay.users.items()
-        if user.tracker.cache is not None and now.timestamp() - user.tracker.cache.x_last_event_at >= Limits().stale_s
-    ]
+    stale = [(name, user) for name, user in replay.users.items() if user.is_stale(now.timestamp())]
     if not stale:
         return 0
     writer = Writer(pipeline.lake.inbox_pings, most_waiting=ROOM)

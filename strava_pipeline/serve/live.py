@@ -15,12 +15,11 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_text import json_text
 from strava_pipeline.core.pings.age import belongs
 from strava_pipeline.core.pings.answers import NotedAnswers, UnaskedCarError, UnaskedRouteError, with_car, with_route
-from strava_pipeline.core.pings.fold import User, content_of, digest_of
+from strava_pipeline.core.pings.fold import User, config_body, content_of, digest_of
 from strava_pipeline.core.pings.formats import Ping
 from strava_pipeline.core.pings.lines import MOMENT, Answered, Kept, Line, Read, new_id, to_bytes
-from strava_pipeline.core.pings.people import People
+from strava_pipeline.core.pings.people import People, Person
 from strava_pipeline.core.pings.told import interval_s, told
-from strava_pipeline.core.trips.car.config import config_json
 from strava_pipeline.core.trips.car.limits import Limits
 from strava_pipeline.lake.car_trips import Replay, last_replay
 from strava_pipeline.lake.files import write_whole
@@ -54,25 +53,41 @@ class Live:
         self._questions = asyncio.Semaphore(AT_ONCE)
         self._after: str | None = None
         self._ready = False
-        self._came: set[str] = set()  # of the lines before that
+        self._came: set[str] = set()  # ids of the lines before that
+        self._known: dict[str, Answered] = {}  # answers that a former process noted
+        self._clocks: set[str] = set()  # ids of those that came from phones
+        self._unnoted: list[Person] = []
 
     async def begin(self, people: People) -> None:
         """Note who is who from now on, then take up where the log is; pings that come meanwhile wait for that."""
-        for config in people.configs:
-            at, told = self._now(), json_text(config_json(config))
-            line = Kept(id=new_id(at), kind="config", user_id=config.user_id, received_at=at, body=told)
-            await self._keep(to_bytes(line))
+        self._unnoted = list(people.people)
+        await self._note_people()
         self._start(self._take_up())
 
+    async def _note_people(self) -> None:
+        while self._unnoted:
+            person, at = self._unnoted[0], self._now()
+            body = config_body(person.config, person.last_parked_gps)
+            line = Kept(id=new_id(at), kind="config", user_id=person.config.user_id, received_at=at, body=body)
+            try:
+                await self._keep(to_bytes(line))
+            except (OSError, PipelineError) as error:  # a full disk, a full inbox: nothing else is kept either
+                log.error("Who pings can't be noted yet: %s", error)
+                return
+            self._unnoted.pop(0)
+            self.came(line)
+
     async def _take_up(self) -> None:
-        try:
-            waiting = await asyncio.to_thread(waiting_lines, self._lake)
-            replay = await asyncio.to_thread(self._replayed)
-        except (OSError, PipelineError) as error:
-            log.error("The trips under way can't be told; pings are kept all the same. %s", error)
-            return
-        self._users, self._after, self._ready = replay.users, replay.after, True
-        self._queue(waiting)
+        while not self._ready:
+            try:
+                waiting = await asyncio.to_thread(waiting_lines, self._lake)
+                replay = await asyncio.to_thread(self._replayed)
+            except Exception as error:  # noqa: BLE001 - pings are kept all the same, and the log may be mended
+                log.error("The trips under way can't be told yet (%s): %s", type(error).__name__, error)
+                await asyncio.sleep(LOOK)
+            else:
+                self._users, self._after, self._ready = replay.users, replay.after, True
+                self._queue(waiting)
         for user_id in list(self._queues):
             self._work(user_id)
         self._start(self._look())
@@ -83,16 +98,14 @@ class Live:
         return replay
 
     def _queue(self, waiting: Sequence[Line]) -> None:
-        """What is in the inbox: up to what nobody has been asked about yet at once, the rest like what comes now."""
-        answers = {line.to: line for line in waiting if isinstance(line, Answered)}
+        """What is in the inbox, before what came since. What was answered there is not asked again."""
+        self._known = {line.to: line for line in waiting if isinstance(line, Answered)}
         before: dict[str, deque[Kept]] = {}
         for line in waiting:
             if isinstance(line, Kept) and line.id not in self._came:
                 before.setdefault(line.user_id, deque()).append(line)
                 self._came.add(line.id)
         for user_id, lines in before.items():
-            while lines and (lines[0].kind == "config" or lines[0].id in answers):
-                self._take(lines[0], answers.get(lines.popleft().id))
             self._queues[user_id] = lines + self._queues.get(user_id, deque())
 
     async def close(self) -> None:
@@ -142,9 +155,12 @@ class Live:
 
     async def _through(self, line: Kept) -> None:
         """Ask what the tracker needs to know, note it in the log, and take the step that it led to."""
-        if line.kind == "config":
-            self._take(line, None)
+        await self._hear_of_ends(line.user_id)
+        if line.kind == "config" or line.id in self._known:
+            self._take(line, self._known.pop(line.id, None))
             return
+        if line.kind == "clock":
+            self._clocks.add(line.id)
         ping, answered, user = content_of(line), Answered(to=line.id, user_id=line.user_id), None
         at = ping.event.t if ping else 0.0
         while user is None:
@@ -167,9 +183,9 @@ class Live:
 
     def _asking(self, line: Kept, ping: Ping | None, answered: Answered) -> User:
         """The user after `line`. Raises Unasked… where something is to be asked first, and it is not too late for that."""
-        in_time = self._now() - line.received_at <= MOMENT
-        at = ping.event.t if ping else 0.0
-        asks = in_time and (line.scripted or belongs(line.received_at.timestamp(), at))
+        now, at = self._now(), ping.event.t if ping else 0.0
+        in_time = now - line.received_at <= MOMENT
+        asks = in_time and (line.scripted or belongs(now.timestamp(), at))
         answers = NotedAnswers(answered, at, asks_cars=asks, asks_routes=in_time)
         return self._users.get(line.user_id, User()).taking(line, answers, Limits(), ping)[0]
 
@@ -180,20 +196,30 @@ class Live:
         self._users[line.user_id] = self._users.get(line.user_id, User()).taking(line, answers, Limits(), ping)[0]
 
     async def _look(self) -> None:
-        """Now and then: take what others put into the log, and leave a note of how things stand."""
+        """Now and then: leave a note of how things stand, and do what could not be done before."""
         while True:
             await asyncio.sleep(LOOK)
             try:
+                await self._note_people()
                 await asyncio.to_thread(self._save)
-                if await asyncio.to_thread(newest_file, self._lake) != self._after:
-                    self._follow(await asyncio.to_thread(lambda: list(landed(self._lake, self._after))))
+                await self._follow()
             except (OSError, PipelineError) as error:
                 log.warning("The log of pings can't be followed: %s", error)
 
-    def _follow(self, files: Sequence[tuple[str, Sequence[tuple[Kept, Answered | None]]]]) -> None:
-        for name, lines in files:
+    async def _hear_of_ends(self, user_id: str) -> None:
+        """A trip that nothing was heard of may have been ended by a run: that comes before what is heard now."""
+        if self._users.get(user_id, User()).is_stale(self._now().timestamp()):
+            await self._follow()
+
+    async def _follow(self) -> None:
+        """Take the safety nets that runs put into the log."""
+        if await asyncio.to_thread(newest_file, self._lake) == self._after:
+            return
+        for name, lines in await asyncio.to_thread(lambda: list(landed(self._lake, self._after))):
+            if self._after is not None and name <= self._after:
+                continue  # another task was faster
             for line, answered in lines:
-                if line.kind == "clock":
+                if line.kind == "clock" and line.id not in self._clocks:
                     self._take(line, answered)
             self._after = name
 

@@ -57,12 +57,14 @@ class Pings:
         query = request.url.query if len(request.url.query) <= LONGEST_QUERY else None
         if query is None:
             return refusal(request, 414, f"the query is longer than {LONGEST_QUERY} characters")
-        if request.method == "GET" and not query:
+        if request.method == "HEAD" or (request.method == "GET" and not query):
             return refusal(request, 405, "a position comes by POST, or in the query", {"allow": "POST"})
         at = self._now()
         try:
             body = await read_body(request, LARGEST)
             ping = read_ping(body, query, kind, at.timestamp())
+            if ping is None and request.method == "GET":
+                return refusal(request, 400, "there is no position in the query")
             line = Kept(
                 id=new_id(at),
                 kind=ping.event.kind if ping is not None else kind,

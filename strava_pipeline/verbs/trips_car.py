@@ -32,6 +32,8 @@ def replay(
     if recorded == (scenarios is not None):
         raise MisuseError("Replay what? Either name a file of scenarios, SCENARIOS.json, or say --recorded.")
     if scenarios is None:
+        if any(each.partition("=")[0].strip() in ("skip_radius_m", "location_radius_m") for each in set_ or ()):
+            raise MisuseError("The radii of places are recorded with the pings: --set can't change them.")
         replay_recorded(limits, as_json=as_json)
         return
     try:

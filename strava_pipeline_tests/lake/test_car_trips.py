@@ -6,18 +6,16 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.tables import CAR_TABLES
 from strava_pipeline.core.trips.car.config import read_config
 from strava_pipeline.core.trips.car.limits import limits_with
 from strava_pipeline.lake.car_told import compared, published_trips, users_now
-from strava_pipeline.lake.car_trips import has_stale_trip, last_replay, merge_car_trips, merge_replay
+from strava_pipeline.lake.car_trips import has_stale_trip, is_behind, last_replay, merge_car_trips, merge_replay
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.ping_log import take_in
 from strava_pipeline.lake.warehouse import reading, revision, writing
 from strava_pipeline_tests.pings import MORNING, Log, Step, config, drive, nobody_drives
 
-YEARS = YearRange(2020, 2026)
 DAY = timedelta(days=1)
 
 
@@ -43,7 +41,7 @@ def days(count: int) -> list[Step]:
 def run(log: Log, steps: list[Step]) -> None:
     log.steps(steps)
     take_in(log.lake, MORNING + 400 * DAY)
-    merge_replay(log.lake, YEARS)
+    merge_replay(log.lake)
 
 
 def rows(lake: Lake) -> dict[str, list[tuple[Any, ...]]]:
@@ -113,7 +111,7 @@ def test_a_rebuild_gives_the_same_rows_and_nothing_new_changes_nothing(log: Log)
     run(log, days(2))
     before = rows(log.lake)
     with writing(log.lake) as connection:
-        merge_car_trips(connection, log.lake, YEARS)
+        merge_car_trips(connection, log.lake)
     assert rows(log.lake) == before
     with reading(log.lake) as connection:
         told = revision(connection)
@@ -168,6 +166,51 @@ def test_other_limits_are_compared_with_the_usual_ones(log: Log) -> None:
 def test_a_trip_that_nothing_is_heard_of_is_found(log: Log) -> None:
     run(log, drive()[:6])
     last = MORNING + timedelta(seconds=70 * 5)
-    assert not has_stale_trip(log.lake, last + timedelta(hours=2, seconds=-1))
-    assert has_stale_trip(log.lake, last + timedelta(hours=2))
+    assert not has_stale_trip(log.lake, last + timedelta(hours=2))  # the ping came a second later
+    assert has_stale_trip(log.lake, last + timedelta(hours=2, seconds=1))
     assert users_now(log.lake)["anna"].tracker.cache is not None
+
+
+def test_a_trip_whose_pings_are_only_coming_now_is_not_given_up(log: Log) -> None:
+    evening = MORNING + timedelta(hours=9)
+    for step in drive()[:6]:  # the phone had no network
+        log.put(list(log.lines(step, came=evening)), evening)
+    run(log, [])
+    assert not has_stale_trip(log.lake, evening + timedelta(hours=1))
+    assert has_stale_trip(log.lake, evening + timedelta(hours=2))
+
+
+def test_what_belongs_to_a_trip_that_is_over_changes_no_later_one(log: Log, tmp_path: Path) -> None:
+    first, second = drive(), drive(MORNING + timedelta(hours=4), odometer=20_008.0)
+    run(log, [*first, *second])
+    late = Log(Lake(tmp_path / "late"))
+    late.lake.state.mkdir(parents=True)
+    late.config(read_config(config()))
+    late.steps([*first, *second[:3]])
+    middle = MORNING + timedelta(hours=4, minutes=3)
+    for step in (first[2], {**first[5], "event": "end", "t": first[5]["t"].replace(".000Z", ".500Z")}):
+        late.put(list(late.lines(step, came=middle)), middle)
+    run(late, second[3:])
+    assert [row[:-1] for row in rows(late.lake)["car_trips"]] == [row[:-1] for row in rows(log.lake)["car_trips"]]
+
+
+def test_events_of_one_moment_give_no_key_twice(log: Log) -> None:
+    steps = []
+    for place in (0.0, 0.5, 1.0):
+        for event in ("start", "end"):
+            steps.append(
+                {"t": "2026-03-04T06:30:00.000Z", "event": event, "gps": {"lat": 51 + place, "lng": 4.0}, "api": {}}
+            )
+    run(log, steps)
+    for table, found in rows(log.lake).items():
+        assert len({row[0] for row in found}) == len(found), table
+
+
+def test_a_run_that_died_before_its_merge_is_noticed(log: Log) -> None:
+    log.steps(drive())
+    take_in(log.lake, MORNING + DAY)
+    assert is_behind(log.lake)
+    merge_replay(log.lake)
+    assert not is_behind(log.lake)
+    (log.lake.state / "car_tracker.json").unlink()
+    assert is_behind(log.lake)

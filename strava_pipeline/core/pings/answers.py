@@ -32,7 +32,7 @@ class UnaskedRouteError(Exception):
 class NotedAnswers:
     """The answers that were noted for the event at `at` (epoch seconds).
 
-    `asking`: raise Unasked… for what nobody has asked yet; else it is no answer. `unknown` counts the cars of the latter.
+    `asks_…`: raise Unasked… for what nobody has asked yet; else it is no answer. `unknown` names the cars of the latter.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class NotedAnswers:
         self._cars = {read.car_id: read for read in reversed(answered.cars)} if answered else {}
         self._routes = {route.key: route for route in answered.routes} if answered else {}
         self._at, self._asks_cars, self._asks_routes = at, asks_cars, asks_routes
-        self.unknown = 0
+        self.unknown: list[str] = []
 
     def car(self, car_id: str) -> CarAnswer | None:
         """What the car said at that moment; None: it said nothing, or too early or late to tell of it."""
@@ -49,7 +49,7 @@ class NotedAnswers:
         if read is None:
             if self._asks_cars:
                 raise UnaskedCarError(car_id)
-            self.unknown += 1
+            self.unknown.append(car_id)
             return None
         if read.error is not None or not belongs(read.at.timestamp(), self._at):
             return None

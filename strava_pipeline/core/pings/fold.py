@@ -1,7 +1,7 @@
 """One user's log, line by line, through the tracker: what the intake does at once, and what every replay does again. Pure.
 
-Beside the tracker's rules there are three of our own: what came twice counts once; what is older than the end of the last
-trip, while none is under way, opens none; a phone whose clock is ahead is taken at the time of its coming.
+Beside the tracker's rules there are three of our own: what came twice counts once; what is not newer than the end of the last
+trip, or ends one that began after it, is of a time that is done with; a phone whose clock is ahead is taken at its coming.
 """
 
 import hashlib
@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from strava_pipeline.core.json_text import json_text, parse_json
-from strava_pipeline.core.pings.formats import Ping, believable_time, read_ping
+from strava_pipeline.core.pings.formats import FUTURE_S, Ping, believable_time, read_ping
 from strava_pipeline.core.pings.lines import Kept
 from strava_pipeline.core.trips.car.answers import Answers
 from strava_pipeline.core.trips.car.config import CarConfig, config_json, read_config
 from strava_pipeline.core.trips.car.events import Event, NoEventError
 from strava_pipeline.core.trips.car.limits import Limits
+from strava_pipeline.core.trips.car.position import Position, position_json
 from strava_pipeline.core.trips.car.result import Result
 from strava_pipeline.core.trips.car.state import TrackerState
 from strava_pipeline.core.trips.car.state_json import read_state, state_json
@@ -27,32 +28,64 @@ VERSION = 1  # of what a state says; another one makes every replay begin anew
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """How far one user's log was taken. `config` None: none of it has come; `seen`: digests of the last events."""
+    """How far one user's log was taken. `config` None: none of it has come; `seen`: digests of the last events.
+
+    `parked`: where cars stand as long as no trip tells it; `came_at`: when the last of it came, in epoch seconds.
+    """
 
     config: CarConfig | None = None
     tracker: TrackerState = field(default_factory=TrackerState)
     seen: tuple[str, ...] = ()
     after: str = ""
     speed_kmh: float | None = None
+    parked: Mapping[str, Position] = field(default_factory=dict)
+    came_at: float = 0.0
 
     def taking(self, line: Kept, answers: Answers, limits: Limits, ping: Ping | None) -> tuple["User", Result | None]:
         """After `line`, whose content is `ping`; no result: it changed nothing of a trip."""
-        here = replace(self, after=line.id)
+        here = replace(self, after=line.id, came_at=line.received_at.timestamp())
         if line.kind == "config":
-            return replace(here, config=read_config(parse_json(line.body.encode()))), None
+            return _configured(here, parse_json(line.body.encode())), None
         if ping is None or self.config is None:
             return here, None
         here = replace(here, speed_kmh=ping.speed_kmh)
         told = _digest(ping.event)
         if told in self.seen or self._is_late(ping.event):
             return here, None
-        tracker, result = step(self.tracker, ping.event, answers, self.config, limits)
+        known = self.tracker.last_parked_gps
+        tracker, result = step(
+            replace(self.tracker, last_parked_gps={**self.parked, **known}), ping.event, answers, self.config, limits
+        )
+        told_by_trips = {
+            car_id: position
+            for car_id, position in tracker.last_parked_gps.items()
+            if car_id in known or position != self.parked.get(car_id)
+        }
+        tracker = replace(tracker, last_parked_gps=told_by_trips)
         return replace(here, tracker=tracker, seen=(*self.seen[-REMEMBERED:], told)), result
+
+    def is_stale(self, now: float) -> bool:
+        """Whether a trip is under way of which nothing was heard for long, neither by its own time nor by its coming."""
+        cache, long = self.tracker.cache, Limits().stale_s
+        return cache is not None and now - cache.x_last_event_at >= long and now - self.came_at >= long
 
     def _is_late(self, event: Event) -> bool:
         """Whether it tells of a time that is done with."""
-        last = self.tracker.last_trip
-        return self.tracker.cache is None and last is not None and event.t < last.end_time
+        last, cache = self.tracker.last_trip, self.tracker.cache
+        if last is not None and event.t <= last.end_time:
+            return True
+        return event.kind == "end" and cache is not None and event.t < cache.start_time
+
+
+def config_body(config: CarConfig, last_parked_gps: Mapping[str, Position]) -> str:
+    """What a `config` line says: the user's cars and places, and where the cars stand as long as no trip tells it."""
+    parked = {car_id: position_json(position) for car_id, position in last_parked_gps.items()}
+    return json_text({**config_json(config), "last_parked_gps": parked})
+
+
+def _configured(user: User, told: Mapping[str, Any]) -> User:
+    parked = {car_id: Position(**position) for car_id, position in told.get("last_parked_gps", {}).items()}
+    return replace(user, config=read_config(told), parked=parked)
 
 
 def content_of(line: Kept) -> Ping | None:
@@ -67,7 +100,9 @@ def content_of(line: Kept) -> Ping | None:
         return None
     if ping is None or line.scripted:
         return ping
-    return replace(ping, event=replace(ping.event, t=believable_time(ping.event.t, came)))
+    event = ping.event
+    told_at = None if event.gps_at is not None and event.gps_at > came + FUTURE_S else event.gps_at
+    return replace(ping, event=replace(event, t=believable_time(event.t, came), gps_at=told_at))
 
 
 def user_json(user: User) -> dict[str, Any]:
@@ -78,6 +113,8 @@ def user_json(user: User) -> dict[str, Any]:
         "seen": list(user.seen),
         "after": user.after,
         "speed_kmh": user.speed_kmh,
+        "parked": {car_id: position_json(position) for car_id, position in user.parked.items()},
+        "came_at": user.came_at,
     }
 
 
@@ -91,7 +128,9 @@ def read_user(told: Mapping[str, Any]) -> User:
     if told["version"] != VERSION:
         raise ValueError("another version's")
     config = read_config(told["config"]) if told["config"] else None
-    return User(config, read_state(told["tracker"]), tuple(told["seen"]), told["after"], told["speed_kmh"])
+    parked = {car_id: Position(**position) for car_id, position in told["parked"].items()}
+    tracker = read_state(told["tracker"])
+    return User(config, tracker, tuple(told["seen"]), told["after"], told["speed_kmh"], parked, float(told["came_at"]))
 
 
 def _digest(event: Event) -> str:

@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 from strava_pipeline.core.json_text import parse_json
 from strava_pipeline.core.pings import owntracks, traccar
+from strava_pipeline.core.pings.age import APART_S
 from strava_pipeline.core.pings.own import read_own
 from strava_pipeline.core.trips.car.events import Event, NoEventError
 
 LARGEST = 16_384  # bytes of a body; OwnTracks' longest, a list of waypoints aside, have some 500
-FUTURE_S = 300.0
-"""Seconds that a phone's time may be ahead of ours: networks set clocks to the second, people who travel without one don't."""
+FUTURE_S = APART_S
+"""Seconds that a phone's time may be ahead of ours. Further off no car's answer would belong to the ping: a phone whose clock is
+wrong would have trips without a car."""
 
 OWN, OWNTRACKS, TRACCAR = "own", "owntracks", "traccar"
 Sent = Literal["ping", "start", "end"]

@@ -98,7 +98,7 @@ def whole_part(lines: Sequence[Line | None], now: datetime) -> int:
     for number, line in enumerate(lines, start=1):
         if isinstance(line, Answered):
             unanswered.discard(line.to)
-        elif line is not None and line.kind != "config" and now - line.received_at <= 2 * MOMENT:
+        elif line is not None and line.kind != "config" and abs(now - line.received_at) <= 2 * MOMENT:
             unanswered.add(line.id)
         if not unanswered:
             whole = number

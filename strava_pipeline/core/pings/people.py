@@ -18,6 +18,9 @@
     lat = 48.2
     lng = 11.5
     radius_m = 150
+    [users.last_parked_gps.zoe]       # where it stands now, if trips shall begin there
+    lat = 48.1
+    lng = 11.5
 
 No token and no position is in a repr or in an error.
 """
@@ -35,7 +38,7 @@ from pydantic import SecretStr
 from strava_pipeline.core.pings.tables import Table
 from strava_pipeline.core.trips.car.config import KINDS, SKIP, Car, CarConfig, Place
 from strava_pipeline.core.trips.car.limits import Limits
-from strava_pipeline.core.trips.car.position import MAX_LAT, MAX_LNG
+from strava_pipeline.core.trips.car.position import MAX_LAT, MAX_LNG, Position
 
 PLACEHOLDER = "replace-me"  # how tokens of the example begin; they open nothing
 WIDEST_M = 100_000  # of a place
@@ -58,6 +61,7 @@ class Person:
     config: CarConfig = field(repr=False)
     token: SecretStr = field(repr=False)
     vins: Mapping[str, str] = field(default_factory=dict, repr=False)
+    last_parked_gps: Mapping[str, Position] = field(default_factory=dict, repr=False)
 
     @property
     def has_token(self) -> bool:
@@ -116,7 +120,7 @@ def read_people(document: Mapping[str, Any]) -> People:
 
 
 def _person(user: Table, tokens: dict[str, str], ids: dict[str, str], *, askable: bool) -> Person:
-    user.only("user_id", "token", "timezone", "cars", "locations")
+    user.only("user_id", "token", "timezone", "cars", "locations", "last_parked_gps")
     user_id = user.text("user_id", "1 to 64 letters, digits, . _ @ + or -, with a letter or digit first", _USER)
     user.unlike("user_id", user_id, ids)
     token = user.text("token", "16 to 200 letters, digits, - or _; make one: openssl rand -hex 32", _TOKEN)
@@ -125,7 +129,8 @@ def _person(user: Table, tokens: dict[str, str], ids: dict[str, str], *, askable
     car_ids, own_vins, vins = dict[str, str](), dict[str, str](), dict[str, str]()
     cars = tuple(_car(car, car_ids, own_vins, vins, askable=askable) for car in user.tables("cars"))
     locations = tuple(_place(place) for place in user.tables("locations"))
-    return Person(CarConfig(user_id, timezone, cars, locations), SecretStr(token), vins)
+    parked = _parked(user.table("last_parked_gps"), car_ids)
+    return Person(CarConfig(user_id, timezone, cars, locations), SecretStr(token), vins, parked)
 
 
 def _timezone(user: Table) -> str:
@@ -153,16 +158,37 @@ def _car(car: Table, ids: dict[str, str], own_vins: dict[str, str], vins: dict[s
     return Car(car_id, name, has_credentials=can_be_asked)
 
 
+def _parked(table: Table | None, car_ids: Mapping[str, str]) -> dict[str, Position]:
+    """Where cars stand when all begins, by car."""
+    if table is None:
+        return {}
+    table.only(*car_ids)
+    found = {}
+    for car_id in car_ids:
+        if (place := table.table(car_id)) is not None:
+            place.only("lat", "lng", "lon")
+            found[car_id] = _position(place)
+    return found
+
+
+def _position(place: Table) -> Position:
+    east = "lon" if place.has("lon") and not place.has("lng") else "lng"
+    return Position(
+        place.number("lat", -MAX_LAT, MAX_LAT, "degrees from -90 to 90"),
+        place.number(east, -MAX_LNG, MAX_LNG, "degrees from -180 to 180"),
+    )
+
+
 def _place(place: Table) -> Place:
-    place.only("name", "kind", "lat", "lng", "radius_m")
-    kind = place.choice("kind", KINDS)
+    place.only("name", "kind", "lat", "lng", "lon", "radius_m")
+    kind, where = place.choice("kind", KINDS), _position(place)
     limits = Limits()
     usual = limits.skip_radius_m if kind == SKIP else limits.location_radius_m
     return Place(
         name=place.text("name", "1 to 100 characters", _NAME),
         kind=kind,
-        lat=place.number("lat", -MAX_LAT, MAX_LAT, "degrees from -90 to 90"),
-        lng=place.number("lng", -MAX_LNG, MAX_LNG, "degrees from -180 to 180"),
+        lat=where.lat,
+        lng=where.lng,
         radius_m=(
             place.number("radius_m", 0, WIDEST_M, f"metres from 0 to {WIDEST_M}") if place.has("radius_m") else usual
         ),

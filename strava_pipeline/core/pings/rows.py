@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.tables import CAR_TRIP_CANCELLATIONS, CAR_TRIP_POINTS, CAR_TRIPS
 from strava_pipeline.core.trips.activity.instants import format_instant
 from strava_pipeline.core.trips.car.config import CarConfig
@@ -35,15 +34,15 @@ class Outcomes:
         if result.cancellation is not None:
             self.cancellations.append((result.cancellation, zone, came_at))
 
-    def rows(self, years: YearRange) -> dict[str, list[dict[str, Any]]]:
-        """By table. A start before the first partition belongs to that, one in the future to the last."""
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """By table."""
         return {
-            CAR_TRIPS.name: [_trip(trip, _year(trip.start_time, zone, years), at) for trip, zone, at in self.trips],
+            CAR_TRIPS.name: [_trip(trip, _year(trip.start_time, zone), at) for trip, zone, at in self.trips],
             CAR_TRIP_CANCELLATIONS.name: [
-                _cancellation(one, _year(one.start_time, zone, years), at) for one, zone, at in self.cancellations
+                _cancellation(one, _year(one.start_time, zone), at) for one, zone, at in self.cancellations
             ],
             CAR_TRIP_POINTS.name: [
-                row for trip, zone, _ in self.trips for row in _points(trip, _year(trip.start_time, zone, years))
+                row for trip, zone, _ in self.trips for row in _points(trip, _year(trip.start_time, zone))
             ],
         }
 
@@ -93,5 +92,5 @@ def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(round(seconds, 3), UTC)
 
 
-def _year(seconds: float, zone: str, years: YearRange) -> int:
-    return years.clamp(_moment(seconds).astimezone(ZoneInfo(zone)).year)
+def _year(seconds: float, zone: str) -> int:
+    return _moment(seconds).astimezone(ZoneInfo(zone)).year

@@ -52,9 +52,10 @@ def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefini
             check_results=[
                 dg.AssetCheckResult(
                     check_name="all_taken",
-                    passed=not taken.left and not taken.not_ours,
+                    passed=not taken.left and not taken.not_ours and not taken.fault,
                     severity=dg.AssetCheckSeverity.WARN,
-                    description="Some wait for what a car answers; the next run takes them." if taken.left else None,
+                    description=(taken.fault and f"No safety net was sent: {taken.fault}")
+                    or ("Some wait for what a car answers; the next run takes them." if taken.left else None),
                     metadata={"waiting": taken.left, "not_read": taken.not_ours},
                 )
             ],

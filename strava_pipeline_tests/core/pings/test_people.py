@@ -146,8 +146,8 @@ def test_neither_tokens_nor_places_nor_vins_are_shown() -> None:
         ("lng = -0.5", "lng = nan", "users[0].locations[0].lng: expected degrees from -180 to 180"),
         (
             "lng = -0.5",
-            "lon = -0.5",
-            "users[0].locations[0].lon: no such setting; there are name, kind, lat, lng, radius_m",
+            "long = -0.5",
+            "users[0].locations[0].long: no such setting; there are name, kind, lat, lng, lon, radius_m",
         ),
         ("radius_m = 150", "radius_m = -1", "users[0].locations[0].radius_m: expected metres from 0"),
         ("radius_m = 150", "radius_m = true", "users[0].locations[0].radius_m: expected metres from 0"),
@@ -181,5 +181,5 @@ def test_all_faults_are_told_at_once() -> None:
         read_people(wrong)
     assert [line.partition(":")[0] for line in str(raised.value).splitlines()] == [
         *("users[0].user_id", "users[0].token", "users[0].timezone", "users[1].token", "users[1].timezone"),
-        *(f"users[1].locations[0].{name}" for name in ("kind", "name", "lat", "lng")),
+        *(f"users[1].locations[0].{name}" for name in ("kind", "lat", "lng", "name")),
     ]
