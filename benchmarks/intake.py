@@ -58,7 +58,7 @@ def _measured(
 ) -> tuple[dict[str, list[float]], float]:
     """What the poster tells, and the CPU seconds of what it posted to."""
     print(f"{folder.name}: {module[0]} for {seconds} s", file=sys.stderr)
-    with _free_port() as port:
+    with free_port() as port:
         environment = {**os.environ, **settings, "STRAVA_SERVE_ADDRESS": f"127.0.0.1:{port}"}
     command = [sys.executable, "-m", *module]
     with (folder / "log").open("wb") as log:
@@ -94,6 +94,6 @@ def _figures(told: dict[str, list[float]], cpu: float, kept: set[int] | None) ->
 
 
 @contextmanager
-def _free_port() -> Iterator[int]:
+def free_port() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         yield free.getsockname()[1]
