@@ -19,7 +19,7 @@ from strava_pipeline.core.pings.fold import User, content_of, read_user, user_js
 from strava_pipeline.core.pings.lines import Answered, Kept
 from strava_pipeline.core.pings.rows import Outcomes
 from strava_pipeline.core.tables import CAR_TABLES, Table
-from strava_pipeline.core.trips.car.limits import Limits
+from strava_pipeline.core.trips.car.limits import USUAL, Limits
 from strava_pipeline.core.trips.car.result import Result
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
@@ -107,7 +107,7 @@ def merge_replay(
     if before is not None:
         before(replay)
     is_anew = replay.after is None
-    replay.run(lake, Limits(), tell)
+    replay.run(lake, USUAL, tell)
     with writing(lake) as connection:
         report = _merge(connection, lake, replay, is_anew)
     keep(lake, replay)
@@ -117,7 +117,7 @@ def merge_replay(
 def merge_car_trips(connection: Connection, lake: Lake) -> MergeReport:
     """All trips from the first line of bronze on, inside the caller's transaction."""
     replay = Replay()
-    replay.run(lake, Limits())
+    replay.run(lake, USUAL)
     return _merge(connection, lake, replay, is_anew=True)
 
 

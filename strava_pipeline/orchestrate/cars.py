@@ -12,7 +12,7 @@ from strava_pipeline.core.pings.answers import NotedAnswers, UnaskedCarError, Un
 from strava_pipeline.core.pings.fold import User, content_of, digest_of
 from strava_pipeline.core.pings.lines import Answered, Kept, new_id, to_bytes
 from strava_pipeline.core.trips.activity.instants import format_instant
-from strava_pipeline.core.trips.car.limits import Limits
+from strava_pipeline.core.trips.car.limits import USUAL
 from strava_pipeline.core.trips.car.result import Result
 from strava_pipeline.ingest.cars.connect import Oracle, oracle_of
 from strava_pipeline.lake.car_trips import Replay, last_replay, merge_replay
@@ -83,7 +83,7 @@ def _add(taken: TakenIn, more: TakenIn) -> None:
 def _send_clocks(pipeline: Pipeline) -> int:
     """A clock into the inbox for each trip of which nothing was heard for long, with what its car says now; how many."""
     replay, now = last_replay(pipeline.lake), pipeline.clock.local()
-    replay.run(pipeline.lake, Limits())
+    replay.run(pipeline.lake, USUAL)
     stale = [(name, user) for name, user in replay.users.items() if user.is_stale(now.timestamp())]
     if not stale:
         return 0
@@ -109,7 +109,7 @@ def _answered(user: User, line: Kept, oracle: Oracle) -> Answered:
     at = ping.event.t if ping else 0.0
     while True:
         try:
-            user.taking(line, NotedAnswers(answered, at, asks_cars=True, asks_routes=True), Limits(), ping)
+            user.taking(line, NotedAnswers(answered, at, asks_cars=True, asks_routes=True), USUAL, ping)
         except UnaskedCarError as need:
             answered = with_car(answered, oracle.car(line.user_id, need.car_id, at))
         except UnaskedRouteError as need:

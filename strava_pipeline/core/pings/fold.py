@@ -15,7 +15,7 @@ from strava_pipeline.core.pings.lines import Kept
 from strava_pipeline.core.trips.car.answers import Answers
 from strava_pipeline.core.trips.car.config import CarConfig, config_json, read_config
 from strava_pipeline.core.trips.car.events import Event, NoEventError
-from strava_pipeline.core.trips.car.limits import Limits
+from strava_pipeline.core.trips.car.limits import USUAL, Limits
 from strava_pipeline.core.trips.car.position import Position, position_json
 from strava_pipeline.core.trips.car.result import Result
 from strava_pipeline.core.trips.car.state import TrackerState
@@ -66,7 +66,7 @@ class User:
 
     def is_stale(self, now: float) -> bool:
         """Whether a trip is under way of which nothing was heard for long, neither by its own time nor by its coming."""
-        cache, long = self.tracker.cache, Limits().stale_s
+        cache, long = self.tracker.cache, USUAL.stale_s
         return cache is not None and now - cache.x_last_event_at >= long and now - self.came_at >= long
 
     def _is_late(self, event: Event) -> bool:
