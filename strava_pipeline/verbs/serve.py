@@ -32,11 +32,14 @@ def serve(scripted: Scripted = None) -> None:
             typer.echo(line)
 
     settings = Settings.load()
-    if not settings.has_intake:
-        raise MissingSettingsError(
-            f"There is nothing to take in: neither STRAVA_WEBHOOK_SECRET is set, for Strava's webhooks, nor is there "
-            f"{settings.pings_config}, for pings. docs/webhooks.md and docs/cars.md tell how."
-        )
+    if not settings.takes_pings:
+        try:
+            settings.require_webhook_secret()
+        except MissingSettingsError as error:
+            raise MissingSettingsError(
+                f"There is nothing to take in. For phones' pings (docs/cars.md) there is no {settings.pings_config}. For Strava's "
+                f"webhooks (docs/webhooks.md): {error}"
+            ) from None
     secret = settings.webhook_secret
     with ExitStack() as held:
         phones = None

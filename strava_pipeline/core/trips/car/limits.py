@@ -37,10 +37,6 @@ class Limits:
                 raise MisuseError(f"{name} is a number from 0 on. {_known()}")
 
 
-USUAL = Limits()
-"""The same each time: making one looks at every field."""
-
-
 def limits_with(assignments: Sequence[str]) -> Limits:
     """The defaults, but for what is set as in `parked_count=4`. Raises MisuseError for what makes no limit."""
     values: dict[str, float] = {}
@@ -75,3 +71,7 @@ def _is_count(name: str) -> bool:
 
 def _known() -> str:
     return f"There are: {', '.join(_names())}"
+
+
+USUAL = Limits()
+"""The same each time: making one looks at every field."""

@@ -142,6 +142,16 @@ def test_where_nothing_measures_it_there_is_no_trip(metres: list[float | None]) 
     assert drive.world.saved == []
 
 
+def test_with_gps_alone_odometers_do_not_count_even_where_there_are_any() -> None:
+    known = replace(driving().cache, gps_only_mode=True, last_odo=109.0)
+    drive = Drive(TrackerState(known), trail_km=4.0)
+    drive.ping(60, 2_000.0)
+    drive.end(120, 4_000.0)
+    assert (ended(drive).distance_km, ended(drive).distance_source) == (4.0, "osrm")
+    drive = Drive(TrackerState(replace(known, gps_events=(), gps_trail=())), trail_km=4.0)
+    assert drive.end(60, 2_000.0).reason == "no_distance"
+
+
 def test_an_odometer_alone_is_enough() -> None:
     drive = Drive()
     drive.ping(0, ada=drives(0.0))
@@ -296,6 +306,12 @@ def test_more_than_5_percent_over_the_direct_route_is_a_long_one(
     trip = ended(drive)
     assert (trip.direct_km, trip.deviation_percent, trip.long_route) == told
     assert drive.world.routed == [[north(0.0)[::-1], north(2_000.0)[::-1]]]  # longitude first
+
+
+def test_a_route_that_is_5_percent_longer_is_no_long_one_though_floats_say_more() -> None:
+    drive = by_gps(0.0, 1_000.0, 2_000.0, trail_km=2.1, direct_km=2.0)
+    assert (2.1 - 2.0) / 2.0 * 100 > 5
+    assert (ended(drive).deviation_percent, ended(drive).long_route) == (5.0, False)
 
 
 def test_how_long_a_long_route_is_can_be_set() -> None:

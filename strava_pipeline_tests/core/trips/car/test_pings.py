@@ -31,7 +31,7 @@ MAKERS = [identifying, driving, parking, paused, gps_only]
 
 
 @pytest.mark.parametrize(
-    ("seconds", "counted"), [(0, False), (15, False), (49.999, False), (50, True), (49.9999999, True)]
+    ("seconds", "counted"), [(0, False), (15, False), (49.999, False), (50, True), (49.9999998, True)]
 )
 def test_a_ping_counts_from_50_seconds_after_the_last_counted_one(seconds: float, counted: bool) -> None:
     drive = driving()
@@ -78,6 +78,18 @@ def test_the_same_ping_twice_counts_once() -> None:
     first, second = (drive.ping(60, 900.0, ada=drives(100.9)) for _ in range(2))
     assert (first.counted, second.counted) == (True, False)
     assert len(drive.cache.gps_events) == 3  # raw points are never thinned
+
+
+def test_a_ping_at_the_moment_of_another_event_is_not_late() -> None:
+    drive = driving()
+    drive.starts(60)
+    assert drive.ping(60, ada=drives(100.2)).counted
+
+
+def test_a_car_at_zero_degrees_is_somewhere() -> None:
+    drive = Drive()
+    drive.ping(0, ada=CarAnswer(False, 100.0, 0.0, 0.0))
+    assert drive.cache.gps_trail == (Point(0.0, 0.0, MONDAY),)
 
 
 def test_a_position_has_its_own_time_where_it_tells_one() -> None:

@@ -35,7 +35,7 @@ def test_less_than_two_hours_after_any_event_a_trip_goes_on(make: type[Drive], s
     assert (result.status, result.api_calls, result.case, drive.cache) == ("not_stale", 0, None, before)
 
 
-@pytest.mark.parametrize("seconds", [STALE, STALE - 0.0000001, STALE + 1])
+@pytest.mark.parametrize("seconds", [STALE, STALE - 0.0000002, STALE + 1])
 def test_from_two_hours_on_it_is_stale(seconds: float) -> None:
     drive = driving()
     drive.ping(10, 50.0)
@@ -102,6 +102,11 @@ def test_case_4_the_car_tells_how_far_it_came(answer: object) -> None:
     assert (trip.end_gps, trip.car_points, drive.results[-1].api_calls) == (north(6_000.0), 2, 1)
     assert trip.end_time == MONDAY
     assert [point.timestamp for point in trip.gps_trail] == [MONDAY, MONDAY]  # as of the last event
+
+
+def test_case_4_an_odometer_that_began_at_zero_is_an_odometer() -> None:
+    trip, case = finalised(driving(0.0), STALE, ada=stands(6.0, 0.0))
+    assert (case, trip.distance_km, trip.start_odo) == (4, 6.0, 0.0)
 
 
 def test_case_5_without_an_answer_it_ends_by_gps() -> None:

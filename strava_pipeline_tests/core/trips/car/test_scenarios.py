@@ -113,6 +113,11 @@ def test_the_router_of_a_step_answers_from_there_on() -> None:
     assert (trip["distance_km"], trip["direct_km"]) == (5.0, 2.5)
 
 
+def test_where_cars_were_left_before_is_known_from_the_first_step_on() -> None:
+    document = changed("scenarios", 0, "config", "last_parked_gps", "ada", to={"lat": 1.0, "lon": 0.0})
+    assert replayed(document)["scenarios"][0]["steps"][5]["trip"]["start_gps"] == {"lat": 1.0, "lng": 0.0}
+
+
 @pytest.mark.parametrize(
     "osrm", [None, {}, {"code": "TooBig", "trail_m": 9}, {"code": "Ok"}, {"code": "Ok", "trail_m": None}, {"code": "Ok", "trail_m": "9"}]
 )  # fmt: skip
