@@ -1,0 +1,83 @@
+"""`trips car status`, `list` and `replay --recorded`, as typed, on a log of pings and a published warehouse."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from typer.testing import CliRunner
+
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.trips.car.config import read_config
+from strava_pipeline.verbs.trips import trips
+from strava_pipeline_tests.pings import MORNING, Log, config, drive, nobody_drives
+from strava_pipeline_tests.rig import Rig
+
+TYPED = CliRunner()
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def rig(make_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch) -> Rig:
+    """Two trips and what was none in gold; a third one under way, still in the inbox."""
+    made = make_rig(activities=1)
+    log = Log(made.lake)
+    log.config(read_config(config()))
+    log.steps([*drive(), *nobody_drives(MORNING + timedelta(hours=4)), *drive(MORNING + DAY, 5, odometer=20_008.0)])
+    made.run("car_trips", pings={"safety_net": False})
+    log.steps(drive(MORNING + 2 * DAY, odometer=20_013.0)[:4])
+    monkeypatch.chdir(made.folder)
+    for name, value in made.settings.environ().items():
+        monkeypatch.setenv(name, value)
+    return made
+
+
+def test_status_shows_the_trip_under_way_without_where(rig: Rig) -> None:
+    said = TYPED.invoke(trips, ["car", "status"]).stdout
+    assert said == "anna: driving, Blue Zoe, 3.0 km in 4 min since 2026-03-06T06:30:00Z\n"
+    (told,) = json.loads(TYPED.invoke(trips, ["car", "status", "--json"]).stdout)["users"]
+    assert (told["user_id"], told["state"], told["distance_km"], told["duration_s"]) == ("anna", "driving", 3.0, 210.0)
+    assert not any(name in told for name in ("gps", "lat", "lng"))
+
+
+def test_list_has_the_newest_first_without_where(rig: Rig) -> None:
+    said = TYPED.invoke(trips, ["car", "list"], env={"COLUMNS": "200"}).stdout
+    assert said.index("2026-03-05 06:30") < said.index("2026-03-04 06:30")
+    told = json.loads(TYPED.invoke(trips, ["car", "list", "--json", "--limit", "1"]).stdout)["trips"]
+    assert [(trip["start_time"], trip["distance_km"]) for trip in told] == [("2026-03-05T06:30:00Z", 5.0)]
+    assert not any("lat" in name or "lng" in name for name in told[0])
+    assert json.loads(TYPED.invoke(trips, ["car", "list", "--json", "--user", "berta"]).stdout) == {"trips": []}
+    assert "No trips by car yet." in TYPED.invoke(trips, ["car", "list", "--year", "2024"]).stdout
+
+
+def test_recorded_pings_are_replayed_with_other_limits(rig: Rig) -> None:
+    said = TYPED.invoke(trips, ["car", "replay", "--recorded", "--set", "parked_count=4"]).stdout
+    assert said.startswith("2 trips, 1 cancelled; with these limits ")
+    told = json.loads(TYPED.invoke(trips, ["car", "replay", "--recorded", "--set", "parked_count=4", "--json"]).stdout)
+    assert told["format"] == "car-tracker-comparison/1"
+    assert told["trips_before"] == 2
+    (gone,) = told["different"]  # of the first one the pings of those on foot are the fourth
+    assert (gone["trip_id"], gone["before"]["end_time"]) == ("anna:2026-03-05T06:30:00Z", "2026-03-05T06:37:00Z")
+    assert gone["after"] is None
+    same = json.loads(TYPED.invoke(trips, ["car", "replay", "--recorded", "--json"]).stdout)
+    assert (same["different"], same["unknown"]) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ([], "SCENARIOS.json"),
+        (["--recorded", "scenarios.json"], "SCENARIOS.json"),
+        (["--recorded", "--set", "skip_radius_m=10"], "recorded with the pings"),
+        (["--recorded", "--set", "parked=4"], "parked_count"),
+    ],
+)
+def test_what_can_not_be_replayed_is_told(rig: Rig, words: list[str], why: str) -> None:
+    done = TYPED.invoke(trips, ["car", "replay", *words])
+    assert isinstance(done.exception, MisuseError)
+    assert why in str(done.exception)
+
+
+def test_without_pings_there_is_nothing_to_show(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRAVA_DATA_DIR", str(rig.folder / "empty"))
+    assert "No ping ever came." in TYPED.invoke(trips, ["car", "status"]).stdout
