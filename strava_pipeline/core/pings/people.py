@@ -120,7 +120,8 @@ def read_people(document: Mapping[str, Any]) -> People:
 
 
 def _person(user: Table, tokens: dict[str, str], ids: dict[str, str], *, askable: bool) -> Person:
-    user.only("user_id", "token", "timezone", "cars", "locations", "last_parked_gps")
+    known = ("user_id", "token", "timezone", "cars", "locations", "last_parked_gps")
+    user.only(*known, "osrm")  # what a scenario's router says: of a script, no setting
     user_id = user.text("user_id", "1 to 64 letters, digits, . _ @ + or -, with a letter or digit first", _USER)
     user.unlike("user_id", user_id, ids)
     token = user.text("token", "16 to 200 letters, digits, - or _; make one: openssl rand -hex 32", _TOKEN)
