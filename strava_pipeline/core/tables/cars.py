@@ -85,7 +85,7 @@ CAR_TRIP_POINTS = Table(
     "The trail of each trip by car: 50 m apart, first and last point kept.",
     (
         Column("trip_id", Kind.TEXT, "the trip", key=True),
-        Column("sequence", Kind.INTEGER, "0 is the first", key=True, low=0),
+        Column("sequence", Kind.INTEGER, "0 is the first", key=True),
         *_of("who drove"),
         _YEAR,
         Column("at", Kind.INSTANT, "when"),

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+from pydantic import BaseModel
 
+from strava_pipeline.core.pings.lines import Answered, Kept
 from strava_pipeline.core.tables import CAR_TABLES, CAR_TRIPS, TABLES
 from strava_pipeline.lake.car_counts import Watched, rows_by_partition, watched
 from strava_pipeline.lake.warehouse import reading
@@ -38,6 +40,7 @@ def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefini
         owners=[OWNER],
         description="What phones sent, as it came, and the cars and places of their users at that time. Append-only. The year is "
         "that of its coming, in UTC.",
+        metadata=_fields(Kept),
         check_specs=[dg.AssetCheckSpec("all_taken", asset=PINGS, description="Every line of the inbox is in bronze.")],
     )
     def pings(
@@ -69,6 +72,7 @@ def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefini
         kinds={"json", "file"},
         owners=[OWNER],
         description="What cars and routers answered at the moment of a ping, as it was noted then. Append-only.",
+        metadata=_fields(Answered),
     )
     def car_readings(
         context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
@@ -123,6 +127,12 @@ def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefini
             )
 
     return [pings, car_readings, car_trip_tables]
+
+
+def _fields(line: type[BaseModel]) -> dict[str, Any]:
+    """The fields of a line of the log, as the columns of the asset that holds it."""
+    columns = [dg.TableColumn(name, type="JSON") for name in line.model_fields]
+    return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
 def _told(trips: Trips, watched: Watched) -> dict[str, Any]:
