@@ -15,11 +15,11 @@ from strava_pipeline.core.pings.formats import LARGEST, OWNTRACKS, read_ping
 from strava_pipeline.core.pings.lines import Kept, new_id, to_bytes
 from strava_pipeline.core.pings.people import People
 from strava_pipeline.core.trips.car.events import NoEventError
-from strava_pipeline.lake.journal import JournalFullError
 from strava_pipeline.serve.answers import refusal
-from strava_pipeline.serve.bodies import BodyError, read_body
+from strava_pipeline.serve.bodies import read_body
 from strava_pipeline.serve.inbox import Inbox
 from strava_pipeline.serve.live import Live
+from strava_pipeline.serve.taking import taken
 
 Kind = Literal["ping", "start", "end"]
 LONGEST_QUERY = 4_000  # characters; OsmAnd's have some 200
@@ -38,7 +38,7 @@ class Pings:
 
         def taking(kind: Kind) -> Callable[[Request], object]:
             async def take(request: Request) -> Response:
-                return await self.take(request, kind)
+                return await taken(request, self.take(request, kind), NoEventError)
 
             return take
 
@@ -50,41 +50,29 @@ class Pings:
         ]
 
     async def take(self, request: Request, kind: Kind) -> Response:
-        """200 when it is on disk; 4xx with the reason, and nothing is kept; 503: try again."""
+        """200 when it is on disk. Raises what `taken` refuses."""
         user_id = self._people.user_of(request.path_params["token"])
         if user_id is None:
             return refusal(request, 404, "no such path")
-        query = request.url.query if len(request.url.query) <= LONGEST_QUERY else None
-        if query is None:
+        query, at = request.url.query, self._now()
+        if len(query) > LONGEST_QUERY:
             return refusal(request, 414, f"the query is longer than {LONGEST_QUERY} characters")
         if request.method == "HEAD" or (request.method == "GET" and not query):
             return refusal(request, 405, "a position comes by POST, or in the query", {"allow": "POST"})
-        at = self._now()
-        try:
-            body = await read_body(request, LARGEST)
-            ping = read_ping(body, query, kind, at.timestamp())
-            if ping is None and request.method == "GET":
-                return refusal(request, 400, "there is no position in the query")
-            line = Kept(
-                id=new_id(at),
-                kind=ping.event.kind if ping is not None else kind,
-                user_id=user_id,
-                received_at=at,
-                body=body.decode(),
-                query=query,
-                scripted=self._scripted,
-            )
-            await self._inbox.keep_line(to_bytes(line))
-        except BodyError as error:
-            return refusal(request, error.status, error.why)
-        except NoEventError as error:
-            return refusal(request, 400, str(error))
-        except UnicodeDecodeError:
-            return refusal(request, 400, "the body is no UTF-8")
-        except JournalFullError:
-            return refusal(request, 503, "the inbox is full: nobody reads it")
-        except OSError as error:
-            return refusal(request, 503, f"it could not be kept: {error.strerror or type(error).__name__}")
+        body = await read_body(request, LARGEST)
+        ping = read_ping(body, query, kind, at.timestamp())
+        if ping is None and request.method == "GET":
+            return refusal(request, 400, "there is no position in the query")
+        line = Kept(
+            id=new_id(at),
+            kind=kind if ping is None else ping.event.kind,
+            user_id=user_id,
+            received_at=at,
+            body=body.decode(),
+            query=query,
+            scripted=self._scripted,
+        )
+        await self._inbox.keep_line(to_bytes(line))
         self._live.came(line)
         if ping is None or ping.format == OWNTRACKS:
             return JSONResponse([])  # the app takes a list of messages for an answer

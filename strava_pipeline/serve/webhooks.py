@@ -11,10 +11,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from strava_pipeline.core.webhooks import LARGEST, NoEventError, intake_path, read_event, verify_token
-from strava_pipeline.lake.journal import JournalFullError
 from strava_pipeline.serve.answers import refusal
-from strava_pipeline.serve.bodies import BodyError, read_body
+from strava_pipeline.serve.bodies import read_body
 from strava_pipeline.serve.inbox import Inbox
+from strava_pipeline.serve.taking import taken
 
 LONGEST_CHALLENGE = 1000  # characters; Strava's have some dozen
 
@@ -32,7 +32,9 @@ class Webhooks:
         """A wrong secret is answered like any path that there is none of."""
         if not _same(request.path_params["secret"], self._secret):
             return refusal(request, 404, "no such path")
-        return await self.event(request) if request.method == "POST" else self.handshake(request)
+        if request.method != "POST":
+            return self.handshake(request)
+        return await taken(request, self.event(request), NoEventError)
 
     def handshake(self, request: Request) -> Response:
         """Answers the challenge of whoever subscribes us and knows the token that goes with the secret."""
@@ -44,21 +46,10 @@ class Webhooks:
         return JSONResponse({"hub.challenge": query["hub.challenge"]})
 
     async def event(self, request: Request) -> Response:
-        """200 when the event is on disk; 4xx with the reason, and nothing is kept; 503: try again."""
-        try:
-            body = await read_body(request, LARGEST)
-            read_event(body)
-            await self._inbox.keep(body)
-        except BodyError as error:
-            return refusal(request, error.status, error.why)
-        except NoEventError as error:
-            return refusal(request, 400, str(error))
-        except UnicodeDecodeError:
-            return refusal(request, 400, "the body is no UTF-8")
-        except JournalFullError:
-            return refusal(request, 503, "the inbox is full: nobody reads it")
-        except OSError as error:
-            return refusal(request, 503, f"it could not be kept: {error.strerror or type(error).__name__}")
+        """200 when the event is on disk. Raises what `taken` refuses."""
+        body = await read_body(request, LARGEST)
+        read_event(body)
+        await self._inbox.keep(body)
         return JSONResponse({"kept": True})
 
 
