@@ -8,13 +8,13 @@ from datetime import datetime
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_text import json_text
-from strava_pipeline.core.pings.answers import NotedAnswers, UnaskedCarError, UnaskedRouteError, with_car, with_route
+from strava_pipeline.core.pings.answers import NotedAnswers, Oracle, UnaskedError
 from strava_pipeline.core.pings.fold import User, content_of, digest_of
 from strava_pipeline.core.pings.lines import Answered, Kept, new_id, to_bytes
 from strava_pipeline.core.trips.activity.instants import format_instant
 from strava_pipeline.core.trips.car.limits import USUAL
 from strava_pipeline.core.trips.car.result import Result
-from strava_pipeline.ingest.cars.connect import Oracle, oracle_of
+from strava_pipeline.ingest.cars.connect import oracle_of
 from strava_pipeline.lake.car_trips import Replay, last_replay, merge_replay
 from strava_pipeline.lake.journal import Writer
 from strava_pipeline.lake.paths import Lake
@@ -110,10 +110,8 @@ def _answered(user: User, line: Kept, oracle: Oracle) -> Answered:
     while True:
         try:
             user.taking(line, NotedAnswers(answered, at, asks_cars=True, asks_routes=True), USUAL, ping)
-        except UnaskedCarError as need:
-            answered = with_car(answered, oracle.car(line.user_id, need.car_id, at))
-        except UnaskedRouteError as need:
-            answered = with_route(answered, need.points, oracle.route(line.user_id, need.points, at))
+        except UnaskedError as need:
+            answered = need.noted(answered, oracle, at)
         else:
             return answered
 

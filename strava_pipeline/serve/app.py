@@ -15,11 +15,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from strava_pipeline.core.pings.answers import Oracle
 from strava_pipeline.core.pings.people import People
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.answers import refusal
 from strava_pipeline.serve.inbox import ROOM, Inbox
-from strava_pipeline.serve.live import Live, Oracle
+from strava_pipeline.serve.live import Live
 from strava_pipeline.serve.pings import Pings
 from strava_pipeline.serve.request_log import RequestLog
 from strava_pipeline.serve.webhooks import Webhooks

@@ -9,15 +9,15 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_text import json_text
 from strava_pipeline.core.pings.age import belongs
-from strava_pipeline.core.pings.answers import NotedAnswers, UnaskedCarError, UnaskedRouteError, with_car, with_route
+from strava_pipeline.core.pings.answers import NotedAnswers, Oracle, UnaskedError
 from strava_pipeline.core.pings.fold import User, config_body, content_of, digest_of
 from strava_pipeline.core.pings.formats import Ping
-from strava_pipeline.core.pings.lines import MOMENT, Answered, Kept, Line, Read, new_id, to_bytes
+from strava_pipeline.core.pings.lines import MOMENT, Answered, Kept, Line, new_id, to_bytes
 from strava_pipeline.core.pings.people import People, Person
 from strava_pipeline.core.pings.told import interval_s, told
 from strava_pipeline.core.trips.car.limits import USUAL
@@ -30,14 +30,6 @@ log = logging.getLogger(__name__)
 
 LOOK = 5.0  # seconds between two looks for what others put into the log (the safety net)
 AT_ONCE = 8  # questions under way to cars and routers
-
-
-class Oracle(Protocol):
-    """Who asks cars and routers, at length: both are called in a thread. Neither raises."""
-
-    def car(self, user_id: str, car_id: str, at: float) -> Read: ...
-
-    def route(self, user_id: str, points: Sequence[tuple[float, float]], at: float) -> float | None: ...
 
 
 class Live:
@@ -128,10 +120,13 @@ class Live:
 
     def status(self, user_id: str) -> dict[str, Any]:
         waiting = len(self._queues.get(user_id, ()))
-        return {"user_id": user_id, **told(self._users.get(user_id, User())), "waiting": waiting}
+        return {"user_id": user_id, **told(self._user(user_id)), "waiting": waiting}
 
     def interval_s(self, user_id: str) -> int:
-        return interval_s(self._users.get(user_id, User()))
+        return interval_s(self._user(user_id))
+
+    def _user(self, user_id: str) -> User:
+        return self._users.get(user_id, User())
 
     def _work(self, user_id: str) -> None:
         name = f"trips of {user_id}"
@@ -166,14 +161,9 @@ class Live:
         while user is None:
             try:
                 user = self._asking(line, ping, answered)
-            except UnaskedCarError as need:
+            except UnaskedError as need:
                 async with self._questions:
-                    read = await asyncio.to_thread(self._oracle.car, line.user_id, need.car_id, at)
-                answered = with_car(answered, read)
-            except UnaskedRouteError as need:
-                async with self._questions:
-                    km = await asyncio.to_thread(self._oracle.route, line.user_id, need.points, at)
-                answered = with_route(answered, need.points, km)
+                    answered = await asyncio.to_thread(need.noted, answered, self._oracle, at)
         try:
             await self._keep(to_bytes(answered))
         except (OSError, PipelineError):  # a full disk, a full inbox: what is not in the log was not said
@@ -187,13 +177,13 @@ class Live:
         in_time = now - line.received_at <= MOMENT
         asks = in_time and (line.scripted or belongs(now.timestamp(), at))
         answers = NotedAnswers(answered, at, asks_cars=asks, asks_routes=in_time)
-        return self._users.get(line.user_id, User()).taking(line, answers, USUAL, ping)[0]
+        return self._user(line.user_id).taking(line, answers, USUAL, ping)[0]
 
     def _take(self, line: Kept, answered: Answered | None) -> None:
         """With what the log tells."""
         ping = content_of(line)
         answers = NotedAnswers(answered, ping.event.t if ping else 0.0)
-        self._users[line.user_id] = self._users.get(line.user_id, User()).taking(line, answers, USUAL, ping)[0]
+        self._users[line.user_id] = self._user(line.user_id).taking(line, answers, USUAL, ping)[0]
 
     async def _look(self) -> None:
         """Now and then: leave a note of how things stand, and do what could not be done before."""
@@ -208,7 +198,7 @@ class Live:
 
     async def _hear_of_ends(self, user_id: str) -> None:
         """A trip that nothing was heard of may have been ended by a run: that comes before what is heard now."""
-        if self._users.get(user_id, User()).is_stale(self._now().timestamp()):
+        if self._user(user_id).is_stale(self._now().timestamp()):
             await self._follow()
 
     async def _follow(self) -> None:

@@ -4,7 +4,9 @@ Who is at the ping's moment asks, notes the answer and lets the tracker take its
 """
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Protocol
 
 from strava_pipeline.core.pings.age import belongs
 from strava_pipeline.core.pings.lines import Answered, Read, Routed
@@ -13,20 +15,44 @@ from strava_pipeline.core.trips.car.answers import CarAnswer, read_answer
 Points = Sequence[tuple[float, float]]  # longitude, latitude
 
 
-class UnaskedCarError(Exception):
-    """The tracker needs a car's answer that nobody has asked for yet."""
+class Oracle(Protocol):
+    """Who asks cars and routers, at length: both may take their 10 seconds. Neither raises."""
+
+    def car(self, user_id: str, car_id: str, at: float) -> Read: ...
+
+    def route(self, user_id: str, points: Points, at: float) -> float | None: ...
+
+
+class UnaskedError(Exception, ABC):
+    """The tracker needs an answer that nobody has asked for yet."""
+
+    @abstractmethod
+    def noted(self, answered: Answered, oracle: Oracle, at: float) -> Answered:
+        """Asks for it, because of an event at `at` (epoch seconds); what is noted then."""
+
+
+class UnaskedCarError(UnaskedError):
+    """It is a car's."""
 
     def __init__(self, car_id: str) -> None:
         super().__init__("a car is to be asked")
         self.car_id = car_id
 
+    def noted(self, answered: Answered, oracle: Oracle, at: float) -> Answered:
+        read = oracle.car(answered.user_id, self.car_id, at)
+        return answered.model_copy(update={"cars": (*answered.cars, read)})
 
-class UnaskedRouteError(Exception):
-    """The tracker needs the length of a route that nobody has asked for yet."""
+
+class UnaskedRouteError(UnaskedError):
+    """It is the length of a route."""
 
     def __init__(self, points: Points) -> None:
         super().__init__("a route is to be asked for")
         self.points = tuple(points)
+
+    def noted(self, answered: Answered, oracle: Oracle, at: float) -> Answered:
+        routed = Routed(key=route_key(self.points), km=oracle.route(answered.user_id, self.points, at))
+        return answered.model_copy(update={"routes": (*answered.routes, routed)})
 
 
 class NotedAnswers:
@@ -71,11 +97,3 @@ def route_key(points: Points) -> str:
     """Which points a route is asked for: to 10 cm, as a router's address has them."""
     told = ";".join(f"{longitude:.6f},{latitude:.6f}" for longitude, latitude in points)
     return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
-
-
-def with_car(answered: Answered, read: Read) -> Answered:
-    return answered.model_copy(update={"cars": (*answered.cars, read)})
-
-
-def with_route(answered: Answered, points: Points, km: float | None) -> Answered:
-    return answered.model_copy(update={"routes": (*answered.routes, Routed(key=route_key(points), km=km))})

@@ -1,12 +1,12 @@
 """Who answers for cars and routers: the real ones as cars.toml and the settings tell, or a script. As lines of the log."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
+from strava_pipeline.core.pings.answers import Oracle, Points
 from strava_pipeline.core.pings.lines import Read
 from strava_pipeline.core.pings.people import People
 from strava_pipeline.ingest.cars.bounded import BoundedCars
@@ -18,54 +18,32 @@ from strava_pipeline.ingest.osrm import PATIENCE
 from strava_pipeline.ingest.strava.http import Wire
 from strava_pipeline.settings import Settings
 
-Points = Sequence[tuple[float, float]]  # longitude, latitude
-
-
-class Oracle(Protocol):
-    """Asks cars and routers; neither call raises, both may take their 10 seconds."""
-
-    def car(self, user_id: str, car_id: str, at: float) -> Read: ...
-
-    def route(self, user_id: str, points: Points, at: float) -> float | None: ...
-
 
 @contextmanager
 def oracle_of(settings: Settings, people: People, scripted: Path | None = None) -> Iterator[Oracle]:
     """What asks the cars of `people` and TRIPS_OSRM_URL; `scripted`: a file of scenarios answers in their place."""
     if scripted is not None:
-        yield _Scripted(ScriptedCars.from_file(scripted), ScriptedRoutes.from_file(scripted))
+        yield _Asked(ScriptedCars.from_file(scripted), ScriptedRoutes.from_file(scripted).length_km)
         return
     router = None
     if settings.trips_osrm_url:
         router = CarRouter(settings.trips_osrm_url, Wire(time.monotonic, settings.ca_bundle, patience=PATIENCE))
     with BoundedCars(_adapter(settings, people), lambda: datetime.now(UTC)) as cars:
         try:
-            yield _Real(cars, router)
+            yield _Asked(cars, lambda _, points, __: router.length_km(points).km if router else None)
         finally:
             if router is not None:
                 router.tell()
 
 
-class _Real:
-    def __init__(self, cars: BoundedCars, router: CarRouter | None) -> None:
-        self._cars, self._router = cars, router
+class _Asked:
+    """`cars`: bounded, or a script's; `route`: kilometres for a user, points, and a moment."""
+
+    def __init__(self, cars: CarAdapter, route: Callable[[str, Points, float], float | None]) -> None:
+        self._cars, self.route = cars, route
 
     def car(self, user_id: str, car_id: str, at: float) -> Read:
         return _line(self._cars.ask(car_id, datetime.fromtimestamp(at, UTC), user_id))
-
-    def route(self, user_id: str, points: Points, at: float) -> float | None:
-        return self._router.length_km(points).km if self._router else None
-
-
-class _Scripted:
-    def __init__(self, cars: ScriptedCars, routes: ScriptedRoutes) -> None:
-        self._cars, self._routes = cars, routes
-
-    def car(self, user_id: str, car_id: str, at: float) -> Read:
-        return _line(self._cars.ask(car_id, datetime.fromtimestamp(at, UTC), user_id))
-
-    def route(self, user_id: str, points: Points, at: float) -> float | None:
-        return self._routes.length_km(user_id, points, at)
 
 
 class _NoAdapter:

@@ -16,10 +16,20 @@ from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.json_text import parse_json
 from strava_pipeline.core.trips.activity.instants import parse_instant
 from strava_pipeline.core.trips.car.answers import read_answer
+from strava_pipeline.core.trips.car.scenarios import FORMAT
 from strava_pipeline.ingest.cars.reading import Reading, Trouble
 
-FORMAT = "car-tracker-scenarios/1"
 _Key = tuple[str, str, int]  # user, car, milliseconds since 1970
+
+
+def read_script(path: Path) -> Any:
+    """The JSON in a script. Raises SourceError."""
+    try:
+        return parse_json(path.read_bytes())
+    except (ValueError, RecursionError):
+        raise SourceError(f"{path} is no JSON.") from None
+    except OSError as error:
+        raise SourceError(f"{path} can't be read ({type(error).__name__}).") from error
 
 
 class ScriptedCars:
@@ -45,12 +55,7 @@ class ScriptedCars:
     @classmethod
     def from_file(cls, path: Path) -> "ScriptedCars":
         """Raises SourceError."""
-        try:
-            return cls(parse_json(path.read_bytes()))
-        except (ValueError, RecursionError):
-            raise SourceError(f"{path} is no JSON.") from None
-        except OSError as error:
-            raise SourceError(f"{path} can't be read ({type(error).__name__}).") from error
+        return cls(read_script(path))
 
     def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
         moment = self._moment(user_id, round(at.timestamp() * 1000))

@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from strava_pipeline.core.errors import MisuseError, SourceError
-from strava_pipeline.core.json_text import parse_json
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.trips.car.scenarios import FORMAT, Routes, Scenario, read_scenarios
+from strava_pipeline.ingest.cars.scripted import read_script
 
 
 class ScriptedRoutes:
@@ -25,12 +25,7 @@ class ScriptedRoutes:
     @classmethod
     def from_file(cls, path: Path) -> "ScriptedRoutes":
         """Without routes where the file holds answers of cars alone. Raises SourceError, MisuseError."""
-        try:
-            script = parse_json(path.read_bytes())
-        except (ValueError, RecursionError):
-            raise SourceError(f"{path} is no JSON.") from None
-        except OSError as error:
-            raise SourceError(f"{path} can't be read ({type(error).__name__}).") from error
+        script = read_script(path)
         if not isinstance(script, dict) or script.get("format") != FORMAT:
             return cls()
         try:
@@ -42,8 +37,4 @@ class ScriptedRoutes:
         """Kilometres; None: no route."""
         steps = self._told.get(user_id, [])
         place = bisect_right(steps, at, key=lambda step: step[0])
-        if not place:
-            return None
-        routes = steps[place - 1][1]
-        metres = routes.direct_m if len(points) == 2 else routes.trail_m
-        return None if metres is None else metres / 1000
+        return steps[place - 1][1].length_km(points) if place else None

@@ -31,6 +31,11 @@ class Routes:
     trail_m: float | None = None
     direct_m: float | None = None
 
+    def length_km(self, points: Sequence[tuple[float, float]]) -> float | None:
+        """Of the route through these; None: there is none."""
+        metres = self.direct_m if len(points) == 2 else self.trail_m
+        return None if metres is None else metres / 1000
+
 
 @dataclass(frozen=True, slots=True)
 class ScenarioStep:
@@ -64,8 +69,7 @@ class ScenarioAnswers:
         return self.told.cars.get(car_id)
 
     def route(self, points: Sequence[tuple[float, float]]) -> float | None:
-        metres = self.routes.direct_m if len(points) == 2 else self.routes.trail_m
-        return None if metres is None else metres / 1000
+        return self.routes.length_km(points)
 
     def save(self, trip: Trip) -> bool:
         return not self.told.fails_to_save
