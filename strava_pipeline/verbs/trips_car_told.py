@@ -58,8 +58,9 @@ def list_(
         out.print("No trips by car yet.")
         return
     table = Table(box=None)
-    for title in ("Start (UTC)", "Minutes", "User", "Car", "km", "By", "From", "To", "Class", "Ended"):
-        table.add_column(title, justify="right" if title in ("Minutes", "km") else "left")
+    table.add_column("Start (UTC)", no_wrap=True)
+    for title in ("Minutes", "User", "Car", "km", "By", "From", "To", "Class", "Ended"):
+        table.add_column(title, justify="right" if title in ("Minutes", "km") else "left", overflow="fold")
     for trip in trips:
         minutes = (trip["end_time"] - trip["start_time"]).total_seconds() / 60
         table.add_row(
