@@ -23,7 +23,7 @@ from strava_pipeline.core.trips.car.limits import USUAL, Limits
 from strava_pipeline.core.trips.car.result import Result
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.ping_log import landed, newest_file
+from strava_pipeline.lake.ping_log import has_news, landed, newest_file
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.staging import MergeReport, staged, staging
 from strava_pipeline.lake.warehouse import Connection, changed, note, notes, reading, writing
@@ -83,14 +83,14 @@ def last_replay(lake: Lake) -> Replay:
         return Replay()
 
 
-def has_stale_trip(lake: Lake, now: datetime) -> bool:
-    """Whether the last replay left a trip of which nothing was heard for long."""
-    return any(user.is_stale(now.timestamp()) for user in last_replay(lake).users.values())
-
-
-def is_behind(lake: Lake) -> bool:
-    """Whether bronze holds what was not replayed yet: a run died, or the states are lost."""
-    return newest_file(lake) != last_replay(lake).after
+def is_due(lake: Lake, now: datetime) -> bool:
+    """Whether a run has anything to do: something came, bronze holds what was not replayed yet (a run died, or the states are
+    lost), or nothing was heard for long of a trip under way.
+    """
+    if has_news(lake):
+        return True
+    replay = last_replay(lake)
+    return newest_file(lake) != replay.after or any(user.is_stale(now.timestamp()) for user in replay.users.values())
 
 
 def keep(lake: Lake, replay: Replay) -> None:

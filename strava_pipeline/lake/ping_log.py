@@ -136,7 +136,7 @@ def _count(report: TakenIn, lines: Sequence[Line | None]) -> None:
         if line is None:
             report.not_ours += 1
         elif isinstance(line, Kept):
-            report.pings[line.received_at.year] += line.kind != "config"
+            report.pings[line.received_at.year] += line.kind not in ("config", "clock")
         else:
             report.readings += len(line.cars)
             report.errors.update(read.car_id for read in line.cars if read.error)

@@ -16,7 +16,6 @@ from strava_pipeline.orchestrate.assets.streams import stream_assets
 from strava_pipeline.orchestrate.assets.tracks import track_assets
 from strava_pipeline.orchestrate.assets.trips import trip_assets
 from strava_pipeline.orchestrate.assets.webhooks import webhook_assets
-from strava_pipeline.orchestrate.car_schedule import car_schedule
 from strava_pipeline.orchestrate.checks import catalogue_checks
 from strava_pipeline.orchestrate.freshness import promised
 from strava_pipeline.orchestrate.jobs import asset_jobs
@@ -54,10 +53,7 @@ def build_defs(settings: Settings, *, progress_of: ProgressOf | None = None) -> 
         ),
         asset_checks=catalogue_checks(),
         jobs=[*asset_jobs(), rebuild_job()],
-        schedules=[
-            *schedules(settings, running=settings.automation),
-            car_schedule(settings, running=settings.automation),
-        ],
+        schedules=schedules(settings, running=settings.automation),
         sensors=[
             *sensors(settings, running=settings.automation),
             quarantine_retry(settings, running=settings.automation),

@@ -2,9 +2,8 @@
 
 import dagster as dg
 
-from strava_pipeline.lake.car_trips import has_stale_trip, is_behind
+from strava_pipeline.lake.car_trips import is_due
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.ping_log import has_news
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import CARS_JOB, JOBS
 from strava_pipeline.orchestrate.partitions import range_tags, year_range
@@ -25,7 +24,7 @@ def car_schedule(settings: Settings, *, running: bool) -> dg.ScheduleDefinition:
     )
     def car_trips_safety_net(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         lake = Lake(settings.data_dir)
-        if not has_news(lake) and not is_behind(lake) and not has_stale_trip(lake, context.scheduled_execution_time):
+        if not is_due(lake, context.scheduled_execution_time):
             return dg.SkipReason("No ping came, and no trip is to be ended.")
         fail_dead_runs(context.instance, lake)
         newest = [year_range(settings.first_year).newest]

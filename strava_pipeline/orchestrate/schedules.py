@@ -11,6 +11,7 @@ from strava_pipeline.lake.behind import years_behind
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.watermark import watermark
 from strava_pipeline.orchestrate.assets.trips import NO_SOURCE
+from strava_pipeline.orchestrate.car_schedule import car_schedule
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import JOBS, LISTING, PROFILE_JOB, RECONCILE_JOB, TRIPS_JOB
 from strava_pipeline.orchestrate.login import no_login
@@ -118,4 +119,5 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
         every_year = range_tags(year_range(settings.first_year).all)  # a trip may be reviewed years later
         return dg.RunRequest(tags={**every_year, DATA_DIR: str(settings.data_dir)})
 
-    return [daily_flow, weekly_profile, weekly_reconcile, monthly_reconcile, daily_trips]
+    cars = car_schedule(settings, running=running)
+    return [daily_flow, weekly_profile, weekly_reconcile, monthly_reconcile, daily_trips, cars]

@@ -7,14 +7,23 @@ from typing import Any
 
 import typer
 
-from strava_pipeline.core.tables import ACTIVITY_MATCHES, TRACKS
+from strava_pipeline.core.tables import ACTIVITY_MATCHES, CAR_TRIPS, TRACKS
 from strava_pipeline.lake.counts import unknown_gear
 from strava_pipeline.lake.imported import all_listings
 from strava_pipeline.lake.locks import holder, locked_or_none
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.orchestrate.execute import RunOutcome, run_job
-from strava_pipeline.orchestrate.jobs import DETAILS, EVENTS, FILE_BRONZE, FILE_READINGS, LISTING, NEW_GEAR_JOB, STREAMS
+from strava_pipeline.orchestrate.jobs import (
+    DETAILS,
+    EVENTS,
+    FILE_BRONZE,
+    FILE_READINGS,
+    LISTING,
+    NEW_GEAR_JOB,
+    PINGS,
+    STREAMS,
+)
 from strava_pipeline.orchestrate.partitions import year_range
 from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.resources import FLOW_LOCK, Pipeline
@@ -192,6 +201,11 @@ def _line(asset: str, told: dict[str, Any]) -> str | None:
     if asset in ("athlete", "gear"):
         failed = f"; failed, to be asked for again: {told['failed']}" if told.get("failed") else ""
         return f"{asset.capitalize()}: {told['dagster/row_count']} known, {told['calls']} calls{failed}"
+    if asset == PINGS:
+        nets = f"; safety nets for silent trips: {told['clocks_sent']}" if told["clocks_sent"] else ""
+        return f"Took in {told['pings_received']} pings ({told['seconds']:.1f} s){nets}"
+    if asset == CAR_TRIPS.name:
+        return f"Trips by car: {told['rows_merged']} new"
     if asset == "published_warehouse":
         return "Published" if told["replaced"] else "Nothing changed since the last publish"
     return None

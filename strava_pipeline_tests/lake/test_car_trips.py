@@ -10,7 +10,7 @@ from strava_pipeline.core.tables import CAR_TABLES
 from strava_pipeline.core.trips.car.config import read_config
 from strava_pipeline.core.trips.car.limits import limits_with
 from strava_pipeline.lake.car_told import compared, published_trips, users_now
-from strava_pipeline.lake.car_trips import has_stale_trip, is_behind, last_replay, merge_car_trips, merge_replay
+from strava_pipeline.lake.car_trips import is_due, last_replay, merge_car_trips, merge_replay
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.ping_log import take_in
 from strava_pipeline.lake.warehouse import reading, revision, writing
@@ -166,8 +166,8 @@ def test_other_limits_are_compared_with_the_usual_ones(log: Log) -> None:
 def test_a_trip_that_nothing_is_heard_of_is_found(log: Log) -> None:
     run(log, drive()[:6])
     last = MORNING + timedelta(seconds=70 * 5)
-    assert not has_stale_trip(log.lake, last + timedelta(hours=2))  # the ping came a second later
-    assert has_stale_trip(log.lake, last + timedelta(hours=2, seconds=1))
+    assert not is_due(log.lake, last + timedelta(hours=2))  # the ping came a second later
+    assert is_due(log.lake, last + timedelta(hours=2, seconds=1))
     assert users_now(log.lake)["anna"].tracker.cache is not None
 
 
@@ -176,8 +176,8 @@ def test_a_trip_whose_pings_are_only_coming_now_is_not_given_up(log: Log) -> Non
     for step in drive()[:6]:  # the phone had no network
         log.put(list(log.lines(step, came=evening)), evening)
     run(log, [])
-    assert not has_stale_trip(log.lake, evening + timedelta(hours=1))
-    assert has_stale_trip(log.lake, evening + timedelta(hours=2))
+    assert not is_due(log.lake, evening + timedelta(hours=1))
+    assert is_due(log.lake, evening + timedelta(hours=2))
 
 
 def test_what_belongs_to_a_trip_that_is_over_changes_no_later_one(log: Log, tmp_path: Path) -> None:
@@ -209,8 +209,8 @@ def test_events_of_one_moment_give_no_key_twice(log: Log) -> None:
 def test_a_run_that_died_before_its_merge_is_noticed(log: Log) -> None:
     log.steps(drive())
     take_in(log.lake, MORNING + DAY)
-    assert is_behind(log.lake)
+    assert is_due(log.lake, MORNING + DAY)
     merge_replay(log.lake)
-    assert not is_behind(log.lake)
+    assert not is_due(log.lake, MORNING + DAY)
     (log.lake.state / "car_tracker.json").unlink()
-    assert is_behind(log.lake)
+    assert is_due(log.lake, MORNING + DAY)

@@ -51,6 +51,17 @@ def test_list_has_the_newest_first_without_where(rig: Rig) -> None:
     assert "No trips by car yet." in TYPED.invoke(trips, ["car", "list", "--year", "2024"]).stdout
 
 
+def test_drain_brings_what_came_to_gold_and_rests_then(rig: Rig) -> None:
+    Log(rig.lake).steps(drive(MORNING + 2 * DAY, odometer=20_013.0)[4:])
+    said = TYPED.invoke(trips, ["car", "drain"])
+    assert said.exit_code == 0, said.output
+    assert said.stdout.startswith(f"Took in {len(drive())} pings (")
+    assert said.stdout.endswith("\nTrips by car: 1 new\n")
+    (newest, *_) = json.loads(TYPED.invoke(trips, ["car", "list", "--json"]).stdout)["trips"]
+    assert (newest["start_time"], newest["via"]) == ("2026-03-06T06:30:00Z", "parked")
+    assert TYPED.invoke(trips, ["car", "drain"]).stdout == "Every ping is in gold, and no trip is to be ended.\n"
+
+
 def test_recorded_pings_are_replayed_with_other_limits(rig: Rig) -> None:
     said = TYPED.invoke(trips, ["car", "replay", "--recorded", "--set", "parked_count=4"]).stdout
     assert said.startswith("2 trips, 1 cancelled; with these limits ")

@@ -17,13 +17,14 @@ _Key = tuple[str, str]  # user, car
 
 
 class _Call:
-    """One question under way, or answered. `waiting`: who waits for it."""
+    """One question under way, or answered. `waiting`: who waits for it; `is_told`: that it hangs is in the log."""
 
     def __init__(self, begun: datetime) -> None:
         self.begun = begun
         self.done = threading.Event()
         self.reading: Reading | None = None
         self.waiting = 0
+        self.is_told = False
 
 
 class BoundedCars:
@@ -75,6 +76,15 @@ class BoundedCars:
         with self._lock:
             call.waiting -= 1
             found = call.reading
+            hangs, call.is_told = found is None and not call.is_told, call.is_told or found is None
+        if hangs:
+            log.warning(
+                "Car %s of %s did not answer within %.0f s. Until it does, its pings count as unanswered; where it never does, "
+                "starting the intake anew asks again.",
+                car_id,
+                user_id,
+                self._seconds,
+            )
         return found or Reading(car_id, asked_at, self._clock(), error=Trouble.TIMEOUT)
 
     def _is_old(self, call: _Call, now: datetime) -> bool:

@@ -96,7 +96,7 @@ def test_another_car_and_another_user_are_other_questions(cars: Cars, clock: Clo
     assert cars.asked == [("anna", "zoe"), ("anna", "clio"), ("ben", "zoe")]
 
 
-def test_a_car_that_hangs_keeps_nobody_waiting(cars: Cars, clock: Clock) -> None:
+def test_a_car_that_hangs_keeps_nobody_waiting(cars: Cars, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     bounded = BoundedCars(cars, clock, seconds=SHORT)
     with cars.held():
         assert bounded.ask("zoe", START, "anna") == Reading("zoe", START, START, error=Trouble.TIMEOUT)
@@ -104,6 +104,7 @@ def test_a_car_that_hangs_keeps_nobody_waiting(cars: Cars, clock: Clock) -> None
         reading = bounded.ask("zoe", clock(), "anna")
         assert (reading.error, reading.asked_at) == (Trouble.TIMEOUT, clock())
         assert bounded.calls == 1, "the question is still under way"
+    assert [record.getMessage()[:38] for record in caplog.records] == ["Car zoe of anna did not answer within "]
     until(lambda: bounded.ask("zoe", clock(), "anna").odometer_km == 1)
     assert bounded.calls == 1, "its answer came late, and serves who asks then"
 
