@@ -4,17 +4,15 @@ A pair is certain (a name or a file's content that both have), probable (time, d
 doubtful (a person may know), or nothing, and left out.
 """
 
-from typing import Final
-
 import polars as pl
 
+from strava_pipeline.core.haversine_columns import distance_m
 from strava_pipeline.core.matching import rules
 from strava_pipeline.core.matching.candidates import shifted
 from strava_pipeline.core.matching.sports import FAMILY, UNSAID
 from strava_pipeline.core.sources import FILE
 
 CERTAIN, PROBABLE, DOUBTFUL, NOTHING = "certain", "probable", "doubtful", "nothing"
-_EARTH: Final = 6_371_008.8  # m, the mean radius (IUGG)
 WEIGHTS = {"time": rules.TIME, "distance": rules.DISTANCE, "place": rules.PLACE, "sport": rules.SPORT}
 
 
@@ -50,11 +48,7 @@ def _measured(both: pl.DataFrame) -> pl.DataFrame:
 
 
 def _metres(lat: str, lng: str) -> pl.Expr:
-    """Great-circle distance (haversine), m."""
-    a_lat, b_lat = pl.col(f"{lat}_a").radians(), pl.col(f"{lat}_b").radians()
-    half = ((b_lat - a_lat) / 2).sin() ** 2
-    half += a_lat.cos() * b_lat.cos() * ((pl.col(f"{lng}_b") - pl.col(f"{lng}_a")).radians() / 2).sin() ** 2
-    return 2 * _EARTH * half.clip(0, 1).sqrt().arcsin()
+    return distance_m(*(pl.col(f"{name}_{side}") for side in "ab" for name in (lat, lng)))
 
 
 def _alike() -> pl.Expr:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from strava_pipeline.core.haversine import distance_m
 from strava_pipeline.core.pings.fold import User
 from strava_pipeline.core.trips.activity.instants import format_instant
 from strava_pipeline.core.trips.car.limits import USUAL
 from strava_pipeline.core.trips.car.state import Cache, state_name
 from strava_pipeline.core.trips.car.trail import km_now
-from strava_pipeline.core.trips.distance import distance_m
 
 MOVING_S, STANDING_S = 15, 60  # seconds between pings
 DEBOUNCE = 0.8  # of the interval: what comes sooner after the last ping was sent twice by a timer that drifts

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from strava_pipeline.core.files.recording import TRACK, Flag
+from strava_pipeline.core.haversine_columns import distance_m
 
 MOST_POINTS = 2_000_000  # 23 days of a point a second; 180 MB as a frame
 PER_FRAME = 50_000  # rows that stand as Python objects at once
@@ -19,7 +20,6 @@ PLACES = {name: place for place, name in enumerate(COLLECTED)}
 FIRST_CREDIBLE = datetime(1990, 1, 1, tzinfo=UTC)
 RECENT = 9  # rows
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-EARTH_RADIUS = 6_371_008.8  # m, the mean radius R1 of WGS 84
 
 
 class TooManyPointsError(ValueError):
@@ -126,8 +126,6 @@ def length(track: pl.DataFrame, segment: pl.Series) -> float | None:
     placed = track.select("latitude", "longitude", segment.alias("segment")).drop_nulls()
     if placed.is_empty():
         return None
-    latitude, longitude = pl.col("latitude").radians(), pl.col("longitude").radians()
-    half = (latitude.diff() / 2).sin() ** 2
-    half += latitude.cos() * latitude.shift().cos() * (longitude.diff() / 2).sin() ** 2
-    step = 2 * EARTH_RADIUS * half.clip(0, 1).sqrt().arcsin()
+    latitude, longitude = pl.col("latitude"), pl.col("longitude")
+    step = distance_m(latitude.shift(), longitude.shift(), latitude, longitude)
     return float(placed.select(pl.when(pl.col("segment").diff() == 0).then(step).sum()).item())

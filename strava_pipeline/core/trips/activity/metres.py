@@ -8,10 +8,11 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
+from strava_pipeline.core.haversine import EARTH_M
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.points import points_frame
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
-from strava_pipeline.core.trips.activity.track import EARTH_M, KMH, segments, usable_points, used_points
+from strava_pipeline.core.trips.activity.track import KMH, segments, usable_points, used_points
 
 LIGHT_MS = 299_792_458.0  # m/s: what a device calls faster is no speed
 _METRES_A_DEGREE = EARTH_M * math.pi / 180

@@ -9,12 +9,13 @@ from typing import Any
 
 import polars as pl
 
+from strava_pipeline.core.haversine_columns import distance_m
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.instants import parse_instant
 from strava_pipeline.core.trips.activity.mix import MIX, mix_of, mixes
 from strava_pipeline.core.trips.activity.points import points_frame
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
-from strava_pipeline.core.trips.activity.track import KMH, distance_m, segments, usable_points, used_points
+from strava_pipeline.core.trips.activity.track import KMH, segments, usable_points, used_points
 from strava_pipeline.core.trips.activity.values import finite_number
 
 _ZERO_WITHOUT_POINTS = frozenset(

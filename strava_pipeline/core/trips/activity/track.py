@@ -5,9 +5,9 @@ In, the frame of points.py; out, rows trip by trip, each trip's in order of time
 
 import polars as pl
 
+from strava_pipeline.core.haversine_columns import distance_m
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 
-EARTH_M = 6_371_008.8  # mean radius of the Earth (IUGG)
 KMH = 3.6  # km/h per m/s
 
 _ENDS = ("latitude_0", "longitude_0", "latitude", "longitude")
@@ -54,14 +54,6 @@ def segments(used: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
     return joined.with_columns(
         moving=pl.col("good") & (pl.col("v") >= thresholds["stationary_speed_ms"]), jitter=_jitter()
     )
-
-
-def distance_m(latitude_0: pl.Expr, longitude_0: pl.Expr, latitude: pl.Expr, longitude: pl.Expr) -> pl.Expr:
-    """The great-circle distance in metres (haversine) of two positions in degrees."""
-    phi_0, phi = latitude_0.radians(), latitude.radians()
-    half_phi, half_lambda = (phi - phi_0) / 2, (longitude.radians() - longitude_0.radians()) / 2
-    h = half_phi.sin() ** 2 + phi_0.cos() * phi.cos() * half_lambda.sin() ** 2
-    return 2 * EARTH_M * h.sqrt().clip(upper_bound=1.0).arcsin()
 
 
 def _jitter() -> pl.Expr:

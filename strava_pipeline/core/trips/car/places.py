@@ -1,9 +1,9 @@
 """Which of the user's places a position lies at. What follows from that is the tracker's, finalise.py's and classify.py's."""
 
+from strava_pipeline.core.haversine import distance_m
 from strava_pipeline.core.trips.car.config import SKIP, CarConfig, Place
 from strava_pipeline.core.trips.car.limits import rounded
 from strava_pipeline.core.trips.car.position import Position
-from strava_pipeline.core.trips.distance import distance_m
 
 
 def is_at_skip(config: CarConfig, position: Position) -> bool:

@@ -4,9 +4,9 @@ from functools import lru_cache
 from itertools import pairwise
 from operator import attrgetter
 
+from strava_pipeline.core.haversine import distance_m
 from strava_pipeline.core.trips.car.limits import Limits, rounded
 from strava_pipeline.core.trips.car.state import Cache, Point
-from strava_pipeline.core.trips.distance import distance_m
 
 
 def trail(cache: Cache, limits: Limits) -> tuple[Point, ...]:

@@ -1,8 +1,8 @@
-"""The distance of two positions, number by number. Over whole columns of points it is activity/track.py's."""
+"""The distance of two positions, number by number. Over whole columns it is haversine_columns.py's."""
 
 from math import asin, cos, radians, sin, sqrt
 
-EARTH_M = 6_371_008.8  # mean radius of the Earth (IUGG); as in activity/track.py, which would load Polars
+EARTH_M = 6_371_008.8  # mean radius of the Earth (IUGG; R1 of WGS 84)
 
 
 def distance_m(lat_0: float, lng_0: float, lat: float, lng: float) -> float:
