@@ -1,6 +1,7 @@
 """What runs by the clock: the daily flow, the profile, years compared with Strava, and trips. Their jobs stand in jobs.py."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -43,13 +44,12 @@ def flow_request(settings: Settings, **more: Any) -> dg.RunRequest:
 def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinition]:
     """`running`: they tick as soon as the daemon is there. One run for all years, with one listing."""
     status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
+    scheduled = partial(dg.schedule, execution_timezone=settings.timezone, default_status=status)
 
-    @dg.schedule(
+    @scheduled(
         name=DAILY,
         job_name="flow",
         cron_schedule=settings.schedule,
-        execution_timezone=settings.timezone,
-        default_status=status,
         description="Pulls what is new each day, merges, fetches recent details, publishes.",
     )
     def daily_flow(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
@@ -58,23 +58,19 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
         fail_dead_runs(context.instance, Lake(settings.data_dir))  # or they would hold the places of live ones
         return flow_request(settings)
 
-    @dg.schedule(
+    @scheduled(
         name="weekly_profile",
         job_name=PROFILE_JOB,
         cron_schedule="30 4 * * 1",  # before the daily flow, when the day's calls are unused
-        execution_timezone=settings.timezone,
-        default_status=status,
         description="Fetches the athlete and all gear again each Monday.",
     )
     def weekly_profile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         return no_login(settings) or dg.RunRequest()
 
-    @dg.schedule(
+    @scheduled(
         name="weekly_reconcile",
         job_name=RECONCILE_JOB,
         cron_schedule="0 4 * * 0",
-        execution_timezone=settings.timezone,
-        default_status=status,
         description="Compares the running and the last year with Strava each Sunday.",
     )
     def weekly_reconcile(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
@@ -90,12 +86,10 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
             for year in reversed(newest)
         ]
 
-    @dg.schedule(
+    @scheduled(
         name="monthly_reconcile",
         job_name=RECONCILE_JOB,
         cron_schedule="0 3 1 * *",
-        execution_timezone=settings.timezone,
-        default_status=status,
         description="Compares everything with Strava on the first of each month, in one listing.",
     )
     def monthly_reconcile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
@@ -104,12 +98,10 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
         config = JOBS[RECONCILE_JOB].run_config(**{LISTING: {"mode": "all"}})
         return dg.RunRequest(tags=range_tags(year_range(settings.first_year).all), run_config=config)
 
-    @dg.schedule(
+    @scheduled(
         name="daily_trips",
         job_name=TRIPS_JOB,
         cron_schedule="15 4 * * *",  # before the daily flow, so that neither waits for the other's publishing
-        execution_timezone=settings.timezone,
-        default_status=status,
         description="Reads, measures and judges the activity trips of all years each day, where there is a source of them.",
     )
     def daily_trips(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:

@@ -7,7 +7,6 @@ from typing import Any
 
 import typer
 
-from strava_pipeline.core.tables import ACTIVITY_MATCHES, CAR_TRIPS, TRACKS
 from strava_pipeline.lake.counts import unknown_gear
 from strava_pipeline.lake.imported import all_listings
 from strava_pipeline.lake.locks import holder, locked_or_none
@@ -15,28 +14,16 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.orchestrate.execute import RunOutcome, run_job
 from strava_pipeline.orchestrate.jobs import (
-    DETAILS,
-    EVENTS,
-    FILE_BRONZE,
-    FILE_READINGS,
-    LISTING,
     NEW_GEAR_JOB,
-    PINGS,
-    STREAMS,
 )
 from strava_pipeline.orchestrate.partitions import year_range
 from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.resources import FLOW_LOCK, Pipeline
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.run_lines import run_line
 from strava_pipeline.verbs.terminal import err, out, progress_for_terminal, say_left_out
 
 STOPPED = 3
-_STREAMS_LEFT = {
-    "nothing_recorded": "of which nothing was recorded",
-    "streams_missing": "missing",
-    "streams_resting": "resting",
-    "failed": "failed",
-}
 
 
 def run_verb(
@@ -93,7 +80,7 @@ def fetch_new_gear(settings: Settings, outcome: RunOutcome | None, limits: dict[
 def say(outcome: RunOutcome) -> None:
     """One line per stage, what is still missing, and when it goes on after a limit."""
     for asset, metadata in outcome.metadata.items():
-        if line := _line(asset, metadata):
+        if line := run_line(asset, metadata):
             out.print(line)
         say_left_out(metadata.get("views_left_out", {}))
         _say_held_back(metadata.get("held_back", {}))
@@ -148,64 +135,3 @@ def lake_years(settings: Settings) -> list[int]:
         (year for listing in all_listings(Lake(settings.data_dir)) for year in listing.manifest.years), default=years[0]
     )
     return [year for year in years if year >= first]
-
-
-def _matched(told: Mapping[str, Any]) -> str | None:
-    """Silent where every activity has one source, and nothing became another one."""
-    if not told["changed"]:
-        return None
-    proposed = f"; {told['proposed']} pairs may be one: `strava-pipeline matches list`" if told["proposed"] else ""
-    return f"Counted once, from several sources: {told['activities_of_several']} activities{proposed}"
-
-
-def _line(asset: str, told: dict[str, Any]) -> str | None:
-    if asset == LISTING:
-        return f"Listed {told['rows_received']} activities in {told['calls']} calls ({told['seconds']:.1f} s)"
-    if asset == EVENTS:
-        waiting = f"; {told['waiting']} wait" if told["waiting"] else ""
-        refused = "".join(f"; {count} refused: {why}" for why, count in sorted(told["events_refused"].items()))
-        return f"Followed webhooks: {told['settled']} activities in {told['calls']} calls{waiting}{refused}"
-    if asset == FILE_BRONZE:
-        odd = f"; {told['problems']} problems" if told["problems"] else ""
-        return f"Took in files: {told['dagster/row_count']}, {told['new_files']} of them new ({told['seconds']:.1f} s){odd}"
-    if asset == FILE_READINGS:
-        odd = f", {told['files_with_problems']} of them with problems" if told["files_with_problems"] else ""
-        return f"Read {told['files_read']} files{odd}: {told['activities']} activities ({told['seconds']:.1f} s)"
-    if asset == "activity_shards":
-        return f"Wrote {told['files']} shards with {told['rows']} rows"
-    if asset == "activities":
-        gone = f", {told['deleted']} deleted at Strava" if told["deleted"] else ""
-        back = f", {told['restored']} back" if told["restored"] else ""
-        return f"Merged: {told['inserted']} new, {told['updated']} changed{gone}{back}, {told['rows']} in these years"
-    if asset == ACTIVITY_MATCHES.name:
-        return _matched(told)
-    if asset == DETAILS:
-        parts = [
-            f"{told[name]} {name.removeprefix('details_')}"
-            for name in ("details_missing", "details_resting", "gone", "failed")
-            if told[name]
-        ]
-        parts += [
-            f"{name.replace('_ids', '')}: {', '.join(told[name])}"
-            for name in ("gone_ids", "failed_ids")
-            if name in told
-        ]
-        rest = f"; {'; '.join(parts)}" if parts else ""
-        return f"Fetched {told['details_received']} details in {told['calls']} calls ({told['seconds']:.1f} s){rest}"
-    if asset == STREAMS:
-        parts = [f"{told[name]} {word}" for name, word in _STREAMS_LEFT.items() if told[name]]
-        rest = f"; {'; '.join(parts)}" if parts else ""
-        return f"Fetched {told['streams_received']} streams in {told['calls']} calls ({told['seconds']:.1f} s){rest}"
-    if asset == TRACKS.name:
-        return f"Made {told['made']} tracks; {told['tracks']} in these years"
-    if asset in ("athlete", "gear"):
-        failed = f"; failed, to be asked for again: {told['failed']}" if told.get("failed") else ""
-        return f"{asset.capitalize()}: {told['dagster/row_count']} known, {told['calls']} calls{failed}"
-    if asset == PINGS:
-        nets = f"; safety nets for silent trips: {told['clocks_sent']}" if told["clocks_sent"] else ""
-        return f"Took in {told['pings_received']} pings ({told['seconds']:.1f} s){nets}"
-    if asset == CAR_TRIPS.name:
-        return f"Trips by car: {told['rows_merged']} new"
-    if asset == "published_warehouse":
-        return "Published" if told["replaced"] else "Nothing changed since the last publish"
-    return None

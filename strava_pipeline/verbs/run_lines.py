@@ -1,0 +1,118 @@
+"""A line for each asset of a run, for eyes: how much came, how long it took, what is left. Made of what the asset reported."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from strava_pipeline.core.tables import ACTIVITY_MATCHES, CAR_TRIPS, TRACKS
+from strava_pipeline.orchestrate.jobs import DETAILS, EVENTS, FILE_BRONZE, FILE_READINGS, LISTING, PINGS, STREAMS
+
+Told = Mapping[str, Any]
+_STREAMS_LEFT = {
+    "nothing_recorded": "of which nothing was recorded",
+    "streams_missing": "missing",
+    "streams_resting": "resting",
+    "failed": "failed",
+}
+
+
+def run_line(asset: str, told: Told) -> str | None:
+    """What `asset` reported as metadata; None: nothing that a person asks about."""
+    line = _LINES.get(asset)
+    return line(told) if line else None
+
+
+def _listed(told: Told) -> str:
+    return f"Listed {told['rows_received']} activities in {told['calls']} calls ({told['seconds']:.1f} s)"
+
+
+def _followed(told: Told) -> str:
+    waiting = f"; {told['waiting']} wait" if told["waiting"] else ""
+    refused = "".join(f"; {count} refused: {why}" for why, count in sorted(told["events_refused"].items()))
+    return f"Followed webhooks: {told['settled']} activities in {told['calls']} calls{waiting}{refused}"
+
+
+def _files(told: Told) -> str:
+    odd = f"; {told['problems']} problems" if told["problems"] else ""
+    return f"Took in files: {told['dagster/row_count']}, {told['new_files']} of them new ({told['seconds']:.1f} s){odd}"
+
+
+def _read(told: Told) -> str:
+    odd = f", {told['files_with_problems']} of them with problems" if told["files_with_problems"] else ""
+    return f"Read {told['files_read']} files{odd}: {told['activities']} activities ({told['seconds']:.1f} s)"
+
+
+def _shards(told: Told) -> str:
+    return f"Wrote {told['files']} shards with {told['rows']} rows"
+
+
+def _merged(told: Told) -> str:
+    gone = f", {told['deleted']} deleted at Strava" if told["deleted"] else ""
+    back = f", {told['restored']} back" if told["restored"] else ""
+    return f"Merged: {told['inserted']} new, {told['updated']} changed{gone}{back}, {told['rows']} in these years"
+
+
+def _matched(told: Told) -> str | None:
+    """Silent where every activity has one source, and nothing became another one."""
+    if not told["changed"]:
+        return None
+    proposed = f"; {told['proposed']} pairs may be one: `strava-pipeline matches list`" if told["proposed"] else ""
+    return f"Counted once, from several sources: {told['activities_of_several']} activities{proposed}"
+
+
+def _details(told: Told) -> str:
+    names = ("details_missing", "details_resting", "gone", "failed")
+    parts = [f"{told[name]} {name.removeprefix('details_')}" for name in names if told[name]]
+    named = ("gone_ids", "failed_ids")
+    parts += [f"{name.replace('_ids', '')}: {', '.join(told[name])}" for name in named if name in told]
+    rest = f"; {'; '.join(parts)}" if parts else ""
+    return f"Fetched {told['details_received']} details in {told['calls']} calls ({told['seconds']:.1f} s){rest}"
+
+
+def _streams(told: Told) -> str:
+    parts = [f"{told[name]} {word}" for name, word in _STREAMS_LEFT.items() if told[name]]
+    rest = f"; {'; '.join(parts)}" if parts else ""
+    return f"Fetched {told['streams_received']} streams in {told['calls']} calls ({told['seconds']:.1f} s){rest}"
+
+
+def _tracks(told: Told) -> str:
+    return f"Made {told['made']} tracks; {told['tracks']} in these years"
+
+
+def _profile(name: str) -> Callable[[Told], str]:
+    def line(told: Told) -> str:
+        failed = f"; failed, to be asked for again: {told['failed']}" if told.get("failed") else ""
+        return f"{name}: {told['dagster/row_count']} known, {told['calls']} calls{failed}"
+
+    return line
+
+
+def _pings(told: Told) -> str:
+    nets = f"; safety nets for silent trips: {told['clocks_sent']}" if told["clocks_sent"] else ""
+    return f"Took in {told['pings_received']} pings ({told['seconds']:.1f} s){nets}"
+
+
+def _car_trips(told: Told) -> str:
+    return f"Trips by car: {told['rows_merged']} new"
+
+
+def _published(told: Told) -> str:
+    return "Published" if told["replaced"] else "Nothing changed since the last publish"
+
+
+_LINES: dict[str, Callable[[Told], str | None]] = {
+    LISTING: _listed,
+    EVENTS: _followed,
+    FILE_BRONZE: _files,
+    FILE_READINGS: _read,
+    "activity_shards": _shards,
+    "activities": _merged,
+    ACTIVITY_MATCHES.name: _matched,
+    DETAILS: _details,
+    STREAMS: _streams,
+    TRACKS.name: _tracks,
+    "athlete": _profile("Athlete"),
+    "gear": _profile("Gear"),
+    PINGS: _pings,
+    CAR_TRIPS.name: _car_trips,
+    "published_warehouse": _published,
+}
