@@ -83,6 +83,13 @@ def last_replay(lake: Lake) -> Replay:
         return Replay()
 
 
+def replayed(lake: Lake) -> Replay:
+    """The states after all that is in bronze, with the usual limits."""
+    replay = last_replay(lake)
+    replay.run(lake, USUAL)
+    return replay
+
+
 def is_due(lake: Lake, now: datetime) -> bool:
     """Whether a run has anything to do: something came, bronze holds what was not replayed yet (a run died, or the states are
     lost), or nothing was heard for long of a trip under way.

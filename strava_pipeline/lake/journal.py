@@ -18,6 +18,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.files import held, stamp, sync_folder
 
 FULL = 4_000_000  # bytes of a segment: then the next one is begun, so that read ones can go
+ROOM = 64_000_000  # bytes that may lie unread, some 200,000 events: then somebody has to look why nobody reads
 ENDING = ".ndjson"
 
 

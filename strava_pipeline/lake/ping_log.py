@@ -30,7 +30,6 @@ class TakenIn:
 
     pings: Counter[int] = field(default_factory=Counter)  # by year of their coming
     readings: int = 0
-    errors: Counter[str] = field(default_factory=Counter)  # readings that are none, by car
     left: int = 0
     clocks: int = 0  # safety nets that were sent
     fault: str | None = None  # why some were not
@@ -139,4 +138,3 @@ def _count(report: TakenIn, lines: Sequence[Line | None]) -> None:
             report.pings[line.received_at.year] += line.kind not in ("config", "clock")
         else:
             report.readings += len(line.cars)
-            report.errors.update(read.car_id for read in line.cars if read.error)

@@ -15,8 +15,8 @@ from strava_pipeline.core.trips.activity.instants import format_instant
 from strava_pipeline.core.trips.car.limits import USUAL
 from strava_pipeline.core.trips.car.result import Result
 from strava_pipeline.ingest.cars.connect import oracle_of
-from strava_pipeline.lake.car_trips import Replay, last_replay, merge_replay
-from strava_pipeline.lake.journal import Writer
+from strava_pipeline.lake.car_trips import Replay, merge_replay, replayed
+from strava_pipeline.lake.journal import ROOM, Writer
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.people_file import people_in
 from strava_pipeline.lake.ping_log import LOCK, TakenIn, readings_in, take_in
@@ -25,7 +25,6 @@ from strava_pipeline.orchestrate.resources import Pipeline
 
 PATIENCE = 15.0  # seconds for answers that are on their way when a run begins
 PAUSE = 0.2
-ROOM = 64_000_000  # bytes that may lie in the inbox
 
 
 @dataclass(slots=True)
@@ -76,15 +75,13 @@ def _settled(pipeline: Pipeline) -> TakenIn:
 def _add(taken: TakenIn, more: TakenIn) -> None:
     taken.pings += more.pings
     taken.readings += more.readings
-    taken.errors += more.errors
     taken.left, taken.not_ours = more.left, taken.not_ours + more.not_ours
 
 
 def _send_clocks(pipeline: Pipeline) -> int:
     """A clock into the inbox for each trip of which nothing was heard for long, with what its car says now; how many."""
-    replay, now = last_replay(pipeline.lake), pipeline.clock.local()
-    replay.run(pipeline.lake, USUAL)
-    stale = [(name, user) for name, user in replay.users.items() if user.is_stale(now.timestamp())]
+    users, now = replayed(pipeline.lake).users, pipeline.clock.local()
+    stale = [(name, user) for name, user in users.items() if user.is_stale(now.timestamp())]
     if not stale:
         return 0
     writer = Writer(pipeline.lake.inbox_pings, most_waiting=ROOM)

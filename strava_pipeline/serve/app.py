@@ -17,9 +17,10 @@ from starlette.routing import Route
 
 from strava_pipeline.core.pings.answers import Oracle
 from strava_pipeline.core.pings.people import People
+from strava_pipeline.lake.journal import ROOM
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.answers import refusal
-from strava_pipeline.serve.inbox import ROOM, Inbox
+from strava_pipeline.serve.inbox import Inbox
 from strava_pipeline.serve.live import Live
 from strava_pipeline.serve.pings import Pings
 from strava_pipeline.serve.request_log import RequestLog

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from strava_pipeline.lake.journal import Writer, waiting
+from strava_pipeline.lake.journal import ROOM, Writer, waiting
 from strava_pipeline.lake.received import Received
 from strava_pipeline.serve.commits import GroupCommit
 
-ROOM = 64_000_000  # bytes that may lie unread, some 200,000 events: then somebody has to look why nobody reads
 AN_EVENT = 1_000  # bytes in the journal; Strava's have some 350
 
 

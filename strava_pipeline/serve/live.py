@@ -21,7 +21,7 @@ from strava_pipeline.core.pings.lines import MOMENT, Answered, Kept, Line, new_i
 from strava_pipeline.core.pings.people import People, Person
 from strava_pipeline.core.pings.told import interval_s, told
 from strava_pipeline.core.trips.car.limits import USUAL
-from strava_pipeline.lake.car_trips import Replay, last_replay
+from strava_pipeline.lake.car_trips import replayed
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.ping_log import landed, newest_file, waiting_lines
@@ -73,7 +73,7 @@ class Live:
         while not self._ready:
             try:
                 waiting = await asyncio.to_thread(waiting_lines, self._lake)
-                replay = await asyncio.to_thread(self._replayed)
+                replay = await asyncio.to_thread(replayed, self._lake)
             except Exception as error:  # noqa: BLE001 - pings are kept all the same, and the log may be mended
                 log.error("The trips under way can't be told yet (%s): %s", type(error).__name__, error)
                 await asyncio.sleep(LOOK)
@@ -83,11 +83,6 @@ class Live:
         for user_id in list(self._queues):
             self._work(user_id)
         self._start(self._look())
-
-    def _replayed(self) -> Replay:
-        replay = last_replay(self._lake)
-        replay.run(self._lake, USUAL)
-        return replay
 
     def _queue(self, waiting: Sequence[Line]) -> None:
         """What is in the inbox, before what came since. What was answered there is not asked again."""

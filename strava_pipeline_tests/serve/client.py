@@ -12,11 +12,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.webhooks import intake_path
-from strava_pipeline.lake.journal import unread
+from strava_pipeline.lake.journal import ROOM, unread
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.received import Received, body_of
 from strava_pipeline.serve.app import create_app
-from strava_pipeline.serve.inbox import ROOM
 from strava_pipeline.serve.server import serving
 
 SECRET = "s3cret-of-the-path-1234567890"

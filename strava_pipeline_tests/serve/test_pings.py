@@ -12,10 +12,9 @@ import pytest
 from strava_pipeline.core.pings.formats import LARGEST
 from strava_pipeline.core.pings.lines import Kept, Read, from_bytes
 from strava_pipeline.core.pings.people import read_people
-from strava_pipeline.lake.journal import unread
+from strava_pipeline.lake.journal import ROOM, unread
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.app import Phones, create_app
-from strava_pipeline.serve.inbox import ROOM
 from strava_pipeline.serve.server import serving
 from strava_pipeline_tests.pings import config
 from strava_pipeline_tests.serve.client import Answer, Intake, posted
