@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 LOOK = 5.0  # seconds between two looks for what others put into the log (the safety net)
 AT_ONCE = 8  # questions under way to cars and routers
+_Came = tuple[Kept, Ping | None]
 
 
 class Live:
@@ -40,7 +41,8 @@ class Live:
     ) -> None:
         self._lake, self._oracle, self._keep, self._now = lake, oracle, keep, now
         self._users: dict[str, User] = {}
-        self._queues: dict[str, deque[Kept]] = {}
+        self._queues: dict[str, deque[_Came]] = {}
+        self._followers: dict[str, asyncio.Task[None]] = {}  # who takes a user's queue
         self._tasks: set[asyncio.Task[None]] = set()
         self._questions = asyncio.Semaphore(AT_ONCE)
         self._after: str | None = None
@@ -87,10 +89,10 @@ class Live:
     def _queue(self, waiting: Sequence[Line]) -> None:
         """What is in the inbox, before what came since. What was answered there is not asked again."""
         self._known = {line.to: line for line in waiting if isinstance(line, Answered)}
-        before: dict[str, deque[Kept]] = {}
+        before: dict[str, deque[_Came]] = {}
         for line in waiting:
             if isinstance(line, Kept) and line.id not in self._came:
-                before.setdefault(line.user_id, deque()).append(line)
+                before.setdefault(line.user_id, deque()).append((line, None))
                 self._came.add(line.id)
         for user_id, lines in before.items():
             self._queues[user_id] = lines + self._queues.get(user_id, deque())
@@ -103,13 +105,13 @@ class Live:
         if self._ready:
             await asyncio.to_thread(self._save)
 
-    def came(self, line: Kept) -> None:
-        """A line that is on disk now."""
+    def came(self, line: Kept, ping: Ping | None = None) -> None:
+        """A line that is on disk now; `ping`: its content, where that was read already."""
         if line.id in self._came:  # it was found in the log already
             return
         if not self._ready:
             self._came.add(line.id)
-        self._queues.setdefault(line.user_id, deque()).append(line)
+        self._queues.setdefault(line.user_id, deque()).append((line, ping))
         if self._ready:
             self._work(line.user_id)
 
@@ -124,26 +126,27 @@ class Live:
         return self._users.get(user_id, User())
 
     def _work(self, user_id: str) -> None:
-        name = f"trips of {user_id}"
-        if not any(task.get_name() == name and not task.done() for task in self._tasks):
-            self._start(self._take_all(user_id), name)
+        follower = self._followers.get(user_id)
+        if follower is None or follower.done():
+            self._followers[user_id] = self._start(self._take_all(user_id))
 
-    def _start(self, work: Coroutine[Any, Any, None], name: str | None = None) -> None:
-        task = asyncio.create_task(work, name=name)
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _take_all(self, user_id: str) -> None:
         queue = self._queues[user_id]
         while queue:
             try:
-                await self._through(queue[0])
+                await self._through(*queue[0])
             except Exception as error:  # noqa: BLE001 - a fault of ours must not keep the user's next pings from being told
                 log.error("A ping of %s could not be followed (%s).", user_id, type(error).__name__)
             queue.popleft()
             await asyncio.sleep(0)
 
-    async def _through(self, line: Kept) -> None:
+    async def _through(self, line: Kept, ping: Ping | None) -> None:
         """Ask what the tracker needs to know, note it in the log, and take the step that it led to."""
         await self._hear_of_ends(line.user_id)
         if line.kind == "config" or line.id in self._known:
@@ -151,7 +154,7 @@ class Live:
             return
         if line.kind == "clock":
             self._clocks.add(line.id)
-        ping, answered, user = content_of(line), Answered(to=line.id, user_id=line.user_id), None
+        ping, answered, user = ping or content_of(line), Answered(to=line.id, user_id=line.user_id), None
         at = ping.event.t if ping else 0.0
         while user is None:
             try:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from strava_pipeline.core.pings.fold import believed
 from strava_pipeline.core.pings.formats import LARGEST, OWNTRACKS, read_ping
 from strava_pipeline.core.pings.lines import Kept, new_id, to_bytes
 from strava_pipeline.core.pings.people import People
@@ -73,7 +74,7 @@ class Pings:
             scripted=self._scripted,
         )
         await self._inbox.keep_line(to_bytes(line))
-        self._live.came(line)
+        self._live.came(line, ping and believed(ping, line))
         if ping is None or ping.format == OWNTRACKS:
             return JSONResponse([])  # the app takes a list of messages for an answer
         return JSONResponse({"kept": True, "interval_s": self._live.interval_s(user_id)})

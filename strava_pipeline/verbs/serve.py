@@ -16,6 +16,7 @@ Scripted = Annotated[
 
 def serve(scripted: Scripted = None) -> None:
     """Take Strava's webhook events and phones' pings: each is on disk before it is acknowledged."""
+    import sys
     from contextlib import ExitStack, suppress
     from datetime import UTC, datetime
 
@@ -29,7 +30,8 @@ def serve(scripted: Scripted = None) -> None:
 
     def say(line: str) -> None:
         with suppress(OSError):  # a log that can't be written, or that nobody reads any more, costs no event
-            typer.echo(line)
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
 
     settings = Settings.load()
     if not settings.takes_pings:

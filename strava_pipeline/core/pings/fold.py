@@ -92,15 +92,19 @@ def content_of(line: Kept) -> Ping | None:
     """What a line says; None: nothing about a trip."""
     if line.kind == "config":
         return None
-    came = line.received_at.timestamp()
     try:
         kind = "ping" if line.kind == "clock" else line.kind
-        ping = read_ping(line.body.encode(), line.query, kind, came)
+        ping = read_ping(line.body.encode(), line.query, kind, line.received_at.timestamp())
     except NoEventError:  # an older version of ours took it
         return None
-    if ping is None or line.scripted:
+    return None if ping is None else believed(ping, line)
+
+
+def believed(ping: Ping, line: Kept) -> Ping:
+    """What `line` says, as read of it, at a time that it can have been: a phone's clock may be ahead, a script's is right."""
+    event, came = ping.event, line.received_at.timestamp()
+    if line.scripted or max(event.t, event.gps_at or 0.0) <= came + FUTURE_S:
         return ping
-    event = ping.event
     told_at = None if event.gps_at is not None and event.gps_at > came + FUTURE_S else event.gps_at
     return replace(ping, event=replace(event, t=believable_time(event.t, came), gps_at=told_at))
 
