@@ -59,7 +59,7 @@ dev: $(READY) ## Dagster's UI and daemon on http://127.0.0.1:3000; with DEMO=1 o
 test: $(READY) ## The test suite.
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-test-slow: $(READY) ## Tests that start real processes: Dagster's daemon and web server.
+test-slow: $(READY) ## Tests that run whole jobs, or real processes: Dagster's daemon and web server.
 	$(BIN)/python -m pytest -m slow -n 4 --maxschedchunk 1 --durations=20  # they wait a lot, for daemons that wake now and then
 
 soak: $(READY) ## Tests that take an hour: a year of daily runs, hundreds of kills.

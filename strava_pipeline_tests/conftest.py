@@ -21,7 +21,12 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that take minutes first, so that at the end no worker is alone with one."""
+    """Who has a rig runs whole jobs, and is slow. Those that take minutes first: at the end no worker is alone with one."""
+    for item in items:
+        if "make_rig" in getattr(item, "fixturenames", ()) and not any(
+            map(item.get_closest_marker, ("soak", "samples"))
+        ):
+            item.add_marker(pytest.mark.slow)
     items.sort(
         key=lambda item: next((place for place, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST))
     )

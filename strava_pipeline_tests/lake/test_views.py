@@ -1,6 +1,7 @@
 """lake.views: the user's own SQL is in every snapshot; what is broken or reaches too far is left out, with the reason."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
 from strava_pipeline.core.tables.insights import INSIGHTS
-from strava_pipeline.lake.counts import keys, row_counts
+from strava_pipeline.lake.counts import keys, one_number, row_counts
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.rebuild import rebuild
@@ -21,10 +22,18 @@ from strava_pipeline_tests.lake.bronze import DAY, NOW, YEARS, activity, listed,
 from strava_pipeline_tests.lake.test_rebuild import Watched
 
 
-@pytest.fixture
-def merged(lake: Lake) -> Lake:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Made once; each test has a copy."""
+    lake = Lake(tmp_path_factory.mktemp("merged") / "data")
     listed(lake, [activity(1, distance=1000.0), activity(2, distance=5000.0)])
     merge(lake)
+    return lake
+
+
+@pytest.fixture
+def merged(made: Lake, lake: Lake) -> Lake:
+    shutil.copytree(made.data_dir, lake.data_dir, dirs_exist_ok=True)
     return lake
 
 
@@ -38,6 +47,12 @@ def put(lake: Lake, **files: str | bytes) -> None:
 def ask(lake: Lake, query: str) -> list[tuple[Any, ...]]:
     with snapshot(lake) as connection:
         return connection.execute(query).fetchall()
+
+
+def counts(lake: Lake) -> dict[str, int]:
+    with snapshot(lake) as connection:
+        names = (*TABLES, "activities")
+        return {name: one_number(connection, f"SELECT count(*) FROM {name}") for name in names}
 
 
 def without(lake: Lake) -> dict[str, str]:
@@ -124,14 +139,14 @@ def test_a_file_that_is_broken_or_reaches_too_far_is_left_out_whole(
 ) -> None:
     monkeypatch.chdir(merged.data_dir.parent)
     publish(merged)
-    before = {name: ask(merged, f"SELECT count(*) FROM {name}") for name in (*TABLES, "activities")}
+    before = counts(merged)
     put(merged, a="CREATE VIEW before AS SELECT 1", bad=text, c="CREATE VIEW after AS SELECT 1")
     (merged.views / "secret.csv").write_text("a,b\n1,2\n")
     files = sorted(merged.data_dir.parent.iterdir())
     assert publish(merged)
     assert set(without(merged)) == {"bad.sql"}
     assert reason in without(merged)["bad.sql"]
-    assert {name: ask(merged, f"SELECT count(*) FROM {name}") for name in before} == before
+    assert counts(merged) == before
     ours = {"activities", "deleted_activities", "activity_sources", *DETAIL_TABLES, *INSIGHTS}
     views = {name for (name,) in ask(merged, "SELECT view_name FROM duckdb_views() WHERE NOT internal")}
     assert views - ours == {"after", "before"}
