@@ -1,7 +1,7 @@
 """Makes small lakes for tests: activities, listings and details put on disk as a run would, and gold made of them."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -111,8 +111,15 @@ def merge_detailed(lake: Lake, *details: Activity, year: int = 2025, at: datetim
 
 def rows(lake: Lake, table: str = "activities_all", order: str = "1, 2") -> list[dict[str, Any]]:
     """All rows of a table of the working warehouse."""
+    return rows_of(lake, {table: order})[table]
+
+
+def rows_of(lake: Lake, orders: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """All rows of each of the tables, in its order. In one look: opening costs more than reading."""
     with reading(lake) as connection:
-        return queried(connection, f"SELECT * FROM {table} ORDER BY {order}")
+        return {
+            table: queried(connection, f"SELECT * FROM {table} ORDER BY {order}") for table, order in orders.items()
+        }
 
 
 def queried(connection: Connection, query: str) -> list[dict[str, Any]]:

@@ -40,6 +40,7 @@ from strava_pipeline_tests.lake.bronze import (
     merge,
     queried,
     rows,
+    rows_of,
 )
 
 STEPS = ("write_shards", "merge_activities", "merge_details", "_put_in_place", "unmark", "sync_folder", "publish")
@@ -87,7 +88,7 @@ def published(lived: Lake, lake: Lake) -> Lake:
 
 
 def everything(lake: Lake) -> dict[str, Any]:
-    return {name: rows(lake, name, order=", ".join(table.key)) for name, table in TABLES.items()}
+    return rows_of(lake, {name: ", ".join(table.key) for name, table in TABLES.items()})
 
 
 def without_marks(tables: dict[str, Any]) -> dict[str, Any]:

@@ -181,11 +181,12 @@ def test_a_rebuild_from_bronze_gives_the_same(make_rig: Make) -> None:
         "files",
         "gear",
     )
-    before = {table: rig.gold(f"FROM {table} ORDER BY ALL") for table in tables}, tracks(rig)
+    everything = {table: f"FROM {table} ORDER BY ALL" for table in tables}
+    before = rig.golds(everything), tracks(rig)
     assert all(before[0].values())
     shutil.rmtree(rig.lake.tracks)
     rig.run_unpartitioned("rebuild")
-    assert ({table: rig.gold(f"FROM {table} ORDER BY ALL") for table in tables}, tracks(rig)) == before
+    assert (rig.golds(everything), tracks(rig)) == before
 
 
 def test_one_bad_file_never_stops_the_others(make_rig: Make, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ Lose = Callable[[Rig], object]
 
 
 def everything(rig: Rig) -> dict[str, list[tuple[Any, ...]]]:
-    return {name: rig.gold(f"SELECT * FROM {name} ORDER BY {', '.join(table.key)}") for name, table in TABLES.items()}
+    return rig.golds({name: f"FROM {name} ORDER BY {', '.join(table.key)}" for name, table in TABLES.items()})
 
 
 def lose_the_warehouse(rig: Rig) -> None:
