@@ -64,14 +64,16 @@ def _details(told: Told) -> str:
     parts = [f"{told[name]} {name.removeprefix('details_')}" for name in names if told[name]]
     named = ("gone_ids", "failed_ids")
     parts += [f"{name.replace('_ids', '')}: {', '.join(told[name])}" for name in named if name in told]
-    rest = f"; {'; '.join(parts)}" if parts else ""
-    return f"Fetched {told['details_received']} details in {told['calls']} calls ({told['seconds']:.1f} s){rest}"
+    return _fetched("details", told, parts)
 
 
 def _streams(told: Told) -> str:
-    parts = [f"{told[name]} {word}" for name, word in _STREAMS_LEFT.items() if told[name]]
-    rest = f"; {'; '.join(parts)}" if parts else ""
-    return f"Fetched {told['streams_received']} streams in {told['calls']} calls ({told['seconds']:.1f} s){rest}"
+    return _fetched("streams", told, [f"{told[name]} {word}" for name, word in _STREAMS_LEFT.items() if told[name]])
+
+
+def _fetched(what: str, told: Told, left: list[str]) -> str:
+    rest = "".join(f"; {part}" for part in left)
+    return f"Fetched {told[f'{what}_received']} {what} in {told['calls']} calls ({told['seconds']:.1f} s){rest}"
 
 
 def _tracks(told: Told) -> str:

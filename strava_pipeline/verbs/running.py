@@ -13,9 +13,7 @@ from strava_pipeline.lake.locks import holder, locked_or_none
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.orchestrate.execute import RunOutcome, run_job
-from strava_pipeline.orchestrate.jobs import (
-    NEW_GEAR_JOB,
-)
+from strava_pipeline.orchestrate.jobs import NEW_GEAR_JOB
 from strava_pipeline.orchestrate.partitions import year_range
 from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.resources import FLOW_LOCK, Pipeline

@@ -51,8 +51,7 @@ def ask(lake: Lake, query: str) -> list[tuple[Any, ...]]:
 
 def counts(lake: Lake) -> dict[str, int]:
     with snapshot(lake) as connection:
-        names = (*TABLES, "activities")
-        return {name: one_number(connection, f"SELECT count(*) FROM {name}") for name in names}
+        return {**row_counts(connection), "activities": one_number(connection, "SELECT count(*) FROM activities")}
 
 
 def without(lake: Lake) -> dict[str, str]:

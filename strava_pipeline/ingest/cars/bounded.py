@@ -76,7 +76,8 @@ class BoundedCars:
         with self._lock:
             call.waiting -= 1
             found = call.reading
-            hangs, call.is_told = found is None and not call.is_told, call.is_told or found is None
+            hangs = found is None and not call.is_told
+            call.is_told |= hangs
         if hangs:
             log.warning(
                 "Car %s of %s did not answer within %.0f s. Until it does, its pings count as unanswered; where it never does, "
