@@ -17,6 +17,7 @@ from sqlalchemy.exc import DatabaseError
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.files import write_whole
+from strava_pipeline.orchestrate.kept_connections import keep_connections
 
 CONFIG = "dagster.yaml"
 _NOTE = ".migrated_by"
@@ -35,6 +36,7 @@ def open_instance(home: Path) -> dg.DagsterInstance:
     A new folder gets the project's dagster.yaml. One process at a time: two that make or migrate Dagster's databases at
     once break each other's.
     """
+    keep_connections()
     home.mkdir(parents=True, exist_ok=True)
     config = home / CONFIG
     with FileLock(home / ".opening.lock"), records_told(home):

@@ -49,8 +49,7 @@ class Mortals:
         self._born = 0
 
     def run(self, *argv: str, dying: Step | None = None, in_memory: bool = False) -> Life:
-        """One verb from its beginning to its end. `in_memory`: with a Dagster instance that nobody remembers, which is
-        three times as fast."""
+        """One verb from its beginning to its end. `in_memory`: with a Dagster instance that nobody remembers, as is faster."""
         return self.end(self.start(*argv, dying=dying, in_memory=in_memory))
 
     def start(self, *argv: str, dying: Step | None = None, in_memory: bool = False) -> tuple[int, Path]:
