@@ -4,7 +4,6 @@ from pathlib import Path
 
 from strava_pipeline.core.errors import MisuseError, SourceError
 from strava_pipeline.ingest.trips.parquet import ParquetTrips
-from strava_pipeline.ingest.trips.postgres import PostgresTrips
 from strava_pipeline.ingest.trips.sqlite import SqliteTrips
 from strava_pipeline.ingest.trips.table import TripSource
 
@@ -20,6 +19,10 @@ def open_source(url: str) -> TripSource:
     """
     scheme, separator, rest = url.strip().partition("://")
     if separator and scheme in ("postgresql", "postgres"):
+        from strava_pipeline.ingest.trips.postgres import (
+            PostgresTrips,
+        )  # its client alone is a sixth of a start of Dagster's
+
         return PostgresTrips(url.strip())
     if scheme not in ("sqlite", "parquet"):
         raise MisuseError(f"the source of trips is a URL: {_FORMS}.")
