@@ -107,7 +107,7 @@ def connect(path: Path, *, after_another: bool = False) -> Connection:
     made_by = catalogue_of(connection)
     if made_by is None:
         _create(connection, after_another=after_another)
-    elif is_outdated(connection):
+    elif made_by != catalogue_version():
         connection.close()
         raise OtherCatalogueError(
             f"The working warehouse {path} was made by another version of the tables. The next run makes it anew from "
