@@ -111,13 +111,13 @@ class DagsterDev:
         return str(launched["run"]["runId"])
 
 
-def until(look: Any, is_over: Any) -> Any:
-    """Look twice a second until it is over; the last look."""
+def until(look: Any, is_over: Any, *, every: float = 1.0) -> Any:
+    """Look every so many seconds until it is over; the last look. Who looks often takes the time of those looked at."""
     deadline = time.monotonic() + PATIENCE
     while not is_over(found := look()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"still {found} after {PATIENCE} s")
-        time.sleep(0.5)
+        time.sleep(every)
     return found
 
 

@@ -23,7 +23,7 @@ Verify = Callable[[Path], tuple[int, dict[str, Any]]]
 @pytest.fixture
 def rig(make_rig: Callable[..., Rig]) -> Rig:
     made = make_rig(activities=60)
-    made.run("flow_backfill")
+    made.begin_with("flow_backfill")
     return made
 
 

@@ -84,7 +84,7 @@ def test_everything_typed_beside_a_backfill_from_the_ui_asks_for_nothing_twice(
     environment = {**os.environ, **rig.settings.environ()}
     with dagster_dev(rig.settings, tmp_path / "dev.log") as dev, ThreadPoolExecutor() as beside:
         launched = beside.submit(dev.backfill, ASSETS, [2022, 2023, 2024, 2025, 2026])
-        until(lambda: any(rig.lake.details.rglob("*.json.gz")), bool)
+        until(lambda: any(rig.lake.details.rglob("*.json.gz")), bool, every=0.2)
         typed = subprocess.run(command, cwd=rig.folder, env=environment, capture_output=True, timeout=240, check=False)
         backfill = launched.result()
     said = (typed.stdout + typed.stderr).decode()

@@ -50,7 +50,7 @@ def test_a_backfill_the_schedules_tick_and_a_reconciliation_keep_gold_true(make_
         rig.control("edit", id=known[-1], set={"name": "Renamed today"})
         rig.control("delete", id=doomed)
         add(rig, timedelta(hours=5))
-        until(lambda: is_true(rig), bool)  # the daily run, each minute here
+        until(lambda: is_true(rig), bool, every=4)  # the daily run, each minute here
 
         rig.control("delete", id=known[1])
         rig.control("edit", id=known[2], set={"name": "Renamed years later"})
@@ -118,7 +118,7 @@ def test_after_a_kill_the_same_home_comes_out_as_if_nothing_had_happened(
     years = [2022, 2023, 2024, 2025, 2026]
     with dagster_dev(rig.settings, tmp_path / "dev.log") as dev:
         launched = dev.launch_backfill(ASSETS, years)
-        until(lambda: len(list(rig.lake.details.rglob("*.json.gz"))) > 20, bool)
+        until(lambda: len(list(rig.lake.details.rglob("*.json.gz"))) > 20, bool, every=0.2)
         killed = kill(dev, VICTIMS[victim])
         assert killed, victim
         if victim == "a run":

@@ -133,7 +133,7 @@ def test_nothing_acknowledged_is_lost_and_gold_is_the_replay_of_it(place: Place)
                 for _ in range(40):
                     assert place.answers.acquire(timeout=60)
                 run = place.run()
-                until(lambda: (place.folder / "dagster_home").exists(), bool)
+                until(lambda: (place.folder / "dagster_home").exists(), bool, every=0.2)
                 for _ in range(20):
                     assert place.answers.acquire(timeout=60)
                 process.send_signal(signal.SIGKILL)

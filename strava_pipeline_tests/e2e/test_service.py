@@ -145,7 +145,7 @@ def test_it_lives_without_a_login_is_one_and_comes_back_after_everything_was_kil
     assert (beside.code, "already running" in beside.said, "service down" in beside.said) == (1, True, True)
     assert box.status()["pid"] == groups[0]
 
-    ticked = until(box.status, lambda seen: seen["schedules"][0]["last_tick"])["schedules"][0]
+    ticked = until(box.status, lambda seen: seen["schedules"][0]["last_tick"], every=3)["schedules"][0]
     assert (ticked["name"], ticked["running"], ticked["last_tick"]["outcome"]) == ("daily_flow", True, "skipped")
     assert "There is no login yet" in ticked["last_tick"]["why"]
 
@@ -177,7 +177,7 @@ def test_neither_a_closed_terminal_nor_a_hang_up_ends_it(make_box: Callable[...,
     if child == 0:
         os.chdir(box.rig.folder)
         os.execve("/bin/sh", ["sh", "-c", typed], box.environment)
-    until((box.rig.folder / "up").exists, bool)
+    until((box.rig.folder / "up").exists, bool, every=0.2)
     pid = box.status()["pid"]
     os.close(terminal)  # the kernel hangs up on whoever belongs to it
     os.waitpid(child, 0)
@@ -224,7 +224,7 @@ def test_a_run_at_work_is_interrupted_and_what_it_fetched_is_kept(make_box: Call
     launched = ui.launch(
         "flow_backfill", {"dagster/asset_partition_range_start": "2022", "dagster/asset_partition_range_end": "2026"}
     )
-    until(lambda: len(list(box.rig.lake.details.rglob("*.json.gz"))), lambda fetched: fetched > 5)
+    until(lambda: len(list(box.rig.lake.details.rglob("*.json.gz"))), lambda fetched: fetched > 5, every=0.2)
     assert box.typed("service", "down") == Typed(0, "Ended.\n")
     assert_gone(groups)
     with box.rig.instance() as instance:
