@@ -13,7 +13,7 @@ from strava_pipeline.lake.manifests import Mode, Window
 from strava_pipeline.lake.merge import merge_activities
 from strava_pipeline.lake.merge_details import merge_details
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.lake.shards import shard_files, write_shards
 from strava_pipeline.lake.staging import MergeReport
 from strava_pipeline.lake.tombstones import mark_absent
 from strava_pipeline.lake.warehouse import Connection, reading, writing
@@ -83,13 +83,16 @@ def listed(
     return listing
 
 
-def merge(lake: Lake, years: Iterable[int] = ALL, *, force: bool = False, within: YearRange = YEARS) -> MergeReport:
-    """Shards and gold of `years`, as a run does each, in the order given; the sum of what changed."""
-    years = list(years)
-    write_shards(lake, years, within)
+def merge(
+    lake: Lake, years: Iterable[int] | None = None, *, force: bool = False, within: YearRange = YEARS
+) -> MergeReport:
+    """Shards and gold of `years`, as a run does each, in the order given; the sum of what changed. None: of all years, of
+    which those without a shard are passed over, for there is nothing to be done."""
+    wanted = list(ALL if years is None else years)
+    write_shards(lake, wanted, within)
     total = MergeReport()
     with writing(lake) as connection:
-        for year in years:
+        for year in [year for year in wanted if years is not None or shard_files(lake, year)]:
             report = merge_activities(connection, lake, [year], force=force)
             mark_absent(connection, lake, [year], within)
             merge_history(connection, lake, [year])

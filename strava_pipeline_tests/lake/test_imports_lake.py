@@ -195,7 +195,7 @@ def merge_all(lake: Lake) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(arrivals())
 def test_in_whatever_order_sources_come_gold_is_the_same(arrived: list[tuple[str, int, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

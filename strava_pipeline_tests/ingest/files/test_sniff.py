@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from strava_pipeline.core.files.recording import Flag
-from strava_pipeline.ingest.files.points import MOST_POINTS
+from strava_pipeline.ingest.files import points
 from strava_pipeline.ingest.files.sniff import MOST_BYTES, read_file
 from strava_pipeline_tests.ingest.files import made
 from strava_pipeline_tests.ingest.files.made import RECEIVED
@@ -96,17 +96,22 @@ def test_nesting_has_an_end(nested: str) -> None:
     assert read.problem is not None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
-        lambda: made.fit(made.definition(0, made.RECORD), bytes(2 * MOST_POINTS)),
-        lambda: b"<gpx><trk><trkseg>" + b"<trkpt/>" * (MOST_POINTS + 1) + b"</trkseg></trk></gpx>",
+        lambda many: made.fit(made.definition(0, made.RECORD), bytes(many)),
+        lambda many: b"<gpx><trk><trkseg>" + b"<trkpt/>" * many + b"</trkseg></trk></gpx>",
     ],
     ids=["fit", "gpx"],
-)  # fmt: skip
-def test_points_beyond_any_ride_are_not_read(content: Callable[[], bytes]) -> None:
-    assert read_file(content(), "", RECEIVED).problem == "A part of the file could not be read; the rest is kept."
+)
+def test_points_beyond_any_ride_are_not_read(content: Callable[[int], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(points, "MOST_POINTS", 500)
+    monkeypatch.setattr(points, "PER_FRAME", 100)
+    told = [
+        read_file(content(many), "", RECEIVED).problem == "A part of the file could not be read; the rest is kept."
+        for many in (499, 500)
+    ]
+    assert told == [False, True]
 
 
 @pytest.mark.parametrize("content", [FIT, GPX, TCX], ids=["fit", "gpx", "tcx"])
