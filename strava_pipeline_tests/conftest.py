@@ -1,13 +1,19 @@
 """Fixtures for all rooms: a whole pipeline on temporary folders."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from strava_pipeline_tests.rig import Rig, started
+
+if find_spec("pandas") is None:
+    sys.modules["pandas"] = None  # type: ignore[assignment]  # or DuckDB looks for it at every statement: a tenth of the time
 
 LONGEST = (
     "test_kept_true",
@@ -32,12 +38,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     )
 
 
+@pytest.fixture(scope="session")
+def beginnings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where first runs are kept for rigs to begin with, by all workers of a session."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "beginnings"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture
-def make_rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Rig]]:
+def make_rig(tmp_path: Path, beginnings: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Rig]]:
     """Starts rigs: `make_rig(activities=…, settings={…})`."""
     monkeypatch.chdir(tmp_path)
     with ExitStack() as stack:
-        yield lambda **config: stack.enter_context(started(tmp_path, **config))
+        yield lambda **config: stack.enter_context(started(tmp_path, kept=beginnings, **config))
 
 
 @pytest.fixture

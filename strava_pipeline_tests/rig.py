@@ -1,7 +1,9 @@
 """A whole pipeline on temporary folders: an emulator, a login, a Dagster instance, and looks into what came of it."""
 
+import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 import requests
+from filelock import FileLock
 
 from strava_pipeline.emulator.config import EmulatorConfig
 from strava_pipeline.emulator.limits import Limits
@@ -33,6 +36,8 @@ class Rig:
     emulator: Emulator
     settings: Settings
     folder: Path
+    asked: dict[str, Any]  # what it was made with
+    kept: Path  # where beginnings are kept
     memory: dg.DagsterInstance | None = None
 
     def __post_init__(self) -> None:
@@ -43,8 +48,27 @@ class Rig:
         return Lake(self.settings.data_dir)
 
     def run(self, job: str, years: list[int] | None = None, **told: dict[str, Any]) -> RunOutcome:
-        """Run a job in this process over `years` (all, unless said), on an instance in memory: a third of the time."""
+        """Run a job in this process over `years` (all, unless said), on an instance in memory."""
         return run_job(self.settings, job, years=years or self.years, told=told, instance=self.memory)
+
+    def begin_with(self, job: str, years: list[int] | None = None) -> None:
+        """Have on disk, as data and logs, what a first run of `job` leaves there.
+
+        It is lived through once for each kind of rig, by one that is like this one, and copied from then on. This one's
+        emulator was asked nothing, and its Dagster remembers nothing.
+        """
+        what = hashlib.sha256(repr((job, years or self.years, sorted(self.asked.items()))).encode()).hexdigest()[:16]
+        life, whole = self.kept / what, self.kept / what / "whole"
+        with FileLock(self.kept / f"{what}.lock"):  # the workers of a session share it
+            if not whole.exists():
+                shutil.rmtree(life, ignore_errors=True)
+                life.mkdir()
+                with started(life, kept=self.kept, **self.asked) as first:
+                    first.run(job, years)
+                    whole.write_text(str(first.emulator.state.epoch - first.emulator.state.config.now.timestamp()))
+        for left in ("data", "logs"):
+            shutil.copytree(life / left, self.folder / left, symlinks=True)
+        self.emulator.state.clock.advance(float(whole.read_text()))
 
     def run_unpartitioned(self, job: str, **told: dict[str, Any]) -> RunOutcome:
         return run_job(self.settings, job, years=None, told=told, instance=self.memory)
@@ -148,7 +172,12 @@ class Rig:
 
 @contextmanager
 def started(
-    folder: Path, *, logged_in: bool = True, settings: dict[str, Any] | None = None, **config: Any
+    folder: Path,
+    *,
+    kept: Path | None = None,
+    logged_in: bool = True,
+    settings: dict[str, Any] | None = None,
+    **config: Any,
 ) -> Iterator[Rig]:
     """A rig whose emulator has `config` (EmulatorConfig's fields) and a login unless told otherwise."""
     asked = {"activities": 30, "years": (2022, 2026), "seed": 5, "now": NOW, "limits": ROOMY} | config
@@ -170,7 +199,7 @@ def started(
             }
             | (settings or {}),
         )
-        rig = Rig(emulator, made, folder)
+        rig = Rig(emulator, made, folder, {"logged_in": logged_in, "settings": settings, **config}, kept or folder)
         if logged_in:
             log_in(rig)
         rig.calls()

@@ -212,7 +212,7 @@ def test_what_has_no_start_is_kept_and_hinders_nothing(rig: Rig) -> None:
 
 def test_ninety_days_offline_over_new_year_cost_a_page_and_a_detail_each(make_rig: Make) -> None:
     rig = make_rig(activities=8, years=(2025, 2025), now=datetime(2025, 11, 20, tzinfo=UTC))
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     rig.control("clock", advance=90 * 86_400)
     new = [
         add(rig, local, hours)

@@ -160,7 +160,7 @@ def test_metadata_tells_what_is_worth_watching(make_rig: Make) -> None:
 
 def test_a_run_without_pings_does_nothing_and_says_so(make_rig: Make) -> None:
     rig = make_rig(activities=1)
-    rig.run("flow")
+    rig.begin_with("flow")
     rig.run("car_trips")
     assert in_gold(rig) == []
     assert not rig.lake.pings.exists()
@@ -168,7 +168,7 @@ def test_a_run_without_pings_does_nothing_and_says_so(make_rig: Make) -> None:
 
 def test_a_rebuild_makes_the_same_trips(make_rig: Make) -> None:
     rig = make_rig(activities=1)
-    rig.run("flow")
+    rig.begin_with("flow")
     with phones(rig, scenarios((config(), drive()))) as url:
         post(url, drive())
         settled(url)

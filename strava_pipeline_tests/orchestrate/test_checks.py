@@ -155,7 +155,7 @@ STOPS: Mapping[str, tuple[str, dict[str, dict[str, object]]]] = {
 @pytest.mark.parametrize("what", STOPS)
 def test_a_run_on_a_faulty_warehouse_stops_and_readers_keep_what_they_had(rig: Rig, what: str) -> None:
     statement, expected = STOPS[what]
-    rig.run("flow_backfill")
+    rig.run("flow_backfill")  # of what was begun with, all is merged anew: copies are other files
     before = state(rig)
     spoil(rig.lake.working, statement)
     rig.control("edit", id=newest(rig), set={"name": "Changed"})  # something to publish
@@ -171,7 +171,7 @@ def test_a_run_on_a_faulty_warehouse_stops_and_readers_keep_what_they_had(rig: R
 
 
 def test_a_rebuild_mends_what_stopped_a_run(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     spoil(rig.lake.working, STOPS["an activity lost"][0])
     spoil(rig.lake.working, STOPS["a lap twice"][0])
     rig.run_unpartitioned("rebuild")
@@ -181,7 +181,7 @@ def test_a_rebuild_mends_what_stopped_a_run(rig: Rig) -> None:
 
 
 def test_a_detail_that_is_on_disk_no_more_and_lost_from_gold_stops_the_run(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     before = state(rig)
     lost = rig.one("SELECT arg_min(id, start_date) FROM activities")
     for path in rig.lake.details.glob(f"year=*/{lost}/*"):
@@ -201,7 +201,7 @@ def test_a_detail_that_is_on_disk_no_more_and_lost_from_gold_stops_the_run(rig: 
     ids=["enrich, which checks no activities", "profile, which checks its own tables"],
 )
 def test_no_job_publishes_what_another_one_was_stopped_by(rig: Rig, job: str, asset: dict[str, dict[str, int]]) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     before = state(rig)
     spoil(rig.lake.working, STOPS["an activity twice"][0])
     with pytest.raises(CheckFailedError, match=r"activities\.sound"):
@@ -210,7 +210,7 @@ def test_no_job_publishes_what_another_one_was_stopped_by(rig: Rig, job: str, as
 
 
 def test_gear_that_stands_twice_is_not_published(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     rig.run_unpartitioned("profile")
     before = state(rig)
     spoil(rig.lake.working, "INSERT INTO gear SELECT * FROM gear LIMIT 1")
@@ -258,7 +258,7 @@ BEHIND: Mapping[str, tuple[str, str, str]] = {
 @pytest.mark.parametrize("what", BEHIND)
 def test_a_layer_that_is_behind_the_one_above_fails_unless_another_run_is_at_work(rig: Rig, what: str) -> None:
     check, fault, above = BEHIND[what]
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     assert check_alone(rig, check)[check].passed
     if fault == "shard":
         next(rig.lake.shards_of(2025).glob("*.parquet")).unlink()
@@ -274,7 +274,7 @@ def test_a_layer_that_is_behind_the_one_above_fails_unless_another_run_is_at_wor
 
 
 def test_activities_that_only_gold_has_left_are_told(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     next(rig.lake.shards_of(2025).glob("*.parquet")).unlink()
     check = "activities.holds_shards"
     (found,) = check_alone(rig, check).values()
@@ -283,7 +283,7 @@ def test_activities_that_only_gold_has_left_are_told(rig: Rig) -> None:
 
 
 def test_details_of_activities_that_a_damaged_page_took_away_stop_nothing(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     gone = rig.one(f"SELECT {ONE}")
     spoil(rig.lake.working, f"DELETE FROM activities_all WHERE id = {gone}")
     rig.lake.snapshot.unlink()
@@ -299,7 +299,7 @@ def test_details_of_activities_that_a_damaged_page_took_away_stop_nothing(rig: R
 
 
 def test_a_snapshot_with_other_rows_than_gold_fails_the_run(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     spoil(rig.lake.snapshot, "DELETE FROM activity_laps_by_source WHERE lap_position = 1")
     with pytest.raises(CheckFailedError, match=r"published_warehouse\.holds_gold"):
         rig.run("flow")
@@ -309,7 +309,7 @@ def test_a_snapshot_with_other_rows_than_gold_fails_the_run(rig: Rig) -> None:
 
 
 def test_a_failed_check_s_counts_stand_in_the_run_s_log_without_a_traceback(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     spoil(rig.lake.working, STOPS["an activity twice"][0])
     with pytest.raises(CheckFailedError):
         rig.run("compact")

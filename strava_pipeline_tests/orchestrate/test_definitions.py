@@ -105,7 +105,7 @@ def test_schedules_and_sensors_stand_still_where_automation_is_off(rig: Rig) -> 
 
 
 def test_new_gear_is_asked_for_once(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     sensor = build_defs(rig.settings).resolve_sensor_def("new_gear")
     with rig.instance() as instance:
         asked = sensor.evaluate_tick(dg.build_sensor_context(instance=instance)).run_requests

@@ -45,7 +45,7 @@ def test_a_short_page_in_the_middle_ends_nothing(make_rig: Make) -> None:
 
 # 90 days offline: two shards got one name, and all between 90 and 21 days ago was lost.
 def test_what_was_recorded_during_months_offline_is_all_there(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     for week in range(13):
         add(rig, NOW + timedelta(days=7 * week + 1))
     rig.control("clock", advance=95 * 86_400)
@@ -56,7 +56,7 @@ def test_what_was_recorded_during_months_offline_is_all_there(rig: Rig) -> None:
 # An upload 60 days late was never seen.
 def test_an_upload_60_days_late_is_found_by_listing_its_year(make_rig: Make) -> None:
     rig = make_rig(activities=10, **THIS_YEAR)
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     add(rig, NOW - timedelta(days=60))
     rig.run("backfill", [2026])
     rig.assert_true_to_source()
@@ -65,7 +65,7 @@ def test_an_upload_60_days_late_is_found_by_listing_its_year(make_rig: Make) -> 
 # What was deleted at the source stayed for ever.
 def test_what_was_deleted_at_the_source_is_marked_when_its_year_is_listed(make_rig: Make) -> None:
     rig = make_rig(activities=10, **THIS_YEAR)
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     gone = newest(rig)
     rig.control("delete", id=gone)
     rig.run("backfill", [2026])
@@ -75,7 +75,7 @@ def test_what_was_deleted_at_the_source_is_marked_when_its_year_is_listed(make_r
 
 # A rename inside the lookback window reached the list table, never the details.
 def test_an_edit_reaches_both_tables_with_one_detail_call(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     edited = newest(rig)
     rig.control("edit", id=edited, set={"name": "Renamed", "gear_id": None})
     rig.calls()
@@ -245,7 +245,7 @@ def test_what_is_absent_is_null_and_a_null_among_counts_leaves_them_whole_number
 # 27 of 56 list fields were kept; laps and best efforts were lost.
 def test_every_field_of_every_summary_and_detail_is_in_gold(make_rig: Make) -> None:
     rig = make_rig(activities=25, **THIS_YEAR)
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     token = json.loads((rig.settings.secrets_dir / "strava_token.json").read_bytes())["access_token"]
 
     def served(path: str) -> Any:
@@ -264,7 +264,7 @@ def test_the_statements_that_merge_details_are_as_many_for_thirty_as_for_three(
     make_rig: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig = make_rig(activities=33, **THIS_YEAR)
-    rig.run("run_all")
+    rig.begin_with("run_all")
     rig.run("compact")
     connect, changing = duckdb.connect, [0]
 

@@ -31,7 +31,7 @@ def follow(rig: Rig) -> RunOutcome:
 @pytest.fixture
 def rig(make_rig: Make) -> Rig:
     made = make_rig(**THIS_YEAR)
-    made.run("flow_backfill", [2025, 2026])
+    made.begin_with("flow_backfill", [2025, 2026])
     return made
 
 
@@ -265,7 +265,7 @@ def test_a_lost_state_is_made_anew_and_asks_for_nothing_twice(rig: Rig) -> None:
 
 def test_a_limit_stops_early_and_the_rest_is_fetched_later(make_rig: Make) -> None:
     rig = make_rig(**THIS_YEAR)
-    rig.run("flow_backfill", [2025, 2026])
+    rig.begin_with("flow_backfill", [2025, 2026])
     rig.control("limits", limits="20000,20000/5,1000")
     with subscribed(rig):
         for key in by_start(rig)[:8]:

@@ -168,7 +168,7 @@ def test_gear_that_fails_stops_no_other_and_comes_when_the_fault_is_over(make_ri
 
 def test_an_athlete_that_fails_keeps_no_gear_from_being_fetched(make_rig: Make) -> None:
     rig = make_rig(activities=30, **QUICK)
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     named = sorted({item["gear_id"] for item in rig.truth() if item["gear_id"]})
     for name, fault in (PASSING | WRONG_SHAPE | LASTING | {"404": {"kind": "status", "status": 404}}).items():
         rig.fault("/athlete", **fault, times=-1)
@@ -252,7 +252,7 @@ def test_an_outage_blames_no_activity_though_few_are_wanted_of_each_year(make_ri
     rig = make_rig(
         activities=12, **QUICK | {"years": (2022, 2026), "settings": {"first_year": 2022, "clock_speed": 60.0}}
     )
-    rig.run("run_all")
+    rig.begin_with("run_all")
     rig.run("compact")
     rig.fault("/", **fault, times=-1, after=2)
     with pytest.raises((TransientError, RefusedError)) as caught:

@@ -28,7 +28,7 @@ def test_a_full_pull_is_true_to_the_source_and_takes_a_call_per_page_and_per_det
 
 
 def test_files_lie_where_the_contract_says(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     data = rig.settings.data_dir
     assert len(list(data.glob("bronze/activities/*/manifest.json"))) == 1
     assert len(list(data.glob("bronze/activities/*/page-0001.json.gz"))) == 1
@@ -40,7 +40,7 @@ def test_files_lie_where_the_contract_says(rig: Rig) -> None:
 
 
 def test_a_quiet_day_takes_two_calls_and_publishes_nothing_new(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     before = rig.lake.snapshot.stat().st_ino
     rig.calls()
     outcome = rig.run("flow", [2026])
@@ -52,7 +52,7 @@ def test_a_quiet_day_takes_two_calls_and_publishes_nothing_new(rig: Rig) -> None
 @pytest.mark.slow
 def test_a_day_later_a_few_recent_details_are_looked_at_again_least_recent_first(make_rig: Make) -> None:
     rig = make_rig(activities=60, years=(2026, 2026), settings={"refresh_calls": 3, "days": 400})
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     longest_ago = {
         str(row[0]) for row in rig.gold("SELECT activity_id FROM activity_details ORDER BY fetched_at LIMIT 3")
     }
@@ -72,7 +72,7 @@ def test_a_day_later_a_few_recent_details_are_looked_at_again_least_recent_first
 
 
 def test_kudos_follow_in_both_tables_without_a_detail_call(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     liked = newest(rig)
     rig.control("edit", id=liked, set={"kudos_count": 9001})
     rig.calls()
@@ -83,7 +83,7 @@ def test_kudos_follow_in_both_tables_without_a_detail_call(rig: Rig) -> None:
 
 
 def test_a_description_changed_without_a_trace_is_found_by_enrich(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     edited = newest(rig)
     rig.control("edit", id=edited, set={"description": "What a day"})
     rig.run("enrich", [2026], bronze_activity_details={"since_days": 400})
@@ -96,7 +96,7 @@ def test_a_description_changed_without_a_trace_is_found_by_enrich(rig: Rig) -> N
     ids=["yesterday's", "two weeks late, inside the lookback", "recorded during 90 days offline"],
 )
 def test_a_new_activity_is_found(rig: Rig, days_ago: int, away: int) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     rig.control("clock", advance=away * 86_400)
     start = NOW + timedelta(days=away - days_ago)
     new = rig.control(
@@ -145,7 +145,7 @@ def test_years_backfilled_one_by_one_hold_what_one_pull_of_everything_holds(make
 
 
 def test_an_activity_whose_year_was_edited_moves_and_stands_once(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     moved = newest(rig)
     rig.control(
         "edit", id=moved, set={"start_date": "2025-06-01T08:00:00Z", "start_date_local": "2025-06-01T10:00:00Z"}

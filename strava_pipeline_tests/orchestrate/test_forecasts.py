@@ -72,7 +72,7 @@ def test_the_first_page_of_a_year_tells_the_calls_of_the_run(make_rig: Make, act
 
 def test_a_year_that_gold_knows_is_counted_and_not_guessed(make_rig: Make) -> None:
     rig = make_rig(activities=120, years=(2024, 2025))
-    rig.run("run_all")
+    rig.begin_with("run_all")
     rig.run("compact")
     report = list_year(pipeline_of(rig), 2025, 10)
     of_year = rig.one("SELECT count(*) FROM activities WHERE year = 2025")
@@ -82,7 +82,7 @@ def test_a_year_that_gold_knows_is_counted_and_not_guessed(make_rig: Make) -> No
 
 def test_details_that_are_there_are_not_counted_again(make_rig: Make) -> None:
     rig = make_rig(activities=20, years=(2025, 2025), settings={"first_year": 2025})
-    rig.run("flow_backfill", [2025])
+    rig.begin_with("flow_backfill", [2025])
     rig.calls()
     told = rig.run("backfill", [2025]).metadata
     made = rig.calls()["total"]
@@ -124,7 +124,7 @@ def test_a_warehouse_of_other_tables_leaves_a_listing_without_an_estimate(
     make_rig: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     rig = make_rig(activities=9)
-    rig.run("run_all")
+    rig.begin_with("run_all")
     rig.run("compact")
     with writing(rig.lake) as connection:
         connection.execute("UPDATE lake_meta SET value = 'another' WHERE key = 'catalogue'")

@@ -27,7 +27,7 @@ def test_what_another_tool_kept_hides_no_sighting_when_shards_are_merged(
     make_rig: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig = make_rig(activities=8, years=(2025, 2026), settings={"first_year": 2025})
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     for year in (2025, 2026):
         rig.run("reconcile", [year])
     (rig.folder / "activities.json").write_text(json.dumps(rig.truth()))
@@ -72,7 +72,7 @@ def test_what_died_between_landing_and_reading_is_gone_on_with(make_rig: Make) -
 @pytest.mark.parametrize(("first", "then"), [(2022, 2024), (2024, 2022)])
 def test_another_first_year_doubles_no_track_and_costs_no_call(make_rig: Make, first: int, then: int) -> None:
     rig = make_rig(settings={"first_year": first})
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     take_in(rig, an_archive(rig))
     rig.settings = rig.settings.model_copy(update={"first_year": then})
     rig.run("flow")

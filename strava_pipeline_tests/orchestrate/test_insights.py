@@ -88,7 +88,7 @@ def test_a_backfilled_year_ends_with_its_files_its_numbers_and_its_picture(rig: 
 
 
 def test_edits_deletions_and_late_uploads_of_old_years_reach_their_files(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     for year in (2023, 2024):
         assert in_files(rig, year) == rides(rig, year)
     old = [ids[0] for ids in rides(rig, 2023).values()]
@@ -110,7 +110,7 @@ def test_edits_deletions_and_late_uploads_of_old_years_reach_their_files(rig: Ri
 
 
 def test_a_daily_run_leaves_other_years_alone_and_a_second_one_writes_nothing(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     before = {path: path.stat().st_mtime_ns for path in rig.lake.insights.rglob("*.json")}
     assert rig.run("flow", [2025, 2026]).metadata[INSIGHTS]["years_written"] == 0
     rig.control(
@@ -127,7 +127,7 @@ def test_a_daily_run_leaves_other_years_alone_and_a_second_one_writes_nothing(ri
 
 
 def test_a_rebuild_makes_what_was_there(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     before = {path.relative_to(rig.lake.insights): path.read_bytes() for path in rig.lake.insights.rglob("*.json")}
     for path in rig.lake.insights.rglob("*.json"):
         path.unlink()
@@ -164,7 +164,7 @@ def test_a_new_sport_counts_as_other_and_is_reported(rig: Rig) -> None:
 
 @pytest.mark.parametrize("content", ["{}", "[]", "null"])
 def test_files_that_somebody_changed_are_made_anew(rig: Rig, content: str) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     path = rig.lake.insights_of(2025) / "summary_activities.json"
     before = path.read_bytes()
     path.write_text(content)
@@ -174,7 +174,7 @@ def test_files_that_somebody_changed_are_made_anew(rig: Rig, content: str) -> No
 
 
 def test_files_that_stay_unlike_gold_make_the_check_red(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     real = insights.write_insights
 
     def spoil(connection: Any, lake: Any, *rest: Any) -> Any:
@@ -188,7 +188,7 @@ def test_files_that_stay_unlike_gold_make_the_check_red(rig: Rig, monkeypatch: p
 
 
 def test_when_the_last_activity_is_gone_its_files_are(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     assert any(rig.lake.insights.rglob("*.json"))
     with writing(rig.lake) as connection:
         connection.execute("UPDATE activities_all SET deleted_at = now()")
@@ -199,7 +199,7 @@ def test_when_the_last_activity_is_gone_its_files_are(rig: Rig) -> None:
 
 def test_the_snapshot_is_the_one_that_is_there_when_nobody_else_is_at_it(rig: Rig) -> None:
     """Another run publishes and writes while this one waits for it: what this one writes must not be older."""
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     pipeline = quiet_pipeline(rig.settings)
     opened_at: list[bool] = []
 

@@ -42,7 +42,7 @@ def flow(rig: Rig) -> Any:
 
 
 def test_a_flow_after_run_all_merges_every_year_that_was_listed(rig: Rig) -> None:
-    rig.run("run_all")
+    rig.begin_with("run_all")
     flow(rig)
     assert rig.one("SELECT count(*) FROM activities") == 30
     rig.run("enrich_all")
@@ -50,13 +50,13 @@ def test_a_flow_after_run_all_merges_every_year_that_was_listed(rig: Rig) -> Non
 
 
 def test_a_flow_after_a_pull_of_everything_over_one_partition_merges_the_others(rig: Rig) -> None:
-    rig.run("flow_backfill", [2026])
+    rig.begin_with("flow_backfill", [2026])
     flow(rig)
     assert rig.one("SELECT count(*) FROM activities") == 30
 
 
 def test_details_that_a_limit_cut_off_after_months_away_come_with_the_next_flow(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     for week in range(15):
         start = NOW + timedelta(days=7 * week + 1)
         rig.control("add", generate={"start_date": start.isoformat(), "sport_type": "Run", "timezone": "Europe/London"})
@@ -74,7 +74,7 @@ def test_details_that_a_limit_cut_off_after_months_away_come_with_the_next_flow(
     "lose", [lose_the_warehouse, lose_all_but_bronze, update_to_other_tables, damage_the_warehouse]
 )
 def test_the_daily_run_makes_a_lost_or_outdated_warehouse_anew(rig: Rig, lose: Callable[[Rig], object]) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     before = everything(rig)
     lose(rig)
     rig.calls()
@@ -139,7 +139,7 @@ def test_six_poisoned_neighbours_stop_nothing(make_rig: Make, status: int) -> No
 
 def test_a_gear_that_fails_keeps_no_other_from_being_fetched_and_fails_no_run(make_rig: Make) -> None:
     rig = make_rig(speed=50.0, settings={"clock_speed": 50.0})
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     named = sorted({item["gear_id"] for item in rig.truth() if item["gear_id"]})
     rig.fault(f"/gear/{named[0]}", "status", status=500, times=-1)
     outcome = rig.run_unpartitioned("new_gear", gear={"new_gear_only": True})
@@ -148,7 +148,7 @@ def test_a_gear_that_fails_keeps_no_other_from_being_fetched_and_fails_no_run(ma
 
 
 def test_a_rebuild_from_incomplete_bronze_replaces_nothing(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     before = everything(rig)
     with duckdb.connect(str(rig.lake.working)) as connection:
         connection.execute("UPDATE lake_meta SET value = 'older' WHERE key = 'catalogue'")
@@ -165,7 +165,7 @@ def test_a_rebuild_from_incomplete_bronze_replaces_nothing(rig: Rig) -> None:
 
 
 def test_garbage_in_the_working_warehouse_is_set_aside_and_rebuilt(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     before = everything(rig)
     rig.lake.working.write_bytes(b"garbage" * 1000)
     rig.run("compact")
@@ -174,7 +174,7 @@ def test_garbage_in_the_working_warehouse_is_set_aside_and_rebuilt(rig: Rig) -> 
 
 
 def test_an_error_before_the_first_asset_is_the_error_that_is_told(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     page = next(rig.lake.listings.rglob("page-0001.json.gz"))
     page.write_bytes(b"garbage")
     shutil.rmtree(rig.lake.working.parent)

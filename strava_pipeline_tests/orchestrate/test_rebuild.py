@@ -47,7 +47,7 @@ def break_off_a_rebuild(rig: Rig) -> None:
 
 @pytest.mark.parametrize("lose", [lose_the_warehouse, lose_all_but_bronze, update_to_other_tables, break_off_a_rebuild])
 def test_the_next_run_makes_anew_what_was_there_without_a_call(rig: Rig, lose: Lose) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     rig.control("edit", id=max(rig.truth(), key=lambda item: item["start_date"])["id"], set={"name": "Renamed"})
     rig.run("flow")
     before = everything(rig)
@@ -59,7 +59,7 @@ def test_the_next_run_makes_anew_what_was_there_without_a_call(rig: Rig, lose: L
 
 
 def test_the_job_makes_all_anew_tells_of_each_asset_and_holds_off_a_flow(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     before, inode = everything(rig), rig.lake.working.stat().st_ino
     shutil.rmtree(rig.lake.shards)
     rig.calls()
@@ -79,7 +79,7 @@ def test_the_job_makes_all_anew_tells_of_each_asset_and_holds_off_a_flow(rig: Ri
 
 
 def test_a_rebuild_waits_for_a_flow_and_the_next_flow_asks_no_more_than_any(rig: Rig) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     with locked(rig.lake, FLOW_LOCK, who="flow, run 1234"):
         waiting = threading.Thread(target=rig.run_unpartitioned, args=("rebuild",))
         waiting.start()

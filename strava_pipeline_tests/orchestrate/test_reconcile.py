@@ -31,7 +31,7 @@ def add(rig: Rig, ago: timedelta) -> int:
 
 def test_a_year_follows_its_source_in_one_run(make_rig: Make) -> None:
     rig = make_rig(activities=30, **THIS_YEAR)
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     gone, edited, liked = by_start(rig)[3], by_start(rig)[5], by_start(rig)[6]
     rig.control("delete", id=gone)
     rig.control("edit", id=edited, set={"name": "Renamed long after"})
@@ -53,7 +53,7 @@ def test_a_year_follows_its_source_in_one_run(make_rig: Make) -> None:
 
 def test_what_comes_back_unchanged_is_present_again(make_rig: Make) -> None:
     rig = make_rig(activities=10, **THIS_YEAR)
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     gone = next(item for item in rig.truth() if item["id"] == by_start(rig)[4])
     rig.control("delete", id=gone["id"])
     assert rig.run("reconcile", [2026]).metadata["activities"]["deleted"] == 1
@@ -64,7 +64,7 @@ def test_what_comes_back_unchanged_is_present_again(make_rig: Make) -> None:
 
 def test_a_daily_run_marks_what_was_deleted_in_its_window_without_a_call_more(make_rig: Make) -> None:
     rig = make_rig(activities=20, **THIS_YEAR)
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     recent = add(rig, timedelta(days=3))
     rig.run("flow", [2026])
     rig.control("delete", id=recent)
@@ -76,7 +76,7 @@ def test_a_daily_run_marks_what_was_deleted_in_its_window_without_a_call_more(ma
 
 def test_all_years_are_compared_in_one_listing(make_rig: Make) -> None:
     rig = make_rig(activities=40)
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     known = by_start(rig)
     for gone in (known[1], known[20], known[38]):
         rig.control("delete", id=gone)
@@ -89,7 +89,7 @@ def test_all_years_are_compared_in_one_listing(make_rig: Make) -> None:
 
 def test_at_the_border_of_two_pages_a_deletion_is_looked_at_again(make_rig: Make) -> None:
     rig = make_rig(activities=12, **THIS_YEAR)
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     gone = by_start(rig)[5]
     rig.control("delete", id=gone)
     rig.calls()
@@ -103,7 +103,7 @@ def test_at_the_border_of_two_pages_a_deletion_is_looked_at_again(make_rig: Make
 
 def test_what_a_deletion_moved_past_the_next_page_is_neither_lost_nor_marked(make_rig: Make) -> None:
     rig = make_rig(activities=12, latency=0.0, **THIS_YEAR)
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     known = by_start(rig)
     landed = rig.emulator.state.calls.api
 
@@ -125,7 +125,7 @@ def test_what_a_deletion_moved_past_the_next_page_is_neither_lost_nor_marked(mak
 
 def test_a_listing_that_shrank_a_year_marks_nothing_until_a_person_says_so(make_rig: Make) -> None:
     rig = make_rig(activities=20, **THIS_YEAR)
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     for gone in by_start(rig)[2:9]:
         rig.control("delete", id=gone)
     rig.control("edit", id=by_start(rig)[0], set={"name": "Edited meanwhile"})
@@ -147,7 +147,7 @@ def test_a_listing_that_shrank_a_year_marks_nothing_until_a_person_says_so(make_
 
 def test_a_login_that_may_not_see_private_activities_deletes_none(make_rig: Make) -> None:
     rig = make_rig(activities=10, **THIS_YEAR)
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     rig.control("edit", id=by_start(rig)[3], set={"visibility": "only_me", "private": True})
     log_in(rig, scope="read,activity:read")
     report = rig.run("reconcile", [2026])
@@ -160,7 +160,7 @@ def test_a_login_that_may_not_see_private_activities_deletes_none(make_rig: Make
 
 def test_a_reconciliation_fetches_details_of_what_changed_and_not_those_never_fetched(make_rig: Make) -> None:
     rig = make_rig(activities=10, **THIS_YEAR)
-    rig.run("refresh")
+    rig.begin_with("refresh")
     edited = by_start(rig)[2]
     rig.run("enrich", bronze_activity_details={"ids": [edited]})
     rig.control("edit", id=edited, set={"name": "Renamed"})
@@ -207,7 +207,7 @@ def test_a_year_that_is_compared_before_the_first_pull_makes_nothing_new(make_ri
 
 def test_a_listing_that_a_lesser_login_goes_on_with_deletes_nothing(make_rig: Make) -> None:
     rig = make_rig(activities=12, **THIS_YEAR)
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     rig.control("edit", id=by_start(rig)[8], set={"visibility": "only_me", "private": True})
     rig.run("reconcile", [2026], bronze_activities={"per_page": 5, "max_calls": 1})
     log_in(rig, scope="read,activity:read")

@@ -249,7 +249,7 @@ def test_the_page_has_no_positions_and_no_titles(filled: Rig, type_on: TypeOn) -
 
 def test_gear_may_be_called_anything(make_rig: Callable[..., Rig], type_on: TypeOn) -> None:
     rig = make_rig(activities=12)
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     rig.run_unpartitioned("profile")
     import duckdb
 
@@ -267,7 +267,7 @@ def test_goals_that_can_not_be_followed_are_told_and_the_year_is_shown_without(
     make_rig: Callable[..., Rig], type_on: TypeOn
 ) -> None:
     rig = make_rig(activities=6)
-    rig.run("flow")
+    rig.begin_with("flow")
     (rig.folder / "goals.toml").write_text("[2026.rides]\ncount = 1\n")
     typed, path = type_on(rig), rig.folder / "page.html"
     for words in (("insights",), ("insights", "--json"), ("report", "--html", str(path))):
@@ -336,7 +336,7 @@ def test_a_snapshot_of_before_an_update_is_told_and_compact_mends_it(
     import duckdb
 
     rig = make_rig(activities=6)
-    rig.run("flow")
+    rig.begin_with("flow")
     for path in (rig.lake.working, rig.lake.snapshot):
         path.chmod(0o600)
         with duckdb.connect(str(path)) as connection:

@@ -92,7 +92,7 @@ def test_two_of_strava_s_are_one_when_a_person_says_so_and_the_one_that_stays_st
     make_rig: Make, type_on: Callable[[Rig], Type]
 ) -> None:
     rig = make_rig(activities=6, years=(2026, 2026), settings={"first_year": 2026})
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     rig.run("streams")
     typed, streamed = type_on(rig), {one for one, *_ in tracks(rig)}
     all_ids = sorted(row[0] for row in rig.gold("SELECT id FROM activities"))
@@ -173,7 +173,7 @@ def test_what_is_split_is_as_it_was_and_stays_so_through_a_rebuild(
 @pytest.mark.slow
 def test_a_split_activity_has_its_own_streams_again(make_rig: Make, type_on: Callable[[Rig], Type]) -> None:
     rig = make_rig(activities=4, years=(2025, 2025))
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     rig.run("streams")
     before = tracks(rig)
     take_in(rig, loose_files(rig))

@@ -30,7 +30,7 @@ Make = Callable[..., Rig]
 def kept(make_rig: Make) -> Rig:
     """A few activities through the whole pipeline, with details, logs, and what a person put beside them."""
     rig = make_rig(activities=4, years=(2026, 2026), settings={"first_year": 2026})
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     data, folder = rig.settings.data_dir, rig.folder
     (data / "README.md").write_text("Your data")
     (data / ".gitignore").write_text("*")

@@ -182,7 +182,7 @@ def test_dropping_again_decides_nothing_new_and_a_retry_that_fails_still_takes_i
 def test_what_can_t_be_meant_is_refused_and_nothing_is_decided(
     rig: Rig, typed: Type, words: tuple[str, ...], code: int, says: str
 ) -> None:
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     rig.calls()
     said: Typed = typed("quarantine", *words)
     assert (said.code, says in said.err) == (code, True), said

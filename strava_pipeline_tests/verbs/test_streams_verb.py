@@ -22,7 +22,7 @@ def listed(rig: Rig) -> Rig:
 
 
 def in_gold(rig: Rig) -> Rig:
-    rig.run("run_all")
+    rig.begin_with("run_all")
     rig.run("compact")
     rig.calls()
     return rig

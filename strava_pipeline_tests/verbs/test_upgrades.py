@@ -97,7 +97,7 @@ def as_before_matching(connection: duckdb.DuckDBPyConnection) -> None:
 
 def test_a_table_that_an_older_folder_lacks_is_there_after_the_next_flow(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=12)
-    rig.run("flow_backfill")
+    rig.begin_with("flow_backfill")
     rig.lake.snapshot.chmod(0o600)
     for path in (rig.lake.snapshot, rig.lake.working):
         with duckdb.connect(str(path)) as connection:

@@ -16,7 +16,7 @@ TYPED = CliRunner()
 @pytest.fixture
 def rig(make_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch) -> Rig:
     made = make_rig(years=(2026, 2026), activities=8, settings={"first_year": 2025, "webhook_secret": SECRET})
-    made.run("flow_backfill", [2025, 2026])
+    made.begin_with("flow_backfill", [2025, 2026])
     monkeypatch.chdir(made.folder)
     for name, value in made.settings.environ().items():
         monkeypatch.setenv(name, value)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def watch(make_rig: Callable[..., Rig]) -> Iterator[Watch]:
     rig = make_rig(years=(2024, 2026), activities=12, settings={"first_year": 2023})
-    rig.run("flow_backfill", [2023, 2024, 2025, 2026])
+    rig.begin_with("flow_backfill", [2023, 2024, 2025, 2026])
     with watched(rig) as made:
         yield made
 
