@@ -60,7 +60,7 @@ test: $(READY) ## The test suite.
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-slow: $(READY) ## Tests that run whole jobs, or real processes: Dagster's daemon and web server.
-	$(BIN)/python -m pytest -m slow -n 4 --maxschedchunk 1 --durations=20  # some wait a lot, for daemons that wake now and then
+	$(BIN)/python -m pytest -m slow -n 3 --maxschedchunk 1 --durations=20  # some wait a lot, for daemons that wake now and then
 
 soak: $(READY) ## Tests that take an hour: a year of daily runs, hundreds of kills.
 	$(BIN)/python -m pytest -m soak
