@@ -74,13 +74,16 @@ def test_the_end_of_an_instance_lets_go_of_every_file(tmp_path: Path) -> None:
 
 def test_wiped_it_begins_anew(tmp_path: Path) -> None:
     with open_instance(tmp_path) as instance:
-        made(instance)
+        before = instance.get_run_by_id(made(instance))
+        assert before is not None
         instance.wipe()
         assert instance.get_runs() == []
         again = made(instance)
+        instance.report_engine_event("later", before)  # into a new file of the name of the one that is gone
     with open_instance(tmp_path) as instance:
         assert [run.run_id for run in instance.get_runs()] == [again]
     assert events(tmp_path, again)[-1] == "PIPELINE_SUCCESS"
+    assert events(tmp_path, before.run_id) == ["ENGINE_EVENT"]
 
 
 def files_open_in(home: Path) -> set[str]:
