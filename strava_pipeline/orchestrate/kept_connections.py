@@ -12,10 +12,10 @@ from weakref import WeakKeyDictionary
 
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from sqlalchemy import Connection, Engine, create_engine, inspect
 
 _AT_ONCE = 8  # databases of one storage: the index, the run at work, and some that are read
-_BUSY_SECONDS = 30  # to wait for another process that writes, as Dagster's own engines do
 _kept: WeakKeyDictionary[Any, dict[str, Engine]] = WeakKeyDictionary()  # by storage, by URL
 
 
@@ -56,7 +56,7 @@ def _engine(storage: Any, url: str) -> Engine:
     if url not in engines:
         if len(engines) >= _AT_ONCE:
             _forget(storage, next(iter(engines)))
-        engines[url] = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+        engines[url] = create_engine(url, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
     return engines[url]
 
 
@@ -68,8 +68,8 @@ def _forget(storage: Any, url: str) -> None:
 
 def _closing_first(dispose: Callable[[Any], None]) -> Callable[[Any], None]:
     def closed(storage: Any) -> None:
-        for url in list(_kept.get(storage, ())):
-            _forget(storage, url)
+        for engine in _kept.pop(storage, {}).values():
+            engine.dispose()
         dispose(storage)
 
     return closed

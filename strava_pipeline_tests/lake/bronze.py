@@ -90,9 +90,11 @@ def merge(
     which those without a shard are passed over, for there is nothing to be done."""
     wanted = list(ALL if years is None else years)
     write_shards(lake, wanted, within)
+    if years is None:
+        wanted = [year for year in wanted if shard_files(lake, year)]
     total = MergeReport()
     with writing(lake) as connection:
-        for year in [year for year in wanted if years is not None or shard_files(lake, year)]:
+        for year in wanted:
             report = merge_activities(connection, lake, [year], force=force)
             mark_absent(connection, lake, [year], within)
             merge_history(connection, lake, [year])
