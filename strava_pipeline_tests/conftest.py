@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline_tests.jumping import JumpingTime
 from strava_pipeline_tests.rig import Rig, started
 
 if find_spec("pandas") is None:
@@ -49,10 +50,17 @@ def beginnings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_rig(tmp_path: Path, beginnings: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Rig]]:
-    """Starts rigs: `make_rig(activities=…, settings={…})`."""
+    """Starts rigs: `make_rig(activities=…, settings={…})`. With `jumping` none of its runs in this process waits really."""
     monkeypatch.chdir(tmp_path)
     with ExitStack() as stack:
-        yield lambda **config: stack.enter_context(started(tmp_path, kept=beginnings, **config))
+
+        def make(*, jumping: bool = False, **config: Any) -> Rig:
+            made = stack.enter_context(started(tmp_path, kept=beginnings, **config))
+            if jumping:
+                JumpingTime().rule(made.emulator, monkeypatch)
+            return made
+
+        yield make
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ class Rig:
                     whole.write_text(str(first.emulator.state.epoch - first.emulator.state.config.now.timestamp()))
         for left in ("data", "logs"):
             shutil.copytree(life / left, self.folder / left, symlinks=True)
-        self.emulator.state.clock.advance(float(whole.read_text()))
+        self.emulator.state.clock.set(self.emulator.state.config.now + timedelta(seconds=float(whole.read_text())))
 
     def run_unpartitioned(self, job: str, **told: dict[str, Any]) -> RunOutcome:
         return run_job(self.settings, job, years=None, told=told, instance=self.memory)

@@ -22,8 +22,7 @@ from strava_pipeline_tests.rig import NOW, Rig
 Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 THIS_YEAR: dict[str, Any] = {"years": (2026, 2026), "settings": {"first_year": 2026}}
-QUICK: dict[str, Any] = {"years": (2026, 2026), "speed": 60.0, "settings": {"first_year": 2026, "clock_speed": 60.0}}
-FAST: dict[str, Any] = {"years": (2026, 2026), "speed": 3000.0, "settings": {"first_year": 2026, "clock_speed": 3000.0}}
+QUICK: dict[str, Any] = {"years": (2026, 2026), "jumping": True, "settings": {"first_year": 2026}}
 
 
 def newest(rig: Rig) -> int:
@@ -127,7 +126,7 @@ def test_after_eight_kills_no_lap_split_or_effort_is_missing_and_no_answer_was_a
 
 # Listing page 4 of 6 failed once: nothing was written, the next run began at page 1.
 def test_a_listing_that_broke_off_goes_on_behind_its_last_page(make_rig: Make) -> None:
-    rig = make_rig(activities=50, speed=50.0, settings={"clock_speed": 50.0})
+    rig = make_rig(activities=50, jumping=True)
     rig.fault(LISTING, "status", status=500, times=-1, query={"page": "4"})
     with pytest.raises(TransientError):
         rig.run("run_all", bronze_activities={"per_page": 10})
@@ -141,7 +140,7 @@ def test_a_listing_that_broke_off_goes_on_behind_its_last_page(make_rig: Make) -
 
 # A 429 while listing was retried every 120 s: 6 pages cost 14 refused calls.
 def test_a_429_while_listing_costs_one_call_and_is_waited_for_to_the_next_quarter(make_rig: Make) -> None:
-    rig = make_rig(activities=25, **FAST)
+    rig = make_rig(activities=25, **QUICK)
     rig.fault(LISTING, "status", status=429, query={"page": "3"})
     rig.run("run_all", bronze_activities={"per_page": 5})
     calls = rig.calls()
@@ -180,7 +179,7 @@ def test_a_full_day_stops_the_run_early_and_the_next_day_goes_on_where_it_stoppe
 
 # Only the overall limit's headers were read: the read limit was run into each quarter.
 def test_the_read_limit_is_waited_for_and_no_call_is_refused(make_rig: Make) -> None:
-    rig = make_rig(activities=45, limits=Limits(20, 2000, 10, 1000), **FAST)
+    rig = make_rig(activities=45, limits=Limits(20, 2000, 10, 1000), **QUICK)
     outcome = rig.run("flow_backfill")
     calls = rig.calls()
     assert (outcome.stopped_early, calls["refused"], calls["total"]) == (None, 0, 47)

@@ -110,7 +110,7 @@ def test_a_new_activity_is_found(rig: Rig, days_ago: int, away: int) -> None:
 
 
 def test_an_outage_fails_the_run_and_blames_no_activity(make_rig: Make) -> None:
-    rig = make_rig(activities=8, years=(2026, 2026), speed=200.0, settings={"clock_speed": 200.0, "first_year": 2026})
+    rig = make_rig(activities=8, years=(2026, 2026), jumping=True, settings={"first_year": 2026})
     rig.fault("/", "status", status=503, times=-1, after=3)  # the token and the listing still came
     with pytest.raises(TransientError, match="seems to be down"):
         rig.run("flow_backfill")

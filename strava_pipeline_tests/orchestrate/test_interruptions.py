@@ -94,7 +94,7 @@ def test_a_first_flow_fetches_the_details_of_the_recent_window_only(rig: Rig) ->
 
 
 def test_a_listing_whose_run_died_in_its_details_is_not_asked_for_again(make_rig: Make) -> None:
-    rig = make_rig(activities=20, years=(2026, 2026), speed=50.0, settings={"clock_speed": 50.0, "first_year": 2026})
+    rig = make_rig(activities=20, years=(2026, 2026), jumping=True, settings={"first_year": 2026})
     rig.fault("/", "status", status=503, times=-1, after=8)
     with pytest.raises(PipelineError, match="seems to be down"):
         rig.run("flow_backfill")
@@ -124,7 +124,7 @@ def test_a_listing_whose_run_died_waits_for_its_like_whatever_publishes_meanwhil
 
 @pytest.mark.parametrize("status", [400, 403, 410, 500])
 def test_six_poisoned_neighbours_stop_nothing(make_rig: Make, status: int) -> None:
-    rig = make_rig(activities=20, years=(2026, 2026), speed=50.0, settings={"clock_speed": 50.0, "first_year": 2026})
+    rig = make_rig(activities=20, years=(2026, 2026), jumping=True, settings={"first_year": 2026})
     by_start = sorted(rig.truth(), key=lambda item: item["start_date"], reverse=True)
     sick = [item["id"] for item in by_start[3:9]]
     for one in sick:
@@ -138,7 +138,7 @@ def test_six_poisoned_neighbours_stop_nothing(make_rig: Make, status: int) -> No
 
 
 def test_a_gear_that_fails_keeps_no_other_from_being_fetched_and_fails_no_run(make_rig: Make) -> None:
-    rig = make_rig(speed=50.0, settings={"clock_speed": 50.0})
+    rig = make_rig(jumping=True)
     rig.begin_with("flow_backfill")
     named = sorted({item["gear_id"] for item in rig.truth() if item["gear_id"]})
     rig.fault(f"/gear/{named[0]}", "status", status=500, times=-1)

@@ -15,7 +15,6 @@ from strava_pipeline_tests.rig import Rig
 pytestmark = pytest.mark.slow
 
 Make = Callable[..., Rig]
-SPEED = 200.0  # a quarter of an hour passes in 4.5 s
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 
 
@@ -48,9 +47,9 @@ def test_a_daily_run_beside_a_waiting_backfill_of_its_year_waits_for_nothing(mak
     rig = make_rig(
         activities=60,
         years=(2026, 2026),
-        speed=SPEED,
+        jumping=True,
         limits=Limits(200, 2000, 50, 1000),
-        settings={"first_year": 2026, "clock_speed": SPEED},
+        settings={"first_year": 2026},
     )
     oldest = min(rig.truth(), key=lambda item: item["start_date"])["id"]
     daily, done = Watcher(), []

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 Make = Callable[..., Rig]
 ATHLETE = "/athlete"
 HOUR = 1 / 24  # of a day
-QUICK: dict[str, Any] = {"years": (2026, 2026), "speed": 60.0, "settings": {"first_year": 2026, "clock_speed": 60.0}}
+QUICK: dict[str, Any] = {"years": (2026, 2026), "jumping": True, "settings": {"first_year": 2026}}
 POISONS: dict[str, tuple[dict[str, Any], int | None]] = {  # the answer, and the status in the table
     "500": ({"kind": "status", "status": 500}, 500),
     "no JSON": ({"kind": "body", "body": "[1"}, 200),

@@ -20,8 +20,8 @@ from strava_pipeline_tests.orchestrate.run_logs import AT, Row, human_logs, only
 from strava_pipeline_tests.rig import Rig
 
 Make = Callable[..., Rig]
-SMALL = {"activities": 6, "years": (2026, 2026), "speed": 200.0}
-SETTINGS = {"first_year": 2026, "clock_speed": 200.0}
+SMALL = {"activities": 6, "years": (2026, 2026), "jumping": True}
+SETTINGS = {"first_year": 2026}
 KEYS = {"ts", "level", "event", "run_id", "step", "fields"}
 
 

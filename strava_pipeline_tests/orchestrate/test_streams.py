@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 Make = Callable[..., Rig]
 STREAMS, TRACKS = "bronze_activity_streams", "tracks"
 NOT_FOUND = '{"message":"Resource Not Found","errors":[]}'
-QUICK: dict[str, Any] = {"years": (2026, 2026), "speed": 60.0, "settings": {"first_year": 2026, "clock_speed": 60.0}}
+QUICK: dict[str, Any] = {"years": (2026, 2026), "jumping": True, "settings": {"first_year": 2026}}
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from strava_pipeline_tests.verbs.conftest import Type
 TypeOn = Callable[[Rig], Type]
 Make = Callable[..., Rig]
 LISTING, TOKEN = "/athlete/activities", "/oauth/token"
-FAST: dict[str, Any] = {"years": (2026, 2026), "speed": 3000.0, "settings": {"first_year": 2026, "clock_speed": 3000.0}}
+QUICK: dict[str, Any] = {"years": (2026, 2026), "jumping": True, "settings": {"first_year": 2026}}
 LATER = "What was fetched is kept; run the same command again later."
 REDIRECT = {"kind": "raw", "body": "HTTP/1.1 302 Found\r\nLocation: https://portal.invalid/?token=secret\r\n\r\n"}
 
@@ -34,7 +34,7 @@ TOLD = [  # where, what, exit code, what is said
 def test_a_failure_says_what_happened_to_what_and_what_to_do(
     make_rig: Make, type_on: TypeOn, path: str, fault: dict[str, Any], code: int, says: str
 ) -> None:
-    rig = make_rig(activities=8, **FAST)
+    rig = make_rig(activities=8, **QUICK)
     typed = type_on(rig)
     rig.control("expire-tokens")
     rig.fault(path, **fault, times=-1)
@@ -56,7 +56,7 @@ def test_a_revoked_login_ends_with_1_and_after_a_new_one_the_same_command_goes_o
 
 
 def test_a_wait_for_a_limit_is_told_with_its_time(make_rig: Make, type_on: TypeOn) -> None:
-    rig = make_rig(activities=8, **FAST)
+    rig = make_rig(activities=8, **QUICK)
     rig.fault(LISTING, "status", status=429)
     said = type_on(rig)("run-all")
     assert said.code == 0

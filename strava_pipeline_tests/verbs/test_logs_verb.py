@@ -71,7 +71,7 @@ def test_a_run_whose_log_can_not_be_written_says_so_once_and_is_done(make_rig: M
 
 
 def test_retries_are_shown_in_the_terminal_and_logged(make_rig: Make, type_on: TypeOn) -> None:
-    rig = make_rig(activities=3, speed=200.0, settings={"clock_speed": 200.0})
+    rig = make_rig(activities=3, jumping=True)
     rig.fault("/athlete/activities", "status", status=503)
     said = type_on(rig)("run-lite")
     assert said.err.count("attempt 1 of 3, trying again") == 1

@@ -153,7 +153,7 @@ def test_summaries_and_details_of_next_to_nothing_are_rows_all_the_same(make_rig
 
 
 def test_an_object_nested_beyond_reason_is_no_answer_and_hides_no_other(make_rig: Make, type_on: TypeOn) -> None:
-    rig = make_rig(activities=3, years=(2026, 2026), speed=200.0, settings={"clock_speed": 200.0, "first_year": 2026})
+    rig = make_rig(activities=3, years=(2026, 2026), jumping=True, settings={"first_year": 2026})
     deep, nested = rig.truth()[0]["id"], "[" * 100_000 + "]" * 100_000
     rig.fault(f"/activities/{deep}", "body", body=f'{{"id": {deep}, "x": {nested}}}', times=-1)
     said = type_on(rig)("flow-backfill")

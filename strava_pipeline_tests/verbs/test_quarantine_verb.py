@@ -18,7 +18,7 @@ TypeOn = Callable[[Rig], Type]
 
 @pytest.fixture
 def rig(make_rig: Callable[..., Rig]) -> Rig:
-    return make_rig(speed=60.0, settings={"clock_speed": 60.0})
+    return make_rig(jumping=True)
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def test_no_output_and_no_file_holds_a_secret_or_a_position(
     make_rig: Callable[..., Rig], type_on: TypeOn, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG", logger="strava_pipeline")
-    rig = make_rig(activities=8, years=(2026, 2026), speed=200.0, settings={"first_year": 2026, "clock_speed": 200.0})
+    rig = make_rig(activities=8, years=(2026, 2026), jumping=True, settings={"first_year": 2026})
     seen = Searched(rig, type_on(rig))
     rig.control("expire-tokens")
     first = rig.truth()[0]["id"]

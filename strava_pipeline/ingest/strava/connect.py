@@ -113,11 +113,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def system_clock(settings: Settings, now: Callable[[], datetime] = utc_now) -> ServerClock:
-    """This machine's clock, at the settings' speed; Strava itself runs at none but its own."""
+def system_clock(settings: Settings, now: Callable[[], datetime] | None = None) -> ServerClock:
+    """This machine's clock (or `now`, aware), at the settings' speed; Strava itself runs at none but its own."""
     host = urlsplit(settings.api_url).hostname or ""
     speed = 1.0 if host == "strava.com" or host.endswith(".strava.com") else settings.clock_speed
-    return ServerClock(now, _steady, time.sleep, speed=speed)
+    return ServerClock(now or utc_now, _steady, time.sleep, speed=speed)
 
 
 def _ask_time(wire: Wire, base_url: str, clock: ServerClock) -> None:
