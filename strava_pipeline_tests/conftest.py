@@ -12,6 +12,7 @@ import pytest
 
 from strava_pipeline_tests.jumping import JumpingTime
 from strava_pipeline_tests.rig import Rig, started
+from strava_pipeline_tests.small_disk import SmallDisk, small_disk
 
 if find_spec("pandas") is None:
     sys.modules["pandas"] = None  # type: ignore[assignment]  # or DuckDB looks for it at every statement: a tenth of the time
@@ -69,3 +70,17 @@ def rig(make_rig: Callable[..., Any]) -> Rig:
     made = make_rig()
     assert isinstance(made, Rig)
     return made
+
+
+@pytest.fixture
+def on_disk() -> Iterator[Callable[[Path], SmallDisk]]:
+    """Mounts a disk of a few megabytes over a folder."""
+    with ExitStack() as stack:
+
+        def made(folder: Path) -> SmallDisk:
+            try:
+                return stack.enter_context(small_disk(folder))
+            except OSError as error:
+                pytest.skip(f"this kernel lets nobody mount in a namespace of their own: {error}")
+
+        yield made

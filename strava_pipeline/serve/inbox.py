@@ -1,5 +1,6 @@
 """An inbox: bodies of one kind, each on disk before it is acknowledged. No HTTP, and no idea what they mean."""
 
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -33,8 +34,13 @@ class Inbox:
 
     @property
     def has_room(self) -> bool:
-        """Whether one more event would be taken."""
-        return self.bytes_waiting + AN_EVENT <= self._room
+        """Whether one more event would be taken, and would find room on the disk."""
+        return self.bytes_waiting + AN_EVENT <= self._room and self._bytes_free >= AN_EVENT
+
+    @property
+    def _bytes_free(self) -> int:
+        there = next(path for path in (self._folder, *self._folder.parents) if path.is_dir())
+        return shutil.disk_usage(there).free
 
     async def close(self) -> None:
         await self._commits.close()

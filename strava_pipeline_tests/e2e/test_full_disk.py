@@ -3,15 +3,14 @@
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from strava_pipeline_tests.e2e.small_disk import SmallDisk, small_disk
 from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.small_disk import SmallDisk
 
 pytestmark = [
     pytest.mark.slow,
@@ -21,19 +20,6 @@ pytestmark = [
 Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 KB = 1 << 10
-
-
-@pytest.fixture
-def on_disk() -> Iterator[Callable[[Path], SmallDisk]]:
-    with ExitStack() as stack:
-
-        def made(folder: Path) -> SmallDisk:
-            try:
-                return stack.enter_context(small_disk(folder))
-            except OSError as error:
-                pytest.skip(f"this kernel lets nobody mount in a namespace of their own: {error}")
-
-        yield made
 
 
 def small_rig(make_rig: Make, **settings: Any) -> Rig:

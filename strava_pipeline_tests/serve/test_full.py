@@ -2,7 +2,7 @@
 
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 from strava_pipeline.lake import journal
 from strava_pipeline.lake.journal import take_away, unread
 from strava_pipeline_tests.serve.client import Intake, event, intake
+from strava_pipeline_tests.small_disk import SmallDisk
 
 
 @contextmanager
@@ -54,6 +55,21 @@ def test_a_full_disk_is_told_keeps_no_part_and_takes_again(served: Intake, free:
             said = served.post(event(object_id=1000 + number))
         assert (said.status, said.why) == (503, "it could not be kept: File too large")
         assert served.kept() == kept
+
+
+def test_health_tells_of_a_full_disk(tmp_path: Path, on_disk: Callable[[Path], SmallDisk]) -> None:
+    disk = on_disk(tmp_path / "disk")
+    with intake(disk.seen / "data") as served:
+        said = [served.get("/health").status]
+        disk.leave(0)
+        taken: list[bytes] = []
+        while len(taken) < 50 and served.post(event(object_id=len(taken))).status == 200:  # what its last page holds
+            taken.append(event(object_id=len(taken)))
+        said.append(served.get("/health").status)
+        disk.empty()
+        said += [served.get("/health").status, served.post(event(object_id=99)).status]
+        assert said == [200, 503, 200, 200]
+        assert served.kept() == [*taken, event(object_id=99)]
 
 
 @pytest.mark.parametrize("call", ["fsync", "write"])
