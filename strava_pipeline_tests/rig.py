@@ -23,6 +23,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.execute import RunOutcome, run_job
 from strava_pipeline.orchestrate.instance import open_instance
 from strava_pipeline.settings import Settings
+from strava_pipeline_tests.patience import PATIENCE
 
 NOW = datetime(2026, 3, 10, 12, 0, 30, tzinfo=UTC)  # where an emulator's clock starts, whatever the host's date
 YEARS = list(range(2022, 2027))
@@ -94,7 +95,7 @@ class Rig:
         return self.gold(query)[0][0]
 
     def control(self, what: str, **body: Any) -> dict[str, Any]:
-        answer = requests.post(f"{self.emulator.url}/_emulator/{what}", json=body, timeout=10)
+        answer = requests.post(f"{self.emulator.url}/_emulator/{what}", json=body, timeout=PATIENCE)
         answer.raise_for_status()
         return dict(answer.json())
 
@@ -102,15 +103,15 @@ class Rig:
         self.control("faults", path=path, kind=kind, **more)
 
     def clear_faults(self) -> None:
-        requests.delete(f"{self.emulator.url}/_emulator/faults", timeout=10).raise_for_status()
+        requests.delete(f"{self.emulator.url}/_emulator/faults", timeout=PATIENCE).raise_for_status()
 
     def truth(self) -> list[dict[str, Any]]:
         """Every activity that exists at the source, in full."""
-        return list(requests.get(f"{self.emulator.url}/_emulator/truth", timeout=30).json()["activities"])
+        return list(requests.get(f"{self.emulator.url}/_emulator/truth", timeout=PATIENCE).json()["activities"])
 
     def archive(self, name: str, **order: Any) -> Path:
         """What Strava would mail the athlete now, in the rig's folder."""
-        answer = requests.post(f"{self.emulator.url}/_emulator/archive", json=order, timeout=60)
+        answer = requests.post(f"{self.emulator.url}/_emulator/archive", json=order, timeout=PATIENCE)
         answer.raise_for_status()
         path = self.folder / name
         path.write_bytes(answer.content)
@@ -118,9 +119,9 @@ class Rig:
 
     def calls(self, *, reset: bool = True) -> dict[str, Any]:
         """What was asked of the emulator since the last look."""
-        found = dict(requests.get(f"{self.emulator.url}/_emulator/calls", timeout=10).json())
+        found = dict(requests.get(f"{self.emulator.url}/_emulator/calls", timeout=PATIENCE).json())
         if reset:
-            requests.delete(f"{self.emulator.url}/_emulator/calls", timeout=10).raise_for_status()
+            requests.delete(f"{self.emulator.url}/_emulator/calls", timeout=PATIENCE).raise_for_status()
         return found
 
     @property
@@ -219,7 +220,7 @@ def log_in(rig: Rig, scope: str = "read,activity:read_all,profile:read_all") -> 
             "state": "s",
         },
         allow_redirects=False,
-        timeout=10,
+        timeout=PATIENCE,
     )
     code = asked.headers["Location"].split("code=")[1].split("&")[0]
     token = requests.post(
@@ -230,7 +231,7 @@ def log_in(rig: Rig, scope: str = "read,activity:read_all,profile:read_all") -> 
             "code": code,
             "grant_type": "authorization_code",
         },
-        timeout=10,
+        timeout=PATIENCE,
     ).json()
     rig.settings.secrets_dir.mkdir(mode=0o700, exist_ok=True)
     path = rig.settings.secrets_dir / "strava_token.json"

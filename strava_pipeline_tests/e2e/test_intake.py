@@ -20,6 +20,7 @@ from strava_pipeline.core.webhooks import intake_path
 from strava_pipeline.lake.journal import segments, unread
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.received import body_of
+from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.serve.client import SECRET, event
 
 CLIENTS = 8
@@ -66,7 +67,7 @@ class Place:
 
     def post(self, first: int) -> None:
         """Every CLIENTS-th event from `first` on, on one connection, until nobody answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             for number in range(first, 10**6, CLIENTS):
                 connection.request("POST", intake_path(SECRET), event(object_id=number))
@@ -109,12 +110,12 @@ def ended_while_posting(place: Place, process: "subprocess.Popen[str]", end: sig
     """`end` in the midst of parallel posting; the exit code."""
     with ThreadPoolExecutor(CLIENTS) as pool:
         posting = [pool.submit(place.post, first + number) for number in range(CLIENTS)]
-        answered = all(place.told.acquire(timeout=20) for _ in range(100))
+        answered = all(place.told.acquire(timeout=PATIENCE) for _ in range(100))
         process.send_signal(end if answered else signal.SIGKILL)
         for each in posting:
             each.result()
     assert answered
-    return process.wait(10)
+    return process.wait(PATIENCE)
 
 
 def test_what_was_acknowledged_outlives_a_kill_and_the_next_goes_on_beside_it(place: Place, start: Start) -> None:
@@ -146,7 +147,7 @@ def test_a_friendly_end_answers_who_waits_and_loses_nothing(place: Place, start:
 
 def test_an_address_that_is_taken_is_told(place: Place) -> None:
     with socket.create_server(("127.0.0.1", place.port)), place.process() as process:
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert said == (
         f"127.0.0.1:{place.port} can't be listened on (Address already in use). Is the intake running already? "
@@ -165,7 +166,7 @@ def test_an_address_that_is_taken_is_told(place: Place) -> None:
 )
 def test_what_is_not_set_is_told_with_the_way_out(place: Place, settings: dict[str, str], words: tuple[str]) -> None:
     with place.process(**settings) as process:
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert all(word in said for word in words)
     assert "sh/rt" not in said

@@ -22,6 +22,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.ping_log import landed
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, until
+from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.pings import body_of, drive, scenarios
 from strava_pipeline_tests.pings import config as person
 
@@ -80,7 +81,7 @@ class Place:
 
     def answers_health(self) -> bool:
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
             connection.request("GET", "/health")
             return connection.getresponse().status == 200
         except OSError:
@@ -91,7 +92,7 @@ class Place:
         left = [json.dumps(body_of(step)) for step in steps]
         while left:
             try:
-                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
                 while left:
                     connection.request("POST", f"/pings/{TOKENS[number]}", left[0])
                     with connection.getresponse() as answer:
@@ -131,11 +132,11 @@ def test_nothing_acknowledged_is_lost_and_gold_is_the_replay_of_it(place: Place)
         for _ in range(3):  # a death of the intake in the midst of it, and one of a run
             with place.serving() as process:
                 for _ in range(40):
-                    assert place.answers.acquire(timeout=60)
+                    assert place.answers.acquire(timeout=PATIENCE)
                 run = place.run()
                 until(lambda: (place.folder / "dagster_home").exists(), bool, every=0.2)
                 for _ in range(20):
-                    assert place.answers.acquire(timeout=60)
+                    assert place.answers.acquire(timeout=PATIENCE)
                 process.send_signal(signal.SIGKILL)
                 run.kill()
                 run.wait()
@@ -143,9 +144,9 @@ def test_nothing_acknowledged_is_lost_and_gold_is_the_replay_of_it(place: Place)
             for each in posting:
                 each.result()
             run = place.run()
-            assert run.wait(120) == 0, (place.folder / "runs").read_text()[-3000:]
+            assert run.wait(PATIENCE) == 0, (place.folder / "runs").read_text()[-3000:]
             run = place.run()
-            assert run.wait(120) == 0
+            assert run.wait(PATIENCE) == 0
     kept = [line for _, lines in landed(place.lake) for line, _ in lines if line.kind != "config"]
     assert Counter(line.id for line in kept).most_common(1)[0][1] == 1
     assert set(place.acknowledged) <= {f"{line.user_id} {line.body}" for line in kept}

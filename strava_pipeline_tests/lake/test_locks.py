@@ -21,6 +21,7 @@ from strava_pipeline.lake.locks import (
     noted_runs,
 )
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline_tests.patience import PATIENCE
 
 HOLD = """
 import sys
@@ -55,7 +56,7 @@ def held(lake: Lake, name: str) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.kill()
-        process.wait(timeout=20)
+        process.wait(timeout=PATIENCE)
         process.stdout.close()
         assert process.stdin is not None
         process.stdin.close()
@@ -63,7 +64,7 @@ def held(lake: Lake, name: str) -> Iterator[subprocess.Popen[str]]:
 
 def kill(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGKILL)
-    assert process.wait(timeout=20) == -signal.SIGKILL
+    assert process.wait(timeout=PATIENCE) == -signal.SIGKILL
 
 
 def test_a_lock_dies_with_its_holder(lake: Lake) -> None:

@@ -37,6 +37,7 @@ from strava_pipeline_tests.lake.bronze import (
     rows,
     started,
 )
+from strava_pipeline_tests.patience import PATIENCE
 
 
 def seen(lake: Lake, *versions: dict[str, Any]) -> None:
@@ -317,7 +318,10 @@ publish(lake)
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Pacific/Kiritimati", "America/St_Johns"])
 def test_the_host_s_time_zone_does_not_matter(lake: Lake, zone: str) -> None:
     subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(lake.data_dir)], env={**os.environ, "TZ": zone}, check=True, timeout=60
+        [sys.executable, "-c", PROGRAM, str(lake.data_dir)],
+        env={**os.environ, "TZ": zone},
+        check=True,
+        timeout=PATIENCE,
     )
     with snapshot(lake) as connection:
         for session in ("UTC", zone):

@@ -16,6 +16,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.warehouse import REBUILDING, changed, unmark, writing
 from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, detailed, listed, merge
+from strava_pipeline_tests.patience import PATIENCE
 
 
 def names(lake: Lake) -> list[str]:
@@ -163,7 +164,7 @@ def test_readers_in_another_process_see_no_error_and_nothing_half_while_others_p
         assert reader.stdout.readline() == "reading\n", reader.communicate()
         for number in range(2, 6):
             publish_with(number)
-        out, err = reader.communicate(timeout=60)
+        out, err = reader.communicate(timeout=PATIENCE)
     assert reader.returncode == 0, err
     assert out.strip().endswith("5]")
 
@@ -182,7 +183,9 @@ os._exit(9)  # power cut: no checkpoint, the log stays
 
 def test_what_a_writer_committed_before_it_died_is_published(lake: Lake) -> None:
     publish(lake)
-    assert subprocess.run([sys.executable, "-c", DIE, str(lake.data_dir)], check=False, timeout=60).returncode == 9
+    assert (
+        subprocess.run([sys.executable, "-c", DIE, str(lake.data_dir)], check=False, timeout=PATIENCE).returncode == 9
+    )
     assert lake.working.with_name(f"{lake.working.name}.wal").exists()
     assert publish(lake)
     assert names(lake) == ["committed"]

@@ -42,6 +42,7 @@ from strava_pipeline_tests.lake.bronze import (
     rows,
     rows_of,
 )
+from strava_pipeline_tests.patience import PATIENCE
 
 STEPS = ("write_shards", "merge_activities", "merge_details", "_put_in_place", "unmark", "sync_folder", "publish")
 
@@ -250,7 +251,7 @@ DEATHS = [
 def test_a_kill_at_any_moment_loses_nothing(published: Lake, module: str, name: str, nth: int) -> None:
     before, seen = everything(published), shown(published)
     command = [sys.executable, "-c", DIE, str(published.data_dir), module, name, str(nth)]
-    assert subprocess.run(command, check=False, timeout=60, env=os.environ).returncode == -signal.SIGKILL
+    assert subprocess.run(command, check=False, timeout=PATIENCE, env=os.environ).returncode == -signal.SIGKILL
     assert shown(published) == seen
     ensure(published)
     publish(published)

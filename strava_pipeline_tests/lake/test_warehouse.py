@@ -31,6 +31,7 @@ from strava_pipeline.lake.warehouse import (
 )
 from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, detailed, listed, merge, merge_detailed, rows
 from strava_pipeline_tests.lake.test_locks import held, kill
+from strava_pipeline_tests.patience import PATIENCE
 
 
 def put(lake: Lake, activity_id: int) -> None:
@@ -103,7 +104,7 @@ def test_a_second_process_waits_for_the_first_and_sees_what_it_wrote(lake: Lake)
         assert second.stdout.readline() == "waiting\n"
         connection.execute("INSERT INTO activities_all BY NAME SELECT 41 AS id")
         assert second.poll() is None
-    second.communicate(timeout=60)
+    second.communicate(timeout=PATIENCE)
     assert second.returncode == 0
     assert present(lake) == [41, 42]
 
@@ -127,7 +128,7 @@ def test_a_program_that_has_the_file_open_without_our_lock_is_told_apart(
         assert shell.stdout.readline() == "open\n"
         with pytest.raises(PipelineError, match="another program"), reading(lake):
             pass
-        shell.communicate("\n", timeout=20)
+        shell.communicate("\n", timeout=PATIENCE)
     assert present(lake) == [1]
 
 

@@ -250,7 +250,7 @@ def without_clocks(rig: Rig) -> dict[str, list[tuple[Any, ...]]]:
 @pytest.fixture(scope="module")
 def in_utc(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, ...]]]:
     """What a host in UTC makes of the odd ones."""
-    with started(tmp_path_factory.mktemp("utc"), activities=8) as rig:
+    with started(tmp_path_factory.mktemp("utc"), activities=8, speed=0.0) as rig:
         add_the_odd(rig)
         in_zone("UTC", pytest.MonkeyPatch(), lambda: rig.run("flow_backfill"))
         return without_clocks(rig)
@@ -260,7 +260,7 @@ def in_utc(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any
 def test_gold_is_the_same_wherever_the_host_stands(
     make_rig: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, zone: str, in_utc: dict[str, list[tuple[Any, ...]]]
 ) -> None:
-    rig = make_rig(activities=8)
+    rig = make_rig(activities=8, speed=0.0)  # an id tells when its activity came
     add_the_odd(rig)
     in_zone(zone, monkeypatch, lambda: rig.run("flow_backfill"))
     assert without_clocks(rig) == in_utc

@@ -17,6 +17,7 @@ from strava_pipeline.lake import shards
 from strava_pipeline.lake.listings import listings
 from strava_pipeline_tests.lake.golden import detail_differences, summary_differences
 from strava_pipeline_tests.orchestrate.test_interruptions import start_flow
+from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig
 
 Make = Callable[..., Rig]
@@ -112,7 +113,7 @@ def test_after_eight_kills_no_lap_split_or_effort_is_missing_and_no_answer_was_a
     rig = make_rig(activities=60, latency=0.03, **THIS_YEAR)
     for kill in range(1, 9):
         process = start_flow(rig)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while len(list(rig.lake.details.rglob("*.json.gz"))) < 5 * kill:
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -249,7 +250,7 @@ def test_every_field_of_every_summary_and_detail_is_in_gold(make_rig: Make) -> N
 
     def served(path: str) -> Any:
         headers = {"Authorization": f"Bearer {token}"}
-        return requests.get(f"{rig.settings.api_url}{path}", headers=headers, timeout=10).json()
+        return requests.get(f"{rig.settings.api_url}{path}", headers=headers, timeout=PATIENCE).json()
 
     summaries = served(f"{LISTING}?per_page=200")
     details = [served(f"/activities/{item['id']}?include_all_efforts=true") for item in summaries]

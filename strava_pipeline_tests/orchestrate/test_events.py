@@ -14,6 +14,7 @@ from strava_pipeline.lake.listings import read_listing
 from strava_pipeline.lake.sightings import note_gone
 from strava_pipeline.orchestrate import events as orchestrate_events
 from strava_pipeline.orchestrate.execute import RunOutcome
+from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig, log_in
 from strava_pipeline_tests.webhooks import delivered, subscribed
 
@@ -95,7 +96,7 @@ def test_a_burst_costs_one_call_however_often_and_in_which_order_it_comes(rig: R
         follow(rig)
         assert rig.calls()["by_endpoint"] == {"/activities/{id}": 2}
         rig.assert_true_to_source()
-        log = requests.get(f"{rig.emulator.url}/_emulator/webhooks", timeout=10).json()["deliveries"]
+        log = requests.get(f"{rig.emulator.url}/_emulator/webhooks", timeout=PATIENCE).json()["deliveries"]
         for each in log:
             rig.control("webhooks/send", event=each["event"])
         follow(rig)
@@ -163,7 +164,7 @@ def test_an_event_before_its_activity_can_be_fetched(rig: Rig) -> None:
         follow(rig)
         assert rig.calls()["by_endpoint"] == {"/activities/{id}": 1}, "it is not asked for again at once"
         rig.emulator.state.clock.advance(3 * 3600)
-        assert requests.get(f"{rig.emulator.url}/api/v3/nothing", timeout=10).headers["Date"]
+        assert requests.get(f"{rig.emulator.url}/api/v3/nothing", timeout=PATIENCE).headers["Date"]
         rig.run("refresh", [2025, 2026])  # any answer tells the server's time
         rig.calls()
         assert follow(rig).metadata["webhook_events"]["waiting"] == 0

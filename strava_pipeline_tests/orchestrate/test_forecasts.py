@@ -22,6 +22,7 @@ from strava_pipeline.orchestrate.pace import ENOUGH
 from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.pulling import PullReport, pull_listing
 from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig
 
 pytestmark = pytest.mark.soak
@@ -145,7 +146,7 @@ class Jumping:
     def sleep(self, seconds: float) -> None:
         self._passed += seconds
         requests.post(
-            f"{self._rig.emulator.url}/_emulator/clock", json={"advance": seconds}, timeout=10
+            f"{self._rig.emulator.url}/_emulator/clock", json={"advance": seconds}, timeout=PATIENCE
         ).raise_for_status()
 
     def sleep_until(self, moment: datetime) -> None:

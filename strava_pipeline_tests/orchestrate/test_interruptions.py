@@ -24,6 +24,7 @@ from strava_pipeline_tests.orchestrate.test_rebuild import (
     lose_the_warehouse,
     update_to_other_tables,
 )
+from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig
 
 pytestmark = pytest.mark.slow
@@ -214,7 +215,7 @@ def start(rig: Rig, verb: str, until: Path) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         preexec_fn=_hear_signals,
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not list(until.rglob("*.json.gz")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -234,7 +235,7 @@ def test_killed_in_its_details_it_goes_on_without_repeating_a_call(make_rig: Mak
     rig = make_rig(activities=60, years=(2026, 2026), latency=0.03, settings={"first_year": 2026})
     process = start_flow(rig)
     process.send_signal(how)
-    said = process.communicate(timeout=60)[1].decode()
+    said = process.communicate(timeout=PATIENCE)[1].decode()
     on_disk = len(list(rig.lake.details.rglob("*.json.gz")))
     asked = rig.calls()
     if how is not signal.SIGKILL:

@@ -10,6 +10,7 @@ import yaml
 from strava_pipeline.emulator.limits import Limits
 from strava_pipeline.orchestrate.execute import RunOutcome, run_job
 from strava_pipeline.orchestrate.instance import own_configuration
+from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import Rig
 
 pytestmark = pytest.mark.slow
@@ -63,7 +64,7 @@ def test_a_daily_run_beside_a_waiting_backfill_of_its_year_waits_for_nothing(mak
     def beside() -> None:
         thread = threading.Thread(target=meanwhile)  # another thread has no part in the locks of the first
         thread.start()
-        thread.join(60)
+        thread.join(PATIENCE)
         assert len(done) == 2, "it waits for the backfill's lock"
 
     backfill = Watcher(beside)

@@ -20,6 +20,7 @@ from strava_pipeline.orchestrate.fetching import pull_details
 from strava_pipeline.orchestrate.jobs import DETAILS
 from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig
 
 pytestmark = pytest.mark.slow
@@ -49,7 +50,7 @@ def days_pass(rig: Rig, days: float) -> Pipeline:
     """Move the emulator's clock, and look at it as a run does."""
     rig.control("clock", advance=days * 86_400)
     pipeline = Pipeline(rig.settings, LogProgress(logging.getLogger(__name__)))
-    pipeline.clock.observe(requests.head(rig.emulator.url, timeout=10).headers["Date"])
+    pipeline.clock.observe(requests.head(rig.emulator.url, timeout=PATIENCE).headers["Date"])
     return pipeline
 
 

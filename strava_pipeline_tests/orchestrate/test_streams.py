@@ -18,6 +18,7 @@ from strava_pipeline.orchestrate.execute import RunOutcome, run_job
 from strava_pipeline.orchestrate.tags import LIMIT
 from strava_pipeline_tests.orchestrate.test_interruptions import start
 from strava_pipeline_tests.orchestrate.test_trip_privacy import unpacked as parts_of
+from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import Rig
 
 pytestmark = pytest.mark.slow
@@ -144,7 +145,7 @@ def test_killed_it_goes_on_without_repeating_a_call(make_rig: Make) -> None:
     rig = in_gold(make_rig(activities=60, years=(2026, 2026), latency=0.03, settings={"first_year": 2026}))
     process = start(rig, "streams", rig.lake.streams)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     on_disk = {int(path.parent.name) for path in rig.lake.streams.rglob("*.json.gz")}
     assert len(asked(rig)) <= len(on_disk) + 1, "at most the one in flight"
     assert 0 < len(on_disk) < len(recorded(rig))

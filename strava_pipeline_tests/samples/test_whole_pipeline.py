@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from strava_pipeline_tests.lake.golden import detail_differences, summary_differences
+from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.samples.test_real_payloads import DETAILS, SUMMARIES, objects
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.samples
 def served(rig: Rig, path: str, **query: Any) -> Any:
     token = json.loads((rig.settings.secrets_dir / "strava_token.json").read_text())["access_token"]
     answer = requests.get(
-        f"{rig.settings.api_url}{path}", params=query, headers={"Authorization": f"Bearer {token}"}, timeout=10
+        f"{rig.settings.api_url}{path}", params=query, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE
     )
     answer.raise_for_status()
     return answer.json()
