@@ -93,8 +93,8 @@ def test_fifteen_years_at_once_while_two_readers_loop(make_rig: Make, tmp_path: 
         rig.assert_true_to_source()
         calls = rig.calls()
         assert (set(calls["details"].values()), calls["refused"]) == ({1}, 0)
-        again = dev.backfill(ASSETS, years)
-        assert [run["status"] for run in again["runs"]] == ["SUCCESS"] * 15
+        again = dev.backfill(ASSETS, years[::5])
+        assert [run["status"] for run in again["runs"]] == ["SUCCESS"] * 3
         assert rig.calls()["by_endpoint"].keys() == {"/athlete/activities"}, "nothing changed: only listings"
         rig.assert_true_to_source()
 
