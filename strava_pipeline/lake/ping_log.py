@@ -21,7 +21,7 @@ from strava_pipeline.lake.journal import has_unread, take_away, unread
 from strava_pipeline.lake.paths import Lake
 
 LOCK = "pings"
-_ENDING = ".ndjson.gz"
+ENDING = ".ndjson.gz"
 
 
 @dataclass(slots=True)
@@ -68,25 +68,18 @@ def waiting_lines(lake: Lake) -> list[Line]:
 
 def newest_file(lake: Lake) -> str | None:
     """The name of the file that came into bronze last."""
-    return max((path.name for path in lake.pings.glob(f"*/*{_ENDING}")), default=None)
+    return max((path.name for path in lake.pings.glob(f"*/*{ENDING}")), default=None)
 
 
 def landed(lake: Lake, after: str | None = None) -> Iterator[tuple[str, list[tuple[Kept, Answered | None]]]]:
     """The files of bronze behind `after`, in their order: what came, each with what was answered because of it."""
-    paths = [path for path in lake.pings.glob(f"*/*{_ENDING}") if after is None or path.name > after]
+    paths = [path for path in lake.pings.glob(f"*/*{ENDING}") if after is None or path.name > after]
     for path in sorted(paths, key=lambda path: path.name):
         answers: dict[str, Answered] = {}
-        for line in _lines(lake.car_readings / path.parent.name / path.name):
+        for line in lines_in(lake.car_readings / path.parent.name / path.name):
             if isinstance(line, Answered):
                 answers.setdefault(line.to, line)
-        yield path.name, [(line, answers.get(line.id)) for line in _lines(path) if isinstance(line, Kept)]
-
-
-def readings_in(lake: Lake, year: int) -> tuple[int, int]:
-    """Answers of cars that came in a year, and how many of them are none."""
-    found = [line for path in sorted((lake.car_readings / str(year)).glob(f"*{_ENDING}")) for line in _lines(path)]
-    cars = [read for line in found if isinstance(line, Answered) for read in line.cars]
-    return len(cars), sum(read.error is not None for read in cars)
+        yield path.name, [(line, answers.get(line.id)) for line in lines_in(path) if isinstance(line, Kept)]
 
 
 def _land(
@@ -97,7 +90,7 @@ def _land(
     ids = {what.id for _, what in part if isinstance(what, Kept)}
     answered = [line for key, line in answers.items() if key in ids]
     late = [line for line, what in part if isinstance(what, Answered) and what.to not in answers]
-    year, name = f"{at:%Y}", f"{stamp(at)}.{segment}.{part[-1][0].offset}{_ENDING}"
+    year, name = f"{at:%Y}", f"{stamp(at)}.{segment}.{part[-1][0].offset}{ENDING}"
     if answered or late:
         write_whole(lake.car_readings / year / name, _packed([*answered, *late], at))
     write_whole(lake.pings / year / name, _packed(came, at))
@@ -107,7 +100,8 @@ def _packed(lines: Sequence[Read], at: datetime) -> bytes:
     return packed(b"".join(line.content + b"\n" for line in lines), at)
 
 
-def _lines(path: Path) -> Iterator[Line | None]:
+def lines_in(path: Path) -> Iterator[Line | None]:
+    """What a file of bronze holds; nothing where there is none. Raises PipelineError if it is damaged."""
     try:
         content = unpacked(path)
     except FileNotFoundError:
@@ -124,7 +118,7 @@ def _lines(path: Path) -> Iterator[Line | None]:
 def _read_so_far(lake: Lake) -> dict[str, int]:
     """Up to which byte each segment is in bronze."""
     done: dict[str, int] = {}
-    for path in lake.pings.glob(f"*/*{_ENDING}"):
+    for path in lake.pings.glob(f"*/*{ENDING}"):
         _, segment, end, *_ = path.name.split(".")
         done[f"{segment}.ndjson"] = max(int(end), done.get(f"{segment}.ndjson", 0))
     return done

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,7 +18,7 @@ from strava_pipeline.lake.car_trips import Replay, merge_replay, replayed
 from strava_pipeline.lake.journal import ROOM, Writer
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.people_file import people_in
-from strava_pipeline.lake.ping_log import LOCK, TakenIn, readings_in, take_in
+from strava_pipeline.lake.ping_log import LOCK, TakenIn, take_in
 from strava_pipeline.lake.staging import MergeReport
 from strava_pipeline.orchestrate.resources import Pipeline
 
@@ -48,11 +47,6 @@ def take_pings(pipeline: Pipeline, *, safety_net: bool) -> TakenIn:
                 taken.fault = str(error)
             _add(taken, take_in(pipeline.lake, pipeline.clock.local()))
     return taken
-
-
-def readings_of(pipeline: Pipeline, years: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """How many answers of cars bronze has of each year, and how many of them are errors."""
-    return {year: readings_in(pipeline.lake, year) for year in years}
 
 
 def merge_cars(pipeline: Pipeline) -> Trips:

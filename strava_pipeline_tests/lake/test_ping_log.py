@@ -9,8 +9,9 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.pings.lines import Answered
 from strava_pipeline.core.trips.car.config import read_config
 from strava_pipeline.lake import ping_log
+from strava_pipeline.lake.car_readings import count_readings
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.ping_log import has_news, landed, readings_in, take_in, waiting_lines
+from strava_pipeline.lake.ping_log import has_news, landed, take_in, waiting_lines
 from strava_pipeline_tests.pings import MORNING, Log, config, drive
 
 LATER = MORNING + timedelta(hours=1)
@@ -62,7 +63,7 @@ def test_what_nobody_answers_counts_after_two_minutes_and_an_answer_after_that_d
     log.put([answer], MORNING + timedelta(seconds=130))
     assert take_in(log.lake, MORNING + timedelta(seconds=130)).readings == 1
     assert answered(log.lake) == {"000001": False}
-    assert readings_in(log.lake, 2026) == (1, 0)
+    assert count_readings(log.lake, [2026])[2026].readings == 1
 
 
 def answered(lake: Lake) -> dict[str, bool]:

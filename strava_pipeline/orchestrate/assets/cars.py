@@ -12,8 +12,9 @@ from pydantic import BaseModel
 from strava_pipeline.core.pings.lines import Answered, Kept
 from strava_pipeline.core.tables import CAR_TABLES, CAR_TRIPS, TABLES
 from strava_pipeline.lake.car_counts import Watched, rows_by_partition, watched
+from strava_pipeline.lake.car_readings import count_readings
 from strava_pipeline.lake.warehouse import reading
-from strava_pipeline.orchestrate.cars import Trips, merge_cars, readings_of, take_pings
+from strava_pipeline.orchestrate.cars import Trips, merge_cars, take_pings
 from strava_pipeline.orchestrate.jobs import PINGS, READINGS
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, tell_rows, timed
 from strava_pipeline.orchestrate.partitions import years_of
@@ -78,9 +79,10 @@ def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefini
         context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
     ) -> dg.MaterializeResult[Any]:
         with timed() as seconds:
-            found = readings_of(pipeline, years_of(context.partition_keys))
-        for year, (count, errors) in found.items():
-            context.add_asset_metadata({"dagster/row_count": count, "api_errors": errors}, partition_key=str(year))
+            found = count_readings(pipeline.lake, years_of(context.partition_keys))
+        for year, of_year in found.items():
+            told = {"dagster/row_count": of_year.readings, "api_errors": of_year.errors}
+            context.add_asset_metadata(told, partition_key=str(year))
         return dg.MaterializeResult(metadata={"seconds": seconds.value})
 
     @dg.multi_asset(
