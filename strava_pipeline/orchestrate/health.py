@@ -44,7 +44,8 @@ def instance_health(home: Path, lake: Lake, now: datetime) -> list[Finding]:
             problem(
                 INSTANCE,
                 f"the instance in {home} can't be opened ({type(error).__name__}).",
-                "Its records are runs and logs, no activities. Move them away, and the next run makes new ones:\n"
+                "Its records are runs and logs, no activities. End the service (`strava-pipeline service down`) and other "
+                "commands, move them away, and the next run makes new ones:\n"
                 f"mv '{home / 'history'}' '{home / 'history.away'}'",
             )
         ]

@@ -63,8 +63,8 @@ def records_told(home: Path) -> Iterator[None]:
     except DatabaseError as error:
         raise PipelineError(
             f"Dagster's records in {home} can't be read or written ({error.orig}). If the disk is full, free some space "
-            "and run the same command again. If they are damaged, move the folders history and schedules out of there: "
-            "they hold the logs of past runs and nothing that was fetched, and are made anew."
+            "and run the same command again. If they are damaged, end the service and other commands and move the folders "
+            "history and schedules out of there: they hold the logs of past runs and nothing that was fetched, and are made anew."
         ) from error
 
 

@@ -4,19 +4,26 @@ Dagster makes an engine for every look at them: each statement is compiled anew,
 its write-ahead log, and closed again. That was half the CPU of a small run. What is asked and kept is the same.
 """
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS as _PATIENCE
 from sqlalchemy import Connection, Engine, create_engine, inspect
 
 _AT_ONCE = 8  # databases of one storage: the index, the run at work, and some that are read
-_kept: WeakKeyDictionary[Any, dict[str, Engine]] = WeakKeyDictionary()  # by storage, by URL
+_one_at_a_time = threading.RLock()  # again in a thread: what is collected within may dispose of its own
+_kept: "WeakKeyDictionary[Any, OrderedDict[str, _Database]]" = (
+    WeakKeyDictionary()
+)  # by storage, by URL; last looked at last
 
 
 @cache
@@ -26,7 +33,7 @@ def keep_connections() -> None:
     runs: Any = SqliteRunStorage
     events._connect, events.has_table, runs.connect = _shard_connection, _has_table, _run_connection
     for storage in (events, runs):
-        storage.dispose = _closing_first(storage.dispose)
+        storage.dispose = _and_close(storage.dispose)
 
 
 @contextmanager
@@ -52,24 +59,50 @@ def _run_connection(storage: Any) -> Iterator[Connection]:
 
 
 def _engine(storage: Any, url: str) -> Engine:
-    engines = _kept.setdefault(storage, {})
-    if url not in engines:
-        if len(engines) >= _AT_ONCE:
-            _forget(storage, next(iter(engines)))
-        engines[url] = create_engine(url, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
-    return engines[url]
+    """The one that is kept, unless another file stands in its database's place by now, or none: then a new one."""
+    with _one_at_a_time:
+        kept = _kept.setdefault(storage, OrderedDict())
+        if url in kept and kept[url].is_elsewhere():
+            _forget(storage, url)
+        if url not in kept:
+            if len(kept) >= _AT_ONCE:
+                _forget(storage, next(iter(kept)))  # whose last look is the longest ago
+            # no limit of its own: an interrupt can cost a place in the pool
+            kept[url] = _Database(create_engine(url, connect_args={"timeout": _PATIENCE}, max_overflow=-1))
+        kept.move_to_end(url)
+        return kept[url].engine
 
 
 def _forget(storage: Any, url: str) -> None:
-    engine = _kept.get(storage, {}).pop(url, None)
-    if engine is not None:
-        engine.dispose()
+    with _one_at_a_time:
+        found = _kept.get(storage, OrderedDict()).pop(url, None)
+    if found is not None:
+        found.engine.dispose()
 
 
-def _closing_first(dispose: Callable[[Any], None]) -> Callable[[Any], None]:
+@dataclass(slots=True)
+class _Database:
+    """An engine, and which file it has open: device and inode, once there is one."""
+
+    engine: Engine
+    file: tuple[int, int] | None = None
+
+    def is_elsewhere(self) -> bool:
+        """Whether the file was moved away, deleted or replaced: nobody would find again what is written to it."""
+        try:
+            there = Path(str(self.engine.url.database)).stat()
+        except OSError:
+            return self.file is not None
+        now = (there.st_dev, there.st_ino)
+        self.file = self.file or now
+        return self.file != now
+
+
+def _and_close(dispose: Callable[[Any], None]) -> Callable[[Any], None]:
     def closed(storage: Any) -> None:
-        for engine in _kept.pop(storage, {}).values():
-            engine.dispose()
-        dispose(storage)
+        dispose(storage)  # first: who watches a run's events looks until then
+        with _one_at_a_time:
+            for each in _kept.pop(storage, OrderedDict()).values():
+                each.engine.dispose()
 
     return closed

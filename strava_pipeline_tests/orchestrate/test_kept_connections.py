@@ -1,13 +1,16 @@
 """Dagster's databases are opened once per instance, hold what they always held, and are let go of at its end."""
 
+import shutil
 import sqlite3
 import sys
 from collections import Counter
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from strava_pipeline.orchestrate.instance import open_instance
 
@@ -84,6 +87,37 @@ def test_wiped_it_begins_anew(tmp_path: Path) -> None:
         assert [run.run_id for run in instance.get_runs()] == [again]
     assert events(tmp_path, again)[-1] == "PIPELINE_SUCCESS"
     assert events(tmp_path, before.run_id) == ["ENGINE_EVENT"]
+
+
+def test_moved_away_it_takes_nothing_more(tmp_path: Path) -> None:
+    with open_instance(tmp_path) as instance:
+        run = instance.get_run_by_id(made(instance))
+        assert run is not None
+        (tmp_path / "history").rename(tmp_path / "history.away")
+        for look in (
+            instance.get_runs,
+            partial(instance.add_run_tags, run.run_id, {"a": "b"}),
+            partial(instance.report_engine_event, "lost", run),
+        ):
+            with pytest.raises(OperationalError, match="unable to open database file"):
+                look()
+    (tmp_path / "history.away").rename(tmp_path / "history")
+    assert events(tmp_path, run.run_id)[-1] == "PIPELINE_SUCCESS"
+
+
+def test_another_history_in_its_place_is_the_one_that_is_read(tmp_path: Path) -> None:
+    with open_instance(tmp_path) as instance:
+        first = made(instance)
+    shutil.copytree(tmp_path / "history", tmp_path / "backup")
+    with open_instance(tmp_path) as instance:
+        assert [run.run_id for run in instance.get_runs()] == [first]
+        made(instance)
+        (tmp_path / "history").rename(tmp_path / "history.away")
+        (tmp_path / "backup").rename(tmp_path / "history")
+        assert [run.run_id for run in instance.get_runs()] == [first]
+        again = made(instance)
+        assert {run.run_id for run in instance.get_runs()} == {first, again}
+        assert len(instance.all_logs(again)) == len(instance.all_logs(first)) > 0
 
 
 def files_open_in(home: Path) -> set[str]:

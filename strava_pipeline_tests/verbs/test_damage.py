@@ -65,9 +65,9 @@ TOLD = {  # what the message names
     "who holds a lock, a folder": ("data/state/locks/flow.json", None, "flow.json: Is a directory", 1),
     "the warehouse, a folder": ("data/warehouse/working/strava.duckdb", None, "strava.duckdb: Is a directory", 1),
     "the data folder, a file": ("data", b"a file", "Not a directory", 1),
-    "Dagster's runs": ("dagster_home/history/runs.db", GARBAGE, "move the folders history and schedules", 1),
-    "Dagster's events": ("dagster_home/history/runs/index.db", GARBAGE, "move the folders history and schedules", 1),
-    "Dagster's schedules": ("dagster_home/schedules/schedules.db", None, "move the folders history and schedules", 1),
+    "Dagster's runs": ("dagster_home/history/runs.db", GARBAGE, "history and schedules out of there", 1),
+    "Dagster's events": ("dagster_home/history/runs/index.db", GARBAGE, "history and schedules out of there", 1),
+    "Dagster's schedules": ("dagster_home/schedules/schedules.db", None, "history and schedules out of there", 1),
     "Dagster's configuration": ("dagster_home/dagster.yaml", GARBAGE, "Mend it, or move it away", 1),
     "Dagster's home, a file": ("dagster_home", b"a file", "dagster_home", 1),
 }
