@@ -8,6 +8,7 @@ of its own accord stay here.
 import importlib
 import json
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -186,7 +187,8 @@ def _imported() -> Any:
     except ImportError as error:
         raise PipelineError(
             f"cars.toml names [carconnectivity], and the package can't be used ({error.name} is missing): "
-            "pip install 'strava_pipeline[cars]', and the maker's connector, as carconnectivity-connector-volkswagen."
+            f"{sys.executable} -m pip install 'strava_pipeline[cars]', and the maker's connector, as "
+            "carconnectivity-connector-volkswagen."
         ) from error
 
 
