@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from strava_pipeline.emulator.changes import add
 from strava_pipeline.emulator.state import build_state
 from strava_pipeline_tests.emulator.conftest import config
 
@@ -76,3 +77,17 @@ def test_a_detail_is_the_same_whenever_it_is_asked_for() -> None:
     state = build_state(config())
     for row in state.store.existing(state.epoch):
         assert row.source.detail() == row.source.detail()
+
+
+def test_an_addition_is_the_same_whenever_it_is_ordered_and_another_is_another() -> None:
+    def added(later: float) -> list[tuple[float, ...]]:
+        state = build_state(config())
+        state.clock.advance(later)
+        ids = [add(state, {"generate": {"start_date": "2024-05-04T10:00:00Z", "sport_type": "Run"}}) for _ in range(2)]
+        assert ids[0] < ids[1]
+        drawn = [row.source.summary() for row in state.store.existing(state.epoch) if row.id in ids]
+        return [tuple(each[name] for name in ("distance", "moving_time", "elapsed_time")) for each in drawn]
+
+    first, second = added(0)
+    assert first != second
+    assert added(13) == [first, second]

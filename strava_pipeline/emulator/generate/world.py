@@ -38,6 +38,7 @@ class GeneratedWorld:
         self._from = datetime(first, 1, 1, tzinfo=UTC).timestamp()
         self._to = max(self._from + 1, min(now, datetime(last + 1, 1, 1, tzinfo=UTC).timestamp()))
         self._gear: dict[str, Json] = {}
+        self._uploads = 0
         self._sketches = self._drawn(int(now)) if config.activities else []
 
     def rows(self) -> list[Row]:
@@ -73,7 +74,10 @@ class GeneratedWorld:
         return streams_of(self._config.seed, each)
 
     def upload(self, wanted: Json, identity: int, now: datetime) -> Row:
-        """An activity made to order; it appears when it is over. Raises ValueError for an order that makes no sense."""
+        """An activity made to order, the same whenever the order comes; it appears when it is over.
+
+        Raises ValueError for an order that makes no sense.
+        """
         start = epoch_of(wanted.get("start_date", now.isoformat()))
         zone = str(wanted.get("timezone", "Europe/Berlin")).rpartition(" ")[2]
         try:
@@ -81,7 +85,8 @@ class GeneratedWorld:
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"There is no time zone {zone!r}.") from error
         slot = Slot(start, place_in(zone), sport_named(str(wanted.get("sport_type", "Ride"))))
-        rng = Random(f"{self._config.seed}:added:{identity}")
+        self._uploads += 1  # an id tells the moment: what is drawn by it would not be the same in a slower process
+        rng = Random(f"{self._config.seed}:added:{self._uploads}:{start}")
         return self._appearing(sketch(identity, slot, self._share(start), rng, None), now.timestamp())
 
     def id_at(self, epoch: float) -> int:
