@@ -4,12 +4,16 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from strava_pipeline.emulator.clock import Clock
 from strava_pipeline.emulator.server import Emulator
 from strava_pipeline.ingest.strava import connect
+
+QUICK: dict[str, Any] = {"years": (2026, 2026), "jumping": True, "settings": {"first_year": 2026}}
+"""How to make a rig of this year alone, in which nobody waits."""
 
 
 class JumpingTime:

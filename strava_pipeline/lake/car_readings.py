@@ -34,18 +34,18 @@ def count_readings(lake: Lake, years: Sequence[int]) -> dict[int, Counted]:
 
 
 def _count(lake: Lake, year: int, before: Counted) -> Counted:
-    came = lake.pings / str(year)  # a run that died in between left answers alone: they come again
-    names = sorted(
-        path.name for path in (lake.car_readings / str(year)).glob(f"*{ENDING}") if (came / path.name).exists()
+    answered, came = (
+        {path.name for path in (of / str(year)).glob(f"*{ENDING}")} for of in (lake.car_readings, lake.pings)
     )
+    names = sorted(answered & came)  # a run that died in between left answers alone: they come again
     if sum(name <= before.newest for name in names) != before.files:  # some were lost, or brought back
         before = Counted()
     new = [name for name in names if name > before.newest]
     lines = [line for name in new for line in lines_in(lake.car_readings / str(year) / name)]
     cars = [read for line in lines if isinstance(line, Answered) for read in line.cars]
     return Counted(
-        files=before.files + len(new),
-        newest=max(names, default=""),
+        files=len(names),
+        newest=names[-1] if names else "",
         readings=before.readings + len(cars),
         errors=before.errors + sum(read.error is not None for read in cars),
     )

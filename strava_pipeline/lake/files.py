@@ -5,6 +5,7 @@ import gzip
 import io
 import os
 import re
+import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -104,6 +105,16 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def nearest(path: Path) -> Path:
+    """The path, or the nearest above it that exists."""
+    return next(one for one in (path, *path.parents) if one.exists())
+
+
+def bytes_free(path: Path) -> int:
+    """Room on the disk of a path that may not be there yet."""
+    return shutil.disk_usage(nearest(path)).free
 
 
 def packed(body: bytes, at: datetime) -> bytes:

@@ -5,7 +5,6 @@ ten thousand details.
 """
 
 import os
-import shutil
 import zlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -16,7 +15,7 @@ from pydantic import ValidationError
 from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
 from strava_pipeline.lake.decisions import decided_files
 from strava_pipeline.lake.detail_files import detail_files
-from strava_pipeline.lake.files import unpacked
+from strava_pipeline.lake.files import bytes_free, nearest, unpacked
 from strava_pipeline.lake.manifests import Manifest
 from strava_pipeline.lake.paths import Lake, log_of
 
@@ -112,7 +111,7 @@ def leftovers(lake: Lake, now: datetime) -> Finding:
 def room(name: str, folder: Path, warehouse: Path | None = None) -> Finding:
     """Whether the disk of `folder` has room; publishing needs that of a copy of `warehouse`, and as much to grow."""
     size = warehouse.stat().st_size if warehouse is not None and warehouse.exists() else 0
-    return judged_room(name, shutil.disk_usage(_there(folder)).free, size)
+    return judged_room(name, bytes_free(folder), size)
 
 
 def judged_room(name: str, free: int, warehouse: int) -> Finding:
@@ -129,18 +128,13 @@ def judged_room(name: str, free: int, warehouse: int) -> Finding:
 
 def writable(name: str, folder: Path) -> Finding:
     """Whether `folder` can be written to, or made."""
-    there = _there(folder)
+    there = nearest(folder)
     if not there.is_dir():
         return problem(name, f"{there} is in the way: not a folder.", f"mv '{there}' '{there}.away'")
     if not os.access(there, os.W_OK | os.X_OK):
         mend = f"chmod u+rwx '{there}'      # if it is yours: ls -ld '{there}'"
         return problem(name, f"{there} can't be written to.", mend)
     return ok(name, f"{folder} can be written to" if there == folder else f"{folder} can be made")
-
-
-def _there(path: Path) -> Path:
-    """The path, or the nearest above it that exists."""
-    return next(one for one in (path, *path.parents) if one.exists())
 
 
 def _is_damaged(path: Path) -> bool:

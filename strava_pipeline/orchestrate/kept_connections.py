@@ -21,9 +21,8 @@ from sqlalchemy import Connection, Engine, create_engine, inspect
 
 _AT_ONCE = 8  # databases of one storage: the index, the run at work, and some that are read
 _one_at_a_time = threading.RLock()  # again in a thread: what is collected within may dispose of its own
-_kept: "WeakKeyDictionary[Any, OrderedDict[str, _Database]]" = (
-    WeakKeyDictionary()
-)  # by storage, by URL; last looked at last
+# by storage, by URL; last looked at last
+_kept: "WeakKeyDictionary[Any, OrderedDict[str, _Database]]" = WeakKeyDictionary()
 
 
 @cache

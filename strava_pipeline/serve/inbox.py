@@ -1,10 +1,10 @@
 """An inbox: bodies of one kind, each on disk before it is acknowledged. No HTTP, and no idea what they mean."""
 
-import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from strava_pipeline.lake.files import bytes_free
 from strava_pipeline.lake.journal import ROOM, Writer, waiting
 from strava_pipeline.lake.received import Received
 from strava_pipeline.serve.commits import GroupCommit
@@ -35,12 +35,7 @@ class Inbox:
     @property
     def has_room(self) -> bool:
         """Whether one more event would be taken, and would find room on the disk."""
-        return self.bytes_waiting + AN_EVENT <= self._room and self._bytes_free >= AN_EVENT
-
-    @property
-    def _bytes_free(self) -> int:
-        there = next(path for path in (self._folder, *self._folder.parents) if path.is_dir())
-        return shutil.disk_usage(there).free
+        return self.bytes_waiting + AN_EVENT <= self._room and bytes_free(self._folder) >= AN_EVENT
 
     async def close(self) -> None:
         await self._commits.close()

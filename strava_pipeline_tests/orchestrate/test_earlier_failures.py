@@ -15,6 +15,7 @@ from strava_pipeline.core.errors import TransientError
 from strava_pipeline.emulator.limits import Limits
 from strava_pipeline.lake import shards
 from strava_pipeline.lake.listings import listings
+from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.lake.golden import detail_differences, summary_differences
 from strava_pipeline_tests.orchestrate.test_interruptions import start_flow
 from strava_pipeline_tests.patience import PATIENCE
@@ -23,7 +24,6 @@ from strava_pipeline_tests.rig import NOW, Rig
 Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 THIS_YEAR: dict[str, Any] = {"years": (2026, 2026), "settings": {"first_year": 2026}}
-QUICK: dict[str, Any] = {"years": (2026, 2026), "jumping": True, "settings": {"first_year": 2026}}
 
 
 def newest(rig: Rig) -> int:

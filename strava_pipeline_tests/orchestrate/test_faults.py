@@ -22,6 +22,7 @@ from strava_pipeline.orchestrate.config import CallLimits
 from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.pulling_profile import ProfileReport, pull_profile
 from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.rig import Rig, log_in
 
 pytestmark = pytest.mark.slow
@@ -30,7 +31,6 @@ Make = Callable[..., Rig]
 Fault = dict[str, Any]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 # The host's clock is far from the emulator's, so that every first run begins with a refresh of the token.
-QUICK: dict[str, Any] = {"years": (2026, 2026), "jumping": True, "settings": {"first_year": 2026}}
 TOKEN_REFUSED = {"message": "Bad Request", "errors": [{"resource": "RefreshToken", "field": "refresh_token", "code": "invalid"}]}  # fmt: skip
 
 

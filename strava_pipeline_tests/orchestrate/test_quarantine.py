@@ -20,6 +20,7 @@ from strava_pipeline.orchestrate.fetching import pull_details
 from strava_pipeline.orchestrate.jobs import DETAILS
 from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig
 
@@ -28,7 +29,6 @@ pytestmark = pytest.mark.slow
 Make = Callable[..., Rig]
 ATHLETE = "/athlete"
 HOUR = 1 / 24  # of a day
-QUICK: dict[str, Any] = {"years": (2026, 2026), "jumping": True, "settings": {"first_year": 2026}}
 POISONS: dict[str, tuple[dict[str, Any], int | None]] = {  # the answer, and the status in the table
     "500": ({"kind": "status", "status": 500}, 500),
     "no JSON": ({"kind": "body", "body": "[1"}, 200),

@@ -16,6 +16,7 @@ from strava_pipeline.lake.files import unpacked, unpacked_json
 from strava_pipeline.lake.tracks import track_origins, write_track
 from strava_pipeline.orchestrate.execute import RunOutcome, run_job
 from strava_pipeline.orchestrate.tags import LIMIT
+from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.orchestrate.test_interruptions import start
 from strava_pipeline_tests.orchestrate.test_trip_privacy import unpacked as parts_of
 from strava_pipeline_tests.patience import PATIENCE
@@ -26,7 +27,6 @@ pytestmark = pytest.mark.slow
 Make = Callable[..., Rig]
 STREAMS, TRACKS = "bronze_activity_streams", "tracks"
 NOT_FOUND = '{"message":"Resource Not Found","errors":[]}'
-QUICK: dict[str, Any] = {"years": (2026, 2026), "jumping": True, "settings": {"first_year": 2026}}
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.rig import Rig, log_in
 from strava_pipeline_tests.verbs.conftest import Type
 
 TypeOn = Callable[[Rig], Type]
 Make = Callable[..., Rig]
 LISTING, TOKEN = "/athlete/activities", "/oauth/token"
-QUICK: dict[str, Any] = {"years": (2026, 2026), "jumping": True, "settings": {"first_year": 2026}}
 LATER = "What was fetched is kept; run the same command again later."
 REDIRECT = {"kind": "raw", "body": "HTTP/1.1 302 Found\r\nLocation: https://portal.invalid/?token=secret\r\n\r\n"}
 
