@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from strava_pipeline_tests.jumping import JumpingTime
 from strava_pipeline_tests.rig import Rig, started
@@ -16,6 +17,12 @@ from strava_pipeline_tests.small_disk import SmallDisk, small_disk
 
 if find_spec("pandas") is None:
     sys.modules["pandas"] = None  # type: ignore[assignment]  # or DuckDB looks for it at every statement: a tenth of the time
+
+# The same examples every time, however fast the machine: what fails here fails everywhere.
+settings.register_profile(
+    "same", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("same")
 
 LONGEST = (
     "test_kept_true",

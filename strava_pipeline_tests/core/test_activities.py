@@ -98,7 +98,7 @@ _ODD = (
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@settings(max_examples=150)
 @given(st.lists(st.fixed_dictionaries({}, optional={"start_date": _ODD, "start_date_local": _ODD}), max_size=4))
 def test_the_years_that_a_page_promises_are_those_of_its_rows(activities: list[dict[str, Any]]) -> None:
     promised = {YEARS.clamp(year) for year in local_years(activities)}

@@ -54,7 +54,7 @@ def test_what_is_no_json_raises_value_error(body: bytes) -> None:
 
 
 def test_whatever_number_stands_in_a_text_it_is_read_exactly() -> None:
-    @settings(max_examples=200, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=200)
     @given(st.integers(-(2**70), 2**70) | st.floats(allow_nan=False))
     def holds(number: float) -> None:
         found = parse_json(json.dumps([number]).encode())[0]

@@ -189,7 +189,7 @@ def _objects(table: Table) -> st.SearchStrategy[dict[str, Any]]:
 
 @pytest.mark.parametrize("table", [ACTIVITIES_ALL, ACTIVITY_DETAILS], ids=lambda table: str(table.name))
 def test_whatever_object_comes_nothing_fails_and_nothing_is_lost(table: Table) -> None:
-    @settings(max_examples=75, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=75)
     @given(st.lists(_objects(table), max_size=3))
     def holds(objects: list[dict[str, Any]]) -> None:
         made = frame(typed_rows(objects, table).values, table)

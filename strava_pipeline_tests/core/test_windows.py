@@ -19,7 +19,7 @@ def allowance(left: int, limit: int, resets: timedelta, length: timedelta) -> Al
     return Allowance(left, limit, NOW + resets, length)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@settings(max_examples=150)
 @given(
     year=st.integers(2008, 2026),
     second=st.integers(0, 366 * 86_400 - 1),

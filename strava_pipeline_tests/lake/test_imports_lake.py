@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strava_pipeline.core.sources import SOURCES
@@ -195,7 +195,7 @@ def merge_all(lake: Lake) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5)
 @given(arrivals())
 def test_in_whatever_order_sources_come_gold_is_the_same(arrived: list[tuple[str, int, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -372,7 +372,7 @@ def test_an_id_that_no_column_holds_stops_no_other_activity(lake: Lake, odd: int
 def test_whatever_json_says_duckdb_takes_it_as_json() -> None:
     with duckdb.connect() as connection:
 
-        @settings(max_examples=200, deadline=None, derandomize=True, database=None)
+        @settings(max_examples=200)
         @given(JSON)
         def holds(value: Any) -> None:
             text = json_text(value)

@@ -160,7 +160,7 @@ _ALIKE = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(_ALIKE, min_size=2, max_size=9), st.randoms(use_true_random=False), st.data())
 def test_in_whatever_order_they_come_the_same_are_one(
     told: list[dict[str, Any]], chance: random.Random, data: st.DataObject

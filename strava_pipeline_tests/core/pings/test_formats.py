@@ -327,14 +327,14 @@ def taken_or_refused(body: bytes, query: str, kind: Sent) -> None:
         assert ping.speed_kmh is None or ping.speed_kmh >= 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=200), QUERY, KIND)
 @example(b"{\x00", "", "ping")
 def test_any_bytes_are_taken_or_refused(body: bytes, query: str, kind: Sent) -> None:
     taken_or_refused(body, query, kind)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.dictionaries(st.sampled_from(["_type", "location", "t", "event", "gps", "lat", "lon", "tst"]), JSON) | JSON,
     QUERY,

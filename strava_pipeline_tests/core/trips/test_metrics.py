@@ -75,14 +75,14 @@ def assert_equal(found: dict[str, Any], wanted: dict[str, Any]) -> None:
 
 
 @given(st.lists(TRIPS, min_size=1, max_size=5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_frame_equals_the_definition_on_odd_trips(bundles: list[Bundle]) -> None:
     for bundle, found in zip(bundles, metrics_rows(bundles, thresholds()), strict=True):
         assert_equal(found, scalar_metrics(bundle, thresholds().values))
 
 
 @given(st.lists(TRIPS, min_size=2, max_size=5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_trip_has_the_same_metrics_to_the_last_digit_whatever_it_is_measured_with(bundles: list[Bundle]) -> None:
     assert metrics_rows(bundles, thresholds()) == [metrics_of(bundle, thresholds()) for bundle in bundles]
 

@@ -51,7 +51,7 @@ def happens(drive: Drive, t: float, told: dict[str, Any]) -> Result:
     return drive.takes(event, saves=told["saves"], ada=told["ada"], bee=told["bee"])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(happenings, max_size=30))
 def test_whatever_happens_a_step_ends_well(told: list[dict[str, Any]]) -> None:
     drive, t = Drive(), MONDAY
@@ -131,7 +131,7 @@ class Simulated:
         return [result for result in drive.results if result.trip is not None]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     minutes=st.integers(5, 60),
     kmh=st.floats(15, 130),
