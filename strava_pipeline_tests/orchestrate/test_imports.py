@@ -1,6 +1,7 @@
 """Archives and files into the warehouse, alone and beside the API: nothing is lost, nothing twice, the better source counts."""
 
 import gzip
+import re
 import shutil
 import zipfile
 from collections.abc import Callable

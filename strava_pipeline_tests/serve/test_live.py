@@ -65,14 +65,14 @@ class Bench:
         await self.settled()
 
     async def settled(self) -> None:
-        for _ in range(2000):
+        for _ in range(50_000):
             if not self.live.status("anna")["waiting"]:
                 return
             await asyncio.sleep(0.002)
         raise AssertionError("it never came to rest")
 
     async def until(self, is_so: Callable[[], bool]) -> None:
-        for _ in range(2000):
+        for _ in range(50_000):
             if is_so():
                 return
             await asyncio.sleep(0.002)

@@ -142,7 +142,7 @@ def test_a_program_is_gone_even_where_it_would_hold_us_up(fault: str, tmp_path: 
 
 def test_a_program_that_answers_before_it_has_read_is_believed_and_ended() -> None:
     early = f"{READ}{TELL}tell(externalId='A', verdict='accepted'); time.sleep(60)"
-    assert decided(early, ride(points=9_000), timeout=2) == [Decision(Verdict.ACCEPTED)]
+    assert decided(early, ride(points=9_000)) == [Decision(Verdict.ACCEPTED)]
 
 
 @pytest.mark.parametrize(
