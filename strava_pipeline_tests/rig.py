@@ -22,6 +22,7 @@ from strava_pipeline.emulator.server import Emulator
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.execute import RunOutcome, run_job
 from strava_pipeline.orchestrate.instance import open_instance
+from strava_pipeline.orchestrate.partitions import year_range
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.patience import PATIENCE
 
@@ -76,7 +77,7 @@ class Rig:
 
     @property
     def years(self) -> list[int]:
-        return list(range(self.settings.first_year, datetime.now(UTC).year + 1))
+        return year_range(self.settings.first_year).all
 
     def gold(self, query: str, path: Path | None = None) -> list[tuple[Any, ...]]:
         """Rows of a query on the published warehouse."""
