@@ -130,8 +130,10 @@ def _refusal(member: _Member) -> Fault | None:
 
 
 def _of_directory(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
-    raw = info.filename if info.flag_bits & _UTF8 else info.filename.encode("cp437", "replace")
+    told = info.orig_filename  # since Python 3.12 `filename` is the one beside it
+    raw = told if info.flag_bits & _UTF8 else told.encode("cp437", "replace")
     name = _named(_in_unicode(info.extra, raw) or raw)
+    alone = _alone(info)
     return _Member(
         name=name,
         size=info.file_size,
@@ -140,9 +142,21 @@ def _of_directory(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
         method=info.compress_type,
         encrypted=bool(info.flag_bits & ENCRYPTED),
         link=stat.S_ISLNK(info.external_attr >> 16),
-        load=partial(_load, archive, info, name),
-        pieces=partial(_pieces, archive, info, name),
+        load=partial(_load, archive, alone, name),
+        pieces=partial(_pieces, archive, alone, name),
     )
+
+
+def _alone(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
+    """A member as if it were the only one.
+
+    Since Python 3.11.8 zipfile refuses a whole member if another one claims to begin in its bytes. Here the other one
+    is what can't be read, and how much an archive may unpack to was judged before.
+    """
+    alone = zipfile.ZipInfo(info.orig_filename)
+    for told in ("header_offset", "flag_bits", "compress_type", "compress_size", "file_size", "CRC"):
+        setattr(alone, told, getattr(info, told))
+    return alone
 
 
 def _of_local(file: BinaryIO, local: Local) -> _Member:
@@ -172,7 +186,7 @@ def _in_unicode(extra: bytes, raw: bytes | str) -> bytes | None:
 
 def _named(raw: bytes | str) -> str:
     """A member's name as text, with forward slashes."""
-    name = raw if isinstance(raw, str) else decoded(raw)
+    name = (raw if isinstance(raw, str) else decoded(raw)).partition("\0")[0]
     return name.replace("\\", "/").removeprefix("./")
 
 

@@ -64,6 +64,7 @@ def test_a_zip_is_known_by_its_content_and_a_file_is_itself(tmp_path: Path) -> N
         ("Übung.gpx".encode("cp437"), False, "Übung.gpx"),
         (b"activities\\11.gpx", False, "activities/11.gpx"),
         (b"./activities/11.gpx", False, "activities/11.gpx"),
+        (b"11.gpx\0.exe", False, "11.gpx"),
         (b"\xff\xfe.gpx", True, "\xa0\u25a0.gpx"),  # says UTF-8 and isn't
     ],
 )
