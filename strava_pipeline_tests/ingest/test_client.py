@@ -245,7 +245,7 @@ def test_an_answer_that_no_server_should_give_ends_as_a_failure_of_ours(
     client = world.connect()
     if path != PATH:
         world.order("expire-tokens")
-    world.fault(path, "raw", body=f"HTTP/1.1 {head}\r\n\r\n{body}", times=-1)
+    world.fault(path, "raw", body=f"HTTP/1.1 {head}\r\nConnection: close\r\n\r\n{body}", times=-1)
     before = world.calls()["token"]
     with pytest.raises(PipelineError, match=says if path == PATH else None) as caught:
         client.get(PATH)

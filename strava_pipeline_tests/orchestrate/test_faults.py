@@ -35,7 +35,8 @@ TOKEN_REFUSED = {"message": "Bad Request", "errors": [{"resource": "RefreshToken
 
 
 def raw(head: str, body: str = "") -> Fault:
-    return {"kind": "raw", "body": f"HTTP/1.1 {head}\r\n\r\n{body}"}
+    """It says that the connection ends, as it does: else the next call might be sent before that is noticed."""
+    return {"kind": "raw", "body": f"HTTP/1.1 {head}\r\nConnection: close\r\n\r\n{body}"}
 
 
 UNPROCESSED: dict[str, Fault] = {  # what the server has not done can be asked for again, wherever it strikes

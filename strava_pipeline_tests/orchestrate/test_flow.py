@@ -133,12 +133,12 @@ def test_years_backfilled_one_by_one_hold_what_one_pull_of_everything_holds(make
     for start in ("2022-12-31T23:30:00Z", "2023-12-31T10:30:00Z", "2025-01-01T03:00:00Z"):
         for zone in ("Pacific/Kiritimati", "America/Los_Angeles", "Europe/Berlin"):
             rig.control("add", generate={"start_date": start, "sport_type": "Run", "timezone": zone})
-    for year in rig.years:
+    for year in YEARS:
         rig.run("backfill", [year])
     rig.assert_true_to_source()
     calls = rig.calls()
     assert set(calls["details"].values()) == {1}
-    assert calls["by_endpoint"][LISTING] == 2 * len(rig.years)
+    assert calls["by_endpoint"][LISTING] == 2 * len(YEARS)
     by_year = dict(rig.gold("SELECT year, count(*) FROM activities GROUP BY 1"))
     truth = [int(item["start_date_local"][:4]) for item in rig.truth()]
     assert by_year == {year: truth.count(year) for year in set(truth)}
