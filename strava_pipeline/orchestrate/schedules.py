@@ -80,7 +80,8 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
         if today.day == 1:
             return dg.SkipReason("Everything was compared an hour ago.")
         config = JOBS[RECONCILE_JOB].run_config()
-        newest = year_range(settings.first_year).all[-2:]
+        with dg.partition_loading_context(context.scheduled_execution_time):  # what Dagster will look the years up in
+            newest = year_range(settings.first_year).all[-2:]
         return [
             dg.RunRequest(run_key=f"{today:%Y-%m-%d} {year}", partition_key=str(year), run_config=config)
             for year in reversed(newest)

@@ -221,7 +221,9 @@ def test_the_first_answer_tells_limits_smaller_than_the_published_ones(make_worl
 
 
 def test_a_429_without_any_header_is_waited_for_by_the_quarter(world: World) -> None:
-    world.fault(PATH, "raw", body="HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status=429)
+    world.fault(
+        PATH, "raw", body="HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status=429
+    )
     client = world.connect()
     client.get(PATH)
     assert client.calls == 2

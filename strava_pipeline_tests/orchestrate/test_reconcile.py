@@ -181,11 +181,21 @@ def test_the_schedules_compare_recent_years_weekly_and_everything_monthly(rig: R
         ticked = schedule.evaluate_tick(context)
     requests = ticked.run_requests or []
     years = year_range(rig.settings.first_year).all
-    newest = [str(year) for year in reversed(years[-2:])]
-    assert [request.partition_key for request in requests] == (newest if mode == "year" else [None])
+    assert [request.partition_key for request in requests] == (["2026", "2025"] if mode == "year" else [None])
     assert all(request.run_config["ops"]["bronze_activities"]["config"]["mode"] == mode for request in requests)
     if mode == "all":
         assert requests[0].tags.items() >= range_tags(years).items()
+
+
+def test_a_week_that_is_made_up_for_after_new_year_is_compared_by_the_years_it_had(rig: Rig) -> None:
+    defs = build_defs(rig.settings)
+    sunday = datetime(2024, 12, 29, 4, tzinfo=ZoneInfo("Europe/London"))
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(
+            instance, repository_def=defs.get_repository_def(), scheduled_execution_time=sunday
+        )
+        ticked = defs.resolve_schedule_def("weekly_reconcile").evaluate_tick(context)
+    assert [request.partition_key for request in ticked.run_requests or []] == ["2024", "2023"]
 
 
 def test_on_the_first_of_a_month_nothing_is_compared_twice(rig: Rig) -> None:
