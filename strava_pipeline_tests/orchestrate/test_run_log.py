@@ -36,7 +36,7 @@ def last_logs(rig: Rig) -> tuple[str, list[Row]]:
 
 def test_a_run_tells_how_it_began_what_each_stage_did_and_how_it_ended(make_rig: Make) -> None:
     rig = small(make_rig)
-    outcome = rig.run("flow_backfill")
+    outcome = rig.run("flow_backfill", [2026])
     human, rows = last_logs(rig)
     assert all(row.keys() == KEYS and row["run_id"] == outcome.run_id and row["ts"].endswith("Z") for row in rows)
     assert [rows[0]["event"], rows[-1]["event"]] == ["run_begins", "run_ends"]
