@@ -1,6 +1,7 @@
 """`plan` and the dry runs: what is told beforehand, what that costs, and that a backfill then does just that."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -39,7 +40,7 @@ def test_a_plan_of_an_empty_folder_gives_lower_bounds_and_makes_nothing(rig: Rig
         "read calls in a day",
     ]
     said = typed("plan")
-    assert "Calls: at least 5" in said.out
+    assert f"Calls: at least {len(rig.years)}\n" in said.out
     assert "no earlier than" in said.out
     assert rig.calls()["total"] == 0
     assert not rig.lake.data_dir.exists()
@@ -166,4 +167,5 @@ def test_a_dry_run_of_another_verb_counts_what_is_there_and_makes_no_call(rig: R
     since = {"flow": "(SELECT max(start_date) FROM activities)", "enrich": "TIMESTAMPTZ '2026-03-10 12:00:30Z'"}
     recent = "SELECT count(*) FROM activities WHERE start_date >= {} - INTERVAL 21 DAY"
     expected = calls[verb] + gear + (rig.one(recent.format(since[verb])) if verb in since else 0)
-    assert f"Calls: {expected}\n" in said.out
+    # The years are those of the host, and one that the emulator has not reached is an estimate of nothing.
+    assert re.search(rf"^Calls: (about )?{expected}$", said.out, re.MULTILINE)
