@@ -136,26 +136,42 @@ def test_nothing_of_where_somebody_was_is_in_dagsters_records_or_logs(
     assert not any(secret in written for secret in ("4.654321", TOKEN, *places))
 
 
-def test_metadata_tells_what_is_worth_watching(make_rig: Make) -> None:
-    rig = make_rig(activities=1)
-    steps = [*drive(), *nobody_drives(MORNING + timedelta(hours=3))]
-    with phones(rig, scenarios((config(), steps))) as url:
-        post(url, steps)
-        settled(url)
-        rig.run("car_trips", years=[2026])
+def metadata_of(rig: Rig, year: int) -> dict[str, Any]:
+    """What a run for that partition told, by asset and name."""
+    rig.run("car_trips", years=[year])
     (run,) = rig.remembered.get_runs(limit=1)
     told: dict[str, Any] = {}
     for entry in rig.remembered.all_logs(run.run_id):
         if entry.dagster_event is not None and entry.dagster_event.is_step_materialization:
             made = entry.dagster_event.step_materialization_data.materialization
             told |= {f"{made.asset_key.to_user_string()}.{name}": value.value for name, value in made.metadata.items()}
+    return told
+
+
+def test_metadata_tells_what_is_worth_watching(make_rig: Make) -> None:
+    rig = make_rig(activities=1)
+    steps, coming = [*drive(), *nobody_drives(MORNING + timedelta(hours=3))], datetime.now(UTC).year
+    with phones(rig, scenarios((config(), steps))) as url:
+        post(url, steps)
+        settled(url)
+        told = metadata_of(rig, coming)
     assert told["car_trips.cancellation_rate"] == 0.5
     assert told["car_trips.cancelled"] == {"no_driving_car": 1}
     assert told["car_trips.points_per_trip"] == 24.0
     assert told["car_trips.dagster/row_count"] == 1
-    assert told["pings.pings_received"] == len(steps)
+    assert told["pings.pings_received"] == told["pings.pings_of_year"] == len(steps)
     assert told["car_readings.dagster/row_count"] == 15
     assert told["car_readings.api_errors"] == 0
+
+
+def test_a_run_of_another_year_tells_all_that_it_took_in(make_rig: Make) -> None:
+    """On the last day of a year the newest partition is the next one, hours before a ping can be of it."""
+    rig = make_rig(activities=1)
+    with phones(rig, scenarios((config(), drive()))) as url:
+        post(url, drive())
+        settled(url)
+        told = metadata_of(rig, 2025)
+    assert (told["pings.pings_received"], told["pings.pings_of_year"]) == (len(drive()), 0)
 
 
 def test_a_run_without_pings_does_nothing_and_says_so(make_rig: Make) -> None:

@@ -50,7 +50,7 @@ def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefini
         with timed() as seconds:
             taken = take_pings(pipeline, safety_net=config.safety_net)
         for year in years_of(context.partition_keys):
-            context.add_asset_metadata({"pings_received": taken.pings[year]}, partition_key=str(year))
+            context.add_asset_metadata({"pings_of_year": taken.pings[year]}, partition_key=str(year))
         yield dg.MaterializeResult(
             metadata={"pings_received": taken.pings.total(), "clocks_sent": taken.clocks, "seconds": seconds.value},
             check_results=[
