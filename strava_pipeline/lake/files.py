@@ -35,8 +35,9 @@ def write_rows(path: Path, rows: pl.DataFrame, compression: Literal["lz4", "zstd
     """
     packed = io.BytesIO()
     rows.write_parquet(packed, compression=compression, metadata=metadata)
-    write_unsynced(path, packed.getbuffer())
-    return packed.tell()
+    with packed.getbuffer() as content:  # else an error would keep it, and its collection complain later
+        write_unsynced(path, content)
+        return len(content)
 
 
 def write_unsynced(path: Path, content: bytes | memoryview) -> None:
