@@ -136,15 +136,16 @@ def test_nothing_of_where_somebody_was_is_in_dagsters_records_or_logs(
     assert not any(secret in written for secret in ("4.654321", TOKEN, *places))
 
 
-def metadata_of(rig: Rig, year: int) -> dict[str, Any]:
-    """What a run for that partition told, by asset and name."""
-    rig.run("car_trips", years=[year])
+def metadata_of(rig: Rig, *years: int) -> dict[int, dict[str, Any]]:
+    """What a run over these partitions told of each, by asset and name."""
+    rig.run("car_trips", years=list(years))
     (run,) = rig.remembered.get_runs(limit=1)
-    told: dict[str, Any] = {}
+    told: dict[int, dict[str, Any]] = {year: {} for year in years}
     for entry in rig.remembered.all_logs(run.run_id):
         if entry.dagster_event is not None and entry.dagster_event.is_step_materialization:
             made = entry.dagster_event.step_materialization_data.materialization
-            told |= {f"{made.asset_key.to_user_string()}.{name}": value.value for name, value in made.metadata.items()}
+            named = {f"{made.asset_key.to_user_string()}.{name}": value.value for name, value in made.metadata.items()}
+            told[int(made.partition or 0)] |= named
     return told
 
 
@@ -154,14 +155,15 @@ def test_metadata_tells_what_is_worth_watching(make_rig: Make) -> None:
     with phones(rig, scenarios((config(), steps))) as url:
         post(url, steps)
         settled(url)
-        told = metadata_of(rig, coming)
-    assert told["car_trips.cancellation_rate"] == 0.5
-    assert told["car_trips.cancelled"] == {"no_driving_car": 1}
-    assert told["car_trips.points_per_trip"] == 24.0
-    assert told["car_trips.dagster/row_count"] == 1
-    assert told["pings.pings_received"] == told["pings.pings_of_year"] == len(steps)
-    assert told["car_readings.dagster/row_count"] == 15
-    assert told["car_readings.api_errors"] == 0
+        told = metadata_of(rig, *range(2026, coming + 1))
+    trips, came = told[2026], told[coming]  # a trip is of its own year, a ping of that of its coming
+    assert trips["car_trips.cancellation_rate"] == 0.5
+    assert trips["car_trips.cancelled"] == {"no_driving_car": 1}
+    assert trips["car_trips.points_per_trip"] == 24.0
+    assert trips["car_trips.dagster/row_count"] == 1
+    assert came["pings.pings_received"] == came["pings.pings_of_year"] == len(steps)
+    assert came["car_readings.dagster/row_count"] == 15
+    assert came["car_readings.api_errors"] == 0
 
 
 def test_a_run_of_another_year_tells_all_that_it_took_in(make_rig: Make) -> None:
@@ -170,7 +172,7 @@ def test_a_run_of_another_year_tells_all_that_it_took_in(make_rig: Make) -> None
     with phones(rig, scenarios((config(), drive()))) as url:
         post(url, drive())
         settled(url)
-        told = metadata_of(rig, 2025)
+        told = metadata_of(rig, 2025)[2025]
     assert (told["pings.pings_received"], told["pings.pings_of_year"]) == (len(drive()), 0)
 
 

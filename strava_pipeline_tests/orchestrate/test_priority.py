@@ -109,7 +109,7 @@ def test_who_fetches_whole_years_leaves_the_daily_run_a_tenth_of_the_day_at_most
     rig = make_rig(
         activities=60, years=(2026, 2026), limits=Limits(900, 2000, 900, 40), settings={"first_year": 2026, "days": 400}
     )
-    assert rig.run(job, bronze_activities=told, bronze_activity_details=told).stopped_early
+    assert rig.run(job, [2026], bronze_activities=told, bronze_activity_details=told).stopped_early
     assert rig.calls()["total"] == calls
 
 
