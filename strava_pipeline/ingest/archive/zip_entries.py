@@ -133,7 +133,6 @@ def _of_directory(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
     told = info.orig_filename  # since Python 3.12 `filename` is the one beside it
     raw = told if info.flag_bits & _UTF8 else told.encode("cp437", "replace")
     name = _named(_in_unicode(info.extra, raw) or raw)
-    alone = _alone(info)
     return _Member(
         name=name,
         size=info.file_size,
@@ -142,21 +141,9 @@ def _of_directory(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
         method=info.compress_type,
         encrypted=bool(info.flag_bits & ENCRYPTED),
         link=stat.S_ISLNK(info.external_attr >> 16),
-        load=partial(_load, archive, alone, name),
-        pieces=partial(_pieces, archive, alone, name),
+        load=partial(_load, archive, info, name),
+        pieces=partial(_pieces, archive, info, name),
     )
-
-
-def _alone(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
-    """A member as if it were the only one.
-
-    Since Python 3.11.8 zipfile refuses a whole member if another one claims to begin in its bytes. Here the other one
-    is what can't be read, and how much an archive may unpack to was judged before.
-    """
-    alone = zipfile.ZipInfo(info.orig_filename)
-    for told in ("header_offset", "flag_bits", "compress_type", "compress_size", "file_size", "CRC"):
-        setattr(alone, told, getattr(info, told))
-    return alone
 
 
 def _of_local(file: BinaryIO, local: Local) -> _Member:
@@ -192,13 +179,25 @@ def _named(raw: bytes | str) -> str:
 
 def _load(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> bytes:
     with _told(name):
-        return archive.read(info)  # never more than the size its directory tells, which was judged
+        return archive.read(_alone(info))  # never more than the size its directory tells, which was judged
 
 
 def _pieces(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Iterator[bytes]:
-    with _told(name), archive.open(info) as member:
+    with _told(name), archive.open(_alone(info)) as member:
         while piece := member.read(PIECE):
             yield piece
+
+
+def _alone(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
+    """A member as if it were the only one.
+
+    Since Python 3.11.8 zipfile refuses a whole member if another one claims to begin in its bytes. Here the other one
+    is what can't be read, and how much an archive may unpack to was judged before.
+    """
+    alone = zipfile.ZipInfo(info.orig_filename)
+    for told in ("header_offset", "flag_bits", "compress_type", "compress_size", "file_size", "CRC"):
+        setattr(alone, told, getattr(info, told))
+    return alone
 
 
 @contextmanager
