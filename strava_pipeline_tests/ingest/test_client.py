@@ -31,6 +31,7 @@ from strava_pipeline.ingest.strava.token_store import StoredToken
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.fakes import START
 from strava_pipeline_tests.ingest.world import World
+from strava_pipeline_tests.raw_answers import raw_answer
 
 PATH = "/athlete/activities"
 
@@ -245,7 +246,7 @@ def test_an_answer_that_no_server_should_give_ends_as_a_failure_of_ours(
     client = world.connect()
     if path != PATH:
         world.order("expire-tokens")
-    world.fault(path, "raw", body=f"HTTP/1.1 {head}\r\nConnection: close\r\n\r\n{body}", times=-1)
+    world.fault(path, "raw", body=raw_answer(head, body), times=-1)
     before = world.calls()["token"]
     with pytest.raises(PipelineError, match=says if path == PATH else None) as caught:
         client.get(PATH)

@@ -15,6 +15,7 @@ from strava_pipeline.ingest.strava.client import StravaClient
 from strava_pipeline.ingest.strava.pacing import Pacing
 from strava_pipeline_tests.ingest.fakes import START, Time, answer_headers
 from strava_pipeline_tests.ingest.world import World, utc
+from strava_pipeline_tests.raw_answers import raw_answer
 
 PATH = "/athlete/activities"
 SMALL = Limits(overall_15min=8, overall_day=40, read_15min=5, read_day=12)
@@ -221,9 +222,7 @@ def test_the_first_answer_tells_limits_smaller_than_the_published_ones(make_worl
 
 
 def test_a_429_without_any_header_is_waited_for_by_the_quarter(world: World) -> None:
-    world.fault(
-        PATH, "raw", body="HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status=429
-    )
+    world.fault(PATH, "raw", body=raw_answer("429 Too Many Requests\r\nContent-Length: 0"), status=429)
     client = world.connect()
     client.get(PATH)
     assert client.calls == 2

@@ -136,34 +136,21 @@ def test_nothing_of_where_somebody_was_is_in_dagsters_records_or_logs(
     assert not any(secret in written for secret in ("4.654321", TOKEN, *places))
 
 
-def metadata_of(rig: Rig, *years: int) -> dict[int, dict[str, Any]]:
-    """What a run over these partitions told of each, by asset and name."""
-    rig.run("car_trips", years=list(years))
-    (run,) = rig.remembered.get_runs(limit=1)
-    told: dict[int, dict[str, Any]] = {year: {} for year in years}
-    for entry in rig.remembered.all_logs(run.run_id):
-        if entry.dagster_event is not None and entry.dagster_event.is_step_materialization:
-            made = entry.dagster_event.step_materialization_data.materialization
-            named = {f"{made.asset_key.to_user_string()}.{name}": value.value for name, value in made.metadata.items()}
-            told[int(made.partition or 0)] |= named
-    return told
-
-
 def test_metadata_tells_what_is_worth_watching(make_rig: Make) -> None:
     rig = make_rig(activities=1)
     steps, coming = [*drive(), *nobody_drives(MORNING + timedelta(hours=3))], datetime.now(UTC).year
     with phones(rig, scenarios((config(), steps))) as url:
         post(url, steps)
         settled(url)
-        told = metadata_of(rig, *range(2026, coming + 1))
-    trips, came = told[2026], told[coming]  # a trip is of its own year, a ping of that of its coming
-    assert trips["car_trips.cancellation_rate"] == 0.5
-    assert trips["car_trips.cancelled"] == {"no_driving_car": 1}
-    assert trips["car_trips.points_per_trip"] == 24.0
-    assert trips["car_trips.dagster/row_count"] == 1
-    assert came["pings.pings_received"] == came["pings.pings_of_year"] == len(steps)
-    assert came["car_readings.dagster/row_count"] == 15
-    assert came["car_readings.api_errors"] == 0
+        came = rig.run("car_trips", years=[coming]).metadata  # a ping is of the year of its coming, a trip of its own
+        trips = rig.run("car_trips", years=[2026]).metadata["car_trips"]
+    assert trips["cancellation_rate"] == 0.5
+    assert trips["cancelled"] == {"no_driving_car": 1}
+    assert trips["points_per_trip"] == 24.0
+    assert trips["dagster/row_count"] == 1
+    assert came["pings"]["pings_received"] == came["pings"]["pings_of_year"] == len(steps)
+    assert came["car_readings"]["dagster/row_count"] == 15
+    assert came["car_readings"]["api_errors"] == 0
 
 
 def test_a_run_of_another_year_tells_all_that_it_took_in(make_rig: Make) -> None:
@@ -172,8 +159,8 @@ def test_a_run_of_another_year_tells_all_that_it_took_in(make_rig: Make) -> None
     with phones(rig, scenarios((config(), drive()))) as url:
         post(url, drive())
         settled(url)
-        told = metadata_of(rig, 2025)[2025]
-    assert (told["pings.pings_received"], told["pings.pings_of_year"]) == (len(drive()), 0)
+        told = rig.run("car_trips", years=[2025]).metadata["pings"]
+    assert (told["pings_received"], told["pings_of_year"]) == (len(drive()), 0)
 
 
 def test_a_run_without_pings_does_nothing_and_says_so(make_rig: Make) -> None:

@@ -1,4 +1,7 @@
-"""What can go wrong between here and Strava, at every endpoint: what it costs, what is said, and that nothing is lost."""
+"""What can go wrong between here and Strava, at every endpoint: what it costs, what is said, and that nothing is lost.
+
+The host's clock is far from the emulator's, so that every first run begins with a refresh of the token.
+"""
 
 import json
 import logging
@@ -23,6 +26,7 @@ from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.pulling_profile import ProfileReport, pull_profile
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline_tests.jumping import QUICK
+from strava_pipeline_tests.raw_answers import raw_answer
 from strava_pipeline_tests.rig import Rig, log_in
 
 pytestmark = pytest.mark.slow
@@ -30,13 +34,11 @@ pytestmark = pytest.mark.slow
 Make = Callable[..., Rig]
 Fault = dict[str, Any]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
-# The host's clock is far from the emulator's, so that every first run begins with a refresh of the token.
 TOKEN_REFUSED = {"message": "Bad Request", "errors": [{"resource": "RefreshToken", "field": "refresh_token", "code": "invalid"}]}  # fmt: skip
 
 
 def raw(head: str, body: str = "") -> Fault:
-    """It says that the connection ends, as it does: else the next call might be sent before that is noticed."""
-    return {"kind": "raw", "body": f"HTTP/1.1 {head}\r\nConnection: close\r\n\r\n{body}"}
+    return {"kind": "raw", "body": raw_answer(head, body)}
 
 
 UNPROCESSED: dict[str, Fault] = {  # what the server has not done can be asked for again, wherever it strikes

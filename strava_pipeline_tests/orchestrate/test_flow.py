@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.core.errors import PipelineError, TransientError
+from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.rig import NOW, YEARS, Rig
 
 Make = Callable[..., Rig]
@@ -110,7 +111,7 @@ def test_a_new_activity_is_found(rig: Rig, days_ago: int, away: int) -> None:
 
 
 def test_an_outage_fails_the_run_and_blames_no_activity(make_rig: Make) -> None:
-    rig = make_rig(activities=8, years=(2026, 2026), jumping=True, settings={"first_year": 2026})
+    rig = make_rig(activities=8, **QUICK)
     rig.fault("/", "status", status=503, times=-1, after=3)  # the token and the listing still came
     with pytest.raises(TransientError, match="seems to be down"):
         rig.run("flow_backfill")

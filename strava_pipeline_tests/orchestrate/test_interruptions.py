@@ -18,6 +18,7 @@ import pytest
 from strava_pipeline.core.errors import NeedsLoginError, PipelineError
 from strava_pipeline.orchestrate.execute import run_job
 from strava_pipeline.orchestrate.schedules import flow_years
+from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.orchestrate.test_rebuild import (
     everything,
     lose_all_but_bronze,
@@ -95,7 +96,7 @@ def test_a_first_flow_fetches_the_details_of_the_recent_window_only(rig: Rig) ->
 
 
 def test_a_listing_whose_run_died_in_its_details_is_not_asked_for_again(make_rig: Make) -> None:
-    rig = make_rig(activities=20, years=(2026, 2026), jumping=True, settings={"first_year": 2026})
+    rig = make_rig(activities=20, **QUICK)
     rig.fault("/", "status", status=503, times=-1, after=8)
     with pytest.raises(PipelineError, match="seems to be down"):
         rig.run("flow_backfill")
@@ -125,7 +126,7 @@ def test_a_listing_whose_run_died_waits_for_its_like_whatever_publishes_meanwhil
 
 @pytest.mark.parametrize("status", [400, 403, 410, 500])
 def test_six_poisoned_neighbours_stop_nothing(make_rig: Make, status: int) -> None:
-    rig = make_rig(activities=20, years=(2026, 2026), jumping=True, settings={"first_year": 2026})
+    rig = make_rig(activities=20, **QUICK)
     by_start = sorted(rig.truth(), key=lambda item: item["start_date"], reverse=True)
     sick = [item["id"] for item in by_start[3:9]]
     for one in sick:

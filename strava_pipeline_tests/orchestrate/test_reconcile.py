@@ -170,16 +170,20 @@ def test_a_reconciliation_fetches_details_of_what_changed_and_not_those_never_fe
     assert rig.calls()["details"] == {str(edited): 1, str(late): 1}
 
 
-@pytest.mark.parametrize(("name", "mode"), [("weekly_reconcile", "year"), ("monthly_reconcile", "all")])
-def test_the_schedules_compare_recent_years_weekly_and_everything_monthly(rig: Rig, name: str, mode: str) -> None:
+def ticked(rig: Rig, schedule: str, when: datetime) -> tuple[list[dg.RunRequest], str | None]:
+    """What a tick of that moment, evaluated now, asks for, or else why it does not."""
     defs = build_defs(rig.settings)
     with dg.DagsterInstance.ephemeral() as instance:
-        schedule = defs.resolve_schedule_def(name)
         context = dg.build_schedule_context(
-            instance, repository_def=defs.get_repository_def(), scheduled_execution_time=NOW
+            instance, repository_def=defs.get_repository_def(), scheduled_execution_time=when
         )
-        ticked = schedule.evaluate_tick(context)
-    requests = ticked.run_requests or []
+        told = defs.resolve_schedule_def(schedule).evaluate_tick(context)
+    return list(told.run_requests or []), told.skip_message
+
+
+@pytest.mark.parametrize(("name", "mode"), [("weekly_reconcile", "year"), ("monthly_reconcile", "all")])
+def test_the_schedules_compare_recent_years_weekly_and_everything_monthly(rig: Rig, name: str, mode: str) -> None:
+    requests, _ = ticked(rig, name, NOW)
     years = year_range(rig.settings.first_year).all
     assert [request.partition_key for request in requests] == (["2026", "2025"] if mode == "year" else [None])
     assert all(request.run_config["ops"]["bronze_activities"]["config"]["mode"] == mode for request in requests)
@@ -188,23 +192,14 @@ def test_the_schedules_compare_recent_years_weekly_and_everything_monthly(rig: R
 
 
 def test_a_week_that_is_made_up_for_after_new_year_is_compared_by_the_years_it_had(rig: Rig) -> None:
-    defs = build_defs(rig.settings)
-    sunday = datetime(2024, 12, 29, 4, tzinfo=ZoneInfo("Europe/London"))
-    with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.build_schedule_context(
-            instance, repository_def=defs.get_repository_def(), scheduled_execution_time=sunday
-        )
-        ticked = defs.resolve_schedule_def("weekly_reconcile").evaluate_tick(context)
-    assert [request.partition_key for request in ticked.run_requests or []] == ["2024", "2023"]
+    requests, _ = ticked(rig, "weekly_reconcile", datetime(2024, 12, 29, 4, tzinfo=ZoneInfo("Europe/London")))
+    assert [request.partition_key for request in requests] == ["2024", "2023"]
 
 
 def test_on_the_first_of_a_month_nothing_is_compared_twice(rig: Rig) -> None:
-    schedule = build_defs(rig.settings).resolve_schedule_def("weekly_reconcile")
-    sunday = datetime(2026, 11, 1, 4, tzinfo=ZoneInfo("Europe/London"))
-    with dg.DagsterInstance.ephemeral() as instance:
-        ticked = schedule.evaluate_tick(dg.build_schedule_context(instance, scheduled_execution_time=sunday))
-    assert not ticked.run_requests
-    assert ticked.skip_message
+    requests, skipped = ticked(rig, "weekly_reconcile", datetime(2026, 11, 1, 4, tzinfo=ZoneInfo("Europe/London")))
+    assert not requests
+    assert skipped
 
 
 def test_a_year_that_is_compared_before_the_first_pull_makes_nothing_new(make_rig: Make) -> None:

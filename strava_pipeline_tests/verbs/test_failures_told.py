@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline_tests.jumping import QUICK
+from strava_pipeline_tests.raw_answers import raw_answer
 from strava_pipeline_tests.rig import Rig, log_in
 from strava_pipeline_tests.verbs.conftest import Type
 
@@ -13,7 +14,7 @@ TypeOn = Callable[[Rig], Type]
 Make = Callable[..., Rig]
 LISTING, TOKEN = "/athlete/activities", "/oauth/token"
 LATER = "What was fetched is kept; run the same command again later."
-REDIRECT = {"kind": "raw", "body": "HTTP/1.1 302 Found\r\nLocation: https://portal.invalid/?token=secret\r\n\r\n"}
+REDIRECT = {"kind": "raw", "body": raw_answer("302 Found\r\nLocation: https://portal.invalid/?token=secret")}
 
 TOLD = [  # where, what, exit code, what is said
     (LISTING, {"kind": "status"}, 1, f"GET {LISTING}: Strava answered 500. {LATER}"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.orchestrate.test_rebuild import everything, lose_all_but_bronze
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
@@ -153,7 +154,7 @@ def test_summaries_and_details_of_next_to_nothing_are_rows_all_the_same(make_rig
 
 
 def test_an_object_nested_beyond_reason_is_no_answer_and_hides_no_other(make_rig: Make, type_on: TypeOn) -> None:
-    rig = make_rig(activities=3, years=(2026, 2026), jumping=True, settings={"first_year": 2026})
+    rig = make_rig(activities=3, **QUICK)
     deep, nested = rig.truth()[0]["id"], "[" * 100_000 + "]" * 100_000
     rig.fault(f"/activities/{deep}", "body", body=f'{{"id": {deep}, "x": {nested}}}', times=-1)
     said = type_on(rig)("flow-backfill")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type, Typed
 
@@ -88,7 +89,7 @@ def test_no_output_and_no_file_holds_a_secret_or_a_position(
     make_rig: Callable[..., Rig], type_on: TypeOn, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG", logger="strava_pipeline")
-    rig = make_rig(activities=8, years=(2026, 2026), jumping=True, settings={"first_year": 2026})
+    rig = make_rig(activities=8, **QUICK)
     seen = Searched(rig, type_on(rig))
     rig.control("expire-tokens")
     first = rig.truth()[0]["id"]
