@@ -14,6 +14,7 @@ PORT ?= 3000
 YEARS ?=
 YEAR ?=
 HTML ?=
+PART ?= days kills damage calendar daemon
 ENRICH_ARGS ?= $(if $(DAYS),--since-days $(DAYS))
 ENRICH_ALL_ARGS ?= --all
 N ?= 1000 10000
@@ -25,21 +26,24 @@ PAGE := $(if $(PER_PAGE),--per-page $(PER_PAGE))
 LOOKBACK := $(if $(DAYS),--days $(DAYS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-archive dev test test-slow soak bench test-samples test-all lint types contracts format check docs graph screenshots clean \
+.PHONY: help install demo demo-archive dev test test-slow soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean \
 	auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
 	quarantine profile trips import archive matches insights report goals duck schema sql logs service service-up purge emulator \
 	serve subscription webhooks
 
 help: ## List the targets.
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  and a target for each verb: auth status doctor plan flow flow-backfill backfill reconcile run run-lite run-all compact"
-	@echo "  recompact rebuild enrich enrich-all quarantine refresh streams profile import archive matches trips schema duck logs purge emulator"
-	@echo "  insights goals serve subscription webhooks report (make report YEAR=2025 HTML=2025.html)"
-	@echo "  service-up      Dagster in the background; also service-down -restart -status -logs -exec -time -install"
-	@echo "  sql             Query the published warehouse: make sql Q=\"SELECT sum(distance) / 1000 FROM activities\""
-	@echo "                  (without a slash in it also: make sql-\"SELECT count(*) FROM activities\")"
+	@awk -F':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo 'Options of a command: make flow ARGS="--wait"; what there is: make help-flow. Variables: the first lines of the Makefile.'
+
+help-%: $(READY) ## The options of a command: make help-flow.
+	@$(CLI) help $*
+
+##@ Install and try
 
 install: $(READY) ## Make .venv with everything in it.
+
+build: $(READY) ## The same as install.
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here. Name another one: make install PYTHON=python3.12"; exit 1; }
@@ -56,23 +60,28 @@ demo-archive: $(READY) ## The same athlete out of an archive as Strava mails it,
 dev: $(READY) ## Dagster's UI and daemon on http://127.0.0.1:3000; with DEMO=1 on the demo's instance.
 	$(CLI) dev --port $(PORT) $(if $(DEMO),--demo) $(ARGS)
 
+##@ Develop
+
 test: $(READY) ## The test suite.
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-test-slow: $(READY) ## Tests that run whole jobs, or real processes: Dagster's daemon and web server.
-	$(BIN)/python -m pytest -m slow -n 3 --maxschedchunk 1 --durations=20  # some wait a lot, for daemons that wake now and then
+# Three workers on two cores: some tests wait a lot, for daemons that wake now and then.
+test-slow: $(READY) ## Tests that start processes or run whole jobs. A failed one or two run again, alone, and may be flaky.
+	$(BIN)/python -m strava_pipeline_tests.rerun -m slow -n 3 --maxschedchunk 1 --durations=20
 
-soak: $(READY) ## Tests that take an hour: a year of daily runs, hundreds of kills.
-	$(BIN)/python -m pytest -m soak
+coverage: $(READY) ## Which lines and branches the test suite runs: a table, and htmlcov/index.html.
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered --cov-report=html
+
+soak: $(READY) ## Hours of tests in parts under an hour: all, or make soak PART=days (kills, damage, calendar, daemon).
+	@for part in $(PART); do echo "soak: $$part"; $(BIN)/python -m pytest -m "soak(part='$$part')" --durations=10 || exit 1; done
 
 bench: $(READY) ## What is fast, beside a floor program: make bench N="1000 10000".
 	$(BIN)/python -m benchmarks $(N) $(ARGS)
 
-# Without a line in `make help`: real payloads in ../shared/samples are not part of this repository.
-test-samples: $(READY)
+test-samples: $(READY) ## Tests on real payloads in ../shared/samples, which are not part of this repository.
 	$(BIN)/python -m pytest -m samples
 
-test-all: test test-slow test-samples
+test-all: test test-slow test-samples ## All three.
 
 lint: $(READY) ## Style and format.
 	$(BIN)/ruff check .
@@ -83,6 +92,9 @@ types: $(READY) ## Types, strictly.
 
 contracts: $(READY) ## Which room may import which.
 	$(BIN)/lint-imports
+
+pre-commit: $(READY) ## Style, format, types and contracts, as git runs them before a commit after `.venv/bin/pre-commit install`.
+	$(BIN)/pre-commit run --all-files
 
 format: $(READY) ## Put the code in shape.
 	$(BIN)/ruff check --fix .
@@ -101,7 +113,88 @@ screenshots: $(READY) ## Take docs/pictures/ anew from the demo in Dagster's UI;
 	$(BIN)/python docs/make_pictures.py $(ARGS)
 
 clean: ## Remove .venv, caches and the demo; never data/, secrets/ or logs/.
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage htmlcov *.egg-info
+
+.PHONY: build flow-now flow-latest clean-logs service-down service-restart service-status service-logs service-exec service-time \
+	service-install schedule-build schedule-up schedule-down schedule-restart schedule-logs schedule-ps schedule-exec \
+	schedule-time schedule-doctor schedule-shell
+
+# A line for each command: the recipes stand below, several commands to a recipe.
+
+##@ Commands: start here
+
+auth: ## Log in to Strava.
+status: ## Login, budget, what is in the warehouse, what is missing.
+doctor: ## What is wrong on this machine, and how to mend it.
+plan: ## Calls and days that a backfill will take, by year; makes no call.
+
+##@ Commands: pipeline
+
+flow: ## The daily run: pull, merge, fetch recent details, publish.
+flow-backfill: ## Everything: pull all, merge, fetch every detail.
+backfill: ## Whole years again, a run each.
+reconcile: ## Whole years compared with Strava: deletions, edits, late uploads.
+run: ## Pull what is new, and the lookback window again.
+run-lite: ## Pull what is new, without a lookback.
+run-all: ## Pull everything, back to day zero.
+compact: ## Merge shards into gold and publish.
+recompact: ## Merge all shards again, changed or not.
+rebuild: ## Shards and the warehouse anew from bronze, without a call.
+enrich: ## Fetch details of the recent window, or of chosen activities.
+enrich-all: ## Fetch every detail that is missing or was edited.
+quarantine: ## Activities whose detail always fails: list, retry, drop.
+streams: ## Tracks from Strava, a call each, with calls to spare.
+import: ## Strava's archive, folders and files into the warehouse; no call.
+refresh: ## Pull what is new, merge, publish; no details.
+profile: ## Fetch the athlete and all gear again.
+flow-now: ## The same as flow.
+
+##@ Commands: look
+
+duck: ## A SQL prompt on the published warehouse.
+schema: ## Tables and columns, with units and meanings.
+insights: ## A year: sums, goals and pace, records, streaks, gear, training load.
+report: ## A year as one HTML page: charts, calendar, months, records.
+goals: ## Your goals in goals.toml: check them.
+matches: ## One activity from several sources: list, explain, join, split.
+logs: ## Logs of runs: the newest one, or remove old ones.
+archive: ## Is all that Strava's archive lists in the warehouse, and the same?
+trips: ## Trips that phones recorded, and trips by car made of pings.
+sql: ## Query the published warehouse: make sql Q="SELECT sum(distance) / 1000 FROM activities".
+sql-%: $(READY) ## The same without a slash in it: make sql-"SELECT count(*) FROM activities".
+	@$(CLI) sql "$*"
+flow-latest: ## The newest log of a run.
+clean-logs: ## Remove the logs of all days but today; others: make clean-logs ARGS="--days 7".
+
+##@ Commands: serve
+
+serve: ## The web intake: takes Strava's webhook events and phones' pings.
+subscription: ## Strava's webhook subscription: create, view, delete.
+webhooks: ## Strava's webhook events: follow them now, or replay some.
+purge: ## All of the athlete's data here and the login: delete them for good.
+emulator: ## A Strava on your own machine.
+
+##@ Commands: the service
+
+service: ## Dagster's daemon and UI in the background: as service-status.
+service-up: ## Start it, with the web intake where there is anything to take in; another port: PORT=3001.
+service-down: ## End it; runs at work are interrupted and go on next time.
+service-restart: ## End it and start it again, with the present settings.
+service-status: ## Whether it is alive, and when each schedule ticks.
+service-logs: ## What the scheduler says.
+service-exec: ## A flow at once.
+service-time: ## The next daily runs, in their zone.
+service-install: ## A unit for systemd or an agent for launchd: there after a reboot, too.
+schedule-build: ## The same as install.
+schedule-up: ## The same as service-up.
+schedule-down: ## The same as service-down.
+schedule-restart: ## The same as service-restart.
+schedule-logs: ## The same as service-logs.
+schedule-exec: ## The same as service-exec.
+schedule-time: ## The same as service-time.
+schedule-ps: ## The same as service-status.
+schedule-doctor: ## The same as doctor.
+schedule-shell: ## A shell in this folder that finds the commands.
 
 auth status doctor profile duck schema serve purge emulator: $(READY)
 	$(CLI) $@ $(ARGS)
@@ -172,11 +265,27 @@ service: $(READY)
 service-up: $(READY)
 	$(CLI) service up --port $(PORT) $(ARGS)
 
-service-%: $(READY)
-	$(CLI) service $* $(ARGS)
+service-down service-restart service-status service-logs service-exec service-time service-install: $(READY)
+	$(CLI) service $(@:service-%=%) $(ARGS)
+
+schedule-up schedule-down schedule-restart schedule-logs schedule-exec schedule-time: schedule-%: service-%
+
+schedule-build: install
+
+schedule-ps: service-status
+
+schedule-doctor: doctor
+
+schedule-shell: $(READY)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $${SHELL:-/bin/sh}
+
+flow-now: flow
+
+flow-latest: $(READY)
+	$(CLI) logs latest $(ARGS)
+
+clean-logs: $(READY)
+	$(CLI) logs clean $(or $(ARGS),--days 0)
 
 sql: $(READY)
 	@$(CLI) sql "$$Q" $(ARGS)
-
-sql-%: $(READY)
-	@$(CLI) sql "$*"

@@ -14,14 +14,18 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import files, insights, matching, trips
+from benchmarks.commands import AIMS, FLOOR, Commands
 from benchmarks.intake import RATE, Intake
 from benchmarks.rounds import (
+    MEMORY,
     Figures,
     Size,
+    measure_commands,
     measure_files,
     measure_insights,
     measure_intake,
     measure_matching,
+    measure_memory,
     measure_size,
     measure_startup,
     measure_trips,
@@ -29,6 +33,7 @@ from benchmarks.rounds import (
 )
 
 LIBRARIES = ("strava_pipeline", "dagster", "duckdb", "polars", "orjson", "urllib3")
+MOST_MB = 500  # of a whole run, whatever the number of activities
 TITLES = {
     "listing": "listing → bronze",
     "shards": "shards",
@@ -57,9 +62,11 @@ def main() -> None:
         "files": {count: measure_files(count, asked.rounds or 3) for count in asked.files},
         "matching": {count: measure_matching(count, asked.rounds or 3) for count in asked.matching},
         "insights": {count: measure_insights(count, asked.rounds or 3) for count in asked.insights},
+        "memory": {count: measure_memory(count) for count in asked.memory},
     }
     intake = measure_intake(asked.intake) if asked.intake else {}
     startup = {} if asked.stages else measure_startup()
+    commands = measure_commands(asked.commands) if asked.commands and not asked.stages else None
     if not asked.json:
         for count, figures in beside["trips"].items():
             out.print(_beside_floor(f"{count:,} activity trips, one core", trips.STAGES, figures))
@@ -69,6 +76,8 @@ def main() -> None:
             out.print(_beside_floor(f"{count:,} activities and as many files, one core", matching.STAGES, figures))
         for count, figures in beside["insights"].items():
             out.print(_beside_floor(f"{count:,} activities, half with splits, one core", insights.STAGES, figures))
+        for count, figures in beside["memory"].items():
+            out.print(_memory_table(count, figures))
         if intake:
             out.print(_intake_table(intake, asked.intake))
     if asked.json:
@@ -85,10 +94,13 @@ def main() -> None:
             **told,
             "intake": posted,
             "startup": startup,
+            "commands": commands.as_json() if commands else {},
         }
         print(json.dumps(held, indent=1))
     elif startup:
         out.print(_startup_table(startup))
+    if commands and not asked.json:
+        out.print(_commands_table(commands))
 
 
 def _arguments() -> argparse.Namespace:
@@ -105,7 +117,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--insights", nargs="*", type=int, default=[100_000], help="numbers of activities, for insights"
     )
+    parser.add_argument(
+        "--memory", nargs="*", type=int, default=[150_000], help="numbers of activities, for whole runs"
+    )
     parser.add_argument("--intake", type=int, default=60, help="seconds of webhook events (default 60; 0: none)")
+    parser.add_argument("--commands", type=int, default=5, help="rounds of whole commands (default 5; 0: none)")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -179,6 +195,18 @@ def _beside_floor(title: str, stages: dict[str, str], found: dict[str, Figures])
     return table
 
 
+def _memory_table(count: int, found: dict[str, Figures]) -> Table:
+    title = f"Memory of whole runs, {count:,} activities without details"
+    table = Table(box=box.MARKDOWN, title=title, title_justify="left")
+    for name in ("run", "peak MB", "aim", "CPU s"):
+        table.add_column(name, justify="left" if name == "run" else "right")
+    for stage, figures in found.items():
+        side, what = MEMORY[stage]
+        aim = str(MOST_MB) if side == "product" else ""
+        table.add_row(what, f"{max(figures.peak_mb):.0f}", aim, f"{median(figures.cpu):.2f}")
+    return table
+
+
 def _intake_table(found: dict[str, Intake], seconds: int) -> Table:
     table = Table(box=box.MARKDOWN, title=f"{RATE} webhook events a second, {seconds} s", title_justify="left")
     for name in ("", "posted", "acknowledged", "kept", "lost", "p50 ms", "p99 ms", "max ms", "wall s", "CPU s"):
@@ -192,6 +220,18 @@ def _startup_table(startup: dict[str, list[float]]) -> Table:
     table = Table("", "median s", "min s", box=box.MARKDOWN, title="Starting", title_justify="left")
     for name, seconds in startup.items():
         table.add_row(name, f"{median(seconds):.2f}", f"{min(seconds):.2f}")
+    return table
+
+
+def _commands_table(found: Commands) -> Table:
+    table = Table(box=box.MARKDOWN, title="Whole commands, CPU", title_justify="left")
+    for name in ("", "median s", "of the imports", "aim", "of the floor", "aim"):
+        table.add_column(name, justify="right" if name else "left")
+    for name, seconds in found.cpu.items():
+        of_imports, of_floor = AIMS.get(name, (None, None))
+        beside_floor = [f"{found.ratio(name, FLOOR):.2f}", f"≤ {of_floor}"] if of_floor is not None else ["", ""]
+        aim = "" if of_imports is None else f"≤ {of_imports}"
+        table.add_row(name, f"{median(seconds):.2f}", f"{found.ratio(name):.2f}", aim, *beside_floor)
     return table
 
 

@@ -178,3 +178,29 @@ def _series(objects: Sequence[dict[str, Any]], column: Any) -> pl.Series:
         case Kind.JSON:
             values = [None if value is None else orjson.dumps(value).decode() for value in values]
     return pl.Series(column.name, values, dtype=column.kind.polars, strict=False)
+
+
+def imports(place: Place) -> Work:
+    """The libraries and nothing else: what their import holds in memory."""
+
+    def work() -> int:
+        import dagster
+        import duckdb
+        import polars
+
+        return len({dagster, duckdb, polars}) - 3
+
+    return work
+
+
+def one_statement(place: Place) -> Work:
+    """The product's shards in a table of their own, by one statement."""
+    import duckdb
+
+    def work() -> int:
+        with duckdb.connect(str(place.floor / "one_statement.duckdb")) as connection:
+            connection.execute(f"CREATE TABLE held AS SELECT * FROM '{place.lake.data_dir}/activities/*/*.parquet'")
+        return 0
+
+    place.floor.mkdir(parents=True, exist_ok=True)
+    return work

@@ -98,6 +98,29 @@ def flow(place: Place) -> Work:
     return _run(place, "flow")
 
 
+def compact(place: Place) -> Work:
+    """Everything merged into gold and published, with Dagster."""
+    from strava_pipeline.orchestrate.execute import run_job
+
+    def work() -> int:
+        run_job(place.settings, "compact", years=place.years.all)
+        return 0
+
+    return work
+
+
+def rebuild(place: Place) -> Work:
+    """Everything from bronze, with Dagster."""
+    from strava_pipeline.orchestrate.execute import run_job
+    from strava_pipeline.orchestrate.jobs import REBUILD_JOB
+
+    def work() -> int:
+        run_job(place.settings, REBUILD_JOB, years=None)
+        return 0
+
+    return work
+
+
 def _run(place: Place, job: str) -> Work:
     """The whole job in this process, on the Dagster instance on disk, as the verb runs it."""
     from strava_pipeline.orchestrate.execute import run_job

@@ -12,12 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks import files, insights, intake, matching, peer, startup, trips
+from benchmarks import commands, files, insights, intake, matching, peer, startup, trips
 from benchmarks.place import Place
 from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
 
 SUMMARIES = ("listing", "shards", "merge_summaries")
 DETAILS = ("details", "merge_details")
+MEMORY = {
+    "imports": ("floor", "import of dagster, duckdb, polars"),
+    "one_statement": ("floor", "shards into a table, one statement"),
+    "compact": ("product", "compact of everything"),
+    "rebuild": ("product", "rebuild"),
+}
 ATHLETE = ("--seed", "2026", "--years", "2015-2026", "--now", "2026-06-30T12:00:00Z", "--limits", "off")
 
 
@@ -116,6 +122,18 @@ def measure_insights(count: int, rounds: int) -> dict[str, Figures]:
     return _in_turn("insights", insights.STAGES, insights.make, count, rounds)
 
 
+def measure_memory(count: int) -> dict[str, Figures]:
+    """What whole runs over `count` activities without details hold in memory, beside the floor's; a run each."""
+    found = {stage: Figures() for stage in MEMORY}
+    with _folder() as folder, emulator_process(*ATHLETE, "--activities", str(count), log=folder / "log") as url:
+        place = _new(folder / "memory", url)
+        for stage in ("listing", "shards"):
+            _measured("product", stage, place)
+        for stage, figures in found.items():
+            figures.add(_measured(MEMORY[stage][0], stage, place))
+    return found
+
+
 def _in_turn(
     side: str, stages: Iterable[str], make: Callable[[Path, int], None], count: int, rounds: int
 ) -> dict[str, Figures]:
@@ -136,6 +154,12 @@ def measure_intake(seconds: int) -> dict[str, intake.Intake]:
         return intake.measure(folder, seconds)
 
 
+def measure_commands(rounds: int) -> commands.Commands:
+    """Whole commands on a folder of a thousand activities, beside their floor, `rounds` times in turn."""
+    with _folder() as folder, emulator_process(*ATHLETE, "--activities", "1000", log=folder / "log") as url:
+        return commands.measure(_new(folder / "commands", url), rounds)
+
+
 def measure_startup() -> dict[str, list[float]]:
     """Seconds, each round's, by what was measured."""
     publishes = []
@@ -144,7 +168,6 @@ def measure_startup() -> dict[str, list[float]]:
             publishes.append(_measured("startup", "big_publish", Place(folder, "http://127.0.0.1:1"))["wall"])
     return {
         "--help, wall": startup.wall_of_help(),
-        "definitions, CPU": startup.cpu_of_definitions(),
         f"publish {startup.BYTES // 1_000_000} MB, wall": publishes,
     }
 

@@ -26,6 +26,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 300  # seconds; the backfill daemon alone wakes every 30
 YEARS = [str(year) for year in range(2019, 2027)]
 LOADING = 20_000  # milliseconds that a page is given to draw its graph
+AFTER_CLICK = 8  # seconds; a dialogue asks the server for the partitions
 
 LAUNCH = """mutation ($p: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $p) { ... on LaunchBackfillSuccess { backfillId } }
@@ -50,6 +51,8 @@ def main() -> None:
             sys.stdout.write(f"{told.into / name}.png\n")
         year = f"{url}/assets/insights?view=partitions&partition={YEARS[-1]}"
         take_after_click(browser, year, "arkdown", told.into / "insights.png", 1500, 900)
+        job = f"{url}/locations/strava_pipeline/jobs/backfill"
+        take_after_click(browser, job, "Materialize all", told.into / "backfill-dialog.png", 1500, 900)
     take(browser, (told.folder.resolve() / "report.html").as_uri(), told.into / "report.png", 1200, 1750)
 
 
@@ -69,9 +72,10 @@ def ready(url: str) -> dict[str, tuple[str, int, int]]:
         "asset-graph": ("/assets/insights?view=lineage&lineageScope=upstream&lineageDepth=6", 2300, 2000),
         "columns": ("/assets/activity_laps?view=overview", 1600, 1000),
         "partitions": ("/assets/activity_details?view=partitions&partition=2026", 1600, 900),
-        "checks": ("/assets/activities?view=checks&checkDetail=holds_shards", 1600, 900),
+        "checks": ("/assets/activities?view=checks&checkDetail=valid", 1600, 900),
         "run": (f"/runs/{run}", 1700, 1000),
         "backfill": (f"/runs/b/{backfill}", 1600, 800),
+        "timeline": ("/overview/activity/timeline", 1600, 700),
     }
 
 
@@ -129,7 +133,7 @@ def take_after_click(browser: str, url: str, text: str, path: Path, width: int, 
                     time.sleep(LOADING / 1000)
                     found = f"[...document.querySelectorAll('button,a,span')].filter(e => e.textContent.includes('{text}')).pop()"
                     told(socket_, 1, "Runtime.evaluate", expression=f"{found}.click()")
-                    time.sleep(3)
+                    time.sleep(AFTER_CLICK)
                     path.write_bytes(base64.b64decode(told(socket_, 2, "Page.captureScreenshot")["data"]))
             finally:
                 process.kill()

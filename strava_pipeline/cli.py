@@ -2,10 +2,12 @@
 
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+
+from strava_pipeline.verbs.interrupts import only_first_interrupt
 
 INTERRUPTED = 130  # a shell's code for Ctrl-C
 
@@ -69,7 +71,10 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
 
 
 class LazyVerbs(TyperGroup):
-    """Lists every verb from the table above; imports a verb's module only when it is called."""
+    """Lists every verb from the table above; imports a verb's module only when it is called. `help VERB` is `VERB --help`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [*args[1:], "--help"] if args[:1] == ["help"] else args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(VERBS)
@@ -81,24 +86,47 @@ class LazyVerbs(TyperGroup):
         return typer.main.get_command(_listed(cmd_name, text, panel))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in VERBS:
+            self.commands = {name: self.get_command(ctx, name) for name in VERBS}  # what Typer compares a typo with
         name, command, rest = super().resolve_command(ctx, args)
         return name, command and _loaded(str(name)), rest
 
 
-app = typer.Typer(cls=LazyVerbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=LazyVerbs,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog="A command's own options: strava-pipeline help COMMAND",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"strava-pipeline {version('strava_pipeline')}")
+        raise typer.Exit
 
 
 @app.callback()
-def strava_pipeline() -> None:
+def strava_pipeline(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
     """Everything you ever recorded, in one DuckDB warehouse on your own disk, kept true to Strava."""
 
 
 def main() -> None:
     """Run a verb; a failure that has a way out ends with its message and exit code, without a traceback."""
     from strava_pipeline.core.errors import PipelineError, TransientError
+    from strava_pipeline.core.garbage import collect_seldom
 
+    collect_seldom()
     try:
-        app()
+        with only_first_interrupt(until_exit=True):
+            app()
     except TransientError as error:
         typer.echo(f"{error}. What was fetched is kept; run the same command again later.", err=True)
         sys.exit(error.exit_code)
@@ -114,7 +142,8 @@ def main() -> None:
         sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            typer.echo("Interrupted. What was fetched is kept; the same command goes on from there.", err=True)
+            over = "\r" if sys.stderr.isatty() else ""  # the ^C that the terminal showed
+            typer.echo(f"{over}Interrupted. What was fetched is kept; the same command goes on from there.", err=True)
         raise
 
 

@@ -1,10 +1,11 @@
 """What Dagster loads (workspace.yaml names this module). Everything is made in orchestrate/build.py."""
 
-from dagster import Definitions
+from strava_pipeline.core.garbage import importing
 
-from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.orchestrate.kept_connections import keep_connections
-from strava_pipeline.settings import Settings
+with importing():
+    from dagster import Definitions
 
-keep_connections()
-defs: Definitions = build_defs(Settings.load())
+    from strava_pipeline.orchestrate.build import build_defs
+    from strava_pipeline.settings import Settings
+
+    defs: Definitions = build_defs(Settings.load())

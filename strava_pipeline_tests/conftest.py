@@ -1,19 +1,24 @@
 """Fixtures for all rooms: a whole pipeline on temporary folders."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
-from strava_pipeline_tests.jumping import JumpingTime
-from strava_pipeline_tests.rig import Rig, started
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.warehouse import connect
 from strava_pipeline_tests.small_disk import SmallDisk, small_disk
+
+if TYPE_CHECKING:  # a rig imports Dagster, which takes seconds: tests of other rooms do without
+    from strava_pipeline_tests.rig import Rig
 
 if find_spec("pandas") is None:
     sys.modules["pandas"] = None  # type: ignore[assignment]  # or DuckDB looks for it at every statement: a tenth of the time
@@ -35,9 +40,21 @@ LONGEST = (
 )
 
 
+SOAK = (
+    "days",
+    "kills",
+    "damage",
+    "calendar",
+    "daemon",
+)  # what `make soak` runs one after the other: each under an hour
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Who has a rig runs whole jobs, and is slow. Those that take minutes first: at the end no worker is alone with one."""
     for item in items:
+        soak = item.get_closest_marker("soak")
+        if soak is not None and soak.kwargs.get("part") not in SOAK:
+            raise pytest.UsageError(f"{item.nodeid} is in no part of the soak: mark it soak(part=…), one of {SOAK}")
         if "make_rig" in getattr(item, "fixturenames", ()) and not any(
             map(item.get_closest_marker, ("soak", "samples"))
         ):
@@ -48,21 +65,57 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def beginnings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where first runs are kept for rigs to begin with, by all workers of a session."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all workers of a session."""
     own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "beginnings"
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
     folder.mkdir(exist_ok=True)
     return folder
 
 
+@pytest.fixture(scope="session")
+def beginnings(shared: Path) -> Path:
+    """Where first runs are kept for rigs to begin with."""
+    folder = shared / "beginnings"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def empty_warehouse(shared: Path) -> Path:
+    """The file of a warehouse without rows, made once: to open a copy costs a fifth of making one."""
+    file = shared / "empty.duckdb"
+    with FileLock(shared / "empty.lock"):
+        if not file.exists():
+            making = shared / "making.duckdb"
+            connect(making).close()
+            making.rename(file)
+    return file
+
+
+@pytest.fixture(scope="session")
+def new_lake(empty_warehouse: Path) -> Callable[[Path], Lake]:
+    """`new_lake(folder)`: a lake with an empty warehouse and nothing else, as after a first look into it."""
+
+    def make(folder: Path) -> Lake:
+        lake = Lake(folder)
+        lake.working.parent.mkdir(parents=True)
+        shutil.copyfile(empty_warehouse, lake.working)
+        return lake
+
+    return make
+
+
 @pytest.fixture
-def make_rig(tmp_path: Path, beginnings: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Rig]]:
+def make_rig(tmp_path: Path, beginnings: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["Callable[..., Rig]"]:
     """Starts rigs: `make_rig(activities=…, settings={…})`. With `jumping` none of its runs in this process waits really."""
+    from strava_pipeline_tests.jumping import JumpingTime
+    from strava_pipeline_tests.rig import started
+
     monkeypatch.chdir(tmp_path)
     with ExitStack() as stack:
 
-        def make(*, jumping: bool = False, **config: Any) -> Rig:
+        def make(*, jumping: bool = False, **config: Any) -> "Rig":
             made = stack.enter_context(started(tmp_path, kept=beginnings, **config))
             if jumping:
                 JumpingTime().rule(made.emulator, monkeypatch)
@@ -72,11 +125,9 @@ def make_rig(tmp_path: Path, beginnings: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture
-def rig(make_rig: Callable[..., Any]) -> Rig:
+def rig(make_rig: "Callable[..., Rig]") -> "Rig":
     """30 activities of 2022 to 2026, seen from 10 March 2026, and a login."""
-    made = make_rig()
-    assert isinstance(made, Rig)
-    return made
+    return make_rig()
 
 
 @pytest.fixture

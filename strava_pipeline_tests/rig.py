@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,13 @@ from strava_pipeline.emulator.config import EmulatorConfig
 from strava_pipeline.emulator.limits import Limits
 from strava_pipeline.emulator.server import Emulator
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.execute import RunOutcome, run_job
 from strava_pipeline.orchestrate.instance import open_instance
-from strava_pipeline.orchestrate.partitions import year_range
+from strava_pipeline.orchestrate.verdicts import BROKEN_RULES
+from strava_pipeline.orchestrate.years import year_range
 from strava_pipeline.settings import Settings
+from strava_pipeline_tests.metadata_keys import unreviewed
 from strava_pipeline_tests.patience import PATIENCE
 
 NOW = datetime(2026, 3, 10, 12, 0, 30, tzinfo=UTC)  # where an emulator's clock starts, whatever the host's date
@@ -51,7 +55,7 @@ class Rig:
 
     def run(self, job: str, years: list[int] | None = None, **told: dict[str, Any]) -> RunOutcome:
         """Run a job in this process over `years` (all, unless said), on an instance in memory."""
-        return run_job(self.settings, job, years=years or self.years, told=told, instance=self.memory)
+        return reviewed(run_job(self.settings, job, years=years or self.years, told=told, instance=self.memory))
 
     def begin_with(self, job: str, years: list[int] | None = None) -> None:
         """Have on disk, as data and logs, what a first run of `job` leaves there.
@@ -73,7 +77,7 @@ class Rig:
         self.emulator.state.clock.set(self.emulator.state.config.now + timedelta(seconds=float(whole.read_text())))
 
     def run_unpartitioned(self, job: str, **told: dict[str, Any]) -> RunOutcome:
-        return run_job(self.settings, job, years=None, told=told, instance=self.memory)
+        return reviewed(run_job(self.settings, job, years=None, told=told, instance=self.memory))
 
     @property
     def years(self) -> list[int]:
@@ -132,10 +136,10 @@ class Rig:
         return self.memory
 
     def failed_checks(self, run_id: str) -> list[str]:
-        """The names of the checks of a run of `run` that did not pass."""
+        """The rules that the checks of a run of `run` found broken; the name of a check that has none."""
         entries = self.remembered.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
         found = [entry.dagster_event.asset_check_evaluation_data for entry in entries if entry.dagster_event]
-        return [one.check_name for one in found if not one.passed]
+        return [rule for one in found for rule in broken_rules(one)]
 
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:
@@ -170,6 +174,27 @@ class Rig:
         }
         for table, field in nested.items():
             assert dict(gold[table]) == {key: len(item[field]) for key, item in truth.items() if item.get(field)}, table
+
+
+def reviewed(outcome: RunOutcome) -> RunOutcome:
+    """The outcome. Whatever a test runs, its assets report only metadata keys that were reviewed."""
+    new = {asset: unreviewed(metadata) for asset, metadata in outcome.metadata.items()}
+    assert not any(new.values()), f"metadata keys that are not in metadata_keys.txt: {new}"
+    return outcome
+
+
+@lru_cache(maxsize=2)
+def definitions(settings: Settings) -> dg.Definitions:
+    """What Dagster loads for these settings, built once: for tests that only look at it."""
+    return build_defs(settings)
+
+
+def broken_rules(evaluation: dg.AssetCheckEvaluation) -> list[str]:
+    """The rules that a check found broken, as its result names them; the name of a check that has none."""
+    if evaluation.passed:
+        return []
+    rules: Any = evaluation.metadata.get(BROKEN_RULES)
+    return [evaluation.check_name] if rules is None else list(rules.value)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import pytest
 
 from strava_pipeline.cli import VERBS
 from strava_pipeline.settings import Settings
+from strava_pipeline_tests.conftest import SOAK
 
 REPO = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(
@@ -118,8 +119,23 @@ def _files() -> list[Path]:
     return [path for path in paths if path.is_file() and path.suffix not in (".png", ".gz", ".parquet")]
 
 
+def test_make_soak_runs_every_part() -> None:
+    """And no test of the soak is without one: it would not be collected."""
+    parts = re.findall(r"^PART \?= (.+)$", (REPO / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert parts == [" ".join(SOAK)]
+
+
 def test_every_verb_is_a_make_target_that_calls_it() -> None:
     for verb in VERBS:
         said = subprocess.run(["make", "-n", verb, "YEARS=2024"], cwd=REPO, capture_output=True, text=True, check=True)
         assert said.stderr == "", verb
         assert f"strava-pipeline {verb}" in said.stdout or verb in ("demo", "dev", "sql"), verb
+
+
+def test_make_help_describes_every_target_and_every_command_is_one() -> None:
+    makefile = (REPO / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    phony = {name for line in re.findall(r"^\.PHONY:(.*)", makefile, re.MULTILINE) for name in line.split()}
+    described = set(re.findall(r"^([a-z%-]+):.*## .", makefile, re.MULTILINE))
+    rules = re.findall(r"^([a-z][a-z %-]*):(?!=)", makefile, re.MULTILINE)
+    assert (phony | {name for names in rules for name in names.split()}) - described == set()
+    assert set(VERBS) - described == set()

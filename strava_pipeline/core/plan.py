@@ -5,11 +5,13 @@ listed is estimated from its neighbours, and says so. Gathering the counts is la
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import ceil, floor
 from typing import Literal
 
 from strava_pipeline.core.errors import Ceiling
+from strava_pipeline.core.forecast import LEAST, MOST, Bounds
 from strava_pipeline.core.limits import DAY
 from strava_pipeline.core.windows import Allowance, done_at
 
@@ -40,17 +42,27 @@ class YearCount:
 
 @dataclass(frozen=True, slots=True)
 class YearPlan:
-    """Calls of a year. `activities` None: nothing tells how many; the calls are then the fewest possible."""
+    """Calls of a year. `activities` None: nothing tells how many; the calls are then the fewest possible.
+
+    `fewest`, `most`: between which numbers they lie where the year is estimated.
+    """
 
     year: int
     basis: Basis
     activities: int | None
     listing: int
     details: int
+    fewest: int | None = None
+    most: int | None = None
 
     @property
     def calls(self) -> int:
         return self.listing + self.details
+
+    def without_listing(self) -> "YearPlan":
+        """The same where one listing of several years brings its pages."""
+        fewest = None if self.fewest is None else max(self.fewest - self.listing, 0)
+        return replace(self, listing=0, fewest=fewest, most=None if self.most is None else self.most - self.listing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,18 @@ class Plan:
         """That of the year of which least is known."""
         found = {year.basis for year in self.years}
         return "unknown" if "unknown" in found else "estimated" if "estimated" in found else "known"
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """Between which numbers the calls lie, and when the last one is made; None unless the plan is estimated."""
+        if self.basis != "estimated":
+            return None
+        apart = self.listing + self.gear
+        fewest = apart + sum(year.calls if year.fewest is None else year.fewest for year in self.years)
+        most = apart + sum(year.calls if year.most is None else year.most for year in self.years)
+        allowances = list(self.allowances.values())
+        done = (finish(calls, allowances, self.made_at, PER_CALL) for calls in (fewest, most))
+        return Bounds(fewest, most, *done)
 
     @property
     def governing(self) -> Ceiling:
@@ -128,14 +152,21 @@ def _lets_through(calls: int, allowance: Allowance) -> bool:
 
 def _plan(count: YearCount, all_counts: Collection[YearCount], per_page: int, *, details: bool) -> YearPlan:
     basis, more = _expected(count, all_counts)
-    activities = count.activities + more
-    listing = 0 if count.whole else max(listing_calls(activities, per_page) - count.landed, 1)
+
+    def calls(more: int) -> tuple[int, int]:
+        listing = 0 if count.whole else max(listing_calls(count.activities + more, per_page) - count.landed, 1)
+        return listing, (count.due + more) * details
+
+    listing, of_details = calls(more)
+    fewest, most = (sum(calls(round_to(more * share))) for round_to, share in ((floor, LEAST), (ceil, MOST)))
     return YearPlan(
         year=count.year,
         basis=basis,
-        activities=None if basis == "unknown" else activities,
+        activities=None if basis == "unknown" else count.activities + more,
         listing=listing,
-        details=(count.due + more) * details,
+        details=of_details,
+        fewest=fewest if basis == "estimated" else None,
+        most=most if basis == "estimated" else None,
     )
 
 

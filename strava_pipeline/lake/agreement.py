@@ -1,23 +1,22 @@
-"""Whether the layers hold the same: bronze, shards, gold and the snapshot, of some years. Reads only, makes no call.
+"""Whether the layers hold the same: bronze, shards and gold, of some years. Reads only, makes no call.
 
 What one layer has and the next lacks is either lost or on its way: another run may have landed it a moment ago. So who
-asks looks first whether anybody else is at work. What the catalogue says of a single table is quality.py's.
+asks looks first whether anybody else is at work. What the catalogue says of a single table is quality.py's; the snapshot
+is compared where it is published.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from strava_pipeline.core.activities import YearRange
-from strava_pipeline.lake.counts import row_counts
 from strava_pipeline.lake.detail_files import detail_files
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.merge_details import fetched_in_gold, is_newer
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import snapshot
 from strava_pipeline.lake.shards import LOCK, damage_named, holdings, shard_files
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.warehouse import Connection, reading, revision
+from strava_pipeline.lake.warehouse import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +73,3 @@ def details_with_bronze(connection: Connection, lake: Lake, years: Sequence[int]
     on_disk = [files for year in years for files in detail_files(lake, year).values() if files.good_at is not None]
     missing = sum(is_newer(files, gold.get(files.activity_id)) for files in on_disk)
     return Agreement(len(on_disk), len(on_disk) - missing, missing)
-
-
-def snapshot_with_gold(lake: Lake) -> dict[str, tuple[int, int]] | None:
-    """Tables of which the snapshot holds another number of rows, with both numbers; None: gold has gone on since."""
-    with reading(lake) as connection, snapshot(lake) as published:
-        if revision(connection) != revision(published):
-            return None
-        gold, read = row_counts(connection), row_counts(published)
-    return {name: (count, read.get(name, 0)) for name, count in gold.items() if read.get(name) != count}

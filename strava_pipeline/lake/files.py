@@ -12,11 +12,12 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, BinaryIO, Literal
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from strava_pipeline.core.json_text import parse_json
+
+if TYPE_CHECKING:
+    import polars as pl  # what only asks for a lock must not load it
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -28,7 +29,7 @@ def write_whole(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
-def write_rows(path: Path, rows: pl.DataFrame, compression: Literal["lz4", "zstd"], metadata: dict[str, str]) -> int:
+def write_rows(path: Path, rows: "pl.DataFrame", compression: Literal["lz4", "zstd"], metadata: dict[str, str]) -> int:
     """Write a Parquet file so that it is there whole or not at all; its size.
 
     Polars tells a full disk as a fault of the format, so it writes into memory only.

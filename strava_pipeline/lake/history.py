@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from strava_pipeline.core.sources import SOURCES
 from strava_pipeline.core.tables import TABLES, Column
+from strava_pipeline.lake.connections import spill
 from strava_pipeline.lake.counts import one_number
 from strava_pipeline.lake.locks import locked
-from strava_pipeline.lake.merge import shard_signature, sharing
+from strava_pipeline.lake.merge import batches, shard_signature, sharing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import LOCK, shard_files
 from strava_pipeline.lake.sql import sql
@@ -18,24 +19,31 @@ HISTORY = "history:"  # + year: a note of which shards the history of a year was
 def merge_history(connection: Connection, lake: Lake, years: Sequence[int]) -> None:
     """The versions of the activities of `years` whose shards changed, within the caller's transaction, after the merge."""
     known = notes(connection, HISTORY)
+    written = 0
     with locked(lake, LOCK):
         files = {year: shard_files(lake, year) for year in years}
         signature = {year: shard_signature(files[year]) for year in years}
         due = [year for year in years if known.get(f"{HISTORY}{year}") != signature[year]]
-        shards = [str(path) for year in due for path in files[year]]
-        if shards:
-            others = [str(path) for year in sharing(connection, due) for path in shard_files(lake, year)]
-            values = {"shards": shards, "others": others, "years": due, "sources": SOURCES}
-            connection.execute(sql("incoming_versions"), values)
-    written = 0
-    if shards:
-        connection.execute(sql("delete_versions"))
-        written += one_number(connection, sql("insert_versions").format(differing=_differing(), before=_before()))
+        for some in batches(due, files):
+            spill(connection)
+            written += _merge_versions(connection, lake, some, [str(path) for year in some for path in files[year]])
     written += one_number(connection, sql("end_versions"))
     for year in due:
         note(connection, f"{HISTORY}{year}", signature[year])
     if written:
         changed(connection)
+
+
+def _merge_versions(connection: Connection, lake: Lake, years: Sequence[int], shards: list[str]) -> int:
+    """How many rows were written."""
+    if not shards:
+        return 0
+    others = [str(path) for year in sharing(connection, years) for path in shard_files(lake, year)]
+    files = {"shards": shards, "others": others}
+    connection.execute(sql("incoming_versions"), {**files, "years": list(years), "sources": SOURCES})
+    connection.execute(sql("delete_versions"))
+    insert = sql("insert_versions").format(differing=_differing(), before=_before())
+    return int(connection.execute(insert, files).fetchall()[0][0])
 
 
 def _differing() -> str:

@@ -6,6 +6,7 @@ moves the pages, but from the last start that was seen, one second overlapping. 
 """
 
 import logging
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import MAXYEAR, datetime, timedelta
 from pathlib import Path
@@ -32,16 +33,18 @@ from strava_pipeline.lake.paths import Lake
 
 REUSE_WITHIN = timedelta(hours=1)  # what a run that died an hour ago was told is still true enough for the same command
 RESUME_WITHIN = timedelta(hours=24)  # an older half is a picture of another day: a new listing is truer
+_REMEMBERED = 4096  # manifests, some kilobytes each: ten years of daily runs
 
 log = logging.getLogger(__name__)
 
 
 class Listing:
-    """One listing's folder."""
+    """One listing's folder. `shared`: others hold the same manifest, so that whoever changes it takes a copy first."""
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, *, shared: bool = False) -> None:
         self.folder = folder
         self.manifest = manifest
+        self._shared = shared
 
     @property
     def name(self) -> str:
@@ -53,17 +56,17 @@ class Listing:
         """Put a page on disk: first the bytes, then its line in the manifest."""
         file = _page_file(len(self.manifest.pages) + 1)
         write_whole(self.folder / file, packed(body, at))
-        self.manifest.pages.append(entry_of(file, activities, len(body), request, at, years))
+        self._editable().pages.append(entry_of(file, activities, len(body), request, at, years))
         self._save()
 
     def refer(self, entry: PageEntry) -> None:
         """Enter a detail, which is on disk elsewhere, as a page of its own."""
-        self.manifest.pages.append(entry)
+        self._editable().pages.append(entry)
         self._save()
 
     def note_gone(self, gone: Sequence[Gone]) -> None:
         """Enter what was said to be deleted."""
-        self.manifest.gone += gone
+        self._editable().gone += gone
         self._save()
 
     def rest(self) -> tuple[int | None, int | None]:
@@ -90,12 +93,12 @@ class Listing:
 
     def _lose(self, page: PageEntry, path: Path) -> None:
         _set_aside(path)
-        page.lost = True
 
         def note(now: Manifest) -> None:
-            for one in now.pages:
-                one.lost = one.lost or one.file == page.file
+            lost = {"lost": True}
+            now.pages = [entry.model_copy(update=lost) if entry.file == page.file else entry for entry in now.pages]
 
+        note(self._editable())
         self._change(note)
         again = "rebuild` makes it anew" if page.request == {} else "run-all` lists again what it held"
         log.warning("%s is missing or damaged; `strava-pipeline %s.", path, again)
@@ -106,22 +109,30 @@ class Listing:
     def settle(self) -> None:
         """Note that a run has made use of it to the end, so that the next one asks anew. Half a listing is gone on with."""
         if self.manifest.complete and not self.manifest.settled:
-            self.manifest.settled = True
 
             def note(now: Manifest) -> None:
                 now.settled = True
 
+            note(self._editable())
             self._change(note)
 
     def _change(self, note: Callable[[Manifest], None]) -> None:
         """Change the manifest as it is on disk by now: another run, or another part of this one, may have been at it."""
         listing = read_listing(self.folder)
-        note(listing.manifest)
+        note(listing._editable())
         listing._save()
+
+    def _editable(self) -> Manifest:
+        """The manifest, to be changed. Its entries stay shared: who changes one puts another in its place."""
+        if self._shared:
+            now = self.manifest
+            self.manifest = now.model_copy(update={"pages": [*now.pages], "gone": [*now.gone]})
+            self._shared = False
+        return self.manifest
 
     def distrust(self) -> None:
         """Note that a login goes on with it that may not see what the first one saw: its absence proves nothing."""
-        self.manifest.sees_private = False
+        self._editable().sees_private = False
         self._save()
 
     def adopt_orphans(self, years: YearRange) -> None:
@@ -130,19 +141,17 @@ class Listing:
             self._save()
 
     def _adopt(self, years: YearRange) -> bool:
-        pages = self.manifest.pages
-        known = len(pages)
-        for path in sorted(self.folder.glob("page-[0-9]*.json.gz")):
-            number = int(path.name.removeprefix("page-").partition(".")[0])
-            if number <= known:
-                continue
+        known = len(self.manifest.pages)
+        orphans = [path for path in sorted(self.folder.glob("page-[0-9]*.json.gz")) if _number(path) > known]
+        pages = self._editable().pages if orphans else self.manifest.pages
+        for path in orphans:
             try:
                 activities, size = unpacked_json(path), len(unpacked(path))
             except DamagedFileError:
                 _set_aside(path)
                 continue
             at = packed_at(path)
-            pages += [lost_page(_page_file(gap), at) for gap in range(len(pages) + 1, number)]
+            pages += [lost_page(_page_file(gap), at) for gap in range(len(pages) + 1, _number(path))]
             pages.append(entry_of(path.name, activities, size, None, at, years))
         return len(pages) > known
 
@@ -154,6 +163,10 @@ def _activities(content: Any, page: PageEntry) -> list[Json]:
 
 def _page_file(number: int) -> str:
     return f"page-{number:04}.json.gz"
+
+
+def _number(page: Path) -> int:
+    return int(page.name.removeprefix("page-").partition(".")[0])
 
 
 def _set_aside(path: Path) -> None:
@@ -184,6 +197,7 @@ def resume(lake: Lake, window: Window, *, at: datetime, years: YearRange) -> Lis
         same = manifest.window.same_as(window)
         if same:
             listing.adopt_orphans(years)
+            manifest = listing.manifest
         if manifest.has_lost:
             continue  # what it lacks is not behind its last page
         if same and not manifest.complete:
@@ -208,11 +222,39 @@ def listings(lake: Lake, *, newest_first: bool = False) -> Iterator[Listing]:
 
 
 def read_listing(folder: Path) -> Listing:
-    manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
-    for page in manifest.pages:
-        brought_back = page.rows and (folder / page.file).exists()  # one without rows: nobody knows what it held
-        page.lost = page.lost and not brought_back
-    return Listing(folder, manifest)
+    """The listing of a folder. Its manifest is parsed once for as long as the file is the same: runs read each many times."""
+    listing = Listing(folder, _PARSED.manifest(folder / "manifest.json"), shared=True)
+    if listing.manifest.has_lost:
+        pages = listing._editable().pages
+        for place, page in enumerate(pages):
+            if page.lost and page.rows and (folder / page.file).exists():  # one without rows: nobody knows what it held
+                pages[place] = page.model_copy(update={"lost": False})
+    return listing
+
+
+class _Parsed:
+    """The manifests that were read last: of each file what stands in it now, and never what stood there before."""
+
+    def __init__(self) -> None:
+        self._manifests: dict[Path, tuple[tuple[int, ...], Manifest]] = {}  # by file; the one added last comes last
+        self._lock = threading.Lock()
+
+    def manifest(self, path: Path) -> Manifest:
+        found = path.stat()  # a manifest is replaced by another file, never written into
+        identity = (found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
+        known = self._manifests.get(path)
+        if known is not None and known[0] == identity:
+            return known[1]
+        manifest = Manifest.model_validate_json(path.read_bytes())
+        with self._lock:
+            self._manifests.pop(path, None)
+            if len(self._manifests) >= _REMEMBERED:
+                del self._manifests[next(iter(self._manifests))]
+            self._manifests[path] = (identity, manifest)
+        return manifest
+
+
+_PARSED = _Parsed()
 
 
 def _mended(folder: Path) -> Listing | None:

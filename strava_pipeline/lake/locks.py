@@ -60,7 +60,9 @@ def locked_or_none(lake: Lake, name: str, *, who: str = "", patience: float = 0)
 def live_run(lake: Lake, run_id: str) -> Iterator[None]:
     """Hold data/state/runs/<run_id>.lock while a run lives, so that a dead one can be told from it."""
     path = _run_file(lake, run_id)
-    with held(path):
+    with held(path) as file:
+        file.write(_identity(os.getpid()).encode())
+        file.flush()
         yield
         path.unlink(missing_ok=True)  # before it is free: who finds it there and free takes the run for dead
 
@@ -68,6 +70,19 @@ def live_run(lake: Lake, run_id: str) -> Iterator[None]:
 def is_live(lake: Lake, run_id: str) -> bool:
     """Whether a process holds the run's lock."""
     return _run_file(lake, run_id).exists() and not has_died(lake, run_id)
+
+
+def process_of_run(lake: Lake, run_id: str) -> int | None:
+    """The process that holds the run's lock; None where none does, it can't be told which, or it is not ours to signal."""
+    if not is_live(lake, run_id):
+        return None
+    try:
+        noted = _run_file(lake, run_id).read_text()
+        process = int(noted.partition(" ")[0])
+        os.kill(process, 0)  # is refused for another user's
+    except (OSError, ValueError):
+        return None
+    return process if noted == _identity(process) else None
 
 
 def has_died(lake: Lake, run_id: str) -> bool:
@@ -107,6 +122,15 @@ def _lock(lake: Lake, name: str) -> FileLock:
 
 def _run_file(lake: Lake, run_id: str) -> Path:
     return lake.state / "runs" / f"{run_id}.lock"
+
+
+def _identity(process: int) -> str:
+    """A process of this machine, told from a later one of its number and from a container's; nothing where /proc is not."""
+    try:
+        started = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+        return f"{process} {started} {Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        return ""
 
 
 def _note_file(lake: Lake, name: str) -> Path:

@@ -14,7 +14,7 @@ from typing import ClassVar
 import polars as pl
 
 from strava_pipeline.core.matching.groups import Decided, Pair, ordered_pair
-from strava_pipeline.core.matching.match import matched
+from strava_pipeline.core.matching.match import NOTHING_MATCHED, matched
 from strava_pipeline.core.matching.rules import VERSION
 from strava_pipeline.core.sources import SOURCES
 from strava_pipeline.lake.decisions import Decision, decisions
@@ -66,7 +66,8 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
     if notes(connection, _SEEN).get(_SEEN) == seen:
         return match_counts(connection)
     with staging(lake) as folder:
-        found = matched(_known(connection, folder / "known.parquet"), said)
+        alone = not (said.joined or said.split or _has_others(connection))
+        found = NOTHING_MATCHED if alone else matched(_known(connection, folder / "known.parquet"), said)
         connection.execute(sql("forget_matches"))
         for name, rows in (("members", found.members), ("matches", found.matches)):
             connection.execute(sql(f"insert_{name}"), {"rows": staged(folder, name, rows)})
@@ -87,6 +88,11 @@ def note_tracks_made(connection: Connection, years: Iterable[int]) -> None:
     due = tracks_due(connection)
     if due.intersection(years):
         _note_due(connection, due.difference(years))
+
+
+def _has_others(connection: Connection) -> bool:
+    """Whether there is an activity that is not the API's own: no two of those are ever one by themselves."""
+    return bool(connection.execute("SELECT 1 FROM activities_all WHERE id <= 0 LIMIT 1").fetchall())
 
 
 def _known(connection: Connection, path: Path) -> pl.DataFrame:

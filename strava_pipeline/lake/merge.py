@@ -9,6 +9,7 @@ from pathlib import Path
 
 from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.sources import SOURCES
+from strava_pipeline.lake.connections import spill
 from strava_pipeline.lake.listings import Listing
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
@@ -30,7 +31,8 @@ def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *
         files = {year: shard_files(lake, year) for year in years}
         known = notes(connection, SHARDS)
         due = [year for year in years if force or known.get(f"{SHARDS}{year}") != shard_signature(files[year])]
-        for some in _together(due, files):
+        for some in batches(due, files):
+            spill(connection)
             _merge_years(connection, lake, some, [path for year in some for path in files[year]], force, report)
             for year in some:
                 note(connection, f"{MERGED}{year}", json.dumps(holdings(lake, year), sort_keys=True))
@@ -100,13 +102,7 @@ def years_lacking(merged: Mapping[int, Mapping[str, int]], listing: Listing, wit
     }
 
 
-def shard_signature(shards: Sequence[Path]) -> str:
-    """What tells these files from any that will ever stand in their place: one that changes is written anew."""
-    seen = [(path.name, path.stat()) for path in shards]
-    return json.dumps([(name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in seen])
-
-
-def _together(years: Sequence[int], files: Mapping[int, Sequence[Path]]) -> Iterator[list[int]]:
+def batches(years: Sequence[int], files: Mapping[int, Sequence[Path]]) -> Iterator[list[int]]:
     """Years to be merged in one statement: it costs some 40 ms, however little there is to merge."""
     some: list[int] = []
     size = 0
@@ -119,3 +115,9 @@ def _together(years: Sequence[int], files: Mapping[int, Sequence[Path]]) -> Iter
         size += of_year
     if some:
         yield some
+
+
+def shard_signature(shards: Sequence[Path]) -> str:
+    """What tells these files from any that will ever stand in their place: one that changes is written anew."""
+    seen = [(path.name, path.stat()) for path in shards]
+    return json.dumps([(name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in seen])

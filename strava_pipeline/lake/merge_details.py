@@ -45,6 +45,11 @@ def merge_details(
     return report
 
 
+def has_fresh_details(connection: Connection, lake: Lake, years: Iterable[int]) -> bool:
+    """Whether `merge_details` has anything to merge."""
+    return bool(_fresh(connection, _newest_on_disk(lake, years)))
+
+
 def merge_fresh_details(connection: Connection, lake: Lake, years: Iterable[int]) -> None:
     """What `merge_details` does, within the caller's transaction: for the few that came since the last look."""
     for batch in _batches(_fresh(connection, _newest_on_disk(lake, years))):

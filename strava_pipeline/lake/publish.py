@@ -6,16 +6,20 @@ snapshot. Readers that have the old one open keep it, consistent, until they ope
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.connections import interruptible
+from strava_pipeline.lake.counts import row_counts
 from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.paths import Lake, log_of
-from strava_pipeline.lake.views import ViewFile, apply, digest, published_digest, view_files
+from strava_pipeline.lake.views import ViewFile, apply, digest, left_out, published_digest, view_files
 from strava_pipeline.lake.warehouse import (
     REBUILDING,
     Connection,
@@ -32,23 +36,69 @@ from strava_pipeline.lake.warehouse import (
 )
 
 READ_ONLY = 0o444
+T = TypeVar("T")
+Refuse = Callable[[Connection], object]
+"""Is shown what is about to be published, while nobody else can write, and raises if it must not be."""
 
 
-def publish(lake: Lake, *, refuse: Callable[[Connection], object] = lambda working: None) -> bool:
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What readers see from now on: the rows of each table, and the user's views that were left out, each with the reason.
+
+    `unequal`: tables of which they see another number of rows than there are, with both; None: half rebuilt, nothing was
+    compared.
+    """
+
+    replaced: bool
+    rows: dict[str, int]
+    left_out: dict[str, str]
+    unequal: dict[str, tuple[int, int]] | None
+
+
+def publish(lake: Lake, *, refuse: Refuse = lambda working: None) -> bool:
     """Replace the snapshot if the working warehouse or the user's views changed since; whether it was replaced.
 
-    One that is half rebuilt is never published: readers keep what they have until it is whole. `refuse` is shown what
-    is about to be published, while nobody else can write, and raises if it must not be.
+    One that is half rebuilt is never published: readers keep what they have until it is whole.
     """
     with exclusively(lake):
         views = view_files(lake)
         with opened(lake) as connection:
-            if is_marked(connection, REBUILDING) or _published(lake) == (revision(connection), digest(views)):
-                return False
-            refuse(connection)
-            connection.execute("CHECKPOINT")
-        _replace_snapshot(lake, views)
-        return True
+            due = _prepare(connection, _if_readable(lake, _state), views, refuse)
+        if due:
+            _replace_snapshot(lake, views)
+        return due
+
+
+def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
+    """The same, and what readers see then beside what there is."""
+    with exclusively(lake):
+        views = view_files(lake)
+        with opened(lake) as connection:
+            gold = None if is_marked(connection, REBUILDING) else row_counts(connection)
+            seen = _if_readable(lake, _look)
+            due = _prepare(connection, seen.state if seen else None, views, refuse)
+        if due:
+            _replace_snapshot(lake, views)
+        if due or seen is None:
+            with snapshot(lake) as connection:
+                seen = _look(connection)
+    unequal = None if gold is None else _unequal(gold, seen.rows)
+    return Published(due, seen.rows, seen.left_out, unequal)
+
+
+def _unequal(gold: Mapping[str, int], read: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    return {name: (count, read.get(name, 0)) for name, count in gold.items() if read.get(name) != count}
+
+
+def _prepare(
+    connection: Connection, published: tuple[str, str] | None, views: Sequence[ViewFile], refuse: Refuse
+) -> bool:
+    """Whether there is something to publish; if so, all of it is in the file."""
+    if is_marked(connection, REBUILDING) or published == (revision(connection), digest(views)):
+        return False
+    refuse(connection)
+    connection.execute("CHECKPOINT")
+    return True
 
 
 def is_published(lake: Lake) -> bool:
@@ -56,7 +106,7 @@ def is_published(lake: Lake) -> bool:
     if not lake.working.exists() or not is_a_database(lake.working):
         return True
     with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
-        published = _published(lake)
+        published = _if_readable(lake, _state)
         return is_marked(connection, REBUILDING) or (published is not None and published[0] == revision(connection))
     return True
 
@@ -103,7 +153,8 @@ def snapshot(lake: Lake) -> Iterator[Connection]:
         ) from error
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        yield connection
+        with interruptible(connection):
+            yield connection
     finally:
         connection.close()
 
@@ -131,12 +182,29 @@ def insights_snapshot(lake: Lake) -> Iterator[Connection]:
         yield connection
 
 
-def _published(lake: Lake) -> tuple[str, str] | None:
-    """Of which revision and with which views the snapshot is."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a look into the snapshot shows: of which revision and with which views it is, its rows, views left out."""
+
+    state: tuple[str, str]
+    rows: dict[str, int]
+    left_out: dict[str, str]
+
+
+def _look(published: Connection) -> _Seen:
+    return _Seen(_state(published), row_counts(published), left_out(published))
+
+
+def _state(published: Connection) -> tuple[str, str]:
+    return revision(published), published_digest(published)
+
+
+def _if_readable(lake: Lake, look: Callable[[Connection], T]) -> T | None:
+    """A look into the snapshot; None where there is none that can be read: it is to be replaced."""
     if not lake.snapshot.exists():
         return None
     try:
         with snapshot(lake) as connection:
-            return revision(connection), published_digest(connection)
+            return look(connection)
     except (duckdb.Error, PipelineError):
-        return None  # unreadable: to be replaced
+        return None

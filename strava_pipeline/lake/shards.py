@@ -193,7 +193,13 @@ def _edge(year: int, years: YearRange) -> str:
 
 
 def _shard(lake: Lake, listing: Listing, wanted: set[int], years: YearRange, report: ShardReport) -> None:
-    frames = []
+    """A year is written when the last page that names it has been read: of a listing in order, memory holds a year or two.
+
+    Where a later page holds rows of it all the same, or a file has two lines, they join what was written.
+    """
+    last = {years.clamp(year): page.file for page in listing.manifest.pages for year in page.local_years}
+    held: dict[int, list[pl.DataFrame]] = {}
+    written: dict[int, int] = {}  # how many rows of which year
     for page, activities in listing.pages():
         if not wanted.isdisjoint(years.clamp(year) for year in page.local_years):
             rows, typed = summary_frame(
@@ -203,19 +209,34 @@ def _shard(lake: Lake, listing: Listing, wanted: set[int], years: YearRange, rep
                 athlete_id=listing.manifest.athlete_id,
                 source=listing.manifest.source,
             )
-            frames.append(rows)
             report.unknown.update(typed.unknown + typed.misfits)
-    if not frames:
-        return
-    for (year,), rows in pl.concat(frames).filter(pl.col("year").is_in(wanted)).group_by("year", maintain_order=True):
-        assert isinstance(year, int)
-        path = lake.shards_of(year) / f"{listing.name}.parquet"
-        if listing.manifest.has_lost and path.exists():
-            rows = _with_what_was_there(rows, path)
-        holds = {listing.name: listing.manifest.pages_for(year, years)}
-        report.bytes += _write(path, rows, holds, _edge(year, years))
-        report.rows[year] += rows.height
-        report.files += 1
+            for (year,), some in rows.filter(pl.col("year").is_in(wanted)).group_by("year", maintain_order=True):
+                assert isinstance(year, int)
+                held.setdefault(year, []).append(some)
+        for year in [year for year in held if last.get(year) == page.file]:
+            _write_year(lake, listing, year, held.pop(year), written, years, report)
+    for year, frames in held.items():  # whose last page was lost, or did not name it
+        _write_year(lake, listing, year, frames, written, years, report)
+
+
+def _write_year(
+    lake: Lake,
+    listing: Listing,
+    year: int,
+    frames: list[pl.DataFrame],
+    written: dict[int, int],
+    years: YearRange,
+    report: ShardReport,
+) -> None:
+    rows = pl.concat(frames)
+    path = lake.shards_of(year) / f"{listing.name}.parquet"
+    if year in written or (listing.manifest.has_lost and path.exists()):
+        rows = _with_what_was_there(rows, path)
+    holds = {listing.name: listing.manifest.pages_for(year, years)}
+    report.bytes += _write(path, rows, holds, _edge(year, years))
+    report.rows[year] += rows.height - written.get(year, 0)
+    report.files += year not in written
+    written[year] = rows.height
 
 
 def _with_what_was_there(rows: pl.DataFrame, path: Path) -> pl.DataFrame:

@@ -112,6 +112,15 @@ def mark_absent(
     return report
 
 
+def held_back(connection: Connection, lake: Lake, years: Sequence[int], within: YearRange) -> list[Shrink]:
+    """What `mark_absent` holds back of `years`. Changes nothing."""
+    connection.execute("BEGIN TRANSACTION")
+    try:
+        return mark_absent(connection, lake, years, within).held
+    finally:
+        connection.execute("ROLLBACK")
+
+
 def of_events(known: Iterable[Listing]) -> Iterator[Listing]:
     """Those that say what webhook events told of a day."""
     return (listing for listing in known if listing.manifest.window.mode == "event")

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from strava_pipeline.orchestrate.asset_jobs import asset_jobs
 from strava_pipeline.orchestrate.assets.bronze import bronze_assets
 from strava_pipeline.orchestrate.assets.cars import car_assets
 from strava_pipeline.orchestrate.assets.details import detail_assets
@@ -11,18 +12,17 @@ from strava_pipeline.orchestrate.assets.insights import insight_assets
 from strava_pipeline.orchestrate.assets.matches import match_assets
 from strava_pipeline.orchestrate.assets.profile import profile_assets
 from strava_pipeline.orchestrate.assets.published import published_assets
+from strava_pipeline.orchestrate.assets.received import received_assets
 from strava_pipeline.orchestrate.assets.shards import shard_assets
 from strava_pipeline.orchestrate.assets.streams import stream_assets
 from strava_pipeline.orchestrate.assets.tracks import track_assets
 from strava_pipeline.orchestrate.assets.trips import trip_assets
 from strava_pipeline.orchestrate.assets.webhooks import webhook_assets
-from strava_pipeline.orchestrate.checks import catalogue_checks
 from strava_pipeline.orchestrate.freshness import promised
-from strava_pipeline.orchestrate.jobs import asset_jobs
 from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline.orchestrate.rebuilding import rebuild_job
-from strava_pipeline.orchestrate.resources import ProgressOf, pipeline_resource, snapshot_resource
 from strava_pipeline.orchestrate.retrying import quarantine_retry
+from strava_pipeline.orchestrate.run_resources import ProgressOf, pipeline_resource, snapshot_resource
 from strava_pipeline.orchestrate.schedules import schedules
 from strava_pipeline.orchestrate.sensors import sensors
 from strava_pipeline.settings import Settings
@@ -48,10 +48,10 @@ def build_defs(settings: Settings, *, progress_of: ProgressOf | None = None) -> 
                 *published_assets(partitions),
                 *insight_assets(partitions),
                 *profile_assets(),
+                *received_assets(),
             ],
             settings,
         ),
-        asset_checks=catalogue_checks(),
         jobs=[*asset_jobs(), rebuild_job()],
         schedules=schedules(settings, running=settings.automation),
         sensors=[

@@ -1,105 +1,70 @@
-"""Which asset has which checks, and the steps that run them: one step and one look at the warehouse per asset.
+"""Checks within the step that makes their tables: the same step, and the same look at the warehouse.
 
-They read the working warehouse, so that what is wrong is never published. What a result means is verdicts.py's; the
-assets that publish by themselves (profile, the snapshot) and those that fetch carry theirs.
+A blocking check that fails with ERROR ends its step, and so what stands below it. Steps of tables can be subsetted, so
+that each check can be evaluated by itself too: then nothing is merged. They read the working warehouse: what is wrong is
+never published. What a result means is verdicts.py's.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE
-from strava_pipeline.lake.agreement import (
-    Agreement,
-    details_with_bronze,
-    gold_with_shards,
-    history_with_gold,
-    shards_with_bronze,
-)
+from strava_pipeline.lake.agreement import Agreement
 from strava_pipeline.lake.locks import others_at_work
-from strava_pipeline.lake.warehouse import reading, revision
+from strava_pipeline.lake.warehouse import Connection, revision
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.orchestrate.runs import years_of_run
-from strava_pipeline.orchestrate.verdicts import CHECKED, agreement_result, is_blocking, table_results, table_specs
+from strava_pipeline.orchestrate.verdicts import (
+    CHECKED,
+    VALID,
+    Finding,
+    agreement_finding,
+    check_result,
+    is_blocking,
+    table_findings,
+)
+
+Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 
-def catalogue_checks() -> list[dg.AssetChecksDefinition]:
-    """The checks of shards, of gold and of the details' tables."""
-    details = (*DETAIL_TABLES, QUARANTINE.name)
-    return [
-        _shards(),
-        _tables("check_activities", ["activities"], "holds_shards", ("in_shards", "in_gold"), gold_with_shards),
-        _tables("check_history", ["activity_history"], "holds_gold", ("in_gold", "in_history"), history_with_gold),
-        _tables("check_details", details, "holds_bronze", ("on_disk", "in_gold"), details_with_bronze),
-    ]
+def years_of_step(context: dg.AssetExecutionContext, pipeline: Pipeline) -> list[int]:
+    """The run's years; all, where a check is evaluated by itself."""
+    return years_of_run(context.run) or pipeline.years.all
 
 
-def _shards() -> dg.AssetChecksDefinition:
-    asset = "activity_shards"
-    what = "Every page of the listings in bronze is in the shards of its years."
-
-    @dg.multi_asset_check(
-        name="check_shards", specs=[dg.AssetCheckSpec("holds_bronze", asset=asset, description=what, blocking=True)]
-    )
-    def check(
-        context: dg.AssetCheckExecutionContext, pipeline: dg.ResourceParam[Pipeline]
-    ) -> Iterator[dg.AssetCheckResult]:
-        years = years_of_run(context.run) or pipeline.years.all
-
-        def look() -> Agreement:
-            return shards_with_bronze(pipeline.lake, years, pipeline.years)
-
-        found, others = _seen(pipeline, context.run.run_id, look)
-        yield agreement_result(
-            asset, "holds_bronze", found, ("pages_in_bronze", "pages_in_shards"), years, others=others
-        )
-
-    return check
+def wanted_assets(context: dg.AssetExecutionContext) -> set[str]:
+    """The assets that this step is to make; none where checks alone are evaluated."""
+    return {key.to_user_string() for key in context.selected_asset_keys}
 
 
-def _tables(
-    name: str,
-    assets: Sequence[str],
-    agreement: str,
-    counts: tuple[str, str],
-    look: Callable[..., Agreement],
-) -> dg.AssetChecksDefinition:
-    """The step `name`: all checks of the tables of `assets`, and whether the first holds what the layer above it does."""
-    asset, tables = assets[0], {one: CHECKED[one] for one in assets}
-    what = "What the layer above holds of the run's years is here."
-
-    @dg.multi_asset_check(
-        name=name,
-        specs=[
-            *(spec for one, table in tables.items() for spec in table_specs(one, table)),
-            dg.AssetCheckSpec(agreement, asset=asset, description=what, blocking=True),
-        ],
-        can_subset=True,
-    )
-    def check(
-        context: dg.AssetCheckExecutionContext, pipeline: dg.ResourceParam[Pipeline]
-    ) -> Iterator[dg.AssetCheckResult]:
-        years, wanted = (years_of_run(context.run) or pipeline.years.all), context.selected_asset_check_keys
-        with reading(pipeline.lake) as connection:
-            found, others = _seen(pipeline, context.run.run_id, lambda: look(connection, pipeline.lake, years))
-            at = revision(connection)
-            results = {
-                dg.AssetCheckKey(dg.AssetKey(one), str(result.check_name)): result
-                for one, table in tables.items()
-                for result in table_results(connection, pipeline.lake, one, table)
-            }
-        results[dg.AssetCheckKey(dg.AssetKey(asset), agreement)] = agreement_result(
-            asset, agreement, found, counts, years, others=others
-        )
-        wrong = {key.asset_key.to_user_string() for key, result in results.items() if is_blocking(result)}
-        pipeline.checked |= {table: at for one, table in tables.items() if one not in wrong}
-        yield from (result for key, result in results.items() if key in wanted)
-
-    return check
+def wanted_checks(context: dg.AssetExecutionContext) -> set[str]:
+    """The assets whose check this step is to make."""
+    return {key.asset_key.to_user_string() for key in context.selected_asset_check_keys if key.name == VALID}
 
 
-def _seen(pipeline: Pipeline, run_id: str, look: Callable[[], Agreement]) -> tuple[Agreement, bool]:
-    """What is found, and whether another run was at work before or after: then what is missing may be on its way."""
-    before = others_at_work(pipeline.lake, run_id)
+def agreement(
+    pipeline: Pipeline,
+    context: dg.AssetExecutionContext,
+    rule: str,
+    names: tuple[str, str],
+    years: Sequence[int],
+    look: Callable[[], Agreement],
+) -> Finding:
+    """Whether a layer holds what the one above it does. Another run at work, before or after, may be about to bring it."""
+    before = others_at_work(pipeline.lake, context.run.run_id)
     found = look()
-    return found, before or others_at_work(pipeline.lake, run_id)
+    others = before or others_at_work(pipeline.lake, context.run.run_id)
+    return agreement_finding(rule, found, names, years, others=others)
+
+
+def table_results(
+    pipeline: Pipeline, connection: Connection, assets: Iterable[str], more: Mapping[str, Sequence[Finding]]
+) -> list[dg.AssetCheckResult]:
+    """The checks of the tables of `assets`: the catalogue's rules and `more`. Those found right are noted for publishing."""
+    tables = {asset: CHECKED[asset] for asset in assets}
+    found, at = table_findings(connection, pipeline.lake, [*tables.values()]), revision(connection)
+    results = [check_result(asset, [*found[table], *more.get(asset, ())]) for asset, table in tables.items()]
+    wrong = {result.asset_key.to_user_string() for result in results if result.asset_key and is_blocking(result)}
+    pipeline.checked |= {table: at for asset, table in tables.items() if asset not in wrong}
+    return results

@@ -1,86 +1,41 @@
-"""What a run can be told: the config of the assets that make calls by year, and of the merge. Defaults are a backfill's."""
-
-from typing import Literal
+"""What a run can be told, as the config of assets: the options of options.py in Dagster's form, and what only assets take."""
 
 import dagster as dg
 from pydantic import Field
 
-_LEFT = "unset: what the daily run needs, a tenth of a limit at most, if whole years are fetched, else none"
+from strava_pipeline.orchestrate.options import (
+    CallOptions,
+    DetailsOptions,
+    EventsOptions,
+    ListingOptions,
+    StreamsOptions,
+)
 
 
-class CallLimits(dg.Config):
+class CallLimits(dg.Config, CallOptions):
     """How many calls this run may make. The first asset that makes calls sets them for the whole run."""
 
-    max_calls: int | None = Field(default=None, description="calls this run may make at most")
-    cushion_15min: int | None = Field(
-        default=None, ge=0, description="calls of each 15 minutes left to others; " + _LEFT
-    )
-    cushion_daily: int | None = Field(default=None, ge=0, description="calls of the day left to others; " + _LEFT)
 
-    @property
-    def whole_years(self) -> bool:
-        """Whether whole years are fetched: that yields to the daily run."""
-        return False
-
-
-class ListingConfig(CallLimits):
+class ListingConfig(dg.Config, ListingOptions):
     """How `bronze_activities` lists."""
 
-    mode: Literal["job", "year", "incremental", "lite", "all"] = Field(
-        default="job",
-        description="job: as the job does, in a backfill year. "
-        "year: all of the partition's year; incremental: from the watermark minus `days`; "
-        "lite: from the watermark; all: everything",
-    )
-    per_page: int | None = Field(None, ge=1, le=200, description="page size; unset: the setting PER_PAGE")
-    days: int | None = Field(None, ge=0, description="lookback of an incremental listing; unset: the setting DAYS")
 
-    @property
-    def whole_years(self) -> bool:
-        return self.mode in ("year", "all")
-
-
-class DetailsConfig(CallLimits):
+class DetailsConfig(dg.Config, DetailsOptions):
     """Which details `bronze_activity_details` fetches, among the partitions' activities."""
 
-    scope: Literal["job", "all", "changed", "window", "flow", "rested"] = Field(
-        default="job",
-        description="job: as the job does, in a backfill all. "
-        "all: missing and edited ones; changed: edited ones, and new ones that are missing; "
-        "window: those of the last `since_days`, each looked at again; "
-        "flow: those of the window, a few of them (STRAVA_REFRESH_CALLS a day) looked at again; "
-        "rested: those of `ids` that do not rest after a failure",
-    )
-    since_days: int | None = Field(None, ge=0, description="the window; unset: the setting DAYS")
-    ids: list[int] = Field([], description="only these activities, fetched again whatever is there, dropped ones aside")
-    first_on: str | None = Field(None, description="only activities from this local date on (YYYY-MM-DD)")
-    last_on: str | None = Field(None, description="only activities up to this local date (YYYY-MM-DD)")
 
-    @property
-    def whole_years(self) -> bool:
-        return self.scope == "all"
+class StreamsConfig(dg.Config, StreamsOptions):
+    """How `bronze_activity_streams` fetches: whatever the partitions' activities lack, with calls to spare."""
+
+
+class EventsConfig(dg.Config, EventsOptions):
+    """How `webhook_events` fetches what events name; a full window is not waited for."""
 
 
 class ImportConfig(dg.Config):
     """What `bronze_files` takes in."""
 
     paths: list[str] = Field([], description="archives, folders, files on this machine; none: data/inbox/files")
-
-
-class StreamsConfig(CallLimits):
-    """How `bronze_activity_streams` fetches: whatever the partitions' activities lack, with calls to spare."""
-
-    @property
-    def whole_years(self) -> bool:
-        return True
-
-
-class EventsConfig(CallLimits):
-    """How `webhook_events` fetches what events name; a full window is not waited for."""
-
-    @property
-    def whole_years(self) -> bool:
-        return True
 
 
 class MergeConfig(dg.Config):

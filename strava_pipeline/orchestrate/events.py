@@ -22,8 +22,8 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.sightings import LOCK, note_gone, note_sighting
 from strava_pipeline.orchestrate.by_year import Errand, YearsReport, eta_of, fetch_by_year
-from strava_pipeline.orchestrate.config import EventsConfig
 from strava_pipeline.orchestrate.events_refused import refusing
+from strava_pipeline.orchestrate.options import EventsOptions
 from strava_pipeline.orchestrate.progress import progressing
 from strava_pipeline.orchestrate.resources import Pipeline
 
@@ -45,7 +45,7 @@ class EventsReport:
     down: str | None = None
 
 
-def work_events(pipeline: Pipeline, config: EventsConfig) -> EventsReport:
+def work_events(pipeline: Pipeline, config: EventsOptions) -> EventsReport:
     """Take in what came and fetch what it asks for, as far as the limits of now allow; nothing is waited for."""
     lake = pipeline.lake
     with pipeline.alone(LOCK):
@@ -88,7 +88,7 @@ class _Work:
         self.report.revoked = revoked_at(settings) is not None
         return self.report.revoked
 
-    def fetch(self, config: EventsConfig) -> None:
+    def fetch(self, config: EventsOptions) -> None:
         """A call for each activity that may be asked for now and was not answered since its event."""
         pipeline, fetches = self.pipeline, self.report.fetches
         found = sort_waiting(pipeline.lake, self.state.waiting, pipeline.years, pipeline.now())

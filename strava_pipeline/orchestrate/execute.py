@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -17,17 +18,20 @@ from dagster._core.errors import (
     DagsterExecutionInterruptedError,
     DagsterUserCodeExecutionError,
 )
+from dagster._core.execution.job_execution_result import JobExecutionResult
 
 from strava_pipeline.core.errors import CheckFailedError, PipelineError
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.build import build_defs
+from strava_pipeline.orchestrate.command_run import execute
 from strava_pipeline.orchestrate.instance import open_instance, records_told
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.partitions import range_tags
-from strava_pipeline.orchestrate.resources import ProgressOf
 from strava_pipeline.orchestrate.run_log import STOPPED_EARLY
+from strava_pipeline.orchestrate.run_records import prune_daily
+from strava_pipeline.orchestrate.run_resources import ProgressOf
 from strava_pipeline.settings import Settings
 
 
@@ -60,19 +64,18 @@ def run_job(
     config["loggers"] = {"console": {"config": {"log_level": log_level}}}
     one = str(years[0]) if years is not None and len(years) == 1 else None
     tags = range_tags(years) if years is not None and one is None else {}
-    lake, run_id = Lake(settings.data_dir), str(uuid4())
+    lake, run_id, on_disk = Lake(settings.data_dir), str(uuid4()), instance is None
     with (
         records_told(settings.dagster_home),
-        nullcontext(instance) if instance else open_instance(settings.dagster_home) as instance,
+        nullcontext(instance) if instance else open_instance(settings.dagster_home, compute_logs=False) as instance,
         _hangup_interrupts(),
     ):
         fail_dead_runs(instance, lake)
         try:
             with live_run(lake, run_id):  # from before Dagster knows of it until it has heard of its end
-                result = job.execute_in_process(
-                    run_config=config, partition_key=one, tags=tags, instance=instance, run_id=run_id
-                )
+                result = execute(job, instance, run_id=run_id, config=config, year=one, tags=tags)
         except DagsterExecutionInterruptedError as error:  # Ctrl-C, after Dagster has marked the run
+            signal.raise_signal(signal.SIGINT)  # for the handler that was there before Dagster's
             raise KeyboardInterrupt from error
         except DagsterAssetCheckFailedError as error:
             raise CheckFailedError(_failed_checks(instance, run_id)) from error
@@ -81,6 +84,8 @@ def run_job(
                 raise error.user_exception from error
             raise
         run = instance.get_run_by_id(run_id)
+        if on_disk:
+            prune_daily(instance, settings, datetime.now(UTC))
         return RunOutcome(run_id, run.tags.get(STOPPED_EARLY) if run else None, _metadata(result))
 
 
@@ -110,7 +115,7 @@ def _hangup_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGHUP, before)
 
 
-def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+def _metadata(result: JobExecutionResult) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for event in result.get_asset_materialization_events():
         if event.asset_key is not None:

@@ -14,6 +14,7 @@ from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, BACKFILL_ID_TAG, W
 from strava_pipeline.orchestrate.log_files import log_of
 from strava_pipeline.orchestrate.log_lines import fault, was_interrupted
 from strava_pipeline.orchestrate.runs import in_words, years_of_run
+from strava_pipeline.orchestrate.verdicts import full_name
 
 LONGEST = 1000  # characters of an error; Discord takes 2,000 in all
 _ENDS = {DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE}
@@ -61,7 +62,7 @@ def _why(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, str]:
     for entry in instance.all_logs(run.run_id, of_type={DagsterEventType.ASSET_CHECK_EVALUATION}):
         check = entry.dagster_event.asset_check_evaluation_data if entry.dagster_event else None
         if check is not None and not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
-            failed_checks.append(f"{check.asset_key.to_user_string()}.{check.check_name}")
+            failed_checks.append(full_name(check))
     if failed_checks:
         return _short(f"The check {', '.join(failed_checks)} failed."), f"Nothing wrong was published. {_KEPT}"
     words = ""

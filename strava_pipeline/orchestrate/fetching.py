@@ -11,7 +11,7 @@ from strava_pipeline.lake.detail_files import land_detail, land_failure
 from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, as_of_now, still_wanted, wanted_details
 from strava_pipeline.lake.watermark import listed_since, watermark
 from strava_pipeline.orchestrate.by_year import Errand, YearsReport, eta_of, fetch_by_year
-from strava_pipeline.orchestrate.config import DetailsConfig
+from strava_pipeline.orchestrate.options import DetailsOptions
 from strava_pipeline.orchestrate.progress import progressing
 from strava_pipeline.orchestrate.resources import Pipeline
 
@@ -21,7 +21,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)  # no activity is that young
 DETAILS = Errand("details", get_detail, still_wanted, land_detail, land_failure)
 
 
-def pull_details(pipeline: Pipeline, config: DetailsConfig, years: Sequence[int]) -> YearsReport:
+def pull_details(pipeline: Pipeline, config: DetailsOptions, years: Sequence[int]) -> YearsReport:
     """Fetch what is due in `years`, newest year first, then look again at some of the window; a lock per year."""
     scope = scope_of(pipeline, config)
     report = YearsReport()
@@ -55,7 +55,7 @@ def _fetch_spare(pipeline: Pipeline, chosen: Sequence[Candidate], report: YearsR
         report.fetched.stopped = None
 
 
-def scope_of(pipeline: Pipeline, config: DetailsConfig) -> Scope:
+def scope_of(pipeline: Pipeline, config: DetailsOptions) -> Scope:
     """The config as a choice of activities, as of now."""
     now = pipeline.now()
     days = config.since_days if config.since_days is not None else pipeline.settings.days

@@ -5,13 +5,14 @@ What the listing still holds is counted in gold where whole listings cover that 
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from statistics import median
 
 from strava_pipeline.core.activities import local_years, starts
-from strava_pipeline.core.forecast import Forecast, Seen, expected_between, pages_still, season_of
+from strava_pipeline.core.forecast import LEAST, MOST, Bounds, Forecast, Seen, expected_between, pages_still, season_of
 from strava_pipeline.core.rows import Json
 from strava_pipeline.ingest.strava.activities import Page
 from strava_pipeline.lake.counts import count_between
@@ -21,9 +22,11 @@ from strava_pipeline.lake.listings import Listing
 from strava_pipeline.lake.manifests import Manifest
 from strava_pipeline.lake.wanted import wanted_details
 from strava_pipeline.lake.warehouse import reading
-from strava_pipeline.orchestrate.config import DetailsConfig
 from strava_pipeline.orchestrate.fetching import scope_of
+from strava_pipeline.orchestrate.options import DetailsOptions
 from strava_pipeline.orchestrate.resources import Pipeline
+
+FULL = 2 / 3  # Strava leaves out what it may not show after it cut the page: an emptier one is taken for the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,23 @@ class _Details:
     since: datetime | None  # what starts earlier brings none
 
 
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """Activities that a listing still holds, and those of them that may bring a detail; counted in gold or reckoned.
+
+    `is_certain`: there is more, because the page was full and it is known how far back the athlete goes.
+    """
+
+    expected: float
+    detailed: float
+    is_counted: bool
+    is_certain: bool
+
+
 class Forecaster:
     """Looks at a run's listing as it grows. `details`: how the run fetches them; None: it doesn't."""
 
-    def __init__(self, pipeline: Pipeline, years: Sequence[int], details: DetailsConfig | None) -> None:
+    def __init__(self, pipeline: Pipeline, years: Sequence[int], details: DetailsOptions | None) -> None:
         self._pipeline, self._years, self._config = pipeline, years, details
         self._details: _Details | None = None
         self._listed = 0  # activities that came and may bring a detail
@@ -48,22 +64,49 @@ class Forecaster:
         """The forecast as of now, `made` calls after the run began; `page` is the one that just came."""
         if page is not None and self._latitude is None:
             self._latitude = _latitude(page)
-        manifest = listing.manifest
-        if self._details is None:
+        whole = listing.manifest.complete and listing.manifest.whole_pages > 2  # the first of them told of itself alone
+        if self._details is None or whole:
             self._details = self._judge(listing)
         elif page is not None:
             self._listed += sum(self._may_bring_one(one, self._details.since) for one in page.activities)
+        rest = self._rest_of(listing, fullness=len(page.activities) / per_page if page is not None else 1.0)
+        pages, still = self._calls(rest, per_page)
+        return Forecast(
+            made, pages, still, self._pipeline.pace.done_at(pages + still), self._bounds(rest, per_page, made)
+        )
+
+    def _rest_of(self, listing: Listing, *, fullness: float) -> "_Rest | None":
+        """What is still to be listed; None: nothing. `fullness`: how much of the page that came holds activities."""
+        if listing.manifest.complete:
+            return None
         begin, end = self._rest(listing)
-        pages = rest = details = 0.0
-        if not manifest.complete:
-            full = page is None or len(page.activities) >= per_page
-            rest = self._expected(manifest, begin, end) if full else 0.0
-            pages = pages_still(rest, per_page)
-            since = self._details.since
-            details = rest if since is None else self._expected(manifest, max(begin, since), end) * bool(full)
-        still = self._details.due + round((self._listed + details) * self._details.per_activity)
-        calls = int(pages) + still
-        return Forecast(made, int(pages), still, self._pipeline.pace.done_at(calls))
+        reaches_back = listing.rest()[0] is not None or self._known.joined is not None
+        if fullness < (FULL if reaches_back else 1.0):
+            return _Rest(0.0, 0.0, is_counted=True, is_certain=False)
+        expected = self._expected(listing.manifest, begin, end)
+        since = self._details.since if self._details is not None else None
+        return _Rest(
+            expected,
+            expected if since is None else self._expected(listing.manifest, max(begin, since), end),
+            is_counted=begin < end and self._known.is_covered(begin, end),
+            is_certain=reaches_back and fullness == 1.0,
+        )
+
+    def _calls(self, rest: "_Rest | None", per_page: int, share: float = 1.0) -> tuple[int, int]:
+        """Those still to be made to list and for details, where a share of the expected rest comes."""
+        found = self._details or _Details(0, 0.0, None)
+        detailed = rest.detailed * share if rest is not None else 0.0
+        pages = pages_still(rest.expected * share, per_page) if rest is not None else 0
+        return pages, found.due + round((self._listed + detailed) * found.per_activity)
+
+    def _bounds(self, rest: "_Rest | None", per_page: int, made: int) -> Bounds | None:
+        if rest is None or rest.is_counted:
+            return None
+        fewest, most = (sum(self._calls(rest, per_page, share)) for share in (LEAST * rest.is_certain, MOST))
+        if fewest == most:
+            return None
+        pace = self._pipeline.pace
+        return Bounds(made + fewest, made + most, pace.done_at(fewest), pace.done_at(most))
 
     def _judge(self, listing: Listing) -> _Details:
         if self._config is None:
@@ -72,11 +115,13 @@ class Forecaster:
         scope = scope_of(pipeline, self._config)
         known: set[int] = set()
         due = 0
-        if pipeline.lake.working.exists():
-            wanted = wanted_details(pipeline.lake, self._years, scope, pipeline.now())
-            due = len(wanted.due) + len(wanted.refresh)
-            known = {one.activity_id for one in (*wanted.due, *wanted.refresh, *wanted.resting)}
-        brings = differences(pipeline.lake, listing, self._years, pipeline.years)
+        is_there = pipeline.lake.working.exists()
+        with reading(pipeline.lake) if is_there else nullcontext():  # once for both looks
+            if is_there:
+                wanted = wanted_details(pipeline.lake, self._years, scope, pipeline.now())
+                due = len(wanted.due) + len(wanted.refresh)
+                known = {one.activity_id for one in (*wanted.due, *wanted.refresh, *wanted.resting)}
+            brings = differences(pipeline.lake, listing, self._years, pipeline.years)
         since = scope.since if scope.new_since is None else None
         inside = {key for key, start in brings.listed.items() if _is_inside(start and start.replace(tzinfo=UTC), since)}
         news = ((brings.inserted & inside) | brings.edited) - known

@@ -16,11 +16,12 @@ from strava_pipeline.settings import Settings
 PROMISED = (LISTING, DETAILS, "published_warehouse")  # Strava was asked, for both; and readers have it
 LATE = timedelta(hours=2)  # a daily run of minutes, after a start that was late by a restart
 TOO_LATE = timedelta(hours=8)  # nobody minds a laptop that was opened at noon
+Asset = dg.AssetsDefinition | dg.AssetSpec
 _TICKS = 200  # enough to see the longest pause of a schedule by hours, days, weeks or months
 _THURSDAY = datetime(2024, 1, 4, tzinfo=UTC)  # any, so that a weekend is soon reached
 
 
-def promised(assets: Iterable[dg.AssetsDefinition], settings: Settings) -> list[dg.AssetsDefinition]:
+def promised(assets: Iterable[Asset], settings: Settings) -> list[Asset]:
     """The assets, with their freshness where the daily run is expected."""
     if not settings.automation:
         return list(assets)

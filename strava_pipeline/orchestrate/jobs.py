@@ -1,11 +1,9 @@
 """The jobs: a verb of the command line each (`_` for `-`), and the sensor's. Which assets, and how these are told to work."""
 
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, TypeVar
 
-import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from pydantic import BaseModel
 
 from strava_pipeline.core.tables import (
     CAR_TABLES,
@@ -29,6 +27,11 @@ PINGS, READINGS, CARS_JOB = "pings", "car_readings", "car_trips"
 STREAMS_JOB = "streams"
 MATCH_JOB = "match"  # what a person decides is followed at once
 EVENTS, EVENTS_JOB = "webhook_events", "events"
+IMPORTS_RECEIVED, EVENTS_RECEIVED, STREAMS_RECEIVED = (
+    "imports",
+    "events_received",
+    "streams_received",
+)  # made by no run: received.py
 INSIGHTS = "insights"
 REBUILD_JOB = "rebuild"  # all years at once: it stands in rebuilding.py
 _PULL = (LISTING, "activity_shards")
@@ -45,7 +48,7 @@ MERGE_FILES = (
     "tracks",
     *_PUBLISH,
 )
-EVENTS_ASSETS = (EVENTS, "activity_shards", *_GOLD, FILES.name, *DETAIL_TABLES, QUARANTINE.name, *_PUBLISH)
+EVENTS_ASSETS = (EVENTS, "activity_shards", *_GOLD, *DETAIL_TABLES, QUARANTINE.name, *_PUBLISH)
 CARS = (PINGS, READINGS, *(table.name for table in CAR_TABLES))
 TRIPS = (TRIP_INDEX.name, TRIP_DIAGNOSTICS.name)
 _ALL = (*_PULL, *_GOLD, *ENRICH)
@@ -171,7 +174,7 @@ _BACKFILLS: dict[str, dict[str, Any]] = {
     DETAILS: {"scope": "all"},
     "activities": {"force": False},
 }
-ConfigT = TypeVar("ConfigT", bound=dg.Config)
+ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
 
 def resolved(config: ConfigT, job_name: str, asset: str) -> ConfigT:
@@ -194,17 +197,3 @@ STEP_JOBS = frozenset(
     name for name, job in JOBS.items() if LISTING in job.assets and "published_warehouse" not in job.assets
 )
 """They end before gold."""
-
-
-@cache
-def asset_jobs() -> tuple[UnresolvedAssetJobDefinition, ...]:
-    """The jobs as Dagster's; the same objects each time, since two jobs of one name are an error to it."""
-    return tuple(
-        dg.define_asset_job(
-            job.name,
-            dg.AssetSelection.assets(*job.assets),
-            description=job.description,
-            config=job.run_config(),
-        )
-        for job in JOBS.values()
-    )

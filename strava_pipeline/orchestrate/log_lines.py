@@ -23,6 +23,8 @@ from dagster._core.storage.tags import (
 from dagster_shared.error import SerializableErrorInfo
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.orchestrate.tags import BY
+from strava_pipeline.orchestrate.verdicts import BROKEN_RULES, full_name
 
 BY_HAND = "the command line"
 
@@ -81,7 +83,8 @@ def started_by(run: dg.DagsterRun) -> str:
     for tag, what in ((BACKFILL_ID_TAG, "backfill"), (SCHEDULE_NAME_TAG, "schedule"), (SENSOR_NAME_TAG, "sensor")):
         if tag in run.tags:
             return f"{what} {run.tags[tag]}"
-    return BY_HAND if run.remote_job_origin is None else "Dagster's UI"
+    by_command = run.tags.get(BY) == BY_HAND and run.parent_run_id is None  # run again in the UI, it has both
+    return BY_HAND if by_command or run.remote_job_origin is None else "Dagster's UI"
 
 
 def reported(materialization: dg.AssetMaterialization) -> dict[str, Any]:
@@ -109,11 +112,11 @@ def failed_check(evaluation: dg.AssetCheckEvaluation, step: str | None, at: date
     """A check that did not pass: of which asset, how grave, with which counts."""
     name = f"{evaluation.asset_key.to_user_string()}.{evaluation.check_name}"
     values = {key: _value(value) for key, value in evaluation.metadata.items()}
-    counts = in_words({"": values}, "")
+    counts = in_words({"": {key: value for key, value in values.items() if key != BROKEN_RULES}}, "")
     told = ". ".join(filter(None, [counts, evaluation.description]))
     level = logging.WARNING if evaluation.severity is dg.AssetCheckSeverity.WARN else logging.ERROR
     fields = {"check": name, "severity": evaluation.severity.value, "description": evaluation.description, **values}
-    return Line(at, level, "check_failed", step, f"check {name} failed: {told}", fields)
+    return Line(at, level, "check_failed", step, f"check {full_name(evaluation)} failed: {told}", fields)
 
 
 def fault(error: SerializableErrorInfo) -> tuple[str, dict[str, Any]]:

@@ -1,8 +1,11 @@
-"""What an asset tells Dagster: its columns from the catalogue, and on materialisation rows, calls, bytes, seconds."""
+"""What an asset reports to Dagster: its columns from the catalogue, and on materialisation rows, calls, bytes, seconds.
+
+Numbers are always reported, also 0, so that Dagster's plots have no holes; texts and lists only where they hold something.
+"""
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -14,6 +17,7 @@ from strava_pipeline.core.tables import PARQUET_TABLES, TABLES, Table
 from strava_pipeline.core.tables.insights import INSIGHTS
 from strava_pipeline.orchestrate.lineage import field_in_bronze
 from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.orchestrate.runs import in_words
 
 OWNER = "team:athlete"
 MAKES_CALLS = {"strava_pipeline/calls": "yes"}  # tag of the assets that spend Strava's limits
@@ -75,6 +79,15 @@ def tell_rows(context: dg.AssetExecutionContext, rows: Mapping[int, int], asset:
         context.add_asset_metadata({"dagster/row_count": rows.get(int(key), 0)}, asset_key=asset, partition_key=key)
 
 
+def nothing_there(context: dg.AssetExecutionContext, years: Sequence[int], rows: Mapping[int, int]) -> dict[str, str]:
+    """Says so, in the run's log too, where none of the run's years holds an activity."""
+    if any(rows.get(year, 0) for year in years):
+        return {}
+    result = f"No activities in {in_words(years)}."
+    context.log.info(result)
+    return {"result": result}
+
+
 class Seconds:
     """How long a body took; `value` is filled in when it ends."""
 
@@ -96,10 +109,10 @@ def calls_left(pipeline: Pipeline, still_to_do: int) -> dict[str, Any]:
     governing = pipeline.client().budget.remaining().governing
     found: dict[str, Any] = {
         "calls_left": governing.left,
-        "governing_limit": f"{governing.limit} {governing.ceiling}",
+        "tightest_limit": f"{governing.limit} {governing.ceiling}",
         "calls_still_to_make": still_to_do,
     }
-    return found | (_moment("done_at", pipeline.pace.done_at(still_to_do)) if still_to_do else {})
+    return found | (_moment("last_call_expected_at", pipeline.pace.done_at(still_to_do)) if still_to_do else {})
 
 
 def estimated(forecast: Forecast | None) -> dict[str, Any]:
@@ -113,11 +126,20 @@ def _moment(name: str, at: datetime | None) -> dict[str, Any]:
     return {name: dg.MetadataValue.timestamp(at.timestamp())} if at is not None else {}
 
 
+def if_any(**found: Any) -> dict[str, Any]:
+    """Texts, lists and dictionaries by name, without the empty ones."""
+    return {
+        name: value if isinstance(value, str) else dg.MetadataValue.json(value)
+        for name, value in found.items()
+        if value
+    }
+
+
 def named_ids(**found: list[int]) -> dict[str, Any]:
     """Which activities gave not what was asked for, so that a person can look at them; nothing where none did."""
-    return {name: dg.MetadataValue.json([str(one) for one in ids]) for name, ids in found.items() if ids}
+    return if_any(**{name: [str(one) for one in ids] for name, ids in found.items()})
 
 
 def unknown_fields(unknown: Counter[str]) -> dict[str, Any]:
     """Fields without a column, kept in `extra`: named, so that somebody can give them one."""
-    return {"unknown_fields": dg.MetadataValue.json(dict(sorted(unknown.items())))} if unknown else {}
+    return if_any(unknown_fields=dict(sorted(unknown.items())))

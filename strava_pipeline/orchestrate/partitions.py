@@ -1,4 +1,4 @@
-"""The one partitions definition: a partition is a local year of the athlete."""
+"""The one partitions definition: a partition is a local year of the athlete. The same years without Dagster: years.py."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,9 +8,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from strava_pipeline.core.activities import YearRange
-
-ZONE = "Pacific/Kiritimati"  # the first zone to reach a new year (UTC+14): a year exists as soon as somebody is in it
+from strava_pipeline.orchestrate.years import ZONE
 
 
 def year_partitions(first_year: int) -> dg.TimeWindowPartitionsDefinition:
@@ -18,12 +16,6 @@ def year_partitions(first_year: int) -> dg.TimeWindowPartitionsDefinition:
     return dg.TimeWindowPartitionsDefinition(
         cron_schedule="0 0 1 1 *", start=str(first_year), fmt="%Y", end_offset=1, timezone=ZONE
     )
-
-
-def year_range(first_year: int) -> YearRange:
-    """The partitions' first and newest year as of now."""
-    partitions = year_partitions(first_year)
-    return YearRange(int(partitions.get_first_partition_key() or 0), int(partitions.get_last_partition_key() or 0))
 
 
 def years_of(keys: Iterable[str]) -> list[int]:

@@ -18,14 +18,14 @@ from strava_pipeline.lake.locks import locked_or_none
 from strava_pipeline.lake.wanted import candidates, wanted_details
 from strava_pipeline.lake.wanted_streams import wanted_streams
 from strava_pipeline.lake.warehouse import reading
-from strava_pipeline.orchestrate.config import CallLimits, DetailsConfig, ListingConfig, StreamsConfig
 from strava_pipeline.orchestrate.fetching import scope_of
+from strava_pipeline.orchestrate.options import CallOptions, DetailsOptions, ListingOptions, StreamsOptions
 from strava_pipeline.orchestrate.pulling import listing_lock, window_of
 from strava_pipeline.orchestrate.resources import Pipeline, calls_of_a_quiet_day
 
 
 def plan_backfill(
-    pipeline: Pipeline, years: Sequence[int], listing: ListingConfig, *, details: bool = True
+    pipeline: Pipeline, years: Sequence[int], listing: ListingOptions, *, details: bool = True
 ) -> tuple[Plan, dict[int, AtHand]]:
     """The plan of a run per year, and the listings at hand that these runs would use instead of asking again."""
     at_hand = _at_hand(pipeline, years)
@@ -33,7 +33,7 @@ def plan_backfill(
 
 
 def plan_job(
-    pipeline: Pipeline, years: Sequence[int], listing: ListingConfig | None, details: DetailsConfig | None
+    pipeline: Pipeline, years: Sequence[int], listing: ListingOptions | None, details: DetailsOptions | None
 ) -> Plan:
     """The plan of one run over `years` with one listing, or none. What a listing brings anew is not known before."""
     if (
@@ -61,7 +61,7 @@ def plan_job(
     )
 
 
-def plan_streams(pipeline: Pipeline, years: Sequence[int], config: StreamsConfig) -> Plan:
+def plan_streams(pipeline: Pipeline, years: Sequence[int], config: StreamsOptions) -> Plan:
     """The plan of one run over `years` that fetches streams."""
     due = wanted_streams(pipeline.lake, years, pipeline.now()).due if pipeline.lake.working.exists() else []
     by_year = Counter(each.year for each in due)
@@ -75,7 +75,7 @@ def plan_streams(pipeline: Pipeline, years: Sequence[int], config: StreamsConfig
 def _by_year(
     pipeline: Pipeline,
     years: Sequence[int],
-    listing: ListingConfig,
+    listing: ListingOptions,
     at_hand: Mapping[int, AtHand],
     *,
     details: bool,
@@ -87,7 +87,7 @@ def _by_year(
     pages = 0
     if one_listing:
         pages = max(listing_calls(sum(one.activities or counts[one.year].activities for one in plans), per_page), 2)
-        plans = tuple(YearPlan(one.year, one.basis, one.activities, 0, one.details) for one in plans)
+        plans = tuple(one.without_listing() for one in plans)
     gear = _unknown_gear(pipeline, at_hand.values())
     return Plan(now, plans, _allowances(pipeline, listing), gear=len(gear), listing=pages)
 
@@ -105,7 +105,7 @@ def _at_hand(pipeline: Pipeline, years: Iterable[int]) -> dict[int, AtHand]:
 
 def _resumable(pipeline: Pipeline, year: int) -> Listing | None:
     """What a run of the year would go on with; whoever is listing it right now is left alone."""
-    window = window_of(pipeline, ListingConfig(mode="year", per_page=None, days=None), year)
+    window = window_of(pipeline, ListingOptions(mode="year", per_page=None, days=None), year)
     with locked_or_none(pipeline.lake, listing_lock(window, year)) as free:
         return resume(pipeline.lake, window, at=pipeline.now(), years=pipeline.years) if free else None
 
@@ -118,8 +118,8 @@ def _unknown_gear(pipeline: Pipeline, at_hand: Iterable[AtHand]) -> set[str]:
         return {*unknown_gear(connection), *(named - set(known_gear(connection)))}
 
 
-def _allowances(pipeline: Pipeline, limits: CallLimits | None) -> dict[Ceiling, Allowance]:
-    told = limits or CallLimits()
+def _allowances(pipeline: Pipeline, limits: CallOptions | None) -> dict[Ceiling, Allowance]:
+    told = limits or CallOptions()
     budget = make_budget(
         pipeline.settings,
         pipeline.clock,
@@ -130,9 +130,9 @@ def _allowances(pipeline: Pipeline, limits: CallLimits | None) -> dict[Ceiling, 
     return budget.allowances()
 
 
-def _per_page(pipeline: Pipeline, listing: ListingConfig) -> int:
+def _per_page(pipeline: Pipeline, listing: ListingOptions) -> int:
     return listing.per_page or pipeline.settings.per_page
 
 
-def _is_all(details: DetailsConfig) -> bool:
+def _is_all(details: DetailsOptions) -> bool:
     return details.scope == "all" and not (details.ids or details.first_on or details.last_on)

@@ -22,7 +22,7 @@ from strava_pipeline.lake.manifests import Manifest, Window
 from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.tombstones import doubtful
 from strava_pipeline.lake.watermark import watermark
-from strava_pipeline.orchestrate.config import ListingConfig
+from strava_pipeline.orchestrate.options import ListingOptions
 from strava_pipeline.orchestrate.resources import Pipeline
 
 Stopped = BudgetExhaustedError | CallCapReachedError
@@ -49,7 +49,7 @@ Look = Callable[[Listing, Page | None, int, int], Forecast]
 """Forecasts a run from its listing, the page that just came, the page size and the calls made so far."""
 
 
-def window_of(pipeline: Pipeline, config: ListingConfig, year: int | None) -> Window:
+def window_of(pipeline: Pipeline, config: ListingOptions, year: int | None) -> Window:
     """What is to be listed, by the mode."""
     mode = "year" if config.mode == "job" else config.mode
     if mode == "year" and year is None:
@@ -72,10 +72,10 @@ def listing_lock(window: Window, year: int | None) -> str:
     return f"listing-{window.mode}-{year or 'all'}"
 
 
-def pull_listing(pipeline: Pipeline, config: ListingConfig, year: int | None, look: Look | None = None) -> PullReport:
+def pull_listing(pipeline: Pipeline, config: ListingOptions, year: int | None, look: Look | None = None) -> PullReport:
     """List a window, each page on disk before the next call; goes on where an earlier listing of it broke off.
 
-    `look` forecasts the run after each page; the first forecast is told.
+    `look` forecasts the run after each page; the first forecast is told, and the last one where the first was not right.
     """
     window = window_of(pipeline, config, year)
     client = pipeline.client(config)
@@ -117,6 +117,8 @@ def pull_listing(pipeline: Pipeline, config: ListingConfig, year: int | None, lo
             pipeline.progress.end()
         if listing is not None and not forecasts:
             forecast(listing, None)
+        if forecasts and forecasts[-1].bounds is None and forecasts[0].needs_correction(forecasts[-1]):
+            pipeline.progress.say(str(forecasts[-1]))
     pipeline.listing = listing
     manifest = listing.manifest if listing else Manifest(athlete_id=None, window=window, started_at=pipeline.now())
     first, last = (forecasts[0], forecasts[-1]) if forecasts else (None, None)

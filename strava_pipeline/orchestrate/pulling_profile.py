@@ -12,7 +12,7 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.ingest.strava.activities import get_athlete, get_gear
 from strava_pipeline.lake.profile_files import land_athlete, land_gear
-from strava_pipeline.orchestrate.config import CallLimits
+from strava_pipeline.orchestrate.options import CallOptions
 from strava_pipeline.orchestrate.pulling import Stopped
 from strava_pipeline.orchestrate.resources import Pipeline
 
@@ -26,7 +26,7 @@ class ProfileReport:
     stopped: Stopped | None = None
 
 
-def pull_profile(pipeline: Pipeline, gear_ids: Sequence[str], limits: CallLimits, *, athlete: bool) -> ProfileReport:
+def pull_profile(pipeline: Pipeline, gear_ids: Sequence[str], limits: CallOptions, *, athlete: bool) -> ProfileReport:
     """Fetch the athlete and the gear named, each landed at once."""
     report = ProfileReport()
     client = pipeline.client(limits)

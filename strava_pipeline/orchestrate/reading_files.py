@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.ingest.files.reading import read_whole
 from strava_pipeline.lake.file_store import stored_bytes
 from strava_pipeline.lake.files import DamagedFileError
 from strava_pipeline.lake.imports import imports
@@ -91,6 +90,8 @@ def read_one(lake: Lake, each: Unread) -> bool:
     except (FileNotFoundError, DamagedFileError) as error:
         log.warning("%s: %s. Import what it came in again, then run `strava-pipeline rebuild`.", each.name, error)
         return True
+    from strava_pipeline.ingest.files.reading import read_whole  # the decoders: most runs read no file (docs/adr/0037)
+
     reading, tracks = read_whole(body, each.name, each.received_at)
     put_reading(lake, each.sha256, reading, tracks)
     return reading.problem is not None

@@ -22,7 +22,7 @@ from strava_pipeline.orchestrate.assets.insights import year_metadata
 from strava_pipeline.orchestrate.importing import LOCK, make_activities
 from strava_pipeline.orchestrate.insights import InsightsMade, make_insights
 from strava_pipeline.orchestrate.jobs import INSIGHTS, REBUILD_JOB
-from strava_pipeline.orchestrate.metadata import timed
+from strava_pipeline.orchestrate.metadata import if_any, timed
 from strava_pipeline.orchestrate.reading_files import read_files, unread
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.orchestrate.tracking import make_tracks
@@ -48,9 +48,7 @@ def rebuild_job() -> dg.JobDefinition:
         for materialization in (*_made(pipeline, seconds.value), *_insights(insights)):
             context.log_event(materialization)
 
-    @dg.job(
-        name=REBUILD_JOB, description="Make shards and the warehouse anew from bronze, without a call, and publish."
-    )
+    @dg.job(name=REBUILD_JOB, description="Rebuild shards and the warehouse from bronze, without a call, and publish.")
     def job() -> None:
         from_bronze()
 
@@ -66,8 +64,8 @@ def _made(pipeline: Pipeline, seconds: float) -> Iterator[dg.AssetMaterializatio
         for year in years:
             yield _told(asset, year, {"dagster/row_count": by_year[table].get(year, 0)})
     with snapshot(pipeline.lake) as connection:
-        without = dg.MetadataValue.json(left_out(connection))
-    rows = {"views_left_out": without, **{f"rows/{name}": count for name, count in counts.items()}}
+        without = if_any(views_left_out=left_out(connection))
+    rows = {**without, **{f"rows/{name}": count for name, count in counts.items()}}
     for year in years:
         tracks, points = track_sizes(pipeline.lake, year)
         yield _told(TRACKS.name, year, {"dagster/row_count": points, "files": tracks})

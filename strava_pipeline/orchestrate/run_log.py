@@ -48,7 +48,7 @@ def logged(
     if known().is_finished:  # `dagster job execute` opens the resources once more when all is over
         yield
         return
-    log = RunLog(run.run_id, lambda: known().tags.get(STOPPED_EARLY), tell)
+    log = RunLog(run.run_id, lambda: known().tags.get(STOPPED_EARLY) or None, tell)
     log.open(logs_dir, run, at)
     instance.add_event_listener(run.run_id, log.hear)
     try:

@@ -16,7 +16,7 @@ from dagster._core.storage.tags import (
 
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, STREAMS, STREAMS_JOB
-from strava_pipeline.orchestrate.resources import DATA_DIR
+from strava_pipeline.orchestrate.tags import DATA_DIR
 
 UNFINISHED = [
     DagsterRunStatus.NOT_STARTED,

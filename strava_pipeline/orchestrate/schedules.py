@@ -16,9 +16,9 @@ from strava_pipeline.orchestrate.car_schedule import car_schedule
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import JOBS, LISTING, PROFILE_JOB, RECONCILE_JOB, TRIPS_JOB
 from strava_pipeline.orchestrate.login import no_login
-from strava_pipeline.orchestrate.partitions import range_tags, year_range
-from strava_pipeline.orchestrate.resources import DATA_DIR
-from strava_pipeline.orchestrate.tags import FIRST
+from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST
+from strava_pipeline.orchestrate.years import year_range
 from strava_pipeline.settings import Settings
 
 DAILY = "daily_flow"
@@ -80,8 +80,9 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
         if today.day == 1:
             return dg.SkipReason("Everything was compared an hour ago.")
         config = JOBS[RECONCILE_JOB].run_config()
-        with dg.partition_loading_context(context.scheduled_execution_time):  # what Dagster will look the years up in
-            newest = year_range(settings.first_year).all[-2:]
+        newest = year_range(settings.first_year, context.scheduled_execution_time).all[
+            -2:
+        ]  # when Dagster looks them up
         return [
             dg.RunRequest(run_key=f"{today:%Y-%m-%d} {year}", partition_key=str(year), run_config=config)
             for year in reversed(newest)

@@ -7,14 +7,14 @@ from strava_pipeline.ingest.strava.activities import get_streams
 from strava_pipeline.lake.stream_files import land_no_streams, land_streams
 from strava_pipeline.lake.wanted_streams import still_due, untouched, wanted_streams
 from strava_pipeline.orchestrate.by_year import Errand, YearsReport, eta_of, fetch_by_year
-from strava_pipeline.orchestrate.config import StreamsConfig
+from strava_pipeline.orchestrate.options import StreamsOptions
 from strava_pipeline.orchestrate.progress import progressing
 from strava_pipeline.orchestrate.resources import Pipeline
 
 STREAMS = Errand("streams", get_streams, untouched, land_streams, land_no_streams)
 
 
-def pull_streams(pipeline: Pipeline, config: StreamsConfig, years: Sequence[int]) -> YearsReport:
+def pull_streams(pipeline: Pipeline, config: StreamsOptions, years: Sequence[int]) -> YearsReport:
     """Fetch the streams that `years` lack, newest year first; a lock per year."""
     report = YearsReport()
     client = pipeline.client(config)

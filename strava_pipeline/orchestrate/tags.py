@@ -1,16 +1,22 @@
-"""Tags of runs that are set in one file and read in others, and what the queue makes of them. No behaviour.
+"""Tags of runs and steps that are set in one file and read in others, and what the queue makes of them. No behaviour.
 
-Not here: the two that are as old as the first run, `STOPPED_EARLY` (run_log.py) and `DATA_DIR` (resources.py).
+Not here: the one that is as old as the first run, `STOPPED_EARLY` (run_log.py).
 """
 
-from dagster._core.storage.tags import PRIORITY_TAG
-
+PRIORITY = "dagster/priority"  # of runs and steps, as Dagster documents it: commands that only read import no Dagster
+DATA_DIR = "strava_pipeline/data_dir"  # several data folders may share one Dagster instance
 LIMIT = (
     "strava_pipeline/limit"  # which window of Strava's was full when a run stopped early; then, that it is gone on with
 )
+LIMITS_WAITED_FOR = ("15min", "day")  # the windows, as LIMIT has them until the run is gone on with
+NO_LIMIT = "gone on with"  # LIMIT of a run that nothing is to go on with any more
 RESUMES = "strava_pipeline/resumes"  # the run that this one goes on with; dagster.yaml lets one at a time have a place
 CATCHES_UP = "strava_pipeline/catches_up"  # the day that a missed daily run is made good on
-ALERT = "strava_pipeline/alert"  # of a failed run: what became of the message about it
+BY = "by"  # who asked for the run: the first and a short one in the UI's list of runs
+ALERT = "strava_pipeline/alert"  # of a failed run: what became of the message about it; empty where nothing did yet
 
-FIRST = {PRIORITY_TAG: "10"}  # the daily run: before whatever waits in the queue, which is 0 unless a person says so
-LAST = {PRIORITY_TAG: "-10"}  # what goes on after a limit: behind all that a person or a clock asks for
+FIRST = {PRIORITY: "10"}  # the daily run: before whatever waits in the queue, which is 0 unless a person says so
+LAST = {PRIORITY: "-10"}  # what goes on after a limit: behind all that a person or a clock asks for
+
+STEP_FIRST = {PRIORITY: "10"}  # of a step: before the others of its run that could begin
+STEP_LAST = {PRIORITY: "-10"}  # when no other step of its run can begin

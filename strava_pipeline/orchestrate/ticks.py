@@ -12,8 +12,8 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from dagster._utils.schedules import is_valid_cron_string, schedule_execution_time_iterator
 
 from strava_pipeline.core.errors import MissingSettingsError
-from strava_pipeline.orchestrate.resources import DATA_DIR
 from strava_pipeline.orchestrate.schedules import schedules
+from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline.settings import Settings
 
 _SCHEDULER = "SCHEDULER"

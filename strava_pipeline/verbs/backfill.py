@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from strava_pipeline.verbs.options import Cushion15min, CushionDaily, MaxCalls, PerPage, Verbose, call_limits
+from strava_pipeline.verbs.options import AsJson, Cushion15min, CushionDaily, MaxCalls, PerPage, Verbose, call_limits
 from strava_pipeline.verbs.years import HELP, typed_years
 
 DryRun = Annotated[
@@ -25,29 +25,32 @@ def backfill(
     cushion_15min: Cushion15min = None,
     cushion_daily: CushionDaily = None,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Pull whole years again and fetch their details: `backfill --years 2023 2024`."""
     from strava_pipeline.orchestrate.jobs import DETAILS, LISTING
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import STOPPED, all_years, end, fetch_new_gear, run_verb, what_is_left
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.looking import all_years
+    from strava_pipeline.verbs.running import STOPPED, Report, end, fetch_new_gear, run_verb, what_is_left
 
     settings = Settings.load()
     chosen = typed_years([*(first or []), *(years or [])], all_years(settings))
     limits = call_limits(max_calls, cushion_15min, cushion_daily)
     if dry_run:
-        from strava_pipeline.orchestrate.config import ListingConfig
+        from strava_pipeline.orchestrate.options import ListingOptions
         from strava_pipeline.verbs.dry import say_backfill
 
-        if not say_backfill(settings, chosen, ListingConfig(mode="year", per_page=per_page, days=None, **limits)):
+        listing = ListingOptions(mode="year", per_page=per_page, days=None, **limits)
+        if not say_backfill(settings, chosen, listing, as_json=as_json):
             raise typer.Exit(STOPPED)
         return
-    outcome = None
-    for year in sorted(chosen, reverse=True):
-        out.print(str(year), style="bold")
-        told = {LISTING: {"per_page": per_page, **limits}, DETAILS: limits}
-        outcome = run_verb(settings, "backfill", years=[year], told=told, verbose=verbose)
-        end(outcome)
-        limits = what_is_left(limits, outcome)
-    end(fetch_new_gear(settings, outcome, limits))
+    outcome, report = None, Report(as_json=as_json)
+    with report.shown():
+        for year in sorted(chosen, reverse=True):
+            report.heading(year)
+            told = {LISTING: {"per_page": per_page, **limits}, DETAILS: limits}
+            outcome = run_verb(settings, "backfill", years=[year], told=told, verbose=verbose, report=report)
+            end(outcome)
+            limits = what_is_left(limits, outcome)
+        end(fetch_new_gear(settings, outcome, limits, report))

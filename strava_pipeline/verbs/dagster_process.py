@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
 
 GRACE = 30  # seconds that Dagster's daemon and web server get to end
+PATIENCE = {
+    "DAGSTER_GRPC_TIMEOUT_SECONDS": "180"
+}  # for the launch of a run, as for all else that starts (dagster.yaml)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +86,17 @@ def serve(settings: "Settings", ui: Address | None, lock: int, *, runs_may_finis
     themselves; else they are interrupted.
     """
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.orchestrate.instance import CONFIG, missing_configuration, note_ui, open_instance
+    from strava_pipeline.orchestrate.home import CONFIG, note_ui
+    from strava_pipeline.orchestrate.instance import missing_configuration, open_instance
     from strava_pipeline.orchestrate.janitor import clean_up
+    from strava_pipeline.orchestrate.run_records import prune_daily
 
     if ui is not None:
         _check_port(ui)
     with open_instance(settings.dagster_home) as instance:
         for run_id in clean_up(instance, Lake(settings.data_dir)):
             typer.echo(f"Run {run_id} had died without a word; it is now marked as failed.", err=True)
+        prune_daily(instance, settings, datetime.now(UTC))
     if missing := missing_configuration(settings.dagster_home):
         typer.echo(
             f"{settings.dagster_home / CONFIG} does not say {', '.join(missing)}, which this version counts on; "
@@ -98,9 +105,15 @@ def serve(settings: "Settings", ui: Address | None, lock: int, *, runs_may_finis
         )
     if ui is not None:
         note_ui(settings.dagster_home, ui.url)
+    return _run(_command(ui), environment_of_dagster(settings), lock, runs_may_finish)
+
+
+def environment_of_dagster(settings: "Settings") -> dict[str, str]:
+    """What Dagster's daemon and web server are given. Each process of theirs reads its patience once, when it starts."""
+    own = environment_of(settings)
     # dagster 1.13 would have `dg dev` instead, a package of its own
-    quiet = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), "ignore:Function `dev_command` is superseded"]))
-    return _run(_command(ui), {**environment_of(settings), "PYTHONWARNINGS": quiet}, lock, runs_may_finish)
+    quiet = ",".join(filter(None, [own.get("PYTHONWARNINGS"), "ignore:Function `dev_command` is superseded"]))
+    return {**PATIENCE, **own, "PYTHONWARNINGS": quiet}
 
 
 def environment_of(settings: "Settings") -> dict[str, str]:

@@ -76,7 +76,8 @@ def _demo(folder: Path, activities: int) -> None:
     from strava_pipeline.orchestrate.jobs import TRIP_REPLAY_JOB, TRIPS_JOB
     from strava_pipeline.verbs.insights import write_report
     from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
-    from strava_pipeline.verbs.running import all_years, fetch_new_gear, run_verb
+    from strava_pipeline.verbs.looking import all_years
+    from strava_pipeline.verbs.running import fetch_new_gear, run_verb
     from strava_pipeline.verbs.terminal import out
 
     began = time.monotonic()

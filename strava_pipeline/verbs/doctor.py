@@ -76,6 +76,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.ingest.strava import health as strava
     from strava_pipeline.ingest.strava.connect import token_store
     from strava_pipeline.ingest.trips import health as trips
+    from strava_pipeline.lake import first_year as years
     from strava_pipeline.lake import goals, purge
     from strava_pipeline.lake import health as warehouse
     from strava_pipeline.lake import health_files as kept
@@ -83,7 +84,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.lake.imports import imports
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate import health as dagster
-    from strava_pipeline.orchestrate.instance import CONFIG
+    from strava_pipeline.orchestrate.home import CONFIG
 
     lake, home = Lake(settings.data_dir), settings.dagster_home
     folders = {"data": lake.data_dir, "secrets": settings.secrets_dir, "logs": settings.logs_dir, "dagster home": home}
@@ -108,6 +109,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         kept.DECISIONS: lambda: kept.decisions_health(lake),
         warehouse.WORKING: lambda: warehouse.warehouse_health(lake),
         kept.LEFTOVERS: lambda: kept.leftovers(lake, now),
+        years.FIRST_YEAR: lambda: years.first_year_health(lake, settings.first_year, str(Path(".env").absolute())),
         purge.PURGE: lambda: purge.purge_health(lake),
         goals.GOALS: lambda: goals.goals_health(lake),
         people.PEOPLE: lambda: people.people_health(settings.pings_config),

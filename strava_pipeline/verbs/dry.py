@@ -7,25 +7,33 @@ from zoneinfo import ZoneInfo
 
 from rich.table import Table
 
+from strava_pipeline.core.plan import Plan
 from strava_pipeline.lake.differences import Differences
 from strava_pipeline.lake.tombstones import is_too_much
-from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, StreamsConfig
 from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, Job
+from strava_pipeline.orchestrate.options import DetailsOptions, ListingOptions, StreamsOptions
 from strava_pipeline.orchestrate.planning import plan_backfill, plan_job, plan_streams
 from strava_pipeline.orchestrate.pulling import Stopped, pull_listing, window_of
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs.plan import say_plan
-from strava_pipeline.verbs.running import quiet_pipeline
+from strava_pipeline.verbs.looking import quiet_pipeline
+from strava_pipeline.verbs.plan import say_plan, shape
+from strava_pipeline.verbs.run_json import echo
 from strava_pipeline.verbs.terminal import err, out, progress_for_terminal
+from strava_pipeline.verbs.values import plain
 
 
-def say_job(settings: Settings, job: Job, years: Sequence[int], told: dict[str, dict[str, Any]]) -> None:
+def say_job(
+    settings: Settings, job: Job, years: Sequence[int], told: dict[str, dict[str, Any]], *, as_json: bool
+) -> None:
     """Print the listing and the details that the job would ask for; no call is made."""
     pipeline = quiet_pipeline(settings)
     config = {asset: entry["config"] for asset, entry in job.run_config(**told)["ops"].items()}
-    listing = ListingConfig(**config[LISTING]) if LISTING in config else None
-    details = DetailsConfig(**config[DETAILS]) if DETAILS in config else None
+    listing = ListingOptions(**config[LISTING]) if LISTING in config else None
+    details = DetailsOptions(**config[DETAILS]) if DETAILS in config else None
+    if as_json:
+        _echo(plan_job(pipeline, years, listing, details), settings)
+        return
     if listing is not None:
         window = window_of(pipeline, listing, None)
         out.print(f"List {window.mode}: {_bounds(window.after, window.before)}")
@@ -35,33 +43,62 @@ def say_job(settings: Settings, job: Job, years: Sequence[int], told: dict[str, 
     out.print("Nothing was asked for, nothing changed.")
 
 
-def say_streams(settings: Settings, years: Sequence[int], limits: dict[str, Any]) -> None:
+def say_streams(settings: Settings, years: Sequence[int], limits: dict[str, Any], *, as_json: bool) -> None:
     """Print the streams that would be asked for; no call is made."""
-    plan = plan_streams(quiet_pipeline(settings), years, StreamsConfig(**limits))
+    plan = plan_streams(quiet_pipeline(settings), years, StreamsOptions(**limits))
+    if as_json:
+        _echo(plan, settings)
+        return
     say_plan(plan, ZoneInfo(settings.timezone), "streams")
     out.print("Nothing was asked for, nothing changed.")
 
 
-def say_backfill(settings: Settings, years: Sequence[int], listing: ListingConfig) -> bool:
+def say_backfill(settings: Settings, years: Sequence[int], listing: ListingOptions, *, as_json: bool) -> bool:
     """List the years, newest first, print what a backfill would change and cost; whether all of them could be listed."""
     pipeline = Pipeline(settings, progress_for_terminal()(), "backfill --dry-run")
     stopped: Stopped | None = None
     before = pipeline.client(listing).calls
-    for year in sorted(years, reverse=True):
+    for year in _newest(years):
         stopped = pull_listing(pipeline, listing, year).stopped
         if stopped is not None:
             break
     calls = pipeline.client().calls - before
     plan, at_hand = plan_backfill(pipeline, years, listing)
-    _say_changes(years, {year: found.brings for year, found in at_hand.items() if found.brings is not None})
-    say_plan(plan, ZoneInfo(settings.timezone))
-    out.print(
-        f"This dry run made {calls} {'call' if calls == 1 else 'calls'}, all of them listings, and changed nothing but "
-        "bronze, where their pages lie. A backfill within the hour uses these and does not list again."
-    )
+    brings = {year: found.brings for year, found in at_hand.items() if found.brings is not None}
+    if as_json:
+        _echo(plan, settings, calls_made=calls, changes=[_change(year, brings.get(year)) for year in _newest(years)])
+    else:
+        _say_changes(years, brings)
+        say_plan(plan, ZoneInfo(settings.timezone))
+        out.print(
+            f"This dry run made {calls} {'call' if calls == 1 else 'calls'}, all of them listings, and changed nothing but "
+            "bronze, where their pages lie. A backfill within the hour uses these and does not list again."
+        )
     if stopped is not None:
         err.print(f"Stopped early. {stopped} What was listed is kept; the same command goes on.", style="yellow")
     return stopped is None
+
+
+def _echo(plan: Plan, settings: Settings, **more: Any) -> None:
+    echo(plain({**shape(plan, ZoneInfo(settings.timezone)), **more}))
+
+
+def _change(year: int, found: Differences | None) -> dict[str, Any]:
+    """What a backfill of the year would change; nulls where its listing is not whole."""
+    if found is None:
+        return dict.fromkeys(("year", "listed", "inserted", "changed", "details_again", "deleted_ids")) | {"year": year}
+    return {
+        "year": year,
+        "listed": len(found.listed),
+        "inserted": len(found.inserted),
+        "changed": len(found.changed),
+        "details_again": len(found.edited),
+        "deleted_ids": sorted(found.deleted or ()),
+    }
+
+
+def _newest(years: Sequence[int]) -> list[int]:
+    return sorted(years, reverse=True)
 
 
 def _say_changes(years: Sequence[int], brings: Mapping[int, Differences]) -> None:

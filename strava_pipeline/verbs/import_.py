@@ -70,7 +70,7 @@ def take_in(settings: "Settings", paths: list[Path], *, verbose: bool = False) -
     from strava_pipeline.lake.publish import is_published
     from strava_pipeline.orchestrate.execute import run_job
     from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB, MERGE_FILES_JOB
-    from strava_pipeline.orchestrate.partitions import year_range
+    from strava_pipeline.orchestrate.years import year_range
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
     run = partial(run_job, settings, progress_of=progress_for_terminal(), log_level="INFO" if verbose else "CRITICAL")
@@ -91,9 +91,9 @@ _TOLD = {
     "files_with_problems": ("file_readings", "files_with_problems"),
     "activities_new": ("activities", "inserted"),
     "activities_changed": ("activities", "updated"),
-    "activities_of_several_sources": ("activity_matches", "activities_of_several"),
-    "pairs_proposed": ("activity_matches", "proposed"),
-    "tracks_written": ("tracks", "made_of_files"),
+    "activities_of_several_sources": ("activity_matches", "activities_with_several_sources"),
+    "pairs_proposed": ("activity_matches", "pairs_proposed"),
+    "tracks_written": ("tracks", "tracks_from_files"),
 }
 
 

@@ -71,12 +71,12 @@ def write_report(
 def _told(settings: "Settings", year: int | None, sports: list[str] | None) -> "YearTold":
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.core.insights.goals import Goals
+    from strava_pipeline.ingest.strava.connect import primed_clock
     from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
     from strava_pipeline.lake.insights import athlete_of
     from strava_pipeline.lake.insights_told import count_only, newest_year, year_told
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.publish import insights_snapshot
-    from strava_pipeline.verbs.running import quiet_pipeline
     from strava_pipeline.verbs.terminal import err
 
     lake = Lake(settings.data_dir)
@@ -85,7 +85,7 @@ def _told(settings: "Settings", year: int | None, sports: list[str] | None) -> "
     except UnusableGoalsError as error:
         err.print(f"{error}\nUntil it is mended, years are shown without goals.", style="yellow")
         goals = Goals()
-    now = quiet_pipeline(settings).now()
+    now = primed_clock(settings).now()
     with insights_snapshot(lake) as connection:
         athlete = athlete_of(connection, goals, now)
         if athlete is None:

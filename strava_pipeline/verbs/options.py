@@ -18,6 +18,10 @@ Wait = Annotated[bool, typer.Option("--wait", help="Wait for a run that is at wo
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show Dagster's own log too.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; make no call, change nothing.")]
 
+AsJson = Annotated[
+    bool, typer.Option("--json", help="One JSON object on stdout when it has ended; what goes on is on stderr.")
+]
+
 
 def call_limits(max_calls: int | None, cushion_15min: int | None, cushion_daily: int | None) -> dict[str, Any]:
     """The three options that limit calls, as an asset's config names them (orchestrate/config.py, CallLimits)."""

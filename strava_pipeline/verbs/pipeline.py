@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.verbs.options import (
+    AsJson,
     Cushion15min,
     CushionDaily,
     Days,
@@ -33,10 +34,11 @@ def _from_the_watermark(job: str, help_text: str) -> Callable[..., None]:
         cushion_daily: CushionDaily = None,
         wait: Wait = False,
         dry_run: DryRun = False,
+        as_json: AsJson = False,
         verbose: Verbose = False,
     ) -> None:
         limits = call_limits(max_calls, cushion_15min, cushion_daily)
-        _pull(job, per_page, days, limits, wait=wait, dry_run=dry_run, verbose=verbose)
+        _pull(job, per_page, days, limits, wait=wait, dry_run=dry_run, as_json=as_json, verbose=verbose)
 
     verb.__doc__ = help_text
     return verb
@@ -52,10 +54,11 @@ def _without_lookback(job: str, help_text: str) -> Callable[..., None]:
         cushion_daily: CushionDaily = None,
         wait: Wait = False,
         dry_run: DryRun = False,
+        as_json: AsJson = False,
         verbose: Verbose = False,
     ) -> None:
         limits = call_limits(max_calls, cushion_15min, cushion_daily)
-        _pull(job, per_page, None, limits, wait=wait, dry_run=dry_run, verbose=verbose)
+        _pull(job, per_page, None, limits, wait=wait, dry_run=dry_run, as_json=as_json, verbose=verbose)
 
     verb.__doc__ = help_text
     return verb
@@ -73,14 +76,14 @@ run_all = _without_lookback("run_all", "Pull everything, back to day zero.")
 refresh = _from_the_watermark("refresh", "Pull what is new, merge, publish; no details.")
 
 
-def compact(verbose: Verbose = False) -> None:
+def compact(as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Merge shards into gold and publish."""
-    _local("compact", verbose)
+    _local("compact", as_json=as_json, verbose=verbose)
 
 
-def recompact(verbose: Verbose = False) -> None:
+def recompact(as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Merge all shards again, changed or not, and publish."""
-    _local("recompact", verbose)
+    _local("recompact", as_json=as_json, verbose=verbose)
 
 
 def enrich(
@@ -101,6 +104,7 @@ def enrich(
     cushion_15min: Cushion15min = None,
     cushion_daily: CushionDaily = None,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Fetch details: of the recent window, also where there is one; or of all, of chosen ids, of a range of dates."""
@@ -112,7 +116,8 @@ def enrich(
         "last_on": _date(last_on, "--to"),
         **call_limits(max_calls, cushion_15min, cushion_daily),
     }
-    _enrich("enrich", told, narrow=not (all_ or ids or first_on or last_on), dry_run=dry_run, verbose=verbose)
+    narrow = not (all_ or ids or first_on or last_on)
+    _enrich("enrich", told, narrow=narrow, dry_run=dry_run, as_json=as_json, verbose=verbose)
 
 
 def enrich_all(
@@ -121,11 +126,12 @@ def enrich_all(
     cushion_15min: Cushion15min = None,
     cushion_daily: CushionDaily = None,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Fetch every detail that is missing or was edited, newest first."""
     limits = call_limits(max_calls, cushion_15min, cushion_daily)
-    _enrich("enrich_all", limits, narrow=False, dry_run=dry_run, verbose=verbose)
+    _enrich("enrich_all", limits, narrow=False, dry_run=dry_run, as_json=as_json, verbose=verbose)
 
 
 def profile(verbose: Verbose = False) -> None:
@@ -144,12 +150,14 @@ def _pull(
     *,
     wait: bool,
     dry_run: bool,
+    as_json: bool,
     verbose: bool,
 ) -> None:
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
     from strava_pipeline.orchestrate.schedules import flow_years
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import all_years, end, fetch_new_gear, run_verb, what_is_left
+    from strava_pipeline.verbs.looking import all_years
+    from strava_pipeline.verbs.running import Report, end, fetch_new_gear, run_verb, what_is_left
 
     settings = Settings.load()
     everything = JOBS[job].config[LISTING]["mode"] == "all"
@@ -158,33 +166,39 @@ def _pull(
     if dry_run:
         from strava_pipeline.verbs.dry import say_job
 
-        say_job(settings, JOBS[job], years, told)
+        say_job(settings, JOBS[job], years, told, as_json=as_json)
         return
-    outcome = run_verb(settings, job, years=years, told=told, wait=wait, verbose=verbose)
-    gear = None
-    if "activities" in JOBS[job].assets:
-        gear = fetch_new_gear(settings, outcome, what_is_left(limits, outcome))
-    end(outcome, gear)
+    report = Report(as_json=as_json)
+    with report.shown():
+        outcome = run_verb(settings, job, years=years, told=told, wait=wait, verbose=verbose, report=report)
+        gear = None
+        if "activities" in JOBS[job].assets:
+            gear = fetch_new_gear(settings, outcome, what_is_left(limits, outcome), report)
+        end(outcome, gear)
 
 
-def _local(job: str, verbose: bool) -> None:
+def _local(job: str, *, as_json: bool, verbose: bool) -> None:
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import lake_years, run_verb
+    from strava_pipeline.verbs.looking import lake_years
+    from strava_pipeline.verbs.running import Report, run_verb
 
     settings = Settings.load()
-    run_verb(settings, job, years=lake_years(settings), verbose=verbose)
+    report = Report(as_json=as_json)
+    with report.shown():
+        run_verb(settings, job, years=lake_years(settings), verbose=verbose, report=report)
 
 
-def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, verbose: bool) -> None:
+def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, as_json: bool, verbose: bool) -> None:
     from datetime import UTC, datetime, timedelta
 
     from strava_pipeline.core.windows import years_since
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.watermark import watermark
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS
-    from strava_pipeline.orchestrate.partitions import year_range
+    from strava_pipeline.orchestrate.years import year_range
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import end, lake_years, run_verb
+    from strava_pipeline.verbs.looking import lake_years
+    from strava_pipeline.verbs.running import Report, end, run_verb
 
     settings = Settings.load()
     if narrow:
@@ -197,10 +211,12 @@ def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, verb
     if dry_run:
         from strava_pipeline.verbs.dry import say_job
 
-        say_job(settings, JOBS[job], years, {DETAILS: told})
+        say_job(settings, JOBS[job], years, {DETAILS: told}, as_json=as_json)
         return
     _check_ids(settings, told.get("ids") or [])
-    end(run_verb(settings, job, years=years, told={DETAILS: told}, verbose=verbose))
+    report = Report(as_json=as_json)
+    with report.shown():
+        end(run_verb(settings, job, years=years, told={DETAILS: told}, verbose=verbose, report=report))
 
 
 def _check_ids(settings: "Settings", ids: list[int]) -> None:

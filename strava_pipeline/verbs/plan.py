@@ -25,10 +25,10 @@ def plan(
     """Calls that a backfill of these years takes, by stage and year, and when it will be done. Makes no call."""
     import json
 
-    from strava_pipeline.orchestrate.config import ListingConfig
+    from strava_pipeline.orchestrate.options import ListingOptions
     from strava_pipeline.orchestrate.planning import plan_backfill
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import all_years, quiet_pipeline
+    from strava_pipeline.verbs.looking import all_years, quiet_pipeline
     from strava_pipeline.verbs.values import plain
     from strava_pipeline.verbs.years import typed_years
 
@@ -36,7 +36,7 @@ def plan(
     known = all_years(settings)
     words = [*(first or []), *(years or [])]
     chosen = typed_years(words, known) if words else known
-    made, _ = plan_backfill(quiet_pipeline(settings), chosen, ListingConfig(per_page=None, days=None), details=details)
+    made, _ = plan_backfill(quiet_pipeline(settings), chosen, ListingOptions(per_page=None, days=None), details=details)
     zone = ZoneInfo(settings.timezone)
     if as_json:
         typer.echo(json.dumps(plain(shape(made, zone)), ensure_ascii=False))
@@ -46,7 +46,7 @@ def plan(
 
 def shape(made: "Plan", zone: ZoneInfo) -> dict[str, Any]:
     """The plan as docs/formats.md has it."""
-    done = made.done_at
+    done, bounds = made.done_at, made.bounds
     return {
         "made_at": made.made_at,
         "basis": made.basis,
@@ -54,6 +54,8 @@ def shape(made: "Plan", zone: ZoneInfo) -> dict[str, Any]:
         "listing_calls": made.listing + sum(year.listing for year in made.years),
         "details_calls": sum(year.details for year in made.years),
         "gear_calls": made.gear,
+        "calls_from": bounds.fewest if bounds else None,
+        "calls_to": bounds.most if bounds else None,
         "years": [
             {
                 "year": year.year,
@@ -72,6 +74,8 @@ def shape(made: "Plan", zone: ZoneInfo) -> dict[str, Any]:
         "governing": str(made.governing),
         "done_at": done,
         "done_at_local": done.astimezone(zone).isoformat() if done else None,
+        "done_from": bounds.done_from if bounds else None,
+        "done_to": bounds.done_to if bounds else None,
         "days": made.days,
     }
 
@@ -96,6 +100,8 @@ def say_plan(made: "Plan", zone: ZoneInfo, what: str = "details") -> None:
             out.print(words)
     fewest = "at least " if made.basis == "unknown" else "about " if made.basis == "estimated" else ""
     out.print(f"Calls: {fewest}{made.calls}", style="bold")
+    if made.bounds is not None:
+        out.print(f"Athletes' years differ. Likely: {made.bounds}")
     for ceiling, one in made.allowances.items():
         mark = "; this one governs" if ceiling == made.governing else ""
         out.print(f"Calls left: {one.left} of {one.limit} {ceiling}, until {_utc(one.resets_at)}{mark}")

@@ -62,7 +62,8 @@ def retry(
     from strava_pipeline.lake.quarantine import drops
     from strava_pipeline.orchestrate.jobs import DETAILS
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import end, lake_years, run_verb
+    from strava_pipeline.verbs.looking import lake_years
+    from strava_pipeline.verbs.running import end, run_verb
     from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()

@@ -15,7 +15,7 @@ def rebuild(verbose: Verbose = False) -> None:
         Settings.load(), REBUILD_JOB, years=None, progress_of=progress_for_terminal(), log_level=log_level
     )
     told = outcome.metadata["published_warehouse"]
-    say_left_out(told["views_left_out"])
+    say_left_out(told.get("views_left_out", {}))
     out.print(
         f"Made anew from bronze and published: {told['rows/activities_all']} activities, "
         f"{told['rows/activity_details']} details ({told['seconds']:.1f} s)"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.verbs.options import Cushion15min, CushionDaily, MaxCalls, PerPage, Verbose, call_limits
+from strava_pipeline.verbs.options import AsJson, Cushion15min, CushionDaily, MaxCalls, PerPage, Verbose, call_limits
 from strava_pipeline.verbs.years import HELP, typed_years
 
 if TYPE_CHECKING:
@@ -24,13 +24,14 @@ def reconcile(
     max_calls: MaxCalls = None,
     cushion_15min: Cushion15min = None,
     cushion_daily: CushionDaily = None,
+    as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Compare whole years with Strava: mark what was deleted there, take in edits and late uploads."""
     from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, RECONCILE_JOB
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import all_years, end, run_verb, what_is_left
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.looking import all_years
+    from strava_pipeline.verbs.running import Report, end, run_verb, what_is_left
 
     settings = Settings.load()
     known = all_years(settings)
@@ -41,21 +42,23 @@ def reconcile(
         DETAILS: limits,
         "activities": {"allow_shrink": allow_shrink},
     }
-    if not words:
-        told[LISTING] |= {"mode": "all"}
-        outcome = run_verb(settings, RECONCILE_JOB, years=known, told=told, verbose=verbose)
-        end(outcome)
-        raise typer.Exit(int(_is_held_back(outcome)))
-    held_back = False
-    for year in sorted(typed_years(words, known), reverse=True):
-        out.print(str(year), style="bold")
-        outcome = run_verb(settings, RECONCILE_JOB, years=[year], told=told, verbose=verbose)
-        end(outcome)
-        limits = what_is_left(limits, outcome)
-        held_back |= _is_held_back(outcome)
-        told |= {LISTING: {"per_page": per_page, **limits}, DETAILS: limits}
-    raise typer.Exit(int(held_back))
+    report = Report(as_json=as_json)
+    with report.shown():
+        if not words:
+            told[LISTING] |= {"mode": "all"}
+            outcome = run_verb(settings, RECONCILE_JOB, years=known, told=told, verbose=verbose, report=report)
+            end(outcome)
+            raise typer.Exit(int(_is_held_back(outcome)))
+        held_back = False
+        for year in sorted(typed_years(words, known), reverse=True):
+            report.heading(year)
+            outcome = run_verb(settings, RECONCILE_JOB, years=[year], told=told, verbose=verbose, report=report)
+            end(outcome)
+            limits = what_is_left(limits, outcome)
+            held_back |= _is_held_back(outcome)
+            told |= {LISTING: {"per_page": per_page, **limits}, DETAILS: limits}
+        raise typer.Exit(int(held_back))
 
 
 def _is_held_back(outcome: "RunOutcome | None") -> bool:
-    return outcome is not None and bool(outcome.metadata["activities"]["held_back"])
+    return outcome is not None and bool(outcome.metadata["activities"]["deletions_not_marked"])

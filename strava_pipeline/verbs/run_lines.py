@@ -7,10 +7,16 @@ from strava_pipeline.core.tables import ACTIVITY_MATCHES, CAR_TRIPS, TRACKS
 from strava_pipeline.orchestrate.jobs import DETAILS, EVENTS, FILE_BRONZE, FILE_READINGS, LISTING, PINGS, STREAMS
 
 Told = Mapping[str, Any]
+_DETAILS_LEFT = {
+    "details_missing": "missing",
+    "details_waiting_for_retry": "resting",
+    "gone_at_strava": "gone",
+    "failed": "failed",
+}
 _STREAMS_LEFT = {
     "nothing_recorded": "of which nothing was recorded",
     "streams_missing": "missing",
-    "streams_resting": "resting",
+    "streams_waiting_for_retry": "resting",
     "failed": "failed",
 }
 
@@ -26,9 +32,11 @@ def _listed(told: Told) -> str:
 
 
 def _followed(told: Told) -> str:
-    waiting = f"; {told['waiting']} wait" if told["waiting"] else ""
-    refused = "".join(f"; {count} refused: {why}" for why, count in sorted(told["events_refused"].items()))
-    return f"Followed webhooks: {told['settled']} activities in {told['calls']} calls{waiting}{refused}"
+    waiting = f"; {told['activities_waiting']} wait" if told["activities_waiting"] else ""
+    refused = "".join(
+        f"; {count} refused: {why}" for why, count in sorted(told.get("events_refused_by_reason", {}).items())
+    )
+    return f"Followed webhooks: {told['activities_followed']} activities in {told['calls']} calls{waiting}{refused}"
 
 
 def _files(told: Told) -> str:
@@ -46,6 +54,8 @@ def _shards(told: Told) -> str:
 
 
 def _merged(told: Told) -> str:
+    if "result" in told:
+        return str(told["result"])
     gone = f", {told['deleted']} deleted at Strava" if told["deleted"] else ""
     back = f", {told['restored']} back" if told["restored"] else ""
     return f"Merged: {told['inserted']} new, {told['updated']} changed{gone}{back}, {told['rows']} in these years"
@@ -53,17 +63,18 @@ def _merged(told: Told) -> str:
 
 def _matched(told: Told) -> str | None:
     """Silent where every activity has one source, and nothing became another one."""
-    if not told["changed"]:
+    if not told["matches_changed"]:
         return None
-    proposed = f"; {told['proposed']} pairs may be one: `strava-pipeline matches list`" if told["proposed"] else ""
-    return f"Counted once, from several sources: {told['activities_of_several']} activities{proposed}"
+    proposed = (
+        f"; {told['pairs_proposed']} pairs may be one: `strava-pipeline matches list`" if told["pairs_proposed"] else ""
+    )
+    return f"Counted once, from several sources: {told['activities_with_several_sources']} activities{proposed}"
 
 
 def _details(told: Told) -> str:
-    names = ("details_missing", "details_resting", "gone", "failed")
-    parts = [f"{told[name]} {name.removeprefix('details_')}" for name in names if told[name]]
-    named = ("gone_ids", "failed_ids")
-    parts += [f"{name.replace('_ids', '')}: {', '.join(told[name])}" for name in named if name in told]
+    parts = [f"{told[name]} {word}" for name, word in _DETAILS_LEFT.items() if told[name]]
+    named = {"gone_at_strava_ids": "gone", "failed_ids": "failed"}
+    parts += [f"{word}: {', '.join(told[name])}" for name, word in named.items() if name in told]
     return _fetched("details", told, parts)
 
 
@@ -77,19 +88,19 @@ def _fetched(what: str, told: Told, left: list[str]) -> str:
 
 
 def _tracks(told: Told) -> str:
-    return f"Made {told['made']} tracks; {told['tracks']} in these years"
+    return f"Made {told['tracks_written']} tracks; {told['tracks']} in these years"
 
 
 def _profile(name: str) -> Callable[[Told], str]:
     def line(told: Told) -> str:
-        failed = f"; failed, to be asked for again: {told['failed']}" if told.get("failed") else ""
+        failed = f"; failed, to be asked for again: {told['failed_names']}" if "failed_names" in told else ""
         return f"{name}: {told['dagster/row_count']} known, {told['calls']} calls{failed}"
 
     return line
 
 
 def _pings(told: Told) -> str:
-    nets = f"; safety nets for silent trips: {told['clocks_sent']}" if told["clocks_sent"] else ""
+    nets = f"; safety nets for silent trips: {told['safety_nets_sent']}" if told["safety_nets_sent"] else ""
     return f"Took in {told['pings_received']} pings ({told['seconds']:.1f} s){nets}"
 
 

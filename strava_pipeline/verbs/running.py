@@ -1,27 +1,64 @@
 """Running a job for a verb: who else is at work, the run itself, gear that appeared, and what is said at the end."""
 
-import logging
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import typer
 
 from strava_pipeline.lake.counts import unknown_gear
-from strava_pipeline.lake.imported import all_listings
 from strava_pipeline.lake.locks import holder, locked_or_none
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.orchestrate.execute import RunOutcome, run_job
 from strava_pipeline.orchestrate.jobs import NEW_GEAR_JOB
-from strava_pipeline.orchestrate.partitions import year_range
-from strava_pipeline.orchestrate.progress import LogProgress
-from strava_pipeline.orchestrate.resources import FLOW_LOCK, Pipeline
+from strava_pipeline.orchestrate.resources import FLOW_LOCK
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.run_json import echo, shape
 from strava_pipeline.verbs.run_lines import run_line
 from strava_pipeline.verbs.terminal import err, out, progress_for_terminal, say_left_out
 
 STOPPED = 3
+
+
+class Report:
+    """What the runs of one command come to: lines as each ends, or one JSON object at the command's end.
+
+    Where work is left or an error is to be told, stderr has it in both cases.
+    """
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self._outcomes: list[RunOutcome] = []
+        self._at_work: str | None = None
+
+    def heading(self, year: int) -> None:
+        if not self.as_json:
+            out.print(str(year), style="bold")
+
+    def busy(self, who: str) -> None:
+        """No run was made, because another one is at work."""
+        self._at_work = who
+        if not self.as_json:
+            out.print(f"Already at work: {who}. Nothing to do here; --wait waits for it.")
+
+    def ended(self, outcome: RunOutcome) -> None:
+        self._outcomes.append(outcome)
+        say(outcome, lines=not self.as_json)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show the object after the body, also where the body ends with an exit code; not where it fails."""
+        try:
+            yield
+        except typer.Exit:
+            self._echo()
+            raise
+        self._echo()
+
+    def _echo(self) -> None:
+        if self.as_json:
+            echo(shape(self._outcomes, self._at_work))
 
 
 def run_verb(
@@ -32,12 +69,13 @@ def run_verb(
     told: dict[str, dict[str, Any]] | None = None,
     wait: bool = True,
     verbose: bool = False,
+    report: Report | None = None,
 ) -> RunOutcome | None:
     """Run `job` and print what came of it. None: another run is at work and `wait` is off."""
-    lake = Lake(settings.data_dir)
+    lake, report = Lake(settings.data_dir), report or Report()
     with nullcontext(True) if wait else locked_or_none(lake, FLOW_LOCK, who=job) as free:  # held until the run has it
         if not free:
-            out.print(f"Already at work: {holder(lake, FLOW_LOCK)}. Nothing to do here; --wait waits for it.")
+            report.busy(holder(lake, FLOW_LOCK))
             return None
         outcome = run_job(
             settings,
@@ -47,7 +85,7 @@ def run_verb(
             progress_of=progress_for_terminal(),
             log_level="INFO" if verbose else "CRITICAL",
         )
-    say(outcome)
+    report.ended(outcome)
     return outcome
 
 
@@ -59,7 +97,9 @@ def what_is_left(limits: dict[str, Any], outcome: RunOutcome | None) -> dict[str
     return {**limits, "max_calls": max(limits["max_calls"] - made, 0)}
 
 
-def fetch_new_gear(settings: Settings, outcome: RunOutcome | None, limits: dict[str, Any]) -> RunOutcome | None:
+def fetch_new_gear(
+    settings: Settings, outcome: RunOutcome | None, limits: dict[str, Any], report: Report | None = None
+) -> RunOutcome | None:
     """Gear that an activity names and nobody fetched yet: a call each, unless a limit was met before.
 
     `limits`: what is left of the verb's own (max_calls, cushions). Returns the run, if there was one.
@@ -71,17 +111,17 @@ def fetch_new_gear(settings: Settings, outcome: RunOutcome | None, limits: dict[
     if not missing:
         return None
     fetched = run_job(settings, NEW_GEAR_JOB, years=None, told={"gear": limits}, progress_of=progress_for_terminal())
-    say(fetched)
+    (report or Report()).ended(fetched)
     return fetched
 
 
-def say(outcome: RunOutcome) -> None:
-    """One line per stage, what is still missing, and when it goes on after a limit."""
+def say(outcome: RunOutcome, *, lines: bool = True) -> None:
+    """One line per stage, what is still missing, and when it goes on after a limit; without `lines` only what is amiss."""
     for asset, metadata in outcome.metadata.items():
-        if line := run_line(asset, metadata):
+        if lines and (line := run_line(asset, metadata)):
             out.print(line)
-        say_left_out(metadata.get("views_left_out", {}))
-        _say_held_back(metadata.get("held_back", {}))
+        say_left_out(metadata.get("views_left_out", {}), to=out if lines else err)
+        _say_held_back(metadata.get("deletions_not_marked_by_year", {}))
         _say_left_out_of_import(metadata)
     if outcome.stopped_early:
         err.print(
@@ -95,9 +135,9 @@ def _say_left_out_of_import(told: Mapping[str, Any]) -> None:
         err.print(f"  Columns or sports that are not known; kept as they are: {', '.join(unknown)}", style="yellow")
     for problem in told.get("first_problems", []):
         err.print(f"  {problem}", style="yellow")
-    if told.get("healed_files"):
+    if recovered := told.get("recovered_files"):
         err.print(
-            f"Damaged or lost files that are back: {told['healed_files']}. `strava-pipeline rebuild` brings down what they hold.",
+            f"Damaged or lost files that are back: {recovered}. `strava-pipeline rebuild` brings down what they hold.",
             style="yellow",
         )
 
@@ -115,21 +155,3 @@ def end(*outcomes: RunOutcome | None) -> None:
     """Exit code 3 where a limit ended the work early."""
     if any(outcome is not None and outcome.stopped_early for outcome in outcomes):
         raise typer.Exit(STOPPED)
-
-
-def quiet_pipeline(settings: Settings) -> Pipeline:
-    """For verbs that only look: settings, lake and clock, without a run."""
-    return Pipeline(settings, LogProgress(logging.getLogger(__name__)))
-
-
-def all_years(settings: Settings) -> list[int]:
-    return year_range(settings.first_year).all
-
-
-def lake_years(settings: Settings) -> list[int]:
-    """The years of which anything was listed, to the newest; all where nothing was."""
-    years = all_years(settings)
-    first = min(
-        (year for listing in all_listings(Lake(settings.data_dir)) for year in listing.manifest.years), default=years[0]
-    )
-    return [year for year in years if year >= first]

@@ -33,7 +33,7 @@ class Status:
     """`login`: athlete, scopes, missing scopes, expiry, or what is wrong. `limits`: calls by ceiling.
 
     `revoked_at`: when the athlete took the access away. `imported`: what came in by archives and files; None where nothing did.
-    `webhooks`: what became of events; None where none ever came.
+    `webhooks`: what became of events; None where none ever came. `later_first_year`: where years before it hold nothing.
     """
 
     data_dir: str
@@ -52,12 +52,14 @@ class Status:
     calls_left: int
     outdated: bool
     views_left_out: dict[str, str]
+    later_first_year: int | None
 
 
 def look(settings: "Settings") -> Status:
     """Everything from disk; what does not exist yet is empty."""
     from strava_pipeline.ingest.strava.connect import make_budget, primed_clock
     from strava_pipeline.ingest.strava.revocation import revoked_at
+    from strava_pipeline.lake.first_year import later_first_year
     from strava_pipeline.lake.listings import listings
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.quarantine import failing_now
@@ -101,6 +103,7 @@ def look(settings: "Settings") -> Status:
         calls_left=remaining.governing.left,
         outdated=published.outdated,
         views_left_out=published.left_out,
+        later_first_year=later_first_year(lake, settings.first_year),
     )
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from strava_pipeline.verbs.options import Cushion15min, CushionDaily, DryRun, MaxCalls, Verbose, call_limits
+from strava_pipeline.verbs.options import AsJson, Cushion15min, CushionDaily, DryRun, MaxCalls, Verbose, call_limits
 from strava_pipeline.verbs.years import HELP, typed_years
 
 
@@ -15,13 +15,14 @@ def streams(
     cushion_15min: Cushion15min = None,
     cushion_daily: CushionDaily = None,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Fetch the streams of activities that lack a track, a call each, newest first, and make tracks of them."""
     from strava_pipeline.orchestrate.jobs import STREAMS, STREAMS_JOB
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import all_years, end, lake_years, run_verb, what_is_left
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.looking import all_years, lake_years
+    from strava_pipeline.verbs.running import Report, end, run_verb, what_is_left
 
     settings = Settings.load()
     words = [*(first or []), *(years or [])]
@@ -30,11 +31,14 @@ def streams(
     if dry_run:
         from strava_pipeline.verbs.dry import say_streams
 
-        say_streams(settings, chosen, limits)
+        say_streams(settings, chosen, limits, as_json=as_json)
         return
-    for several in [[year] for year in reversed(chosen)] if words else [chosen]:
-        if words:
-            out.print(str(several[0]), style="bold")
-        outcome = run_verb(settings, STREAMS_JOB, years=several, told={STREAMS: limits}, verbose=verbose)
-        end(outcome)
-        limits = what_is_left(limits, outcome)
+    report = Report(as_json=as_json)
+    with report.shown():
+        for several in [[year] for year in reversed(chosen)] if words else [chosen]:
+            if words:
+                report.heading(several[0])
+            told = {STREAMS: limits}
+            outcome = run_verb(settings, STREAMS_JOB, years=several, told=told, verbose=verbose, report=report)
+            end(outcome)
+            limits = what_is_left(limits, outcome)

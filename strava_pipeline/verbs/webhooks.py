@@ -28,7 +28,7 @@ def drain(max_calls: MaxCalls = None, cushion_daily: CushionDaily = None, verbos
         out.print("Every event was followed, or waits for its time: see strava-pipeline status.")
         return
     say(outcome)
-    if outcome.stopped_early or outcome.metadata["webhook_events"]["waiting"]:
+    if outcome.stopped_early or outcome.metadata["webhook_events"]["activities_waiting"]:
         raise typer.Exit(STOPPED)
 
 
@@ -47,7 +47,8 @@ def replay(
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.replay import known_activities
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import STOPPED, all_years
+    from strava_pipeline.verbs.looking import all_years
+    from strava_pipeline.verbs.running import STOPPED
     from strava_pipeline.verbs.terminal import err, out
 
     settings = Settings.load()
@@ -75,7 +76,7 @@ def _replay(
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.replay import picture
     from strava_pipeline.orchestrate.events import owner_of
-    from strava_pipeline.verbs.running import quiet_pipeline
+    from strava_pipeline.verbs.looking import quiet_pipeline
     from strava_pipeline.verbs.terminal import watched
     from strava_pipeline.verbs.webhooks_replaying import an_intake, events_of, post
 
@@ -115,7 +116,7 @@ def _follow(
     from strava_pipeline.orchestrate.events_years import years_behind_events, years_of_news
     from strava_pipeline.orchestrate.execute import run_job
     from strava_pipeline.orchestrate.jobs import EVENTS, EVENTS_JOB
-    from strava_pipeline.orchestrate.partitions import year_range
+    from strava_pipeline.orchestrate.years import year_range
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
     partitions = year_range(settings.first_year)

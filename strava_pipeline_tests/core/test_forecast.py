@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from strava_pipeline.core.forecast import Forecast, Season, Seen, expected_between, pages_still, season_of
+from strava_pipeline.core.forecast import Bounds, Forecast, Season, Seen, expected_between, pages_still, season_of
 
 EVEN = Season((1.0,) * 12)
 
@@ -79,3 +79,20 @@ def test_a_forecast_tells_what_was_made_and_what_is_still_to_be_made() -> None:
     assert (forecast.still, forecast.calls) == (302, 303)
     assert str(forecast) == "About 303 calls: 3 to list, 300 for details; done about 2026-06-01 00:00:00 UTC."
     assert "done" not in str(Forecast(1, 2, 300, None))
+
+
+@pytest.mark.parametrize(
+    ("fewest", "most", "end", "words"),
+    [
+        (1911, 2766, at(2026, 6, 2), "1,900–2,800 calls, done between 2026-06-01 06:50 and 2026-06-02 00:00 UTC"),
+        (7, 12, at(2026, 6, 1) + timedelta(hours=7), "7–12 calls, done between 2026-06-01 06:50 and 07:00 UTC"),
+        (100, 101, None, "100–110 calls, done 2026-06-01 06:50 UTC at the earliest"),
+    ],
+)
+def test_what_is_not_known_yet_is_told_as_a_range_rounded_outwards(
+    fewest: int, most: int, end: datetime | None, words: str
+) -> None:
+    first = at(2026, 6, 1) + timedelta(hours=6, minutes=50)
+    bounds = Bounds(fewest, most, first, end)
+    assert str(Forecast(1, 2, 300, end, bounds)) == f"{words}; the number is known when everything is listed."
+    assert str(Bounds(fewest, most, None, None)) == words.partition(",  done")[0].split(", done")[0]

@@ -102,19 +102,19 @@ def count(
         # half of it listed: the rest at its own rate of one a day, not at the neighbour's
         (
             [count(2024, 180, 5, 180 * DAY, 185 * DAY), count(2025, 730, 0, YEAR)],
-            YearPlan(2024, "estimated", 365, 3, 190),
+            YearPlan(2024, "estimated", 365, 3, 190, fewest=131, most=287),
         ),
         # never listed: as the nearest year before and the nearest after, one a day and two
         (
             [count(2024, rest=YEAR), count(2023, 365, 0, YEAR), count(2025, 730, 0, YEAR), count(2020, 9000, 0, YEAR)],
-            YearPlan(2024, "estimated", 548, 4, 548),
+            YearPlan(2024, "estimated", 548, 4, 548, fewest=368, most=828),
         ),
         # a week says nothing of how much there is in a year
         ([count(2024, rest=YEAR), count(2025, 70, 0, 7 * DAY, 100 * DAY)], YearPlan(2024, "unknown", None, 1, 0)),
         # only the daily flow's window of it is known: at least that
         ([count(2024, 30, 30, 21 * DAY, 200 * DAY)], YearPlan(2024, "unknown", None, 2, 30)),
         # before the athlete joined
-        ([count(2024), count(2025, 365, 0, YEAR)], YearPlan(2024, "estimated", 0, 1, 0)),
+        ([count(2024), count(2025, 365, 0, YEAR)], YearPlan(2024, "estimated", 0, 1, 0, fewest=1, most=1)),
         ([count(2024, rest=YEAR)], YearPlan(2024, "unknown", None, 1, 0)),
         # a listing that broke off after three pages of five, and one that has them all
         ([YearCount(2024, 730, 3, YEAR, timedelta(0), landed=3)], YearPlan(2024, "known", 730, 2, 3)),

@@ -82,7 +82,9 @@ class DagsterDev:
 
     def processes(self) -> dict[int, str]:
         """Every process of Dagster's, by id, with its command line: those of the session that `dev` began for it."""
-        found = subprocess.run(["ps", "-eo", "pid=,sess=,args="], capture_output=True, text=True, check=True).stdout
+        found = subprocess.run(
+            ["ps", "-ww", "-eo", "pid=,sess=,args="], capture_output=True, text=True, check=True
+        ).stdout
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         rows = [line.split(maxsplit=2) for line in found.splitlines()]
         return {int(pid): command for pid, session, command in rows if session in children}

@@ -127,7 +127,7 @@ def live(order: dict[str, Any]) -> None:
     if order["journal"]:
         watch(Fate(Path(order["journal"]), order["die_at"], order["after"]), f"{order['folder']}/")
     if order["in_memory"]:
-        execute.open_instance = lambda home: DagsterInstance.ephemeral()
+        execute.open_instance = lambda home, **_: DagsterInstance.ephemeral()
     sys.argv = ["strava-pipeline", *order["argv"]]
     cli.main()
 

@@ -32,7 +32,7 @@ def reader(snapshot: Path) -> Iterator[Callable[[], dict[str, list[str]]]]:
         yield lambda: dict(json.loads(process.communicate()[0]))
 
 
-@pytest.mark.soak
+@pytest.mark.soak(part="daemon")
 def test_five_years_launched_at_once_come_out_true_while_two_readers_look_on(
     make_rig: Callable[..., Rig], tmp_path: Path
 ) -> None:

@@ -29,6 +29,8 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
         "20",
         "--insights",
         "50",
+        "--memory",
+        "30",
         "--intake",
         "3",
     ]
@@ -51,6 +53,7 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
     for side, posted in told["intake"].items():
         assert (posted["posted"], posted["acknowledged"]) == (1500, 1500), side
     assert (told["intake"]["intake"]["kept"], told["intake"]["intake"]["lost"]) == (1500, 0)
+    assert told["memory"]["30"].keys() == {"imports", "one_statement", "compact", "rebuild"}
     matching = told["matching"]["20"]
     assert {stage: figures["calls"] for stage, figures in matching.items()} == {"floor": 20, "match": 20, "again": 20}
     insights = told["insights"]["50"]

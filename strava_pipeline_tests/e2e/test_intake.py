@@ -23,6 +23,8 @@ from strava_pipeline.lake.received import body_of
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.serve.client import SECRET, event
 
+pytestmark = pytest.mark.slow
+
 CLIENTS = 8
 Start = Callable[[], "subprocess.Popen[str]"]
 

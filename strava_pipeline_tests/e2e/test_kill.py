@@ -170,9 +170,9 @@ class Story:
     ("seed", "deaths"),
     [
         pytest.param(1, 1, marks=pytest.mark.slow),
-        pytest.param(2, 7, marks=pytest.mark.soak),
-        pytest.param(3, 7, marks=pytest.mark.soak),
-        pytest.param(4, 7, marks=pytest.mark.soak),
+        pytest.param(2, 7, marks=pytest.mark.soak(part="kills")),
+        pytest.param(3, 7, marks=pytest.mark.soak(part="kills")),
+        pytest.param(4, 7, marks=pytest.mark.soak(part="kills")),
     ],
 )
 def test_killed_at_any_step_the_same_command_makes_it_whole(

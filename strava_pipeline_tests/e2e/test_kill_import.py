@@ -61,7 +61,7 @@ def made(rig: Rig) -> dict[str, Any]:
     ("seed", "deaths"),
     [
         pytest.param(1, 4, marks=pytest.mark.slow),
-        pytest.param(2, 40, marks=pytest.mark.soak),
+        pytest.param(2, 40, marks=pytest.mark.soak(part="kills")),
     ],
 )
 def test_killed_at_any_step_the_same_import_makes_it_whole(

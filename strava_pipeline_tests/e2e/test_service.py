@@ -187,7 +187,7 @@ def test_neither_a_closed_terminal_nor_a_hang_up_ends_it(make_box: Callable[...,
     assert box.log.splitlines()[-1].endswith("the service ends.")  # and not: killed
 
 
-@pytest.mark.soak
+@pytest.mark.soak(part="daemon")
 def test_dagster_ends_with_the_service_that_was_killed_alone(make_box: Callable[..., Box]) -> None:
     box = make_box()
     groups = box.up("--no-ui")
@@ -196,7 +196,7 @@ def test_dagster_ends_with_the_service_that_was_killed_alone(make_box: Callable[
     assert box.up("--no-ui")[0] != groups[0]
 
 
-@pytest.mark.soak
+@pytest.mark.soak(part="daemon")
 def test_a_daemon_that_dies_ends_the_service_and_leaves_nothing(make_box: Callable[..., Box]) -> None:
     box = make_box()
     groups = box.up("--port", free_port())
@@ -206,7 +206,7 @@ def test_a_daemon_that_dies_ends_the_service_and_leaves_nothing(make_box: Callab
     assert "Dagster ended by itself" in box.log
 
 
-@pytest.mark.soak
+@pytest.mark.soak(part="daemon")
 def test_one_that_can_not_start_says_why(make_box: Callable[..., Box]) -> None:
     box = make_box()
     with taken_port() as port:
@@ -215,7 +215,7 @@ def test_one_that_can_not_start_says_why(make_box: Callable[..., Box]) -> None:
     assert box.typed("service", "status").code == 1
 
 
-@pytest.mark.soak
+@pytest.mark.soak(part="daemon")
 def test_a_run_at_work_is_interrupted_and_what_it_fetched_is_kept(make_box: Callable[..., Box]) -> None:
     box = make_box(activities=60, latency=0.5)
     port = free_port()

@@ -24,6 +24,7 @@ app = typer.Typer(add_completion=False)
 app.command()(emulator)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_until_a_signal_and_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     errors = tmp_path / "stderr"

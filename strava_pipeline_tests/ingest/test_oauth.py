@@ -182,6 +182,7 @@ def refresh_in_another_process(url: str, folder: Path, go: Any, got: Any) -> Non
     got.put(tokens.get())
 
 
+@pytest.mark.slow
 def test_processes_that_refresh_at_the_same_time_refresh_once(world: World, tmp_path: Path) -> None:
     age(world)
     world.fault("/oauth/token", "slow", seconds=0.3, times=-1)

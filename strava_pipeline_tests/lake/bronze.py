@@ -1,6 +1,7 @@
 """Makes small lakes for tests: activities, listings and details put on disk as a run would, and gold made of them."""
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,6 +27,12 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 Activity = dict[str, Any]
+
+
+def copied(lake: Lake, to: Lake) -> Lake:
+    """`to`, which nobody has touched, as a copy of `lake`."""
+    shutil.copytree(lake.data_dir, to.data_dir)
+    return to
 
 
 def activity(activity_id: int = 1, start: str = "2025-05-05T06:00:00Z", **fields: Any) -> Activity:

@@ -7,6 +7,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain, groupby
 from typing import Any
 
 from strava_pipeline.core.insights.sports import GROUP_OF
@@ -67,15 +68,20 @@ def put(lake: Lake, rows: Iterable[Row], table: str = "activities_all") -> None:
 
 
 def put_into(connection: Connection, rows: Iterable[Row], table: str = "activities_all") -> None:
-    for row in rows:
-        values = (
-            {"year": row["start_date_local"].year, **row}
-            if row.get("start_date_local") and table == "activities_all"
-            else row
+    """Rows of the same columns in one statement: each statement takes milliseconds to plan."""
+    whole = (
+        {"year": row["start_date_local"].year, **row}
+        if row.get("start_date_local") and table == "activities_all"
+        else row
+        for row in rows
+    )
+    for names, alike in groupby(whole, key=tuple):
+        values = [list(row.values()) for row in alike]
+        marks = f"({', '.join('?' * len(names))})"
+        connection.execute(
+            f"INSERT INTO {TABLES[table].stored} ({', '.join(names)}) VALUES {', '.join([marks] * len(values))}",
+            list(chain.from_iterable(values)),
         )
-        names = ", ".join(values)
-        marks = ", ".join(f"${name}" for name in values)
-        connection.execute(f"INSERT INTO {TABLES[table].stored} ({names}) VALUES ({marks})", values)
 
 
 def splits(activity_id: int, seconds: Sequence[int], metres: float = 1000.0) -> list[Row]:

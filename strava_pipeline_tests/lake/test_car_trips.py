@@ -14,14 +14,19 @@ from strava_pipeline.lake.car_trips import is_due, last_replay, merge_car_trips,
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.ping_log import take_in
 from strava_pipeline.lake.warehouse import reading, revision, writing
+from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.pings import MORNING, Log, Step, config, drive, nobody_drives
 
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Log:
-    made = Log(Lake(tmp_path / "data"))
+def log(lake: Lake) -> Log:
+    return new_log(lake)
+
+
+def new_log(lake: Lake) -> Log:
+    made = Log(lake)
     made.lake.state.mkdir(parents=True)
     made.config(read_config(config()))
     return made
@@ -70,13 +75,13 @@ def test_trips_cancellations_and_points_are_in_gold(log: Log) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 5, 12, 13, 17, 30])
-def test_however_the_log_is_cut_into_runs_the_rows_are_the_same(log: Log, cut: int, tmp_path: Path) -> None:
+def test_however_the_log_is_cut_into_runs_the_rows_are_the_same(
+    log: Log, cut: int, new_lake: NewLake, tmp_path: Path
+) -> None:
     steps = days(2)
     run(log, steps[:cut])
     run(log, steps[cut:])
-    whole = Log(Lake(tmp_path / "whole"))
-    whole.lake.state.mkdir(parents=True)
-    whole.config(read_config(config()))
+    whole = new_log(new_lake(tmp_path / "whole"))
     run(whole, steps)
     assert rows(log.lake) == rows(whole.lake)
     assert last_replay(log.lake).users == last_replay(whole.lake).users
@@ -120,12 +125,10 @@ def test_a_rebuild_gives_the_same_rows_and_nothing_new_changes_nothing(log: Log)
         assert revision(connection) == told
 
 
-def test_what_comes_twice_or_too_late_makes_no_other_trips(log: Log, tmp_path: Path) -> None:
+def test_what_comes_twice_or_too_late_makes_no_other_trips(log: Log, new_lake: NewLake, tmp_path: Path) -> None:
     steps = days(1)
     run(log, steps)
-    again = Log(Lake(tmp_path / "again"))
-    again.lake.state.mkdir(parents=True)
-    again.config(read_config(config()))
+    again = new_log(new_lake(tmp_path / "again"))
     doubled = [step for step in steps for _ in range(2)] + steps[3:9]
     run(again, doubled)
     trips, others = rows(log.lake)["car_trips"], rows(again.lake)["car_trips"]
@@ -180,12 +183,10 @@ def test_a_trip_whose_pings_are_only_coming_now_is_not_given_up(log: Log) -> Non
     assert is_due(log.lake, evening + timedelta(hours=2))
 
 
-def test_what_belongs_to_a_trip_that_is_over_changes_no_later_one(log: Log, tmp_path: Path) -> None:
+def test_what_belongs_to_a_trip_that_is_over_changes_no_later_one(log: Log, new_lake: NewLake, tmp_path: Path) -> None:
     first, second = drive(), drive(MORNING + timedelta(hours=4), odometer=20_008.0)
     run(log, [*first, *second])
-    late = Log(Lake(tmp_path / "late"))
-    late.lake.state.mkdir(parents=True)
-    late.config(read_config(config()))
+    late = new_log(new_lake(tmp_path / "late"))
     late.steps([*first, *second[:3]])
     middle = MORNING + timedelta(hours=4, minutes=3)
     for step in (first[2], {**first[5], "event": "end", "t": first[5]["t"].replace(".000Z", ".500Z")}):

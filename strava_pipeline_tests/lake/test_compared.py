@@ -11,16 +11,22 @@ from strava_pipeline.lake.compared import held_activities, stand_ins
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import current_snapshot, publish, snapshot
 from strava_pipeline.lake.warehouse import changed, writing
-from strava_pipeline_tests.lake.bronze import NOW, activity, listed, merge, merge_detailed
+from strava_pipeline_tests.lake.bronze import NOW, activity, copied, listed, merge, merge_detailed
+
+
+@pytest.fixture(scope="module")
+def stock(module_lake: Lake) -> Lake:
+    listed(module_lake, [activity(1, gear_id="b7"), activity(2)])
+    merge(module_lake)
+    merge_detailed(module_lake, activity(1, resource_state=3, description="windy", perceived_exertion=4.0))
+    publish(module_lake)
+    return module_lake
 
 
 @pytest.fixture
-def merged(lake: Lake) -> Lake:
-    listed(lake, [activity(1, gear_id="b7"), activity(2)])
-    merge(lake)
-    merge_detailed(lake, activity(1, resource_state=3, description="windy", perceived_exertion=4.0))
-    publish(lake)
-    return lake
+def merged(stock: Lake, untouched: Lake) -> Lake:
+    """A copy of it."""
+    return copied(stock, untouched)
 
 
 def test_every_compared_field_is_read_of_every_activity(merged: Lake) -> None:

@@ -25,6 +25,7 @@ from strava_pipeline_tests.lake.bronze import (
     YEARS,
     Watched,
     activity,
+    copied,
     detailed,
     listed,
     merge,
@@ -33,14 +34,20 @@ from strava_pipeline_tests.lake.bronze import (
 )
 
 
+@pytest.fixture(scope="module")
+def stock(module_lake: Lake) -> Lake:
+    """A module_lake with 40 activities, a detail and a snapshot."""
+    listed(module_lake, [activity(number) for number in range(1, 41)])
+    merge(module_lake)
+    merge_detailed(module_lake, activity(1), at=NOW + HOUR)
+    publish(module_lake)
+    return module_lake
+
+
 @pytest.fixture
-def full(lake: Lake) -> Lake:
-    """A lake with 40 activities, a detail and a snapshot."""
-    listed(lake, [activity(number) for number in range(1, 41)])
-    merge(lake)
-    merge_detailed(lake, activity(1), at=NOW + HOUR)
-    publish(lake)
-    return lake
+def full(stock: Lake, untouched: Lake) -> Lake:
+    """A copy of it."""
+    return copied(stock, untouched)
 
 
 def half(path: Path) -> None:

@@ -16,6 +16,7 @@ from strava_pipeline_tests.lake.bronze import (
     YEARS,
     Activity,
     activity,
+    copied,
     land,
     listed,
     merge,
@@ -32,15 +33,22 @@ YEAR: dict[str, Any] = {
 NEW_YEARS_EVE = activity(8, "2025-12-31T23:30:00Z", start_date_local="2026-01-01T00:30:00Z")
 
 
-@pytest.fixture
-def stocked(lake: Lake) -> Lake:
+@pytest.fixture(scope="module")
+def stock(module_lake: Lake) -> Lake:
     """Gold with 1 to 4 of 2025, 5 without an instant, and 8, which is of 2026 by its local start."""
     undated = {**activity(5), "start_date": None, "start_date_local": "2025-02-01T00:00:01Z"}
     listed(
-        lake, [*(activity(number, f"2025-0{number}-05T06:00:00Z") for number in range(1, 5)), undated, NEW_YEARS_EVE]
+        module_lake,
+        [*(activity(number, f"2025-0{number}-05T06:00:00Z") for number in range(1, 5)), undated, NEW_YEARS_EVE],
     )
-    merge(lake)
-    return lake
+    merge(module_lake)
+    return module_lake
+
+
+@pytest.fixture
+def stocked(stock: Lake, untouched: Lake) -> Lake:
+    """A copy of it."""
+    return copied(stock, untouched)
 
 
 def of(lake: Lake, listing: Listing) -> Differences:
@@ -125,7 +133,7 @@ def test_what_comes_back_is_inserted_and_what_is_gone_is_not_deleted_twice(stock
     assert (found.inserted, found.deleted) == ({1}, set())
 
 
-def test_without_gold_all_is_new(lake: Lake) -> None:
-    found = of(lake, listed(lake, [as_held(1, gear_id="b1"), as_held(2)], at=LATER, **YEAR))
+def test_without_gold_all_is_new(untouched: Lake) -> None:
+    found = of(untouched, listed(untouched, [as_held(1, gear_id="b1"), as_held(2)], at=LATER, **YEAR))
     assert (found.inserted, found.deleted, found.gear) == ({1, 2}, set(), {"b1"})
-    assert not lake.working.exists()
+    assert not untouched.working.exists()

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from threading import Thread
 
+import pytest
+
 from strava_pipeline.lake.files import has_no_holder, held, sweep_unfinished, write_whole
 from strava_pipeline.lake.paths import Lake
 
@@ -18,6 +20,7 @@ with held(Path(sys.argv[1])) as file:
 """
 
 
+@pytest.mark.slow
 def test_only_the_unfinished_files_of_processes_that_are_no_more_are_swept_away(lake: Lake) -> None:
     folder = lake.details_of(2026) / "17"
     write_whole(folder / "20260310T120000000000Z.json.gz", b"whole")

@@ -1,7 +1,6 @@
 """Gold equals the source, field by field, for a generated athlete with everything that is awkward in real life."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from strava_pipeline.lake.merge_details import merge_details
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline_tests.lake.bronze import ALL, NOW, SECOND, YEARS, merge, rows, started
+from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.golden import detail_differences, summary_differences
 
 COUNT = 120
@@ -32,9 +32,9 @@ def documents() -> list[tuple[bytes, bytes]]:
 
 
 @pytest.fixture(scope="module")
-def golden(documents: list[tuple[bytes, bytes]], tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def golden(documents: list[tuple[bytes, bytes]], tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
     """A lake that listed and fetched all of them."""
-    lake = Lake(Path(tmp_path_factory.mktemp("golden")))
+    lake = new_lake(tmp_path_factory.mktemp("golden") / "data")
     listing = started(lake)
     for first in [*range(0, COUNT, PER_PAGE), COUNT]:
         body = b"[" + b",".join(summary for summary, _ in documents[first : first + PER_PAGE]) + b"]"

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from strava_pipeline.core.tables.insights import INSIGHTS
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import Connection, reading
+from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import (
     ME,
     Row,
@@ -33,8 +33,8 @@ ROWS = many(700)
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
-    lake = Lake(tmp_path_factory.mktemp("insights") / "data")
+def warehouse(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Iterator[Connection]:
+    lake = new_lake(tmp_path_factory.mktemp("insights") / "data")
     put(lake, ROWS)
     put(lake, [{"athlete_id": ME, "ftp": 240.0, "fetched_at": "2024-01-01"}], "athlete")
     with reading(lake) as connection:
@@ -185,8 +185,7 @@ def test_longest_and_highest_are_those_of_the_year(warehouse: Connection) -> Non
         assert best == (value == max(rivals))
 
 
-def told_of(tmp_path: Path, given: list[Row], query: str, **tables: list[Row]) -> list[tuple[Any, ...]]:
-    lake = Lake(tmp_path / "data")
+def told_of(lake: Lake, given: list[Row], query: str, **tables: list[Row]) -> list[tuple[Any, ...]]:
     put(lake, given)
     for table, held in tables.items():
         put(lake, held, table)
@@ -194,10 +193,10 @@ def told_of(tmp_path: Path, given: list[Row], query: str, **tables: list[Row]) -
         return rows(connection, query)
 
 
-def test_the_fastest_stretch_of_an_activity_is_the_least_sum_of_splits_in_a_row(tmp_path: Path) -> None:
+def test_the_fastest_stretch_of_an_activity_is_the_least_sum_of_splits_in_a_row(lake: Lake) -> None:
     times = [300, 280, 290, 250, 260, 270, 265, 310, 240, 300, 305, 295]
     told = told_of(
-        tmp_path,
+        lake,
         [activity(1, "2024-05-01T08:00")],
         "SELECT record, value, told_by FROM records WHERE record LIKE 'fastest%'",
         activity_splits_metric=splits(1, times),
@@ -210,11 +209,11 @@ def test_the_fastest_stretch_of_an_activity_is_the_least_sum_of_splits_in_a_row(
     assert {by for *_, by in told} == {"splits"}
 
 
-def test_a_split_that_is_no_kilometre_spoils_every_stretch_it_is_in(tmp_path: Path) -> None:
+def test_a_split_that_is_no_kilometre_spoils_every_stretch_it_is_in(lake: Lake) -> None:
     held = splits(1, [300] * 12)
     held[5]["distance_m"] = 400.0
     told = told_of(
-        tmp_path,
+        lake,
         [activity(1, "2024-05-01T08:00")],
         "SELECT record, value FROM records WHERE record LIKE 'fastest%' ORDER BY record",
         activity_splits_metric=held,
@@ -222,7 +221,7 @@ def test_a_split_that_is_no_kilometre_spoils_every_stretch_it_is_in(tmp_path: Pa
     assert told == [("fastest_1k", 300.0), ("fastest_5k", 1500.0)]
 
 
-def test_best_efforts_stand_before_slower_splits_and_the_earliest_of_equal_ones_is_it(tmp_path: Path) -> None:
+def test_best_efforts_stand_before_slower_splits_and_the_earliest_of_equal_ones_is_it(lake: Lake) -> None:
     given = [activity(number, f"2024-0{number}-01T08:00", sport_type="Run") for number in (3, 2, 1)]
     efforts = [
         {"activity_id": 1, "effort_index": 1, "name": "5K", "distance": 5000.0, "elapsed_time": 1400},
@@ -232,7 +231,7 @@ def test_best_efforts_stand_before_slower_splits_and_the_earliest_of_equal_ones_
         {"activity_id": 3, "effort_index": 3, "name": "1K", "distance": 1000.0, "elapsed_time": 0},
     ]
     told = told_of(
-        tmp_path,
+        lake,
         given,
         "SELECT record, value, activity_id, told_by, all_time FROM records WHERE record LIKE 'fastest%' ORDER BY record",
         activity_best_efforts=efforts,
@@ -245,10 +244,10 @@ def test_best_efforts_stand_before_slower_splits_and_the_earliest_of_equal_ones_
     ]
 
 
-def test_week_53_and_the_days_around_new_year_are_in_their_iso_week(tmp_path: Path) -> None:
+def test_week_53_and_the_days_around_new_year_are_in_their_iso_week(lake: Lake) -> None:
     days = ("2020-12-28", "2021-01-03", "2021-01-04", "2022-01-01", "2024-02-29", "2024-12-30")
     told = told_of(
-        tmp_path,
+        lake,
         [activity(number, f"{day}T10:00") for number, day in enumerate(days, start=1)],
         "SELECT iso_year, iso_week, starts_on::VARCHAR, activities FROM totals_by_week ORDER BY starts_on",
     )
@@ -261,17 +260,17 @@ def test_week_53_and_the_days_around_new_year_are_in_their_iso_week(tmp_path: Pa
     ]
 
 
-def test_a_day_is_the_one_that_the_athletes_clock_showed_also_across_the_date_line(tmp_path: Path) -> None:
+def test_a_day_is_the_one_that_the_athletes_clock_showed_also_across_the_date_line(lake: Lake) -> None:
     """Auckland on New Year's morning, then Honolulu, where it is the old year's last day, some hours later."""
     given = [
         activity(1, "2025-12-31T18:00", start_date_local=datetime.fromisoformat("2026-01-01T07:00")),
         activity(2, "2026-01-01T06:00", start_date_local=datetime.fromisoformat("2025-12-31T20:00")),
     ]
-    told = told_of(tmp_path, given, "SELECT local_year, activities FROM totals_by_year ORDER BY 1")
+    told = told_of(lake, given, "SELECT local_year, activities FROM totals_by_year ORDER BY 1")
     assert told == [(2025, 1), (2026, 1)]
 
 
-def test_what_an_archive_tells_no_zone_of_is_in_that_of_the_activity_before_it(tmp_path: Path) -> None:
+def test_what_an_archive_tells_no_zone_of_is_in_that_of_the_activity_before_it(lake: Lake) -> None:
     given = [
         activity(
             1, "2024-12-31T18:00", start_date_local=datetime.fromisoformat("2024-12-31T08:00"), utc_offset=-36_000.0
@@ -286,7 +285,7 @@ def test_what_an_archive_tells_no_zone_of_is_in_that_of_the_activity_before_it(t
         activity(7, "2024-01-01T00:30", start_date=None, start_date_local=None, year=2008),
     ]
     told = told_of(
-        tmp_path, given, "SELECT activity_id, start_date_local::VARCHAR, local_year FROM counted_activities ORDER BY 1"
+        lake, given, "SELECT activity_id, start_date_local::VARCHAR, local_year FROM counted_activities ORDER BY 1"
     )
     assert told == [
         (1, "2024-12-31 08:00:00", 2024),
@@ -299,7 +298,7 @@ def test_what_an_archive_tells_no_zone_of_is_in_that_of_the_activity_before_it(t
     ]
 
 
-def test_what_is_missing_or_negative_is_null_in_a_sum_and_counts_as_an_activity(tmp_path: Path) -> None:
+def test_what_is_missing_or_negative_is_null_in_a_sum_and_counts_as_an_activity(lake: Lake) -> None:
     given = [
         activity(
             1, "2024-05-01T08:00", distance=None, moving_time=-5, elapsed_time=0, total_elevation_gain=float("inf")
@@ -307,14 +306,14 @@ def test_what_is_missing_or_negative_is_null_in_a_sum_and_counts_as_an_activity(
         activity(2, "2024-05-01T09:00", distance=-1.0, moving_time=None, elapsed_time=0, total_elevation_gain=None),
     ]
     told = told_of(
-        tmp_path,
+        lake,
         given,
         "SELECT activities, distance_m, moving_time_seconds, elapsed_time_seconds, elevation_gain_m FROM totals_by_day",
     )
     assert told == [(2, None, None, 0, None)]
 
 
-def test_deleted_activities_and_those_that_another_stands_for_do_not_count(tmp_path: Path) -> None:
+def test_deleted_activities_and_those_that_another_stands_for_do_not_count(lake: Lake) -> None:
     given = [
         activity(1, "2024-05-01T08:00"),
         activity(2, "2024-05-01T08:00", deleted_at="2024-06-01T00:00:00+00"),
@@ -325,35 +324,36 @@ def test_deleted_activities_and_those_that_another_stands_for_do_not_count(tmp_p
         {"id": -3, "activity_id": 1, "place": 1, "athlete_id": ME, "source": "file"},
     ]
     told = told_of(
-        tmp_path, given, "SELECT sum(activities)::BIGINT, sum(distance_m) FROM totals_by_day", activity_members=members
+        lake, given, "SELECT sum(activities)::BIGINT, sum(distance_m) FROM totals_by_day", activity_members=members
     )
     assert told == [(1, 20_000.0)]
 
 
-def test_what_names_no_athlete_is_the_logins(tmp_path: Path) -> None:
+def test_what_names_no_athlete_is_the_logins(lake: Lake) -> None:
     given = [activity(1, "2024-05-01T08:00"), activity(-2, "2024-05-02T08:00", athlete_id=None, source="file")]
-    assert told_of(tmp_path, given, "SELECT athlete_id, activities FROM totals_by_year") == [(ME, 2)]
+    assert told_of(lake, given, "SELECT athlete_id, activities FROM totals_by_year") == [(ME, 2)]
 
 
-def test_nobody_is_athlete_0(tmp_path: Path) -> None:
+def test_nobody_is_athlete_0(lake: Lake) -> None:
     given = [activity(-2, "2024-05-02T08:00", athlete_id=None, source="file")]
-    assert told_of(tmp_path, given, "SELECT athlete_id, activities FROM totals_by_year") == [(0, 1)]
+    assert told_of(lake, given, "SELECT athlete_id, activities FROM totals_by_year") == [(0, 1)]
 
 
 @pytest.mark.parametrize("year", ["1889", "2107", "9999"])
-def test_a_clock_that_is_wrong_by_decades_breaks_nothing(tmp_path: Path, year: str) -> None:
+def test_a_clock_that_is_wrong_by_decades_breaks_nothing(lake: Lake, year: str) -> None:
     given = [
         activity(1, "2008-05-01T08:00", suffer_score=50.0, gear_id="b1"),
         activity(2, f"{year}-12-31T08:00", suffer_score=70.0),
         activity(3, "2024-05-01T08:00", suffer_score=60.0),
     ]
-    for name in INSIGHTS:
-        lake_rows = told_of(tmp_path / name, given, f"SELECT * FROM {name}")
-        assert lake_rows
-    told = told_of(tmp_path, given, "SELECT fitness FROM training_load WHERE on_day = '2024-05-01'")
+    put(lake, given)
+    with reading(lake) as connection:
+        assert not [name for name in INSIGHTS if not rows(connection, f"SELECT * FROM {name}")]
+        told = rows(connection, "SELECT fitness FROM training_load WHERE on_day = '2024-05-01'")
     assert told == [(pytest.approx(60 / 42, rel=0.01),)]
 
 
-def test_an_empty_warehouse_has_empty_insights(tmp_path: Path) -> None:
-    for name in INSIGHTS.keys() - {"sport_groups", "standard_distances"}:
-        assert told_of(tmp_path / name, [], f"SELECT * FROM {name}") == []
+def test_an_empty_warehouse_has_empty_insights(lake: Lake) -> None:
+    with reading(lake) as connection:
+        filled = {name for name in INSIGHTS if rows(connection, f"SELECT * FROM {name}")}
+    assert filled == {"sport_groups", "standard_distances"}

@@ -173,6 +173,7 @@ def test_a_segment_that_is_taken_away_while_another_is_read_ends_nobodys_reading
     assert [first.content, *(line.content for line in reading)] == [b"0"]
 
 
+@pytest.mark.slow
 def test_what_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:
     program = (
         "import sys; from datetime import UTC, datetime; from pathlib import Path\n"

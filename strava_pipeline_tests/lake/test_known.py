@@ -34,6 +34,12 @@ def covered(lake: Lake, year: int, now: datetime = NOW) -> tuple[timedelta, time
     return count.covered, count.open
 
 
+@pytest.fixture
+def lake(untouched: Lake) -> Lake:
+    """Without a warehouse until one is needed."""
+    return untouched
+
+
 def test_of_an_empty_lake_nothing_is_known_and_nothing_is_made(lake: Lake) -> None:
     assert covered(lake, 2025) == (timedelta(0), YEAR)
     assert covered(lake, 2026) == (timedelta(0), NOW - at(2026))

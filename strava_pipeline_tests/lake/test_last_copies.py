@@ -25,6 +25,7 @@ from strava_pipeline_tests.lake.bronze import (
     YEARS,
     Watched,
     activity,
+    copied,
     detailed,
     land,
     listed,
@@ -48,14 +49,20 @@ def garbage(path: Path) -> None:
     path.write_bytes(b"garbage")
 
 
-@pytest.fixture
-def full(lake: Lake) -> Lake:
+@pytest.fixture(scope="module")
+def stock(module_lake: Lake) -> Lake:
     """Three activities on two pages, a detail of each, published."""
-    listed(lake, [activity(1), activity(2)], [activity(3)])
-    merge(lake)
-    merge_detailed(lake, activity(1), activity(2), activity(3), at=NOW + HOUR)
-    publish(lake)
-    return lake
+    listed(module_lake, [activity(1), activity(2)], [activity(3)])
+    merge(module_lake)
+    merge_detailed(module_lake, activity(1), activity(2), activity(3), at=NOW + HOUR)
+    publish(module_lake)
+    return module_lake
+
+
+@pytest.fixture
+def full(stock: Lake, untouched: Lake) -> Lake:
+    """A copy of it."""
+    return copied(stock, untouched)
 
 
 @pytest.mark.parametrize("also", ["state", "state activities", "state activities warehouse/working"])

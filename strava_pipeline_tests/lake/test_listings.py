@@ -1,5 +1,6 @@
 """lake.listings: pages on disk, what is still to be listed, and up to when the lake is complete."""
 
+import gc
 import gzip
 import json
 from datetime import UTC, datetime, timedelta
@@ -10,8 +11,9 @@ import pytest
 
 from strava_pipeline.lake.files import packed, write_whole
 from strava_pipeline.lake.listings import listings, resume
-from strava_pipeline.lake.manifests import Window
+from strava_pipeline.lake.manifests import Manifest, Window
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sightings import Listed, note_sighting
 from strava_pipeline.lake.watermark import watermark
 from strava_pipeline_tests.lake.bronze import (
     DAY,
@@ -54,6 +56,46 @@ def test_a_page_is_on_disk_byte_for_byte_with_its_line_in_the_manifest(lake: Lak
     assert page.oldest == page.newest == datetime(2026, 5, 5, 12, tzinfo=UTC)
     assert again.manifest.complete is False
     assert [found for _, found in again.pages()] == [json.loads(body)]
+
+
+def test_a_manifest_is_parsed_once_as_long_as_its_file_is_the_same(lake: Lake) -> None:
+    land(started(lake), [on(20)], [])
+    (one,), (other,) = listings(lake), listings(lake)
+    assert one.manifest is other.manifest
+    one.settle()
+    assert one.manifest.settled
+    assert not other.manifest.settled, "who changes it changes a copy"
+    (now,) = listings(lake)
+    assert now.manifest.settled
+
+
+def test_of_a_manifest_that_keeps_growing_only_what_stands_there_now_is_kept(lake: Lake) -> None:
+    athlete_id = 77_001  # of no other test
+    for number in range(5):
+        detail = lake.data_dir / f"{number}.json.gz"
+        detail.write_bytes(b"{}")
+        note_sighting(lake, detail, NOW, on(number + 1), listed=Listed(), years=YEARS, athlete_id=athlete_id)
+    (listing,) = listings(lake)
+    assert len(listing.manifest.pages) == 5
+    kept = [held for held in gc.get_objects() if isinstance(held, Manifest) and held.athlete_id == athlete_id]
+    assert [manifest is listing.manifest for manifest in kept] == [True]
+
+
+def test_a_page_that_is_lost_and_brought_back_is_seen_though_the_manifest_is_the_same(lake: Lake) -> None:
+    listing = started(lake)
+    land(listing, [on(20)], [])
+    page = listing.folder / "page-0001.json.gz"
+    body = page.read_bytes()
+    page.unlink()
+    (lost,), (other,) = listings(lake), listings(lake)
+    assert list(lost.pages()) == []
+    assert not other.manifest.has_lost, "who changes an entry changes a copy"
+    assert lost.manifest.has_lost
+    assert next(listings(lake)).manifest.has_lost
+    page.write_bytes(body)
+    assert not next(listings(lake)).manifest.has_lost
+    page.unlink()
+    assert next(listings(lake)).manifest.has_lost
 
 
 def test_a_broken_listing_goes_on_before_the_oldest_start_where_the_newest_came_first(lake: Lake) -> None:

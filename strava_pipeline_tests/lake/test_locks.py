@@ -19,17 +19,20 @@ from strava_pipeline.lake.locks import (
     locked,
     locked_or_none,
     noted_runs,
+    process_of_run,
 )
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.patience import PATIENCE
 
 HOLD = """
+import signal
 import sys
 from pathlib import Path
 from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import writing
 lake, name = Lake(Path(sys.argv[1])), sys.argv[2]
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored by what a shell began in the background
 held = {"run": lambda: live_run(lake, "r1"), "warehouse": lambda: writing(lake)}.get(
     name, lambda: locked(lake, name, who="the other one")
 )
@@ -67,6 +70,7 @@ def kill(process: subprocess.Popen[str]) -> None:
     assert process.wait(timeout=PATIENCE) == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_a_lock_dies_with_its_holder(lake: Lake) -> None:
     with held(lake, "flow") as process:
         with locked_or_none(lake, "flow") as free:
@@ -76,6 +80,7 @@ def test_a_lock_dies_with_its_holder(lake: Lake) -> None:
             assert free
 
 
+@pytest.mark.slow
 def test_another_process_is_told_who_holds_a_lock(lake: Lake) -> None:
     assert holder(lake, "flow") == "another process"
     with held(lake, "flow") as process:
@@ -105,6 +110,7 @@ def test_locks_of_different_names_do_not_hinder_each_other(lake: Lake) -> None:
         assert free
 
 
+@pytest.mark.slow
 def test_a_run_is_live_as_long_as_its_process(lake: Lake) -> None:
     assert not is_live(lake, "r1")
     with held(lake, "run") as process:
@@ -130,3 +136,16 @@ def test_a_run_whose_end_nobody_heard_of_is_told_dead(lake: Lake) -> None:
         raise RuntimeError("Dagster's own storage failed")
     assert not is_live(lake, "r2")
     assert has_died(lake, "r2")
+
+
+def test_the_process_of_a_run_is_known_and_never_another_in_its_place(lake: Lake) -> None:
+    assert process_of_run(lake, "r1") is None
+    with held(lake, "run") as process:
+        path = lake.state / "runs" / "r1.lock"
+        own = path.read_text()
+        for other in ("", "x", f"{process.pid} 1 2", own.replace(str(process.pid), str(os.getppid()), 1)):
+            path.write_text(other)
+            assert process_of_run(lake, "r1") is None
+        path.write_text(own)
+        assert process_of_run(lake, "r1") == process.pid
+    assert process_of_run(lake, "r1") is None

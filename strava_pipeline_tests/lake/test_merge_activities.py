@@ -15,6 +15,7 @@ from hypothesis import given, settings
 
 from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.json_text import json_text
+from strava_pipeline.lake.history import merge_history
 from strava_pipeline.lake.merge import merge_activities
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import publish, snapshot
@@ -37,6 +38,7 @@ from strava_pipeline_tests.lake.bronze import (
     rows,
     started,
 )
+from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.patience import PATIENCE
 
 
@@ -130,10 +132,10 @@ IN_2024: dict[str, Any] = {"name": "older", "start": "2024-01-01T10:00:00Z"}
     ],
 )
 def test_an_activity_whose_year_was_edited_stands_in_its_newest_year_whichever_is_merged_last(
-    tmp_path: Path, versions: list[dict[str, Any]], name: str, year: int
+    new_lake: NewLake, tmp_path: Path, versions: list[dict[str, Any]], name: str, year: int
 ) -> None:
     for number, order in enumerate([(2024, 2025, 2026), (2026, 2025, 2024), (2025, 2026, 2024)]):
-        lake = Lake(tmp_path / str(number))
+        lake = new_lake(tmp_path / str(number))
         seen(lake, *versions)
         merge(lake, order)
         assert told(lake, "name", "year") == (name, year), order
@@ -170,11 +172,13 @@ def test_an_older_version_that_arrives_late_does_not_win(lake: Lake) -> None:
     assert told(lake, "name") == ("newer",)
 
 
-def test_an_activity_twice_on_one_page_gives_one_row_and_the_same_one_each_time(tmp_path: Path) -> None:
+def test_an_activity_twice_on_one_page_gives_one_row_and_the_same_one_each_time(
+    new_lake: NewLake, tmp_path: Path
+) -> None:
     twins = [activity(number // 2, name=f"{number % 2}") for number in range(200)]
     found = []
     for number, page in enumerate([twins, twins[::-1]]):
-        lake = Lake(tmp_path / str(number))
+        lake = new_lake(tmp_path / str(number))
         listed(lake, page)
         merge(lake)
         assert not merge(lake).wrote
@@ -235,12 +239,13 @@ def test_other_partitions_move_rows_though_the_listings_are_the_same(
 
 
 def test_years_merged_in_one_statement_or_in_several_give_the_same_rows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_lake: NewLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = []
+    found, histories = [], []
     for limit in (1, 1_000_000):
         monkeypatch.setattr("strava_pipeline.lake.merge.SHARDS_AT_ONCE", limit)
-        lake = Lake(tmp_path / str(limit))
+        monkeypatch.setattr("strava_pipeline.lake.connections._HELD", limit)  # bytes: the first round spills
+        lake = new_lake(tmp_path / str(limit))
         versions = [IN_2025, IN_2026, IN_2024, IN_2025]
         for number, fields in enumerate(versions):
             listed(
@@ -251,8 +256,12 @@ def test_years_merged_in_one_statement_or_in_several_give_the_same_rows(
         write_shards(lake, ALL, YEARS)
         with writing(lake) as connection:
             assert merge_activities(connection, lake, list(ALL)).inserted == 5
+            merge_history(connection, lake, list(ALL))
         found.append(rows(lake))
+        histories.append(rows(lake, "activity_history", "activity_id, version"))
     assert found[0] == found[1]
+    assert histories[0] == histories[1]
+    assert len(histories[0]) == 8
     assert (found[0][0]["name"], found[0][0]["year"], found[0][0]["ingestion_ts"]) == ("old", 2025, NOW + 3 * DAY)
 
 
@@ -315,6 +324,7 @@ publish(lake)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Pacific/Kiritimati", "America/St_Johns"])
 def test_the_host_s_time_zone_does_not_matter(lake: Lake, zone: str) -> None:
     subprocess.run(

@@ -3,7 +3,6 @@
 import gzip
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -281,10 +280,10 @@ def test_a_damaged_answer_gives_way_to_the_one_before_it(lake: Lake, content: by
 
 
 @pytest.mark.parametrize("gear_id", ["", "../b1", "b/1", "b 1", "."])
-def test_a_gear_id_that_is_no_name_makes_no_folder(lake: Lake, gear_id: str) -> None:
+def test_a_gear_id_that_is_no_name_makes_no_folder(untouched: Lake, gear_id: str) -> None:
     with pytest.raises(ValueError, match="gear id"):
-        land_gear(lake, gear_id, b"{}", NOW)
-    assert not Path(lake.data_dir).exists()
+        land_gear(untouched, gear_id, b"{}", NOW)
+    assert not untouched.data_dir.exists()
 
 
 def test_what_a_dead_process_had_staged_is_swept_away_by_the_next_merge(lake: Lake) -> None:

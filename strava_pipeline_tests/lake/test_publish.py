@@ -149,6 +149,7 @@ print(seen)
 """
 
 
+@pytest.mark.slow
 def test_readers_in_another_process_see_no_error_and_nothing_half_while_others_publish(lake: Lake) -> None:
     def publish_with(number: int) -> None:
         listed(lake, [activity(each) for each in range(number)], at=NOW + number * DAY)
@@ -181,6 +182,7 @@ os._exit(9)  # power cut: no checkpoint, the log stays
 """
 
 
+@pytest.mark.slow
 def test_what_a_writer_committed_before_it_died_is_published(lake: Lake) -> None:
     publish(lake)
     assert (

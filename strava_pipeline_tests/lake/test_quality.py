@@ -10,10 +10,18 @@ from strava_pipeline.lake.quality import bounded, lost_rows, orphans, other_colu
 from strava_pipeline.lake.warehouse import Connection, reading
 
 
-@pytest.fixture
-def warehouse(lake: Lake) -> Iterator[Connection]:
-    with reading(lake) as connection:
+@pytest.fixture(scope="module")
+def opened(module_lake: Lake) -> Iterator[Connection]:
+    with reading(module_lake) as connection:
         yield connection
+
+
+@pytest.fixture
+def warehouse(opened: Connection) -> Iterator[Connection]:
+    """An empty warehouse; what a test puts into it is gone after it."""
+    opened.execute("BEGIN TRANSACTION")
+    yield opened
+    opened.execute("ROLLBACK")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +94,7 @@ def test_rows_without_their_activity_are_counted(warehouse: Connection, table: s
 
 
 @pytest.mark.parametrize("there", ["nothing", "no database", "a database of something else", "another catalogue's"])
-def test_what_can_not_be_compared_shows_no_loss(lake: Lake, warehouse: Connection, there: str) -> None:
+def test_what_can_not_be_compared_shows_no_loss(lake: Lake, there: str) -> None:
     import duckdb
 
     lake.snapshot.parent.mkdir(parents=True, exist_ok=True)
@@ -97,4 +105,5 @@ def test_what_can_not_be_compared_shows_no_loss(lake: Lake, warehouse: Connectio
             other.execute("CREATE TABLE activities_all AS SELECT 1 AS id")
             if there == "another catalogue's":
                 other.execute("CREATE TABLE lake_meta AS SELECT 'catalogue' AS key, 'older' AS value")
-    assert lost_rows(warehouse, lake, ["activities_all"]) == {}
+    with reading(lake) as connection:
+        assert lost_rows(connection, lake, ["activities_all"]) == {}

@@ -16,17 +16,23 @@ from strava_pipeline.lake.quarantine import Failing, QuarantineDecision, drops, 
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.wanted import Scope, wanted_details
 from strava_pipeline.lake.warehouse import revision, writing
-from strava_pipeline_tests.lake.bronze import ALL, DAY, HOUR, NOW, YEARS, Watched, activity, listed, merge, rows
+from strava_pipeline_tests.lake.bronze import ALL, DAY, HOUR, NOW, YEARS, Watched, activity, copied, listed, merge, rows
 
 LATER = NOW + 400 * DAY
 
 
-@pytest.fixture
-def stocked(lake: Lake) -> Lake:
+@pytest.fixture(scope="module")
+def stock(module_lake: Lake) -> Lake:
     """Gold with five activities of 2025, none with a detail."""
-    listed(lake, [activity(number) for number in (1, 2, 3, 4, 5)])
-    merge(lake)
-    return lake
+    listed(module_lake, [activity(number) for number in (1, 2, 3, 4, 5)])
+    merge(module_lake)
+    return module_lake
+
+
+@pytest.fixture
+def stocked(stock: Lake, untouched: Lake) -> Lake:
+    """A copy of it."""
+    return copied(stock, untouched)
 
 
 def fail(lake: Lake, activity_id: int, *at: datetime, status: int | None = 500, year: int = 2025) -> None:

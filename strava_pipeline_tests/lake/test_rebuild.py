@@ -35,6 +35,7 @@ from strava_pipeline_tests.lake.bronze import (
     Activity,
     Watched,
     activity,
+    copied,
     detailed,
     listed,
     merge,
@@ -42,6 +43,7 @@ from strava_pipeline_tests.lake.bronze import (
     rows,
     rows_of,
 )
+from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.patience import PATIENCE
 
 STEPS = ("write_shards", "merge_activities", "merge_details", "_put_in_place", "unmark", "sync_folder", "publish")
@@ -61,10 +63,10 @@ def flow(lake: Lake, *page: Activity, at: Any, details: dict[int, list[Activity]
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def lived(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
     """A lake after a life: edits and edits taken back, kudos given and withdrawn, a late upload, years that were edited
     back and forth, details fetched again with fewer laps, gear, and a year of so many listings that they were merged."""
-    lake = Lake(tmp_path_factory.mktemp("lived") / "data")
+    lake = new_lake(tmp_path_factory.mktemp("lived") / "data")
     first, moved, old = activity(1), activity(2, "2025-12-31T10:00:00Z"), activity(3, "2021-05-05T06:00:00Z")
     land_athlete(lake, b'{"id": 7, "firstname": "A"}', NOW)
     land_gear(lake, "b1", b'{"id": "b1", "name": "Bike"}', NOW)
@@ -82,10 +84,9 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 @pytest.fixture
-def published(lived: Lake, lake: Lake) -> Lake:
+def published(lived: Lake, untouched: Lake) -> Lake:
     """A copy of it."""
-    shutil.copytree(lived.data_dir, lake.data_dir)
-    return lake
+    return copied(lived, untouched)
 
 
 def everything(lake: Lake) -> dict[str, Any]:
@@ -179,9 +180,9 @@ def test_a_rebuild_on_demand_makes_all_anew_and_equals_what_was_there(
     assert sorted(path.name for path in published.working.parent.iterdir()) == ["strava.duckdb"]
 
 
-def test_where_nothing_was_lost_nothing_is_done(published: Lake, lake: Lake) -> None:
+def test_where_nothing_was_lost_nothing_is_done(published: Lake) -> None:
     assert not ensure(published)
-    assert not ensure(Lake(lake.data_dir / "another"))
+    assert not ensure(Lake(published.data_dir / "another"))
 
 
 @pytest.mark.slow
@@ -299,6 +300,7 @@ def test_what_a_run_lands_and_merges_meanwhile_is_there_afterwards(
     assert rows(published, "activity_details")[0]["kudos_count"] == (0 if step == "merge_activities" else 40)
 
 
+@pytest.mark.slow
 def test_a_rebuild_waits_for_another_and_says_so(published: Lake) -> None:
     held = "import sys\nfrom pathlib import Path\nfrom strava_pipeline.lake.locks import locked\nfrom strava_pipeline.lake.paths import Lake\nwith locked(Lake(Path(sys.argv[1])), 'rebuild', who='a rebuild'):\n    print('held', flush=True)\n    sys.stdin.readline()\n"
     command = [sys.executable, "-c", held, str(published.data_dir)]

@@ -4,8 +4,10 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -87,6 +89,30 @@ def test_a_listing_that_went_on_writes_its_shard_anew_whole(lake: Lake) -> None:
     write_shards(lake, ALL, YEARS)
     assert ids(lake, 2025) == [1, 1, 2, 3]
     assert holdings(lake, 2025) == {listing.name: 4}
+
+
+def _passed_over(pages: list[dict[str, Any]]) -> None:
+    pages[2]["local_years"] = [2024]
+
+
+def _named_twice(pages: list[dict[str, Any]]) -> None:
+    pages.append(pages[2])
+
+
+@pytest.mark.parametrize("change", [_passed_over, _named_twice])
+def test_rows_that_come_after_the_last_page_of_their_year_join_those_before(
+    lake: Lake, change: Callable[[list[dict[str, Any]]], None]
+) -> None:
+    listing = listed(
+        lake, [activity(1), activity(2)], [activity(3)], [activity(4, "2024-05-05T06:00:00Z"), activity(5)]
+    )
+    path = listing.folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest["pages"])
+    path.write_text(json.dumps(manifest))
+    report = write_shards(lake, ALL, YEARS)
+    assert (ids(lake, 2024), ids(lake, 2025)) == ([4], [1, 2, 3, 5])
+    assert (report.rows, report.files) == (Counter({2025: 4, 2024: 1}), 2)
 
 
 def test_fields_without_a_column_are_counted(lake: Lake) -> None:
@@ -300,6 +326,7 @@ merge(Lake(Path(sys.argv[1])))
 """
 
 
+@pytest.mark.slow
 def test_two_processes_that_write_the_same_shards_do_not_hinder_each_other(lake: Lake) -> None:
     _many(lake, MANY + 8)
     command = [sys.executable, "-c", WRITE, str(lake.data_dir)]

@@ -13,23 +13,29 @@ from strava_pipeline.lake.stream_files import land_streams, stream_files
 from strava_pipeline.lake.stream_tracks import StreamTracks, sync_stream_tracks
 from strava_pipeline.lake.tracks import track_origins, track_path, track_sizes, write_track
 from strava_pipeline.lake.warehouse import reading, writing
-from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, listed, merge
+from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, copied, listed, merge
 
 START = datetime(2026, 5, 31, 6, tzinfo=UTC)
 BODY = json.dumps({"time": {"data": [0, 5]}, "latlng": {"data": [[52.5, 13.4], [52.6, 13.5]]}}).encode()
 FILE = "file:abc 0"
 
 
-@pytest.fixture
-def stocked(lake: Lake) -> Lake:
+@pytest.fixture(scope="module")
+def stock(module_lake: Lake) -> Lake:
     """Gold with two activities of 2026, the streams of one of them, and one of 2025."""
     listed(
-        lake,
+        module_lake,
         [activity(3, "2026-05-30T06:00:00Z"), activity(4, "2026-05-31T06:00:00Z"), activity(2, "2025-05-05T06:00:00Z")],
     )
-    merge(lake)
-    land_streams(lake, 2026, 4, BODY, NOW)
-    return lake
+    merge(module_lake)
+    land_streams(module_lake, 2026, 4, BODY, NOW)
+    return module_lake
+
+
+@pytest.fixture
+def stocked(stock: Lake, untouched: Lake) -> Lake:
+    """A copy of it."""
+    return copied(stock, untouched)
 
 
 def synced(lake: Lake, year: int = 2026) -> tuple[int, int, int]:

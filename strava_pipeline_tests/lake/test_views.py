@@ -1,7 +1,6 @@
 """lake.views: the user's own SQL is in every snapshot; what is broken or reaches too far is left out, with the reason."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,23 +17,23 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.views import left_out
-from strava_pipeline_tests.lake.bronze import DAY, NOW, YEARS, activity, listed, merge
+from strava_pipeline_tests.lake.bronze import DAY, NOW, YEARS, activity, copied, listed, merge
+from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.test_rebuild import Watched
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def made(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
     """Made once; each test has a copy."""
-    lake = Lake(tmp_path_factory.mktemp("merged") / "data")
+    lake = new_lake(tmp_path_factory.mktemp("merged") / "data")
     listed(lake, [activity(1, distance=1000.0), activity(2, distance=5000.0)])
     merge(lake)
     return lake
 
 
 @pytest.fixture
-def merged(made: Lake, lake: Lake) -> Lake:
-    shutil.copytree(made.data_dir, lake.data_dir, dirs_exist_ok=True)
-    return lake
+def merged(made: Lake, untouched: Lake) -> Lake:
+    return copied(made, untouched)
 
 
 def put(lake: Lake, **files: str | bytes) -> None:
@@ -209,6 +208,7 @@ publish.publish(Lake(Path(sys.argv[1])))
 """
 
 
+@pytest.mark.slow
 def test_a_kill_while_views_are_applied_shows_nothing_half_and_leaves_nothing(merged: Lake) -> None:
     publish(merged)
     put(merged, a="CREATE VIEW a AS SELECT 1")

@@ -19,6 +19,7 @@ from strava_pipeline_tests.lake.bronze import (
     NOW,
     SECOND,
     activity,
+    copied,
     detailed,
     land,
     listed,
@@ -29,11 +30,11 @@ from strava_pipeline_tests.lake.bronze import (
 LATER = NOW + 10 * DAY
 
 
-@pytest.fixture
-def stocked(lake: Lake) -> Lake:
+@pytest.fixture(scope="module")
+def stock(module_lake: Lake) -> Lake:
     """Gold with five activities of 2025 and 2026, listed at NOW, without details."""
     listed(
-        lake,
+        module_lake,
         [
             activity(1, "2025-12-31T23:30:00Z", start_date_local="2026-01-01T00:30:00Z"),
             activity(2, "2025-05-05T06:00:00Z"),
@@ -42,8 +43,14 @@ def stocked(lake: Lake) -> Lake:
             {**activity(5), "start_date": None, "start_date_local": "2025-02-01T00:00:01Z"},
         ],
     )
-    merge(lake)
-    return lake
+    merge(module_lake)
+    return module_lake
+
+
+@pytest.fixture
+def stocked(stock: Lake, untouched: Lake) -> Lake:
+    """A copy of it."""
+    return copied(stock, untouched)
 
 
 def ids(candidates: Sequence[Candidate]) -> list[int]:

@@ -15,16 +15,16 @@ from strava_pipeline.lake.stream_files import land_no_streams, land_streams, str
 from strava_pipeline.lake.tracks import write_track
 from strava_pipeline.lake.wanted_streams import Streamable, untouched, wanted_streams
 from strava_pipeline.lake.warehouse import writing
-from strava_pipeline_tests.lake.bronze import ALL, DAY, HOUR, NOW, SECOND, activity, listed, merge
+from strava_pipeline_tests.lake.bronze import ALL, DAY, HOUR, NOW, SECOND, activity, copied, listed, merge
 
 NOTHING = b'{"message": "Resource Not Found", "errors": []}'
 
 
-@pytest.fixture
-def stocked(lake: Lake) -> Lake:
+@pytest.fixture(scope="module")
+def stock(module_lake: Lake) -> Lake:
     """Gold with five recorded activities of 2025 and 2026, and one that was typed in."""
     listed(
-        lake,
+        module_lake,
         [
             activity(1, "2025-12-31T23:30:00Z", start_date_local="2026-01-01T00:30:00Z", manual=None),
             activity(2, "2025-05-05T06:00:00Z", manual=False),
@@ -34,8 +34,14 @@ def stocked(lake: Lake) -> Lake:
             {**activity(5), "start_date": None, "start_date_local": "2025-02-01T00:00:01Z"},
         ],
     )
-    merge(lake)
-    return lake
+    merge(module_lake)
+    return module_lake
+
+
+@pytest.fixture
+def stocked(stock: Lake, untouched: Lake) -> Lake:
+    """A copy of it."""
+    return copied(stock, untouched)
 
 
 def due(lake: Lake, now: datetime = NOW, years: Any = ALL) -> list[int]:

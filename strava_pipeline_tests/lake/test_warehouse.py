@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from strava_pipeline.core import tables
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import TABLES, catalogue_version
-from strava_pipeline.lake import warehouse
+from strava_pipeline.lake import connections, warehouse
+from strava_pipeline.lake.connections import spill, spilled
 from strava_pipeline.lake.counts import (
     counts_by_year,
     faulty_keys,
@@ -21,6 +23,7 @@ from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import land_gear
 from strava_pipeline.lake.warehouse import (
+    DamagedWarehouseError,
     OtherCatalogueError,
     catalogue_of,
     changed,
@@ -60,6 +63,22 @@ def test_what_a_body_wrote_is_there_when_it_ends(lake: Lake) -> None:
     assert present(lake) == [1]
 
 
+def test_a_look_within_a_look_uses_the_connection_that_is_open(lake: Lake) -> None:
+    with reading(lake) as connection:
+        with writing(lake) as inner:
+            assert inner is connection
+            inner.execute("INSERT INTO activities_all BY NAME SELECT 1 AS id")
+            changed(inner)
+        with reading(lake) as again:
+            assert again is connection
+        assert connection.execute("SELECT id FROM activities_all").fetchall() == [(1,)], (
+            "the inner body did not close it"
+        )
+    with reading(lake) as another:
+        assert another is not connection
+    assert present(lake) == [1]
+
+
 def test_a_body_that_raises_leaves_nothing(lake: Lake) -> None:
     put(lake, 1)
     with reading(lake) as connection:
@@ -76,8 +95,37 @@ def test_a_body_that_raises_leaves_nothing(lake: Lake) -> None:
     assert present(lake) == [1]
     with reading(lake) as connection:
         assert revision(connection) == before
+        with pytest.raises(RuntimeError):
+            fail()
+        assert connection.execute("SELECT id FROM activities_all").fetchall() == [(1,)], "rolled back for who goes on"
+        put(lake, 2)
+    assert present(lake) == [1, 2]
 
 
+def test_what_a_transaction_holds_is_put_on_disk_and_the_limit_of_memory_stays(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_HELD", 2_000_000)
+    monkeypatch.setattr(connections, "_KEPT", "2MB")
+    with writing(lake) as connection:
+
+        def looked_up(query: str) -> Any:
+            ((found,),) = connection.execute(query).fetchall()
+            return found
+
+        limit = looked_up("SELECT current_setting('memory_limit')")
+        connection.execute("CREATE TABLE texts (text VARCHAR)")
+        for _ in range(2):
+            connection.execute("INSERT INTO texts SELECT md5(range::VARCHAR) || range FROM range(100_000)")
+            assert looked_up("SELECT sum(memory_usage_bytes) FROM duckdb_memory()") > 2_000_000, "the limit is in force"
+            spill(connection)
+            assert looked_up("SELECT sum(memory_usage_bytes) FROM duckdb_memory()") <= 2_000_000
+            assert looked_up("SELECT sum(temporary_storage_bytes) FROM duckdb_memory()") > 0
+            assert looked_up("SELECT current_setting('memory_limit')") == limit
+        assert looked_up("SELECT count(*) FROM texts") == 200_000
+
+
+@pytest.mark.slow
 def test_a_writer_that_was_killed_leaves_nothing(lake: Lake) -> None:
     put(lake, 2)
     with held(lake, "warehouse") as process:
@@ -96,6 +144,7 @@ with writing(Lake(Path(sys.argv[1]))) as connection:
 """
 
 
+@pytest.mark.slow
 def test_a_second_process_waits_for_the_first_and_sees_what_it_wrote(lake: Lake) -> None:
     with writing(lake) as connection:
         command = [sys.executable, "-c", WAIT, str(lake.data_dir)]
@@ -117,6 +166,7 @@ sys.stdin.readline()
 """
 
 
+@pytest.mark.slow
 def test_a_program_that_has_the_file_open_without_our_lock_is_told_apart(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,10 +176,22 @@ def test_a_program_that_has_the_file_open_without_our_lock_is_told_apart(
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as shell:
         assert shell.stdout is not None
         assert shell.stdout.readline() == "open\n"
+        spilled(lake.working).mkdir()
         with pytest.raises(PipelineError, match="another program"), reading(lake):
             pass
+        assert spilled(lake.working).is_dir(), "that is the other program's"
         shell.communicate("\n", timeout=PATIENCE)
     assert present(lake) == [1]
+
+
+def test_what_a_killed_process_put_beside_the_warehouse_is_removed_before_it_is_opened(lake: Lake) -> None:
+    left = spilled(lake.working) / "duckdb_temp_storage_DEFAULT-0.tmp"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"left")
+    lake.working.write_bytes(b"no database")
+    with pytest.raises(DamagedWarehouseError):
+        connect(lake.working)
+    assert not left.parent.exists()
 
 
 def test_sessions_run_in_utc(lake: Lake) -> None:
@@ -192,3 +254,41 @@ def test_gear_that_was_never_fetched_is_known_by_the_activities_that_name_it(lak
     with writing(lake) as connection:
         merge_profile(connection, lake)
         assert (unknown_gear(connection), known_gear(connection)) == (["g2"], ["b1"])
+
+
+INTERRUPTED = """
+import os, signal, sys, threading
+from pathlib import Path
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.publish import publish, snapshot
+from strava_pipeline.lake.warehouse import reading, writing
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def run_long(connection):
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    connection.execute("SELECT count(*) FROM range(100000000) AS a, range(100) AS b WHERE a.range * b.range % 7 = 3")
+lake = Lake(Path(sys.argv[1]))
+with writing(lake):
+    pass
+publish(lake)
+for opened in (writing, reading, snapshot):
+    try:
+        with opened(lake) as connection:
+            run_long(connection)
+    except KeyboardInterrupt:
+        print("interrupted", end=", ")
+    with opened(lake):
+        print("open again")
+with reading(lake) as outer:
+    try:
+        with writing(lake) as connection:
+            connection.execute("INSERT INTO activities_all BY NAME SELECT 1 AS id")
+            run_long(connection)
+    except KeyboardInterrupt:
+        print(outer.execute("SELECT count(*) FROM activities_all").fetchall())
+"""
+
+
+def test_an_interrupt_during_a_query_is_one_and_the_file_can_be_opened_again(lake: Lake) -> None:
+    command = [sys.executable, "-c", INTERRUPTED, str(lake.data_dir)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.stdout.splitlines() == ["interrupted, open again"] * 3 + ["[(0,)]"], done.stderr

@@ -15,12 +15,14 @@ from strava_pipeline.orchestrate.instance import open_instance
 from strava_pipeline.orchestrate.janitor import clean_up, fail_dead_runs
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, resolved
 from strava_pipeline.orchestrate.partitions import year_partitions
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Rig, definitions
+
+RECEIVED = ("imports", "events_received", "streams_received")  # made by no run
 
 
 @pytest.fixture
 def defs(rig: Rig) -> dg.Definitions:
-    return build_defs(rig.settings)
+    return definitions(rig.settings)
 
 
 def test_every_asset_is_described_owned_and_typed(defs: dg.Definitions) -> None:
@@ -28,7 +30,7 @@ def test_every_asset_is_described_owned_and_typed(defs: dg.Definitions) -> None:
         assert spec.description, spec.key
         assert spec.owners, spec.key
         assert spec.kinds, spec.key
-        if spec.key.to_user_string() not in ("bronze_files", "file_readings", "insights"):  # files without columns
+        if spec.key.to_user_string() not in ("bronze_files", "file_readings", "insights", *RECEIVED):  # without columns
             assert spec.metadata["dagster/column_schema"].columns, spec.key
 
 
@@ -43,7 +45,7 @@ def test_all_but_the_profile_the_files_and_the_replay_of_trips_share_one_partiti
     defs: dg.Definitions,
 ) -> None:
     partitioned = {spec.key.to_user_string(): spec.partitions_def for spec in defs.resolve_all_asset_specs()}
-    alone = {"athlete", "gear", "trip_replay", "bronze_files", "file_readings", "files"}
+    alone = {"athlete", "gear", "trip_replay", "bronze_files", "file_readings", "files", *RECEIVED}
     assert {name for name, found in partitioned.items() if found is None} == alone
     assert len({found for found in partitioned.values() if found is not None}) == 1
 
@@ -106,7 +108,7 @@ def test_schedules_and_sensors_stand_still_where_automation_is_off(rig: Rig) -> 
 
 def test_new_gear_is_asked_for_once(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
-    sensor = build_defs(rig.settings).resolve_sensor_def("new_gear")
+    sensor = definitions(rig.settings).resolve_sensor_def("new_gear")
     with rig.instance() as instance:
         asked = sensor.evaluate_tick(dg.build_sensor_context(instance=instance)).run_requests
     named = sorted({item["gear_id"] for item in rig.truth() if item["gear_id"]})
@@ -151,6 +153,6 @@ def test_a_run_that_died_is_told_failed_however_early_it_was(rig: Rig, status: d
 
 def test_loading_the_definitions_writes_and_asks_nothing(rig: Rig) -> None:
     before = {path for path in rig.folder.rglob("*") if path.is_file()}
-    build_defs(rig.settings).get_repository_def()
+    definitions(rig.settings).get_repository_def()
     assert {path for path in rig.folder.rglob("*") if path.is_file()} == before
     assert rig.calls()["total"] == 0

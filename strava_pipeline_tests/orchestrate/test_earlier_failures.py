@@ -94,7 +94,7 @@ def test_a_poisoned_detail_stops_nothing_rests_a_day_and_is_healed(make_rig: Mak
     for one, answer in zip(first, answers, strict=True):
         rig.fault(f"/activities/{one}", times=-1, **answer)
     report = rig.run("flow_backfill").metadata["bronze_activity_details"]
-    assert (report["failed"], report["gone"], report["details_resting"]) == (3, 1, 4)
+    assert (report["failed"], report["gone_at_strava"], report["details_waiting_for_retry"]) == (3, 1, 4)
     assert rig.one("SELECT count(*) FROM activity_details") == 6
     assert rig.one("SELECT count(*) FROM activities") == 10
     rig.calls()

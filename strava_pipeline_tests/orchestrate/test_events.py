@@ -144,13 +144,13 @@ def test_so_many_deletions_wait_for_a_listing(rig: Rig) -> None:
             rig.control("webhooks/send", event={"aspect_type": "delete", "object_id": key})
         outcome = follow(rig)
     assert rig.one("SELECT count(*) FROM deleted_activities") == 5, "what was marked stays, and no more is"
-    assert outcome.metadata["activities"]["held_back"] == {"2026": "3 of 12"}
+    assert outcome.metadata["activities"]["deletions_not_marked_by_year"] == {"2026": "3 of 12"}
     assert rig.failed_checks(outcome.run_id) == ["not_shrunk"]
     before = rig.gold("SELECT id, deleted_at FROM activities_all ORDER BY id")
     rig.run_unpartitioned("rebuild")
     assert rig.gold("SELECT id, deleted_at FROM activities_all ORDER BY id") == before
     rig.emulator.state.clock.advance(5)
-    assert rig.run("reconcile", [2026]).metadata["activities"]["held_back"] == {}
+    assert rig.run("reconcile", [2026]).metadata["activities"]["deletions_not_marked"] == 0
     rig.assert_true_to_source()
 
 
@@ -160,14 +160,14 @@ def test_an_event_before_its_activity_can_be_fetched(rig: Rig) -> None:
         new = rig.control("add", generate={"start_date": start, "sport_type": "Run", "timezone": "Europe/London"})["id"]
         rig.calls()
         told = follow(rig).metadata["webhook_events"]
-        assert (told["waiting"], told["not_found_ids"]) == (1, [str(new)])
+        assert (told["activities_waiting"], told["not_found_ids"]) == (1, [str(new)])
         follow(rig)
         assert rig.calls()["by_endpoint"] == {"/activities/{id}": 1}, "it is not asked for again at once"
         rig.emulator.state.clock.advance(3 * 3600)
         assert requests.get(f"{rig.emulator.url}/api/v3/nothing", timeout=PATIENCE).headers["Date"]
         rig.run("refresh", [2025, 2026])  # any answer tells the server's time
         rig.calls()
-        assert follow(rig).metadata["webhook_events"]["waiting"] == 0
+        assert follow(rig).metadata["webhook_events"]["activities_waiting"] == 0
     assert rig.calls()["by_endpoint"] == {"/activities/{id}": 1}
     rig.assert_true_to_source()
 
@@ -184,7 +184,7 @@ def test_one_that_never_can_be_fetched_is_given_up_and_told(rig: Rig) -> None:
     state = events.load(rig.lake)
     assert state is not None
     assert (state.waiting, state.given_up) == ({}, 1)
-    assert outcome.metadata["webhook_events"]["waiting"] == 0
+    assert outcome.metadata["webhook_events"]["activities_waiting"] == 0
 
 
 def test_what_was_made_and_deleted_costs_no_call_in_whatever_order_it_is_told(rig: Rig) -> None:
@@ -194,7 +194,7 @@ def test_what_was_made_and_deleted_costs_no_call_in_whatever_order_it_is_told(ri
         rig.calls()
         follow(rig)
         rig.control("webhooks/send", event={"aspect_type": "create", **made})
-        assert follow(rig).metadata["webhook_events"]["waiting"] == 0
+        assert follow(rig).metadata["webhook_events"]["activities_waiting"] == 0
     assert rig.calls()["by_endpoint"] == {}
 
 
@@ -222,7 +222,7 @@ def test_events_of_others_are_refused_and_counted(rig: Rig) -> None:
         rig.control("webhooks/send", event={"aspect_type": "delete", "object_id": known, "subscription_id": 98})
         rig.calls()
         told = follow(rig).metadata["webhook_events"]
-    assert told["events_refused"] == {"another owner": 1, "another subscription": 1}
+    assert told["events_refused_by_reason"] == {"another owner": 1, "another subscription": 1}
     assert rig.calls()["by_endpoint"] == {}
     assert rig.one("SELECT count(*) FROM deleted_activities") == 0
 
@@ -273,11 +273,11 @@ def test_a_limit_stops_early_and_the_rest_is_fetched_later(make_rig: Make) -> No
             rig.control("edit", id=key, set={"name": f"Edited {key}"})
         outcome = follow(rig)
         assert outcome.stopped_early
-        assert outcome.metadata["webhook_events"]["waiting"] > 0
+        assert outcome.metadata["webhook_events"]["activities_waiting"] > 0
         rig.control("limits", limits="off")
         rig.emulator.state.clock.advance(1800)
         rig.run("refresh", [2025, 2026])
-        assert follow(rig).metadata["webhook_events"]["waiting"] == 0
+        assert follow(rig).metadata["webhook_events"]["activities_waiting"] == 0
     rig.assert_true_to_source()
 
 
@@ -288,7 +288,7 @@ def test_an_outage_of_strava_rests_and_fails_nothing(rig: Rig) -> None:
         rig.fault("/activities", "status", status=503, times=99)
         rig.fault("/athlete", "status", status=503, times=99)
         outcome = follow(rig)
-        assert outcome.metadata["webhook_events"]["waiting"] == 1
+        assert outcome.metadata["webhook_events"]["activities_waiting"] == 1
         rig.clear_faults()
         rig.calls()
         follow(rig)
@@ -331,7 +331,7 @@ def test_access_taken_away_is_verified_and_stops_everything(rig: Rig) -> None:
         rig.calls()
         told = follow(rig)
     assert revoked_at(rig.settings) is not None
-    assert rig.failed_checks(told.run_id) == ["events_settled", "access_granted"]
+    assert rig.failed_checks(told.run_id) == ["access_granted", "events_settled"]
     assert rig.calls()["by_endpoint"] == {}
     with pytest.raises(NeedsLoginError, match="strava-pipeline purge"):
         rig.run("flow", [2026])
@@ -343,11 +343,11 @@ def test_a_private_activity_that_the_login_may_not_see_stays_as_it_was(rig: Rig)
     with subscribed(rig):
         rig.control("edit", id=hidden, set={"private": True, "visibility": "only_me"})
         told = follow(rig).metadata["webhook_events"]
-        assert (told["waiting"], told["not_found_ids"]) == (1, [str(hidden)])
+        assert (told["activities_waiting"], told["not_found_ids"]) == (1, [str(hidden)])
         assert rig.one("SELECT count(*) FROM deleted_activities") == 0
         rig.emulator.state.clock.advance(5)
         rig.control("edit", id=hidden, set={"name": "Seen again", "private": False, "visibility": "everyone"})
-        assert follow(rig).metadata["webhook_events"]["waiting"] == 0
+        assert follow(rig).metadata["webhook_events"]["activities_waiting"] == 0
     rig.assert_true_to_source()
 
 

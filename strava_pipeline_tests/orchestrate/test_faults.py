@@ -180,7 +180,10 @@ def test_an_athlete_that_fails_keeps_no_gear_from_being_fetched(make_rig: Make) 
     assert newest_athlete(rig.lake) is None
     rig.fault("/athlete", "status", status=500, times=-1)
     outcome = rig.run_unpartitioned("profile")
-    assert (outcome.metadata["athlete"]["failed"], outcome.metadata["athlete"]["dagster/row_count"]) == ("athlete", 0)
+    assert (outcome.metadata["athlete"]["failed_names"], outcome.metadata["athlete"]["dagster/row_count"]) == (
+        "athlete",
+        0,
+    )
     assert outcome.metadata["gear"]["dagster/row_count"] == len(named)
     rig.clear_faults()
     rig.run_unpartitioned("profile")

@@ -1,11 +1,14 @@
 """The jobs against an emulator: what lands, what is merged, and how many calls it takes."""
 
 import stat
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 
 from strava_pipeline.core.errors import PipelineError, TransientError
@@ -40,14 +43,25 @@ def test_files_lie_where_the_contract_says(rig: Rig) -> None:
     assert sorted(path.name for path in snapshot.parent.iterdir()) == ["strava.duckdb", "working"]
 
 
-def test_a_quiet_day_takes_two_calls_and_publishes_nothing_new(rig: Rig) -> None:
+def test_a_quiet_day_takes_two_calls_opens_the_warehouse_once_a_step_and_publishes_nothing_new(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rig.begin_with("flow_backfill")
     before = rig.lake.snapshot.stat().st_ino
     rig.calls()
+    opened, connect = Counter[str](), duckdb.connect
+
+    def counted(database: Any, *args: Any, **more: Any) -> duckdb.DuckDBPyConnection:
+        opened[str(database)] += 1
+        return connect(database, *args, **more)
+
+    monkeypatch.setattr(duckdb, "connect", counted)
     outcome = rig.run("flow", [2026])
     assert rig.calls()["by_endpoint"] == {LISTING: 2}
     assert outcome.metadata["published_warehouse"]["replaced"] is False
     assert rig.lake.snapshot.stat().st_ino == before
+    # the run's beginning, and the steps of the listing, gold, matching, details, their tables, publishing; who reads
+    assert opened == {str(rig.lake.working): 7, str(rig.lake.snapshot): 2}
 
 
 @pytest.mark.slow
@@ -135,7 +149,11 @@ def test_years_backfilled_one_by_one_hold_what_one_pull_of_everything_holds(make
         for zone in ("Pacific/Kiritimati", "America/Los_Angeles", "Europe/Berlin"):
             rig.control("add", generate={"start_date": start, "sport_type": "Run", "timezone": zone})
     for year in YEARS:
-        rig.run("backfill", [year])
+        outcome = rig.run("backfill", [year])
+    entries = rig.remembered.all_logs(outcome.run_id)
+    kinds = Counter(entry.dagster_event.event_type for entry in entries if entry.dagster_event)
+    assert kinds[dg.DagsterEventType.STEP_START] <= 9
+    assert kinds.total() <= 146, "what is launched from the UI has 4 more, of its queue and its process: 150"
     rig.assert_true_to_source()
     calls = rig.calls()
     assert set(calls["details"].values()) == {1}

@@ -25,7 +25,7 @@ from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig
 
-pytestmark = pytest.mark.soak
+pytestmark = pytest.mark.soak(part="calendar")
 
 Make = Callable[..., Rig]
 ALL = DetailsConfig(scope="all")
@@ -71,6 +71,29 @@ def test_the_first_page_of_a_year_tells_the_calls_of_the_run(make_rig: Make, act
     assert report.forecast == Forecast(report.calls, 0, of_year, report.forecast and report.forecast.done_at)
 
 
+@pytest.mark.parametrize("seed", [6, 7])
+def test_the_range_of_the_first_page_holds_the_calls_of_the_run(
+    make_rig: Make, seed: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two seeds whose newest page tells least of the years before: too much of the one, too little of the other."""
+    rig = make_rig(activities=500, years=(2020, 2026), seed=seed, settings={"first_year": 2020})
+    pipeline = pipeline_of(rig)
+    everything = Forecaster(pipeline, pipeline.years.all, ALL)
+    with caplog.at_level(logging.INFO):
+        report = pull_listing(pipeline, ListingConfig(mode="all", per_page=50, days=None), None, everything)
+    assert report.estimate is not None
+    assert report.forecast is not None
+    bounds = report.estimate.bounds
+    assert bounds is not None
+    assert bounds.fewest <= report.calls + 500 <= bounds.most
+    assert bounds.done_from is not None
+    assert bounds.done_to is not None
+    assert bounds.done_from <= (report.forecast.done_at or NOW) <= bounds.done_to
+    told = [record.getMessage() for record in caplog.records if " calls" in record.getMessage()]
+    assert "the number is known when everything is listed" in told[0]
+    assert told[1].startswith(f"About {report.calls + 500} calls: ")
+
+
 def test_a_year_that_gold_knows_is_counted_and_not_guessed(make_rig: Make) -> None:
     rig = make_rig(activities=120, years=(2024, 2025))
     rig.begin_with("run_all")
@@ -81,6 +104,27 @@ def test_a_year_that_gold_knows_is_counted_and_not_guessed(make_rig: Make) -> No
     assert report.estimate.calls == report.calls + of_year
 
 
+def test_edits_that_only_the_first_page_holds_are_counted_when_all_is_listed(
+    make_rig: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = make_rig(activities=60, years=(2025, 2025), settings={"first_year": 2025})
+    rig.begin_with("flow_backfill", [2025])
+    for item in sorted(rig.truth(), key=lambda item: item["start_date"])[-10:]:
+        rig.control("edit", id=item["id"], set={"name": "another"})
+    with caplog.at_level(logging.INFO):
+        report = pull_listing(
+            pipeline_of(rig),
+            ListingConfig(mode="all", per_page=20, days=None),
+            None,
+            Forecaster(pipeline_of(rig), [2025], ALL),
+        )
+    assert report.estimate is not None
+    assert report.estimate.details == 30, "half of a page, so half of all"
+    assert report.forecast is not None
+    assert (report.forecast.details, report.forecast.calls) == (10, report.calls + 10)
+    assert f"About {report.calls + 10} calls: " in caplog.text
+
+
 def test_details_that_are_there_are_not_counted_again(make_rig: Make) -> None:
     rig = make_rig(activities=20, years=(2025, 2025), settings={"first_year": 2025})
     rig.begin_with("flow_backfill", [2025])
@@ -88,7 +132,7 @@ def test_details_that_are_there_are_not_counted_again(make_rig: Make) -> None:
     told = rig.run("backfill", [2025]).metadata
     made = rig.calls()["total"]
     assert (made, told["bronze_activities"]["estimated_calls"]) == (2, 2)
-    assert "done_at" not in told["bronze_activities"]
+    assert "last_call_expected_at" not in told["bronze_activities"]
 
 
 def test_the_metadata_hold_what_was_told_beside_what_it_took(make_rig: Make) -> None:
@@ -98,7 +142,7 @@ def test_the_metadata_hold_what_was_told_beside_what_it_took(make_rig: Make) -> 
     assert details["estimated_calls"] == details["calls"] == listing["calls_still_to_make"]
     assert listing["estimated_calls"] > 0
     assert NOW.timestamp() < listing["estimated_done_at"] < (NOW + timedelta(hours=1)).timestamp()
-    assert listing["done_at"] > NOW.timestamp()
+    assert listing["last_call_expected_at"] > NOW.timestamp()
     assert details["calls_still_to_make"] == 0
 
 

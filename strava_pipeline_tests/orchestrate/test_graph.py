@@ -3,7 +3,9 @@
 `make graph` writes it anew.
 """
 
+import re
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import dagster as dg
@@ -12,7 +14,9 @@ import pytest
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.freshness import PROMISED, freshness
+from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.settings import Settings
+from strava_pipeline_tests.metadata_keys import reviewed, unreviewed
 
 SNAPSHOT = Path(__file__).with_name("graph.txt")
 
@@ -25,6 +29,8 @@ def shape(defs: dg.Definitions) -> Iterator[str]:
         yield f"asset {name}"
         yield f"  group {spec.group_name}; kinds {', '.join(sorted(spec.kinds))}; owners {', '.join(spec.owners)}"
         yield f"  partitions {'by year' if spec.partitions_def else 'none'}"
+        if not graph.get(spec.key).is_materializable:
+            yield "  made by no run"
         if above := sorted(dep.asset_key.to_user_string() for dep in spec.deps):
             yield f"  below {', '.join(above)}"
         if tags := sorted(f"{key}={value}" for key, value in spec.tags.items() if not key.startswith("dagster/")):
@@ -54,6 +60,30 @@ def written() -> str:
 
 def test_the_graph_is_the_one_that_was_reviewed() -> None:
     assert SNAPSHOT.read_text() == written(), "if that is meant: make graph"
+
+
+@pytest.mark.parametrize(
+    ("left_out", "steps", "events"),
+    [({"cars", "trips"}, 11, 170), (set[str](), 16, 216)],
+    ids=["who has neither cars nor trips", "everything"],
+)
+def test_a_year_of_the_whole_graph_is_few_steps_and_events(left_out: set[str], steps: int, events: int) -> None:
+    defs = build_defs(Settings.load(_env_file=None))
+    chosen = {
+        spec.key
+        for spec in defs.resolve_all_asset_specs()
+        if spec.partitions_def is not None and spec.group_name not in left_out
+    }
+    job = defs.resolve_implicit_global_asset_job_def().get_subset(asset_selection=chosen)
+    checks = [key for key in defs.resolve_asset_graph().asset_check_keys if key.asset_key in chosen]
+    assert len(job.nodes) <= steps
+    assert 3 * (len(chosen) + len(checks)) + 2 * len(job.nodes) + 16 <= events, "what a run's records come to"
+
+
+def test_every_step_of_several_tables_can_be_launched_for_some_of_them() -> None:
+    """Dagster (1.13) refuses a backfill of what lies at the end of several ways, where its tables are only made together."""
+    for assets in build_defs(Settings.load(_env_file=None)).resolve_asset_graph().assets_defs:
+        assert assets.can_subset or len(assets.keys) == 1 or not assets.is_executable, assets.keys
 
 
 @pytest.fixture
@@ -104,6 +134,32 @@ def test_a_column_s_description_names_its_unit_and_its_field_at_the_source(specs
     assert told["lap_position"] == "place in the list, from 1"
 
 
+def test_every_metadata_key_is_made_of_words_and_says_what_it_means(specs: dict[str, dg.AssetSpec]) -> None:
+    """Those of the definitions are among the reviewed ones; those that runs report are looked up by the rig."""
+    assert unreviewed(key for spec in specs.values() for key in spec.metadata) == set()
+    assert [*reviewed()] == sorted(reviewed())
+    for key, meaning in reviewed().items():
+        assert meaning, key
+        assert re.fullmatch(r"(dagster/)?(([a-z]+|<[a-z]+>)[_/])*([a-z]+|<[a-z]+>)", key), key
+
+
+def test_no_description_names_a_file_of_the_program(specs: dict[str, dg.AssetSpec]) -> None:
+    defs = build_defs(Settings.load(_env_file=None))
+    graph = defs.resolve_asset_graph()
+    seen = {
+        **{name: spec.description for name, spec in specs.items()},
+        **{str(key): graph.get_check_spec(key).description for key in graph.asset_check_keys},
+        **{job.name: job.description for job in defs.resolve_all_job_defs()},
+        **{
+            f"{name}.{column.name}": column.description
+            for name, spec in specs.items()
+            if "dagster/column_schema" in spec.metadata
+            for column in spec.metadata["dagster/column_schema"].columns
+        },
+    }
+    assert {name: text for name, text in seen.items() if re.search(r"\.py\b|\bcore/|\blake/", text or "")} == {}
+
+
 @pytest.mark.parametrize(
     ("schedule", "warned", "failed"),
     [
@@ -117,6 +173,30 @@ def test_a_column_s_description_names_its_unit_and_its_field_at_the_source(specs
 def test_what_is_late_follows_from_the_longest_pause_of_the_schedule(schedule: str, warned: str, failed: str) -> None:
     policy = freshness(schedule)
     assert (str(policy.warn_window.to_timedelta()), str(policy.fail_window.to_timedelta())) == (warned, failed)
+
+
+def test_no_asset_stands_below_itself() -> None:
+    """Dagster runs such a graph, and its UI shows none."""
+    graph = build_defs(Settings.load(_env_file=None)).resolve_asset_graph()
+    order = TopologicalSorter({key: graph.get(key).parent_keys for key in graph.get_all_asset_keys()}).static_order()
+    assert {*order} == graph.get_all_asset_keys()
+
+
+def test_dagster_s_ui_warns_of_no_source_that_nobody_has_to_have() -> None:
+    """It warns of each parent outside of what is launched that a run could make and that no run has made yet."""
+    defs = build_defs(Settings.load(_env_file=None))
+    graph, first = defs.resolve_asset_graph(), {*JOBS["backfill"].assets}
+    before = {
+        "merge_files": {"file_readings"},
+        "replay_trips": {"trip_diagnostics"},
+    }  # made by the job that leads there
+    warned = {}
+    for job in JOBS.values():
+        launched = defs.resolve_job_def(job.name).asset_layer.selected_asset_keys
+        parents = {parent for key in launched for parent in graph.get(key).parent_keys} - launched
+        asked = {key.to_user_string() for key in parents if graph.get(key).is_materializable}
+        warned[job.name] = asked - (set() if first <= {*job.assets} else first | before.get(job.name, set()))
+    assert {job: asked for job, asked in warned.items() if asked} == {}
 
 
 def test_where_nothing_runs_by_itself_nothing_is_promised(specs: dict[str, dg.AssetSpec], tmp_path: Path) -> None:

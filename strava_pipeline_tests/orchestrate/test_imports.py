@@ -18,7 +18,7 @@ from strava_pipeline.emulator.config import EmulatorConfig
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.imports_behind import years_behind_imports
 from strava_pipeline.orchestrate.execute import RunOutcome
-from strava_pipeline.orchestrate.partitions import year_range
+from strava_pipeline.orchestrate.years import year_range
 from strava_pipeline_tests.rig import NOW, Rig
 
 Make = Callable[..., Rig]
@@ -80,7 +80,7 @@ def test_an_archive_alone_is_a_whole_warehouse(make_rig: Make) -> None:
     with_track = {row[0] for row in tracks(rig)}
     assert with_track
     assert with_track <= recorded
-    assert told["tracks"]["made_of_files"] == len(with_track)
+    assert told["tracks"]["tracks_from_files"] == len(with_track)
     assert rig.calls()["by_endpoint"] == {}
 
 
@@ -339,7 +339,7 @@ def test_damaged_bytes_are_told_and_healed_by_the_next_import(make_rig: Make) ->
     stored.write_bytes(b"rubbish")
     with pytest.raises(PipelineError, match="missing or damaged"):
         rig.run_unpartitioned("rebuild")
-    assert take_in(rig, path)["bronze_files"]["healed_files"] == 1
+    assert take_in(rig, path)["bronze_files"]["recovered_files"] == 1
     rig.run_unpartitioned("rebuild")
     assert len(rig.gold("FROM activities")) == len(rig.truth())
 

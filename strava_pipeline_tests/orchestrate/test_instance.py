@@ -14,7 +14,13 @@ from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 from dagster._core.storage.sql import get_alembic_config, run_alembic_downgrade
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.orchestrate.instance import missing_configuration, open_instance
+from strava_pipeline.orchestrate.instance import (
+    configuration_lines,
+    is_replaceable,
+    missing_configuration,
+    open_instance,
+    own_configuration,
+)
 
 OLDER = "284a732df317"  # before columns of runs, backfills and limits were added
 
@@ -65,6 +71,7 @@ def test_an_instance_of_an_older_dagster_is_migrated_and_keeps_its_runs(
     assert capfd.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_two_processes_that_open_it_at_once_migrate_it_once(tmp_path: Path) -> None:
     run_id = made_by_an_older_dagster(tmp_path)
     code = (
@@ -102,6 +109,45 @@ def test_what_an_older_configuration_lacks_is_named(tmp_path: Path) -> None:
         missing = missing_configuration(tmp_path)
     assert {"run_monitoring", "concurrency", "run_retries.max_retries"} <= set(missing)
     assert "telemetry" not in missing
+
+
+def test_a_configuration_that_an_earlier_version_wrote_is_replaced_and_an_edited_one_is_not(tmp_path: Path) -> None:
+    config = tmp_path / "dagster.yaml"
+    earlier = (Path(__file__).parent / "dagster_before_storage.yaml").read_bytes()  # as committed before version 0.1.0
+    config.write_bytes(earlier)
+    assert is_replaceable(config)
+    with open_instance(tmp_path) as instance:
+        assert (config.read_bytes(), missing_configuration(tmp_path)) == (own_configuration(), [])
+        run = instance.create_run_for_job(idle).run_id
+    config.write_bytes(earlier + b"# mine\n")
+    with open_instance(tmp_path) as instance:
+        assert type(instance.event_log_storage) is sqlite_event_log.SqliteEventLogStorage
+        assert [found.run_id for found in instance.get_runs()] == [run]
+    assert config.read_bytes().endswith(b"# mine\n")
+    assert missing_configuration(tmp_path) == ["run_launcher", "storage"]
+    config.write_text(config.read_text() + configuration_lines(["run_launcher", "storage"]))
+    assert missing_configuration(tmp_path) == []
+    with open_instance(tmp_path) as instance:
+        assert isinstance(instance.event_log_storage, sqlite_event_log.SqliteEventLogStorage)
+        assert type(instance.event_log_storage) is not sqlite_event_log.SqliteEventLogStorage
+
+
+def test_no_version_of_the_configuration_that_is_replaced_is_the_present_one(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_bytes(own_configuration())
+    assert not is_replaceable(tmp_path / "dagster.yaml")
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "storage:\n  sqlite:\n    base_dir: /var/lib/dagster",
+        "run_storage:\n  module: mine\n  class: Runs",
+        "storage:\n  postgres:\n    postgres_url: postgresql://localhost/dagster",
+    ],
+)
+def test_a_storage_of_the_users_own_is_never_missing(tmp_path: Path, choice: str) -> None:
+    (tmp_path / "dagster.yaml").write_text(f"{choice}\nrun_launcher:\n  module: mine\n  class: Launcher\n")
+    assert not {name for name in missing_configuration(tmp_path) if name.startswith(("storage", "run_launcher"))}
 
 
 def test_a_configuration_that_dagster_no_longer_understands_is_told_with_the_way_out(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_a_gear_that_fails_keeps_no_other_from_being_fetched_and_fails_no_run(ma
     named = sorted({item["gear_id"] for item in rig.truth() if item["gear_id"]})
     rig.fault(f"/gear/{named[0]}", "status", status=500, times=-1)
     outcome = rig.run_unpartitioned("new_gear", gear={"new_gear_only": True})
-    assert outcome.metadata["gear"]["failed"] == named[0]
+    assert outcome.metadata["gear"]["failed_names"] == named[0]
     assert [row[0] for row in rig.gold("SELECT gear_id FROM gear ORDER BY 1")] == named[1:]
 
 
@@ -257,7 +257,7 @@ def test_killed_in_its_details_it_goes_on_without_repeating_a_call(make_rig: Mak
 def test_a_run_of_another_data_folder_is_left_alone(rig: Rig, tmp_path: Path) -> None:
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.janitor import clean_up
-    from strava_pipeline.orchestrate.resources import DATA_DIR
+    from strava_pipeline.orchestrate.tags import DATA_DIR
 
     @dg.job
     def idle() -> None: ...

@@ -58,7 +58,7 @@ def test_the_files_of_activities_that_the_api_told_add_no_row_and_their_tracks_f
     recorded = len(list(folder.iterdir()))
     rig.assert_true_to_source()
     after = shown(rig)
-    assert told["activity_matches"]["activities_of_several"] == recorded
+    assert told["activity_matches"]["activities_with_several_sources"] == recorded
     assert rig.one("SELECT count(*) FROM activities_all") == len(before["activities"]) + recorded
     nested = [name for name in DETAIL_TABLES if name not in ("activity_sessions", "activity_lengths")]
     for name in nested:
@@ -145,7 +145,7 @@ def test_when_nothing_came_nothing_is_published_anew(make_rig: Make) -> None:
     assert rig.one("SELECT count(*) FROM activities") == 2, "one after the other"
     told = rig.run("match").metadata
     assert told["published_warehouse"]["replaced"] is False
-    assert told["activity_matches"]["changed"] == 0
+    assert told["activity_matches"]["matches_changed"] == 0
 
 
 @pytest.mark.parametrize("names", [("4567890123.gpx", "copy.gpx"), ("copy.gpx", "4567890123.gpx")])

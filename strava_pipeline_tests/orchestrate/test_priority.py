@@ -9,7 +9,7 @@ import yaml
 
 from strava_pipeline.emulator.limits import Limits
 from strava_pipeline.orchestrate.execute import RunOutcome, run_job
-from strava_pipeline.orchestrate.instance import own_configuration
+from strava_pipeline.orchestrate.home import own_configuration
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import Rig
 

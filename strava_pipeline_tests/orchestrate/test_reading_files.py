@@ -71,6 +71,7 @@ def damage(lake: Lake, digest: str, body: bytes | None) -> None:
     path.unlink() if body is None else path.write_bytes(body)
 
 
+@pytest.mark.slow
 def test_two_processes_put_the_same_bytes_on_disk_as_one(tmp_path: Path) -> None:
     found = []
     files = bodies(FEW + 5)
@@ -107,7 +108,9 @@ def test_what_was_read_is_not_read_again_and_what_is_new_is(tmp_path: Path) -> N
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-@pytest.mark.parametrize("count", [2, FEW + 1], ids=["alone", "together"])
+@pytest.mark.parametrize(
+    "count", [pytest.param(2, id="alone"), pytest.param(FEW + 1, id="together", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("body", [None, b"rubbish", gzip.compress(b"another")], ids=["missing", "rubbish", "another's"])
 def test_one_whose_bytes_are_lost_is_told_and_read_when_they_are_back(
     tmp_path: Path, body: bytes | None, count: int

@@ -9,7 +9,8 @@ import pytest
 
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.orchestrate.partitions import range_tags, year_range
+from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline.orchestrate.years import year_range
 from strava_pipeline_tests.rig import NOW, Rig, log_in
 
 pytestmark = pytest.mark.slow
@@ -130,7 +131,10 @@ def test_a_listing_that_shrank_a_year_marks_nothing_until_a_person_says_so(make_
         rig.control("delete", id=gone)
     rig.control("edit", id=by_start(rig)[0], set={"name": "Edited meanwhile"})
     report = rig.run("reconcile", [2026])
-    assert (report.metadata["activities"]["deleted"], report.metadata["activities"]["held_back"]) == (
+    assert (
+        report.metadata["activities"]["deleted"],
+        report.metadata["activities"]["deletions_not_marked_by_year"],
+    ) == (
         0,
         {"2026": "7 of 20"},
     )
@@ -217,5 +221,5 @@ def test_a_listing_that_a_lesser_login_goes_on_with_deletes_nothing(make_rig: Ma
     rig.run("reconcile", [2026], bronze_activities={"per_page": 5, "max_calls": 1})
     log_in(rig, scope="read,activity:read")
     report = rig.run("reconcile", [2026], bronze_activities={"per_page": 5})
-    assert report.metadata["bronze_activities"]["resumed"]
+    assert report.metadata["bronze_activities"]["listing_resumed"]
     assert report.metadata["activities"]["deleted"] == 0

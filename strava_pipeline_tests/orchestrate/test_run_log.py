@@ -82,7 +82,7 @@ def test_retries_and_checks_that_fail_are_told(make_rig: Make) -> None:
     assert all(row["step"] == "bronze_activity_details" for row in warned)
     assert f"GET /activities/{sick}: Strava answered 502; attempt 1 of 3" in human
     assert warned[-1]["fields"]["check"] == "bronze_activity_details.details_complete"
-    assert (warned[-1]["fields"]["missing"], warned[-1]["fields"]["resting"]) == (0, 1)
+    assert (warned[-1]["fields"]["missing"], warned[-1]["fields"]["waiting_for_retry"]) == (0, 1)
 
 
 def test_progress_and_waits_on_a_limit_are_told(tmp_path: Path) -> None:
@@ -178,14 +178,15 @@ def test_a_check_of_the_gravest_kind_stands_as_an_error(make_rig: Make) -> None:
         rig.run("recompact")
     _, rows = last_logs(rig)
     failed = only(rows, "check_failed")
-    assert (failed["level"], failed["fields"]["check"], failed["fields"]["doubled"]) == (
+    assert (failed["level"], failed["fields"]["check"], failed["fields"]["duplicate_keys"]) == (
         "ERROR",
-        "activities.sound",
+        "activities.valid",
         1,
     )
     assert rows[-1]["fields"]["outcome"] == "failed"
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_every_line_up_to_its_end(tmp_path: Path) -> None:
     program = """
 import os, signal, sys

@@ -80,10 +80,10 @@ def test_each_recorded_activity_costs_one_call_newest_first_and_then_none(listed
     first = streams(listed)
     assert asked(listed) == recorded(listed), "what was typed in is not asked for"
     assert told(first, "streams_received", "streams_missing", "nothing_recorded", "failed") == [28, 0, 0, 0]
-    assert first.metadata[TRACKS]["made"] == 28
+    assert first.metadata[TRACKS]["tracks_written"] == 28
     again = streams(listed)
     assert asked(listed) == []
-    assert (again.metadata[TRACKS]["made"], again.metadata[TRACKS]["tracks"]) == (0, 28)
+    assert (again.metadata[TRACKS]["tracks_written"], again.metadata[TRACKS]["tracks"]) == (0, 28)
 
 
 def test_bronze_is_what_came_byte_for_byte_in_the_folder_of_its_year(listed: Rig) -> None:
@@ -126,7 +126,7 @@ def test_a_cap_stops_it_and_the_next_run_goes_on(listed: Rig) -> None:
     assert "--max-calls" in str(first.stopped_early)
     assert asked(listed) == ids[:10]
     assert told(first, "streams_received", "streams_missing", "calls_still_to_make") == [10, 18, 18]
-    assert first.metadata[TRACKS]["made"] == 10, "what came is made use of"
+    assert first.metadata[TRACKS]["tracks_written"] == 10, "what came is made use of"
     (check,) = checks(listed, first.run_id)
     assert (check.passed, check.severity, check.metadata["missing"].value) == (False, dg.AssetCheckSeverity.WARN, 18)
     second = streams(listed)
@@ -199,7 +199,12 @@ def test_one_that_fails_leaves_evidence_rests_and_stops_no_other(make_rig: Make)
     rig.fault(f"/activities/{sick}/streams", "status", status=500, times=-1)
     outcome = streams(rig)
     assert asked(rig) == [sick] * ATTEMPTS + others
-    assert told(outcome, "failed", "failed_ids", "streams_missing", "streams_resting") == [1, [str(sick)], 0, 1]
+    assert told(outcome, "failed", "failed_ids", "streams_missing", "streams_waiting_for_retry") == [
+        1,
+        [str(sick)],
+        0,
+        1,
+    ]
     assert len(list(rig.lake.streams.glob(f"*/{sick}/*.failed-500.gz"))) == 1
     streams(rig)
     assert asked(rig) == [], "it rests for a day"
@@ -252,7 +257,7 @@ def test_streams_that_were_damaged_are_set_aside_and_fetched_again(listed: Rig) 
     for track in listed.lake.tracks.glob(f"*/{victim}.parquet"):
         track.unlink()
     listed.calls()
-    assert streams(listed).metadata[TRACKS]["damaged"] == 1
+    assert streams(listed).metadata[TRACKS]["streams_damaged"] == 1
     assert asked(listed) == []
     streams(listed)
     assert asked(listed) == [victim]

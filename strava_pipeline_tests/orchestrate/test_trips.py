@@ -137,7 +137,7 @@ def test_trips_that_can_not_be_read_and_statuses_that_nobody_knows_only_warn(wor
     world.write([*readable, *rides, *(ride(n, 2022, locations=sealed(b"[", OLD)) for n in (200, 201))])
     world.run(2022, 2023)
     assert world.warned() == {"trip_diagnostics.readable", "trip_index.known_statuses"}
-    assert "done" in str(world.checks()["trip_index.known_statuses"].description)
+    assert "done" in str(world.checks()["trip_index.valid"].description)
     assert world.rig.one("SELECT count(*) FROM trip_diagnostics") == 106  # published all the same
 
 
@@ -145,7 +145,7 @@ def test_odd_numbers_are_kept_and_told_of(world: Trips) -> None:
     odd = {"distance_meters": -5.0, "duration_seconds": 10**9, "location_count": -3, "end_time": "1970-01-01"}
     world.write([ride(1, 2022, **odd), ride(2, 2023, distance_meters=9e99, location_count=2**62)])
     world.run()
-    assert world.warned() == {"trip_index.believable"}
+    assert world.warned() == {"trip_index.values_believable"}
     assert world.rig.gold("SELECT distance_m, duration_s, location_count FROM trip_index ORDER BY 1") == [
         (-5.0, 1e9, -3),
         (9e99, 158.0, 2**62),
@@ -179,7 +179,7 @@ def test_a_replay_is_a_row_for_each_version_and_stays_as_it_is(world: Trips) -> 
     world.run(2022)
     for _ in range(2):
         told = world.rig.run_unpartitioned("replay_trips").metadata["trip_replay"]
-        assert told["totals"]["cycling-2026.1"]["trips"] == 3
+        assert told["totals_by_algorithm"]["cycling-2026.1"]["trips"] == 3
     (row,) = kept_trips(world.rig.lake, TRIP_REPLAY).to_dicts()
     assert (row["algorithm"], row["trips"], row["labelled"]) == ("cycling-2026.1", 3, 2)
     assert world.rig.gold("SELECT trips, better + same + worse + changed FROM trip_replay") == [(3, 3)]

@@ -11,7 +11,7 @@ import dagster as dg
 
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, Table
 from strava_pipeline.lake.trips import kept_trips
-from strava_pipeline_tests.rig import Rig, started
+from strava_pipeline_tests.rig import Rig, broken_rules, started
 from strava_pipeline_tests.trips import NEW, OLD, Row, points, sealed, trip, write_sqlite
 
 YEARS = [2022, 2023, 2024]
@@ -48,9 +48,12 @@ class Trips:
         return {f"{one.asset_key.to_user_string()}.{one.check_name}": one for one in found}
 
     def warned(self) -> set[str]:
-        """The checks of the newest run that did not pass, all of them warnings."""
-        failed = {name: one for name, one in self.checks().items() if not one.passed}
-        return {name if one.severity is dg.AssetCheckSeverity.WARN else f"{name}!" for name, one in failed.items()}
+        """The rules that the checks of the newest run found broken, by `asset.rule`, all of them warnings."""
+        return {
+            f"{one.asset_key.to_user_string()}.{rule}{'' if one.severity is dg.AssetCheckSeverity.WARN else '!'}"
+            for one in self.checks().values()
+            for rule in broken_rules(one)
+        }
 
 
 def ride(number: int, year: int, **columns: Any) -> Row:

@@ -77,7 +77,7 @@ def found(rig: Rig, pattern: str) -> Path:
     return next(iter(sorted(rig.folder.glob(pattern))), rig.folder / pattern)
 
 
-@pytest.mark.soak
+@pytest.mark.soak(part="damage")
 @pytest.mark.parametrize("what", MENDED)
 def test_the_next_flow_mends_it_and_repeats_no_call(pulled: tuple[Rig, Type], what: str) -> None:
     rig, typed = pulled
@@ -93,7 +93,7 @@ def test_the_next_flow_mends_it_and_repeats_no_call(pulled: tuple[Rig, Type], wh
     assert (again.code, rig.calls()["by_endpoint"]) == (0, {LISTING: 2}), again.err
 
 
-@pytest.mark.soak
+@pytest.mark.soak(part="damage")
 @pytest.mark.parametrize("what", TOLD)
 def test_what_only_a_person_can_mend_is_told_in_a_sentence_and_costs_no_call(
     pulled: tuple[Rig, Type], what: str

@@ -237,8 +237,19 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
     "scope denied": (_token(scope="read,activity:read_all"), "login", WARNING, "gear, weight", "every box ticked"),
     "ledger garbage": (_empty(lambda p: p.lake.state / "budget.json"), "budget ledger", WARNING, "underst", "Nothing"),
     "logs no folder": (_in_the_way(lambda p: p.settings.logs_dir), "folder: logs", PROBLEM, "in the way", "mv '"),
-    "other dagster.yaml": (
-        _empty(lambda p: p.settings.dagster_home / "dagster.yaml"), "dagster.yaml", WARNING, "not this version's", "mv '"
+    "edited dagster.yaml": (
+        lambda p: (p.settings.dagster_home / "dagster.yaml").write_text("nux:\n  enabled: false\n"),
+        "dagster.yaml",
+        WARNING,
+        "not this version's own and lacks ",
+        "\nstorage:\n  custom:\n    module: strava_pipeline.orchestrate.storage\n    class: PipelineStorage",
+    ),
+    "garbage dagster.yaml": (
+        lambda p: (p.settings.dagster_home / "dagster.yaml").write_bytes(b"\xff{"),
+        "dagster.yaml",
+        WARNING,
+        "can't be read",
+        "mv '",
     ),
     "records damaged": (lambda p: _records(p).write_bytes(b"x" * 999), "dagster", PROBLEM, "can't be opened", "mv '"),
     "daemon silent": (_beat(SENSOR=9), DAEMON, WARNING, "9 minutes ago", "strava-pipeline dev"),
@@ -322,7 +333,7 @@ def test_each_thing_that_is_broken_is_named_alone_with_the_way_to_mend_it(patien
 COMMANDS = ("mv ", "chmod ", "rm ", "DAGSTER_HOME=", "strava-pipeline ")
 
 
-@pytest.mark.soak
+@pytest.mark.soak(part="damage")
 @pytest.mark.parametrize("broken", BROKEN)
 def test_the_commands_that_are_told_mend_it(patient: Patient, broken: str) -> None:
     break_it, name, *_ = BROKEN[broken]
@@ -380,6 +391,7 @@ def test_a_run_at_work_is_left_alone(patient: Patient) -> None:
     assert "a run is at work" in found[0].what
 
 
+@pytest.mark.slow
 def test_a_program_that_has_the_working_warehouse_open_is_told_of(patient: Patient) -> None:
     hold = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", hold, str(patient.lake.working)]

@@ -1,7 +1,9 @@
 """The pipeline's verbs as a person types them: what is said, what is asked of Strava, and the exit code."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -9,13 +11,21 @@ from strava_pipeline.emulator.limits import Limits
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.orchestrate.resources import FLOW_LOCK
 from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.verbs.conftest import Type, Typed
 
 pytestmark = pytest.mark.slow
 
 TypeOn = Callable[[Rig], Type]
 Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
+
+
+def told(said: Typed, code: int = 0) -> dict[str, Any]:
+    """The one object that a command with --json prints."""
+    assert said.code == code, said.err
+    found = json.loads(said.out)
+    assert said.out.count("\n") == 1
+    return dict(found)
 
 
 def test_flow_backfill_then_flow_say_what_they_did(rig: Rig, type_on: TypeOn) -> None:
@@ -33,11 +43,24 @@ def test_flow_backfill_then_flow_say_what_they_did(rig: Rig, type_on: TypeOn) ->
     rig.assert_true_to_source()
 
 
-def test_step_by_step_is_the_same_as_flow(rig: Rig, type_on: TypeOn) -> None:
+def test_step_by_step_is_the_same_as_flow_and_each_step_tells_what_it_did(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
-    for words in (("run-all",), ("compact",), ("enrich-all", "--all"), ("recompact",), ("run-lite",), ("refresh",)):
-        assert typed(*words).code == 0, words
+    steps: dict[str, dict[str, Any]] = {}
+    for verb in ("run-all", "compact", "enrich-all", "recompact", "run-lite", "refresh"):
+        steps[verb] = told(typed(verb, "--json"))
+        assert steps[verb]["calls"] == rig.calls()["total"], verb
+        assert steps[verb]["stopped_early"] is None
+    assert all(len(step["run_ids"]) == 1 for verb, step in steps.items() if verb != "refresh")
+    assert (steps["run-all"]["listed"], steps["run-all"]["inserted"], steps["run-all"]["published"]) == (30, None, None)
+    assert (steps["compact"]["inserted"], steps["compact"]["changed"], steps["compact"]["published"]) == (30, 0, True)
+    assert (steps["enrich-all"]["fetched"], steps["enrich-all"]["missing"], steps["enrich-all"]["failed"]) == (30, 0, 0)
+    assert steps["enrich-all"]["listed"] is None
     rig.assert_true_to_source()
+    gone = next(item["id"] for item in rig.truth() if item["start_date_local"].startswith("2025"))
+    rig.control("delete", id=gone)
+    compared = told(typed("reconcile", "--years", "2024", "2025", "--json"))
+    assert (compared["deleted"], compared["inserted"], len(compared["run_ids"]), compared["held_back"]) == (1, 0, 2, [])
+    assert compared["calls"] == rig.calls()["total"]
 
 
 def test_rebuild_says_what_it_made_and_asks_nothing(rig: Rig, type_on: TypeOn) -> None:
@@ -59,6 +82,7 @@ def test_a_dry_run_asks_and_changes_nothing(rig: Rig, type_on: TypeOn, verb: str
     said = typed(verb, "--dry-run")
     assert (said.code, rig.calls()["total"]) == (0, 0)
     assert "Calls left: " in said.out
+    assert told(typed(verb, "--dry-run", "--json"))["calls"] > 0 or verb.startswith("enrich")
     assert not rig.lake.data_dir.exists() or not list(rig.lake.data_dir.rglob("*.gz"))
 
 
@@ -106,7 +130,9 @@ def test_a_limit_ends_with_exit_code_3_and_says_when_it_goes_on(make_rig: Make, 
     assert said.code == 3
     assert "2026-03-11 00:00:00 UTC" in said.err
     assert "Fetched 16 details" in said.out, "two of the day are left to the daily run"
-    assert type_on(rig)("flow-backfill", "--max-calls", "1").code == 3
+    capped = told(type_on(rig)("flow-backfill", "--max-calls", "1", "--json"), code=3)
+    assert (capped["calls"], capped["fetched"], capped["missing"]) == (0, 0, 14)
+    assert "2026-03-11 00:00:00 UTC" in capped["stopped_early"]
 
 
 def test_max_calls_holds_for_everything_a_verb_asks(make_rig: Make, type_on: TypeOn) -> None:
@@ -122,8 +148,10 @@ def test_a_second_flow_says_who_is_at_work_and_ends_with_0(rig: Rig, type_on: Ty
     held = locked(rig.lake, FLOW_LOCK, who="flow, run 1234")
     with held, ThreadPoolExecutor(1) as another:  # the thread that holds a lock may take it again
         said = another.submit(type_on(rig), "flow").result()
+        busy = told(another.submit(type_on(rig), "flow", "--json").result())
     assert said.code == 0
     assert "flow, run 1234" in said.out
+    assert ("flow, run 1234" in busy["already_at_work"], busy["run_ids"], busy["listed"]) == (True, [], None)
     assert rig.calls()["total"] == 0
 
 

@@ -81,6 +81,8 @@ def test_years_beside_listed_ones_are_estimated_and_say_so(make_rig: Make, type_
     plan = planned(typed, "--years", "2023-2024", "--no-details")
     known = rig.one("SELECT count(*) FROM activities WHERE year = 2024")
     assert by_year(plan) == {2024: ("known", 2, 0), 2023: ("estimated", 2, 0)}
+    assert plan["calls_from"] <= plan["calls"] <= plan["calls_to"]
+    assert plan["done_from"] <= plan["done_at"] <= plan["done_to"]
     assert abs(plan["years"][1]["activities"] - known) <= 1
     assert "estimated: " in typed("plan", "--years", "2023").out
 
@@ -138,7 +140,12 @@ def test_a_dry_backfill_tells_what_a_backfill_will_change_and_spends_nothing_twi
 def test_a_dry_backfill_of_nothing_yet_lists_each_year_once(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
     assert typed("backfill", "--years", "2024", "2025", "--dry-run").code == 0
-    assert typed("backfill", "--years", "2024", "2025", "--dry-run").code == 0, "its listings are used again"
+    again = typed("backfill", "--years", "2024", "2025", "--dry-run", "--json")
+    assert again.code == 0
+    found = json.loads(again.out)
+    assert found["calls_made"] == 0, "its listings are used again"
+    assert [change["year"] for change in found["changes"]] == [2025, 2024]
+    assert all(change["inserted"] == change["listed"] > 0 for change in found["changes"])
     assert rig.calls()["by_endpoint"] == {LISTING: 4}
     assert not rig.lake.working.exists()
     assert not rig.lake.snapshot.exists()

@@ -41,9 +41,10 @@ def test_it_says_what_it_fetched_and_made_and_goes_on_after_a_cap(listed: Rig, t
     assert (rest.code, rest.err.count("Stopped")) == (0, 0)
     assert "Fetched 18 streams in 18 calls" in rest.out
     assert listed.calls()["by_endpoint"] == {STREAMS: 28}
-    again = typed("streams")
+    again = typed("streams", "--json")
     assert (again.code, listed.calls()["total"]) == (0, 0)
-    assert "Made 0 tracks; 28 in these years" in again.out
+    found = json.loads(again.out)
+    assert (found["fetched"], found["missing"], found["calls"], found["inserted"]) == (0, 0, 0, None)
 
 
 def test_years_are_a_run_each_newest_first_and_share_the_cap(listed: Rig, type_on: TypeOn) -> None:

@@ -31,6 +31,9 @@ class Matching:
     members: pl.DataFrame
 
 
+NOTHING_MATCHED = Matching(pl.DataFrame(schema=MATCHES), pl.DataFrame(schema=MEMBERS))
+
+
 def matched(activities: pl.DataFrame, decided: Decided) -> Matching:
     """All activities (columns `ACTIVITIES`), and what a person decided; the same in whatever order either comes."""
     known = activities.select(pl.col(name).cast(kind) for name, kind in ACTIVITIES.items()).sort("id")
@@ -42,7 +45,7 @@ def matched(activities: pl.DataFrame, decided: Decided) -> Matching:
     )
     pairs = _with_decided(candidates(known), decided)
     if pairs.is_empty():  # as where all is the API's
-        return Matching(pl.DataFrame(schema=MATCHES), pl.DataFrame(schema=MEMBERS))
+        return NOTHING_MATCHED
     judged = weighed(pairs, known)
     numbers = dict(known.select("id", numbered_by().alias("by")).iter_rows())
     known_of = Known(

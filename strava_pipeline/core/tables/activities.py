@@ -92,7 +92,7 @@ SUMMARY_FIELDS: tuple[Column, ...] = (
 
 EXTRA = Column("extra", Kind.JSON, "every field that has no column here, and values that do not fit their column")
 ATHLETE_ID = Column("athlete_id", Kind.BIGINT, "the athlete", source=("athlete", "id"))
-SOURCE = Column("source", Kind.TEXT, "where this came from: one of core/sources.py")
+SOURCE = Column("source", Kind.TEXT, "where this came from, such as strava (the API), strava_archive or file")
 NESTED_STATES = frozenset({("athlete", "resource_state"), ("map", "resource_state")})
 
 ACTIVITIES_ALL = Table(

@@ -10,7 +10,7 @@ from strava_pipeline.core.tables.model import Column, Kind, Table
 
 def _of(whose: str) -> tuple[Column, ...]:
     return (
-        Column("athlete_id", Kind.BIGINT, f"always NULL: users are told by user_id, {whose}"),
+        Column("athlete_id", Kind.BIGINT, f"always NULL: users are identified by user_id, {whose}"),
         SOURCE,
         Column("user_id", Kind.TEXT, "the user, as cars.toml names them"),
     )
@@ -48,7 +48,12 @@ CAR_TRIPS = Table(
         Column("phone_points", Kind.INTEGER, "positions that the phone sent", low=0),
         Column("car_points", Kind.INTEGER, "positions that the car gave", low=0),
         Column(
-            "direct_km", Kind.DOUBLE, "shortest route from start to end; NULL: no router told", "km", low=0, high=5_000
+            "direct_km",
+            Kind.DOUBLE,
+            "shortest route from start to end; NULL: no router answered",
+            "km",
+            low=0,
+            high=5_000,
         ),
         Column("deviation_percent", Kind.DOUBLE, "distance against the direct route", "%"),
         Column("long_route", Kind.BOOLEAN, "longer than the direct route by more than 5 %"),

@@ -233,7 +233,7 @@ ACTIVITY_SESSIONS = Table(
 
 ACTIVITY_LENGTHS = Table(
     "activity_lengths",
-    "Lengths of a pool, in order, as the recording device told them apart.",
+    "Lengths of a pool, in order, as the recording device counted them.",
     (
         _ACTIVITY,
         Column("length_index", Kind.INTEGER, "place in the list, from 1", key=True),

@@ -20,7 +20,7 @@ IMPORTED_ACTIVITIES = Table(
 
 ACTIVITY_MEMBERS = Table(
     "activity_members",
-    "Activities that are one although they have several ids: which one stands for them. Those that stand alone are not here.",
+    "Activities that are one although they have several ids: which one stands for them. Activities with one id are not here.",
     (
         Column("id", Kind.BIGINT, "the id that a source gave it, or a hash", key=True),
         Column("activity_id", Kind.BIGINT, "the activity that it is: the id of the best source"),
@@ -43,7 +43,7 @@ ACTIVITY_MATCHES = Table(
         Column("athlete_id", Kind.BIGINT, "the athlete"),
         Column("source", SOURCE.kind, "source of the first one"),
         Column("other_source", SOURCE.kind, "source of the other one"),
-        Column("verdict", Kind.TEXT, "certain, probable, doubtful or nothing, by core/matching/rules.py"),
+        Column("verdict", Kind.TEXT, "certain, probable, doubtful or nothing"),
         Column("joined", Kind.BOOLEAN, "they are one in the warehouse; false: only proposed, or split"),
         Column("score", Kind.DOUBLE, "what speaks for it", "points of 100", low=0, high=100),
         Column("reasons", Kind.TEXTS, "what was found"),

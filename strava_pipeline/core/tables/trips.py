@@ -21,7 +21,7 @@ _KEPT = (
 
 TRIP_INDEX = Table(
     "trip_index",
-    "Activity trips as their source tells them in plain columns.",
+    "Activity trips with the plain columns of their source.",
     (
         *_TRIP,
         Column("trip_id", Kind.TEXT, "the trip's id at the source"),

@@ -6,14 +6,16 @@ Failure is a state here, never an exception; what is said of it, and to whom, is
 import json
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
-from cryptography.fernet import Fernet
 
 from strava_pipeline.core.trips.activity.bundle import State
 from strava_pipeline.ingest.trips.fernet import opened
 from strava_pipeline.ingest.trips.table import MIX
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 
 class Column(NamedTuple):
@@ -24,7 +26,7 @@ class Column(NamedTuple):
     key_index: int | None = None
 
 
-def read_column(name: str, content: Any, keys: Sequence[Fernet]) -> Column:
+def read_column(name: str, content: Any, keys: "Sequence[Fernet]") -> Column:
     """What the column `name` holds, of its content as the source gives it (text, bytes, None; anything else is no token).
 
     Empty is empty in either form: a program that writes `[]` for an empty object, or the other way round, lost nothing.

@@ -4,9 +4,10 @@ cryptography's own MultiFernet does the same but doesn't tell the key. Each key 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from cryptography.fernet import Fernet, InvalidToken
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet  # imported where there is a key to use (docs/adr/0037)
 
 
 class Opened(NamedTuple):
@@ -16,8 +17,10 @@ class Opened(NamedTuple):
     key_index: int
 
 
-def opened(token: bytes, keys: Sequence[Fernet]) -> Opened | None:
+def opened(token: bytes, keys: "Sequence[Fernet]") -> Opened | None:
     """The content of a token; None where it is none, or where no key fits."""
+    from cryptography.fernet import InvalidToken
+
     for index, key in enumerate(keys):
         try:
             return Opened(key.decrypt(token), index)

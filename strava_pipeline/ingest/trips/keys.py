@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
-
-from cryptography.fernet import Fernet
+from typing import TYPE_CHECKING, Any, Self
 
 from strava_pipeline.core.errors import MissingSettingsError
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet  # imported where there is a key to use (docs/adr/0037)
 
 NO_KEYS = (
     "No keys for the encrypted trips. Name a keys file with --keys-file or TRIPS_KEYS_FILE "
@@ -25,7 +26,7 @@ _FORM = re.compile(r"[\w+/-]{43}=", re.ASCII)  # 32 bytes; Fernet itself overloo
 class KeyRing:
     """At least one key; the place of a key in `keys` is the `keyIndex` of the bundles it opens."""
 
-    keys: tuple[Fernet, ...] = field(repr=False)
+    keys: "tuple[Fernet, ...]" = field(repr=False)
     count: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,7 +68,9 @@ def _from_json(text: str, where: str) -> list[Any]:
     return keys
 
 
-def _keys(texts: list[Any], where: str) -> Iterator[Fernet]:
+def _keys(texts: list[Any], where: str) -> "Iterator[Fernet]":
+    from cryptography.fernet import Fernet
+
     for place, text in enumerate(texts):
         if not isinstance(text, str) or not _FORM.fullmatch(text.strip()):
             raise MissingSettingsError(

@@ -1,9 +1,9 @@
--- Every version of those activities of $shards of which the history holds others. $others: files of the years that ever held
--- some of the same activities; $years: of a version that stands in two, the one of these is taken;
--- $sources: best first, of one activity's only the best one's versions count.
+-- When each version came of those activities of $shards of which the history holds others. $others: files of the years that ever
+-- held some of the same activities; $years: of a version that stands in two, the one of these is taken;
+-- $sources: best first, of one activity's only the best one's versions count. What the versions hold is insert_versions.sql's.
 CREATE OR REPLACE TEMP TABLE versions AS
 WITH best AS (
-    SELECT *
+    SELECT id, year, athlete_id, source, ingestion_ts, content_hash
     FROM read_parquet(list_concat($shards, $others), hive_partitioning = false)
     SEMI JOIN (SELECT id FROM read_parquet($shards, hive_partitioning = false)) USING (id)
     QUALIFY list_position($sources, source) IS NOT DISTINCT FROM min(list_position($sources, source)) OVER (PARTITION BY id)
@@ -29,4 +29,16 @@ lacking AS (
         GROUP BY activity_id
     ) USING (id, versions, moments)
 )
-SELECT * FROM changes SEMI JOIN lacking USING (id)
+SELECT
+    id,
+    year,
+    athlete_id,
+    source,
+    ingestion_ts,
+    content_hash,
+    row_number() OVER in_order AS version,
+    lead(ingestion_ts) OVER in_order AS valid_to,
+    lag(ingestion_ts) OVER in_order AS came_before
+FROM changes
+SEMI JOIN lacking USING (id)
+WINDOW in_order AS (PARTITION BY id ORDER BY ingestion_ts)

@@ -1,21 +1,37 @@
--- {differing}: the names of the columns that differ, else NULL; {before}: with what they were before, as JSON.
+-- The versions of the activities in `versions`, each with what it changed. Only of those that were edited the rows are read again,
+-- from $shards and $others as for incoming_versions. {differing}: the names of the columns that differ, else NULL; {before}: with
+-- what they were before, as JSON.
 INSERT INTO activity_history BY NAME
+WITH edited AS (
+    SELECT shard.*
+    FROM read_parquet(list_concat($shards, $others), hive_partitioning = false) AS shard
+    SEMI JOIN (
+        SELECT * FROM versions SEMI JOIN (SELECT id FROM versions WHERE version > 1) USING (id)
+    ) USING (id, year, source, ingestion_ts, content_hash)
+    QUALIFY row_number() OVER (PARTITION BY id, ingestion_ts) = 1
+)
 SELECT
-    later.id AS activity_id,
-    later.version,
-    later.athlete_id,
-    later.source,
-    later.ingestion_ts AS valid_from,
-    later.valid_to,
+    first.id AS activity_id,
+    first.version,
+    first.athlete_id,
+    first.source,
+    first.ingestion_ts AS valid_from,
+    first.valid_to,
+    []::VARCHAR[] AS changed_fields,
+    '{{}}'::JSON AS previous
+FROM versions AS first
+WHERE first.version = 1
+UNION ALL
+SELECT
+    known.id AS activity_id,
+    known.version,
+    known.athlete_id,
+    known.source,
+    known.ingestion_ts AS valid_from,
+    known.valid_to,
     list_filter([{differing}], lambda name: name IS NOT NULL) AS changed_fields,
     to_json(map_from_entries(list_filter([{before}], lambda entry: entry IS NOT NULL))) AS previous
-FROM (
-    SELECT
-        *,
-        row_number() OVER in_order AS version,
-        lead(ingestion_ts) OVER in_order AS valid_to,
-        lag(ingestion_ts) OVER in_order AS came_before
-    FROM versions
-    WINDOW in_order AS (PARTITION BY id ORDER BY ingestion_ts)
-) AS later
-LEFT JOIN versions AS earlier ON earlier.id = later.id AND earlier.ingestion_ts = later.came_before
+FROM versions AS known
+LEFT JOIN edited AS later ON later.id = known.id AND later.ingestion_ts = known.ingestion_ts
+LEFT JOIN edited AS earlier ON earlier.id = known.id AND earlier.ingestion_ts = known.came_before
+WHERE known.version > 1

@@ -36,7 +36,7 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         owners=[OWNER],
         tags=MAKES_CALLS,
         description="Every page of the athlete's activity listing as Strava sent it, gzip-compressed, never changed. "
-        "A listing that broke off goes on where it stopped.",
+        "An interrupted listing resumes where it stopped.",
         metadata=described_source("activities_all"),
         check_specs=[
             dg.AssetCheckSpec("listing_complete", asset="bronze_activities", description="The listing reached its end.")
@@ -58,8 +58,8 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
                 "calls": report.calls,
                 "bytes": report.bytes,
                 "seconds": seconds.value,
-                "listing": report.manifest.window.mode,
-                "resumed": report.resumed,
+                "listing_mode": report.manifest.window.mode,
+                "listing_resumed": report.resumed,
                 "years": ", ".join(map(str, report.manifest.years)),
                 **estimated(report.estimate),
                 **calls_left(pipeline, report.forecast.still if report.forecast else 1),
@@ -75,7 +75,7 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         owners=[OWNER],
         tags=MAKES_CALLS,
         description="Each activity's detail with all its efforts as Strava sent it. Fetched once, and again when the "
-        "activity was edited; newest first; each on disk before the next call.",
+        "activity was edited; newest first; each is saved before the next call.",
         metadata=described_source(*DETAIL_TABLES),
         check_specs=[
             dg.AssetCheckSpec(
@@ -98,10 +98,10 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
             metadata={
                 "details_received": report.fetched.landed,
                 "details_missing": report.missing,
-                "details_resting": report.resting,
-                "gone": len(report.fetched.gone),
+                "details_waiting_for_retry": report.resting,
+                "gone_at_strava": len(report.fetched.gone),
                 "failed": len(report.fetched.failed),
-                **named_ids(gone_ids=report.fetched.gone, failed_ids=report.fetched.failed),
+                **named_ids(gone_at_strava_ids=report.fetched.gone, failed_ids=report.fetched.failed),
                 "calls": report.calls,
                 "bytes": report.fetched.bytes,
                 "seconds": seconds.value,
@@ -150,5 +150,5 @@ def _details_complete(report: YearsReport) -> dg.AssetCheckResult:
         passed=report.missing + report.resting == 0,
         severity=dg.AssetCheckSeverity.WARN,
         description=str(report.fetched.stopped) if report.fetched.stopped else None,
-        metadata={"missing": report.missing, "resting": report.resting},
+        metadata={"missing": report.missing, "waiting_for_retry": report.resting},
     )

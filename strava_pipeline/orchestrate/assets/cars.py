@@ -15,14 +15,16 @@ from strava_pipeline.lake.car_counts import Watched, rows_by_partition, watched
 from strava_pipeline.lake.car_readings import count_readings
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.orchestrate.cars import Trips, merge_cars, take_pings
+from strava_pipeline.orchestrate.checks import Result, table_results, wanted_assets, wanted_checks
 from strava_pipeline.orchestrate.jobs import PINGS, READINGS
-from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, tell_rows, timed
+from strava_pipeline.orchestrate.metadata import OWNER, described, if_any, table_description, tell_rows, timed
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.publishing import publish_all_right
 from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.verdicts import table_specs
+from strava_pipeline.orchestrate.verdicts import Finding, check_result, table_spec
 
 LIVE_AGREES = "live_agrees"
+_LIVE = {LIVE_AGREES: "what the intake made of a trip at once is what the replay makes of it"}
 _NAMES = tuple(table.name for table in CAR_TABLES)
 
 
@@ -39,8 +41,8 @@ def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefini
         group_name="cars",
         kinds={"json", "file"},
         owners=[OWNER],
-        description="What phones sent, as it came, and the cars and places of their users at that time. Append-only. The year is "
-        "that of its coming, in UTC.",
+        description="What phones sent, as received, and the cars and places of their users at that time. Append-only. "
+        "The year is that of arrival, in UTC.",
         metadata=_fields(Kept),
         check_specs=[dg.AssetCheckSpec("all_taken", asset=PINGS, description="Every line of the inbox is in bronze.")],
     )
@@ -52,7 +54,11 @@ def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefini
         for year in years_of(context.partition_keys):
             context.add_asset_metadata({"pings_of_year": taken.pings[year]}, partition_key=str(year))
         yield dg.MaterializeResult(
-            metadata={"pings_received": taken.pings.total(), "clocks_sent": taken.clocks, "seconds": seconds.value},
+            metadata={
+                "pings_received": taken.pings.total(),
+                "safety_nets_sent": taken.clocks,
+                "seconds": seconds.value,
+            },
             check_results=[
                 dg.AssetCheckResult(
                     check_name="all_taken",
@@ -60,7 +66,7 @@ def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefini
                     severity=dg.AssetCheckSeverity.WARN,
                     description=(taken.fault and f"No safety net was sent: {taken.fault}")
                     or ("Some wait for what a car answers; the next run takes them." if taken.left else None),
-                    metadata={"waiting": taken.left, "not_read": taken.not_ours},
+                    metadata={"lines_waiting": taken.left, "lines_not_read": taken.not_ours},
                 )
             ],
         )
@@ -72,7 +78,7 @@ def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefini
         group_name="cars",
         kinds={"json", "file"},
         owners=[OWNER],
-        description="What cars and routers answered at the moment of a ping, as it was noted then. Append-only.",
+        description="What cars and routers answered at the moment of a ping. Append-only.",
         metadata=_fields(Answered),
     )
     def car_readings(
@@ -99,34 +105,32 @@ def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefini
             )
             for name in _NAMES
         ],
-        check_specs=[
-            *(spec for name in _NAMES for spec in table_specs(name, name)),
-            dg.AssetCheckSpec(
-                LIVE_AGREES,
-                asset=CAR_TRIPS.name,
-                description="What the intake made of a trip at once is what the replay makes of it.",
-            ),
-        ],
+        check_specs=[table_spec(name, name, warns=_LIVE if name == CAR_TRIPS.name else {}) for name in _NAMES],
+        can_subset=True,
     )
-    def car_trip_tables(
-        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
-    ) -> Iterator[dg.MaterializeResult[Any]]:
+    def car_trip_tables(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Iterator[Result]:
+        wanted = wanted_assets(context)
+        if not wanted:  # checks alone: of a trip that the intake shows, only the replay says whether that agrees
+            with reading(pipeline.lake) as connection:
+                checks = table_results(pipeline, connection, wanted_checks(context), {})
+            yield from checks  # the warehouse is closed by now: Dagster stores each before it asks for the next
+            return
         years = years_of(context.partition_keys)
         with timed() as seconds:
             trips = merge_cars(pipeline)
-            checks = publish_all_right(pipeline, _NAMES)
+            found = publish_all_right(pipeline, _NAMES)
         with reading(pipeline.lake) as connection:
             rows = {name: rows_by_partition(connection, name) for name in _NAMES}
             told = watched(connection, years)
-        for name in _NAMES:
+        found[CAR_TRIPS.name].append(_agreement(trips))
+        for name in sorted(wanted):
             tell_rows(context, rows[name], name)
-            first = name == CAR_TRIPS.name
             yield dg.MaterializeResult(
                 asset_key=name,
                 metadata={"rows_merged": trips.merged.rows[name], "seconds": seconds.value}
-                | (_told(trips, told) if first else {}),
-                check_results=[*checks[name], *([_agreement(trips)] if first else [])],
+                | (_told(trips, told) if name == CAR_TRIPS.name else {}),
             )
+        yield from (check_result(name, found[name]) for name in sorted(wanted_checks(context)))
 
     return [pings, car_readings, car_trip_tables]
 
@@ -140,26 +144,27 @@ def _fields(line: type[BaseModel]) -> dict[str, Any]:
 def _told(trips: Trips, watched: Watched) -> dict[str, Any]:
     """What is worth watching over years: of the run's partitions, but for the skip pauses and statuses, which are this run's."""
     statuses = trips.replay.statuses
-    return {
-        "lines_replayed": trips.replay.lines,
-        "statuses": dg.MetadataValue.json(dict(sorted(statuses.items()))),
-        "skip_pauses": statuses["paused_at_skip"],
+    shares = {
         "cancellation_rate": watched.cancellation_rate,
-        "cancelled": dg.MetadataValue.json(watched.cancelled),
         "points_per_trip": watched.points_per_trip,
         "gps_only_share": watched.gps_only_share,
     }
+    return {
+        "lines_replayed": trips.replay.lines,
+        **if_any(pings_by_status=dict(sorted(statuses.items()))),
+        "pauses_at_skip": statuses["paused_at_skip"],
+        "cancelled_trips": sum(watched.cancelled.values()),
+        **if_any(cancelled_trips_by_reason=watched.cancelled),
+        **{name: share for name, share in shares.items() if share is not None},  # of no trip there is none
+    }
 
 
-def _agreement(trips: Trips) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        asset_key=CAR_TRIPS.name,
-        check_name=LIVE_AGREES,
-        passed=not trips.differed,
-        severity=dg.AssetCheckSeverity.WARN,
-        description="Trips come from the replay, so they are right; what phones were shown was not. Starting the intake anew "
-        "makes it begin from the replay: strava-pipeline service restart."
-        if trips.differed
-        else None,
-        metadata={"agreed": len(trips.agreed), "differed": len(trips.differed)},
+def _agreement(trips: Trips) -> Finding:
+    return Finding(
+        LIVE_AGREES,
+        not trips.differed,
+        {"users_agreeing": len(trips.agreed), "users_differing": len(trips.differed)},
+        "Trips come from the replay, so they are right; what phones were shown was not. Starting the intake anew "
+        "makes it begin from the replay: strava-pipeline service restart.",
+        refuses=False,
     )

@@ -1,77 +1,121 @@
-"""Details and what they nest, merged into gold, and which of them fail. SQL and parsing are the lake's."""
+"""Details and what they nest, merged into gold in one step, and which of them fail. SQL and parsing are the lake's."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.tables import DETAIL_TABLES, FILES, QUARANTINE, TABLES
+from strava_pipeline.core.tables import ACTIVITY_DETAILS, DETAIL_TABLES, QUARANTINE, TABLES
+from strava_pipeline.lake.agreement import details_with_bronze
 from strava_pipeline.lake.counts import rows_by_year
-from strava_pipeline.lake.merge_details import merge_details, sync_kudos
-from strava_pipeline.lake.merge_imported import merge_imported_details
+from strava_pipeline.lake.merge_details import has_fresh_details, merge_details, sync_kudos
+from strava_pipeline.lake.merge_imported import fresh_imports, merge_imported_details
 from strava_pipeline.lake.quarantine import sync_quarantine
-from strava_pipeline.lake.warehouse import reading, writing
-from strava_pipeline.orchestrate.jobs import DETAILS
+from strava_pipeline.lake.staging import MergeReport
+from strava_pipeline.lake.warehouse import Connection, reading, writing
+from strava_pipeline.orchestrate.checks import (
+    Result,
+    agreement,
+    table_results,
+    wanted_assets,
+    wanted_checks,
+    years_of_step,
+)
+from strava_pipeline.orchestrate.jobs import DETAILS, IMPORTS_RECEIVED
 from strava_pipeline.orchestrate.lineage import from_bronze
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, tell_rows, timed, unknown_fields
-from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.orchestrate.tags import STEP_LAST
+from strava_pipeline.orchestrate.verdicts import Finding, table_spec
+
+_AGREES = {"holds_bronze": "every detail on disk of the run's years is here"}
 
 
 def detail_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
     @dg.multi_asset(
         specs=[
-            dg.AssetSpec(
-                name,
-                deps=["bronze_activity_details", FILES.name],
-                partitions_def=partitions,
-                group_name="details",
-                kinds={"duckdb"},
-                owners=[OWNER],
-                description=table_description(TABLES[name]),
-                metadata=described(name) | from_bronze(name, DETAILS),
-            )
-            for name in DETAIL_TABLES
-        ]
+            *(
+                _spec(name, partitions, ["bronze_activity_details", IMPORTS_RECEIVED], from_bronze(name, DETAILS))
+                for name in DETAIL_TABLES
+            ),
+            _spec(QUARANTINE.name, partitions, ["bronze_activity_details"], {}),
+        ],
+        check_specs=[
+            *(
+                table_spec(name, name, refuses=_AGREES if name == ACTIVITY_DETAILS.name else {})
+                for name in DETAIL_TABLES
+            ),
+            table_spec(QUARANTINE.name, QUARANTINE.name),
+        ],
+        can_subset=True,
+        op_tags=STEP_LAST,  # after the activities and files of its run, which are no parents of it by year
     )
-    def detail_tables(
-        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        years = years_of(context.partition_keys)
-        with timed() as seconds:
-            report = merge_details(pipeline.lake, years)
-            files = merge_imported_details(pipeline.lake)
-            report.rows += files.rows
-            report.unknown += files.unknown
-            with writing(pipeline.lake) as connection:
-                raised = sync_kudos(connection, pipeline.lake, years)
-        with reading(pipeline.lake) as connection:
-            rows = {name: rows_by_year(connection, name) for name in DETAIL_TABLES}
-        for name in DETAIL_TABLES:
+    def detail_tables(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Iterator[Result]:
+        lake, years, wanted = pipeline.lake, years_of_step(context, pipeline), wanted_assets(context)
+        tables = [name for name in DETAIL_TABLES if name in wanted]
+        reported: dict[str, dict[str, Any]] = {}
+        with timed() as seconds, _merged(pipeline, years if tables else []) as (connection, report):
+            if tables:
+                with writing(lake):
+                    raised = sync_kudos(connection, lake, years)
+                reported = {name: {"rows_merged": report.rows[name]} for name in tables}
+                reported.get(ACTIVITY_DETAILS.name, {}).update(
+                    {"kudos_updated": raised, **unknown_fields(report.unknown)}
+                )
+            if QUARANTINE.name in wanted:
+                with writing(lake):
+                    reported[QUARANTINE.name] = {"rows_changed": sync_quarantine(connection, lake, years)}
+            rows = {name: rows_by_year(connection, name) for name in reported}
+            checks = _checks(context, pipeline, connection, years)
+        for name, metadata in reported.items():
             tell_rows(context, rows[name], name)
-            yield dg.MaterializeResult(
-                asset_key=name,
-                metadata={"rows_merged": report.rows[name], "seconds": seconds.value}
-                | ({"kudos_raised": raised, **unknown_fields(report.unknown)} if name == DETAIL_TABLES[0] else {}),
-            )
+            yield dg.MaterializeResult(asset_key=name, metadata=metadata | {"seconds": seconds.value})
+        yield from checks
 
-    @dg.asset(
+    return [detail_tables]
+
+
+def _spec(
+    name: str, partitions: dg.PartitionsDefinition[Any], deps: Sequence[str], lineage: dict[str, Any]
+) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        name,
+        deps=deps,
         partitions_def=partitions,
-        deps=["bronze_activity_details"],
         group_name="details",
         kinds={"duckdb"},
         owners=[OWNER],
-        description=table_description(QUARANTINE),
-        metadata=described(QUARANTINE.name),
+        description=table_description(TABLES[name]),
+        metadata=described(name) | lineage,
     )
-    def quarantine(
-        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
-    ) -> dg.MaterializeResult[Any]:
-        years = years_of(context.partition_keys)
-        with timed() as seconds, writing(pipeline.lake) as connection:
-            changed = sync_quarantine(connection, pipeline.lake, years)
-            rows = rows_by_year(connection, QUARANTINE.name)
-        tell_rows(context, rows)
-        return dg.MaterializeResult(metadata={"rows_changed": changed, "seconds": seconds.value})
 
-    return [detail_tables, quarantine]
+
+@contextmanager
+def _merged(pipeline: Pipeline, years: Sequence[int]) -> Iterator[tuple[Connection, MergeReport]]:
+    """The warehouse, with the details of `years` and of imports merged. It is opened once where none came; the others are
+    merged in batches, between which it is free.
+    """
+    lake = pipeline.lake
+    with reading(lake) as connection:
+        if not years or not (has_fresh_details(connection, lake, years) or fresh_imports(connection, lake)):
+            yield connection, MergeReport()
+            return
+    report, files = merge_details(lake, years), merge_imported_details(lake)
+    report.rows += files.rows
+    report.unknown += files.unknown
+    with reading(lake) as connection:
+        yield connection, report
+
+
+def _checks(
+    context: dg.AssetExecutionContext, pipeline: Pipeline, connection: Connection, years: Sequence[int]
+) -> list[dg.AssetCheckResult]:
+    wanted, more = wanted_checks(context), dict[str, list[Finding]]()
+    if ACTIVITY_DETAILS.name in wanted:
+        look = partial(details_with_bronze, connection, pipeline.lake, years)
+        more[ACTIVITY_DETAILS.name] = [
+            agreement(pipeline, context, "holds_bronze", ("on_disk", "in_gold"), years, look)
+        ]
+    return table_results(pipeline, connection, wanted, more)

@@ -10,14 +10,16 @@ from strava_pipeline.core.tables import FILES
 from strava_pipeline.lake.counts import one_number
 from strava_pipeline.lake.merge_imported import merge_files
 from strava_pipeline.lake.warehouse import reading, writing
+from strava_pipeline.orchestrate.checks import table_results
 from strava_pipeline.orchestrate.config import ImportConfig
 from strava_pipeline.orchestrate.importing import LOCK, land_paths, make_activities, unmade
 from strava_pipeline.orchestrate.jobs import FILE_BRONZE, FILE_READINGS
-from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, timed
+from strava_pipeline.orchestrate.metadata import OWNER, described, if_any, table_description, timed
 from strava_pipeline.orchestrate.progress import progressing
 from strava_pipeline.orchestrate.reading_files import read_files, unread
 from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.verdicts import table_results, table_specs
+from strava_pipeline.orchestrate.tags import STEP_FIRST
+from strava_pipeline.orchestrate.verdicts import table_spec
 
 _TOLD = 50  # problems in the metadata; the table `files` and data/bronze/imports have all
 
@@ -29,10 +31,10 @@ def file_assets() -> list[dg.AssetsDefinition]:
         kinds={"file"},
         owners=[OWNER],
         description="Files of activities, lists of archives and their pictures, byte for byte as they were received, each "
-        "once; and what came in together under which names. Without a config: what lies in data/inbox/files.",
+        "once, and which files came in one import under which names. Without a config: what lies in data/inbox/files.",
         check_specs=[
             dg.AssetCheckSpec(
-                "all_taken_in", asset=FILE_BRONZE, description="Nothing of what was named had to be left out."
+                "all_taken_in", asset=FILE_BRONZE, description="No file of the import had to be left out."
             )
         ],
     )
@@ -48,11 +50,12 @@ def file_assets() -> list[dg.AssetsDefinition]:
                 "new_files": report.new,
                 "bytes": report.bytes,
                 "new_imports": len(report.imports),
-                "paths_known": report.known,
-                "healed_files": report.healed,
+                "paths_already_imported": report.known,
+                "recovered_files": report.healed,
                 "problems": len(report.problems),
-                "unknown_columns_and_sports": dg.MetadataValue.json(sorted(report.unknown)[:_TOLD]),
-                "first_problems": dg.MetadataValue.json(report.problems[:_TOLD]),
+                **if_any(
+                    unknown_columns_and_sports=sorted(report.unknown)[:_TOLD], first_problems=report.problems[:_TOLD]
+                ),
                 "seconds": seconds.value,
             },
             check_results=[
@@ -62,7 +65,7 @@ def file_assets() -> list[dg.AssetsDefinition]:
                     severity=dg.AssetCheckSeverity.WARN,
                     metadata={
                         "problems": len(report.problems),
-                        "first": dg.MetadataValue.json(report.problems[:_TOLD]),
+                        **if_any(first_problems=report.problems[:_TOLD]),
                     },
                 )
             ],
@@ -74,8 +77,8 @@ def file_assets() -> list[dg.AssetsDefinition]:
         group_name="files",
         kinds={"json", "parquet"},
         owners=[OWNER],
-        description="What reading each file came to, its points beside it, and the activities that follow from files and "
-        "lists: in the shapes of Strava's API, so that everything behind has one kind of input.",
+        description="The result of reading each file, its points, and the activities from files and lists, in the shapes of "
+        "Strava's API, so that all later steps have one kind of input.",
     )
     def file_readings(
         context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
@@ -100,24 +103,23 @@ def file_assets() -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         name=FILES.name,
-        # The details' tables come after it and not after activities: a second path by year to these would end backfills
-        # from the UI, because Dagster (1.13) compares what is targeted of a multi-asset's tables.
-        deps=[FILE_READINGS, "activities"],
+        deps=[FILE_READINGS],
         group_name="gold",
         kinds={"duckdb"},
         owners=[OWNER],
         description=table_description(FILES),
         metadata=described(FILES.name),
-        check_specs=table_specs(FILES.name, FILES.name),
+        check_specs=[table_spec(FILES.name, FILES.name)],
+        op_tags=STEP_FIRST,  # before what reads it in the same run, by way of `imports`
     )
     def files(
         context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        with timed() as seconds, writing(pipeline.lake) as connection:
-            report = merge_files(connection, pipeline.lake)
-            rows = one_number(connection, f"SELECT count(*) FROM {FILES.name}")
         with reading(pipeline.lake) as connection:
-            checks = list(table_results(connection, pipeline.lake, FILES.name, FILES.name))
+            with timed() as seconds, writing(pipeline.lake):
+                report = merge_files(connection, pipeline.lake)
+            rows = one_number(connection, f"SELECT count(*) FROM {FILES.name}")
+            checks = table_results(pipeline, connection, [FILES.name], {})
         yield dg.MaterializeResult(
             metadata={
                 "dagster/row_count": rows,

@@ -1,111 +1,184 @@
-"""Gold: activities and their history, merged by key into the working warehouse. SQL and parsing are the lake's."""
+"""Gold: activities and their history, merged by key into the working warehouse in one step. SQL and parsing are the lake's."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
 from strava_pipeline.core.tables import TABLES
+from strava_pipeline.lake.agreement import gold_with_shards, history_with_gold
 from strava_pipeline.lake.counts import rows_by_year
 from strava_pipeline.lake.history import merge_history
 from strava_pipeline.lake.merge import merge_activities
 from strava_pipeline.lake.merge_profile import merge_profile
-from strava_pipeline.lake.tombstones import AbsenceReport, Confirmation, Shrink, confirmation, mark_absent
-from strava_pipeline.lake.warehouse import writing
+from strava_pipeline.lake.tombstones import Confirmation, Shrink, confirmation, held_back, mark_absent
+from strava_pipeline.lake.warehouse import Connection, reading, writing
+from strava_pipeline.orchestrate.checks import (
+    Result,
+    agreement,
+    table_results,
+    wanted_assets,
+    wanted_checks,
+    years_of_step,
+)
 from strava_pipeline.orchestrate.config import MergeConfig
 from strava_pipeline.orchestrate.jobs import resolved
 from strava_pipeline.orchestrate.lineage import from_changes, from_layer_above
-from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, tell_rows, timed
-from strava_pipeline.orchestrate.partitions import years_of
+from strava_pipeline.orchestrate.metadata import (
+    OWNER,
+    described,
+    if_any,
+    nothing_there,
+    table_description,
+    tell_rows,
+    timed,
+)
 from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.orchestrate.verdicts import Finding, table_spec
+
+ACTIVITIES, HISTORY = "activities", "activity_history"
 
 
 def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
-    @dg.asset(
-        partitions_def=partitions,
-        deps=["activity_shards"],
-        group_name="gold",
-        kinds={"duckdb"},
-        owners=[OWNER],
-        description="One row per activity, its newest version, and whether it is gone from the source (table "
-        "activities_all; views activities: those present, deleted_activities: the others).",
-        metadata=described("activities_all") | from_layer_above("activities_all", "activity_shards"),
-        check_specs=[
-            dg.AssetCheckSpec(
-                "not_shrunk",
-                asset="activities",
-                description="No listing lacks so much of a year that it is more likely wrong than the athlete's doing.",
-            )
+    @dg.multi_asset(
+        name=ACTIVITIES,
+        specs=[
+            dg.AssetSpec(
+                ACTIVITIES,
+                partitions_def=partitions,
+                deps=["activity_shards"],
+                group_name="gold",
+                kinds={"duckdb"},
+                owners=[OWNER],
+                description="One row per activity, its newest version, and whether it is gone from the source (table "
+                "activities_all; views activities: those present, deleted_activities: the others).",
+                metadata=described("activities_all") | from_layer_above("activities_all", "activity_shards"),
+            ),
+            dg.AssetSpec(
+                HISTORY,
+                partitions_def=partitions,
+                deps=[ACTIVITIES],
+                group_name="gold",
+                kinds={"duckdb"},
+                owners=[OWNER],
+                description=table_description(TABLES[HISTORY]),
+                metadata=described(HISTORY) | from_changes(HISTORY, "activity_shards"),
+            ),
         ],
+        check_specs=[
+            table_spec(
+                ACTIVITIES,
+                "activities_all",
+                refuses={"holds_shards": "what the shards of the run's years hold is here"},
+                warns={"not_shrunk": "no listing lacks so much of a year that the listing itself is probably wrong"},
+            ),
+            table_spec(
+                HISTORY, HISTORY, refuses={"holds_gold": "every activity of the run's years has a version here"}
+            ),
+        ],
+        can_subset=True,
     )
-    def activities(
+    def gold(
         context: dg.AssetExecutionContext, config: MergeConfig, pipeline: dg.ResourceParam[Pipeline]
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        years = years_of(context.partition_keys)
-        config = resolved(config, context.run.job_name, "activities")
-        by = f"run {context.run.run_id}"
+    ) -> Iterator[Result]:
+        years, wanted = years_of_step(context, pipeline), wanted_assets(context)
+        with reading(pipeline.lake) as connection:
+            reported: dict[str, dict[str, Any]] = {}
+            held: list[Shrink] | None = None
+            if ACTIVITIES in wanted:
+                reported[ACTIVITIES], held = _merge(context, config, pipeline, years)
+            if HISTORY in wanted:
+                reported[HISTORY] = _merge_history(pipeline, years)
+            rows = {asset: rows_by_year(connection, _TABLES[asset]) for asset in reported}
+            checks = _checks(context, pipeline, connection, years, held)
+        if ACTIVITIES in reported:
+            reported[ACTIVITIES] |= {
+                "rows": sum(rows[ACTIVITIES].get(year, 0) for year in years),
+                **nothing_there(context, years, rows[ACTIVITIES]),
+            }
+        for asset, metadata in reported.items():
+            tell_rows(context, rows[asset], asset)
+            yield dg.MaterializeResult(asset_key=asset, metadata=metadata)
+        yield from checks
 
-        def confirm(shrink: Shrink) -> Confirmation | None:
-            """A person means what this run's own listing lacks."""
-            its_own = pipeline.listing is not None and shrink.listing == pipeline.listing.name
-            return confirmation(shrink, pipeline.now(), by) if config.allow_shrink and its_own else None
-
-        with timed() as seconds, writing(pipeline.lake) as connection:
-            report = merge_activities(connection, pipeline.lake, years, force=bool(config.force))
-            absence = mark_absent(connection, pipeline.lake, years, pipeline.years, confirm=confirm)
-            merge_profile(connection, pipeline.lake)  # what the login landed; costs no call
-            rows = rows_by_year(connection, "activities_all")
-        tell_rows(context, rows)
-        yield dg.MaterializeResult(
-            metadata={
-                "inserted": report.inserted,
-                "updated": report.updated,
-                "deleted": absence.deleted,
-                "restored": absence.restored,
-                "held_back": dg.MetadataValue.json(_held_back(absence)),
-                "rows": sum(rows.get(year, 0) for year in years),
-                "seconds": seconds.value,
-            },
-            check_results=[_not_shrunk(absence)],
-        )
-
-    @dg.asset(
-        partitions_def=partitions,
-        deps=["activities"],
-        group_name="gold",
-        kinds={"duckdb"},
-        owners=[OWNER],
-        description=table_description(TABLES["activity_history"]),
-        metadata=described("activity_history") | from_changes("activity_history", "activity_shards"),
-    )
-    def activity_history(
-        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
-    ) -> dg.MaterializeResult[Any]:
-        years = years_of(context.partition_keys)
-        with timed() as seconds, writing(pipeline.lake) as connection:
-            merge_history(connection, pipeline.lake, years)
-            rows = rows_by_year(connection, "activity_history")
-        tell_rows(context, rows)
-        return dg.MaterializeResult(metadata={"seconds": seconds.value})
-
-    return [activities, activity_history]
+    return [gold]
 
 
-def _held_back(report: AbsenceReport) -> dict[str, str]:
-    """Of which year how much is missing in a listing that nothing was marked by."""
-    return {str(shrink.year): f"{shrink.missing} of {shrink.present}" for shrink in report.held}
+_TABLES = {ACTIVITIES: "activities_all", HISTORY: HISTORY}
 
 
-def _not_shrunk(report: AbsenceReport) -> dg.AssetCheckResult:
-    held = _held_back(report)
-    years = " ".join(held)
-    return dg.AssetCheckResult(
-        check_name="not_shrunk",
-        passed=not held,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=f"Nothing was marked as deleted in {years}: the listing lacks too much to be believed. Look at Strava; "
-        f"if that is meant: strava-pipeline reconcile --years {years} --allow-shrink"
-        if held
-        else None,
-        metadata={"missing": dg.MetadataValue.json(held)},
+def _merge(
+    context: dg.AssetExecutionContext, config: MergeConfig, pipeline: Pipeline, years: Sequence[int]
+) -> tuple[dict[str, Any], list[Shrink]]:
+    """The activities of `years` into gold: what is reported of it, and what was held back."""
+    config = resolved(config, context.run.job_name, ACTIVITIES)
+    by = f"run {context.run.run_id}"
+
+    def confirm(shrink: Shrink) -> Confirmation | None:
+        """A person means what this run's own listing lacks."""
+        its_own = pipeline.listing is not None and shrink.listing == pipeline.listing.name
+        return confirmation(shrink, pipeline.now(), by) if config.allow_shrink and its_own else None
+
+    with timed() as seconds, writing(pipeline.lake) as connection:
+        report = merge_activities(connection, pipeline.lake, years, force=bool(config.force))
+        absence = mark_absent(connection, pipeline.lake, years, pipeline.years, confirm=confirm)
+        merge_profile(connection, pipeline.lake)  # what the login landed; costs no call
+    return {
+        "inserted": report.inserted,
+        "updated": report.updated,
+        "deleted": absence.deleted,
+        "restored": absence.restored,
+        **_not_marked(absence.held),
+        "seconds": seconds.value,
+    }, absence.held
+
+
+def _merge_history(pipeline: Pipeline, years: Sequence[int]) -> dict[str, Any]:
+    with timed() as seconds, writing(pipeline.lake) as connection:
+        merge_history(connection, pipeline.lake, years)
+    return {"seconds": seconds.value}
+
+
+def _checks(
+    context: dg.AssetExecutionContext,
+    pipeline: Pipeline,
+    connection: Connection,
+    years: Sequence[int],
+    held: list[Shrink] | None,
+) -> list[dg.AssetCheckResult]:
+    """`held`: what the merge held back; None: it was not made in this step."""
+    lake, wanted, more = pipeline.lake, wanted_checks(context), dict[str, list[Finding]]()
+    if ACTIVITIES in wanted:
+        look = partial(gold_with_shards, connection, lake, years)
+        more[ACTIVITIES] = [
+            agreement(pipeline, context, "holds_shards", ("in_shards", "in_gold"), years, look),
+            _not_shrunk(held_back(connection, lake, years, pipeline.years) if held is None else held),
+        ]
+    if HISTORY in wanted:
+        look = partial(history_with_gold, connection, lake, years)
+        more[HISTORY] = [agreement(pipeline, context, "holds_gold", ("in_gold", "in_history"), years, look)]
+    return table_results(pipeline, connection, more, more)
+
+
+def _not_marked(held: Sequence[Shrink]) -> dict[str, Any]:
+    """How many activities listings lack that were not marked as deleted, and of which year how many."""
+    by_year = {shrink.year: shrink for shrink in held}
+    return {
+        "deletions_not_marked": sum(shrink.missing for shrink in by_year.values()),
+        **if_any(
+            deletions_not_marked_by_year={str(year): f"{one.missing} of {one.present}" for year, one in by_year.items()}
+        ),
+    }
+
+
+def _not_shrunk(shrinks: Sequence[Shrink]) -> Finding:
+    years = " ".join(dict.fromkeys(str(shrink.year) for shrink in shrinks))
+    return Finding(
+        "not_shrunk",
+        not shrinks,
+        _not_marked(shrinks),
+        f"Nothing was marked as deleted in {years}: the listing lacks too much to be believed. Look at Strava; "
+        f"if that is meant: strava-pipeline reconcile --years {years} --allow-shrink",
+        refuses=False,
     )

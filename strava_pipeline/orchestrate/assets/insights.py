@@ -11,11 +11,12 @@ from strava_pipeline.core.insights.goals import Units
 from strava_pipeline.core.insights.headline import headline
 from strava_pipeline.core.insights.page import chart_svg, shown
 from strava_pipeline.lake.insights import YearMade
-from strava_pipeline.orchestrate.insights import make_insights
+from strava_pipeline.orchestrate.insights import InsightsMade, make_insights
 from strava_pipeline.orchestrate.jobs import INSIGHTS
-from strava_pipeline.orchestrate.metadata import OWNER, timed
+from strava_pipeline.orchestrate.metadata import OWNER, if_any, timed
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.orchestrate.verdicts import Finding, check_result, valid_spec
 
 EQUAL, USABLE, KNOWN = "equals_gold", "goals_usable", "sports_known"
 _PICTURES = 3  # a year; Dagster keeps those of every run
@@ -31,11 +32,15 @@ def insight_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDe
         owners=[OWNER],
         description="data/insights/YYYY: each group of sports day by day against its goals (goals.toml), pace and projection.",
         check_specs=[
-            dg.AssetCheckSpec(EQUAL, asset=INSIGHTS, description="The files of the run's years say what gold does."),
-            dg.AssetCheckSpec(USABLE, asset=INSIGHTS, description="goals.toml can be followed, if there is one."),
-            dg.AssetCheckSpec(
-                KNOWN, asset=INSIGHTS, description="Every sport has a group; one without counts as other."
-            ),
+            valid_spec(
+                INSIGHTS,
+                refuses={EQUAL: "the files of the run's years agree with gold"},
+                warns={
+                    USABLE: "goals.toml can be followed, if there is one",
+                    KNOWN: "every sport has a group; one without counts as other",
+                },
+                blocking=False,  # nothing stands below, and the next run makes the files again
+            )
         ],
     )
     def insights(
@@ -51,17 +56,11 @@ def insight_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDe
         yield dg.MaterializeResult(
             metadata={
                 "years_written": len(report.written),
-                "undated": report.left_out.undated,
-                "later": report.left_out.later,
+                "activities_without_date": report.left_out.undated,
+                "activities_in_the_future": report.left_out.later,
                 "seconds": seconds.value,
             },
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name=EQUAL, passed=not made.unequal, metadata={"unequal": dg.MetadataValue.json(made.unequal)}
-                ),
-                _warned(USABLE, made.fault),
-                _warned(KNOWN, ", ".join(report.unknown_sports) or None),
-            ],
+            check_results=[check_result(INSIGHTS, _findings(made))],
         )
 
     return [insights]
@@ -80,7 +79,10 @@ def _image(svg: str) -> str:
     return f"![chart](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
 
 
-def _warned(check: str, fault: str | None) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        check_name=check, passed=fault is None, severity=dg.AssetCheckSeverity.WARN, description=fault
-    )
+def _findings(made: InsightsMade) -> list[Finding]:
+    unknown = ", ".join(made.report.unknown_sports)
+    return [
+        Finding(EQUAL, not made.unequal, if_any(differences=made.unequal), "Run it again."),
+        Finding(USABLE, made.fault is None, advice=made.fault or "", refuses=False),
+        Finding(KNOWN, not unknown, advice=unknown, refuses=False),
+    ]

@@ -5,16 +5,18 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.tables import FILES, IMPORTED_ACTIVITIES, MATCH_TABLES, TABLES
+from strava_pipeline.core.tables import IMPORTED_ACTIVITIES, MATCH_TABLES, TABLES
 from strava_pipeline.lake.counts import rows_by_year
 from strava_pipeline.lake.matches import match_activities, tracks_due
 from strava_pipeline.lake.merge_imported import merge_imported_activities
 from strava_pipeline.lake.warehouse import reading, writing
+from strava_pipeline.orchestrate.checks import Result, table_results, wanted_assets, wanted_checks
+from strava_pipeline.orchestrate.jobs import IMPORTS_RECEIVED
 from strava_pipeline.orchestrate.lineage import from_layer_above
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, tell_rows, timed
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.orchestrate.tracking import make_tracks
-from strava_pipeline.orchestrate.verdicts import table_results, table_specs
+from strava_pipeline.orchestrate.verdicts import table_spec
 
 
 def match_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
@@ -22,7 +24,7 @@ def match_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefi
         specs=[
             dg.AssetSpec(
                 name,
-                deps=["activities", FILES.name],
+                deps=["activities", IMPORTS_RECEIVED],
                 partitions_def=partitions,
                 group_name="gold",
                 kinds={"duckdb"},
@@ -33,31 +35,39 @@ def match_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefi
             )
             for name in MATCH_TABLES
         ],
-        check_specs=[spec for name in MATCH_TABLES for spec in table_specs(name, name)],
+        check_specs=[table_spec(name, name) for name in MATCH_TABLES],
+        can_subset=True,
     )
-    def matching(
-        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        """All years at once, whatever the run's: one activity may stand in two."""
+    def matching(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Iterator[Result]:
+        wanted, due, reported = wanted_assets(context), list[int](), dict[str, Any]()
         with timed() as seconds:
-            with writing(pipeline.lake) as connection:
-                merged = merge_imported_activities(connection, pipeline.lake, pipeline.years.all)
-                found = match_activities(connection, pipeline.lake)
-                due = sorted(tracks_due(connection).intersection(pipeline.years.all))
+            with reading(pipeline.lake) as connection:
+                if wanted:
+                    reported, due = _match(pipeline)
+                rows = {name: rows_by_year(connection, name) for name in wanted}
+                checks = table_results(pipeline, connection, wanted_checks(context), {})
             moved = make_tracks(pipeline, due).made if due else 0
-        told = {
-            "rows_merged": merged.inserted + merged.updated,
-            "activities_of_several": found.activities,
-            "proposed": found.proposed,
-            "changed": found.changed,
-            "tracks_moved": moved,
-            "seconds": seconds.value,
-        }
-        with reading(pipeline.lake) as connection:
-            rows = {name: rows_by_year(connection, name) for name in MATCH_TABLES}
-            checks = {name: list(table_results(connection, pipeline.lake, name, name)) for name in MATCH_TABLES}
-        for name in MATCH_TABLES:
+        for name in sorted(wanted):
             tell_rows(context, rows[name], name)
-            yield dg.MaterializeResult(asset_key=name, metadata=told, check_results=checks[name])
+            yield dg.MaterializeResult(
+                asset_key=name, metadata=reported | {"tracks_written": moved, "seconds": seconds.value}
+            )
+        yield from checks
 
     return [matching]
+
+
+def _match(pipeline: Pipeline) -> tuple[dict[str, Any], list[int]]:
+    """All tables and all years at once, whatever is asked for: one activity may stand in two. And the years of which
+    tracks are to be made.
+    """
+    with writing(pipeline.lake) as connection:
+        merged = merge_imported_activities(connection, pipeline.lake, pipeline.years.all)
+        found = match_activities(connection, pipeline.lake)
+        due = sorted(tracks_due(connection).intersection(pipeline.years.all))
+    return {
+        "rows_merged": merged.inserted + merged.updated,
+        "activities_with_several_sources": found.activities,
+        "pairs_proposed": found.proposed,
+        "matches_changed": found.changed,
+    }, due

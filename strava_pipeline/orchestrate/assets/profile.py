@@ -12,11 +12,11 @@ from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.assets.bronze import note_stop
 from strava_pipeline.orchestrate.config import CallLimits
-from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left, described, timed
+from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left, described, if_any, timed
 from strava_pipeline.orchestrate.publishing import publish_if_right
 from strava_pipeline.orchestrate.pulling_profile import pull_profile
 from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.verdicts import table_specs
+from strava_pipeline.orchestrate.verdicts import check_result, table_spec
 
 
 class ProfileConfig(CallLimits):
@@ -31,9 +31,9 @@ def profile_assets() -> list[dg.AssetsDefinition]:
         kinds={"duckdb", "json"},
         owners=[OWNER],
         tags=MAKES_CALLS,
-        description="The athlete whose login this is.",
+        description="The athlete who logged in.",
         metadata=described("athlete"),
-        check_specs=table_specs("athlete", "athlete"),
+        check_specs=[table_spec("athlete", "athlete")],
     )
     def athlete(
         context: dg.AssetExecutionContext, config: CallLimits, pipeline: dg.ResourceParam[Pipeline]
@@ -42,17 +42,18 @@ def profile_assets() -> list[dg.AssetsDefinition]:
             report = pull_profile(pipeline, [], config, athlete=True)
             with writing(pipeline.lake) as connection:
                 merge_profile(connection, pipeline.lake)
-            checks = publish_if_right(pipeline, "athlete")
+            found = publish_if_right(pipeline, "athlete")
         note_stop(context, report.stopped)
         yield dg.MaterializeResult(
             metadata={
                 "dagster/row_count": int(newest_athlete(pipeline.lake) is not None),
-                "failed": ", ".join(report.failed),
+                "failed": len(report.failed),
+                **if_any(failed_names=", ".join(report.failed)),
                 "calls": report.calls,
                 "seconds": seconds.value,
                 **calls_left(pipeline, 0),
             },
-            check_results=checks,
+            check_results=[check_result("athlete", found)],
         )
 
     @dg.asset(
@@ -61,9 +62,9 @@ def profile_assets() -> list[dg.AssetsDefinition]:
         kinds={"duckdb", "json"},
         owners=[OWNER],
         tags=MAKES_CALLS,
-        description="Every bike and pair of shoes that an activity names.",
+        description="Every bike and pair of shoes that an activity refers to.",
         metadata=described("gear"),
-        check_specs=table_specs("gear", "gear"),
+        check_specs=[table_spec("gear", "gear")],
     )
     def gear(
         context: dg.AssetExecutionContext, config: ProfileConfig, pipeline: dg.ResourceParam[Pipeline]
@@ -77,17 +78,18 @@ def profile_assets() -> list[dg.AssetsDefinition]:
             with writing(pipeline.lake) as connection:
                 merge_profile(connection, pipeline.lake)
                 known = known_gear(connection)
-            checks = publish_if_right(pipeline, "gear")
+            found = publish_if_right(pipeline, "gear")
         note_stop(context, report.stopped)
         yield dg.MaterializeResult(
             metadata={
                 "dagster/row_count": len(known),
-                "failed": ", ".join(report.failed),
+                "failed": len(report.failed),
+                **if_any(failed_names=", ".join(report.failed)),
                 "calls": report.calls,
                 "seconds": seconds.value,
                 **calls_left(pipeline, 0),
             },
-            check_results=checks,
+            check_results=[check_result("gear", found)],
         )
 
     return [athlete, gear]

@@ -14,6 +14,7 @@ from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left,
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.orchestrate.streaming import pull_streams
+from strava_pipeline.orchestrate.tags import STEP_FIRST
 
 
 def stream_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
@@ -25,8 +26,9 @@ def stream_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         kinds={"json", "file"},
         owners=[OWNER],
         tags=MAKES_CALLS,
-        description="Each activity's streams as Strava sent them: times, positions, heart rates … Fetched once, with calls "
-        "to spare, newest first; not of what was typed in, and not where an activity file tells the track.",
+        op_tags=STEP_FIRST,  # before the tracks of the same run, which read it by way of `streams_received`
+        description="Each activity's streams as Strava sent them: times, positions, heart rates … Fetched once, with "
+        "spare calls, newest first; not for manual activities, and not where an activity file holds the track.",
         metadata={
             "dagster/column_schema": dg.TableSchema([dg.TableColumn(f"{key}.data[]", type="JSON") for key in KEYS])
         },
@@ -46,7 +48,7 @@ def stream_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
             metadata={
                 "streams_received": report.fetched.landed,
                 "streams_missing": report.missing,
-                "streams_resting": report.resting,
+                "streams_waiting_for_retry": report.resting,
                 "nothing_recorded": len(report.fetched.gone),
                 "failed": len(report.fetched.failed),
                 **named_ids(failed_ids=report.fetched.failed),
@@ -68,5 +70,5 @@ def _complete(report: YearsReport) -> dg.AssetCheckResult:
         passed=report.missing + report.resting == 0,
         severity=dg.AssetCheckSeverity.WARN,
         description=str(report.fetched.stopped) if report.fetched.stopped else None,
-        metadata={"missing": report.missing, "resting": report.resting},
+        metadata={"missing": report.missing, "waiting_for_retry": report.resting},
     )

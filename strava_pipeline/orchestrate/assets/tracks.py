@@ -7,7 +7,7 @@ import dagster as dg
 
 from strava_pipeline.core.tables import ACTIVITY_MEMBERS, TRACKS
 from strava_pipeline.lake.tracks import track_sizes
-from strava_pipeline.orchestrate.jobs import FILE_READINGS, STREAMS
+from strava_pipeline.orchestrate.jobs import IMPORTS_RECEIVED, STREAMS_RECEIVED
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, timed
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -17,11 +17,11 @@ from strava_pipeline.orchestrate.tracking import make_tracks
 def track_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
     @dg.asset(
         partitions_def=partitions,
-        deps=[STREAMS, FILE_READINGS, "activities", ACTIVITY_MEMBERS.name],
+        deps=[STREAMS_RECEIVED, IMPORTS_RECEIVED, "activities", ACTIVITY_MEMBERS.name],
         group_name="tracks",
         kinds={"parquet"},
         owners=[OWNER],
-        description=f"{table_description(TRACKS)} A file's points stand before Strava's streams.",
+        description=f"{table_description(TRACKS)} A file's points are preferred to Strava's streams.",
         metadata=described(TRACKS.name),
     )
     def tracks(
@@ -37,10 +37,10 @@ def track_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefi
             files += of_year
         yield dg.MaterializeResult(
             metadata={
-                "made": made.made,
-                "made_of_files": made.made_of_files,
-                "removed": made.removed,
-                "damaged": made.damaged,
+                "tracks_written": made.made,
+                "tracks_from_files": made.made_of_files,
+                "tracks_removed": made.removed,
+                "streams_damaged": made.damaged,
                 "tracks": files,
                 "seconds": seconds.value,
             }

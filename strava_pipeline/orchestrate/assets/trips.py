@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
-from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, tell_rows, timed
+from strava_pipeline.orchestrate.metadata import OWNER, described, if_any, table_description, tell_rows, timed
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.publishing import publish_if_right
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -21,9 +21,10 @@ from strava_pipeline.orchestrate.trips import (
     unknown_statuses,
     unreadable_share,
 )
-from strava_pipeline.orchestrate.verdicts import table_specs
+from strava_pipeline.orchestrate.verdicts import Finding, check_result, table_spec
 
 UNREADABLE = 0.01  # of the trips: more means a key is missing or something writes badly
+_NOT_SHRUNK = {"not_shrunk": "the source lacks no more trips than people delete"}
 NO_SOURCE = "TRIPS_SOURCE is not set: there are no trips to read."
 
 
@@ -42,12 +43,15 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         description=table_description(TRIP_INDEX),
         metadata=described(TRIP_INDEX.name),
         check_specs=[
-            *table_specs(TRIP_INDEX.name, TRIP_INDEX.name),
-            _not_shrunk_spec(TRIP_INDEX.name),
-            dg.AssetCheckSpec("one_id_each", asset=TRIP_INDEX.name, description="No two trips have one external id."),
-            dg.AssetCheckSpec(
-                "known_statuses", asset=TRIP_INDEX.name, description="Every stored status is a known one."
-            ),
+            table_spec(
+                TRIP_INDEX.name,
+                TRIP_INDEX.name,
+                warns=_NOT_SHRUNK
+                | {
+                    "one_id_each": "no two trips have one external id",
+                    "known_statuses": "every stored status is a known one",
+                },
+            )
         ],
     )
     def trip_index(
@@ -60,13 +64,11 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
                 else None
             )
         odd = unknown_statuses(pipeline)
-        known = dg.AssetCheckResult(
-            check_name="known_statuses",
-            passed=not odd,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=f"Statuses that no verdict is known for: {', '.join(odd)}. They count as needs_review."
-            if odd
-            else None,
+        known = Finding(
+            "known_statuses",
+            not odd,
+            advice=f"Statuses that no verdict is known for: {', '.join(odd)}. They count as needs_review.",
+            refuses=False,
         )
         yield _told(context, pipeline, TRIP_INDEX.name, taken, seconds.value, [known, _one_id_each(taken)])
 
@@ -79,13 +81,12 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         description=table_description(TRIP_DIAGNOSTICS),
         metadata=described(TRIP_DIAGNOSTICS.name),
         check_specs=[
-            *table_specs(TRIP_DIAGNOSTICS.name, TRIP_DIAGNOSTICS.name),
-            _not_shrunk_spec(TRIP_DIAGNOSTICS.name),
-            dg.AssetCheckSpec(
-                "readable",
-                asset=TRIP_DIAGNOSTICS.name,
-                description="The locations of at most one trip in a hundred can't be decrypted or read.",
-            ),
+            table_spec(
+                TRIP_DIAGNOSTICS.name,
+                TRIP_DIAGNOSTICS.name,
+                warns=_NOT_SHRUNK
+                | {"readable": "the locations of at most one trip in a hundred can't be decrypted or read"},
+            )
         ],
     )
     def trip_diagnostics(
@@ -99,14 +100,12 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
                 else None
             )
         share = unreadable_share(pipeline, years)
-        readable = dg.AssetCheckResult(
-            check_name="readable",
-            passed=share <= UNREADABLE,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=None
-            if share <= UNREADABLE
-            else "Is a key missing? keys_used tells which ones opened something.",
-            metadata={"share": share},
+        readable = Finding(
+            "readable",
+            share <= UNREADABLE,
+            {"unreadable_share": share},
+            "Is a key missing? keys_used tells which ones opened something.",
+            refuses=False,
         )
         yield _told(context, pipeline, TRIP_DIAGNOSTICS.name, taken, seconds.value, [readable])
 
@@ -117,56 +116,47 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         owners=[OWNER],
         description=table_description(TRIP_REPLAY),
         metadata=described(TRIP_REPLAY.name),
-        check_specs=table_specs(TRIP_REPLAY.name, TRIP_REPLAY.name),
+        check_specs=[table_spec(TRIP_REPLAY.name, TRIP_REPLAY.name)],
     )
     def trip_replay(
         context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds:
             totals = replay_trips(pipeline) if _has_source(context, pipeline) else {}
-            checks = publish_if_right(pipeline, TRIP_REPLAY.name)
+            found = publish_if_right(pipeline, TRIP_REPLAY.name)
         yield dg.MaterializeResult(
             metadata={
                 "dagster/row_count": len(totals),
-                "totals": dg.MetadataValue.json(totals),
+                **if_any(totals_by_algorithm=totals),
                 "seconds": seconds.value,
             },
-            check_results=checks,
+            check_results=[check_result(TRIP_REPLAY.name, found)],
         )
 
     return [trip_index, trip_diagnostics, trip_replay]
 
 
-def _not_shrunk_spec(asset: str) -> dg.AssetCheckSpec:
-    what = "The source lacks no more trips than people delete."
-    return dg.AssetCheckSpec("not_shrunk", asset=asset, description=what)
-
-
-def _not_shrunk(taken: Taken | None) -> dg.AssetCheckResult:
+def _not_shrunk(taken: Taken | None) -> Finding:
     """A source that is the wrong one, or was just emptied, must not mark everything as deleted."""
     held_back = taken.held_back if taken else 0
-    return dg.AssetCheckResult(
-        check_name="not_shrunk",
-        passed=not held_back,
-        severity=dg.AssetCheckSeverity.WARN,
-        description="Nothing was marked as deleted: the source lacks too much to be believed. Is it the right one? If that is "
-        "meant, launch these years with allow_shrink: true in the asset's config."
-        if held_back
-        else None,
-        metadata={"missing": held_back},
+    return Finding(
+        "not_shrunk",
+        not held_back,
+        {"deletions_not_marked": held_back},
+        "Nothing was marked as deleted: the source lacks too much to be believed. Is it the right one? If that is "
+        "meant, launch these years with allow_shrink: true in the asset's config.",
+        refuses=False,
     )
 
 
-def _one_id_each(taken: Taken | None) -> dg.AssetCheckResult:
+def _one_id_each(taken: Taken | None) -> Finding:
     doubled = taken.doubled if taken else 0
-    return dg.AssetCheckResult(
-        check_name="one_id_each",
-        passed=not doubled,
-        severity=dg.AssetCheckSeverity.WARN,
-        description="Of trips with one external id the one that started last is kept, the others are not."
-        if doubled
-        else None,
-        metadata={"left_out": doubled},
+    return Finding(
+        "one_id_each",
+        not doubled,
+        {"trips_left_out": doubled},
+        "Of trips with one external id the one that started last is kept, the others are not.",
+        refuses=False,
     )
 
 
@@ -184,15 +174,13 @@ def _told(
     table: str,
     taken: Taken | None,
     seconds: float,
-    checks: list[dg.AssetCheckResult],
+    more: list[Finding],
 ) -> dg.MaterializeResult[Any]:
-    found = publish_if_right(pipeline, table)
-    checks = [*found, *checks, _not_shrunk(taken)]
+    check = check_result(table, [*publish_if_right(pipeline, table), *more, _not_shrunk(taken)])
     metadata: dict[str, Any] = {"seconds": seconds} if taken else {"skipped": NO_SOURCE}
     if taken is not None:
         tell_rows(context, taken.rows)
         metadata |= {"inserted": taken.kept.inserted, "updated": taken.kept.updated, "deleted": taken.kept.deleted}
         if taken.tally.trips:
-            metadata["keys_used"] = dg.MetadataValue.json(taken.tally.keys_used)
-            metadata["states"] = dg.MetadataValue.json(taken.tally.counts)
-    return dg.MaterializeResult(metadata=metadata, check_results=checks)
+            metadata |= if_any(keys_used=taken.tally.keys_used, payloads_by_state=taken.tally.counts)
+    return dg.MaterializeResult(metadata=metadata, check_results=[check])

@@ -8,10 +8,14 @@ import dagster as dg
 from strava_pipeline.orchestrate.config import EventsConfig
 from strava_pipeline.orchestrate.events import EventsReport, work_events
 from strava_pipeline.orchestrate.jobs import EVENTS
-from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left, named_ids, timed
+from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left, if_any, named_ids, timed
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.orchestrate.run_log import STOPPED_EARLY
+from strava_pipeline.orchestrate.tags import STEP_FIRST
+from strava_pipeline.orchestrate.verdicts import Finding, check_result
+
+SETTLED = "events_settled"
 
 _FIELDS = ("object_type", "object_id", "aspect_type", "updates", "owner_id", "subscription_id", "event_time")
 
@@ -24,14 +28,17 @@ def webhook_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDe
         kinds={"json", "file"},
         owners=[OWNER],
         tags=MAKES_CALLS,
-        description="Webhook events as Strava sent them, and the detail of each activity that they name: one call, however "
-        "many events there were. What was said to be deleted is marked. Whatever year is asked for, all that came is worked off.",
+        description="Webhook events as Strava sent them, and the detail of each changed activity: one call, however many "
+        "events there were. Deleted activities are marked. A run of any year processes all events that came.",
+        op_tags=STEP_FIRST,  # before the shards of the same run, which read it by way of `events_received`
         metadata={"dagster/column_schema": dg.TableSchema([dg.TableColumn(name, type="JSON") for name in _FIELDS])},
         check_specs=[
-            dg.AssetCheckSpec("events_settled", asset=EVENTS, description="Every event was followed."),
             dg.AssetCheckSpec(
-                "access_granted", asset=EVENTS, description="The athlete did not take this application's access away."
-            ),
+                SETTLED,
+                asset=EVENTS,
+                description="Every event was followed, and the athlete did not take this application's access away "
+                "(access_granted).",
+            )
         ],
     )
     def webhook_events(
@@ -51,18 +58,19 @@ def webhook_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDe
         yield dg.MaterializeResult(
             metadata={
                 "activities_changed": len(report.news.changed),
-                "activities_gone": len(report.news.gone),
-                "events_refused": dg.MetadataValue.json(dict(report.refused)),
-                "settled": report.settled,
-                "waiting": report.left,
-                "given_up": report.given_up,
+                "activities_deleted": len(report.news.gone),
+                "events_refused": report.refused.total(),
+                **if_any(events_refused_by_reason=dict(report.refused)),
+                "activities_followed": report.settled,
+                "activities_waiting": report.left,
+                "activities_given_up": report.given_up,
                 **named_ids(not_found_ids=fetched.gone, failed_ids=fetched.failed),
                 "calls": report.fetches.calls,
                 "bytes": fetched.bytes,
                 "seconds": seconds.value,
                 **(calls_left(pipeline, report.left) if report.fetches.calls else {}),
             },
-            check_results=[_settled(report), _granted(report)],
+            check_results=[check_result(EVENTS, [_granted(report), _settled(report)], check=SETTLED)],
         )
 
     return [webhook_events]
@@ -72,28 +80,21 @@ def _why_early(report: EventsReport) -> str | None:
     return report.down or (str(report.fetches.fetched.stopped) if report.fetches.fetched.stopped else None)
 
 
-def _settled(report: EventsReport) -> dg.AssetCheckResult:
-    given_up = (
-        f"{report.given_up} activities could not be fetched and are left to the next listing of their year."
-        if report.given_up
-        else None
-    )
-    return dg.AssetCheckResult(
-        check_name="events_settled",
-        passed=report.left + report.given_up == 0,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=_why_early(report) or given_up,
-        metadata={"waiting": report.left, "given_up": report.given_up},
+def _settled(report: EventsReport) -> Finding:
+    given_up = f"{report.given_up} activities could not be fetched and are left to the next listing of their year."
+    return Finding(
+        SETTLED,
+        report.left + report.given_up == 0,
+        {"activities_waiting": report.left, "activities_given_up": report.given_up},
+        _why_early(report) or (given_up if report.given_up else "Some wait for the next run."),
+        refuses=False,
     )
 
 
-def _granted(report: EventsReport) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        check_name="access_granted",
-        passed=not report.revoked,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description="The athlete took the access away, and no call is made any more. Strava asks that their data is then "
-        "deleted: strava-pipeline purge. If it was a mistake: strava-pipeline auth."
-        if report.revoked
-        else None,
+def _granted(report: EventsReport) -> Finding:
+    return Finding(
+        "access_granted",
+        not report.revoked,
+        advice="The athlete took the access away, and no call is made any more. Strava asks that their data is then "
+        "deleted: strava-pipeline purge. If it was a mistake: strava-pipeline auth.",
     )

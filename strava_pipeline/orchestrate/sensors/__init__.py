@@ -11,6 +11,7 @@ from strava_pipeline.orchestrate.sensors.failure_alert import failure_alert_sens
 from strava_pipeline.orchestrate.sensors.inbox import imported_sensor, inbox_sensor
 from strava_pipeline.orchestrate.sensors.new_gear import new_gear_sensor
 from strava_pipeline.orchestrate.sensors.resume import resume_sensor
+from strava_pipeline.orchestrate.sensors.run_records import run_records_sensor
 from strava_pipeline.orchestrate.sensors.trip_replay import trip_replay_sensor
 from strava_pipeline.orchestrate.sensors.webhooks import webhooks_sensor
 from strava_pipeline.settings import Settings
@@ -24,6 +25,7 @@ def sensors(settings: Settings, *, running: bool, now: Callable[[], datetime] = 
         resume_sensor(settings, status, now),
         catch_up_sensor(settings, status, now),
         failure_alert_sensor(settings, status, now),
+        run_records_sensor(settings, status, now),
         trip_replay_sensor(settings, status),
         inbox_sensor(settings, status),
         imported_sensor(settings, status),

@@ -14,10 +14,9 @@ from dagster._utils.schedules import get_latest_completed_cron_tick
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.login import no_login
-from strava_pipeline.orchestrate.resources import DATA_DIR
 from strava_pipeline.orchestrate.runs import UNFINISHED, newest
 from strava_pipeline.orchestrate.schedules import DAILY, flow_request
-from strava_pipeline.orchestrate.tags import CATCHES_UP
+from strava_pipeline.orchestrate.tags import CATCHES_UP, DATA_DIR
 from strava_pipeline.settings import Settings
 
 GRACE = timedelta(hours=2)  # after a tick: the schedule's own run has been and gone by then, or is at work

@@ -16,7 +16,7 @@ from strava_pipeline.core.errors import PipelineError, TransientError
 from strava_pipeline.ingest.alerts import post_alert
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.failures import is_retried, message_about
-from strava_pipeline.orchestrate.instance import ui_of
+from strava_pipeline.orchestrate.home import ui_of
 from strava_pipeline.orchestrate.log_lines import BY_HAND, started_by
 from strava_pipeline.orchestrate.runs import is_ours
 from strava_pipeline.orchestrate.tags import ALERT
@@ -74,7 +74,7 @@ def _untold(instance: dg.DagsterInstance, lake: Lake, at: datetime) -> list[dg.R
         record
         for record in failed
         if (run := record.dagster_run)
-        and ALERT not in run.tags
+        and not run.tags.get(ALERT)
         and is_ours(run, lake)
         and started_by(run) != BY_HAND
         and not is_retried(instance, run)

@@ -5,30 +5,27 @@ the same calls. What a person capped with `--max-calls`, or asked for once (`enr
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
-from dagster import DagsterEventType, DagsterRunStatus
+from dagster import DagsterEventType
 
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.connect import make_budget, system_clock
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.orchestrate.config import CallLimits, DetailsConfig, ListingConfig, StreamsConfig
+from strava_pipeline.orchestrate.asset_jobs import asset_jobs
+from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, StreamsConfig
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
-from strava_pipeline.orchestrate.jobs import DETAILS, ENRICH, JOBS, LISTING, PULLING_JOBS, STREAMS, asset_jobs, resolved
+from strava_pipeline.orchestrate.jobs import DETAILS, ENRICH, JOBS, LISTING, STREAMS, resolved
 from strava_pipeline.orchestrate.login import no_login
+from strava_pipeline.orchestrate.options import CallOptions
 from strava_pipeline.orchestrate.partitions import range_tags
-from strava_pipeline.orchestrate.resources import DATA_DIR, calls_of_a_quiet_day
+from strava_pipeline.orchestrate.resources import calls_of_a_quiet_day
 from strava_pipeline.orchestrate.runs import UNFINISHED, assets_of, is_ours, job_of, years_of_run
-from strava_pipeline.orchestrate.tags import LAST, LIMIT, RESUMES
+from strava_pipeline.orchestrate.stopped_runs import RESUMABLE, config_of, waiting_runs
+from strava_pipeline.orchestrate.tags import DATA_DIR, LAST, RESUMES
 from strava_pipeline.settings import Settings
-
-TRIES = 3  # of one stopped run: an outage at midnight must not end what goes on for days
-PAUSE = timedelta(hours=1)  # after one that failed
-RESUMABLE = tuple(
-    name for name, job in JOBS.items() if name != "enrich" and {LISTING, DETAILS, STREAMS} & {*job.assets}
-)
 
 
 def resume_sensor(
@@ -46,7 +43,7 @@ def resume_sensor(
             return skip
         lake = Lake(settings.data_dir)
         clock = system_clock(settings, now)
-        stopped = _waiting(context.instance, lake, clock.now())
+        stopped = waiting_runs(context.instance, lake, clock.now())
         if not stopped:
             return dg.SkipReason("Nothing waits for a limit.")
         fail_dead_runs(context.instance, lake)  # or one of them would be taken to be at work for ever
@@ -59,56 +56,6 @@ def resume_sensor(
         return dg.SkipReason(f"{len(stopped)} runs wait for the limit's next window.")
 
     return resume
-
-
-def _waiting(instance: dg.DagsterInstance, lake: Lake, now: datetime) -> list[dg.DagsterRun]:
-    """The runs that a limit stopped and that nobody went on with since, of the newest year first.
-
-    Where going on failed, it is tried again after a pause.
-    """
-    ended = instance.get_run_records(
-        dg.RunsFilter(statuses=[DagsterRunStatus.SUCCESS], tags={LIMIT: ["15min", "day"], DATA_DIR: str(lake.data_dir)})
-    )
-    runs = [record for record in ended if _may_go_on(record.dagster_run)]
-    if not runs:
-        return []
-    later = instance.get_run_records(dg.RunsFilter(created_after=min(record.create_timestamp for record in runs)))
-    left = []
-    for record in runs:
-        covering = [other for other in later if _covers(other, record) and is_ours(other.dagster_run, lake)]
-        failed = [other for other in covering if _failed_to_go_on(other, record)]
-        if covering and covering == failed and len(failed) < TRIES:
-            if all(
-                other.end_time is None or now.timestamp() - other.end_time > PAUSE.total_seconds() for other in failed
-            ):
-                left.append(record.dagster_run)
-        elif covering:
-            instance.add_run_tags(record.dagster_run.run_id, {LIMIT: "gone on with"})  # never to be looked at again
-        else:
-            left.append(record.dagster_run)
-    return sorted(left, key=lambda run: max(years_of_run(run)), reverse=True)
-
-
-def _may_go_on(run: dg.DagsterRun) -> bool:
-    told = [asset.get("config", {}) for asset in _config(run).values()]
-    capped = any(config.get("max_calls") is not None for config in told)
-    return job_of(run) in RESUMABLE and bool(assets_of(run)) and bool(years_of_run(run)) and not capped
-
-
-def _covers(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
-    """Whether the later run is the same work, be it queued, at work or over. A pull takes up what the last one left."""
-    new, old = later.dagster_run, earlier.dagster_run
-    if later.storage_id <= earlier.storage_id:
-        return False
-    if new.tags.get(RESUMES) == old.run_id:
-        return True
-    same_years = job_of(old) in PULLING_JOBS or {*years_of_run(new)} >= {*years_of_run(old)}
-    return job_of(new) == job_of(old) and same_years and assets_of(new) >= assets_of(old)
-
-
-def _failed_to_go_on(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
-    run = later.dagster_run
-    return run.tags.get(RESUMES) == earlier.dagster_run.run_id and run.status is DagsterRunStatus.FAILURE
 
 
 def _at_work(instance: dg.DagsterInstance, lake: Lake) -> str | None:
@@ -131,7 +78,7 @@ def _is_open(settings: Settings, run: dg.DagsterRun, rest: frozenset[str], clock
     return budget.remaining().governing.left > 0
 
 
-def _first_to_call(run: dg.DagsterRun, rest: frozenset[str]) -> CallLimits:
+def _first_to_call(run: dg.DagsterRun, rest: frozenset[str]) -> CallOptions:
     """What the first asset that will make calls is told: its limits are the whole run's."""
     ops, job = _ops(run, rest), job_of(run)
     if LISTING in rest:
@@ -179,7 +126,7 @@ def _ops(run: dg.DagsterRun, rest: frozenset[str]) -> dict[str, Any]:
 
     That a shrink was meant is not carried on: it was said of another listing.
     """
-    config = _config(run)
+    config = config_of(run)
     ops = {name: {"config": {**told.get("config", {})}} for name, told in config.items() if name in rest}
     ops.get("activities", {"config": {}})["config"].pop("allow_shrink", None)
     listing = config.get(LISTING, {}).get("config", {})
@@ -196,9 +143,3 @@ def _listed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     entries = instance.all_logs(run.run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION)
     checks = [entry.dagster_event.asset_check_evaluation_data for entry in entries if entry.dagster_event]
     return any(check.check_name == "listing_complete" and check.passed for check in checks)
-
-
-def _config(run: dg.DagsterRun) -> dict[str, Any]:
-    """What the run's assets were told; what was for its console alone is left out."""
-    ops: Any = run.run_config.get("ops", {})
-    return {name: told for name, told in ops.items() if told.get("config")}

@@ -14,9 +14,10 @@ from strava_pipeline.orchestrate.events_years import years_behind_events, years_
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import EVENTS_JOB
 from strava_pipeline.orchestrate.login import no_login
-from strava_pipeline.orchestrate.partitions import range_tags, year_range
-from strava_pipeline.orchestrate.resources import DATA_DIR
+from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import UNFINISHED, is_ours, newest, years_of_run
+from strava_pipeline.orchestrate.tags import DATA_DIR
+from strava_pipeline.orchestrate.years import year_range
 from strava_pipeline.settings import Settings
 
 INTERVAL = 30  # seconds: what is said of one activity within it costs one call

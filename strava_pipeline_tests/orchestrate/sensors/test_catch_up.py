@@ -24,7 +24,7 @@ def at(hour: float, day: int = 0) -> datetime:
 
 @pytest.fixture
 def watch(rig: Rig) -> Iterator[Watch]:
-    with watched(rig) as made:
+    with watched(rig, on_disk=True) as made:
         yield made
 
 
@@ -101,7 +101,7 @@ def test_a_daily_run_that_keeps_failing_is_tried_three_times_a_day(watch: Watch)
 
 def test_a_weekly_schedule_is_made_good_once_a_week(rig: Rig) -> None:
     rig.settings = rig.settings.model_copy(update={"schedule": "0 5 * * 1"})  # the 9th was a Monday
-    with watched(rig) as watch:
+    with watched(rig, on_disk=True) as watch:
         watch.note("flow", SUCCESS, at=at(5.1, -1))
         watch.at = at(4, 6)
         assert watch.tick("catch_up")[0] is None
@@ -136,5 +136,16 @@ def test_every_sensor_stands_still_where_automation_is_off(rig: Rig) -> None:
     for running, status in ((False, "STOPPED"), (True, "RUNNING")):
         made = sensors(rig.settings, running=running)
         assert {one.name: one.default_status.value for one in made} == dict.fromkeys(
-            ("new_gear", "resume", "catch_up", "failure_alert", "trip_replay", "inbox", "imported", "webhooks"), status
+            (
+                "new_gear",
+                "resume",
+                "catch_up",
+                "failure_alert",
+                "trip_replay",
+                "inbox",
+                "imported",
+                "webhooks",
+                "run_records",
+            ),
+            status,
         )

@@ -10,7 +10,7 @@ import pytest
 from dagster import DagsterRunStatus
 
 from strava_pipeline.lake.locks import live_run
-from strava_pipeline.orchestrate.instance import note_ui
+from strava_pipeline.orchestrate.home import note_ui
 from strava_pipeline.orchestrate.janitor import clean_up, fail_dead_runs
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.receiver import KEY, Receiver, receiver
@@ -31,7 +31,7 @@ def told() -> Iterator[Receiver]:
 @pytest.fixture
 def watch(rig: Rig, told: Receiver) -> Iterator[Watch]:
     rig.settings = rig.settings.model_copy(update={"alert_url": told.url})
-    with watched(rig) as made:
+    with watched(rig, on_disk=True) as made:  # whose configuration has retries
         yield made
 
 
@@ -187,6 +187,6 @@ def test_a_message_that_is_refused_is_not_sent_again(
 
 
 def test_without_an_address_nothing_is_sent(rig: Rig) -> None:
-    with watched(rig) as watch:
+    with watched(rig, on_disk=True) as watch:
         watch.note("flow", FAILURE, tags=SCHEDULED)
         assert watch.tick("failure_alert")[1] == "STRAVA_ALERT_URL is not set."

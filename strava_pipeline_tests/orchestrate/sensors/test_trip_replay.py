@@ -10,7 +10,7 @@ from dagster import DagsterRunStatus
 
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.orchestrate.resources import DATA_DIR
+from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.orchestrate.trips import YEARS, Trips, trips_world
 
@@ -24,7 +24,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trips]:
 
 @pytest.fixture
 def watch(world: Trips) -> Iterator[Watch]:
-    with watched(world.rig) as made:
+    with watched(world.rig, on_disk=True) as made:  # for the schedule
         yield made
 
 

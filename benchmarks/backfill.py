@@ -1,0 +1,312 @@
+"""A backfill of many years, launched as Dagster's UI does it: `python -m benchmarks.backfill 15 100` (years, activities each).
+
+A real `strava-pipeline dev` beside an emulator, schedules and sensors off. CPU seconds are those of the whole tree of
+processes, from its start to its end; the emulator's are not counted. Prints the aims beside the figures. Linux only.
+"""
+
+import argparse
+import ctypes
+import json
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.publish import snapshot
+from strava_pipeline.orchestrate.home import own_configuration
+from strava_pipeline.orchestrate.jobs import JOBS
+from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.demo import demo_settings
+from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
+
+LAST_YEAR = 2026
+PATIENCE = 1800  # seconds that anything may take
+SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of <linux/prctl.h>: orphans below us become our children, and we count them
+T = TypeVar("T")
+AIMS = {"span_s": 30.0, "total_s": 75.0, "failed_runs": 0.0, "cpu_s": 50.0, "wrong_rows": 0.0}
+TITLES = {
+    "runs": "runs",
+    "failed_runs": "failed runs",
+    "until_first_run_s": "launch → first run created",
+    "creating_s": "first → last run created",
+    "span_s": "first run created → last one's end",
+    "run_s": "a run, start → end (mean)",
+    "total_s": "launch → end of the backfill",
+    "start_cpu_s": "CPU before the launch",
+    "cpu_s": "CPU of the whole tree",
+    "runs_cpu_s": "of it the runs, with what forks or spawns them",
+    "daemon_cpu_s": "of it the daemon",
+    "ui_cpu_s": "of it the web server",
+    "rest_cpu_s": "of it what starts them",
+    "ending_cpu_s": "of it ending them all",
+    "wrong_rows": "rows that differ from the source",
+}
+PARTS = {  # words of their command lines
+    "runs_cpu_s": ("dagster api grpc", "fork_server"),
+    "daemon_cpu_s": ("dagster._daemon",),
+    "ui_cpu_s": ("dagster_webserver",),
+}
+DEFAULT_LAUNCHER = "run_launcher:\n  module: dagster\n  class: DefaultRunLauncher\n"
+LAUNCH = """
+mutation ($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+BACKFILL = """
+query ($id: String!) {
+  partitionBackfillOrError(backfillId: $id) {
+    ... on PartitionBackfill {
+      status timestamp endTimestamp runs(limit: 100) { id status creationTime startTime endTime }
+    }
+  }
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """What was measured; seconds."""
+
+    runs: int
+    failed_runs: int
+    until_first_run_s: float
+    creating_s: float
+    span_s: float
+    run_s: float
+    total_s: float
+    start_cpu_s: float
+    cpu_s: float
+    runs_cpu_s: float
+    daemon_cpu_s: float
+    ui_cpu_s: float
+    rest_cpu_s: float
+    ending_cpu_s: float
+    wrong_rows: int
+
+
+def main() -> None:
+    asked = _arguments()
+    _adopt_orphans()
+    found = [
+        measure(asked.years, asked.activities, default_launcher=asked.default_launcher) for _ in range(asked.rounds)
+    ]
+    if asked.json:
+        print(json.dumps([asdict(each) for each in found], indent=1))
+        return
+    how = f"load {os.getloadavg()[0]:.1f}" + (", Dagster's own launcher" if asked.default_launcher else "")
+    table = Table(box=box.MARKDOWN, title=f"{asked.years} years of {asked.activities} activities, {how}")
+    for place, name in enumerate(["", *(f"round {number + 1}" for number in range(len(found))), "aim"]):
+        table.add_column(name, justify="right" if place else "left")
+    for name, title in TITLES.items():
+        aim = AIMS.get(name)
+        table.add_row(title, *(f"{getattr(each, name):.1f}" for each in found), "" if aim is None else f"≤ {aim:.0f}")
+    Console(width=140).print(table)
+
+
+def measure(years: int, activities: int, *, default_launcher: bool) -> Backfill:
+    """One backfill of `years` years on new folders; `default_launcher`: by Dagster's own instead of ours."""
+    first = LAST_YEAR - years + 1
+    options: tuple[str, ...] = (
+        "--seed",
+        "2026",
+        "--years",
+        f"{first}-{LAST_YEAR}",
+        "--now",
+        f"{LAST_YEAR}-06-30T12:00:00Z",
+    )
+    options += ("--limits", "off", "--activities", str(years * activities))
+    with (
+        tempfile.TemporaryDirectory(prefix=".bench-", dir=Path(__file__).parent) as temporary,
+        emulator_process(*options, log=Path(temporary) / "log") as url,
+    ):
+        folder = Path(temporary)
+        settings = demo_settings(folder, url).model_copy(update={"first_year": first})
+        with redirect_stdout(sys.stderr):
+            log_in_locally(settings)
+        if default_launcher:
+            sections = re.split(r"(?m)^(?=\w)", own_configuration().decode())
+            text = "".join(DEFAULT_LAUNCHER if part.startswith("run_launcher") else part for part in sections)
+            settings.dagster_home.mkdir(parents=True)
+            (settings.dagster_home / "dagster.yaml").write_text(text)
+        before = _cpu_of_children()
+        with _dagster(settings, folder / "dev.log") as (ui, process):
+            started = _cpu_of(process.pid)
+            found = _backfill(ui, [str(year) for year in range(first, LAST_YEAR + 1)])
+            parts = {name: _cpu_of_parts(process.pid, words) for name, words in PARTS.items()}
+            at_end = _cpu_of(process.pid)
+        used = _cpu_of_children() - before
+        runs = found["runs"]
+        created = [run["creationTime"] for run in runs]
+        ends = [run["endTime"] for run in runs]
+        return Backfill(
+            runs=len(runs),
+            failed_runs=sum(run["status"] != "SUCCESS" for run in runs) + (found["status"] != "COMPLETED_SUCCESS"),
+            until_first_run_s=min(created) - found["timestamp"],
+            creating_s=max(created) - min(created),
+            span_s=max(ends) - min(created),
+            run_s=sum(run["endTime"] - run["startTime"] for run in runs) / len(runs),
+            total_s=found["endTimestamp"] - found["timestamp"],
+            start_cpu_s=started,
+            cpu_s=used,
+            **parts,
+            rest_cpu_s=at_end - sum(parts.values()),
+            ending_cpu_s=used - at_end,
+            wrong_rows=_wrong_rows(settings, url),
+        )
+
+
+def _backfill(ui: str, years: list[str]) -> dict[str, Any]:
+    assets = [{"path": [name]} for name in JOBS["backfill"].assets]
+    params = {"assetSelection": assets, "partitionNames": years, "tags": []}
+    launched = _ask(ui, LAUNCH, params=params)["launchPartitionBackfill"]["backfillId"]
+
+    def look() -> dict[str, Any] | None:
+        found: dict[str, Any] = _ask(ui, BACKFILL, id=launched)["partitionBackfillOrError"]
+        return None if found["status"] in ("REQUESTED", "CANCELING", "FAILING") else found
+
+    found = _until(look, every=3)  # who looks often takes the time of those looked at
+    assert found is not None
+    return found
+
+
+def _ask(ui: str, query: str, **variables: object) -> dict[str, Any]:
+    answer = requests.post(f"{ui}/graphql", json={"query": query, "variables": variables}, timeout=60).json()
+    if "errors" in answer:
+        raise RuntimeError(answer["errors"])
+    return dict(answer["data"])
+
+
+def _wrong_rows(settings: Settings, url: str) -> int:
+    """Activities and details of the source that gold does not hold as they are, and those that it holds beyond."""
+    truth = requests.get(f"{url}/_emulator/truth", timeout=60).json()["activities"]
+    with snapshot(Lake(settings.data_dir)) as gold:
+        rows = set(gold.execute("SELECT id, name, distance, sport_type FROM activities").fetchall())
+        details = set(gold.execute("SELECT activity_id, name, description FROM activity_details").fetchall())
+    wanted = {(item["id"], item["name"], item["distance"], item["sport_type"]) for item in truth}
+    wanted_details = {(item["id"], item["name"], item.get("description")) for item in truth}
+    return len(rows ^ wanted) + len(details ^ wanted_details)
+
+
+@contextmanager
+def _dagster(settings: Settings, log: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """`strava-pipeline dev`, as a person starts it; ended as by Ctrl-C, and waited for to its last process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ui = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "strava_pipeline", "dev", "--port", str(port)]
+    environment = {**os.environ, **settings.environ()}
+    with log.open("wb") as out, subprocess.Popen(command, env=environment, stdout=out, stderr=out) as process:
+        try:
+            _until(lambda: _answers(ui) or process.poll() is not None, every=0.5)
+            yield ui, process
+        finally:
+            sessions = {str(process.pid), *_children(process.pid)}
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+            _until(lambda: not _left(sessions), every=0.2)
+
+
+def _answers(ui: str) -> bool:
+    try:
+        return requests.get(f"{ui}/server_info", timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+def _left(sessions: set[str]) -> bool:
+    """Whether processes of `sessions` live; those that have ended and are ours are counted and let go."""
+    rows = [(pid, fields) for pid, fields in _processes() if fields[3] in sessions]
+    for pid, fields in rows:
+        if fields[1] == str(os.getpid()) and fields[0] == "Z":
+            os.waitpid(pid, 0)
+    return bool(rows)
+
+
+def _cpu_of(root: int) -> float:
+    """CPU seconds of a live process and everything below it, those that have ended included."""
+    return sum(int(ticks) for fields in _below(root).values() for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+
+
+def _cpu_of_parts(root: int, words: tuple[str, ...]) -> float:
+    """The same of those below it whose command line holds one of `words`."""
+    found = 0
+    for pid, fields in _below(root).items():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            found += sum(int(ticks) for ticks in fields[11:15]) if any(word in command for word in words) else 0
+    return found / os.sysconf("SC_CLK_TCK")
+
+
+def _below(root: int) -> dict[int, list[str]]:
+    rows = dict(_processes())
+    tree, new = {root}, {root}
+    while new := {pid for pid, fields in rows.items() if int(fields[1]) in new}:
+        tree |= new
+    return {pid: rows[pid] for pid in tree}
+
+
+def _processes() -> Iterator[tuple[int, list[str]]]:
+    """Every process: its id, and the fields of /proc/<pid>/stat from the state on."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            yield int(path.parent.name), path.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _adopt_orphans() -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "PR_SET_CHILD_SUBREAPER")
+
+
+def _until(look: Callable[[], T], *, every: float) -> T:
+    """Look every so many seconds until there is something; that."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not there after {PATIENCE} s")
+        time.sleep(every)
+    return found
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks.backfill", description=__doc__)
+    parser.add_argument("years", nargs="?", type=int, default=15)
+    parser.add_argument("activities", nargs="?", type=int, default=100, help="of each year")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--default-launcher", action="store_true", help="launch runs as Dagster does by itself")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

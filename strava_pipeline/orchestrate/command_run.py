@@ -1,0 +1,79 @@
+"""A job executed in this process and noted in Dagster as a run of its workspace, so that the UI shows it with all others.
+
+Dagster's `execute_in_process` notes a run without an origin, and the UI's first page leaves such a run out. A run with an
+origin is one that Dagster's daemon starts again when its process dies; a command's run must not be (docs/adr/0040).
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import dagster as dg
+import yaml  # type: ignore[import-untyped]
+from dagster._core.definitions.job_base import InMemoryJob  # what execute_run takes for a job of this process
+from dagster._core.execution.api import execute_run  # `execute_in_process`, for a run that was created before
+from dagster._core.execution.job_execution_result import JobExecutionResult
+from dagster._core.remote_origin import (  # Dagster has no public way to name a workspace's job
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.storage.tags import MAX_RETRIES_TAG
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+from strava_pipeline.orchestrate.log_lines import BY_HAND
+from strava_pipeline.orchestrate.tags import BY
+
+WORKSPACE = "workspace.yaml"
+
+
+def execute(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    *,
+    run_id: str,
+    config: Mapping[str, Any],
+    year: str | None,
+    tags: Mapping[str, str],
+) -> JobExecutionResult:
+    """Create the run `run_id` of `job` and execute it here to its end; raises what a step raised.
+
+    `year`: the partition, None for a run over a range (whose years are in `tags`) or of a job without partitions.
+    """
+    run = create(job, instance, run_id=run_id, config=config, year=year, tags=tags)
+    return execute_run(InMemoryJob(job), run, instance, raise_on_error=True)
+
+
+def create(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    *,
+    run_id: str,
+    config: Mapping[str, Any],
+    year: str | None,
+    tags: Mapping[str, str],
+) -> dg.DagsterRun:
+    """The run as Dagster is told of it, not yet begun."""
+    of_year = job.get_tags_for_partition_key(year, None) if year is not None else {}
+    return instance.create_run_for_job(
+        job,
+        run_id=run_id,
+        run_config=config,
+        tags={**job.run_tags, **tags, **of_year, BY: BY_HAND, MAX_RETRIES_TAG: "0"},
+        remote_job_origin=_origin(job.name),
+    )
+
+
+def _origin(job: str) -> RemoteJobOrigin:
+    return RemoteJobOrigin(RemoteRepositoryOrigin(_location(), "__repository__"), job)  # Dagster's name of `defs`
+
+
+@cache
+def _location() -> ManagedGrpcPythonEnvCodeLocationOrigin:
+    """The one location of workspace.yaml, which `dev` and the service load."""
+    (entry,) = yaml.safe_load(files(__package__).joinpath(WORKSPACE).read_bytes())["load_from"]
+    told = entry["python_module"]
+    return ManagedGrpcPythonEnvCodeLocationOrigin(
+        LoadableTargetOrigin(module_name=told["module_name"]), told["location_name"]
+    )

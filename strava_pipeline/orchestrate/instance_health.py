@@ -1,0 +1,97 @@
+"""What `doctor` asks Dagster's instance: its records, its daemon, automation, runs that died. Reads only."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+from dagster._daemon.controller import DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS
+from sqlalchemy.exc import SQLAlchemyError
+
+from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.health import INSTANCE
+from strava_pipeline.orchestrate.home import CONFIG
+from strava_pipeline.orchestrate.instance import NO_CONFIGURATION, is_behind, load_instance
+from strava_pipeline.orchestrate.janitor import dead_runs
+from strava_pipeline.orchestrate.storage import OtherHomeError
+
+DAEMON, AUTOMATION, RUNS = "dagster daemon", "automation", "runs"
+RUNNING = timedelta(minutes=3)  # a heartbeat comes every 30 s, later while the daemon is busy
+GONE = timedelta(seconds=DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS)
+
+
+def look_at_instance(home: Path, lake: Lake, now: datetime) -> list[Finding]:
+    """Each look's finding; one alone where the instance in `home` can't be opened."""
+    try:
+        with load_instance(home) as instance:
+            return [_schema(instance, home), _daemon(instance, now), _automation(instance), _dead(instance, lake)]
+    except NO_CONFIGURATION:
+        return [skipped(INSTANCE, f"not looked at: Dagster does not understand {home / CONFIG}")]
+    except OtherHomeError as error:
+        return [problem(INSTANCE, str(error), f"Edit {home / CONFIG}: storage, base_dir.")]
+    except (dg.DagsterError, SQLAlchemyError, OSError) as error:
+        return [
+            problem(
+                INSTANCE,
+                f"the instance in {home} can't be opened ({type(error).__name__}).",
+                "Its records are runs and logs, no activities. End the service (`strava-pipeline service down`) and other "
+                "commands, move them away, and the next run makes new ones:\n"
+                f"mv '{home / 'history'}' '{home / 'history.away'}'",
+            )
+        ]
+
+
+def _schema(instance: dg.DagsterInstance, home: Path) -> Finding:
+    if is_behind(instance):
+        return ok(INSTANCE, f"the records in {home} are another version of Dagster's; the next command migrates them")
+    return ok(INSTANCE, f"the instance in {home} opens")
+
+
+def _daemon(instance: dg.DagsterInstance, now: datetime) -> Finding:
+    beats = instance.get_daemon_heartbeats()
+    if not beats:
+        return ok(DAEMON, "not running; `strava-pipeline service up` starts it")
+    heard = {kind: datetime.fromtimestamp(beat.timestamp, UTC) for kind, beat in beats.items()}
+    newest = max(heard.values())
+    if now - newest > GONE:
+        return ok(DAEMON, f"not running since {newest:%Y-%m-%d %H:%M} UTC; `strava-pipeline service up` starts it")
+    restart = "Start it again: strava-pipeline service restart (or Ctrl-C in its terminal, and strava-pipeline dev)"
+    if now - newest > RUNNING:
+        minutes = (now - newest).total_seconds() / 60
+        return warning(DAEMON, f"last heard of {minutes:.0f} minutes ago: it was stopped, or it hangs.", restart)
+    if silent := sorted(kind for kind, at in heard.items() if RUNNING < now - at <= GONE):
+        return warning(DAEMON, f"runs, but without a word of {', '.join(silent)}.", restart)
+    if failing := sorted(kind for kind, beat in beats.items() if beat.errors):
+        return warning(
+            DAEMON,
+            f"runs, but {', '.join(failing)} fails.",
+            f"Its terminal says why, or `strava-pipeline service logs`. {restart}",
+        )
+    return ok(DAEMON, "runs")
+
+
+def _automation(instance: dg.DagsterInstance) -> Finding:
+    """Schedules and sensors whose last look ended in an error: nobody else tells of these."""
+    failing = []
+    for state in instance.all_instigator_state():
+        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1) if state.is_running else []
+        if ticks and ticks[0].is_failure:
+            failing.append(
+                f"{state.instigator_name} ({datetime.fromtimestamp(ticks[0].timestamp, UTC):%Y-%m-%d %H:%M} UTC)"
+            )
+    if not failing:
+        return ok(AUTOMATION, "no schedule or sensor failed when it last looked")
+    return warning(
+        AUTOMATION,
+        f"failed when they last looked: {', '.join(sorted(failing))}.",
+        "The UI says why, under Automation (strava-pipeline dev, or service status tells where). After an update: "
+        "strava-pipeline service restart",
+    )
+
+
+def _dead(instance: dg.DagsterInstance, lake: Lake) -> Finding:
+    dead = dead_runs(instance, lake)
+    if not dead:
+        return ok(RUNS, "none that died and still counts as running")
+    mend = "Nothing to do: the next command, or `strava-pipeline service up`, marks them as failed. What they fetched is kept."
+    return warning(RUNS, f"died without a word: {', '.join(dead)}.", mend)

@@ -1,0 +1,107 @@
+"""Dagster's resources: the `Pipeline` of a run with its locks and its log, and the published warehouse.
+
+A live run holds data/state/runs/<run_id>.lock, so that a dead one can be told from it. Runs that pull from the
+watermark on hold `flow.lock` too: two of them would list the same pages; so does a rebuild.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+
+import dagster as dg
+from dagster._core.storage.tags import MAX_RETRIES_TAG  # Dagster's documented dagster/max_retries
+from dagster_duckdb import DuckDBResource
+
+from strava_pipeline.lake.locks import is_live, live_run, locked
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.rebuild import ensure_current
+from strava_pipeline.orchestrate.jobs import LISTING, PULLING_JOBS, REBUILD_JOB, STEP_JOBS
+from strava_pipeline.orchestrate.log_lines import BY_HAND, started_by
+from strava_pipeline.orchestrate.progress import BothProgress, LogProgress, Progress
+from strava_pipeline.orchestrate.resources import FLOW_LOCK, Pipeline
+from strava_pipeline.orchestrate.run_log import STOPPED_EARLY, logged
+from strava_pipeline.orchestrate.tags import ALERT, BY, DATA_DIR, LIMIT, NO_LIMIT
+from strava_pipeline.settings import Settings
+
+ProgressOf = Callable[[], Progress]
+
+
+def pipeline_resource(settings: Settings, progress_of: ProgressOf | None = None) -> dg.ResourceDefinition:
+    """Makes a run's `Pipeline` and opens its log; frees its locks at the end of the run.
+
+    Progress goes to Dagster's log, and so into the run's own, and to what `progress_of` makes.
+    """
+
+    @dg.resource(description="The settings, the lake and the calls of one run.")
+    def pipeline(context: dg.InitResourceContext) -> Iterator[Pipeline]:
+        log = context.log or logging.getLogger(__name__)
+        run = context.run
+        who = f"{run.job_name}, run {run.run_id}" if run is not None else "a run"
+        watcher = progress_of() if progress_of else None
+        progress = BothProgress(LogProgress(log), watcher) if watcher else LogProgress(log)
+        made = Pipeline(settings, progress, who)
+        with ExitStack() as held:
+            if run is not None:
+                if context.instance is not None:
+                    now = datetime.now(UTC)
+                    held.enter_context(logged(settings.logs_dir, context.instance, run, now, tell=progress.say))
+                held.enter_context(_warnings_heard(log, watcher))
+                if not is_live(made.lake, run.run_id):  # a verb's run is, from before its first word to Dagster
+                    held.enter_context(live_run(made.lake, run.run_id))
+                if context.instance is not None:
+                    _tag(context.instance, run, made.lake)
+                if run.job_name not in (*STEP_JOBS, REBUILD_JOB):
+                    ensure_current(made.lake, made.years, made.progress)
+                if run.job_name == REBUILD_JOB or (run.job_name in PULLING_JOBS and _lists(run)):
+                    held.enter_context(locked(made.lake, FLOW_LOCK, who=who, tell=made.progress.say))
+            yield made
+
+    return pipeline
+
+
+def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, lake: Lake) -> None:
+    """Say whose run it is. One that is executed again has its parent's tags: what they say of that one's work goes."""
+    tags = {DATA_DIR: str(lake.data_dir), BY: started_by(run)}
+    if run.parent_run_id is not None:
+        neutral = {LIMIT: NO_LIMIT, STOPPED_EARLY: "", ALERT: ""}
+        if run.tags.get(BY) == BY_HAND:  # of a command, which alone must not be started again (command_run.py)
+            neutral[MAX_RETRIES_TAG] = str(instance.run_retries_max_retries)
+        tags |= {name: value for name, value in neutral.items() if name in run.tags}
+    if not tags.items() <= run.tags.items():
+        instance.add_run_tags(run.run_id, tags)
+
+
+def _lists(run: dg.DagsterRun) -> bool:
+    """Whether the listing is among the run's assets: what goes on with details alone is in no pull's way."""
+    return not run.asset_selection or dg.AssetKey(LISTING) in run.asset_selection
+
+
+@contextmanager
+def _warnings_heard(log: logging.Logger, watcher: Progress | None) -> Iterator[None]:
+    """What the lower rooms warn of (retries) goes to Dagster's log and to the watcher, above their progress bar."""
+    ears = _Ears(log, watcher)
+    ours = logging.getLogger("strava_pipeline")
+    ours.addHandler(ears)
+    try:
+        yield
+    finally:
+        ours.removeHandler(ears)
+
+
+class _Ears(logging.Handler):
+    def __init__(self, log: logging.Logger, watcher: Progress | None) -> None:
+        super().__init__(logging.WARNING)
+        self._log, self._watcher = log, watcher
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._log.log(record.levelno, "%s", record.getMessage())
+        if self._watcher is not None:
+            self._watcher.say(record.getMessage())
+
+
+def snapshot_resource(settings: Settings) -> DuckDBResource:
+    """The published warehouse, read-only, for what reads inside Dagster."""
+    return DuckDBResource(
+        database=str(Lake(settings.data_dir).snapshot), connection_config={"access_mode": "READ_ONLY"}
+    )

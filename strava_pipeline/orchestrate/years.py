@@ -1,0 +1,14 @@
+"""The years that the partitions cover, as of now, without asking Dagster. The partitions definition is partitions.py's."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from strava_pipeline.core.activities import YearRange
+
+ZONE = "Pacific/Kiritimati"  # the first zone to reach a new year (UTC+14): a year exists as soon as somebody is in it
+
+
+def year_range(first_year: int, now: datetime | None = None) -> YearRange:
+    """The first and the newest partition at `now` (with its zone; None: this machine's clock)."""
+    running = (now or datetime.now(UTC)).astimezone(ZoneInfo(ZONE)).year
+    return YearRange(first_year, max(first_year, running))

@@ -1,0 +1,31 @@
+"""Ctrl-C, pressed once or impatiently: the first one ends the work, further ones leave its end in peace. No Dagster."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def only_first_interrupt(*, until_exit: bool = False) -> Iterator[None]:
+    """The first Ctrl-C within the body does what it would have done; what follows it does nothing until the body has ended.
+
+    `until_exit`: nor afterwards, until the process has ended. Where Ctrl-C is ignored (nohup, a background job) it stays so.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    handler = before
+
+    def once(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        handler(number, frame)
+
+    signal.signal(signal.SIGINT, once)
+    try:
+        yield
+    finally:
+        if not until_exit or signal.getsignal(signal.SIGINT) is once:
+            signal.signal(signal.SIGINT, before)

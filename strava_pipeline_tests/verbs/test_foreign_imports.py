@@ -1,0 +1,53 @@
+"""Which libraries a command that only reads imports: a second of everybody's time each morning, so it is a law."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# all in one process, one after the other: what an earlier one imported is told as the earlier one's
+RUN_EACH = """
+import sys
+from strava_pipeline.cli import main
+heavy = {"dagster", "sqlalchemy", "alembic", "fitdecode", "lxml", "psycopg", "starlette", "tzfpy", "uvicorn"}
+for line in sys.argv[1:]:
+    sys.argv = ["strava-pipeline", *line.split()]
+    try:
+        main()
+    except SystemExit:
+        pass
+    print("IMPORTED BY", line, sorted(heavy & sys.modules.keys()))
+"""
+COMMANDS = (
+    "--help",
+    "goals check",
+    "status",
+    "plan",
+    "plan 2020 --json",
+    "matches list",
+    "insights",
+    "report --html report.html",
+    "doctor",
+)
+
+
+@pytest.mark.slow
+def test_commands_that_only_read_import_neither_dagster_nor_what_reads_files(tmp_path: Path) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "STRAVA_BASE_URL": "http://127.0.0.1:9",  # nobody listens there; only doctor asks
+        "DAGSTER_HOME": str(tmp_path / "dagster_home"),
+    }
+    said = subprocess.run(
+        [sys.executable, "-c", RUN_EACH, *COMMANDS],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    told = [line for line in said.stdout.splitlines() if line.startswith("IMPORTED BY")]
+    assert told == [f"IMPORTED BY {command} []" for command in COMMANDS]
