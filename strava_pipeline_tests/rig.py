@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -122,9 +123,15 @@ class Rig:
         path.write_bytes(answer.content)
         return path
 
-    def calls(self, *, reset: bool = True) -> dict[str, Any]:
-        """What was asked of the emulator since the last look."""
-        found = dict(requests.get(f"{self.emulator.url}/_emulator/calls", timeout=PATIENCE).json())
+    def calls(self, *, reset: bool = True, all_answered: bool = False) -> dict[str, Any]:
+        """What was asked of the emulator since the last look; `all_answered`: also what a killed process still asked."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            found = dict(requests.get(f"{self.emulator.url}/_emulator/calls", timeout=PATIENCE).json())
+            if not all_answered or not found["open"]:
+                break
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         if reset:
             requests.delete(f"{self.emulator.url}/_emulator/calls", timeout=PATIENCE).raise_for_status()
         return found

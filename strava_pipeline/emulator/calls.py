@@ -13,13 +13,17 @@ LOG_LENGTH = 10_000  # enough for a backfill of the default athlete several time
 
 
 class CallLog:
-    """`total` counts what counts in the limits: every API call but those answered with 401."""
+    """`total` counts what counts in the limits: every API call but those answered with 401.
+
+    `open`: API calls that came and are not answered yet. They are noted only when they are, even if who asked has died.
+    """
 
     def __init__(self) -> None:
+        self.open = 0
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Forget all that was noted."""
         self.total = self.refused = self.unauthorized = self.token = 0
         self.by_endpoint: Counter[str] = Counter()
         self.details: Counter[str] = Counter()
@@ -49,6 +53,7 @@ class CallLog:
     def report(self) -> Json:
         """The shape of GET /_emulator/calls."""
         return {
+            "open": self.open,
             "total": self.total,
             "refused": self.refused,
             "unauthorized": self.unauthorized,

@@ -60,7 +60,11 @@ class Gate:
         elif (path + "/").startswith(API + push_api.PATH + "/"):
             await self._uncounted(scope, receive, send, path.removeprefix(API))
         elif path == API or path.startswith(API + "/"):
-            await self._api(scope, receive, send, path.removeprefix(API) or "/")
+            self._state.calls.open += 1
+            try:
+                await self._api(scope, receive, send, path.removeprefix(API) or "/")
+            finally:
+                self._state.calls.open -= 1
         elif path.startswith("/oauth/"):
             await self._uncounted(scope, receive, send, path)
         else:

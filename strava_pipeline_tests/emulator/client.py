@@ -88,6 +88,20 @@ class Client:
 
     def raw(self, path: str, method: str = "GET", body: str = "") -> tuple[bytes, bool]:
         """All bytes that come back on a connection of its own, and whether it was reset."""
+        received = b""
+        with self._sent(path, method, body) as connection:
+            try:
+                while chunk := connection.recv(65536):
+                    received += chunk
+            except ConnectionResetError:
+                return received, True
+        return received, False
+
+    def send(self, path: str) -> None:
+        """Ask, and be gone before the answer."""
+        self._sent(path, "GET", "").close()
+
+    def _sent(self, path: str, method: str, body: str) -> socket.socket:
         parts = urlsplit(self.url)
         lines = [
             f"{method} {path} HTTP/1.1",
@@ -97,12 +111,6 @@ class Client:
             f"Content-Length: {len(body)}",
             "Connection: close",
         ]
-        received = b""
-        with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10) as connection:
-            connection.sendall(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
-            try:
-                while chunk := connection.recv(65536):
-                    received += chunk
-            except ConnectionResetError:
-                return received, True
-        return received, False
+        connection = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10)
+        connection.sendall(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
+        return connection

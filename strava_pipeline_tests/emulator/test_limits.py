@@ -153,6 +153,7 @@ def test_calls_are_counted_by_what_became_of_them(start: Start) -> None:
     calls = client.calls()
     log = calls.pop("log")
     assert calls == {
+        "open": 0,
         "total": 5,
         "refused": 1,
         "unauthorized": 1,
@@ -174,3 +175,13 @@ def test_calls_are_counted_by_what_became_of_them(start: Start) -> None:
     requests.delete(f"{client.url}/_emulator/calls", timeout=20)
     assert client.calls()["total"] == 0
     assert client.get("/athlete").headers["X-RateLimit-Usage"] == "6,6"
+
+
+def test_a_call_whose_client_has_gone_is_open_until_it_is_counted(start: Start) -> None:
+    client = start(latency=0.3)
+    client.send("/api/v3/athlete")
+    seen = client.calls()
+    while seen["open"]:
+        assert seen["total"] == 0
+        seen = client.calls()
+    assert seen["total"] == 1
