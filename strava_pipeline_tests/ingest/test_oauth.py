@@ -4,6 +4,9 @@ import json
 import multiprocessing
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,7 +24,7 @@ from strava_pipeline.core.errors import (
 from strava_pipeline.ingest.strava.access import AccessTokens
 from strava_pipeline.ingest.strava.connect import make_oauth, make_wire
 from strava_pipeline.ingest.strava.oauth import SCOPES, authorize_url, missing_scopes
-from strava_pipeline.ingest.strava.token_store import StoredToken
+from strava_pipeline.ingest.strava.token_store import StoredToken, TokenStore
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.world import World
 from strava_pipeline_tests.patience import PATIENCE
@@ -38,10 +41,12 @@ SAMPLES = {  # samples/strava/http/oauth and /client, and facts/strava_api.md
 }
 
 
-def access(world: World, **more: Any) -> AccessTokens:
+def access(
+    world: World, *, store: TokenStore | None = None, wrong: timedelta = timedelta(0), **more: Any
+) -> AccessTokens:
     settings = world.settings.model_copy(update=more)
-    clock = world.clock()
-    return AccessTokens(world.store, make_oauth(settings, make_wire(settings, clock), clock), clock)
+    clock = world.clock(wrong)
+    return AccessTokens(store or world.store, make_oauth(settings, make_wire(settings, clock), clock), clock)
 
 
 def age(world: World, **fields: Any) -> None:
@@ -122,6 +127,24 @@ def test_a_lost_answer_is_asked_for_again_and_explained_if_that_fails(world: Wor
     with pytest.raises(NeedsLoginError, match="An answer was lost just before; it may have held the successor"):
         access(world).get()
     assert [entry[3] for entry in world.calls()["log"]][-2:] == [0, 400]
+
+
+def test_two_processes_that_start_at_once_under_a_wrong_clock_buy_one_token(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = timedelta(days=200)  # a token lives six hours
+    store = TokenStore(world.store.path)
+    lock = store.lock
+
+    @contextmanager
+    def behind_the_other() -> Iterator[None]:
+        access(world, wrong=ahead).get()
+        with lock():
+            yield
+
+    monkeypatch.setattr(store, "lock", behind_the_other)
+    assert access(world, store=store, wrong=ahead).get() == world.store.load().access_token
+    assert world.calls()["token"] == 2, "one at login, one of the two"
 
 
 def test_a_rotated_refresh_token_is_saved_before_it_is_used(world: World) -> None:

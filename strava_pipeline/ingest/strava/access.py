@@ -32,13 +32,19 @@ class AccessTokens:
     def _refresh(self, rejected: str | None) -> str:
         with self._store.lock():
             stored = self._store.load()  # another process may have refreshed while this one waited
-            token = self._good(stored)
-            if token is None or token == rejected:
+            if not self._serves(stored, rejected):
                 self._store.probe(stored)
                 stored = stored.with_answer(self._oauth.refresh(stored.refresh_token))
                 self._store.save(stored)
         self._current = stored
         return stored.access_token or ""
+
+    def _serves(self, stored: StoredToken, rejected: str | None) -> bool:
+        """Whether the stored token can be used as it is. One that another process bought just now is not judged by its date:
+        this machine's clock may be wrong by more than a token lives, and no answer has corrected it yet. A 401 says so."""
+        if rejected is None and self._current is not None and stored.access_token != self._current.access_token:
+            return stored.access_token is not None
+        return self._good(stored) not in (None, rejected)
 
     def _good(self, token: StoredToken) -> str | None:
         if token.expires_at is not None and token.expires_at - self._clock.now() <= EARLY:
