@@ -6,7 +6,6 @@ what claims a later year than the newest to the newest, and what has no date at 
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ import polars as pl
 from strava_pipeline.core.rows import Json, Rows, frame, read_column, typed_rows
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.tables import ACTIVITIES_ALL
+from strava_pipeline.core.years import YearRange
 
 _EDITED = tuple(column.name for column in ACTIVITIES_ALL.columns if column.edited)
 _SAID = (*(column.name for column in ACTIVITIES_ALL.sourced), "extra")
@@ -22,31 +22,6 @@ _LOCAL, _INSTANT = (
     next(c for c in ACTIVITIES_ALL.columns if c.name == name) for name in ("start_date_local", "start_date")
 )
 NO_YEAR = 0  # of what has no date: before every partition, so that it belongs to the first
-
-
-@dataclass(frozen=True, slots=True)
-class YearRange:
-    """The partitions, first and newest local year, both included."""
-
-    first: int
-    newest: int
-
-    def __post_init__(self) -> None:
-        if self.first > self.newest:
-            raise ValueError(f"first year {self.first} is after the newest year {self.newest}")
-
-    def since(self, year: int) -> list[int]:
-        """The partitions from `year` on."""
-        return list(range(year, self.newest + 1))
-
-    @property
-    def all(self) -> list[int]:
-        """Every partition."""
-        return self.since(self.first)
-
-    def clamp(self, year: int) -> int:
-        """The partition that a local year belongs to."""
-        return min(max(year, self.first), self.newest)
 
 
 def summary_frame(

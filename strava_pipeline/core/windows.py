@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from strava_pipeline.core.activities import YearRange
+from strava_pipeline.core.years import YearRange
 
 _MARGIN = timedelta(days=1)  # zones reach from -12 to +14 hours
 

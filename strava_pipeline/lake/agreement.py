@@ -8,7 +8,7 @@ is compared where it is published.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from strava_pipeline.core.activities import YearRange
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.detail_files import detail_files
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.locks import locked

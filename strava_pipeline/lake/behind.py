@@ -6,7 +6,7 @@ A run that ended between two stages, or met a limit, leaves these; the next dail
 from contextlib import suppress
 from datetime import datetime
 
-from strava_pipeline.core.activities import YearRange
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.imported import all_listings
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.manifests import Window

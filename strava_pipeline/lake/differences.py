@@ -11,7 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from strava_pipeline.core.activities import YearRange, summary_frame
+from strava_pipeline.core.activities import summary_frame
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.absence import bounds, proven
 from strava_pipeline.lake.listings import Listing
 from strava_pipeline.lake.manifests import Manifest

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.sightings import SOMETIMES_LISTED
 from strava_pipeline.core.webhook_work import Waiting
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.answer_files import AnswerFiles, answer_files
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.quarantine import drops, standing

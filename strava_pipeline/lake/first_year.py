@@ -2,8 +2,8 @@
 
 import datetime
 
-from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.findings import Finding, ok
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.imported import all_listings
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.manifests import Manifest

@@ -11,10 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.json_text import json_bytes
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA_ARCHIVE
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.files import packed, sync_folder, unpacked_json, write_unsynced
 from strava_pipeline.lake.imports import Import, imports
 from strava_pipeline.lake.listings import Listing, listings, read_listing

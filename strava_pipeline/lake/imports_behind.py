@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from contextlib import suppress
 
-from strava_pipeline.core.activities import YearRange
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.imported import Imported, imported, is_made
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.merge import merged_pages, years_lacking

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.plan import SLACK, YearCount
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.detail_files import detail_files
 from strava_pipeline.lake.differences import Differences
 from strava_pipeline.lake.listings import Listing, listings

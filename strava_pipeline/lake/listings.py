@@ -14,9 +14,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from strava_pipeline.core.activities import NO_YEAR, YearRange
+from strava_pipeline.core.activities import NO_YEAR
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sightings import listed_part
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.files import (
     DamagedFileError,
     from_stamp,

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
 
-from strava_pipeline.core.activities import YearRange, local_years, starts
+from strava_pipeline.core.activities import local_years, starts
 from strava_pipeline.core.rows import Json
+from strava_pipeline.core.years import YearRange
 
 Mode = Literal["year", "incremental", "lite", "all", "import", "event"]
 

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.sources import SOURCES
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.connections import spill
 from strava_pipeline.lake.listings import Listing
 from strava_pipeline.lake.locks import locked

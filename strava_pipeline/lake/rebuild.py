@@ -9,10 +9,10 @@ from typing import Protocol
 
 import duckdb
 
-from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
 from strava_pipeline.core.tables.details import RECORDED
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.car_trips import merge_car_trips
 from strava_pipeline.lake.counts import faulty_keys, keys
 from strava_pipeline.lake.detail_files import count_on_disk, detail_files

@@ -15,9 +15,10 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from strava_pipeline.core.activities import YearRange, summary_frame
+from strava_pipeline.core.activities import summary_frame
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import catalogue_version
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.imported import all_listings
 from strava_pipeline.lake.listings import Listing

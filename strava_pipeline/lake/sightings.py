@@ -14,9 +14,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sightings import SOMETIMES_LISTED, listed_part
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.listings import Listing, begin, listings, read_listing
 from strava_pipeline.lake.manifests import Gone, Window, entry_of
 from strava_pipeline.lake.merge import merged_pages, years_lacking

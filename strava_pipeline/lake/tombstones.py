@@ -14,7 +14,8 @@ from typing import ClassVar
 
 import polars as pl
 
-from strava_pipeline.core.activities import YearRange, starts
+from strava_pipeline.core.activities import starts
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.absence import Proof, Span, bounds, gaps, lies_in, proofs, proven
 from strava_pipeline.lake.decisions import Decision, decide, decisions
 from strava_pipeline.lake.listings import Listing, listings

@@ -5,10 +5,10 @@ Looks only: whoever asks may be a sensor, twice a minute.
 
 from contextlib import suppress
 
-from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.webhook_work import news_of
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.strava.connect import make_budget
+from strava_pipeline.ingest.strava.clocks import make_budget
 from strava_pipeline.lake.events import EventsState, has_news, peek
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import is_published, snapshot

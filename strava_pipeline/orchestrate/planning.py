@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from strava_pipeline.core.errors import Ceiling
 from strava_pipeline.core.plan import Plan, YearPlan, listing_calls, plan_years
 from strava_pipeline.core.windows import Allowance
-from strava_pipeline.ingest.strava.connect import make_budget
+from strava_pipeline.ingest.strava.clocks import make_budget
 from strava_pipeline.lake.counts import could_be_gear, known_gear, unknown_gear
 from strava_pipeline.lake.differences import differences
 from strava_pipeline.lake.known import AtHand, known_of, year_counts

@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cached_property
 
-from strava_pipeline.core.activities import YearRange
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.client import StravaClient
-from strava_pipeline.ingest.strava.connect import connect, primed_clock
+from strava_pipeline.ingest.strava.clocks import primed_clock
+from strava_pipeline.ingest.strava.connect import connect
 from strava_pipeline.lake.listings import Listing
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from strava_pipeline.ingest.strava.connect import primed_clock
+from strava_pipeline.ingest.strava.clocks import primed_clock
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.quarantine import failing_now
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS

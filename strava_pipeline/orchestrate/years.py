@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from strava_pipeline.core.activities import YearRange
+from strava_pipeline.core.years import YearRange
 
 ZONE = "Pacific/Kiritimati"  # the first zone to reach a new year (UTC+14): a year exists as soon as somebody is in it
 

@@ -22,7 +22,8 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.activities import get_athlete
-from strava_pipeline.ingest.strava.connect import connect, make_oauth, make_wire, system_clock, token_store
+from strava_pipeline.ingest.strava.clocks import system_clock
+from strava_pipeline.ingest.strava.connect import connect, make_oauth, make_wire, token_store
 from strava_pipeline.ingest.strava.consent import Consent, read_consent
 from strava_pipeline.ingest.strava.listener import RedirectListener
 from strava_pipeline.ingest.strava.oauth import SCOPES, OAuth, missing_scopes

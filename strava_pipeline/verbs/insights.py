@@ -71,7 +71,7 @@ def write_report(
 def _told(settings: "Settings", year: int | None, sports: list[str] | None) -> "YearTold":
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.core.insights.goals import Goals
-    from strava_pipeline.ingest.strava.connect import primed_clock
+    from strava_pipeline.ingest.strava.clocks import primed_clock
     from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
     from strava_pipeline.lake.insights import athlete_of
     from strava_pipeline.lake.insights_told import count_only, newest_year, year_told

@@ -8,7 +8,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.ingest.strava.connect import make_oauth, make_wire, system_clock
+from strava_pipeline.ingest.strava.clocks import system_clock
+from strava_pipeline.ingest.strava.connect import make_oauth, make_wire
 from strava_pipeline.ingest.strava.consent import read_consent
 from strava_pipeline.settings import Settings
 

@@ -135,7 +135,7 @@ def split(
 
 def _decide(one: int, others: list[int], *, joined: bool, verbose: bool) -> None:
     from strava_pipeline.core.errors import PipelineError
-    from strava_pipeline.ingest.strava.connect import primed_clock
+    from strava_pipeline.ingest.strava.clocks import primed_clock
     from strava_pipeline.lake.decisions import decide
     from strava_pipeline.lake.matches import MatchDecision
     from strava_pipeline.lake.matches_told import members

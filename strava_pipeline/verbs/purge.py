@@ -117,7 +117,7 @@ def _trips_file(settings: "Settings") -> "Path | None":
 
 
 def _give_back(settings: "Settings") -> str:
-    from strava_pipeline.ingest.strava.connect import system_clock
+    from strava_pipeline.ingest.strava.clocks import system_clock
     from strava_pipeline.ingest.strava.revocation import give_access_back
     from strava_pipeline.verbs.purge_plan import REVOKED
 

@@ -133,7 +133,7 @@ def _known(ids: list[int], held: set[int]) -> list[int]:
 
 
 def _decide(settings: "Settings", ids: list[int], *, dropped: bool) -> None:
-    from strava_pipeline.ingest.strava.connect import primed_clock
+    from strava_pipeline.ingest.strava.clocks import primed_clock
     from strava_pipeline.lake.decisions import decide
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.quarantine import QuarantineDecision

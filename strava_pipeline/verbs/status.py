@@ -57,7 +57,7 @@ class Status:
 
 def look(settings: "Settings") -> Status:
     """Everything from disk; what does not exist yet is empty."""
-    from strava_pipeline.ingest.strava.connect import make_budget, primed_clock
+    from strava_pipeline.ingest.strava.clocks import make_budget, primed_clock
     from strava_pipeline.ingest.strava.revocation import revoked_at
     from strava_pipeline.lake.first_year import later_first_year
     from strava_pipeline.lake.listings import listings

@@ -126,7 +126,8 @@ def _is_ours(settings: "Settings", found: "Subscription") -> bool:
 
 
 def _subscriptions(settings: "Settings") -> "Subscriptions":
-    from strava_pipeline.ingest.strava.connect import make_subscriptions, make_wire, system_clock
+    from strava_pipeline.ingest.strava.clocks import system_clock
+    from strava_pipeline.ingest.strava.connect import make_subscriptions, make_wire
 
     clock = system_clock(settings)
     return make_subscriptions(settings, make_wire(settings, clock), clock)

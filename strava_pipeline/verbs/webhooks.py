@@ -110,7 +110,7 @@ def _follow(
     settings: "Settings", limits: dict[str, Any], *, years: list[int] | None = None, verbose: bool = False
 ) -> "RunOutcome | None":
     """Run the job over the years that events concern, and `years`; None: there is nothing to do now."""
-    from strava_pipeline.ingest.strava.connect import primed_clock
+    from strava_pipeline.ingest.strava.clocks import primed_clock
     from strava_pipeline.lake.events import EventsState, load
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.events_years import years_behind_events, years_of_news

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strava_pipeline.core.activities import NO_YEAR, YearRange, local_years, starts, summary_frame
+from strava_pipeline.core.activities import NO_YEAR, local_years, starts, summary_frame
 from strava_pipeline.core.tables import ACTIVITIES_ALL
+from strava_pipeline.core.years import YearRange
 
 YEARS = YearRange(2008, 2026)
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.windows import Allowance, done_at, year_window, years_since
+from strava_pipeline.core.years import YearRange
 
 YEARS = YearRange(2008, 2026)
 NOW = datetime(2026, 6, 1, 12, 7, tzinfo=UTC)

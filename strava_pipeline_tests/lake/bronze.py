@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from strava_pipeline.core.activities import YearRange
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.detail_files import land_detail
 from strava_pipeline.lake.history import merge_history
 from strava_pipeline.lake.listings import Listing, begin

@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.detail_files import detail_files
 from strava_pipeline.lake.listings import Listing, Window, listings, resume
 from strava_pipeline.lake.merge import SHARDS

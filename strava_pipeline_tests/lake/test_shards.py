@@ -14,8 +14,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from strava_pipeline.core import tables
-from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.tables import ACTIVITIES_ALL, Column, Kind
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake import shards
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import MANY, holdings, shard_files, write_shards

@@ -6,10 +6,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.rows import frame
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.trips import Kept, keep_trips, kept_trips, merge_trips

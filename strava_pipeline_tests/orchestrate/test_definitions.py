@@ -72,7 +72,7 @@ def test_the_daily_run_is_one_run_over_the_years_that_may_have_changed(rig: Rig,
     assert first["dagster/asset_partition_range_end"] == newest
     now = datetime(max(rig.years), 6, 1, tzinfo=UTC)
     listing = begin(rig.lake, Window(mode="all", after=None, before=None), athlete_id=1, at=now)
-    from strava_pipeline.core.activities import YearRange
+    from strava_pipeline.core.years import YearRange
 
     years = YearRange(2022, max(rig.years))
     listing.land([{"id": 1, "start_date": now.isoformat()}], b"[]", {}, now, years)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from strava_pipeline.core.activities import YearRange
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline.orchestrate.years import year_range
 

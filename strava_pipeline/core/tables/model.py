@@ -6,8 +6,11 @@ dictionary, so that a column is added in one place. No rows, no SQL beyond type 
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
+from typing import TYPE_CHECKING
 
-import polars as pl
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class Kind(Enum):
@@ -26,23 +29,27 @@ class Kind(Enum):
     JSON = "JSON"  # text in a shard
 
     @property
-    def polars(self) -> pl.DataType:
-        return _POLARS[self]
+    def polars(self) -> "pl.DataType":
+        return _polars()[self]
 
 
-_POLARS: dict[Kind, pl.DataType] = {
-    Kind.BIGINT: pl.Int64(),
-    Kind.INTEGER: pl.Int32(),
-    Kind.DOUBLE: pl.Float64(),
-    Kind.BOOLEAN: pl.Boolean(),
-    Kind.TEXT: pl.String(),
-    Kind.INSTANT: pl.Datetime("us", "UTC"),
-    Kind.WALL: pl.Datetime("us"),
-    Kind.DATE: pl.Date(),
-    Kind.DOUBLES: pl.List(pl.Float64),
-    Kind.TEXTS: pl.List(pl.String),
-    Kind.JSON: pl.String(),
-}
+@cache
+def _polars() -> "dict[Kind, pl.DataType]":
+    import polars as pl  # here: commands that only read SQL know the tables without it
+
+    return {
+        Kind.BIGINT: pl.Int64(),
+        Kind.INTEGER: pl.Int32(),
+        Kind.DOUBLE: pl.Float64(),
+        Kind.BOOLEAN: pl.Boolean(),
+        Kind.TEXT: pl.String(),
+        Kind.INSTANT: pl.Datetime("us", "UTC"),
+        Kind.WALL: pl.Datetime("us"),
+        Kind.DATE: pl.Date(),
+        Kind.DOUBLES: pl.List(pl.Float64),
+        Kind.TEXTS: pl.List(pl.String),
+        Kind.JSON: pl.String(),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,7 @@ class Table:
         return tuple(column for column in self.columns if column.source is not None)
 
     @property
-    def polars_schema(self) -> dict[str, pl.DataType]:
+    def polars_schema(self) -> "dict[str, pl.DataType]":
         return {column.name: column.kind.polars for column in self.columns}
 
     @property

@@ -1,18 +1,13 @@
-"""Wires a client up from the settings: the one place where the real clock, randomness and network come in."""
+"""Wires a client up from the settings: the one place where real randomness and the network come in; clocks.py has the time."""
 
 import logging
 import random
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
-from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import NeedsLoginError, PipelineError
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.access import AccessTokens
-from strava_pipeline.ingest.strava.budget import RateBudget
 from strava_pipeline.ingest.strava.client import StravaClient
+from strava_pipeline.ingest.strava.clocks import make_budget, system_clock
 from strava_pipeline.ingest.strava.http import Wire
 from strava_pipeline.ingest.strava.oauth import OAuth
 from strava_pipeline.ingest.strava.pacing import OnWait, Pacing
@@ -63,31 +58,6 @@ def connect(
     return StravaClient(settings.api_url, tokens, pacing, clock, wire, random.random)
 
 
-def make_budget(
-    settings: Settings,
-    clock: ServerClock | None = None,
-    *,
-    cushion_15min: int | None = None,
-    cushion_daily: int | None = None,
-    yielding: int = 0,
-    max_calls: int | None = None,
-) -> RateBudget:
-    """The data folder's budget; enough by itself for `status`, which needs no login."""
-    return RateBudget(
-        ledger_path(settings),
-        clock or system_clock(settings),
-        cushion_15min=cushion_15min,
-        cushion_daily=cushion_daily,
-        yielding=yielding,
-        max_calls=max_calls,
-    )
-
-
-def ledger_path(settings: Settings) -> Path:
-    """Where the settings keep the budget's ledger."""
-    return settings.data_dir / "state" / "budget.json"
-
-
 def make_oauth(settings: Settings, wire: Wire, clock: ServerClock) -> OAuth:
     """The OAuth of the settings' application."""
     return OAuth(settings.base_url, settings.require_application(), wire, clock, random.random)
@@ -108,18 +78,6 @@ def token_store(settings: Settings) -> TokenStore:
     return TokenStore(settings.secrets_dir / "strava_token.json")
 
 
-def utc_now() -> datetime:
-    """This machine's time."""
-    return datetime.now(UTC)
-
-
-def system_clock(settings: Settings, now: Callable[[], datetime] | None = None) -> ServerClock:
-    """This machine's clock (or `now`, aware), at the settings' speed; Strava itself runs at none but its own."""
-    host = urlsplit(settings.api_url).hostname or ""
-    speed = 1.0 if host == "strava.com" or host.endswith(".strava.com") else settings.clock_speed
-    return ServerClock(now or utc_now, _steady, time.sleep, speed=speed)
-
-
 def _ask_time(wire: Wire, base_url: str, clock: ServerClock) -> None:
     """Read the server's clock off its front page, which is no API call and counts in no limit."""
     try:
@@ -128,16 +86,3 @@ def _ask_time(wire: Wire, base_url: str, clock: ServerClock) -> None:
         log.info("The server's time could not be asked for: %s", error)
         return
     clock.observe(exchange.headers.get("Date"), elapsed=exchange.seconds)
-
-
-def primed_clock(settings: Settings) -> ServerClock:
-    """The system clock, corrected by what the last process that saw an answer made of the server's time."""
-    clock = system_clock(settings)
-    make_budget(settings, clock).remaining()
-    return clock
-
-
-def _steady() -> float:
-    """Seconds on a counter that goes on while the machine sleeps, where the system has one."""
-    boottime = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if boottime is None else time.clock_gettime(boottime)

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from strava_pipeline.core.errors import ForbiddenError, MissingSettingsError, PipelineError
 from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
 from strava_pipeline.ingest.clock import CONTRADICTION, HEADER_RESOLUTION, parse_date_header
-from strava_pipeline.ingest.strava.connect import ledger_path, make_wire, system_clock, token_store
+from strava_pipeline.ingest.strava.clocks import ledger_path, system_clock
+from strava_pipeline.ingest.strava.connect import make_wire, token_store
 from strava_pipeline.ingest.strava.hosts import keep_at_home
 from strava_pipeline.ingest.strava.http import Exchange, UntrustedError
 from strava_pipeline.ingest.strava.ledger import LedgerFile

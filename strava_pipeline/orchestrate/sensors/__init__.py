@@ -5,7 +5,7 @@ from datetime import datetime
 
 import dagster as dg
 
-from strava_pipeline.ingest.strava.connect import system_clock, utc_now
+from strava_pipeline.ingest.strava.clocks import system_clock, utc_now
 from strava_pipeline.orchestrate.sensors.catch_up import catch_up_sensor
 from strava_pipeline.orchestrate.sensors.failure_alert import failure_alert_sensor
 from strava_pipeline.orchestrate.sensors.inbox import imported_sensor, inbox_sensor

@@ -12,7 +12,7 @@ import dagster as dg
 from dagster import DagsterEventType
 
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.strava.connect import make_budget, system_clock
+from strava_pipeline.ingest.strava.clocks import make_budget, system_clock
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, StreamsConfig

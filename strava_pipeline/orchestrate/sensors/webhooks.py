@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from dagster import DagsterRunStatus
 
-from strava_pipeline.ingest.strava.connect import system_clock
+from strava_pipeline.ingest.strava.clocks import system_clock
 from strava_pipeline.lake.events import EventsState, load
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sightings import digest_of_events

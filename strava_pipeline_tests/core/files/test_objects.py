@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strava_pipeline.core.activities import YearRange, summary_frame
+from strava_pipeline.core.activities import summary_frame
 from strava_pipeline.core.details import Detail, detail_frames
 from strava_pipeline.core.files.activities_csv import ArchiveRow
 from strava_pipeline.core.files.export_names import columns
 from strava_pipeline.core.files.objects import hashed_id, of_recording, of_row, row_id, summary_and_detail
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, Table
+from strava_pipeline.core.years import YearRange
 from strava_pipeline_tests.core.fidelity import differences
 from strava_pipeline_tests.core.files.made import BEGAN, full_row, session
 

@@ -6,7 +6,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 from strava_pipeline.core.tables.trips import METRICS
 from strava_pipeline.core.trips.activity.algorithms import find_algorithm
@@ -17,6 +16,7 @@ from strava_pipeline.core.trips.activity.kept import diagnostics_rows, index_row
 from strava_pipeline.core.trips.activity.metrics import SCHEMA
 from strava_pipeline.core.trips.activity.replay import Replay
 from strava_pipeline.core.trips.activity.thresholds import thresholds
+from strava_pipeline.core.years import YearRange
 from strava_pipeline_tests.core.trips.made import point, ride, trip
 
 YEARS = YearRange(2022, 2026)

@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 
-from strava_pipeline.core.activities import YearRange
 from strava_pipeline.core.json_text import json_bytes
 from strava_pipeline.core.rows import frame
 from strava_pipeline.core.tables.trips import METRICS, TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
@@ -17,6 +16,7 @@ from strava_pipeline.core.trips.activity.bundle import Bundle, entry_comment
 from strava_pipeline.core.trips.activity.codes import code, told_code, version
 from strava_pipeline.core.trips.activity.instants import parse_instant
 from strava_pipeline.core.trips.activity.values import finite_number
+from strava_pipeline.core.years import YearRange
 
 TRIPS = "trips"  # the source of these rows, as `strava` is of activities
 

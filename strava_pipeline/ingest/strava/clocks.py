@@ -1,0 +1,61 @@
+"""The clock and the rate budget that the settings name: without a network, for whoever only reads, too."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.strava.budget import RateBudget
+from strava_pipeline.settings import Settings
+
+
+def utc_now() -> datetime:
+    """This machine's time."""
+    return datetime.now(UTC)
+
+
+def system_clock(settings: Settings, now: Callable[[], datetime] | None = None) -> ServerClock:
+    """This machine's clock (or `now`, aware), at the settings' speed; Strava itself runs at none but its own."""
+    host = urlsplit(settings.api_url).hostname or ""
+    speed = 1.0 if host == "strava.com" or host.endswith(".strava.com") else settings.clock_speed
+    return ServerClock(now or utc_now, _steady, time.sleep, speed=speed)
+
+
+def primed_clock(settings: Settings) -> ServerClock:
+    """The system clock, corrected by what the last process that saw an answer made of the server's time."""
+    clock = system_clock(settings)
+    make_budget(settings, clock).remaining()
+    return clock
+
+
+def make_budget(
+    settings: Settings,
+    clock: ServerClock | None = None,
+    *,
+    cushion_15min: int | None = None,
+    cushion_daily: int | None = None,
+    yielding: int = 0,
+    max_calls: int | None = None,
+) -> RateBudget:
+    """The data folder's budget; enough by itself for `status`, which needs no login."""
+    return RateBudget(
+        ledger_path(settings),
+        clock or system_clock(settings),
+        cushion_15min=cushion_15min,
+        cushion_daily=cushion_daily,
+        yielding=yielding,
+        max_calls=max_calls,
+    )
+
+
+def ledger_path(settings: Settings) -> Path:
+    """Where the settings keep the budget's ledger."""
+    return settings.data_dir / "state" / "budget.json"
+
+
+def _steady() -> float:
+    """Seconds on a counter that goes on while the machine sleeps, where the system has one."""
+    boottime = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boottime is None else time.clock_gettime(boottime)
