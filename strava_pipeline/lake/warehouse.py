@@ -133,14 +133,23 @@ def connect(path: Path, *, after_another: bool = False) -> Connection:
         # Left by a killed process. Before opening: what its log holds is replayed then, and DuckDB may put it there.
         shutil.rmtree(spilled(path), ignore_errors=True)
     connection = _open(path)
+    try:
+        _prepare(connection, path, after_another=after_another)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: Connection, path: Path, *, after_another: bool) -> None:
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = false")
     connection.execute("SET write_buffer_row_group_count = 1")  # of 122,880 rows; by itself DuckDB keeps five in memory
     known = _notes_of(connection)
     if known is None:
-        _create(connection, after_another=after_another)
+        with transaction(connection):
+            _create(connection, after_another=after_another)
     elif known.get("catalogue") != catalogue_version():
-        connection.close()
         raise OtherCatalogueError(
             f"The working warehouse {path} was made by another version of the tables. The next run makes it anew from "
             "what is on disk, without a call: `strava-pipeline flow`, or `compact` for that alone."
@@ -150,7 +159,6 @@ def connect(path: Path, *, after_another: bool = False) -> Connection:
             make_views(connection)
             note(connection, _VIEWS, views_version())
             changed(connection)
-    return connection
 
 
 def _open(path: Path) -> Connection:
@@ -275,7 +283,6 @@ def is_marked(connection: Connection, name: str) -> bool:
 
 
 def _create(connection: Connection, *, after_another: bool) -> None:
-    connection.execute("BEGIN TRANSACTION")
     for table in TABLES.values():
         connection.execute(f"CREATE TABLE {table.stored} ({table.ddl})")
     make_views(connection)
@@ -287,4 +294,3 @@ def _create(connection: Connection, *, after_another: bool) -> None:
     note(connection, _VIEWS, views_version())
     if after_another:
         mark(connection, REBUILDING)
-    connection.execute("COMMIT")

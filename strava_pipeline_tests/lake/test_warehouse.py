@@ -4,6 +4,7 @@ import subprocess
 import sys
 from typing import Any
 
+import duckdb
 import pytest
 
 from strava_pipeline.core import tables
@@ -205,6 +206,28 @@ def test_a_warehouse_of_another_catalogue_is_not_opened(lake: Lake, monkeypatch:
     with pytest.raises(OtherCatalogueError, match="another version"):
         connect(lake.working)
     monkeypatch.undo()
+    assert present(lake) == [1]
+
+
+def test_what_fails_while_its_views_are_made_leaves_the_warehouse_closed_and_as_it_was(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(lake, 1)
+    with duckdb.connect(str(lake.working), read_only=True) as looking:
+        before = revision(looking)
+
+    def fail(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute("DROP TABLE activities_all CASCADE")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(warehouse, "views_version", lambda: "of another version")
+    monkeypatch.setattr(warehouse, "make_views", fail)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        connect(lake.working)
+    monkeypatch.undo()
+    with duckdb.connect(str(lake.working), read_only=True) as looking:  # refused while it is open for writing
+        assert revision(looking) == before
+    assert caught.tb, "whoever keeps the traceback keeps what stands in its frames"
     assert present(lake) == [1]
 
 
