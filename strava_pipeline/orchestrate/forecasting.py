@@ -15,6 +15,7 @@ from strava_pipeline.core.activities import local_years, starts
 from strava_pipeline.core.forecast import LEAST, MOST, Bounds, Forecast, Seen, expected_between, pages_still, season_of
 from strava_pipeline.core.rows import Json
 from strava_pipeline.ingest.strava.activities import Page
+from strava_pipeline.lake.behind import first_pull_ended_at
 from strava_pipeline.lake.counts import count_between
 from strava_pipeline.lake.differences import differences
 from strava_pipeline.lake.known import Known, known_of
@@ -59,6 +60,7 @@ class Forecaster:
         self._details: _Details | None = None
         self._listed = 0  # activities that came and may bring a detail
         self._latitude: float | None = None
+        self._is_first_pull = first_pull_ended_at(pipeline.lake) is None  # now: afterwards the listing itself is one
 
     def __call__(self, listing: Listing, page: Page | None, per_page: int, made: int) -> Forecast:
         """The forecast as of now, `made` calls after the run began; `page` is the one that just came."""
@@ -122,7 +124,7 @@ class Forecaster:
                 due = len(wanted.due) + len(wanted.refresh)
                 known = {one.activity_id for one in (*wanted.due, *wanted.refresh, *wanted.resting)}
             brings = differences(pipeline.lake, listing, self._years, pipeline.years)
-        since = scope.since if scope.new_since is None else None
+        since = scope.since if self._is_first_pull or scope.new_since is None else None
         inside = {key for key, start in brings.listed.items() if _is_inside(start and start.replace(tzinfo=UTC), since)}
         news = ((brings.inserted & inside) | brings.edited) - known
         self._listed = len(inside)
