@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     clock_speed: float = Field(1.0, alias="STRAVA_CLOCK_SPEED", gt=0, allow_inf_nan=False)
     automation: bool = Field(True, alias="STRAVA_AUTOMATION")
     run_records_days: int = Field(400, alias="STRAVA_RUN_RECORDS_DAYS", ge=7, le=36_500)
+    csv_escape_formulas: bool = Field(False, alias="STRAVA_CSV_ESCAPE_FORMULAS")
     alert_url: str | None = Field(None, alias="STRAVA_ALERT_URL", repr=False)  # such URLs carry a key
     webhook_secret: SecretStr | None = Field(None, alias="STRAVA_WEBHOOK_SECRET")
     serve_address: str = Field("127.0.0.1:8722", alias="STRAVA_SERVE_ADDRESS")

@@ -1,4 +1,4 @@
-"""What DuckDB's connections need from us: interrupts that end a query, and memory that is given back between two statements.
+"""What DuckDB's connections need from us: interrupts that end a query, what a statement may reach, memory given back in between.
 
 Opening the warehouse and its transactions stand in warehouse.py.
 """
@@ -11,6 +11,7 @@ import duckdb
 
 Connection = duckdb.DuckDBPyConnection
 _HELD = 64_000_000  # bytes that a transaction may hold in memory: 50,000 activities of 1.3 KB
+CONFINED = "SET enable_external_access = false; SET lock_configuration = true;"
 _KEPT = "32MB"  # of it when it was put on disk
 
 
@@ -31,6 +32,12 @@ def interruptible(connection: Connection) -> Iterator[None]:
         with suppress(duckdb.Error):
             connection.execute("SELECT 1")
         raise interrupt from None
+
+
+def confine(connection: Connection) -> None:
+    """For statements of a person or of a page: no file, no network, no variable of this process, and no setting changes that."""
+    connection.execute("SET python_enable_replacements = false")
+    connection.execute(CONFINED)
 
 
 def spilled(path: Path) -> Path:

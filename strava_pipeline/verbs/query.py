@@ -1,5 +1,11 @@
-"""Looking into the published warehouse: a query, a prompt, the tables. Read-only, never locked by a run."""
+"""Looking into the published warehouse: a query, a prompt, the tables. Read-only, never locked by a run.
 
+A statement reaches no file and no network, unless `--files` says so: what one copies from elsewhere must not be able to
+overwrite the login, or to send what is in the warehouse away.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -7,7 +13,11 @@ import typer
 from strava_pipeline.verbs.values import plain
 
 if TYPE_CHECKING:
+    from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.warehouse import Connection
+
+Files = Annotated[bool, typer.Option("--files", help="Statements may read and write files, and use the network.")]
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets compute: owasp.org/www-community/attacks/CSV_Injection
 
 
 def sql(
@@ -15,40 +25,46 @@ def sql(
     output: Annotated[
         Literal["table", "json", "csv"], typer.Option("--format", help="How to print the rows.")
     ] = "table",
+    files: Files = False,
 ) -> None:
     """Query the published warehouse: `sql "SELECT count(*) FROM activities"`."""
     import duckdb
 
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.publish import snapshot
     from strava_pipeline.settings import Settings
 
-    with snapshot(Lake(Settings.load().data_dir)) as connection:
+    settings = Settings.load()
+    with _published(Lake(settings.data_dir), files) as connection:
         try:
             result = connection.sql(statement)
             names = result.columns if result is not None else []
             rows = result.fetchall() if result is not None else []
         except duckdb.Error as error:
-            raise PipelineError(f"DuckDB refused the query: {error}") from error
-    {"table": _table, "json": _json, "csv": _csv}[output](names, rows)
+            raise PipelineError(f"DuckDB refused the query: {error}{_hint(error)}") from error
+    if output == "csv":
+        _csv(names, rows, as_text=settings.csv_escape_formulas)
+    else:
+        {"table": _table, "json": _json}[output](names, rows)
 
 
-def duck() -> None:
+def duck(files: Files = False) -> None:
     """A SQL prompt on the published warehouse (DuckDB's own shell where it is installed)."""
     import os
     import shutil
 
+    from strava_pipeline.lake.connections import CONFINED
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.publish import snapshot, snapshot_file
+    from strava_pipeline.lake.publish import snapshot_file
     from strava_pipeline.settings import Settings
 
     lake = Lake(Settings.load().data_dir)
     path = snapshot_file(lake)
     shell = shutil.which("duckdb")
     if shell is not None:
-        os.execv(shell, [shell, "-readonly", str(path)])
-    with snapshot(lake) as connection:
+        confined = [] if files else ["-cmd", CONFINED]
+        os.execv(shell, [shell, "-readonly", *confined, str(path)])
+    with _published(lake, files) as connection:
         typer.echo(f"{path}, read-only. End a statement with ; – leave with Ctrl-D.")
         _prompt(connection)
 
@@ -78,6 +94,28 @@ def schema(
             unit = f" [{column.unit}]" if column.unit else ""
             mark = " (key)" if column.key else ""
             typer.echo(f"  {column.name:32} {column.kind.value:12} {column.meaning}{unit}{mark}")
+
+
+@contextmanager
+def _published(lake: "Lake", files: bool) -> "Iterator[Connection]":
+    from strava_pipeline.lake.connections import confine
+    from strava_pipeline.lake.publish import snapshot
+
+    with snapshot(lake) as connection:
+        if not files:
+            confine(connection)
+        yield connection
+
+
+def _hint(error: Exception) -> str:
+    """What to do where a statement, or a view of the user's own that it asks, wanted a file."""
+    import duckdb
+
+    if isinstance(error, duckdb.PermissionException):
+        return "\nStatements reach no file and no network here, nor do views of your own; with --files they do."
+    if "configuration has been locked" in str(error):
+        return "\nSettings can be changed with --files only."
+    return ""
 
 
 def _described(spec: Any) -> dict[str, Any]:
@@ -111,19 +149,22 @@ def _json(names: list[str], rows: list[tuple[Any, ...]]) -> None:
     typer.echo(json.dumps([dict(zip(names, map(plain, row), strict=True)) for row in rows], ensure_ascii=False))
 
 
-def _csv(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+def _csv(names: list[str], rows: list[tuple[Any, ...]], *, as_text: bool) -> None:
+    """`as_text`: a cell that a spreadsheet would compute gets an apostrophe before it, which spreadsheets take for: text."""
     import csv
     import sys
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([["" if value is None else _cell(value) for value in row] for row in rows])
+    writer.writerow([_cell(name, as_text) for name in names])
+    writer.writerows([["" if value is None else _cell(value, as_text) for value in row] for row in rows])
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any, as_text: bool) -> Any:
     import json
 
     shown = plain(value)
+    if as_text and isinstance(shown, str) and shown.startswith(_FORMULA):
+        return f"'{shown}"
     return json.dumps(shown, ensure_ascii=False) if isinstance(shown, bool | list | dict) else shown
 
 
@@ -143,5 +184,5 @@ def _prompt(connection: "Connection") -> None:
                 if result is not None:
                     typer.echo(str(result))
             except duckdb.Error as error:
-                typer.echo(str(error), err=True)
+                typer.echo(f"{error}{_hint(error)}", err=True)
             pending = ""

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 
@@ -15,8 +16,8 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, float) and value != value:
-        return None
+    if isinstance(value, float) and not isfinite(value):
+        return None  # JSON has no word for NaN and Infinity
     if isinstance(value, date):
         return value.isoformat()
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)

@@ -69,6 +69,82 @@ def test_csv_is_read_back_as_it_was(pulled: Rig, type_on: TypeOn) -> None:
     assert list(csv.reader(io.StringIO(said.out))) == [["odd", "yes", "none"], ['a,"b\nc', "true", ""]]
 
 
+def test_json_has_no_word_for_what_is_no_number(pulled: Rig, type_on: TypeOn) -> None:
+    query = "SELECT 'Infinity'::DOUBLE AS most, ['-Infinity'::DOUBLE, 'NaN'::DOUBLE, 1] AS others"
+    said = type_on(pulled)("sql", query, "--format", "json")
+    assert said.out.strip() == '[{"most": null, "others": [null, null, 1.0]}]'
+
+
+def test_a_setting_keeps_spreadsheets_from_computing_what_somebody_named_an_activity(
+    pulled: Rig, type_on: TypeOn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = type_on(pulled)
+    query = """SELECT name, -1.5 AS number, ['=1'] AS list FROM (VALUES ('=HYPERLINK("x")'), ('+1'), ('-1'), ('@A1'), ('a=1')) t(name)"""
+    texts = ['=HYPERLINK("x")', "+1", "-1", "@A1", "a=1"]
+
+    def names() -> list[str]:
+        found = list(csv.DictReader(io.StringIO(typed("sql", query, "--format", "csv").out)))
+        assert {(row["number"], row["list"]) for row in found} == {("-1.5", '["=1"]')}
+        return [row["name"] for row in found]
+
+    assert names() == texts
+    monkeypatch.setenv("STRAVA_CSV_ESCAPE_FORMULAS", "true")
+    assert names() == [*(f"'{text}" for text in texts[:4]), "a=1"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "COPY (SELECT 1) TO '{file}'",
+        "SELECT * FROM read_text('{file}')",
+        "SELECT * FROM glob('{file}*')",
+        "ATTACH '{file}' AS other",
+        "EXPORT DATABASE '{file}_folder'",
+        "INSTALL httpfs",
+        "SELECT * FROM read_blob('http://127.0.0.1:9/')",
+        "SET enable_external_access = true",
+        "SET profiling_output = '{file}'",
+    ],
+)
+@pytest.mark.parametrize("by", ["sql", "duck"])
+def test_a_statement_reaches_no_file_and_no_network(
+    pulled: Rig, type_on: TypeOn, monkeypatch: pytest.MonkeyPatch, query: str, by: str
+) -> None:
+    login = pulled.settings.secrets_dir / "strava_token.json"
+    before = login.read_bytes()
+    statement = query.format(file=login)
+    monkeypatch.setattr("shutil.which", lambda _: None)  # the prompt, not DuckDB's shell
+    answers = iter([f"{statement};"])
+    monkeypatch.setattr("builtins.input", lambda _: next(answers, None) or end_of_input())
+    said = type_on(pulled)("sql", statement) if by == "sql" else type_on(pulled)("duck")
+    assert said.code == (1 if by == "sql" else 0)
+    assert "--files" in said.err
+    assert "access_token" not in said.out + said.err
+    assert login.read_bytes() == before
+
+
+def test_a_statement_may_use_files_where_the_person_says_so(pulled: Rig, type_on: TypeOn) -> None:
+    file = pulled.folder / "counted.csv"
+    said = type_on(pulled)("sql", f"COPY (SELECT count(*) AS n FROM activities) TO '{file}'", "--files")
+    assert (said.code, file.read_text()) == (0, "n\n30\n")
+
+
+def test_duckdb_s_own_shell_gets_the_same_limits(pulled: Rig, type_on: TypeOn, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[list[str]] = []
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr("os.execv", lambda _, line: lines.append(line))
+    monkeypatch.setattr("builtins.input", lambda _: end_of_input())
+    type_on(pulled)("duck")
+    type_on(pulled)("duck", "--files")
+    path = str(pulled.lake.snapshot)
+    confined = ["-cmd", "SET enable_external_access = false; SET lock_configuration = true;"]
+    assert lines == [["/usr/bin/duckdb", "-readonly", *confined, path], ["/usr/bin/duckdb", "-readonly", path]]
+
+
+def end_of_input() -> str:
+    raise EOFError
+
+
 def test_a_table_is_not_cut_where_nobody_looks_on(pulled: Rig, type_on: TypeOn) -> None:
     said = type_on(pulled)("sql", f"-- a comment first\nSELECT '{'x' * 300}' AS long")
     assert said.code == 0
