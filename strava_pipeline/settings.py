@@ -20,6 +20,7 @@ from strava_pipeline.core.errors import MissingSettingsError
 
 APPLICATION_PAGE = "https://www.strava.com/settings/api"
 _CHECKOUT = Path(__file__).resolve().parent.parent
+ENV_FILE = "STRAVA_ENV_FILE"  # for our own children that work in another folder
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,200}")
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
 
@@ -81,7 +82,7 @@ class Settings(BaseSettings):
     def load(cls, **overrides: Any) -> Self:
         """The settings, or MissingSettingsError naming each faulty variable, the fault and what to write."""
         try:
-            return cls(**overrides)
+            return cls(**{"_env_file": env_file(), **overrides})
         except ValidationError as error:
             faults = [f"  {name}: {message}" for name, message in _faults(error).items()]
         except (OSError, UnicodeDecodeError) as error:
@@ -93,6 +94,7 @@ class Settings(BaseSettings):
     @classmethod
     def examine(cls, **overrides: Any) -> tuple[Self, dict[str, str]]:
         """The settings with defaults in place of the faulty ones, and each faulty one's name with its fault."""
+        overrides = {"_env_file": env_file(), **overrides}
         try:
             return cls(**overrides), {}
         except ValidationError as error:
@@ -107,6 +109,11 @@ class Settings(BaseSettings):
         except (OSError, UnicodeDecodeError) as error:
             settings, faults = cls.examine(_env_file=None)
             return settings, {".env": _unreadable(error), **faults}
+
+    @classmethod
+    def variables(cls) -> set[str]:
+        """The environment variables that any setting is read from."""
+        return {name for spec in cls.model_fields.values() for name in _names(spec)}
 
     @classmethod
     def unwritten(cls) -> list[str]:
@@ -136,7 +143,7 @@ class Settings(BaseSettings):
         ]
         raise MissingSettingsError(
             f"No Strava API application is set up: {' and '.join(absent)} not set. Look up yours at "
-            f"{APPLICATION_PAGE} and put these lines into {Path('.env').absolute()}:\n"
+            f"{APPLICATION_PAGE} and put these lines into {env_file()}:\n"
             "STRAVA_CLIENT_ID=<Client ID>\nSTRAVA_CLIENT_SECRET=<Client Secret>"
         )
 
@@ -145,7 +152,7 @@ class Settings(BaseSettings):
         if self.webhook_secret is None:
             raise MissingSettingsError(
                 "STRAVA_WEBHOOK_SECRET is not set, so webhooks are off. Make a secret with `openssl rand -hex 32` and put it "
-                f"into {Path('.env').absolute()}:\nSTRAVA_WEBHOOK_SECRET=<the secret>"
+                f"into {env_file()}:\nSTRAVA_WEBHOOK_SECRET=<the secret>"
             )
         return self.webhook_secret
 
@@ -263,6 +270,11 @@ class Settings(BaseSettings):
         return {**values, "STRAVA_API_URL": f"{str(base).strip().rstrip('/')}/api/v3"}
 
 
+def env_file() -> Path:
+    """`.env` of the working directory, or the file that STRAVA_ENV_FILE names in its place."""
+    return Path(os.environ.get(ENV_FILE) or ".env").absolute()
+
+
 def _http_url(value: str) -> str:
     fault = "not an address; write one like https://www.strava.com"
     try:
@@ -286,7 +298,7 @@ def _faults(error: ValidationError) -> dict[str, str]:
 
 
 def _unreadable(error: Exception) -> str:
-    return f"{Path('.env').absolute()} can't be read ({type(error).__name__}); make it UTF-8 text."
+    return f"{env_file()} can't be read ({type(error).__name__}); make it UTF-8 text."
 
 
 def _variable(alias: str | AliasChoices | Any) -> str:

@@ -63,9 +63,11 @@ def package_files() -> list[Path]:
 
 def user_files(settings: "Settings") -> list[Path]:
     """What a person writes that definitions may depend on."""
-    folders = {Path.cwd(), settings.data_dir.parent}
+    from strava_pipeline.settings import env_file
+
+    folders = {env_file().parent, settings.data_dir.parent}
     tomls = [path for folder in folders for path in folder.glob("*.toml")]
-    return [*tomls, settings.pings_config, Path.cwd() / ".env", settings.dagster_home / "dagster.yaml"]
+    return [*tomls, settings.pings_config, env_file(), settings.dagster_home / "dagster.yaml"]
 
 
 def stamps(paths: Iterable[Path]) -> Stamps:

@@ -79,11 +79,16 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def serve(settings: "Settings", ui: Address | None, lock: int, *, runs_may_finish: bool) -> int:
+def serve(
+    settings: "Settings", ui: Address | None, lock: int, *, runs_may_finish: bool, env_file: Path | None = None
+) -> int:
     """Clean up after the dead, then run Dagster until it ends or we are told to; the exit code.
 
     `ui` None: the daemon alone. `lock`: from `alone_on`. `runs_may_finish`: when told to end, leave the runs at work to
-    themselves; else they are interrupted.
+    themselves; else they are interrupted. `env_file`: what its processes read as `.env`; None: what we read.
+
+    Dagster loads a `.env` of its working folder by itself, over the environment: then the settings of the environment, or
+    of the demo, would give way to a person's file. So it works in a folder that has none.
     """
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.home import CONFIG, note_ui
@@ -105,20 +110,34 @@ def serve(settings: "Settings", ui: Address | None, lock: int, *, runs_may_finis
         )
     if ui is not None:
         note_ui(settings.dagster_home, ui.url)
-    return _run(_command(ui), environment_of_dagster(settings), lock, runs_may_finish)
+    place = Lake(settings.data_dir).state
+    place.mkdir(parents=True, exist_ok=True)
+    return _run(_command(ui), environment_of_dagster(settings, env_file), place, lock, runs_may_finish)
 
 
-def environment_of_dagster(settings: "Settings") -> dict[str, str]:
+def environment_of_dagster(settings: "Settings", env_file: Path | None = None) -> dict[str, str]:
     """What Dagster's daemon and web server are given. Each process of theirs reads its patience once, when it starts."""
-    own = environment_of(settings)
+    from strava_pipeline.settings import ENV_FILE
+    from strava_pipeline.settings import env_file as present
+
+    own = {**environment_of(settings), ENV_FILE: str(env_file or present())}
+    if settings.trips_source:
+        own["TRIPS_SOURCE"] = _from_anywhere(settings.trips_source)
     # dagster 1.13 would have `dg dev` instead, a package of its own
     quiet = ",".join(filter(None, [own.get("PYTHONWARNINGS"), "ignore:Function `dev_command` is superseded"]))
     return {**PATIENCE, **own, "PYTHONWARNINGS": quiet}
 
 
 def environment_of(settings: "Settings") -> dict[str, str]:
-    """What a child of ours is given: our own environment, and the settings wherever they were read from."""
-    return {**os.environ, **settings.environ()}
+    """What a child of ours is given: our own environment, with these settings and no others."""
+    others = {name: value for name, value in os.environ.items() if name not in settings.variables()}
+    return {**others, **settings.environ()}
+
+
+def _from_anywhere(url: str) -> str:
+    """The URL of a trips' file by its whole path: a child works in another folder than we do."""
+    scheme, separator, path = url.partition(":///")
+    return f"{scheme}:///{Path(path).absolute()}" if separator and path and Path(path).is_file() else url
 
 
 def _lock(home: Path) -> Path:
@@ -137,13 +156,15 @@ def _check_port(ui: Address) -> None:
         ) from error
 
 
-def _run(command: list[str], environment: dict[str, str], lock: int, runs_may_finish: bool) -> int:
+def _run(command: list[str], environment: dict[str, str], place: Path, lock: int, runs_may_finish: bool) -> int:
     """Run Dagster until it ends, or until Ctrl-C or SIGTERM, which it is told once, so that it ends its own children."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell started us in the background
     watched, kept = os.pipe()  # the kernel closes `kept` when we die, however we die
     guarded = [sys.executable, "-m", "strava_pipeline.verbs.guard", str(watched), str(GRACE), *command]
-    with subprocess.Popen(guarded, env=environment, start_new_session=True, pass_fds=[lock, watched]) as process:
+    with subprocess.Popen(
+        guarded, cwd=place, env=environment, start_new_session=True, pass_fds=[lock, watched]
+    ) as process:
         os.close(watched)
         try:
             code = process.wait() or 1  # `dagster dev` ends with 0, also where its daemon or web server died

@@ -122,6 +122,7 @@ def demo_settings(folder: Path, url: str) -> "Settings":
         data_dir=folder / "data",
         secrets_dir=folder / "secrets",
         logs_dir=folder / "logs",
+        pings_config=folder / "cars.toml",
         dagster_home=folder / "dagster_home",
         trips_source=f"sqlite:///{trips}" if trips.exists() else None,
         trips_keys_file=folder / TRIPS / "TEST_KEYS_ONLY.json" if trips.exists() else None,
@@ -213,7 +214,8 @@ def say_queries(shown: Path, queries: tuple[str, ...]) -> None:
 
     out.print("\nThree queries to try:")
     for query in queries:
-        out.print(f'  STRAVA_DATA_DIR={shown / "data"} {program()} sql "{query}"')
+        files = "--files " if "read_parquet" in query else ""
+        out.print(f'  STRAVA_DATA_DIR={shown / "data"} {program()} sql {files}"{query}"')
 
 
 def say_dev(shown: Path) -> None:

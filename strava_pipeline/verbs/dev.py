@@ -30,10 +30,10 @@ def dev(
             lock = held.enter_context(alone_on(folder / "dagster_home"))
             athlete = (folder / MARK).read_text().split()
             url = held.enter_context(emulator_process(*athlete, log=folder / "logs" / "emulator.log"))
-            settings = demo_settings(folder, url)
+            settings, env_file = demo_settings(folder, url), folder / ".env"  # there is none
             log_in_locally(settings)
         else:
-            settings = Settings.load()
+            settings, env_file = Settings.load(), None
             lock = held.enter_context(alone_on(settings.dagster_home))
         typer.echo(f"Dagster's UI: {Address(host, port).url} (Ctrl-C stops it)", err=True)
-        raise typer.Exit(serve(settings, Address(host, port), lock, runs_may_finish=True))
+        raise typer.Exit(serve(settings, Address(host, port), lock, runs_may_finish=True, env_file=env_file))

@@ -125,13 +125,21 @@ def until(look: Any, is_over: Any, *, every: float = 1.0) -> Any:
 
 @contextmanager
 def dagster_dev(settings: Settings, log: Path) -> Iterator[DagsterDev]:
-    """Start `strava-pipeline dev` with `settings`, as a person would; end it as Ctrl-C does."""
+    """Start `strava-pipeline dev` with `settings`, as a person would; end it as Ctrl-C does.
+
+    It is typed in a folder whose `.env` says otherwise: the environment wins, in every process of Dagster's too.
+    """
+    here, elsewhere = log.parent / "typed_here", log.parent / "elsewhere"
+    here.mkdir(exist_ok=True)
+    (here / ".env").write_text(
+        f"DAGSTER_HOME={elsewhere}/home\nSTRAVA_DATA_DIR={elsewhere}/data\nSTRAVA_API_URL=http://127.0.0.1:9/api/v3\n"
+    )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "strava_pipeline", "dev", "--port", str(port)]
     environment = {**os.environ, **settings.environ()}
-    with log.open("wb") as out, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out) as process:
+    with log.open("wb") as out, subprocess.Popen(command, cwd=here, env=environment, stdout=out, stderr=out) as process:
         dev = DagsterDev(f"http://127.0.0.1:{port}", process)
         try:
             until(lambda: _answers(dev.url) or process.poll() is not None, bool)
@@ -139,6 +147,7 @@ def dagster_dev(settings: Settings, log: Path) -> Iterator[DagsterDev]:
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
+            assert not elsewhere.exists()
 
 
 def _answers(url: str) -> bool:

@@ -21,9 +21,9 @@ def test_an_archive_becomes_a_warehouse_and_the_queries_that_are_named_work(tmp_
     assert {path.name for path in tmp_path.iterdir()} == {"demo"}
     assert not (tmp_path / "demo" / "secrets").exists(), "nobody logged in"
     assert (tmp_path / "demo" / MARK).read_text().split() == list(athlete_options(12)), "`dev --demo` has its athlete"
-    queries = [shlex.split(line)[-1] for line in told.splitlines() if " sql " in line]
+    queries = [shlex.split(line) for line in told.splitlines() if " sql " in line]
     assert len(queries) == 3
-    answers = [typed(tmp_path, "sql", "--format", "csv", query).splitlines() for query in queries]
+    answers = [typed(tmp_path, *line[line.index("sql") :], "--format", "csv").splitlines() for line in queries]
     assert all(len(lines) > 1 for lines in answers)
     points = sum(int(line.split(",")[2]) for line in answers[0][1:])
     assert points > 100

@@ -56,4 +56,4 @@ def test_killed_at_any_step_the_next_run_makes_it_whole(
             rig.assert_true_to_source()
             asked = rig.calls()["details"]
             assert sum(asked.values()) <= 3, f"died at {step}: {asked}"  # one call may have been under way
-    assert died >= deaths - 1
+    assert died >= deaths * 9 // 10, "a step that a life did not come to kills nobody"

@@ -92,7 +92,7 @@ def test_killed_at_any_step_the_same_import_makes_it_whole(
                 step,
                 left,
             )
-    assert died >= deaths - 1
+    assert died >= deaths * 9 // 10, "a step that a life did not come to kills nobody"
     assert rig.calls()["by_endpoint"] == {}
 
 

@@ -19,3 +19,19 @@ def test_dagster_waits_three_minutes_for_a_launch_unless_the_user_says_otherwise
     given = environment_of_dagster(Settings.load(_env_file=None, data_dir=tmp_path))
     monkeypatch.setenv("DAGSTER_GRPC_TIMEOUT_SECONDS", given["DAGSTER_GRPC_TIMEOUT_SECONDS"])
     assert default_grpc_timeout() == seconds
+
+
+def test_dagster_gets_these_settings_and_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRAVA_ALERT_URL", "https://hooks.example.com/of-the-user")  # the demo's settings have none
+    monkeypatch.setenv("STRAVA_TIMEZONE", "Asia/Tokyo")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "trips.sqlite").touch()
+    settings = Settings.load(
+        _env_file=None, alert_url=None, timezone="Europe/London", trips_source="sqlite:///trips.sqlite"
+    )
+    given = environment_of_dagster(settings, tmp_path / "demo" / ".env")
+    assert "STRAVA_ALERT_URL" not in given
+    assert (given["STRAVA_TIMEZONE"], given["HTTPS_PROXY"]) == ("Europe/London", "http://127.0.0.1:9")
+    assert given["TRIPS_SOURCE"] == f"sqlite:///{tmp_path}/trips.sqlite"
+    assert given["STRAVA_ENV_FILE"] == f"{tmp_path}/demo/.env"
