@@ -44,7 +44,7 @@ class Status:
     webhooks: dict[str, Any] | None
     counts: dict[str, int]
     years: list[dict[str, Any]]
-    missing_details: int
+    missing_details: int | None  # of what is published; None: nothing is, or only tables of another version
     stale_details: int
     resting_details: int
     quarantine: dict[str, Any]
@@ -86,7 +86,7 @@ def look(settings: "Settings") -> Status:
         webhooks=_webhooks(lake),
         counts=published.counts,
         years=[asdict(year) for year in published.years],
-        missing_details=sum(year.missing_details for year in published.years),
+        missing_details=sum(year.missing_details for year in published.years) if published.tells_details else None,
         stale_details=sum(year.stale_details for year in published.years),
         resting_details=sum(each.retry_at is not None and now < each.retry_at for each in failing),
         quarantine=_quarantine([each for each in failing if each.files.is_quarantined]),
@@ -115,6 +115,7 @@ class _Published:
     counts: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     outdated: bool = False
+    tells_details: bool = False
     files_with_problems: int = 0
     of_several_sources: int = 0
     proposed: int = 0
@@ -140,6 +141,7 @@ def _published(lake: "Lake") -> _Published:
             row_counts(connection),
             left_out(connection),
             outdated,
+            tells_details=True,
             files_with_problems=one_number(connection, "SELECT count(problem) FROM files"),
             of_several_sources=matched.activities,
             proposed=matched.proposed,

@@ -38,10 +38,13 @@ def say_status(report: "Status") -> None:
         out.print(
             "The published warehouse has the tables of another version: the next run makes it anew, without a call."
         )
+    missing = "not known before the next publish" if report.missing_details is None else report.missing_details
     out.print(
-        f"Details missing: {report.missing_details}, edited since: {report.stale_details}, "
+        f"Details missing: {missing}, edited since: {report.stale_details}, "
         f"resting after failures: {report.resting_details}"
     )
+    if report.missing_details is None:
+        out.print("  `strava-pipeline plan` tells what is still to be fetched.")
     if report.missing_details:
         out.print("  `strava-pipeline enrich-all` fetches what is missing.")
     held = report.quarantine

@@ -198,7 +198,8 @@ def test_status_tells_login_budget_and_what_is_missing(make_rig: Make, type_on: 
     log_in(rig)
     before = json.loads(typed("status", "--json").out)
     assert before["login"]["missing_scopes"] == []
-    assert (before["counts"], before["last_pull"]) == ({}, None)
+    assert (before["counts"], before["last_pull"], before["missing_details"]) == ({}, None, None)
+    assert "Details missing: not known before the next publish" in typed("status").out
     rig.run("flow_backfill", bronze_activities={"max_calls": 12}, bronze_activity_details={"max_calls": 12})
     rig.calls()
     after = json.loads(typed("status", "--json").out)
