@@ -91,6 +91,17 @@ class TransientError(PipelineError):
         self.body = body
 
 
+class RepeatingListingError(PipelineError):
+    """A listing brings what it brought before, page after page: it would never end, and each page is a call."""
+
+    def __init__(self, pages: int) -> None:
+        super().__init__(
+            f"GET /athlete/activities: the last {pages} pages held nothing but what pages before them did, so the listing was "
+            "broken off. What came is kept. Something between here and Strava repeats an answer (a proxy?), or Strava itself "
+            "does; run the same command again later."
+        )
+
+
 class LoginServiceError(PipelineError):
     """Strava's login service gave no token, however often it was asked: for now no call can be made at all."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.errors import GoneError, RefusedError, TransientError
+from strava_pipeline.core.errors import GoneError, RefusedError, RepeatingListingError, TransientError
 from strava_pipeline.core.streams import KEYS
 from strava_pipeline.ingest.strava.activities import get_athlete, get_detail, get_gear, get_streams, list_pages
 from strava_pipeline_tests.ingest.fakes import START
@@ -30,6 +30,27 @@ def test_a_short_page_ends_nothing(make_world: Callable[..., World]) -> None:
     assert len({item["id"] for page in pages for item in page.activities}) == 100
     assert any(0 < length < 20 for length in lengths[:-2])
     assert lengths[-1] == 0
+
+
+@pytest.mark.parametrize("behind", [1, 2])
+def test_a_listing_that_repeats_itself_is_broken_off_behind_two_pages(world: World, behind: int) -> None:
+    """After `behind` pages the first one comes for ever."""
+    first = next(list_pages(world.connect(), None, None, per_page=10))
+    world.fault("/athlete/activities", "body", body=first.activities, after=behind, times=-1)
+    before, handed_out = world.calls()["total"], []
+    pages = list_pages(world.connect(), None, None, per_page=10)
+    with pytest.raises(RepeatingListingError, match="the last 2 pages held nothing but what pages before them did"):
+        handed_out.extend(page.number for page in pages)
+    assert world.calls()["total"] - before == behind + 2
+
+
+def test_one_page_again_ends_nothing(world: World) -> None:
+    """Who uploads a page full while it is listed moves everything by a page."""
+    second = list(list_pages(world.connect(), None, None, per_page=10))[1]
+    world.fault("/athlete/activities", "body", body=second.activities, query={"page": "3"})
+    pages = list(list_pages(world.connect(), None, None, per_page=10))
+    assert pages[2].activities == second.activities
+    assert pages[-1].activities == []
 
 
 def test_a_window_is_asked_for_oldest_first(world: World) -> None:

@@ -9,9 +9,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from strava_pipeline.core.errors import GoneError, RefusedError
+from strava_pipeline.core.errors import GoneError, RefusedError, RepeatingListingError
 from strava_pipeline.core.streams import KEYS, is_nothing_recorded, is_streams
 from strava_pipeline.ingest.strava.client import Answer, StravaClient
+
+REPEATED = 2  # pages in a row without a new activity, behind which a listing is taken for endless
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,11 @@ def list_pages(
     """The pages of the listing from `after` to `before` (exclusive epoch seconds), the empty last one too.
 
     Newest first; oldest first as soon as `after` is given. A short page ends nothing, only an empty one. Each
-    page is handed out before the next call is made; what `client.get` raises ends the iteration.
+    page is handed out before the next call is made; what `client.get` raises ends the iteration. Raises
+    RepeatingListingError behind REPEATED pages in a row without anything new: uploads meanwhile repeat less.
     """
-    number = start_page
+    number, repeated = start_page, 0
+    seen: set[str] = set()
     while True:
         window = {"after": after, "before": before}
         request = {name: value for name, value in window.items() if value is not None}
@@ -44,6 +48,11 @@ def list_pages(
         yield Page(number, request, answer.json, answer.body, answer.fetched_at, client.calls - calls)
         if not answer.json:
             return
+        ids = {repr(activity.get("id")) for activity in answer.json}
+        repeated = repeated + 1 if ids <= seen else 0
+        if repeated == REPEATED:
+            raise RepeatingListingError(repeated)
+        seen |= ids
         number += 1
 
 
