@@ -151,5 +151,5 @@ class CallCapReachedError(PipelineError):
     exit_code = 3
 
     def __init__(self, max_calls: int) -> None:
-        super().__init__(f"stopped after the {max_calls} calls that --max-calls allows; run again to go on.")
+        super().__init__(f"{max_calls} calls were made, as many as --max-calls allows.")
         self.max_calls = max_calls

@@ -50,7 +50,7 @@ def _read(told: Told) -> str:
 
 
 def _shards(told: Told) -> str:
-    return f"Wrote {told['files']} shards with {told['rows']} rows"
+    return f"Shards written: {told['files']}, with {told['rows']} rows"
 
 
 def _merged(told: Told) -> str:

@@ -83,7 +83,7 @@ def status_lines(report: ServiceStatus) -> list[str]:
         lines.append("Nothing was heard of its scheduler for minutes: it hangs. `strava-pipeline service restart`")
     for schedule in report.schedules:
         lines.append(
-            f"{schedule.name}: {'running' if schedule.running else 'stopped'}, {schedule.cron} in {schedule.timezone}"
+            f"{schedule.name}: {'switched on' if schedule.running else 'switched off'}, {schedule.cron} in {schedule.timezone}"
         )
         last = schedule.last_tick
         if last is None:
