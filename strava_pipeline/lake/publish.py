@@ -173,8 +173,9 @@ def current_snapshot(lake: Lake) -> Iterator[Connection]:
 
 @contextmanager
 def insights_snapshot(lake: Lake) -> Iterator[Connection]:
-    """The same; PipelineError also where another version made its views, though its tables are the present ones."""
+    """The same, for many small queries; PipelineError also where another version made its views, though not its tables."""
     with current_snapshot(lake) as connection:
+        connection.execute("SET threads = 1")  # to share so little among several takes a tenth of a command's CPU
         if has_other_views(connection):
             raise PipelineError(
                 "The published warehouse has the views of another version. Run `strava-pipeline compact`, which makes them anew."
