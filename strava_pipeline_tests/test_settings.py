@@ -124,6 +124,45 @@ def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         Settings.load()
 
 
+URLS = ("STRAVA_BASE_URL", "STRAVA_API_URL", "STRAVA_REDIRECT_URI", "STRAVA_ALERT_URL", "TRIPS_OSRM_URL")
+
+
+@pytest.mark.parametrize("name", URLS)
+@pytest.mark.parametrize("host", ["www.strava.com", "strava.local.", "osrm", "192.168.1.20", "[2001:db8::1]"])
+def test_plain_http_leaves_the_machine_only_to_hosts_that_are_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, host: str
+) -> None:
+    monkeypatch.setenv(name, f"http://{host}:8080/x")
+    with pytest.raises(MissingSettingsError, match=f"{name}: http:// to .* write https://") as caught:
+        Settings.load(_env_file=None)
+    assert "PLAIN_HTTP_HOSTS" in str(caught.value)
+    monkeypatch.setenv(name, f"https://{host}:8080/x")
+    Settings.load(_env_file=None)
+    monkeypatch.setenv(name, f"http://{host}:8080/x")
+    monkeypatch.setenv("PLAIN_HTTP_HOSTS", f"another, {host.upper()}")
+    if host == "www.strava.com":
+        with pytest.raises(MissingSettingsError, match=r"PLAIN_HTTP_HOSTS: www\.strava\.com may be a public address"):
+            Settings.load(_env_file=None)
+    else:
+        Settings.load(_env_file=None)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "[::1]", "strava.localhost"])
+def test_plain_http_stays_on_this_machine(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    for name in URLS:
+        monkeypatch.setenv(name, f"http://{host}:8080/x")
+    Settings.load(_env_file=None)
+
+
+@pytest.mark.parametrize(
+    "host", ["8.8.8.8", "1.1.1.1", "0.0.0.0", "2606:4700::1111", "example.com", "lan.example.com", "local.com"]
+)
+def test_no_public_host_can_be_named_for_plain_http(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("PLAIN_HTTP_HOSTS", host)
+    with pytest.raises(MissingSettingsError, match="PLAIN_HTTP_HOSTS"):
+        Settings.load(_env_file=None)
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00=1", None])
 def test_an_unreadable_dot_env_is_told(tmp_path: Path, content: bytes | None) -> None:
     if content is None:

@@ -237,7 +237,7 @@ def test_where_strava_cannot_be_reached_nothing_goes_until_it_is_said_to(kept: R
 
 def test_an_emulators_login_goes_to_no_other_host(kept: Rig, type_on: TypeOn, monkeypatch: pytest.MonkeyPatch) -> None:
     typed, login = type_on(kept), token(kept)
-    monkeypatch.setenv("STRAVA_BASE_URL", "http://192.0.2.1")
+    monkeypatch.setenv("STRAVA_BASE_URL", "https://192.0.2.1")
     said = typed("purge", "--yes")
     assert (said.code, "nothing was sent" in said.err) == (1, True)
     assert token(kept) == login
