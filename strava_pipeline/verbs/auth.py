@@ -34,6 +34,12 @@ from strava_pipeline.lake.profile_files import land_athlete
 from strava_pipeline.settings import Settings
 
 PORT = 8721
+TERMS = (
+    "Strava's API terms ask that what the API gives is kept no longer than seven days, is not combined with other data, and is "
+    "not used with an AI. They ask that it is shown to its own athlete alone, and allow ten athletes to an application. This "
+    "program keeps it until you delete it; none of this binds Strava's archive, which `strava-pipeline import` reads without a "
+    "login: docs/terms.md."
+)
 
 
 def auth(
@@ -56,6 +62,7 @@ def auth(
     settings = Settings.load()
     clock = system_clock(settings)
     oauth = make_oauth(settings, make_wire(settings, clock), clock)
+    typer.echo(f"{TERMS}\n", err=True)
     consent = _consent(oauth, settings.redirect_uri, code, (port or PORT) if listen else None, browser=not no_browser)
     log_in(settings, oauth, clock, consent, force=force)
 

@@ -70,6 +70,21 @@ def test_a_code_or_a_whole_address_logs_in_without_a_prompt(newcomer: World, bar
     assert (calls["total"], calls["token"], calls["by_endpoint"]) == (1, 1, {"/athlete": 1})
 
 
+def test_strava_s_terms_are_said_before_anybody_logs_in(newcomer: World) -> None:
+    result = run("--code", "no code at all")
+    assert newcomer.calls()["by_endpoint"] == {}
+    for about in (
+        "seven days",
+        "not combined",
+        "an AI",
+        "its own athlete alone",
+        "ten athletes",
+        "archive",
+        "docs/terms.md",
+    ):
+        assert about in result.stderr, about
+
+
 def test_the_athlete_is_kept_as_received(newcomer: World) -> None:
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.profile_files import newest_athlete
