@@ -88,11 +88,12 @@ def started_by(run: dg.DagsterRun) -> str:
 
 
 def reported(materialization: dg.AssetMaterialization) -> dict[str, Any]:
-    """What an asset told of its work. A count per year stands in Dagster; the sums are told beside it."""
+    """What an asset told of its work. A count per year stands in Dagster; the sums are told beside it. So do pictures."""
     return {
         name: _value(value)
         for name, value in materialization.metadata.items()
-        if name != "dagster/row_count" or materialization.partition is None
+        if not isinstance(value, dg.MarkdownMetadataValue)
+        and (name != "dagster/row_count" or materialization.partition is None)
     }
 
 

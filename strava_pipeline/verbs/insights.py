@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from strava_pipeline.core.insights.told import YearTold
     from strava_pipeline.settings import Settings
@@ -73,7 +73,7 @@ def _told(settings: "Settings", year: int | None, sports: list[str] | None) -> "
     from strava_pipeline.core.insights.goals import Goals
     from strava_pipeline.ingest.strava.clocks import primed_clock
     from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
-    from strava_pipeline.lake.insights import athlete_of
+    from strava_pipeline.lake.insights import EVERYTHING, athlete_of, known_of
     from strava_pipeline.lake.insights_told import count_only, newest_year, year_told
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.publish import insights_snapshot
@@ -96,8 +96,18 @@ def _told(settings: "Settings", year: int | None, sports: list[str] | None) -> "
                 goals = goals.limited_to(count_only(connection, sports))
             except ValueError as error:
                 raise typer.BadParameter(str(error), param_hint="--sports") from error
+        if year is not None:
+            _refuse_year_before_all(known_of(connection, athlete, today, EVERYTHING).years, year)
         number = year if year is not None else newest_year(connection, athlete, today)
         return year_told(connection, athlete, goals, today, number, sports or ())
+
+
+def _refuse_year_before_all(known: "Collection[int]", year: int) -> None:
+    """A year between others may be empty, and one to come may have goals."""
+    from strava_pipeline.core.errors import MisuseError
+
+    if known and year < min(known):
+        raise MisuseError(f"There is no activity in {year}: the first is of {min(known)}, the last of {max(known)}.")
 
 
 def _say(told: "YearTold") -> None:
@@ -114,6 +124,8 @@ def _say(told: "YearTold") -> None:
         f"{amount_told('distance_m', totals.distance_m, units)}, "
         f"{amount_told('moving_time_seconds', totals.moving_time_seconds, units)}, "
         f"{amount_told('elevation_gain_m', totals.elevation_gain_m, units)} climbed"
+        if totals.activities
+        else "  no activities"
     )
     for streak in told.streaks:
         out.print(
@@ -131,7 +143,7 @@ def _say(told: "YearTold") -> None:
     for load in told.load:
         out.print(
             f"{load.measure.replace('_', ' ').capitalize()} on {day_told(load.on_day)}: "
-            f"fitness {load.fitness:.0f}, fatigue {load.fatigue:.0f}, form {load.form:+.0f}"
+            f"fitness {load.fitness:.0f}, fatigue {load.fatigue:.0f}, form {round(load.form):+d}"
         )
     if told.unknown_sports:
         err.print(f"Sports without a group, counted as other: {', '.join(told.unknown_sports)}", style="yellow")

@@ -14,7 +14,7 @@ import pytest
 
 from strava_pipeline.core.errors import CheckFailedError, PipelineError, TransientError
 from strava_pipeline.orchestrate.log_files import HUMAN, latest_link, newest
-from strava_pipeline.orchestrate.log_lines import in_words
+from strava_pipeline.orchestrate.log_lines import in_words, reported
 from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.run_log import logged
 from strava_pipeline_tests.orchestrate.run_logs import AT, Row, human_logs, only, small_run, structured_logs
@@ -64,6 +64,12 @@ def test_a_run_tells_how_it_began_what_each_stage_did_and_how_it_ended(make_rig:
     assert "bronze_activity_details: Fetching details: done, 6" in human
     assert f" s  {begun[-1]}, done" in human.rpartition("run ends: done")[2], "the table of timings"
     assert latest_link(rig.settings.logs_dir).resolve() == newest(rig.settings.logs_dir, HUMAN)
+
+
+def test_a_picture_stays_in_dagster() -> None:
+    chart = dg.MetadataValue.md("![chart](data:image/svg+xml;base64,AAAA)")
+    told = reported(dg.AssetMaterialization("insights", metadata={"chart": chart, "years_written": 3}))
+    assert told == {"years_written": 3}
 
 
 def test_an_asset_that_has_nothing_to_tell_is_not_named() -> None:
