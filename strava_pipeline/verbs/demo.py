@@ -91,6 +91,7 @@ def _demo(folder: Path, activities: int) -> None:
         log_in_locally(settings)
         outcome = run_verb(settings, "flow_backfill", years=all_years(settings))
         fetch_new_gear(settings, outcome, {})
+        out.print("Now a product's encrypted trips. A few are made so that no key opens them, and are named:")
         run_verb(settings, TRIPS_JOB, years=all_years(settings))
         run_verb(settings, TRIP_REPLAY_JOB, years=None)
         calls = json.loads(make_wire(settings, system_clock(settings)).send("GET", f"{url}/_emulator/calls").body)
