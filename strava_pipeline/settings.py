@@ -7,22 +7,19 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
+from strava_pipeline.core.addresses import http_url, own_hosts
 from strava_pipeline.core.errors import MissingSettingsError
 
 APPLICATION_PAGE = "https://www.strava.com/settings/api"
 _CHECKOUT = Path(__file__).resolve().parent.parent
-# Names that are never public: RFC 6761, RFC 6762 (.local), RFC 8375 (.home.arpa), ICANN's .internal; .lan by custom of routers.
-_OWN_DOMAINS = (".home.arpa", ".internal", ".invalid", ".lan", ".local", ".localdomain", ".localhost", ".test")
 ENV_FILE = "STRAVA_ENV_FILE"  # for our own children that work in another folder
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,200}")
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
@@ -195,24 +192,18 @@ class Settings(BaseSettings):
 
     @field_validator("plain_http_hosts", mode="after")
     @classmethod
-    def _hosts_of_ones_own(cls, value: str | None) -> str | None:
-        for host in _listed(value):
-            if not _is_of_ones_own(host):
-                raise ValueError(
-                    f"{host} may be a public address, where everybody on the way reads along; name hosts of a network of "
-                    "your own: a service of a compose file, an address like 192.168.1.20, a name that ends in .local or .lan"
-                )
-        return ",".join(_listed(value)) or None
+    def _own_hosts(cls, value: str | None) -> str | None:
+        return ",".join(own_hosts(value or "")) or None
 
     @field_validator("base_url", "api_url", mode="after")
     @classmethod
     def _server(cls, value: str, info: ValidationInfo) -> str:
-        return _http_url(value.strip().rstrip("/"), info) if value else value
+        return http_url(value.strip().rstrip("/"), info.data.get("plain_http_hosts")) if value else value
 
     @field_validator("redirect_uri", "alert_url", "trips_osrm_url", mode="after")
     @classmethod
     def _url(cls, value: str | None, info: ValidationInfo) -> str | None:
-        return _http_url(value, info) if value is not None else None
+        return http_url(value, info.data.get("plain_http_hosts")) if value is not None else None
 
     @field_validator("webhook_secret", mode="after")
     @classmethod
@@ -229,10 +220,10 @@ class Settings(BaseSettings):
             raise ValueError("not a host and a port; write them like 127.0.0.1:8722")
         return value.strip()
 
-    @field_validator("data_dir", "secrets_dir", "logs_dir", "pings_config", mode="after")
+    @field_validator("data_dir", "secrets_dir", "logs_dir", "pings_config", "trips_keys_file", mode="after")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value is not None else None
 
     @field_validator("dagster_home", mode="after")
     @classmethod
@@ -241,11 +232,6 @@ class Settings(BaseSettings):
             return value.expanduser().absolute()
         committed = _CHECKOUT / "dagster_home"  # beside an installed package there is none
         return committed if committed.is_dir() else Path.cwd() / "dagster_home"
-
-    @field_validator("trips_keys_file", mode="after")
-    @classmethod
-    def _keys_file(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value is not None else None
 
     @field_validator("ca_bundle", mode="after")
     @classmethod
@@ -262,9 +248,7 @@ class Settings(BaseSettings):
     def _zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ValueError, OSError) as error:  # ZoneInfoNotFoundError is a KeyError
-            raise ValueError(f"{value!r} is no time zone; write one like Europe/London") from error
-        except KeyError as error:
+        except (ValueError, OSError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
             raise ValueError(f"{value!r} is no time zone; write one like Europe/London") from error
         return value
 
@@ -288,44 +272,6 @@ class Settings(BaseSettings):
 def env_file() -> Path:
     """`.env` of the working directory, or the file that STRAVA_ENV_FILE names in its place."""
     return Path(os.environ.get(ENV_FILE) or ".env").absolute()
-
-
-def _http_url(value: str, info: ValidationInfo) -> str:
-    fault = "not an address; write one like https://www.strava.com"
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError as error:  # half an IPv6 address, a port that is no number
-        raise ValueError(fault) from error
-    if not usable:
-        raise ValueError(fault)
-    host = (parts.hostname or "").rstrip(".").lower()
-    if parts.scheme == "http" and not _is_loopback(host) and host not in _listed(info.data.get("plain_http_hosts")):
-        raise ValueError(
-            f"http:// to {host} would let everybody on the way read secrets and positions; write https://. For a host of a "
-            "network of your own (a service of a compose file, say) name it in PLAIN_HTTP_HOSTS"
-        )
-    return value
-
-
-def _listed(hosts: str | None) -> list[str]:
-    return [host.strip().strip("[]").rstrip(".").lower() for host in (hosts or "").split(",") if host.strip()]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")  # RFC 6761, section 6.3
-
-
-def _is_of_ones_own(host: str) -> bool:
-    """Whether the host can't be a public one: a private address, or a name that no public domain has."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return "." not in host or host.endswith(_OWN_DOMAINS)
-    return not address.is_global and not address.is_unspecified
 
 
 def _faults(error: ValidationError) -> dict[str, str]:

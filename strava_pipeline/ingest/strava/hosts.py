@@ -1,8 +1,8 @@
 """Where a token may go: an emulator's stays on this machine, and a real one is not withdrawn at an emulator."""
 
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from strava_pipeline.core.addresses import is_this_machine
 from strava_pipeline.core.errors import ForbiddenError
 
 EMULATOR_PREFIX = "emulator-"  # what every token and code of strava_pipeline.emulator starts with
@@ -10,13 +10,7 @@ EMULATOR_PREFIX = "emulator-"  # what every token and code of strava_pipeline.em
 
 def is_loopback(url: str) -> bool:
     """Whether the address's host is this machine by name or number."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, 6.3: always loopback
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_this_machine(urlsplit(url).hostname or "")
 
 
 def keep_at_home(secret: str, url: str) -> None:
