@@ -1,5 +1,6 @@
 """ingest.strava.client: what each answer turns into, what it costs, and what is never shown."""
 
+import gzip
 import json
 import logging
 import shutil
@@ -218,6 +219,8 @@ def test_a_redirect_is_not_followed(world: World, status: int) -> None:
         assert seen == []
 
 
+LARGE = gzip.compress(bytes(70_000_000)).decode("latin-1")  # 68 KB
+LARGE_TWICE = gzip.compress(gzip.compress(bytes(70_000_000))).decode("latin-1")
 ODD_ANSWERS = [  # status line and headers, body, what it is taken for, calls
     ("302 Found\r\nLocation: http://[", "", "a redirect", 1),
     ("302 Found\r\nLocation: http://x/\xff\xfe", "", "a redirect", 1),
@@ -229,6 +232,8 @@ ODD_ANSWERS = [  # status line and headers, body, what it is taken for, calls
     ("200 OK\r\nContent-Length: 3\r\nContent-Length: 5", "[]   ", "no answer", 3),
     ("200 OK\r\nContent-Length: -3", '[{"id": 1', "no valid JSON", 3),
     ("200 OK\r\nContent-Encoding: gzip", "garbage", "broke off", 3),
+    ("200 OK\r\nContent-Encoding: gzip", LARGE, "is larger than 64 MB", 3),
+    ("200 OK\r\nContent-Encoding: gzip, gzip", LARGE_TWICE, "is larger than 64 MB", 3),
     ("200 OK\r\nContent-Encoding: br", "garbage", "no valid JSON", 3),
     ("200 OK\r\nTransfer-Encoding: chunked", "zz\r\n[]", "broke off", 3),
     ("200 OK\r\nX: " + "a" * 70_000, "[]", "no answer", 3),

@@ -22,6 +22,8 @@ from strava_pipeline.ingest.strava.hosts import is_loopback
 CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60  # seconds; the read timeout holds for each piece of the body
 WHOLE_TIMEOUT = 300  # seconds for all of an answer: one that trickles would never hit the read timeout
 CHUNK = 1 << 16  # bytes
+LARGEST = 64_000_000  # bytes of an answer, unpacked and measured as they come; a day's streams, second by second, are some 10 MB
+EVIDENCE = 1_000_000  # bytes that are kept of an answer that was not read to its end
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
 
@@ -48,7 +50,7 @@ class UntrustedError(PipelineError):
 
 
 class BrokenOffError(TransientError):
-    """The answer began and broke off after `seconds`: `headers` came before, `body` is the part that did."""
+    """The answer began, and broke off or had no end after `seconds`: `headers` came before, `body` is the first of it."""
 
     def __init__(self, message: str, *, status: int, body: bytes, headers: Mapping[str, str], seconds: float) -> None:
         super().__init__(message, status=status, body=body)
@@ -123,21 +125,28 @@ class Wire:
 
     def _read(self, response: BaseHTTPResponse, name: str, started: float) -> bytes:
         parts: list[bytes] = []
+        size, fault = 0, None
         try:
             while part := response.read1(CHUNK, decode_content=True):  # gives what came before a break, too
                 parts.append(part)
+                size += len(part)
+                if size > LARGEST:
+                    fault = f"is larger than {LARGEST // 1_000_000} MB"
+                    break
                 if self._monotonic() - started > self._whole:
                     raise TimeoutError
         except (HTTPError, OSError, HTTPException) as error:
-            response.close()
-            raise BrokenOffError(
-                f"{name}: the answer broke off ({type(error).__name__})",
-                status=response.status,
-                body=b"".join(parts),
-                headers=response.headers,
-                seconds=self._monotonic() - started,
-            ) from None
-        return b"".join(parts)
+            fault = f"broke off ({type(error).__name__})"
+        if fault is None:
+            return b"".join(parts)
+        response.close()
+        raise BrokenOffError(
+            f"{name}: the answer {fault}",
+            status=response.status,
+            body=b"".join(parts)[:EVIDENCE],
+            headers=response.headers,
+            seconds=self._monotonic() - started,
+        )
 
 
 def _headers(bearer: str | None, basic: tuple[str, str] | None, kind: str | None) -> dict[str, str]:
