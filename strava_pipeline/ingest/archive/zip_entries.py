@@ -31,6 +31,7 @@ from strava_pipeline.ingest.archive.entry import (
     nested,
     too_large,
 )
+from strava_pipeline.ingest.archive.measured import measured
 from strava_pipeline.ingest.archive.salvage import ENCRYPTED, Local, salvage, salvaged_bytes, salvaged_pieces
 
 _KNOWN = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
@@ -178,14 +179,18 @@ def _named(raw: bytes | str) -> str:
 
 
 def _load(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> bytes:
-    with _told(name):
-        return archive.read(_alone(info))  # never more than the size its directory tells, which was judged
+    return b"".join(_pieces(archive, info, name))
 
 
 def _pieces(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Iterator[bytes]:
-    with _told(name), archive.open(_alone(info)) as member:
-        while piece := member.read(PIECE):
-            yield piece
+    """What a member holds, never more than the size that its directory tells, which was judged."""
+    with _told(name):
+        if info.compress_type in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+            yield from measured(archive, _alone(info))
+        else:
+            with archive.open(_alone(info)) as member:
+                while piece := member.read(PIECE):
+                    yield piece
 
 
 def _alone(info: zipfile.ZipInfo) -> zipfile.ZipInfo:

@@ -2,8 +2,10 @@
 
 import io
 import os
+import random
 import stat
 import struct
+import tracemalloc
 import zipfile
 import zlib
 from pathlib import Path
@@ -47,6 +49,38 @@ def test_a_zip_reads_like_the_folder_it_was_made_of(tmp_path: Path, method: int)
         assert [entry.name for entry in one.entries] == [entry.name for entry in other.entries] == sorted(FILES)
         assert [entry.size for entry in one.entries] == [entry.size for entry in other.entries]
         assert (one.kind, other.kind) == (Kind.ZIP, Kind.FOLDER)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_that_holds_more_than_it_tells_takes_no_memory(tmp_path: Path, method: int) -> None:
+    body = bytes(200 * MB)
+    path = at(tmp_path, forged(zipped({"a.fit": body, "b.fit": b"good"}, method=method), "a.fit", size=900_000))
+    del body
+    tracemalloc.start()
+    try:
+        found = read(path)
+        assert tracemalloc.get_traced_memory()[1] < 20 * MB
+    finally:
+        tracemalloc.stop()
+    assert found == ({"b.fit": b"good"}, {"a.fit": Problem.DAMAGED})
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize(
+    "forgery", [{"crc": 1}, {"size": 4 * MB}, {"size": 1}, {"packed": 100_000}], ids=lambda forgery: next(iter(forgery))
+)
+def test_a_member_that_is_not_what_it_tells_is_damaged(tmp_path: Path, method: int, forgery: dict[str, int]) -> None:
+    body = random.Random(1).randbytes(3 * MB)
+    path = at(tmp_path, forged(zipped({"a.fit": body}, method=method), "a.fit", **forgery))
+    assert read(path) == ({}, {"a.fit": Problem.DAMAGED})
+
+
+def test_a_member_that_asks_for_a_great_dictionary_is_not_unpacked(tmp_path: Path) -> None:
+    packed = zipped({"a.fit": b"body"}, method=zipfile.ZIP_LZMA)
+    properties = packed.index(b"a.fit") + len(b"a.fit") + 4  # behind the version and the length of what follows
+    raw = bytearray(packed)
+    struct.pack_into("<L", raw, properties + 1, 2**32 - 1)
+    assert read(at(tmp_path, bytes(raw))) == ({}, {"a.fit": Problem.UNSUPPORTED})
 
 
 def test_a_zip_is_known_by_its_content_and_a_file_is_itself(tmp_path: Path) -> None:
