@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from strava_pipeline.verbs.echo import echo
 from strava_pipeline.verbs.interrupts import only_first_interrupt
 
 INTERRUPTED = 130  # a shell's code for Ctrl-C
@@ -105,7 +106,7 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"strava-pipeline {version('strava_pipeline')}")
+        echo(f"strava-pipeline {version('strava_pipeline')}")
         raise typer.Exit
 
 
@@ -128,13 +129,13 @@ def main() -> None:
         with only_first_interrupt(until_exit=True):
             app()
     except TransientError as error:
-        typer.echo(f"{error}. What was fetched is kept; run the same command again later.", err=True)
+        echo(f"{error}. What was fetched is kept; run the same command again later.", err=True)
         sys.exit(error.exit_code)
     except PipelineError as error:
-        typer.echo(f"{error}", err=True)
+        echo(f"{error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:  # a full disk, a folder that may not be written to
-        typer.echo(
+        echo(
             f"{error.filename2 or error.filename or 'A file'}: {error.strerror or type(error).__name__}. Check the disk and the "
             "permissions; what was fetched before is kept, and the same command goes on from there.",
             err=True,
@@ -142,8 +143,9 @@ def main() -> None:
         sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            over = "\r" if sys.stderr.isatty() else ""  # the ^C that the terminal showed
-            typer.echo(f"{over}Interrupted. What was fetched is kept; the same command goes on from there.", err=True)
+            if sys.stderr.isatty():
+                sys.stderr.write("\r")  # over the ^C that the terminal showed
+            echo("Interrupted. What was fetched is kept; the same command goes on from there.", err=True)
         raise
 
 

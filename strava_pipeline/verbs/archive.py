@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.verbs.echo import echo_json
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -39,7 +41,6 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Compare every row of an archive with the warehouse. Changes nothing, makes no call; ends with 4 if they differ."""
-    import json
 
     from strava_pipeline.core.files.agreement import compare
     from strava_pipeline.core.files.objects import row_id
@@ -62,7 +63,7 @@ def verify(
     tracks = {"rows_with_file": len(files), "with_track": len(files & tracked(lake))}
     if as_json:
         told = {"path": str(path), "salvaged": salvaged, **shape(agreement, export), "tracks": tracks}
-        out.out(json.dumps(plain(told), ensure_ascii=False))
+        echo_json(plain(told))
     else:
         cut = ["  It is cut off or damaged; its list of activities could be read."] * salvaged
         for line in [f"{path}: {agreement.rows} activities", *cut, *lines(agreement, export, tracks)]:

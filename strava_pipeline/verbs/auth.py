@@ -32,6 +32,7 @@ from strava_pipeline.ingest.strava.token_store import StoredToken, TokenStore
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import land_athlete
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.echo import echo
 
 PORT = 8721
 TERMS = (
@@ -62,7 +63,7 @@ def auth(
     settings = Settings.load()
     clock = system_clock(settings)
     oauth = make_oauth(settings, make_wire(settings, clock), clock)
-    typer.echo(f"{TERMS}\n", err=True)
+    echo(f"{TERMS}\n", err=True)
     consent = _consent(oauth, settings.redirect_uri, code, (port or PORT) if listen else None, browser=not no_browser)
     log_in(settings, oauth, clock, consent, force=force)
 
@@ -83,7 +84,7 @@ def log_in(settings: Settings, oauth: OAuth, clock: ServerClock, consent: Consen
         _refuse_another_athlete(settings.data_dir, store, token, force=force)
         store.save(token)
     forget_revoked(settings)
-    typer.echo(f"Logged in as athlete {token.athlete_id}; the login is kept in {store.path}.")
+    echo(f"Logged in as athlete {token.athlete_id}; the login is kept in {store.path}.")
     _tell_scopes(scopes)
     _fetch_athlete(settings, clock)
 
@@ -94,16 +95,16 @@ def _consent(oauth: OAuth, redirect_uri: str, code: str | None, port: int | None
     state = secrets.token_urlsafe(16)
     if port is None:
         _show(oauth.authorize_url(redirect_uri, state), browser=browser)
-        typer.echo("Strava then sends you to an address that may not open. Copy it whole from the address bar.")
+        echo("Strava then sends you to an address that may not open. Copy it whole from the address bar.")
         return read_consent(typer.prompt("Paste that address, or its code"), state)
     with RedirectListener(port, state) as listener:
         _show(oauth.authorize_url(listener.redirect_uri, state), browser=browser)
-        typer.echo("Waiting for Strava's answer …", err=True)
+        echo("Waiting for Strava's answer …", err=True)
         return read_consent(listener.wait(), state)
 
 
 def _show(url: str, *, browser: bool) -> None:
-    typer.echo(f"Open this page and allow access, leaving every box ticked:\n\n  {url}\n")
+    echo(f"Open this page and allow access, leaving every box ticked:\n\n  {url}\n")
     if browser and sys.stdout.isatty():
         try:
             found = webbrowser.get()
@@ -141,10 +142,10 @@ def _scopes_of(answer: dict[str, Any]) -> tuple[str, ...] | None:
 
 def _tell_scopes(granted: tuple[str, ...] | None) -> None:
     if granted is None:
-        typer.echo("A bare code doesn't tell which boxes were left ticked; the whole address would.")
+        echo("A bare code doesn't tell which boxes were left ticked; the whole address would.")
         return
     for scope, consequence in missing_scopes(SCOPES, granted):
-        typer.echo(f"Not granted: {scope} – {consequence}. To change that, run auth again.")
+        echo(f"Not granted: {scope} – {consequence}. To change that, run auth again.")
 
 
 def _fetch_athlete(settings: Settings, clock: ServerClock) -> None:
@@ -152,6 +153,6 @@ def _fetch_athlete(settings: Settings, clock: ServerClock) -> None:
     try:
         answer = get_athlete(connect(settings, wait=False, clock=clock))
     except (TransientError, BudgetExhaustedError, CallCapReachedError) as error:
-        typer.echo(f"The athlete's profile could not be fetched now; a later run will. {error}", err=True)
+        echo(f"The athlete's profile could not be fetched now; a later run will. {error}", err=True)
         return
     land_athlete(Lake(settings.data_dir), answer.body, answer.fetched_at)

@@ -18,9 +18,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.verbs.echo import echo
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
@@ -100,10 +99,10 @@ def serve(
         _check_port(ui)
     with open_instance(settings.dagster_home) as instance:
         for run_id in clean_up(instance, Lake(settings.data_dir)):
-            typer.echo(f"Run {run_id} had died without a word; it is now marked as failed.", err=True)
+            echo(f"Run {run_id} had died without a word; it is now marked as failed.", err=True)
         prune_daily(instance, settings, datetime.now(UTC))
     if missing := missing_configuration(settings.dagster_home):
-        typer.echo(
+        echo(
             f"{settings.dagster_home / CONFIG} does not say {', '.join(missing)}, which this version counts on; "
             "Dagster's defaults hold. To have the project's own, move the file away and start again.",
             err=True,
@@ -168,7 +167,7 @@ def _run(command: list[str], environment: dict[str, str], place: Path, lock: int
         os.close(watched)
         try:
             code = process.wait() or 1  # `dagster dev` ends with 0, also where its daemon or web server died
-            typer.echo("Dagster ended by itself; what it said last tells why.", err=True)
+            echo("Dagster ended by itself; what it said last tells why.", err=True)
             end_group(process.pid)  # its daemon may have outlived it
             return code
         except KeyboardInterrupt:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.verbs.echo import echo
 
 
 def dev(
@@ -35,5 +36,5 @@ def dev(
         else:
             settings, env_file = Settings.load(), None
             lock = held.enter_context(alone_on(settings.dagster_home))
-        typer.echo(f"Dagster's UI: {Address(host, port).url} (Ctrl-C stops it)", err=True)
+        echo(f"Dagster's UI: {Address(host, port).url} (Ctrl-C stops it)", err=True)
         raise typer.Exit(serve(settings, Address(host, port), lock, runs_may_finish=True, env_file=env_file))

@@ -3,7 +3,6 @@
 The one exception is `--make-ca-bundle`, which writes a file of certificates. The looking itself stands in the rooms.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -16,6 +15,7 @@ import typer
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.findings import Finding, State, ok, problem, skipped, warning
+from strava_pipeline.verbs.echo import echo, echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
@@ -51,7 +51,7 @@ def doctor(
     counts = Counter(finding.state for finding in findings)
     if as_json:
         report = {"problems": counts[State.PROBLEM], "warnings": counts[State.WARNING]}
-        typer.echo(json.dumps(report | {"findings": [asdict(one) for one in findings]}, ensure_ascii=False))
+        echo_json(report | {"findings": [asdict(one) for one in findings]})
     else:
         _say(findings, counts)
     if counts[State.PROBLEM]:
@@ -176,13 +176,13 @@ def _make_bundle(settings: "Settings", files: list[Path]) -> None:
 
     bundle, content = settings.secrets_dir / "ca-bundle.pem", joined(files)
     if bundle.is_file() and bundle.read_bytes() == content:
-        typer.echo(f"{bundle} holds them already.")
+        echo(f"{bundle} holds them already.")
     else:
         settings.secrets_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(bundle, content)
-        typer.echo(f"Wrote {bundle}: the public certificates, and those of {', '.join(map(str, files))}.")
+        echo(f"Wrote {bundle}: the public certificates, and those of {', '.join(map(str, files))}.")
     if settings.ca_bundle == bundle:
-        typer.echo("The settings name it already. `strava-pipeline doctor` tries it.")
+        echo("The settings name it already. `strava-pipeline doctor` tries it.")
     else:
-        typer.echo(f"Put this line into {Path('.env').absolute()}, then `strava-pipeline doctor` tries it:")
-        typer.echo(f"REQUESTS_CA_BUNDLE={bundle}")
+        echo(f"Put this line into {Path('.env').absolute()}, then `strava-pipeline doctor` tries it:")
+        echo(f"REQUESTS_CA_BUNDLE={bundle}")

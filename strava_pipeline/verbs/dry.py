@@ -16,9 +16,9 @@ from strava_pipeline.orchestrate.planning import plan_backfill, plan_job, plan_s
 from strava_pipeline.orchestrate.pulling import Stopped, pull_listing, window_of
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.looking import quiet_pipeline
 from strava_pipeline.verbs.plan import say_plan, shape
-from strava_pipeline.verbs.run_json import echo
 from strava_pipeline.verbs.terminal import err, out, progress_for_terminal
 from strava_pipeline.verbs.values import plain
 
@@ -80,7 +80,7 @@ def say_backfill(settings: Settings, years: Sequence[int], listing: ListingOptio
 
 
 def _echo(plan: Plan, settings: Settings, **more: Any) -> None:
-    echo(plain({**shape(plan, ZoneInfo(settings.timezone)), **more}))
+    echo_json(plain({**shape(plan, ZoneInfo(settings.timezone)), **more}))
 
 
 def _change(year: int, found: Differences | None) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from strava_pipeline.verbs.echo import echo
+
 if TYPE_CHECKING:
     from strava_pipeline.emulator.config import EmulatorConfig
 
@@ -69,13 +71,13 @@ def emulator(
         )
         run(config, host, port, on_ready=lambda url: _announce(url, config))
     except EmulatorConfigError as error:
-        typer.echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}", err=True)
         raise typer.Exit(2) from error
 
 
 def _announce(url: str, config: "EmulatorConfig") -> None:
     usage = USAGE.format(url=url, client_id=config.client_id, client_secret=config.client_secret)
-    typer.echo(f"Emulator listening on {url}\n{usage}")  # flushes, so that a waiting program sees it at once
+    echo(f"Emulator listening on {url}\n{usage}")  # flushes, so that a waiting program sees it at once
 
 
 def _moment(text: str | None) -> datetime:

@@ -3,7 +3,6 @@
 What is found is ingest's, what comes in the job's; here both are only asked for and shown.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.options import Verbose
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _take_in(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
         open_container(path).close()  # a wrong name is told before a run is made of it
     runs = take_in(Settings.load(), paths, verbose=verbose)
     if as_json:
-        out.out(json.dumps(_told_of(list(runs))))
+        echo_json(_told_of(list(runs)))
         return
     said = 0
     for outcome in runs:
@@ -119,7 +119,7 @@ def _say_what_is_there(paths: list[Path], *, as_json: bool) -> None:
 
         found = [survey(path, read) for path in paths]
     if as_json:
-        out.out(json.dumps(plain({"paths": [shape(each) for each in found]}), ensure_ascii=False))
+        echo_json(plain({"paths": [shape(each) for each in found]}))
         return
     for each in found:
         for line in told(each):

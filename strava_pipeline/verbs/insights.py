@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.verbs.echo import echo_json
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -29,7 +31,6 @@ def insights(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """A year: sums, goals and pace, records, streaks, gear, training load. Out of the published warehouse; no call."""
-    import json
 
     from strava_pipeline.core.insights.shape import year_shape
     from strava_pipeline.settings import Settings
@@ -37,7 +38,7 @@ def insights(
 
     told = _told(Settings.load(), year, sports)
     if as_json:
-        typer.echo(json.dumps(plain(year_shape(told)), ensure_ascii=False))
+        echo_json(plain(year_shape(told)))
     else:
         _say(told)
 

@@ -1,12 +1,13 @@
 """Looking at the logs of runs, and removing old ones. How they are written stands in orchestrate/run_log.py."""
 
-import shutil
 import sys
 from typing import Annotated
 
 import typer
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.printable import escaped_json, printable
+from strava_pipeline.verbs.echo import echo
 
 logs = typer.Typer(no_args_is_help=True, add_completion=False, help="Logs of runs: the newest one, or remove old ones.")
 
@@ -24,7 +25,8 @@ def latest(
     if path is None:
         raise PipelineError(f"No run has left a log in {logs_dir} yet. `strava-pipeline flow` makes the first.")
     with path.open(encoding="utf-8", errors="replace") as file:  # a full disk may have cut its last line
-        shutil.copyfileobj(file, sys.stdout)
+        for line in file:
+            sys.stdout.write(escaped_json(line) if as_json else printable(line))
 
 
 @logs.command()
@@ -43,6 +45,6 @@ def clean(
     kept = {kind: kind.days if days is None else days for kind in KINDS}
     logs_dir = Settings.load().logs_dir
     report = prune(logs_dir, datetime.now(UTC).date(), kept)
-    typer.echo(f"{report.removed} old log{'' if report.removed == 1 else 's'} removed from {logs_dir}.")
+    echo(f"{report.removed} old log{'' if report.removed == 1 else 's'} removed from {logs_dir}.")
     if report.faults:
         raise PipelineError(f"These could not be removed: {'; '.join(report.faults)}. Check who owns them.")

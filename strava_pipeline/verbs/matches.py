@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.options import Verbose
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ One = Annotated[int, typer.Argument(help="Id of an activity, any of its ids.", m
 @matches.command("list")
 def list_(as_json: Json = False) -> None:
     """Show which activities may be one without being joined, what a person decided, and how many are joined."""
-    import json
 
     from strava_pipeline.lake.matches_told import members, pairs
     from strava_pipeline.verbs.terminal import out
@@ -46,7 +46,7 @@ def list_(as_json: Json = False) -> None:
             "proposed": [_pair(each) for each in proposed],
             "decided": [_pair(each) for each in said],
         }
-        typer.echo(json.dumps(plain(shape), ensure_ascii=False))
+        echo_json(plain(shape))
         return
     out.print(f"{len(joined)} activities come from several sources, {sum(len(each.members) for each in joined)} ids.")
     for title, found in (("Decided", said), ("May be one, for you to say", proposed)):
@@ -69,7 +69,6 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Tell which sources an activity comes from, and why; or what speaks for two being one, point by point."""
-    import json
 
     from strava_pipeline.lake.matches_told import evidence, members, pairs
     from strava_pipeline.verbs.terminal import out
@@ -90,7 +89,7 @@ def explain(
             "pairs": [_pair(each) for each in compared],
             "evidence": _weighed(weighed) if weighed else None,
         }
-        typer.echo(json.dumps(plain(shape), ensure_ascii=False))
+        echo_json(plain(shape))
         return
     if weighed:
         _say_evidence(weighed)

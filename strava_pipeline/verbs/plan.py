@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.years import HELP
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Calls that a backfill of these years takes, by stage and year, and when it will be done. Makes no call."""
-    import json
 
     from strava_pipeline.orchestrate.options import ListingOptions
     from strava_pipeline.orchestrate.planning import plan_backfill
@@ -39,7 +39,7 @@ def plan(
     made, _ = plan_backfill(quiet_pipeline(settings), chosen, ListingOptions(per_page=None, days=None), details=details)
     zone = ZoneInfo(settings.timezone)
     if as_json:
-        typer.echo(json.dumps(plain(shape(made, zone)), ensure_ascii=False))
+        echo_json(plain(shape(made, zone)))
     else:
         say_plan(made, zone)
 

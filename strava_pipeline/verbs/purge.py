@@ -3,7 +3,6 @@
 First Strava is told, then data and logs go, the login last: a purge that died goes on when it is called again.
 """
 
-import json
 import sys
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.verbs.echo import echo_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -196,4 +196,4 @@ def _say_done(found: "Purge", access: str) -> None:
 def _say_json(found: "Purge", *, deleted: bool, access: str) -> None:
     from strava_pipeline.verbs.values import plain
 
-    typer.echo(json.dumps(plain(found.report(deleted=deleted, access=access)), ensure_ascii=False))
+    echo_json(plain(found.report(deleted=deleted, access=access)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.options import Cushion15min, CushionDaily, MaxCalls, Verbose, call_limits
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ Ids = Annotated[list[str] | None, typer.Argument(help="Activity ids, separated b
 @quarantine.command("list")
 def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Show what is in quarantine, since when, what came, and when it is asked for again."""
-    import json
 
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
@@ -36,7 +36,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.
     lake = Lake(Settings.load().data_dir)
     rows = [_row(each, activity) for each, activity in _held(lake)]
     if as_json:
-        typer.echo(json.dumps({"activities": plain(rows)}, ensure_ascii=False))
+        echo_json({"activities": plain(rows)})
         return
     for row in rows:
         _say(row)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from strava_pipeline.core.printable import printable
+from strava_pipeline.verbs.echo import echo, echo_json
 from strava_pipeline.verbs.values import plain
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def duck(files: Files = False) -> None:
         confined = [] if files else ["-cmd", CONFINED]
         os.execv(shell, [shell, "-readonly", *confined, str(path)])
     with _published(lake, files) as connection:
-        typer.echo(f"{path}, read-only. End a statement with ; – leave with Ctrl-D.")
+        echo(f"{path}, read-only. End a statement with ; – leave with Ctrl-D.")
         _prompt(connection)
 
 
@@ -74,7 +76,6 @@ def schema(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Tables and columns, with types, units and meanings."""
-    import json
 
     from strava_pipeline.core.tables import TABLES
     from strava_pipeline.core.tables.insights import INSIGHTS
@@ -86,14 +87,14 @@ def schema(
     if not known:
         raise typer.BadParameter(f"no table {table!r}; there are {', '.join(everything)}", param_hint="TABLE")
     if as_json:
-        typer.echo(json.dumps({name: _described(spec) for name, spec in known.items()}, ensure_ascii=False))
+        echo_json({name: _described(spec) for name, spec in known.items()})
         return
     for name, spec in known.items():
-        typer.echo(f"\n{name}: {spec.meaning}")
+        echo(f"\n{name}: {spec.meaning}")
         for column in spec.columns:
             unit = f" [{column.unit}]" if column.unit else ""
             mark = " (key)" if column.key else ""
-            typer.echo(f"  {column.name:32} {column.kind.value:12} {column.meaning}{unit}{mark}")
+            echo(f"  {column.name:32} {column.kind.value:12} {column.meaning}{unit}{mark}")
 
 
 @contextmanager
@@ -130,33 +131,38 @@ def _described(spec: Any) -> dict[str, Any]:
 
 
 def _table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from strava_pipeline.verbs.terminal import out, screen
 
     shown = Table()
     for name in names:
-        shown.add_column(name, overflow="fold")
+        shown.add_column(printable(name), overflow="fold")
     for row in rows:
-        shown.add_row(*("" if value is None else str(value) for value in row))
+        shown.add_row(*("" if value is None else printable(str(value)) for value in row))
     # nothing is cut where the output goes to a file or another program
-    width = None if Console().is_terminal else 10_000
-    Console(highlight=False, markup=False, width=width).print(shown)
+    screen(width=None if out.is_terminal else 10_000).print(shown)
 
 
 def _json(names: list[str], rows: list[tuple[Any, ...]]) -> None:
-    import json
 
-    typer.echo(json.dumps([dict(zip(names, map(plain, row), strict=True)) for row in rows], ensure_ascii=False))
+    echo_json([dict(zip(names, map(plain, row), strict=True)) for row in rows])
 
 
 def _csv(names: list[str], rows: list[tuple[Any, ...]], *, as_text: bool) -> None:
     """`as_text`: a cell that a spreadsheet would compute gets an apostrophe before it, which spreadsheets take for: text."""
     import csv
+    import io
     import sys
 
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
     writer.writerow([_cell(name, as_text) for name in names])
     writer.writerows([["" if value is None else _cell(value, as_text) for value in row] for row in rows])
+    if sys.stdout.isatty():
+        echo(written.getvalue(), nl=False)
+    else:
+        sys.stdout.write(written.getvalue())  # for a program: as it is
 
 
 def _cell(value: Any, as_text: bool) -> Any:
@@ -176,13 +182,13 @@ def _prompt(connection: "Connection") -> None:
         try:
             pending += input("D " if not pending else "> ") + "\n"
         except (EOFError, KeyboardInterrupt):
-            typer.echo()
+            echo()
             return
         if pending.strip().endswith(";"):
             try:
                 result = connection.sql(pending)
                 if result is not None:
-                    typer.echo(str(result))
+                    echo(str(result))
             except duckdb.Error as error:
-                typer.echo(f"{error}{_hint(error)}", err=True)
+                echo(f"{error}{_hint(error)}", err=True)
             pending = ""

@@ -1,10 +1,7 @@
 """What the runs of one command came to, as one JSON object: docs/formats.md, "The commands that run a job"."""
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-import typer
 
 if TYPE_CHECKING:
     from strava_pipeline.orchestrate.execute import RunOutcome
@@ -25,11 +22,6 @@ _SUMS = {
         ("bronze_activity_streams", "streams_waiting_for_retry"),
     ],
 }
-
-
-def echo(shape: dict[str, Any]) -> None:
-    """The object on stdout, in one line."""
-    typer.echo(json.dumps(shape, ensure_ascii=False))
 
 
 def shape(outcomes: "Sequence[RunOutcome]", already_at_work: str | None) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from strava_pipeline.orchestrate.execute import RunOutcome, run_job
 from strava_pipeline.orchestrate.jobs import NEW_GEAR_JOB
 from strava_pipeline.orchestrate.resources import FLOW_LOCK
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs.run_json import echo, shape
+from strava_pipeline.verbs.echo import echo_json
+from strava_pipeline.verbs.run_json import shape
 from strava_pipeline.verbs.run_lines import run_line
 from strava_pipeline.verbs.terminal import err, out, progress_for_terminal, say_left_out
 
@@ -58,7 +59,7 @@ class Report:
 
     def _echo(self) -> None:
         if self.as_json:
-            echo(shape(self._outcomes, self._at_work))
+            echo_json(shape(self._outcomes, self._at_work))
 
 
 def run_verb(

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from strava_pipeline.verbs.echo import echo
+
 Scripted = Annotated[
     Path | None,
     typer.Option(
@@ -56,4 +58,4 @@ def serve(scripted: Scripted = None) -> None:
             webhook_secret=secret.get_secret_value() if secret else None,
             phones=phones,
         )
-        run(app, settings.serve_address, lambda url: typer.echo(f"Intake listening on {url}", err=True))
+        run(app, settings.serve_address, lambda url: echo(f"Intake listening on {url}", err=True))

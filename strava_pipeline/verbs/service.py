@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from strava_pipeline.verbs.echo import echo, echo_json
+
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.dagster_process import Address
@@ -28,7 +30,7 @@ def up(no_ui: NoUi = False, port: Port = 3000, host: Host = "127.0.0.1") -> None
 
     settings = Settings.load()
     if present := running(settings.dagster_home):
-        typer.echo(f"Already running {_since(present)}. `service restart` starts it with the present settings.")
+        echo(f"Already running {_since(present)}. `service restart` starts it with the present settings.")
         return
     _up(settings, _address(no_ui, host, port))
 
@@ -42,10 +44,10 @@ def down() -> None:
     home = Settings.load().dagster_home
     present = running(home)
     if present is None:
-        typer.echo(f"No service is running on {home}.")
+        echo(f"No service is running on {home}.")
         return
     end(home, present)
-    typer.echo("Ended.")
+    echo("Ended.")
 
 
 @service.command()
@@ -72,7 +74,6 @@ def restart() -> None:
 @service.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Whether it is alive, since when, and when each schedule ticks; exit code 1 where it is not."""
-    import json
     from dataclasses import asdict
     from datetime import UTC, datetime
 
@@ -82,9 +83,9 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
 
     report = look(Settings.load(), datetime.now(UTC))
     if as_json:
-        typer.echo(json.dumps(plain(asdict(report)), ensure_ascii=False))
+        echo_json(plain(asdict(report)))
     else:
-        typer.echo("\n".join(status_lines(report)))
+        echo("\n".join(status_lines(report)))
     raise typer.Exit(0 if report.alive else 1)
 
 
@@ -95,6 +96,7 @@ def logs(
 ) -> None:
     """The scheduler's own log. The logs of runs: `logs latest`."""
     import os
+    import re
 
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.settings import Settings
@@ -105,7 +107,7 @@ def logs(
         raise PipelineError(f"There is no {log} yet: `strava-pipeline service up` makes it.")
     if follow:
         os.execvp("tail", ["tail", "-n", str(lines), "-F", str(log)])  # which knows a log that begins anew
-    typer.echo("\n".join(last_lines(log, lines)))
+    echo(re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(last_lines(log, lines))))  # without Dagster's colours
 
 
 @service.command("exec", context_settings={"ignore_unknown_options": True, "help_option_names": []})
@@ -128,7 +130,7 @@ def time_() -> None:
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.service_status import time_lines
 
-    typer.echo("\n".join(time_lines(Settings.load(), datetime.now(UTC))))
+    echo("\n".join(time_lines(Settings.load(), datetime.now(UTC))))
 
 
 @service.command()
@@ -146,16 +148,16 @@ def install(
 
     settings = Settings.load()
     if uninstall:
-        typer.echo("\n".join(remove()))
+        echo("\n".join(remove()))
         return
     check_schedule(settings)
     text = unit_text(_address(no_ui, host, port), settings.logs_dir)
     if show:
-        typer.echo(text, nl=False)
+        echo(text, nl=False)
     else:
-        typer.echo("\n".join(write(text, settings.logs_dir)))
+        echo("\n".join(write(text, settings.logs_dir)))
     if absent := Settings.unwritten():
-        typer.echo(
+        echo(
             f"It reads .env in this folder, and not this terminal's environment, where alone {', '.join(absent)} "
             f"{'is' if len(absent) == 1 else 'are'} set as now. Write what it needs into .env.",
             err=True,
@@ -183,7 +185,7 @@ def _up(settings: "Settings", ui: "Address | None") -> None:
     check_schedule(settings)
     start(settings, ui)
     if present := running(settings.dagster_home):
-        typer.echo(f"Running {_since(present)}.")
+        echo(f"Running {_since(present)}.")
 
 
 def _address(no_ui: bool, host: str, port: int) -> "Address | None":

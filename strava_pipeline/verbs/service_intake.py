@@ -13,9 +13,8 @@ from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-import typer
-
 from strava_pipeline.verbs.dagster_process import GRACE, end_group, environment_of
+from strava_pipeline.verbs.echo import echo
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
@@ -70,7 +69,7 @@ class _Keeper(Thread):
             code = self._process.wait()
             if self._over.wait(0):
                 return
-            typer.echo(f"The intake ended by itself (exit {code}); it is started again in {pause} s.", err=True)
+            echo(f"The intake ended by itself (exit {code}); it is started again in {pause} s.", err=True)
             self._over.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 

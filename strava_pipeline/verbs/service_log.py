@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
-import typer
+from strava_pipeline.verbs.echo import echo
 
 ENOUGH = 5_000_000  # bytes; two months of a quiet service (a sensor says 240 bytes every five minutes: 70 kB a day)
 EVERY = 60  # seconds between two looks at its size
@@ -67,4 +67,4 @@ def _keep_small(log: Path, over: Event) -> None:
         try:
             begin_anew(log)
         except OSError as error:  # a full disk: the service goes on
-            typer.echo(f"{log} could not begin anew: {error.strerror}", err=True)
+            echo(f"{log} could not begin anew: {error.strerror}", err=True)

@@ -16,11 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.files import held
 from strava_pipeline.verbs.dagster_process import GRACE, Address, alone_on, is_held, is_taken, serve, until
+from strava_pipeline.verbs.echo import echo
 from strava_pipeline.verbs.service_intake import intake_beside
 from strava_pipeline.verbs.service_log import last_lines, saying_into, service_log
 
@@ -69,10 +68,10 @@ def run(settings: "Settings", ui: Address | None, *, by_unit: bool) -> int:
         note.write(json.dumps({**asdict(service), "since": service.since.isoformat()}).encode())
         note.flush()
         os.dup(note.fileno())  # never closed: held until the kernel has taken the whole process away
-        typer.echo(f"{service.since:%Y-%m-%d %H:%M:%S} UTC: the service begins.", err=True)
+        echo(f"{service.since:%Y-%m-%d %H:%M:%S} UTC: the service begins.", err=True)
         with intake_beside(settings):
             code = serve(settings, ui, lock, runs_may_finish=False)
-        typer.echo(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC: the service ends.", err=True)
+        echo(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC: the service ends.", err=True)
         return code
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.verbs.echo import echo_json
+
 if TYPE_CHECKING:
     from strava_pipeline.lake.counts import YearCounts
     from strava_pipeline.lake.paths import Lake
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Login, scopes, budget, last pull, counts, missing details."""
-    import json
 
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.status_told import say_status
@@ -23,7 +24,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
 
     report = look(Settings.load())
     if as_json:
-        typer.echo(json.dumps(plain(asdict(report)), ensure_ascii=False))
+        echo_json(plain(asdict(report)))
     else:
         say_status(report)
 

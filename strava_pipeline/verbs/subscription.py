@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 import typer
 
+from strava_pipeline.verbs.echo import echo_json
+
 if TYPE_CHECKING:
     from strava_pipeline.ingest.strava.subscriptions import Subscription, Subscriptions
     from strava_pipeline.settings import Settings
@@ -138,6 +140,5 @@ def _told(found: "Subscription", *, ours: bool) -> dict[str, Any]:
 
 
 def _show(shape: dict[str, Any]) -> None:
-    import json
 
-    typer.echo(json.dumps(shape, ensure_ascii=False))
+    echo_json(shape)

@@ -5,15 +5,42 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook, RenderResult
+from rich.control import Control
+from rich.segment import Segment
 
+from strava_pipeline.core.printable import printable
 from strava_pipeline.orchestrate.progress import LogProgress, Progress, progressing
 
-# no markup: names, paths and messages may hold brackets; style= colours a line
-out = Console(highlight=False, soft_wrap=True, markup=False)
-err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+@dataclass(frozen=True, slots=True)
+class _Printable:
+    """A renderable whose text steers no terminal; colours and the bar's own movements are rich's."""
+
+    renderable: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for text, style, control in console.render(self.renderable, options):
+            yield Segment(text if control else printable(text), style, control)
+
+
+class _AllPrintable(RenderHook):
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [one if isinstance(one, Control) else _Printable(one) for one in renderables]
+
+
+def screen(*, stderr: bool = False, width: int | None = None, soft_wrap: bool = False) -> Console:
+    """A console for text that others wrote. No markup: names, paths and messages may hold brackets; style= colours a line."""
+    console = Console(stderr=stderr, width=width, soft_wrap=soft_wrap, highlight=False, markup=False)
+    console.push_render_hook(_AllPrintable())
+    return console
+
+
+out = screen(soft_wrap=True)
+err = screen(stderr=True, soft_wrap=True)
 
 
 def program() -> str:

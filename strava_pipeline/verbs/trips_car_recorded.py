@@ -1,11 +1,10 @@
 """`trips car replay --recorded`: what other limits would have made of the pings that came. No positions are shown."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import typer
+from strava_pipeline.verbs.echo import echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.core.trips.car.limits import Limits
@@ -22,7 +21,7 @@ def replay_recorded(limits: "Limits", *, as_json: bool) -> None:
 
     found = compared(Lake(Settings.load().data_dir), limits)
     if as_json:
-        typer.echo(json.dumps({"format": FORMAT, **_plain(asdict(found))}))
+        echo_json({"format": FORMAT, **_plain(asdict(found))})
     else:
         _show(found)
 

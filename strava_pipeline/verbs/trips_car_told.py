@@ -1,9 +1,10 @@
 """`trips car status` and `list`: what is under way, and the trips that were. No positions are shown."""
 
-import json
 from typing import Annotated
 
 import typer
+
+from strava_pipeline.verbs.echo import echo_json
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 UserId = Annotated[str | None, typer.Option("--user", help="Only this user's, as cars.toml names them.")]
@@ -19,7 +20,7 @@ def status(as_json: Json = False) -> None:
 
     users = {name: told(user) for name, user in sorted(users_now(Lake(Settings.load().data_dir)).items())}
     if as_json:
-        typer.echo(json.dumps({"users": [{"user_id": name, **user} for name, user in users.items()]}))
+        echo_json({"users": [{"user_id": name, **user} for name, user in users.items()]})
         return
     if not users:
         out.print("No ping ever came. docs/cars.md tells how phones send them.")
@@ -52,7 +53,7 @@ def list_(
     with snapshot(Lake(Settings.load().data_dir)) as connection:
         trips = published_trips(connection, user_id, year, limit)
     if as_json:
-        typer.echo(json.dumps({"trips": plain(trips)}, ensure_ascii=False))
+        echo_json({"trips": plain(trips)})
         return
     if not trips:
         out.print("No trips by car yet.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from strava_pipeline.verbs.echo import echo
 from strava_pipeline.verbs.private_file import check_private, emit, write_private
 from strava_pipeline.verbs.trips_options import (
     Comments,
@@ -200,7 +201,7 @@ def _report(
             emit(text_parts(told(), limits, sketched=sketched), out)
     if html is not None:
         write_private(html, page_parts(shown, limits))
-        typer.echo(f"The page: {html}", err=True)
+        echo(f"The page: {html}", err=True)
 
 
 def _array(bundles: "Iterable[Bundle]") -> Iterator[bytes]:

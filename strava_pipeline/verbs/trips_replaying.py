@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from strava_pipeline.verbs.echo import echo
 from strava_pipeline.verbs.trips_options import (
     Comments,
     ExternalIds,
@@ -59,7 +60,7 @@ def algorithms_() -> None:
     from strava_pipeline.core.trips.activity.algorithms import algorithms
 
     for known in algorithms():
-        typer.echo(f"{known.version}  {known.full_name}: {(known.decide.__doc__ or '').strip()}")
+        echo(f"{known.version}  {known.full_name}: {(known.decide.__doc__ or '').strip()}")
 
 
 def replay(

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.options import CushionDaily, DryRun, MaxCalls, Verbose, call_limits
 from strava_pipeline.verbs.years import HELP, typed_years
 
@@ -42,7 +43,6 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Post a made-up event for each known activity through the real intake, follow them, and tell what changed: a call each."""
-    import json
 
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.replay import known_activities
@@ -63,7 +63,7 @@ def replay(
         return
     told = _replay(settings, chosen, ids, rate_limit, max_calls)
     if as_json:
-        typer.echo(json.dumps(told))
+        echo_json(told)
     else:
         _say(told)
     raise typer.Exit(STOPPED if told["waiting"] else 0)

@@ -1,0 +1,37 @@
+"""What would steer a terminal is shown, and JSON reads back as it was."""
+
+import json
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strava_pipeline.core.printable import json_line, printable
+
+HOSTILE = "a\x1b]0;title\x07b\x9b31mc\u202etxt.exe\u2066d\x7f\re"
+
+
+def test_what_steers_is_shown() -> None:
+    assert printable(HOSTILE) == r"a\x1b]0;title\x07b\x9b31mc\u202etxt.exe\u2066d\x7f\x0de"
+
+
+def test_what_people_write_stays() -> None:
+    text = "Lauf 🏃‍♀️ – ‘früh’\n\tשלום שלום سباق 京都"
+    assert printable(text) == text
+
+
+@given(st.text())
+def test_no_control_character_but_line_ends_and_tabs_is_left(text: str) -> None:
+    left = {unicodedata.category(char) for char in printable(text).replace("\n", "").replace("\t", "")}
+    assert "Cc" not in left
+
+
+@given(
+    st.recursive(
+        st.text() | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_json_reads_back_as_it_was_and_holds_nothing_that_steers(value: object) -> None:
+    line = json_line(value)
+    assert json.loads(line) == value
+    assert printable(line) == line
