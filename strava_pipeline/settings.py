@@ -20,7 +20,7 @@ from strava_pipeline.core.errors import MissingSettingsError
 
 APPLICATION_PAGE = "https://www.strava.com/settings/api"
 _CHECKOUT = Path(__file__).resolve().parent.parent
-ENV_FILE = "STRAVA_ENV_FILE"  # for our own children that work in another folder
+ENV_FILE = "STRAVA_ENV_FILE"  # set by us alone, for children that work in another folder
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,200}")
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
 

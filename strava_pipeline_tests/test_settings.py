@@ -155,7 +155,18 @@ def test_plain_http_stays_on_this_machine(monkeypatch: pytest.MonkeyPatch, host:
 
 
 @pytest.mark.parametrize(
-    "host", ["8.8.8.8", "1.1.1.1", "0.0.0.0", "2606:4700::1111", "example.com", "lan.example.com", "local.com"]
+    "host",
+    [
+        "8.8.8.8",
+        "1.1.1.1",
+        "0.0.0.0",
+        "2606:4700::1111",
+        "example.com",
+        "lan.example.com",
+        "local.com",
+        "134744072",
+        "0x08080808",
+    ],
 )
 def test_no_public_host_can_be_named_for_plain_http(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     monkeypatch.setenv("PLAIN_HTTP_HOSTS", host)

@@ -57,5 +57,5 @@ def _is_of_ones_own(host: str) -> bool:
     try:
         address = ip_address(host)
     except ValueError:
-        return "." not in host or host.endswith(_OWN_DOMAINS)
+        return ("." not in host and not host[:1].isdecimal()) or host.endswith(_OWN_DOMAINS)  # 134744072 is 8.8.8.8
     return not address.is_global and not address.is_unspecified

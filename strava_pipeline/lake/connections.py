@@ -11,7 +11,6 @@ import duckdb
 
 Connection = duckdb.DuckDBPyConnection
 _HELD = 64_000_000  # bytes that a transaction may hold in memory: 50,000 activities of 1.3 KB
-CONFINED = "SET enable_external_access = false; SET lock_configuration = true;"
 _KEPT = "32MB"  # of it when it was put on disk
 
 
@@ -35,9 +34,15 @@ def interruptible(connection: Connection) -> Iterator[None]:
 
 
 def confine(connection: Connection) -> None:
-    """For statements of a person or of a page: no file, no network, no variable of this process, and no setting changes that."""
+    """For statements of a person or of a page: no file, no network, no variable of this process, and no setting changes that.
+
+    Without external access DuckDB 1.5.5 still writes over the file that is open, read-only or not, and over its log: so no
+    file system either, which a query that is larger than memory would need.
+    """
     connection.execute("SET python_enable_replacements = false")
-    connection.execute(CONFINED)
+    connection.execute("SET enable_external_access = false")  # first: it can't be set without a file system
+    connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
+    connection.execute("SET lock_configuration = true")
 
 
 def spilled(path: Path) -> Path:

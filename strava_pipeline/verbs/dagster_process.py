@@ -115,11 +115,18 @@ def serve(
 
 
 def environment_of_dagster(settings: "Settings", env_file: Path | None = None) -> dict[str, str]:
-    """What Dagster's daemon and web server are given. Each process of theirs reads its patience once, when it starts."""
+    """What Dagster's daemon and web server are given. Each process of theirs reads its patience once, when it starts.
+
+    What `.env` sets beside settings (HTTPS_PROXY, say) comes with it, below the environment.
+    """
+    from dotenv import dotenv_values
+
     from strava_pipeline.settings import ENV_FILE
     from strava_pipeline.settings import env_file as present
 
-    own = {**environment_of(settings), ENV_FILE: str(env_file or present())}
+    path = env_file or present()
+    beside = {name: value for name, value in dotenv_values(path).items() if value and name not in settings.variables()}
+    own = {**beside, **environment_of(settings), ENV_FILE: str(path)}
     if settings.trips_source:
         own["TRIPS_SOURCE"] = _from_anywhere(settings.trips_source)
     # dagster 1.13 would have `dg dev` instead, a package of its own
@@ -134,9 +141,12 @@ def environment_of(settings: "Settings") -> dict[str, str]:
 
 
 def _from_anywhere(url: str) -> str:
-    """The URL of a trips' file by its whole path: a child works in another folder than we do."""
+    """The URL of a trips' file by its whole path: a child works in another folder than we do. Of a database it is as it was."""
     scheme, separator, path = url.partition(":///")
-    return f"{scheme}:///{Path(path).absolute()}" if separator and path and Path(path).is_file() else url
+    is_relative = scheme in ("sqlite", "parquet") and path and not path.startswith("/")
+    if not is_relative or (not Path(path).is_file() and Path("/", path).is_file()):
+        return url
+    return f"{scheme}{separator}{Path(path).absolute()}"
 
 
 def _lock(home: Path) -> Path:

@@ -51,21 +51,19 @@ def sql(
 
 
 def duck(files: Files = False) -> None:
-    """A SQL prompt on the published warehouse (DuckDB's own shell where it is installed)."""
+    """A SQL prompt on the published warehouse; with --files DuckDB's own shell, where it is installed."""
     import os
     import shutil
 
-    from strava_pipeline.lake.connections import CONFINED
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.publish import snapshot_file
     from strava_pipeline.settings import Settings
 
     lake = Lake(Settings.load().data_dir)
     path = snapshot_file(lake)
-    shell = shutil.which("duckdb")
-    if shell is not None:
-        confined = [] if files else ["-cmd", CONFINED]
-        os.execv(shell, [shell, "-readonly", *confined, str(path)])
+    # without --files not: the shell's own commands (.shell, .output, .open) reach everything, whatever SQL may do
+    if files and (shell := shutil.which("duckdb")) is not None:
+        os.execv(shell, [shell, "-readonly", str(path)])
     with _published(lake, files) as connection:
         echo(f"{path}, read-only. End a statement with ; – leave with Ctrl-D.")
         _prompt(connection)

@@ -35,3 +35,36 @@ def test_dagster_gets_these_settings_and_no_others(tmp_path: Path, monkeypatch: 
     assert (given["STRAVA_TIMEZONE"], given["HTTPS_PROXY"]) == ("Europe/London", "http://127.0.0.1:9")
     assert given["TRIPS_SOURCE"] == f"sqlite:///{tmp_path}/trips.sqlite"
     assert given["STRAVA_ENV_FILE"] == f"{tmp_path}/demo/.env"
+
+
+@pytest.mark.parametrize(
+    ("given", "handed_on"),
+    [
+        ("sqlite:///trips.sqlite", "sqlite:///{here}/trips.sqlite"),  # also where it is not there yet
+        ("parquet:///a folder/trips.parquet", "parquet:///{here}/a folder/trips.parquet"),
+        ("sqlite:///{root}", "sqlite:///{root}"),  # from the root, where there is none here
+        ("sqlite:////srv/trips.sqlite", "sqlite:////srv/trips.sqlite"),
+        ("postgresql:///trips", "postgresql:///trips"),
+        ("postgresql://reader@db/product", "postgresql://reader@db/product"),
+    ],
+)
+def test_a_source_of_trips_is_the_same_from_another_folder(
+    given: str, handed_on: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "trips").touch()
+    (tmp_path / "elsewhere.sqlite").touch()
+    places = {"here": tmp_path, "root": str(tmp_path / "elsewhere.sqlite").removeprefix("/")}
+    settings = Settings.load(_env_file=None, trips_source=given.format(**places))
+    assert environment_of_dagster(settings)["TRIPS_SOURCE"] == handed_on.format(**places)
+
+
+def test_what_env_sets_beside_settings_comes_with_it_below_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    monkeypatch.setenv("NO_PROXY", "of the environment")
+    (tmp_path / ".env").write_text("HTTPS_PROXY=http://127.0.0.1:9\nNO_PROXY=of the file\nSTRAVA_TIMEZONE=Asia/Tokyo\n")
+    given = environment_of_dagster(Settings.load(_env_file=None, timezone="Europe/London"), tmp_path / ".env")
+    assert (given["HTTPS_PROXY"], given["NO_PROXY"]) == ("http://127.0.0.1:9", "of the environment")
+    assert given["STRAVA_TIMEZONE"] == "Europe/London"

@@ -102,7 +102,11 @@ def test_a_setting_keeps_spreadsheets_from_computing_what_somebody_named_an_acti
         "EXPORT DATABASE '{file}_folder'",
         "INSTALL httpfs",
         "SELECT * FROM read_blob('http://127.0.0.1:9/')",
+        "COPY (SELECT 'x' AS x) TO '{snapshot}' (FORMAT csv, USE_TMP_FILE false)",
+        "COPY (SELECT 'x' AS x) TO '{snapshot}.wal'",
+        "COPY (SELECT 'x' AS x) TO '{snapshot}.tmp/x' (USE_TMP_FILE false)",
         "SET enable_external_access = true",
+        "SET disabled_filesystems = ''",
         "SET profiling_output = '{file}'",
     ],
 )
@@ -111,8 +115,9 @@ def test_a_statement_reaches_no_file_and_no_network(
     pulled: Rig, type_on: TypeOn, monkeypatch: pytest.MonkeyPatch, query: str, by: str
 ) -> None:
     login = pulled.settings.secrets_dir / "strava_token.json"
-    before = login.read_bytes()
-    statement = query.format(file=login)
+    before, snapshot = login.read_bytes(), pulled.lake.snapshot
+    published, beside = snapshot.read_bytes(), sorted(snapshot.parent.rglob("*"))
+    statement = query.format(file=login, snapshot=snapshot)
     monkeypatch.setattr("shutil.which", lambda _: None)  # the prompt, not DuckDB's shell
     answers = iter([f"{statement};"])
     monkeypatch.setattr("builtins.input", lambda _: next(answers, None) or end_of_input())
@@ -121,6 +126,7 @@ def test_a_statement_reaches_no_file_and_no_network(
     assert "--files" in said.err
     assert "access_token" not in said.out + said.err
     assert login.read_bytes() == before
+    assert (snapshot.read_bytes(), sorted(snapshot.parent.rglob("*"))) == (published, beside)
 
 
 def test_a_statement_may_use_files_where_the_person_says_so(pulled: Rig, type_on: TypeOn) -> None:
@@ -129,16 +135,17 @@ def test_a_statement_may_use_files_where_the_person_says_so(pulled: Rig, type_on
     assert (said.code, file.read_text()) == (0, "n\n30\n")
 
 
-def test_duckdb_s_own_shell_gets_the_same_limits(pulled: Rig, type_on: TypeOn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_duckdb_s_own_shell_whose_commands_reach_everything_is_for_files_alone(
+    pulled: Rig, type_on: TypeOn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines: list[list[str]] = []
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr("os.execv", lambda _, line: lines.append(line))
     monkeypatch.setattr("builtins.input", lambda _: end_of_input())
-    type_on(pulled)("duck")
+    assert "read-only" in type_on(pulled)("duck").out
+    assert lines == []
     type_on(pulled)("duck", "--files")
-    path = str(pulled.lake.snapshot)
-    confined = ["-cmd", "SET enable_external_access = false; SET lock_configuration = true;"]
-    assert lines == [["/usr/bin/duckdb", "-readonly", *confined, path], ["/usr/bin/duckdb", "-readonly", path]]
+    assert lines == [["/usr/bin/duckdb", "-readonly", str(pulled.lake.snapshot)]]
 
 
 def end_of_input() -> str:

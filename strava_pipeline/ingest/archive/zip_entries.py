@@ -210,7 +210,7 @@ def _told(name: str) -> Iterator[None]:
     """What zipfile raises for a member, as ours."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, LZMAError, struct.error, EOFError, OSError, ValueError) as error:
         damaged = fault(name, Problem.DAMAGED, f"damaged in the archive ({type(error).__name__})")
         raise UnreadableEntryError(damaged) from error
     except NotImplementedError as error:

@@ -42,7 +42,8 @@ class AccessTokens:
     def _serves(self, stored: StoredToken, rejected: str | None) -> bool:
         """Whether the stored token can be used as it is. One that another process bought just now is not judged by its date:
         this machine's clock may be wrong by more than a token lives, and no answer has corrected it yet. A 401 says so."""
-        if rejected is None and self._current is not None and stored.access_token != self._current.access_token:
+        bought_since = self._current is not None and stored.access_token != self._current.access_token
+        if rejected is None and bought_since and not self._clock.synced:
             return stored.access_token is not None
         return self._good(stored) not in (None, rejected)
 

@@ -67,7 +67,9 @@ def test_a_member_that_holds_more_than_it_tells_takes_no_memory(tmp_path: Path, 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 @pytest.mark.parametrize(
-    "forgery", [{"crc": 1}, {"size": 4 * MB}, {"size": 1}, {"packed": 100_000}], ids=lambda forgery: next(iter(forgery))
+    "forgery",
+    [{"crc": 1}, {"size": 4 * MB}, {"size": 1}, {"packed": 100_000}, {"size": 2**20, "packed": 2}],
+    ids=str,
 )
 def test_a_member_that_is_not_what_it_tells_is_damaged(tmp_path: Path, method: int, forgery: dict[str, int]) -> None:
     body = random.Random(1).randbytes(3 * MB)
