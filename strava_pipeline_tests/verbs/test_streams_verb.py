@@ -112,6 +112,7 @@ def test_tracks_are_queried_where_they_lie(listed: Rig, type_on: TypeOn) -> None
     typed("streams")
     said = typed(
         "sql",
+        "--files",
         "--format",
         "json",
         f"SELECT count(DISTINCT activity_id) AS activities, max(year) AS newest FROM read_parquet('{listed.lake.tracks}/**/*.parquet')",
