@@ -195,7 +195,20 @@ class _Watcher(SqliteEventLogStorageWatchdog):
         self._process_log()
 
 
-class PipelineRuns(SqliteRunStorage):
+class _OnKeptEngine:
+    """The connections of a storage that is one database."""
+
+    _engines: Engines
+    _conn_string: str
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection inside a transaction."""
+        with self._engines.engine(self._conn_string).begin() as connection:
+            yield connection
+
+
+class PipelineRuns(_OnKeptEngine, SqliteRunStorage):
     """Runs, their tags, backfills and the daemon's heartbeats, in one database."""
 
     def __init__(self, folder: Path, engines: Engines) -> None:
@@ -205,14 +218,8 @@ class PipelineRuns(SqliteRunStorage):
         self._engines = engines
         super().__init__(url)
 
-    @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        """A connection inside a transaction."""
-        with self._engines.engine(self._conn_string).begin() as connection:
-            yield connection
 
-
-class PipelineSchedules(SqliteScheduleStorage):
+class PipelineSchedules(_OnKeptEngine, SqliteScheduleStorage):
     """Ticks and states of schedules and sensors, in one database."""
 
     def __init__(self, folder: Path, engines: Engines) -> None:
@@ -221,12 +228,6 @@ class PipelineSchedules(SqliteScheduleStorage):
             SqliteScheduleStorage.from_local(str(folder))
         self._engines = engines
         super().__init__(url)
-
-    @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        """A connection inside a transaction."""
-        with self._engines.engine(self._conn_string).begin() as connection:
-            yield connection
 
 
 def _is_stamped(engine: Engine, *tables: str) -> bool:
