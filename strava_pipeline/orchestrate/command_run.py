@@ -28,23 +28,6 @@ from strava_pipeline.orchestrate.tags import BY
 WORKSPACE = "workspace.yaml"
 
 
-def execute(
-    job: dg.JobDefinition,
-    instance: dg.DagsterInstance,
-    *,
-    run_id: str,
-    config: Mapping[str, Any],
-    year: str | None,
-    tags: Mapping[str, str],
-) -> JobExecutionResult:
-    """Create the run `run_id` of `job` and execute it here to its end; raises what a step raised.
-
-    `year`: the partition, None for a run over a range (whose years are in `tags`) or of a job without partitions.
-    """
-    run = create(job, instance, run_id=run_id, config=config, year=year, tags=tags)
-    return execute_run(InMemoryJob(job), run, instance, raise_on_error=True)
-
-
 def create(
     job: dg.JobDefinition,
     instance: dg.DagsterInstance,
@@ -54,7 +37,10 @@ def create(
     year: str | None,
     tags: Mapping[str, str],
 ) -> dg.DagsterRun:
-    """The run as Dagster is told of it, not yet begun."""
+    """The run `run_id` of `job` as Dagster is told of it, not yet begun.
+
+    `year`: the partition, None for a run over a range (whose years are in `tags`) or of a job without partitions.
+    """
     of_year = job.get_tags_for_partition_key(year, None) if year is not None else {}
     return instance.create_run_for_job(
         job,
@@ -63,6 +49,11 @@ def create(
         tags={**job.run_tags, **tags, **of_year, BY: BY_HAND, MAX_RETRIES_TAG: "0"},
         remote_job_origin=_origin(job.name),
     )
+
+
+def execute(job: dg.JobDefinition, run: dg.DagsterRun, instance: dg.DagsterInstance) -> JobExecutionResult:
+    """Execute a run of `create` here to its end; raises what a step raised."""
+    return execute_run(InMemoryJob(job), run, instance, raise_on_error=True)
 
 
 def _origin(job: str) -> RemoteJobOrigin:

@@ -24,7 +24,7 @@ from strava_pipeline.core.errors import CheckFailedError, PipelineError
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.orchestrate.command_run import execute
+from strava_pipeline.orchestrate.command_run import create, execute
 from strava_pipeline.orchestrate.instance import open_instance, records_told
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import JOBS
@@ -73,7 +73,8 @@ def run_job(
         fail_dead_runs(instance, lake)
         try:
             with live_run(lake, run_id):  # from before Dagster knows of it until it has heard of its end
-                result = execute(job, instance, run_id=run_id, config=config, year=one, tags=tags)
+                created = create(job, instance, run_id=run_id, config=config, year=one, tags=tags)
+                result = execute(job, created, instance)
         except DagsterExecutionInterruptedError as error:  # Ctrl-C, after Dagster has marked the run
             signal.raise_signal(signal.SIGINT)  # for the handler that was there before Dagster's
             raise KeyboardInterrupt from error

@@ -60,7 +60,8 @@ def test_a_command_s_run_has_the_origin_of_the_workspace(path: str) -> None:
 
 def test_a_command_s_run_makes_its_year_and_says_who_asked_for_it(instance: dg.DagsterInstance) -> None:
     run_id = str(uuid4())
-    command_run.execute(JOB, instance, run_id=run_id, config={}, year="2026", tags={"more": "yes"})
+    run = command_run.create(JOB, instance, run_id=run_id, config={}, year="2026", tags={"more": "yes"})
+    command_run.execute(JOB, run, instance)
     run = known(instance, run_id)
     assert run.status is DagsterRunStatus.SUCCESS
     assert instance.get_materialized_partitions(dg.AssetKey("rides")) == {"2026"}
