@@ -85,6 +85,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate import health as dagster
     from strava_pipeline.orchestrate.home import CONFIG
+    from strava_pipeline.settings import env_file
 
     lake, home = Lake(settings.data_dir), settings.dagster_home
     folders = {"data": lake.data_dir, "secrets": settings.secrets_dir, "logs": settings.logs_dir, "dagster home": home}
@@ -109,7 +110,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         kept.DECISIONS: lambda: kept.decisions_health(lake),
         warehouse.WORKING: lambda: warehouse.warehouse_health(lake),
         kept.LEFTOVERS: lambda: kept.leftovers(lake, now),
-        years.FIRST_YEAR: lambda: years.first_year_health(lake, settings.first_year, str(Path(".env").absolute())),
+        years.FIRST_YEAR: lambda: years.first_year_health(lake, settings.first_year, str(env_file())),
         purge.PURGE: lambda: purge.purge_health(lake),
         goals.GOALS: lambda: goals.goals_health(lake),
         people.PEOPLE: lambda: people.people_health(settings.pings_config),
@@ -118,7 +119,9 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
 
 
 def _settings(faults: dict[str, str]) -> list[Finding]:
-    where = f"Mend it in the environment or in {Path('.env').absolute()}; all below goes by its default."
+    from strava_pipeline.settings import env_file
+
+    where = f"Mend it in the environment or in {env_file()}; all below goes by its default."
     return [problem(SETTINGS, f"{name}: {fault}.", where) for name, fault in faults.items()] or [
         ok(SETTINGS, "all usable")
     ]
@@ -173,6 +176,7 @@ def _say(findings: list[Finding], counts: Counter[State]) -> None:
 def _make_bundle(settings: "Settings", files: list[Path]) -> None:
     from strava_pipeline.ingest.certificates import joined
     from strava_pipeline.lake.files import write_whole
+    from strava_pipeline.settings import env_file
 
     bundle, content = settings.secrets_dir / "ca-bundle.pem", joined(files)
     if bundle.is_file() and bundle.read_bytes() == content:
@@ -184,5 +188,5 @@ def _make_bundle(settings: "Settings", files: list[Path]) -> None:
     if settings.ca_bundle == bundle:
         echo("The settings name it already. `strava-pipeline doctor` tries it.")
     else:
-        echo(f"Put this line into {Path('.env').absolute()}, then `strava-pipeline doctor` tries it:")
+        echo(f"Put this line into {env_file()}, then `strava-pipeline doctor` tries it:")
         echo(f"REQUESTS_CA_BUNDLE={bundle}")

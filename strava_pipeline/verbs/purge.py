@@ -86,11 +86,12 @@ def _refuse(settings: "Settings") -> None:
 
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import refuse_other_places, refuse_work
+    from strava_pipeline.settings import env_file
     from strava_pipeline.verbs.dagster_process import is_taken
     from strava_pipeline.verbs.service_intake import answers
 
     lake, package = Lake(settings.data_dir), Path(__file__).parent.parent
-    places = [package, settings.secrets_dir, settings.logs_dir, settings.dagster_home, Path(".env").absolute()]
+    places = [package, settings.secrets_dir, settings.logs_dir, settings.dagster_home, env_file()]
     places += [path for path in (settings.trips_keys_file, _trips_file(settings)) if path is not None]
     with suppress(RuntimeError):  # a user without a home, as in containers
         places.append(Path.home())

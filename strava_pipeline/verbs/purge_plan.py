@@ -14,7 +14,7 @@ from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.purge import Place, data_places, measured
 from strava_pipeline.orchestrate.log_files import KINDS, all_logs, latest_link
 from strava_pipeline.orchestrate.log_prune import prune
-from strava_pipeline.settings import Settings
+from strava_pipeline.settings import Settings, env_file
 from strava_pipeline.verbs.service_log import before, service_log
 
 SUBSCRIPTION = "strava_subscription.json"
@@ -139,7 +139,7 @@ def _staying(settings: Settings, lake: Lake, places: list[Place]) -> Iterator[tu
         (lake.goals, "your goals"),
         (lake.views, "your own views"),
         (settings.pings_config, "users, tokens, cars and places of pings"),
-        (Path(".env").absolute(), "settings: the application's secret among them"),
+        (env_file(), "settings: the application's secret among them"),
         (settings.dagster_home, "Dagster's records: ids, times and counts of runs, perhaps of other data folders too"),
     ):
         if path.exists():

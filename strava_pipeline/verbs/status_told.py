@@ -1,7 +1,6 @@
 """`status` for eyes: what a person is told of it, and what to do. What it is stands in status.py."""
 
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +11,7 @@ def say_status(report: "Status") -> None:
     from rich.table import Table
 
     from strava_pipeline.lake.first_year import first_year_advice
+    from strava_pipeline.settings import env_file
     from strava_pipeline.verbs.terminal import out, say_left_out
 
     never_asked = report.last_pull is None and report.login.get("none_yet", False) and report.revoked_at is None
@@ -33,7 +33,7 @@ def say_status(report: "Status") -> None:
             table.add_row(*map(str, year.values()))
         out.print(table)
     if report.later_first_year is not None:
-        out.print(first_year_advice(report.later_first_year, str(Path(".env").absolute())))
+        out.print(first_year_advice(report.later_first_year, str(env_file())))
     if report.outdated:
         out.print(
             "The published warehouse has the tables of another version: the next run makes it anew, without a call."
