@@ -97,10 +97,11 @@ def _told(settings: "Settings", year: int | None, sports: list[str] | None) -> "
                 goals = goals.limited_to(count_only(connection, sports))
             except ValueError as error:
                 raise typer.BadParameter(str(error), param_hint="--sports") from error
-        if year is not None:
-            _refuse_year_before_all(known_of(connection, athlete, today, EVERYTHING).years, year)
         number = year if year is not None else newest_year(connection, athlete, today)
-        return year_told(connection, athlete, goals, today, number, sports or ())
+        told = year_told(connection, athlete, goals, today, number, sports or ())
+        if not told.totals.activities:
+            _refuse_year_before_all(known_of(connection, athlete, today, EVERYTHING).years, number)
+        return told
 
 
 def _refuse_year_before_all(known: "Collection[int]", year: int) -> None:
