@@ -37,7 +37,7 @@ def measured(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]
 
 
 def _as_stored(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
-    """The member as one whose bytes are taken as they lie there."""
+    """The member as one whose bytes are taken as they lie there, and as if it were the only one."""
     stored = zipfile.ZipInfo(info.orig_filename)
     stored.header_offset, stored.flag_bits = info.header_offset, info.flag_bits
     stored.compress_type = zipfile.ZIP_STORED

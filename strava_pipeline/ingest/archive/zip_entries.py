@@ -186,7 +186,7 @@ def _pieces(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Itera
     """What a member holds, never more than the size that its directory tells, which was judged."""
     with _told(name):
         if info.compress_type in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
-            yield from measured(archive, _alone(info))
+            yield from measured(archive, info)
         else:
             with archive.open(_alone(info)) as member:
                 while piece := member.read(PIECE):
