@@ -51,7 +51,7 @@ def access(
 
 def age(world: World, **fields: Any) -> None:
     """Make the stored access token look expired."""
-    world.store.save(world.store.load().with_answer({"expires_at": 1, **fields}))
+    world.store.save(world.store.load().with_answer({"expires_at": 1, "expires_at_local": 1, **fields}))
 
 
 @pytest.mark.parametrize(
@@ -145,6 +145,19 @@ def test_two_processes_that_start_at_once_under_a_wrong_clock_buy_one_token(
     monkeypatch.setattr(store, "lock", behind_the_other)
     assert access(world, store=store, wrong=ahead).get() == world.store.load().access_token
     assert world.calls()["token"] == 2, "one at login, one of the two"
+
+
+def test_a_process_under_a_wrong_clock_takes_the_token_that_another_one_has_just_bought(world: World) -> None:
+    """It starts when the token is saved but no call was answered yet, so the ledger doesn't tell the server's time either."""
+    for wrong in (timedelta(days=200), -timedelta(days=200), timedelta(0)):
+        age(world)
+        before = world.calls()["token"]
+        bought = access(world, wrong=wrong).get()
+        assert access(world, wrong=wrong).get() == bought
+        assert world.calls()["token"] == before + 1
+        local = world.store.load().expires_at_local
+        world.sleep((local - world.clock(wrong).local()).total_seconds() - 60)
+        assert access(world, wrong=wrong).get() != bought, "it dies in a minute"
 
 
 def test_a_rotated_refresh_token_is_saved_before_it_is_used(world: World) -> None:

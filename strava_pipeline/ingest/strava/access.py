@@ -32,22 +32,20 @@ class AccessTokens:
     def _refresh(self, rejected: str | None) -> str:
         with self._store.lock():
             stored = self._store.load()  # another process may have refreshed while this one waited
-            if not self._serves(stored, rejected):
+            if self._good(stored) in (None, rejected):
                 self._store.probe(stored)
                 stored = stored.with_answer(self._oauth.refresh(stored.refresh_token))
                 self._store.save(stored)
         self._current = stored
         return stored.access_token or ""
 
-    def _serves(self, stored: StoredToken, rejected: str | None) -> bool:
-        """Whether the stored token can be used as it is. One that another process bought just now is not judged by its date:
-        this machine's clock may be wrong by more than a token lives, and no answer has corrected it yet. A 401 says so."""
-        bought_since = self._current is not None and stored.access_token != self._current.access_token
-        if rejected is None and bought_since and not self._clock.synced:
-            return stored.access_token is not None
-        return self._good(stored) not in (None, rejected)
-
     def _good(self, token: StoredToken) -> str | None:
-        if token.expires_at is not None and token.expires_at - self._clock.now() <= EARLY:
-            return None
-        return token.access_token  # with no date, it is good until a 401 says otherwise
+        """The access token, unless its time is up. With no date it is good until a 401 says otherwise.
+
+        Before this process had an answer, this machine's clock may be wrong by more than a token lives. So it is asked only
+        how long ago it was that the token came.
+        """
+        expires_at, now = token.expires_at, self._clock.now()
+        if not self._clock.synced and token.expires_at_local is not None:
+            expires_at, now = token.expires_at_local, self._clock.local()
+        return None if expires_at is not None and expires_at - now <= EARLY else token.access_token

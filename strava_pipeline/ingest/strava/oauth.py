@@ -21,6 +21,7 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.hosts import keep_at_home, keep_from_emulator
 from strava_pipeline.ingest.strava.http import Exchange, NotSentError, Wire
 from strava_pipeline.ingest.strava.retries import ATTEMPTS, retrying
+from strava_pipeline.ingest.strava.token_store import EXPIRES_AT_LOCAL, StoredToken
 from strava_pipeline.settings import APPLICATION_PAGE, Application
 
 SEES_PRIVATE = "activity:read_all"  # without it a listing leaves out what only the athlete may see
@@ -54,12 +55,12 @@ class OAuth:
         return authorize_url(self._base_url, self._application.client_id, redirect_uri, scopes, state)
 
     def exchange_code(self, code: str) -> dict[str, Any]:
-        """Strava's token answer for the code that the redirect brought. A code works once."""
+        """Strava's token answer for the code that the redirect brought, with EXPIRES_AT_LOCAL. A code works once."""
         grant = {"grant_type": "authorization_code", "code": code}
         return self._ask(code, lambda lost: self._buy("a code", grant, lost))
 
     def refresh(self, refresh_token: str) -> dict[str, Any]:
-        """Strava's token answer for a refresh token. If it holds a new one, the old one is dead already."""
+        """Strava's token answer for a refresh token, with EXPIRES_AT_LOCAL. If it holds a new one, the old is dead already."""
         grant = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         return self._ask(refresh_token, lambda lost: self._buy("the refresh token", grant, lost))
 
@@ -96,8 +97,15 @@ class OAuth:
         self._clock.observe(exchange.headers.get("Date"), elapsed=exchange.seconds)
         answer = _object(exchange.body)
         if exchange.status == 200 and _usable(answer):
-            return answer
+            return {**answer, EXPIRES_AT_LOCAL: self._local_expiry(StoredToken(answer))}
         raise _refusal(exchange, answer, what, lost)
+
+    def _local_expiry(self, token: StoredToken) -> float | None:
+        """When the token dies in epoch seconds of this machine's clock, which may be wrong: for processes without an answer."""
+        if token.expires_at is None:
+            return None
+        left = (token.expires_at - self._clock.now()) / self._clock.speed
+        return (self._clock.local() + left).timestamp()
 
     def _withdraw(self, token: str) -> None:
         application = self._application

@@ -19,11 +19,12 @@ from strava_pipeline.ingest.strava.secret_file import make_private_folder, save_
 LOCK_TIMEOUT = 300  # seconds; a holder refreshes once, at worst three tries of 70 s
 POLL = 0.02  # seconds between tries while another process refreshes
 LOGIN = "strava-pipeline auth"
+EXPIRES_AT_LOCAL = "expires_at_local"  # a field of ours: `expires_at` by the clock of the machine that got the answer
 
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    """A login. `raw` is the file's whole object: Strava's answer, with our `scope` and `athlete_id`."""
+    """A login. `raw` is the file's whole object: Strava's answer, with our `scope`, `athlete_id` and EXPIRES_AT_LOCAL."""
 
     raw: Mapping[str, Any] = field(repr=False)
 
@@ -44,10 +45,12 @@ class StoredToken:
     @property
     def expires_at(self) -> datetime | None:
         """When (UTC) the access token dies, if that is known."""
-        value = self.raw.get("expires_at")
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < 10**11:
-            return None
-        return datetime.fromtimestamp(value, UTC)
+        return _moment(self.raw.get("expires_at"))
+
+    @property
+    def expires_at_local(self) -> datetime | None:
+        """The same by this machine's clock, however wrong that is, if that is known."""
+        return _moment(self.raw.get(EXPIRES_AT_LOCAL))
 
     @property
     def scope(self) -> str | None:
@@ -147,6 +150,12 @@ def _parse(raw: bytes) -> StoredToken:
     if not isinstance(value, dict):
         raise ValueError("not an object")
     return StoredToken(value)
+
+
+def _moment(value: object) -> datetime | None:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < 10**11:
+        return None
+    return datetime.fromtimestamp(value, UTC)
 
 
 def _text(value: object) -> str | None:
