@@ -2,7 +2,8 @@
 
 An activity is gone when a complete listing of a window that its start lies in began after it was last seen. Between two
 pages a listing proves nothing: something deleted there at that moment moves what follows one place forward, past the page
-that is asked for next. Such a gap is looked at once more (`gaps`), or waits for the next listing.
+that is asked for next. Such a gap is looked at once more (`gaps`), or waits for the next listing. Around a row that can't be
+read it proves nothing either: the row may be any activity that belongs there.
 """
 
 from collections.abc import Iterable, Iterator
@@ -50,7 +51,8 @@ def proven(manifest: Manifest) -> Iterator[Span]:
     if not (manifest.complete and manifest.sees_private):
         return
     after, before = manifest.window.after, manifest.window.before
-    for gap_after, gap_before in sorted(gaps(manifest), key=lambda span: (span[0] is not None, span[0])):
+    unproven = [*gaps(manifest), *_unreadable(manifest)]
+    for gap_after, gap_before in sorted(unproven, key=lambda span: (span[0] is not None, span[0])):
         if gap_after is not None:
             yield after, gap_after + 1
         if gap_before is None:
@@ -69,7 +71,7 @@ def gaps(manifest: Manifest) -> list[Span]:
     if walk and _is_full(walk[-1]):
         after, before = _around(walk[-1], ascending=ascending)
         found.append((after, asked.before) if ascending else (asked.after, before))
-    again = {(_asked(page, "after"), _asked(page, "before")) for page in manifest.looked_at_again if not _is_full(page)}
+    again = {(_asked(page, "after"), _asked(page, "before")) for page in manifest.looked_at_again if _is_whole(page)}
     return [span for span in found if span not in again]
 
 
@@ -99,6 +101,24 @@ def _around(page: PageEntry, *, ascending: bool) -> tuple[int, int]:
     assert edge is not None
     second = int(edge.timestamp())
     return second - 1, second + 1
+
+
+def _unreadable(manifest: Manifest) -> Iterator[Span]:
+    """Where a row that can't be read may belong: from the end of the page before its own to the beginning of the next."""
+    ascending = manifest.window.after is not None
+    walk = manifest.walk if ascending else manifest.walk[::-1]
+    for place, page in enumerate(walk):
+        if page.unreadable:
+            before = walk[place - 1].newest if place else None
+            after = walk[place + 1].oldest if place + 1 < len(walk) else None
+            yield (
+                manifest.window.after if before is None else int(before.timestamp()) - 1,
+                manifest.window.before if after is None else int(after.timestamp()) + 1,
+            )
+
+
+def _is_whole(page: PageEntry) -> bool:
+    return not _is_full(page) and not page.unreadable
 
 
 def _is_full(page: PageEntry) -> bool:

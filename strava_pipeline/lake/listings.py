@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from strava_pipeline.core.activities import NO_YEAR
+from strava_pipeline.core.listed import Unreadable, sift
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sightings import listed_part
 from strava_pipeline.core.years import YearRange
@@ -52,12 +53,18 @@ class Listing:
         return self.folder.name
 
     def land(
-        self, activities: Sequence[Json], body: bytes, request: dict[str, Any], at: datetime, years: YearRange
+        self,
+        activities: Sequence[Json],
+        body: bytes,
+        request: dict[str, Any],
+        at: datetime,
+        years: YearRange,
+        unreadable: Sequence[Unreadable] = (),
     ) -> None:
-        """Put a page on disk: first the bytes, then its line in the manifest."""
+        """Put a page on disk: first the bytes, then its line in the manifest. `unreadable` is in `body` besides."""
         file = _page_file(len(self.manifest.pages) + 1)
         write_whole(self.folder / file, packed(body, at))
-        self._editable().pages.append(entry_of(file, activities, len(body), request, at, years))
+        self._editable().pages.append(entry_of(file, activities, len(body), request, at, years, unreadable))
         self._save()
 
     def refer(self, entry: PageEntry) -> None:
@@ -147,19 +154,21 @@ class Listing:
         pages = self._editable().pages if orphans else self.manifest.pages
         for path in orphans:
             try:
-                activities, size = unpacked_json(path), len(unpacked(path))
+                (activities, unreadable), size = sift(unpacked_json(path)), len(unpacked(path))
             except DamagedFileError:
                 _set_aside(path)
                 continue
             at = packed_at(path)
             pages += [lost_page(_page_file(gap), at) for gap in range(len(pages) + 1, _number(path))]
-            pages.append(entry_of(path.name, activities, size, None, at, years))
+            pages.append(entry_of(path.name, activities, size, None, at, years, unreadable))
         return len(pages) > known
 
 
 def _activities(content: Any, page: PageEntry) -> list[Json]:
     """A page's objects; of a detail, what a listing would hold of it."""
-    return [listed_part(content, without=page.without, also=page.also)] if isinstance(content, dict) else content
+    if isinstance(content, dict):
+        return [listed_part(content, without=page.without, also=page.also)]
+    return sift(content)[0] if page.unreadable else content
 
 
 def _page_file(number: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
 
 from strava_pipeline.core.activities import local_years, starts
+from strava_pipeline.core.listed import Unreadable
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.years import YearRange
 
@@ -33,6 +34,16 @@ class Window(BaseModel):
         return (self.mode, self.after, self.before) == (other.mode, other.after, other.before)
 
 
+class UnreadableRow(BaseModel):
+    """An item of a page that is no activity: its place from 1, why, and what identifies its content (see core/listed.py)."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    row: int
+    reason: str
+    digest: str
+
+
 class PageEntry(BaseModel):
     """A page on disk. `oldest` and `newest` are the starts (UTC) of what it holds; None where it is empty.
 
@@ -50,6 +61,7 @@ class PageEntry(BaseModel):
     oldest: datetime | None = None
     newest: datetime | None = None
     lost: bool = False  # its file is missing or damaged
+    unreadable: list[UnreadableRow] = []  # among `rows`
     without: list[str] = []  # of a detail: fields that listings don't show
     also: list[str] = []  # of a detail: fields without a column that listings do show
 
@@ -115,6 +127,11 @@ class Manifest(BaseModel):
         return sum(page.rows for page in self.pages)
 
     @property
+    def unreadable(self) -> int:
+        """How many of its rows are no activities."""
+        return sum(len(page.unreadable) for page in self.pages)
+
+    @property
     def years(self) -> list[int]:
         """The partitions that its activities belonged to when they came."""
         return sorted({year for page in self.pages for year in page.years})
@@ -143,18 +160,21 @@ def entry_of(
     request: dict[str, Any] | None,
     at: datetime,
     years: YearRange,
+    unreadable: Sequence[Unreadable] = (),
 ) -> PageEntry:
+    """The line of a page of these activities and unreadable rows."""
     seen, said = starts(activities), local_years(activities)
     return PageEntry(
         file=file,
         request=request,
-        rows=len(activities),
+        rows=len(activities) + len(unreadable),
         bytes=size,
         fetched_at=at,
         local_years=said,
         years=sorted({years.clamp(year) for year in said}),
         oldest=min(seen, default=None),
         newest=max(seen, default=None),
+        unreadable=[UnreadableRow.model_validate(row) for row in unreadable],
     )
 
 

@@ -105,7 +105,7 @@ def pull_listing(pipeline: Pipeline, config: ListingOptions, year: int | None, l
         try:
             for page in _pages(pipeline, per_page, window, earlier):
                 listing = listing or _begin(pipeline, window, page.fetched_at)
-                listing.land(page.activities, page.body, dict(page.request), page.fetched_at, pipeline.years)
+                _land(pipeline, listing, page)
                 rows, size = rows + len(page.activities), size + len(page.body)
                 forecast(listing, page)
                 pipeline.progress.advance(len(page.activities))
@@ -139,8 +139,13 @@ def _pages_again(pipeline: Pipeline, per_page: int, listing: Listing | None) -> 
         return
     for after, before in doubtful(pipeline.lake, listing):
         page = next(list_pages(pipeline.client(), after, before, per_page))
-        listing.land(page.activities, page.body, dict(page.request), page.fetched_at, pipeline.years)
+        _land(pipeline, listing, page)
         yield page
+
+
+def _land(pipeline: Pipeline, listing: Listing, page: Page) -> None:
+    request = dict(page.request)
+    listing.land(page.activities, page.body, request, page.fetched_at, pipeline.years, page.unreadable)
 
 
 def _begin(pipeline: Pipeline, window: Window, at: datetime) -> Listing:

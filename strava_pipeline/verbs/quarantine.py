@@ -3,6 +3,7 @@
 Which these are stands in lake/quarantine.py; asking is the job `enrich`.
 """
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,17 +27,19 @@ Ids = Annotated[list[str] | None, typer.Argument(help="Activity ids, separated b
 
 @quarantine.command("list")
 def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
-    """Show what is in quarantine, since when, what came, and when it is asked for again."""
+    """Show what is in quarantine, since when, what came, and when it is asked for again; and rows that can't be read."""
 
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.unreadable import unreadable_rows
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
     from strava_pipeline.verbs.values import plain
 
     lake = Lake(Settings.load().data_dir)
     rows = [_row(each, activity) for each, activity in _held(lake)]
+    unreadable = [{**asdict(row), "page": str(row.page)} for row in unreadable_rows(lake)]
     if as_json:
-        echo_json({"activities": plain(rows)})
+        echo_json({"activities": plain(rows), "unreadable_rows": plain(unreadable)})
         return
     for row in rows:
         _say(row)
@@ -44,7 +47,17 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.
         out.print(
             "Asking now: `strava-pipeline quarantine retry IDS`. Never again: `strava-pipeline quarantine drop IDS`."
         )
-    else:
+    for row in unreadable:
+        out.print(f"Row {row['row']} of a listing: {row['reason']}", style="bold")
+        out.print(
+            f"  listed from {_at(row['first_seen_at'])} to {_at(row['last_seen_at'])}; its bytes are in {row['page']}"
+        )
+    if unreadable:
+        out.print(
+            "The other rows came in. Around these, nothing is marked as deleted. They are read again with each listing: "
+            "no command is needed."
+        )
+    if not rows and not unreadable:
         out.print("Nothing is in quarantine.")
 
 

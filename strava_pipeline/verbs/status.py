@@ -90,7 +90,7 @@ def look(settings: "Settings") -> Status:
         missing_details=sum(year.missing_details for year in published.years) if published.tells_details else None,
         stale_details=sum(year.stale_details for year in published.years),
         resting_details=sum(each.retry_at is not None and now < each.retry_at for each in failing),
-        quarantine=_quarantine([each for each in failing if each.files.is_quarantined]),
+        quarantine=_quarantine([each for each in failing if each.files.is_quarantined], lake),
         limits=[
             {
                 "limit": state.limit,
@@ -182,9 +182,16 @@ def _webhooks(lake: "Lake") -> dict[str, Any] | None:
     }
 
 
-def _quarantine(held: list["Failing"]) -> dict[str, Any]:
+def _quarantine(held: list["Failing"], lake: "Lake") -> dict[str, Any]:
+    from strava_pipeline.lake.unreadable import unreadable_rows
+
     asked = [each.files.first_failed_at for each in held if not each.dropped_at and each.files.first_failed_at]
-    return {"activities": len(asked), "since": min(asked, default=None), "dropped": len(held) - len(asked)}
+    return {
+        "activities": len(asked),
+        "since": min(asked, default=None),
+        "dropped": len(held) - len(asked),
+        "unreadable_rows": len(unreadable_rows(lake)),
+    }
 
 
 def _login(settings: "Settings") -> dict[str, Any]:

@@ -52,6 +52,8 @@ def say_status(report: "Status") -> None:
         since = f" since {_at(held['since'])}" if held["since"] else ""
         dropped = f", dropped: {held['dropped']}" if held["dropped"] else ""
         out.print(f"In quarantine: {held['activities']}{since}{dropped}; see `strava-pipeline quarantine list`")
+    if held["unreadable_rows"]:
+        out.print(f"Rows that can't be read: {held['unreadable_rows']}; see `strava-pipeline quarantine list`")
     say_left_out(report.views_left_out)
     for limit in [] if without_api else report.limits:
         out.print(f"Budget: {limit['left']:>5} left of {limit['limit']} {limit['of']}, until {_at(limit['resets_at'])}")

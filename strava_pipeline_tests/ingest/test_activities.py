@@ -1,5 +1,6 @@
 """ingest.strava.activities: whole listings, the right detail, and nothing asked before it is wanted."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -97,10 +98,7 @@ def test_a_page_that_took_three_calls_says_so(world: World) -> None:
         {"message": "ok"},
         [1],
         [{}],
-        [{"id": "7"}],
-        [{"id": 7.5}],
-        [{"id": True}],
-        [{"id": 1}, None],
+        [{"message": "ok"}, None],
         "null",
         "7",
         '"x"',
@@ -110,6 +108,19 @@ def test_a_page_that_is_no_list_of_activities_is_tried_again(world: World, body:
     world.fault("/athlete/activities", "body", body=body, times=1)
     page = next(list_pages(world.connect(), None, None, per_page=10))
     assert (len(page.activities), page.calls) == (10, 2)
+
+
+@pytest.mark.parametrize(
+    "bad", [None, "x", {}, {"id": None}, {"id": "7"}, {"id": 1.5}, {"id": True}, {"id": 2**64}], ids=str
+)
+def test_a_row_that_nothing_identifies_costs_the_page_nothing_and_no_call(world: World, bad: Any) -> None:
+    whole = next(list_pages(world.connect(), None, None, per_page=10))
+    body = [*whole.activities[:4], bad, *whole.activities[4:]]
+    world.fault("/athlete/activities", "body", body=body, times=1)
+    page = next(list_pages(world.connect(), None, None, per_page=10))
+    assert (page.activities, page.calls) == (whole.activities, 1)
+    assert [row.row for row in page.unreadable] == [5]
+    assert json.loads(page.body) == body
 
 
 def test_a_detail_comes_with_all_efforts_and_its_bytes_as_received(world: World) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline.core.listed import sift
 from strava_pipeline.lake.absence import Span, gaps, lies_in, proofs
 from strava_pipeline.lake.listings import Listing, listings
 from strava_pipeline.lake.paths import Lake
@@ -27,6 +28,7 @@ def asked(listing: Listing, *pages: list[dict[str, Any]], per_page: int = 2, **w
 
 A, B, C = (activity(number, f"2026-05-0{number}T10:00:00Z") for number in (1, 2, 3))
 FIRST, SECOND_, THIRD = (second(str(one["start_date"])) for one in (A, B, C))
+BEFORE_MAY, LATER = FIRST - 86_400, THIRD + 86_400
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,33 @@ def test_between_two_pages_nothing_is_proven(
         assert not any(
             lies_in(start, (proof.after, proof.before)) for proof in proofs([listing]) for start in _inside(span)
         )
+
+
+@pytest.mark.parametrize(
+    ("mode", "after", "pages", "unreadable_in", "unproven"),
+    [
+        ("year", MAY, [[A], [B], [C], []], 1, {BEFORE_MAY, FIRST, SECOND_, THIRD}),  # the borders of its page, too
+        ("year", MAY, [[A], [C], []], 1, {BEFORE_MAY, FIRST, SECOND_, THIRD, LATER}),
+        ("year", MAY, [[A], [B], [C], []], 0, {BEFORE_MAY, FIRST, SECOND_, THIRD}),
+        ("all", None, [[C], [B], [A], []], 0, {LATER, THIRD, SECOND_, FIRST}),
+        ("all", None, [[C], [B], [A], []], 2, {THIRD, SECOND_, FIRST, BEFORE_MAY}),
+        ("all", None, [[], []], 0, {BEFORE_MAY, FIRST, SECOND_, THIRD, LATER}),
+    ],
+)
+def test_where_a_row_that_cant_be_read_may_belong_nothing_is_proven(
+    lake: Lake, mode: Any, after: datetime | None, pages: list[Any], unreadable_in: int, unproven: set[int]
+) -> None:
+    listing = started(lake, mode=mode, after=after, before=JUNE if after else None)
+    for place, page in enumerate(pages):
+        _, bad = sift([None] if place == unreadable_in else [])
+        request = {"per_page": 2, "page": place + 1}
+        listing.land(page, b"[null]", request, NOW + place * SECOND, YEARS, bad)
+    everywhere = {BEFORE_MAY, FIRST, SECOND_, THIRD, LATER}
+    proven = {
+        start for start in everywhere if any(lies_in(start, (proof.after, proof.before)) for proof in proofs([listing]))
+    }
+    assert listing.manifest.complete
+    assert proven == everywhere - unproven
 
 
 def _inside(span: Span) -> list[int]:

@@ -62,7 +62,7 @@ def test_with_nothing_in_it_every_verb_says_so(rig: Rig, typed: Type) -> None:
         assert listed(typed) == {}
         if not pulled:
             rig.run("flow_backfill")
-    assert held(typed) == {"activities": 0, "since": None, "dropped": 0}
+    assert held(typed) == {"activities": 0, "since": None, "dropped": 0, "unreadable_rows": 0}
     assert "quarantine" not in typed("status").out
 
 
@@ -89,14 +89,14 @@ def test_list_shows_what_came_and_what_is_next_without_showing_the_answer(
 
 def test_status_says_how_many_since_when_and_where_to_look(typed: Type, sick: list[int]) -> None:
     since = min(row["first_failed_at"] for row in listed(typed).values())
-    assert held(typed) == {"activities": 3, "since": since, "dropped": 0}
+    assert held(typed) == {"activities": 3, "since": since, "dropped": 0, "unreadable_rows": 0}
     line = f"In quarantine: 3 since {since[:10]} {since[11:16]} UTC; see `strava-pipeline quarantine list`"
     assert line in typed("status").out
     typed("quarantine", "drop", str(sick[0]))
     assert held(typed)["activities"] == 2
     assert ", dropped: 1; see" in typed("status").out
     typed("quarantine", "drop", *map(str, sick))
-    assert held(typed) == {"activities": 0, "since": None, "dropped": 3}
+    assert held(typed) == {"activities": 0, "since": None, "dropped": 3, "unreadable_rows": 0}
     assert "In quarantine: 0, dropped: 3; see" in typed("status").out
 
 

@@ -6,10 +6,11 @@ An answer of the wrong shape is a transient failure, tried again by the client. 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote
 
 from strava_pipeline.core.errors import GoneError, RefusedError, RepeatingListingError
+from strava_pipeline.core.listed import Unreadable, sift
+from strava_pipeline.core.rows import Json
 from strava_pipeline.core.streams import KEYS, is_nothing_recorded, is_streams
 from strava_pipeline.ingest.strava.client import Answer, StravaClient
 
@@ -18,11 +19,15 @@ REPEATED = 2  # pages in a row without a new activity, behind which a listing is
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a listing: `request` is its query, `body` what came, `calls` how many calls it took."""
+    """One page of a listing: `request` is its query, `body` what came, `calls` how many calls it took.
+
+    `unreadable`: what stands among the activities in `body` and is none.
+    """
 
     number: int
     request: dict[str, int]
-    activities: list[dict[str, Any]] = field(repr=False)
+    activities: list[Json] = field(repr=False)
+    unreadable: list[Unreadable] = field(repr=False)
     body: bytes = field(repr=False)
     fetched_at: datetime
     calls: int
@@ -38,17 +43,18 @@ def list_pages(
     RepeatingListingError behind REPEATED pages in a row without anything new: uploads meanwhile repeat less.
     """
     number, repeated = start_page, 0
-    seen: set[str] = set()
+    seen: set[int] = set()
     while True:
         window = {"after": after, "before": before}
         request = {name: value for name, value in window.items() if value is not None}
         request |= {"per_page": per_page, "page": number}
         calls = client.calls
         answer = client.get("/athlete/activities", request, check=_is_page)
-        yield Page(number, request, answer.json, answer.body, answer.fetched_at, client.calls - calls)
+        activities, unreadable = sift(answer.json)
+        yield Page(number, request, activities, unreadable, answer.body, answer.fetched_at, client.calls - calls)
         if not answer.json:
             return
-        ids = {repr(activity.get("id")) for activity in answer.json}
+        ids = {activity["id"] for activity in activities}
         repeated = repeated + 1 if ids <= seen else 0
         if repeated == REPEATED:
             raise RepeatingListingError(repeated)
@@ -98,8 +104,8 @@ def get_gear(client: StravaClient, gear_id: str) -> Answer:
 def _is_page(answer: Answer) -> str | None:
     if not isinstance(answer.json, list):
         return "the body is not a list"
-    if not all(isinstance(item, dict) and type(item.get("id")) is int for item in answer.json):
-        return "the list holds something that is not an activity with a whole number as id"
+    if answer.json and not any(isinstance(item, dict) and "id" in item for item in answer.json):
+        return "the list holds no activity"
     return None
 
 

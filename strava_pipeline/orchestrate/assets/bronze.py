@@ -39,7 +39,11 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         "An interrupted listing resumes where it stopped.",
         metadata=described_source("activities_all"),
         check_specs=[
-            dg.AssetCheckSpec("listing_complete", asset="bronze_activities", description="The listing reached its end.")
+            dg.AssetCheckSpec(
+                "listing_complete",
+                asset="bronze_activities",
+                description="The listing reached its end, and every row of it can be read.",
+            )
         ],
     )
     def bronze_activities(
@@ -135,12 +139,23 @@ def note_stop(context: dg.AssetExecutionContext, stopped: Stopped | None) -> Non
 
 
 def _complete(report: PullReport) -> dg.AssetCheckResult:
+    unreadable = report.manifest.unreadable
+    why = [str(report.stopped)] if report.stopped else []
+    if unreadable:
+        why.append(
+            f"{unreadable} of {report.manifest.rows} rows are no activities: nothing identifies them. The others came in; "
+            "`strava-pipeline quarantine list` tells where these are kept."
+        )
     return dg.AssetCheckResult(
         check_name="listing_complete",
-        passed=report.manifest.complete,
+        passed=report.manifest.complete and not unreadable,
         severity=dg.AssetCheckSeverity.WARN,
-        description=str(report.stopped) if report.stopped else None,
-        metadata={"rows": report.manifest.rows, "pages": len(report.manifest.pages)},
+        description=" ".join(why) or None,
+        metadata={
+            "rows": report.manifest.rows,
+            "pages": len(report.manifest.pages),
+            **({"rows_unreadable": unreadable} if unreadable else {}),
+        },
     )
 
 
