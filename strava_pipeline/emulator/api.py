@@ -3,13 +3,14 @@
 Tokens, limits and faults were dealt with before, in gate.py; documents are made by the sources of the rows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from strava_pipeline.emulator import social
 from strava_pipeline.emulator.documents import without_all_efforts
 from strava_pipeline.emulator.pages import Listing
 from strava_pipeline.emulator.state import State
@@ -20,6 +21,7 @@ from strava_pipeline.emulator.wire import Json, answer, bad_request, not_found, 
 from strava_pipeline.emulator.zones import activity_zones as zones_of
 from strava_pipeline.emulator.zones import athlete_zones
 
+GIVEN = {"comments": social.comments, "kudos": social.kudos, "photos": social.photos}
 DEFAULT_PER_PAGE = 30  # developers.strava.com/docs/reference
 MOST_PER_PAGE = 200
 
@@ -43,6 +45,7 @@ def routes() -> list[Route]:
         Route("/activities/{id}/laps", laps),
         Route("/activities/{id}/streams", streams),
         Route("/activities/{id}/zones", activity_zones),
+        *(Route(f"/activities/{{id}}/{name}", _given(of)) for name, of in GIVEN.items()),
         Route("/gear/{id}", gear),
         Route("/{path:path}", nowhere),
     ]
@@ -120,6 +123,21 @@ async def activity_zones(request: Request) -> Response:
     if row is None:
         return not_found("Activity")
     return answer(zones_of(row.source.streams() or {}, state_of(request).config.ftp))
+
+
+def _given(of: Callable[[Json], list[Json]]) -> Callable[[Request], Awaitable[Response]]:
+    async def given(request: Request) -> Response:
+        """A page of what others gave an activity."""
+        row = visible_row(request)
+        if row is None:
+            return not_found("Activity")
+        try:
+            listing, page = paging(request.query_params)
+        except PagingError as error:
+            return bad_request("Application", error.field, error.code)
+        return answer(of(row.source.detail())[(page - 1) * listing.per_page :][: listing.per_page])
+
+    return given
 
 
 async def gear(request: Request) -> Response:
