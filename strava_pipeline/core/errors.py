@@ -50,6 +50,10 @@ class WrongApplicationError(NeedsLoginError):
     """Strava does not know the API application of the settings; nothing is known of the login itself."""
 
 
+class RefreshTokenRefusedError(NeedsLoginError):
+    """Strava does not take the stored refresh token: the login is dead for good."""
+
+
 class LoginRefusedError(NeedsLoginError):
     """One call was refused with 401, with a fresh token too: the login is dead, unless other calls succeed with it."""
 

@@ -208,12 +208,12 @@ def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, as_j
         years = years_since(newest - timedelta(days=days), year_range(settings.first_year))
     else:
         years = lake_years(settings)
+    _check_ids(settings, told.get("ids") or [])
     if dry_run:
         from strava_pipeline.verbs.dry import say_job
 
         say_job(settings, JOBS[job], years, {DETAILS: told}, as_json=as_json)
         return
-    _check_ids(settings, told.get("ids") or [])
     report = Report(as_json=as_json)
     with report.shown():
         end(run_verb(settings, job, years=years, told={DETAILS: told}, verbose=verbose, report=report))

@@ -214,4 +214,5 @@ def _login(settings: "Settings") -> dict[str, Any]:
         "scopes": granted,
         "missing_scopes": [list(pair) for pair in missing_scopes(SCOPES, granted)] if granted is not None else [],
         "access_token_expires_at": token.expires_at,
+        "refused_at": token.refused_at,
     }

@@ -69,8 +69,11 @@ def _say_login(login: dict[str, Any], revoked: datetime | None) -> None:
     if "problem" in login:
         out.print(f"Login: {login['problem']}", style="yellow")
         return
-    expiry = login["access_token_expires_at"]
+    expiry, refused_at = login["access_token_expires_at"], login["refused_at"]
     out.print(f"Login: {login['name'] or 'athlete'} ({login['athlete_id'] or 'id not known yet'})")
+    if refused_at is not None:
+        out.print(f"  refused by Strava on {_at(refused_at)}: log in again with `strava-pipeline auth`", style="yellow")
+        return
     scopes = login["scopes"]
     unknown = "not known: a login by a bare code or a bare refresh token does not tell"
     out.print(f"Scopes: {unknown if scopes is None else ', '.join(scopes)}")

@@ -64,7 +64,7 @@ def age(world: World, **fields: Any) -> None:
         ),
         ("invalid_secret", WrongApplicationError, "STRAVA_CLIENT_ID or STRAVA_CLIENT_SECRET is wrong"),
         ("named_secret", WrongApplicationError, "STRAVA_CLIENT_SECRET is wrong"),
-        ("invalid_code", NeedsLoginError, "Please run strava-pipeline auth"),
+        ("invalid_code", NeedsLoginError, "One works once, for some minutes: open the page again"),
         ("dead_refresh", NeedsLoginError, "no longer accepts the refresh token"),
         ("inactive", ForbiddenError, "Since June 2026 its owner needs a Strava subscription"),
         ("bare_403", ForbiddenError, "https://www.strava.com/settings/api"),
@@ -77,7 +77,8 @@ def test_a_refusal_says_what_a_person_must_do(world: World, sample: str, kind: t
     world.fault("/oauth/token", "status", status=status, body={"message": "Bad Request", "errors": errors})
     with pytest.raises(PipelineError, match=re.escape(says)) as caught:
         access(world).get()
-    assert type(caught.value) is kind
+    assert isinstance(caught.value, kind)
+    assert (world.store.load().refused_at is not None) == (sample == "dead_refresh")
     assert world.calls()["token"] == 2, "one at login, one refused, no retry"
 
 

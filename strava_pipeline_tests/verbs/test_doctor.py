@@ -234,6 +234,7 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
     "token open": (_mode(lambda p: p.token, 0o644), "login", PROBLEM, "by others", "chmod 600"),
     "secrets open": (_mode(lambda p: p.token.parent, 0o755), "login", WARNING, "by others", "chmod 700"),
     "half a token": (_made(lambda p: p.token.with_name(".strava_token.json.x1")), "login", WARNING, "unfinished", "rm"),
+    "token refused": (_token(refused_at=1_790_000_000), "login", PROBLEM, "Strava refused it on 2026-09-21", "auth"),
     "scope denied": (_token(scope="read,activity:read_all"), "login", WARNING, "gear, weight", "every box ticked"),
     "ledger garbage": (_empty(lambda p: p.lake.state / "budget.json"), "budget ledger", WARNING, "underst", "Nothing"),
     "logs no folder": (_in_the_way(lambda p: p.settings.logs_dir), "folder: logs", PROBLEM, "in the way", "mv '"),

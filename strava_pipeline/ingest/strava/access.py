@@ -3,8 +3,10 @@
 The file is `token_store.py`'s, the HTTP `oauth.py`'s.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 
+from strava_pipeline.core.errors import PipelineError, RefreshTokenRefusedError
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.oauth import OAuth
 from strava_pipeline.ingest.strava.token_store import StoredToken, TokenStore
@@ -34,10 +36,18 @@ class AccessTokens:
             stored = self._store.load()  # another process may have refreshed while this one waited
             if self._good(stored) in (None, rejected):
                 self._store.probe(stored)
-                stored = stored.with_answer(self._oauth.refresh(stored.refresh_token))
+                stored = self._refreshed(stored)
                 self._store.save(stored)
         self._current = stored
         return stored.access_token or ""
+
+    def _refreshed(self, stored: StoredToken) -> StoredToken:
+        try:
+            return stored.with_answer(self._oauth.refresh(stored.refresh_token))
+        except RefreshTokenRefusedError:
+            with suppress(PipelineError):  # where it can't be noted, the refusal is still what a person has to know
+                self._store.save(stored.refused(self._clock.now()))
+            raise
 
     def _good(self, token: StoredToken) -> str | None:
         """The access token, unless its time is up. With no date it is good until a 401 says otherwise.

@@ -14,6 +14,7 @@ from strava_pipeline.core.errors import (
     LoginServiceError,
     NeedsLoginError,
     PipelineError,
+    RefreshTokenRefusedError,
     TransientError,
     WrongApplicationError,
 )
@@ -57,12 +58,12 @@ class OAuth:
     def exchange_code(self, code: str) -> dict[str, Any]:
         """Strava's token answer for the code that the redirect brought, with EXPIRES_AT_LOCAL. A code works once."""
         grant = {"grant_type": "authorization_code", "code": code}
-        return self._ask(code, lambda lost: self._buy("a code", grant, lost))
+        return self._ask(code, lambda lost: self._buy(grant, lost))
 
     def refresh(self, refresh_token: str) -> dict[str, Any]:
         """Strava's token answer for a refresh token, with EXPIRES_AT_LOCAL. If it holds a new one, the old is dead already."""
         grant = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        return self._ask(refresh_token, lambda lost: self._buy("the refresh token", grant, lost))
+        return self._ask(refresh_token, lambda lost: self._buy(grant, lost))
 
     def revoke(self, token: str) -> None:
         """Give the application's access back: no token of this login works any more. One that is dead already is fine."""
@@ -87,7 +88,7 @@ class OAuth:
             ) from error
         raise AssertionError("tenacity either returns or raises")
 
-    def _buy(self, what: str, grant: Mapping[str, str], lost: bool) -> dict[str, Any]:
+    def _buy(self, grant: Mapping[str, str], lost: bool) -> dict[str, Any]:
         form = {
             "client_id": self._application.client_id,
             "client_secret": self._application.client_secret.get_secret_value(),
@@ -98,7 +99,7 @@ class OAuth:
         answer = _object(exchange.body)
         if exchange.status == 200 and _usable(answer):
             return {**answer, EXPIRES_AT_LOCAL: self._local_expiry(StoredToken(answer))}
-        raise _refusal(exchange, answer, what, lost)
+        raise _refusal(exchange, answer, lost)
 
     def _local_expiry(self, token: StoredToken) -> float | None:
         """When the token dies in epoch seconds of this machine's clock, which may be wrong: for processes without an answer."""
@@ -115,7 +116,7 @@ class OAuth:
         answer = _object(exchange.body)
         about_the_token = {resource for resource, _, _ in fault_codes(answer)} & {"RefreshToken", "AccessToken"}
         if exchange.status != 200 and not about_the_token:
-            raise _refusal(exchange, answer, "the login", lost=False)
+            raise _refusal(exchange, answer, lost=False)
 
 
 def authorize_url(base_url: str, client_id: str, redirect_uri: str, scopes: Iterable[str], state: str) -> str:
@@ -139,7 +140,7 @@ def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> list[tuple[s
     return [(scope, CONSEQUENCES.get(scope, "some data will be missing")) for scope in asked if scope not in present]
 
 
-def _refusal(exchange: Exchange, answer: Mapping[str, Any], what: str, lost: bool) -> PipelineError:
+def _refusal(exchange: Exchange, answer: Mapping[str, Any], lost: bool) -> PipelineError:
     status, faults = exchange.status, fault_codes(answer)
     if status >= 500 or status == 200:
         return TransientError(f"Strava's login service answered {status} without a token", status=status)
@@ -154,9 +155,16 @@ def _refusal(exchange: Exchange, answer: Mapping[str, Any], what: str, lost: boo
     if isinstance(of_application, ForbiddenError):
         return of_application
     resources = {resource for resource, _, _ in faults}
-    if "RefreshToken" in resources or "RequestToken" in resources or "AuthorizationCode" in resources:
+    if not resources.isdisjoint(("RequestToken", "AuthorizationCode")):
+        return NeedsLoginError(
+            "Strava does not accept this code. One works once, for some minutes: open the page again, allow access, and use "
+            "the address that it sends you to."
+        )
+    if "RefreshToken" in resources:
         why = " An answer was lost just before; it may have held the successor of what was sent." if lost else ""
-        return NeedsLoginError(f"Strava no longer accepts {what} (revoked, used up or mistyped).{why} Please {AGAIN}")
+        return RefreshTokenRefusedError(
+            f"Strava no longer accepts the refresh token (revoked, used up or mistyped).{why} Please {AGAIN}"
+        )
     return of_application or PipelineError(
         f"Strava's login service answered {status}; check the settings, then {AGAIN}"
     )

@@ -20,6 +20,7 @@ LOCK_TIMEOUT = 300  # seconds; a holder refreshes once, at worst three tries of 
 POLL = 0.02  # seconds between tries while another process refreshes
 LOGIN = "strava-pipeline auth"
 EXPIRES_AT_LOCAL = "expires_at_local"  # a field of ours: `expires_at` by the clock of the machine that got the answer
+_REFUSED_AT = "refused_at"  # a field of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,17 @@ class StoredToken:
 
     def with_answer(self, answer: Mapping[str, Any]) -> "StoredToken":
         """This login after a token answer: the answer wins, what it doesn't mention stays."""
-        return StoredToken({**self.raw, **answer})
+        kept = {name: value for name, value in self.raw.items() if name != _REFUSED_AT}
+        return StoredToken({**kept, **answer})
+
+    def refused(self, at: datetime) -> "StoredToken":
+        """This login when Strava has refused its refresh token: it is kept, as a person may want to know whose it was."""
+        return StoredToken({**self.raw, _REFUSED_AT: at.timestamp()})
+
+    @property
+    def refused_at(self) -> datetime | None:
+        """When (UTC) Strava refused the refresh token; None: it did not."""
+        return _moment(self.raw.get(_REFUSED_AT))
 
 
 class TokenStore:
