@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from strava_pipeline.core.pings.answers import NotedAnswers
-from strava_pipeline.core.pings.fold import User, content_of, read_user, user_json
+from strava_pipeline.core.pings.fold import VERSION, User, content_of, read_user, user_json
 from strava_pipeline.core.pings.lines import Answered, Kept
 from strava_pipeline.core.pings.rows import Outcomes
 from strava_pipeline.core.tables import CAR_TABLES, Table
@@ -28,7 +28,7 @@ from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.staging import MergeReport, staged, staging
 from strava_pipeline.lake.warehouse import Connection, changed, note, notes, reading, writing
 
-_NOTE = "car_trips"  # up to which file of bronze they are merged
+_NOTE = f"car_trips {VERSION}"  # up to which file of bronze they are merged; rows of another version are replaced
 _FILE = "car_tracker.json"
 Told = Callable[[Kept, User, Result | None], object]
 

@@ -10,7 +10,7 @@ from strava_pipeline.core.json_text import json_text
 from strava_pipeline.core.pings.answers import NotedAnswers, Oracle, UnaskedError
 from strava_pipeline.core.pings.fold import User, content_of, digest_of
 from strava_pipeline.core.pings.lines import Answered, Kept, new_id, to_bytes
-from strava_pipeline.core.trips.activity.instants import format_instant
+from strava_pipeline.core.trips.activity.instants import format_milliseconds
 from strava_pipeline.core.trips.car.limits import USUAL
 from strava_pipeline.core.trips.car.result import Result
 from strava_pipeline.ingest.cars.connect import oracle_of
@@ -90,7 +90,7 @@ def _send_clocks(pipeline: Pipeline) -> int:
 
 
 def _clock(user_id: str, now: datetime) -> Kept:
-    body = json_text({"t": format_instant(now.timestamp()), "event": "clock"})
+    body = json_text({"t": format_milliseconds(now.timestamp()), "event": "clock"})
     return Kept(id=new_id(now), kind="clock", user_id=user_id, received_at=now, body=body)
 
 

@@ -51,18 +51,18 @@ def _show(found: "Comparison") -> None:
 
 def _plain(told: Mapping[str, Any]) -> dict[str, Any]:
     """With instants as text."""
-    from strava_pipeline.core.trips.activity.instants import format_instant
+    from strava_pipeline.core.trips.activity.instants import format_milliseconds
 
     def trip(one: Mapping[str, Any] | None) -> dict[str, Any] | None:
-        return None if one is None else {**one, "end_time": format_instant(one["end_time"])}
+        return None if one is None else {**one, "end_time": format_milliseconds(one["end_time"])}
 
     different = [{**one, "before": trip(one["before"]), "after": trip(one["after"])} for one in told["different"]]
     return {**told, "different": different}
 
 
 def _text(value: Any) -> str:
-    from strava_pipeline.core.trips.activity.instants import format_instant
+    from strava_pipeline.core.trips.activity.instants import format_milliseconds
 
     if isinstance(value, float):
-        return format_instant(value) or "–" if value > 1e8 else f"{value:.3f}"
+        return format_milliseconds(value) or "–" if value > 1e8 else f"{value:.3f}"
     return "–" if value is None else str(value)

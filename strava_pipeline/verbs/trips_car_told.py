@@ -1,6 +1,7 @@
 """`trips car status` and `list`: what is under way, and the trips that were. No positions are shown."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -53,7 +54,7 @@ def list_(
     with snapshot(Lake(Settings.load().data_dir)) as connection:
         trips = published_trips(connection, user_id, year, limit)
     if as_json:
-        echo_json({"trips": plain(trips)})
+        echo_json({"trips": [plain(trip) | _times(trip) for trip in trips]})
         return
     if not trips:
         out.print("No trips by car yet.")
@@ -77,3 +78,10 @@ def list_(
             trip["via"],
         )
     out.print(table)
+
+
+def _times(trip: Mapping[str, Any]) -> dict[str, str | None]:
+    """Start and end of a row of `car_trips`, with milliseconds as in trip ids."""
+    from strava_pipeline.core.trips.activity.instants import format_milliseconds
+
+    return {name: format_milliseconds(trip[name].timestamp()) for name in ("start_time", "end_time")}

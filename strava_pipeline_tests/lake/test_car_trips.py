@@ -112,6 +112,43 @@ def test_states_of_a_run_whose_merge_was_lost_are_not_gone_on_with(log: Log) -> 
     assert len(rows(log.lake)["car_trips"]) == 4
 
 
+@pytest.mark.parametrize("after", [[], drive(MORNING + 3 * DAY)], ids=["nothing new", "another trip"])
+def test_trips_with_ids_of_an_older_version_get_new_ids_without_a_double(
+    log: Log, after: list[Step], new_lake: NewLake, tmp_path: Path
+) -> None:
+    run(log, days(2))
+    as_older_version(log.lake)
+    assert {row[0] for row in rows(log.lake)["car_trips"]} >= {"anna:2026-03-04T06:30:00Z"}
+    assert is_due(log.lake, MORNING + 3 * DAY), "the schedule replaces the ids without waiting for a ping"
+    run(log, after)
+    whole = new_log(new_lake(tmp_path / "whole"))
+    run(whole, days(2) + after)
+    assert rows(log.lake) == rows(whole.lake)
+    assert {row[0] for row in rows(log.lake)["car_trips"]} >= {"anna:2026-03-04T06:30:00.000Z"}
+
+
+def test_a_warehouse_with_older_ids_is_replaced_though_the_states_are_newer(log: Log) -> None:
+    """A backup of the warehouse from before the update."""
+    run(log, days(1))
+    before, states = rows(log.lake), (log.lake.state / "car_tracker.json").read_bytes()
+    as_older_version(log.lake)
+    (log.lake.state / "car_tracker.json").write_bytes(states)
+    run(log, [])
+    assert rows(log.lake) == before
+
+
+def as_older_version(lake: Lake) -> None:
+    """Whole seconds in ids without milliseconds, and the notes of how far the replay came as they were then."""
+    states = lake.state / "car_tracker.json"
+    states.write_text(states.read_text().replace(".000Z", "Z").replace('"version": 2', '"version": 1'))
+    with writing(lake) as connection:
+        for table in CAR_TABLES:
+            key = table.key[0]
+            connection.execute(f"UPDATE {table.stored} SET {key} = replace({key}, '.000Z', 'Z')")
+        connection.execute("UPDATE car_trips SET resumes_trip_id = replace(resumes_trip_id, '.000Z', 'Z')")
+        connection.execute("UPDATE lake_meta SET key = 'car_trips' WHERE key = 'car_trips 2'")
+
+
 def test_a_rebuild_gives_the_same_rows_and_nothing_new_changes_nothing(log: Log) -> None:
     run(log, days(2))
     before = rows(log.lake)

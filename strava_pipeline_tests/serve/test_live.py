@@ -200,7 +200,7 @@ def test_a_trip_that_a_run_ended_is_over_before_the_next_ping_is_looked_at(
         take_in(bench.log.lake, clock.received_at)
         await bench.ping(steps[4])
         told = bench.live.status("anna")
-        assert (told["state"], told["start_time"]) == ("driving", "2026-03-04T09:30:00Z")
-        assert told["last_trip_id"] == "anna:2026-03-04T06:30:00Z"
+        assert (told["state"], told["start_time"]) == ("driving", "2026-03-04T09:30:00.000Z")
+        assert told["last_trip_id"] == "anna:2026-03-04T06:30:00.000Z"
 
     run(bench, act)

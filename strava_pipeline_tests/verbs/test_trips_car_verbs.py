@@ -34,7 +34,7 @@ def rig(make_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch) -> Rig:
 
 def test_status_shows_the_trip_under_way_without_where(rig: Rig) -> None:
     said = TYPED.invoke(trips, ["car", "status"]).stdout
-    assert said == "anna: driving, Blue Zoe, 3.0 km in 4 min since 2026-03-06T06:30:00Z\n"
+    assert said == "anna: driving, Blue Zoe, 3.0 km in 4 min since 2026-03-06T06:30:00.000Z\n"
     (told,) = json.loads(TYPED.invoke(trips, ["car", "status", "--json"]).stdout)["users"]
     assert (told["user_id"], told["state"], told["distance_km"], told["duration_s"]) == ("anna", "driving", 3.0, 210.0)
     assert not any(name in told for name in ("gps", "lat", "lng"))
@@ -45,7 +45,7 @@ def test_list_has_the_newest_first_without_where(rig: Rig) -> None:
     assert "…" not in said  # nothing is cut off where the terminal is narrow
     assert said.index("2026-03-05 06:30") < said.index("2026-03-04 06:30")
     told = json.loads(TYPED.invoke(trips, ["car", "list", "--json", "--limit", "1"]).stdout)["trips"]
-    assert [(trip["start_time"], trip["distance_km"]) for trip in told] == [("2026-03-05T06:30:00Z", 5.0)]
+    assert [(trip["start_time"], trip["distance_km"]) for trip in told] == [("2026-03-05T06:30:00.000Z", 5.0)]
     assert not any("lat" in name or "lng" in name for name in told[0])
     assert json.loads(TYPED.invoke(trips, ["car", "list", "--json", "--user", "berta"]).stdout) == {"trips": []}
     assert "No trips by car yet." in TYPED.invoke(trips, ["car", "list", "--year", "2024"]).stdout
@@ -58,7 +58,7 @@ def test_drain_brings_what_came_to_gold_and_rests_then(rig: Rig) -> None:
     assert said.stdout.startswith(f"Took in {len(drive())} pings (")
     assert said.stdout.endswith("\nTrips by car: 1 new\n")
     (newest, *_) = json.loads(TYPED.invoke(trips, ["car", "list", "--json"]).stdout)["trips"]
-    assert (newest["start_time"], newest["via"]) == ("2026-03-06T06:30:00Z", "parked")
+    assert (newest["start_time"], newest["via"]) == ("2026-03-06T06:30:00.000Z", "parked")
     assert TYPED.invoke(trips, ["car", "drain"]).stdout == "Every ping is in gold, and no trip is to be ended.\n"
 
 
@@ -69,7 +69,10 @@ def test_recorded_pings_are_replayed_with_other_limits(rig: Rig) -> None:
     assert told["format"] == "car-tracker-comparison/1"
     assert told["trips_before"] == 2
     (gone,) = told["different"]  # of the first one the pings of those on foot are the fourth
-    assert (gone["trip_id"], gone["before"]["end_time"]) == ("anna:2026-03-05T06:30:00Z", "2026-03-05T06:37:00Z")
+    assert (gone["trip_id"], gone["before"]["end_time"]) == (
+        "anna:2026-03-05T06:30:00.000Z",
+        "2026-03-05T06:37:00.000Z",
+    )
     assert gone["after"] is None
     same = json.loads(TYPED.invoke(trips, ["car", "replay", "--recorded", "--json"]).stdout)
     assert (same["different"], same["unknown"]) == ([], 0)

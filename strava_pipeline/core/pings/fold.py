@@ -23,7 +23,7 @@ from strava_pipeline.core.trips.car.state_json import read_state, state_json
 from strava_pipeline.core.trips.car.tracker import step
 
 REMEMBERED = 300  # events of a user that may come again: five hours of pings a minute
-VERSION = 1  # of what a state says; another one makes every replay begin anew
+VERSION = 2  # of what a state says and how trips are named; another one starts every replay from the first ping
 
 
 @dataclass(frozen=True, slots=True)

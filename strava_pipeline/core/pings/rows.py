@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from strava_pipeline.core.tables import CAR_TRIP_CANCELLATIONS, CAR_TRIP_POINTS, CAR_TRIPS
-from strava_pipeline.core.trips.activity.instants import format_instant
+from strava_pipeline.core.trips.activity.instants import format_milliseconds
 from strava_pipeline.core.trips.car.config import CarConfig
 from strava_pipeline.core.trips.car.result import Cancellation, Result
 from strava_pipeline.core.trips.car.trip import Trip
@@ -64,7 +64,7 @@ def _trip(trip: Trip, year: int, at: datetime) -> dict[str, Any]:
 
 def _cancellation(one: Cancellation, year: int, at: datetime) -> dict[str, Any]:
     return {
-        "cancellation_id": f"{one.user_id}:{format_instant(one.start_time)}:{format_instant(one.end_time)}",
+        "cancellation_id": f"{one.user_id}:{format_milliseconds(one.start_time)}:{format_milliseconds(one.end_time)}",
         **_user(one.user_id, year),
         "car_id": one.car_id,
         "start_time": _moment(one.start_time),

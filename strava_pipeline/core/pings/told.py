@@ -4,7 +4,7 @@ from typing import Any
 
 from strava_pipeline.core.haversine import distance_m
 from strava_pipeline.core.pings.fold import User
-from strava_pipeline.core.trips.activity.instants import format_instant
+from strava_pipeline.core.trips.activity.instants import format_milliseconds
 from strava_pipeline.core.trips.car.limits import USUAL
 from strava_pipeline.core.trips.car.state import Cache, state_name
 from strava_pipeline.core.trips.car.trail import km_now
@@ -21,8 +21,8 @@ def told(user: User) -> dict[str, Any]:
         "state": state_name(cache),
         "car_id": cache.car_id if cache else None,
         "car_name": cache.car_name if cache else None,
-        "start_time": format_instant(cache.start_time) if cache else None,
-        "last_event_at": format_instant(cache.x_last_event_at) if cache else None,
+        "start_time": format_milliseconds(cache.start_time) if cache else None,
+        "last_event_at": format_milliseconds(cache.x_last_event_at) if cache else None,
         "distance_km": round(km_now(cache, USUAL), 3) if cache else None,
         "duration_s": round(cache.x_last_event_at - cache.start_time, 3) if cache else None,
         "speed_kmh": round(user.speed_kmh, 1) if cache and user.speed_kmh is not None else None,

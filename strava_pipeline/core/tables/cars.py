@@ -27,7 +27,7 @@ CAR_TRIPS = Table(
     "car_trips",
     "Trips by car: start, end, distance, places, class.",
     (
-        Column("trip_id", Kind.TEXT, "user_id:start_time", key=True),
+        Column("trip_id", Kind.TEXT, "user_id:start_time, the time in UTC with milliseconds", key=True),
         *_of("who drove"),
         _YEAR,
         *_CAR,

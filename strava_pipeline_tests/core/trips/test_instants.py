@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.activity.instants import parse_instant
+from strava_pipeline.core.trips.activity.instants import format_instant, format_milliseconds, parse_instant
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,20 @@ def test_seconds_milliseconds_and_texts_are_instants(value: Any, seconds: float)
 )
 def test_everything_else_is_none(value: Any) -> None:
     assert parse_instant(value) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "export", "car"),
+    [
+        (0.0, "1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000Z"),
+        (1_768_826_096.0, "2026-01-19T12:34:56Z", "2026-01-19T12:34:56.000Z"),
+        (1_768_826_096.789, "2026-01-19T12:34:56.789Z", "2026-01-19T12:34:56.789Z"),
+        (1_768_826_096.9996, "2026-01-19T12:34:57Z", "2026-01-19T12:34:57.000Z"),
+        (None, None, None),
+        (1e300, None, None),
+    ],
+)
+def test_exports_leave_out_a_fraction_of_zero_and_trips_by_car_never_do(
+    seconds: float | None, export: str | None, car: str | None
+) -> None:
+    assert (format_instant(seconds), format_milliseconds(seconds)) == (export, car)

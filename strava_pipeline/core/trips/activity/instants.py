@@ -22,14 +22,23 @@ def parse_instant(value: Any) -> float | None:
 
 
 def format_instant(seconds: float | None) -> str | None:
-    """UTC as `2026-01-19T12:34:56.789Z`; whole seconds without a fraction. None for what no calendar holds."""
+    """UTC as exports of activity trips write it: `2026-01-19T12:34:56.789Z`, whole seconds without a fraction.
+
+    None for what no calendar holds.
+    """
+    text = format_milliseconds(seconds)
+    return None if text is None else text.replace(".000Z", "Z")
+
+
+def format_milliseconds(seconds: float | None) -> str | None:
+    """UTC as trips by car write it, always with milliseconds: `2026-01-19T12:34:00.000Z`. None for what no calendar holds."""
     if seconds is None:
         return None
     try:
         moment = datetime.fromtimestamp(round(seconds, 3), UTC).replace(tzinfo=None)
     except (ValueError, OverflowError, OSError):
         return None
-    return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds") + "Z"
+    return moment.isoformat(timespec="milliseconds") + "Z"
 
 
 def normal_instant(value: Any) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
-from strava_pipeline.core.trips.activity.instants import format_instant
+from strava_pipeline.core.trips.activity.instants import format_milliseconds
 from strava_pipeline.core.trips.car.position import Position, position_json
 from strava_pipeline.core.trips.car.state import Cache, LastTrip, Point, TrackerState
 
@@ -43,7 +43,7 @@ def read_state(json: Mapping[str, Any]) -> TrackerState:
 
 def cache_json(cache: Cache | None) -> dict[str, Any] | None:
     """The cache as results show it."""
-    return None if cache is None else _cache(cache, format_instant, _shown)
+    return None if cache is None else _cache(cache, format_milliseconds, _shown)
 
 
 def _cache(
@@ -68,7 +68,7 @@ def _shown(points: Iterable[Point]) -> list[dict[str, Any]]:
 
 @lru_cache(maxsize=_MANY)
 def _point(point: Point) -> dict[str, Any]:
-    return {**point._asdict(), "timestamp": format_instant(point.timestamp)}
+    return {**point._asdict(), "timestamp": format_milliseconds(point.timestamp)}
 
 
 def _read_cache(json: Mapping[str, Any]) -> Cache:

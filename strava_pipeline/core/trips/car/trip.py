@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from strava_pipeline.core.trips.activity.instants import format_instant
+from strava_pipeline.core.trips.activity.instants import format_milliseconds
 from strava_pipeline.core.trips.car.position import Position, position_json
 from strava_pipeline.core.trips.car.state import Point
 
@@ -65,19 +65,19 @@ class Trip:
 
 def trip_id(user_id: str, start_time: float) -> str:
     """A user has one trip at a time, so its start names it."""
-    return f"{user_id}:{format_instant(start_time)}"
+    return f"{user_id}:{format_milliseconds(start_time)}"
 
 
 def trip_json(trip: Trip) -> dict[str, Any]:
     """The record as it is kept and told."""
     held: dict[str, Any] = {name: getattr(trip, name) for name in Trip.__slots__}
     return held | {
-        "start_time": format_instant(trip.start_time),
-        "end_time": format_instant(trip.end_time),
+        "start_time": format_milliseconds(trip.start_time),
+        "end_time": format_milliseconds(trip.end_time),
         "start_gps": position_json(trip.start_gps),
         "end_gps": position_json(trip.end_gps),
         "gps_trail": [
-            {"lat": point.lat, "lng": point.lng, "timestamp": format_instant(point.timestamp)}
+            {"lat": point.lat, "lng": point.lng, "timestamp": format_milliseconds(point.timestamp)}
             for point in trip.gps_trail
         ],
         "distance_source": trip.distance_source.value,

@@ -325,12 +325,12 @@ def test_the_record_holds_these_keys_and_no_other() -> None:
     drive = by_odometer(5.0, at=4_000.0, direct_km=4.2, state=TrackerState(last_parked_gps={"ada": north(HOME_M)}))
     trip = trip_json(ended(drive))
     assert trip == {
-        "trip_id": "u7:2026-06-01T08:00:00Z",
+        "trip_id": "u7:2026-06-01T08:00:00.000Z",
         "user_id": "u7",
         "car_id": "ada",
         "car_name": "Ada",
-        "start_time": "2026-06-01T08:00:00Z",
-        "end_time": "2026-06-01T08:01:10Z",
+        "start_time": "2026-06-01T08:00:00.000Z",
+        "end_time": "2026-06-01T08:01:10.000Z",
         "start_odo": 100.0,
         "end_odo": 105.0,
         "distance_km": 5.0,
@@ -341,9 +341,9 @@ def test_the_record_holds_these_keys_and_no_other() -> None:
         "start_location": "Home",
         "end_location": None,
         "gps_trail": [
-            {"lat": 3.25, "lng": 5.5, "timestamp": "2026-06-01T08:00:00Z"},
-            {"lat": north(4_000.0).lat, "lng": 5.5, "timestamp": "2026-06-01T08:01:00Z"},
-            {"lat": north(4_000.0).lat, "lng": 5.5, "timestamp": "2026-06-01T08:01:10Z"},
+            {"lat": 3.25, "lng": 5.5, "timestamp": "2026-06-01T08:00:00.000Z"},
+            {"lat": north(4_000.0).lat, "lng": 5.5, "timestamp": "2026-06-01T08:01:00.000Z"},
+            {"lat": north(4_000.0).lat, "lng": 5.5, "timestamp": "2026-06-01T08:01:10.000Z"},
         ],
         "trail_points": 3,
         "phone_points": 3,
@@ -412,7 +412,7 @@ def test_a_save_that_fails_loses_nothing_and_the_next_event_tries_again(event: s
     assert tries(drive, 300, saves=False) == "finalize_failed"
     assert tries(drive, 360, saves=True) == "finalized"
     trip = ended(drive)
-    assert (trip.distance_km, trip.trip_id) == (5.0, "u7:2026-06-01T08:00:00Z")
+    assert (trip.distance_km, trip.trip_id) == (5.0, "u7:2026-06-01T08:00:00.000Z")
     assert drive.state.cache is None
     assert drive.state.last_trip is not None
     if event == "parked":

@@ -70,14 +70,14 @@ def test_a_cache_is_shown_with_instants_in_utc() -> None:
     shown = cache_json(held)
     assert shown is not None
     assert {name: shown[name] for name in ("start_time", "end_triggered", "x_last_counted_at", "x_last_event_at")} == {
-        "start_time": "2026-06-01T08:00:00Z",
+        "start_time": "2026-06-01T08:00:00.000Z",
         "end_triggered": "2026-06-01T08:00:00.250Z",
-        "x_last_counted_at": "2026-06-01T08:00:00Z",
-        "x_last_event_at": "2026-06-01T08:00:00Z",
+        "x_last_counted_at": "2026-06-01T08:00:00.000Z",
+        "x_last_event_at": "2026-06-01T08:00:00.000Z",
     }
-    assert shown["x_parked_since"] == "1970-01-01T00:00:00Z"
-    assert shown["gps_events"] == [{"lat": 0.0, "lng": -0.5, "timestamp": "2026-06-01T08:00:01Z", "is_skip": True}]
-    car = {"lat": 1.0, "lng": 2.0, "timestamp": "2026-06-01T08:00:02Z", "is_skip": False}
+    assert shown["x_parked_since"] == "1970-01-01T00:00:00.000Z"
+    assert shown["gps_events"] == [{"lat": 0.0, "lng": -0.5, "timestamp": "2026-06-01T08:00:01.000Z", "is_skip": True}]
+    car = {"lat": 1.0, "lng": 2.0, "timestamp": "2026-06-01T08:00:02.000Z", "is_skip": False}
     assert (shown["gps_trail"], shown["audi_gps"]) == ([car], car)
     assert cache_json(None) is None
 
