@@ -61,7 +61,7 @@ class Pings:
         if request.method == "HEAD" or (request.method == "GET" and not query):
             return refusal(request, 405, "a position comes by POST, or in the query", {"allow": "POST"})
         body = await read_body(request, LARGEST)
-        ping = read_ping(body, query, kind, at.timestamp())
+        ping = read_ping(body, query, kind, at.timestamp(), is_new=True)
         if ping is None and request.method == "GET":
             return refusal(request, 400, "there is no position in the query")
         line = Kept(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from strava_pipeline.core.json_text import parse_json
 from strava_pipeline.core.pings import owntracks, traccar
 from strava_pipeline.core.pings.age import APART_S
-from strava_pipeline.core.pings.own import read_own
+from strava_pipeline.core.pings.own import check_position, read_own
 from strava_pipeline.core.trips.car.events import Event, NoEventError
 
 LARGEST = 16_384  # bytes of a body; OwnTracks' longest, a list of waypoints aside, have some 500
@@ -31,10 +31,12 @@ class Ping:
     format: str
 
 
-def read_ping(body: bytes, query: str, kind: Sent, received_at: float) -> Ping | None:
+def read_ping(body: bytes, query: str, kind: Sent, received_at: float, *, is_new: bool = False) -> Ping | None:
     """What came as `kind` at `received_at` (epoch seconds, ours). None: a message in order that is no ping.
 
-    A JSON body counts before the query, the query before a form. Raises NoEventError, whose text may be answered.
+    A JSON body counts before the query, the query before a form. `is_new`: it is being received now, and a position that is
+    none is refused in our own format too; what was kept before that rule is an event without a position. Raises
+    NoEventError, whose text may be answered.
     """
     if len(body) > LARGEST:
         raise NoEventError(f"the body is larger than {LARGEST} bytes")
@@ -43,7 +45,7 @@ def read_ping(body: bytes, query: str, kind: Sent, received_at: float) -> Ping |
     except UnicodeDecodeError:
         raise NoEventError("the body is no UTF-8") from None
     if text.startswith(("{", "[")):
-        return _of_json(_object(text), kind, received_at)
+        return _of_json(_object(text), kind, received_at, is_new=is_new)
     fields = traccar.fields_of(query) or traccar.fields_of(text)
     if fields is not None:
         return _ping(traccar.read_fields(fields, kind, received_at), TRACCAR)
@@ -59,11 +61,13 @@ def believable_time(t: float, received_at: float) -> float:
     return received_at if t > received_at + FUTURE_S else t
 
 
-def _of_json(value: Mapping[str, Any], kind: Sent, received_at: float) -> Ping | None:
+def _of_json(value: Mapping[str, Any], kind: Sent, received_at: float, *, is_new: bool) -> Ping | None:
     if owntracks.TYPE in value:
         return _ping(owntracks.read_owntracks(value, kind, received_at), OWNTRACKS)
     if isinstance(value.get(traccar.LOCATION), Mapping):
         return _ping(traccar.read_json(value, kind, received_at), TRACCAR)
+    if is_new:
+        check_position(value)
     return Ping(read_own(value, kind, received_at), None, OWN)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from strava_pipeline.core.pings.values import moment
 from strava_pipeline.core.trips.car.events import Event, Kind, NoEventError, read_event
+from strava_pipeline.core.trips.car.position import longitude, read_position
 
 _FIELDS = ("t", "event", "gps", "bluetooth")
 
@@ -26,3 +27,14 @@ def read_own(value: Mapping[str, Any], kind: Kind, received_at: float) -> Event:
     return read_event(
         {**value, "event": kind if named is None else named, "t": received_at if moment(t) is None else t}
     )
+
+
+def check_position(value: Mapping[str, Any]) -> None:
+    """Raise NoEventError where `gps` is neither a position nor the absence of one (null, or null degrees)."""
+    gps = value.get("gps")
+    if gps is None or read_position(gps) is not None:
+        return
+    if not isinstance(gps, Mapping) or gps.get("lat") is not None or longitude(gps) is not None:
+        raise NoEventError(
+            "gps: expected lat from -90 to 90 and lng from -180 to 180, as numbers; without a position leave gps out"
+        )

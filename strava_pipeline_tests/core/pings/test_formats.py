@@ -91,6 +91,39 @@ def test_an_object_of_nobody_is_refused() -> None:
         posted({"lat": 0.25, "lon": 7.125})
 
 
+BAD_POSITIONS = [
+    *({"lat": lat, "lng": 4.5} for lat in (999, -90.01, float("nan"), float("inf"), float("-inf"), "52.1", True, None)),
+    *({"lat": 52.1, "lng": lng} for lng in (999, 180.01, float("nan"), float("inf"), "4.5", None)),
+    *({"lat": float("nan"), "lon": float("nan")}, {"lat": 52.1}, {"lon": 4.5}, [52.1, 4.5], "52.1,4.5", 0, False),
+]
+
+
+@pytest.mark.parametrize("gps", BAD_POSITIONS)
+@pytest.mark.parametrize("kind", ["ping", "start", "end"])
+def test_a_new_ping_whose_position_is_none_is_refused(gps: object, kind: Sent) -> None:
+    body = json.dumps({"t": T, "gps": gps, "bluetooth": "zoe"}).encode()
+    with pytest.raises(NoEventError, match="lat from -90 to 90") as refused:
+        read_ping(body, "", kind, NOW, is_new=True)
+    assert "52.1" not in str(refused.value)
+    kept = read_ping(body, "", kind, NOW)
+    assert event_of(kept) == Event(kind, T, bluetooth="zoe"), "what was kept earlier still counts, without a position"
+
+
+@pytest.mark.parametrize("gps", [None, {}, {"lat": None, "lng": None}, {"lat": None, "lon": None, "timestamp": T}])
+def test_a_phone_without_a_fix_pings_without_a_position(gps: object) -> None:
+    body = json.dumps({"t": T, "gps": gps, "bluetooth": "zoe"}).encode()
+    assert event_of(read_ping(body, "", "ping", NOW, is_new=True)) == Event("ping", T, bluetooth="zoe")
+
+
+@pytest.mark.parametrize("lat", [999, float("nan"), float("inf"), None])
+def test_every_format_refuses_an_impossible_latitude(lat: object) -> None:
+    for told in (located(lat=lat), background({"latitude": lat, "longitude": 4.5})):
+        with pytest.raises(NoEventError):
+            read_ping(json.dumps(told).encode(), "", "ping", NOW, is_new=True)
+    with pytest.raises(NoEventError):
+        read_ping(b"", f"id=1&lat={lat}&lon=4.5", "ping", NOW, is_new=True)
+
+
 @pytest.mark.parametrize("kind", ["start", "end"])
 def test_a_shortcut_may_post_nothing(kind: Sent) -> None:
     assert read_ping(b"", "", kind, NOW) == Ping(Event(kind, NOW), None, "own")
