@@ -64,7 +64,11 @@ METRICS = (
     Column("distance_route_m", Kind.DOUBLE, "length of the route that a router finds; NULL: none was asked", "m"),
     Column("route_ratio", Kind.DOUBLE, "measured length by the route's"),
     Column("net_displacement_m", Kind.DOUBLE, "from the first point to the last", "m"),
-    Column("straightness", Kind.DOUBLE, "net displacement by length"),
+    Column(
+        "straightness",
+        Kind.DOUBLE,
+        "net displacement by length, from 0 to 1; NULL where jumps, which the length leaves out, make it more",
+    ),
     Column("avg_speed_kmh", Kind.DOUBLE, "length by duration", "km/h"),
     Column("moving_s", Kind.DOUBLE, "time in movement", "s"),
     Column("moving_avg_speed_kmh", Kind.DOUBLE, "speed in movement", "km/h"),

@@ -65,6 +65,12 @@ def ratio(numerator: float | None, denominator: float | None) -> float | None:
     return numerator / denominator if math.isfinite(numerator / denominator) else None
 
 
+def part(numerator: float | None, denominator: float | None) -> float | None:
+    """A ratio from 0 to 1; none where it is more."""
+    found = ratio(numerator, denominator)
+    return None if found is None or round(found, 6) > 1 else min(found, 1.0)
+
+
 def prepared(locations: list[Any]) -> tuple[list[Point], int, int, int]:
     """The used points; how many were invalid, backwards, duplicates."""
     valid = []
@@ -139,7 +145,7 @@ def scalar_metrics(bundle: Bundle, limits: Mapping[str, float], route_m: float |
         "distance_route_m": route_m,
         "route_ratio": ratio(track, route_m),
         "net_displacement_m": net,
-        "straightness": ratio(net, track),
+        "straightness": part(net, track),
         "avg_speed_kmh": kmh(ratio(track, duration)),
         "moving_s": total(dts, moving),
         "moving_avg_speed_kmh": kmh(ratio(total(ds, moving), total(dts, moving))),
@@ -149,7 +155,7 @@ def scalar_metrics(bundle: Bundle, limits: Mapping[str, float], route_m: float |
         "gaps": sum(gap),
         "gap_total_s": total(dts, gap),
         "gap_max_s": max(dts, default=None),
-        "gap_share": ratio(total(dts, gap), duration),
+        "gap_share": part(total(dts, gap), duration),
         "device_speed_share": share,
         "speed_source": source,
         "speed_p95_kmh": percentile(device if source == "device" else displacement, 0.95),

@@ -143,6 +143,39 @@ def test_what_points_come_to(points: list[Any], expected: dict[str, Any]) -> Non
     assert {name: found[name] for name in expected} == expected
 
 
+@pytest.mark.parametrize(
+    ("points", "straightness"),
+    [
+        ([point(0), point(10, 50), point(20, 100)], 1.0),
+        ([point(0), point(10, 50), point(20, 0)], 0.0),
+        ([point(0), point(10, 50), point(20, 5_050), point(30, 5_100)], None),  # the jump is no part of the length
+        ([point(0), point(10, 5_000), point(20, 0), point(30, 50), point(40, 0), point(50, 50)], pytest.approx(1 / 3)),
+        ([point(3.3 * i, 7.77 * i) for i in range(1_000)], pytest.approx(1.0)),  # rounding is no jump
+        ([point(0)], None),
+    ],
+)
+def test_straightness_is_a_share_or_unknown(points: list[Any], straightness: Any) -> None:
+    assert measured(*points)["straightness"] == straightness
+
+
+SHARES = [name for name in SCHEMA if name.endswith("_share")] + ["straightness"]
+
+
+@given(st.lists(TRIPS, min_size=1, max_size=5))
+@settings(max_examples=60)
+def test_no_share_is_ever_below_zero_or_above_one(bundles: list[Bundle]) -> None:
+    found = [(name, row[name]) for row in metrics_rows(bundles, thresholds()) for name in SHARES]
+    assert [(name, share) for name, share in found if share is not None and not 0 <= share <= 1] == []
+
+
+def test_time_in_gaps_is_at_most_all_of_it() -> None:
+    dice, at = random.Random(1), [0.0]
+    at[0] = dice.uniform(0.1, 1)  # from 1970: the sum of these steps is a digit more than the duration
+    for _ in range(30):
+        at.append(at[-1] + dice.uniform(31, 99))
+    assert measured(*(point(0, timestamp=seconds) for seconds in at))["gap_share"] == 1.0
+
+
 def test_of_points_at_one_instant_the_most_accurate_counts_and_of_equal_ones_the_first() -> None:
     rough, fine = point(10, 500, horizontal_accuracy=None), point(10, 100, horizontal_accuracy=3.0)
     again = point(10, 900, horizontal_accuracy=3.0)

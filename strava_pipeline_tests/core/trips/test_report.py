@@ -96,6 +96,14 @@ def test_a_report_holds_this_line(line: str) -> None:
     assert line in trip_report(bundle, diagnosed(bundle), LIMITS, FLIP).splitlines()
 
 
+def test_a_stored_share_that_is_none_is_told_as_it_was_stored() -> None:
+    found = diagnosed(ride(), activity_mix={"cycling": 80, "still": 1.0, "walking": -0.5})
+    lines = trip_report(ride(), found, LIMITS, FLIP).splitlines()
+    assert "  cycling  80 (as stored; a share is from 0 to 1)" in lines
+    assert "  still    100.0 %" in lines
+    assert "  walking  -0.5 (as stored; a share is from 0 to 1)" in lines
+
+
 def odd_trips() -> list[Bundle]:
     return [
         ride("x" * 300, rejection_reason="word " * 60, platform=None, extra_properties=[1]),

@@ -204,12 +204,12 @@ def _derived(trips: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
     return trips.with_columns(
         distance_mismatch=_ratio("distance_mismatch", "haversine_m"),
         route_ratio=_ratio("haversine_m", "distance_route_m"),
-        straightness=_ratio("net_displacement_m", "haversine_m"),
+        straightness=_share("net_displacement_m", "haversine_m"),
         avg_speed_kmh=_ratio("haversine_m", "duration_s") * KMH,
         moving_avg_speed_kmh=_ratio("moving_m", "moving_s") * KMH,
         stationary_share=_ratio("standing_s", "good_s"),
         teleport_share=_ratio("teleports", "segments"),
-        gap_share=_ratio("gap_total_s", "duration_s"),
+        gap_share=_share("gap_total_s", "duration_s"),
         accuracy_poor_share=_ratio("poor", "accuracies"),
         speed_p95_kmh=pl.when(from_device).then("speed_device_p95_kmh").otherwise("speed_displacement_p95_kmh"),
         clip_start_s=(pl.col("at_first") - pl.col("start")).clip(lower_bound=0.0),
@@ -221,3 +221,9 @@ def _derived(trips: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
 
 def _ratio(numerator: str, denominator: str) -> pl.Expr:
     return pl.when(pl.col(denominator) > 0).then(pl.col(numerator) / pl.col(denominator))
+
+
+def _share(numerator: str, denominator: str) -> pl.Expr:
+    """A ratio from 0 to 1: null where it is more, for then the one is no part of the other (jumps are left out of the length)."""
+    ratio = _ratio(numerator, denominator)
+    return pl.when(ratio.round(6) <= 1).then(ratio.clip(upper_bound=1.0))  # beyond 6 decimals: rounding of sums

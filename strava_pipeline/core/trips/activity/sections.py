@@ -161,13 +161,18 @@ def _movement(metrics: Mapping[str, Any]) -> Section:
 def _mix(metrics: Mapping[str, Any]) -> Section:
     mix, source = metrics.get("activity_mix") or {}, metrics.get("activity_source")
     held = sorted(mix.items(), key=lambda kind: (-kind[1] if isinstance(kind[1], int | float) else 0, kind[0]))
-    rows = [
-        (safe_text(str(kind)), told(share, "%") if isinstance(share, int | float) else NOTHING) for kind, share in held
-    ]
+    rows = [(safe_text(str(kind)), _mix_share(share)) for kind, share in held]
     told_by = {"stored": "the stored distribution", "points": "the points' own", None: NOTHING}.get(
         source, shown(source)
     )
     return Section("Activity mix", (*rows, ("told by", told_by)))
+
+
+def _mix_share(share: Any) -> str:
+    """In percent; a number that was stored and is no share, 80 for 80 % say, as it is."""
+    if not isinstance(share, int | float):
+        return NOTHING
+    return told(share, "%") if 0 <= share <= 1 else f"{share:g} (as stored; a share is from 0 to 1)"
 
 
 def _clipping(metrics: Mapping[str, Any]) -> Section:
