@@ -70,12 +70,21 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
     "emulator": ("emulator", "emulator", "A Strava on your own machine.", "Serve"),
 }
 
+# names under which engineers of trip products know these commands (docs/trips.md) → the words that are typed here
+ALIASES: dict[str, tuple[str, ...]] = {
+    "export_activity_trips": ("trips", "activity", "export"),
+    "diagnose_activity_trips": ("trips", "activity", "diagnose"),
+    "analyze_activity_trip": ("trips", "activity", "analyze"),
+}
+
 
 class LazyVerbs(TyperGroup):
     """Lists every verb from the table above; imports a verb's module only when it is called. `help VERB` is `VERB --help`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, [*args[1:], "--help"] if args[:1] == ["help"] else args)
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
+        return super().parse_args(ctx, [*ALIASES.get(args[0], args[:1]), *args[1:]] if args else args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(VERBS)
@@ -98,7 +107,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    epilog="A command's own options: strava-pipeline help COMMAND",
+    epilog=f"A command's own options: strava-pipeline help COMMAND. Other names of `trips activity …`: {', '.join(ALIASES)}.",
 )
 
 

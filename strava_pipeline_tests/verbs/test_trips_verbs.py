@@ -231,3 +231,29 @@ def test_what_is_found_of_a_single_ride_is_told(tmp_path: Path, monkeypatch: pyt
     (told,) = json.loads(said.out)["trips"]
     assert (told["verdict"], told["label"], told["outcome_vs_stored"]) == ("accepted", "not_ride", "same")
     assert told["metrics"]["haversine_m"] == pytest.approx(656, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("alias", "name", "options"),
+    [
+        ("export_activity_trips", "export", ("--probe",)),
+        ("export_activity_trips", "export", ("--comment", "not_bike", "--limit", "2")),
+        ("diagnose_activity_trips", "diagnose", ("--status", "rejected", "--format", "json")),
+        ("diagnose_activity_trips", "diagnose", ("--help",)),
+        ("analyze_activity_trip", "analyze", ("all.json",)),
+        ("export_activity_trips", "export", ("--limit", "soon")),
+    ],
+)
+def test_other_names_of_the_commands_take_the_same_options(
+    world: Path, typed: Type, type_in: Type, alias: str, name: str, options: tuple[str, ...]
+) -> None:
+    typed("export", "--out", "all.json")
+    by_alias, by_name = type_in(alias, *options), typed(name, *options)
+    assert (by_alias.code, by_alias.out, by_alias.err) == (by_name.code, by_name.out, by_name.err)
+    assert by_alias.out or by_alias.code == 2
+
+
+def test_help_tells_of_the_other_names(type_in: Type) -> None:
+    assert type_in("help", "export_activity_trips").out == type_in(*LOOK, "export", "--help").out
+    told = "".join(type_in("help").out.split())
+    assert all(name in told for name in ("export_activity_trips", "diagnose_activity_trips", "analyze_activity_trip"))
