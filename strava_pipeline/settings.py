@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     trips_source: str | None = Field(None, alias="TRIPS_SOURCE", repr=False)  # such URLs carry a password
     trips_keys_file: Path | None = Field(None, alias="TRIPS_KEYS_FILE")
     trips_fernet_keys: SecretStr | None = Field(None, alias="TRIPS_FERNET_KEYS")
+    trips_keys_command: str | None = Field(None, alias="TRIPS_KEYS_COMMAND", repr=False)  # may name a token
     trips_osrm_url: str | None = Field(None, alias="TRIPS_OSRM_URL")
     ca_bundle: Path | None = Field(None, validation_alias=AliasChoices("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
     dagster_home: Path = Field(Path(), alias="DAGSTER_HOME")

@@ -257,3 +257,16 @@ def test_help_tells_of_the_other_names(type_in: Type) -> None:
     assert type_in("help", "export_activity_trips").out == type_in(*LOOK, "export", "--help").out
     told = "".join(type_in("help").out.split())
     assert all(name in told for name in ("export_activity_trips", "diagnose_activity_trips", "analyze_activity_trip"))
+
+
+def test_a_program_may_print_the_keys(world: Path, typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_file = typed("export")
+    monkeypatch.delenv("TRIPS_KEYS_FILE")
+    monkeypatch.setenv("TRIPS_KEYS_COMMAND", f"cat '{world / 'keys.json'}'")
+    by_program = typed("export")
+    assert (by_program.code, by_program.out) == (0, by_file.out)
+    monkeypatch.setenv("TRIPS_KEYS_COMMAND", f"cat '{world / 'lost.json'}'")
+    failed = typed("export")
+    assert (failed.code, failed.out) == (2, "")
+    assert "TRIPS_KEYS_COMMAND: cat ended with exit code 1" in failed.err
+    assert typed("export", "--probe").code == 0, "a probe needs no keys, so nothing is run"

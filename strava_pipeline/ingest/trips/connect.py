@@ -8,6 +8,7 @@ from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.ingest.strava.http import Wire
 from strava_pipeline.ingest.trips.keys import NO_KEYS, KeyRing
+from strava_pipeline.ingest.trips.keys_command import SETTING, keys_text
 from strava_pipeline.ingest.trips.osrm import PATIENCE, Router
 from strava_pipeline.ingest.trips.source import open_source
 from strava_pipeline.ingest.trips.table import TripSource
@@ -33,11 +34,13 @@ def trip_source(settings: Settings, url: str | None = None) -> TripSource:
 
 
 def trip_keys(settings: Settings) -> KeyRing:
-    """The keys of TRIPS_KEYS_FILE, else of TRIPS_FERNET_KEYS. Raises MissingSettingsError."""
+    """The keys of TRIPS_KEYS_FILE, else of TRIPS_FERNET_KEYS, else of TRIPS_KEYS_COMMAND. Raises MissingSettingsError."""
     if settings.trips_keys_file is not None:
         return KeyRing.from_file(settings.trips_keys_file)
     if settings.trips_fernet_keys is not None:
         return KeyRing.from_text(settings.trips_fernet_keys.get_secret_value())
+    if settings.trips_keys_command is not None:
+        return KeyRing.from_text(keys_text(settings.trips_keys_command), f"what {SETTING} prints")
     raise MissingSettingsError(NO_KEYS)
 
 

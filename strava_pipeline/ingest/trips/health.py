@@ -30,7 +30,7 @@ def _keys(settings: Settings, source: TripSource) -> Finding:
     try:
         keys = trip_keys(settings)
     except PipelineError as error:
-        return problem(KEYS, f"{error}", "Mend TRIPS_KEYS_FILE or TRIPS_FERNET_KEYS.")
+        return problem(KEYS, f"{error}", "Correct TRIPS_KEYS_FILE, TRIPS_FERNET_KEYS or TRIPS_KEYS_COMMAND.")
     file = settings.trips_keys_file
     if file is not None and stat.S_IMODE(file.stat().st_mode) & 0o077:
         return warning(KEYS, f"{file} can be read by others.", f"chmod 600 '{file}'")
@@ -39,7 +39,7 @@ def _keys(settings: Settings, source: TripSource) -> Finding:
     ]
     tokens = [state for state in states if state is not State.ABSENT]
     if tokens and all(state is State.UNDECRYPTABLE for state in tokens):
-        mend = "Put the key that wrote them in front of the others in TRIPS_KEYS_FILE or TRIPS_FERNET_KEYS."
+        mend = "Put the key that wrote them in front of the others in TRIPS_KEYS_FILE, TRIPS_FERNET_KEYS or TRIPS_KEYS_COMMAND."
         return problem(KEYS, f"none of the {keys.count} keys opens any of the latest {len(tokens)} trips.", mend)
     return ok(
         KEYS, f"{keys.count}, and they open the latest trips" if tokens else f"{keys.count}; no trip to try them on"

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 NO_KEYS = (
     "No keys for the encrypted trips. Name a keys file with --keys-file or TRIPS_KEYS_FILE "
-    '(JSON: {"keys": ["newest", "older"]}), or put the keys into TRIPS_FERNET_KEYS, comma-separated.'
+    '(JSON: {"keys": ["newest", "older"]}), or put the keys into TRIPS_FERNET_KEYS, comma-separated, '
+    "or name a program that prints them in TRIPS_KEYS_COMMAND."
 )
 _FORM = re.compile(r"[\w+/-]{43}=", re.ASCII)  # 32 bytes; Fernet itself overlooks what is no base64 in between
 
@@ -49,10 +50,10 @@ class KeyRing:
 
     @classmethod
     def from_text(cls, text: str, where: str = "TRIPS_FERNET_KEYS") -> Self:
-        """The keys of a setting, comma-separated or as in a keys file; `where` names the setting in errors."""
+        """The keys of a text, a comma or a new line between them, or as in a keys file; `where` names the text in errors."""
         if text.lstrip().startswith(("{", "[")):
             return cls(tuple(_keys(_from_json(text, where), where)))
-        return cls(tuple(_keys([part for part in text.split(",") if part.strip()], where)))
+        return cls(tuple(_keys([part for part in re.split(r"[,\r\n]", text) if part.strip()], where)))
 
 
 def _from_json(text: str, where: str) -> list[Any]:
