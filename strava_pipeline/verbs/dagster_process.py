@@ -142,11 +142,10 @@ def environment_of(settings: "Settings") -> dict[str, str]:
 
 def _from_anywhere(url: str) -> str:
     """The URL of a trips' file by its whole path: a child works in another folder than we do. Of a database it is as it was."""
-    scheme, separator, path = url.partition(":///")
-    is_relative = scheme in ("sqlite", "parquet") and path and not path.startswith("/")
-    if not is_relative or (not Path(path).is_file() and Path("/", path).is_file()):
-        return url
-    return f"{scheme}{separator}{Path(path).absolute()}"
+    from strava_pipeline.ingest.trips.source import trips_file
+
+    path = trips_file(url)
+    return url if path is None else f"{url.strip().partition(':')[0]}:///{path}"
 
 
 def _lock(home: Path) -> Path:

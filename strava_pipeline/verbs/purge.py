@@ -13,8 +13,6 @@ from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.verbs.echo import echo_json
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.purge_plan import Purge
 
@@ -84,6 +82,7 @@ def _refuse(settings: "Settings") -> None:
     """PipelineError while anything works on the data, or where the data folder holds other things."""
     from pathlib import Path
 
+    from strava_pipeline.ingest.trips.source import trips_file
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import refuse_other_places, refuse_work
     from strava_pipeline.settings import env_file
@@ -92,7 +91,7 @@ def _refuse(settings: "Settings") -> None:
 
     lake, package = Lake(settings.data_dir), Path(__file__).parent.parent
     places = [package, settings.secrets_dir, settings.logs_dir, settings.dagster_home, env_file()]
-    places += [path for path in (settings.trips_keys_file, _trips_file(settings)) if path is not None]
+    places += [path for path in (settings.trips_keys_file, trips_file(settings.trips_source or "")) if path is not None]
     with suppress(RuntimeError):  # a user without a home, as in containers
         places.append(Path.home())
     refuse_other_places(lake, places)
@@ -106,15 +105,6 @@ def _refuse(settings: "Settings") -> None:
             f"Nothing was deleted: the webhook intake answers at {settings.serve_address} and would go on to write; end it first."
         )
     refuse_work(lake)
-
-
-def _trips_file(settings: "Settings") -> "Path | None":
-    """Where trips are read from, if that is a file."""
-    from pathlib import Path
-    from urllib.parse import unquote
-
-    scheme, _, path = (settings.trips_source or "").partition(":///")
-    return Path(unquote(path)).absolute() if scheme in ("sqlite", "parquet") and path else None
 
 
 def _give_back(settings: "Settings") -> str:

@@ -42,7 +42,7 @@ def test_dagster_gets_these_settings_and_no_others(tmp_path: Path, monkeypatch: 
     [
         ("sqlite:///trips.sqlite", "sqlite:///{here}/trips.sqlite"),  # also where it is not there yet
         ("parquet:///a folder/trips.parquet", "parquet:///{here}/a folder/trips.parquet"),
-        ("sqlite:///{root}", "sqlite:///{root}"),  # from the root, where there is none here
+        ("sqlite:///{root}", "sqlite:////{root}"),  # from the root, where there is none here
         ("sqlite:////srv/trips.sqlite", "sqlite:////srv/trips.sqlite"),
         ("postgresql:///trips", "postgresql:///trips"),
         ("postgresql://reader@db/product", "postgresql://reader@db/product"),

@@ -293,6 +293,19 @@ def test_a_folder_that_holds_more_than_data_is_left_alone(
         assert names(kept.settings.data_dir) == before
 
 
+@pytest.mark.parametrize("name", ["trips.sqlite", "50%20km.sqlite"])
+def test_a_source_of_trips_in_the_data_folder_is_found_as_those_who_open_it_find_it(
+    kept: Rig, type_on: TypeOn, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    source = kept.settings.data_dir / name
+    source.touch()
+    monkeypatch.setenv(
+        "TRIPS_SOURCE", f"sqlite:///{str(source).removeprefix('/')}"
+    )  # from the root, with three slashes
+    said = type_on(kept)("purge", "--yes")
+    assert (said.code, "holds more than data" in said.err, source.exists()) == (1, True, True)
+
+
 def test_a_purge_that_could_not_delete_a_file_leaves_a_folder_that_works_and_goes_on(
     kept: Rig, type_on: TypeOn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
