@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     trips_fernet_keys: SecretStr | None = Field(None, alias="TRIPS_FERNET_KEYS")
     trips_keys_command: str | None = Field(None, alias="TRIPS_KEYS_COMMAND", repr=False)  # may name a token
     trips_osrm_url: str | None = Field(None, alias="TRIPS_OSRM_URL")
+    trips_geocoder_url: str | None = Field(None, alias="TRIPS_GEOCODER_URL")
     ca_bundle: Path | None = Field(None, validation_alias=AliasChoices("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
     dagster_home: Path = Field(Path(), alias="DAGSTER_HOME")
 
@@ -183,10 +184,7 @@ class Settings(BaseSettings):
     def _empty_is_unset(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in values.items() if value != ""}
 
-    @field_validator(
-        *("client_id", "schedule", "timezone", "redirect_uri", "alert_url", "trips_source", "trips_osrm_url"),
-        mode="after",
-    )
+    @field_validator("client_id", "schedule", "timezone", "trips_source", mode="after")
     @classmethod
     def _stripped(cls, value: str | None) -> str | None:
         return value.strip() if value is not None else None
@@ -201,10 +199,10 @@ class Settings(BaseSettings):
     def _server(cls, value: str, info: ValidationInfo) -> str:
         return http_url(value.strip().rstrip("/"), info.data.get("plain_http_hosts")) if value else value
 
-    @field_validator("redirect_uri", "alert_url", "trips_osrm_url", mode="after")
+    @field_validator("redirect_uri", "alert_url", "trips_osrm_url", "trips_geocoder_url", mode="after")
     @classmethod
     def _url(cls, value: str | None, info: ValidationInfo) -> str | None:
-        return http_url(value, info.data.get("plain_http_hosts")) if value is not None else None
+        return http_url(value.strip(), info.data.get("plain_http_hosts")) if value is not None else None
 
     @field_validator("webhook_secret", mode="after")
     @classmethod

@@ -124,7 +124,14 @@ def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         Settings.load()
 
 
-URLS = ("STRAVA_BASE_URL", "STRAVA_API_URL", "STRAVA_REDIRECT_URI", "STRAVA_ALERT_URL", "TRIPS_OSRM_URL")
+URLS = (
+    "STRAVA_BASE_URL",
+    "STRAVA_API_URL",
+    "STRAVA_REDIRECT_URI",
+    "STRAVA_ALERT_URL",
+    "TRIPS_OSRM_URL",
+    "TRIPS_GEOCODER_URL",
+)
 
 
 @pytest.mark.parametrize("name", URLS)
@@ -267,3 +274,15 @@ def test_the_examples_values_are_the_defaults(tmp_path: Path) -> None:
     text = (CHECKOUT / ".env.example").read_text()
     (tmp_path / ".env").write_text(re.sub(r"(?m)^# (?=[A-Z_]+=)", "", text))
     assert Settings.load() == Settings.load(_env_file=None)
+
+
+@pytest.mark.parametrize("name", ["trips_osrm_url", "trips_geocoder_url"])
+def test_servers_that_are_told_positions_are_off_and_need_https_or_an_own_host(name: str) -> None:
+    assert getattr(Settings.load(_env_file=None), name) is None
+    for url in ("https://maps.example/nominatim", "http://localhost:8080", " http://[::1]:8080 "):
+        assert getattr(Settings.load(_env_file=None, **{name: url}), name) == url.strip()
+    own = Settings.load(_env_file=None, plain_http_hosts="maps.lan", **{name: "http://maps.lan"})
+    assert getattr(own, name) == "http://maps.lan"
+    for url in ("http://maps.lan", "http://maps.example", "maps.example", "ftp://maps.example"):
+        with pytest.raises(MissingSettingsError, match=name.upper()):
+            Settings.load(_env_file=None, **{name: url})

@@ -21,6 +21,7 @@ from strava_pipeline.core.pings.rows import Outcomes
 from strava_pipeline.core.tables import CAR_TABLES, Table
 from strava_pipeline.core.trips.car.limits import USUAL, Limits
 from strava_pipeline.core.trips.car.result import Result
+from strava_pipeline.lake.addresses import fill_addresses
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.ping_log import has_news, landed, newest_file
@@ -141,6 +142,7 @@ def _merge(connection: Connection, lake: Lake, replay: Replay, is_anew: bool) ->
                 found = connection.execute(statement, {"rows": staged(folder, table.name, rows)}).fetchall()
                 report.rows[table.name] = len(found)
                 report.inserted += len(found)
+        report.updated += fill_addresses(connection, lake, folder)
     note(connection, _NOTE, replay.after)
     if report.wrote:
         changed(connection)

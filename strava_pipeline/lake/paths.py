@@ -95,6 +95,11 @@ class Lake:
         return self.data_dir / "bronze" / "car_readings"
 
     @property
+    def addresses(self) -> Path:
+        """What a geocoder answered of the areas where trips by car began and ended, a line each."""
+        return self.data_dir / "bronze" / "addresses.jsonl"
+
+    @property
     def inbox_pings(self) -> Path:
         """What the intake took of phones and cars, and no run has read yet: a journal."""
         return self.data_dir / "inbox" / "pings"

@@ -127,6 +127,7 @@ def demo_settings(folder: Path, url: str) -> "Settings":
         dagster_home=folder / "dagster_home",
         trips_source=f"sqlite:///{trips}" if trips.exists() else None,
         trips_keys_file=folder / TRIPS / "TEST_KEYS_ONLY.json" if trips.exists() else None,
+        trips_geocoder_url=None,
         first_year=2008,
         per_page=200,
         alert_url=None,

@@ -44,6 +44,14 @@ CAR_TRIPS = Table(
         Column("end_lng", Kind.DOUBLE, "end", "°"),
         Column("start_location", Kind.TEXT, "the place of cars.toml at the start"),
         Column("end_location", Kind.TEXT, "the place of cars.toml at the end"),
+        Column(
+            "start_address",
+            Kind.TEXT,
+            "what TRIPS_GEOCODER_URL says of the start, to some 100 m; NULL: not asked, or none",
+        ),
+        Column(
+            "end_address", Kind.TEXT, "what TRIPS_GEOCODER_URL says of the end, to some 100 m; NULL: not asked, or none"
+        ),
         Column("trail_points", Kind.INTEGER, "points in car_trip_points", low=0),
         Column("phone_points", Kind.INTEGER, "positions that the phone sent", low=0),
         Column("car_points", Kind.INTEGER, "positions that the car gave", low=0),

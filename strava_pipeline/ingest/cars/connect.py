@@ -1,4 +1,7 @@
-"""Who answers for cars and routers: the real ones as cars.toml and the settings tell, or a script. As lines of the log."""
+"""Who answers for cars and routers: the real ones as cars.toml and the settings tell, or a script. As lines of the log.
+
+And who answers for addresses, which no line of the log holds: no trip depends on them.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +13,7 @@ from strava_pipeline.core.pings.answers import Oracle, Points
 from strava_pipeline.core.pings.lines import Read
 from strava_pipeline.core.pings.people import People
 from strava_pipeline.ingest.cars.bounded import BoundedCars
+from strava_pipeline.ingest.cars.geocoder import Geocoder
 from strava_pipeline.ingest.cars.osrm_route import CarRouter
 from strava_pipeline.ingest.cars.reading import CarAdapter, Reading, Trouble
 from strava_pipeline.ingest.cars.scripted import ScriptedCars
@@ -34,6 +38,19 @@ def oracle_of(settings: Settings, people: People, scripted: Path | None = None) 
         finally:
             if router is not None:
                 router.tell()
+
+
+@contextmanager
+def geocoder_of(settings: Settings) -> Iterator[Geocoder | None]:
+    """What asks TRIPS_GEOCODER_URL for addresses; None without the setting: then nobody is told anything."""
+    if not settings.trips_geocoder_url:
+        yield None
+        return
+    geocoder = Geocoder(settings.trips_geocoder_url, Wire(time.monotonic, settings.ca_bundle, patience=PATIENCE))
+    try:
+        yield geocoder
+    finally:
+        geocoder.tell()
 
 
 class _Asked:

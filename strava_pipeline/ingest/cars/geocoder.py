@@ -1,29 +1,34 @@
-"""Addresses of positions, from a server with Nominatim's reverse endpoint. None is asked unless a person names one.
+"""Addresses of areas, from a server with Nominatim's reverse endpoint. None is asked unless a person names one.
 
-A request tells the server where somebody was, and its address holds that: nothing of it is logged.
+A request tells the server where somebody was, to some hundred metres, and its address holds that: nothing of it is logged.
 """
 
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import orjson
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.trips.car.areas import Area
 from strava_pipeline.ingest.osrm import NO_ANSWER, hide_addresses
 from strava_pipeline.ingest.strava.http import Exchange
 
 log = logging.getLogger(__name__)
 
 PAUSE = 1.0  # seconds between two requests, as the policy of OpenStreetMap's own server demands
-_HELD = 1_000  # addresses kept in memory
+LONGEST = 500  # characters that are kept of an address; Nominatim's have some 100
+GIVE_UP = 3  # questions in a row without an answer: then the server is down, and the next run asks again
 
 
-class Geocoder(Protocol):
-    def address(self, lat: float, lng: float) -> str | None:
-        """Of a position in degrees; None: no address, or no answer. Never raises."""
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a server said of an area; `text` None: it knows no address there."""
+
+    text: str | None = field(repr=False)
 
 
 class Asker(Protocol):
@@ -32,8 +37,8 @@ class Asker(Protocol):
     def send(self, method: str, url: str, *, params: dict[str, str], name: str) -> Exchange: ...
 
 
-class NominatimGeocoder:
-    """One server; the same position (to 10 metres) is asked for once. Afterwards, `tell` says what went wrong."""
+class Geocoder:
+    """One server for the length of a run; afterwards, `tell` says what went wrong."""
 
     def __init__(
         self,
@@ -43,52 +48,58 @@ class NominatimGeocoder:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._url, self._wire, self._monotonic, self._sleep = url.rstrip("/"), wire, monotonic, sleep
-        self._found: dict[tuple[str, str], str | None] = {}
         self._without: Counter[str] = Counter()
+        self._silent = 0  # questions in a row without an answer
         self._last: float | None = None
         hide_addresses()
 
-    def address(self, lat: float, lng: float) -> str | None:
-        place = (f"{lat:.4f}", f"{lng:.4f}")
-        if place in self._found:
-            return self._found[place]
+    @property
+    def gives_up(self) -> bool:
+        """Whether asking on would only wait."""
+        return self._silent >= GIVE_UP
+
+    def find(self, area: Area) -> Address | None:
+        """What the server says; None: it gave no answer, and may give one later. Never raises."""
         self._keep_the_pace()
-        try:
-            answer = self._wire.send("GET", f"{self._url}/reverse", params=_question(*place), name="an address")
-        except PipelineError:
-            self._without[NO_ANSWER] += 1
-            return None
-        finally:
-            self._last = self._monotonic()
-        if answer.status != 200:
-            self._without[f"status {answer.status}"] += 1
-            return None
-        if len(self._found) < _HELD:
-            self._found[place] = _address(answer.body)
-        return _address(answer.body)
+        found = self._asked(area)
+        self._last = self._monotonic()
+        if isinstance(found, Address):
+            self._silent = 0
+            return found
+        self._silent += 1
+        self._without[found] += 1
+        return None
 
     def tell(self) -> None:
         """One WARNING, if any question was left without an answer."""
         if self._without:
             why = ", ".join(f"{reason}: {count}" for reason, count in sorted(self._without.items()))
-            log.warning("places without an address, by what the geocoder answered: %s.", why)
+            log.warning("areas without an answer from TRIPS_GEOCODER_URL, by what it answered: %s.", why)
             self._without.clear()
 
+    def _asked(self, area: Area) -> Address | str:
+        """The answer, or why there is none."""
+        question = {"lat": area.lat, "lon": area.lng, "format": "jsonv2", "addressdetails": "0"}
+        try:
+            answer = self._wire.send("GET", f"{self._url}/reverse", params=question, name="an address")
+        except PipelineError:
+            return NO_ANSWER
+        return _address(answer.body) if answer.status == 200 else f"status {answer.status}"
+
     def _keep_the_pace(self) -> None:
-        left = PAUSE if self._last is None else self._last + PAUSE - self._monotonic()
-        if self._last is not None and left > 0:
+        left = 0.0 if self._last is None else self._last + PAUSE - self._monotonic()
+        if left > 0:
             self._sleep(left)
 
 
-def _question(lat: str, lng: str) -> dict[str, str]:
-    return {"lat": lat, "lon": lng, "format": "jsonv2", "addressdetails": "0"}
-
-
-def _address(body: bytes) -> str | None:
+def _address(body: bytes) -> Address | str:
     """`display_name`; where there is no address the server says `error` instead, with status 200."""
     try:
         told: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return None
-    name = told.get("display_name") if isinstance(told, dict) else None
-    return name if isinstance(name, str) and name.strip() else None
+        return "no JSON"
+    told = told if isinstance(told, dict) else {}
+    name = told.get("display_name")
+    if isinstance(name, str) and name.strip():
+        return Address(name.strip()[:LONGEST])
+    return Address(None) if "error" in told else "neither address nor error"

@@ -14,6 +14,7 @@ from strava_pipeline.core.tables import CAR_TABLES, CAR_TRIPS, TABLES
 from strava_pipeline.lake.car_counts import Watched, rows_by_partition, watched
 from strava_pipeline.lake.car_readings import count_readings
 from strava_pipeline.lake.warehouse import reading
+from strava_pipeline.orchestrate.addresses import Looked, look_up_addresses
 from strava_pipeline.orchestrate.cars import Trips, merge_cars, take_pings
 from strava_pipeline.orchestrate.checks import Result, table_results, wanted_assets, wanted_checks
 from strava_pipeline.orchestrate.jobs import PINGS, READINGS
@@ -118,6 +119,7 @@ def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefini
         years = years_of(context.partition_keys)
         with timed() as seconds:
             trips = merge_cars(pipeline)
+            looked = look_up_addresses(pipeline)
             found = publish_all_right(pipeline, _NAMES)
         with reading(pipeline.lake) as connection:
             rows = {name: rows_by_partition(connection, name) for name in _NAMES}
@@ -128,7 +130,7 @@ def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefini
             yield dg.MaterializeResult(
                 asset_key=name,
                 metadata={"rows_merged": trips.merged.rows[name], "seconds": seconds.value}
-                | (_told(trips, told) if name == CAR_TRIPS.name else {}),
+                | (_told(trips, told) | _addresses(looked) if name == CAR_TRIPS.name else {}),
             )
         yield from (check_result(name, found[name]) for name in sorted(wanted_checks(context)))
 
@@ -157,6 +159,11 @@ def _told(trips: Trips, watched: Watched) -> dict[str, Any]:
         **if_any(cancelled_trips_by_reason=watched.cancelled),
         **{name: share for name, share in shares.items() if share is not None},  # of no trip there is none
     }
+
+
+def _addresses(looked: Looked | None) -> dict[str, Any]:
+    """Without a geocoder there is nothing to tell."""
+    return {} if looked is None else {"areas_looked_up": looked.answered, "areas_without_answer": looked.waiting}
 
 
 def _agreement(trips: Trips) -> Finding:

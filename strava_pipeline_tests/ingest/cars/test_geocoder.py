@@ -7,7 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from strava_pipeline.core.errors import TransientError
-from strava_pipeline.ingest.cars.geocoder import PAUSE, Geocoder, NominatimGeocoder
+from strava_pipeline.core.trips.car.areas import area_of
+from strava_pipeline.ingest.cars.geocoder import GIVE_UP, LONGEST, PAUSE, Address, Geocoder
 from strava_pipeline.ingest.strava.http import Exchange, Wire
 from strava_pipeline_tests.osrm import osrm
 
@@ -49,60 +50,76 @@ def found(name: object) -> tuple[int, bytes]:
     return 200, json.dumps({"display_name": name, "lat": "0.25"}).encode()
 
 
-def geocoder(wire: FakeWire, clock: Steady | None = None) -> NominatimGeocoder:
+def geocoder(wire: FakeWire, clock: Steady | None = None) -> Geocoder:
     clock = clock or Steady()
-    return NominatimGeocoder("https://geocoder.example/", wire, clock, clock.sleep)
+    return Geocoder("https://geocoder.example/", wire, clock, clock.sleep)
 
 
-def test_an_address_is_what_nominatim_displays() -> None:
+HERE = area_of(0.2504, -7.1246)
+
+
+def test_an_address_is_what_nominatim_displays_of_an_area() -> None:
     wire = FakeWire()
-    asking: Geocoder = geocoder(wire)
-    assert asking.address(0.25, -7.125) == STREET
-    assert wire.asked == [{"lat": "0.2500", "lon": "-7.1250", "format": "jsonv2", "addressdetails": "0"}]
+    assert geocoder(wire).find(HERE) == Address(STREET)
+    assert wire.asked == [{"lat": "0.250", "lon": "-7.125", "format": "jsonv2", "addressdetails": "0"}]
+
+
+def test_that_there_is_no_address_is_an_answer() -> None:
+    assert geocoder(FakeWire((200, b'{"error": "Unable to geocode"}'))).find(HERE) == Address(None)
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"error": "Unable to geocode"}', b"{", b"[]", b"5", found(5)[1], found(" ")[1], found(None)[1]]
+    ("answer", "why"),
+    [
+        ((429, b"7.125"), "status 429"),
+        ((500, b""), "status 500"),
+        ((302, b""), "status 302"),
+        (None, "no answer"),
+        ((200, b"{"), "no JSON"),
+        ((200, b"<html>Log in to the wireless network</html>"), "no JSON"),
+        *(((200, body), "neither address nor error") for body in (b"[]", b"5", b"{}", found(5)[1], found(" ")[1])),
+    ],
 )
-def test_where_there_is_no_address_there_is_none(body: bytes) -> None:
-    assert geocoder(FakeWire((200, body))).address(0.25, -7.125) is None
-
-
-@pytest.mark.parametrize(
-    ("answer", "why"), [((429, b"7.125"), "status 429"), ((500, b""), "status 500"), (None, "no answer")]
-)
-def test_what_goes_wrong_is_told_once_without_a_position(
+def test_what_goes_wrong_is_no_answer_and_told_once_without_a_position(
     caplog: pytest.LogCaptureFixture, answer: tuple[int, bytes] | None, why: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
     asking = geocoder(FakeWire(answer, answer))
-    assert [asking.address(0.25, -7.125) for _ in range(3)] == [None, None, STREET], "an answer may come the next time"
+    assert [asking.find(HERE) for _ in range(3)] == [None, None, Address(STREET)], "an answer may come the next time"
     asking.tell()
     asking.tell()
     assert [record.getMessage() for record in caplog.records] == [
-        f"places without an address, by what the geocoder answered: {why}: 2."
+        f"areas without an answer from TRIPS_GEOCODER_URL, by what it answered: {why}: 2."
     ]
     assert "7.125" not in caplog.text
 
 
-def test_a_place_is_asked_for_once() -> None:
-    wire = FakeWire(found(STREET), (200, b"{}"))
-    asking = geocoder(wire)
-    assert [asking.address(0.25, -7.125), asking.address(0.250_01, -7.125_01)] == [STREET, STREET]
-    assert [asking.address(0.5, 0.0), asking.address(0.5, 0.0)] == [None, None]
-    assert len(wire.asked) == 2
+def test_a_server_that_stays_silent_is_given_up_and_one_answer_is_enough_to_go_on() -> None:
+    asking = geocoder(FakeWire(None, (500, b""), found(STREET), *[None] * GIVE_UP))
+    told = []
+    for _ in range(3 + GIVE_UP):
+        asking.find(HERE)
+        told.append(asking.gives_up)
+    assert told == [False] * (2 + GIVE_UP) + [True]
+
+
+def test_an_endless_address_is_cut() -> None:
+    address = geocoder(FakeWire(found("x" * 10_000))).find(HERE)
+    assert address is not None
+    assert address.text == "x" * LONGEST
+    assert "xxx" not in repr(address)
 
 
 def test_requests_keep_a_distance() -> None:
     wire, clock = FakeWire(), Steady()
     asking = geocoder(wire, clock)
-    asking.address(0.0, 0.0)
+    asking.find(HERE)
     assert clock.slept == [], "the first one waits for nothing"
     clock.now += 0.25
-    asking.address(0.0, 1.0)
+    asking.find(HERE)
     assert clock.slept == [PAUSE - 0.25]
     clock.now += PAUSE
-    asking.address(0.0, 2.0)
+    asking.find(HERE)
     assert len(clock.slept) == 1
 
 
@@ -110,14 +127,12 @@ def test_a_real_request_is_one_that_nominatim_takes() -> None:
     clock = Steady()
     with osrm() as server:
         server.answers += [found(STREET)]
-        assert (
-            NominatimGeocoder(server.url, Wire(clock, patience=5), clock, clock.sleep).address(0.25, -7.125) == STREET
-        )
+        assert Geocoder(server.url, Wire(clock, patience=5), clock, clock.sleep).find(HERE) == Address(STREET)
         asked = urlsplit(server.paths[0])
     assert asked.path == "/reverse"
     assert parse_qs(asked.query) == {
-        "lat": ["0.2500"],
-        "lon": ["-7.1250"],
+        "lat": ["0.250"],
+        "lon": ["-7.125"],
         "format": ["jsonv2"],
         "addressdetails": ["0"],
     }
