@@ -52,7 +52,7 @@ TITLES = {
     "cpu_s": "CPU of the whole tree",
     "runs_cpu_s": "of it the runs, with what forks or spawns them",
     "daemon_cpu_s": "of it the daemon",
-    "ui_cpu_s": "of it the web server",
+    "ui_cpu_s": "of it the web server, which starts the daemon",
     "rest_cpu_s": "of it what starts them",
     "ending_cpu_s": "of it ending them all",
     "wrong_rows": "rows that differ from the source",
@@ -60,7 +60,7 @@ TITLES = {
 PARTS = {  # words of their command lines
     "runs_cpu_s": ("dagster api grpc", "fork_server"),
     "daemon_cpu_s": ("dagster._daemon",),
-    "ui_cpu_s": ("dagster_webserver",),
+    "ui_cpu_s": ("dagster_ui",),
 }
 DEFAULT_LAUNCHER = "run_launcher:\n  module: dagster\n  class: DefaultRunLauncher\n"
 LAUNCH = """

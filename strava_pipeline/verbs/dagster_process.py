@@ -129,9 +129,7 @@ def environment_of_dagster(settings: "Settings", env_file: Path | None = None) -
     own = {**beside, **environment_of(settings), ENV_FILE: str(path)}
     if settings.trips_source:
         own["TRIPS_SOURCE"] = _from_anywhere(settings.trips_source)
-    # dagster 1.13 would have `dg dev` instead, a package of its own
-    quiet = ",".join(filter(None, [own.get("PYTHONWARNINGS"), "ignore:Function `dev_command` is superseded"]))
-    return {**PATIENCE, **own, "PYTHONWARNINGS": quiet}
+    return {**PATIENCE, **own}
 
 
 def environment_of(settings: "Settings") -> dict[str, str]:
@@ -175,7 +173,7 @@ def _run(command: list[str], environment: dict[str, str], place: Path, lock: int
     ) as process:
         os.close(watched)
         try:
-            code = process.wait() or 1  # `dagster dev` ends with 0, also where its daemon or web server died
+            code = process.wait() or 1  # 0 where its daemon died
             echo("Dagster ended by itself; what it said last tells why.", err=True)
             end_group(process.pid)  # its daemon may have outlived it
             return code
@@ -220,7 +218,6 @@ def _has_members(group: int) -> bool:
 
 
 def _command(ui: Address | None) -> list[str]:
-    workspace = ["-w", str(files("strava_pipeline.orchestrate").joinpath("workspace.yaml"))]
     if ui is None:
-        return ["dagster._daemon", "run", *workspace]
-    return ["dagster", "dev", *workspace, "-h", ui.host, "-p", str(ui.port)]
+        return ["dagster._daemon", "run", "-w", str(files("strava_pipeline.orchestrate").joinpath("workspace.yaml"))]
+    return ["strava_pipeline.verbs.dagster_ui", ui.host, str(ui.port)]

@@ -12,7 +12,9 @@ from strava_pipeline.verbs.echo import echo
 
 def dev(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the UI.")] = 3000,
-    host: Annotated[str, typer.Option(help="Address of the UI; it has no password, so keep it local.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address or name of the UI; it has no password, so keep it local.")
+    ] = "127.0.0.1",
     demo: Annotated[bool, typer.Option("--demo", help="On the demo's instance, with its emulator.")] = False,
     folder: Annotated[Path, typer.Option(help="The demo's folder.")] = Path("demo"),
 ) -> None:

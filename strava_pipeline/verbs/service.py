@@ -19,7 +19,7 @@ service = typer.Typer(
 
 NoUi = Annotated[bool, typer.Option("--no-ui", help="The daemon alone.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port of the UI.")]
-Host = Annotated[str, typer.Option(help="Address of the UI; it has no password, so keep it local.")]
+Host = Annotated[str, typer.Option(help="Address or name of the UI; it has no password, so keep it local.")]
 
 
 @service.command()

@@ -134,6 +134,7 @@ def test_it_lives_without_a_login_is_one_and_comes_back_after_everything_was_kil
     alive = box.status()
     assert (alive["alive"], alive["pid"], alive["ui"]) == (True, groups[0], f"http://127.0.0.1:{port}")
     assert requests.get(f"{alive['ui']}/server_info", timeout=10).ok
+    assert requests.get(f"{alive['ui']}/server_info", headers={"Host": "evil.example"}, timeout=10).status_code == 403
     assert len(groups) == 2
 
     twice = box.typed("service", "up", "--port", free_port())

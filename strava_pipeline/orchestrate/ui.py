@@ -1,0 +1,67 @@
+"""Dagster's code server, daemon and web application, each for the length of a body: what `dagster dev` consists of.
+
+Dagster's command has no place for a check in front of its web server, so its parts are put together here and by
+verbs/dagster_ui.py. What serves the application, and the check, are not here.
+"""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import dagster as dg
+import yaml  # type: ignore[import-untyped]
+from dagster._cli.proxy_server_manager import ProxyServerManager
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster_webserver.app import create_app_from_workspace_process_context
+from dagster_webserver.version import __version__
+
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+WORKSPACE = str(files(__package__).joinpath("workspace.yaml"))
+_LOG_LEVEL = "warning"  # of the code server, as `dagster dev` has it
+_PATIENCE = 60  # seconds that the daemon gets to end, as `dagster dev` has it
+
+
+@contextmanager
+def code_server(instance: dg.DagsterInstance) -> Iterator[Path]:
+    """The process that has loaded the definitions, started again where it dies; yields a workspace file that leads to it."""
+    with (
+        ProxyServerManager(instance, WorkspaceFileTarget([WORKSPACE]), _LOG_LEVEL) as servers,
+        TemporaryDirectory() as folder,
+    ):
+        workspace = Path(folder, "workspace.yaml")
+        workspace.write_text(yaml.safe_dump({"load_from": list(servers.get_code_server_specs())}))
+        yield workspace
+
+
+@contextmanager
+def daemon(workspace: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Dagster's daemon as a child process; it is interrupted at the end of the body, and killed if it does not end."""
+    with subprocess.Popen([sys.executable, "-m", "dagster._daemon", "run", "-w", str(workspace)]) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@contextmanager
+def web_application(instance: dg.DagsterInstance, workspace: Path) -> Iterator[Application]:
+    """Dagster's UI and its GraphQL as an ASGI application, with the limits that `dagster-webserver` sets by default."""
+    instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=3_600, max_overflow=20)
+    with WorkspaceProcessContext(
+        instance,
+        WorkspaceFileTarget([str(workspace)]),
+        version=__version__,
+        code_server_log_level=_LOG_LEVEL,
+    ) as context:
+        yield create_app_from_workspace_process_context(context, live_data_poll_rate=2_000)

@@ -1,0 +1,117 @@
+"""A check in front of Dagster's web server: it answers its own pages and programs, and no other web page.
+
+Dagster's UI has no login, and a browser carries any page's requests to 127.0.0.1. Such requests can't hide where they come
+from: browsers name the page's origin (Origin, Sec-Fetch-Site) and the name that was looked up (Host). Nothing of Dagster's
+is imported here; only its path /graphql is known.
+"""
+
+import re
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
+_POLICY_VIOLATION = 1008  # the closing code of a WebSocket, RFC 6455 section 7.4.1
+_GRAPHQL_BODIES = ("application/json", "application/graphql")  # neither can be sent by an HTML form
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is not let through: a status and a sentence for whoever sent it."""
+
+    status: int
+    why: str
+
+
+class SameOrigin:
+    """An ASGI application that hands on to `app` what comes from its own origin or from no browser at all.
+
+    `host` is the address that the server listens on. The Host header may name it, any IP address, `localhost` and this
+    machine: a name that somebody else can point at 127.0.0.1 (DNS rebinding) is none of these.
+    """
+
+    def __init__(self, app: ASGIApp, host: str, names: Iterable[str] | None = None) -> None:
+        own = (socket.gethostname(),) if names is None else names
+        self._app, self._names = app, {"localhost", host.lower(), *(name.lower() for name in own)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+        elif (refusal := self._refusal(scope)) is None:
+            await self._app(scope, receive, _unframed(send))
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": ""})
+        else:
+            await PlainTextResponse(f"{refusal.why}\n", refusal.status)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Refusal | None:
+        headers = Headers(scope=scope)
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or not self._is_own(hosts[0].lower()):
+            return Refusal(
+                403,
+                "Refused: the Host header is not a name of this server. Open Dagster's UI as localhost, by an IP address, or "
+                "by the name that it was started with (--host NAME).",
+            )
+        own_origins = (f"http://{hosts[0].lower()}", f"https://{hosts[0].lower()}")
+        if any(origin.lower() not in own_origins for origin in headers.getlist("origin")):
+            return Refusal(403, "Refused: another web page sent this request to Dagster.")
+        if _is_from_another_site(headers) and not _is_followed_link(scope, headers):
+            return Refusal(403, "Refused: another web page sent this request to Dagster.")
+        return _graphql_refusal(scope, headers) if scope["type"] == "http" else None
+
+    def _is_own(self, host: str) -> bool:
+        parts = _HOST.fullmatch(host)
+        return parts is not None and (parts[1] in self._names or _is_ip_address(parts[1].strip("[]")))
+
+
+def _is_ip_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_from_another_site(headers: Headers) -> bool:
+    """Whether a browser says so. Pages on other ports of this machine are `same-site`; `none` was typed by a person."""
+    return any(site not in ("same-origin", "none") for site in headers.getlist("sec-fetch-site"))
+
+
+def _is_followed_link(scope: Scope, headers: Headers) -> bool:
+    """Whether the browser's window itself goes to the page: a link was followed. A frame does not count."""
+    return (
+        scope.get("method") in ("GET", "HEAD")
+        and headers.get("sec-fetch-mode") == "navigate"
+        and headers.get("sec-fetch-dest") == "document"
+    )
+
+
+def _graphql_refusal(scope: Scope, headers: Headers) -> Refusal | None:
+    """Dagster executes mutations also by GET, which an `<img>` sends, and out of the URL of a POST of any type."""
+    if not scope["path"].startswith("/graphql"):  # Starlette's route also takes /graphql%0A
+        return None
+    if scope["method"] == "GET" and "text/html" not in headers.get(
+        "accept", ""
+    ):  # a page for typing queries, by Accept
+        return Refusal(405, "Refused: GET executes nothing here. Send the query by POST, as application/json.")
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if scope["method"] == "POST" and media_type not in _GRAPHQL_BODIES:
+        return Refusal(415, "Refused: send the query as application/json.")
+    return None
+
+
+def _unframed(send: Send) -> Send:
+    """No page of another origin may show this one in a frame, where a click could be led to a button of Dagster's."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)["X-Frame-Options"] = "SAMEORIGIN"
+        await send(message)
+
+    return sending
