@@ -18,6 +18,7 @@ from strava_pipeline.lake.warehouse import connect
 from strava_pipeline_tests.small_disk import SmallDisk, small_disk
 
 if TYPE_CHECKING:  # a rig imports Dagster, which takes seconds: tests of other rooms do without
+    from strava_pipeline_tests.postgres import Server
     from strava_pipeline_tests.rig import Rig
 
 if find_spec("pandas") is None:
@@ -71,6 +72,15 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def server() -> "Iterator[Server]":
+    """A PostgreSQL server, started once."""
+    from strava_pipeline_tests import postgres
+
+    with postgres.started() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,8 @@ from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.command_run import create, execute
-from strava_pipeline.orchestrate.instance import open_instance, records_told
+from strava_pipeline.orchestrate.instance import open_instance
+from strava_pipeline.orchestrate.instance_faults import records_told
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.partitions import range_tags

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from strava_pipeline.core.findings import Finding, ok, skipped, warning
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.orchestrate.home import CONFIG, own_configuration
+from strava_pipeline.orchestrate.home import CONFIG, may_have_records, names_other_storage, own_configuration
 
 INSTANCE = "dagster"
 
@@ -20,34 +20,32 @@ def config_health(home: Path) -> Finding:
         return skipped(CONFIG, f"none in {home} yet")
     if path.read_bytes() == own_configuration():
         return ok(CONFIG, "the project's own")
-    from strava_pipeline.orchestrate.instance import (
-        NO_CONFIGURATION,
-        configuration_lines,
-        is_replaceable,
-        missing_configuration,
-    )
+    from strava_pipeline.orchestrate.instance import configuration_lines, is_replaceable, missing_configuration
+    from strava_pipeline.orchestrate.instance_faults import NO_CONFIGURATION
 
     if is_replaceable(path):
         return ok(CONFIG, "empty, or an earlier version's own; the next command replaces it")
     try:
         missing = missing_configuration(home)
     except NO_CONFIGURATION as error:
-        return warning(CONFIG, f"{path} can't be read ({type(error).__name__}).", f"mv '{path}' '{path}.away'")
+        fix = (
+            f"Correct it. If it names no database of your own, you can move it away instead:\nmv '{path}' '{path}.away'"
+        )
+        return warning(CONFIG, f"{path} can't be read ({type(error).__name__}).", fix)
     if not missing:
         return ok(CONFIG, "your own; it says all that this version counts on")
-    return warning(
-        CONFIG,
-        f"{path} is not this version's own and lacks {', '.join(missing)}.",
-        "If you changed it, add these lines, each to the section of its name where there is one:\n"
-        f"{configuration_lines(missing)}"
-        "Else move it away, and the next command puts the project's own there:\n"
-        f"mv '{path}' '{path}.away'",
-    )
+    lines = f"add these lines, each to the section of its name where there is one:\n{configuration_lines(missing)}"
+    if names_other_storage(home):
+        fix = f"Keep the file, whose section storage leads to the records of past runs, and {lines}"
+    else:
+        away = f"Else move it away, and the next command puts the project's own there:\nmv '{path}' '{path}.away'"
+        fix = f"If you changed it, {lines}{away}"
+    return warning(CONFIG, f"{path} is not this version's own and lacks {', '.join(missing)}.", fix)
 
 
 def instance_health(home: Path, lake: Lake, now: datetime) -> list[Finding]:
     """Dagster's records, its daemon and runs that died. An instance that was never used is not made."""
-    if not (home / "history" / "runs.db").exists():
+    if not may_have_records(home):
         return [skipped(INSTANCE, f"none in {home} yet; the first run makes it")]
     from strava_pipeline.orchestrate.instance_health import look_at_instance
 

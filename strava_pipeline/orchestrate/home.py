@@ -1,20 +1,48 @@
-"""What is ours in Dagster's home: the configuration as the project wants it, and where the UI is served.
+"""What is ours in Dagster's home: the configuration as the project wants it, where the UI is served, whether there are records.
 
 Nothing of Dagster's is imported: commands that only look, and definitions, read these. Opening the instance is instance.py's.
 """
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
 
 from strava_pipeline.lake.files import write_whole
 
 CONFIG = "dagster.yaml"
+STORAGES = {"storage", "run_storage", "event_log_storage", "schedule_storage"}  # sections of dagster.yaml
 _UI = ".ui"
 
 
 def own_configuration() -> bytes:
     """The project's own dagster.yaml."""
     return files(__package__).joinpath(CONFIG).read_bytes()
+
+
+def may_have_records(home: Path) -> bool:
+    """Whether there may be records of runs: Dagster's own files in `home`, or a storage elsewhere, which has to be asked."""
+    return (home / "history" / "runs.db").exists() or names_other_storage(home)
+
+
+def names_other_storage(home: Path) -> bool:
+    """Whether dagster.yaml names a storage of the user's own (PostgreSQL, say), so that the records are not in `home`."""
+    own, present = (
+        {name: sections[name] for name in STORAGES & sections.keys()}
+        for sections in (yaml.safe_load(own_configuration()), configuration(home))
+    )
+    return bool(present) and present != own
+
+
+def configuration(home: Path) -> dict[str, Any]:
+    """The sections of dagster.yaml; empty where there is none or where it is not YAML."""
+    config = home / CONFIG
+    try:
+        sections = yaml.safe_load(config.read_bytes()) if config.exists() else {}
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return {}
+    return sections if isinstance(sections, dict) else {}
 
 
 def note_ui(home: Path, url: str) -> None:

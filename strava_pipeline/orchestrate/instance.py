@@ -1,10 +1,11 @@
 """The Dagster instance: opened, made or migrated by itself, its configuration looked at. No runs.
 
-A note in the folder says which Dagster looked last, because asking the databases takes 0.2 s of CPU.
+A note in the folder says which Dagster looked last at the databases there, because asking them takes 0.2 s of CPU. Where the
+records are elsewhere (PostgreSQL, say), the folder knows nothing of them, and they are asked each time.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Mapping
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import Any
 
 import dagster as dg
 import yaml  # type: ignore[import-untyped]
+from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
+from dagster._core.storage.sqlite import create_db_conn_string
 from filelock import FileLock
-from sqlalchemy.exc import DatabaseError
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.files import write_whole
-from strava_pipeline.orchestrate.home import CONFIG, own_configuration
+from strava_pipeline.orchestrate.home import CONFIG, STORAGES, own_configuration
+from strava_pipeline.orchestrate.instance_faults import NO_CONFIGURATION, not_understood, records_told, retries_unsaid
 from strava_pipeline.orchestrate.storage import PipelineStorage
 
 _NOTE = ".migrated_by"
@@ -30,16 +33,10 @@ _NO_COMPUTE_LOGS = {
 }
 # each the user's to choose; by the names under which dagster.yaml may say it
 _CHOICES = {
-    "storage": {"storage", "run_storage", "event_log_storage", "schedule_storage"},
+    "storage": STORAGES,
     "run_launcher": {"run_launcher"},
     "compute_logs": {"compute_logs"},
 }
-NO_CONFIGURATION = (
-    UnicodeDecodeError,
-    yaml.YAMLError,
-    dg.DagsterInvalidConfigError,
-    dg.DagsterInvariantViolationError,
-)
 
 
 def open_instance(home: Path, *, compute_logs: bool = True) -> dg.DagsterInstance:
@@ -58,12 +55,9 @@ def open_instance(home: Path, *, compute_logs: bool = True) -> dg.DagsterInstanc
         try:
             instance = load_instance(home, overrides={} if compute_logs else _NO_COMPUTE_LOGS)
         except NO_CONFIGURATION as error:
-            raise PipelineError(
-                f"Dagster {dg.__version__} does not understand {config} ({type(error).__name__}). Mend it, or move it away "
-                "and run again: the project's own is then put there. Runs and logs stay."
-            ) from error
-        if not is_new:
-            _migrate(instance, home / _NOTE)
+            raise PipelineError(not_understood(home, error)) from error
+        if not is_new or not keeps_records_in(home, instance):
+            _migrate(instance, home)
         return instance
 
 
@@ -75,7 +69,8 @@ def load_instance(home: Path, overrides: Mapping[str, Any] | None = None) -> dg.
     """
     ours = (home / CONFIG).exists() and _configuration(home).get("storage") == _storage({"env": "DAGSTER_HOME"})
     storage = {"storage": _storage(str(home))} if ours else {}
-    return dg.DagsterInstance.local_temp(str(home), overrides=storage | dict(overrides or {}))
+    with retries_unsaid():
+        return dg.DagsterInstance.local_temp(str(home), overrides=storage | dict(overrides or {}))
 
 
 def _storage(base_dir: object) -> dict[str, Any]:
@@ -89,28 +84,25 @@ def is_replaceable(config: Path) -> bool:
     return not content or sha256(content).hexdigest() in _EARLIER
 
 
-@contextmanager
-def records_told(home: Path) -> Iterator[None]:
-    """Dagster's own databases that can't be read or written end the body with a sentence."""
-    try:
-        yield
-    except DatabaseError as error:
-        raise PipelineError(
-            f"Dagster's records in {home} can't be read or written ({error.orig}). If the disk is full, free some space "
-            "and run the same command again. If they are damaged, end the service and other commands and move the folders "
-            "history and schedules out of there: they hold the logs of past runs and nothing that was fetched, and are made anew."
-        ) from error
+def keeps_records_in(home: Path, instance: dg.DagsterInstance) -> bool:
+    """Whether the records are SQLite files in `home`, and neither elsewhere nor in another database."""
+    storage = instance.run_storage
+    return isinstance(storage, SqliteRunStorage) and storage._conn_string == create_db_conn_string(
+        str(home / "history"), "runs"
+    )
 
 
-def _migrate(instance: dg.DagsterInstance, note: Path) -> None:
-    if note.exists() and note.read_text() == dg.__version__:
+def _migrate(instance: dg.DagsterInstance, home: Path) -> None:
+    note, is_noted = home / _NOTE, keeps_records_in(home, instance)
+    if is_noted and note.exists() and note.read_text() == dg.__version__:
         return
     with ExitStack() as on_error:
         on_error.callback(instance.dispose)
         if is_behind(instance):
             with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # Dagster shows a bar per database
                 instance.upgrade()
-        note.write_text(dg.__version__)
+        if is_noted:
+            note.write_text(dg.__version__)
         on_error.pop_all()
 
 

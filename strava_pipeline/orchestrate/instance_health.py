@@ -10,8 +10,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.health import INSTANCE
-from strava_pipeline.orchestrate.home import CONFIG
-from strava_pipeline.orchestrate.instance import NO_CONFIGURATION, is_behind, load_instance
+from strava_pipeline.orchestrate.home import CONFIG, names_other_storage
+from strava_pipeline.orchestrate.instance import is_behind, keeps_records_in, load_instance
+from strava_pipeline.orchestrate.instance_faults import (
+    NO_CONFIGURATION,
+    fault_of_database,
+    not_understood,
+    unreachable,
+    unset_variables,
+)
 from strava_pipeline.orchestrate.janitor import dead_runs
 from strava_pipeline.orchestrate.storage import OtherHomeError
 
@@ -25,11 +32,18 @@ def look_at_instance(home: Path, lake: Lake, now: datetime) -> list[Finding]:
     try:
         with load_instance(home) as instance:
             return [_schema(instance, home), _daemon(instance, now), _automation(instance), _dead(instance, lake)]
-    except NO_CONFIGURATION:
+    except NO_CONFIGURATION as error:
+        if names_other_storage(home) or unset_variables(home):
+            return [problem(INSTANCE, not_understood(home, error), f"Edit {home / CONFIG}, or set what it names.")]
         return [skipped(INSTANCE, f"not looked at: Dagster does not understand {home / CONFIG}")]
     except OtherHomeError as error:
         return [problem(INSTANCE, str(error), f"Edit {home / CONFIG}: storage, base_dir.")]
-    except (dg.DagsterError, SQLAlchemyError, OSError) as error:
+    except Exception as error:
+        fault = fault_of_database(error)
+        if fault is not None and names_other_storage(home):
+            return [problem(INSTANCE, unreachable(home, fault), f"Start the database, or edit {home / CONFIG}.")]
+        if fault is None and not isinstance(error, (dg.DagsterError, SQLAlchemyError, OSError)):
+            raise
         return [
             problem(
                 INSTANCE,
@@ -42,9 +56,10 @@ def look_at_instance(home: Path, lake: Lake, now: datetime) -> list[Finding]:
 
 
 def _schema(instance: dg.DagsterInstance, home: Path) -> Finding:
+    place = f"in {home}" if keeps_records_in(home, instance) else f"in the database that {home / CONFIG} names"
     if is_behind(instance):
-        return ok(INSTANCE, f"the records in {home} are another version of Dagster's; the next command migrates them")
-    return ok(INSTANCE, f"the instance in {home} opens")
+        return ok(INSTANCE, f"the records {place} are another version of Dagster's; the next command migrates them")
+    return ok(INSTANCE, f"the instance in {home} opens, with its records {place}")
 
 
 def _daemon(instance: dg.DagsterInstance, now: datetime) -> Finding:

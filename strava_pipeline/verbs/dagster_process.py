@@ -104,7 +104,7 @@ def serve(
     if missing := missing_configuration(settings.dagster_home):
         echo(
             f"{settings.dagster_home / CONFIG} does not say {', '.join(missing)}, which this version counts on; "
-            "Dagster's defaults hold. To have the project's own, move the file away and start again.",
+            "Dagster's defaults hold. `strava-pipeline doctor` shows the lines to add.",
             err=True,
         )
     if ui is not None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from strava_pipeline.orchestrate.home import may_have_records
 from strava_pipeline.orchestrate.instance import open_instance
 from strava_pipeline.orchestrate.ticks import (
     ScheduleState,
@@ -42,7 +43,7 @@ def look(settings: Settings, now: datetime) -> ServiceStatus:
     """How the service stands at `now`."""
     service = running(settings.dagster_home)
     heard = last_flow = None
-    if (settings.dagster_home / "history" / "runs.db").exists():
+    if may_have_records(settings.dagster_home):
         with open_instance(settings.dagster_home) as instance:
             heard = heard_of_scheduler(instance)
             last_flow = last_success(settings, instance, "flow")
