@@ -1,4 +1,4 @@
-"""Every setting, from the environment or `.env` in the working directory: the only reader of either.
+"""Every setting, from the environment, `.env` in the working directory or files in /run/secrets: the only reader of these.
 
 Names and defaults are the README's table and `.env.example`. What a setting does is told where it is used.
 """
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from strava_pipeline.core.addresses import http_url, own_hosts
 from strava_pipeline.core.errors import MissingSettingsError
@@ -21,6 +21,7 @@ from strava_pipeline.core.errors import MissingSettingsError
 APPLICATION_PAGE = "https://www.strava.com/settings/api"
 _CHECKOUT = Path(__file__).resolve().parent.parent
 ENV_FILE = "STRAVA_ENV_FILE"  # set by us alone, for children that work in another folder
+SECRETS = Path("/run/secrets")  # where container engines put secrets: a file named as a variable holds its value
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,200}")
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
 
@@ -85,10 +86,10 @@ class Settings(BaseSettings):
     def load(cls, **overrides: Any) -> Self:
         """The settings, or MissingSettingsError naming each faulty variable, the fault and what to write."""
         try:
-            return cls(**{"_env_file": env_file(), **overrides})
+            return cls(**{**_files(), **overrides})
         except ValidationError as error:
             faults = [f"  {name}: {message}" for name, message in _faults(error).items()]
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, UnicodeDecodeError, SettingsError) as error:
             raise MissingSettingsError(_unreadable(error)) from None
         raise MissingSettingsError(
             "\n".join(["These settings, from the environment or .env, are not usable:", *faults])
@@ -97,7 +98,7 @@ class Settings(BaseSettings):
     @classmethod
     def examine(cls, **overrides: Any) -> tuple[Self, dict[str, str]]:
         """The settings with defaults in place of the faulty ones, and each faulty one's name with its fault."""
-        overrides = {"_env_file": env_file(), **overrides}
+        overrides = {**_files(), **overrides}
         try:
             return cls(**overrides), {}
         except ValidationError as error:
@@ -109,8 +110,8 @@ class Settings(BaseSettings):
                 for alias in _names(spec)
             }
             return cls(**overrides, **defaults), faults
-        except (OSError, UnicodeDecodeError) as error:
-            settings, faults = cls.examine(_env_file=None)
+        except (OSError, UnicodeDecodeError, SettingsError) as error:
+            settings, faults = cls.examine(_env_file=None, _secrets_dir=None)
             return settings, {".env": _unreadable(error), **faults}
 
     @classmethod
@@ -136,14 +137,8 @@ class Settings(BaseSettings):
         """The API application, or MissingSettingsError telling where to get it and what to write."""
         if self.client_id is not None and self.client_secret is not None:
             return Application(self.client_id, self.client_secret)
-        absent = [
-            name
-            for name, value in (
-                ("STRAVA_CLIENT_ID", self.client_id),
-                ("STRAVA_CLIENT_SECRET", self.client_secret),
-            )
-            if value is None
-        ]
+        values = {"STRAVA_CLIENT_ID": self.client_id, "STRAVA_CLIENT_SECRET": self.client_secret}
+        absent = [name for name, value in values.items() if value is None]
         raise MissingSettingsError(
             f"No Strava API application is set up: {' and '.join(absent)} not set. Look up yours at "
             f"{APPLICATION_PAGE} and put these lines into {env_file()}:\n"
@@ -273,6 +268,11 @@ def env_file() -> Path:
     return Path(os.environ.get(ENV_FILE) or ".env").absolute()
 
 
+def _files() -> dict[str, Path]:
+    """Where settings are read from below the environment: `.env`, and below it the folder of secrets, if we may list it."""
+    return {"_env_file": env_file()} | ({"_secrets_dir": SECRETS} if os.access(SECRETS, os.R_OK | os.X_OK) else {})
+
+
 def _faults(error: ValidationError) -> dict[str, str]:
     found: dict[str, str] = {}
     for item in error.errors(include_url=False, include_input=False):
@@ -284,7 +284,9 @@ def _faults(error: ValidationError) -> dict[str, str]:
 
 
 def _unreadable(error: Exception) -> str:
-    return f"{env_file()} can't be read ({type(error).__name__}); make it UTF-8 text."
+    cause = error.__cause__ or error  # pydantic-settings wraps what it meets in the folder of secrets
+    path = getattr(cause, "filename", None) or (f"A file in {SECRETS}" if cause is not error else env_file())
+    return f"{path} can't be read ({type(cause).__name__}); make it UTF-8 text that this user may read."
 
 
 def _variable(alias: str | AliasChoices | Any) -> str:

@@ -195,6 +195,78 @@ def test_an_unreadable_dot_env_is_told(tmp_path: Path, content: bytes | None) ->
         Settings.load()
 
 
+@pytest.fixture
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that a container engine fills."""
+    folder = tmp_path / "run" / "secrets"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr("strava_pipeline.settings.SECRETS", folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("environment", "dot_env", "file", "expected"),
+    [
+        (None, None, "of the file\n", "of the file"),
+        (None, "of .env", "of the file", "of .env"),
+        ("of the environment", "of .env", "of the file", "of the environment"),
+        ("of the environment", None, "of the file", "of the environment"),
+        ("", "", " of the file\r\n", "of the file"),  # an empty value counts as unset
+        (None, None, "\n", None),
+        (None, None, None, None),
+    ],
+)
+def test_a_file_named_as_a_variable_is_its_value_below_env_and_the_environment(
+    secrets: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: str | None,
+    dot_env: str | None,
+    file: str | None,
+    expected: str | None,
+) -> None:
+    if environment is not None:
+        monkeypatch.setenv("STRAVA_CLIENT_SECRET", environment)
+    if dot_env is not None:
+        (tmp_path / ".env").write_text(f"STRAVA_CLIENT_SECRET={dot_env}\n")
+    if file is not None:
+        (secrets / "STRAVA_CLIENT_SECRET").write_text(file)
+    (secrets / "strava_client_id").write_text("of another name")
+    (secrets / "another_programs_secret").write_bytes(b"\xff")
+    settings = Settings.load()
+    found = settings.client_secret
+    assert (found.get_secret_value() if found else None) == expected
+    assert settings.client_id is None
+    assert settings.environ().get("STRAVA_CLIENT_SECRET") == expected  # what children are given
+
+
+def test_every_variable_can_be_a_file_and_a_fault_in_one_is_told_by_its_name(secrets: Path) -> None:
+    (secrets / "DAYS").write_text("7\n")
+    assert Settings.load().days == 7
+    (secrets / "DAYS").write_text("a secret of mine")
+    with pytest.raises(MissingSettingsError, match="DAYS") as told:
+        Settings.load()
+    assert "of mine" not in str(told.value)
+    settings, faults = Settings.examine()
+    assert (settings.days, list(faults)) == (21, ["DAYS"])
+
+
+def test_a_secret_that_is_no_text_is_told(secrets: Path) -> None:
+    (secrets / "STRAVA_CLIENT_SECRET").write_bytes(b"\xff\xfe\x00=1")
+    with pytest.raises(MissingSettingsError, match=f"A file in {secrets} can't be read"):
+        Settings.load()
+    settings, faults = Settings.examine()
+    assert settings.client_secret is None
+    assert "can't be read" in "".join(faults.values())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_secret_that_this_user_may_not_read_is_named(secrets: Path) -> None:
+    (secrets / "STRAVA_CLIENT_SECRET").touch(0)
+    with pytest.raises(MissingSettingsError, match=r"STRAVA_CLIENT_SECRET can't be read \(PermissionError"):
+        Settings.load()
+
+
 @pytest.mark.parametrize(
     ("requests_value", "curl_value", "expected"),
     [("a.pem", "b.pem", "a.pem"), ("", "b.pem", "b.pem"), ("a.pem", "", "a.pem")],
