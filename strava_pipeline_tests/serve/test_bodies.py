@@ -180,19 +180,55 @@ def is_taken(served: Intake) -> bool:
             return False
 
 
-def test_one_connection_more_than_may_be_is_not_taken_and_a_place_is_given_on(
+@pytest.mark.parametrize("sent", [b"", b"POST /web", posted(event())], ids=["nothing", "a part", "a whole request"])
+def test_connections_without_a_request_hold_up_no_new_one(
+    served: Intake, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    """All places are held by connections that ask nothing; the one that is idle for the longest gives up its own."""
+    monkeypatch.setattr(connections, "MOST", 5)
+    wires = [served.connected() for _ in range(5)]
+    try:
+        for wire in wires:
+            wire.sendall(sent)
+            if b"{" in sent:
+                assert answer(wire).status == 200
+        for idle in wires[:3]:
+            another = served.connected()
+            wires.append(another)  # and stays, so that the next one finds all places taken again
+            another.sendall(posted(event()))
+            assert answer(another).status == 200
+            assert ended(idle)
+    finally:
+        for wire in wires:
+            wire.close()
+
+
+def test_six_hundred_idle_connections_hold_up_no_event(served: Intake) -> None:
+    wires = [served.connected() for _ in range(600)]
+    try:
+        assert served.post(event()).status == 200
+        assert ended(wires[0])
+    finally:
+        for wire in wires:
+            wire.close()
+
+
+def test_a_request_that_is_worked_on_gives_up_no_place_and_a_free_place_is_given_on(
     served: Intake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "MOST", 3)
     wires = [served.connected() for _ in range(3)]
     try:
         for wire in wires:
-            wire.sendall(posted(event()))
-            assert answer(wire).status == 200
+            wire.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(event()))
+            assert wire.recv(100).startswith(b"HTTP/1.1 100")  # it is being worked on
         with served.connected() as fourth:
             assert ended(fourth)
         wires.pop().close()
         assert any(is_taken(served) for _ in range(1000)), "it is free when the server has seen that one hung up"
+        for wire in wires:
+            wire.sendall(event())
+            assert answer(wire).status == 200
     finally:
         for wire in wires:
             wire.close()
