@@ -4,28 +4,46 @@
 daemon ends. Each part is orchestrate/ui.py's, the check serve/same_origin.py's.
 """
 
+import os
 import signal
 import subprocess
 import sys
 import threading
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-import dagster as dg
-import uvicorn
-from dagster._utils.log import configure_loggers
+from strava_pipeline.verbs.echo import echo
 
-from strava_pipeline.orchestrate.ui import code_server, daemon, web_application
-from strava_pipeline.serve.same_origin import SameOrigin
+if TYPE_CHECKING:
+    import uvicorn
 
 GRACE = 5  # seconds that requests being answered get to end; a page of the UI keeps asking
 
 
 def main() -> None:
+    for how in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(how, lambda *_: os._exit(0))  # there is nothing to end while modules load, which takes seconds
+    import strava_pipeline.orchestrate.ui
+    import strava_pipeline.serve.same_origin  # noqa: F401 - loaded here, used below
+
+    for how in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(how, signal.default_int_handler)
     host, port = sys.argv[1:]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        run(host, int(port))
+
+
+def run(host: str, port: int) -> None:
+    """Serve until interrupted, or until the daemon ends."""
+    import dagster as dg
+    import uvicorn
+    from dagster._utils.log import configure_loggers
+
+    from strava_pipeline.orchestrate.ui import code_server, daemon, web_application
+    from strava_pipeline.serve.same_origin import SameOrigin
+
     configure_loggers(formatter="colored", log_level="INFO")
     with (
-        suppress(KeyboardInterrupt),
         dg.DagsterInstance.get() as instance,
         code_server(instance) as workspace,
         daemon(workspace) as process,
@@ -34,7 +52,7 @@ def main() -> None:
         config = uvicorn.Config(
             SameOrigin(application, host),
             host=host,
-            port=int(port),
+            port=port,
             log_level="warning",
             lifespan="off",
             timeout_graceful_shutdown=GRACE,
@@ -44,8 +62,10 @@ def main() -> None:
         server.run()
 
 
-def _end_with(process: subprocess.Popen[bytes], server: uvicorn.Server) -> None:
-    process.wait()
+def _end_with(process: subprocess.Popen[bytes], server: "uvicorn.Server") -> None:
+    code = process.wait()
+    if not server.should_exit:
+        echo(f"Dagster's daemon ended by itself, with exit code {code}.", err=True)
     server.should_exit = True
 
 
