@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import PipelineError, SourceError
 from strava_pipeline.ingest.archive.container import Container, open_container
 from strava_pipeline.ingest.archive.entry import (
     Entry,
@@ -54,25 +54,45 @@ class LandReport:
     imports: list[Import] = field(default_factory=list)
     known: int = 0  # paths of which everything was there already
     problems: list[str] = field(default_factory=list)
+    left_out: dict[str, list[str]] = field(default_factory=dict)  # names of files that are not kept, by kind
     unknown: set[str] = field(default_factory=set)  # columns and sports that nothing is known of; kept as they are
 
 
 def land_paths(pipeline: Pipeline, paths: Sequence[Path]) -> LandReport:
-    """Everything that the paths hold and that is to be kept, into bronze; SourceError where there is nothing to look at."""
+    """Everything that the paths hold and that is to be kept, into bronze.
+
+    SourceError where there is nothing to look at. Of a path with a list of activities that is not Strava's nothing is
+    kept: it is among the problems, and raised where no path is left.
+    """
     report = LandReport()
     with pipeline.alone(LOCK):
         store, known = FileStore(pipeline.lake), list(imports(pipeline.lake))
         made = {file.sha256 for one in known if is_made(pipeline.lake, one.name) for file in one.manifest.files}
+        refused: list[SourceError] = []
         for path in paths:
             with open_container(path) as container:
-                _land(pipeline, container, store, known, report)
+                try:
+                    found = contents(container)
+                except SourceError as error:
+                    refused.append(error)
+                    continue
+                _land(pipeline, container, found, store, known, report)
+        if len(refused) == len(paths) > 0:
+            raise refused[0]
+        report.problems += map(str, refused)
         report.healed = len(made & store.new)
     return report
 
 
-def _land(pipeline: Pipeline, container: Container, store: FileStore, known: list[Import], report: LandReport) -> None:
+def _land(
+    pipeline: Pipeline,
+    container: Container,
+    found: Contents,
+    store: FileStore,
+    known: list[Import],
+    report: LandReport,
+) -> None:
     """`known`: the imports that there are; a new one is added."""
-    found = contents(container)
     faults = [*container.faults, *(fault for export in found.exports for fault in export.faults)]
     files: list[ImportedFile] = []
     total = len(found.entries) + len(found.oversized)
@@ -85,6 +105,8 @@ def _land(pipeline: Pipeline, container: Container, store: FileStore, known: lis
             advance(1)
     store.settle()
     report.problems += map(str, faults)
+    for kind, names in found.left_out.items():
+        report.left_out.setdefault(kind, []).extend(names)
     for export in found.exports:
         header = export.activities.header
         report.unknown |= {*header.unnamed, *header.unknown, *export.activities.unknown_sports}

@@ -14,6 +14,7 @@ import typer
 
 from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.options import Verbose
+from strava_pipeline.verbs.values import left_out_line
 
 if TYPE_CHECKING:
     from strava_pipeline.core.files.recording import FileRead
@@ -44,13 +45,15 @@ def import_(
 
 
 def _take_in(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
+    from strava_pipeline.ingest.archive.bulk_export import refuse_foreign_lists
     from strava_pipeline.ingest.archive.container import open_container
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.running import say
     from strava_pipeline.verbs.terminal import out
 
     for path in paths:
-        open_container(path).close()  # a wrong name is told before a run is made of it
+        with open_container(path) as container:  # what is refused is told before a run is made of it
+            refuse_foreign_lists(container)
     runs = take_in(Settings.load(), paths, verbose=verbose)
     if as_json:
         echo_json(_told_of(list(runs)))
@@ -101,7 +104,8 @@ def _told_of(outcomes: list["RunOutcome"]) -> dict[str, Any]:
     """What came in, for programs; 0 where nothing had to be merged."""
     told = {asset: metadata for outcome in outcomes for asset, metadata in outcome.metadata.items()}
     counts = {name: told.get(asset, {}).get(key, 0) for name, (asset, key) in _TOLD.items()}
-    return {"run_ids": [outcome.run_id for outcome in outcomes], **counts}
+    others = told.get("bronze_files", {}).get("left_out_by_kind", {})
+    return {"run_ids": [outcome.run_id for outcome in outcomes], **counts, "others_by_kind": others}
 
 
 def _say_what_is_there(paths: list[Path], *, as_json: bool) -> None:
@@ -139,6 +143,7 @@ def shape(found: "Survey") -> dict[str, Any]:
         "files_without_row": found.loose,
         "objects": dict(sorted(found.objects.items())),
         "others": found.others,
+        "others_by_kind": {kind: len(names) for kind, names in found.left_out.items()},
         "exports": [_export(each) for each in found.exports],
         "problems": found.problems,
     }
@@ -164,6 +169,8 @@ def told(found: "Survey") -> list[str]:
     lines += [f"  {count} × {kind}" for kind, count in found.objects.most_common()]
     for export in found.exports:
         lines += _told_export(export)
+    if found.left_out:
+        lines.append(f"  {left_out_line({kind: len(names) for kind, names in found.left_out.items()})}")
     if found.problems:
         lines.append(f"  {len(found.problems)} problems:")
         lines += [f"    {problem}" for problem in found.problems[:_SHOWN]]

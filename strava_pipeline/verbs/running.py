@@ -18,6 +18,7 @@ from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.run_json import shape
 from strava_pipeline.verbs.run_lines import run_line
 from strava_pipeline.verbs.terminal import err, out, progress_for_terminal, say_left_out
+from strava_pipeline.verbs.values import left_out_line
 
 STOPPED = 3
 
@@ -136,6 +137,8 @@ def _say_left_out_of_import(told: Mapping[str, Any]) -> None:
         err.print(f"  Columns or sports that are not known; kept as they are: {', '.join(unknown)}", style="yellow")
     for problem in told.get("first_problems", []):
         err.print(f"  {problem}", style="yellow")
+    if kinds := told.get("left_out_by_kind"):
+        err.print(f"  {left_out_line(kinds)}")
     if recovered := told.get("recovered_files"):
         err.print(
             f"Damaged or lost files that are back: {recovered}. `strava-pipeline rebuild` brings down what they hold.",

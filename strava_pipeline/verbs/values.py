@@ -1,5 +1,6 @@
 """Values as `--json` and `--format json` show them. Shapes are described in docs/formats.md."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from math import isfinite
@@ -21,3 +22,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def left_out_line(counts: Mapping[str, int]) -> str:
+    """Which files an import leaves where they are, by what their names end in ("": nothing)."""
+    kinds = ", ".join(f"{kind or 'no ending'} {count}" for kind, count in counts.items())
+    return f"{sum(counts.values())} other files, of which nothing is read or kept ({kinds})"

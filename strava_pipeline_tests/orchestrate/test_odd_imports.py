@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from strava_pipeline.core.errors import SourceError
 from strava_pipeline.ingest.archive.entry import MAX_UNPACKED
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.readings import reading_of
@@ -125,3 +126,18 @@ def test_imports_at_the_same_time_lose_nothing_and_double_nothing(make_rig: Make
     stored = [path for path in rig.lake.files.rglob("*") if path.is_file()]
     assert len(stored) == 30
     assert not [path for path in stored if path.name.startswith(".")]
+
+
+@pytest.mark.slow
+def test_a_list_of_another_program_comes_not_in_and_what_lies_beside_it_does(make_rig: Make, tmp_path: Path) -> None:
+    rig = make_rig(logged_in=False)
+    foreign = tmp_path / "activities.csv"
+    foreign.write_text("When,Name,Type,Dist km,Activity Id\n2026-01-05 10:00:00,Lunch,Ride,24.3,1\n")
+    with pytest.raises(SourceError, match="is no list of activities of Strava's"):
+        rig.run_unpartitioned("import_files", bronze_files={"paths": [str(foreign)]})
+    (tmp_path / "run.gpx").write_bytes(a_gpx())
+    (tmp_path / "letter.txt").write_bytes(b"dear")
+    paths = [str(foreign), str(tmp_path / "run.gpx"), str(tmp_path / "letter.txt")]
+    told = rig.run_unpartitioned("import_files", bronze_files={"paths": paths}).metadata["bronze_files"]
+    assert (told["new_imports"], told["problems"], told["left_out_by_kind"]) == (1, 1, {"txt": 1})
+    assert [one.manifest.came_as for one in imports(rig.lake)] == ["run.gpx"]

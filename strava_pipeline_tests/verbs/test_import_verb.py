@@ -63,6 +63,19 @@ def test_a_wrong_name_is_told_before_anything_is_done(
     assert not rig.settings.data_dir.exists()
 
 
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_the_list_of_another_program_is_refused_and_nothing_lands(
+    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], export: Path, tmp_path: Path, dry: list[str]
+) -> None:
+    foreign = tmp_path / "activities.csv"
+    foreign.write_text("When,Name,Type,Dist km,Activity Id\n2026-01-05 10:00:00,Lunch,Ride,24.3,1\n")
+    rig = make_rig(logged_in=False)
+    told = type_on(rig)("import", str(export), str(foreign), *dry)
+    assert (told.code, told.out) == (2, "")
+    assert f"{foreign} is no list of activities of Strava's: it lacks Activity Date" in told.err
+    assert not rig.settings.data_dir.exists()
+
+
 @pytest.mark.slow
 def test_what_came_in_is_told_and_the_second_time_that_it_is_known(
     make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], export: Path
@@ -161,3 +174,10 @@ def test_what_was_left_out_and_what_is_not_known_is_named(
     assert "more.zip: an archive of its own" in told.err
     kept = "SELECT DISTINCT json_extract_string(extra, '$.archive.columns.\"Phase of Mars\"') FROM activities"
     assert rig.gold(kept) == [("waxing",)]
+
+
+def test_files_of_other_kinds_are_counted(tmp_path: Path) -> None:
+    for name in ("a.pdf", "b.pdf", "README"):
+        (tmp_path / name).write_bytes(b"")
+    assert told(survey(tmp_path))[-1] == "  3 other files, of which nothing is read or kept (pdf 2, no ending 1)"
+    assert shape(survey(tmp_path))["others_by_kind"] == {"pdf": 2, "": 1}

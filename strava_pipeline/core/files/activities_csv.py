@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -86,7 +86,7 @@ class ActivitiesCsv:
 def read_activities_csv(body: bytes) -> ActivitiesCsv:
     """Every row of the file, in its order; nothing is raised for a file that isn't one, its header is then unknown."""
     text, faults = _text(body)
-    records = _records(text)
+    records = list(_records(text))
     if not records:
         return ActivitiesCsv(read_header([]), (), tuple(faults))
     cells = [cell for _, cell in records[1:]]
@@ -102,6 +102,12 @@ def read_activities_csv(body: bytes) -> ActivitiesCsv:
             faults.append(RowFault(row.line, "id", "the same activity stands in another row too; both are kept"))
     unknown = Counter(row.sport_shown for row in rows if row.sport_shown and plain(row.sport_shown) not in sports())
     return ActivitiesCsv(header, rows, tuple(faults), dict(unknown))
+
+
+def first_record(body: bytes) -> list[str]:
+    """The cells of the file's header; empty where there is none."""
+    text, _ = _text(body)
+    return next((cells for _, cells in _records(text)), [])
 
 
 class _Reader:
@@ -216,18 +222,17 @@ def _from_display(values: dict[str, Any], sport: str | None) -> frozenset[str]:
     return frozenset(filled)
 
 
-def _records(text: str) -> list[tuple[int, list[str]]]:
+def _records(text: str) -> Iterator[tuple[int, list[str]]]:
     """The records that aren't empty, each with the line it begins in."""
     csv.field_size_limit(_MAX_CELL)  # for the whole process; the file itself is bounded by whoever read it
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)  # a spreadsheet may have saved it anew
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    records, line = [], 1
+    line = 1
     for cells in reader:
         if any(cells):
-            records.append((line, [cell.replace(_LONE_CR, "\r") if _LONE_CR in cell else cell for cell in cells]))
+            yield line, [cell.replace(_LONE_CR, "\r") if _LONE_CR in cell else cell for cell in cells]
         line = reader.line_num + 1
-    return records
 
 
 def _text(body: bytes) -> tuple[str, list[RowFault]]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from strava_pipeline.core.files.export_names import ExportColumn, columns, fields_by_name, plain, shown
+from strava_pipeline.core.files.export_names import LANGUAGES, ExportColumn, columns, fields_by_name, plain, shown
 
 _PANDAS = re.compile(r"\.(\d)$")  # "Distance.1": a program that can't have two columns of one name
 _IN_2020 = 72  # columns in 2020: without four of today's, average before maximal cadence
@@ -20,6 +20,7 @@ _TO_2019 = (
 )
 _OF_2018 = ("id", "date", "name", "type", "description", "elapsed_time", "distance", "commute", "gear", "filename")
 _FIELDS_OF_2018 = "id start_date name sport_type description elapsed_time distance commute gear_name filename"
+REQUIRED = ("id", "start_date", "name", "sport_type", "distance")  # without these a list is not one of Strava's
 _ENOUGH = 0.5  # of the columns known by name: a language that is known, where an unknown name is a new column
 
 
@@ -60,6 +61,26 @@ class ExportHeader:
     def has(self, field: str) -> bool:
         """Whether a column was recognised as `field`."""
         return any(cell.column is not None and cell.column.field == field for cell in self.cells)
+
+
+def missing_columns(headers: Sequence[str]) -> tuple[str, ...]:
+    """The names of the REQUIRED columns that a header lacks; empty for a list of activities as Strava writes it.
+
+    All of them have to stand there in one language. The names are those of the language of which most are there, of
+    English where no language has more.
+    """
+    if tuple(headers[: len(_OF_2018)]) == _OF_2018:
+        return ()
+    found = {_unsuffixed(header) for header in headers}
+    lacking = (
+        tuple(
+            column.name(language)
+            for column in map(column_of, REQUIRED)
+            if found.isdisjoint(map(plain, column.names[language]))
+        )
+        for language in LANGUAGES
+    )
+    return min(lacking, key=len)
 
 
 def read_header(headers: Sequence[str]) -> ExportHeader:

@@ -13,6 +13,7 @@ from functools import cache
 from importlib.resources import files
 
 LANGUAGES = ("en", "de", "nl", "fr", "es", "it", "pt")
+LANGUAGE_NAMES = ("English", "German", "Dutch", "French", "Spanish", "Italian", "Portuguese")
 _TAG = re.compile(r"<[^>]*>")
 _SPACES = re.compile(r"\s+")
 SPORTS_IN_METRES = frozenset({"Swim", "Rowing", "VirtualRow"})  # shown in metres, every other sport in kilometres

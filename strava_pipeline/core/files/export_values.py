@@ -25,7 +25,7 @@ _MONTH = {word: number for number, words in enumerate(_MONTHS.split(", "), start
 _ACCENTS = "\u0300\u0301\u0302\u0308"  # grave, acute, circumflex, diaeresis; the breve makes another letter of и
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:([.,'’ \u00a0\u202f])\d{3})(?:\1\d{3})*")
 _NONE = frozenset({"", "nan", "null", "none", "--", "-"})
-_TRUTHS = {"true": True, "1": True, "1.0": True, "yes": True, "false": False, "0": False, "0.0": False, "no": False}
+_TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
 
 
 def instant(text: str, *, month_first: bool = False) -> datetime | None:
@@ -79,8 +79,9 @@ def is_blank(text: str) -> bool:
 
 
 def truth(text: str) -> bool | None:
-    """Yes or no as either block writes it."""
-    return _TRUTHS.get(text.strip().lower())
+    """Yes or no as either block writes it: a word, or a number, of which all but 0 are yes ("Flagged" is 2.0 in some rows)."""
+    known = _TRUTHS.get(text.strip().lower())
+    return bool(number) if known is None and (number := raw_number(text)) is not None else known
 
 
 def _with_zone(text: str) -> datetime | None:

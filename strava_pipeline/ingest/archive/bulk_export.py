@@ -8,8 +8,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from strava_pipeline.core.files.activities_csv import ActivitiesCsv, ArchiveRow, read_activities_csv
+from strava_pipeline.core.errors import SourceError
+from strava_pipeline.core.files.activities_csv import ActivitiesCsv, ArchiveRow, first_record, read_activities_csv
+from strava_pipeline.core.files.export_header import missing_columns
+from strava_pipeline.core.files.export_names import LANGUAGE_NAMES
 from strava_pipeline.core.files.export_sides import ArchiveGear, read_athlete_id, read_gear
+from strava_pipeline.core.printable import printable
 from strava_pipeline.ingest.archive.container import Container, Kind
 from strava_pipeline.ingest.archive.entry import Entry, Fault, UnreadableEntryError
 
@@ -38,16 +42,42 @@ class BulkExport:
 
 def bulk_exports(container: Container) -> Iterator[BulkExport]:
     """Every export in a container: at its top, in a folder of it, or the list alone."""
-    for entry in container.entries:
-        folder, _, last = entry.name.rpartition("/")
-        if last.lower() != LIST and not (container.kind is Kind.FILE and last.lower().endswith(".csv")):
-            continue
+    for entry in _lists(container):
+        folder = entry.name.rpartition("/")[0]
         try:
             activities = read_activities_csv(entry.read())
         except UnreadableEntryError:
             continue  # its container tells
         if activities.header.has("id") and activities.header.has("start_date"):
             yield _export(container, f"{folder}/" if folder else "", entry.name, activities)
+
+
+def refuse_foreign_lists(container: Container) -> None:
+    """SourceError where a list of activities is not Strava's: its numbers could be taken for Strava's ids.
+
+    Lists that were kept by an earlier import are not looked at here: what came in can be taken out by `import undo`.
+    """
+    for entry in _lists(container):
+        try:
+            lacking = missing_columns(first_record(entry.read()))
+        except UnreadableEntryError:
+            continue  # among the faults of what it was read from
+        if lacking:
+            where = str(container.path) if container.kind is Kind.FILE else f"{container.path}: {entry.name}"
+            raise SourceError(
+                f"{printable(where)} is no list of activities of Strava's: it lacks {', '.join(lacking)}. Nothing of "
+                f"{printable(container.path.name)} was imported. If another program wrote it, leave it out and name the "
+                "activity files (FIT, GPX, TCX) alone. If Strava wrote it in another language than "
+                f"{', '.join(LANGUAGE_NAMES)}, set one of these at Strava and request the archive again."
+            )
+
+
+def _lists(container: Container) -> Iterator[Entry]:
+    """What is named as a list of activities is named, or was named alone."""
+    for entry in container.entries:
+        last = entry.name.rpartition("/")[2].lower()
+        if last == LIST or (container.kind is Kind.FILE and last.endswith(".csv")):
+            yield entry
 
 
 def activity_format(name: str) -> str | None:

@@ -3,7 +3,9 @@
 A fault never holds a byte of content, and its text is safe to print. How entries are found stands with the containers.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -12,6 +14,7 @@ from strava_pipeline.core.errors import PipelineError
 MAX_UNPACKED = 100 * 1024**2  # bytes of one entry; the longest recordings of real archives stay below 60 MB unpacked
 PIECE = 2**20  # bytes that are in memory at once where a file is gone through
 JUNK_FOLDERS = frozenset({"__MACOSX", "@eaDir"})  # what file managers leave in archives
+_ENDING = re.compile(r".\.([^.\s]{1,12}(?:\.gz)?)$", re.IGNORECASE)  # longer is no ending, but a name with a dot in it
 _JUNK_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 
 
@@ -79,6 +82,15 @@ class Oversized:
     def pieces(self) -> Iterator[bytes]:
         """Its bytes in order, at most PIECE at once; raises UnreadableEntryError."""
         return self.open_pieces()
+
+
+def by_kind(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The names by what they end in (`pdf`, `csv.gz`, "" for none), the kind of most names first."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        ending = _ENDING.search(name.rpartition("/")[2])
+        found[ending[1].lower() if ending else ""].append(name)
+    return {kind: tuple(found[kind]) for kind in sorted(found, key=lambda kind: (-len(found[kind]), kind))}
 
 
 def fault(name: str, problem: Problem, detail: str) -> Fault:

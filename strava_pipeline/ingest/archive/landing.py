@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from strava_pipeline.ingest.archive.api_json import ApiObject, ObjectKind, is_json, read_objects
-from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
+from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports, refuse_foreign_lists
 from strava_pipeline.ingest.archive.container import Container
-from strava_pipeline.ingest.archive.entry import Entry, Fault, Oversized
+from strava_pipeline.ingest.archive.entry import Entry, Fault, Oversized, by_kind
 
 Role = Literal["list", "gear", "activity", "objects", "media"]
 ACTIVITY_OBJECTS = frozenset({ObjectKind.SUMMARY, ObjectKind.DETAIL, ObjectKind.RUNNING_PAGE})
@@ -24,12 +24,15 @@ class Contents:
     entries: tuple[tuple[Role, Entry], ...]
     oversized: tuple[Oversized, ...] = ()
     athletes: Mapping[str, int] = field(default_factory=dict)  # whose each list is, by the list's name
-    others: int = 0  # entries of which nothing is kept
+    left_out: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # names of entries of which nothing is kept, by kind
     exports: tuple[BulkExport, ...] = field(default=(), repr=False)
 
 
 def contents(container: Container) -> Contents:
-    """Names are enough to tell, but for the lists and for JSON, which are read."""
+    """Names are enough to tell, but for the lists and for JSON, which are read. SourceError for a list that is not Strava's."""
+    refuse_foreign_lists(container)
     exports = tuple(bulk_exports(container))
     roles = _roles(container, exports)
     kept = tuple((roles[entry.name], entry) for entry in container.entries if entry.name in roles)
@@ -37,7 +40,7 @@ def contents(container: Container) -> Contents:
         entries=kept,
         oversized=tuple(each for each in container.oversized if activity_format(each.name)),
         athletes={export.list_name: export.athlete_id for export in exports if export.athlete_id is not None},
-        others=len(container.entries) - len(kept),
+        left_out=by_kind(entry.name for entry in container.entries if entry.name not in roles),
         exports=exports,
     )
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from strava_pipeline.core.files.recording import FileRead, Recording
 from strava_pipeline.ingest.archive.api_json import ObjectKind, is_json, read_objects
-from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
+from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports, refuse_foreign_lists
 from strava_pipeline.ingest.archive.container import Container, open_container
-from strava_pipeline.ingest.archive.entry import Entry, Fault, UnreadableEntryError
+from strava_pipeline.ingest.archive.entry import Entry, Fault, UnreadableEntryError, by_kind
 from strava_pipeline.ingest.files.zone import zone_of
 
 ReadFile = Callable[[str, bytes], FileRead]
@@ -35,9 +35,16 @@ class Survey:
     files: Counter[str] = field(default_factory=Counter)  # by format, named by a row or not
     loose: int = 0  # of these, those that no row names
     objects: Counter[str] = field(default_factory=Counter)  # by kind
-    others: int = 0  # entries that are nothing of this
+    left_out: dict[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # names of entries that are nothing of this, by kind
     problems: list[str] = field(default_factory=list)
     _seen: set[int] = field(default_factory=set, repr=False)  # ids counted: a list and a detail are one activity
+
+    @property
+    def others(self) -> int:
+        """How many entries are nothing of this."""
+        return sum(map(len, self.left_out.values()))
 
     def count(self, identity: object, year: int | None, sport: str) -> None:
         """An activity, unless one of its id was counted."""
@@ -49,8 +56,9 @@ class Survey:
 
 
 def survey(path: Path, read_file: ReadFile | None = None) -> Survey:
-    """Look through a path; raises SourceError where there is nothing to look at."""
+    """Look through a path; raises SourceError where there is nothing to look at, or a list that is not Strava's."""
     with open_container(path) as container:
+        refuse_foreign_lists(container)
         found = Survey(path, container.kind.value, container.salvaged)
         found.problems += map(str, container.faults)
         rows: dict[str, Any] = {}
@@ -61,7 +69,20 @@ def survey(path: Path, read_file: ReadFile | None = None) -> Survey:
         _count_objects(container, found)
         for entry in container.entries:
             _count_entry(entry, entry.name in rows, read_file, found)
+        kept = _part_of_exports(found.exports)
+        found.left_out = by_kind(
+            entry.name
+            for entry in container.entries
+            if not (activity_format(entry.name) or is_json(entry.name) or entry.name in kept)
+        )
     return found
+
+
+def _part_of_exports(exports: list[BulkExport]) -> set[str]:
+    """The lists, gear and pictures of exports."""
+    named = {export.root + name for export in exports for name in ("bikes.csv", "shoes.csv", "profile.csv")}
+    pictures = {export.root + name for export in exports for row in export.activities.rows for name in row.media}
+    return named | pictures | {export.list_name for export in exports}
 
 
 def _count_rows(export: BulkExport, found: Survey) -> None:
@@ -86,7 +107,6 @@ def _count_objects(container: Container, found: Survey) -> None:
 def _count_entry(entry: Entry, has_row: bool, read_file: ReadFile | None, found: Survey) -> None:
     form = activity_format(entry.name)
     if form is None:
-        found.others += not is_json(entry.name)
         return
     found.files[form] += 1
     found.loose += not has_row

@@ -54,7 +54,9 @@ def file_assets() -> list[dg.AssetsDefinition]:
                 "recovered_files": report.healed,
                 "problems": len(report.problems),
                 **if_any(
-                    unknown_columns_and_sports=sorted(report.unknown)[:_TOLD], first_problems=report.problems[:_TOLD]
+                    unknown_columns_and_sports=sorted(report.unknown)[:_TOLD],
+                    first_problems=report.problems[:_TOLD],
+                    left_out_by_kind={kind: len(names) for kind, names in report.left_out.items()},
                 ),
                 "seconds": seconds.value,
             },

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.files.activities_csv import ActivitiesCsv, ArchiveRow, read_activities_csv
-from strava_pipeline.core.files.export_header import How, read_header
+from strava_pipeline.core.files.export_header import How, missing_columns, read_header
 from strava_pipeline.core.files.export_names import LANGUAGES, columns, plain, sport_names, sports
-from strava_pipeline.core.files.export_values import instant, month_comes_first, raw_number, shown_number
+from strava_pipeline.core.files.export_values import instant, month_comes_first, raw_number, shown_number, truth
 
 AT = datetime(2020, 7, 14, 22, 36, 55, tzinfo=UTC)
 NEWEST = [column.name("en") for column in columns() if column.block != "odd"]
@@ -459,3 +459,43 @@ def test_a_quote_that_never_ends_loses_no_row_before_it() -> None:
     assert [row.activity_id for row in found.rows] == [1, 2, 3]
     assert found.rows[2].started_at == AT
     assert [fault.line for fault in found.faults] == [4]
+
+
+VELOVIEWER = ["When", "Name", "Type", "Gear", "Dist km", "Mov Time", "Elv m", "Activity Id", "Commute", "Speed km/h"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "lacking"),
+    [
+        (NEWEST, ()),
+        (OLD, ()),
+        (["id", "date", "name", "type", "description", "elapsed_time", "distance", "commute", "gear", "filename"], ()),
+        ([f'<span class="translation_missing">{name}</span>' for name in OLD], ()),
+        (["Distance.1", "Activity Type", "Activity Name", "Activity Date", "Activity ID"], ()),
+        (VELOVIEWER, ("Activity Date", "Activity Name", "Activity Type", "Distance")),
+        (["Activity ID", "Activity Date", "Name der Aktivität", "Aktivitätsart", "Distanz"], ("Aktivitäts-ID", "Aktivitätsdatum")),
+        (["date", "weight"], ("Activity ID", "Activity Date", "Activity Name", "Activity Type", "Distance")),
+        ([], ("Activity ID", "Activity Date", "Activity Name", "Activity Type", "Distance")),
+    ],
+)  # fmt: skip
+def test_a_list_is_stravas_if_five_columns_stand_there_in_one_language(
+    headers: list[str], lacking: tuple[str, ...]
+) -> None:
+    assert missing_columns(headers) == lacking
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_header_in_every_language_is_stravas(language: str) -> None:
+    assert missing_columns([column.name(language) for column in columns()]) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("true", True), ("False", False), ("1.0", True), ("0", False), ("0.0", False), ("2.0", True), ("yes", True), ("no", False), ("maybe", None), ("nan", None), ("", None)],
+)  # fmt: skip
+def test_yes_is_a_word_or_any_number_but_0(text: str, value: bool | None) -> None:
+    assert truth(text) is value
+
+
+def test_a_row_that_is_flagged_with_another_number_than_1_has_no_fault() -> None:
+    assert one(body(NEWEST, [cells(ROW | {"flagged": "2.0"})])).summary["flagged"] is True

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.files.export_sides import ArchiveGear
-from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
+from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports, refuse_foreign_lists
 from strava_pipeline.ingest.archive.container import open_container
 from strava_pipeline_tests.ingest.archive.made import unpacked, zipped
 
@@ -105,3 +106,42 @@ def test_what_has_no_list_of_activities_is_no_export(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_name_promises_a_format(name: str, promised: str | None) -> None:
     assert activity_format(name) == promised
+
+
+FOREIGN = b"When,Name,Type,Dist km,Activity Id\n2020-07-14 22:36:55,A,Ride,24.3,1\n"
+WHOLE = b"Activity ID,Activity Date,Activity Name,Activity Type,Distance\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        ({"activities.csv": FOREIGN}, "activities.csv"),
+        ({"activities.csv": b""}, "activities.csv"),
+        ({"activities.csv": WHOLE, "other/Activities.csv": FOREIGN, "a.gpx": b""}, "other/Activities.csv"),
+        ({"activities.csv": WHOLE, "other/velo.csv": FOREIGN, "media.csv": b"a,b\n"}, None),
+        ({"a.gpx": b""}, None),
+    ],
+)
+def test_a_list_that_is_not_stravas_is_refused_by_its_name(
+    tmp_path: Path, files: dict[str, bytes], named: str | None
+) -> None:
+    for path in (unpacked(tmp_path / "unpacked", files), at(tmp_path, zipped(files))):
+        with open_container(path) as container:
+            if named is None:
+                refuse_foreign_lists(container)
+                continue
+            with pytest.raises(SourceError) as caught:
+                refuse_foreign_lists(container)
+        assert str(caught.value).startswith(f"{path}: {named} is no list of activities of Strava's: it lacks Activity")
+
+
+@pytest.mark.parametrize("name", ["velo.csv", "activities.csv"])
+def test_a_foreign_list_named_alone_is_refused_and_says_what_to_do(tmp_path: Path, name: str) -> None:
+    path = at(tmp_path, FOREIGN, name)
+    with open_container(path) as container, pytest.raises(SourceError) as caught:
+        refuse_foreign_lists(container)
+    assert str(caught.value).startswith(
+        f"{path} is no list of activities of Strava's: it lacks Activity Date, Activity Name, Activity Type, Distance. "
+        f"Nothing of {name} was imported. "
+    )
+    assert "name the activity files (FIT, GPX, TCX) alone" in str(caught.value)

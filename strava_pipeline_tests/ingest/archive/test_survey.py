@@ -77,3 +77,16 @@ def test_a_row_s_file_is_read_and_counted_once(export: Path) -> None:
 def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="nowhere"):
         survey(tmp_path / "nowhere")
+
+
+def test_every_file_that_stays_where_it_is_is_counted_by_its_kind(tmp_path: Path) -> None:
+    names = ["a.pdf", "b.PDF", "c.csv.gz", "d/e.pdf", "README", "1. May", "x.gpx", "y.json"]
+    found = survey(unpacked(tmp_path, dict.fromkeys(names, b"")))
+    assert found.left_out == {"pdf": ("a.pdf", "b.PDF", "d/e.pdf"), "": ("1. May", "README"), "csv.gz": ("c.csv.gz",)}
+    assert found.others == 6
+
+
+def test_lists_gear_and_pictures_of_an_export_do_not_stay(export: Path) -> None:
+    left_out = {name for names in survey(export).left_out.values() for name in names}
+    assert left_out.isdisjoint({"activities.csv", "bikes.csv", "shoes.csv", "profile.csv"})
+    assert not any(name.startswith("media/") for name in left_out)
