@@ -62,6 +62,11 @@ class ImportManifest(BaseModel):
         """Whose all of it is, where that is one athlete."""
         return next(iter(self.athletes.values())) if len(set(self.athletes.values())) == 1 else None
 
+    @property
+    def has_list(self) -> bool:
+        """Whether an archive's list of activities is among its files."""
+        return any(file.role == "list" for file in self.files)
+
 
 class Import:
     """One import's folder, and what its manifest says."""

@@ -5,13 +5,14 @@ there. One bad file never stops the others. Reading files is reading_files.py's.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from strava_pipeline.core.errors import PipelineError, SourceError
+from strava_pipeline.core.files.activities_csv import ArchiveRow
 from strava_pipeline.ingest.archive.container import Container, open_container
 from strava_pipeline.ingest.archive.entry import (
     Entry,
@@ -21,7 +22,7 @@ from strava_pipeline.ingest.archive.entry import (
     decoded,
     too_large,
 )
-from strava_pipeline.ingest.archive.imported import ImportRead, Kept
+from strava_pipeline.ingest.archive.imported import ImportRead, Kept, RowsBefore
 from strava_pipeline.ingest.archive.landing import Contents, Role, contents
 from strava_pipeline.lake.file_store import FileStore, stored_bytes
 from strava_pipeline.lake.files import DamagedFileError
@@ -181,23 +182,35 @@ def unmade(lake: Lake) -> bool:
 
 def make_activities(pipeline: Pipeline, tick: Callable[[int], object], *, anew: bool = False) -> int:
     """The activities of the imports that have none on disk (`anew`: of all); how many. Their files have been read."""
-    count = 0
+    lake, count = pipeline.lake, 0
+    came = list(imports(lake))
+    wanted = [anew or not is_made(lake, one.name) for one in came]
     earlier: dict[str, str] = {}
-    for number, one in enumerate(imports(pipeline.lake)):
-        if anew or not is_made(pipeline.lake, one.name):
-            count += _make(pipeline, one, number, earlier, tick)
+    rows_before = RowsBefore()
+    for number, one in enumerate(came):
+        if not any(wanted[number:]):
+            break
+        if wanted[number] or one.manifest.has_list:
+            read = _read(lake, one)
+            said_at = min(read.said_at or one.manifest.received_at, one.manifest.received_at)  # clocks may be wrong
+            at = said_at + timedelta(microseconds=number)  # of two that tell up to the same moment, the later one
+            if wanted[number]:
+                activities = read.activities(partial(reading_of, lake), earlier, rows_before.of(at))
+                count += make(lake, one, activities, read.gear(), at, pipeline.years, tick)
+            if one.manifest.has_list and any(wanted[number + 1 :]):
+                rows_before.add(at, partial(_rows, lake, one))
         earlier |= {PurePosixPath(file.name).name: file.sha256 for file in one.manifest.files if file.is_readable}
     return count
 
 
-def _make(pipeline: Pipeline, one: Import, number: int, earlier: dict[str, str], tick: Callable[[int], object]) -> int:
-    lake, manifest = pipeline.lake, one.manifest
+def _read(lake: Lake, one: Import) -> ImportRead:
+    manifest = one.manifest
     kept = [Kept(file.name, file.sha256, file.size, file.role) for file in manifest.files if file.held_back is None]
-    read = ImportRead(kept, manifest.kind, manifest.athletes, partial(_bytes, lake))
-    said_at = min(read.said_at or manifest.received_at, manifest.received_at)  # a wrong clock tells of the future
-    at = said_at + timedelta(microseconds=number)  # of two that tell up to the same moment, the one that came later
-    activities = read.activities(partial(reading_of, lake), earlier)
-    return make(lake, one, activities, read.gear(), at, pipeline.years, tick)
+    return ImportRead(kept, manifest.kind, manifest.athletes, partial(_bytes, lake))
+
+
+def _rows(lake: Lake, one: Import) -> Iterator[ArchiveRow]:
+    return _read(lake, one).rows()
 
 
 def _bytes(lake: Lake, digest: str) -> bytes:

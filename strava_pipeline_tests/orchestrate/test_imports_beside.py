@@ -1,5 +1,7 @@
 """Imports beside everything else that runs: whatever ends in the middle, comes late or is cut otherwise, nothing is wrong."""
 
+import csv
+import io
 import json
 import zipfile
 from collections.abc import Callable
@@ -108,6 +110,30 @@ def test_an_older_archive_that_comes_later_stays_the_older_one(make_rig: Make, t
     table = rig.gold("SELECT * FROM activities_all ORDER BY id")
     rig.run_unpartitioned("rebuild")
     assert rig.gold("SELECT * FROM activities_all ORDER BY id") == table
+
+
+@pytest.mark.slow
+def test_a_later_archive_with_empty_cells_takes_nothing_back(make_rig: Make, tmp_path: Path) -> None:
+    rig = make_rig(logged_in=False, activities=12, years=(2025, 2026), settings={"first_year": 2025})
+    path = an_archive(rig)
+    take_in(rig, path)
+    looks = {
+        "rows": "SELECT * EXCLUDE (ingestion_ts, edited_at) FROM activities_all ORDER BY id",
+        "details": "SELECT * EXCLUDE (fetched_at) FROM activity_details ORDER BY ALL",
+        "versions": "SELECT count(*) FROM activity_history",
+        "laps": "SELECT count(*) FROM activity_laps",
+    }
+    before = rig.golds(looks)
+    with zipfile.ZipFile(path) as archive:
+        head, *lines = csv.reader(io.StringIO(archive.read("activities.csv").decode(), newline=""))
+    kept = [place for place, name in enumerate(head) if name in ("Activity ID", "Activity Date")]
+    with (tmp_path / "activities.csv").open("w", newline="") as file:
+        emptied = ([cell if place in kept else "" for place, cell in enumerate(line)] for line in lines)
+        csv.writer(file).writerows([head, *emptied])
+    assert take_in(rig, tmp_path / "activities.csv")["bronze_files"]["new_imports"] == 1
+    assert rig.golds(looks) == before
+    rig.run_unpartitioned("rebuild")
+    assert rig.golds(looks) == before
 
 
 def test_gear_that_strava_no_longer_shows_keeps_the_name_of_the_archive(make_rig: Make) -> None:

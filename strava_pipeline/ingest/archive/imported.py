@@ -4,13 +4,15 @@ From bytes and readings alone, so that the same comes out any time again. Nothin
 activity although it came in twice is decided elsewhere.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
+from strava_pipeline.core.files.activities_csv import ArchiveRow, filled
 from strava_pipeline.core.files.objects import hashed_id, of_recording, of_row, row_id, summary_and_detail
 from strava_pipeline.core.files.reading import Reading
 from strava_pipeline.core.files.running_page import running_page_summary
@@ -60,17 +62,22 @@ class ImportRead:
         self._exports = list(bulk_exports(Container(came_as, Kind(kind), self._entries)))
 
     def activities(
-        self, reading: Callable[[str], Reading | None], earlier: Mapping[str, str]
+        self,
+        reading: Callable[[str], Reading | None],
+        earlier: Mapping[str, str],
+        rows_before: Mapping[int, ArchiveRow] = MappingProxyType({}),
     ) -> Iterator[ImportedActivity]:
         """Every activity. `reading` gives what a file came to.
 
         `earlier`: files of archives that came before, by the last part of their name: a list may come without its files.
+        `rows_before`: rows of archives that came before, by `row_id`, for cells that are empty in this one.
         """
         by_name = {each.name: each for each in self._files}
         listed: set[str] = set()
         for export in self._exports:
             listed |= export.files.keys()
-            yield from _of_export(export, by_name, self._athletes.get(export.list_name), reading, earlier)
+            athlete_id = self._athletes.get(export.list_name)
+            yield from _of_export(export, by_name, athlete_id, reading, earlier, rows_before)
         for each in self._files:
             if each.role == "activity" and each.name not in listed:
                 yield from _of_file(each, reading(each.sha256))
@@ -86,11 +93,56 @@ class ImportRead:
             for item in _gear(export, self._athletes.get(export.list_name))
         ]
 
+    def rows(self) -> Iterator[ArchiveRow]:
+        """The rows of its lists, with whose they are and the ids of their gear, which other files of an archive tell."""
+        for export in self._exports:
+            yield from _rows(export, self._athletes.get(export.list_name))
+
     @property
     def said_at(self) -> datetime | None:
         """Up to when the lists tell: the newest start (UTC). An archive may come in years after it was made."""
         starts = [row.started_at for export in self._exports for row in export.activities.rows if row.started_at]
         return max(starts, default=None)
+
+
+class RowsBefore:
+    """What archives said of each activity, the later one first where both say something. Filled in the order of arrival."""
+
+    def __init__(self) -> None:
+        self._archives: list[tuple[datetime, Callable[[], Iterable[ArchiveRow]]]] = []
+        self._newest: datetime | None = None
+        self._rows: dict[int, ArchiveRow] = {}
+
+    def add(self, said_at: datetime, rows: Callable[[], Iterable[ArchiveRow]]) -> None:
+        """Another archive that tells up to `said_at`; its rows are asked for again where an older archive comes later."""
+        self._archives.append((said_at, rows))
+        if self._newest is None or said_at > self._newest:
+            self._newest = said_at
+            _say(self._rows, rows())
+        else:
+            self._rows = self._said_until(self._newest)
+
+    def of(self, said_at: datetime) -> Mapping[int, ArchiveRow]:
+        """What the archives said that tell of an earlier moment than `said_at`, by `row_id`."""
+        if self._newest is None or self._newest < said_at:
+            return self._rows
+        return self._said_until(said_at - timedelta(microseconds=1))
+
+    def _said_until(self, moment: datetime) -> dict[int, ArchiveRow]:
+        said: dict[int, ArchiveRow] = {}
+        for at, rows in sorted(self._archives, key=lambda archive: archive[0]):
+            if at <= moment:
+                _say(said, rows())
+        return said
+
+
+def _say(said: dict[int, ArchiveRow], rows: Iterable[ArchiveRow]) -> None:
+    """Of two rows of one activity in one list the first counts."""
+    seen: set[int] = set()
+    for row in rows:
+        if (key := row_id(row)) not in seen:
+            seen.add(key)
+            said[key] = filled(row, said[key]) if key in said else row
 
 
 def _of_export(
@@ -99,11 +151,13 @@ def _of_export(
     athlete_id: int | None,
     reading: Callable[[str], Reading | None],
     earlier: Mapping[str, str],
+    rows_before: Mapping[int, ArchiveRow],
 ) -> Iterator[ImportedActivity]:
-    gear = {item["name"]: item["id"] for item in _gear(export, athlete_id)}
     names = {row.line: name for name, row in export.files.items()}
     shared = {row.line for row in export.shared}
-    for row in export.activities.rows:
+    for told in _rows(export, athlete_id):
+        activity_id = row_id(told)
+        row = filled(told, rows_before[activity_id]) if activity_id in rows_before else told
         name = names.get(row.line)
         digest = by_name[name].sha256 if name is not None else None
         if name is None and row.filename is not None and row.line not in shared:
@@ -112,15 +166,19 @@ def _of_export(
         read = reading(digest) if digest is not None else None
         recordings = read.recordings if read is not None else []
         file = _file(PurePosixPath(name).name, digest, read) if name is not None and digest is not None else None
-        activity_id = row_id(row)
         whole = of_row(row, activity_id, recordings, file)
-        if row.gear_id is None and row.gear_name in gear:
-            whole = {**whole, "gear_id": gear[row.gear_name]}
-        if athlete_id is not None:
-            whole = {**whole, "athlete": {"id": athlete_id}}
-        summary, _ = summary_and_detail(whole)  # the detail is all of it: what a later archive no longer says is gone
+        summary, _ = summary_and_detail(whole)  # the detail is all of it
         recorded = tuple((digest, place) for place, each in enumerate(recordings) if each.points) if digest else ()
         yield ImportedActivity(STRAVA_ARCHIVE, activity_id, summary, whole, recorded)
+
+
+def _rows(export: BulkExport, athlete_id: int | None) -> Iterator[ArchiveRow]:
+    gear: dict[str | None, str] = {item["name"]: item["id"] for item in _gear(export, athlete_id)}
+    athlete = {"athlete": {"id": athlete_id}} if athlete_id is not None else {}
+    for row in export.activities.rows:
+        gear_id = row.gear_id or gear.get(row.gear_name)
+        whose = athlete | ({"gear_id": gear_id} if gear_id is not None else {})
+        yield replace(row, gear_id=gear_id, summary={**row.summary, **whose})
 
 
 def _gear(export: BulkExport, athlete_id: int | None) -> list[Json]:

@@ -3,12 +3,13 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from strava_pipeline.core.files.activities_csv import ActivitiesCsv, ArchiveRow, read_activities_csv
+from strava_pipeline.core.files.activities_csv import ActivitiesCsv, ArchiveRow, filled, read_activities_csv
 from strava_pipeline.core.files.export_header import How, missing_columns, read_header
 from strava_pipeline.core.files.export_names import LANGUAGES, columns, plain, sport_names, sports
 from strava_pipeline.core.files.export_values import instant, month_comes_first, raw_number, shown_number, truth
@@ -499,3 +500,39 @@ def test_yes_is_a_word_or_any_number_but_0(text: str, value: bool | None) -> Non
 
 def test_a_row_that_is_flagged_with_another_number_than_1_has_no_fault() -> None:
     assert one(body(NEWEST, [cells(ROW | {"flagged": "2.0"})])).summary["flagged"] is True
+
+
+def as_told(row: ArchiveRow) -> ArchiveRow:
+    """The row without where it stands."""
+    return replace(row, line=0)
+
+
+@pytest.mark.parametrize("kept", [(), ("name",), ("description", "gear_name", "bike"), tuple(ROW)])
+def test_an_empty_cell_takes_nothing_of_an_earlier_archive_back(kept: tuple[str, ...]) -> None:
+    earlier = one(body(NEWEST, [cells(ROW)]))
+    only = {"id": ROW["id"], "start_date": ROW["start_date"]} | {name: ROW[name] for name in kept}
+    later = one(body(NEWEST, [cells(only)]))
+    assert as_told(filled(later, earlier)) == as_told(earlier)
+    assert as_told(filled(earlier, later)) == as_told(earlier)
+
+
+@pytest.mark.parametrize(
+    ("later", "gear"),
+    [
+        ({}, ("Tarmac", "b4815162")),
+        ({"gear_name": "Tarmac"}, ("Tarmac", "b4815162")),
+        ({"gear_name": "Other"}, ("Other", None)),
+        ({"bike": "7.0"}, (None, "b7")),
+        ({"gear_name": "Other", "bike": "7.0"}, ("Other", "b7")),
+    ],
+)
+def test_gear_of_two_archives_is_never_mixed(later: dict[str, str], gear: tuple[str | None, str | None]) -> None:
+    found = filled(one(body(NEWEST, [cells({"id": "1", "start_date": ROW["start_date"]} | later)])), one(body(NEWEST, [cells(ROW)])))  # fmt: skip
+    assert (found.gear_name, found.gear_id) == gear
+    assert found.summary.get("gear_id") == gear[1]
+
+
+def test_what_a_later_archive_says_counts() -> None:
+    edited = {"name": "Intervals", "distance": "10.5", "commute": "0.0", "description": "hard"}
+    later = one(body(NEWEST, [cells(ROW | edited)]))
+    assert filled(later, one(body(NEWEST, [cells(ROW)]))) == later
