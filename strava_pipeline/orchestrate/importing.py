@@ -35,6 +35,7 @@ from strava_pipeline.lake.imports import (
     digest_of,
     imports,
     land_import,
+    undone_imports,
 )
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.readings import reading_of
@@ -63,11 +64,12 @@ def land_paths(pipeline: Pipeline, paths: Sequence[Path]) -> LandReport:
     """Everything that the paths hold and that is to be kept, into bronze.
 
     SourceError where there is nothing to look at. Of a path with a list of activities that is not Strava's nothing is
-    kept: it is among the problems, and raised where no path is left.
+    kept: it is among the problems, and raised where no path is left. What lies in the inbox and was undone stays out.
     """
     report = LandReport()
     with pipeline.alone(LOCK):
         store, known = FileStore(pipeline.lake), list(imports(pipeline.lake))
+        undone = list(undone_imports(pipeline.lake))
         made = {file.sha256 for one in known if is_made(pipeline.lake, one.name) for file in one.manifest.files}
         refused: list[SourceError] = []
         for path in paths:
@@ -77,7 +79,10 @@ def land_paths(pipeline: Pipeline, paths: Sequence[Path]) -> LandReport:
                 except SourceError as error:
                     refused.append(error)
                     continue
-                _land(pipeline, container, found, store, known, report)
+                taken_back = (
+                    undone if path.absolute().parent == pipeline.lake.inbox_files.absolute() else []
+                )  # it lies there still
+                _land(pipeline, container, found, store, known, taken_back, report)
         if len(refused) == len(paths) > 0:
             raise refused[0]
         report.problems += map(str, refused)
@@ -91,9 +96,10 @@ def _land(
     found: Contents,
     store: FileStore,
     known: list[Import],
+    undone: Sequence[Import],
     report: LandReport,
 ) -> None:
-    """`known`: the imports that there are; a new one is added."""
+    """`known`: the imports that there are; a new one is added. `undone`: those that don't come in again."""
     faults = [*container.faults, *(fault for export in found.exports for fault in export.faults)]
     files: list[ImportedFile] = []
     total = len(found.entries) + len(found.oversized)
@@ -114,9 +120,9 @@ def _land(
     if (
         not found.exports
     ):  # a folder that grows: only what is new is an import, and be it a file's name, which may be its id
-        named = {_called(file) for one in known for file in one.manifest.files}
+        named = {_called(file) for one in (*known, *undone) for file in one.manifest.files}
         files = [file for file in files if _called(file) not in named]
-    if not files or digest_of(files) in {one.digest for one in known}:
+    if not files or digest_of(files) in {one.digest for one in (*known, *undone)}:
         report.known += 1
         return
     landed = land_import(pipeline.lake, _manifest(pipeline, container, found, files, faults))
