@@ -3,12 +3,12 @@
 Comparing is core/files/agreement.py; here the archive and the published warehouse are opened, and the outcome told.
 """
 
-from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.verbs.archive_files import some
 from strava_pipeline.verbs.echo import echo_json
 
 if TYPE_CHECKING:
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     from strava_pipeline.core.files.agreement import Agreement, Named
     from strava_pipeline.ingest.archive.bulk_export import BulkExport
     from strava_pipeline.ingest.archive.container import Container
+    from strava_pipeline.verbs.archive_files import Beside
 
 archive = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="Strava's archive of everything, laid beside the warehouse: verify.",
 )
-_SHOWN = 20  # of each kind; --json has all
 _LONGEST = 40  # characters of a value
+_BEFORE = 12  # of these, before a difference
 _DIFFERENT = 4
 
 
@@ -40,35 +41,44 @@ def verify(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Compare every row of an archive with the warehouse. Changes nothing, makes no call; ends with 4 if they differ."""
+    """Compare every row, file and piece of gear of an archive with the warehouse: ends with 4 if anything differs.
+
+    Changes nothing, makes no call.
+    """
 
     from strava_pipeline.core.files.agreement import compare
     from strava_pipeline.core.files.objects import row_id
+    from strava_pipeline.ingest.archive.bulk_export import refuse_foreign_lists
     from strava_pipeline.ingest.archive.container import open_container
     from strava_pipeline.lake.compared import held_activities, stand_ins
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.publish import current_snapshot
     from strava_pipeline.lake.tracks import tracked
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.archive_files import compare_whole, file_lines, file_shape
     from strava_pipeline.verbs.terminal import out
     from strava_pipeline.verbs.values import plain
 
     lake = Lake(Settings.load().data_dir)
     with open_container(path) as container:
+        refuse_foreign_lists(container)
         salvaged, export = container.salvaged, _only_export(container)
-    with current_snapshot(lake) as connection:
-        rows = export.activities.rows
-        agreement = compare(rows, held_activities(connection), stand_ins(connection), export.athlete_id)
+        with current_snapshot(lake) as connection:
+            rows = export.activities.rows
+            agreement = compare(rows, held_activities(connection), stand_ins(connection), export.athlete_id)
+            beside = compare_whole(connection, container, export)
     files = {row_id(row) for row in export.files.values()}
     tracks = {"rows_with_file": len(files), "with_track": len(files & tracked(lake))}
+    agrees = agreement.agrees and beside.agrees
     if as_json:
         told = {"path": str(path), "salvaged": salvaged, **shape(agreement, export), "tracks": tracks}
-        echo_json(plain(told))
+        echo_json(plain(told | {"agrees": agrees} | file_shape(beside)))
     else:
         cut = ["  It is cut off or damaged; its list of activities could be read."] * salvaged
-        for line in [f"{path}: {agreement.rows} activities", *cut, *lines(agreement, export, tracks)]:
+        head = [f"{path}: {agreement.rows} activities", *cut, *lines(agreement, export, tracks)]
+        for line in [*head, *file_lines(beside), *_verdict(agreement, beside)]:
             out.print(line)
-    raise typer.Exit(0 if agreement.agrees else _DIFFERENT)
+    raise typer.Exit(0 if agrees else _DIFFERENT)
 
 
 def _only_export(container: "Container") -> "BulkExport":
@@ -133,29 +143,29 @@ def lines(agreement: "Agreement", export: "BulkExport", tracks: dict[str, int]) 
     if agreement.other_athletes:
         whose = ", ".join(map(str, agreement.other_athletes))
         told.append(f"This is the archive of athlete {export.athlete_id}; the warehouse holds athlete {whose}.")
-    told += _some("Only in the archive:", missing, _line)
-    told += _some("Only in the warehouse, though no newer than the archive:", unknown, _line)
-    told += _some(
+    told += some("Only in the archive:", missing, _line)
+    told += some("Only in the warehouse, though no newer than the archive:", unknown, _line)
+    told += some(
         "Deleted in the warehouse before the archive was made, which has them all the same:",
         wrong,
         lambda each: f"{_line(each.activity)}, deleted {_moment(each.deleted_at)}",
     )
-    told += _some(
+    told += some(
         "Differing (archive → warehouse):",
         agreement.differing,
         lambda each: f"{_line(each.activity)}: {_changes(each.fields)}",
     )
-    told += _some(
+    told += some(
         "Deleted since the archive was made, which is no difference:",
         gone,
         lambda each: f"{_line(each.activity)}, deleted {_moment(each.deleted_at)}",
     )
-    told += _some("Could not be read in the archive's list, and so not be compared:", problems, str)
-    return [*told, *_verdict(agreement)]
+    told += some("Could not be read in the archive's list, and so not be compared:", problems, str)
+    return told
 
 
-def _verdict(agreement: "Agreement") -> list[str]:
-    if agreement.agrees:
+def _verdict(agreement: "Agreement", beside: "Beside") -> list[str]:
+    if agreement.agrees and beside.agrees:
         return ["Nothing is missing and nothing differs."]
     told = ["They differ."]
     if agreement.other_athletes:
@@ -165,6 +175,11 @@ def _verdict(agreement: "Agreement") -> list[str]:
     if agreement.only_in_gold or agreement.differing:
         told.append(
             "`strava-pipeline reconcile` looks for what was deleted or edited at Strava since it was last asked."
+        )
+    if beside.differing:
+        told.append(
+            "`strava-pipeline import` of this archive takes in files that only it has. Where files are missing or can't be read "
+            "in it, unpack it again, or request another one at Strava."
         )
     return told
 
@@ -177,19 +192,27 @@ def _by_field(fields: dict[str, int]) -> str:
     return f" ({', '.join(f'{name} {count}' for name, count in fields.items())})" if fields else ""
 
 
-def _some(title: str, items: Sequence[Any], line: Callable[[Any], str]) -> Iterable[str]:
-    if not items:
-        return []
-    more = [f"  … and {len(items) - _SHOWN:,} more (--json)"] * (len(items) > _SHOWN)
-    return [title, *(f"  {line(each)}" for each in items[:_SHOWN]), *more]
-
-
 def _line(activity: "Named") -> str:
     return f"{activity.activity_id}  {_moment(activity.start_date)}  {_text(activity.name or '(no name)')}"
 
 
 def _changes(fields: Any) -> str:
-    return "; ".join(f"{name} {_text(told)} → {_text(held)}" for name, (told, held) in fields.items())
+    return "; ".join(f"{name} {side_by_side(told, held)}" for name, (told, held) in fields.items())
+
+
+def side_by_side(told: Any, held: Any) -> str:
+    """Two values that differ: of two texts the part around the first difference, in quotes, so that a blank is seen."""
+    if not (isinstance(told, str) and isinstance(held, str)):
+        return f"{_text(told)} → {_text(held)}"
+    differing = (place for place, (one, other) in enumerate(zip(told, held, strict=False)) if one != other)
+    begin = max(0, next(differing, min(len(told), len(held))) - _BEFORE)
+    return f"{_part(told, begin)} → {_part(held, begin)}"
+
+
+def _part(text: str, begin: int) -> str:
+    signs = text[begin : begin + _LONGEST]
+    part = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in signs)
+    return f'{"…" * (begin > 0)}"{part}"{"…" * (begin + _LONGEST < len(text))}'
 
 
 def _moment(at: "datetime | None") -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.files.agreement import COMPARED
-from strava_pipeline.lake.compared import held_activities, stand_ins
+from strava_pipeline.lake.compared import held_activities, held_files, stand_ins
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import current_snapshot, publish, snapshot
 from strava_pipeline.lake.warehouse import changed, writing
@@ -71,3 +71,27 @@ def test_a_warehouse_of_another_version_says_what_to_do(merged: Lake) -> None:
         connection.execute("UPDATE lake_meta SET value = 'older' WHERE key = 'catalogue'")
     with pytest.raises(PipelineError, match="strava-pipeline compact"), current_snapshot(merged) as published:
         held_activities(published)
+
+
+def test_files_and_names_of_gear_are_read(merged: Lake) -> None:
+    with writing(merged) as connection:
+        connection.execute(
+            "INSERT INTO gear BY NAME SELECT 'b7' AS gear_id, 'Tarmac' AS name, 'strava' AS source, 'SL6' AS model_name"
+        )
+        connection.execute(
+            "INSERT INTO files BY NAME SELECT 'aa' AS sha256, 'AA' AS content, ['activities/1.fit', 'x/2.fit'] AS names, "
+            "'strava_archive' AS source, 'activity' AS role"
+        )
+        connection.execute(
+            "INSERT INTO imported_activities BY NAME SELECT 1 AS id, 'strava_archive' AS source, "
+            """'{"file": {"sha256": "aa"}}' AS extra, 2025 AS year"""
+        )
+        changed(connection)
+    assert publish(merged)
+    with snapshot(merged) as connection:
+        found, gear = held_files(connection), held_activities(connection)[1].gear_names
+    assert gear == ("Tarmac",)
+    assert (found.contents, found.names, found.of_activity, found.of_archives) == (
+        {"aa": "AA"}, frozenset({"1.fit", "2.fit"}), {1: "aa"}, True,
+    )  # fmt: skip
+    assert found.gear == [(("Tarmac",), None, "SL6")]

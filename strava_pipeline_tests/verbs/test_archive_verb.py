@@ -15,12 +15,14 @@ import pytest
 
 from strava_pipeline.emulator.archive.listed import Layout
 from strava_pipeline.emulator.archive.write import Oddities, write_archive
+from strava_pipeline.verbs.archive import side_by_side
 from strava_pipeline_tests.rig import Rig, started
 from strava_pipeline_tests.verbs.conftest import Type, Typed
 
 KEYS = {
     "path", "salvaged", "agrees", "athlete_id", "other_athletes", "rows", "newest_start", "in_both", "stood_for",
     "only_in_archive", "only_in_gold", "deleted_in_gold", "differing", "fields", "problems", "tracks",
+    "files", "gear",
 }  # fmt: skip
 
 
@@ -38,8 +40,10 @@ def typed(pulled: Rig, type_on: Callable[[Rig], Type]) -> Type:
     return type_on(pulled)
 
 
-def an_archive(rig: Rig, path: Path, layout: Layout | None = None, **changes: Any) -> Path:
-    write_archive(replace(rig.emulator.state.config, **changes), path, layout, Oddities(missing=2))
+def an_archive(
+    rig: Rig, path: Path, layout: Layout | None = None, oddities: Oddities | None = None, **changes: Any
+) -> Path:
+    write_archive(replace(rig.emulator.state.config, **changes), path, layout, oddities or Oddities())
     return path
 
 
@@ -135,7 +139,7 @@ def test_a_field_that_differs_is_told_with_both_values(pulled: Rig, typed: Type,
     assert found["fields"] == {"name": 1}
     person = typed("archive", "verify", str(path)).out
     assert "that differ             1 (name 1)" in person
-    assert f": name A name far too long to be shown in one … → {old}" in person
+    assert f': name "A name\\x1bfar too long to be shown in one l"… → "{old}"' in person
 
 
 def test_more_than_a_screen_is_counted(pulled: Rig, typed: Type, tmp_path: Path) -> None:
@@ -235,3 +239,47 @@ def test_what_can_not_be_compared_says_why_and_ends_with_1_or_2(
     assert (said.code, said.out) == (1, "")
     assert "There is no published warehouse" in said.err
     assert not (tmp_path / "empty").exists()
+
+
+LONG = "A description that is far longer than what is shown of it"
+
+
+@pytest.mark.parametrize(
+    ("told", "held", "shown"),
+    [
+        ("Lunch ", "Lunch", '"Lunch " → "Lunch"'),
+        ("Lunch", "Lunch", '"Lunch" → "Lunch"'),
+        ("", "Lunch", '"" → "Lunch"'),
+        (f"{LONG}, b", f"{LONG}, a", '…"hown of it, b" → …"hown of it, a"'),
+        (f"{LONG} ", LONG, '…" shown of it " → …" shown of it"'),
+        (f"x{LONG}", f"y{LONG}", f'"x{LONG[:39]}"… → "y{LONG[:39]}"…'),
+        ("a\u00a0b", "a b", r'"a\xa0b" → "a b"'),
+        ("a\nb", "a b", r'"a\nb" → "a b"'),
+        ("Lunch", None, "Lunch → nothing"),
+        (4.0, 5.0, "4.0 → 5.0"),
+    ],
+)
+def test_two_texts_are_shown_where_they_differ(told: object, held: object, shown: str) -> None:
+    assert side_by_side(told, held) == shown
+
+
+def test_an_archive_that_lacks_a_file_differs_though_no_file_was_imported(
+    pulled: Rig, typed: Type, tmp_path: Path
+) -> None:
+    path = an_archive(pulled, tmp_path / "export.zip", oddities=Oddities(missing=2))
+    said = typed("archive", "verify", str(path), "--json")
+    found = told(said)
+    assert (said.code, found["agrees"], found["differing"], found["files"]["compared"]) == (4, False, [], 0)
+    assert [each["problem"] for each in found["files"]["differing"]] == ["not_in_archive", "not_in_archive"]
+    person = typed("archive", "verify", str(path))
+    assert person.out.count(": named by a row, and not in the archive\n") == 2
+    assert "No files were compared" in person.out
+
+
+def test_a_list_of_another_program_is_refused(pulled: Rig, typed: Type, tmp_path: Path) -> None:
+    (tmp_path / "activities.csv").write_text(
+        "When,Name,Type,Dist km,Activity Id\n2026-01-05 10:00:00,Lunch,Ride,24,1\n"
+    )
+    said = typed("archive", "verify", str(tmp_path / "activities.csv"))
+    assert (said.code, said.out) == (2, "")
+    assert "is no list of activities of Strava's" in said.err

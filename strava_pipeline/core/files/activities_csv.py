@@ -9,7 +9,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +36,7 @@ _KILOMETRE = 1000.0
 class ArchiveRow:
     """One row. `summary` has what SummaryActivity has a field for, and the raw block's other values by their own names.
 
-    `from_display`: fields that only the rounded display block told.
+    `shown`: what the rounded display block tells, by the raw block's names; `from_display`: fields that only it told.
     """
 
     line: int  # where it begins in the file
@@ -58,6 +58,7 @@ class ArchiveRow:
     media: tuple[str, ...] = ()
     from_display: frozenset[str] = frozenset()
     summary: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    shown: Mapping[str, Any] = field(default_factory=dict, repr=False)
     extra: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -81,38 +82,6 @@ class ActivitiesCsv:
     rows: tuple[ArchiveRow, ...]
     faults: tuple[RowFault, ...] = ()
     unknown_sports: Mapping[str, int] = field(default_factory=dict)
-
-
-def filled(row: ArchiveRow, earlier: ArchiveRow) -> ArchiveRow:
-    """The row with the values of an earlier archive's row of the same activity where its own cells are empty.
-
-    Layouts and languages lack columns, so an empty cell takes nothing back. Gear is a name and an id that belong together.
-    """
-    own = row.summary
-    same_gear = row.gear_id is None and row.gear_name in (None, earlier.gear_name)
-    kept = {name: value for name, value in earlier.summary.items() if name not in own and name != "gear_id"}
-    gear_id = earlier.gear_id if same_gear else row.gear_id
-    summary = {**kept, **own} | ({"gear_id": gear_id} if gear_id is not None else {})
-    return replace(
-        row,
-        name=row.name or earlier.name,
-        description=row.description or earlier.description,
-        sport_type=row.sport_type or earlier.sport_type,
-        sport_shown=row.sport_shown or earlier.sport_shown,
-        started_at=row.started_at or earlier.started_at,
-        elapsed_s=summary.get("elapsed_time"),
-        moving_s=summary.get("moving_time"),
-        distance_m=summary.get("distance"),
-        ascent_m=summary.get("total_elevation_gain"),
-        commute=summary.get("commute"),
-        gear_name=row.gear_name or (earlier.gear_name if same_gear else None),
-        gear_id=gear_id,
-        filename=row.filename or earlier.filename,
-        media=row.media or earlier.media,
-        from_display=row.from_display | (earlier.from_display & kept.keys()),
-        summary=summary,
-        extra={**earlier.extra, **row.extra},
-    )
 
 
 def read_activities_csv(body: bytes) -> ActivitiesCsv:
@@ -237,6 +206,7 @@ def _row(line: int, values: dict[str, Any], extra: dict[str, str]) -> ArchiveRow
         media=tuple(name for each in (values.get("media") or "").split("|") if (name := each.strip())),
         from_display=filled,
         summary=summary | {name: value for name, value in told.items() if value is not None},
+        shown={name.removesuffix("_shown"): value for name, value in values.items() if name.endswith("_shown")},
         extra=extra,
     )
 

@@ -1,8 +1,8 @@
 """Where an archive's list and gold agree, and where they don't: activity by activity, field by field. Pure.
 
 An empty cell claims nothing, as layouts and languages lack columns; a value that gold lacks differs. Numbers are the same
-where one may be the other, rounded or cut. What Strava works out anew by itself (relative effort, calories) is not
-compared, nor what follows from others (mean speed).
+where one may be the other, rounded or cut. The relative effort, which Strava works out anew by itself, is not compared, nor
+what follows from others (mean speed). Files are file_agreement.py's.
 """
 
 from collections import Counter
@@ -34,6 +34,7 @@ STEPS = {
     "max_watts": Decimal(1),
     "average_temp": Decimal(1),
     "perceived_exertion": Decimal("0.1"),
+    "calories": Decimal(1),
 }
 _SHOWN_KM, _SHOWN_M = Decimal(10), Decimal(1)  # of 55 real rows 21 show kilometres cut to two decimals, 3 rounded
 COMPARED = ("start_date", "name", "sport_type", "description", "private_note", "gear_id", "commute", *STEPS)
@@ -41,12 +42,13 @@ COMPARED = ("start_date", "name", "sport_type", "description", "private_note", "
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An activity of gold. `values`: what it has in each field of COMPARED."""
+    """An activity of gold. `values`: what it has in each field of COMPARED; `gear_names`: how its gear is called."""
 
     activity_id: int
     athlete_id: int | None
     deleted_at: datetime | None
     values: Mapping[str, Any] = field(repr=False)
+    gear_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +155,33 @@ def differences(row: ArchiveRow, held: Held) -> dict[str, tuple[Any, Any]]:
     """The fields in which a row and gold don't tell the same, with what each tells."""
     claims = {name: row.summary.get(name) for name in COMPARED}
     claims |= {"start_date": row.started_at, "sport_type": _sport(row)}
-    return {
+    found = {
         name: (told, held.values[name])
         for name, told in claims.items()
-        if told is not None and not _same(row, name, told, held.values[name])
+        if told is not None and not _same(told, held.values[name], _step(row, name))
     }
+    found |= {
+        f"{name}_shown": (told, held.values[name])
+        for name, told in row.shown.items()
+        if name in COMPARED
+        and name not in found
+        and name not in row.from_display
+        and not _same(told, held.values[name], _shown_step(row, name))
+    }
+    if "gear_id" not in found and _other_gear(row, held):
+        found["gear_name"] = (row.gear_name, next(iter(held.gear_names), None))
+    return found
+
+
+def _other_gear(row: ArchiveRow, held: Held) -> bool:
+    """Whether the row names other gear. How gear that is known by its id alone is called, nobody can tell."""
+    if (
+        row.gear_name is None
+        or not row.gear_name.strip()
+        or (held.values["gear_id"] is not None and not held.gear_names)
+    ):
+        return False
+    return not any(_same(row.gear_name, name, None) for name in held.gear_names)
 
 
 def _held(key: int, held: Mapping[int, Held], stand_ins: Mapping[int, int]) -> Held | None:
@@ -183,19 +207,28 @@ def _only_held(held: Iterable[Held], met: set[int], newest: datetime | None, ath
             yield Named(one.activity_id, start, one.values["name"])
 
 
-def _same(row: ArchiveRow, name: str, told: Any, held: Any) -> bool:
-    if name in STEPS:
-        step = STEPS[name] if name not in row.from_display else _shown_step(row, name)
+def _same(told: Any, held: Any, step: Decimal | None) -> bool:
+    """Whether both tell one value; `step`: by how much numbers may be apart, None for what is no number."""
+    if step is not None:
         return not told if held is None else abs(Decimal(repr(told)) - Decimal(repr(held))) < step
     if isinstance(told, str):
-        return told.split() == (held or "").split()  # a CSV's way through other programs changes line ends and edges
+        return not told.strip() if held is None else _lines(told) == _lines(held)
     return not told if held is None else bool(told == held)
 
 
-def _shown_step(row: ArchiveRow, name: str) -> Decimal:
-    """How coarse the display block is where the list has no other."""
+def _lines(text: str) -> str:
+    """A text with one kind of line ends and without those at its edges, which a CSV's way through other programs changes."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+
+
+def _step(row: ArchiveRow, name: str) -> Decimal | None:
+    return _shown_step(row, name) if name in row.from_display else STEPS.get(name)
+
+
+def _shown_step(row: ArchiveRow, name: str) -> Decimal | None:
+    """How coarse the display block is."""
     if name != "distance":
-        return STEPS[name]
+        return STEPS.get(name)
     return _SHOWN_M if row.sport_type in SPORTS_IN_METRES else _SHOWN_KM
 
 

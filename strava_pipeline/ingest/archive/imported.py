@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
-from strava_pipeline.core.files.activities_csv import ArchiveRow, filled
+from strava_pipeline.core.files.activities_csv import ArchiveRow
+from strava_pipeline.core.files.earlier_rows import filled
 from strava_pipeline.core.files.objects import hashed_id, of_recording, of_row, row_id, summary_and_detail
 from strava_pipeline.core.files.reading import Reading
 from strava_pipeline.core.files.running_page import running_page_summary

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,6 +25,7 @@ RAW = {
     "Relative Effort": "",
     "Commute": "false",
     "Activity Private Note": "",
+    "Activity Gear": "",
     "Filename": "activities/7.fit.gz",
 }
 SHOWN = list(RAW)
@@ -47,6 +49,7 @@ BLOCK = {  # the raw block behind it, of which some names stand in the first one
     "Commute": "0.0",
     "Bike": "12345.0",
     "Gear": "",
+    "Calories": "",
 }
 GOLD: dict[str, Any] = {
     "start_date": START,
@@ -140,6 +143,10 @@ def test_the_floats_behind_the_apis_numbers_are_the_same_numbers() -> None:
         ({"Max Watts": "800.0"}, {}, "max_watts"),
         ({"Average Temperature": "23.0"}, {}, "average_temp"),
         ({"Perceived Exertion": "4.0"}, {"perceived_exertion": 5.0}, "perceived_exertion"),
+        ({"Calories": "612.0"}, {"calories": 613.5}, "calories"),
+        ({"Activity Name": "Lunch "}, {}, "name"),
+        ({"Activity Name": " Lunch"}, {}, "name"),
+        ({"Activity Description": "a  b"}, {"description": "a b"}, "description"),
     ],
 )
 def test_each_field_that_is_not_the_same_is_told_and_no_other(
@@ -164,7 +171,8 @@ def test_each_field_that_is_not_the_same_is_told_and_no_other(
         ({"Average Cadence": "71.0"}, {}),
         ({"Average Watts": "200.0"}, {"average_watts": 200.6}),
         ({"Max Speed": "13.4"}, {}),  # one decimal in the oldest
-        ({"Activity Name": " Lunch  "}, {}),
+        ({"Calories": "612.4"}, {"calories": 613.0}),
+        ({"Activity Gear": "Tarmac"}, {}),  # of an id of which no name is known
         ({"Activity Description": "one\r\ntwo\n"}, {"description": "one\ntwo"}),
         ({"Commute": ""} | {"shown Commute": "false"}, {}),
     ],
@@ -198,6 +206,39 @@ def test_an_empty_cell_claims_nothing(told: dict[str, str], values: dict[str, An
 def test_nothing_in_the_archive_is_nothing_in_gold(told: dict[str, str], field: str) -> None:
     """Where the API is silent, archives write 0 and false."""
     assert differing(told, **{field: None}) == {}
+
+
+@pytest.mark.parametrize(
+    ("told", "field"),
+    [
+        ({"shown Commute": "true"}, "commute_shown"),
+        ({"shown Elapsed Time": "4001"}, "elapsed_time_shown"),
+        ({"shown Distance": "25.20"}, "distance_shown"),
+        ({"shown Max Heart Rate": "172"}, "max_heartrate_shown"),
+    ],
+)
+def test_the_cells_for_display_are_compared_too(told: dict[str, str], field: str) -> None:
+    assert set(differing(told)) == {field}
+
+
+@pytest.mark.parametrize(
+    ("told", "names", "gear_id", "differs"),
+    [
+        ("Tarmac", ("Tarmac",), "b12345", False),
+        ("Tarmac", ("Specialized Tarmac", "Tarmac"), "b12345", False),
+        ("Tarmac ", ("Tarmac",), "b12345", True),
+        ("Grizl", ("Tarmac",), "b12345", True),
+        ("", ("Tarmac",), "b12345", False),
+    ],
+)
+def test_gear_is_compared_by_its_names(told: str, names: tuple[str, ...], gear_id: str, differs: bool) -> None:
+    (row,) = rows({"Activity Gear": told})
+    gold = replace(held(gear_id=gear_id), gear_names=names)
+    assert differences(row, gold) == ({"gear_name": (told, names[0])} if differs else {})
+
+
+def test_gear_that_gold_lacks_differs() -> None:
+    assert differing({"Activity Gear": "Tarmac", "Bike": ""}, gear_id=None) == {"gear_name": ("Tarmac", None)}
 
 
 def test_a_sport_that_no_table_knows_is_not_compared() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.files.activities_csv import ActivitiesCsv, ArchiveRow, filled, read_activities_csv
+from strava_pipeline.core.files.activities_csv import ActivitiesCsv, ArchiveRow, read_activities_csv
+from strava_pipeline.core.files.earlier_rows import filled
 from strava_pipeline.core.files.export_header import How, missing_columns, read_header
 from strava_pipeline.core.files.export_names import LANGUAGES, columns, plain, sport_names, sports
 from strava_pipeline.core.files.export_values import instant, month_comes_first, raw_number, shown_number, truth
