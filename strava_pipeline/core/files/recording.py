@@ -29,6 +29,7 @@ class Flag(StrEnum):
     DAMAGED = "damaged"  # a part could not be read
     NO_TIMES = "no_times"  # points without a time
     UNORDERED_TIMES = "unordered_times"  # time goes back between neighbours
+    CLOCK_LEAP = "clock_leap"  # neighbours more than a day apart, forwards or backwards
     WRONG_CLOCK = "wrong_clock"  # before 1990 or after the file was received
     RELATIVE_CLOCK = "relative_clock"  # seconds since the device was switched on, no date
 

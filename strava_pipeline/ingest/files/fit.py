@@ -85,10 +85,11 @@ def _recording(
     received_at: datetime,
 ) -> Recording:
     track = track_of(points.with_columns((pl.col("at") + EPOCH) * 1_000_000, pl.col("latitude", "longitude") * DEGREES))
-    first, elapsed = span(track)
-    earliest = points.select(pl.col("at").min()).item()
+    earliest, latest = points.select(pl.col("at").min(), pl.col("at").max().alias("latest")).row(0)
     relative = any(time < FIRST_DATE for time in (_start(session), earliest) if time)
-    started_at = None if relative else _date(_start(session)) or first
+    dated = latest is not None and latest >= FIRST_DATE  # a clock that got its date on the way tells it
+    first, elapsed = span(track.filter(pl.Series(points["at"] >= FIRST_DATE)) if relative and dated else track)
+    started_at = None if relative and not dated else _date(_start(session)) or first
     totals, summary = fields(session)
     distance = totals.get("distance_m", reach(track))
     if distance is None:

@@ -17,7 +17,7 @@ from fitdecode.types import DevField, FieldData
 
 from strava_pipeline.core.files.recording import Flag
 from strava_pipeline.ingest.files.fit_parts import Part
-from strava_pipeline.ingest.files.fit_resume import LONGEST_PAUSE, Stretch, Trail
+from strava_pipeline.ingest.files.fit_resume import Stretch, Trail
 from strava_pipeline.ingest.files.points import COLLECTED, PLACES, Points, TooManyPointsError
 
 MOST_MESSAGES = 5_000_000  # more than a gigabyte of any device's own; a file made of one-byte messages must end
@@ -101,12 +101,9 @@ def _read(stretch: Stretch, told: Messages) -> Stretch | None:
             trail.note(frame, len(told.points), is_meaning=is_meaning)
             if kind == DATA:
                 _sort(frame, told)
-                if told.points.leapt(LONGEST_PAUSE) and told.leaps < MOST_FAULTS:  # a clock that was set, or bytes lost
-                    told.leaps += 1
-                    rest = trail.behind(told.points)
-                    if rest is not None:
-                        told.flags.add(Flag.DAMAGED)
-                        return rest
+                if told.points.leapt() and (rest := _behind_leap(trail, told)) is not None:
+                    told.flags.add(Flag.DAMAGED)
+                    return rest
     except TooManyPointsError:
         told.flags.add(Flag.DAMAGED)
     except DECODER_FAULTS as fault:
@@ -114,6 +111,20 @@ def _read(stretch: Stretch, told: Messages) -> Stretch | None:
         ended = isinstance(fault, fitdecode.FitEOFError) and rest is None
         told.flags.add(Flag.TRUNCATED if ended else Flag.DAMAGED)
         return rest
+    return None
+
+
+def _behind_leap(trail: Trail, told: Messages) -> Stretch | None:
+    """What makes sense behind lost bytes, where a leap of the clock comes from those; None where the clock was set.
+
+    Only a part whose frame, checksum or messages were at fault before can have lost any.
+    """
+    told.leaps += 1
+    if told.flags and told.leaps <= MOST_FAULTS and not trail.goes_on(told.points.last_time()):
+        rest = trail.behind(told.points)
+        if rest is not None:
+            return rest
+    told.points.accept_leap()
     return None
 
 

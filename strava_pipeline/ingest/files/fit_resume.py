@@ -13,12 +13,11 @@ from typing import Any
 from fitdecode.records import FIT_FRAME_DEFINITION, FitDefinitionMessage
 
 from strava_pipeline.ingest.files.fit_parts import with_length
-from strava_pipeline.ingest.files.points import Points
+from strava_pipeline.ingest.files.points import LEAP, Points
 
 RUN = 20  # messages that must follow one another; by chance two or three do
 LATE = 8  # messages before the fault in which a definition is not above suspicion
 FARTHEST = 65_536  # bytes that are looked through; a record has some tens
-LONGEST_PAUSE = 86_400  # s, between the messages before and behind the fault
 TIMESTAMP = 253  # the number of this field in every message
 DEFINITION, DEVELOPER, COMPRESSED, LOCAL = 0x40, 0x20, 0x80, 0x0F  # bits of a message's first byte
 
@@ -67,6 +66,10 @@ class Trail:
         if self._last.number <= self._stretch.trusted + 1:  # the header is one
             self._repeated = self._end
 
+    def goes_on(self, time: float | None) -> bool:
+        """Whether messages follow at once whose times go on from `time`: then no bytes were lost, and the clock was set."""
+        return _makes_sense(self._data(), self._end, _layouts(self._meaning), time)
+
     def behind(self, points: Points) -> Stretch | None:
         """What makes sense behind the fault, if anything; points that were misread before it are taken back."""
         first_late = max(self._last.number - LATE, self._stretch.trusted + 1)
@@ -80,19 +83,30 @@ class Trail:
         return None
 
     def _from(self, suspect: _Step, meaning: list[_Step], points: Points) -> Stretch | None:
-        content = self._stretch.content
-        data_end = content[0] + int.from_bytes(content[4:8], "little")
-        layouts = {step.frame.local_mesg_num: _layout(step.frame) for step in meaning if _is_definition(step.frame)}
+        content, data = self._stretch.content, self._data()
         start = max(suspect.start, self._repeated) + 1
-        place = _resume_at(content[:data_end], start, layouts, points.recent_time())
+        place = _resume_at(data, start, _layouts(meaning), points.recent_time())
         if place is None:
             return None
         if place < self._end:
             points.take_back_to(suspect.points)
-        points.forget_strays(LONGEST_PAUSE)
+        points.forget_strays()
         said = b"".join(step.frame.chunk.bytes for step in meaning)
-        header = with_length(content[: content[0]], len(said) + data_end - place)
+        header = with_length(content[: content[0]], len(said) + content[0] + _data_length(content) - place)
         return Stretch(header + said + content[place:], trusted=len(meaning))
+
+    def _data(self) -> bytes:
+        """Header and messages, without what stands behind them."""
+        content = self._stretch.content
+        return content[: content[0] + _data_length(content)]
+
+
+def _data_length(content: bytes) -> int:
+    return int.from_bytes(content[4:8], "little")
+
+
+def _layouts(meaning: list[_Step]) -> dict[int, _Layout]:
+    return {step.frame.local_mesg_num: _layout(step.frame) for step in meaning if _is_definition(step.frame)}
 
 
 def _resume_at(data: bytes, start: int, layouts: Mapping[int, _Layout], after: float | None) -> int | None:
@@ -127,7 +141,7 @@ def _makes_sense(data: bytes, place: int, layouts: Mapping[int, _Layout], after:
             return False
         if layout.time_at is not None:
             (at,) = struct.unpack_from(f"{layout.order}I", data, place + layout.time_at)
-            if after is not None and not after <= at <= after + LONGEST_PAUSE:
+            if after is not None and not after <= at <= after + LEAP:
                 return False
             after, times = at, times + 1
         place += layout.size

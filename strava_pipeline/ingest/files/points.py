@@ -17,6 +17,7 @@ MOST_POINTS = 2_000_000  # 23 days of a point a second; 180 MB as a frame
 PER_FRAME = 50_000  # rows that stand as Python objects at once
 COLLECTED = {**TRACK, "at": pl.Int64(), "segment": pl.Int64()}
 PLACES = {name: place for place, name in enumerate(COLLECTED)}
+LEAP = 86_400  # s between neighbours; races and sleepless tours pause for less
 FIRST_CREDIBLE = datetime(1990, 1, 1, tzinfo=UTC)
 RECENT = 9  # rows
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,6 +33,7 @@ class Points:
     def __init__(self) -> None:
         self._rows: list[Sequence[float | None]] = []
         self._frames: list[pl.DataFrame] = []
+        self._leapt_at = 0  # the place in `_rows` of the first row behind the last leap of the clock
 
     def add(self, row: Sequence[float | None]) -> None:
         """Raises TooManyPointsError beyond MOST_POINTS."""
@@ -43,23 +45,33 @@ class Points:
 
     def recent_time(self) -> float | None:
         """The middle one of the last times, which one wrong time doesn't move far."""
-        times = sorted(row[0] for row in self._rows[-RECENT:] if row[0] is not None)
+        times = sorted(row[0] for row in self._rows[self._recent() :] if row[0] is not None)
         return times[len(times) // 2] if times else None
 
-    def leapt(self, most: float) -> bool:
-        """Whether the last two rows are further apart in time than `most`."""
-        last, before = (self._rows[-1][0], self._rows[-2][0]) if len(self._rows) > 1 else (None, None)
-        return last is not None and before is not None and abs(last - before) > most
+    def leapt(self) -> bool:
+        """Whether the last two rows are further apart in time than LEAP, and nobody accepted it."""
+        new = len(self._rows) > 1 and self._leapt_at < len(self._rows) - 1
+        last, before = (self._rows[-1][0], self._rows[-2][0]) if new else (None, None)
+        return last is not None and before is not None and abs(last - before) > LEAP
+
+    def last_time(self) -> float | None:
+        """The time of the last row."""
+        return self._rows[-1][0] if self._rows else None
+
+    def accept_leap(self) -> None:
+        """Takes the last row's time for true: times behind it are no longer judged by those before it."""
+        self._leapt_at = len(self._rows) - 1
 
     def take_back_to(self, count: int) -> None:
         """Forgets the rows from the how manieth on; those that are in a frame already stay."""
         del self._rows[max(count - PER_FRAME * len(self._frames), 0) :]
+        self._leapt_at = min(self._leapt_at, len(self._rows))
 
-    def forget_strays(self, most: float) -> None:
-        """Forgets those of the last rows whose times lie further than `most` from the others'."""
-        time = self.recent_time()
+    def forget_strays(self) -> None:
+        """Forgets those of the last rows whose times lie further than LEAP from the others'."""
+        time, start = self.recent_time(), self._recent()
         if time is not None:
-            self._rows[-RECENT:] = [row for row in self._rows[-RECENT:] if row[0] is None or abs(row[0] - time) <= most]
+            self._rows[start:] = [row for row in self._rows[start:] if row[0] is None or abs(row[0] - time) <= LEAP]
 
     def __len__(self) -> int:
         return PER_FRAME * len(self._frames) + len(self._rows)
@@ -69,9 +81,13 @@ class Points:
         self._settle()
         return pl.concat(self._frames)
 
+    def _recent(self) -> int:
+        """The place of the first of the last rows, none of them before a leap that was accepted."""
+        return max(len(self._rows) - RECENT, self._leapt_at, 0)
+
     def _settle(self) -> None:
         self._frames.append(pl.DataFrame(self._rows, schema=COLLECTED, orient="row", strict=False))
-        self._rows = []
+        self._rows, self._leapt_at = [], 0
 
 
 def track_of(frame: pl.DataFrame) -> pl.DataFrame:
@@ -103,6 +119,8 @@ def clock_flags(track: pl.DataFrame, started_at: datetime | None, received_at: d
         flags.add(Flag.NO_TIMES)
     if not track["at"].drop_nulls().is_sorted():
         flags.add(Flag.UNORDERED_TIMES)
+    if (track["at"].drop_nulls().diff().abs() > timedelta(seconds=LEAP)).any():
+        flags.add(Flag.CLOCK_LEAP)
     instants = [*_extent(track), *([started_at] if started_at is not None else [])]
     if any(not FIRST_CREDIBLE <= at <= received_at for at in instants):
         flags.add(Flag.WRONG_CLOCK)

@@ -145,6 +145,60 @@ def test_a_clock_that_runs_ahead_is_flagged_and_not_corrected() -> None:
     assert one.flags == {Flag.WRONG_CLOCK}
 
 
+DAY = 86_400
+
+
+def resumed(days: int, *, before: int = 102, behind: int = 465) -> bytes:
+    """A ride whose clock leaps by `days`, and whose lap, session and activity tell the time from before."""
+    first, rest = made.records(before), made.records(behind, start=before, began=FIT_BEGAN + days * DAY)
+    ended = made.message(4, made.ACTIVITY, (253, U32, FIT_BEGAN + 567))
+    return made.fit(made.file_id(), first, rest, made.lap(0, 567), made.session(0, 567), ended)
+
+
+@pytest.mark.parametrize("days", [20, -20])
+def test_every_point_before_and_behind_a_leap_of_the_clock_is_kept(days: int) -> None:
+    found = read(resumed(days))
+    (ride,) = found.recordings
+    assert (ride.track.height, ride.elapsed_s, ride.started_at, found.problem) == (567, 567, BEGAN, None)
+    assert ride.track["distance"].is_sorted()
+    assert ride.flags == {Flag.CLOCK_LEAP} | ({Flag.UNORDERED_TIMES} if days < 0 else set())
+
+
+@pytest.mark.parametrize("days", [20, -20])
+def test_a_checksum_that_does_not_match_takes_no_point_behind_a_leap(days: int) -> None:
+    found = read(resumed(days)[:-1] + b"!")
+    (ride,) = found.recordings
+    assert ride.track.height == 567
+    assert ride.flags - {Flag.UNORDERED_TIMES} == {Flag.CLOCK_LEAP, Flag.BAD_CHECKSUM}
+    assert found.problem == "The file's checksum doesn't match; what it says is kept."
+
+
+@pytest.mark.parametrize(("behind", "lost"), [(10, 3), (30, 3), (200, 1)])
+def test_lost_bytes_behind_a_leap_cost_what_lost_bytes_cost(behind: int, lost: int) -> None:
+    whole = resumed(20)
+    definition = len(made.record(0, first=True)) - len(made.record(0))
+    cut = 12 + len(made.file_id()) + 2 * definition + (102 + behind) * len(made.record(0))
+    (ride,) = read(whole[:cut] + whole[cut + lost :]).recordings
+    assert ride.track.height >= 567 - 2
+    assert ride.track["at"].drop_nulls().max() == BEGAN + timedelta(days=20, seconds=566)
+    assert {Flag.CLOCK_LEAP, Flag.DAMAGED} <= ride.flags
+
+
+def test_a_single_time_gone_wrong_is_kept_unless_the_checksum_says_that_bytes_changed() -> None:
+    odd = made.records(60) + made.record(60, began=FIT_BEGAN + 30 * DAY) + b"".join(map(made.record, range(61, 120)))
+    whole = made.fit(made.file_id(), odd, made.session(0, 120))
+    (kept,), (without,) = read(whole).recordings, read(whole[:-1] + b"!").recordings
+    assert (kept.track.height, kept.flags) == (120, {Flag.CLOCK_LEAP, Flag.UNORDERED_TIMES})
+    assert (without.track.height, without.flags) == (119, {Flag.DAMAGED, Flag.BAD_CHECKSUM})
+
+
+def test_a_clock_that_gets_its_date_on_the_way_dates_the_recording() -> None:
+    points = made.records(5, began=1000) + made.records(60, start=5)
+    (one,) = read(made.fit(made.file_id(), points)).recordings
+    assert (one.track.height, one.elapsed_s, one.started_at) == (65, 59, BEGAN + timedelta(seconds=5))
+    assert one.flags == {Flag.CLOCK_LEAP, Flag.RELATIVE_CLOCK}
+
+
 def test_a_device_that_knows_local_time_tells_the_offset() -> None:
     local = made.message(4, made.ACTIVITY, (253, U32, FIT_BEGAN + 60), (5, U32, FIT_BEGAN + 60 + 7200))
     (one,) = read(made.fit(made.file_id(), made.records(60), made.session(0, 60), local)).recordings

@@ -66,10 +66,21 @@ def test_what_no_column_holds_is_counted() -> None:
     [
         ([0, None, 10], {Flag.NO_TIMES}, 10),
         ([0, 10, 5], {Flag.UNORDERED_TIMES}, 10),
+        ([0, 10, 86_400 * 20, 86_400 * 20 + 5], {Flag.CLOCK_LEAP}, 86_400 * 20 + 5),
+        ([0, 10, -86_400 * 20, -86_400 * 20 + 5], {Flag.CLOCK_LEAP, Flag.UNORDERED_TIMES}, 86_400 * 20 + 10),
+        ([0, 86_400], set(), 86_400),
         ([-86_400 * 20_000, -86_400 * 19_999], {Flag.WRONG_CLOCK}, 86_400),
         ([86_400 * 3650, 86_400 * 3650 + 1], {Flag.WRONG_CLOCK}, 1),
     ],
-    ids=["a_point_without_a_time", "time_goes_back", "before_there_was_gps", "after_the_file_was_received"],
+    ids=[
+        "a_point_without_a_time",
+        "time_goes_back",
+        "resumed_later",
+        "a_clock_set_back",
+        "a_day_s_rest",
+        "before_there_was_gps",
+        "after_the_file_was_received",
+    ],
 )
 def test_odd_times_are_flagged_and_kept_in_their_order(
     points: list[int | None], flags: set[Flag], elapsed: float

@@ -75,6 +75,14 @@ def test_a_distance_that_no_point_tells_is_the_laps(laps: list[str], distance: f
     assert (one.distance_m, one.summary.get("distance_by")) == (distance, by)
 
 
+@pytest.mark.parametrize(("days", "flags"), [(20, {Flag.CLOCK_LEAP}), (-20, {Flag.CLOCK_LEAP, Flag.UNORDERED_TIMES})])
+def test_a_leap_of_the_clock_is_flagged_and_costs_no_point(days: int, flags: set[Flag]) -> None:
+    points = [trackpoint(at + (86_400 * days if at > 1 else 0), at * 3.0) for at in range(4)]
+    found = read(tcx(activity(tcx_lap(0, 9, 9, *points))))
+    assert [(one.track.height, one.distance_m, one.flags) for one in found.recordings] == [(4, 9, flags)]
+    assert found.problem is None
+
+
 def test_a_local_time_tells_its_offset() -> None:
     (one,) = read(WHOLE.replace("08:00:00Z", "04:00:00.000-04:00")).recordings
     assert (one.started_at, one.utc_offset_s) == (BEGAN, -14_400)
