@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from strava_pipeline.core.files.export_names import sport_names
 from strava_pipeline.core.files.objects import hashed_id
 from strava_pipeline.core.files.sports import sport_type
 from strava_pipeline.lake.decisions import decide
@@ -219,8 +220,14 @@ def test_a_pool_swim_is_told_length_by_length(warehouse: Warehouse) -> None:
 
 def test_a_triathlon_is_an_activity_for_each_of_its_legs(warehouse: Warehouse) -> None:
     found = warehouse.of_file("fit/sample_mulitple_header.fit")
-    assert [one["sport_type"] for one in found] == ["Swim", "transition", "Ride", "transition", "Run"]
+    assert [one["sport_type"] for one in found] == ["Swim", None, "Ride", None, "Run"]
     assert [warehouse.points([one]) for one in found] == [349, 38, 854, 14, 518]
+
+
+def test_a_sport_is_strava_s_or_null_with_the_file_s_word_in_extra(warehouse: Warehouse) -> None:
+    assert {one["sport_type"] for one in warehouse.activities.values()} <= {None, *sport_names()}
+    words = [json.loads(one["extra"] or "{}") for one in warehouse.activities.values() if one["sport_type"] is None]
+    assert {each["sport"] for each in words if "sport" in each} == {"transition", "t", "jkljkl"}
 
 
 # --- archives of other tools

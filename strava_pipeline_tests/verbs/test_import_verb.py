@@ -49,7 +49,7 @@ def test_files_are_read_and_tell_their_sport_and_year(tmp_path: Path, capsys: py
     (tmp_path / "broken.fit").write_bytes(b"no fit at all")
     import_([tmp_path], dry_run=True, as_json=True)
     (found,) = json.loads(capsys.readouterr().out)["paths"]
-    assert found["activities"] == [{"year": 2025, "sport_type": "running", "activities": 1}]
+    assert found["activities"] == [{"year": 2025, "sport_type": "Run", "activities": 1}]
     assert [problem.partition(":")[0] for problem in found["problems"]] == ["broken.fit"]
 
 

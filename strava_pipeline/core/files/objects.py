@@ -78,7 +78,7 @@ def _of_recordings(recordings: Sequence[RecordingRead]) -> dict[str, Any]:
     told: dict[str, Any] = {
         "name": first.name,
         "description": first.description,
-        "sport_type": sport_type(first.sport, first.sub_sport),
+        **_sport(first),
         "start_date": _zulu(first.started_at),
         "distance": distance,
         "moving_time": None if moving is None else round(moving),
@@ -103,6 +103,12 @@ def _of_recordings(recordings: Sequence[RecordingRead]) -> dict[str, Any]:
         told |= _means(recordings)
     told["has_heartrate"] = told.get("average_heartrate") is not None
     return _known(told)
+
+
+def _sport(recording: RecordingRead) -> dict[str, str | None]:
+    """Strava's name of the sport; where it has none, the file's own words, which no column holds."""
+    named = sport_type(recording.sport, recording.sub_sport)
+    return {"sport": recording.sport, "sub_sport": recording.sub_sport} if named is None else {"sport_type": named}
 
 
 def _means(recordings: Sequence[RecordingRead]) -> dict[str, Any]:

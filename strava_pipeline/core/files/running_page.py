@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from strava_pipeline.core.files.sports import sport_type
+
 _DURATION = re.compile(r"(?:(\d+) days?, )?(\d+):(\d{2}):(\d{2})(?:\.\d+)?")
 _AS_DATE = re.compile(r"1970-01-(\d{2}) (\d{2}):(\d{2}):(\d{2})(?:\.\d+)?")  # how its database shows a duration
 _DAY, _HOUR, _MINUTE = 86400, 3600, 60
@@ -26,8 +28,9 @@ def running_page_summary(body: Mapping[str, Any]) -> dict[str, Any]:
             found[name] = _instant(found[name])
     if (polyline := found.pop("summary_polyline", None)) is not None:
         found["map"] = {"summary_polyline": polyline}
-    if "type" in found:
-        found.setdefault("sport_type", found["type"])
+    named = sport_type(found["type"]) if isinstance(found.get("type"), str) else None
+    if named is not None:  # what is no sport of Strava's stays in `type`
+        found.setdefault("sport_type", named)
     return found
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.core.files.recording import FileRead, Recording
+from strava_pipeline.core.files.sports import sport_type
 from strava_pipeline.ingest.archive.api_json import ObjectKind, is_json, read_objects
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports, refuse_foreign_lists
 from strava_pipeline.ingest.archive.container import Container, open_container
@@ -121,7 +122,7 @@ def _count_entry(entry: Entry, has_row: bool, read_file: ReadFile | None, found:
         found.problems.append(f"{entry.name}: {read.problem}")
     if not has_row:
         for each in read.recordings:
-            found.count(None, _local_year(each), each.sport or UNKNOWN)
+            found.count(None, _local_year(each), sport_type(each.sport, each.sub_sport) or UNKNOWN)
 
 
 def _local_year(recording: Recording) -> int | None:

@@ -164,6 +164,18 @@ def test_the_row_is_the_truth_and_its_file_fills_in_what_it_lacks() -> None:
     assert (whole["max_heartrate"], whole["average_heartrate"], whole["device_name"]) == (171.0, 140.0, "A Watch")
 
 
+def test_a_sport_that_strava_lacks_is_null_and_its_words_are_kept() -> None:
+    change = session(sport="transition", sub_sport="swim_to_bike_transition")
+    listed, _, _ = rows_of(of_recording(change, -5, FILE))
+    assert listed["sport_type"] is None
+    words = {"sport": "transition", "sub_sport": "swim_to_bike_transition"}
+    assert json.loads(listed["extra"]) | words == json.loads(listed["extra"])
+    told, _, _ = rows_of(of_recording(session(sport="16"), -5, FILE))
+    assert (told["sport_type"], "sport" in json.loads(told["extra"])) == ("Swim", False)
+    row = of_row(full_row(), 5, [change], FILE)
+    assert (row["sport_type"], row["sport"]) == ("TrailRun", "transition"), "the row is the truth"
+
+
 @pytest.mark.parametrize(
     ("filename", "manual", "upload_id"),
     [

@@ -30,11 +30,30 @@ from strava_pipeline.core.files.sports import sport_type
         ("cross_country_skiing", "skate_skiing", "NordicSki"),
         ("stand_up_paddleboarding", None, "StandUpPaddling"),
         ("generic", "generic", "Workout"),
+        ("generic", "treadmill", "Run"),
+        ("fitness_equipment", "indoor_rowing", "Rowing"),
+        ("fitness_equipment", "pilates", "Pilates"),
+        ("racket", "padel", "Padel"),
+        ("e_biking", "e_bike_mountain", "EMountainBikeRide"),
+        ("snowboarding", "backcountry", "Snowboard"),
+        ("rock_climbing", "bouldering", "RockClimbing"),
         # GPX: words of many programs, and Strava's own numbers
         ("Running", None, "Run"),
         (" cycling ", None, "Ride"),
         ("9", None, "Run"),
         ("1", None, "Ride"),
+        ("4", None, "Hike"),
+        ("10", None, "Walk"),
+        ("16", None, "Swim"),
+        # Garmin's words, as its GPX files and lists have them
+        ("mountain biking", None, "MountainBikeRide"),
+        ("mountain_biking", None, "MountainBikeRide"),
+        ("treadmill", None, "Run"),
+        ("treadmill_running", None, "Run"),
+        ("trail_running", None, "TrailRun"),
+        ("open_water_swimming", None, "Swim"),
+        ("rowing_v2", None, "Rowing"),
+        ("skate_skiing_ws", None, "NordicSki"),
         ("trail run", None, "TrailRun"),
         ("TrailRun", None, "TrailRun"),
         ("inline skating", None, "InlineSkate"),
@@ -44,18 +63,21 @@ from strava_pipeline.core.files.sports import sport_type
         # TCX
         ("Biking", None, "Ride"),
         ("Other", None, "Workout"),
-        # what nobody knows, and what nobody says
-        ("transition", None, "transition"),
-        ("Underwater basket weaving", "deep", "Underwater basket weaving"),
+        # what is no sport of Strava's, what nobody knows, and what nobody says
+        ("transition", "swim_to_bike_transition", None),
+        ("unknown", None, None),
+        ("diving", "single_gas_diving", None),
+        ("snorkeling", None, None),
+        ("racket", None, None),
+        ("5", None, None),
+        ("Underwater basket weaving", "deep", None),
         ("", None, None),
         ("  ", "trail", None),
         (None, None, None),
         (None, "trail", None),
     ],
 )
-def test_a_sport_is_stravas_or_stays_the_files_own(
-    sport: str | None, sub_sport: str | None, strava: str | None
-) -> None:
+def test_a_sport_is_stravas_or_none(sport: str | None, sub_sport: str | None, strava: str | None) -> None:
     assert sport_type(sport, sub_sport) == strava
 
 
@@ -63,6 +85,11 @@ def test_the_tables_name_sports_that_strava_has() -> None:
     known = get_args(SportType.model_fields["root"].annotation)  # as stravalib has it from Strava's own description
     assert {*table._BY_SPORT.values(), *table._BY_SUB_SPORT.values(), *sport_names()} <= set(known)
     assert {*table._BY_SPORT.values(), *table._BY_SUB_SPORT.values()} <= sport_names().keys()
+
+
+def test_no_word_stands_for_two_sports() -> None:
+    words = [word for words in table._WORDS.values() for word in words.split()]
+    assert sorted(words) == sorted(set(words))
 
 
 def test_the_tables_keys_are_as_words_are_looked_up() -> None:

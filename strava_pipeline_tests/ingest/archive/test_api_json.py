@@ -146,6 +146,21 @@ def test_running_page_s_names_become_strava_s() -> None:
 
 
 @pytest.mark.parametrize(
+    ("word", "sport"),
+    [
+        ("cycling", "Ride"),
+        ("mountain biking", "MountainBikeRide"),
+        ("TrailRun", "TrailRun"),
+        ("diving", None),
+        (5, None),
+    ],
+)
+def test_running_page_s_sport_is_strava_s_or_stays_in_type(word: object, sport: str | None) -> None:
+    told = running_page_summary({**PAGE, "type": word})
+    assert (told["type"], told.get("sport_type")) == (word, sport)
+
+
+@pytest.mark.parametrize(
     ("text", "seconds"),
     [
         ("0:09:53", 593),

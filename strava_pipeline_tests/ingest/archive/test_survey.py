@@ -66,7 +66,7 @@ def test_files_tell_years_only_where_they_are_read(tmp_path: Path) -> None:
     assert survey(folder).activities == Counter()
     found = survey(folder, read_file)
     assert found.files == Counter({"gpx": 2, "fit.gz": 1})
-    assert found.activities == Counter({(2019, "cycling"): 2})
+    assert found.activities == Counter({(2019, "Ride"): 2})
     assert found.problems == ["b.gpx: no XML"]
 
 
