@@ -17,6 +17,7 @@ from strava_pipeline.core.matching.groups import Decided, Pair, ordered_pair
 from strava_pipeline.core.matching.match import NOTHING_MATCHED, matched
 from strava_pipeline.core.matching.rules import VERSION
 from strava_pipeline.core.sources import SOURCES
+from strava_pipeline.lake.compared_points import PointComparison, any_on_disk
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -24,6 +25,7 @@ from strava_pipeline.lake.staging import staged, staging
 from strava_pipeline.lake.warehouse import Connection, changed, note, notes
 
 _SEEN = "matched"  # a note of what was known and decided when the tables were made
+_LACKING = "matched_without"  # a note of the points that were to be compared and were not on disk
 _TRACKS_DUE = "tracks_due"  # a note of the years in which tracks belong to other activities than they did
 
 
@@ -63,15 +65,18 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
     """Make the tables what gold and decisions say, within the caller's transaction."""
     said = decided(lake)
     seen = _signature(connection, said)
-    if notes(connection, _SEEN).get(_SEEN) == seen:
+    noted = notes(connection, _SEEN)
+    if noted.get(_SEEN) == seen and not any_on_disk(lake, json.loads(noted.get(_LACKING, "[]"))):
         return match_counts(connection)
+    compare = PointComparison(lake, is_kept=True)
     with staging(lake) as folder:
         alone = not (said.joined or said.split or _has_others(connection))
-        found = NOTHING_MATCHED if alone else matched(_known(connection, folder / "known.parquet"), said)
+        found = NOTHING_MATCHED if alone else matched(_known(connection, folder / "known.parquet"), said, compare)
         connection.execute(sql("forget_matches"))
         for name, rows in (("members", found.members), ("matches", found.matches)):
             connection.execute(sql(f"insert_{name}"), {"rows": staged(folder, name, rows)})
     note(connection, _SEEN, seen)
+    note(connection, _LACKING, json.dumps(sorted(compare.lacking)))
     changed(connection)
     moved = dict(connection.execute(sql("moved_members")).fetchall())
     _note_due(connection, tracks_due(connection).union(moved))

@@ -8,6 +8,8 @@ import polars as pl
 
 from strava_pipeline.core.matching.candidates import ACTIVITIES, candidates
 from strava_pipeline.core.matching.evidence import WEIGHTS, weighed
+from strava_pipeline.lake.compared_points import PointComparison
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import Connection
 
@@ -84,7 +86,7 @@ def present(connection: Connection, ids: list[int]) -> dict[int, int]:
     return dict(connection.execute(query, {"ids": ids}).fetchall())
 
 
-def evidence(connection: Connection, one: int, other: int) -> Weighed:
+def evidence(connection: Connection, lake: Lake, one: int, other: int) -> Weighed:
     """What speaks for two activities of gold being one, weighed now."""
     known = pl.DataFrame(connection.execute(sql("matching")).fetchall(), schema=ACTIVITIES, orient="row")
     pair = pl.DataFrame({"id_a": [min(one, other)], "id_b": [max(one, other)]})
@@ -93,7 +95,9 @@ def evidence(connection: Connection, one: int, other: int) -> Weighed:
     ).with_columns(  # a name says little if many have it
         pl.col("same_content").fill_null(False)
     )
-    told: dict[str, Any] = weighed(found, known.filter(pl.col("id").is_in([one, other]))).row(0, named=True)
+    told: dict[str, Any] = weighed(
+        found, known.filter(pl.col("id").is_in([one, other])), PointComparison(lake, is_kept=False)
+    ).row(0, named=True)
     points = {kind: (told[f"{kind}_points"], rule.value) for kind, rule in WEIGHTS.items()}
     return Weighed(told["verdict"], told["score"], points, told["reasons"])
 

@@ -51,12 +51,17 @@ def _is_there(lake: Lake, digest: str, has_points: Callable[[int], bool]) -> boo
     return read is not None and all(has_points(place) for place, each in enumerate(read.recordings) if each.points)
 
 
-def track_of(lake: Lake, digest: str, place: int) -> pl.DataFrame | None:
-    """The points of a file's session, by its number in the file; None where it has none."""
+def track_of(lake: Lake, digest: str, place: int, columns: Sequence[str] | None = None) -> pl.DataFrame | None:
+    """The points of a file's session, by its number in the file; None where it has none. `columns`: of TRACK; None: all."""
     try:
-        return pl.read_parquet(_track(lake, digest, place))
+        return pl.read_parquet(_track(lake, digest, place), columns=None if columns is None else list(columns))
     except (FileNotFoundError, pl.exceptions.ComputeError):
         return None
+
+
+def has_track(lake: Lake, digest: str, place: int) -> bool:
+    """Whether the points of a file's session are on disk, by a look at the folder."""
+    return _track(lake, digest, place).exists()
 
 
 def _ends_well(track: Path) -> bool:

@@ -80,7 +80,7 @@ def explain(
     with _snapshot() as connection:
         _known(connection, ids)
         found, compared = members(connection, one), pairs(connection, one)
-        weighed = evidence(connection, one, other) if other is not None else None
+        weighed = evidence(connection, _lake(), one, other) if other is not None else None
     if other is not None:
         compared = [pair for pair in compared if set(pair.ids) == set(ids)]
     if as_json:
@@ -188,12 +188,17 @@ def _why_still_two(lake: "Lake", one: int, other: int) -> str:
     )
 
 
-def _snapshot() -> Any:
+def _lake() -> "Lake":
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.publish import current_snapshot
     from strava_pipeline.settings import Settings
 
-    return current_snapshot(Lake(Settings.load().data_dir))
+    return Lake(Settings.load().data_dir)
+
+
+def _snapshot() -> Any:
+    from strava_pipeline.lake.publish import current_snapshot
+
+    return current_snapshot(_lake())
 
 
 def _known(connection: Any, ids: list[int]) -> dict[int, int]:

@@ -2,15 +2,21 @@
 
 import gzip
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from strava_pipeline.core.tables import DETAIL_TABLES
+from strava_pipeline.lake.decisions import decide
+from strava_pipeline.lake.matches import MatchDecision
+from strava_pipeline.lake.matches_told import evidence
+from strava_pipeline.lake.publish import current_snapshot
 from strava_pipeline_tests.orchestrate.test_imports import a_gpx, an_archive, take_in, tracks
 from strava_pipeline_tests.rig import Rig
 
@@ -172,3 +178,63 @@ def test_a_file_that_came_under_two_names_is_known_by_either(make_rig: Make, nam
     assert rig.gold("SELECT id FROM activities") == [(told["id"],)]
     assert rig.gold("SELECT verdict, joined FROM activity_matches") == [("certain", True)]
     assert rig.gold("SELECT names FROM files WHERE role = 'activity'") == [(sorted(names),)]
+
+
+def cropped(body: bytes, first: int, last: int) -> bytes:
+    """A GPX file without the points before the second `first` and behind `last`."""
+    points = re.findall(rb"<trkpt.*?</trkpt>", body)
+    kept = [point for point in points if first <= int(re.findall(rb":(\d\d)Z", point)[0]) <= last]
+    return body.replace(b"".join(points), b"".join(kept))
+
+
+@pytest.fixture
+def one_recording(make_rig: Make) -> Rig:
+    """A run, a copy of it that was cut at both ends, and a cut run of somebody 22 m aside."""
+    rig = make_rig(logged_in=False)
+    (rig.folder / "whole.gpx").write_bytes(a_gpx(60))
+    (rig.folder / "cut.gpx").write_bytes(cropped(a_gpx(60), 20, 54))
+    (rig.folder / "aside.gpx").write_bytes(cropped(a_gpx(60, latitude=48.0002), 26, 50))
+    take_in(rig, *(rig.folder / f"{name}.gpx" for name in ("whole", "cut", "aside")))
+    return rig
+
+
+def joined(rig: Rig) -> set[str]:
+    """What the files of the activity that comes from several are called."""
+    told = "SELECT external_id FROM activity_members JOIN activities_all USING (id)"
+    return {name for (name,) in rig.gold(told)}
+
+
+def decide_something(rig: Rig) -> None:
+    """A person's word about two that are nothing alike, so that all is matched again."""
+    decide(rig.lake, MatchDecision(at=datetime(2026, 1, 1, tzinfo=UTC), by="a test", id=-1, other_id=-2, joined=False))
+
+
+def test_two_files_of_one_recording_are_one_by_their_points(one_recording: Rig) -> None:
+    assert joined(one_recording) == {"whole.gpx", "cut.gpx"}
+    ((reasons,),) = one_recording.gold("SELECT reasons FROM activity_matches WHERE joined")
+    assert "100.0 % of 35 common seconds at one place" in reasons
+    one, other = (row[0] for row in one_recording.gold("SELECT id FROM activity_members"))
+    with current_snapshot(one_recording.lake) as connection:
+        told = evidence(connection, one_recording.lake, one, other)
+    assert (told.verdict, told.reasons) == ("probable", reasons)
+    assert str(48.0) not in str(reasons)
+
+
+def test_points_are_compared_once_and_what_they_came_to_is_kept(one_recording: Rig) -> None:
+    shutil.rmtree(one_recording.lake.readings / "files")
+    decide_something(one_recording)
+    assert one_recording.run("match").metadata["activity_matches"]["matches_changed"] == 0
+    assert joined(one_recording) == {"whole.gpx", "cut.gpx"}
+
+
+def test_points_that_were_lost_are_compared_when_they_are_back(one_recording: Rig) -> None:
+    lake = one_recording.lake
+    (kept,) = lake.readings.glob("compared*")
+    kept.unlink()
+    (lake.readings / "files").rename(lake.readings / "moved")
+    decide_something(one_recording)
+    one_recording.run("match")
+    assert joined(one_recording) == set()
+    (lake.readings / "moved").rename(lake.readings / "files")
+    one_recording.run("match")
+    assert joined(one_recording) == {"whole.gpx", "cut.gpx"}

@@ -9,18 +9,35 @@ import polars as pl
 from strava_pipeline.core.haversine_columns import distance_m
 from strava_pipeline.core.matching import rules
 from strava_pipeline.core.matching.candidates import shifted
+from strava_pipeline.core.matching.points import COMPARED, NOT_COMPARED, Compare
 from strava_pipeline.core.matching.sports import FAMILY, UNSAID
 from strava_pipeline.core.sources import FILE
 
 CERTAIN, PROBABLE, DOUBTFUL, NOTHING = "certain", "probable", "doubtful", "nothing"
+_KEYS = ["id_a", "id_b"]
 WEIGHTS = {"time": rules.TIME, "distance": rules.DISTANCE, "place": rules.PLACE, "sport": rules.SPORT}
 
 
-def weighed(pairs: pl.DataFrame, activities: pl.DataFrame) -> pl.DataFrame:
-    """The pairs with what was measured (`*_apart`, `together`, `within`), `*_points`, `score`, `verdict` and `reasons`."""
+def weighed(pairs: pl.DataFrame, activities: pl.DataFrame, compare: Compare) -> pl.DataFrame:
+    """The pairs with what was measured (`*_apart`, `together`, `within`), `*_points`, `score`, `verdict` and `reasons`.
+
+    Points are compared only of two that overlap in time and place and that all else does not make one.
+    """
+    judged = _weighed(pairs, activities, NOT_COMPARED)
+    unsettled = pl.col("verdict").is_in([DOUBTFUL, NOTHING]) & pl.col("one_athlete")
+    near = judged.filter(unsettled & pl.col("here") & _overlapping()).select(_KEYS)
+    compared = NOT_COMPARED if near.is_empty() else compare(near)
+    if compared.is_empty():
+        return judged
+    again = pairs.join(compared, on=_KEYS, how="semi")
+    return pl.concat([judged.join(compared, on=_KEYS, how="anti"), _weighed(again, activities, compared)])
+
+
+def _weighed(pairs: pl.DataFrame, activities: pl.DataFrame, compared: pl.DataFrame) -> pl.DataFrame:
     left = activities.select(pl.all().name.suffix("_a"))
     right = activities.select(pl.all().name.suffix("_b"))
     both = pairs.join(left, on="id_a", how="left").join(right, on="id_b", how="left")
+    both = both.join(compared.select(*COMPARED), on=_KEYS, how="left")
     return _judged(_pointed(_measured(both))).with_columns(reasons=_reasons())
 
 
@@ -42,9 +59,14 @@ def _measured(both: pl.DataFrame) -> pl.DataFrame:
         covered=pl.when(timed).then(overlap / pl.when(pl.col("id_b") > 0).then(pl.col("elapsed_b")).otherwise(shorter)),
         distance_apart=pl.when(told).then((far - near) / far),
         place_apart=pl.min_horizontal(_metres("start_lat", "start_lng"), ends),
-        heart_apart=(pl.col("heartrate_a") - pl.col("heartrate_b")).abs(),
-        maximum_apart=(pl.col("max_heartrate_a") - pl.col("max_heartrate_b")).abs(),
+        heart_apart=_heart_apart("points_heart_apart", "heartrate"),
+        maximum_apart=_heart_apart("points_maximum_apart", "max_heartrate"),
     ).with_columns(sport_alike=_alike(), shifted=shifted())
+
+
+def _heart_apart(by_points: str, told: str) -> pl.Expr:
+    """Of the same seconds where points tell; devices and sites average over other ones, with or without pauses."""
+    return pl.coalesce(by_points, (pl.col(f"{told}_a") - pl.col(f"{told}_b")).abs())
 
 
 def _metres(lat: str, lng: str) -> pl.Expr:
@@ -96,13 +118,15 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
         to_the_second=_at_most("start_apart", rules.EXACT, unknown=False)
         & _at_most("end_apart", rules.EXACT, unknown=False),
     )
-    told = told.with_columns(alike=_alike_enough() & pl.col("one_athlete") & pl.col("here"))
+    told = told.with_columns(
+        alike=((_alike_enough() & pl.col("here")) | _one_recording()).fill_null(False) & pl.col("one_athlete")
+    )
     verdict = (
         pl.when(~pl.col("one_athlete"))
         .then(pl.lit(NOTHING))
         .when(pl.col("same_content") | _numbered() | _named())
         .then(pl.lit(CERTAIN))
-        .when(pl.col("alike") & (~_two_files() | pl.col("to_the_second") | _same_heart()))
+        .when(pl.col("alike") & (~_two_files() | pl.col("to_the_second") | _same_heart() | _one_recording()))
         .then(pl.lit(PROBABLE))
         .when(_doubtful())
         .then(pl.lit(DOUBTFUL))
@@ -114,6 +138,15 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
 def _two_files() -> pl.Expr:
     """Neither is an athlete's for certain: two who ride together leave two files that differ by a minute."""
     return (pl.col("source_a") == FILE) & (pl.col("source_b") == FILE)
+
+
+def _one_recording() -> pl.Expr:
+    """Both are at one place all the time: no two devices are."""
+    return (pl.col("same_seconds") >= rules.SAME_SECONDS.value).fill_null(False)
+
+
+def _overlapping() -> pl.Expr:
+    return (pl.col("within") >= rules.DOUBTFUL_TOGETHER.value).fill_null(False)
 
 
 def _same_heart() -> pl.Expr:
@@ -163,7 +196,6 @@ def _alike_enough() -> pl.Expr:
 
 
 def _doubtful() -> pl.Expr:
-    overlapping = (pl.col("within") >= rules.DOUBTFUL_TOGETHER.value).fill_null(False)
     clock = (
         pl.col("shifted")
         & _at_most("place_apart", rules.SHIFTED_PLACE, unknown=False)
@@ -171,7 +203,7 @@ def _doubtful() -> pl.Expr:
     )
     called = pl.col("same_number").is_not_null() | pl.col("same_name").is_not_null()
     named = called & ((pl.col("within") > 0).fill_null(True) | pl.col("shifted"))
-    return (overlapping & pl.col("here") & (pl.col("score") >= rules.DOUBTFUL.value)) | clock | named
+    return (_overlapping() & pl.col("here") & (pl.col("score") >= rules.DOUBTFUL.value)) | clock | named
 
 
 def _at_most(name: str, rule: rules.Rule, *, unknown: bool) -> pl.Expr:
@@ -188,6 +220,7 @@ def _reasons() -> pl.Expr:
         pl.when(column("shifted")).then(pl.format("clocks {} h apart", (column("start_apart") / 3600).round(2))),
         pl.when(~column("shifted")).then(pl.format("{} % of the time together", _percent("together"))),
         pl.when(~column("shifted")).then(pl.format("starts {} s apart", column("start_apart").round(0).cast(pl.Int64))),
+        pl.format("{} % of {} common seconds at one place", _percent("same_seconds"), column("common_seconds")),
         pl.format("distances {} % apart", _percent("distance_apart")),
         pl.format("places {} m apart", ((column("place_apart") / 10).round() * 10).cast(pl.Int64)),
         pl.when(column("sport_alike") < 1).then(pl.format("{} and {}", column("sport_type_a"), column("sport_type_b"))),

@@ -8,6 +8,7 @@ import polars.selectors as cs
 from strava_pipeline.core.matching.candidates import ACTIVITIES, candidates, numbered_by
 from strava_pipeline.core.matching.evidence import CERTAIN, DOUBTFUL, NOTHING, weighed
 from strava_pipeline.core.matching.groups import Decided, Groups, Known, Likeness, grouped
+from strava_pipeline.core.matching.points import Compare
 from strava_pipeline.core.sources import FILE, SOURCES
 
 _FORMATS = ["fit", "tcx", "gpx"]  # of two files the one that holds more stands first
@@ -34,8 +35,11 @@ class Matching:
 NOTHING_MATCHED = Matching(pl.DataFrame(schema=MATCHES), pl.DataFrame(schema=MEMBERS))
 
 
-def matched(activities: pl.DataFrame, decided: Decided) -> Matching:
-    """All activities (columns `ACTIVITIES`), and what a person decided; the same in whatever order either comes."""
+def matched(activities: pl.DataFrame, decided: Decided, compare: Compare) -> Matching:
+    """All activities (columns `ACTIVITIES`), and what a person decided; the same in whatever order either comes.
+
+    `compare` looks at the points of the pairs that are near.
+    """
     known = activities.select(pl.col(name).cast(kind) for name, kind in ACTIVITIES.items()).sort("id")
     known = known.with_columns(cs.float().fill_nan(None))
     there = set(known["id"])
@@ -46,7 +50,7 @@ def matched(activities: pl.DataFrame, decided: Decided) -> Matching:
     pairs = _with_decided(candidates(known), decided)
     if pairs.is_empty():  # as where all is the API's
         return NOTHING_MATCHED
-    judged = weighed(pairs, known)
+    judged = weighed(pairs, known, compare)
     numbers = dict(known.select("id", numbered_by().alias("by")).iter_rows())
     known_of = Known(
         numbered_by=numbers,

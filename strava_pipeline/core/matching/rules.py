@@ -5,7 +5,7 @@ Who changes one raises `VERSION`: every pair is judged anew.
 
 from dataclasses import dataclass
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,17 @@ ELSEWHERE = Rule(5_000, "m", "at one time in two places: two athletes")
 ANOTHER_HEART = Rule(3, "bpm of the mean", "the same beats, averaged with or without pauses, differ by 2")
 SAME_HEART = Rule(1.5, "bpm of the mean, and twice as much of the highest", "one strap, two devices")
 ANOTHER_MAXIMUM = Rule(8, "bpm of the highest", "one optical sensor's spike")
+
+# One recording in two files, told by the points of both.
+SAME_PLACE = Rule(
+    1.5, "m", "programs round positions by up to a metre; side by side is up to 15 m, so a wider limit joins two people"
+)
+SAME_SECONDS = Rule(0.95, "of the common seconds", "copies share all; two watches on one runner share 0.005 of them")
+LEAST_SECONDS = Rule(20, "s that both tell", "who waits at one traffic light is at one place for less")
+LEAST_SHARED = Rule(
+    0.5, "of the seconds of the one that tells fewer", "files thinned by one program share all, other devices' few"
+)
+LEAST_WAY = Rule(100, "m from the first place", "everybody in one room is at one place")
 
 # A name that both have (an upload's number, a file's name) makes it certain where the times don't speak against it.
 NAMED_TOGETHER = Rule(

@@ -1,16 +1,19 @@
 """Activities as matching knows them, made up. No assertions here."""
 
+import math
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 
 from strava_pipeline.core.files.objects import hashed_id
+from strava_pipeline.core.files.recording import TRACK
 from strava_pipeline.core.matching.candidates import ACTIVITIES
 from strava_pipeline.core.matching.groups import Decided
 from strava_pipeline.core.matching.match import Matching, matched
+from strava_pipeline.core.matching.points import COMPARED, POINTS, compared
 
 Known = dict[str, Any]
 NOON = 1_750_000_000.0  # s since 1970
@@ -41,10 +44,44 @@ def file(name: object = "a", **told: Any) -> Known:
     return ride(hashed_id("file", f"{name}:0"), **({"source": "file", "format": "fit"} | told | called))
 
 
-def match(*known: Known, joined: Iterable[tuple[int, int]] = (), split: Iterable[tuple[int, int]] = ()) -> Matching:
+def match(
+    *known: Known,
+    joined: Iterable[tuple[int, int]] = (),
+    split: Iterable[tuple[int, int]] = (),
+    points: Mapping[int, pl.DataFrame] | None = None,
+) -> Matching:
+    """`points`: of the activities that have some, by id."""
+    tracks = points or {}
+
+    def compare(pairs: pl.DataFrame) -> pl.DataFrame:
+        rows = [
+            {"id_a": a, "id_b": b, **compared(tracks[a], tracks[b])}
+            for a, b in pairs.select("id_a", "id_b").iter_rows()
+            if a in tracks and b in tracks
+        ]
+        return pl.DataFrame(rows, schema=COMPARED)
+
     return matched(
         pl.DataFrame(list(known), schema=ACTIVITIES),
         Decided(tuple(dict.fromkeys(each for each in joined if each not in set(split))), frozenset(split)),
+        compare,
+    )
+
+
+def track(
+    seconds: Iterable[int], *, aside: float = 0.0, pace: float = 7.0, heartrate: float | None = None
+) -> pl.DataFrame:
+    """Points of a ride north from where `ride` begins, `pace` in m/s and `aside` in m; at seconds since NOON."""
+    told = list(seconds)
+    metre = 180 / (6_371_000 * math.pi)  # of latitude, in degrees
+    return pl.DataFrame(
+        {
+            "at": [datetime.fromtimestamp(NOON + second, UTC) for second in told],
+            "latitude": [48.0 + second * pace * metre for second in told],
+            "longitude": [11.5 + aside * metre / math.cos(math.radians(48.0))] * len(told),
+            "heartrate": [heartrate and heartrate + second % 10 for second in told],
+        },
+        schema={name: TRACK[name] for name in POINTS},
     )
 
 
