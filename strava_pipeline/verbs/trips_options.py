@@ -148,38 +148,34 @@ def batches_of(
 ) -> "Iterator[Iterator[list[Bundle]]]":
     """The trips of the source that the filters let through, in batches, while the body runs.
 
-    `at_most`: MisuseError where it is known beforehand that there are more.
+    MisuseError where no trip has what a filter names; and where it is known beforehand that there are more than `at_most`.
     """
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.ingest.trips.connect import trip_source
-    from strava_pipeline.ingest.trips.read import in_order, read_bundles
-    from strava_pipeline.ingest.trips.table import Filters
+    from strava_pipeline.ingest.trips.read import in_order, read_bundles, refuse_unknown
     from strava_pipeline.ingest.trips.tally import Tally
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import watched
 
     settings = Settings.load()
     keys = key_ring(settings, keys_file, keys_env)
-    tally, named = Tally(keys=keys.count), set(filters.external_ids)
+    tally = Tally(keys=keys.count)
     with trip_source(settings, source) as opened:
+        refuse_unknown(opened, filters)
         order = in_order(opened, filters)
         total = None if filters.needs_feedback else len(order[: filters.limit])
         if at_most is not None and (total or 0) > at_most:
             raise MisuseError(f"{total} trips: a page holds {at_most}. Choose some, as with --limit {at_most}.")
         with watched("Reading trips", total) as advance:
-            yield _counted(read_bundles(opened, keys, filters, order=order), tally, named, advance)
+            yield _counted(read_bundles(opened, keys, filters, order=order), tally, advance)
     _say_tally(tally)
-    if named and filters == Filters(external_ids=filters.external_ids):
-        raise MisuseError(f"There is no trip {', '.join(sorted(named))}.")
 
 
 def _counted(
-    batches: "Iterator[list[Bundle]]", tally: "Tally", named: set[str], advance: "Callable[[int], None]"
+    batches: "Iterator[list[Bundle]]", tally: "Tally", advance: "Callable[[int], None]"
 ) -> "Iterator[list[Bundle]]":
-    """The batches, counted; of the `named` trips those that don't come stay."""
     for batch in batches:
         tally.add(batch)
-        named.difference_update(bundle.external_id for bundle in batch)
         yield batch
         advance(len(batch))
 

@@ -165,8 +165,9 @@ def _decided(
     """What the algorithm decides of the trips of the file, or of the source, batch by batch."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.core.trips.activity.replay import decided
-    from strava_pipeline.ingest.trips.connect import trip_url
+    from strava_pipeline.ingest.trips.connect import trip_source, trip_url
     from strava_pipeline.ingest.trips.export_file import read_export
+    from strava_pipeline.ingest.trips.read import refuse_unknown
     from strava_pipeline.ingest.trips.replaying import decided_of_source
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import watched
@@ -180,6 +181,8 @@ def _decided(
     settings = Settings.load()
     url = trip_url(settings, source)
     keys = key_ring(settings, keys_file, keys_env)
+    with trip_source(settings, source) as opened:
+        refuse_unknown(opened, filters)
     with watched("Replaying trips", None) as advance:
         for batch in decided_of_source(url, keys, filters, algorithm, sets, statuses, processes=processes):
             yield batch

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from strava_pipeline.core.errors import SourceError
+from strava_pipeline.core.errors import MisuseError, SourceError
 from strava_pipeline.core.garbage import without_garbage_collection
 from strava_pipeline.core.trips.activity.bundle import Bundle, State, entry_comment
 from strava_pipeline.core.trips.activity.instants import parse_instant
@@ -92,6 +92,25 @@ def probe(source: TripSource) -> Probe:
     latest = max(source.listed(Filters()), key=_age, default=None)
     row = source.rows([latest.key], PLAIN).get(latest.key) if latest else None
     return Probe(sum(group["trips"] for group in told), told, present, plain_json(row) if row else None)
+
+
+def refuse_unknown(source: TripSource, filters: Filters) -> None:
+    """MisuseError where the source has no trip with one of the values that were asked for: most likely it is mistyped."""
+    alone = {
+        "external_id": lambda value: Filters(external_ids=(value,)),
+        "status": lambda value: Filters(statuses=(value,)),
+        "review_status": lambda value: Filters(review_statuses=(value,)),
+    }
+    for column, values in filters.plain.items():
+        missing = [value for value in values if not any(True for _ in source.listed(alone[column](value)))]
+        if missing and column == "external_id":
+            raise MisuseError(f"There is no trip {', '.join(sorted(missing))}.")
+        if missing:
+            place = GROUPS.index(column)
+            there = sorted({str(group[place]) for group in source.counts()[0] if group[place] is not None})
+            raise MisuseError(
+                f"No trip has the {column} {', '.join(sorted(missing))}. There are: {', '.join(there) or 'none'}."
+            )
 
 
 def in_order(source: TripSource, filters: Filters = Filters(), only: Collection[Any] | None = None) -> list[Listed]:
