@@ -1,6 +1,7 @@
 """ingest.strava.activities: whole listings, the right detail, and nothing asked before it is wanted."""
 
 import json
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,14 @@ import pytest
 
 from strava_pipeline.core.errors import GoneError, RefusedError, RepeatingListingError, TransientError
 from strava_pipeline.core.streams import KEYS
-from strava_pipeline.ingest.strava.activities import get_athlete, get_detail, get_gear, get_streams, list_pages
+from strava_pipeline.ingest.strava.activities import (
+    REPEATED,
+    get_athlete,
+    get_detail,
+    get_gear,
+    get_streams,
+    list_pages,
+)
 from strava_pipeline_tests.ingest.fakes import START
 from strava_pipeline_tests.ingest.world import World
 
@@ -43,6 +51,27 @@ def test_a_listing_that_repeats_itself_is_broken_off_behind_two_pages(world: Wor
     with pytest.raises(RepeatingListingError, match="the last 2 pages held nothing but what pages before them did"):
         handed_out.extend(page.number for page in pages)
     assert world.calls()["total"] - before == behind + 2
+
+
+@pytest.mark.soak(part="damage")
+@pytest.mark.parametrize("seed", range(25))
+def test_a_listing_that_repeats_itself_in_whatever_way_ends(make_world: Callable[..., World], seed: int) -> None:
+    """Behind some good pages come, for ever, pages of what was listed before: in any order, of any size."""
+    chance = random.Random(seed)
+    world = make_world(activities=60)
+    world.log_in()
+    good = chance.randint(1, 8)
+    known = [
+        row for page in list(list_pages(world.connect(), None, None, per_page=7))[:good] for row in page.activities
+    ]
+    for number in range(good + 1, good + 40):
+        rows = chance.sample(known, chance.randint(1, 7))
+        world.fault("/athlete/activities", "body", body=rows, query={"page": str(number)}, times=-1)
+    before, client = world.calls()["total"], world.connect()
+    with pytest.raises(RepeatingListingError):
+        list(list_pages(client, None, None, per_page=7))
+    assert world.calls()["total"] - before == good + REPEATED
+    assert {state.used for state in client.budget.remaining().ceilings} == {world.calls()["total"]}
 
 
 def test_one_page_again_ends_nothing(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ import pytest
 
 from strava_pipeline.core.files.activities_csv import ActivitiesCsv, ArchiveRow, read_activities_csv
 from strava_pipeline.core.files.earlier_rows import filled
-from strava_pipeline.core.files.export_header import How, missing_columns, read_header
+from strava_pipeline.core.files.export_header import REQUIRED, How, missing_columns, read_header
 from strava_pipeline.core.files.export_names import LANGUAGES, columns, plain, sport_names, sports
 from strava_pipeline.core.files.export_values import instant, month_comes_first, raw_number, shown_number, truth
 
@@ -489,6 +490,26 @@ def test_a_list_is_stravas_if_five_columns_stand_there_in_one_language(
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_header_in_every_language_is_stravas(language: str) -> None:
     assert missing_columns([column.name(language) for column in columns()]) == ()
+
+
+@pytest.mark.soak(part="damage")
+@pytest.mark.parametrize("seed", range(500))
+def test_a_header_of_any_names_in_any_languages_is_stravas_only_with_all_five_in_one(seed: int) -> None:
+    chance = random.Random(seed)
+    language, other = chance.sample(list(LANGUAGES), 2)
+    needed = {column.field: column for column in columns() if column.field in REQUIRED}
+    lost = set(chance.sample(sorted(needed), chance.randint(0, 2)))
+    headers = [column.name(language) for column in columns() if column.field not in lost]
+    headers += [needed[field].name(other) for field in lost if chance.random() < 0.5]
+    headers += chance.sample(VELOVIEWER, 3)
+    chance.shuffle(headers)
+    in_one = [
+        each
+        for each in LANGUAGES
+        if all({*map(plain, column.names[each])} & {*map(plain, headers)} for column in needed.values())
+    ]
+    assert (missing_columns(headers) == ()) is bool(in_one)
+    assert bool(in_one) or lost
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,28 @@ def test_a_member_that_holds_more_than_it_tells_takes_no_memory(tmp_path: Path, 
     assert found == ({"b.fit": b"good"}, {"a.fit": Problem.DAMAGED})
 
 
+@pytest.mark.soak(part="damage")
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_a_zip_says_of_itself_it_takes_little_memory_and_the_good_members_are_read(
+    tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    good = {f"good-{place}.fit": chance.randbytes(chance.randint(0, MB)) for place in range(3)}
+    method = chance.choice([zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+    forgery = chance.choice([{"size": 900_000}, {"size": 1}, {"size": 2**31}, {"crc": 7, "size": 5 * MB}])
+    bomb = bytes(chance.randint(30, 150) * MB)
+    path = at(tmp_path, forged(zipped(good | {"bomb.fit": bomb}, method=method), "bomb.fit", **forgery))
+    del bomb
+    tracemalloc.start()
+    try:
+        bodies, problems = read(path)
+        assert tracemalloc.get_traced_memory()[1] < 25 * MB
+    finally:
+        tracemalloc.stop()
+    assert bodies == good
+    assert problems.keys() == {"bomb.fit"}
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 @pytest.mark.parametrize(
     "forgery",
