@@ -54,14 +54,13 @@ def sync_file_tracks(
         if activity_id not in recorded and belong.get(origin, activity_id) != activity_id:
             track_path(lake, year, activity_id).unlink()
         if activity_id in recorded:
-            origin = _origin(recorded[activity_id])
-            if in_place.get(activity_id) == origin:
+            if in_place.get(activity_id) == _origin(recorded[activity_id]):
                 continue
-            parts = [
-                track.rename({"at": "recorded_at"})  # AT is a word of DuckDB's own
-                for digest, place in recorded[activity_id]
-                if (track := track_of(lake, digest, place)) is not None
-            ]
+            read = {each: track for each in recorded[activity_id] if (track := track_of(lake, *each)) is not None}
+            origin = _origin(tuple(read))  # once the other parts are read too, it is another one
+            if len(read) < len(recorded[activity_id]) and activity_id in in_place:
+                continue  # it may hold more
+            parts = [track.rename({"at": "recorded_at"}) for track in read.values()]  # AT is a word of DuckDB's own
             if parts:
                 write_track(lake, year, activity_id, athlete_id, FILE, parts, origin)
                 made += 1
