@@ -141,7 +141,11 @@ def _two_files() -> pl.Expr:
 
 
 def _one_recording() -> pl.Expr:
-    """Both are at one place all the time: no two devices are."""
+    """Both are at one place all the time: no two devices are. And the longer one holds all of the other."""
+    return _same_points() & (pl.col("within") >= rules.CONTAINED.value).fill_null(False)
+
+
+def _same_points() -> pl.Expr:
     return (pl.col("same_seconds") >= rules.SAME_SECONDS.value).fill_null(False)
 
 
@@ -203,7 +207,9 @@ def _doubtful() -> pl.Expr:
     )
     called = pl.col("same_number").is_not_null() | pl.col("same_name").is_not_null()
     named = called & ((pl.col("within") > 0).fill_null(True) | pl.col("shifted"))
-    return (_overlapping() & pl.col("here") & (pl.col("score") >= rules.DOUBTFUL.value)) | clock | named
+    return (
+        (_overlapping() & pl.col("here") & (pl.col("score") >= rules.DOUBTFUL.value)) | clock | named | _same_points()
+    )
 
 
 def _at_most(name: str, rule: rules.Rule, *, unknown: bool) -> pl.Expr:

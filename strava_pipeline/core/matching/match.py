@@ -9,6 +9,7 @@ from strava_pipeline.core.matching.candidates import ACTIVITIES, candidates, num
 from strava_pipeline.core.matching.evidence import CERTAIN, DOUBTFUL, NOTHING, weighed
 from strava_pipeline.core.matching.groups import Decided, Groups, Known, Likeness, grouped
 from strava_pipeline.core.matching.points import Compare
+from strava_pipeline.core.matching.rules import WHOLE
 from strava_pipeline.core.sources import FILE, SOURCES
 
 _FORMATS = ["fit", "tcx", "gpx"]  # of two files the one that holds more stands first
@@ -107,7 +108,7 @@ def _have_room(groups: Groups, pair: tuple[int, int], numbers: dict[int, str | N
 
 
 def _members(known: pl.DataFrame, groups: Groups) -> pl.DataFrame:
-    """Each group's members in order: by source, then by format, then by id; the first one's id stands for all.
+    """Each group's members in order: by source, whole before cut, then by format, then by id; the first one's id stands for all.
 
     What is deleted at Strava stays so by its files, but not where Strava has the same activity under another id.
     """
@@ -117,12 +118,14 @@ def _members(known: pl.DataFrame, groups: Groups) -> pl.DataFrame:
     form = pl.col("format").replace_strict(
         {name: place for place, name in enumerate(_FORMATS)}, default=len(_FORMATS), return_dtype=pl.Int32
     )
+    longest = pl.col("elapsed").max().over("group", "rank")
     ordered = (
         pl.DataFrame({"id": list(of), "group": list(of.values())}, schema=schema)
         .join(known, on="id")
         .with_columns(rank=rank, form=form, gone=pl.col("deleted").fill_null(False))
+        .with_columns(cut=(pl.col("elapsed") < WHOLE.value * longest).fill_null(False))
         .with_columns(_there=((pl.col("id") > 0) & ~pl.col("gone")).any().over("group"))
-        .sort("group", pl.col("gone") & pl.col("_there"), "rank", "form", "id")
+        .sort("group", pl.col("gone") & pl.col("_there"), "rank", "cut", "form", "id")
     )
     return ordered.select(
         "id",

@@ -61,11 +61,16 @@ def _same(a: pl.DataFrame, b: pl.DataFrame, placed: pl.DataFrame) -> float | Non
     if placed.height < max(rules.LEAST_SECONDS.value, rules.LEAST_SHARED.value * sparser):
         return None
     one, other = ([pl.col(f"{name}{side}") for name in ("latitude", "longitude")] for side in ("", "_b"))
-    way, same = placed.select(
-        distance_m(*one, *(each.first() for each in one)).max().alias("way"),
-        (distance_m(*one, *other) <= rules.SAME_PLACE.value).mean().alias("same"),
+    at_one_place = distance_m(*one, *other) <= rules.SAME_PLACE.value
+    far = 1 - rules.MOST_OF_THE_WAY.value
+    way, way_of_other, same = placed.select(
+        *(
+            distance_m(*each, *(part.first() for part in each)).quantile(far).alias(f"way_{at}")
+            for at, each in enumerate((one, other))
+        ),
+        at_one_place.mean().alias("same"),
     ).row(0)
-    return same if way >= rules.LEAST_WAY.value else None
+    return same if min(way, way_of_other) >= rules.LEAST_WAY.value else None
 
 
 def _hearts_apart(hearts: pl.DataFrame) -> dict[str, float | None]:

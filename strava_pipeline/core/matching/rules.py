@@ -60,6 +60,15 @@ LEAST_SHARED = Rule(
     0.5, "of the seconds of the one that tells fewer", "files thinned by one program share all, other devices' few"
 )
 LEAST_WAY = Rule(100, "m from the first place", "everybody in one room is at one place")
+MOST_OF_THE_WAY = Rule(
+    0.1, "of the seconds that far away", "one stray position of a receiver that stands still is no way"
+)
+CONTAINED = Rule(
+    0.95,
+    "of the shorter one's time",
+    "of two that overlap, one shown for both would hide the other's first or last hour",
+)
+WHOLE = Rule(0.95, "of the longest one's time", "a file that was cut is not shown in place of the whole one")
 
 # A name that both have (an upload's number, a file's name) makes it certain where the times don't speak against it.
 NAMED_TOGETHER = Rule(

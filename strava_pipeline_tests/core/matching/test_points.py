@@ -91,6 +91,31 @@ def test_two_loose_files_with_the_same_points_are_one(points: tuple[pl.DataFrame
     assert verdicts(WATCH, EXPORT, *points) == [told]
 
 
+@pytest.mark.parametrize("of_whole", ["fit", "gpx"])
+@pytest.mark.parametrize("of_part", ["fit", "gpx"])
+@pytest.mark.parametrize("number", range(4))  # ids are hashes of names: either may come first
+def test_the_whole_stands_for_a_part_of_it(of_whole: str, of_part: str, number: int) -> None:
+    whole = file(f"whole {number}", format=of_whole)
+    told = {"start": NOON + 600, "elapsed": 600.0, "distance": 4_200.0, "start_lat": 48.04, "end_lat": 48.08}
+    part = file(f"part {number}", format=of_part, **told)
+    found = match(whole, part, points={whole["id"]: WHOLE, part["id"]: track(range(600, 1200))})
+    assert {*found.members["activity_id"]} == {whole["id"]}
+
+
+def test_two_parts_that_overlap_stay_two_and_are_proposed() -> None:
+    early = file("early", elapsed=2_400.0, distance=4_800.0, end_lat=48.043)
+    late = file("late", start=NOON + 1_200, elapsed=2_400.0, distance=4_800.0, start_lat=48.0216)
+    points = track(range(2400), pace=2.0), track(range(1200, 3600), pace=2.0)
+    assert verdicts(early, late, *points) == [("doubtful", False)]
+
+
+def test_one_stray_position_is_no_way() -> None:
+    latitude = pl.when(pl.int_range(pl.len()) == 1800).then(48.5).otherwise("latitude").alias("latitude")
+    still = track(HOUR, pace=0.0)
+    stray = still.with_columns(latitude)
+    assert [compared(*pair)["same_seconds"] for pair in ((still, stray), (stray, still), (stray, stray))] == [None] * 3
+
+
 def test_a_part_of_a_recording_is_one_with_the_whole() -> None:
     part = file("part", start=NOON + 600, elapsed=600.0, distance=4_200.0, start_lat=48.04, end_lat=48.08)
     assert verdicts(WATCH, part, WHOLE, track(range(600, 1200))) == [("probable", True)]
