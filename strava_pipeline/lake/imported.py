@@ -16,7 +16,7 @@ from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA_ARCHIVE
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.files import packed, sync_folder, unpacked_json, write_unsynced
-from strava_pipeline.lake.imports import Import, imports, is_undone
+from strava_pipeline.lake.imports import Import, imports
 from strava_pipeline.lake.listings import Listing, listings, read_listing
 from strava_pipeline.lake.manifests import Manifest, Window
 from strava_pipeline.lake.paths import Lake
@@ -44,7 +44,7 @@ class Activity(Protocol):
 
 def is_made(lake: Lake, name: str) -> bool:
     """Whether the activities of the import are on disk."""
-    return made_folder(lake, name).is_dir()
+    return (_top(lake) / name).is_dir()
 
 
 def make(
@@ -95,23 +95,13 @@ def _put_in_place(made: Path, place: Path) -> None:
 
 
 def imported(lake: Lake) -> Iterator["Imported"]:
-    """The activities of every import that counts, a listing per source, in the order in which they came."""
+    """Every import's activities, a listing per source, in the order in which they came."""
     top = _top(lake)
     for folder in sorted(top.iterdir()) if top.is_dir() else ():
-        if not folder.name.startswith(".") and not is_undone(lake, folder.name):
-            yield from imported_by(lake, folder.name)
-
-
-def imported_by(lake: Lake, name: str) -> Iterator["Imported"]:
-    """The activities of the import of that name, a listing per source."""
-    for place in sorted(made_folder(lake, name).iterdir()):
-        if place.is_dir():
-            yield Imported(read_listing(place))
-
-
-def made_folder(lake: Lake, name: str) -> Path:
-    """Where the activities of the import of that name lie, if they are made."""
-    return _top(lake) / name
+        if not folder.name.startswith("."):
+            for place in sorted(folder.iterdir()):
+                if place.is_dir():
+                    yield Imported(read_listing(place))
 
 
 def imported_gear(lake: Lake) -> dict[str, tuple[Import, Json]]:

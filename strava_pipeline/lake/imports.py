@@ -6,8 +6,7 @@ whoever lands looks first.
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -15,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from strava_pipeline.lake.files import stamp, write_whole
 from strava_pipeline.lake.paths import Lake
 
-_UNDONE = "undone.json"
 Role = Literal["list", "gear", "activity", "objects", "media"]
 
 
@@ -70,19 +68,11 @@ class ImportManifest(BaseModel):
         return any(file.role == "list" for file in self.files)
 
 
-class UndoneNote(BaseModel):
-    """What stands in undone.json, beside the manifest of an import that a person took back."""
-
-    model_config = ConfigDict(frozen=True)
-
-    undone_at: datetime
-
-
 class Import:
-    """One import's folder, and what its manifest says. `undone_at`: since when it counts for nothing."""
+    """One import's folder, and what its manifest says."""
 
-    def __init__(self, name: str, manifest: ImportManifest, undone_at: datetime | None = None) -> None:
-        self.name, self.manifest, self.undone_at = name, manifest, undone_at
+    def __init__(self, name: str, manifest: ImportManifest) -> None:
+        self.name, self.manifest = name, manifest
 
     @property
     def digest(self) -> str:
@@ -91,52 +81,19 @@ class Import:
 
 def land_import(lake: Lake, manifest: ImportManifest) -> Import:
     """Put it on disk, when all its bytes are."""
-    digest = digest_of(manifest.files)
-    while is_undone(
-        lake, name := f"{stamp(manifest.received_at)}-{digest}"
-    ):  # the same again, by a clock that stands still
-        manifest = manifest.model_copy(update={"received_at": manifest.received_at + timedelta(microseconds=1)})
+    name = f"{stamp(manifest.received_at)}-{digest_of(manifest.files)}"
     write_whole(lake.imports / name / "manifest.json", manifest.model_dump_json(indent=1).encode())
     return Import(name, manifest)
 
 
 def imports(lake: Lake) -> Iterator[Import]:
-    """Every import that counts, in the order in which they came. A folder without a whole manifest is none."""
-    return (one for one in _all(lake) if one.undone_at is None)
-
-
-def undone_imports(lake: Lake) -> Iterator[Import]:
-    """Every import that was undone, in the order in which they came."""
-    return (one for one in _all(lake) if one.undone_at is not None)
-
-
-def is_undone(lake: Lake, name: str) -> bool:
-    """Whether the import of that name was undone."""
-    return (lake.imports / name / _UNDONE).exists()
-
-
-def note_undone(lake: Lake, one: Import, at: datetime) -> None:
-    """Keep that an import counts for nothing from now on; all of it stays where it is."""
-    write_whole(lake.imports / one.name / _UNDONE, UndoneNote(undone_at=at).model_dump_json().encode())
-
-
-def _all(lake: Lake) -> Iterator[Import]:
+    """Every import in the order in which they came. A folder without a whole manifest is none."""
     for folder in sorted(lake.imports.iterdir()) if lake.imports.is_dir() else ():
         try:
             manifest = ImportManifest.model_validate_json((folder / "manifest.json").read_bytes())
         except (FileNotFoundError, NotADirectoryError, ValidationError):
             continue
-        yield Import(folder.name, manifest, _undone_at(folder, manifest))
-
-
-def _undone_at(folder: Path, manifest: ImportManifest) -> datetime | None:
-    """When it was undone. A note that can't be read is one all the same: what was taken back must not come back by itself."""
-    try:
-        return UndoneNote.model_validate_json((folder / _UNDONE).read_bytes()).undone_at
-    except FileNotFoundError:
-        return None
-    except ValidationError:
-        return manifest.received_at
+        yield Import(folder.name, manifest)
 
 
 def digest_of(files: Sequence[ImportedFile]) -> str:

@@ -32,7 +32,6 @@ from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.tombstones import mark_absent
 from strava_pipeline.lake.trips import merge_trips
-from strava_pipeline.lake.undoing import drop_shards, finish, leaving
 from strava_pipeline.lake.warehouse import (
     REBUILDING,
     Connection,
@@ -98,7 +97,6 @@ def _rebuild(lake: Lake, years: YearRange, watch: Watch, *, anew: bool = False) 
         if anew:
             with writing(new) as connection:
                 mark(connection, _SHARDS_TOO)
-        drop_shards(lake)
         _write_all_shards(lake, years, watch)
         _merge_all(new, years, watch)
         _put_in_place(lake, new, years)
@@ -106,8 +104,6 @@ def _rebuild(lake: Lake, years: YearRange, watch: Watch, *, anew: bool = False) 
         _discard(new)  # what can't be made must neither fill the disk nor stop the runs that need no rebuild
         raise
     publish(lake)
-    with reading(lake) as connection:
-        finish(lake, connection)
 
 
 def _write_all_shards(lake: Lake, years: YearRange, watch: Watch) -> None:
@@ -205,11 +201,11 @@ def _refuse_a_loss(lake: Lake, made: Connection) -> None:
     """
     if not lake.snapshot.exists():
         return
-    lost, undone = [], leaving(lake)
+    lost = []
     with snapshot(lake) as connection:
         for name in (name for name, table in TABLES.items() if not table.may_shrink):
             held = keys(connection, name)
-            if gone := [key for key in held - keys(made, name) if not undone.may_go(key)]:
+            if gone := held - keys(made, name):
                 lost.append(f"{name}: {len(gone)} of {len(held)} published are not in bronze")
     if lost:
         raise PipelineError(

@@ -102,28 +102,6 @@ def holdings(lake: Lake, year: int) -> Held:
     return held
 
 
-def drop_rows(lake: Lake, listings: set[str], said: pl.DataFrame) -> None:
-    """Take the rows of some listings out of all shards; `said`: each one's `source` and `ingestion_ts`. Who calls holds LOCK."""
-    for path in sorted(lake.shards.glob("year=*/*.parquet")):
-        try:
-            metadata = pl.read_parquet_metadata(path)
-        except pl.exceptions.ComputeError:
-            continue
-        holds: Held = json.loads(metadata.get(_HOLDS, "{}"))
-        if holds and listings.isdisjoint(holds):
-            continue
-        rows = pl.read_parquet(path)
-        kept = rows.join(
-            said.cast(pl.Schema({name: rows.schema[name] for name in said.columns})), on=said.columns, how="anti"
-        )
-        if kept.is_empty():
-            path.unlink()
-        elif holds or kept.height < rows.height:
-            left = {name: pages for name, pages in holds.items() if name not in listings}
-            write_rows(path, kept, "zstd", metadata | {_HOLDS: json.dumps(left)})
-            sync_folder(path.parent)
-
-
 def set_aside_unreadable(paths: Iterable[Path]) -> list[str]:
     """Set aside those whose rows can't be read although their footer can; their names."""
     damaged = []

@@ -35,7 +35,6 @@ from strava_pipeline.lake.imports import (
     digest_of,
     imports,
     land_import,
-    undone_imports,
 )
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.readings import reading_of
@@ -64,12 +63,11 @@ def land_paths(pipeline: Pipeline, paths: Sequence[Path]) -> LandReport:
     """Everything that the paths hold and that is to be kept, into bronze.
 
     SourceError where there is nothing to look at. Of a path with a list of activities that is not Strava's nothing is
-    kept: it is among the problems, and raised where no path is left. What lies in the inbox and was undone stays out.
+    kept: it is among the problems, and raised where no path is left.
     """
     report = LandReport()
     with pipeline.alone(LOCK):
         store, known = FileStore(pipeline.lake), list(imports(pipeline.lake))
-        undone = list(undone_imports(pipeline.lake))
         made = {file.sha256 for one in known if is_made(pipeline.lake, one.name) for file in one.manifest.files}
         refused: list[SourceError] = []
         for path in paths:
@@ -79,10 +77,7 @@ def land_paths(pipeline: Pipeline, paths: Sequence[Path]) -> LandReport:
                 except SourceError as error:
                     refused.append(error)
                     continue
-                taken_back = (
-                    undone if path.absolute().parent == pipeline.lake.inbox_files.absolute() else []
-                )  # it lies there still
-                _land(pipeline, container, found, store, known, taken_back, report)
+                _land(pipeline, container, found, store, known, report)
         if len(refused) == len(paths) > 0:
             raise refused[0]
         report.problems += map(str, refused)
@@ -96,10 +91,9 @@ def _land(
     found: Contents,
     store: FileStore,
     known: list[Import],
-    undone: Sequence[Import],
     report: LandReport,
 ) -> None:
-    """`known`: the imports that there are; a new one is added. `undone`: those that don't come in again."""
+    """`known`: the imports that there are; a new one is added."""
     faults = [*container.faults, *(fault for export in found.exports for fault in export.faults)]
     files: list[ImportedFile] = []
     total = len(found.entries) + len(found.oversized)
@@ -120,9 +114,9 @@ def _land(
     if (
         not found.exports
     ):  # a folder that grows: only what is new is an import, and be it a file's name, which may be its id
-        named = {_called(file) for one in (*known, *undone) for file in one.manifest.files}
+        named = {_called(file) for one in known for file in one.manifest.files}
         files = [file for file in files if _called(file) not in named]
-    if not files or digest_of(files) in {one.digest for one in (*known, *undone)}:
+    if not files or digest_of(files) in {one.digest for one in known}:
         report.known += 1
         return
     landed = land_import(pipeline.lake, _manifest(pipeline, container, found, files, faults))
@@ -191,19 +185,21 @@ def make_activities(pipeline: Pipeline, tick: Callable[[int], object], *, anew: 
     lake, count = pipeline.lake, 0
     came = list(imports(lake))
     wanted = [anew or not is_made(lake, one.name) for one in came]
+    of_list = [is_wanted and one.manifest.has_list for is_wanted, one in zip(wanted, came, strict=True)]
     earlier: dict[str, str] = {}
     rows_before = RowsBefore()
     for number, one in enumerate(came):
+        fills = one.manifest.has_list and any(of_list[number + 1 :])  # the empty cells of a list that came later
         if not any(wanted[number:]):
             break
-        if wanted[number] or one.manifest.has_list:
+        if wanted[number] or fills:
             read = _read(lake, one)
             said_at = min(read.said_at or one.manifest.received_at, one.manifest.received_at)  # clocks may be wrong
             at = said_at + timedelta(microseconds=number)  # of two that tell up to the same moment, the later one
             if wanted[number]:
                 activities = read.activities(partial(reading_of, lake), earlier, rows_before.of(at))
                 count += make(lake, one, activities, read.gear(), at, pipeline.years, tick)
-            if one.manifest.has_list and any(wanted[number + 1 :]):
+            if fills:
                 rows_before.add(at, partial(_rows, lake, one))
         earlier |= {PurePosixPath(file.name).name: file.sha256 for file in one.manifest.files if file.is_readable}
     return count

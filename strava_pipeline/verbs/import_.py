@@ -37,10 +37,7 @@ def import_(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Take in Strava's archive, folders and files: activities, laps, tracks. Twice changes nothing; no call is made.
-
-    `import undo NAME` takes one import out again: `import undo --help`.
-    """
+    """Take in Strava's archive, folders and files: activities, laps, tracks. Twice changes nothing; no call is made."""
     if dry_run:
         _say_what_is_there(paths, as_json=as_json)
     else:

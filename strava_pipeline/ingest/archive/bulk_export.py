@@ -55,7 +55,7 @@ def bulk_exports(container: Container) -> Iterator[BulkExport]:
 def refuse_foreign_lists(container: Container) -> None:
     """SourceError where a list of activities is not Strava's: its numbers could be taken for Strava's ids.
 
-    Lists that were kept by an earlier import are not looked at here: what came in can be taken out by `import undo`.
+    Lists that an earlier version kept are not looked at here: they are read as before, or a rebuild would lose their rows.
     """
     for entry in _lists(container):
         try:
