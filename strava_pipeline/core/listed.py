@@ -4,20 +4,27 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from strava_pipeline.core.activities import starts
 from strava_pipeline.core.rows import Json
 
+_LASTING = ("id", "upload_id", "external_id", "start_date")  # what stays as it is for as long as an activity is listed
 _TOO_LARGE = 2**63  # an id is a BIGINT
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """An item of a page without a usable id. `row` counts from 1; `digest` identifies its content, which is in the page."""
+    """An item of a page without a usable id. `row` counts from 1; the content is in the page.
+
+    `digest` is the same for what is listed again, though its kudos be others; `start` (UTC) is None where it tells none.
+    """
 
     row: int
     reason: str
     digest: str
+    start: datetime | None = None
 
 
 def sift(items: Sequence[Any]) -> tuple[list[Json], list[Unreadable]]:
@@ -26,7 +33,8 @@ def sift(items: Sequence[Any]) -> tuple[list[Json], list[Unreadable]]:
     others: list[Unreadable] = []
     for row, item in enumerate(items, start=1):
         if reason := _why_unreadable(item):
-            others.append(Unreadable(row, reason, _digest(item)))
+            start = next(iter(starts([item])), None) if isinstance(item, dict) else None
+            others.append(Unreadable(row, reason, _digest(item), start))
         else:
             activities.append(item)
     return activities, others
@@ -55,5 +63,6 @@ def _kind(value: Any) -> str:
 
 
 def _digest(item: Any) -> str:
-    content = json.dumps(item, sort_keys=True).encode("utf-8", "surrogatepass")
+    known = {name: item[name] for name in _LASTING if item.get(name) is not None} if isinstance(item, dict) else {}
+    content = json.dumps(known or item, sort_keys=True).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(content, digest_size=8).hexdigest()

@@ -42,6 +42,7 @@ class UnreadableRow(BaseModel):
     row: int
     reason: str
     digest: str
+    start: datetime | None = None
 
 
 class PageEntry(BaseModel):

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from strava_pipeline.lake.listings import listings
-from strava_pipeline.lake.manifests import Manifest, PageEntry
+from strava_pipeline.lake.manifests import Manifest, PageEntry, UnreadableRow
 from strava_pipeline.lake.paths import Lake
 
 
@@ -22,11 +22,11 @@ class UnreadableInPage:
 
 def unreadable_rows(lake: Lake) -> list[UnreadableInPage]:
     """Every unreadable row, once, that no complete listing of the same window lacked since."""
-    standing: dict[str, tuple[UnreadableInPage, PageEntry]] = {}
+    standing: dict[str, tuple[UnreadableInPage, UnreadableRow, PageEntry]] = {}
     for listing in listings(lake):
         manifest = listing.manifest
         here = {row.digest for page in manifest.pages for row in page.unreadable}
-        gone = [key for key, (_, page) in standing.items() if key not in here and _covers(manifest, page)]
+        gone = [key for key, (_, row, page) in standing.items() if key not in here and _covers(manifest, row, page)]
         for key in gone:
             del standing[key]
         for page in manifest.pages:
@@ -36,15 +36,16 @@ def unreadable_rows(lake: Lake) -> list[UnreadableInPage]:
                 )
                 if row.digest in standing:
                     seen = replace(seen, first_seen_at=standing[row.digest][0].first_seen_at)
-                standing[row.digest] = seen, page
-    return [row for row, _ in standing.values()]
+                standing[row.digest] = seen, row, page
+    return [seen for seen, _, _ in standing.values()]
 
 
-def _covers(manifest: Manifest, page: PageEntry) -> bool:
-    """Whether a listing would have had a row of that page, wherever in the page it belongs."""
+def _covers(manifest: Manifest, row: UnreadableRow, page: PageEntry) -> bool:
+    """Whether a listing would have had that row: by its start, else wherever in its page it belongs."""
     if not manifest.complete or manifest.window.mode == "event":
         return False
     after, before = manifest.window.after, manifest.window.before
-    if page.oldest is None or page.newest is None:
+    oldest, newest = row.start or page.oldest, row.start or page.newest
+    if oldest is None or newest is None:
         return after is None and before is None
-    return (after is None or after < page.oldest.timestamp()) and (before is None or page.newest.timestamp() < before)
+    return (after is None or after < oldest.timestamp()) and (before is None or newest.timestamp() < before)

@@ -54,8 +54,8 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.
         )
     if unreadable:
         out.print(
-            "The other rows came in. Around these, nothing is marked as deleted. They are read again with each listing: "
-            "no command is needed."
+            "The other rows came in. Around these, nothing is marked as deleted. A listing of their time that lacks them takes "
+            "them off this list; `strava-pipeline run-all` lists everything."
         )
     if not rows and not unreadable:
         out.print("Nothing is in quarantine.")

@@ -1,5 +1,7 @@
 """core.listed: which items of a page are activities, and what is said of the others."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from strava_pipeline.core.listed import sift
@@ -37,6 +39,13 @@ def test_the_largest_id_is_one() -> None:
 def test_the_same_content_has_the_same_digest_wherever_it_stands() -> None:
     (one, other), (again,) = sift([{"id": "7", "name": "x"}, {"id": "8"}])[1], sift([{"name": "x", "id": "7"}])[1]
     assert one.digest == again.digest != other.digest
+
+
+def test_a_row_is_known_again_though_its_kudos_are_others() -> None:
+    row = {"id": "7", "start_date": "2026-05-01T08:00:00Z", "kudos_count": 1}
+    (one, again, other) = sift([row, row | {"kudos_count": 2}, row | {"id": "8"}])[1]
+    assert one.digest == again.digest != other.digest
+    assert one.start == datetime(2026, 5, 1, 8, tzinfo=UTC)
 
 
 def test_text_that_is_no_unicode_is_no_obstacle() -> None:

@@ -125,9 +125,6 @@ def test_a_page_that_took_three_calls_says_so(world: World) -> None:
     [
         {},
         {"message": "ok"},
-        [1],
-        [{}],
-        [{"message": "ok"}, None],
         "null",
         "7",
         '"x"',
@@ -137,6 +134,17 @@ def test_a_page_that_is_no_list_of_activities_is_tried_again(world: World, body:
     world.fault("/athlete/activities", "body", body=body, times=1)
     page = next(list_pages(world.connect(), None, None, per_page=10))
     assert (len(page.activities), page.calls) == (10, 2)
+
+
+@pytest.mark.parametrize(
+    "bad", [None, "x", {}, {"id": None}, {"id": "7"}, {"id": 1.5}, {"id": True}, {"id": 2**64}], ids=str
+)
+def test_pages_of_nothing_but_such_rows_end_nothing_and_are_not_asked_for_again(world: World, bad: Any) -> None:
+    for number in (1, 2, 3):
+        world.fault("/athlete/activities", "body", body=[bad, [bad, number]], query={"page": str(number)})
+    pages = list(list_pages(world.connect(), None, None, per_page=5))
+    assert [(len(page.unreadable), page.calls) for page in pages[:3]] == [(2, 1)] * 3
+    assert len(pages[3].activities) == 5, "what is behind them is listed"
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def list_pages(
     RepeatingListingError behind REPEATED pages in a row without anything new: uploads meanwhile repeat less.
     """
     number, repeated = start_page, 0
-    seen: set[int] = set()
+    seen: set[int | str] = set()
     while True:
         window = {"after": after, "before": before}
         request = {name: value for name, value in window.items() if value is not None}
@@ -54,11 +54,11 @@ def list_pages(
         yield Page(number, request, activities, unreadable, answer.body, answer.fetched_at, client.calls - calls)
         if not answer.json:
             return
-        ids = {activity["id"] for activity in activities}
-        repeated = repeated + 1 if ids <= seen else 0
+        held: set[int | str] = {activity["id"] for activity in activities} | {row.digest for row in unreadable}
+        repeated = repeated + 1 if held <= seen else 0
         if repeated == REPEATED:
             raise RepeatingListingError(repeated)
-        seen |= ids
+        seen |= held
         number += 1
 
 
@@ -102,11 +102,7 @@ def get_gear(client: StravaClient, gear_id: str) -> Answer:
 
 
 def _is_page(answer: Answer) -> str | None:
-    if not isinstance(answer.json, list):
-        return "the body is not a list"
-    if answer.json and not any(isinstance(item, dict) and "id" in item for item in answer.json):
-        return "the list holds no activity"
-    return None
+    return None if isinstance(answer.json, list) else "the body is not a list"
 
 
 def _is_object(answer: Answer, wanted: int | str | None) -> str | None:
