@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from strava_pipeline.core.files.recording import FileRead, Recording
 
-VERSION = 2  # of what is read out of a file: a higher one has every file read again
+VERSION = 1  # of what is read out of a file: a higher one has every file read again
 
 
 class RecordingRead(BaseModel):
