@@ -55,7 +55,7 @@ def open_instance(home: Path, *, compute_logs: bool = True) -> dg.DagsterInstanc
         try:
             instance = load_instance(home, overrides={} if compute_logs else _NO_COMPUTE_LOGS)
         except NO_CONFIGURATION as error:
-            raise PipelineError(not_understood(home, error)) from error
+            raise PipelineError(not_understood(home, error)) from None  # its text may repeat a password
         if not is_new or not keeps_records_in(home, instance):
             _migrate(instance, home)
         return instance

@@ -37,7 +37,7 @@ def not_understood(home: Path, error: Exception) -> str:
         return (
             f"{config} takes {names} from the environment, where it is not set. Set it there; .env is not read for it."
         )
-    why = str(error) if isinstance(error, CheckError) else type(error).__name__
+    why = _reason(error)
     if names_other_storage(home):
         return (
             f"Dagster {dg.__version__} can't make an instance of {config} ({why}). Correct it, and install what it names (for "
@@ -47,6 +47,16 @@ def not_understood(home: Path, error: Exception) -> str:
         f"Dagster {dg.__version__} does not understand {config} ({why}). Correct it, or move it away and run again: the "
         "project's own is then put there. Runs and logs stay where they are."
     )
+
+
+def _reason(error: Exception) -> str:
+    """The module or class that dagster.yaml names and that isn't there; else only the error's type.
+
+    Dagster's other messages repeat what the file says, which may be a password.
+    """
+    text = str(error).removeprefix("Failure condition: ")
+    is_missing = text.startswith(("Couldn't import module ", "Couldn't find class "))
+    return text if isinstance(error, CheckError) and is_missing else type(error).__name__
 
 
 def unset_variables(home: Path) -> list[str]:

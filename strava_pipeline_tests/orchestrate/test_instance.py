@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+import traceback
 from contextlib import closing
 from pathlib import Path
 
@@ -157,3 +158,10 @@ def test_a_configuration_that_dagster_no_longer_understands_is_told_with_the_way
     (tmp_path / "dagster.yaml").unlink()
     with open_instance(tmp_path) as instance:
         assert instance.get_runs() == []
+
+
+def test_what_a_damaged_configuration_says_is_never_repeated(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text("postgres_url=postgresql://me:s3cret-of-mine@db/dagster\n")
+    with pytest.raises(PipelineError, match=r"does not understand .*dagster\.yaml \(CheckError\)") as refused:
+        open_instance(tmp_path)
+    assert "s3cret-of-mine" not in "".join(traceback.format_exception(refused.value))
