@@ -29,7 +29,7 @@ def may_have_records(home: Path) -> bool:
 def names_other_storage(home: Path) -> bool:
     """Whether dagster.yaml names a storage of the user's own (PostgreSQL, say), so that the records are not in `home`."""
     own, present = (
-        {name: sections[name] for name in STORAGES & sections.keys()}
+        {name: sections[name] for name in STORAGES if sections.get(name) is not None}
         for sections in (yaml.safe_load(own_configuration()), configuration(home))
     )
     return bool(present) and present != own

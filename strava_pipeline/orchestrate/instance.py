@@ -17,10 +17,15 @@ from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorag
 from dagster._core.storage.sqlite import create_db_conn_string
 from filelock import FileLock
 
-from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.orchestrate.home import CONFIG, STORAGES, own_configuration
-from strava_pipeline.orchestrate.instance_faults import NO_CONFIGURATION, not_understood, records_told, retries_unsaid
+from strava_pipeline.orchestrate.instance_faults import (
+    NO_CONFIGURATION,
+    NotUnderstoodError,
+    not_understood,
+    records_told,
+    retries_unsaid,
+)
 from strava_pipeline.orchestrate.storage import PipelineStorage
 
 _NOTE = ".migrated_by"
@@ -52,10 +57,7 @@ def open_instance(home: Path, *, compute_logs: bool = True) -> dg.DagsterInstanc
         if is_replaceable(config):
             write_whole(config, own_configuration())
         is_new = not (home / "history").exists()
-        try:
-            instance = load_instance(home, overrides={} if compute_logs else _NO_COMPUTE_LOGS)
-        except NO_CONFIGURATION as error:
-            raise PipelineError(not_understood(home, error)) from None  # its text may repeat a password
+        instance = load_instance(home, overrides={} if compute_logs else _NO_COMPUTE_LOGS)
         if not is_new or not keeps_records_in(home, instance):
             _migrate(instance, home)
         return instance
@@ -66,11 +68,15 @@ def load_instance(home: Path, overrides: Mapping[str, Any] | None = None) -> dg.
 
     The project's own storage keeps its records in `home`, whatever DAGSTER_HOME says in this process. The name that Dagster
     gives this function of its own speaks of a temporary folder; it opens any, and is the one that takes overrides.
+    Raises NotUnderstoodError where Dagster can't make sense of the file, and what a database raises that can't be reached.
     """
-    ours = (home / CONFIG).exists() and _configuration(home).get("storage") == _storage({"env": "DAGSTER_HOME"})
-    storage = {"storage": _storage(str(home))} if ours else {}
-    with retries_unsaid():
-        return dg.DagsterInstance.local_temp(str(home), overrides=storage | dict(overrides or {}))
+    try:
+        ours = (home / CONFIG).exists() and _configuration(home).get("storage") == _storage({"env": "DAGSTER_HOME"})
+        storage = {"storage": _storage(str(home))} if ours else {}
+        with retries_unsaid():
+            return dg.DagsterInstance.local_temp(str(home), overrides=storage | dict(overrides or {}))
+    except NO_CONFIGURATION as error:
+        raise NotUnderstoodError(not_understood(home, error)) from None  # its text may repeat a password
 
 
 def _storage(base_dir: object) -> dict[str, Any]:

@@ -13,20 +13,26 @@ from typing import Any
 import dagster as dg
 import yaml  # type: ignore[import-untyped]
 from dagster._check import CheckError
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.orchestrate.home import CONFIG, configuration, names_other_storage
 from strava_pipeline.settings import Settings
 
-NO_CONFIGURATION = (
-    UnicodeDecodeError,
+NO_CONFIGURATION = (  # what Dagster raises where it can't make sense of a dagster.yaml
     yaml.YAMLError,
     dg.DagsterInvalidConfigError,
     dg.DagsterInvariantViolationError,
     CheckError,  # also where a module that it names is not installed
+    ArgumentError,  # a database's URL that is none
+    TypeError,  # an emptied section
+    ValueError,  # text that is not UTF-8; a URL's port that is no number
 )
 _STORAGE_PACKAGES = ("dagster_postgres", "dagster_mysql")  # neither need be installed
+
+
+class NotUnderstoodError(PipelineError):
+    """Dagster can't make an instance of a dagster.yaml."""
 
 
 def not_understood(home: Path, error: Exception) -> str:

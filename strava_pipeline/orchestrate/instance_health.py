@@ -13,9 +13,8 @@ from strava_pipeline.orchestrate.health import INSTANCE
 from strava_pipeline.orchestrate.home import CONFIG, names_other_storage
 from strava_pipeline.orchestrate.instance import is_behind, keeps_records_in, load_instance
 from strava_pipeline.orchestrate.instance_faults import (
-    NO_CONFIGURATION,
+    NotUnderstoodError,
     fault_of_database,
-    not_understood,
     unreachable,
     unset_variables,
 )
@@ -32,9 +31,9 @@ def look_at_instance(home: Path, lake: Lake, now: datetime) -> list[Finding]:
     try:
         with load_instance(home) as instance:
             return [_schema(instance, home), _daemon(instance, now), _automation(instance), _dead(instance, lake)]
-    except NO_CONFIGURATION as error:
+    except NotUnderstoodError as error:
         if names_other_storage(home) or unset_variables(home):
-            return [problem(INSTANCE, not_understood(home, error), f"Edit {home / CONFIG}, or set what it names.")]
+            return [problem(INSTANCE, str(error), f"Edit {home / CONFIG}, or set what it names.")]
         return [skipped(INSTANCE, f"not looked at: Dagster does not understand {home / CONFIG}")]
     except OtherHomeError as error:
         return [problem(INSTANCE, str(error), f"Edit {home / CONFIG}: storage, base_dir.")]

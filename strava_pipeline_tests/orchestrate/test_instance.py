@@ -5,16 +5,19 @@ import subprocess
 import sys
 import traceback
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 from dagster._core.storage.sql import get_alembic_config, run_alembic_downgrade
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.instance import (
     configuration_lines,
     is_replaceable,
@@ -22,6 +25,7 @@ from strava_pipeline.orchestrate.instance import (
     open_instance,
     own_configuration,
 )
+from strava_pipeline.orchestrate.instance_health import look_at_instance
 
 OLDER = "284a732df317"  # before columns of runs, backfills and limits were added
 
@@ -165,3 +169,23 @@ def test_what_a_damaged_configuration_says_is_never_repeated(tmp_path: Path) -> 
     with pytest.raises(PipelineError, match=r"does not understand .*dagster\.yaml \(CheckError\)") as refused:
         open_instance(tmp_path)
     assert "s3cret-of-mine" not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize(
+    ("storage", "way_out"),
+    [
+        (None, "move it away"),
+        (3, "Keep its section storage"),
+        ({"postgres": {"postgres_url": "postgresql://me:s3cret-of-mine@db:port/dagster"}}, "Keep its section storage"),
+        ({"postgres": {"postgres_url": "s3cret-of-mine"}}, "Keep its section storage"),
+    ],
+)
+def test_a_storage_that_dagster_can_make_nothing_of_is_one_sentence(
+    tmp_path: Path, storage: object, way_out: str
+) -> None:
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump({"storage": storage}))
+    with pytest.raises(PipelineError, match=way_out) as refused:
+        open_instance(tmp_path)
+    [found] = look_at_instance(tmp_path, Lake(tmp_path / "data"), datetime(2026, 11, 22, tzinfo=UTC))
+    assert "dagster.yaml" in found.what
+    assert "s3cret-of-mine" not in "".join(traceback.format_exception(refused.value)) + found.what
