@@ -13,6 +13,7 @@ from strava_pipeline.lake.files import write_whole
 
 CONFIG = "dagster.yaml"
 STORAGES = {"storage", "run_storage", "event_log_storage", "schedule_storage"}  # sections of dagster.yaml
+_HOME = {"env": "DAGSTER_HOME"}  # as dagster.yaml names the folder that it is in
 _UI = ".ui"
 
 
@@ -27,12 +28,33 @@ def may_have_records(home: Path) -> bool:
 
 
 def names_other_storage(home: Path) -> bool:
-    """Whether dagster.yaml names a storage of the user's own (PostgreSQL, say), so that the records are not in `home`."""
-    own, present = (
-        {name: sections[name] for name in STORAGES if sections.get(name) is not None}
-        for sections in (yaml.safe_load(own_configuration()), configuration(home))
-    )
-    return bool(present) and present != own
+    """Whether dagster.yaml names a storage of the user's own (PostgreSQL, say), so that the records are not in `home`.
+
+    SQLite files in `home` are not elsewhere, whether the project's own class keeps them or Dagster's.
+    """
+    sections = configuration(home)
+    present = {name: sections[name] for name in STORAGES if sections.get(name) is not None}
+    if present.keys() != {"storage"}:
+        return bool(present)
+    return not _is_in(home, present["storage"])
+
+
+def _is_in(home: Path, storage: Any) -> bool:
+    """Whether the section `storage` says SQLite files in `home`."""
+    match storage:
+        case {"sqlite": {"base_dir": base_dir}}:
+            pass
+        case {"custom": {"config": {"base_dir": base_dir}, **names}} if names == _own_names():
+            pass
+        case _:
+            return False
+    return base_dir == _HOME or (isinstance(base_dir, str) and Path(base_dir).resolve() == home.resolve())
+
+
+def _own_names() -> dict[str, Any]:
+    """The module and class of the project's own storage."""
+    custom = yaml.safe_load(own_configuration())["storage"]["custom"]
+    return {name: custom[name] for name in ("module", "class")}
 
 
 def configuration(home: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from dagster._core.storage.sql import get_alembic_config, run_alembic_downgrade
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.home import names_other_storage
 from strava_pipeline.orchestrate.instance import (
     configuration_lines,
     is_replaceable,
@@ -189,3 +190,26 @@ def test_a_storage_that_dagster_can_make_nothing_of_is_one_sentence(
     [found] = look_at_instance(tmp_path, Lake(tmp_path / "data"), datetime(2026, 11, 22, tzinfo=UTC))
     assert "dagster.yaml" in found.what
     assert "s3cret-of-mine" not in "".join(traceback.format_exception(refused.value)) + found.what
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "custom"])
+@pytest.mark.parametrize("base_dir", ["HOME", {"env": "DAGSTER_HOME"}])
+def test_sqlite_in_the_home_is_no_storage_elsewhere(tmp_path: Path, kind: str, base_dir: object) -> None:
+    own = yaml.safe_load(own_configuration())["storage"]["custom"]
+    place = {"base_dir": str(tmp_path) if base_dir == "HOME" else base_dir}
+    section = place if kind == "sqlite" else {**own, "config": place}
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump({"storage": {kind: section}}))
+    assert not names_other_storage(tmp_path)
+    place["base_dir"] = str(tmp_path / "elsewhere")
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump({"storage": {kind: section}}))
+    assert names_other_storage(tmp_path)
+
+
+def test_damaged_records_of_dagsters_own_storage_in_the_home_are_not_blamed_on_a_database(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump({"storage": {"sqlite": {"base_dir": str(tmp_path)}}}))
+    (tmp_path / "history").mkdir()
+    (tmp_path / "history" / "runs.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(PipelineError, match="move the folders history and schedules"):
+        open_instance(tmp_path)
+    [found] = look_at_instance(tmp_path, Lake(tmp_path / "data"), datetime(2026, 11, 22, tzinfo=UTC))
+    assert f"mv '{tmp_path / 'history'}'" in str(found.mend)
