@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +21,9 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__
+
+from strava_pipeline.orchestrate import quiet_start
+from strava_pipeline.orchestrate.quiet_start import interrupts_held
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 WORKSPACE = str(files(__package__).joinpath("workspace.yaml"))
@@ -42,16 +45,23 @@ def code_server(instance: dg.DagsterInstance) -> Iterator[Path]:
 
 @contextmanager
 def daemon(workspace: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Dagster's daemon as a child process; it is interrupted at the end of the body, and killed if it does not end."""
-    with subprocess.Popen([sys.executable, "-m", "dagster._daemon", "run", "-w", str(workspace)]) as process:
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGINT)
+    """Dagster's daemon as a child process; it is interrupted at the end of the body, and killed if it does not end.
+
+    `dagster dev` ends it by a pipe (`--shutdown-pipe`); with one, a daemon that fails by itself hangs until it is written to.
+    """
+    command = [sys.executable, "-m", quiet_start.__name__, "dagster._daemon", "run", "-w", str(workspace)]
+    with ExitStack() as held:
+        held.enter_context(interrupts_held())
+        with subprocess.Popen(command) as process:
             try:
-                process.wait(_PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
+                held.close()  # one that came meanwhile ends the body, and the daemon with it
+                yield process
+            finally:
+                process.send_signal(signal.SIGINT)
+                try:
+                    process.wait(_PATIENCE)
+                except subprocess.TimeoutExpired:
+                    process.kill()
 
 
 @contextmanager

@@ -219,5 +219,6 @@ def _has_members(group: int) -> bool:
 
 def _command(ui: Address | None) -> list[str]:
     if ui is None:
-        return ["dagster._daemon", "run", "-w", str(files("strava_pipeline.orchestrate").joinpath("workspace.yaml"))]
+        workspace = str(files("strava_pipeline.orchestrate").joinpath("workspace.yaml"))
+        return ["strava_pipeline.orchestrate.quiet_start", "dagster._daemon", "run", "-w", workspace]
     return ["strava_pipeline.verbs.dagster_ui", ui.host, str(ui.port)]
