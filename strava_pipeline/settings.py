@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSou
 
 from strava_pipeline.core.addresses import http_url, own_hosts
 from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.setting_files import check_secrets, faulty_secrets, is_usable, unreadable
 
 APPLICATION_PAGE = "https://www.strava.com/settings/api"
 _CHECKOUT = Path(__file__).resolve().parent.parent
@@ -85,22 +86,24 @@ class Settings(BaseSettings):
     @classmethod
     def load(cls, **overrides: Any) -> Self:
         """The settings, or MissingSettingsError naming each faulty variable, the fault and what to write."""
+        check_secrets(SECRETS, cls.variables())
         try:
             return cls(**{**_files(), **overrides})
         except ValidationError as error:
             faults = [f"  {name}: {message}" for name, message in _faults(error).items()]
         except (OSError, UnicodeDecodeError, SettingsError) as error:
-            raise MissingSettingsError(_unreadable(error)) from None
+            raise MissingSettingsError(f"{unreadable(error, env_file(), SECRETS)}.") from None
         raise MissingSettingsError(
             "\n".join(["These settings, from the environment or .env, are not usable:", *faults])
         )
 
     @classmethod
     def examine(cls, **overrides: Any) -> tuple[Self, dict[str, str]]:
-        """The settings with defaults in place of the faulty ones, and each faulty one's name with its fault."""
-        overrides = {**_files(), **overrides}
+        """The settings with defaults in place of the faulty ones, and each faulty one's name (or its file) with its fault."""
+        secrets = faulty_secrets(SECRETS, cls.variables())
+        overrides = {**_files(), **({"_secrets_dir": None} if secrets else {}), **overrides}
         try:
-            return cls(**overrides), {}
+            return cls(**overrides), secrets
         except ValidationError as error:
             faults = _faults(error)
             defaults = {
@@ -109,10 +112,13 @@ class Settings(BaseSettings):
                 if not faults.keys().isdisjoint(_names(spec))
                 for alias in _names(spec)
             }
-            return cls(**overrides, **defaults), faults
-        except (OSError, UnicodeDecodeError, SettingsError) as error:
+            return cls(**overrides, **defaults), secrets | faults
+        except SettingsError as error:
+            settings, faults = cls.examine(**{**overrides, "_secrets_dir": None})
+            return settings, {str(SECRETS): unreadable(error, env_file(), SECRETS), **faults}
+        except (OSError, UnicodeDecodeError) as error:
             settings, faults = cls.examine(_env_file=None, _secrets_dir=None)
-            return settings, {".env": _unreadable(error), **faults}
+            return settings, {".env": unreadable(error, env_file(), SECRETS), **faults}
 
     @classmethod
     def variables(cls) -> set[str]:
@@ -270,7 +276,7 @@ def env_file() -> Path:
 
 def _files() -> dict[str, Path]:
     """Where settings are read from below the environment: `.env`, and below it the folder of secrets, if we may list it."""
-    return {"_env_file": env_file()} | ({"_secrets_dir": SECRETS} if os.access(SECRETS, os.R_OK | os.X_OK) else {})
+    return {"_env_file": env_file()} | ({"_secrets_dir": SECRETS} if is_usable(SECRETS) else {})
 
 
 def _faults(error: ValidationError) -> dict[str, str]:
@@ -281,12 +287,6 @@ def _faults(error: ValidationError) -> dict[str, str]:
         name = _variable(spec.validation_alias) if spec is not None else location
         found[name] = str(item["msg"]).removeprefix("Value error, ")
     return found
-
-
-def _unreadable(error: Exception) -> str:
-    cause = error.__cause__ or error  # pydantic-settings wraps what it meets in the folder of secrets
-    path = getattr(cause, "filename", None) or (f"A file in {SECRETS}" if cause is not error else env_file())
-    return f"{path} can't be read ({type(cause).__name__}); make it UTF-8 text that this user may read."
 
 
 def _variable(alias: str | AliasChoices | Any) -> str:

@@ -251,13 +251,48 @@ def test_every_variable_can_be_a_file_and_a_fault_in_one_is_told_by_its_name(sec
     assert (settings.days, list(faults)) == (21, ["DAYS"])
 
 
-def test_a_secret_that_is_no_text_is_told(secrets: Path) -> None:
-    (secrets / "STRAVA_CLIENT_SECRET").write_bytes(b"\xff\xfe\x00=1")
-    with pytest.raises(MissingSettingsError, match=f"A file in {secrets} can't be read"):
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", ["bytes", "folder", "link to nothing", "link out"])
+def test_a_secret_that_can_not_be_read_is_named_and_env_still_counts(secrets: Path, tmp_path: Path, kind: str) -> None:
+    path = secrets / "STRAVA_CLIENT_SECRET"
+    match kind:
+        case "bytes":
+            path.write_bytes(b"\xff\xfe\x00=1")
+        case "folder":
+            path.mkdir()
+        case _:
+            target = tmp_path / "other"
+            target.write_text("a secret of mine")
+            path.symlink_to(target if kind == "link out" else tmp_path / "nothing")
+    (tmp_path / ".env").write_text("DAYS=7\nPER_PAGE=0\n")
+    with pytest.raises(MissingSettingsError, match=rf"^{path} (can't be read|is no file|leads out)") as refused:
         Settings.load()
     settings, faults = Settings.examine()
-    assert settings.client_secret is None
-    assert "can't be read" in "".join(faults.values())
+    assert (settings.days, settings.client_secret) == (7, None)
+    assert faults.keys() == {str(path), "PER_PAGE"}
+    assert "of mine" not in f"{refused.value}{faults}"
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_file_in_place_of_the_folder_of_secrets_is_none(secrets: Path) -> None:
+    secrets.rmdir()
+    secrets.write_text("a secret of mine")
+    secrets.chmod(0o700)  # else it looks like a folder that may not be listed
+    assert Settings.load().client_secret is None
+    assert Settings.examine()[1] == {}
+
+
+def test_what_pydantic_settings_meets_among_the_secrets_is_not_blamed_on_env(
+    secrets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file may go wrong after it was looked at."""
+    (secrets / "DAYS").write_bytes(b"\xff")
+    monkeypatch.setattr("strava_pipeline.setting_files._fault", lambda *_: None)
+    (tmp_path / ".env").write_text("PER_PAGE=50\n")
+    with pytest.raises(MissingSettingsError, match=f"^{secrets} can't be read"):
+        Settings.load()
+    settings, faults = Settings.examine()
+    assert (settings.per_page, list(faults)) == (50, [str(secrets)])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

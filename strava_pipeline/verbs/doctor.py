@@ -119,9 +119,9 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
 
 
 def _settings(faults: dict[str, str]) -> list[Finding]:
-    from strava_pipeline.settings import env_file
+    from strava_pipeline.settings import SECRETS, env_file
 
-    where = f"Mend it in the environment or in {env_file()}; all below goes by its default."
+    where = f"Mend it where it is set: the environment, {env_file()} or {SECRETS}; all below goes by its default."
     return [problem(SETTINGS, f"{name}: {fault}.", where) for name, fault in faults.items()] or [
         ok(SETTINGS, "all usable")
     ]

@@ -1,0 +1,55 @@
+"""The files that settings are read from, `.env` and those in the folder of secrets: which can't be read, and why.
+
+No value in any of them is handed on or repeated.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic_settings import SettingsError
+
+from strava_pipeline.core.errors import MissingSettingsError
+
+_ADVICE = "make it UTF-8 text that this user may read"
+
+
+def is_usable(folder: Path) -> bool:
+    """Whether there is such a folder and this user may list it."""
+    return os.access(folder, os.R_OK | os.X_OK) and folder.is_dir()
+
+
+def check_secrets(folder: Path, names: Iterable[str]) -> None:
+    """Raise MissingSettingsError where files in `folder`, of those named, can't be read as settings."""
+    if faults := faulty_secrets(folder, names):
+        raise MissingSettingsError("\n".join(f"{path} {fault}." for path, fault in faults.items()))
+
+
+def faulty_secrets(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """The path of each file in `folder`, of those named, that can't be read as a setting, with the fault.
+
+    A link may lead to a file below `folder` only, as pydantic-settings has it.
+    """
+    if not is_usable(folder):
+        return {}
+    faults = {str(folder / name): _fault(folder, folder / name) for name in sorted(names)}
+    return {path: fault for path, fault in faults.items() if fault}
+
+
+def _fault(folder: Path, path: Path) -> str | None:
+    try:
+        if not path.is_file():
+            return "is no file; put one with the value in its place" if path.is_symlink() or path.exists() else None
+        if folder.resolve() not in path.resolve().parents:
+            return "leads out of the folder of secrets; put a file with the value in its place"
+        path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        return f"can't be read ({type(error).__name__}); {_ADVICE}"
+    return None
+
+
+def unreadable(error: Exception, env_file: Path, secrets: Path) -> str:
+    """What to say where reading settings ended in `error`: OSError, UnicodeDecodeError or SettingsError."""
+    cause = error.__cause__ or error  # pydantic-settings wraps what it meets in the folder of secrets, and nothing else
+    path = secrets if isinstance(error, SettingsError) else getattr(error, "filename", None) or env_file
+    return f"{path} can't be read ({type(cause).__name__}); {_ADVICE}"
