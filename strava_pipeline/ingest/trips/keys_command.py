@@ -1,9 +1,10 @@
 """The keys of encrypted trips from a program, as a password manager is one: what it prints is read and never shown.
 
-What a key looks like is keys.py's. Of the command an error names the program alone: its arguments may hold a token.
+What a key looks like is keys.py's. An error names the program alone: arguments and assignments may hold a token.
 """
 
 import os
+import re
 import selectors
 import shlex
 import signal
@@ -48,17 +49,14 @@ def _answer(command: str, seconds: float) -> str:
         raise MissingSettingsError(f"{SETTING} is no command ({error}). Quote its words as in a shell.") from None
     if not words:
         raise MissingSettingsError(f"{SETTING} names no program.")
-    who = f"{SETTING}: {words[0]}"
+    who = f"{SETTING}: {_program(words[0])}"
     try:
         process = subprocess.Popen(  # a session of its own, so that it ends with all that it started
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
         )
     except (OSError, ValueError) as error:  # ValueError: a NUL in it
         why = error.strerror if isinstance(error, OSError) else error
-        raise MissingSettingsError(
-            f"{who} can't be started ({why}). Name a program by its whole path, with its arguments; there is no shell, so "
-            "no ~, no $NAME and no |."
-        ) from None
+        raise MissingSettingsError(f"{who} can't be started ({why}). {_advice(words[0])}") from None
     try:
         printed, code = _until_end(process, time.monotonic() + seconds)
     except TimeoutError:
@@ -77,6 +75,23 @@ def _answer(command: str, seconds: float) -> str:
             f"{who} {ended}. What it printed is shown nowhere: run it in a terminal to see what is wrong."
         )
     return _text(printed, who)
+
+
+def _program(word: str) -> str:
+    """The part of a command's first word that is safe to show: nothing after "=" or a space, where a token may be."""
+    return re.split(r"[=\s]", word, maxsplit=1)[0]
+
+
+def _advice(word: str) -> str:
+    """What to do where no program has the name `word`."""
+    if word.startswith(f"{_program(word)}="):
+        return (
+            f"There is no shell: assignments before a program need one, as in {SETTING}=\"sh -c 'NAME=value program'\"."
+        )
+    return (
+        "Name a program by its whole path, with its arguments, and don't quote the command as a whole; there is no shell, "
+        "so no ~, no $NAME and no |."
+    )
 
 
 def _text(printed: bytes, who: str) -> str:

@@ -112,6 +112,13 @@ def test_a_failure_is_told_and_nothing_of_what_was_printed(
         ("/etc --token hush", "can't be started (Permission denied)"),
         ("'half", "is no command"),
         ("''", "can't be started"),
+        ("TOKEN=hush /usr/bin/env echo x", "TRIPS_KEYS_COMMAND: TOKEN can't be started"),
+        ("TOKEN='a hush' /usr/bin/env echo x", "There is no shell: assignments before a program need one"),
+        ("'/no/such/program --token hush'", "/no/such/program can't be started (No such file or directory)"),
+        (
+            "'/no/such/program\t--token=hush'",
+            "/no/such/program can't be started (No such file or directory). Name a program",
+        ),
     ],
 )
 def test_what_is_no_program_is_told(command: str, why: str) -> None:
