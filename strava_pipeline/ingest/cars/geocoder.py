@@ -20,6 +20,9 @@ from strava_pipeline.ingest.strava.http import Exchange
 log = logging.getLogger(__name__)
 
 PAUSE = 1.0  # seconds between two requests, as the policy of OpenStreetMap's own server demands
+NOTHING_THERE = (
+    "Unable to geocode"  # Nominatim's error where it has no address; its other errors, of a time-out say, pass
+)
 LONGEST = 500  # characters that are kept of an address; Nominatim's have some 100
 GIVE_UP = 3  # questions in a row without an answer: then the server is down, and the next run asks again
 
@@ -93,7 +96,7 @@ class Geocoder:
 
 
 def _address(body: bytes) -> Address | str:
-    """`display_name`; where there is no address the server says `error` instead, with status 200."""
+    """`display_name`; where the server has none, it answers status 200 and `error`, as with some errors of its own."""
     try:
         told: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -102,4 +105,6 @@ def _address(body: bytes) -> Address | str:
     name = told.get("display_name")
     if isinstance(name, str) and name.strip():
         return Address(name.strip()[:LONGEST])
-    return Address(None) if "error" in told else "neither address nor error"
+    if told.get("error") == NOTHING_THERE:
+        return Address(None)
+    return "an error with status 200" if "error" in told else "neither address nor error"

@@ -77,6 +77,10 @@ def test_that_there_is_no_address_is_an_answer() -> None:
         (None, "no answer"),
         ((200, b"{"), "no JSON"),
         ((200, b"<html>Log in to the wireless network</html>"), "no JSON"),
+        *(
+            ((200, json.dumps({"error": error}).encode()), "an error with status 200")
+            for error in ("Database down at 7.125", {"code": 500}, None)
+        ),
         *(((200, body), "neither address nor error") for body in (b"[]", b"5", b"{}", found(5)[1], found(" ")[1])),
     ],
 )
