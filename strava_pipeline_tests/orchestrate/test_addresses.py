@@ -81,6 +81,18 @@ def test_a_server_that_fails_stops_no_run_and_is_asked_again_by_the_next(
     assert not any(secret in caplog.text for secret in SECRETS)
 
 
+def test_an_area_that_is_refused_keeps_no_other_from_its_address(
+    make_rig: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(geocoder, "GIVE_UP", 1)
+    with osrm() as server:
+        server.answers += [(404, b""), named("2, B Street"), (404, b"")]
+        rig = driven(make_rig, server)
+        assert looked_up(rig) == [(None, "2, B Street")]
+        assert looked_up(rig) == [(None, "2, B Street")]
+        assert asked(server) == [HOME, OFFICE, HOME], "the refused one is asked about again"
+
+
 def test_a_run_asks_a_bounded_number_and_the_next_one_goes_on(make_rig: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(addresses, "MOST", 1)
     with osrm() as server:

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Protocol
 
 import orjson
@@ -24,7 +25,7 @@ NOTHING_THERE = (
     "Unable to geocode"  # Nominatim's error where it has no address; its other errors, of a time-out say, pass
 )
 LONGEST = 500  # characters that are kept of an address; Nominatim's have some 100
-GIVE_UP = 3  # questions in a row without an answer: then the server is down, and the next run asks again
+GIVE_UP = 3  # failures in a row that say that the server is down or busy: then the next run asks again
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,14 @@ class Address:
     """What a server said of an area; `text` None: it knows no address there."""
 
     text: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why there is no answer. `is_of_area`: the server is up and refuses this question, so others may be answered."""
+
+    reason: str
+    is_of_area: bool = False
 
 
 class Asker(Protocol):
@@ -52,7 +61,7 @@ class Geocoder:
     ) -> None:
         self._url, self._wire, self._monotonic, self._sleep = url.rstrip("/"), wire, monotonic, sleep
         self._without: Counter[str] = Counter()
-        self._silent = 0  # questions in a row without an answer
+        self._silent = 0  # failures in a row, but for those that are of one area alone
         self._last: float | None = None
         hide_addresses()
 
@@ -69,8 +78,8 @@ class Geocoder:
         if isinstance(found, Address):
             self._silent = 0
             return found
-        self._silent += 1
-        self._without[found] += 1
+        self._silent += not found.is_of_area
+        self._without[found.reason] += 1
         return None
 
     def tell(self) -> None:
@@ -80,14 +89,17 @@ class Geocoder:
             log.warning("areas without an answer from TRIPS_GEOCODER_URL, by what it answered: %s.", why)
             self._without.clear()
 
-    def _asked(self, area: Area) -> Address | str:
+    def _asked(self, area: Area) -> Address | _Failure:
         """The answer, or why there is none."""
         question = {"lat": area.lat, "lon": area.lng, "format": "jsonv2", "addressdetails": "0"}
         try:
             answer = self._wire.send("GET", f"{self._url}/reverse", params=question, name="an address")
         except PipelineError:
-            return NO_ANSWER
-        return _address(answer.body) if answer.status == 200 else f"status {answer.status}"
+            return _Failure(NO_ANSWER)
+        if answer.status == 200:
+            return _address(answer.body)
+        is_of_area = 400 <= answer.status < 500 and answer.status != HTTPStatus.TOO_MANY_REQUESTS
+        return _Failure(f"status {answer.status}", is_of_area)
 
     def _keep_the_pace(self) -> None:
         left = 0.0 if self._last is None else self._last + PAUSE - self._monotonic()
@@ -95,16 +107,16 @@ class Geocoder:
             self._sleep(left)
 
 
-def _address(body: bytes) -> Address | str:
+def _address(body: bytes) -> Address | _Failure:
     """`display_name`; where the server has none, it answers status 200 and `error`, as with some errors of its own."""
     try:
         told: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return "no JSON"
+        return _Failure("no JSON")
     told = told if isinstance(told, dict) else {}
     name = told.get("display_name")
     if isinstance(name, str) and name.strip():
         return Address(name.strip()[:LONGEST])
     if told.get("error") == NOTHING_THERE:
         return Address(None)
-    return "an error with status 200" if "error" in told else "neither address nor error"
+    return _Failure("an error with status 200" if "error" in told else "neither address nor error")

@@ -107,6 +107,25 @@ def test_a_server_that_stays_silent_is_given_up_and_one_answer_is_enough_to_go_o
     assert told == [False] * (2 + GIVE_UP) + [True]
 
 
+@pytest.mark.parametrize(
+    ("status", "given_up"),
+    [(400, False), (404, False), (422, False), (499, False), (302, True), (429, True), (500, True)],
+)
+def test_refused_areas_do_not_keep_the_others_from_being_asked_about(status: int, given_up: bool) -> None:
+    asking = geocoder(FakeWire(*[(status, b"")] * GIVE_UP))
+    assert [asking.find(HERE) for _ in range(GIVE_UP)] == [None] * GIVE_UP
+    assert asking.gives_up is given_up
+
+
+def test_a_refused_area_ends_no_silence() -> None:
+    asking = geocoder(FakeWire(*[None] * (GIVE_UP - 1), (404, b""), None))
+    for _ in range(GIVE_UP):
+        asking.find(HERE)
+    assert not asking.gives_up
+    asking.find(HERE)
+    assert asking.gives_up
+
+
 def test_an_endless_address_is_cut() -> None:
     address = geocoder(FakeWire(found("x" * 10_000))).find(HERE)
     assert address is not None
