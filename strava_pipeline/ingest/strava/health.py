@@ -114,7 +114,7 @@ def _token(settings: Settings, token: StoredToken) -> Finding:
     except ForbiddenError as error:
         return problem(TOKEN, str(error), "Mend STRAVA_BASE_URL and STRAVA_API_URL, or log in: " + LOGIN)
     if token.refused_at is not None:
-        return problem(TOKEN, f"Strava refused it on {token.refused_at:%Y-%m-%d %H:%M} UTC.", LOGIN)
+        return problem(TOKEN, f"Strava refused it on {token.refused_at:%Y-%m-%d %H:%M} UTC.", f"Log in again: {LOGIN}")
     expiry = f"{token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else None
     until = f"access until {expiry}, renewed by itself" if expiry else "access is renewed at the next call"
     if token.scope is None:
