@@ -108,7 +108,7 @@ def _have_room(groups: Groups, pair: tuple[int, int], numbers: dict[int, str | N
 
 
 def _members(known: pl.DataFrame, groups: Groups) -> pl.DataFrame:
-    """Each group's members in order: by source, whole before cut, then by format, then by id; the first one's id stands for all.
+    """Each group's members in order: by source, of files the whole first, by format, then by id; the first one stands for all.
 
     What is deleted at Strava stays so by its files, but not where Strava has the same activity under another id.
     """
@@ -123,7 +123,7 @@ def _members(known: pl.DataFrame, groups: Groups) -> pl.DataFrame:
         pl.DataFrame({"id": list(of), "group": list(of.values())}, schema=schema)
         .join(known, on="id")
         .with_columns(rank=rank, form=form, gone=pl.col("deleted").fill_null(False))
-        .with_columns(cut=(pl.col("elapsed") < WHOLE.value * longest).fill_null(False))
+        .with_columns(cut=((pl.col("source") == FILE) & (pl.col("elapsed") < WHOLE.value * longest)).fill_null(False))
         .with_columns(_there=((pl.col("id") > 0) & ~pl.col("gone")).any().over("group"))
         .sort("group", pl.col("gone") & pl.col("_there"), "rank", "cut", "form", "id")
     )
