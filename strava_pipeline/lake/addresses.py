@@ -4,7 +4,6 @@ A line of data/bronze/addresses.jsonl is an area and its address; null: the geoc
 theirs from these lines alone, so a rebuild asks nobody. Asking is orchestrate/addresses.py's, under LOCK.
 """
 
-import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ import polars as pl
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from strava_pipeline.core.trips.car.areas import Area, area_of
-from strava_pipeline.lake.files import sync_folder
+from strava_pipeline.lake.files import append_line, sync_folder
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.staging import staged, staging
@@ -53,14 +52,7 @@ def keep_address(lake: Lake, area: Area, address: str | None, at: datetime) -> N
     """Append an answer; it is on disk when this returns. Who calls holds LOCK."""
     line = _Line(lat=area.lat, lng=area.lng, address=address, at=at).model_dump_json().encode() + b"\n"
     is_new = not lake.addresses.exists()
-    lake.addresses.parent.mkdir(parents=True, exist_ok=True)
-    with lake.addresses.open("ab+") as file:
-        end = file.seek(0, os.SEEK_END)
-        if end and os.pread(file.fileno(), 1, end - 1) != b"\n":
-            line = b"\n" + line  # a torn line stays by itself
-        file.write(line)
-        file.flush()
-        os.fsync(file.fileno())
+    append_line(lake.addresses, line)
     if is_new:
         sync_folder(lake.addresses.parent)
 

@@ -4,14 +4,13 @@ A kind of decision is a `Decision` with fields of its own, beside the code that 
 decision means is not known here. A line that a power cut left torn was never promised to anyone: it is passed over and told.
 """
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from strava_pipeline.lake.files import sync_folder
+from strava_pipeline.lake.files import append_line, sync_folder
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 
@@ -72,13 +71,6 @@ def _path(lake: Lake, of: type[Decision]) -> Path:
 
 def _append(lake: Lake, path: Path, line: bytes) -> None:
     with locked(lake, "decisions"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab+") as file:
-            end = file.seek(0, os.SEEK_END)
-            if end and os.pread(file.fileno(), 1, end - 1) != b"\n":
-                line = b"\n" + line  # a torn line stays by itself
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(path, line)
         sync_folder(path.parent)
         sync_folder(path.parent.parent)

@@ -57,6 +57,21 @@ def write_unsynced(path: Path, content: bytes | memoryview) -> None:
         raise error from None
 
 
+def append_line(path: Path, line: bytes) -> None:
+    """Append a line, its end included, and fsync the file; a line that a power cut left torn stays by itself.
+
+    The folder is made where it is missing. Syncing it, and keeping others from appending meanwhile, is the caller's.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+") as file:
+        end = file.seek(0, os.SEEK_END)
+        if end and os.pread(file.fileno(), 1, end - 1) != b"\n":
+            line = b"\n" + line  # a torn line stays by itself
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 @contextmanager
 def held(path: Path) -> Iterator[BinaryIO]:
     """The emptied file `path`, opened for writing; while the body runs, `has_no_holder` knows that it is in use.
