@@ -27,9 +27,9 @@ class Clock:
         """Now, in UTC."""
         return datetime.fromtimestamp(self.epoch(), UTC)
 
-    def http_date(self) -> bytes:
-        """Now, as the Date header writes it (whole seconds)."""
-        return formatdate(self.epoch(), usegmt=True).encode()
+    def http_date(self, ahead: float = 0) -> bytes:
+        """Now, or so many seconds `ahead`, as the Date header writes it (whole seconds)."""
+        return formatdate(self.epoch() + ahead, usegmt=True).encode()
 
     def advance(self, seconds: float) -> None:
         """Jump by so many seconds of emulator time."""

@@ -10,7 +10,7 @@ from typing import Any
 from strava_pipeline.emulator.errors import OrderError
 from strava_pipeline.emulator.wire import Json
 
-KINDS = frozenset({"status", "html", "truncate", "reset", "slow", "empty", "body", "raw", "short_page"})
+KINDS = frozenset({"status", "html", "truncate", "reset", "slow", "empty", "body", "raw", "short_page", "date"})
 DEFAULT_STATUS = {"status": 500, "html": 502}
 
 
@@ -18,6 +18,7 @@ DEFAULT_STATUS = {"status": 500, "html": 502}
 class Fault:
     """One kind of trouble. `processed`: a reset comes after the work was done, so that only the answer is lost.
 
+    `date`: the answer is right but for its Date header, which is `seconds` ahead, or `body`.
     `raw`: `body` is the whole answer as it goes over the wire, status line and headers included, a character a byte.
     """
 

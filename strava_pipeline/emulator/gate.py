@@ -116,7 +116,7 @@ class Gate:
 
         async def work() -> Reply:
             reply = await collect(self._app, scope, receive)
-            return reply.with_headers([*headers, self._date()])
+            return reply.with_headers([*headers, self._date(fault)])
 
         if fault is not None and fault.kind in ("raw", "truncate", "reset"):
             return await break_connection(fault, scope, receive, send, work)
@@ -147,8 +147,12 @@ class Gate:
         scope.setdefault("state", {})["grant"] = grant
         return None
 
-    def _date(self) -> tuple[bytes, bytes]:
-        return (b"date", self._state.clock.http_date())
+    def _date(self, fault: Fault | None = None) -> tuple[bytes, bytes]:
+        if fault is None or fault.kind != "date":
+            return (b"date", self._state.clock.http_date())
+        if isinstance(fault.body, str):
+            return (b"date", fault.body.encode("latin-1", "replace"))
+        return (b"date", self._state.clock.http_date(ahead=fault.seconds))
 
     def _dated(self, send: Send) -> Send:
         async def send_dated(message: Message) -> None:

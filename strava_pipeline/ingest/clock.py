@@ -1,15 +1,20 @@
 """Time as the server tells it, so that a wrong local clock burns no calls.
 
 Before the first answer the local clock is all there is; from then on time runs from the last answer's Date
-header along a steady counter. Windows and limits are not known here.
+header along a steady counter. One header that contradicts what is believed is evidence, not yet a belief: a proxy or a
+server may be wrong once. Windows and limits are not known here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 HEADER_RESOLUTION = timedelta(seconds=1)  # a Date header is cut to whole seconds (RFC 9110, 5.6.7)
 CONTRADICTION = timedelta(minutes=1)  # beyond any network delay: the earlier belief was false, not just late
+JUMP = timedelta(
+    hours=1
+)  # beyond what clocks drift apart: believed when more than one answer, or this machine's clock, says so
+ENOUGH = 2  # answers that agreed with a belief; a contradiction needs more
 
 
 class ServerClock:
@@ -31,6 +36,10 @@ class ServerClock:
             raise ValueError(f"a clock's speed is above 0, not {speed}")
         self._local, self._monotonic, self._sleep, self.speed = local, monotonic, sleep, speed
         self._anchor: tuple[datetime, float] | None = None
+        self._agreed = 0  # answers that said the same as the anchor, up to ENOUGH
+        self._claims: list[
+            tuple[datetime, float]
+        ] = []  # answers in a row that contradict it, and agree with each other
         self._latest: datetime | None = None
         self.synced = False
         """True once an answer of the server was observed in this process."""
@@ -43,21 +52,46 @@ class ServerClock:
         self._latest = estimate
         return estimate
 
-    def observe(self, date_header: str | None, *, elapsed: float = 0.0) -> None:
+    def learn(self, headers: Mapping[str, str], *, elapsed: float = 0.0) -> None:
+        """Observe an answer's Date header; where a cache kept the answer, that is as old as its Age (RFC 9111, 5.1)."""
+        age = headers.get("Age", "")
+        seconds = int(age) if age.isascii() and age.isdigit() and len(age) < 10 else 0
+        self.observe(headers.get("Date"), elapsed=elapsed, age=timedelta(seconds=seconds))
+
+    def observe(self, date_header: str | None, *, elapsed: float = 0.0, age: timedelta = timedelta(0)) -> None:
         """Learn from the Date header of an answer that took `elapsed` real seconds. Garbage is ignored.
 
-        The server's time is in [date, date + 1 s + elapsed]: an estimate within is kept, others jump to date.
+        The server's time is in [date, date + 1 s + elapsed]: an estimate within is kept, others go to date; by more than
+        JUMP only when several answers of different moments, or one and this machine's clock, say the same.
         """
         date = parse_date_header(date_header)
         if date is None:
             return
-        estimate = self._estimate()
+        date += age
+        estimate, moment = self._estimate(), self._monotonic()
+        if abs(date - estimate) > JUMP and not self._is_believed(date, moment):
+            return
+        if abs(date - estimate) <= JUMP and self._anchor is not None:
+            self._agreed = min(self._agreed + 1, ENOUGH)
+        else:
+            self._agreed = max(len(self._claims), 1)
+        self._claims.clear()
         if not date <= estimate <= date + HEADER_RESOLUTION + timedelta(seconds=elapsed * self.speed):
             estimate = date
         if not self.synced:
             self._latest = None
-        self._anchor = (estimate, self._monotonic())
+        self._anchor = (estimate, moment)
         self.synced = True
+
+    def _is_believed(self, date: datetime, moment: float) -> bool:
+        """Whether a time that contradicts what is believed has more voices for it by now."""
+        passed = ((date - at) - timedelta(seconds=(moment - then) * self.speed) for at, then in self._claims[-1:])
+        if any(abs(difference) > CONTRADICTION for difference in passed):
+            self._claims.clear()
+        if not self._claims or moment > self._claims[-1][1]:
+            self._claims.append((date, moment))
+        voices = len(self._claims) + (abs(date - self.local()) <= JUMP)
+        return voices > self._agreed
 
     def suppose(self, server: datetime, local: datetime) -> None:
         """Before the first answer: take over that it was `server` there when it was `local` here.
@@ -69,6 +103,7 @@ class ServerClock:
         if self.synced or passed < timedelta(0):
             return
         self._anchor = (server + passed * self.speed, self._monotonic())
+        self._agreed = 1
         self._latest = None
 
     def local(self) -> datetime:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from strava_pipeline.lake.listings import Listing
+from strava_pipeline.lake.listing import Listing
 from strava_pipeline.lake.manifests import Manifest, PageEntry
 
 _NEVER, _ALWAYS = -(2**62), 2**62  # seconds: no bound
@@ -47,8 +47,8 @@ def proofs(listings: Iterable[Listing]) -> Iterator[Proof]:
 
 
 def proven(manifest: Manifest) -> Iterator[Span]:
-    """The window of a listing without its gaps; nothing of one that is not whole, or that may not see everything."""
-    if not (manifest.complete and manifest.sees_private):
+    """The window of a listing without its gaps; nothing of one that is not whole, may not see everything, or has no date."""
+    if not (manifest.complete and manifest.sees_private and manifest.is_dated):
         return
     after, before = manifest.window.after, manifest.window.before
     unproven = [*gaps(manifest), *_unreadable(manifest)]

@@ -1,8 +1,8 @@
 """Bronze of what is asked for per activity: every answer as received, a file each, in the folders of the years.
 
-`year=YYYY/<id>/<fetched_at>.json.gz` is a good answer, `<fetched_at>.failed-<status>.gz` the evidence of one that
-failed for good in its run. From these files alone follows when a failed one is asked for again. What is asked for is
-the business of detail_files.py and stream_files.py.
+`year=YYYY/<id>/<fetched_at>.<landed>.json.gz` is a good answer, `<fetched_at>.<landed>.failed-<status>.gz` the evidence of
+one that failed for good in its run; what came before there were numbers has none (landed.py). From these files alone follows
+when a failed one is asked for again. What is asked for is the business of detail_files.py and stream_files.py.
 """
 
 import os
@@ -12,12 +12,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.lake.files import DamagedFileError, from_stamp, packed, stamp, unpacked_json, write_whole
+from strava_pipeline.core.landings import SHORTLY
+from strava_pipeline.lake.files import DamagedFileError, packed, unpacked_json, write_whole
+from strava_pipeline.lake.landed import in_order, landed_as, next_number, read_name
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.times import Times
 
 FIRST_PAUSE = timedelta(days=1)  # then 2, 4, 8, 16 and at most LONGEST_PAUSE
 LONGEST_PAUSE = timedelta(days=30)
 EARLY = timedelta(hours=4)  # that a pause is shorter: a daily run comes a little earlier or later each day
 QUARANTINED_AFTER = 3  # failures in a row: an activity's own fault, no bad day of Strava's
+Name = tuple[datetime, int | None]  # when an answer came by its own word, and its number
 _GOOD = ".json.gz"
 _BAD = ".failed-"
 _LOST = f"{_GOOD}.damaged"
@@ -25,7 +30,7 @@ _LOST = f"{_GOOD}.damaged"
 
 @dataclass(frozen=True, slots=True)
 class AnswerFiles:
-    """What is on disk of one activity."""
+    """What is on disk of one activity; times are those that are believed (times.py)."""
 
     activity_id: int
     good: Path | None  # the newest good answer
@@ -37,6 +42,7 @@ class AnswerFiles:
     status: int | None  # of the newest failure; None where no answer came
     evidence: Path | None  # what came then
     lost: bool = False  # the newest good answer was damaged and is set aside: to be fetched again
+    disbelieved: frozenset[datetime] = frozenset()  # times that good answers say, and at which they didn't come
 
     @property
     def retry_at(self) -> datetime | None:
@@ -51,40 +57,43 @@ class AnswerFiles:
         return self.failures >= QUARANTINED_AFTER
 
 
-def land_answer(of_year: Path, activity_id: int, body: bytes, at: datetime) -> Path:
+def land_answer(lake: Lake, of_year: Path, activity_id: int, body: bytes, at: datetime) -> Path:
     """Put a good answer on disk."""
-    path = of_year / str(activity_id) / f"{stamp(at)}{_GOOD}"
-    write_whole(path, packed(body, at))
+    number = next_number(lake, at)
+    path = of_year / str(activity_id) / f"{landed_as(at, number)}{_GOOD}"
+    write_whole(path, packed(body, at, number))
     return path
 
 
-def land_evidence(of_year: Path, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
+def land_evidence(lake: Lake, of_year: Path, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
     """Put the evidence of a failure on disk: the last body that came (empty where none did)."""
-    path = of_year / str(activity_id) / f"{stamp(at)}{_BAD}{status or 0}.gz"
+    path = of_year / str(activity_id) / f"{landed_as(at, next_number(lake, at))}{_BAD}{status or 0}.gz"
     write_whole(path, packed(body, at))
     return path
 
 
-def answer_files(of_years: Iterable[Path], ids: Collection[int] | None = None) -> dict[int, AnswerFiles]:
+def answer_files(times: Times, of_years: Iterable[Path], ids: Collection[int] | None = None) -> dict[int, AnswerFiles]:
     """Every activity (of `ids`, None: of all) that has an answer in one of these folders; all of them count."""
     found = _folders(of_years)
-    return {key: _files(key, folders) for key, folders in found.items() if ids is None or key in ids}
+    return {key: _files(times, key, folders) for key, folders in found.items() if ids is None or key in ids}
 
 
-def failed_among(of_years: Iterable[Path], chosen: Collection[Path], ids: Iterable[int]) -> list[AnswerFiles]:
+def failed_among(
+    times: Times, of_years: Iterable[Path], chosen: Collection[Path], ids: Iterable[int]
+) -> list[AnswerFiles]:
     """Those of the `chosen` folders and of `ids` of which a failure lies in any folder."""
     folders = _folders(of_years)
     within = {*ids} | {*_folders(chosen)}
     return [
-        _files(activity_id, folders[activity_id])
+        _files(times, activity_id, folders[activity_id])
         for activity_id in sorted(within & folders.keys())
         if any(_BAD in entry.name for folder in folders[activity_id] for entry in os.scandir(folder))
     ]
 
 
-def answered_at(path: Path) -> datetime:
-    """When (UTC) the good answer in that file came."""
-    return from_stamp(path.name.removesuffix(_GOOD))
+def answered_at(path: Path) -> tuple[datetime, int | None]:
+    """When (UTC) the good answer in that file came, by its own word, and the number by which it landed."""
+    return read_name(path.name.removesuffix(_GOOD))
 
 
 def newest_json(files: AnswerFiles) -> Any:
@@ -113,37 +122,60 @@ def _folders(of_years: Iterable[Path]) -> dict[int, list[str]]:
     return found
 
 
-def _files(activity_id: int, folders: Sequence[str]) -> AnswerFiles:
-    good: tuple[datetime, Path] | None = None
-    fetches = 0
-    bad: list[tuple[datetime, Path]] = []
-    lost_at: datetime | None = None
-    for name, path in sorted((entry.name, entry.path) for folder in folders for entry in os.scandir(folder)):
+def _files(times: Times, activity_id: int, folders: Sequence[str]) -> AnswerFiles:
+    good: list[tuple[Name, Path]] = []
+    bad: list[tuple[Name, Path]] = []
+    lost: list[Name] = []
+    for entry in (entry for folder in folders for entry in os.scandir(folder)):
+        name = entry.name
         try:
             if name.endswith(_GOOD):
-                good = (from_stamp(name.removesuffix(_GOOD)), Path(path))
-                fetches += 1
+                good.append((read_name(name.removesuffix(_GOOD)), Path(entry.path)))
             elif name.endswith(_LOST):
-                lost_at = from_stamp(name.removesuffix(_LOST))
+                lost.append(read_name(name.removesuffix(_LOST)))
             elif _BAD in name:
                 _status(name)
-                bad.append((from_stamp(name.partition(_BAD)[0]), Path(path)))
+                bad.append((read_name(name.partition(_BAD)[0]), Path(entry.path)))
         except ValueError:
             continue  # no name of ours, or the unfinished file of a process that died
-    answered = max((at for at in (good[0] if good else None, lost_at) if at is not None), default=None)
-    since = [failure for failure in bad if answered is None or failure[0] > answered]
+    order = _Order(times, [*(said for said, _ in good), *lost, *(said for said, _ in bad)])
+    good.sort(key=lambda one: order.of(one[0]))
+    bad.sort(key=lambda one: order.of(one[0]))
+    answered = max([*lost, *(said for said, _ in good)], key=order.of, default=None)
+    since = [failure for failure in bad if answered is None or order.of(failure[0]) > order.of(answered)]
+    newest = good[-1] if good else None
     return AnswerFiles(
         activity_id=activity_id,
-        good=good[1] if good else None,
-        good_at=good[0] if good else None,
-        fetches=fetches,
+        good=newest[1] if newest else None,
+        good_at=order.at(newest[0]) if newest else None,
+        fetches=len(good),
         failures=len(since),
-        first_failed_at=since[0][0] if since else None,
-        failed_at=since[-1][0] if since else None,
+        first_failed_at=order.at(since[0][0]) if since else None,
+        failed_at=order.at(since[-1][0]) if since else None,
         status=_status(since[-1][1].name) or None if since else None,
         evidence=since[-1][1] if since else None,
-        lost=lost_at is not None and (good is None or good[0] < lost_at),
+        lost=bool(lost) and (newest is None or answered != newest[0]),
+        disbelieved=frozenset(said[0] for said, _ in good if order.at(said) != said[0]),
     )
+
+
+class _Order:
+    """In which order the answers about one activity came, and when each is believed to have come."""
+
+    def __init__(self, times: Times, names: Collection[Name]) -> None:
+        self._times: dict[Name, datetime] = {}
+        last: datetime | None = None
+        for name in sorted(names, key=lambda name: in_order((times.of_answer(*name), name[1]))):
+            at = times.of_answer(*name)
+            if last is not None and at <= last and name[1] is not None:
+                at = last + SHORTLY
+            self._times[name] = last = at
+
+    def at(self, name: Name) -> datetime:
+        return self._times[name]
+
+    def of(self, name: Name) -> tuple[int, datetime]:
+        return in_order((self._times[name], name[1]))
 
 
 def _status(name: str) -> int:

@@ -17,22 +17,23 @@ from strava_pipeline.lake.answer_files import (
     newest_json,
     set_aside,
 )
+from strava_pipeline.lake.listings import answer_times
 from strava_pipeline.lake.paths import Lake
 
 
 def land_detail(lake: Lake, year: int, activity_id: int, body: bytes, at: datetime) -> Path:
     """Put a good answer on disk."""
-    return land_answer(lake.details_of(year), activity_id, body, at)
+    return land_answer(lake, lake.details_of(year), activity_id, body, at)
 
 
 def land_failure(lake: Lake, year: int, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
     """Put the evidence of a failure on disk."""
-    return land_evidence(lake.details_of(year), activity_id, body, status, at)
+    return land_evidence(lake, lake.details_of(year), activity_id, body, status, at)
 
 
 def detail_files(lake: Lake, year: int) -> dict[int, AnswerFiles]:
     """Every activity of the year's folder that has an answer on disk, by id."""
-    return answer_files([lake.details_of(year)])
+    return answer_files(answer_times(lake), [lake.details_of(year)])
 
 
 def failed_files(lake: Lake, years: Iterable[int] | None = None, *, ids: Iterable[int] = ()) -> list[AnswerFiles]:
@@ -41,7 +42,8 @@ def failed_files(lake: Lake, years: Iterable[int] | None = None, *, ids: Iterabl
     One whose year was edited lies in several folders; all of them count.
     """
     every = sorted(lake.details.glob("year=*"))
-    return failed_among(every, every if years is None else [lake.details_of(year) for year in years], ids)
+    chosen = every if years is None else [lake.details_of(year) for year in years]
+    return failed_among(answer_times(lake), every, chosen, ids)
 
 
 def count_on_disk(lake: Lake, year: int) -> int:

@@ -14,7 +14,7 @@ import polars as pl
 from strava_pipeline.core.activities import summary_frame
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.absence import bounds, proven
-from strava_pipeline.lake.listings import Listing
+from strava_pipeline.lake.listing import Listing
 from strava_pipeline.lake.manifests import Manifest
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql

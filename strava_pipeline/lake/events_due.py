@@ -8,6 +8,7 @@ from strava_pipeline.core.sightings import SOMETIMES_LISTED
 from strava_pipeline.core.webhook_work import Waiting
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.answer_files import AnswerFiles, answer_files
+from strava_pipeline.lake.listings import answer_times
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.quarantine import drops, standing
 from strava_pipeline.lake.sightings import Listed
@@ -71,7 +72,7 @@ def is_answered(due: Due, files: AnswerFiles) -> bool:
 
 
 def on_disk(lake: Lake, ids: Mapping[int, object]) -> dict[int, AnswerFiles]:
-    return answer_files(sorted(lake.details.glob("year=*")), ids.keys())
+    return answer_files(answer_times(lake), sorted(lake.details.glob("year=*")), ids.keys())
 
 
 def _facts(lake: Lake, ids: Mapping[int, object], years: YearRange) -> tuple[dict[int, _Fact], _Fact]:

@@ -6,6 +6,7 @@ import io
 import os
 import re
 import shutil
+import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -134,9 +135,16 @@ def bytes_free(path: Path) -> int:
     return shutil.disk_usage(nearest(path)).free
 
 
-def packed(body: bytes, at: datetime) -> bytes:
-    """`body`, gzip-compressed; the header's time is `at`, so the same answer always gives the same bytes."""
-    return gzip.compress(body, compresslevel=6, mtime=int(at.timestamp()))
+def packed(body: bytes, at: datetime, number: int | None = None) -> bytes:
+    """`body`, gzip-compressed; the header's time is `at`, so the same answer always gives the same bytes.
+
+    `number`: stands in the header, too, as an extra field (RFC 1952, 2.3.1.1).
+    """
+    whole = gzip.compress(body, compresslevel=6, mtime=int(at.timestamp()))
+    if number is None:
+        return whole
+    extra = _NUMBER + struct.pack("<HQ", 8, number)
+    return whole[:3] + bytes([_HAS_EXTRA]) + whole[4:10] + struct.pack("<H", len(extra)) + extra + whole[10:]
 
 
 def unpacked(path: Path) -> bytes:
@@ -155,12 +163,16 @@ def unpacked_json(path: Path) -> Any:
         raise DamagedFileError(f"{path} is damaged ({type(error).__name__})") from error
 
 
-def packed_at(path: Path) -> datetime:
-    """The time in a gzip header, to the second (RFC 1952: four bytes from offset 4)."""
+def packed_at(path: Path) -> tuple[datetime, int | None]:
+    """The time in a gzip header, to the second (RFC 1952: four bytes from offset 4), and the number that `packed` put there."""
     with path.open("rb") as file:
-        return datetime.fromtimestamp(int.from_bytes(file.read(8)[4:8], "little"), UTC)
+        header = file.read(24)
+    at = datetime.fromtimestamp(int.from_bytes(header[4:8], "little"), UTC)
+    has_number = len(header) == 24 and header[3] == _HAS_EXTRA and header[12:14] == _NUMBER
+    return at, int.from_bytes(header[16:24], "little") if has_number else None
 
 
+_NUMBER, _HAS_EXTRA = b"SN", 4  # the extra field's name, and the header's flag for one
 _STAMP = "%Y%m%dT%H%M%S%fZ"
 
 

@@ -17,7 +17,8 @@ from strava_pipeline.core.sources import STRAVA_ARCHIVE
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.files import packed, sync_folder, unpacked_json, write_unsynced
 from strava_pipeline.lake.imports import Import, imports
-from strava_pipeline.lake.listings import Listing, listings, read_listing
+from strava_pipeline.lake.listing import Listing, read_listing
+from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.manifests import Manifest, Window
 from strava_pipeline.lake.paths import Lake
 

@@ -13,7 +13,8 @@ from strava_pipeline.core.plan import SLACK, YearCount
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.detail_files import detail_files
 from strava_pipeline.lake.differences import Differences
-from strava_pipeline.lake.listings import Listing, listings
+from strava_pipeline.lake.listing import Listing
+from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.manifests import Manifest
 from strava_pipeline.lake.merge import merged_pages, years_lacking
 from strava_pipeline.lake.paths import Lake

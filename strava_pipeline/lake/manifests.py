@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from strava_pipeline.core.activities import local_years, starts
 from strava_pipeline.core.listed import Unreadable
@@ -49,7 +49,8 @@ class PageEntry(BaseModel):
     """A page on disk. `oldest` and `newest` are the starts (UTC) of what it holds; None where it is empty.
 
     `local_years` are the years that its activities say (0: no date), `years` the partitions that these belonged to
-    when it came: the newest partition of today is not that of next year.
+    when it came: the newest partition of today is not that of next year. `landed` orders it among all that came (see
+    landed.py), `local_at` is when it came by this machine's clock; None: it came before there were numbers.
     """
 
     file: str
@@ -57,6 +58,8 @@ class PageEntry(BaseModel):
     rows: int
     bytes: int = 0
     fetched_at: datetime
+    landed: int | None = None
+    local_at: datetime | None = None
     local_years: list[int]
     years: list[int] = []
     oldest: datetime | None = None
@@ -83,12 +86,16 @@ class Gone(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What stands in manifest.json. `gone`: of a day's events."""
+    """What stands in manifest.json. `gone`: of a day's events. `landed`, `local_at`: as of a page, when it began."""
 
     source: str = "strava"
     athlete_id: int | None = None
     window: Window
     started_at: datetime
+    landed: int | None = None
+    local_at: datetime | None = None
+    is_dated: bool = Field(default=True, exclude=True)  # whether anything true is known of when it came
+    host: str | None = None  # of the API that answered
     sees_private: bool = True  # whether the login was allowed to list what only the athlete may see
     settled: bool = False  # a run that used it came to its end
     pages: list[PageEntry] = []
@@ -162,6 +169,9 @@ def entry_of(
     at: datetime,
     years: YearRange,
     unreadable: Sequence[Unreadable] = (),
+    *,
+    landed: int | None = None,
+    local_at: datetime | None = None,
 ) -> PageEntry:
     """The line of a page of these activities and unreadable rows."""
     seen, said = starts(activities), local_years(activities)
@@ -171,6 +181,8 @@ def entry_of(
         rows=len(activities) + len(unreadable),
         bytes=size,
         fetched_at=at,
+        landed=landed,
+        local_at=local_at,
         local_years=said,
         years=sorted({years.clamp(year) for year in said}),
         oldest=min(seen, default=None),

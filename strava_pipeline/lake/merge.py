@@ -10,7 +10,8 @@ from pathlib import Path
 from strava_pipeline.core.sources import SOURCES
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.connections import spill
-from strava_pipeline.lake.listings import Listing
+from strava_pipeline.lake.listing import Listing
+from strava_pipeline.lake.listings import listing_times
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import LOCK, damage_named, holdings, shard_files
@@ -56,6 +57,7 @@ def _merge_years(
         "others": [str(path) for path in others],
         "years": years,
         "sources": SOURCES,
+        "disbelieved": [*listing_times(lake).replaced],
         "force": force,
     }
     with damage_named([*shards, *others]):

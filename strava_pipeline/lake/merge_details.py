@@ -73,32 +73,40 @@ def _newest_on_disk(lake: Lake, years: Iterable[int]) -> dict[int, AnswerFiles]:
     for year in years:
         for activity_id, files in detail_files(lake, year).items():
             other = newest.get(activity_id)
-            if is_newer(files, other.good_at if other else None):
+            if files.good_at is not None and (other is None or other.good_at is None or other.good_at < files.good_at):
                 newest[activity_id] = files
     return newest
 
 
 def is_newer(files: AnswerFiles, than: datetime | None) -> bool:
-    """Whether a good answer is on disk that came after that moment (None: there is none)."""
-    return files.good_at is not None and (than is None or than < files.good_at)
+    """Whether a good answer is on disk that came after that moment (None: there is none), or none came at that moment."""
+    return files.good_at is not None and (than is None or than < files.good_at or than in files.disbelieved)
 
 
 def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[AnswerFiles], report: MergeReport) -> None:
     """Some details into all their tables, within the caller's transaction."""
     with without_garbage_collection():
         frames, unknown = detail_frames(list(read_details(files)), athlete_id=None)
-    merge_detail_frames(connection, lake, frames, report)
+    disbelieved = sorted({at for one in files for at in one.disbelieved})
+    merge_detail_frames(connection, lake, frames, report, disbelieved)
     report.unknown.update(unknown)
 
 
 def merge_detail_frames(
-    connection: Connection, lake: Lake, frames: Mapping[str, pl.DataFrame], report: MergeReport
+    connection: Connection,
+    lake: Lake,
+    frames: Mapping[str, pl.DataFrame],
+    report: MergeReport,
+    disbelieved: Sequence[datetime] = (),
 ) -> None:
-    """The rows of some details, by table: those that are newer than gold's, or from a better source."""
+    """The rows of some details, by table: those that are newer than gold's, or from a better source.
+
+    `disbelieved`: times that gold may give for details, and at which none came.
+    """
     with staging(lake) as folder:
         rows_of = {name: staged(folder, name, rows) for name, rows in frames.items()}
         details = {"details": rows_of[ACTIVITY_DETAILS.name]}
-        connection.execute(sql("incoming_details"), {**details, "sources": SOURCES})
+        connection.execute(sql("incoming_details"), {**details, "sources": SOURCES, "disbelieved": [*disbelieved]})
         report.count(connection.execute(sql("merge_details"), details).fetchall())
         for table, _ in CHILDREN.values():
             if table.name not in RECORDED:

@@ -1,6 +1,8 @@
-"""Where things are kept below the data folder. Names only: nothing here is read or written."""
+"""Where things are kept below the data folder, and this machine's clock. Names only: nothing here is read or written."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 
@@ -11,15 +13,24 @@ def log_of(database: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Lake:
-    """A data folder. Folders are made by whoever writes into them."""
+    """A data folder. Folders are made by whoever writes into them. `clock`: this machine's, where anything is to land."""
 
     data_dir: Path
     warehouse: str = "strava.duckdb"  # the working warehouse's file
+    clock: Callable[[], datetime] | None = field(default=None, compare=False, repr=False)
+
+    def local_time(self) -> datetime | None:
+        """This machine's time, by which what lands is numbered."""
+        return self.clock() if self.clock is not None else None
 
     @property
     def remade(self) -> "Lake":
         """The same lake with the warehouse that a rebuild is making in place of the working one."""
         return replace(self, warehouse="strava.remade.duckdb")
+
+    @property
+    def bronze(self) -> Path:
+        return self.data_dir / "bronze"
 
     @property
     def listings(self) -> Path:

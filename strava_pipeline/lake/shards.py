@@ -1,8 +1,8 @@
 """Shards: the pages of a listing, typed, as Parquet, split by local year. Made from bronze alone, any time again.
 
-A shard's own Parquet metadata says which listings it holds, how many of their pages, and by which catalogue and
-partitions it was made, so whether one is missing or stale is read from the files. When a year has many, they become one
-that keeps each version of an activity once, and when the activity was last seen.
+A shard's own Parquet metadata says which listings it holds, how many of their pages, by which catalogue and partitions it
+was made, and of which listings other times are believed than they say (times.py), so whether one is missing or stale is read
+from the files. When a year has many, they become one that keeps each version of an activity once, and when it was last seen.
 """
 
 import json
@@ -21,9 +21,11 @@ from strava_pipeline.core.tables import catalogue_version
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.imported import all_listings
-from strava_pipeline.lake.listings import Listing
+from strava_pipeline.lake.listing import Listing
+from strava_pipeline.lake.listings import listing_times
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.times import Times
 
 MANY = 32  # shards of a year before they are merged: a month of daily runs
 LOCK = "shards"  # who writes shards, and who reads them while others may merge them away
@@ -31,6 +33,8 @@ _MERGED = ".merged.parquet"
 _HOLDS = "strava_pipeline.listings"
 _CATALOGUE = "strava_pipeline.catalogue"
 _EDGE = "strava_pipeline.edge"
+_TIMES = "strava_pipeline.times"
+_MADE_BY = (_CATALOGUE, _EDGE, _TIMES)
 _SAID_BY = ("id", "source")  # what one source says of an activity is no sighting by another
 
 Held = dict[str, int]  # how many pages of which listings
@@ -61,8 +65,9 @@ def write_shards(
     report = ShardReport()
     asked = set(wanted)
     with locked(lake, LOCK):
+        times = listing_times(lake)
         for year in asked:
-            _clear(lake, year, years)
+            _clear(lake, year, years, times)
         held = {year: holdings(lake, year) for year in asked}
         whole: set[str] = set()  # listings that have lost no page
         for listing in all_listings(lake):
@@ -73,17 +78,17 @@ def write_shards(
                 if held[year].get(listing.name, 0) < listing.manifest.pages_for(year, years) + anew
             }
             if missing:
-                _shard(lake, listing, missing, years, report)
+                _shard(lake, listing, missing, years, times, report)
             if not listing.manifest.has_lost:  # asked last: reading its pages may have shown it
                 whole.add(listing.name)
             tick(listing.manifest.rows)
         for year in asked:
-            _forget_outdated(lake, year, years, whole)
+            _forget_outdated(lake, year, years, whole, times)
         if anew:
             _drop_what_is_held_twice(lake, asked, whole)
         for year in sorted(asked):
             if len(_parquet(lake, year)) > MANY:
-                _merge(lake, year, years)
+                _merge(lake, year, years, times)
     return report
 
 
@@ -97,7 +102,7 @@ def holdings(lake: Lake, year: int) -> Held:
     held: Held = {}
     for metadata in _parquet(lake, year).values():
         if metadata.get(_CATALOGUE) == catalogue_version():
-            for name, pages in json.loads(metadata[_HOLDS]).items():
+            for name, pages in _holds(metadata).items():
                 held[name] = max(pages, held.get(name, 0))
     return held
 
@@ -140,8 +145,8 @@ def _parquet(lake: Lake, year: int) -> dict[Path, dict[str, str]]:
     return found
 
 
-def _clear(lake: Lake, year: int, years: YearRange) -> None:
-    """Set damaged shards aside, and those that another catalogue or other partitions made: both are made again."""
+def _clear(lake: Lake, year: int, years: YearRange, times: Times) -> None:
+    """Set damaged shards aside, and those of another catalogue, other partitions or other times: all are made again."""
     folder = lake.shards_of(year)
     if folder.is_file():
         folder.replace(folder.with_name(f"{folder.name}.damaged"))
@@ -152,31 +157,44 @@ def _clear(lake: Lake, year: int, years: YearRange) -> None:
         metadata = readable.get(path)
         if metadata is None:
             path.replace(path.with_suffix(".damaged"))
-        elif (metadata.get(_CATALOGUE), metadata.get(_EDGE)) != (catalogue_version(), _edge(year, years)):
+        elif {key: metadata.get(key, "") for key in _MADE_BY} != _made_by(_holds(metadata), year, years, times):
             path.replace(path.with_suffix(".outdated"))
 
 
-def _forget_outdated(lake: Lake, year: int, years: YearRange, whole: set[str]) -> None:
+def _holds(metadata: dict[str, str]) -> Held:
+    held: Held = json.loads(metadata.get(_HOLDS, "{}"))
+    return held
+
+
+def _made_by(holds: Held, year: int, years: YearRange, times: Times) -> dict[str, str]:
+    """What else a shard's metadata says: made with anything else, it is made again."""
+    believed = {name: digest for name in sorted(holds) if (digest := times.digest(name))}
+    edge = f"{year == years.first:d}{year == years.newest:d}"  # the first and the newest hold more than their own year
+    return {_CATALOGUE: catalogue_version(), _EDGE: edge, _TIMES: json.dumps(believed) if believed else ""}
+
+
+def _forget_outdated(lake: Lake, year: int, years: YearRange, whole: set[str], times: Times) -> None:
     """Delete what was made again. A shard of a listing of which bronze has lost a page may be the last copy: it stays.
 
     Where only the partitions are others, it goes on being a shard, that claims to hold no listing.
     """
     for path in lake.shards_of(year).glob("*.outdated"):
         metadata = pl.read_parquet_metadata(path)
-        holds = json.loads(metadata.get(_HOLDS, "{}"))
+        holds = _holds(metadata)
         if holds and whole.issuperset(holds):
             path.unlink()
         elif metadata.get(_CATALOGUE) == catalogue_version():
             kept = path.with_name(f"{path.stem.removesuffix('.kept')}.kept.parquet")
-            rows = pl.read_parquet(path)
-            _write(kept, _with_what_was_there(rows, kept) if kept.exists() else rows, {}, _edge(year, years))
+            rows = pl.read_parquet(path).with_columns(pl.col("ingestion_ts").replace(dict(times.replaced)))
+            rows = _with_what_was_there(rows, kept) if kept.exists() else rows
+            _write(kept, rows, {}, _made_by({}, year, years, times))
             path.unlink()
 
 
 def _drop_what_is_held_twice(lake: Lake, years: Iterable[int], whole: set[str]) -> None:
     """Delete merged shards of which every listing has a shard of its own again."""
     for year in years:
-        holds = {path: json.loads(metadata[_HOLDS]) for path, metadata in _parquet(lake, year).items()}
+        holds = {path: _holds(metadata) for path, metadata in _parquet(lake, year).items()}
         single = {name: pages for path, held in holds.items() if not _is_merged(path) for name, pages in held.items()}
         for path, held in holds.items():
             again = whole.issuperset(held) and all(single.get(name, 0) >= pages for name, pages in held.items())
@@ -188,12 +206,7 @@ def _is_merged(path: Path) -> bool:
     return path.name.endswith(_MERGED)
 
 
-def _edge(year: int, years: YearRange) -> str:
-    """Whether the partition is the first or the newest, which hold more than their own year."""
-    return f"{year == years.first:d}{year == years.newest:d}"
-
-
-def _shard(lake: Lake, listing: Listing, wanted: set[int], years: YearRange, report: ShardReport) -> None:
+def _shard(lake: Lake, listing: Listing, wanted: set[int], years: YearRange, times: Times, report: ShardReport) -> None:
     """A year is written when the last page that names it has been read: of a listing in order, memory holds a year or two.
 
     Where a later page holds rows of it all the same, or a file has two lines, they join what was written.
@@ -215,9 +228,9 @@ def _shard(lake: Lake, listing: Listing, wanted: set[int], years: YearRange, rep
                 assert isinstance(year, int)
                 held.setdefault(year, []).append(some)
         for year in [year for year in held if last.get(year) == page.file]:
-            _write_year(lake, listing, year, held.pop(year), written, years, report)
+            _write_year(lake, listing, year, held.pop(year), written, years, times, report)
     for year, frames in held.items():  # whose last page was lost, or did not name it
-        _write_year(lake, listing, year, frames, written, years, report)
+        _write_year(lake, listing, year, frames, written, years, times, report)
 
 
 def _write_year(
@@ -227,6 +240,7 @@ def _write_year(
     frames: list[pl.DataFrame],
     written: dict[int, int],
     years: YearRange,
+    times: Times,
     report: ShardReport,
 ) -> None:
     rows = pl.concat(frames)
@@ -234,7 +248,7 @@ def _write_year(
     if year in written or (listing.manifest.has_lost and path.exists()):
         rows = _with_what_was_there(rows, path)
     holds = {listing.name: listing.manifest.pages_for(year, years)}
-    report.bytes += _write(path, rows, holds, _edge(year, years))
+    report.bytes += _write(path, rows, holds, _made_by(holds, year, years, times))
     report.rows[year] += rows.height - written.get(year, 0)
     report.files += year not in written
     written[year] = rows.height
@@ -245,7 +259,7 @@ def _with_what_was_there(rows: pl.DataFrame, path: Path) -> pl.DataFrame:
     return pl.concat([rows, pl.read_parquet(path)]).unique(["id", "ingestion_ts", "content_hash"], maintain_order=True)
 
 
-def _merge(lake: Lake, year: int, years: YearRange) -> None:
+def _merge(lake: Lake, year: int, years: YearRange, times: Times) -> None:
     """Make one shard of many: of what a source said of an activity the rows in which something changed, and the newest.
 
     Of one that stands in another year too, all: what it was there came between. The old ones go when the new one is in
@@ -258,7 +272,7 @@ def _merge(lake: Lake, year: int, years: YearRange) -> None:
     newest = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(-1)) for name in _SAID_BY)
     elsewhere = pl.col("id").is_in(_ids_of(lake, [other for other in years.all if other != year]))
     merged = lake.shards_of(year) / f"{max(holds)}{_MERGED}"
-    _write(merged, rows.filter(changed | newest | elsewhere), holds, _edge(year, years))
+    _write(merged, rows.filter(changed | newest | elsewhere), holds, _made_by(holds, year, years, times))
     for path in files:
         if path != merged:
             path.unlink()
@@ -269,9 +283,8 @@ def _ids_of(lake: Lake, years: Iterable[int]) -> list[int]:
     return pl.scan_parquet(files).select(pl.col("id").unique()).collect()["id"].to_list() if files else []
 
 
-def _write(path: Path, rows: pl.DataFrame, holds: Held, edge: str) -> int:
+def _write(path: Path, rows: pl.DataFrame, holds: Held, made_by: dict[str, str]) -> int:
     """A shard is whole or absent."""
-    metadata = {_HOLDS: json.dumps(holds), _CATALOGUE: catalogue_version(), _EDGE: edge}
-    size = write_rows(path, rows, "zstd", metadata)
+    size = write_rows(path, rows, "zstd", {_HOLDS: json.dumps(holds), **made_by})
     sync_folder(path.parent)
     return size

@@ -17,7 +17,9 @@ from pydantic import ValidationError
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sightings import SOMETIMES_LISTED, listed_part
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake.listings import Listing, begin, listings, read_listing
+from strava_pipeline.lake.answer_files import answered_at
+from strava_pipeline.lake.listing import Listing, begin, read_listing
+from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.manifests import Gone, Window, entry_of
 from strava_pipeline.lake.merge import merged_pages, years_lacking
 from strava_pipeline.lake.paths import Lake
@@ -46,7 +48,8 @@ def note_sighting(
     if any(page.file == file for page in listing.manifest.pages):
         return False
     summary = [listed_part(activity, without=listed.without, also=listed.also)]
-    entry = entry_of(file, summary, detail.stat().st_size, {"id": activity["id"]}, at, years)
+    number = answered_at(detail)[1]
+    entry = entry_of(file, summary, detail.stat().st_size, {"id": activity["id"]}, at, years, landed=number)
     listing.refer(entry.model_copy(update={"without": [*listed.without], "also": [*listed.also]}))
     return True
 
@@ -86,7 +89,7 @@ def _of_day(lake: Lake, at: datetime, athlete_id: int | None) -> Listing:
     """The day's listing; a new one where there is none, or none that can be read."""
     for folder in sorted(lake.listings.glob(f"{_day(at)}T*-{_WINDOW.mode}")):
         with suppress(FileNotFoundError, ValidationError):
-            return read_listing(folder)
+            return read_listing(folder, lake)
     while True:
         try:
             return begin(lake, _WINDOW, athlete_id=athlete_id, at=at)

@@ -10,22 +10,23 @@ from pathlib import Path
 from strava_pipeline.core.streams import is_nothing_recorded
 from strava_pipeline.lake.answer_files import AnswerFiles, answer_files, land_answer, land_evidence
 from strava_pipeline.lake.files import unpacked
+from strava_pipeline.lake.listings import answer_times
 from strava_pipeline.lake.paths import Lake
 
 
 def land_streams(lake: Lake, year: int, activity_id: int, body: bytes, at: datetime) -> Path:
     """Put a good answer on disk."""
-    return land_answer(lake.streams_of(year), activity_id, body, at)
+    return land_answer(lake, lake.streams_of(year), activity_id, body, at)
 
 
 def land_no_streams(lake: Lake, year: int, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
     """Put on disk what came in place of streams: the 404 of one without any, or the evidence of a failure."""
-    return land_evidence(lake.streams_of(year), activity_id, body, status, at)
+    return land_evidence(lake, lake.streams_of(year), activity_id, body, status, at)
 
 
 def stream_files(lake: Lake, ids: Collection[int] | None = None) -> dict[int, AnswerFiles]:
     """Every activity (of `ids`, None: of all) that has an answer on disk. Its year may have been edited since."""
-    return answer_files(sorted(lake.streams.glob("year=*")), ids)
+    return answer_files(answer_times(lake), sorted(lake.streams.glob("year=*")), ids)
 
 
 def has_no_streams(files: AnswerFiles) -> bool:

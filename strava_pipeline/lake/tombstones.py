@@ -18,7 +18,8 @@ from strava_pipeline.core.activities import starts
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.absence import Proof, Span, bounds, gaps, lies_in, proofs, proven
 from strava_pipeline.lake.decisions import Decision, decide, decisions
-from strava_pipeline.lake.listings import Listing, listings
+from strava_pipeline.lake.listing import Listing
+from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.merge import merged_pages, shard_signature, sharing, years_lacking
 from strava_pipeline.lake.paths import Lake

@@ -69,7 +69,8 @@ class Candidate:
 
     def with_files(self, files: AnswerFiles | None) -> "Candidate":
         """The same activity when this is on disk of it."""
-        times = [at for at in (self.fetched_at, files.good_at if files else None) if at is not None]
+        in_gold = None if files is not None and self.fetched_at in files.disbelieved else self.fetched_at
+        times = [at for at in (in_gold, files.good_at if files else None) if at is not None]
         return replace(self, files=files, fetched_at=max(times, default=None))
 
     def rests(self, now: datetime) -> bool:

@@ -158,7 +158,7 @@ class _Work:
             self._note(due, files.good, activity)
 
     def _note(self, due: Due, detail: Path, activity: Json) -> None:
-        at = answered_at(detail)
+        at, _ = answered_at(detail)
         if is_followed(due.at, at):
             self.state.followed[due.activity_id] = due.at
         note_sighting(

@@ -19,7 +19,7 @@ from strava_pipeline.lake.behind import first_pull_ended_at
 from strava_pipeline.lake.counts import count_between
 from strava_pipeline.lake.differences import differences
 from strava_pipeline.lake.known import Known, known_of
-from strava_pipeline.lake.listings import Listing
+from strava_pipeline.lake.listing import Listing
 from strava_pipeline.lake.manifests import Manifest
 from strava_pipeline.lake.wanted import wanted_details
 from strava_pipeline.lake.warehouse import reading

@@ -13,7 +13,8 @@ from strava_pipeline.ingest.strava.clocks import make_budget
 from strava_pipeline.lake.counts import could_be_gear, known_gear, unknown_gear
 from strava_pipeline.lake.differences import differences
 from strava_pipeline.lake.known import AtHand, known_of, year_counts
-from strava_pipeline.lake.listings import Listing, resume
+from strava_pipeline.lake.listing import Listing
+from strava_pipeline.lake.listings import resume
 from strava_pipeline.lake.locks import locked_or_none
 from strava_pipeline.lake.wanted import candidates, wanted_details
 from strava_pipeline.lake.wanted_streams import wanted_streams

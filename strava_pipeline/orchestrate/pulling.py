@@ -6,6 +6,7 @@ A limit ends the work early and is told in the report; what came before it is on
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import (
     BudgetExhaustedError,
@@ -17,7 +18,8 @@ from strava_pipeline.core.windows import year_window
 from strava_pipeline.ingest.strava.activities import Page, list_pages
 from strava_pipeline.ingest.strava.connect import token_store
 from strava_pipeline.ingest.strava.oauth import SEES_PRIVATE
-from strava_pipeline.lake.listings import Listing, begin, resume
+from strava_pipeline.lake.listing import Listing, begin
+from strava_pipeline.lake.listings import resume
 from strava_pipeline.lake.manifests import Manifest, Window
 from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.tombstones import doubtful
@@ -151,7 +153,10 @@ def _land(pipeline: Pipeline, listing: Listing, page: Page) -> None:
 def _begin(pipeline: Pipeline, window: Window, at: datetime) -> Listing:
     """A listing begins when its first page is here: by the server's clock, whatever this machine's shows."""
     athlete_id, sees_private = _login(pipeline)
-    return begin(pipeline.lake, window, athlete_id=athlete_id, at=at.astimezone(UTC), sees_private=sees_private)
+    host = urlsplit(pipeline.settings.api_url).hostname
+    return begin(
+        pipeline.lake, window, athlete_id=athlete_id, at=at.astimezone(UTC), sees_private=sees_private, host=host
+    )
 
 
 def _is_of_the_same_login(pipeline: Pipeline, listing: Listing) -> bool:

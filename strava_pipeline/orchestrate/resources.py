@@ -13,9 +13,10 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.client import StravaClient
 from strava_pipeline.ingest.strava.clocks import primed_clock
 from strava_pipeline.ingest.strava.connect import connect
-from strava_pipeline.lake.listings import Listing
+from strava_pipeline.lake.listing import Listing
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.server import refuse_another_server
 from strava_pipeline.orchestrate.options import CallOptions
 from strava_pipeline.orchestrate.pace import Pace
 from strava_pipeline.orchestrate.progress import Progress
@@ -32,10 +33,10 @@ class Pipeline:
         self, settings: Settings, progress: Progress, who: str = "a run", clock: ServerClock | None = None
     ) -> None:
         self.settings = settings
-        self.lake = Lake(settings.data_dir)
         self.progress = progress
         self.who = who
         self.clock = clock or primed_clock(settings)
+        self.lake = Lake(settings.data_dir, clock=self.clock.local)
         self.listing: Listing | None = None  # what this run pulled or went on with
         self.checked: dict[str, str] = {}  # the revision of the warehouse at which this run found a table right
         self._client: StravaClient | None = None
@@ -64,6 +65,7 @@ class Pipeline:
         Who fetches whole years leaves others what a quiet day's flow needs (docs/adr/0022).
         """
         if self._client is None:
+            refuse_another_server(self.lake, self.settings.api_url)
             limits = limits or CallOptions()
             self._client = connect(
                 self.settings,

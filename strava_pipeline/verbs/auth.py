@@ -31,6 +31,7 @@ from strava_pipeline.ingest.strava.revocation import forget_revoked
 from strava_pipeline.ingest.strava.token_store import StoredToken, TokenStore
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import land_athlete
+from strava_pipeline.lake.server import refuse_another_server
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.echo import echo
 
@@ -80,6 +81,8 @@ def log_in(settings: Settings, oauth: OAuth, clock: ServerClock, consent: Consen
     token = StoredToken({**answer, **known})
     if token.athlete_id is not None:
         token = token.with_answer({"athlete_id": token.athlete_id})
+    if not force:
+        refuse_another_server(Lake(settings.data_dir), settings.api_url)
     with store.lock():
         _refuse_another_athlete(settings.data_dir, store, token, force=force)
         store.save(token)
@@ -155,4 +158,4 @@ def _fetch_athlete(settings: Settings, clock: ServerClock) -> None:
     except (TransientError, BudgetExhaustedError, CallCapReachedError) as error:
         echo(f"The athlete's profile could not be fetched now; a later run will. {error}", err=True)
         return
-    land_athlete(Lake(settings.data_dir), answer.body, answer.fetched_at)
+    land_athlete(Lake(settings.data_dir, clock=clock.local), answer.body, answer.fetched_at)

@@ -80,6 +80,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.lake import goals, purge
     from strava_pipeline.lake import health as warehouse
     from strava_pipeline.lake import health_files as kept
+    from strava_pipeline.lake import health_times as times
     from strava_pipeline.lake import people_file as people
     from strava_pipeline.lake.imports import imports
     from strava_pipeline.lake.paths import Lake
@@ -107,6 +108,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         dagster.INSTANCE: lambda: dagster.instance_health(home, lake, now),
         kept.LISTINGS: lambda: kept.listings_health(lake),
         kept.DETAILS: lambda: kept.details_health(lake),
+        times.TIMES: lambda: times.times_health(lake, now),
         kept.DECISIONS: lambda: kept.decisions_health(lake),
         warehouse.WORKING: lambda: warehouse.warehouse_health(lake),
         kept.LEFTOVERS: lambda: kept.leftovers(lake, now),

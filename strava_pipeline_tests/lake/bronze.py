@@ -9,7 +9,7 @@ from typing import Any
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.detail_files import land_detail
 from strava_pipeline.lake.history import merge_history
-from strava_pipeline.lake.listings import Listing, begin
+from strava_pipeline.lake.listing import Listing, begin
 from strava_pipeline.lake.manifests import Mode, Window
 from strava_pipeline.lake.merge import merge_activities
 from strava_pipeline.lake.merge_details import merge_details
@@ -110,14 +110,18 @@ def merge(
     return total
 
 
-def detailed(lake: Lake, *details: Activity, year: int = 2025, at: datetime = NOW) -> None:
-    """Details on disk."""
+def detailed(lake: Lake, *details: Activity, year: int = 2025, at: datetime = NOW, numbered: bool = True) -> None:
+    """Details on disk; not `numbered`: as they landed before there were numbers, and so before what is on disk already."""
     for detail in details:
-        land_detail(lake, year, detail["id"], json.dumps(detail).encode(), at)
+        path = land_detail(lake, year, detail["id"], json.dumps(detail).encode(), at)
+        if not numbered:
+            path.rename(path.with_name(f"{path.name.split('.')[0]}.json.gz"))
 
 
-def merge_detailed(lake: Lake, *details: Activity, year: int = 2025, at: datetime = NOW) -> MergeReport:
-    detailed(lake, *details, year=year, at=at)
+def merge_detailed(
+    lake: Lake, *details: Activity, year: int = 2025, at: datetime = NOW, numbered: bool = True
+) -> MergeReport:
+    detailed(lake, *details, year=year, at=at, numbered=numbered)
     return merge_details(lake, [year])
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from strava_pipeline.core.listed import sift
 from strava_pipeline.lake.absence import Span, gaps, lies_in, proofs
-from strava_pipeline.lake.listings import Listing, listings
+from strava_pipeline.lake.listing import Listing
+from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import DAY, NOW, SECOND, YEARS, activity, land, listed, started
 

@@ -9,7 +9,9 @@ import pytest
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.detail_files import detail_files
-from strava_pipeline.lake.listings import Listing, Window, listings, resume
+from strava_pipeline.lake.listing import Listing
+from strava_pipeline.lake.listings import listings, resume
+from strava_pipeline.lake.manifests import Window
 from strava_pipeline.lake.merge import SHARDS
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import publish

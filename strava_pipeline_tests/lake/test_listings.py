@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline.lake.detail_files import land_detail
 from strava_pipeline.lake.files import packed, write_whole
 from strava_pipeline.lake.listings import listings, resume
 from strava_pipeline.lake.manifests import Manifest, Window
@@ -72,8 +73,7 @@ def test_a_manifest_is_parsed_once_as_long_as_its_file_is_the_same(lake: Lake) -
 def test_of_a_manifest_that_keeps_growing_only_what_stands_there_now_is_kept(lake: Lake) -> None:
     athlete_id = 77_001  # of no other test
     for number in range(5):
-        detail = lake.data_dir / f"{number}.json.gz"
-        detail.write_bytes(b"{}")
+        detail = land_detail(lake, 2025, number, b"{}", NOW)
         note_sighting(lake, detail, NOW, on(number + 1), listed=Listed(), years=YEARS, athlete_id=athlete_id)
     (listing,) = listings(lake)
     assert len(listing.manifest.pages) == 5

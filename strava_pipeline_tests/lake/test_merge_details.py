@@ -121,8 +121,8 @@ def test_an_older_detail_that_was_chosen_before_another_run_merged_a_newer_one_d
 
 
 def test_of_several_answers_on_disk_the_newest_counts(lake: Lake) -> None:
-    detailed(lake, detail(1, name="newer"), at=NOW + HOUR)
     detailed(lake, detail(1, name="older"), at=NOW)
+    detailed(lake, detail(1, name="newer"), at=NOW + HOUR)
     land_failure(lake, 2025, 1, b"oops", 500, NOW + DAY)
     merge_details(lake, [2025])
     assert row(lake, "activity_details")["name"] == "newer"

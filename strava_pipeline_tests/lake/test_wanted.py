@@ -62,7 +62,7 @@ def due(lake: Lake, scope: Scope = Scope(), years: Sequence[int] = ALL, now: dat
 
 
 def fetched(lake: Lake, *activity_ids: int, at: datetime, year: int = 2026) -> None:
-    detailed(lake, *(activity(each) for each in activity_ids), year=year, at=at)
+    detailed(lake, *(activity(each) for each in activity_ids), year=year, at=at, numbered=at >= NOW)
 
 
 @pytest.mark.parametrize(

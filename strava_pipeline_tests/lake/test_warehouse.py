@@ -244,7 +244,7 @@ def test_counts_by_year_tell_what_is_present_missing_and_stale(lake: Lake) -> No
     listed(lake, page)
     merge(lake)
     detailed(lake, activity(1), at=NOW)
-    merge_detailed(lake, activity(2), at=NOW - DAY)
+    merge_detailed(lake, activity(2), at=NOW - DAY, numbered=False)
     with writing(lake) as connection:
         connection.execute("UPDATE activities_all SET deleted_at = $now WHERE id = 5", {"now": NOW})
     with reading(lake) as connection:

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
-from strava_pipeline.lake.listings import begin
+from strava_pipeline.lake.listing import begin
 from strava_pipeline.lake.locks import live_run, noted_runs
 from strava_pipeline.lake.manifests import Window
 from strava_pipeline.orchestrate.build import build_defs

@@ -10,7 +10,7 @@ from strava_pipeline.core.errors import NeedsLoginError
 from strava_pipeline.ingest.strava.revocation import revoked_at
 from strava_pipeline.lake import events
 from strava_pipeline.lake.journal import segments
-from strava_pipeline.lake.listings import read_listing
+from strava_pipeline.lake.listing import read_listing
 from strava_pipeline.lake.sightings import note_gone
 from strava_pipeline.orchestrate import events as orchestrate_events
 from strava_pipeline.orchestrate.execute import RunOutcome

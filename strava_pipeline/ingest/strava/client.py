@@ -143,7 +143,7 @@ class StravaClient:
     def _account(self, status: int, headers: Mapping[str, str], seconds: float, reserved_at: datetime) -> None:
         """Enter an answer into the clock, the count and the budget."""
         self.calls += 1
-        self.clock.observe(headers.get("Date"), elapsed=seconds)
+        self.clock.learn(headers, elapsed=seconds)
         if status == 401:
             self.budget.release(reserved_at)  # a 401 does not count at Strava
         elif status == 429:

@@ -85,4 +85,4 @@ def _ask_time(wire: Wire, base_url: str, clock: ServerClock) -> None:
     except PipelineError as error:
         log.info("The server's time could not be asked for: %s", error)
         return
-    clock.observe(exchange.headers.get("Date"), elapsed=exchange.seconds)
+    clock.learn(exchange.headers, elapsed=exchange.seconds)

@@ -151,6 +151,7 @@ class Wire:
 
 def _headers(bearer: str | None, basic: tuple[str, str] | None, kind: str | None) -> dict[str, str]:
     headers = {"User-Agent": "strava_pipeline", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+    headers["Cache-Control"] = "no-cache"  # a proxy's copy of an earlier answer would look like news
     if kind is not None:
         headers["Content-Type"] = kind
     if bearer is not None:

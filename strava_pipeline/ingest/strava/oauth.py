@@ -95,7 +95,7 @@ class OAuth:
             **grant,
         }
         exchange = self._wire.send("POST", f"{self._base_url}/oauth/token", form=form)
-        self._clock.observe(exchange.headers.get("Date"), elapsed=exchange.seconds)
+        self._clock.learn(exchange.headers, elapsed=exchange.seconds)
         answer = _object(exchange.body)
         if exchange.status == 200 and _usable(answer):
             return {**answer, EXPIRES_AT_LOCAL: self._local_expiry(StoredToken(answer))}
@@ -112,7 +112,7 @@ class OAuth:
         application = self._application
         basic = (application.client_id, application.client_secret.get_secret_value())
         exchange = self._wire.send("POST", f"{self._base_url}/oauth/revoke", form={"token": token}, basic=basic)
-        self._clock.observe(exchange.headers.get("Date"), elapsed=exchange.seconds)
+        self._clock.learn(exchange.headers, elapsed=exchange.seconds)
         answer = _object(exchange.body)
         about_the_token = {resource for resource, _, _ in fault_codes(answer)} & {"RefreshToken", "AccessToken"}
         if exchange.status != 200 and not about_the_token:

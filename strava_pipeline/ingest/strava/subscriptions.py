@@ -102,7 +102,7 @@ class Subscriptions:
         for attempt in retrying(self._jitter, self._clock.sleep):
             with attempt:
                 exchange = self._wire.send(method, f"{self._url}{path}", params=params, form=form)
-                self._clock.observe(exchange.headers.get("Date"), elapsed=exchange.seconds)
+                self._clock.learn(exchange.headers, elapsed=exchange.seconds)
                 if exchange.status >= 500 or exchange.status == 429:
                     raise TransientError(f"Strava's subscriptions answered {exchange.status}", status=exchange.status)
                 return read(exchange)

@@ -4,7 +4,7 @@ USING (SELECT * FROM read_parquet($rows)) AS staged
 ON gold.{key} = staged.{key}
 WHEN MATCHED AND (
     list_position($sources, staged.source) < list_position($sources, gold.source)
-    OR (staged.source = gold.source AND gold.fetched_at < staged.fetched_at)
+    OR (staged.source = gold.source AND gold.fetched_at <> staged.fetched_at)
 ) THEN UPDATE BY NAME
 WHEN NOT MATCHED THEN INSERT BY NAME
 RETURNING merge_action

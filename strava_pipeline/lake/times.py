@@ -1,0 +1,144 @@
+"""When each page of the listings in bronze is believed to have come, and each answer beside them. No files are read here.
+
+Pages carry the numbers by which they landed (landed.py), and core/landings.py says what follows from these. Pages of before
+there were numbers go by their own time, but for those that claim to be of a time when there were numbers already: such a page
+came with its listing, and a listing of which nothing else is known proves nothing.
+"""
+
+import hashlib
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from strava_pipeline.core.landings import DAY, SHORTLY, Landing, believed
+from strava_pipeline.lake.landed import time_of
+from strava_pipeline.lake.manifests import Manifest, PageEntry
+
+CLOCKS_DIFFER = timedelta(minutes=1)  # by which two processes may believe the same server's clock to differ
+UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
+
+Place = tuple[str, int]  # a listing's name and the number of the page in it, from 0
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """`manifests`: those of listings, by name, whose times are not what they say; `replaced`: these times, what they say first.
+
+    `numbers` and `moments`: of the pages that have one, ascending. `limit`: what has no number and claims to be later, claims
+    to be of the future.
+    """
+
+    manifests: Mapping[str, Manifest] = field(default_factory=dict)
+    replaced: Mapping[datetime, datetime] = field(default_factory=dict)
+    numbers: Sequence[int] = ()
+    moments: Sequence[datetime] = ()
+    limit: datetime | None = None
+
+    def of_answer(self, at: datetime, number: int | None) -> datetime:
+        """When an answer is believed to have come that says `at`: between the pages that landed before and after it."""
+        if number is None:
+            return UNKNOWN if self.limit is not None and at > self.limit else at
+        later = bisect_right(self.numbers, number)
+        if later < len(self.moments) and at > self.moments[later] + CLOCKS_DIFFER:
+            at = self.moments[later] - SHORTLY
+        earlier = bisect_left(self.numbers, number) - 1
+        if earlier >= 0 and at < self.moments[earlier] - CLOCKS_DIFFER:
+            at = self.moments[earlier] + SHORTLY
+        return at
+
+    def digest(self, listing: str) -> str | None:
+        """What differs as soon as other times of the listing are believed; None: those that it says."""
+        manifest = self.manifests.get(listing)
+        if manifest is None:
+            return None
+        moments = [manifest.started_at, *(page.fetched_at for page in manifest.pages)]
+        return hashlib.blake2b(repr(moments).encode(), digest_size=8).hexdigest()
+
+
+def times_of(manifests: Mapping[str, Manifest], local: datetime | None) -> Times:
+    """Of every listing's manifest, by name; `local`: this machine's time (UTC), where it is known."""
+    numbered: dict[int, tuple[Landing, list[Place]]] = {}
+    older: list[tuple[PageEntry, Place]] = []
+    for name, manifest in manifests.items():
+        for place, page in enumerate(manifest.pages):
+            if page.landed is not None:
+                begins = place == 0 and manifest.window.mode != "event"
+                local_at = page.local_at or time_of(page.landed)
+                landing = Landing(page.landed, page.fetched_at, local_at, begins)
+                numbered.setdefault(page.landed, (landing, []))[1].append((name, place))
+            elif not page.lost:
+                older.append((page, (name, place)))
+    landings = [numbered[number][0] for number in sorted(numbered)]
+    limit = _limit(landings, [page for page, _ in older], local)
+    undated = {place for page, place in older if limit is not None and page.fetched_at > limit}
+    before = max((page.fetched_at for page, place in older if place not in undated), default=None)
+    moments = believed(landings, before)
+    changed = {
+        place: at
+        for landing, at in zip(landings, moments, strict=True)
+        if landing.at != at
+        for place in numbered[landing.number][1]
+    }
+    corrected = {
+        name: _corrected(manifests[name], name, changed, undated, limit)
+        for name in sorted({name for name, _ in (*changed, *undated)})
+    }
+    return Times(
+        manifests=corrected,
+        replaced={said: at for name, now in corrected.items() for said, at in _replaced(manifests[name], now)},
+        numbers=[landing.number for landing in landings],
+        moments=moments,
+        limit=limit,
+    )
+
+
+def claims_of_the_future(manifests: Mapping[str, Manifest], times: Times) -> Iterator[tuple[str, datetime, datetime]]:
+    """(listing, what it says, what is believed) of those that say to be more than a day later than they can be."""
+    for name, now in times.manifests.items():
+        ahead = [(said, at) for said, at in _replaced(manifests[name], now) if said > at + DAY]
+        if ahead:
+            yield (name, *max(ahead))
+
+
+def _limit(landings: Sequence[Landing], older: Sequence[PageEntry], local: datetime | None) -> datetime | None:
+    """None also where most of what has no number lies beyond: then it is this machine's clock that is wrong."""
+    if landings:
+        first = believed(landings)[0]
+        limit = max(first, landings[0].local_at) + DAY
+    elif local is not None:
+        limit = local + DAY
+    else:
+        return None
+    beyond = sum(page.fetched_at > limit for page in older)
+    return None if beyond * 2 > len(older) else limit
+
+
+def _corrected(
+    manifest: Manifest, name: str, changed: Mapping[Place, datetime], undated: set[Place], limit: datetime | None
+) -> Manifest:
+    pages, is_dated = [*manifest.pages], True
+    sane = [page.fetched_at for place, page in enumerate(pages) if (name, place) not in undated and not page.lost]
+    for place, page in enumerate(pages):
+        at = changed.get((name, place))
+        if (name, place) in undated:
+            earlier = [one.fetched_at for one in pages[:place] if limit is not None and one.fetched_at <= limit]
+            at = earlier[-1] if earlier else sane[0] if sane else None
+            if at is None:
+                is_dated = False
+                newest = page.newest or page.oldest
+                at = newest if newest is not None and limit is not None and newest <= limit else UNKNOWN
+        if at is not None:
+            pages[place] = page.model_copy(update={"fetched_at": at})
+    started = manifest.started_at
+    if manifest.window.mode != "event" and pages and started == manifest.pages[0].fetched_at:
+        started = pages[0].fetched_at
+    return manifest.model_copy(update={"pages": pages, "started_at": started, "is_dated": is_dated})
+
+
+def _replaced(said: Manifest, now: Manifest) -> Iterator[tuple[datetime, datetime]]:
+    if said.started_at != now.started_at:
+        yield said.started_at, now.started_at
+    for one, other in zip(said.pages, now.pages, strict=True):
+        if one.fetched_at != other.fetched_at:
+            yield one.fetched_at, other.fetched_at
