@@ -29,11 +29,13 @@ class Landing:
     begins: bool = False
 
     @property
-    def _weight(self) -> int:
+    def weight(self) -> int:
+        """Of its word, where others contradict it."""
         return _AGREES_WITH_LOCAL if abs(self.at - self.local_at) <= DAY else 1
 
     @property
-    def _step(self) -> timedelta:
+    def step(self) -> timedelta:
+        """By how much it came later than what landed before it, at least."""
         return SECOND if self.begins else SHORTLY
 
 
@@ -49,15 +51,16 @@ def believed(landings: Sequence[Landing], before: datetime | None = None) -> lis
         return [one.at for one in landings]
     trusted = _trusted(landings)
     times: list[datetime] = []
-    last = before
+    last, moved = before, False
     for place, one in enumerate(landings):
         if last is None:
             following = next((other.at for other in landings[place:] if other.number in trusted), one.at)
             last = one.at if one.number in trusted else min(one.at, following - SECOND)
-        elif one.number in trusted and last < one.at:
+        elif one.number in trusted and last + (one.step if moved else timedelta(0)) < one.at:
             last = one.at
         else:
-            last += one._step
+            last += one.step
+        moved = last != one.at
         times.append(last)
     return times
 
@@ -74,7 +77,7 @@ def _trusted(landings: Sequence[Landing]) -> set[int]:
             continue
         challengers = [*(other for other in challengers if other.at <= one.at + DAY), one]
         ahead = [other for other in kept if other.at > one.at + DAY]
-        if sum(other._weight for other in challengers) >= sum(other._weight for other in ahead):
+        if sum(other.weight for other in challengers) >= sum(other.weight for other in ahead):
             agreeing = [other for other in kept if other.at <= one.at + DAY]
             kept, latest = [], []
             for other in (*agreeing, *challengers):

@@ -139,7 +139,8 @@ def _files(times: Times, activity_id: int, folders: Sequence[str]) -> AnswerFile
         except ValueError:
             continue  # no name of ours, or the unfinished file of a process that died
     order = _Order(times, [*(said for said, _ in good), *lost, *(said for said, _ in bad)])
-    good.sort(key=lambda one: order.of(one[0]))
+    if len(good) > 1:
+        good.sort(key=lambda one: order.of(one[0]))
     bad.sort(key=lambda one: order.of(one[0]))
     answered = max([*lost, *(said for said, _ in good)], key=order.of, default=None)
     since = [failure for failure in bad if answered is None or order.of(failure[0]) > order.of(answered)]
@@ -165,7 +166,8 @@ class _Order:
     def __init__(self, times: Times, names: Collection[Name]) -> None:
         self._times: dict[Name, datetime] = {}
         last: datetime | None = None
-        for name in sorted(names, key=lambda name: in_order((times.of_answer(*name), name[1]))):
+        several = len(names) > 1  # hardly ever
+        for name in sorted(names, key=lambda name: in_order((times.of_answer(*name), name[1]))) if several else names:
             at = times.of_answer(*name)
             if last is not None and at <= last and name[1] is not None:
                 at = last + SHORTLY

@@ -174,6 +174,7 @@ def packed_at(path: Path) -> tuple[datetime, int | None]:
 
 _NUMBER, _HAS_EXTRA = b"SN", 4  # the extra field's name, and the header's flag for one
 _STAMP = "%Y%m%dT%H%M%S%fZ"
+_IS_STAMP = re.compile(r"[0-9]{8}T[0-9]{12}Z").fullmatch
 
 
 def stamp(at: datetime) -> str:
@@ -183,4 +184,9 @@ def stamp(at: datetime) -> str:
 
 def from_stamp(text: str) -> datetime:
     """The moment in a file name made by `stamp`; ValueError where it is none."""
-    return datetime.strptime(text, _STAMP).replace(tzinfo=UTC)
+    if not _IS_STAMP(text):
+        raise ValueError(f"{text} is no moment as file names have it")
+    year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])
+    hour, minute, second = int(text[9:11]), int(text[11:13]), int(text[13:15])
+    # strptime costs six times as much, and details are many
+    return datetime(year, month, day, hour, minute, second, int(text[15:21]), UTC)

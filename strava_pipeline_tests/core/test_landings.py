@@ -80,6 +80,13 @@ def test_pages_of_one_listing_stay_close() -> None:
     assert believed(pages) == [NOW, NOW + SHORTLY, NOW + 2 * SHORTLY]
 
 
+def test_a_listing_begins_in_another_second_than_what_was_moved_before_it() -> None:
+    first, following = Landing(1, NOW + YEAR, NOW, begins=True), Landing(2, NOW + YEAR, NOW)
+    last = Landing(3, NOW, NOW, begins=True)
+    times = believed([first, following, last])
+    assert times[1] + SECOND <= times[2]
+
+
 @given(st.lists(st.tuples(st.integers(-900, 900), st.integers(-900, 900), st.booleans()), max_size=12))
 def test_whatever_clocks_say_times_follow_the_order(said: list[tuple[int, int, bool]]) -> None:
     landings = [
