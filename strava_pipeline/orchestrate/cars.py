@@ -8,7 +8,7 @@ from datetime import datetime
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_text import json_text
 from strava_pipeline.core.pings.answers import NotedAnswers, Oracle, UnaskedError
-from strava_pipeline.core.pings.fold import User, content_of, digest_of
+from strava_pipeline.core.pings.fold import VERSION, User, content_of, digest_of
 from strava_pipeline.core.pings.lines import Answered, Kept, new_id, to_bytes
 from strava_pipeline.core.trips.activity.instants import format_milliseconds
 from strava_pipeline.core.trips.car.limits import USUAL
@@ -108,14 +108,20 @@ def _answered(user: User, line: Kept, oracle: Oracle) -> Answered:
 
 
 class _Compared:
-    """The intake's live states beside the replayed ones, each at the line after which it was noted."""
+    """The intake's live states beside the replayed ones, each at the line after which it was noted.
+
+    After an update an intake that was not restarted notes digests of the older version, which say nothing about these.
+    """
 
     def __init__(self, lake: Lake) -> None:
         self.agreed, self.differed = set[str](), set[str]()
         try:
-            self._live = dict(json.loads(lake.live_cars.read_bytes()))
+            noted = dict(json.loads(lake.live_cars.read_bytes()))
         except (FileNotFoundError, ValueError):
-            self._live = {}
+            noted = {}
+        self._live = {
+            name: live for name, live in noted.items() if isinstance(live, dict) and live.get("version") == VERSION
+        }
 
     def look_before(self, replay: Replay) -> None:
         for name, user in replay.users.items():

@@ -15,7 +15,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_text import json_text
 from strava_pipeline.core.pings.age import belongs
 from strava_pipeline.core.pings.answers import NotedAnswers, Oracle, UnaskedError
-from strava_pipeline.core.pings.fold import User, config_body, content_of, digest_of
+from strava_pipeline.core.pings.fold import VERSION, User, config_body, content_of, digest_of
 from strava_pipeline.core.pings.formats import Ping
 from strava_pipeline.core.pings.lines import MOMENT, Answered, Kept, Line, new_id, to_bytes
 from strava_pipeline.core.pings.people import People, Person
@@ -212,5 +212,8 @@ class Live:
             self._after = name
 
     def _save(self) -> None:
-        users = {name: {"after": user.after, "state": digest_of(user)} for name, user in self._users.items()}
+        users = {
+            name: {"version": VERSION, "after": user.after, "state": digest_of(user)}
+            for name, user in self._users.items()
+        }
         write_whole(self._lake.live_cars, json_text(users).encode())
