@@ -6,7 +6,6 @@ origin is one that Dagster's daemon starts again when its process dies; a comman
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import dagster as dg
@@ -22,10 +21,9 @@ from dagster._core.remote_origin import (  # Dagster has no public way to name a
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
+from strava_pipeline.orchestrate.home import workspace_file
 from strava_pipeline.orchestrate.log_lines import BY_HAND
 from strava_pipeline.orchestrate.tags import BY
-
-WORKSPACE = "workspace.yaml"
 
 
 def create(
@@ -63,7 +61,7 @@ def _origin(job: str) -> RemoteJobOrigin:
 @cache
 def _location() -> ManagedGrpcPythonEnvCodeLocationOrigin:
     """The one location of workspace.yaml, which `dev` and the service load."""
-    (entry,) = yaml.safe_load(files(__package__).joinpath(WORKSPACE).read_bytes())["load_from"]
+    (entry,) = yaml.safe_load(workspace_file().read_bytes())["load_from"]
     told = entry["python_module"]
     return ManagedGrpcPythonEnvCodeLocationOrigin(
         LoadableTargetOrigin(module_name=told["module_name"]), told["location_name"]

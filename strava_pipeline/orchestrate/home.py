@@ -22,6 +22,11 @@ def own_configuration() -> bytes:
     return files(__package__).joinpath(CONFIG).read_bytes()
 
 
+def workspace_file() -> Path:
+    """The file from which Dagster knows where the definitions are, as `dev` and the service load them."""
+    return Path(str(files(__package__).joinpath("workspace.yaml")))
+
+
 def may_have_records(home: Path) -> bool:
     """Whether there may be records of runs: Dagster's own files in `home`, or a storage elsewhere, which has to be asked."""
     return (home / "history" / "runs.db").exists() or names_other_storage(home)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,10 +22,10 @@ from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__
 
 from strava_pipeline.orchestrate import quiet_start
+from strava_pipeline.orchestrate.home import workspace_file
 from strava_pipeline.orchestrate.quiet_start import interrupts_held
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
-WORKSPACE = str(files(__package__).joinpath("workspace.yaml"))
 _LOG_LEVEL = "warning"  # of the code server, as `dagster dev` has it
 _PATIENCE = 60  # seconds that the daemon gets to end, as `dagster dev` has it
 
@@ -35,7 +34,7 @@ _PATIENCE = 60  # seconds that the daemon gets to end, as `dagster dev` has it
 def code_server(instance: dg.DagsterInstance) -> Iterator[Path]:
     """The process that has loaded the definitions, started again where it dies; yields a workspace file that leads to it."""
     with (
-        ProxyServerManager(instance, WorkspaceFileTarget([WORKSPACE]), _LOG_LEVEL) as servers,
+        ProxyServerManager(instance, WorkspaceFileTarget([str(workspace_file())]), _LOG_LEVEL) as servers,
         TemporaryDirectory() as folder,
     ):
         workspace = Path(folder, "workspace.yaml")

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -219,6 +218,7 @@ def _has_members(group: int) -> bool:
 
 def _command(ui: Address | None) -> list[str]:
     if ui is None:
-        workspace = str(files("strava_pipeline.orchestrate").joinpath("workspace.yaml"))
-        return ["strava_pipeline.orchestrate.quiet_start", "dagster._daemon", "run", "-w", workspace]
+        from strava_pipeline.orchestrate.home import workspace_file
+
+        return ["strava_pipeline.orchestrate.quiet_start", "dagster._daemon", "run", "-w", str(workspace_file())]
     return ["strava_pipeline.verbs.dagster_ui", ui.host, str(ui.port)]
