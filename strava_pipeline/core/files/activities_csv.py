@@ -76,8 +76,11 @@ class RowFault:
 
 @dataclass(frozen=True, slots=True)
 class ActivitiesCsv:
-    """The whole file. `unknown_sports`: sports as shown that no table names, and how often."""
+    """The whole file. `titles`: the header's cells as they stand there; `unknown_sports`: sports as shown that no table
+    names, and how often.
+    """
 
+    titles: tuple[str, ...]
     header: ExportHeader
     rows: tuple[ArchiveRow, ...]
     faults: tuple[RowFault, ...] = ()
@@ -89,7 +92,7 @@ def read_activities_csv(body: bytes) -> ActivitiesCsv:
     text, faults = _text(body)
     records = list(_records(text))
     if not records:
-        return ActivitiesCsv(read_header([]), (), tuple(faults))
+        return ActivitiesCsv((), read_header([]), (), tuple(faults))
     cells = [cell for _, cell in records[1:]]
     header = named_by_content(read_header(records[0][1]), cells)
     dates = next((place for place, cell in enumerate(header.cells) if _field(cell) == "start_date"), None)
@@ -102,7 +105,7 @@ def read_activities_csv(body: bytes) -> ActivitiesCsv:
         if row.activity_id is not None and counts[row.activity_id] > 1:
             faults.append(RowFault(row.line, "id", "the same activity stands in another row too; both are kept"))
     unknown = Counter(row.sport_shown for row in rows if row.sport_shown and plain(row.sport_shown) not in sports())
-    return ActivitiesCsv(header, rows, tuple(faults), dict(unknown))
+    return ActivitiesCsv(tuple(records[0][1]), header, rows, tuple(faults), dict(unknown))
 
 
 def first_record(body: bytes) -> list[str]:

@@ -40,36 +40,44 @@ class BulkExport:
     faults: Sequence[Fault] = ()  # of the CSVs; those of files come out when they are read
 
 
-def bulk_exports(container: Container) -> Iterator[BulkExport]:
-    """Every export in a container: at its top, in a folder of it, or the list alone."""
+def bulk_exports(container: Container, *, refuse_foreign: bool = False) -> list[BulkExport]:
+    """Every export in a container: at its top, in a folder of it, or the list alone.
+
+    `refuse_foreign`: SourceError where a list of activities is not Strava's: its numbers could be taken for Strava's ids. Lists
+    that an earlier version kept are read as before, or a rebuild would lose their rows.
+    """
+    found = []
     for entry in _lists(container):
         folder = entry.name.rpartition("/")[0]
         try:
             activities = read_activities_csv(entry.read())
         except UnreadableEntryError:
-            continue  # its container tells
+            continue  # among the faults of what it was read from
+        if refuse_foreign:
+            _refuse_foreign(container, entry, activities.titles)
         if activities.header.has("id") and activities.header.has("start_date"):
-            yield _export(container, f"{folder}/" if folder else "", entry.name, activities)
+            found.append((f"{folder}/" if folder else "", entry.name, activities))
+    return [_export(container, *each) for each in found]
 
 
 def refuse_foreign_lists(container: Container) -> None:
-    """SourceError where a list of activities is not Strava's: its numbers could be taken for Strava's ids.
-
-    Lists that an earlier version kept are not looked at here: they are read as before, or a rebuild would lose their rows.
-    """
+    """The same refusal by a look at the headers alone."""
     for entry in _lists(container):
         try:
-            lacking = missing_columns(first_record(entry.read()))
+            _refuse_foreign(container, entry, first_record(entry.read()))
         except UnreadableEntryError:
-            continue  # among the faults of what it was read from
-        if lacking:
-            where = str(container.path) if container.kind is Kind.FILE else f"{container.path}: {entry.name}"
-            raise SourceError(
-                f"{printable(where)} is no list of activities of Strava's: it lacks {', '.join(lacking)}. Nothing of "
-                f"{printable(container.path.name)} was imported. If another program wrote it, leave it out and name the "
-                "activity files (FIT, GPX, TCX) alone. If Strava wrote it in another language than "
-                f"{', '.join(LANGUAGE_NAMES)}, set one of these at Strava and request the archive again."
-            )
+            continue
+
+
+def _refuse_foreign(container: Container, entry: Entry, titles: Sequence[str]) -> None:
+    if lacking := missing_columns(titles):
+        where = str(container.path) if container.kind is Kind.FILE else f"{container.path}: {entry.name}"
+        raise SourceError(
+            f"{printable(where)} is no list of activities of Strava's: it lacks {', '.join(lacking)}. Nothing of "
+            f"{printable(container.path.name)} was imported. If another program wrote it, leave it out and name the "
+            "activity files (FIT, GPX, TCX) alone. If Strava wrote it in another language than "
+            f"{', '.join(LANGUAGE_NAMES)}, set one of these at Strava and request the archive again."
+        )
 
 
 def _lists(container: Container) -> Iterator[Entry]:
