@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.verbs.echo import echo_json
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def look(settings: "Settings") -> Status:
     remaining = make_budget(settings).remaining()
     return Status(
         data_dir=str(lake.data_dir),
-        login=_login(settings),
+        login=_login(settings, published),
         revoked_at=revoked_at(settings),
         last_pull=None
         if last is None
@@ -117,9 +118,13 @@ class _Published:
     left_out: dict[str, str] = field(default_factory=dict)
     outdated: bool = False
     tells_details: bool = False
+    only_me: int | None = None  # the API's activities that only the athlete may see
     files_with_problems: int = 0
     of_several_sources: int = 0
     proposed: int = 0
+
+
+_ONLY_ME = f"SELECT count(*) FROM activities WHERE source = '{STRAVA}' AND (private OR visibility = 'only_me')"
 
 
 def _published(lake: "Lake") -> _Published:
@@ -143,6 +148,7 @@ def _published(lake: "Lake") -> _Published:
             left_out(connection),
             outdated,
             tells_details=True,
+            only_me=one_number(connection, _ONLY_ME),
             files_with_problems=one_number(connection, "SELECT count(problem) FROM files"),
             of_several_sources=matched.activities,
             proposed=matched.proposed,
@@ -194,7 +200,7 @@ def _quarantine(held: list["Failing"], lake: "Lake") -> dict[str, Any]:
     }
 
 
-def _login(settings: "Settings") -> dict[str, Any]:
+def _login(settings: "Settings", published: _Published) -> dict[str, Any]:
     from strava_pipeline.core.errors import MissingSettingsError, PipelineError
     from strava_pipeline.ingest.strava.connect import token_store
     from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes
@@ -213,6 +219,7 @@ def _login(settings: "Settings") -> dict[str, Any]:
         "name": " ".join(filter(None, [known.get("firstname"), known.get("lastname")])) or None,
         "scopes": granted,
         "missing_scopes": [list(pair) for pair in missing_scopes(SCOPES, granted)] if granted is not None else [],
+        "only_me_activities": published.only_me,
         "access_token_expires_at": token.expires_at,
         "refused_at": token.refused_at,
     }

@@ -59,6 +59,14 @@ def say_status(report: "Status") -> None:
         out.print(f"Budget: {limit['left']:>5} left of {limit['limit']} {limit['of']}, until {_at(limit['resets_at'])}")
 
 
+def _unknown_scopes(only_me: int | None) -> str:
+    """The one thing that would be missing without a word, and whether it is."""
+    what = 'not known, as a bare code or refresh token does not tell them; activities visible to "Only You"'
+    if only_me:
+        return f"{what} do come: {only_me} of them"
+    return f"{what} may be missing: none is here yet, and `strava-pipeline auth` with the whole address would tell"
+
+
 def _say_login(login: dict[str, Any], revoked: datetime | None) -> None:
     from strava_pipeline.ingest.strava.revocation import revoked_words
     from strava_pipeline.verbs.terminal import out
@@ -75,8 +83,8 @@ def _say_login(login: dict[str, Any], revoked: datetime | None) -> None:
         out.print(f"  refused by Strava on {_at(refused_at)}: log in again with `strava-pipeline auth`", style="yellow")
         return
     scopes = login["scopes"]
-    unknown = "not known: a login by a bare code or a bare refresh token does not tell"
-    out.print(f"Scopes: {unknown if scopes is None else ', '.join(scopes)}")
+    told = _unknown_scopes(login["only_me_activities"]) if scopes is None else ", ".join(scopes)
+    out.print(f"Scopes: {told}")
     for scope, consequence in login["missing_scopes"]:
         out.print(f"  {scope} was not granted: {consequence}", style="yellow")
     out.print(

@@ -227,6 +227,23 @@ def test_status_names_scopes_that_were_not_granted(rig: Rig, type_on: TypeOn) ->
     assert [scope for scope, _ in told["login"]["missing_scopes"]] == ["activity:read_all", "profile:read_all"]
 
 
+@pytest.mark.slow
+def test_status_says_of_unknown_scopes_whether_private_activities_come(rig: Rig, type_on: TypeOn) -> None:
+    path = rig.settings.secrets_dir / "strava_token.json"
+    path.write_text(json.dumps({name: held for name, held in json.loads(path.read_text()).items() if name != "scope"}))
+    typed, unknown = type_on(rig), "Scopes: not known, as a bare code or refresh token does not tell them"
+    said = " ".join(typed("status").out.split())
+    assert f'{unknown}; activities visible to "Only You" may be missing: none is here yet' in said
+    assert "what it may see is not known, as a bare code does not tell it" in " ".join(typed("doctor").out.split())
+    secret = sum(item["private"] or item["visibility"] == "only_me" for item in rig.truth())
+    assert secret > 0
+    typed("refresh")
+    said = " ".join(typed("status").out.split())
+    assert f'{unknown}; activities visible to "Only You" do come: {secret} of them' in said
+    login = json.loads(typed("status", "--json").out)["login"]
+    assert (login["scopes"], login["missing_scopes"], login["only_me_activities"]) == (None, [], secret)
+
+
 def test_the_user_s_views_are_there_and_what_was_left_out_is_told(rig: Rig, type_on: TypeOn) -> None:
     rig.lake.views.mkdir()
     (rig.lake.views / "a.sql").write_text("CREATE VIEW a AS SELECT count(*) AS n FROM activities")

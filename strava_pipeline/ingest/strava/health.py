@@ -118,7 +118,7 @@ def _token(settings: Settings, token: StoredToken) -> Finding:
     expiry = f"{token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else None
     until = f"access until {expiry}, renewed by itself" if expiry else "access is renewed at the next call"
     if token.scope is None:
-        return ok(TOKEN, f"there; {until}; what it may see is not known")
+        return ok(TOKEN, f"there; {until}; what it may see is not known, as a bare code does not tell it")
     granted = token.scope.replace(",", " ").split()
     if missing := missing_scopes(SCOPES, granted):
         return warning(TOKEN, f"there; {until}; but {_without(missing)}.", f"Log in, every box ticked: {LOGIN}")
