@@ -4,27 +4,36 @@ Names and defaults are the README's table and `.env.example`. What a setting doe
 """
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
-from zoneinfo import ZoneInfo
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict, SettingsError
 
-from strava_pipeline.core.addresses import http_url, own_hosts
 from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.core.size_limits import MEGABYTE, AnswerLimit, ImportLimits, TripLimits
 from strava_pipeline.setting_files import check_secrets, faulty_secrets, is_usable, unreadable
+from strava_pipeline.setting_values import (
+    AbsolutePath,
+    Bundle,
+    Cron,
+    Home,
+    HostAndPort,
+    Hosts,
+    Megabytes,
+    PathSecret,
+    Server,
+    Stripped,
+    Url,
+    Zone,
+)
 
 APPLICATION_PAGE = "https://www.strava.com/settings/api"
-_CHECKOUT = Path(__file__).resolve().parent.parent
 ENV_FILE = "STRAVA_ENV_FILE"  # set by us alone, for children that work in another folder
 SECRETS = Path("/run/secrets")  # where container engines put secrets: a file named as a variable holds its value
-_SECRET = re.compile(r"[A-Za-z0-9_-]{16,200}")
-_CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,37 +60,42 @@ class Settings(BaseSettings):
         validate_default=True,
     )
 
-    plain_http_hosts: str | None = Field(None, alias="PLAIN_HTTP_HOSTS")  # before every URL, which is judged by it
-    client_id: str | None = Field(None, alias="STRAVA_CLIENT_ID")
+    plain_http_hosts: Hosts | None = Field(None, alias="PLAIN_HTTP_HOSTS")  # before every URL, which is judged by it
+    client_id: Stripped | None = Field(None, alias="STRAVA_CLIENT_ID")
     client_secret: SecretStr | None = Field(None, alias="STRAVA_CLIENT_SECRET")
-    redirect_uri: str = Field("http://localhost/exchange_token", alias="STRAVA_REDIRECT_URI")
-    base_url: str = Field("https://www.strava.com", alias="STRAVA_BASE_URL")
-    api_url: str = Field("", alias="STRAVA_API_URL")
-    data_dir: Path = Field(Path("data"), alias="STRAVA_DATA_DIR")
-    secrets_dir: Path = Field(Path("secrets"), alias="STRAVA_SECRETS_DIR")
-    logs_dir: Path = Field(Path("logs"), alias="STRAVA_LOGS_DIR")
+    redirect_uri: Url = Field("http://localhost/exchange_token", alias="STRAVA_REDIRECT_URI")
+    base_url: Server = Field("https://www.strava.com", alias="STRAVA_BASE_URL")
+    api_url: Server = Field("", alias="STRAVA_API_URL")
+    data_dir: AbsolutePath = Field(Path("data"), alias="STRAVA_DATA_DIR")
+    secrets_dir: AbsolutePath = Field(Path("secrets"), alias="STRAVA_SECRETS_DIR")
+    logs_dir: AbsolutePath = Field(Path("logs"), alias="STRAVA_LOGS_DIR")
     per_page: int = Field(200, alias="PER_PAGE", ge=1, le=200)  # Strava answers 400 above 200
     days: int = Field(21, alias="DAYS", ge=0, le=36_500)
     refresh_calls: int = Field(50, alias="STRAVA_REFRESH_CALLS", ge=0)
-    schedule: str = Field("0 5 * * *", alias="STRAVA_SCHEDULE")
-    timezone: str = Field("Europe/London", alias="STRAVA_TIMEZONE")
+    schedule: Cron = Field("0 5 * * *", alias="STRAVA_SCHEDULE")
+    timezone: Zone = Field("Europe/London", alias="STRAVA_TIMEZONE")
     first_year: int = Field(2008, alias="STRAVA_FIRST_YEAR", ge=1970, le=2100)
     clock_speed: float = Field(1.0, alias="STRAVA_CLOCK_SPEED", gt=0, allow_inf_nan=False)
     automation: bool = Field(True, alias="STRAVA_AUTOMATION")
     run_records_days: int = Field(400, alias="STRAVA_RUN_RECORDS_DAYS", ge=7, le=36_500)
+    answer_limit_mb: Megabytes = Field(64, alias="STRAVA_ANSWER_LIMIT_MB")
+    import_limit_mb: Megabytes = Field(100_000, alias="STRAVA_IMPORT_LIMIT_MB")
+    import_file_limit_mb: Megabytes = Field(100, alias="STRAVA_IMPORT_FILE_LIMIT_MB")
+    import_points_limit: int = Field(2_000_000, alias="STRAVA_IMPORT_POINTS_LIMIT", ge=1, le=1_000_000_000)
+    trips_column_limit_mb: Megabytes = Field(100, alias="TRIPS_COLUMN_LIMIT_MB")
     csv_escape_formulas: bool = Field(False, alias="STRAVA_CSV_ESCAPE_FORMULAS")
-    alert_url: str | None = Field(None, alias="STRAVA_ALERT_URL", repr=False)  # such URLs carry a key
-    webhook_secret: SecretStr | None = Field(None, alias="STRAVA_WEBHOOK_SECRET")
-    serve_address: str = Field("127.0.0.1:8722", alias="STRAVA_SERVE_ADDRESS")
-    pings_config: Path = Field(Path("cars.toml"), alias="PINGS_CONFIG")
-    trips_source: str | None = Field(None, alias="TRIPS_SOURCE", repr=False)  # such URLs carry a password
-    trips_keys_file: Path | None = Field(None, alias="TRIPS_KEYS_FILE")
+    alert_url: Url | None = Field(None, alias="STRAVA_ALERT_URL", repr=False)  # such URLs carry a key
+    webhook_secret: PathSecret | None = Field(None, alias="STRAVA_WEBHOOK_SECRET")
+    serve_address: HostAndPort = Field("127.0.0.1:8722", alias="STRAVA_SERVE_ADDRESS")
+    pings_config: AbsolutePath = Field(Path("cars.toml"), alias="PINGS_CONFIG")
+    trips_source: Stripped | None = Field(None, alias="TRIPS_SOURCE", repr=False)  # such URLs carry a password
+    trips_keys_file: AbsolutePath | None = Field(None, alias="TRIPS_KEYS_FILE")
     trips_fernet_keys: SecretStr | None = Field(None, alias="TRIPS_FERNET_KEYS")
     trips_keys_command: str | None = Field(None, alias="TRIPS_KEYS_COMMAND", repr=False)  # may name a token
-    trips_osrm_url: str | None = Field(None, alias="TRIPS_OSRM_URL")
-    trips_geocoder_url: str | None = Field(None, alias="TRIPS_GEOCODER_URL")
-    ca_bundle: Path | None = Field(None, validation_alias=AliasChoices("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
-    dagster_home: Path = Field(Path(), alias="DAGSTER_HOME")
+    trips_osrm_url: Url | None = Field(None, alias="TRIPS_OSRM_URL")
+    trips_geocoder_url: Url | None = Field(None, alias="TRIPS_GEOCODER_URL")
+    ca_bundle: Bundle | None = Field(None, validation_alias=AliasChoices("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
+    dagster_home: Home = Field(Path(), alias="DAGSTER_HOME")
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
@@ -161,6 +175,25 @@ class Settings(BaseSettings):
         return self.webhook_secret
 
     @property
+    def answer_limit(self) -> AnswerLimit:
+        """How large an answer of Strava's may be."""
+        return AnswerLimit(self.answer_limit_mb * MEGABYTE)
+
+    @property
+    def import_limits(self) -> ImportLimits:
+        """How large files of an import, and all of it, may be."""
+        return ImportLimits(
+            file_bytes=self.import_file_limit_mb * MEGABYTE,
+            points=self.import_points_limit,
+            total_bytes=self.import_limit_mb * MEGABYTE,
+        )
+
+    @property
+    def trip_limits(self) -> TripLimits:
+        """How large an encrypted column of a trip may be."""
+        return TripLimits(self.trips_column_limit_mb * MEGABYTE)
+
+    @property
     def takes_pings(self) -> bool:
         """Whether there are people whose pings are taken."""
         return self.pings_config.exists()
@@ -184,81 +217,6 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in values.items() if value != ""}
-
-    @field_validator("client_id", "schedule", "timezone", "trips_source", mode="after")
-    @classmethod
-    def _stripped(cls, value: str | None) -> str | None:
-        return value.strip() if value is not None else None
-
-    @field_validator("plain_http_hosts", mode="after")
-    @classmethod
-    def _own_hosts(cls, value: str | None) -> str | None:
-        return ",".join(own_hosts(value or "")) or None
-
-    @field_validator("base_url", "api_url", mode="after")
-    @classmethod
-    def _server(cls, value: str, info: ValidationInfo) -> str:
-        return http_url(value.strip().rstrip("/"), info.data.get("plain_http_hosts")) if value else value
-
-    @field_validator("redirect_uri", "alert_url", "trips_osrm_url", "trips_geocoder_url", mode="after")
-    @classmethod
-    def _url(cls, value: str | None, info: ValidationInfo) -> str | None:
-        return http_url(value.strip(), info.data.get("plain_http_hosts")) if value is not None else None
-
-    @field_validator("webhook_secret", mode="after")
-    @classmethod
-    def _path_part(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not _SECRET.fullmatch(value.get_secret_value()):
-            raise ValueError("not 16 or more letters, digits, - or _; make one: openssl rand -hex 32")
-        return value
-
-    @field_validator("serve_address", mode="after")
-    @classmethod
-    def _host_and_port(cls, value: str) -> str:
-        host, _, port = value.strip().rpartition(":")
-        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-            raise ValueError("not a host and a port; write them like 127.0.0.1:8722")
-        return value.strip()
-
-    @field_validator("data_dir", "secrets_dir", "logs_dir", "pings_config", "trips_keys_file", mode="after")
-    @classmethod
-    def _absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value is not None else None
-
-    @field_validator("dagster_home", mode="after")
-    @classmethod
-    def _home(cls, value: Path) -> Path:
-        if value != Path():
-            return value.expanduser().absolute()
-        committed = _CHECKOUT / "dagster_home"  # beside an installed package there is none
-        return committed if committed.is_dir() else Path.cwd() / "dagster_home"
-
-    @field_validator("ca_bundle", mode="after")
-    @classmethod
-    def _bundle(cls, value: Path | None) -> Path | None:
-        if value is None:
-            return None
-        path = value.expanduser().absolute()
-        if not path.exists():
-            raise ValueError(f"{path} does not exist; name a file of PEM certificates, or unset it")
-        return path
-
-    @field_validator("timezone", mode="after")
-    @classmethod
-    def _zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ValueError, OSError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
-            raise ValueError(f"{value!r} is no time zone; write one like Europe/London") from error
-        return value
-
-    @field_validator("schedule", mode="after")
-    @classmethod
-    def _cron(cls, value: str) -> str:
-        parts = value.split()
-        if len(parts) != 5 or not all(_CRON_FIELD.fullmatch(part) for part in parts):
-            raise ValueError(f"{value!r} is no cron line; write five fields like 0 5 * * *")
-        return value
 
     @model_validator(mode="before")
     @classmethod

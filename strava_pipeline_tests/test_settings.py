@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.core.size_limits import AnswerLimit, ImportLimits, TripLimits
 from strava_pipeline.settings import Settings
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -55,6 +56,21 @@ def test_the_environment_wins_over_dot_env_and_empty_counts_as_unset(
     assert settings.data_dir == tmp_path / "data"
 
 
+def test_limits_are_in_megabytes_and_by_default_those_of_the_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.load()
+    assert (settings.answer_limit, settings.import_limits, settings.trip_limits) == (
+        AnswerLimit(),
+        ImportLimits(),
+        TripLimits(),
+    )
+    for number, name in enumerate(LIMITS, start=1):
+        monkeypatch.setenv(name, str(number))
+    settings = Settings.load()
+    assert settings.answer_limit == AnswerLimit(1_000_000)
+    assert settings.import_limits == ImportLimits(file_bytes=3_000_000, points=4, total_bytes=2_000_000)
+    assert settings.trip_limits == TripLimits(column_bytes=5_000_000)
+
+
 @pytest.mark.parametrize("name", ["days", "timezone", "STRAVA_DAYS", "STRAVA_timezone_", "strava_client_id"])
 def test_only_the_documented_names_count(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "3")
@@ -81,6 +97,23 @@ def test_the_api_lies_below_the_base_unless_it_is_set(
         assert Settings(base_url=base).api_url == expected
 
 
+LIMITS = (
+    "STRAVA_ANSWER_LIMIT_MB",
+    "STRAVA_IMPORT_LIMIT_MB",
+    "STRAVA_IMPORT_FILE_LIMIT_MB",
+    "STRAVA_IMPORT_POINTS_LIMIT",
+    "TRIPS_COLUMN_LIMIT_MB",
+)
+NO_LIMIT = {
+    "0": "greater than or equal to 1",
+    "-64": "greater than or equal to 1",
+    "lots": "valid integer",
+    "64.5": "valid integer",
+    "64 MB": "valid integer",
+    "9999999999": "less than or equal to 1000000000",
+}
+
+
 @pytest.mark.parametrize(
     ("name", "value", "fault"),
     [
@@ -92,6 +125,7 @@ def test_the_api_lies_below_the_base_unless_it_is_set(
         ("STRAVA_FIRST_YEAR", "1969", "greater than or equal to 1970"),
         ("STRAVA_CLOCK_SPEED", "0", "greater than 0"),
         ("STRAVA_CLOCK_SPEED", "inf", "finite"),
+        *((name, value, fault) for name in LIMITS for value, fault in NO_LIMIT.items()),
         ("STRAVA_TIMEZONE", "Mars/Olympus", "write one like Europe/London"),
         ("STRAVA_TIMEZONE", "../etc/passwd", "write one like Europe/London"),
         ("STRAVA_TIMEZONE", "Europe", "write one like Europe/London"),

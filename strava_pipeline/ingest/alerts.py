@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import orjson
 
 from strava_pipeline.core.errors import PipelineError, TransientError
-from strava_pipeline.ingest.strava.http import BrokenOffError, Wire
+from strava_pipeline.core.size_limits import SMALL_ANSWER
+from strava_pipeline.ingest.strava.http import BrokenOffError, TooLargeError, Wire
 
 PATIENCE = 10  # seconds for an answer: a sensor's tick has 60 for all it does
 _LATER = (408, 425, 429)  # a receiver that asks to be asked again
@@ -24,10 +25,10 @@ class AlertRefusedError(PipelineError):
 def post_alert(url: str, message: Mapping[str, object], ca_bundle: Path | None = None) -> None:
     """Post `message` as JSON, once. TransientError: it may work later; AlertRefusedError, or PipelineError: it won't."""
     host = urlsplit(url).hostname
-    wire = Wire(time.monotonic, ca_bundle, patience=PATIENCE)
+    wire = Wire(time.monotonic, ca_bundle, limit=SMALL_ANSWER, patience=PATIENCE)
     try:
         status = wire.send("POST", url, name="the message about a failure", json=orjson.dumps(message)).status
-    except BrokenOffError as error:  # what it said first counts
+    except (BrokenOffError, TooLargeError) as error:  # what it said first counts
         status = error.status or 0
     if 200 <= status < 300:
         return

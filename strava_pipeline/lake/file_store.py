@@ -9,6 +9,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -27,7 +28,7 @@ class FileStore:
         self._top = lake.files
         self._known = set(_stored(lake.files))
         self._touched: set[Path] = set()
-        self.new: set[str] = set()  # hashes of what was put and was not there
+        self.new: dict[str, Path] = {}  # hashes of what was put and was not there, and where it is
 
     def put(self, body: bytes) -> tuple[str, bool]:
         """Their hash, and whether they are new. On disk when `settle` has returned."""
@@ -63,6 +64,22 @@ class FileStore:
             temporary.unlink(missing_ok=True)
         return digest.hexdigest(), False
 
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Takes away again what was put while the body ran, if that raises. What a killed process put stays, and is found."""
+        before = set(self.new)
+        try:
+            yield
+        except Exception:
+            for digest in self.new.keys() - before:
+                path = self.new.pop(digest)
+                self._known.discard(digest)
+                path.unlink(missing_ok=True)
+                with suppress(OSError):  # another file is in there
+                    path.parent.rmdir()
+            self._touched.clear()
+            raise
+
     def settle(self) -> None:
         """Make everything that was put durable."""
         for folder in sorted(self._touched):
@@ -71,7 +88,7 @@ class FileStore:
 
     def _note(self, digest: str, path: Path) -> None:
         self._known.add(digest)
-        self.new.add(digest)
+        self.new[digest] = path
         self._touched |= {path.parent, self._top}
 
 

@@ -29,7 +29,7 @@ def files_frame(lake: Lake) -> pl.DataFrame:
             if file.sha256 in seen:
                 continue
             seen.add(file.sha256)
-            read = reading_of(lake, file.sha256) if file.is_readable else None
+            read = reading_of(lake, file.sha256) if file.role == "activity" else None
             row = {
                 "sha256": file.sha256,
                 "athlete_id": one.manifest.athlete_id,
@@ -46,7 +46,7 @@ def files_frame(lake: Lake) -> pl.DataFrame:
                 "content": read.content if read else None,
                 "recordings": len(read.recordings) if read else None,
                 "flags": read.flags if read else None,
-                "problem": file.held_back or (read.problem if read else None),
+                "problem": read.problem if read else file.held_back,
             }
             for name, value in row.items():
                 values[name].append(value)

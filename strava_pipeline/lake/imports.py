@@ -18,7 +18,7 @@ Role = Literal["list", "gear", "activity", "objects", "media"]
 
 
 class ImportedFile(BaseModel):
-    """A file by the name it had, with forward slashes. `held_back`: why it is kept but not read."""
+    """A file by the name it had, with forward slashes. `held_back`: why it was kept but not read when it came."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,7 +1,7 @@
 """What paths that a person names hold, into bronze; and the activities of imports, out of it. Glue between ingest and the lake.
 
-Bytes first, then the manifest that names them: an import that is ended in the middle leaves bytes that the next one finds
-there. One bad file never stops the others. Reading files is reading_files.py's.
+Bytes first, then the manifest that names them: an import that is killed in the middle leaves bytes that the next one finds
+there; one that is refused takes its bytes away again. One bad file never stops the others. Reading files is reading_files.py's.
 """
 
 import os
@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from strava_pipeline.core.errors import PipelineError, SourceError
 from strava_pipeline.core.files.activities_csv import ArchiveRow
+from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.archive.container import Container, open_container
 from strava_pipeline.ingest.archive.entry import (
     Entry,
@@ -62,26 +63,25 @@ class LandReport:
 def land_paths(pipeline: Pipeline, paths: Sequence[Path]) -> LandReport:
     """Everything that the paths hold and that is to be kept, into bronze.
 
-    SourceError where there is nothing to look at. Of a path with a list of activities that is not Strava's nothing is
-    kept: it is among the problems, and raised where no path is left.
+    SourceError where there is nothing to look at. Of a path with a list of activities that is not Strava's, or with more than
+    the limit of an import, nothing is kept: it is among the problems, and raised where no path is left.
     """
     report = LandReport()
     with pipeline.alone(LOCK):
         store, known = FileStore(pipeline.lake), list(imports(pipeline.lake))
+        limits = pipeline.settings.import_limits
         made = {file.sha256 for one in known if is_made(pipeline.lake, one.name) for file in one.manifest.files}
         refused: list[SourceError] = []
         for path in paths:
-            with open_container(path) as container:
-                try:
-                    found = contents(container)
-                except SourceError as error:
-                    refused.append(error)
-                    continue
-                _land(pipeline, container, found, store, known, report)
+            try:
+                with open_container(path, limits) as container, store.all_or_nothing():
+                    _land(pipeline, container, contents(container, limits), store, known, report)
+            except SourceError as error:
+                refused.append(error)
         if len(refused) == len(paths) > 0:
             raise refused[0]
         report.problems += map(str, refused)
-        report.healed = len(made & store.new)
+        report.healed = len(made & store.new.keys())
     return report
 
 
@@ -94,17 +94,25 @@ def _land(
     report: LandReport,
 ) -> None:
     """`known`: the imports that there are; a new one is added."""
+    limits = pipeline.settings.import_limits
     faults = [*container.faults, *(fault for export in found.exports for fault in export.faults)]
     files: list[ImportedFile] = []
+    fresh: list[int] = []  # sizes of the files whose bytes are new
     total = len(found.entries) + len(found.oversized)
     with progressing(pipeline.progress, f"Taking in {container.path.name}", total) as advance:
-        for role, entry in found.entries:
-            _keep(role, entry, store, files, faults, report)
-            advance(1)
-        for each in found.oversized:
-            _keep_whole(each, store, files, faults, report)
+        for role, entry in _to_keep(found):
+            try:
+                file, is_new = _kept(role, entry, store, limits)
+            except UnreadableEntryError as error:
+                faults.append(error.fault)
+            else:
+                files.append(file)
+                fresh += [file.size] * is_new
             advance(1)
     store.settle()
+    report.files += len(files)
+    report.new += len(fresh)
+    report.bytes += sum(fresh)
     report.problems += map(str, faults)
     for kind, names in found.left_out.items():
         report.left_out.setdefault(kind, []).extend(names)
@@ -138,41 +146,25 @@ def _manifest(
     )
 
 
-def _keep(
-    role: Role, entry: Entry, store: FileStore, files: list[ImportedFile], faults: list[Fault], report: LandReport
-) -> None:
-    try:
-        body = entry.read()
-    except UnreadableEntryError as error:
-        faults.append(error.fault)
-        return
-    digest, new = store.put(body)
-    _count(report, len(body), new=new)
-    files.append(ImportedFile(name=entry.name, sha256=digest, size=len(body), role=role))
+def _to_keep(found: Contents) -> Iterator[tuple[Role, Entry | Oversized]]:
+    yield from found.entries
+    for each in found.oversized:
+        yield "activity", each
 
 
-def _keep_whole(
-    each: Oversized, store: FileStore, files: list[ImportedFile], faults: list[Fault], report: LandReport
-) -> None:
-    """Kept, and not read: its reason stands beside it."""
-    try:
-        digest, new = store.put_pieces(each.pieces())
-    except UnreadableEntryError as error:
-        faults.append(error.fault)
-        return
-    _count(report, each.size, new=new)
-    why = too_large(each.name, each.size).detail
-    files.append(ImportedFile(name=each.name, sha256=digest, size=each.size, role="activity", held_back=why))
+def _kept(role: Role, entry: Entry | Oversized, store: FileStore, limits: ImportLimits) -> tuple[ImportedFile, bool]:
+    """The file, its bytes in the store, and whether these are new there. One that is too large is not read: it says why."""
+    if isinstance(entry, Oversized):
+        digest, is_new = store.put_pieces(entry.pieces())
+        why = too_large(entry.name, entry.size, limits).detail
+        return ImportedFile(name=entry.name, sha256=digest, size=entry.size, role=role, held_back=why), is_new
+    body = entry.read()
+    digest, is_new = store.put(body)
+    return ImportedFile(name=entry.name, sha256=digest, size=len(body), role=role), is_new
 
 
 def _called(file: ImportedFile) -> tuple[str, str]:
     return PurePosixPath(file.name).name, file.sha256
-
-
-def _count(report: LandReport, size: int, *, new: bool) -> None:
-    report.files += 1
-    report.new += new
-    report.bytes += size if new else 0
 
 
 def unmade(lake: Lake) -> bool:
@@ -207,7 +199,11 @@ def make_activities(pipeline: Pipeline, tick: Callable[[int], object], *, anew: 
 
 def _read(lake: Lake, one: Import) -> ImportRead:
     manifest = one.manifest
-    kept = [Kept(file.name, file.sha256, file.size, file.role) for file in manifest.files if file.held_back is None]
+    kept = [
+        Kept(file.name, file.sha256, file.size, file.role)
+        for file in manifest.files
+        if file.held_back is None or reading_of(lake, file.sha256) is not None  # a person raised the limit since
+    ]
     return ImportRead(kept, manifest.kind, manifest.athletes, partial(_bytes, lake))
 
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.lake.file_store import stored_bytes
 from strava_pipeline.lake.files import DamagedFileError
-from strava_pipeline.lake.imports import imports
+from strava_pipeline.lake.imports import ImportedFile, imports
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.readings import has_reading, put_reading
+from strava_pipeline.lake.readings import has_reading, put_reading, reading_of
 
 log = logging.getLogger(__name__)
 FEW = 20  # files that are not worth a second process: it takes a second to start
@@ -34,35 +35,60 @@ class Unread:
     size: int
 
 
-def unread(lake: Lake, *, is_read: Callable[[Lake, str], bool] = has_reading) -> list[Unread]:
+def unread(
+    lake: Lake, *, is_read: Callable[[Lake, str], bool] = has_reading, raised_to: ImportLimits | None = None
+) -> list[Unread]:
     """The files of activities that were imported and not read yet, the largest first: then no core waits for the last one.
 
     `is_read` tells by a file's hash: that its reading is there, or, where all is looked at anew, that it is whole.
+    `raised_to`: so are files of which a lower limit kept something back. Their activities are to be made again.
     """
     found: dict[str, Unread] = {}
     for one in imports(lake):
         for file in one.manifest.files:
-            if file.is_readable and file.sha256 not in found:
+            is_wanted = file.is_readable or (raised_to is not None and _fits(file, raised_to))
+            if is_wanted and file.sha256 not in found:
                 found[file.sha256] = Unread(file.sha256, file.name, one.manifest.received_at, file.size)
-    wanted = [each for each in found.values() if not is_read(lake, each.sha256)]
+    wanted = [
+        each
+        for each in found.values()
+        if not is_read(lake, each.sha256) or (raised_to is not None and not _is_all_read(lake, each, raised_to))
+    ]
     return sorted(wanted, key=lambda each: (-each.size, each.sha256))
 
 
-def read_files(lake: Lake, files: list[Unread], tick: Callable[[int], object], *, processes: int | None = None) -> int:
+def _fits(file: ImportedFile, limits: ImportLimits) -> bool:
+    """Whether a file that was held back as too large no longer is."""
+    return file.role == "activity" and file.size <= limits.file_bytes
+
+
+def _is_all_read(lake: Lake, each: Unread, limits: ImportLimits) -> bool:
+    reading = reading_of(lake, each.sha256)
+    return reading is not None and reading.is_all_within(limits)
+
+
+def read_files(
+    lake: Lake,
+    files: list[Unread],
+    tick: Callable[[int], object],
+    *,
+    limits: ImportLimits = ImportLimits(),
+    processes: int | None = None,
+) -> int:
     """Read them; how many had a problem. What is read is on disk at once, so that a run that is ended goes on behind it."""
     count = min(processes or os.cpu_count() or 1, len(files) // FEW + 1)
     problems = 0
-    for failed in _read_alone(lake, files) if count == 1 else _read_together(lake, files, count):
+    for failed in _read_alone(lake, files, limits) if count == 1 else _read_together(lake, files, limits, count):
         problems += failed
         tick(1)
     return problems
 
 
-def _read_alone(lake: Lake, files: list[Unread]) -> Iterator[bool]:
-    return (read_one(lake, each) for each in files)
+def _read_alone(lake: Lake, files: list[Unread], limits: ImportLimits) -> Iterator[bool]:
+    return (read_one(lake, each, limits) for each in files)
 
 
-def _read_together(lake: Lake, files: list[Unread], processes: int) -> Iterator[bool]:
+def _read_together(lake: Lake, files: list[Unread], limits: ImportLimits, processes: int) -> Iterator[bool]:
     pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
     waiting: set[Future[bool]] = set()
     try:
@@ -70,7 +96,7 @@ def _read_together(lake: Lake, files: list[Unread], processes: int) -> Iterator[
             if len(waiting) >= processes * AHEAD:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 yield from (one.result() for one in done)
-            waiting.add(pool.submit(read_one, lake, each))
+            waiting.add(pool.submit(read_one, lake, each, limits))
         yield from (one.result() for one in waiting)
     except BrokenProcessPool:
         raise PipelineError(
@@ -80,7 +106,7 @@ def _read_together(lake: Lake, files: list[Unread], processes: int) -> Iterator[
         pool.shutdown(cancel_futures=True)
 
 
-def read_one(lake: Lake, each: Unread) -> bool:
+def read_one(lake: Lake, each: Unread, limits: ImportLimits = ImportLimits()) -> bool:
     """Read a file and put on disk what it came to; whether it has a problem.
 
     One whose bytes are gone or damaged has no reading, so that it is read when they are back.
@@ -92,6 +118,6 @@ def read_one(lake: Lake, each: Unread) -> bool:
         return True
     from strava_pipeline.ingest.files.reading import read_whole  # the decoders: most runs read no file (docs/adr/0037)
 
-    reading, tracks = read_whole(body, each.name, each.received_at)
+    reading, tracks = read_whole(body, each.name, each.received_at, limits)
     put_reading(lake, each.sha256, reading, tracks)
     return reading.problem is not None

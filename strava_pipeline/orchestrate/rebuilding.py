@@ -40,7 +40,9 @@ def rebuild_job() -> dg.JobDefinition:
     def from_bronze(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> None:
         with timed() as seconds:
             with pipeline.alone(LOCK):
-                read_files(pipeline.lake, unread(pipeline.lake, is_read=is_whole), lambda steps: None)
+                limits = pipeline.settings.import_limits
+                files = unread(pipeline.lake, is_read=is_whole, raised_to=limits)
+                read_files(pipeline.lake, files, lambda steps: None, limits=limits)
                 make_activities(pipeline, lambda steps: None, anew=True)
             rebuild(pipeline.lake, pipeline.years, pipeline.progress)
             make_tracks(pipeline, pipeline.years.all)

@@ -48,7 +48,6 @@ def verify(
 
     from strava_pipeline.core.files.agreement import compare
     from strava_pipeline.core.files.objects import row_id
-    from strava_pipeline.ingest.archive.bulk_export import refuse_foreign_lists
     from strava_pipeline.ingest.archive.container import open_container
     from strava_pipeline.lake.compared import held_activities, stand_ins
     from strava_pipeline.lake.paths import Lake
@@ -59,14 +58,14 @@ def verify(
     from strava_pipeline.verbs.terminal import out
     from strava_pipeline.verbs.values import plain
 
-    lake = Lake(Settings.load().data_dir)
-    with open_container(path) as container:
-        refuse_foreign_lists(container)
+    settings = Settings.load()
+    lake, limits = Lake(settings.data_dir), settings.import_limits
+    with open_container(path, limits) as container:
         salvaged, export = container.salvaged, _only_export(container)
         with current_snapshot(lake) as connection:
             rows = export.activities.rows
             agreement = compare(rows, held_activities(connection), stand_ins(connection), export.athlete_id)
-            beside = compare_whole(connection, container, export)
+            beside = compare_whole(connection, container, export, limits)
     files = {row_id(row) for row in export.files.values()}
     tracks = {"rows_with_file": len(files), "with_track": len(files & tracked(lake))}
     agrees = agreement.agrees and beside.agrees
@@ -85,7 +84,7 @@ def _only_export(container: "Container") -> "BulkExport":
     from strava_pipeline.core.errors import MisuseError, PipelineError
     from strava_pipeline.ingest.archive.bulk_export import bulk_exports
 
-    exports = list(bulk_exports(container))
+    exports = bulk_exports(container, refuse_foreign=True)
     if len(exports) > 1:
         names = ", ".join(export.list_name for export in exports)
         raise MisuseError(f"{container.path} holds several archives ({names}). Name one of them.")

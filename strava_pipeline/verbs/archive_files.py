@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from strava_pipeline.core.files.file_agreement import FileDifference
+    from strava_pipeline.core.size_limits import ImportLimits
     from strava_pipeline.ingest.archive.bulk_export import BulkExport
     from strava_pipeline.ingest.archive.container import Container
     from strava_pipeline.lake.warehouse import Connection
@@ -29,7 +30,9 @@ class Beside:
         return not self.differing and not self.gear
 
 
-def compare_whole(connection: "Connection", container: "Container", export: "BulkExport") -> Beside:
+def compare_whole(
+    connection: "Connection", container: "Container", export: "BulkExport", limits: "ImportLimits"
+) -> Beside:
     """Every file that the archive has or should have, and its gear."""
     from strava_pipeline.core.files.file_agreement import (
         FileDifference,
@@ -44,7 +47,7 @@ def compare_whole(connection: "Connection", container: "Container", export: "Bul
 
     held = held_files(connection)
     with watched("Comparing files", None, output_follows=True) as advance:
-        found = list(archive_files(container, export, advance))
+        found = list(archive_files(container, export, limits, advance))
     wrong = [FileDifference(row.filename or "", FileProblem.SHARED) for row in export.shared]
     if container.kind is not Kind.FILE:  # a list alone has no files beside it
         wrong += [FileDifference(row.filename or "", FileProblem.NOT_IN_ARCHIVE) for row in export.missing]

@@ -20,7 +20,7 @@ from strava_pipeline.verbs.echo import echo, echo_json
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
 
-SETTINGS, APPLICATION = "settings", "application"
+SETTINGS, APPLICATION, LIMITS = "settings", "application", "size limits"
 MARKS = {State.OK: "✓", State.WARNING: "!", State.PROBLEM: "✗", State.SKIPPED: "·"}
 COLOURS = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "red", State.SKIPPED: "dim"}
 Look = Callable[[], Finding | list[Finding]]
@@ -95,6 +95,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     return {
         SETTINGS: lambda: _settings(faults),
         APPLICATION: lambda: _application(settings, api_only),
+        LIMITS: lambda: _limits(settings),
         certificates.BUNDLE: lambda: certificates.bundle_health(settings.ca_bundle, now),
         strava.SERVER: lambda: (
             skipped(strava.SERVER, "STRAVA_BASE_URL is faulty") if no_server else strava.server_health(settings)
@@ -141,6 +142,18 @@ def _application(settings: "Settings", api_only: bool) -> Finding:
             problem(APPLICATION, what, lines) if half else _told_api_only(warning(APPLICATION, what, lines), api_only)
         )
     return ok(APPLICATION, "set")
+
+
+def _limits(settings: "Settings") -> Finding:
+    """What is read of answers, imports and trips. A file that may be larger than the import that it is in is a mistake."""
+    answers, trips = settings.answer_limit_mb, settings.trips_column_limit_mb
+    whole, file, points = settings.import_limit_mb, settings.import_file_limit_mb, settings.import_points_limit
+    of_files = f"an import {whole:,} MB, a file of it {file:,} MB and {points:,} points"
+    told = f"an answer {answers:,} MB, {of_files}, a trip's column {trips:,} MB"
+    if file > whole:
+        mend = "Lower STRAVA_IMPORT_FILE_LIMIT_MB or raise STRAVA_IMPORT_LIMIT_MB."
+        return warning(LIMITS, f"{told}: a file may be larger than its import.", mend)
+    return ok(LIMITS, told)
 
 
 def _told_api_only(found: Finding, api_only: bool) -> Finding:

@@ -51,10 +51,13 @@ def _take_in(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
     from strava_pipeline.verbs.running import say
     from strava_pipeline.verbs.terminal import out
 
+    settings = Settings.load()
     for path in paths:
-        with open_container(path) as container:  # what is refused is told before a run is made of it
+        with open_container(
+            path, settings.import_limits
+        ) as container:  # what is refused is told before a run is made of it
             refuse_foreign_lists(container)
-    runs = take_in(Settings.load(), paths, verbose=verbose)
+    runs = take_in(settings, paths, verbose=verbose)
     if as_json:
         echo_json(_told_of(list(runs)))
         return
@@ -111,17 +114,18 @@ def _told_of(outcomes: list["RunOutcome"]) -> dict[str, Any]:
 def _say_what_is_there(paths: list[Path], *, as_json: bool) -> None:
     from strava_pipeline.ingest.archive.survey import survey
     from strava_pipeline.ingest.files.sniff import read_file
+    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out, watched
     from strava_pipeline.verbs.values import plain
 
-    now = datetime.now(UTC)
+    now, limits = datetime.now(UTC), Settings.load().import_limits
     with watched("Reading activity files", None, output_follows=True) as advance:
 
         def read(name: str, content: bytes) -> "FileRead":
             advance(1)
-            return read_file(content, name, now)
+            return read_file(content, name, now, limits)
 
-        found = [survey(path, read) for path in paths]
+        found = [survey(path, read, limits) for path in paths]
     if as_json:
         echo_json(plain({"paths": [shape(each) for each in found]}))
         return

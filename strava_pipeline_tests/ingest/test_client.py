@@ -235,8 +235,8 @@ ODD_ANSWERS = [  # status line and headers, body, what it is taken for, calls
     ("200 OK\r\nContent-Length: 3\r\nContent-Length: 5", "[]   ", "no answer", 3),
     ("200 OK\r\nContent-Length: -3", '[{"id": 1', "no valid JSON", 3),
     ("200 OK\r\nContent-Encoding: gzip", "garbage", "broke off", 3),
-    ("200 OK\r\nContent-Encoding: gzip", LARGE, "is larger than 64 MB", 3),
-    ("200 OK\r\nContent-Encoding: gzip, gzip", LARGE_TWICE, "is larger than 64 MB", 3),
+    ("200 OK\r\nContent-Encoding: gzip", LARGE, "is larger than 64 MB", 1),
+    ("200 OK\r\nContent-Encoding: gzip, gzip", LARGE_TWICE, "is larger than 64 MB", 1),
     ("200 OK\r\nContent-Encoding: br", "garbage", "no valid JSON", 3),
     ("200 OK\r\nTransfer-Encoding: chunked", "zz\r\n[]", "broke off", 3),
     ("200 OK\r\nX: " + "a" * 70_000, "[]", "no answer", 3),
@@ -264,6 +264,31 @@ def test_an_answer_that_no_server_should_give_ends_as_a_failure_of_ours(
         assert client.budget.remaining().governing.used == calls
     else:
         assert world.calls()["token"] - before == calls
+
+
+@pytest.mark.parametrize(("size", "is_taken"), [(1_000_000, True), (1_000_001, False)])
+def test_an_answer_beyond_the_setting_is_asked_for_once_and_says_which_to_raise(
+    world: World, size: int, is_taken: bool
+) -> None:
+    client = world.connect(settings=world.settings.model_copy(update={"answer_limit_mb": 1}))
+    text = "[" + " " * (size - 2) + "]"
+    world.fault(PATH, "raw", body=raw_answer("200 OK", text), times=-1)
+    if is_taken:
+        assert client.get(PATH).body == text.encode()
+        return
+    with pytest.raises(RefusedError) as caught:
+        client.get(PATH)
+    assert str(caught.value) == (
+        f"GET /api/v3{PATH}: the answer is larger than 1 MB, measured unpacked. If it has to be, raise STRAVA_ANSWER_LIMIT_MB"
+    )
+    assert (caught.value.status, client.calls, client.budget.remaining().governing.used) == (200, 1, 1)
+
+
+def test_an_error_of_the_server_that_is_too_large_is_tried_again_as_any_other(world: World) -> None:
+    client = world.connect(settings=world.settings.model_copy(update={"answer_limit_mb": 1}))
+    world.fault(PATH, "raw", body=raw_answer("502 Bad Gateway", "x" * 1_100_000), times=1)
+    assert client.get(PATH).status == 200
+    assert client.calls == 2
 
 
 def test_one_connection_serves_many_calls(world: World) -> None:

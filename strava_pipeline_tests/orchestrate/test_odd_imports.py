@@ -1,7 +1,9 @@
 """What an import can't read: kept where it can be, told in the run, and in nobody's way. And two imports at once."""
 
+import errno
 import gzip
 import logging
+import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,13 +13,15 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.core.errors import SourceError
-from strava_pipeline.ingest.archive.entry import MAX_UNPACKED
+from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.lake.file_store import FileStore, stored_bytes
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.readings import reading_of
 from strava_pipeline.orchestrate.importing import LandReport, land_paths
 from strava_pipeline.orchestrate.progress import LogProgress
 from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline_tests.ingest.archive.made import forged, zipped
+from strava_pipeline.verbs.looking import quiet_pipeline
+from strava_pipeline_tests.ingest.archive.made import forged, unpacked, zipped
 from strava_pipeline_tests.orchestrate.test_imports import a_gpx, take_in
 from strava_pipeline_tests.rig import Rig
 
@@ -66,29 +70,117 @@ def test_a_member_that_cant_be_read_is_told_and_the_others_come_in(
     assert [fault.name for fault in one.manifest.faults] == [name]
 
 
-def test_a_file_above_the_limit_is_kept_and_not_read(make_rig: Make, tmp_path: Path) -> None:
+def padded(body: bytes) -> bytes:
+    """The same file with a megabyte and a half more in it."""
+    return body.replace(b"</gpx>", b" " * 1_500_000 + b"</gpx>")
+
+
+LARGE = padded(ALSO)
+TOO_LARGE = (
+    "2 MB unpacked; files of more than 1 MB are not read. To read it, raise STRAVA_IMPORT_FILE_LIMIT_MB, import it again and "
+    "run `strava-pipeline rebuild`"
+)
+
+
+def with_limits(rig: Rig, **limits: int) -> None:
+    """From now on the rig's runs have these."""
+    rig.settings = rig.settings.model_copy(update=limits)
+
+
+def activities(rig: Rig) -> int:
+    return int(rig.one("SELECT count(*) FROM activities"))
+
+
+def test_a_file_above_the_limit_is_kept_and_read_when_a_person_raises_it(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
+    with_limits(rig, import_file_limit_mb=1)
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "ok.gpx").write_bytes(OK)
-    with (folder / "large.fit").open("wb") as large:
-        large.truncate(MAX_UNPACKED + 2**20)
+    (folder / "large.gpx").write_bytes(LARGE)
+    (folder / "packed.gpx.gz").write_bytes(gzip.compress(padded(a_gpx(minute=40))))
     take_in(rig, folder)
-    assert told_problems(rig) == ["large.fit: 101 MB unpacked; more than 100 MB are not read"]
-    rows = rig.gold("SELECT name, size, kind, problem FROM files ORDER BY name")
+    assert told_problems(rig) == [f"large.gpx: {TOO_LARGE}"]
+    rows = rig.gold("SELECT name, kind, problem FROM files ORDER BY name")
     assert rows == [
-        ("large.fit", MAX_UNPACKED + 2**20, None, "101 MB unpacked; more than 100 MB are not read"),
-        ("ok.gpx", len(OK), "activity", None),
+        ("large.gpx", None, TOO_LARGE),
+        ("ok.gpx", "activity", None),
+        ("packed.gpx.gz", "unknown", ImportLimits(file_bytes=1_000_000).file_exceeded),
     ]
-    assert len(rig.gold("FROM activities")) == 1
-    digest = rig.one("SELECT sha256 FROM files WHERE name = 'large.fit'")
+    assert activities(rig) == 1
+    digest = rig.one("SELECT sha256 FROM files WHERE name = 'large.gpx'")
     assert reading_of(rig.lake, digest) is None
-    (stored,) = rig.lake.files.rglob(f"{digest}*")
-    with gzip.open(stored) as kept:
-        assert sum(len(piece) for piece in iter(lambda: kept.read(2**20), b"")) == MAX_UNPACKED + 2**20
+    assert stored_bytes(rig.lake, digest) == LARGE
     told = take_in(rig, folder)
     assert told["bronze_files"]["new_files"] == 0
     assert len(list(imports(rig.lake))) == 1
+    with_limits(rig, import_file_limit_mb=2)
+    rig.run_unpartitioned("rebuild")
+    assert activities(rig) == 3
+    assert rig.gold("SELECT name FROM files WHERE problem IS NOT NULL") == []
+    with_limits(rig, import_file_limit_mb=1, import_points_limit=1)
+    rig.run_unpartitioned("rebuild")
+    assert activities(rig) == 3, "who lowers a limit loses nothing that was read"
+
+
+def test_points_that_a_limit_kept_back_come_when_a_person_raises_it(make_rig: Make, tmp_path: Path) -> None:
+    rig = make_rig(logged_in=False)
+    with_limits(rig, import_points_limit=10)
+    (tmp_path / "ok.gpx").write_bytes(OK)
+    take_in(rig, tmp_path / "ok.gpx")
+    digest = rig.one("SELECT sha256 FROM files WHERE 'over_limit' IN flags")
+    cut = reading_of(rig.lake, digest)
+    assert cut is not None
+    assert (cut.recordings[0].points, cut.limited) == (10, {"points": 10})
+    with_limits(rig, import_points_limit=2_000_000)
+    rig.run_unpartitioned("rebuild")
+    whole = reading_of(rig.lake, digest)
+    assert whole is not None
+    assert (whole.recordings[0].points > 10, whole.limited) == (True, {})
+
+
+def on_disk(folder: Path) -> set[str]:
+    """Every file and folder below."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.name.endswith(".lock")}
+
+
+@pytest.mark.parametrize("how", ["zip", "folder"])
+def test_an_import_beyond_the_limit_leaves_the_disk_as_it_was(make_rig: Make, tmp_path: Path, how: str) -> None:
+    rig = make_rig(logged_in=False)
+    (tmp_path / "ok.gpx").write_bytes(OK)
+    land_paths(quiet_pipeline(rig.settings), [tmp_path / "ok.gpx"])
+    before = on_disk(rig.settings.data_dir)
+    files = {"00.gpx": OK, **{f"{number:02}.gpx": random.Random(number).randbytes(400_000) for number in range(1, 6)}}
+    path = tmp_path / "large"
+    if how == "zip":
+        path.write_bytes(zipped(files))
+    else:
+        unpacked(path, files)
+    with_limits(rig, import_limit_mb=1)
+    with pytest.raises(SourceError, match="raise STRAVA_IMPORT_LIMIT_MB"):
+        land_paths(quiet_pipeline(rig.settings), [path])
+    assert on_disk(rig.settings.data_dir) == before
+    (tmp_path / "also.gpx").write_bytes(ALSO)
+    report = land_paths(quiet_pipeline(rig.settings), [path, tmp_path / "also.gpx"])
+    assert (report.files, report.new, len(report.imports)) == (1, 1, 1), "what is refused keeps nothing else out"
+    assert ["STRAVA_IMPORT_LIMIT_MB" in problem for problem in report.problems] == [True]
+    with_limits(rig, import_limit_mb=3)
+    assert land_paths(quiet_pipeline(rig.settings), [path]).new == 5
+
+
+def test_an_import_that_fills_the_disk_leaves_it_as_it_was(
+    make_rig: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = make_rig(logged_in=False)
+    unpacked(tmp_path / "folder", {"a.gpx": OK, "b.gpx": ALSO})
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(FileStore, "settle", full)
+    with pytest.raises(OSError, match="No space left"):
+        land_paths(quiet_pipeline(rig.settings), [tmp_path / "folder"])
+    assert on_disk(rig.lake.files) == set()
 
 
 def test_nothing_to_tell_is_told_as_such(make_rig: Make, tmp_path: Path) -> None:

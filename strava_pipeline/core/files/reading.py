@@ -11,6 +11,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from strava_pipeline.core.files.recording import FileRead, Recording
+from strava_pipeline.core.size_limits import ImportLimits
 
 VERSION = 1  # of what is read out of a file: a higher one has every file read again
 
@@ -44,7 +45,10 @@ class RecordingRead(BaseModel):
 
 
 class Reading(BaseModel):
-    """A file. `content` is the hash of what it holds unpacked, which is the same for a file and its .gz."""
+    """A file. `content` is the hash of what it holds unpacked, which is the same for a file and its .gz.
+
+    `limited`: as FileRead has it. A person who raises one of these limits wants the file to be read again.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -53,12 +57,17 @@ class Reading(BaseModel):
     kind: str
     problem: str | None = None
     unknown: dict[str, int] = {}
+    limited: dict[str, int] = {}
     recordings: list[RecordingRead] = []
 
     @property
     def flags(self) -> list[str]:
         """Those of all its recordings."""
         return sorted({flag for recording in self.recordings for flag in recording.flags})
+
+    def is_all_within(self, limits: ImportLimits) -> bool:
+        """Whether reading the file again under these limits would bring no more of it."""
+        return all(getattr(limits, name) <= value for name, value in self.limited.items())
 
 
 def reading_of(read: FileRead, content: str, zones: Sequence[tuple[str | None, float | None]]) -> Reading:
@@ -69,6 +78,7 @@ def reading_of(read: FileRead, content: str, zones: Sequence[tuple[str | None, f
         kind=read.kind,
         problem=read.problem,
         unknown=dict(read.unknown),
+        limited=dict(read.limited),
         recordings=[_recording(each, zone) for each, zone in zip(read.recordings, zones, strict=True)],
     )
 

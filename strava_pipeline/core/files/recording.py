@@ -27,6 +27,7 @@ class Flag(StrEnum):
     TRUNCATED = "truncated"  # the file ends in the middle
     BAD_CHECKSUM = "bad_checksum"  # its checksum doesn't match
     DAMAGED = "damaged"  # a part could not be read
+    OVER_LIMIT = "over_limit"  # more points or messages than are read
     NO_TIMES = "no_times"  # points without a time
     UNORDERED_TIMES = "unordered_times"  # time goes back between neighbours
     CLOCK_LEAP = "clock_leap"  # neighbours more than a day apart, forwards or backwards
@@ -86,6 +87,7 @@ class FileRead:
     """What reading a file came to. `kind`: activity, course, route, workout, settings …
 
     `problem`: why nothing or not all was read; `unknown`: fields that no column holds, and how often they occur.
+    `limited`: the limits that kept the rest from being read, as `ImportLimits` names them, with their values.
     """
 
     format: Format | None
@@ -93,3 +95,4 @@ class FileRead:
     recordings: tuple[Recording, ...] = ()
     problem: str | None = None
     unknown: Mapping[str, int] = field(default_factory=dict)
+    limited: Mapping[str, int] = field(default_factory=dict)

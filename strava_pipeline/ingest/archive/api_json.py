@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import Any
 
 from strava_pipeline.core.json_text import parse_json
+from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.archive.entry import (
-    MAX_UNPACKED,
     Entry,
     Fault,
     Problem,
@@ -51,13 +51,13 @@ def is_json(name: str) -> bool:
     return name.lower().endswith(_ENDINGS)
 
 
-def read_objects(entries: Iterable[Entry]) -> Iterator[ApiObject | Fault]:
+def read_objects(entries: Iterable[Entry], limits: ImportLimits = ImportLimits()) -> Iterator[ApiObject | Fault]:
     """The objects of every entry that is JSON, in order, and a fault for each entry or line that can't be read."""
     for entry in entries:
         if not is_json(entry.name):
             continue
         try:
-            yield from _objects(entry.name, _plain(entry))
+            yield from _objects(entry.name, _plain(entry, limits))
         except UnreadableEntryError as error:
             yield error.fault
 
@@ -120,18 +120,18 @@ def _each(name: str, items: Iterable[Any]) -> Iterator[ApiObject | Fault]:
         yield fault(name, Problem.DAMAGED, f"{others} of its values are no objects")
 
 
-def _plain(entry: Entry) -> bytes:
-    """An entry's bytes, unpacked where they are gzip: at most MAX_UNPACKED."""
+def _plain(entry: Entry, limits: ImportLimits) -> bytes:
+    """An entry's bytes, unpacked where they are gzip."""
     body = entry.read()
     if not body.startswith(_GZIP):
         return body
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
-        text = unpacker.decompress(body, MAX_UNPACKED + 1)
+        text = unpacker.decompress(body, limits.file_bytes + 1)
     except zlib.error as error:
         raise UnreadableEntryError(fault(entry.name, Problem.DAMAGED, "its gzip is damaged")) from error
-    if len(text) > MAX_UNPACKED:
-        raise UnreadableEntryError(too_large(entry.name, len(text)))
+    if len(text) > limits.file_bytes:
+        raise UnreadableEntryError(too_large(entry.name, len(text), limits))
     if not unpacker.eof:
         raise UnreadableEntryError(fault(entry.name, Problem.CUT_OFF, "its gzip breaks off in the middle"))
     return text

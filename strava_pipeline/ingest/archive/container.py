@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from strava_pipeline.core.errors import SourceError
+from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.archive.entry import (
     JUNK_FOLDERS,
-    MAX_UNPACKED,
     PIECE,
     Entry,
     Fault,
@@ -30,6 +30,7 @@ from strava_pipeline.ingest.archive.entry import (
     nested,
     too_large,
 )
+from strava_pipeline.ingest.archive.meter import Meter
 from strava_pipeline.ingest.archive.zip_entries import zip_entries
 
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
@@ -52,7 +53,7 @@ class Container:
     entries: Sequence[Entry]
     faults: Sequence[Fault] = ()
     salvaged: bool = False  # a zip without a whole directory: what stands here was found by looking through it
-    oversized: Sequence[Oversized] = ()  # of more than MAX_UNPACKED bytes; each is among the faults too
+    oversized: Sequence[Oversized] = ()  # of more bytes than the limit of a file; each is among the faults too
     opened: BinaryIO | None = field(default=None, repr=False)
 
     def __enter__(self) -> Self:
@@ -69,12 +70,15 @@ class Container:
             self.opened.close()
 
 
-def open_container(path: Path) -> Container:
-    """What `path` holds; raises SourceError where there is nothing to read."""
+def open_container(path: Path, limits: ImportLimits = ImportLimits()) -> Container:
+    """What `path` holds; raises SourceError where there is nothing to read.
+
+    Reading its entries raises SourceError, too, where all that was read of them gets more than `limits` allow.
+    """
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            return _walk(path)
+            return _walk(path, Meter(path.name, limits))
         if not stat.S_ISREG(mode):
             raise SourceError(f"{path} is neither a file nor a folder; name one that is.")
         file = path.open("rb")
@@ -84,7 +88,7 @@ def open_container(path: Path) -> Container:
         raise SourceError(f"{path} can't be read: {error.strerror}.") from error
     try:
         if file.read(4) in _ZIP_STARTS:
-            found = zip_entries(file)
+            found = zip_entries(file, Meter(path.name, limits, packed=path.stat().st_size))
             return Container(path, Kind.ZIP, found.entries, found.faults, found.salvaged, found.oversized, file)
     except OSError as error:
         file.close()
@@ -93,18 +97,18 @@ def open_container(path: Path) -> Container:
         file.close()
         raise
     file.close()
-    return _single(path)
+    return _single(path, Meter(path.name, limits))
 
 
-def _single(path: Path) -> Container:
-    size = path.stat().st_size
-    if size > MAX_UNPACKED:
-        oversized = Oversized(_name(path.name), size, partial(_pieces, path, path.name))
-        return Container(path, Kind.FILE, (), (too_large(path.name, size),), oversized=(oversized,))
-    return Container(path, Kind.FILE, (Entry(_name(path.name), size, partial(_load, path, path.name)),))
+def _single(path: Path, meter: Meter) -> Container:
+    found = _file(path, path.name, path.stat().st_size, meter)
+    if isinstance(found, Oversized):
+        faults = (too_large(path.name, found.size, meter.limits),)
+        return Container(path, Kind.FILE, (), faults, oversized=(found,))
+    return Container(path, Kind.FILE, (found,))
 
 
-def _walk(top: Path) -> Container:
+def _walk(top: Path, meter: Meter) -> Container:
     entries: list[Entry] = []
     faults: list[Fault] = []
     oversized: list[Oversized] = []
@@ -117,12 +121,12 @@ def _walk(top: Path) -> Container:
         folders[:] = [name for name in folders if name not in JUNK_FOLDERS]
         for name in folders + files:
             path = Path(folder, name)
-            found = _found(path, path.relative_to(top).as_posix())
+            found = _found(path, path.relative_to(top).as_posix(), meter)
             if isinstance(found, Entry):
                 entries.append(found)
             elif isinstance(found, Oversized):
                 oversized.append(found)
-                faults.append(too_large(found.name, found.size))
+                faults.append(too_large(found.name, found.size, meter.limits))
             elif found is not None:
                 faults.append(found)
     return Container(
@@ -134,7 +138,7 @@ def _walk(top: Path) -> Container:
     )
 
 
-def _found(path: Path, name: str) -> Entry | Oversized | Fault | None:
+def _found(path: Path, name: str, meter: Meter) -> Entry | Oversized | Fault | None:
     if is_junk(name):
         return None
     try:
@@ -149,19 +153,23 @@ def _found(path: Path, name: str) -> Entry | Oversized | Fault | None:
         return fault(name, Problem.NO_FILE, "not a file")
     if is_nested(name):
         return nested(name)
-    if status.st_size > MAX_UNPACKED:
-        return Oversized(_name(name), status.st_size, partial(_pieces, path, name))
-    return Entry(_name(name), status.st_size, partial(_load, path, name))
+    return _file(path, name, status.st_size, meter)
 
 
-def _load(path: Path, name: str) -> bytes:
+def _file(path: Path, name: str, size: int, meter: Meter) -> Entry | Oversized:
+    if size > meter.limits.file_bytes:
+        return Oversized(_name(name), size, meter.metered_pieces(partial(_pieces, path, name)))
+    return Entry(_name(name), size, meter.metered(partial(_load, path, name, meter.limits)))
+
+
+def _load(path: Path, name: str, limits: ImportLimits) -> bytes:
     try:
         with path.open("rb") as file:
-            body = file.read(MAX_UNPACKED + 1)
+            body = file.read(limits.file_bytes + 1)
     except OSError as error:
         raise UnreadableEntryError(fault(name, Problem.FORBIDDEN, f"can't be read: {error.strerror}")) from error
-    if len(body) > MAX_UNPACKED:  # it has grown since
-        raise UnreadableEntryError(too_large(name, len(body)))
+    if len(body) > limits.file_bytes:  # it has grown since
+        raise UnreadableEntryError(too_large(name, len(body), limits))
     return body
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.size_limits import IMPORT_FILE_LIMIT_MB, ImportLimits, megabytes
 
-MAX_UNPACKED = 100 * 1024**2  # bytes of one entry; the longest recordings of real archives stay below 60 MB unpacked
 PIECE = 2**20  # bytes that are in memory at once where a file is gone through
 JUNK_FOLDERS = frozenset({"__MACOSX", "@eaDir"})  # what file managers leave in archives
 _ENDING = re.compile(r".\.([^.\s]{1,12}(?:\.gz)?)$", re.IGNORECASE)  # longer is no ending, but a name with a dot in it
@@ -21,7 +21,7 @@ _JUNK_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 class Problem(StrEnum):
     """What is wrong with an entry. Those of READABLE are told, and read all the same."""
 
-    TOO_LARGE = "too_large"  # more than MAX_UNPACKED bytes
+    TOO_LARGE = "too_large"  # more bytes than the limit of a file
     BOMB = "bomb"  # unpacks to far more than any recording does
     UNSAFE_NAME = "unsafe_name"  # absolute, or leads out of the container
     SYMLINK = "symlink"
@@ -67,7 +67,7 @@ class Entry:
     load: Callable[[], bytes] = field(repr=False, compare=False)
 
     def read(self) -> bytes:
-        """Its bytes, at most MAX_UNPACKED; raises UnreadableEntryError."""
+        """Its bytes, within the limit of a file; raises UnreadableEntryError, SourceError where the import gets too large."""
         return self.load()
 
 
@@ -80,7 +80,7 @@ class Oversized:
     open_pieces: Callable[[], Iterator[bytes]] = field(repr=False, compare=False)
 
     def pieces(self) -> Iterator[bytes]:
-        """Its bytes in order, at most PIECE at once; raises UnreadableEntryError."""
+        """Its bytes in order, at most PIECE at once; raises as `Entry.read` does."""
         return self.open_pieces()
 
 
@@ -98,10 +98,14 @@ def fault(name: str, problem: Problem, detail: str) -> Fault:
     return Fault("".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name), problem, detail)
 
 
-def too_large(name: str, size: int) -> Fault:
-    """The fault of an entry that is more than is ever read."""
-    allowed = MAX_UNPACKED // 1024**2
-    return fault(name, Problem.TOO_LARGE, f"{size / 1024**2:,.0f} MB unpacked; more than {allowed} MB are not read")
+def too_large(name: str, size: int, limits: ImportLimits) -> Fault:
+    """The fault of an entry beyond the limit of a file; `size`: its bytes, or as many of them as were unpacked."""
+    return fault(
+        name,
+        Problem.TOO_LARGE,
+        f"{megabytes(size)} unpacked; files of more than {megabytes(limits.file_bytes)} are not read. To read it, raise "
+        f"{IMPORT_FILE_LIMIT_MB}, import it again and run `strava-pipeline rebuild`",
+    )
 
 
 def nested(name: str) -> Fault:

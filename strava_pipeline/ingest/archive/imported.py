@@ -18,6 +18,7 @@ from strava_pipeline.core.files.objects import hashed_id, of_recording, of_row, 
 from strava_pipeline.core.files.reading import Reading
 from strava_pipeline.core.files.running_page import running_page_summary
 from strava_pipeline.core.rows import Json
+from strava_pipeline.core.size_limits import UNLIMITED
 from strava_pipeline.core.sources import FILE, RUNNING_PAGE, STRAVA_ARCHIVE, STRAVA_JSON
 from strava_pipeline.ingest.archive.api_json import ApiObject, ObjectKind
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, bulk_exports
@@ -60,7 +61,7 @@ class ImportRead:
         self._files, self._athletes = files, athletes
         self._entries = [Entry(each.name, each.size, partial(load, each.sha256)) for each in files]
         came_as = Path(files[0].name if kind == Kind.FILE and files else "import")
-        self._exports = list(bulk_exports(Container(came_as, Kind(kind), self._entries)))
+        self._exports = bulk_exports(Container(came_as, Kind(kind), self._entries))
 
     def activities(
         self,
@@ -84,7 +85,7 @@ class ImportRead:
                 yield from _of_file(each, reading(each.sha256))
         for entry in self._entries:
             if by_name[entry.name].role == "objects":
-                yield from map(_of_object, activity_objects([entry]))
+                yield from map(_of_object, activity_objects([entry], UNLIMITED))
 
     def gear(self) -> list[Json]:
         """The bikes and shoes of archives, as the API would tell of them, and whose they are."""

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.archive.api_json import ApiObject, ObjectKind, is_json, read_objects
-from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports, refuse_foreign_lists
+from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import Container
 from strava_pipeline.ingest.archive.entry import Entry, Fault, Oversized, by_kind
 
@@ -30,11 +31,10 @@ class Contents:
     exports: tuple[BulkExport, ...] = field(default=(), repr=False)
 
 
-def contents(container: Container) -> Contents:
+def contents(container: Container, limits: ImportLimits = ImportLimits()) -> Contents:
     """Names are enough to tell, but for the lists and for JSON, which are read. SourceError for a list that is not Strava's."""
-    refuse_foreign_lists(container)
-    exports = tuple(bulk_exports(container))
-    roles = _roles(container, exports)
+    exports = tuple(bulk_exports(container, refuse_foreign=True))
+    roles = _roles(container, exports, limits)
     kept = tuple((roles[entry.name], entry) for entry in container.entries if entry.name in roles)
     return Contents(
         entries=kept,
@@ -45,7 +45,7 @@ def contents(container: Container) -> Contents:
     )
 
 
-def _roles(container: Container, exports: tuple[BulkExport, ...]) -> Mapping[str, Role]:
+def _roles(container: Container, exports: tuple[BulkExport, ...], limits: ImportLimits) -> Mapping[str, Role]:
     names = {entry.name for entry in container.entries}
     roles: dict[str, Role] = {}
     routes = tuple(f"{export.root}routes/" for export in exports)
@@ -53,7 +53,7 @@ def _roles(container: Container, exports: tuple[BulkExport, ...]) -> Mapping[str
         if activity_format(name) and not name.startswith(routes):
             roles[name] = "activity"
     for entry in container.entries:
-        if is_json(entry.name) and any(True for _ in activity_objects([entry])):
+        if is_json(entry.name) and any(True for _ in activity_objects([entry], limits)):
             roles[entry.name] = "objects"
     for export in exports:
         roles[export.list_name] = "list"
@@ -67,8 +67,8 @@ def _roles(container: Container, exports: tuple[BulkExport, ...]) -> Mapping[str
     return roles
 
 
-def activity_objects(entries: list[Entry]) -> Iterator[ApiObject]:
+def activity_objects(entries: list[Entry], limits: ImportLimits) -> Iterator[ApiObject]:
     """The objects of `entries` that are activities; what can't be read is left out."""
-    for each in read_objects(entries):
+    for each in read_objects(entries, limits):
         if not isinstance(each, Fault) and each.kind in ACTIVITY_OBJECTS:
             yield each

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.archive.entry import (
-    MAX_UNPACKED,
     PIECE,
     Fault,
     Problem,
@@ -19,6 +19,7 @@ from strava_pipeline.ingest.archive.entry import (
     fault,
     too_large,
 )
+from strava_pipeline.ingest.archive.meter import Meter
 
 _LOCAL, _DESCRIPTOR = b"PK\x03\x04", b"PK\x07\x08"
 _HEADER = struct.Struct(
@@ -43,8 +44,11 @@ class Local:
     size: int
 
 
-def salvage(file: BinaryIO) -> tuple[list[Local], list[Fault]]:
-    """Every whole member, in the order of the file, and what broke off or couldn't be followed."""
+def salvage(file: BinaryIO, meter: Meter) -> tuple[list[Local], list[Fault]]:
+    """Every whole member, in the order of the file, and what broke off or couldn't be followed.
+
+    SourceError where finding the ends of members unpacks more than `meter` lets pass.
+    """
     length = file.seek(0, 2)
     found: list[Local] = []
     faults: list[Fault] = []
@@ -53,7 +57,7 @@ def salvage(file: BinaryIO) -> tuple[list[Local], list[Fault]]:
         local = _header(file, position)
         after = position + len(_LOCAL)
         if local is not None:
-            member = _measured(file, local) if local.flags & _SIZES_FOLLOW else local
+            member = _measured(file, local, meter) if local.flags & _SIZES_FOLLOW else local
             if isinstance(member, Fault):
                 faults.append(member)
                 after = local.at
@@ -69,20 +73,16 @@ def salvage(file: BinaryIO) -> tuple[list[Local], list[Fault]]:
     return found, faults
 
 
-def salvaged_bytes(file: BinaryIO, local: Local, name: str) -> bytes:
+def salvaged_bytes(file: BinaryIO, local: Local, name: str, limits: ImportLimits) -> bytes:
     """The unpacked bytes of a member; raises UnreadableEntryError."""
-    file.seek(local.at)
-    body = file.read(local.packed)
-    if local.method == _DEFLATED:
-        unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            body = unpacker.decompress(body, MAX_UNPACKED + 1)
-        except zlib.error as error:
-            raise UnreadableEntryError(fault(name, Problem.DAMAGED, "damaged in the archive")) from error
-    elif local.method != _STORED:
-        raise UnreadableEntryError(_unsupported(name, local.method))
-    if len(body) > MAX_UNPACKED:
-        raise UnreadableEntryError(too_large(name, len(body)))
+    pieces: list[bytes] = []
+    size = 0
+    for piece in salvaged_pieces(file, local, name):
+        pieces.append(piece)
+        size += len(piece)
+        if size > limits.file_bytes:
+            raise UnreadableEntryError(too_large(name, size, limits))
+    body = b"".join(pieces)
     if local.crc is not None and zlib.crc32(body) != local.crc:
         raise UnreadableEntryError(fault(name, Problem.DAMAGED, "its checksum is wrong"))
     return body
@@ -97,10 +97,9 @@ def salvaged_pieces(file: BinaryIO, local: Local, name: str) -> Iterator[bytes]:
     try:
         for packed in _pieces(file, local.at):
             rest, left = packed[:left], left - len(packed)
-            while rest and unpacker is not None:
-                yield unpacker.decompress(rest, PIECE)
-                rest = unpacker.unconsumed_tail
-            if rest:
+            if unpacker is not None:
+                yield from _inflated(unpacker, rest)
+            elif rest:
                 yield rest
             if left <= 0:
                 return
@@ -133,7 +132,7 @@ def _zip64(extra: bytes, size: int, packed: int) -> tuple[int, int]:
     return size, packed
 
 
-def _measured(file: BinaryIO, local: Local) -> Local | Fault:
+def _measured(file: BinaryIO, local: Local, meter: Meter) -> Local | Fault:
     """A member whose sizes stand behind it, with sizes: its end is found by unpacking it."""
     if local.method == _STORED or local.flags & ENCRYPTED:  # neither tells its own end
         end = _find(file, _DESCRIPTOR, local.at)
@@ -146,12 +145,11 @@ def _measured(file: BinaryIO, local: Local) -> Local | Fault:
     packed = size = 0
     try:
         for piece in _pieces(file, local.at):
-            rest = piece
-            while rest and not unpacker.eof:
-                size += len(unpacker.decompress(rest, PIECE))
-                rest = unpacker.unconsumed_tail
-                if size > MAX_UNPACKED:
-                    return too_large(_shown(local.name), size)
+            for unpacked in _inflated(unpacker, piece):
+                meter.add(len(unpacked))
+                size += len(unpacked)
+                if size > meter.limits.file_bytes:
+                    return too_large(_shown(local.name), size, meter.limits)
             packed += len(piece) - len(unpacker.unused_data)
             if unpacker.eof:
                 end = local.at + packed
@@ -159,6 +157,17 @@ def _measured(file: BinaryIO, local: Local) -> Local | Fault:
     except zlib.error:
         return fault(_shown(local.name), Problem.DAMAGED, "damaged in the archive")
     return _broken(local.name)
+
+
+def _inflated(unpacker: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
+    """What some packed bytes come to, at most PIECE at once. All of them may be taken while some output is still due."""
+    while not unpacker.eof:
+        piece = unpacker.decompress(packed, PIECE)
+        packed = unpacker.unconsumed_tail
+        if piece:
+            yield piece
+        if not packed and len(piece) < PIECE:
+            return
 
 
 def _crc_at(file: BinaryIO, position: int) -> int | None:

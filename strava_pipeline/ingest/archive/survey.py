@@ -12,8 +12,9 @@ from typing import Any
 
 from strava_pipeline.core.files.recording import FileRead, Recording
 from strava_pipeline.core.files.sports import sport_type
+from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.archive.api_json import ObjectKind, is_json, read_objects
-from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports, refuse_foreign_lists
+from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import Container, open_container
 from strava_pipeline.ingest.archive.entry import Entry, Fault, UnreadableEntryError, by_kind
 from strava_pipeline.ingest.files.zone import zone_of
@@ -56,18 +57,17 @@ class Survey:
             self.activities[year, sport] += 1
 
 
-def survey(path: Path, read_file: ReadFile | None = None) -> Survey:
+def survey(path: Path, read_file: ReadFile | None = None, limits: ImportLimits = ImportLimits()) -> Survey:
     """Look through a path; raises SourceError where there is nothing to look at, or a list that is not Strava's."""
-    with open_container(path) as container:
-        refuse_foreign_lists(container)
+    with open_container(path, limits) as container:
         found = Survey(path, container.kind.value, container.salvaged)
         found.problems += map(str, container.faults)
         rows: dict[str, Any] = {}
-        for export in bulk_exports(container):
+        for export in bulk_exports(container, refuse_foreign=True):
             found.exports.append(export)
             rows |= export.files
             _count_rows(export, found)
-        _count_objects(container, found)
+        _count_objects(container, limits, found)
         for entry in container.entries:
             _count_entry(entry, entry.name in rows, read_file, found)
         kept = _part_of_exports(found.exports)
@@ -94,8 +94,8 @@ def _count_rows(export: BulkExport, found: Survey) -> None:
     found.problems += map(str, export.faults)
 
 
-def _count_objects(container: Container, found: Survey) -> None:
-    for each in read_objects(container.entries):
+def _count_objects(container: Container, limits: ImportLimits, found: Survey) -> None:
+    for each in read_objects(container.entries, limits):
         if isinstance(each, Fault):
             found.problems.append(str(each))
             continue

@@ -15,8 +15,8 @@ from functools import partial
 from lzma import LZMAError
 from typing import BinaryIO
 
+from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.archive.entry import (
-    MAX_UNPACKED,
     PIECE,
     Entry,
     Fault,
@@ -32,6 +32,7 @@ from strava_pipeline.ingest.archive.entry import (
     too_large,
 )
 from strava_pipeline.ingest.archive.measured import measured
+from strava_pipeline.ingest.archive.meter import Meter
 from strava_pipeline.ingest.archive.salvage import ENCRYPTED, Local, salvage, salvaged_bytes, salvaged_pieces
 
 _KNOWN = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
@@ -39,8 +40,6 @@ _UTF8 = 0x800  # flag bit of a member
 _UNICODE_NAME = 0x7075  # of an extra field
 _RATIO = 200  # TCX, the most repetitive of real files, packs to about a fortieth
 _RATIO_FROM = 2**20  # bytes; smaller ones harm nobody
-_TOTAL = 2**30  # bytes that any archive may unpack to …
-_TOTAL_RATIO = 50  # … or so many times its own size
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,46 +65,46 @@ class _Member:
     pieces: partial[Iterator[bytes]]
 
 
-def zip_entries(file: BinaryIO) -> ZipEntries:
-    """The members of the zip that `file` is, by name. The file must stay open as long as they are read."""
-    length = file.seek(0, 2)
+def zip_entries(file: BinaryIO, meter: Meter) -> ZipEntries:
+    """The members of the zip that `file` is, by name. The file must stay open as long as they are read.
+
+    SourceError where its directory is gone and looking for its members unpacks more than `meter` lets pass.
+    """
     try:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError):
-        found, faults = salvage(file)
-        members: Iterable[_Member] = [_of_local(file, each) for each in found]
-        return _judged(members, length, faults, salvaged=True)
+        found, faults = salvage(file, meter.again())
+        members: Iterable[_Member] = [_of_local(file, each, meter.limits) for each in found]
+        return _judged(members, meter, faults, salvaged=True)
     members = [_of_directory(archive, info) for info in archive.infolist() if not info.is_dir()]
-    return _judged(members, length, [], salvaged=False)
+    return _judged(members, meter, [], salvaged=False)
 
 
-def _judged(members: Iterable[_Member], length: int, faults: list[Fault], *, salvaged: bool) -> ZipEntries:
+def _judged(members: Iterable[_Member], meter: Meter, faults: list[Fault], *, salvaged: bool) -> ZipEntries:
     entries: list[Entry] = []
     oversized: list[Oversized] = []
     names: set[str] = set()
     places: set[int] = set()
-    total = 0
     for member in members:
         name = member.name
         if is_junk(name) or name.endswith("/"):
             continue
         refused = _refusal(member)
-        if refused is None and (member.at in places or total + member.size > max(_TOTAL, _TOTAL_RATIO * length)):
-            refused = fault(name, Problem.BOMB, "the archive would unpack to far more than an export does; not read")
-        if refused is None and member.size > MAX_UNPACKED:
-            oversized.append(Oversized(name, member.size, member.pieces))
-            refused = too_large(name, member.size)
+        if refused is None and member.at in places:
+            refused = fault(name, Problem.BOMB, "it lies in the place of another file; not read")
+        if refused is None and member.size > meter.limits.file_bytes:
+            oversized.append(Oversized(name, member.size, meter.metered_pieces(member.pieces)))
+            refused = too_large(name, member.size, meter.limits)
         if refused is not None:
             faults.append(refused)
             continue
         places.add(member.at)
-        total += member.size
         if is_unsafe(name):
             faults.append(fault(name, Problem.UNSAFE_NAME, "a name that leads elsewhere; read, and written nowhere"))
         if name in names:
             faults.append(fault(name, Problem.DUPLICATE, "a second file of this name; both are read"))
         names.add(name)
-        entries.append(Entry(name, member.size, member.load))
+        entries.append(Entry(name, member.size, meter.metered(member.load)))
     return ZipEntries(
         entries=sorted(entries, key=lambda entry: entry.name),
         faults=sorted(faults, key=lambda each: each.name),
@@ -147,7 +146,7 @@ def _of_directory(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
     )
 
 
-def _of_local(file: BinaryIO, local: Local) -> _Member:
+def _of_local(file: BinaryIO, local: Local, limits: ImportLimits) -> _Member:
     name = _named(local.name)
     return _Member(
         name=name,
@@ -157,7 +156,7 @@ def _of_local(file: BinaryIO, local: Local) -> _Member:
         method=local.method,
         encrypted=bool(local.flags & ENCRYPTED),
         link=False,  # only the directory tells; a link's bytes are the path it points to, which nobody takes for an activity
-        load=partial(salvaged_bytes, file, local, name),
+        load=partial(salvaged_bytes, file, local, name, limits),
         pieces=partial(salvaged_pieces, file, local, name),
     )
 

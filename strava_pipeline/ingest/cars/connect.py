@@ -12,6 +12,7 @@ from pathlib import Path
 from strava_pipeline.core.pings.answers import Oracle, Points
 from strava_pipeline.core.pings.lines import Read
 from strava_pipeline.core.pings.people import People
+from strava_pipeline.core.size_limits import SMALL_ANSWER
 from strava_pipeline.ingest.cars.bounded import BoundedCars
 from strava_pipeline.ingest.cars.geocoder import Geocoder
 from strava_pipeline.ingest.cars.osrm_route import CarRouter
@@ -31,7 +32,7 @@ def oracle_of(settings: Settings, people: People, scripted: Path | None = None) 
         return
     router = None
     if settings.trips_osrm_url:
-        router = CarRouter(settings.trips_osrm_url, Wire(time.monotonic, settings.ca_bundle, patience=PATIENCE))
+        router = CarRouter(settings.trips_osrm_url, _wire(settings))
     with BoundedCars(_adapter(settings, people), lambda: datetime.now(UTC)) as cars:
         try:
             yield _Asked(cars, lambda _, points, __: router.length_km(points).km if router else None)
@@ -46,11 +47,16 @@ def geocoder_of(settings: Settings) -> Iterator[Geocoder | None]:
     if not settings.trips_geocoder_url:
         yield None
         return
-    geocoder = Geocoder(settings.trips_geocoder_url, Wire(time.monotonic, settings.ca_bundle, patience=PATIENCE))
+    geocoder = Geocoder(settings.trips_geocoder_url, _wire(settings))
     try:
         yield geocoder
     finally:
         geocoder.tell()
+
+
+def _wire(settings: Settings) -> Wire:
+    """The way to a server that answers a question of a moment in a line or two."""
+    return Wire(time.monotonic, settings.ca_bundle, limit=SMALL_ANSWER, patience=PATIENCE)
 
 
 class _Asked:

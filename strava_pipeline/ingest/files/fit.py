@@ -14,12 +14,13 @@ from typing import Any
 import polars as pl
 
 from strava_pipeline.core.files.recording import FileRead, Flag, Format, Recording
+from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.files.fit_fields import creator, fields, piece
 from strava_pipeline.ingest.files.fit_heartrate import with_heart_rates
 from strava_pipeline.ingest.files.fit_messages import Messages, messages
 from strava_pipeline.ingest.files.fit_parts import parts
 from strava_pipeline.ingest.files.points import clock_flags, length, reach, span, track_of
-from strava_pipeline.ingest.files.problems import problem
+from strava_pipeline.ingest.files.problems import limited, problem
 
 EPOCH = 631_065_600  # 1989-12-31T00:00:00Z, FIT's own, in s since 1970
 FIRST_DATE = 0x10000000  # a smaller time counts from when the device was switched on
@@ -27,9 +28,9 @@ DEGREES = 180 / 2**31  # of a semicircle
 FARTHEST_ZONE = timedelta(hours=14)  # Pacific/Kiritimati
 
 
-def read_fit(content: bytes, received_at: datetime) -> FileRead:
+def read_fit(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> FileRead:
     """Whatever `content` holds between damaged bytes; raises for none of it."""
-    told = [messages(part) for part in parts(content)]
+    told = [messages(part, limits) for part in parts(content)]
     found = [_recordings(part, received_at) for part in told]
     beats = [beat for part in told for beat in part.heart_rates]
     odd = {flag for part in told for flag in part.flags}
@@ -48,8 +49,9 @@ def read_fit(content: bytes, received_at: datetime) -> FileRead:
         Format.FIT,
         kind="activity" if recordings else next((kind for kind in kinds if kind != "unknown"), "unknown"),
         recordings=tuple(recordings),
-        problem=problem(odd) if odd or set(kinds) - {"unknown"} else "Its FIT messages don't say what it is.",
+        problem=problem(odd, limits) if odd or set(kinds) - {"unknown"} else "Its FIT messages don't say what it is.",
         unknown=dict(sum((part.unknown for part in told), Counter())),
+        limited=limited(odd, limits),
     )
 
 

@@ -16,11 +16,11 @@ from fitdecode.records import FitDataMessage
 from fitdecode.types import DevField, FieldData
 
 from strava_pipeline.core.files.recording import Flag
+from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.files.fit_parts import Part
 from strava_pipeline.ingest.files.fit_resume import Stretch, Trail
 from strava_pipeline.ingest.files.points import COLLECTED, PLACES, Points, TooManyPointsError
 
-MOST_MESSAGES = 5_000_000  # more than a gigabyte of any device's own; a file made of one-byte messages must end
 MOST_FAULTS = 200  # that reading goes on behind
 
 DECODER_FAULTS = (
@@ -59,7 +59,7 @@ WORDLESS = ("event", "file_creator", "sport", *DEVELOPER)  # say nothing that a 
 
 @dataclass(slots=True)
 class Messages:
-    """What a part told, in its own order: fields by name, raw; `points` with FIT's units in it."""
+    """What a part told, in its own order: fields by name, raw; `points` with FIT's units. `most`: messages to be read."""
 
     file_id: Mapping[str, Any] = field(default_factory=dict)
     activity: Mapping[str, Any] = field(default_factory=dict)
@@ -70,13 +70,14 @@ class Messages:
     points: Points = field(default_factory=Points)
     unknown: Counter[str] = field(default_factory=Counter)
     flags: set[Flag] = field(default_factory=set)
+    most: int = ImportLimits().messages
     count: int = 0
     leaps: int = 0
 
 
-def messages(part: Part) -> Messages:
+def messages(part: Part, limits: ImportLimits = ImportLimits()) -> Messages:
     """Never raises for what is in `part`: where reading ended too early, the flags say so."""
-    told = Messages(flags=set(part.flags))
+    told = Messages(points=Points(limits.points), flags=set(part.flags), most=limits.messages)
     stretch: Stretch | None = Stretch(part.content)
     for _ in range(MOST_FAULTS):
         if stretch is not None:
@@ -105,7 +106,7 @@ def _read(stretch: Stretch, told: Messages) -> Stretch | None:
                     told.flags.add(Flag.DAMAGED)
                     return rest
     except TooManyPointsError:
-        told.flags.add(Flag.DAMAGED)
+        told.flags.add(Flag.OVER_LIMIT)
     except DECODER_FAULTS as fault:
         rest = trail.behind(told.points)
         ended = isinstance(fault, fitdecode.FitEOFError) and rest is None
@@ -130,7 +131,7 @@ def _behind_leap(trail: Trail, told: Messages) -> Stretch | None:
 
 def _sort(message: FitDataMessage, told: Messages) -> None:
     told.count += 1
-    if told.count > MOST_MESSAGES:
+    if told.count > told.most:
         raise TooManyPointsError
     match message.name:
         case "record":

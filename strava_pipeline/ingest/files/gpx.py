@@ -11,6 +11,7 @@ import polars as pl
 from lxml import etree
 
 from strava_pipeline.core.files.recording import FileRead, Flag, Format, Recording
+from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.files.markup import Markup, instant, local, number, offset_s, text
 from strava_pipeline.ingest.files.points import (
     PLACES,
@@ -23,7 +24,7 @@ from strava_pipeline.ingest.files.points import (
     span,
     track_of,
 )
-from strava_pipeline.ingest.files.problems import problem
+from strava_pipeline.ingest.files.problems import limited, problem
 
 COLUMNS = {
     "ele": "altitude",
@@ -45,35 +46,38 @@ POINT = {name: PLACES[column] for name, column in COLUMNS.items()}
 NO_VALUES = ("trkpt", "time", "extensions", "TrackPointExtension", "")
 
 
-def read_gpx(content: bytes, received_at: datetime) -> FileRead:
+def read_gpx(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> FileRead:
     """Whatever can be read of `content`; raises for none of it."""
     document = Markup(content, "gpx", "trkpt", ("trkseg", "trk", "rtept", "wpt", "metadata"))
-    told = _Told()
+    told = _Told(limits.points)
     try:
         for element in document:
             told.take(element)
     except TooManyPointsError:
-        document.flags.add(Flag.DAMAGED)
+        document.flags.add(Flag.OVER_LIMIT)
     frame = told.points.frame()
     if frame["at"].null_count() == frame.height:
         kind = told.kind()
-        why = problem(document.flags) or ("It holds no points." if kind == "empty" else None)
-        return FileRead(Format.GPX, kind=kind, problem=why, unknown=dict(told.unknown))
+        why = problem(document.flags, limits) or ("It holds no points." if kind == "empty" else None)
+        return FileRead(
+            Format.GPX, kind=kind, problem=why, unknown=dict(told.unknown), limited=limited(document.flags, limits)
+        )
     recording = _recording(told, frame, document.flags, received_at)
     return FileRead(
         Format.GPX,
         kind="activity",
         recordings=(recording,),
-        problem=problem(document.flags),
+        problem=problem(document.flags, limits),
         unknown=dict(told.unknown),
+        limited=limited(document.flags, limits),
     )
 
 
 class _Told:
     """What the elements said, in their order. The first track that has a name names the recording, then the file itself."""
 
-    def __init__(self) -> None:
-        self.points = Points()
+    def __init__(self, most_points: int) -> None:
+        self.points = Points(most_points)
         self.seen: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
         self.tracks: dict[str, str] = {}

@@ -12,8 +12,8 @@ import polars as pl
 
 from strava_pipeline.core.files.recording import TRACK, Flag
 from strava_pipeline.core.haversine_columns import distance_m
+from strava_pipeline.core.size_limits import ImportLimits
 
-MOST_POINTS = 2_000_000  # 23 days of a point a second; 180 MB as a frame
 PER_FRAME = 50_000  # rows that stand as Python objects at once
 COLLECTED = {**TRACK, "at": pl.Int64(), "segment": pl.Int64()}
 PLACES = {name: place for place, name in enumerate(COLLECTED)}
@@ -24,24 +24,25 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class TooManyPointsError(ValueError):
-    """A file holds more points than any recording; what was collected stays."""
+    """A file holds more points or messages than are read; what was collected stays."""
 
 
 class Points:
     """Rows in the order of COLLECTED, few of them as Python objects at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = ImportLimits().points) -> None:
         self._rows: list[Sequence[float | None]] = []
+        self._room = most  # rows that may still be added to those in frames
         self._frames: list[pl.DataFrame] = []
         self._leapt_at = 0  # the place in `_rows` of the first row behind the last leap of the clock
 
     def add(self, row: Sequence[float | None]) -> None:
-        """Raises TooManyPointsError beyond MOST_POINTS."""
+        """Raises TooManyPointsError beyond the limit."""
+        if len(self._rows) >= self._room:
+            raise TooManyPointsError
         self._rows.append(row)
         if len(self._rows) == PER_FRAME:
             self._settle()
-            if len(self) >= MOST_POINTS:
-                raise TooManyPointsError
 
     def recent_time(self) -> float | None:
         """The middle one of the last times, which one wrong time doesn't move far."""
@@ -87,6 +88,7 @@ class Points:
 
     def _settle(self) -> None:
         self._frames.append(pl.DataFrame(self._rows, schema=COLLECTED, orient="row", strict=False))
+        self._room -= len(self._rows)
         self._rows, self._leapt_at = [], 0
 
 

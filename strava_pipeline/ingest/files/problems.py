@@ -3,6 +3,7 @@
 from collections.abc import Set
 
 from strava_pipeline.core.files.recording import Flag
+from strava_pipeline.core.size_limits import ImportLimits
 
 PROBLEMS = {
     Flag.DAMAGED: "A part of the file could not be read; the rest is kept.",
@@ -11,6 +12,13 @@ PROBLEMS = {
 }
 
 
-def problem(flags: Set[Flag]) -> str | None:
+def problem(flags: Set[Flag], limits: ImportLimits = ImportLimits()) -> str | None:
     """The worst of them in a sentence."""
+    if Flag.OVER_LIMIT in flags:
+        return limits.points_exceeded
     return next((sentence for flag, sentence in PROBLEMS.items() if flag in flags), None)
+
+
+def limited(flags: Set[Flag], limits: ImportLimits) -> dict[str, int]:
+    """`FileRead.limited` of a file with these flags."""
+    return {"points": limits.points} if Flag.OVER_LIMIT in flags else {}

@@ -12,58 +12,64 @@ from datetime import datetime
 from pathlib import PurePath
 
 from strava_pipeline.core.files.recording import FileRead, Flag, Format
+from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.files.fit import read_fit
 from strava_pipeline.ingest.files.gpx import read_gpx
 from strava_pipeline.ingest.files.problems import problem
 from strava_pipeline.ingest.files.tcx import read_tcx
 
-MOST_BYTES = 100_000_000  # unpacked; a day of points a second is a tenth of that in the wordiest format
 GZIP = b"\x1f\x8b"
+MOST_MEMBERS = 10_000  # of one gzip file; programs write one, some a few
 HEAD = 65_536  # bytes in which the first element of a document stands, after whatever comments
 FIT_SIGNATURE = slice(8, 12)
 READERS = {Format.FIT: read_fit, Format.GPX: read_gpx, Format.TCX: read_tcx}
 
 
-def read_file(content: bytes, name: str, received_at: datetime) -> FileRead:
+def read_file(content: bytes, name: str, received_at: datetime, limits: ImportLimits = ImportLimits()) -> FileRead:
     """What is in a file. `name` only helps to say what an unknown one may be; `received_at` tells clocks that run ahead."""
-    return read_unpacked(*unpack(content), name, received_at)
+    return read_unpacked(*unpack(content, limits), name, received_at, limits)
 
 
-def read_unpacked(unpacked: bytes, flags: frozenset[Flag], name: str, received_at: datetime) -> FileRead:
+def read_unpacked(
+    unpacked: bytes, flags: frozenset[Flag], name: str, received_at: datetime, limits: ImportLimits = ImportLimits()
+) -> FileRead:
     """What is in a file that `unpack` unpacked."""
-    if len(unpacked) > MOST_BYTES:
-        return _unknown(f"It is larger than {MOST_BYTES // 1_000_000} MB unpacked; it was not read.")
+    if len(unpacked) > limits.file_bytes:
+        refused = {"file_bytes": limits.file_bytes}
+        return FileRead(None, kind="unknown", problem=limits.file_exceeded, limited=refused)
     if not unpacked.strip(b" \t\r\n\0"):
         return _unknown("It is empty." if not flags else "Nothing in it could be unpacked.")
     found = _format(unpacked)
     if found is None:
         return _unknown(_what(unpacked, name))
-    read = READERS[found](unpacked, received_at)
+    read = READERS[found](unpacked, received_at, limits)
     recordings = tuple(replace(recording, flags=recording.flags | flags) for recording in read.recordings)
-    return replace(read, recordings=recordings, problem=read.problem or problem(flags))
+    return replace(read, recordings=recordings, problem=read.problem or problem(flags, limits))
 
 
-def unpack(content: bytes) -> tuple[bytes, frozenset[Flag]]:
+def unpack(content: bytes, limits: ImportLimits = ImportLimits()) -> tuple[bytes, frozenset[Flag]]:
     """What a file holds, packed with gzip or not, as far as it can be unpacked; and what was odd about that."""
-    return _unpacked(content) if content.startswith(GZIP) else (content, frozenset())
+    return _unpacked(content, limits.file_bytes) if content.startswith(GZIP) else (content, frozenset())
 
 
-def _unpacked(content: bytes) -> tuple[bytes, frozenset[Flag]]:
-    """What was packed with gzip, in several pieces if need be, up to one byte more than is read."""
+def _unpacked(content: bytes, most: int) -> tuple[bytes, frozenset[Flag]]:
+    """What was packed with gzip, in several members if need be, up to one byte more than is read."""
     pieces: list[bytes] = []
-    room, rest = MOST_BYTES + 1, content
+    room, begin, members = most + 1, 0, 0
     try:
-        while rest.startswith(GZIP) and room > 0:
-            unpacker = zlib.decompressobj(wbits=31)
-            for start in range(0, len(rest), HEAD):
-                piece = unpacker.decompress(rest[start : start + HEAD], room)
+        while content.startswith(GZIP, begin) and room > 0:
+            if members == MOST_MEMBERS:
+                return b"".join(pieces), frozenset({Flag.DAMAGED})
+            unpacker, position = zlib.decompressobj(wbits=31), begin
+            while not unpacker.eof and position < len(content) and room > 0:
+                piece = unpacker.decompress(content[position : position + HEAD], room)
                 pieces.append(piece)
+                position += HEAD
                 room -= len(piece)
-                if room <= 0 or unpacker.eof:
-                    break
             if not unpacker.eof:
                 return b"".join(pieces), frozenset({Flag.TRUNCATED})
-            rest = unpacker.unused_data + rest[start + HEAD :]
+            begin = min(position, len(content)) - len(unpacker.unused_data)
+            members += 1
     except zlib.error:
         return b"".join(pieces), frozenset({Flag.DAMAGED})
     return b"".join(pieces), frozenset()

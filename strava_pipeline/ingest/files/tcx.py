@@ -14,6 +14,7 @@ import polars as pl
 from lxml import etree
 
 from strava_pipeline.core.files.recording import FileRead, Flag, Format, Recording
+from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.files.markup import Markup, instant, local, number, offset_s, text
 from strava_pipeline.ingest.files.points import (
     PLACES,
@@ -26,7 +27,7 @@ from strava_pipeline.ingest.files.points import (
     span,
     track_of,
 )
-from strava_pipeline.ingest.files.problems import problem
+from strava_pipeline.ingest.files.problems import limited, problem
 
 COLUMNS = {
     "LatitudeDegrees": "latitude",
@@ -59,14 +60,14 @@ LAP = TOTALS | {
 WORDS = {"Intensity": "intensity", "TriggerMethod": "trigger"}
 
 
-def read_tcx(content: bytes, received_at: datetime) -> FileRead:
+def read_tcx(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> FileRead:
     """Whatever can be read of `content`; raises for none of it."""
     document = Markup(
         content, "TrainingCenterDatabase", "Trackpoint", ("Track", "Lap", "Activity", "Course", "Workout")
     )
     unknown: Counter[str] = Counter()
     recordings: list[Recording] = []
-    told, seen = _Told(unknown), Counter[str]()
+    told, seen = _Told(unknown, limits.points), Counter[str]()
     last: etree._Element | None = None
     try:
         for last in document:
@@ -75,10 +76,10 @@ def read_tcx(content: bytes, received_at: datetime) -> FileRead:
             if name == "Activity":
                 recordings.append(told.recording(last, len(recordings), received_at))
             if name in ("Activity", "Course"):
-                told = _Told(unknown)
+                told = _Told(unknown, limits.points)
             told.take(last)
     except TooManyPointsError:
-        document.flags.add(Flag.DAMAGED)
+        document.flags.add(Flag.OVER_LIMIT)
     if told and not _in_course(last):  # the activity never ended
         recordings.append(told.recording(None, len(recordings), received_at))
     kind = next((kind for kind in ("Course", "Workout") if seen[kind]), "empty").lower()
@@ -86,8 +87,10 @@ def read_tcx(content: bytes, received_at: datetime) -> FileRead:
         Format.TCX,
         kind="activity" if recordings else kind,
         recordings=tuple(replace(one, flags=one.flags | document.flags) for one in recordings),
-        problem=problem(document.flags) or ("It holds no activity." if kind == "empty" and not recordings else None),
+        problem=problem(document.flags, limits)
+        or ("It holds no activity." if kind == "empty" and not recordings else None),
         unknown=dict(unknown),
+        limited=limited(document.flags, limits),
     )
 
 
@@ -100,8 +103,8 @@ def _in_course(element: etree._Element | None) -> bool:
 class _Told:
     """What the elements of one activity said, in their order."""
 
-    def __init__(self, unknown: Counter[str]) -> None:
-        self.points = Points()
+    def __init__(self, unknown: Counter[str], most_points: int) -> None:
+        self.points = Points(most_points)
         self.laps: list[Mapping[str, Any]] = []
         self.utc_offset_s: float | None = None
         self._segment = 0

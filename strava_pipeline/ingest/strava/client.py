@@ -25,7 +25,7 @@ from strava_pipeline.core.json_text import parse_json
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.access import AccessTokens
 from strava_pipeline.ingest.strava.hosts import keep_at_home
-from strava_pipeline.ingest.strava.http import BrokenOffError, Exchange, NotSentError, Wire
+from strava_pipeline.ingest.strava.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire
 from strava_pipeline.ingest.strava.oauth import fault_codes
 from strava_pipeline.ingest.strava.pacing import Pacing
 from strava_pipeline.ingest.strava.retries import ATTEMPTS, retrying
@@ -125,7 +125,7 @@ class StravaClient:
             raise
         try:
             exchange = self._wire.send("GET", f"{self.api_url}{path}", params=query, bearer=token)
-        except BrokenOffError as error:
+        except (BrokenOffError, TooLargeError) as error:
             self._account(error.status or 0, error.headers, error.seconds, reserved_at)
             raise
         except NotSentError:

@@ -70,7 +70,7 @@ def make_subscriptions(settings: Settings, wire: Wire, clock: ServerClock) -> Su
 
 def make_wire(settings: Settings, clock: ServerClock) -> Wire:
     """The way out, with the settings' certificates."""
-    return Wire(clock.monotonic, settings.ca_bundle)
+    return Wire(clock.monotonic, settings.ca_bundle, limit=settings.answer_limit)
 
 
 def token_store(settings: Settings) -> TokenStore:

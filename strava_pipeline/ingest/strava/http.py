@@ -16,13 +16,13 @@ import certifi
 from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Timeout, make_headers
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
 
-from strava_pipeline.core.errors import PipelineError, TransientError
+from strava_pipeline.core.errors import PipelineError, RefusedError, TransientError
+from strava_pipeline.core.size_limits import AnswerLimit
 from strava_pipeline.ingest.strava.hosts import is_loopback
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60  # seconds; the read timeout holds for each piece of the body
 WHOLE_TIMEOUT = 300  # seconds for all of an answer: one that trickles would never hit the read timeout
 CHUNK = 1 << 16  # bytes
-LARGEST = 64_000_000  # bytes of an answer, unpacked and measured as they come; a day's streams, second by second, are some 10 MB
 EVIDENCE = 1_000_000  # bytes that are kept of an answer that was not read to its end
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
@@ -58,16 +58,31 @@ class BrokenOffError(TransientError):
         self.seconds = seconds
 
 
+class TooLargeError(RefusedError):
+    """The answer is larger than the limit, and would be again: `headers` came before, `body` is the first of it."""
+
+    def __init__(self, message: str, *, status: int, body: bytes, headers: Mapping[str, str], seconds: float) -> None:
+        super().__init__(message, status=status, body=body)
+        self.headers = headers
+        self.seconds = seconds
+
+
 class Wire:
     """Sends requests over connections that are kept open; `ca_bundle` None means the public certificates.
 
+    `limit`: how large an answer may be, unpacked, measured as it comes.
     `patience`: seconds for the connection, for each piece of the answer and for the whole of it, all the same.
     """
 
     def __init__(
-        self, monotonic: Callable[[], float], ca_bundle: Path | None = None, *, patience: float | None = None
+        self,
+        monotonic: Callable[[], float],
+        ca_bundle: Path | None = None,
+        *,
+        limit: AnswerLimit = AnswerLimit(),
+        patience: float | None = None,
     ) -> None:
-        self._monotonic = monotonic
+        self._monotonic, self._limit = monotonic, limit
         self._timeout = Timeout(connect=patience or CONNECT_TIMEOUT, read=patience or READ_TIMEOUT)
         self._whole = patience or WHOLE_TIMEOUT
         self._ca_bundle = ca_bundle or Path(certifi.where())
@@ -85,7 +100,7 @@ class Wire:
         bearer: str | None = None,
         basic: tuple[str, str] | None = None,
     ) -> Exchange:
-        """The answer, whatever its status. Raises TransientError (kinds above), else PipelineError.
+        """The answer, whatever its status. Raises TransientError or TooLargeError (kinds above), else PipelineError.
 
         `name` is how errors call the request, instead of by its path; `basic` is a user and a password.
         """
@@ -125,13 +140,13 @@ class Wire:
 
     def _read(self, response: BaseHTTPResponse, name: str, started: float) -> bytes:
         parts: list[bytes] = []
-        size, fault = 0, None
+        size, fault, is_too_large = 0, None, False
         try:
             while part := response.read1(CHUNK, decode_content=True):  # gives what came before a break, too
                 parts.append(part)
                 size += len(part)
-                if size > LARGEST:
-                    fault = f"is larger than {LARGEST // 1_000_000} MB"
+                if size > self._limit.most_bytes:
+                    fault, is_too_large = self._limit.exceeded, True
                     break
                 if self._monotonic() - started > self._whole:
                     raise TimeoutError
@@ -140,7 +155,7 @@ class Wire:
         if fault is None:
             return b"".join(parts)
         response.close()
-        raise BrokenOffError(
+        raise (TooLargeError if is_too_large and response.status == 200 else BrokenOffError)(
             f"{name}: the answer {fault}",
             status=response.status,
             body=b"".join(parts)[:EVIDENCE],

@@ -90,7 +90,7 @@ def file_assets() -> list[dg.AssetsDefinition]:
             problems = made = 0
             if files:
                 with progressing(pipeline.progress, "Reading files", len(files)) as advance:
-                    problems = read_files(pipeline.lake, files, advance)
+                    problems = read_files(pipeline.lake, files, advance, limits=pipeline.settings.import_limits)
             if unmade(pipeline.lake):
                 with progressing(pipeline.progress, "Making activities of them", None) as advance:
                     made = make_activities(pipeline, advance)

@@ -1,5 +1,7 @@
 """A row finds its file by the name it tells, wherever the export lies; what has no partner is told from both sides."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,9 @@ import pytest
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.files.export_sides import ArchiveGear
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports, refuse_foreign_lists
-from strava_pipeline.ingest.archive.container import open_container
+from strava_pipeline.ingest.archive.container import Container, open_container
+from strava_pipeline.ingest.archive.entry import Entry
+from strava_pipeline.ingest.archive.landing import contents
 from strava_pipeline_tests.ingest.archive.made import unpacked, zipped
 
 HEADER = "Activity ID,Activity Date,Activity Name,Filename,Media\n"
@@ -122,17 +126,34 @@ WHOLE = b"Activity ID,Activity Date,Activity Name,Activity Type,Distance\n"
         ({"a.gpx": b""}, None),
     ],
 )
+@pytest.mark.parametrize("look", [refuse_foreign_lists, contents], ids=["by the header", "by the whole"])
 def test_a_list_that_is_not_stravas_is_refused_by_its_name(
-    tmp_path: Path, files: dict[str, bytes], named: str | None
+    tmp_path: Path, look: Callable[[Container], object], files: dict[str, bytes], named: str | None
 ) -> None:
     for path in (unpacked(tmp_path / "unpacked", files), at(tmp_path, zipped(files))):
         with open_container(path) as container:
             if named is None:
-                refuse_foreign_lists(container)
+                look(container)
                 continue
             with pytest.raises(SourceError) as caught:
-                refuse_foreign_lists(container)
+                look(container)
         assert str(caught.value).startswith(f"{path}: {named} is no list of activities of Strava's: it lacks Activity")
+
+
+def test_a_list_is_unpacked_and_decoded_once(tmp_path: Path) -> None:
+    unpackings: list[str] = []
+    with open_container(at(tmp_path, zipped(FILES | {"activities.csv": WHOLE}))) as container:
+
+        def counted(entry: Entry) -> Entry:
+            def load() -> bytes:
+                unpackings.append(entry.name)
+                return entry.read()
+
+            return replace(entry, load=load)
+
+        container.entries = [counted(entry) for entry in container.entries]
+        assert [export.list_name for export in contents(container).exports] == ["activities.csv"]
+    assert sorted(unpackings) == ["activities.csv", "bikes.csv", "profile.csv", "shoes.csv"]
 
 
 @pytest.mark.parametrize("name", ["velo.csv", "activities.csv"])

@@ -8,23 +8,30 @@ import struct
 import tracemalloc
 import zipfile
 import zlib
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from strava_pipeline.core.errors import SourceError
+from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.ingest.archive import meter
 from strava_pipeline.ingest.archive.container import Kind, open_container
-from strava_pipeline.ingest.archive.entry import MAX_UNPACKED, PIECE, Problem, UnreadableEntryError
+from strava_pipeline.ingest.archive.entry import PIECE, Problem, UnreadableEntryError
+from strava_pipeline.ingest.archive.meter import Meter
 from strava_pipeline.ingest.archive.salvage import salvage, salvaged_pieces
 from strava_pipeline_tests.ingest.archive.made import FILES, forged, streamed, unpacked, zipped
 
 MB = 1024**2
+LIMITS = ImportLimits(file_bytes=5 * MB)
+METER = Meter("an archive", ImportLimits())
 
 
-def read(path: Path) -> tuple[dict[str, bytes], dict[str, Problem]]:
+def read(path: Path, limits: ImportLimits = ImportLimits()) -> tuple[dict[str, bytes], dict[str, Problem]]:
     """Everything that can be read, by name, and what is told about the rest."""
     bodies, told = {}, {}
-    with open_container(path) as container:
+    with open_container(path, limits) as container:
         told.update({fault.name: fault.problem for fault in container.faults})
         for entry in container.entries:
             try:
@@ -206,14 +213,96 @@ def test_what_file_managers_leave_is_passed_over(tmp_path: Path) -> None:
     assert read(unpacked(tmp_path / "folder", {**GOOD, **junk})) == (GOOD, {})
 
 
-def test_an_archive_that_would_unpack_without_end_is_read_up_to_a_bound(tmp_path: Path) -> None:
-    names = [f"activities/{n:02}.gpx" for n in range(14)]
-    raw = zipped(dict.fromkeys(names, BODY))
-    for name in names:
-        raw = forged(raw, name, size=99 * MB, packed=99 * MB)
-    with open_container(at(tmp_path, raw)) as container:
-        assert [fault.problem for fault in container.faults] == [Problem.BOMB] * 4
-        assert sum(entry.size for entry in container.entries) <= 2**30
+MANY = {f"activities/{number:02}.gpx": bytes([number]) * MB for number in range(14)}
+TOTAL = ImportLimits(file_bytes=5 * MB, total_bytes=10 * MB)
+
+
+def salvageable(raw: bytes) -> bytes:
+    return raw[: raw.index(b"PK\x01\x02")]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda folder: at(folder, zipped(MANY)),
+        lambda folder: at(folder, zipped(MANY, method=zipfile.ZIP_BZIP2)),
+        lambda folder: at(folder, salvageable(zipped(MANY))),
+        lambda folder: unpacked(folder / "folder", MANY),
+    ],
+    ids=["zip", "bzip2", "no directory", "folder"],
+)
+def test_an_import_that_unpacks_to_more_than_the_limit_is_refused_on_the_way(
+    tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
+    path = make(tmp_path)
+    with open_container(path, TOTAL) as container:
+        for entry in container.entries[:10]:
+            entry.read()
+            entry.read()  # what is read twice is there once
+        with pytest.raises(SourceError) as caught:
+            container.entries[10].read()
+    assert str(caught.value) == (
+        f"{path.name} unpacks to more than 11 MB, so nothing of it was imported. If it is yours and has to be that large, raise "
+        "STRAVA_IMPORT_LIMIT_MB, or import it in parts."
+    )
+    assert read(path, ImportLimits(total_bytes=14 * MB)) == (MANY, {})
+
+
+def test_files_too_large_to_be_read_count_piece_by_piece(tmp_path: Path) -> None:
+    path = at(tmp_path, zipped({"a.fit": os.urandom(12 * MB)}))
+    with open_container(path, TOTAL) as container:
+        pieces = container.oversized[0].pieces()
+        assert sum(len(piece) for piece in islice(pieces, 10)) == 10 * MB
+        with pytest.raises(SourceError, match="STRAVA_IMPORT_LIMIT_MB"):
+            next(pieces)
+
+
+def test_looking_for_the_members_of_an_archive_without_a_directory_has_the_same_limit(tmp_path: Path) -> None:
+    path = at(tmp_path, salvageable(streamed(MANY)))
+    with pytest.raises(SourceError, match="STRAVA_IMPORT_LIMIT_MB"):
+        open_container(path, TOTAL)
+    assert read(path, ImportLimits(total_bytes=14 * MB)) == (MANY, {})
+
+
+def test_sizes_that_a_directory_tells_decide_nothing_about_the_whole(tmp_path: Path) -> None:
+    raw = zipped(MANY)
+    for name in list(MANY)[:12]:
+        raw = forged(raw, name, size=5 * MB, packed=5 * MB)
+    assert read(at(tmp_path, raw), ImportLimits(file_bytes=5 * MB, total_bytes=14 * MB)) == (MANY, {})
+
+
+def test_an_archive_that_unpacks_to_far_more_than_its_size_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meter, "_RATIO_FROM", 2 * MB)
+    many = {f"{number:02}.gpx": bytes(MB) for number in range(14)}  # each too small to be a bomb of its own
+    path = at(tmp_path, zipped(many))
+    with pytest.raises(SourceError, match="unpacks to more than 200 times its size"):
+        read(path)
+    assert read(unpacked(tmp_path / "folder", many)) == (many, {})
+
+
+def test_the_last_bytes_of_a_packed_member_come_out_however_well_it_packs(tmp_path: Path) -> None:
+    for more in range(0, 300, 13):
+        body = bytes(MB + more)
+        file = io.BytesIO(salvageable(zipped({"a.fit": body})))
+        (local,), _ = salvage(file, METER)
+        assert b"".join(salvaged_pieces(file, local, "a.fit")) == body, more
+    (local,), faults = salvage(io.BytesIO(salvageable(streamed({"a.fit": bytes(2 * MB + 100)}))), METER)
+    assert (local.size, faults) == (2 * MB + 100, [])
+
+
+def test_a_stored_member_that_is_larger_than_it_tells_is_not_taken_in_whole(tmp_path: Path) -> None:
+    raw = bytearray(salvageable(zipped({"a.fit": bytes(30 * MB), **GOOD}, method=zipfile.ZIP_STORED)))
+    struct.pack_into("<L", raw, 22, 10)  # its size in its own header
+    path = at(tmp_path, bytes(raw))
+    tracemalloc.start()
+    try:
+        found = read(path, LIMITS)
+        assert tracemalloc.get_traced_memory()[1] < 15 * MB
+    finally:
+        tracemalloc.stop()
+    assert found == (GOOD, {"a.fit": Problem.TOO_LARGE})
 
 
 PACKED = {
@@ -275,7 +364,7 @@ def test_a_size_that_leads_beyond_the_end_hides_nothing_behind_it(tmp_path: Path
 def test_a_header_is_found_wherever_it_lies() -> None:
     raw = zipped(GOOD)
     for before in range(PIECE - 5, PIECE + 2):
-        (local,), _ = salvage(io.BytesIO(bytes(before) + raw[: raw.index(b"PK\x01\x02")]))
+        (local,), _ = salvage(io.BytesIO(bytes(before) + raw[: raw.index(b"PK\x01\x02")]), METER)
         assert local.name == b"activities/11.gpx", before
 
 
@@ -298,11 +387,11 @@ def test_an_encrypted_file_is_told_in_a_damaged_archive_too(tmp_path: Path) -> N
 
 def test_a_bomb_without_a_directory_is_not_unpacked_either(tmp_path: Path) -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    bomb = b"".join([*(packer.compress(bytes(MB)) for _ in range(MAX_UNPACKED // MB + 2)), packer.flush()])
+    bomb = b"".join([*(packer.compress(bytes(MB)) for _ in range(7)), packer.flush()])
     raw = streamed({BAD: b"x", **GOOD})
     head = raw[: raw.index(BAD.encode()) + len(BAD)]
     rest = raw[raw.index(b"PK\x03\x04", 4) : raw.index(b"PK\x01\x02")]
-    bodies, told = read(at(tmp_path, head + bomb + rest))
+    bodies, told = read(at(tmp_path, head + bomb + rest), LIMITS)
     assert (bodies, told) == (GOOD, {BAD: Problem.TOO_LARGE})
 
 
@@ -332,14 +421,19 @@ def test_a_file_that_went_away_is_told(tmp_path: Path) -> None:
 
 
 def test_a_file_of_more_than_is_read_is_told_and_can_be_kept_piece_by_piece(tmp_path: Path) -> None:
-    big = bytes(range(256)) * 4096 * 101 + b"the end"  # 101 MB that pack well, and no bomb yet
+    big = bytes(range(256)) * 4096 * 5 + b"the end"
     folder = unpacked(tmp_path / "folder", {**GOOD, "big.fit": big})
     whole = zipped({"big.fit": big, **GOOD}, method=zipfile.ZIP_STORED)
     packed = at(tmp_path, whole)
     salvaged = at(tmp_path, whole[: whole.index(b"PK\x01\x02")], "salvaged.zip")
     for path, rest in ((folder, GOOD), (folder / "big.fit", {}), (packed, GOOD), (salvaged, GOOD)):
-        assert read(path) == (rest, {"big.fit": Problem.TOO_LARGE})
-        with open_container(path) as container:
+        assert read(path, LIMITS) == (rest, {"big.fit": Problem.TOO_LARGE})
+        assert read(path, ImportLimits(file_bytes=len(big))) == (rest | {"big.fit": big}, {})
+        with open_container(path, LIMITS) as container:
+            assert str(container.faults[0]) == (
+                "big.fit: 6 MB unpacked; files of more than 6 MB are not read. To read it, raise "
+                "STRAVA_IMPORT_FILE_LIMIT_MB, import it again and run `strava-pipeline rebuild`"
+            )
             (oversized,) = container.oversized
             pieces = [len(piece) for piece in oversized.pieces()]
             assert (sum(pieces), oversized.size, max(pieces)) == (len(big), len(big), MB)
@@ -350,7 +444,7 @@ def test_a_packed_member_is_unpacked_piece_by_piece_where_the_directory_is_gone(
     body = os.urandom(MB) * 3
     raw = zipped({"big.fit": body})
     file = io.BytesIO(raw[: raw.index(b"PK\x01\x02")])
-    (local,), faults = salvage(file)
+    (local,), faults = salvage(file, METER)
     pieces = list(salvaged_pieces(file, local, "big.fit"))
     assert b"".join(pieces) == body
     assert max(map(len, pieces)) <= MB

@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from strava_pipeline.core import size_limits
 from strava_pipeline.core.files.recording import Flag
+from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.files import points
-from strava_pipeline.ingest.files.sniff import MOST_BYTES, read_file
+from strava_pipeline.ingest.files.sniff import MOST_MEMBERS, read_file, unpack
 from strava_pipeline_tests.ingest.files import made
 from strava_pipeline_tests.ingest.files.made import RECEIVED
 
@@ -71,8 +73,26 @@ def test_of_a_cut_gzip_file_what_was_unpacked_is_read(content: bytes) -> None:
 
 
 def test_a_small_file_that_unpacks_to_a_large_one_is_not_unpacked_whole() -> None:
-    read = read_file(gzip.compress(bytes(2 * MOST_BYTES), compresslevel=1), "tour.gpx.gz", RECEIVED)
-    assert (read.kind, read.problem) == ("unknown", "It is larger than 100 MB unpacked; it was not read.")
+    limits = ImportLimits(file_bytes=1_000_000)
+    for size, is_read in ((1_000_000, True), (1_000_001, False), (30_000_000, False)):
+        packed = gzip.compress(GPX + b" " * (size - len(GPX)), compresslevel=1)
+        unpacked, _ = unpack(packed, limits)
+        assert len(unpacked) == min(size, 1_000_001)
+        read = read_file(packed, "tour.gpx.gz", RECEIVED, limits)
+        assert (read.kind == "activity", read.limited == {}) == (is_read, is_read)
+    assert read.limited == {"file_bytes": 1_000_000}
+    assert read.problem == (
+        "It is larger than 1 MB unpacked; it was not read. To read it, raise STRAVA_IMPORT_FILE_LIMIT_MB and run "
+        "`strava-pipeline rebuild`."
+    )
+
+
+def test_a_gzip_file_of_more_members_than_any_program_writes_ends() -> None:
+    empty = gzip.compress(b"")
+    read = read_file(gzip.compress(GPX) + empty * (MOST_MEMBERS - 1), "", RECEIVED)
+    assert (len(read.recordings), read.problem) == (1, None)
+    read = read_file(gzip.compress(GPX) + empty * MOST_MEMBERS, "", RECEIVED)
+    assert (len(read.recordings), read.problem) == (1, "A part of the file could not be read; the rest is kept.")
 
 
 LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
@@ -104,14 +124,37 @@ def test_nesting_has_an_end(nested: str) -> None:
     ],
     ids=["fit", "gpx"],
 )
-def test_points_beyond_any_ride_are_not_read(content: Callable[[int], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(points, "MOST_POINTS", 500)
-    monkeypatch.setattr(points, "PER_FRAME", 100)
-    told = [
-        read_file(content(many), "", RECEIVED).problem == "A part of the file could not be read; the rest is kept."
-        for many in (499, 500)
-    ]
-    assert told == [False, True]
+@pytest.mark.parametrize("per_frame", [100, 333, 501])
+def test_points_beyond_any_ride_are_not_read(
+    content: Callable[[int], bytes], per_frame: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(points, "PER_FRAME", per_frame)
+    limits = ImportLimits(points=500)
+    read = [read_file(content(many), "", RECEIVED, limits) for many in (500, 501, 2_000)]
+    assert [each.limited for each in read] == [{}, {"points": 500}, {"points": 500}]
+    assert {each.problem for each in read[1:]} == {
+        "It holds more than 500 points or 5,000,000 messages; what stands before is kept. To read all of it, raise "
+        "STRAVA_IMPORT_POINTS_LIMIT and run `strava-pipeline rebuild`."
+    }
+
+
+def test_the_points_before_the_limit_are_kept() -> None:
+    for content in (FIT, GPX, TCX):
+        (one,) = read_file(content, "", RECEIVED, ImportLimits(points=40)).recordings
+        assert (one.track.height, Flag.OVER_LIMIT in one.flags) == (40, True)
+        (whole,) = read_file(content, "", RECEIVED, ImportLimits(points=60)).recordings
+        assert (whole.track.height, Flag.OVER_LIMIT in whole.flags) == (60, False)
+
+
+def test_messages_of_a_fit_file_beyond_the_limit_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ImportLimits(points=1).messages == 5_000_000  # a strap's beats, without a single point
+    assert ImportLimits(points=10_000_000).messages == 25_000_000
+    monkeypatch.setattr(size_limits, "_FEWEST_MESSAGES", 30)
+    (one,) = (read := read_file(FIT, "", RECEIVED, ImportLimits(points=1))).recordings
+    assert (one.track.height, read.limited) == (1, {"points": 1})
+    monkeypatch.setattr(size_limits, "_MESSAGES_PER_POINT", 0.5)
+    (one,) = (read := read_file(FIT, "", RECEIVED, ImportLimits(points=60))).recordings
+    assert (one.track.height, read.limited) == (29, {"points": 60})  # the first message says what the file is
 
 
 @pytest.mark.parametrize("content", [FIT, GPX, TCX], ids=["fit", "gpx", "tcx"])

@@ -1,0 +1,93 @@
+"""The kinds of values that settings have: what each accepts, and what it says of anything else.
+
+A kind is a type for pydantic. Which setting is of which kind, and where it is read from, is settings.py's.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
+
+from strava_pipeline.core.addresses import http_url, own_hosts
+
+_CHECKOUT = Path(__file__).resolve().parent.parent
+_SECRET = re.compile(r"[A-Za-z0-9_-]{16,200}")
+_CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
+
+
+def _hosts(value: str) -> str | None:
+    return ",".join(own_hosts(value)) or None
+
+
+def _server(value: str, info: ValidationInfo) -> str:
+    return http_url(value.strip().rstrip("/"), info.data.get("plain_http_hosts")) if value else value
+
+
+def _url(value: str, info: ValidationInfo) -> str:
+    return http_url(value.strip(), info.data.get("plain_http_hosts"))
+
+
+def _path_part(value: SecretStr) -> SecretStr:
+    if not _SECRET.fullmatch(value.get_secret_value()):
+        raise ValueError("not 16 or more letters, digits, - or _; make one: openssl rand -hex 32")
+    return value
+
+
+def _host_and_port(value: str) -> str:
+    host, _, port = value.strip().rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError("not a host and a port; write them like 127.0.0.1:8722")
+    return value.strip()
+
+
+def _absolute(value: Path) -> Path:
+    return value.expanduser().absolute()
+
+
+def _home(value: Path) -> Path:
+    if value != Path():
+        return _absolute(value)
+    committed = _CHECKOUT / "dagster_home"  # beside an installed package there is none
+    return committed if committed.is_dir() else Path.cwd() / "dagster_home"
+
+
+def _bundle(value: Path) -> Path:
+    path = _absolute(value)
+    if not path.exists():
+        raise ValueError(f"{path} does not exist; name a file of PEM certificates, or unset it")
+    return path
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
+        raise ValueError(f"{value!r} is no time zone; write one like Europe/London") from error
+    return value
+
+
+def _cron(value: str) -> str:
+    parts = value.split()
+    if len(parts) != 5 or not all(_CRON_FIELD.fullmatch(part) for part in parts):
+        raise ValueError(f"{value!r} is no cron line; write five fields like 0 5 * * *")
+    return value
+
+
+Stripped = Annotated[str, AfterValidator(str.strip)]
+Hosts = Annotated[
+    str, AfterValidator(_hosts)
+]  # names with commas between them; those of the public internet are refused
+Server = Annotated[
+    str, AfterValidator(_server)
+]  # a URL without a slash at its end; empty where it follows from another
+Url = Annotated[str, AfterValidator(_url)]
+PathSecret = Annotated[SecretStr, AfterValidator(_path_part)]
+HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+Home = Annotated[Path, AfterValidator(_home)]
+Bundle = Annotated[Path, AfterValidator(_bundle)]
+Zone = Annotated[Stripped, AfterValidator(_zone)]
+Cron = Annotated[Stripped, AfterValidator(_cron)]
+Megabytes = Annotated[int, Field(ge=1, le=1_000_000_000)]  # 10^6 bytes each; a petabyte is no limit any more

@@ -1,0 +1,66 @@
+"""Servers on this machine that answer as no server should: without end, as a gzip that unpacks to gigabytes, or drop by drop."""
+
+import gzip
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import repeat
+
+MEGABYTE = bytes(1_000_000)
+BOMB = gzip.compress(MEGABYTE, 1) * 200
+
+
+@contextmanager
+def hostile(answer: Callable[[BaseHTTPRequestHandler], object]) -> Iterator[str]:
+    """A server's address; `answer` writes what comes behind the head of status 200."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with suppress(OSError):  # whoever asked has gone
+                answer(self)
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def endless(handler: BaseHTTPRequestHandler) -> None:
+    """A body that never ends."""
+    _head(handler)
+    for piece in repeat(MEGABYTE):
+        handler.wfile.write(piece)
+
+
+def bomb(handler: BaseHTTPRequestHandler) -> None:
+    """200 MB in less than one of gzip."""
+    _head(handler, ("Content-Encoding", "gzip"))
+    handler.wfile.write(BOMB)
+
+
+def trickling(handler: BaseHTTPRequestHandler) -> None:
+    """A byte each hundredth of a second, which no timeout for a piece of the answer notices."""
+    _head(handler)
+    for _ in range(1_000):
+        handler.wfile.write(b" ")
+        threading.Event().wait(0.01)
+
+
+KINDS = (endless, bomb, trickling)
+
+
+def _head(handler: BaseHTTPRequestHandler, *fields: tuple[str, str]) -> None:
+    handler.send_response(200)
+    for name, value in fields:
+        handler.send_header(name, value)
+    handler.end_headers()

@@ -1,0 +1,65 @@
+"""Servers beside Strava that answer without end, with a gzip bomb or drop by drop: nobody's memory or evening is theirs."""
+
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+
+from strava_pipeline.core.errors import PipelineError, RefusedError, TransientError
+from strava_pipeline.core.size_limits import SMALL_ANSWER
+from strava_pipeline.core.trips.car.areas import area_of
+from strava_pipeline.ingest import alerts
+from strava_pipeline.ingest.cars.connect import geocoder_of
+from strava_pipeline.ingest.cars.osrm_route import CarRouter, Route
+from strava_pipeline.ingest.strava.http import Wire
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.hostile import KINDS, bomb, endless, hostile
+
+SECONDS = 0.2  # of patience; nobody waits for the thousandth of these
+ROOM = 8_000_000  # bytes of Python's memory: some times the limit of a small answer
+
+each_kind = pytest.mark.parametrize("answer", KINDS, ids=lambda kind: kind.__name__)
+Answer = Callable[[BaseHTTPRequestHandler], object]
+
+
+@pytest.fixture(autouse=True)
+def _memory() -> Iterator[None]:
+    tracemalloc.start()
+    yield
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < ROOM, peak
+
+
+@each_kind
+def test_a_wire_gives_up(answer: Answer) -> None:
+    with hostile(answer) as url, pytest.raises(PipelineError) as caught:
+        Wire(time.monotonic, limit=SMALL_ANSWER, patience=SECONDS).send("GET", url, name="a question")
+    if answer in (endless, bomb):
+        assert str(caught.value) == "a question: the answer is larger than 1 MB, measured unpacked"
+        assert isinstance(caught.value, RefusedError)
+    else:
+        assert isinstance(caught.value, TransientError)
+
+
+@each_kind
+def test_a_router_gives_no_route(answer: Answer) -> None:
+    with hostile(answer) as url:
+        router = CarRouter(url, Wire(time.monotonic, limit=SMALL_ANSWER, patience=SECONDS))
+        assert router.length_km([(0.0, 0.0), (1.0, 0.0)]) == Route(None, answered=False, why="no answer")
+
+
+@pytest.mark.parametrize("answer", [endless, bomb], ids=lambda kind: kind.__name__)
+def test_a_geocoder_of_the_settings_gives_no_address(answer: Answer) -> None:
+    with hostile(answer) as url, geocoder_of(Settings(trips_geocoder_url=url)) as geocoder:
+        assert geocoder is not None
+        assert geocoder.find(area_of(0.25, -7.125)) is None
+
+
+@each_kind
+def test_of_a_receiver_of_alerts_only_the_status_counts(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts, "PATIENCE", SECONDS)
+    with hostile(answer) as url:
+        alerts.post_alert(url, {"text": "a run failed"})
