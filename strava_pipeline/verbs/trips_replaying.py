@@ -184,6 +184,9 @@ def _decided(
     with trip_source(settings, source) as opened:
         refuse_unknown(opened, filters)
     with watched("Replaying trips", None) as advance:
-        for batch in decided_of_source(url, keys, filters, algorithm, sets, statuses, processes=processes):
+        limits = settings.trip_limits
+        for batch in decided_of_source(
+            url, keys, filters, algorithm, sets, statuses, processes=processes, limits=limits
+        ):
             yield batch
             advance(len(batch.digests))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.core.size_limits import SMALL_ANSWER
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.ingest.strava.http import Wire
 from strava_pipeline.ingest.trips.keys import NO_KEYS, KeyRing
@@ -30,7 +31,7 @@ def trip_url(settings: Settings, url: str | None = None) -> str:
 
 def trip_source(settings: Settings, url: str | None = None) -> TripSource:
     """The source at `url`, else at TRIPS_SOURCE. Raises MissingSettingsError, MisuseError, SourceError."""
-    return open_source(trip_url(settings, url))
+    return open_source(trip_url(settings, url), settings.trip_limits)
 
 
 def trip_keys(settings: Settings) -> KeyRing:
@@ -50,7 +51,9 @@ def trip_routes(settings: Settings) -> Iterator[Callable[[Sequence[Bundle]], Map
     if not settings.trips_osrm_url:
         yield lambda _: {}
         return
-    router = Router(settings.trips_osrm_url, Wire(time.monotonic, settings.ca_bundle, patience=PATIENCE))
+    router = Router(
+        settings.trips_osrm_url, Wire(time.monotonic, settings.ca_bundle, limit=SMALL_ANSWER, patience=PATIENCE)
+    )
     try:
         yield router.routes
     finally:

@@ -50,6 +50,9 @@ class ParquetTrips(TripSource):
             found |= {place: row for place, row in enumerate(window, start=first) if place in wanted}
         return found
 
+    def sizes(self, keys: Sequence[Any]) -> dict[Any, tuple[int, ...]]:
+        return {}
+
     def counts(self) -> Counts:
         groups = self._collected(self._scan.group_by(GROUPS).agg(pl.len()))
         present = self._collected(self._scan.select(pl.col(name).is_not_null().sum() for name in ENCRYPTED))

@@ -13,7 +13,7 @@ from psycopg import conninfo
 from psycopg.types.string import TextLoader
 
 from strava_pipeline.core.errors import MisuseError, SourceError
-from strava_pipeline.ingest.trips.table import ENCRYPTED, GROUPS, TABLE, Counts, Filters, Listed, TripSource
+from strava_pipeline.ingest.trips.table import ENCRYPTED, GROUPS, PROPERTIES, TABLE, Counts, Filters, Listed, TripSource
 
 _SCHEMA = "gamification_private"
 _CONNECT_SECONDS = 10  # libpq's own default is to wait as long as the network does
@@ -44,6 +44,12 @@ class PostgresTrips(TripSource):
     def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
         query = f"SELECT id, {', '.join(columns)} FROM {self._table} WHERE id = ANY(%s)"
         return {key: dict(zip(columns, values, strict=True)) for key, *values in self._rows(query, [list(keys)])}
+
+    def sizes(self, keys: Sequence[Any]) -> dict[Any, tuple[int, ...]]:
+        of_tokens = [f"coalesce(octet_length({name}), 0)" for name in ENCRYPTED]  # text or bytes
+        wanted = ", ".join([*of_tokens, f"coalesce(octet_length({PROPERTIES}::text), 0)"])  # text or JSON
+        found = self._rows(f"SELECT id, {wanted} FROM {self._table} WHERE id = ANY(%s)", [list(keys)])
+        return {key: tuple(sizes) for key, *sizes in found}
 
     def counts(self) -> Counts:
         groups = ", ".join(f"{column}::text" for column in GROUPS)

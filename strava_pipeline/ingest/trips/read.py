@@ -6,20 +6,31 @@ feedback decides, only it is decrypted first. Nothing of what is decrypted is lo
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from strava_pipeline.core.errors import MisuseError, SourceError
 from strava_pipeline.core.garbage import without_garbage_collection
+from strava_pipeline.core.size_limits import TripLimits
 from strava_pipeline.core.trips.activity.bundle import Bundle, State, entry_comment
 from strava_pipeline.core.trips.activity.instants import parse_instant
 from strava_pipeline.core.trips.activity.values import finite_number
 from strava_pipeline.ingest.trips.decrypt import Column, read_column
 from strava_pipeline.ingest.trips.keys import KeyRing
 from strava_pipeline.ingest.trips.rows import bundle, number, plain_json
-from strava_pipeline.ingest.trips.table import ENCRYPTED, FEEDBACK, GROUPS, PLAIN, Filters, Listed, TripSource
+from strava_pipeline.ingest.trips.table import (
+    ENCRYPTED,
+    FEEDBACK,
+    GROUPS,
+    MEASURED,
+    PLAIN,
+    PROPERTIES,
+    Filters,
+    Listed,
+    TripSource,
+)
 
 _NO_KEY = object()
 log = logging.getLogger(__name__)
@@ -27,10 +38,19 @@ log = logging.getLogger(__name__)
 BATCH_POINTS = (
     50_000  # points in memory at once: some 50 MB as Python objects; of more the processor's cache holds less
 )
+TOO_LARGE = object()  # in place of a column's content; no token, so that no key opens it
 _FAILED = {
     State.UNDECRYPTABLE: "is undecryptable: no key opens it, or it is no token",
     State.MALFORMED: "is malformed: it decrypts, but not to JSON of its type",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Portion:
+    """Keys of trips that are read at once. `large`: the columns of some of them that are too large to be taken in."""
+
+    keys: Sequence[Any]
+    large: Mapping[Any, frozenset[str]]
 
 
 def read_bundles(
@@ -128,37 +148,82 @@ def _bundles(source: TripSource, keys: KeyRing, filters: Filters, order: Sequenc
     left = len(order) if filters.limit is None else filters.limit
     if not filters.needs_feedback:
         order = order[:left]
-    for portion in portions(order, source.rows_at_once, source.points_at_once):
+    for portion in _measured(source, portions(order, source.rows_at_once, source.points_at_once)):
         if left <= 0:
             return
-        known: dict[Any, dict[str, Column]] = {key: {} for key in portion}
+        known: dict[Any, dict[str, Column]] = {key: {} for key in portion.keys}
         if filters.needs_feedback:
             known = dict(islice(_with_feedback(source, keys, filters, portion), left))
         columns = [name for name in ENCRYPTED if not (filters.needs_feedback and name == FEEDBACK)]
-        rows = source.rows(list(known), (*PLAIN, *columns))
+        rows = _rows(source, list(known), (*PLAIN, *columns), portion)
         found = [(rows[key], held) for key, held in known.items() if key in rows]
         left -= len(found)
         with without_garbage_collection():
             bundles = [
-                bundle(row, held | {name: _opened(name, row[name], row["id"], keys) for name in columns})
+                bundle(row, held | {name: _opened(name, row[name], row["id"], keys, source) for name in columns})
                 for row, held in found
             ]
         yield from bundles
 
 
 def _with_feedback(
-    source: TripSource, keys: KeyRing, filters: Filters, portion: Sequence[Any]
+    source: TripSource, keys: KeyRing, filters: Filters, portion: _Portion
 ) -> Iterator[tuple[Any, dict[str, Column]]]:
     """Those whose feedback is what is asked for, with the column already opened."""
-    rows = source.rows(portion, ("id", FEEDBACK))
-    for key, row in ((key, rows[key]) for key in portion if key in rows):
-        feedback = _opened(FEEDBACK, row[FEEDBACK], row["id"], keys)
+    rows = _rows(source, portion.keys, ("id", FEEDBACK), portion)
+    for key, row in ((key, rows[key]) for key in portion.keys if key in rows):
+        feedback = _opened(FEEDBACK, row[FEEDBACK], row["id"], keys, source)
         comments = {entry_comment(entry) for entry in feedback.value}
         if feedback.value and (not filters.comments or not comments.isdisjoint(filters.comments)):
             yield key, {FEEDBACK: feedback}
 
 
-def _opened(name: str, content: Any, trip: Any, keys: KeyRing) -> Column:
+def _measured(source: TripSource, all_portions: Iterable[list[Any]]) -> Iterator[_Portion]:
+    """Portions cut further, so that what they hold in all fits in memory, whatever their trips tell of their points."""
+    for keys in all_portions:
+        sizes = source.sizes(keys)
+        part: list[Any] = []
+        held = 0
+        for key in keys:
+            kept = [size for size in sizes.get(key, ()) if size <= source.limits.column_bytes]
+            if part and held + sum(kept) > source.limits.bytes_at_once:
+                yield _portion(part, sizes, source.limits)
+                part, held = [], 0
+            part.append(key)
+            held += sum(kept)
+        yield _portion(part, sizes, source.limits)
+
+
+def _portion(keys: list[Any], sizes: Mapping[Any, tuple[int, ...]], limits: TripLimits) -> _Portion:
+    large = {
+        key: frozenset(
+            name for name, size in zip(MEASURED, sizes.get(key, ()), strict=False) if size > limits.column_bytes
+        )
+        for key in keys
+    }
+    return _Portion(keys, {key: names for key, names in large.items() if names})
+
+
+def _rows(
+    source: TripSource, keys: Sequence[Any], columns: Sequence[str], portion: _Portion
+) -> dict[Any, dict[str, Any]]:
+    """As `TripSource.rows`; a column that is too large is TOO_LARGE, and was not fetched."""
+    found = source.rows([key for key in keys if key not in portion.large], columns)
+    for key in keys:
+        if (large := portion.large.get(key)) is not None:
+            fetched = source.rows([key], [name for name in columns if name not in large])
+            found |= {key: dict.fromkeys(large, TOO_LARGE) | row for key, row in fetched.items()}
+    for row in found.values():
+        if row.get(PROPERTIES) is TOO_LARGE:
+            log.warning("trip %s: %s %s.", row["id"], PROPERTIES, source.limits.exceeded)
+            row[PROPERTIES] = None
+    return found
+
+
+def _opened(name: str, content: Any, trip: Any, keys: KeyRing, source: TripSource) -> Column:
+    if content is TOO_LARGE or (isinstance(content, str | bytes) and len(content) > source.limits.column_bytes):
+        log.warning("trip %s: %s %s.", trip, name, source.limits.exceeded)
+        return read_column(name, TOO_LARGE, ())
     column = read_column(name, content, keys.keys)
     if column.state in _FAILED:
         log.warning("trip %s: %s %s.", trip, name, _FAILED[column.state])

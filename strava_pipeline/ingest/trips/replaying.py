@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.size_limits import TripLimits
 from strava_pipeline.core.trips.activity.algorithms import Algorithm
 from strava_pipeline.core.trips.activity.decision import Verdict
 from strava_pipeline.core.trips.activity.replay import Decided, decided
@@ -33,13 +34,14 @@ def decided_of_source(
     statuses: Mapping[str, Verdict],
     *,
     processes: int,
+    limits: TripLimits = TripLimits(),
 ) -> Iterator[Decided]:
     """What the algorithm decides of the trips that the filters let through, batch by batch, in their order.
 
     Raises SourceError; PipelineError where a process was ended from outside.
     """
     alone = processes < 2 or filters.needs_feedback  # then which trips these are takes the keys to tell, too
-    with open_source(url) as source:
+    with open_source(url, limits) as source:
         order = [] if alone else in_order(source, filters)[: filters.limit]
         if len(order) <= SHARE:
             yield from (decided(algorithm, sets, batch, statuses) for batch in read_bundles(source, keys, filters))
@@ -49,7 +51,7 @@ def decided_of_source(
         min(processes, len(shares)),
         multiprocessing.get_context("spawn"),
         _begin,
-        ((url, keys, algorithm, sets, statuses),),
+        ((url, limits, keys, algorithm, sets, statuses),),
     ) as pool:
         try:
             for batches in pool.map(_decide, shares):
@@ -63,7 +65,7 @@ def decided_of_source(
             pool.shutdown(cancel_futures=True)
 
 
-_Work = tuple[str, KeyRing, Algorithm, Sequence[Thresholds], Mapping[str, Verdict]]
+_Work = tuple[str, TripLimits, KeyRing, Algorithm, Sequence[Thresholds], Mapping[str, Verdict]]
 _work: list[_Work] = []  # of this process, told once
 
 
@@ -72,6 +74,6 @@ def _begin(work: _Work) -> None:
 
 
 def _decide(share: Sequence[Listed]) -> list[Decided]:
-    ((url, keys, algorithm, sets, statuses),) = _work
-    with open_source(url) as source:
+    ((url, limits, keys, algorithm, sets, statuses),) = _work
+    with open_source(url, limits) as source:
         return [decided(algorithm, sets, batch, statuses) for batch in read_bundles(source, keys, order=share)]

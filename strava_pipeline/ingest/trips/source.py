@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strava_pipeline.core.errors import MisuseError, SourceError
+from strava_pipeline.core.size_limits import TripLimits
 
 if TYPE_CHECKING:
     from strava_pipeline.ingest.trips.table import TripSource
@@ -15,11 +16,17 @@ _FORMS = "sqlite:///path/to/file, parquet:///path/to/file or postgresql://user@h
 _FILES = ("sqlite", "parquet")  # schemes whose source is one file
 
 
-def open_source(url: str) -> "TripSource":
+def open_source(url: str, limits: TripLimits = TripLimits()) -> "TripSource":
     """Opens `url` for reading; close it, or use it in a `with`. Where a file is looked for tells `trips_file`.
 
     Raises MisuseError for what is no URL of a source, SourceError for one that can't be read; neither tells a password.
     """
+    source = _opened(url)
+    source.limits = limits
+    return source
+
+
+def _opened(url: str) -> "TripSource":
     scheme, separator, _ = url.strip().partition("://")
     if separator and scheme in ("postgresql", "postgres"):
         from strava_pipeline.ingest.trips.postgres import PostgresTrips

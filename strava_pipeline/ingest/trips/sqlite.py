@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from strava_pipeline.core.errors import SourceError
-from strava_pipeline.ingest.trips.table import ENCRYPTED, GROUPS, TABLE, Counts, Filters, Listed, TripSource
+from strava_pipeline.ingest.trips.table import ENCRYPTED, GROUPS, MEASURED, TABLE, Counts, Filters, Listed, TripSource
 
 _WAL = b"\x02\x02"  # bytes 18 and 19 of the header, the file format's write and read version
 _NAMED = {
@@ -57,6 +57,18 @@ class SqliteTrips(TripSource):
             json.dumps(list(keys)),
         )
         return {key: dict(zip(columns, values, strict=True)) for key, *values in found}
+
+    def sizes(self, keys: Sequence[Any]) -> dict[Any, tuple[int, ...]]:
+        # of text SQLite counts letters, of bytes it looks at the header alone
+        wanted = ", ".join(
+            f"coalesce(CASE typeof({name}) WHEN 'text' THEN length(CAST({name} AS BLOB)) ELSE length({name}) END, 0)"
+            for name in MEASURED
+        )
+        found = self._rows(
+            f"SELECT {self._key}, {wanted} FROM {TABLE} WHERE {self._key} IN (SELECT value FROM json_each(?))",
+            json.dumps(list(keys)),
+        )
+        return {key: tuple(sizes) for key, *sizes in found}
 
     def counts(self) -> Counts:
         groups = self._rows(f"SELECT {', '.join(GROUPS)}, count(*) FROM {TABLE} GROUP BY {', '.join(GROUPS)}")

@@ -10,10 +10,13 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from strava_pipeline.core.errors import MisuseError, SourceError
+from strava_pipeline.core.size_limits import TripLimits
 
 TABLE = "activity_trip"
 LOCATIONS, MIX, FEEDBACK = "locations", "activity_distribution", "user_feedback"
 ENCRYPTED = (LOCATIONS, MIX, FEEDBACK)
+PROPERTIES = "extra_properties"
+MEASURED = (*ENCRYPTED, PROPERTIES)  # columns that hold as much as somebody writes
 PLAIN = (
     "id",
     "external_id",
@@ -27,7 +30,7 @@ PLAIN = (
     "duration_seconds",
     "location_count",
     "activity_type",
-    "extra_properties",
+    PROPERTIES,
     "created_at",
 )
 GROUPS = ("status", "review_status", "platform")
@@ -84,6 +87,7 @@ class TripSource(ABC):
     """One open source. `name` stands in messages: it holds no password. Every method raises SourceError."""
 
     name: str
+    limits: TripLimits = TripLimits()
     rows_at_once: int = 256
     points_at_once: int = 100_000  # some 17 MB of tokens
 
@@ -94,6 +98,13 @@ class TripSource(ABC):
     @abstractmethod
     def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
         """These columns of these trips, by key. One that was deleted since it was listed is not among them."""
+
+    @abstractmethod
+    def sizes(self, keys: Sequence[Any]) -> dict[Any, tuple[int, ...]]:
+        """Bytes of each of the columns MEASURED of these trips, by key, without taking any of them in: 0 where there is nothing.
+
+        A source that can't tell without taking them in gives nothing.
+        """
 
     @abstractmethod
     def counts(self) -> Counts:

@@ -7,13 +7,24 @@ import psycopg
 import pytest
 
 from strava_pipeline.core.errors import MisuseError, SourceError
+from strava_pipeline.core.size_limits import TripLimits
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.ingest.trips.postgres import PostgresTrips, shown
 from strava_pipeline.ingest.trips.read import probe, read_bundles
 from strava_pipeline.ingest.trips.source import open_source
 from strava_pipeline.ingest.trips.table import Filters
 from strava_pipeline_tests.postgres import PASSWORD, Server
-from strava_pipeline_tests.trips import RING, odd_trips, rides, trip, write_parquet, write_postgres, write_sqlite
+from strava_pipeline_tests.trips import (
+    RING,
+    odd_trips,
+    points,
+    rides,
+    sealed,
+    trip,
+    write_parquet,
+    write_postgres,
+    write_sqlite,
+)
 
 pytestmark = pytest.mark.slow  # starts a server
 
@@ -21,6 +32,28 @@ pytestmark = pytest.mark.slow  # starts a server
 def bundles(url: str, filters: Filters = Filters()) -> list[Bundle]:
     with open_source(url) as source:
         return [bundle for batch in read_bundles(source, RING, filters) for bundle in batch]
+
+
+def test_a_column_beyond_the_limit_is_not_fetched(database: str) -> None:
+    rows = list(rides(3))
+    rows[1]["locations"] = large = sealed(points(400))
+    url = write_postgres(database, rows)
+    with open_source(url) as source:
+        sizes = source.sizes([1, 2, 3])
+        assert sizes[2] == (
+            len(large),
+            len(rows[1]["activity_distribution"]),
+            len(rows[1]["user_feedback"] or ""),
+            len(rows[1]["extra_properties"]),
+        )
+    with open_source(url, TripLimits(column_bytes=len(large) - 1)) as source:
+        fetched: list[tuple[list[int], bool]] = []
+        fetch = source.rows
+        source.rows = lambda keys, columns: fetched.append((list(keys), "locations" in columns)) or fetch(keys, columns)  # type: ignore[method-assign, func-returns-value]
+        found = [one for batch in read_bundles(source, RING, Filters()) for one in batch]
+    assert [len(one.locations) == 0 for one in found] == [False, True, False]
+    assert ([2], False) in fetched
+    assert ([2], True) not in fetched
 
 
 def change(url: str, *statements: str) -> None:
@@ -93,7 +126,7 @@ def test_every_query_stands_in_a_transaction_that_is_rolled_back(server: Server,
             assert begun, statement
     assert not begun
     assert "COMMIT" not in ours
-    assert sum(statement.startswith("BEGIN") for statement in ours) == 8
+    assert sum(statement.startswith("BEGIN") for statement in ours) == 9
 
 
 def test_a_probe_does_not_read_what_is_encrypted(server: Server, database: str) -> None:

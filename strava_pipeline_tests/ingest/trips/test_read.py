@@ -7,12 +7,25 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.trips.activity.bundle import Bundle
+from strava_pipeline.core.size_limits import TripLimits
+from strava_pipeline.core.trips.activity.bundle import Bundle, State
 from strava_pipeline.ingest.trips.read import probe, read_bundles
 from strava_pipeline.ingest.trips.source import open_source
 from strava_pipeline.ingest.trips.table import Filters, TripSource
 from strava_pipeline.ingest.trips.tally import Tally
-from strava_pipeline_tests.trips import LOST, OLD, RING, Row, feedback, odd_trips, points, sealed, trip, write_sqlite
+from strava_pipeline_tests.trips import (
+    LOST,
+    OLD,
+    RING,
+    Row,
+    feedback,
+    odd_trips,
+    points,
+    sealed,
+    trip,
+    write_parquet,
+    write_sqlite,
+)
 
 
 @pytest.fixture
@@ -112,8 +125,9 @@ def test_only_the_feedback_of_others_is_fetched_where_it_decides(opened: Any) ->
     source.connection.set_trace_callback(statements.append)
     source.rows_at_once = 4
     assert ids(source, Filters(comments=("other",))) == ["e5"]
-    assert not any("locations" in statement and "user_feedback" in statement for statement in statements)
-    wanted = [statement for statement in statements if "locations" in statement]
+    fetching = [text for text in statements if "length(" not in text]  # the others ask how large columns are
+    assert not any("locations" in text and "user_feedback" in text for text in fetching)
+    wanted = [text for text in fetching if "locations" in text]
     assert [statement.partition("json_each")[2] for statement in wanted] == ["('[5]'))", "('[]'))"]
 
 
@@ -229,3 +243,56 @@ def test_a_probe_counts_and_shows_the_latest_trip_without_reading_what_is_encryp
 def test_a_probe_of_an_empty_table_finds_nothing(opened: Any) -> None:
     nothing = {"locations": 0, "activity_distribution": 0, "user_feedback": 0}
     assert probe(opened([])).as_json() == {"total": 0, "groups": [], "encrypted_present": nothing, "latest": None}
+
+
+BIG = sealed(points(400))  # some 70 kB of token
+
+
+def big_trips() -> list[Row]:
+    """Three trips, the middle one with a large column, and one with properties larger than any."""
+    return [
+        trip(1, locations=sealed(points(3))),
+        trip(2, locations=BIG, activity_distribution=sealed({"cycling": 1})),
+        trip(3, locations=sealed(points(3)), extra_properties=f'"{"x" * len(BIG)}"'),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "sqlite as bytes", "parquet"])
+def test_a_column_beyond_the_limit_is_not_opened_and_hides_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    rows = big_trips()
+    if kind == "sqlite as bytes":
+        rows[1]["locations"] = BIG.encode()
+    write, name = (write_parquet, "parquet") if kind == "parquet" else (write_sqlite, "sqlite")
+    url = f"{name}:///{write(tmp_path / 'trips', rows)}"
+    for room, opens in ((len(BIG), True), (len(BIG) - 1, False)):
+        caplog.clear()
+        limits = TripLimits(column_bytes=room)
+        with open_source(url, limits) as source:
+            third, second, first = (one for batch in read_bundles(source, RING, Filters()) for one in batch)
+        assert (second.decryption.locations is State.OK, len(second.locations)) == (opens, 400 * opens)
+        assert (second.decryption.activity_distribution, second.activity_distribution) == (State.OK, {"cycling": 1})
+        assert [len(each.locations) for each in (first, third)] == [3, 3]
+        said = {record.getMessage() for record in caplog.records}
+        expected = {f"trip 2: locations {limits.exceeded}."} if not opens else set()
+        if kind != "parquet":  # what a Parquet file holds is taken in before it can be measured
+            assert third.extra_properties is None
+            expected.add(f"trip 3: extra_properties {limits.exceeded}.")
+        assert said == expected
+        assert "raise TRIPS_COLUMN_LIMIT_MB" in limits.exceeded
+
+
+def test_how_many_trips_are_read_at_once_goes_by_what_they_hold_not_by_what_they_tell(opened: Any) -> None:
+    rows = [trip(number, locations=BIG, location_count=1) for number in range(1, 10)]
+    source = opened(rows)
+    source.limits = TripLimits(bytes_at_once=3 * len(BIG) + 1_000)
+    fetched: list[int] = []
+    fetch = source.rows
+    source.rows = lambda keys, columns: fetched.append(len(keys)) or fetch(keys, columns)
+    assert len(ids(source)) == 9
+    assert [count for count in fetched if count] == [3, 3, 3]
+    source.limits = TripLimits(bytes_at_once=1)
+    fetched.clear()
+    assert len(ids(source)) == 9, "a trip that is larger than all that is read at once is read alone"
+    assert [count for count in fetched if count] == [1] * 9
