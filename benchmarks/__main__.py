@@ -156,6 +156,8 @@ def _table(size: Size) -> Table:
         table.add_row("all stages in one run, with Dagster", *_alone(size.whole))
         table.add_row("of it Dagster and reports", f"{size.dagster:.2f}")
         table.add_row("daily run with nothing new", *_alone(size.quiet))
+    if size.first_run and size.read_bronze:
+        table.add_row("first run after an update", *_pair(size.first_run, size.read_bronze))
     if size.peer:
         scaled = [seconds * peer_scale() for seconds in size.peer.cpu]
         table.add_row("1,000 details row by row (scaled)", f"{median(scaled):.2f}", f"{min(scaled):.2f}")
@@ -236,7 +238,13 @@ def _commands_table(found: Commands) -> Table:
 
 
 def _as_json(size: Size) -> dict[str, object]:
-    alone = {"peer_200_details": size.peer, "whole": size.whole, "quiet_day": size.quiet}
+    alone = {
+        "peer_200_details": size.peer,
+        "whole": size.whole,
+        "quiet_day": size.quiet,
+        "first_run": size.first_run,
+        "read_bronze": size.read_bronze,
+    }
     return {
         "activities": size.activities,
         "rounds": size.rounds,

@@ -37,6 +37,18 @@ def listing(place: Place) -> Work:
     return work
 
 
+def read_bronze(place: Place) -> Work:
+    """Every answer in the product's bronze, unpacked and parsed, and nothing more."""
+
+    def work() -> int:
+        for folder in (place.lake.listings, place.lake.details):
+            for path in folder.rglob("*.json.gz"):
+                orjson.loads(gzip.decompress(path.read_bytes()))
+        return 0
+
+    return work
+
+
 def shards(place: Place) -> Work:
     def work() -> int:
         pages = [

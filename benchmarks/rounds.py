@@ -55,7 +55,10 @@ class Figures:
 
 @dataclass(slots=True)
 class Size:
-    """Everything measured with `activities` activities. `whole`: runs with Dagster; `quiet`: a day with nothing new."""
+    """Everything measured with `activities` activities. `whole`: runs with Dagster; `quiet`: a day with nothing new.
+
+    `first_run`: after an update that changed the tables; `read_bronze`: its floor, unpacking and parsing the same answers.
+    """
 
     activities: int
     rounds: int
@@ -64,6 +67,8 @@ class Size:
     peer: Figures | None = None
     whole: Figures | None = None
     quiet: Figures | None = None
+    first_run: Figures | None = None
+    read_bronze: Figures | None = None
 
     @property
     def dagster(self) -> float | None:
@@ -92,6 +97,9 @@ def measure_size(activities: int, rounds: int, *, details: bool, whole: bool) ->
             size.whole, size.quiet = size.whole or Figures(), size.quiet or Figures()
             size.whole.add(_measured("product", "flow_backfill", place))
             size.quiet.add(_measured("product", "flow", place))
+            size.first_run, size.read_bronze = size.first_run or Figures(), size.read_bronze or Figures()
+            size.first_run.add(_measured("product", "first_run", place))
+            size.read_bronze.add(_measured("floor", "read_bronze", place))
             shutil.rmtree(place.folder)
     return size
 
