@@ -51,12 +51,29 @@ def bomb(handler: BaseHTTPRequestHandler) -> None:
 def trickling(handler: BaseHTTPRequestHandler) -> None:
     """A byte each hundredth of a second, which no timeout for a piece of the answer notices."""
     _head(handler)
+    _trickle(handler)
+
+
+def trickling_head(handler: BaseHTTPRequestHandler) -> None:
+    """The same of the head, which has no end either."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Odd: ")
+    _trickle(handler)
+
+
+def continuing(handler: BaseHTTPRequestHandler) -> None:
+    """Says again and again that the answer is about to come."""
     for _ in range(1_000):
-        handler.wfile.write(b" ")
+        handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         threading.Event().wait(0.01)
 
 
-KINDS = (endless, bomb, trickling)
+KINDS = (endless, bomb, trickling, trickling_head, continuing)
+
+
+def _trickle(handler: BaseHTTPRequestHandler) -> None:
+    for _ in range(1_000):
+        handler.wfile.write(b" ")
+        threading.Event().wait(0.01)
 
 
 def _head(handler: BaseHTTPRequestHandler, *fields: tuple[str, str]) -> None:

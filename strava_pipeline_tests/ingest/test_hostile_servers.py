@@ -15,7 +15,7 @@ from strava_pipeline.ingest.cars.connect import geocoder_of
 from strava_pipeline.ingest.cars.osrm_route import CarRouter, Route
 from strava_pipeline.ingest.strava.http import Wire
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.hostile import KINDS, bomb, endless, hostile
+from strava_pipeline_tests.hostile import KINDS, bomb, continuing, endless, hostile, trickling, trickling_head
 
 SECONDS = 0.2  # of patience; nobody waits for the thousandth of these
 ROOM = 8_000_000  # bytes of Python's memory: some times the limit of a small answer
@@ -58,8 +58,17 @@ def test_a_geocoder_of_the_settings_gives_no_address(answer: Answer) -> None:
         assert geocoder.find(area_of(0.25, -7.125)) is None
 
 
-@each_kind
+@pytest.mark.parametrize("answer", [endless, bomb, trickling], ids=lambda kind: kind.__name__)
 def test_of_a_receiver_of_alerts_only_the_status_counts(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alerts, "PATIENCE", SECONDS)
     with hostile(answer) as url:
+        alerts.post_alert(url, {"text": "a run failed"})
+
+
+@pytest.mark.parametrize("answer", [trickling_head, continuing], ids=lambda kind: kind.__name__)
+def test_a_receiver_whose_answer_never_begins_may_be_asked_again(
+    answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts, "PATIENCE", SECONDS)
+    with hostile(answer) as url, pytest.raises(TransientError, match="no answer from"):
         alerts.post_alert(url, {"text": "a run failed"})

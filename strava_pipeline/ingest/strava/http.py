@@ -19,8 +19,9 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from strava_pipeline.core.errors import PipelineError, RefusedError, TransientError
 from strava_pipeline.core.size_limits import AnswerLimit
 from strava_pipeline.ingest.strava.hosts import is_loopback
+from strava_pipeline.ingest.strava.prompt_heads import POOLS
 
-CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60  # seconds; the read timeout holds for each piece of the body
+CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60  # seconds; the read timeout holds for the head and for each piece of the body
 WHOLE_TIMEOUT = 300  # seconds for all of an answer: one that trickles would never hit the read timeout
 CHUNK = 1 << 16  # bytes
 EVIDENCE = 1_000_000  # bytes that are kept of an answer that was not read to its end
@@ -71,7 +72,7 @@ class Wire:
     """Sends requests over connections that are kept open; `ca_bundle` None means the public certificates.
 
     `limit`: how large an answer may be, unpacked, measured as it comes.
-    `patience`: seconds for the connection, for each piece of the answer and for the whole of it, all the same.
+    `patience`: seconds for the connection, for the head, for each piece of the answer and for the whole of it, all the same.
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class Wire:
             else:
                 login = _proxy_login(proxy)
                 pool = ProxyManager(proxy, proxy_headers=login, ca_certs=files, ca_cert_dir=folder)
+            pool.pool_classes_by_scheme = POOLS
             self._pools[parts.netloc] = pool
         return pool
 
