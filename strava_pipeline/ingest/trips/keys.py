@@ -20,6 +20,7 @@ NO_KEYS = (
     '(JSON: {"keys": ["newest", "older"]}), or put the keys into TRIPS_FERNET_KEYS, comma-separated, '
     "or name a program that prints them in TRIPS_KEYS_COMMAND."
 )
+LARGEST = 65_536  # bytes of a file, or of what a program prints; a thousand keys have 45,000
 _FORM = re.compile(r"[\w+/-]{43}=", re.ASCII)  # 32 bytes; Fernet itself overlooks what is no base64 in between
 
 
@@ -39,11 +40,15 @@ class KeyRing:
     def from_file(cls, path: Path) -> Self:
         """The keys of a file `{"keys": [...]}`. Raises MissingSettingsError, which tells no key."""
         try:
-            text = path.read_text("utf-8-sig")
+            with path.open("rb") as file:
+                content = file.read(LARGEST + 1)
+            text = "" if len(content) > LARGEST else content.decode("utf-8-sig")
         except OSError as error:
             raise MissingSettingsError(f"the keys file {path} can't be read ({error.strerror}). {NO_KEYS}") from None
         except UnicodeDecodeError:
             raise MissingSettingsError(f"the keys file {path} is no text. {NO_KEYS}") from None
+        if len(content) > LARGEST:
+            raise MissingSettingsError(f"the keys file {path} is larger than {LARGEST} bytes. {NO_KEYS}")
         if not text.strip():
             raise MissingSettingsError(f"the keys file {path} is empty. {NO_KEYS}")
         return cls(tuple(_keys(_from_json(text, f"the keys file {path}"), f"the keys file {path}")))

@@ -14,10 +14,10 @@ from contextlib import suppress
 from threading import Lock
 
 from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.ingest.trips.keys import LARGEST
 
 SETTING = "TRIPS_KEYS_COMMAND"
 SECONDS = 30.0  # for its answer: password managers that ask a server take a few
-LARGEST = 65_536  # bytes of an answer; a thousand keys have 45,000
 _asked: dict[
     str, str | MissingSettingsError
 ] = {}  # of this process: each command with its answer, or why there is none

@@ -83,6 +83,11 @@ def test_a_file_without_keys_says_what_to_do(tmp_path: Path, content: bytes) -> 
     assert str(path) in str(caught.value)
 
 
+def test_a_file_without_end_is_not_taken_for_keys() -> None:
+    with pytest.raises(MissingSettingsError, match="the keys file /dev/zero is larger than 65536 bytes"):
+        KeyRing.from_file(Path("/dev/zero"))
+
+
 @pytest.mark.parametrize("path", ["absent.json", "."])
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, path: str) -> None:
     with pytest.raises(MissingSettingsError, match=r"can't be read \((No such file|Is a directory)"):
