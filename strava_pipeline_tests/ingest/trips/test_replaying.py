@@ -9,6 +9,7 @@ import pytest
 
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.json_text import json_bytes
+from strava_pipeline.core.size_limits import TripLimits
 from strava_pipeline.core.trips.activity.algorithms import find_algorithm
 from strava_pipeline.core.trips.activity.decision import Verdict
 from strava_pipeline.core.trips.activity.labels import STATUSES
@@ -72,7 +73,7 @@ def test_a_source_that_vanishes_under_several_processes_is_told_of(
     monkeypatch.setattr(replaying, "SHARE", 7)
     opened = open_source(source)
 
-    def gone_after_the_list(url: str) -> Any:
+    def gone_after_the_list(url: str, limits: TripLimits) -> Any:
         Path(url.removeprefix("sqlite:///")).unlink(missing_ok=True)
         return opened
 
