@@ -3,7 +3,7 @@
 A limit ends the work early and is told in the report; what came before it is on disk. Everything else raises.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -83,6 +83,12 @@ def pull_listing(pipeline: Pipeline, config: ListingOptions, year: int | None, l
     client = pipeline.client(config)
     per_page = config.per_page or pipeline.settings.per_page
     forecasts: list[Forecast] = []
+    listing: Listing | None = None
+
+    def land(page: Page) -> None:
+        nonlocal listing
+        listing = listing or _begin(pipeline, window, page.fetched_at)
+        _land(pipeline, listing, page)
 
     def forecast(listing: Listing, page: Page | None) -> None:
         nonlocal look
@@ -105,10 +111,9 @@ def pull_listing(pipeline: Pipeline, config: ListingOptions, year: int | None, l
         stopped: Stopped | None = None
         pipeline.progress.begin("Listing activities", None, eta=lambda _: forecasts[-1].done_at if forecasts else None)
         try:
-            for page in _pages(pipeline, per_page, window, earlier):
-                listing = listing or _begin(pipeline, window, page.fetched_at)
-                _land(pipeline, listing, page)
+            for page in client.landed(_pages(pipeline, per_page, window, earlier), land):
                 rows, size = rows + len(page.activities), size + len(page.body)
+                assert listing is not None, "the page was landed in it"
                 forecast(listing, page)
                 pipeline.progress.advance(len(page.activities))
             for page in _pages_again(pipeline, per_page, listing):
@@ -127,10 +132,10 @@ def pull_listing(pipeline: Pipeline, config: ListingOptions, year: int | None, l
     return PullReport(manifest, client.calls - calls, rows, size, earlier is not None, stopped, first, last)
 
 
-def _pages(pipeline: Pipeline, per_page: int, window: Window, earlier: Listing | None) -> Iterable[Page]:
+def _pages(pipeline: Pipeline, per_page: int, window: Window, earlier: Listing | None) -> Iterator[Page]:
     """What is still to be listed; nothing where the earlier listing is complete."""
     if earlier is not None and earlier.manifest.complete:
-        return ()
+        return iter(())
     after, before = earlier.rest() if earlier else (window.after, window.before)
     return list_pages(pipeline.client(), after, before, per_page)
 
@@ -140,8 +145,9 @@ def _pages_again(pipeline: Pipeline, per_page: int, listing: Listing | None) -> 
     if listing is None or not _is_of_the_same_login(pipeline, listing):
         return
     for after, before in doubtful(pipeline.lake, listing):
-        page = next(list_pages(pipeline.client(), after, before, per_page))
-        _land(pipeline, listing, page)
+        with pipeline.client().landing():
+            page = next(list_pages(pipeline.client(), after, before, per_page))
+            _land(pipeline, listing, page)
         yield page
 
 

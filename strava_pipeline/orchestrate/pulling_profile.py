@@ -34,20 +34,20 @@ def pull_profile(pipeline: Pipeline, gear_ids: Sequence[str], limits: CallOption
     try:
         if athlete:
             try:
-                answer = get_athlete(client)
+                with client.landing():
+                    answer = get_athlete(client)
+                    land_athlete(pipeline.lake, answer.body, answer.fetched_at)
             except (TransientError, RefusedError, GoneError):
                 report.failed.append("athlete")
-            else:
-                land_athlete(pipeline.lake, answer.body, answer.fetched_at)
         for gear_id in gear_ids:
             try:
-                answer = get_gear(client, gear_id)
+                with client.landing():
+                    answer = get_gear(client, gear_id)
+                    land_gear(pipeline.lake, gear_id, answer.body, answer.fetched_at)
             except GoneError as error:
                 land_gear(pipeline.lake, gear_id, error.body, pipeline.now(), gone=True)
             except (TransientError, RefusedError):
                 report.failed.append(gear_id)
-            else:
-                land_gear(pipeline.lake, gear_id, answer.body, answer.fetched_at)
     except (BudgetExhaustedError, CallCapReachedError) as error:
         report.stopped = error
     report.calls = client.calls - calls

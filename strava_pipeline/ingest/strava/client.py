@@ -4,10 +4,11 @@ What the answers mean (lists, details) is `activities.py`; wiring it all up `con
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from tenacity import RetryCallState
 
@@ -21,6 +22,7 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
+from strava_pipeline.core.interrupts import deferred_interrupts
 from strava_pipeline.core.json_text import parse_json
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.access import AccessTokens
@@ -47,6 +49,7 @@ class Answer:
     headers: Mapping[str, str] = field(repr=False)
 
 
+T = TypeVar("T")
 Check = Callable[[Answer], str | None]
 """Tells what is wrong with an answer's content (then it is tried again), or None."""
 
@@ -69,12 +72,38 @@ class StravaClient:
         self.pacing = pacing
         self.clock = clock
         self._tokens, self._wire = tokens, wire
-        self._attempts = retrying(jitter, clock.sleep, _log_retry)
+        self._attempts = retrying(jitter, self._pause, _log_retry)
+        self._under_way: ExitStack | None = (
+            None  # within `landing`: what holds interrupts back from the moment of sending
+        )
 
     @property
     def waited(self) -> timedelta:
         """How long it waited for limits, at the server."""
         return self.pacing.waited
+
+    @contextmanager
+    def landing(self) -> Iterator[None]:
+        """An interrupt within the body waits from the sending of a call until the body has landed its answer.
+
+        So no call is spent twice. Waiting for a limit or for another attempt is interrupted at once.
+        """
+        under_way = self._under_way = ExitStack()
+        try:
+            yield
+        finally:
+            self._under_way = None
+            under_way.close()
+
+    def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
+        """Each of `answers`, which are asked for as they are taken, after `land` has put it on disk."""
+        while True:
+            with self.landing():
+                answer = next(answers, None)
+                if answer is None:
+                    return
+                land(answer)
+            yield answer
 
     def get(
         self,
@@ -103,6 +132,7 @@ class StravaClient:
         rejected: str | None = None
         refusals = 0
         while True:
+            self._let_interrupts_through()
             reserved_at = self.pacing.reserve()
             token, exchange = self._call(path, query, reserved_at)
             if exchange.status == 401:
@@ -123,6 +153,8 @@ class StravaClient:
         except PipelineError:
             self.budget.release(reserved_at)
             raise
+        if self._under_way is not None:
+            self._under_way.enter_context(deferred_interrupts())
         try:
             exchange = self._wire.send("GET", f"{self.api_url}{path}", params=query, bearer=token)
         except (BrokenOffError, TooLargeError) as error:
@@ -139,6 +171,15 @@ class StravaClient:
             raise
         self._account(exchange.status, exchange.headers, exchange.seconds, reserved_at)
         return token, exchange
+
+    def _let_interrupts_through(self) -> None:
+        """One that came while the last call was under way takes effect here."""
+        if self._under_way is not None:
+            self._under_way.close()
+
+    def _pause(self, seconds: float) -> None:
+        self._let_interrupts_through()
+        self.clock.sleep(seconds)
 
     def _account(self, status: int, headers: Mapping[str, str], seconds: float, reserved_at: datetime) -> None:
         """Enter an answer into the clock, the count and the budget."""

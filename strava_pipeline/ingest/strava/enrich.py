@@ -86,29 +86,30 @@ def fetch_each(
         report.stopped = _is_alive(client, held[-1][1], len(held))
 
     for item in wanted:
-        try:
-            answer = get(client, item.activity_id, patient=not item.is_poisoned)
-        except GoneError as error:
-            land_failure(item, error.body, error.status, client.clock.now())
-            report.gone.append(item.activity_id)
-            settle()
-        except (TransientError, RefusedError, LoginRefusedError) as error:
-            if isinstance(error, LoginRefusedError) and held and isinstance(held[-1][1], LoginRefusedError):
-                raise  # not one activity's fault: the login is no longer good for these
-            held.append((item, error, client.clock.now()))
-            if len(held) >= OUTAGE:
-                ask_whether_alive()
-                if report.stopped is not None:
-                    break
+        with client.landing():
+            try:
+                answer = get(client, item.activity_id, patient=not item.is_poisoned)
+            except GoneError as error:
+                land_failure(item, error.body, error.status, client.clock.now())
+                report.gone.append(item.activity_id)
                 settle()
-        except (BudgetExhaustedError, CallCapReachedError) as error:
-            report.stopped = error
-            break
-        else:
-            land(item, answer.body, answer.fetched_at)
-            report.landed += 1
-            report.bytes += len(answer.body)
-            settle()
+            except (TransientError, RefusedError, LoginRefusedError) as error:
+                if isinstance(error, LoginRefusedError) and held and isinstance(held[-1][1], LoginRefusedError):
+                    raise  # not one activity's fault: the login is no longer good for these
+                held.append((item, error, client.clock.now()))
+                if len(held) >= OUTAGE:
+                    ask_whether_alive()
+                    if report.stopped is not None:
+                        break
+                    settle()
+            except (BudgetExhaustedError, CallCapReachedError) as error:
+                report.stopped = error
+                break
+            else:
+                land(item, answer.body, answer.fetched_at)
+                report.landed += 1
+                report.bytes += len(answer.body)
+                settle()
         tick()
     if held and report.stopped is None:
         ask_whether_alive()
