@@ -36,6 +36,18 @@ def faulty_secrets(folder: Path, names: Iterable[str]) -> dict[str, str]:
     return {path: fault for path, fault in faults.items() if fault}
 
 
+def provide_variables(folder: Path, names: Iterable[str]) -> None:
+    """Set each of these environment variables from the file in `folder` that has its name; one without a file stays as it is.
+
+    For Dagster, which reads the environment only. Raises MissingSettingsError where a file can't be read.
+    """
+    wanted = list(names)
+    check_secrets(folder, wanted)
+    for name in wanted:
+        if is_usable(folder) and (folder / name).is_file():
+            os.environ[name] = (folder / name).read_text(encoding="utf-8").strip()
+
+
 def _fault(folder: Path, path: Path) -> str | None:
     try:
         if not path.is_file():

@@ -11,9 +11,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "strava_pipeline"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-# who starts Dagster hands its own environment on to it; its storage sets a variable that Dagster alone reads;
-# settings.environ() is a method
-READERS = ("settings.py", "verbs/dagster_process.py", "orchestrate/storage.py")
+# who starts Dagster hands its own environment on to it; its storage, and secrets in files, set variables that Dagster alone
+# reads; settings.environ() is a method
+READERS = ("settings.py", "setting_files.py", "verbs/dagster_process.py", "orchestrate/storage.py")
 # statements that change data; what stands in code is a look or a session's setting
 STATEMENTS = ("MERGE ", "INSERT INTO activ", "DELETE FROM activ", "UPDATE activ")
 

@@ -25,8 +25,11 @@ from strava_pipeline.orchestrate.instance_faults import (
     not_understood,
     records_told,
     retries_unsaid,
+    unset_variables,
 )
 from strava_pipeline.orchestrate.storage import PipelineStorage
+from strava_pipeline.setting_files import provide_variables
+from strava_pipeline.settings import SECRETS
 
 _NOTE = ".migrated_by"
 _EARLIER = {  # SHA-256 of each dagster.yaml that a version before this one wrote; add the present one's before changing it
@@ -70,6 +73,7 @@ def load_instance(home: Path, overrides: Mapping[str, Any] | None = None) -> dg.
     gives this function of its own speaks of a temporary folder; it opens any, and is the one that takes overrides.
     Raises NotUnderstoodError where Dagster can't make sense of the file, and what a database raises that can't be reached.
     """
+    provide_secrets(home)
     try:
         ours = (home / CONFIG).exists() and _configuration(home).get("storage") == _storage({"env": "DAGSTER_HOME"})
         storage = {"storage": _storage(str(home))} if ours else {}
@@ -77,6 +81,14 @@ def load_instance(home: Path, overrides: Mapping[str, Any] | None = None) -> dg.
             return dg.DagsterInstance.local_temp(str(home), overrides=storage | dict(overrides or {}))
     except NO_CONFIGURATION as error:
         raise NotUnderstoodError(not_understood(home, error)) from None  # its text may repeat a password
+
+
+def provide_secrets(home: Path) -> None:
+    """Give Dagster the variables that the dagster.yaml in `home` names and that files in /run/secrets hold.
+
+    Dagster reads the environment only. Children that are started afterwards inherit them.
+    """
+    provide_variables(SECRETS, unset_variables(home))
 
 
 def _storage(base_dir: object) -> dict[str, Any]:

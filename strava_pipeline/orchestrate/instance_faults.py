@@ -41,7 +41,8 @@ def not_understood(home: Path, error: Exception) -> str:
     if unset := unset_variables(home):
         names = " and ".join(unset)
         return (
-            f"{config} takes {names} from the environment, where it is not set. Set it there; .env is not read for it."
+            f"{config} takes {names} from the environment, where it is not set. Set it there, or put a file of that name "
+            "into /run/secrets; .env is not read for it."
         )
     why = _reason(error)
     if names_other_storage(home):

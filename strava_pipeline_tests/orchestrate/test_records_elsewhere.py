@@ -20,6 +20,7 @@ from strava_pipeline.orchestrate.home import own_configuration
 from strava_pipeline.orchestrate.instance import is_behind, open_instance
 from strava_pipeline.orchestrate.instance_faults import records_told
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.dagster_process import environment_of_dagster
 from strava_pipeline.verbs.service_status import look
 from strava_pipeline_tests import postgres
 
@@ -124,6 +125,31 @@ def test_a_variable_that_is_not_set_is_named(home: Path, monkeypatch: pytest.Mon
     for told in (str(refused.value), f"{found.what} {found.mend}"):
         assert VARIABLE in told
         assert not [word for word in ("mv ", "move") if word in told]
+
+
+@pytest.mark.slow
+def test_a_variable_may_be_a_file_among_the_secrets(
+    home: Path, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / VARIABLE).write_text(f"{url}\n")
+    monkeypatch.setattr("strava_pipeline.orchestrate.instance.SECRETS", secrets)
+    monkeypatch.setenv(VARIABLE, "")
+    with open_instance(home) as instance:
+        assert instance.get_runs() == []
+    assert environment_of_dagster(Settings.load(_env_file=None, dagster_home=home))[VARIABLE] == url
+
+
+def test_a_file_among_the_secrets_that_cannot_be_read_is_named(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = tmp_path / "secrets"
+    (secrets / VARIABLE).mkdir(parents=True)
+    monkeypatch.setattr("strava_pipeline.orchestrate.instance.SECRETS", secrets)
+    monkeypatch.setenv(VARIABLE, "")
+    with pytest.raises(PipelineError, match=f"{secrets / VARIABLE} is no file"):
+        open_instance(home)
 
 
 def test_a_storage_that_is_not_installed_is_named(home: Path) -> None:
