@@ -1,7 +1,10 @@
 """Assembles the command line. A verb's body stands in verbs/ and is imported when the verb is called."""
 
+import os
 import sys
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -145,8 +148,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except OSError as error:  # a full disk, a folder that may not be written to
         echo(
-            f"{error.filename2 or error.filename or 'A file'}: {error.strerror or type(error).__name__}. Check the disk and the "
-            "permissions; what was fetched before is kept, and the same command goes on from there.",
+            f"{error.filename2 or error.filename or 'A file'}: {error.strerror or type(error).__name__}. {_whose(error)}"
+            "Check the disk and the permissions; what was fetched before is kept, and the same command goes on from there.",
             err=True,
         )
         sys.exit(1)
@@ -156,6 +159,17 @@ def main() -> None:
                 sys.stderr.write("\r")  # over the ^C that the terminal showed
             echo("Interrupted. What was fetched is kept; the same command goes on from there.", err=True)
         raise
+
+
+def _whose(error: OSError) -> str:
+    """Of a permission denied: who may write there, if that is somebody else, as with volumes of a container."""
+    if not isinstance(error, PermissionError) or not isinstance(error.filename, str):
+        return ""
+    for path in (Path(error.filename), *Path(error.filename).parents):
+        with suppress(OSError):  # not there, or not to be looked at
+            owner, user = path.stat().st_uid, os.getuid()
+            return "" if owner == user else f"{path} belongs to user {owner}, and this is user {user}. "
+    return ""
 
 
 def _loaded(name: str) -> Any:
