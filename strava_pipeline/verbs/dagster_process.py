@@ -9,21 +9,22 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.interrupts import INTERRUPTS, deferred_interrupts
 from strava_pipeline.verbs.echo import echo
+from strava_pipeline.verbs.process_group import DAGSTER_GRACE, end_group
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
 
-GRACE = 30  # seconds that Dagster's daemon and web server get to end
+GRACE = 30  # seconds that Dagster's daemon and web server get to end where nobody waits for them: in `dev`, or without a parent
 PATIENCE = {
     "DAGSTER_GRPC_TIMEOUT_SECONDS": "180"
 }  # for the launch of a run, as for all else that starts (dagster.yaml)
@@ -48,16 +49,33 @@ def alone_on(home: Path) -> Iterator[int]:
     Yields the lock's file descriptor (flock): who inherits it holds the lock too, so that a daemon whose `dev` was
     killed is still told from none.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    with _lock(home).open("w") as lock:
+    refusal = (
+        f"Dagster is already running on {home}. Stop it there (Ctrl-C in the terminal of `dev`, or "
+        "`strava-pipeline service down`), or set DAGSTER_HOME to another folder."
+    )
+    with _only_one(_lock(home), refusal) as lock:
+        yield lock
+
+
+@contextmanager
+def _only_one(file: Path, refusal: str) -> Iterator[int]:
+    """Hold the lock file (flock), and yield its descriptor; PipelineError with `refusal` where another process has it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise PipelineError(
-                f"Dagster is already running on {home}. Stop it there (Ctrl-C in the terminal of `dev`, or "
-                "`strava-pipeline service down`), or set DAGSTER_HOME to another folder."
-            ) from error
+            raise PipelineError(refusal) from error
         yield lock.fileno()
+
+
+def _alone_on_data(state: Path, data_dir: Path) -> AbstractContextManager[int]:
+    """Hold a data folder for one daemon: two with a Dagster instance each would both start every daily run."""
+    refusal = (
+        f"Another service or `dev` is at work on {data_dir}, with a Dagster folder of its own. Stop that one, or set "
+        "STRAVA_DATA_DIR to another folder."
+    )
+    return _only_one(state / "daemon.lock", refusal)
 
 
 def is_taken(home: Path) -> bool:
@@ -78,24 +96,51 @@ def is_held(path: Path) -> bool:
 
 
 def serve(
-    settings: "Settings", ui: Address | None, lock: int, *, runs_may_finish: bool, env_file: Path | None = None
+    settings: "Settings",
+    ui: Address | None,
+    lock: int,
+    *,
+    runs_may_finish: bool,
+    env_file: Path | None = None,
+    on_stop: Callable[[], object] = lambda: None,
 ) -> int:
     """Clean up after the dead, then run Dagster until it ends or we are told to; the exit code.
 
     `ui` None: the daemon alone. `lock`: from `alone_on`. `runs_may_finish`: when told to end, leave the runs at work to
-    themselves; else they are interrupted. `env_file`: what its processes read as `.env`; None: what we read.
+    themselves; else they are interrupted. `env_file`: what its processes read as `.env`; None: what we read. `on_stop` is
+    called when we are told to end, before anything is waited for. PipelineError where another daemon has the data folder.
 
     Dagster loads a `.env` of its working folder by itself, over the environment: then the settings of the environment, or
     of the demo, would give way to a person's file. So it works in a folder that has none.
     """
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.orchestrate.home import CONFIG, note_ui
+    from strava_pipeline.orchestrate.home import note_ui
+
+    if ui is not None:
+        _check_port(ui)
+    folder = Lake(settings.data_dir).state
+    with _alone_on_data(folder, settings.data_dir) as data_lock:
+        _prepare(settings)
+        if ui is not None:
+            note_ui(settings.dagster_home, ui.url)
+        return _run(
+            _command(ui),
+            environment_of_dagster(settings, env_file),
+            folder,
+            [lock, data_lock],
+            runs_may_finish=runs_may_finish,
+            on_stop=on_stop,
+        )
+
+
+def _prepare(settings: "Settings") -> None:
+    """Mark the runs that died, remove old records, say what dagster.yaml lacks."""
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.orchestrate.home import CONFIG
     from strava_pipeline.orchestrate.instance import missing_configuration, open_instance
     from strava_pipeline.orchestrate.janitor import clean_up
     from strava_pipeline.orchestrate.run_records import prune_daily
 
-    if ui is not None:
-        _check_port(ui)
     with open_instance(settings.dagster_home) as instance:
         for run_id in clean_up(instance, Lake(settings.data_dir)):
             echo(f"Run {run_id} had died without a word; it is now marked as failed.", err=True)
@@ -106,11 +151,6 @@ def serve(
             "Dagster's defaults hold. `strava-pipeline doctor` shows the lines to add.",
             err=True,
         )
-    if ui is not None:
-        note_ui(settings.dagster_home, ui.url)
-    place = Lake(settings.data_dir).state
-    place.mkdir(parents=True, exist_ok=True)
-    return _run(_command(ui), environment_of_dagster(settings, env_file), place, lock, runs_may_finish)
 
 
 def environment_of_dagster(settings: "Settings", env_file: Path | None = None) -> dict[str, str]:
@@ -161,59 +201,53 @@ def _check_port(ui: Address) -> None:
         ) from error
 
 
-def _run(command: list[str], environment: dict[str, str], place: Path, lock: int, runs_may_finish: bool) -> int:
+def _run(
+    command: list[str],
+    environment: dict[str, str],
+    folder: Path,
+    locks: list[int],
+    *,
+    runs_may_finish: bool,
+    on_stop: Callable[[], object],
+) -> int:
     """Run Dagster until it ends, or until Ctrl-C or SIGTERM, which it is told once, so that it ends its own children."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell started us in the background
+    for number in INTERRUPTS:  # also where a shell started us in the background
+        signal.signal(number, signal.default_int_handler)
     watched, kept = os.pipe()  # the kernel closes `kept` when we die, however we die
     guarded = [sys.executable, "-m", "strava_pipeline.verbs.guard", str(watched), str(GRACE), *command]
-    with subprocess.Popen(
-        guarded, cwd=place, env=environment, start_new_session=True, pass_fds=[lock, watched]
-    ) as process:
-        os.close(watched)
-        try:
-            code = process.wait() or 1  # 0 where its daemon died
-            echo("Dagster ended by itself; what it said last tells why.", err=True)
-            end_group(process.pid)  # its daemon may have outlived it
-            return code
-        except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)
+    with ExitStack() as deferred:
+        deferred.enter_context(deferred_interrupts())
+        with subprocess.Popen(
+            guarded, cwd=folder, env=environment, start_new_session=True, pass_fds=[*locks, watched]
+        ) as process:
+            os.close(watched)
             try:
-                process.wait(GRACE)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-            if not runs_may_finish:
-                end_group(process.pid)
-            return 0
-        finally:
-            os.close(kept)
+                deferred.close()  # one that came meanwhile ends Dagster, too
+                code = process.wait() or 1  # 0 where its daemon died
+                echo("Dagster ended by itself; what it said last tells why.", err=True)
+                end_group(process.pid)  # its daemon may have outlived it
+                return code
+            except KeyboardInterrupt:
+                for number in INTERRUPTS:
+                    signal.signal(number, signal.SIG_IGN)  # further ones would cut this short
+                on_stop()
+                _stop(process, runs_may_finish=runs_may_finish)
+                return 0
+            finally:
+                os.close(kept)
 
 
-def end_group(group: int) -> None:
-    """Interrupt what is left of a process group, runs at work above all, and kill what does not end."""
-    for how in (signal.SIGINT, signal.SIGKILL):
-        with suppress(ProcessLookupError, PermissionError):  # macOS refuses where only zombies are left
-            os.killpg(group, how)
-        if until(lambda: not _has_members(group), GRACE):
-            return
-
-
-def until(is_over: Callable[[], bool], patience: float) -> bool:
-    """Look until it is over; False where it is not within so many seconds."""
-    deadline = time.monotonic() + patience
-    while not is_over():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
-
-
-def _has_members(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
+def _stop(process: subprocess.Popen[bytes], *, runs_may_finish: bool) -> None:
+    process.send_signal(signal.SIGINT)
+    if runs_may_finish:
+        try:
+            process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(DAGSTER_GRACE)
+        end_group(process.pid)
 
 
 def _command(ui: Address | None) -> list[str]:

@@ -17,7 +17,7 @@ from strava_pipeline.verbs.echo import echo
 if TYPE_CHECKING:
     import uvicorn
 
-GRACE = 5  # seconds that requests being answered get to end; a page of the UI keeps asking
+GRACE = 2  # seconds that requests being answered get to end; they take less, and a page of the UI keeps asking
 
 
 def main() -> None:

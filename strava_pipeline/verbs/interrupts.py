@@ -1,10 +1,12 @@
-"""Ctrl-C, pressed once or impatiently: the first one ends the work, further ones leave its end in peace. No Dagster."""
+"""Interrupts of a command (Ctrl-C, SIGTERM), sent once or impatiently: the first one ends the work. No Dagster."""
 
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+
+from strava_pipeline.core.interrupts import INTERRUPTS
 
 
 @contextmanager
@@ -29,3 +31,15 @@ def only_first_interrupt(*, until_exit: bool = False) -> Iterator[None]:
     finally:
         if not until_exit or signal.getsignal(signal.SIGINT) is once:
             signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def ended_by_interrupt() -> Iterator[None]:
+    """From here on, Ctrl-C or SIGTERM ends the body without an error. Main thread only.
+
+    The first process of a container gets only the signals that it handles: the others are dropped by the kernel.
+    """
+    for number in INTERRUPTS:
+        signal.signal(number, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        yield

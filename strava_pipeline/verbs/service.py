@@ -104,7 +104,10 @@ def logs(
 
     log = service_log(Settings.load().logs_dir)
     if not log.exists():
-        raise PipelineError(f"There is no {log} yet: `strava-pipeline service up` makes it.")
+        raise PipelineError(
+            f"There is no {log} yet: `strava-pipeline service up` makes it. In a container everything is in the container's own "
+            "log (`docker compose logs`)."
+        )
     if follow:
         os.execvp("tail", ["tail", "-n", str(lines), "-F", str(log)])  # which knows a log that begins anew
     echo(re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(last_lines(log, lines))))  # without Dagster's colours
@@ -170,12 +173,34 @@ def run(
     port: Port = 3000,
     host: Host = "127.0.0.1",
     by_unit: Annotated[bool, typer.Option("--by-unit", help="Started by systemd or launchd.")] = False,
+    log_to_stdout: Annotated[
+        bool, typer.Option("--log-to-stdout", help="Say everything here and nothing in a log file, as in a container.")
+    ] = False,
 ) -> None:
-    """Be the service, in the foreground: what `up` and the installed unit start."""
-    from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.service_process import run as be_the_service
+    """Be the service, in the foreground: what `up`, the installed unit and a container start."""
+    from strava_pipeline.verbs.interrupts import ended_by_interrupt
 
-    raise typer.Exit(be_the_service(Settings.load(), _address(no_ui, host, port), by_unit=by_unit))
+    with ended_by_interrupt():
+        from strava_pipeline.orchestrate.ticks import check_schedule
+        from strava_pipeline.settings import Settings
+        from strava_pipeline.verbs.service_process import run as be_the_service
+
+        settings = Settings.load()
+        check_schedule(settings)
+        code = be_the_service(settings, _address(no_ui, host, port), by_unit=by_unit, log_to_stdout=log_to_stdout)
+        raise typer.Exit(code)
+
+
+@service.command(hidden=True)
+def health() -> None:
+    """Ask the UI, the intake and the scheduler whether they live; exit code 1 where one does not. For containers."""
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.service_health import faults
+
+    if found := faults(Settings.load()):
+        echo("\n".join(found), err=True)
+        raise typer.Exit(1)
+    echo("The UI, the intake (if it is on) and the scheduler answer.")
 
 
 def _up(settings: "Settings", ui: "Address | None") -> None:

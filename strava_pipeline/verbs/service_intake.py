@@ -8,25 +8,31 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from strava_pipeline.verbs.dagster_process import GRACE, end_group, environment_of
+from strava_pipeline.verbs.dagster_process import GRACE, environment_of
 from strava_pipeline.verbs.echo import echo
+from strava_pipeline.verbs.process_group import LAST_GRACE
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
 
 LONGEST_PAUSE = 60  # seconds between two starts; the first one is a second long
+INTAKE_GRACE = 10  # seconds that it gets to end; requests being answered get 5
 
 
 @contextmanager
-def intake_beside(settings: "Settings") -> Iterator[None]:
-    """Keep the intake running while the body does, where there is anything to take in. PipelineError: its address is taken."""
+def intake_beside(settings: "Settings") -> Iterator[Callable[[], None]]:
+    """Keep the intake running while the body does, where there is anything to take in. PipelineError: its address is taken.
+
+    Yields what interrupts it before the body's end, so that it ends while the body does.
+    """
     if not settings.has_intake:
-        yield
+        yield lambda: None
         return
     from strava_pipeline.serve.server import bound
 
@@ -34,7 +40,7 @@ def intake_beside(settings: "Settings") -> Iterator[None]:
     keeper = _Keeper(environment_of(settings))
     keeper.start()
     try:
-        yield
+        yield keeper.interrupt
     finally:
         keeper.stop()
 
@@ -58,6 +64,7 @@ class _Keeper(Thread):
         super().__init__(name="intake", daemon=True)
         self._environment, self._over = environment, Event()
         self._process: subprocess.Popen[bytes] | None = None
+        self._kill_at = 0.0
         self._watched, self._kept = os.pipe()  # the kernel closes `kept` when we die, however we die
 
     def run(self) -> None:
@@ -73,15 +80,24 @@ class _Keeper(Thread):
             self._over.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def stop(self) -> None:
+    def interrupt(self) -> None:
+        """Tell it to end, once; it is not waited for."""
+        if self._over.is_set():
+            return
         self._over.set()
+        self._kill_at = time.monotonic() + INTAKE_GRACE
         if self._process is not None:
             with suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGINT)
+
+    def stop(self) -> None:
+        self.interrupt()
+        if self._process is not None:
             try:
-                self._process.wait(GRACE)
+                self._process.wait(max(self._kill_at - time.monotonic(), LAST_GRACE))
             except subprocess.TimeoutExpired:
-                end_group(self._process.pid)
+                with suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
         self.join()
         os.close(self._kept)
         os.close(self._watched)

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.files import held
-from strava_pipeline.verbs.dagster_process import GRACE, Address, alone_on, is_held, is_taken, serve, until
+from strava_pipeline.verbs.dagster_process import GRACE, Address, alone_on, is_held, is_taken, serve
 from strava_pipeline.verbs.echo import echo
+from strava_pipeline.verbs.process_group import until
 from strava_pipeline.verbs.service_intake import intake_beside
 from strava_pipeline.verbs.service_log import last_lines, saying_into, service_log
 
@@ -56,11 +57,14 @@ def running(home: Path) -> Service | None:
     return Service(told["pid"], told["place"], datetime.fromisoformat(told["since"]), ui, told["by_unit"])
 
 
-def run(settings: "Settings", ui: Address | None, *, by_unit: bool) -> int:
-    """Be the service, in this process, until told to end; the exit code. A closed terminal does not end it."""
+def run(settings: "Settings", ui: Address | None, *, by_unit: bool, log_to_stdout: bool = False) -> int:
+    """Be the service, in this process, until told to end; the exit code. A closed terminal does not end it.
+
+    `log_to_stdout`: leave the scheduler's log to whoever started us, as a container does.
+    """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with (
-        saying_into(service_log(settings.logs_dir)),
+        nullcontext() if log_to_stdout else saying_into(service_log(settings.logs_dir)),
         alone_on(settings.dagster_home) as lock,
         held(_note(settings.dagster_home)) as note,
     ):
@@ -69,8 +73,8 @@ def run(settings: "Settings", ui: Address | None, *, by_unit: bool) -> int:
         note.flush()
         os.dup(note.fileno())  # never closed: held until the kernel has taken the whole process away
         echo(f"{service.since:%Y-%m-%d %H:%M:%S} UTC: the service begins.", err=True)
-        with intake_beside(settings):
-            code = serve(settings, ui, lock, runs_may_finish=False)
+        with intake_beside(settings) as interrupt_intake:
+            code = serve(settings, ui, lock, runs_may_finish=False, on_stop=interrupt_intake)
         echo(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC: the service ends.", err=True)
         return code
 
@@ -96,7 +100,7 @@ def start(settings: "Settings", ui: Address | None) -> None:
         def is_alive() -> bool:
             present = running(settings.dagster_home)
             is_ours = present is not None and present.pid == process.pid  # and not the heart of a `dev` that beats here
-            return is_ours and heard_of_scheduler(instance) != before and (ui is None or _answers(ui))
+            return is_ours and heard_of_scheduler(instance) != before and (ui is None or ui_answers(ui))
 
         try:
             in_time = until(lambda: process.poll() is not None or is_alive(), PATIENCE)
@@ -135,7 +139,8 @@ def _place() -> str:
     return f"{boot.read_text().strip()} {namespace.readlink()}" if boot.exists() and namespace.is_symlink() else ""
 
 
-def _answers(ui: Address) -> bool:
+def ui_answers(ui: Address) -> bool:
+    """Whether Dagster's web server answers there."""
     connection = http.client.HTTPConnection(ui.host, ui.port, timeout=2)
     try:
         connection.request("GET", "/server_info")

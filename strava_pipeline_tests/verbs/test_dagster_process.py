@@ -1,12 +1,18 @@
-"""What Dagster's daemon and web server are given; how they start and end is e2e/test_service.py's."""
+"""What Dagster's daemon and web server are given, and the end of a process group; the service's life is e2e/test_service.py's."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from dagster._grpc.utils import default_grpc_timeout
 
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs.dagster_process import environment_of_dagster
+from strava_pipeline.verbs import process_group
+from strava_pipeline.verbs.dagster_process import _alone_on_data, alone_on, environment_of_dagster, serve
+from strava_pipeline.verbs.process_group import end_group
 
 
 @pytest.mark.parametrize(("own", "seconds"), [(None, 180), ("90", 90)], ids=["ours", "the user's own"])
@@ -68,3 +74,46 @@ def test_what_env_sets_beside_settings_comes_with_it_below_the_environment(
     given = environment_of_dagster(Settings.load(_env_file=None, timezone="Europe/London"), tmp_path / ".env")
     assert (given["HTTPS_PROXY"], given["NO_PROXY"]) == ("http://127.0.0.1:9", "of the environment")
     assert given["STRAVA_TIMEZONE"] == "Europe/London"
+
+
+def test_everything_ends_within_twenty_seconds_of_sigterm() -> None:
+    graces = [process_group.DAGSTER_GRACE, process_group.RUN_GRACE, *2 * [process_group.LAST_GRACE]]
+    assert sum(graces) < 20  # the rest of a second is for the kernel
+
+
+def test_a_zombie_that_nobody_waits_for_is_not_waited_for_or_killed(capfd: pytest.CaptureFixture[str]) -> None:
+    """As the first process of a container has them: it inherits orphans, and nobody but it could clear them away."""
+    with subprocess.Popen(["true"], start_new_session=True) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        end_group(process.pid)
+    assert "killed" not in capfd.readouterr().err
+
+
+def test_what_does_not_end_when_it_is_interrupted_is_killed_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(process_group, "RUN_GRACE", 0)
+    monkeypatch.setattr(process_group, "LAST_GRACE", 0)
+    deaf = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print(flush=True); time.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        end_group(process.pid)
+        assert process.wait() == -9
+    assert "did not end when it was interrupted, so it is killed" in capfd.readouterr().err
+
+
+def test_a_second_daemon_on_a_data_folder_is_refused_whatever_its_dagster_folder_is(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    first, second = (
+        Settings.load(_env_file=None, data_dir=data, dagster_home=tmp_path / name) for name in ("first", "second")
+    )
+    with (
+        _alone_on_data(data / "state", data),
+        alone_on(second.dagster_home) as lock,
+        pytest.raises(
+            PipelineError, match=f"Another service or `dev` is at work on {data}, with a Dagster folder of its own"
+        ),
+    ):
+        serve(second, None, lock, runs_may_finish=False)
+    assert not first.dagster_home.exists()

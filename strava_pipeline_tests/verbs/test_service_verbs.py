@@ -307,7 +307,7 @@ def test_the_launchd_agent_starts_this_installation_here(
         "RunAtLoad": True,
         "KeepAlive": {"SuccessfulExit": False},
         "ThrottleInterval": 30,
-        "ExitTimeOut": 90,
+        "ExitTimeOut": 30,
         "ProgramArguments": [sys.executable, "-m", "strava_pipeline", "service", "run", "--by-unit", "--no-ui"],
         "WorkingDirectory": str(Path.cwd()),
         "StandardErrorPath": str(service_log(rig.settings.logs_dir)),
