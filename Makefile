@@ -10,6 +10,8 @@ READY := $(VENV)/.ready
 PER_PAGE ?=
 DAYS ?=
 DEMO ?=
+ENGINE ?=
+BASE ?=
 PORT ?= 3000
 YEARS ?=
 YEAR ?=
@@ -26,7 +28,7 @@ PAGE := $(if $(PER_PAGE),--per-page $(PER_PAGE))
 LOOKBACK := $(if $(DAYS),--days $(DAYS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-archive dev test test-slow soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean \
+.PHONY: help install image demo demo-archive dev test test-slow soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
 	auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
 	quarantine profile trips import archive matches insights report goals duck schema sql logs service service-up purge emulator \
 	serve subscription webhooks
@@ -44,6 +46,9 @@ help-%: $(READY) ## The options of a command: make help-flow.
 install: $(READY) ## Make .venv with everything in it.
 
 build: $(READY) ## The same as install.
+
+image: ## The container image, by docker, podman or buildah: make image ENGINE=podman BASE=python:3.13-slim.
+	@sh deploy/build_image.sh "$(ENGINE)" "$(BASE)" $(ARGS)
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here. Name another one: make install PYTHON=python3.12"; exit 1; }
@@ -80,6 +85,9 @@ bench: $(READY) ## What is fast, beside a floor program: make bench N="1000 1000
 
 test-samples: $(READY) ## Tests on real payloads in ../shared/samples, which are not part of this repository.
 	$(BIN)/python -m pytest -m samples
+
+test-container: $(READY) ## The image, built and run in a container; skipped where buildah, podman or mmdebstrap is missing. As root.
+	$(BIN)/python -m pytest -m container -rs --durations=10
 
 test-all: test test-slow test-samples ## All three.
 
@@ -185,16 +193,19 @@ service-logs: ## What the scheduler says.
 service-exec: ## A flow at once.
 service-time: ## The next daily runs, in their zone.
 service-install: ## A unit for systemd or an agent for launchd: there after a reboot, too.
-schedule-build: ## The same as install.
-schedule-up: ## The same as service-up.
-schedule-down: ## The same as service-down.
-schedule-restart: ## The same as service-restart.
-schedule-logs: ## The same as service-logs.
-schedule-exec: ## The same as service-exec.
-schedule-time: ## The same as service-time.
-schedule-ps: ## The same as service-status.
-schedule-doctor: ## The same as doctor.
-schedule-shell: ## A shell in this folder that finds the commands.
+
+##@ Commands: the container, where one runs on this machine, else the service; each says which
+
+schedule-build: ## make image, or make install.
+schedule-up: ## Start the service; a container is started by `docker compose up -d`.
+schedule-down: ## End it; runs at work are interrupted and go on next time.
+schedule-restart: ## End it and start it again.
+schedule-logs: ## What the scheduler says.
+schedule-exec: ## A flow at once.
+schedule-time: ## The next daily runs, in their zone.
+schedule-ps: ## Whether it is alive, and when each schedule ticks.
+schedule-doctor: ## What is wrong, and how to fix it.
+schedule-shell: ## A shell that finds the commands.
 
 auth status doctor profile duck schema serve purge emulator: $(READY)
 	$(CLI) $@ $(ARGS)
@@ -268,16 +279,8 @@ service-up: $(READY)
 service-down service-restart service-status service-logs service-exec service-time service-install: $(READY)
 	$(CLI) service $(@:service-%=%) $(ARGS)
 
-schedule-up schedule-down schedule-restart schedule-logs schedule-exec schedule-time: schedule-%: service-%
-
-schedule-build: install
-
-schedule-ps: service-status
-
-schedule-doctor: doctor
-
-schedule-shell: $(READY)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $${SHELL:-/bin/sh}
+schedule-build schedule-up schedule-down schedule-restart schedule-logs schedule-exec schedule-time schedule-ps schedule-doctor schedule-shell:
+	@sh deploy/schedule.sh $(@:schedule-%=%) $(CLI) $(if $(filter %-up,$@),--port $(PORT)) $(ARGS)
 
 flow-now: flow
 

@@ -1,0 +1,124 @@
+"""The image, built and run: as user 10001, on a read-only root, without capabilities, against the emulator."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strava_pipeline_tests.container.engine import CONFINED, IMAGE, REPO, UID, Engine, engine_with_image
+from strava_pipeline_tests.e2e.dagster_dev import until
+from strava_pipeline_tests.e2e.test_service import free_port
+from strava_pipeline_tests.rig import Rig, started
+
+pytestmark = pytest.mark.container
+
+FOLDERS = {"data": "/data", "secrets": "/run/secrets", "logs": "/logs", "dagster_home": "/dagster"}
+LARGEST = 800_000_000  # bytes
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with engine_with_image() as made:
+        yield made
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    """Its folders lie where the image's user can reach them."""
+    folder = Path(tempfile.mkdtemp(prefix="strava-volumes-", dir="/var/tmp"))
+    try:
+        with started(folder, activities=30) as made:
+            yield made
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def volumes(rig: Rig) -> list[str]:
+    """The four bind mounts, given to the image's user; the application's secret is a file among the secrets."""
+    found = []
+    for name, place in FOLDERS.items():
+        folder = rig.folder / name
+        folder.mkdir(exist_ok=True)
+        found += ["--volume", f"{folder}:{place}"]
+    (rig.settings.secrets_dir / "STRAVA_CLIENT_SECRET").write_text(rig.emulator.state.config.client_secret)
+    for path in (rig.folder, *rig.folder.rglob("*")):
+        os.chown(path, UID, UID, follow_symlinks=False)
+    return found
+
+
+def words(rig: Rig, *options: str) -> list[str]:
+    told = {
+        "STRAVA_CLIENT_ID": rig.emulator.state.config.client_id,
+        "STRAVA_BASE_URL": rig.emulator.url,
+        "STRAVA_FIRST_YEAR": "2022",
+        "STRAVA_AUTOMATION": "false",
+    }
+    environment = [word for name, value in told.items() for word in ("--env", f"{name}={value}")]
+    return ["run", "--network", "host", *CONFINED, *environment, *volumes(rig), *options, IMAGE]
+
+
+@contextmanager
+def running(engine: Engine, rig: Rig) -> Iterator[str]:
+    """The service in a container of its own; its name. It is alive when its own health check says so."""
+    name, port = f"strava-{free_port()}", free_port()
+    label = ("--label", "strava_pipeline=service")
+    command = ["service", "run", "--log-to-stdout", "--port", port]
+    begun = engine.podman(*words(rig, "--detach", "--name", name, *label), *command)
+    assert begun.returncode == 0, begun.stderr
+    try:
+        until(lambda: state(engine, name), lambda found: found["Status"] != "created")
+
+        def is_alive() -> bool:
+            assert state(engine, name)["Status"] == "running", engine.podman("logs", name)
+            return engine.podman("exec", name, "strava-pipeline", "service", "health").returncode == 0
+
+        until(is_alive, bool)
+        yield name
+    finally:
+        engine.podman("rm", "--force", "--time", "0", name)
+
+
+def state(engine: Engine, name: str) -> dict[str, Any]:
+    return dict(json.loads(engine.podman("inspect", "--format", "{{json .State}}", name).stdout))
+
+
+def test_the_image_is_small_and_holds_no_build_tools(engine: Engine) -> None:
+    size = int(engine.podman("image", "inspect", "--format", "{{.Size}}", IMAGE).stdout)
+    assert size <= LARGEST
+    look = (
+        "id -u; command -v tini; command -v pip gcc make; python -m pip --version; ls -A / /data | grep -c '^source$'"
+    )
+    looked = engine.podman("run", "--rm", "--network", "host", "--entrypoint", "sh", IMAGE, "-c", look)
+    assert looked.stdout.split() == [str(UID), "/usr/bin/tini", "0"], looked.stdout + looked.stderr
+
+
+def test_flow_backfill_brings_everything_as_the_images_user(engine: Engine, rig: Rig) -> None:
+    done = engine.podman(*words(rig, "--rm"), "flow-backfill")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rig.assert_true_to_source()
+    assert {path.stat().st_uid for path in rig.lake.data_dir.rglob("*")} == {UID}
+
+
+def test_the_service_answers_is_the_only_one_and_stops(engine: Engine, rig: Rig) -> None:
+    with running(engine, rig) as name:
+        script = [str(REPO / "deploy" / "schedule.sh"), "ps", "no-command-of-ours"]
+        told = subprocess.run(script, env=engine.environment, capture_output=True, text=True, check=False)
+        assert (told.returncode, told.stdout.startswith("Alive since")) == (0, True), told.stderr
+        assert told.stderr.endswith("of podman:\n")
+        second = engine.podman(*words(rig, "--rm"), "service", "run", "--log-to-stdout", "--no-ui")
+        assert (second.returncode, "Dagster is already running on /dagster" in second.stderr) == (1, True), (
+            second.stderr
+        )
+        assert engine.podman("stop", "--time", "30", name).returncode == 0
+        ended = state(engine, name)
+        said = engine.podman("logs", name)
+        assert (ended["Status"], ended["ExitCode"]) == ("exited", 0), said.stderr
+        assert said.stderr.splitlines()[-1].endswith("the service ends."), said.stderr
+        assert "is killed" not in said.stderr
