@@ -64,7 +64,7 @@ def service(rig: Rig, *options: str, is_first: bool) -> Iterator[Service]:
             yield Service(outer, is_first, log)
         finally:
             if outer.poll() is None:
-                outer.terminate()
+                outer.kill()  # `unshare` ignores less, and its child dies with it
 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["without an init", "with an init"])
