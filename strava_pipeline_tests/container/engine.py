@@ -93,7 +93,7 @@ def _configure(folder: Path) -> None:
 
 
 def _make_base(engine: Engine) -> None:
-    """A Debian like this machine's, from where its own packages come; nothing is pulled."""
+    """A Debian like this machine's, from where its own packages come; nothing is pulled. Where it can't be run, no image can."""
     here = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
     suite, tar = here.get("VERSION_CODENAME", "bookworm").strip('"'), engine.folder / "base.tar"
     without = [
@@ -116,7 +116,12 @@ def _make_base(engine: Engine) -> None:
     recipe.mkdir()
     tar.rename(recipe / "base.tar")
     (recipe / "Containerfile").write_text("FROM scratch\nADD base.tar /\n")
-    engine.must("buildah", "bud", "--isolation", "chroot", "--layers=false", "--tag", BASE, str(recipe))
+    built = engine.call("buildah", "bud", "--isolation", "chroot", "--layers=false", "--tag", BASE, str(recipe))
+    if built.returncode:
+        pytest.skip(f"this kernel lets buildah build nothing: {built.stderr.strip()[-300:]}")
+    ran = engine.podman("run", "--rm", "--network", "host", *CONFINED, BASE, "true")
+    if ran.returncode:
+        pytest.skip(f"this kernel lets podman run nothing: {ran.stderr.strip()[-300:]}")
 
 
 def _build(engine: Engine) -> None:

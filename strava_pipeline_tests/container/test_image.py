@@ -120,3 +120,41 @@ def test_the_service_answers_is_the_only_one_and_stops(engine: Engine, rig: Rig)
         assert (ended["Status"], ended["ExitCode"]) == ("exited", 0), said.stderr
         assert said.stderr.splitlines()[-1].endswith("the service ends."), said.stderr
         assert "is killed" not in said.stderr
+
+
+def test_a_bad_volume_or_setting_is_a_sentence_and_an_exit_code(engine: Engine, rig: Rig) -> None:
+    full = ("--mount", "type=tmpfs,destination=/full,tmpfs-size=65536,tmpfs-mode=1777")
+    name = f"strava-{free_port()}"
+    begun = engine.podman(*words(rig, "--detach", "--name", name, *full, "--entrypoint", "sleep"), "3600")
+    assert begun.returncode == 0, begun.stderr
+
+    def typed(*command: str, **settings: str) -> tuple[int, str]:
+        environment = [word for key, value in settings.items() for word in ("--env", f"{key}={value}")]
+        done = engine.podman("exec", *environment, name, "strava-pipeline", *command)
+        assert "Traceback" not in done.stdout + done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    def assert_said(sentence: str, code: int, **settings: str) -> None:
+        found = typed("flow", **settings)
+        assert (found[0], sentence in found[1]) == (code, True), found
+
+    try:
+        assert_said("'Europe/Londn' is no time zone", 2, STRAVA_TIMEZONE="Europe/Londn")
+        assert_said("/full", 1, STRAVA_DATA_DIR="/full")
+        rig.calls()  # what a full volume took none of
+        secret, data = rig.settings.secrets_dir / "STRAVA_CLIENT_SECRET", rig.settings.data_dir
+        os.chown(secret, 0, 0)
+        secret.chmod(0o600)
+        assert_said("STRAVA_CLIENT_SECRET can't be read (PermissionError)", 2)
+        secret.unlink()
+        assert_said("No Strava API application is set up: STRAVA_CLIENT_SECRET not set.", 2)
+        secret.write_text(rig.emulator.state.config.client_secret)
+        os.chown(secret, UID, UID)
+        os.chown(data, 0, 0)
+        assert_said(f"/data belongs to user 0, and this is user {UID}.", 1)
+        os.chown(data, UID, UID)
+        assert rig.calls()["total"] == 0
+        assert typed("flow")[0] == 0
+        assert rig.one("SELECT count(*) FROM activities") == 30
+    finally:
+        engine.podman("rm", "--force", "--time", "0", name)
