@@ -139,10 +139,11 @@ def test_a_bad_volume_or_setting_is_a_sentence_and_an_exit_code(engine: Engine, 
         assert (found[0], sentence in found[1]) == (code, True), found
 
     try:
-        assert_said("'Europe/Londn' is no time zone", 2, STRAVA_TIMEZONE="Europe/Londn")
-        assert_said("/full", 1, STRAVA_DATA_DIR="/full")
-        rig.calls()  # what a full volume took none of
         secret, data = rig.settings.secrets_dir / "STRAVA_CLIENT_SECRET", rig.settings.data_dir
+        os.chown(data, 0, 0)
+        assert_said(f"/data belongs to user 0, and this is user {UID}.", 1)
+        os.chown(data, UID, UID)
+        assert_said("'Europe/Londn' is no time zone", 2, STRAVA_TIMEZONE="Europe/Londn")
         os.chown(secret, 0, 0)
         secret.chmod(0o600)
         assert_said("STRAVA_CLIENT_SECRET can't be read (PermissionError)", 2)
@@ -150,10 +151,8 @@ def test_a_bad_volume_or_setting_is_a_sentence_and_an_exit_code(engine: Engine, 
         assert_said("No Strava API application is set up: STRAVA_CLIENT_SECRET not set.", 2)
         secret.write_text(rig.emulator.state.config.client_secret)
         os.chown(secret, UID, UID)
-        os.chown(data, 0, 0)
-        assert_said(f"/data belongs to user 0, and this is user {UID}.", 1)
-        os.chown(data, UID, UID)
         assert rig.calls()["total"] == 0
+        assert_said("/full", 1, STRAVA_DATA_DIR="/full")
         assert typed("flow")[0] == 0
         assert rig.one("SELECT count(*) FROM activities") == 30
     finally:
