@@ -43,6 +43,7 @@ class AnswerFiles:
     evidence: Path | None  # what came then
     lost: bool = False  # the newest good answer was damaged and is set aside: to be fetched again
     disbelieved: frozenset[datetime] = frozenset()  # times that good answers say, and at which they didn't come
+    times: frozenset[datetime] | None = None  # when answers came; None: every time in the lake is believed
 
     @property
     def retry_at(self) -> datetime | None:
@@ -145,6 +146,7 @@ def _files(times: Times, activity_id: int, folders: Sequence[str]) -> AnswerFile
     answered = max([*lost, *(said for said, _ in good)], key=order.of, default=None)
     since = [failure for failure in bad if answered is None or order.of(failure[0]) > order.of(answered)]
     newest = good[-1] if good else None
+    disbelieved = frozenset(said[0] for said, _ in good if order.at(said) != said[0])
     return AnswerFiles(
         activity_id=activity_id,
         good=newest[1] if newest else None,
@@ -156,7 +158,8 @@ def _files(times: Times, activity_id: int, folders: Sequence[str]) -> AnswerFile
         status=_status(since[-1][1].name) or None if since else None,
         evidence=since[-1][1] if since else None,
         lost=bool(lost) and (newest is None or answered != newest[0]),
-        disbelieved=frozenset(said[0] for said, _ in good if order.at(said) != said[0]),
+        disbelieved=disbelieved,
+        times=order.all if disbelieved or times.manifests else None,
     )
 
 
@@ -172,6 +175,10 @@ class _Order:
             if last is not None and at <= last and name[1] is not None:
                 at = last + SHORTLY
             self._times[name] = last = at
+
+    @property
+    def all(self) -> frozenset[datetime]:
+        return frozenset(self._times.values())
 
     def at(self, name: Name) -> datetime:
         return self._times[name]

@@ -57,7 +57,7 @@ def _merge_years(
         "others": [str(path) for path in others],
         "years": years,
         "sources": SOURCES,
-        "disbelieved": [*listing_times(lake).replaced],
+        "believed": [*listing_times(lake).pages],
         "force": force,
     }
     with damage_named([*shards, *others]):

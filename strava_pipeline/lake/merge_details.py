@@ -80,15 +80,22 @@ def _newest_on_disk(lake: Lake, years: Iterable[int]) -> dict[int, AnswerFiles]:
 
 def is_newer(files: AnswerFiles, than: datetime | None) -> bool:
     """Whether a good answer is on disk that came after that moment (None: there is none), or none came at that moment."""
-    return files.good_at is not None and (than is None or than < files.good_at or than in files.disbelieved)
+    return files.good_at is not None and (than is None or than < files.good_at or _never_came(files, than))
+
+
+def _never_came(files: AnswerFiles, at: datetime) -> bool:
+    return files.times is not None and at not in files.times
 
 
 def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[AnswerFiles], report: MergeReport) -> None:
     """Some details into all their tables, within the caller's transaction."""
     with without_garbage_collection():
         frames, unknown = detail_frames(list(read_details(files)), athlete_id=None)
-    disbelieved = sorted({at for one in files for at in one.disbelieved})
-    merge_detail_frames(connection, lake, frames, report, disbelieved)
+    doubted = [one for one in files if one.times is not None]
+    held = fetched_in_gold(connection) if doubted else {}
+    in_gold = ((one, held[one.activity_id]) for one in doubted if one.activity_id in held)
+    disbelieved = {at for one, at in in_gold if _never_came(one, at)}
+    merge_detail_frames(connection, lake, frames, report, sorted(disbelieved))
     report.unknown.update(unknown)
 
 

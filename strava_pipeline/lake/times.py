@@ -25,12 +25,14 @@ Place = tuple[str, int]  # a listing's name and the number of the page in it, fr
 class Times:
     """`manifests`: those of listings, by name, whose times are not what they say; `replaced`: these times, what they say first.
 
+    `pages`: when every page came, where any time was replaced: what holds another one was made of times no longer believed.
     `numbers` and `moments`: of the pages that have one, ascending. `limit`: what has no number and claims to be later, claims
     to be of the future.
     """
 
     manifests: Mapping[str, Manifest] = field(default_factory=dict)
     replaced: Mapping[datetime, datetime] = field(default_factory=dict)
+    pages: frozenset[datetime] = frozenset()
     numbers: Sequence[int] = ()
     moments: Sequence[datetime] = ()
     limit: datetime | None = None
@@ -84,7 +86,9 @@ def times_of(manifests: Mapping[str, Manifest], local: datetime | None) -> Times
         name: _corrected(manifests[name], name, changed, undated, limit)
         for name in sorted({name for name, _ in (*changed, *undated)})
     }
+    now = (corrected.get(name, manifest) for name, manifest in manifests.items()) if corrected else ()
     return Times(
+        pages=frozenset(page.fetched_at for manifest in now for page in manifest.pages),
         manifests=corrected,
         replaced={said: at for name, now in corrected.items() for said, at in _replaced(manifests[name], now)},
         numbers=[landing.number for landing in landings],

@@ -69,7 +69,8 @@ class Candidate:
 
     def with_files(self, files: AnswerFiles | None) -> "Candidate":
         """The same activity when this is on disk of it."""
-        in_gold = None if files is not None and self.fetched_at in files.disbelieved else self.fetched_at
+        doubted = files is not None and files.times is not None and self.fetched_at not in files.times
+        in_gold = None if doubted else self.fetched_at
         times = [at for at in (in_gold, files.good_at if files else None) if at is not None]
         return replace(self, files=files, fetched_at=max(times, default=None))
 
