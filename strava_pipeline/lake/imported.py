@@ -105,6 +105,12 @@ def imported(lake: Lake) -> Iterator["Imported"]:
                     yield Imported(read_listing(place))
 
 
+def imported_from(lake: Lake, name: str, source: str) -> "Imported | None":
+    """The activities of one source in the import `name`; None where it has none."""
+    place = _top(lake) / name / f"{name}-{source}"
+    return Imported(read_listing(place)) if place.is_dir() else None
+
+
 def imported_gear(lake: Lake) -> dict[str, tuple[Import, Json]]:
     """The gear of archives by its id, as the newest of them has it."""
     found: dict[str, tuple[Import, Json]] = {}

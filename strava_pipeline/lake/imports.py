@@ -1,7 +1,7 @@
 """Bronze of imports: what came in together, a folder each with a manifest of which names the bytes had and what was wrong.
 
-The bytes lie in file_store.py's. An import whose names and bytes (`digest`) are all those of an earlier one is that one:
-whoever lands looks first.
+The bytes lie in file_store.py's. An import whose names and bytes (`digest`) are all those of an earlier one is that one,
+unless their archives name different athletes: whoever lands looks first.
 """
 
 import hashlib
@@ -54,6 +54,7 @@ class ImportManifest(BaseModel):
     salvaged: bool = False
     received_at: datetime
     athletes: dict[str, int] = {}  # whose each list of an archive is, by the list's name
+    own_athlete: int | None = None  # whose recordings have plain ids in this folder, as known when this came in
     files: list[ImportedFile] = []
     faults: list[ImportFault] = []
 
@@ -61,6 +62,15 @@ class ImportManifest(BaseModel):
     def athlete_id(self) -> int | None:
         """Whose all of it is, where that is one athlete."""
         return next(iter(self.athletes.values())) if len(set(self.athletes.values())) == 1 else None
+
+    def names_only(self, athlete_id: int | None) -> bool:
+        """Whether its archives are all of this athlete, or name nobody; also where there is none."""
+        return set(self.athletes.values()) <= {athlete_id}
+
+    @property
+    def may_name_athletes(self) -> bool:
+        """Whether something in it can say whose it is."""
+        return bool(self.athletes) or any(file.role == "objects" for file in self.files)
 
     @property
     def has_list(self) -> bool:

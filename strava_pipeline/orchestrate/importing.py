@@ -5,7 +5,7 @@ there; one that is refused takes its bytes away again. One bad file never stops 
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from strava_pipeline.core.errors import PipelineError, SourceError
 from strava_pipeline.core.files.activities_csv import ArchiveRow
+from strava_pipeline.core.files.numbering import HeldBy, Numbering
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.archive.container import Container, open_container
 from strava_pipeline.ingest.archive.entry import (
@@ -27,6 +28,7 @@ from strava_pipeline.ingest.archive.imported import ImportRead, Kept, RowsBefore
 from strava_pipeline.ingest.archive.landing import Contents, Role, contents
 from strava_pipeline.lake.file_store import FileStore, stored_bytes
 from strava_pipeline.lake.files import DamagedFileError
+from strava_pipeline.lake.held_ids import HeldIds
 from strava_pipeline.lake.imported import is_made, make
 from strava_pipeline.lake.imports import (
     Import,
@@ -38,6 +40,7 @@ from strava_pipeline.lake.imports import (
     land_import,
 )
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.readings import reading_of
 from strava_pipeline.orchestrate.progress import progressing
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -119,21 +122,43 @@ def _land(
     for export in found.exports:
         header = export.activities.header
         report.unknown |= {*header.unnamed, *header.unknown, *export.activities.unknown_sports}
-    if (
-        not found.exports
-    ):  # a folder that grows: only what is new is an import, and be it a file's name, which may be its id
-        named = {_called(file) for one in known for file in one.manifest.files}
+    own_athlete = _own_athlete(pipeline.lake, known, found.athletes)
+    if not found.exports:  # a folder that grows: only new files are an import, and a new name, which may be an id
+        named = {_called(file) for one in known if one.manifest.names_only(own_athlete) for file in one.manifest.files}
         files = [file for file in files if _called(file) not in named]
-    if not files or digest_of(files) in {one.digest for one in known}:
+    if not files or _came_in_before(files, found.athletes, known):
         report.known += 1
         return
-    landed = land_import(pipeline.lake, _manifest(pipeline, container, found, files, faults))
+    landed = land_import(pipeline.lake, _manifest(pipeline, container, found, own_athlete, files, faults))
     known.append(landed)
     report.imports.append(landed)
 
 
+def _came_in_before(files: list[ImportedFile], athletes: Mapping[str, int], known: list[Import]) -> bool:
+    """Whether an import has these names and bytes, and names no other athlete. Lists without a row are equal."""
+    same = [one for one in known if one.digest == digest_of(files)]
+    return any(not athletes or one.manifest.athletes in ({}, athletes) for one in same)
+
+
+def _own_athlete(lake: Lake, known: list[Import], athletes: Mapping[str, int]) -> int | None:
+    """The athlete who has plain ids in this folder.
+
+    What the first import noted stays. Before, it is the login's athlete, else the first whom an archive names.
+    """
+    noted = [one.manifest.own_athlete for one in known]
+    login = newest_athlete(lake)
+    named = [athlete_id for one in known for athlete_id in one.manifest.athletes.values()]
+    candidates = (*noted, login[1].get("id") if login else None, *named, *athletes.values())
+    return next((each for each in candidates if type(each) is int), None)
+
+
 def _manifest(
-    pipeline: Pipeline, container: Container, found: Contents, files: list[ImportedFile], faults: list[Fault]
+    pipeline: Pipeline,
+    container: Container,
+    found: Contents,
+    own_athlete: int | None,
+    files: list[ImportedFile],
+    faults: list[Fault],
 ) -> ImportManifest:
     return ImportManifest(
         came_as=decoded(os.fsencode(container.path.name)),
@@ -141,6 +166,7 @@ def _manifest(
         salvaged=container.salvaged,
         received_at=pipeline.now(),
         athletes=dict(found.athletes),
+        own_athlete=own_athlete,
         files=files,
         faults=[ImportFault(name=each.name, problem=each.problem.value, detail=each.detail) for each in faults],
     )
@@ -179,36 +205,38 @@ def make_activities(pipeline: Pipeline, tick: Callable[[int], object], *, anew: 
     wanted = [anew or not is_made(lake, one.name) for one in came]
     of_list = [is_wanted and one.manifest.has_list for is_wanted, one in zip(wanted, came, strict=True)]
     earlier: dict[str, str] = {}
-    rows_before = RowsBefore()
+    rows_before, held_ids = RowsBefore(), HeldIds(lake, came)
     for number, one in enumerate(came):
         fills = one.manifest.has_list and any(of_list[number + 1 :])  # the empty cells of a list that came later
         if not any(wanted[number:]):
             break
         if wanted[number] or fills:
-            read = _read(lake, one)
+            held_by = held_ids.before(number)
+            read = _read(lake, one, held_by)
             said_at = min(read.said_at or one.manifest.received_at, one.manifest.received_at)  # clocks may be wrong
             at = said_at + timedelta(microseconds=number)  # of two that tell up to the same moment, the later one
             if wanted[number]:
                 activities = read.activities(partial(reading_of, lake), earlier, rows_before.of(at))
                 count += make(lake, one, activities, read.gear(), at, pipeline.years, tick)
             if fills:
-                rows_before.add(at, partial(_rows, lake, one))
+                rows_before.add(at, partial(_rows, lake, one, held_by))
         earlier |= {PurePosixPath(file.name).name: file.sha256 for file in one.manifest.files if file.is_readable}
     return count
 
 
-def _read(lake: Lake, one: Import) -> ImportRead:
+def _read(lake: Lake, one: Import, held_by: HeldBy) -> ImportRead:
     manifest = one.manifest
     kept = [
         Kept(file.name, file.sha256, file.size, file.role)
         for file in manifest.files
         if file.held_back is None or reading_of(lake, file.sha256) is not None  # a person raised the limit since
     ]
-    return ImportRead(kept, manifest.kind, manifest.athletes, partial(_bytes, lake))
+    numbering = Numbering(manifest.own_athlete, held_by)
+    return ImportRead(kept, manifest.kind, manifest.athletes, partial(_bytes, lake), numbering)
 
 
-def _rows(lake: Lake, one: Import) -> Iterator[ArchiveRow]:
-    return _read(lake, one).rows()
+def _rows(lake: Lake, one: Import, held_by: HeldBy) -> Iterator[ArchiveRow]:
+    return _read(lake, one, held_by).rows()
 
 
 def _bytes(lake: Lake, digest: str) -> bytes:

@@ -46,7 +46,7 @@ def verify(
     Changes nothing, makes no call.
     """
 
-    from strava_pipeline.core.files.agreement import compare
+    from strava_pipeline.core.files.agreement import compare, held_id
     from strava_pipeline.core.files.objects import row_id
     from strava_pipeline.ingest.archive.container import open_container
     from strava_pipeline.lake.compared import held_activities, stand_ins
@@ -63,8 +63,9 @@ def verify(
     with open_container(path, limits) as container:
         salvaged, export = container.salvaged, _only_export(container)
         with current_snapshot(lake) as connection:
-            rows = export.activities.rows
-            agreement = compare(rows, held_activities(connection), stand_ins(connection), export.athlete_id)
+            held, athlete_id = held_activities(connection), export.athlete_id
+            export = export.with_ids(lambda row: held_id(row, held, athlete_id))
+            agreement = compare(export.activities.rows, held, stand_ins(connection), athlete_id)
             beside = compare_whole(connection, container, export, limits)
     files = {row_id(row) for row in export.files.values()}
     tracks = {"rows_with_file": len(files), "with_track": len(files & tracked(lake))}

@@ -14,7 +14,8 @@ from typing import Any
 
 from strava_pipeline.core.files.activities_csv import ArchiveRow
 from strava_pipeline.core.files.export_names import SPORTS_IN_METRES, plain, sports
-from strava_pipeline.core.files.objects import row_id
+from strava_pipeline.core.files.objects import hashed_id, row_content, row_id
+from strava_pipeline.core.sources import STRAVA_ARCHIVE
 
 # The coarser of both. Of real lists, those of 2024 have the float behind a number, those of 2026 so many decimals as the API's
 # answers; but heart rates, cadence and watts are whole in the newest, and top speeds of 2017 have one decimal.
@@ -149,6 +150,19 @@ def compare(
         if athlete_id is not None and athlete_id not in athletes
         else (),
     )
+
+
+def held_id(row: ArchiveRow, held: Mapping[int, Held], athlete_id: int | None) -> int:
+    """The id under which gold holds a row of `athlete_id`'s archive; the id that it would have, where gold lacks it.
+
+    A row without a readable id has a hash, and of another athlete than the folder's a hash with the athlete.
+    """
+    usual = row_id(row)
+    if row.activity_id or athlete_id is None:
+        return usual
+    of_athlete = hashed_id(STRAVA_ARCHIVE, row_content(row), athlete_id)
+    is_of_another = usual in held and held[usual].athlete_id not in (None, athlete_id)
+    return of_athlete if is_of_another or of_athlete in held else usual
 
 
 def differences(row: ArchiveRow, held: Held) -> dict[str, tuple[Any, Any]]:

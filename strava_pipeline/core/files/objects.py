@@ -24,15 +24,24 @@ _LISTS = ("laps", "lengths", "sessions")
 _HALF = 2**63
 
 
-def hashed_id(source: str, source_id: str) -> int:
-    """The id of an activity that Strava has not numbered: a negative 63-bit hash of its source and its id there."""
-    digest = hashlib.blake2b(f"{source}:{source_id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+def hashed_id(source: str, source_id: str, athlete_id: int | None = None) -> int:
+    """The id of an activity that Strava has not numbered: a negative 63-bit hash of its source and its id there.
+
+    `athlete_id`: hashed too, where the recording is of another athlete than the folder's (see numbering.py).
+    """
+    whose = source if athlete_id is None else f"{source} of {athlete_id}"  # no source has a blank in its name
+    digest = hashlib.blake2b(f"{whose}:{source_id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return -(int.from_bytes(digest) % (_HALF - 1) + 1)
 
 
 def row_id(row: ArchiveRow) -> int:
-    """The id of an archive's row: Strava's, or where that doesn't read a hash of what tells it from others in any archive."""
-    return row.activity_id or hashed_id(STRAVA_ARCHIVE, repr((row.filename, row.started_at, row.name)))
+    """The id of an archive's row: Strava's, or where that doesn't read a hash of its content."""
+    return row.activity_id or hashed_id(STRAVA_ARCHIVE, row_content(row))
+
+
+def row_content(row: ArchiveRow) -> str:
+    """What distinguishes a row without a readable id from the other rows of any archive."""
+    return repr((row.filename, row.started_at, row.name))
 
 
 def summary_and_detail(whole: Json) -> tuple[Json, Json | None]:

@@ -8,7 +8,7 @@ FILES = Table(
     "Every file that was imported: what it is, which activities it holds, and why if it could not be read.",
     (
         Column("sha256", Kind.TEXT, "hash of its bytes as they came; data/bronze/files holds them under it", key=True),
-        Column("athlete_id", Kind.BIGINT, "the athlete, where an archive says whose it is"),
+        Column("athlete_id", Kind.BIGINT, "whose archive it first came in, where that is known"),
         SOURCE,
         Column("name", Kind.TEXT, "the name it had, when it came first"),
         Column("names", Kind.TEXTS, "all names under which it came"),

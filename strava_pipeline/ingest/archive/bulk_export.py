@@ -5,8 +5,8 @@ activities and of files differ. What is in a container that is no export is for 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.files.activities_csv import ActivitiesCsv, ArchiveRow, first_record, read_activities_csv
@@ -38,6 +38,20 @@ class BulkExport:
     gear: tuple[ArchiveGear, ...] = ()
     athlete_id: int | None = None
     faults: Sequence[Fault] = ()  # of the CSVs; those of files come out when they are read
+
+    def with_ids(self, id_of: Callable[[ArchiveRow], int]) -> "BulkExport":
+        """The export with `id_of` a row as the id of every row."""
+
+        def numbered(row: ArchiveRow) -> ArchiveRow:
+            return replace(row, activity_id=id_of(row))
+
+        return replace(
+            self,
+            activities=replace(self.activities, rows=tuple(map(numbered, self.activities.rows))),
+            files={name: numbered(row) for name, row in self.files.items()},
+            missing=[numbered(row) for row in self.missing],
+            shared=[numbered(row) for row in self.shared],
+        )
 
 
 def bulk_exports(container: Container, *, refuse_foreign: bool = False) -> list[BulkExport]:

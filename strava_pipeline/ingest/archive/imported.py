@@ -10,11 +10,18 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Any
 
 from strava_pipeline.core.files.activities_csv import ArchiveRow
 from strava_pipeline.core.files.earlier_rows import filled
-from strava_pipeline.core.files.objects import hashed_id, of_recording, of_row, row_id, summary_and_detail
+from strava_pipeline.core.files.numbering import Numbering, athlete_named
+from strava_pipeline.core.files.objects import (
+    hashed_id,
+    of_recording,
+    of_row,
+    row_content,
+    row_id,
+    summary_and_detail,
+)
 from strava_pipeline.core.files.reading import Reading
 from strava_pipeline.core.files.running_page import running_page_summary
 from strava_pipeline.core.rows import Json
@@ -53,12 +60,20 @@ class ImportedActivity:
 
 
 class ImportRead:
-    """One import, its lists read. `athletes`: whose each list is, by its name; `load` gives the bytes of a hash."""
+    """One import, its lists read. `athletes`: whose each list is, by its name; `load` gives the bytes of a hash.
+
+    `numbering`: the ids of what Strava has not numbered.
+    """
 
     def __init__(
-        self, files: Sequence[Kept], kind: str, athletes: Mapping[str, int], load: Callable[[str], bytes]
+        self,
+        files: Sequence[Kept],
+        kind: str,
+        athletes: Mapping[str, int],
+        load: Callable[[str], bytes],
+        numbering: Numbering,
     ) -> None:
-        self._files, self._athletes = files, athletes
+        self._files, self._athletes, self._numbering = files, athletes, numbering
         self._entries = [Entry(each.name, each.size, partial(load, each.sha256)) for each in files]
         came_as = Path(files[0].name if kind == Kind.FILE and files else "import")
         self._exports = bulk_exports(Container(came_as, Kind(kind), self._entries))
@@ -78,14 +93,14 @@ class ImportRead:
         listed: set[str] = set()
         for export in self._exports:
             listed |= export.files.keys()
-            athlete_id = self._athletes.get(export.list_name)
-            yield from _of_export(export, by_name, athlete_id, reading, earlier, rows_before)
+            yield from _of_export(export, by_name, self._rows(export), reading, earlier, rows_before)
         for each in self._files:
             if each.role == "activity" and each.name not in listed:
-                yield from _of_file(each, reading(each.sha256))
+                yield from _of_file(each, reading(each.sha256), self._recorded_by(each.name), self._numbering)
         for entry in self._entries:
             if by_name[entry.name].role == "objects":
-                yield from map(_of_object, activity_objects([entry], UNLIMITED))
+                for found in activity_objects([entry], UNLIMITED):
+                    yield _of_object(found, self._recorded_by(entry.name), self._numbering)
 
     def gear(self) -> list[Json]:
         """The bikes and shoes of archives, as the API would tell of them, and whose they are."""
@@ -96,9 +111,28 @@ class ImportRead:
         ]
 
     def rows(self) -> Iterator[ArchiveRow]:
-        """The rows of its lists, with whose they are and the ids of their gear, which other files of an archive tell."""
+        """The rows of its lists, each with its id, its athlete and the id of its gear, which other files of an archive tell."""
         for export in self._exports:
-            yield from _rows(export, self._athletes.get(export.list_name))
+            yield from self._rows(export)
+
+    def _rows(self, export: BulkExport) -> Iterator[ArchiveRow]:
+        recorded_by = self._recorded_by(export.list_name)
+        for row in _with_gear(export, self._athletes.get(export.list_name)):
+            if row.activity_id:
+                yield row
+            else:
+                identity = self._numbering.identify(STRAVA_ARCHIVE, row_content(row), recorded_by)
+                yield replace(row, activity_id=identity.activity_id)
+
+    def _recorded_by(self, name: str) -> int | None:
+        """The athlete of the archive in whose folder an entry lies; without one, the import's only athlete."""
+        around = [export for export in self._exports if name.startswith(export.root)]
+        if around and self._numbering.own_athlete is not None:  # imports of older versions stay as they were read then
+            innermost = max(around, key=lambda export: len(export.root))
+            if (athlete_id := self._athletes.get(innermost.list_name)) is not None:
+                return athlete_id
+        athletes = set(self._athletes.values())
+        return athletes.pop() if len(athletes) == 1 else None
 
     @property
     def said_at(self) -> datetime | None:
@@ -150,14 +184,14 @@ def _say(said: dict[int, ArchiveRow], rows: Iterable[ArchiveRow]) -> None:
 def _of_export(
     export: BulkExport,
     by_name: Mapping[str, Kept],
-    athlete_id: int | None,
+    rows: Iterable[ArchiveRow],
     reading: Callable[[str], Reading | None],
     earlier: Mapping[str, str],
     rows_before: Mapping[int, ArchiveRow],
 ) -> Iterator[ImportedActivity]:
     names = {row.line: name for name, row in export.files.items()}
     shared = {row.line for row in export.shared}
-    for told in _rows(export, athlete_id):
+    for told in rows:
         activity_id = row_id(told)
         row = filled(told, rows_before[activity_id]) if activity_id in rows_before else told
         name = names.get(row.line)
@@ -174,7 +208,7 @@ def _of_export(
         yield ImportedActivity(STRAVA_ARCHIVE, activity_id, summary, whole, recorded)
 
 
-def _rows(export: BulkExport, athlete_id: int | None) -> Iterator[ArchiveRow]:
+def _with_gear(export: BulkExport, athlete_id: int | None) -> Iterator[ArchiveRow]:
     gear: dict[str | None, str] = {item["name"]: item["id"] for item in _gear(export, athlete_id)}
     athlete = {"athlete": {"id": athlete_id}} if athlete_id is not None else {}
     for row in export.activities.rows:
@@ -198,37 +232,48 @@ def _gear(export: BulkExport, athlete_id: int | None) -> list[Json]:
     ]
 
 
-def _of_file(kept: Kept, read: Reading | None) -> Iterator[ImportedActivity]:
+def _of_file(
+    kept: Kept, read: Reading | None, recorded_by: int | None, numbering: Numbering
+) -> Iterator[ImportedActivity]:
     if read is None:
         return
     for place, recording in enumerate(read.recordings):
-        activity_id = hashed_id(FILE, f"{read.content}:{place}")
+        identity = numbering.identify(FILE, f"{read.content}:{place}", recorded_by)
         file = _file(PurePosixPath(kept.name).name, kept.sha256, read)
-        summary, detail = summary_and_detail(of_recording(recording, activity_id, file))
+        whole = {**of_recording(recording, identity.activity_id, file), **_athlete(identity.athlete_id)}
+        summary, detail = summary_and_detail(whole)
         recorded = ((kept.sha256, place),) if recording.points else ()
-        yield ImportedActivity(FILE, activity_id, summary, detail, recorded)
+        yield ImportedActivity(FILE, identity.activity_id, summary, detail, recorded)
 
 
-def _of_object(each: ApiObject) -> ImportedActivity:
-    if each.kind is ObjectKind.RUNNING_PAGE:
-        told = running_page_summary(each.body)
-        known = told.get("id")
-        strava = isinstance(known, int) and 0 < known < _FIRST_MILLISECOND_ID
-        activity_id = known if isinstance(known, int) and strava else hashed_id(RUNNING_PAGE, str(known))
-        return ImportedActivity(RUNNING_PAGE, activity_id, {**told, "id": activity_id})
-    activity_id = _identity(each.body)
-    whole = {**each.body, "id": activity_id}
+def _of_object(each: ApiObject, recorded_by: int | None, numbering: Numbering) -> ImportedActivity:
+    is_running_page = each.kind is ObjectKind.RUNNING_PAGE
+    source = RUNNING_PAGE if is_running_page else STRAVA_JSON
+    whole = running_page_summary(each.body) if is_running_page else dict(each.body)
+    named = athlete_named(whole)
+    source_id = str(whole.get("id"))
+    strava_id = _running_page_id(whole.get("id")) if is_running_page else _strava_id(source_id)
+    if strava_id is None:
+        identity = numbering.identify(source, source_id, recorded_by if named is None else named)
+        strava_id = identity.activity_id
+        whole |= _athlete(identity.athlete_id) if named is None else {}
+    whole["id"] = strava_id
     if each.kind is ObjectKind.DETAIL:
-        return ImportedActivity(STRAVA_JSON, activity_id, summary_and_detail(whole)[0], whole)
-    return ImportedActivity(STRAVA_JSON, activity_id, whole)
+        return ImportedActivity(source, strava_id, summary_and_detail(whole)[0], whole)
+    return ImportedActivity(source, strava_id, whole)
 
 
-def _identity(body: Mapping[str, Any]) -> int:
-    """Strava's own number, also where a tool made text of it; what it can't be is hashed."""
-    known = str(body.get("id"))
-    return (
-        int(known) if known.isascii() and known.isdigit() and 0 < int(known) < 2**63 else hashed_id(STRAVA_JSON, known)
-    )
+def _running_page_id(known: object) -> int | None:
+    return known if isinstance(known, int) and 0 < known < _FIRST_MILLISECOND_ID else None
+
+
+def _strava_id(known: str) -> int | None:
+    """Strava's own number, also where a tool made text of it."""
+    return int(known) if known.isascii() and known.isdigit() and 0 < int(known) < 2**63 else None
+
+
+def _athlete(athlete_id: int | None) -> Json:
+    return {} if athlete_id is None else {"athlete": {"id": athlete_id}}
 
 
 def _file(name: str, digest: str, read: Reading | None) -> Json:

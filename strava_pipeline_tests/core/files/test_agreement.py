@@ -9,8 +9,17 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.files.activities_csv import ArchiveRow, read_activities_csv
-from strava_pipeline.core.files.agreement import COMPARED, Agreement, Deleted, Held, Named, compare, differences
-from strava_pipeline.core.files.objects import row_id
+from strava_pipeline.core.files.agreement import (
+    COMPARED,
+    Agreement,
+    Deleted,
+    Held,
+    Named,
+    compare,
+    differences,
+    held_id,
+)
+from strava_pipeline.core.files.objects import hashed_id, row_content, row_id
 
 START = datetime(2026, 3, 1, 10, tzinfo=UTC)
 RAW = {
@@ -335,6 +344,25 @@ def test_a_row_without_an_id_is_found_by_its_hash() -> None:
     assert compared([row], held(row_id(row))).agrees
     missing = compared([row], held()).only_in_archive
     assert missing == (Named(row_id(row), START, "Lunch"),)
+
+
+def test_a_row_without_an_id_is_found_under_the_id_of_its_athlete() -> None:
+    """A folder can hold several people's activities: the hash of another athlete than its own includes the athlete."""
+    (row,) = rows({"Activity ID": ""})
+    usual, of_athlete = row_id(row), hashed_id("strava_archive", row_content(row), 7)
+    for holders, expected in (
+        ({}, usual),
+        ({usual: 7}, usual),
+        ({usual: None}, usual),
+        ({usual: 8}, of_athlete),
+        ({of_athlete: 7}, of_athlete),
+        ({usual: 8, of_athlete: 7}, of_athlete),
+    ):
+        gold = {key: held(key, athlete_id=athlete_id) for key, athlete_id in holders.items()}
+        assert held_id(row, gold, 7) == expected
+        assert held_id(row, gold, None) == usual
+    (numbered,) = rows({})
+    assert held_id(numbered, {}, 7) == 1001
 
 
 def test_of_two_rows_with_one_id_the_first_counts() -> None:
