@@ -111,6 +111,8 @@ def pull_listing(pipeline: Pipeline, config: ListingOptions, year: int | None, l
         stopped: Stopped | None = None
         pipeline.progress.begin("Listing activities", None, eta=lambda _: forecasts[-1].done_at if forecasts else None)
         try:
+            if earlier is not None:
+                pipeline.progress.advance(earlier.manifest.rows)
             for page in client.landed(_pages(pipeline, per_page, window, earlier), land):
                 rows, size = rows + len(page.activities), size + len(page.body)
                 assert listing is not None, "the page was landed in it"

@@ -35,6 +35,14 @@ def test_latest_prints_the_log_of_the_last_run(rig: Rig, type_on: TypeOn) -> Non
     assert "run begins" not in ran.out + ran.err, "a terminal shows no more than before"
 
 
+def test_a_listing_that_is_taken_up_counts_what_came_before(rig: Rig, type_on: TypeOn) -> None:
+    typed = type_on(rig)
+    assert typed("run-all", "--per-page", "10", "--max-calls", "2").code == 3
+    ran = typed("run-all", "--per-page", "10")
+    assert ran.code == 0
+    assert "Listing activities: done, 31" in ran.err, "the last one that came is asked for again"
+
+
 def test_where_there_is_none_yet_it_says_so(rig: Rig, type_on: TypeOn) -> None:
     said = type_on(rig)("logs", "latest")
     assert said.code == 1
