@@ -20,6 +20,12 @@ def printable(text: str) -> str:
     return text.translate(_SHOWN)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 file", "2 files", "1,200 activities"."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
 def json_line(value: Any) -> str:
     """`value` as JSON in one line, which reads back as it was; UTF-8 but for what would steer a terminal."""
     return escaped_json(json.dumps(value, ensure_ascii=False))

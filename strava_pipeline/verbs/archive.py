@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.core.printable import counted
 from strava_pipeline.verbs.archive_files import some
 from strava_pipeline.verbs.echo import echo_json
 
@@ -75,7 +76,7 @@ def verify(
         echo_json(plain(told | {"agrees": agrees} | file_shape(beside)))
     else:
         cut = ["  It is cut off or damaged; its list of activities could be read."] * salvaged
-        head = [f"{path}: {agreement.rows} activities", *cut, *lines(agreement, export, tracks)]
+        head = [f"{path}: {counted(agreement.rows, 'activity')}", *cut, *lines(agreement, export, tracks)]
         for line in [*head, *file_lines(beside), *_verdict(agreement, beside)]:
             out.print(line)
     raise typer.Exit(0 if agrees else _DIFFERENT)

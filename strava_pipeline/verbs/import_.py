@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.core.printable import counted
 from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.options import Verbose
 from strava_pipeline.verbs.values import left_out_line
@@ -155,9 +156,7 @@ def shape(found: "Survey") -> dict[str, Any]:
 
 def told(found: "Survey") -> list[str]:
     """The same for a person, a line each."""
-    what = (
-        f"{len(found.exports)} Strava export{'s' * (len(found.exports) > 1)}" if found.exports else "no Strava export"
-    )
+    what = counted(len(found.exports), "Strava export") if found.exports else "no Strava export"
     lines = [f"{found.path}: {'a ' + found.kind}, {what}"]
     if found.salvaged:
         lines.append(
@@ -166,17 +165,19 @@ def told(found: "Survey") -> list[str]:
     for year in sorted({year for year, _ in found.activities}, key=lambda year: year or 0):
         sports = Counter({sport: count for (at, sport), count in found.activities.items() if at == year})
         shown = ", ".join(f"{sport} {count}" for sport, count in sports.most_common())
-        lines.append(f"  {year or 'no date'}: {sports.total()} activities ({shown})")
+        lines.append(f"  {year or 'no date'}: {counted(sports.total(), 'activity')} ({shown})")
     if found.files:
         formats = ", ".join(f"{form} {count}" for form, count in found.files.most_common())
-        lines.append(f"  {found.files.total()} activity files ({formats}), {found.loose} of them without a row")
+        lines.append(
+            f"  {counted(found.files.total(), 'activity file')} ({formats}), {found.loose} of them without a row"
+        )
     lines += [f"  {count} × {kind}" for kind, count in found.objects.most_common()]
     for export in found.exports:
         lines += _told_export(export)
     if found.left_out:
         lines.append(f"  {left_out_line({kind: len(names) for kind, names in found.left_out.items()})}")
     if found.problems:
-        lines.append(f"  {len(found.problems)} problems:")
+        lines.append(f"  {counted(len(found.problems), 'problem')}:")
         lines += [f"    {problem}" for problem in found.problems[:_SHOWN]]
         lines += [f"    … and {len(found.problems) - _SHOWN} more (--json)"] * (len(found.problems) > _SHOWN)
     return lines
@@ -209,7 +210,7 @@ def _export(export: "BulkExport") -> dict[str, Any]:
 def _told_export(export: "BulkExport") -> list[str]:
     shape = _export(export)
     lines = [
-        f"  {export.root or ''}activities.csv: {shape['rows']} rows, {shape['rows_with_file']} with their file, "
+        f"  {export.root or ''}activities.csv: {counted(shape['rows'], 'row')}, {shape['rows_with_file']} with their file, "
         f"{shape['rows_without_file']} typed in by hand, {shape['rows_not_exported']} that Strava could not export"
     ]
     for name, text in (

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.core.printable import counted
 from strava_pipeline.verbs.echo import echo_json
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def report(
 
     path = html.expanduser().absolute()
     told = write_report(Settings.load(), path, year, sports)
-    out.print(f"{told.number}: {told.totals.activities:,} activities. The page is {path}")
+    out.print(f"{told.number}: {counted(told.totals.activities, 'activity')}. The page is {path}")
 
 
 def write_report(
@@ -122,7 +123,7 @@ def _say(told: "YearTold") -> None:
     limited = f" ({', '.join(told.sports)})" if told.sports else ""
     out.print(f"{told.number}{limited}{until}", style="bold")
     out.print(
-        f"  {totals.activities:,} activities on {totals.active_days:,} days, "
+        f"  {counted(totals.activities, 'activity')} on {counted(totals.active_days, 'day')}, "
         f"{amount_told('distance_m', totals.distance_m, units)}, "
         f"{amount_told('moving_time_seconds', totals.moving_time_seconds, units)}, "
         f"{amount_told('elevation_gain_m', totals.elevation_gain_m, units)} climbed"
@@ -131,7 +132,7 @@ def _say(told: "YearTold") -> None:
     )
     for streak in told.streaks:
         out.print(
-            f"  longest streak: {streak.length} {streak.unit}s, {day_told(streak.starts_on)} to {day_told(streak.ends_on)}"
+            f"  longest streak: {counted(streak.length, streak.unit)}, {day_told(streak.starts_on)} to {day_told(streak.ends_on)}"
         )
     _say_sports(told)
     for goal in goal_rows(told):
@@ -150,11 +151,11 @@ def _say(told: "YearTold") -> None:
     if told.unknown_sports:
         err.print(f"Sports without a group, counted as other: {', '.join(told.unknown_sports)}", style="yellow")
     if told.undated:
-        err.print(f"{told.undated} activities have no start, and are in no year.", style="yellow")
+        err.print(f"Left out, without a start: {counted(told.undated, 'activity')}.", style="yellow")
     if told.later:
-        err.print(f"{told.later} activities that claim to be later than tomorrow are left out.", style="yellow")
+        err.print(f"Left out, with a start later than tomorrow: {counted(told.later, 'activity')}.", style="yellow")
     if told.others:
-        err.print(f"{told.others} activities of other athletes are left out.", style="yellow")
+        err.print(f"Left out, of other athletes: {counted(told.others, 'activity')}.", style="yellow")
 
 
 def _how_it_stands(goal: "Mapping[str, Any]") -> str:

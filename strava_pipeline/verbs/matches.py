@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.core.printable import counted
 from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.options import Verbose
 
@@ -48,7 +49,8 @@ def list_(as_json: Json = False) -> None:
         }
         echo_json(plain(shape))
         return
-    out.print(f"{len(joined)} activities come from several sources, {sum(len(each.members) for each in joined)} ids.")
+    ids = sum(len(each.members) for each in joined)
+    out.print(f"From several sources: {counted(len(joined), 'activity')}, {counted(ids, 'id')}.")
     for title, found in (("Decided", said), ("May be one, for you to say", proposed)):
         if found:
             out.print(f"{title}: {len(found)}", style="bold")
@@ -94,7 +96,9 @@ def explain(
     if weighed:
         _say_evidence(weighed)
     elif found:
-        out.print(f"Activity {found[0].activity_id} comes from {len(found[0].members)} sources:", style="bold")
+        out.print(
+            f"Activity {found[0].activity_id} comes from {counted(len(found[0].members), 'source')}:", style="bold"
+        )
         for each in found[0].members:
             out.print(f"  {each.id}  {each.source}  {_at(each.start_date)}  {each.name or ''}".rstrip())
     else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.printable import counted
 from strava_pipeline.verbs.echo import echo_json
 
 if TYPE_CHECKING:
@@ -153,11 +154,12 @@ def _say(found: "Purge", *, to_stderr: bool) -> None:
         return
     console.print(f"Of athlete {found.athlete_id or '(id not known)'}, this goes:")
     for place in found.places:
-        console.print(f"  {place.files:>7} files {size_words(place.bytes):>9}  {place.path}")
-    console.print(f"  {found.files:>7} files {size_words(found.bytes):>9}  in all")
+        console.print(f"  {counted(place.files, 'file'):>13} {size_words(place.bytes):>9}  {place.path}")
+    console.print(f"  {counted(found.files, 'file'):>13} {size_words(found.bytes):>9}  in all")
     if drop := found.drop_folder:
-        count = f"{drop.files} file{'s' * (drop.files != 1)}"
-        warning = f"{count} of these you put into {drop.path} yourself: they may be your only copies."
+        warning = (
+            f"{counted(drop.files, 'file')} of these you put into {drop.path} yourself: they may be your only copies."
+        )
         console.print(warning, style="yellow")
     console.print(f"Access at Strava: {_ACCESS_BEFORE[found.access]}")
     console.print("This stays:")
@@ -177,7 +179,7 @@ def _say_done(found: "Purge", access: str) -> None:
     from strava_pipeline.verbs.purge_plan import size_words
     from strava_pipeline.verbs.terminal import out
 
-    out.print(f"Deleted: {found.files} files, {size_words(found.bytes)}.")
+    out.print(f"Deleted: {counted(found.files, 'file')}, {size_words(found.bytes)}.")
     if access == "revoked":
         out.print("The application's access was given back at Strava.")
     elif access == "kept":

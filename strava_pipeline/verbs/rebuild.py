@@ -1,5 +1,6 @@
 """The verb `rebuild`: everything downstream of bronze, made anew without a call."""
 
+from strava_pipeline.core.printable import counted
 from strava_pipeline.verbs.options import Verbose
 
 
@@ -17,6 +18,6 @@ def rebuild(verbose: Verbose = False) -> None:
     told = outcome.metadata["published_warehouse"]
     say_left_out(told.get("views_left_out", {}))
     out.print(
-        f"Made anew from bronze and published: {told['rows/activities_all']} activities, "
-        f"{told['rows/activity_details']} details ({told['seconds']:.1f} s)"
+        f"Made anew from bronze and published: {counted(told['rows/activities_all'], 'activity')}, "
+        f"{counted(told['rows/activity_details'], 'detail')} ({told['seconds']:.1f} s)"
     )

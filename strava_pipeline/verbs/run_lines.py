@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from strava_pipeline.core.printable import counted
 from strava_pipeline.core.tables import ACTIVITY_MATCHES, CAR_TRIPS, TRACKS
 from strava_pipeline.orchestrate.jobs import DETAILS, EVENTS, FILE_BRONZE, FILE_READINGS, LISTING, PINGS, STREAMS
 
@@ -28,7 +29,7 @@ def run_line(asset: str, told: Told) -> str | None:
 
 
 def _listed(told: Told) -> str:
-    return f"Listed {told['rows_received']} activities in {told['calls']} calls ({told['seconds']:.1f} s)"
+    return f"Listed {counted(told['rows_received'], 'activity')} in {counted(told['calls'], 'call')} ({told['seconds']:.1f} s)"
 
 
 def _followed(told: Told) -> str:
@@ -36,21 +37,22 @@ def _followed(told: Told) -> str:
     refused = "".join(
         f"; {count} refused: {why}" for why, count in sorted(told.get("events_refused_by_reason", {}).items())
     )
-    return f"Followed webhooks: {told['activities_followed']} activities in {told['calls']} calls{waiting}{refused}"
+    followed = f"{counted(told['activities_followed'], 'activity')} in {counted(told['calls'], 'call')}"
+    return f"Followed webhooks: {followed}{waiting}{refused}"
 
 
 def _files(told: Told) -> str:
-    odd = f"; {told['problems']} problems" if told["problems"] else ""
+    odd = f"; {counted(told['problems'], 'problem')}" if told["problems"] else ""
     return f"Took in files: {told['dagster/row_count']}, {told['new_files']} of them new ({told['seconds']:.1f} s){odd}"
 
 
 def _read(told: Told) -> str:
     odd = f", {told['files_with_problems']} of them with problems" if told["files_with_problems"] else ""
-    return f"Read {told['files_read']} files{odd}: {told['activities']} activities ({told['seconds']:.1f} s)"
+    return f"Read {counted(told['files_read'], 'file')}{odd}: {counted(told['activities'], 'activity')} ({told['seconds']:.1f} s)"
 
 
 def _shards(told: Told) -> str:
-    return f"Shards written: {told['files']}, with {told['rows']} rows"
+    return f"Shards written: {told['files']}, with {counted(told['rows'], 'row')}"
 
 
 def _merged(told: Told) -> str:
@@ -66,9 +68,13 @@ def _matched(told: Told) -> str | None:
     if not told["matches_changed"]:
         return None
     proposed = (
-        f"; {told['pairs_proposed']} pairs may be one: `strava-pipeline matches list`" if told["pairs_proposed"] else ""
+        f"; {counted(told['pairs_proposed'], 'pair')} may be one: `strava-pipeline matches list`"
+        if told["pairs_proposed"]
+        else ""
     )
-    return f"Counted once, from several sources: {told['activities_with_several_sources']} activities{proposed}"
+    return (
+        f"Counted once, from several sources: {counted(told['activities_with_several_sources'], 'activity')}{proposed}"
+    )
 
 
 def _details(told: Told) -> str:
@@ -84,24 +90,25 @@ def _streams(told: Told) -> str:
 
 def _fetched(what: str, told: Told, left: list[str]) -> str:
     rest = "".join(f"; {part}" for part in left)
-    return f"Fetched {told[f'{what}_received']} {what} in {told['calls']} calls ({told['seconds']:.1f} s){rest}"
+    received = f"{counted(told[f'{what}_received'], what[:-1])} in {counted(told['calls'], 'call')}"
+    return f"Fetched {received} ({told['seconds']:.1f} s){rest}"
 
 
 def _tracks(told: Told) -> str:
-    return f"Made {told['tracks_written']} tracks; {told['tracks']} in these years"
+    return f"Made {counted(told['tracks_written'], 'track')}; {told['tracks']} in these years"
 
 
 def _profile(name: str) -> Callable[[Told], str]:
     def line(told: Told) -> str:
         failed = f"; failed, to be asked for again: {told['failed_names']}" if "failed_names" in told else ""
-        return f"{name}: {told['dagster/row_count']} known, {told['calls']} calls{failed}"
+        return f"{name}: {told['dagster/row_count']} known, {counted(told['calls'], 'call')}{failed}"
 
     return line
 
 
 def _pings(told: Told) -> str:
     nets = f"; safety nets for silent trips: {told['safety_nets_sent']}" if told["safety_nets_sent"] else ""
-    return f"Took in {told['pings_received']} pings ({told['seconds']:.1f} s){nets}"
+    return f"Took in {counted(told['pings_received'], 'ping')} ({told['seconds']:.1f} s){nets}"
 
 
 def _car_trips(told: Told) -> str:

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from strava_pipeline.core.printable import counted
+
 if TYPE_CHECKING:
     from strava_pipeline.verbs.status import Status
 
@@ -99,21 +101,21 @@ def _say_pull(pull: dict[str, Any] | None) -> None:
         out.print("Last pull: none yet. `strava-pipeline flow` makes the first.")
     else:
         state = "complete" if pull["complete"] else "broke off or lost a page; the next pull lists what is missing"
-        out.print(f"Last pull: {_at(pull['at'])}, {pull['mode']}, {pull['activities']} activities, {state}")
+        out.print(f"Last pull: {_at(pull['at'])}, {pull['mode']}, {counted(pull['activities'], 'activity')}, {state}")
 
 
 def _say_imported(came: dict[str, Any]) -> None:
     from strava_pipeline.verbs.terminal import out
 
-    files = f"{came['files']} file{'s' * (came['files'] != 1)}"
+    files = counted(came["files"], "file")
     odd = f", {came['with_problems']} of them with problems" if came["with_problems"] else ""
     out.print(f"Imported: {files}{odd}, the last {_at(came['at'])}")
     if odd:
         out.print('  `strava-pipeline sql "SELECT name, problem FROM files WHERE problem IS NOT NULL"` tells which')
     if came["of_several_sources"]:
-        out.print(f"Counted once, from several sources: {came['of_several_sources']} activities")
+        out.print(f"Counted once, from several sources: {counted(came['of_several_sources'], 'activity')}")
     if came["proposed"]:
-        out.print(f"  {came['proposed']} pairs may be one: `strava-pipeline matches list`")
+        out.print(f"  {counted(came['proposed'], 'pair')} may be one: `strava-pipeline matches list`")
 
 
 def _at(moment: datetime) -> str:
@@ -124,8 +126,10 @@ def _say_webhooks(told: dict[str, Any]) -> None:
     from strava_pipeline.verbs.terminal import out
 
     waiting = (
-        f"; {told['unread']} unread, {told['waiting']} activities wait" if told["unread"] + told["waiting"] else ""
+        f"; {told['unread']} unread, {counted(told['waiting'], 'activity')} waiting"
+        if told["unread"] + told["waiting"]
+        else ""
     )
     refused = "".join(f", {count} refused ({why})" for why, count in sorted(told["refused"].items()))
     given_up = f", {told['given_up']} left to the next listing" if told["given_up"] else ""
-    out.print(f"Webhooks: {told['accepted']} events{refused}{given_up}{waiting}")
+    out.print(f"Webhooks: {counted(told['accepted'], 'event')}{refused}{given_up}{waiting}")

@@ -6,6 +6,8 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
+from strava_pipeline.core.printable import counted
+
 
 def plain(value: Any) -> Any:
     """A value as JSON has it: integers stay integers, instants are ISO with Z, what JSON lacks becomes text."""
@@ -27,4 +29,4 @@ def plain(value: Any) -> Any:
 def left_out_line(counts: Mapping[str, int]) -> str:
     """Which files an import leaves where they are, by what their names end in ("": nothing)."""
     kinds = ", ".join(f"{kind or 'no ending'} {count}" for kind, count in counts.items())
-    return f"{sum(counts.values())} other files, of which nothing is read or kept ({kinds})"
+    return f"{counted(sum(counts.values()), 'other file')}, of which nothing is read or kept ({kinds})"

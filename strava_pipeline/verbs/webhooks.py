@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.core.printable import counted
 from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.options import CushionDaily, DryRun, MaxCalls, Verbose, call_limits
 from strava_pipeline.verbs.years import HELP, typed_years
@@ -57,7 +58,8 @@ def replay(
     ids = known_activities(Lake(settings.data_dir), chosen)
     said = err if as_json else out
     said.print(
-        f"{len(ids)} activities: as many events, at {rate_limit:g} a second {_span(len(ids) / rate_limit)}, a call each."
+        f"{counted(len(ids), 'activity')}: as many events, at {rate_limit:g} a second "
+        f"{_span(len(ids) / rate_limit)}, a call each."
     )
     if dry_run or not ids:
         return
@@ -151,8 +153,8 @@ def _span(seconds: float) -> str:
 def _say(told: dict[str, Any]) -> None:
     from strava_pipeline.verbs.terminal import out
 
-    out.print(f"Posted {told['posted']} events, {told['acknowledged']} of them acknowledged.")
-    out.print(f"Followed: {told['followed']}, in {told['calls']} calls of this command.")
+    out.print(f"Posted {counted(told['posted'], 'event')}, {told['acknowledged']} of them acknowledged.")
+    out.print(f"Followed: {told['followed']}, in {counted(told['calls'], 'call')} of this command.")
     out.print(f"Changed since they were fetched last: {len(told['changed'])}")
     for one in told["changed"]:
         out.print(f"  {one['id']}: {', '.join(one['fields'])}")

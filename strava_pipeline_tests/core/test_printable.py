@@ -3,16 +3,33 @@
 import json
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strava_pipeline.core.printable import json_line, printable
+from strava_pipeline.core.printable import counted, json_line, printable
 
 HOSTILE = "a\x1b]0;title\x07b\x9b31mc\u202etxt.exe\u2066d\x7f\re"
 
 
 def test_what_steers_is_shown() -> None:
     assert printable(HOSTILE) == r"a\x1b]0;title\x07b\x9b31mc\u202etxt.exe\u2066d\x7f\x0de"
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "words"),
+    [
+        (1, "file", "1 file"),
+        (0, "file", "0 files"),
+        (2, "file", "2 files"),
+        (1, "activity", "1 activity"),
+        (1200, "activity", "1,200 activities"),
+        (2, "day", "2 days"),
+        (1, "day", "1 day"),
+    ],
+)
+def test_one_thing_is_one_and_several_are_several(number: int, noun: str, words: str) -> None:
+    assert counted(number, noun) == words
 
 
 def test_what_people_write_stays() -> None:

@@ -56,6 +56,6 @@ def test_drain_follows_what_came_and_says_when_nothing_did(rig: Rig) -> None:
     with subscribed(rig):
         rig.control("edit", id=edited, set={"name": "Renamed"})
     done = TYPED.invoke(webhooks, ["drain"])
-    assert "Followed webhooks: 1 activities in 1 calls" in done.stdout
+    assert "Followed webhooks: 1 activity in 1 call" in done.stdout
     assert done.exit_code == 0
     rig.assert_true_to_source()

@@ -23,6 +23,7 @@ from strava_pipeline.core.insights.words import (
     record_name,
     record_told,
 )
+from strava_pipeline.core.printable import counted
 from strava_pipeline.core.tables.insights import DISTANCES
 from strava_pipeline.core.templates import templates
 
@@ -118,7 +119,7 @@ def _tiles(told: YearTold) -> list[tuple[str, str, str]]:
     """Name, number, and a smaller word."""
     totals, units = told.totals, told.units
     found = [
-        ("activities", f"{totals.activities:,}", f"on {totals.active_days:,} days"),
+        ("activities", f"{totals.activities:,}", f"on {counted(totals.active_days, 'day')}"),
         ("distance", amount_told("distance_m", totals.distance_m, units), ""),
         ("moving time", amount_told("moving_time_seconds", totals.moving_time_seconds, units), ""),
         ("climb", amount_told("elevation_gain_m", totals.elevation_gain_m, units), ""),
