@@ -50,10 +50,13 @@ def report(
     sports: Sports = None,
 ) -> None:
     """A year as one HTML page that needs nothing else: charts against goals, a calendar, months, records."""
+    from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
 
     path = html.expanduser().absolute()
+    if not path.parent.is_dir():
+        raise MisuseError(f"{path.parent} is no folder. Make it, or name a page in a folder that is there.")
     told = write_report(Settings.load(), path, year, sports)
     out.print(f"{told.number}: {counted(told.totals.activities, 'activity')}. The page is {path}")
 

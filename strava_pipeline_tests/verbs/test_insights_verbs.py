@@ -220,6 +220,10 @@ def test_sports_limit_what_is_counted(filled: Rig, type_on: TypeOn) -> None:
 
 def test_the_page_holds_the_numbers_and_nothing_else_is_needed(filled: Rig, type_on: TypeOn) -> None:
     typed, path = type_on(filled), filled.folder / "pages" / "2025.html"
+    refused = typed("report", "--year", str(YEAR), "--html", str(path))
+    assert (refused.code, path.parent.exists()) == (2, False)
+    assert f"{path.parent} is no folder." in refused.err.replace("\n", "")
+    path.parent.mkdir()
     said = typed("report", "--year", str(YEAR), "--html", str(path))
     assert said.code == 0, said.err
     assert str(path) in said.out
