@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil, cos, floor, log10, pi
 
+from strava_pipeline.core.printable import counted
+
 SWING = 0.3  # how far July is above the mean, January below: an assumption; 0 told a fifth too few from 200 of 700
 TEMPERATE = 45.0  # degrees of latitude from which on it is all of that; nearer to the equator it is less
 PRIOR = 60.0  # activities that the plain season counts for: a known year of 200 outweighs it
 LEAST, MOST = 2 / 3, 3 / 2  # of the expected rest, in 32 made-up athletes of 500 to 3,000 activities 0.73 to 1.33 came
+AGAIN = "if it is started again when a day's limit opens"  # of a command that a day's limit ends
 _PEAK = 6.5  # mid-July, in months from the year's beginning
 
 
@@ -63,6 +66,7 @@ class Forecast:
     """Calls of a run: those made so far, those still to be made by stage, and when the last is done (None: never).
 
     `bounds` where the number of activities is not known yet: the numbers are then the most likely ones.
+    `needs_another_day`: a day's limit ends the command before all of them are made.
     """
 
     made: int
@@ -70,6 +74,7 @@ class Forecast:
     details: int
     done_at: datetime | None
     bounds: Bounds | None = None
+    needs_another_day: bool = False
 
     @property
     def still(self) -> int:
@@ -84,10 +89,12 @@ class Forecast:
         return self.bounds is not None or abs(self.calls - later.calls) > self.calls / 10
 
     def __str__(self) -> str:
+        again = f", {AGAIN}" if self.needs_another_day else ""
         if self.bounds is not None:
-            return f"{self.bounds}; the number is known when everything is listed."
-        done = f"; done about {self.done_at:%Y-%m-%d %H:%M:%S} UTC" if self.done_at else ""
-        return f"About {self.calls} calls: {self.made + self.listing} to list, {self.details} for details{done}."
+            again = again if self.bounds.done_from else ""
+            return f"{self.bounds}{again}; the number is known when everything is listed."
+        done = f"; done about {self.done_at:%Y-%m-%d %H:%M:%S} UTC{again}" if self.done_at else ""
+        return f"About {counted(self.calls, 'call')}: {self.made + self.listing:,} to list, {self.details:,} for details{done}."
 
 
 def season_of(known: Mapping[int, int], latitude: float | None) -> Season:

@@ -114,6 +114,11 @@ class Plan:
         return finish(self.calls, list(self.allowances.values()), self.made_at, PER_CALL)
 
     @property
+    def needs_another_day(self) -> bool:
+        """Whether a day's limit ends the command before all calls are made."""
+        return exceeds_a_day(self.calls, list(self.allowances.values()))
+
+    @property
     def days(self) -> int | None:
         """On how many days, UTC as Strava's limits count them, calls are made."""
         end = self.done_at
@@ -144,6 +149,11 @@ def finish(calls: int, allowances: Sequence[Allowance], now: datetime, per_call:
     if not all(_lets_through(calls, allowance) for allowance in allowances):
         return None
     return done_at(calls, allowances, now, per_call)
+
+
+def exceeds_a_day(calls: int, allowances: Sequence[Allowance]) -> bool:
+    """Whether a day's limit lets through fewer calls than these. Shorter limits are waited for, a day's ends a command."""
+    return any(one.length >= DAY and one.left < calls for one in allowances)
 
 
 def _lets_through(calls: int, allowance: Allowance) -> bool:

@@ -73,8 +73,10 @@ class Forecaster:
             self._listed += sum(self._may_bring_one(one, self._details.since) for one in page.activities)
         rest = self._rest_of(listing, fullness=len(page.activities) / per_page if page is not None else 1.0)
         pages, still = self._calls(rest, per_page)
+        pace, bounds = self._pipeline.pace, self._bounds(rest, per_page, made)
+        at_most = pages + still if bounds is None else bounds.most - made
         return Forecast(
-            made, pages, still, self._pipeline.pace.done_at(pages + still), self._bounds(rest, per_page, made)
+            made, pages, still, pace.done_at(pages + still), bounds, needs_another_day=pace.needs_another_day(at_most)
         )
 
     def _rest_of(self, listing: Listing, *, fullness: float) -> "_Rest | None":

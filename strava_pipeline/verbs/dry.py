@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 from rich.table import Table
 
 from strava_pipeline.core.plan import Plan
+from strava_pipeline.core.printable import counted
 from strava_pipeline.lake.differences import Differences
 from strava_pipeline.lake.tombstones import is_too_much
 from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, Job
-from strava_pipeline.orchestrate.options import DetailsOptions, ListingOptions, StreamsOptions
+from strava_pipeline.orchestrate.options import CallOptions, DetailsOptions, ListingOptions, StreamsOptions
 from strava_pipeline.orchestrate.planning import plan_backfill, plan_job, plan_streams
 from strava_pipeline.orchestrate.pulling import Stopped, pull_listing, window_of
 from strava_pipeline.orchestrate.resources import Pipeline
@@ -31,13 +32,15 @@ def say_job(
     config = {asset: entry["config"] for asset, entry in job.run_config(**told)["ops"].items()}
     listing = ListingOptions(**config[LISTING]) if LISTING in config else None
     details = DetailsOptions(**config[DETAILS]) if DETAILS in config else None
+    max_calls = (listing or details or CallOptions()).max_calls  # of the first asset that makes calls
+    plan = plan_job(pipeline, years, listing, details)
     if as_json:
-        _echo(plan_job(pipeline, years, listing, details), settings)
+        _echo(plan, settings, max_calls=max_calls)
         return
     if listing is not None:
         window = window_of(pipeline, listing, None)
         out.print(f"List {window.mode}: {_bounds(window.after, window.before)}")
-    say_plan(plan_job(pipeline, years, listing, details), ZoneInfo(settings.timezone))
+    say_plan(plan, ZoneInfo(settings.timezone), max_calls=max_calls)
     if listing is not None and details is not None:
         out.print("Activities that the listing brings anew come on top: a call each.")
     out.print("Nothing was asked for, nothing changed.")
@@ -45,11 +48,12 @@ def say_job(
 
 def say_streams(settings: Settings, years: Sequence[int], limits: dict[str, Any], *, as_json: bool) -> None:
     """Print the streams that would be asked for; no call is made."""
-    plan = plan_streams(quiet_pipeline(settings), years, StreamsOptions(**limits))
+    options = StreamsOptions(**limits)
+    plan = plan_streams(quiet_pipeline(settings), years, options)
     if as_json:
-        _echo(plan, settings)
+        _echo(plan, settings, max_calls=options.max_calls)
         return
-    say_plan(plan, ZoneInfo(settings.timezone), "streams")
+    say_plan(plan, ZoneInfo(settings.timezone), "streams", options.max_calls)
     out.print("Nothing was asked for, nothing changed.")
 
 
@@ -66,12 +70,18 @@ def say_backfill(settings: Settings, years: Sequence[int], listing: ListingOptio
     plan, at_hand = plan_backfill(pipeline, years, listing)
     brings = {year: found.brings for year, found in at_hand.items() if found.brings is not None}
     if as_json:
-        _echo(plan, settings, calls_made=calls, changes=[_change(year, brings.get(year)) for year in _newest(years)])
+        _echo(
+            plan,
+            settings,
+            max_calls=listing.max_calls,
+            calls_made=calls,
+            changes=[_change(year, brings.get(year)) for year in _newest(years)],
+        )
     else:
         _say_changes(years, brings)
-        say_plan(plan, ZoneInfo(settings.timezone))
+        say_plan(plan, ZoneInfo(settings.timezone), max_calls=listing.max_calls)
         out.print(
-            f"This dry run made {calls} {'call' if calls == 1 else 'calls'}, all of them listings, and changed nothing but "
+            f"This dry run made {counted(calls, 'call')}, all of them listings, and changed nothing but "
             "bronze, where their pages lie. A backfill within the hour uses these and does not list again."
         )
     if stopped is not None:

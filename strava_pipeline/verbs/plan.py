@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from strava_pipeline.core.forecast import AGAIN
+from strava_pipeline.core.printable import counted
 from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.years import HELP
 
@@ -80,8 +82,8 @@ def shape(made: "Plan", zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def say_plan(made: "Plan", zone: ZoneInfo, what: str = "details") -> None:
-    """The plan for eyes, on stdout. `what`: of which the calls are that list nothing."""
+def say_plan(made: "Plan", zone: ZoneInfo, what: str = "details", max_calls: int | None = None) -> None:
+    """The plan for eyes, on stdout. `what`: of which the calls are that list nothing; `max_calls`: what the command may make."""
     from rich.table import Table
 
     from strava_pipeline.verbs.terminal import out
@@ -92,9 +94,9 @@ def say_plan(made: "Plan", zone: ZoneInfo, what: str = "details") -> None:
             table.add_row(str(year.year), *_cells(year))
         out.print(table)
     if made.listing:
-        out.print(f"One listing of all: {made.listing} calls")
+        out.print(f"One listing of all: {counted(made.listing, 'call')}")
     if made.gear:
-        out.print(f"Gear that was never fetched: {made.gear} calls")
+        out.print(f"Gear that was never fetched: {counted(made.gear, 'call')}")
     for basis, words in _WORDS.items():
         if any(year.basis == basis for year in made.years):
             out.print(words)
@@ -106,6 +108,8 @@ def say_plan(made: "Plan", zone: ZoneInfo, what: str = "details") -> None:
         mark = "; this one governs" if ceiling == made.governing else ""
         out.print(f"Calls left: {one.left} of {one.limit} {ceiling}, until {_utc(one.resets_at)}{mark}")
     out.print(_finish(made, zone))
+    if max_calls is not None and made.calls > max_calls:
+        out.print(f"With --max-calls {max_calls} the command ends after {max_calls} of them; the next one goes on.")
 
 
 _WORDS = {
@@ -131,7 +135,7 @@ def _finish(made: "Plan", zone: ZoneInfo) -> str:
         return "It never ends: a limit is kept back as a whole."
     earliest = "no earlier than " if made.basis == "unknown" else ""
     there = f"{done.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
-    span = "today" if days == 1 else f"on {days} days, if it is started again when a day's limit opens"
+    span = ("today" if days == 1 else f"on {days} days") + (f", {AGAIN}" if made.needs_another_day else "")
     return f"Done {earliest}{_utc(done)} ({there}), begun now: {span}."
 
 

@@ -78,7 +78,20 @@ def test_a_forecast_tells_what_was_made_and_what_is_still_to_be_made() -> None:
     forecast = Forecast(1, 2, 300, at(2026, 6, 1))
     assert (forecast.still, forecast.calls) == (302, 303)
     assert str(forecast) == "About 303 calls: 3 to list, 300 for details; done about 2026-06-01 00:00:00 UTC."
-    assert "done" not in str(Forecast(1, 2, 300, None))
+    assert "done" not in str(Forecast(1, 2, 300, None, needs_another_day=True))
+
+
+def test_a_forecast_beyond_the_days_limit_says_that_the_command_ends_before() -> None:
+    first, last = at(2026, 6, 1), at(2026, 6, 3)
+    again = ", if it is started again when a day's limit opens"
+    known = Forecast(1, 2, 3000, last, needs_another_day=True)
+    assert str(known) == f"About 3,003 calls: 3 to list, 3,000 for details; done about 2026-06-03 00:00:00 UTC{again}."
+    ranged = Forecast(1, 2, 3000, last, Bounds(2000, 4000, first, last), needs_another_day=True)
+    assert str(ranged) == (
+        "2,000–4,000 calls, done between 2026-06-01 00:00 and 2026-06-03 00:00 UTC"
+        f"{again}; the number is known when everything is listed."
+    )
+    assert again not in str(Forecast(1, 2, 3000, None, Bounds(2000, 4000, None, None), needs_another_day=True))
 
 
 @pytest.mark.parametrize(

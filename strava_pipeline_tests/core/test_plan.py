@@ -77,6 +77,24 @@ def test_a_plan_that_ends_at_midnight_has_not_begun_the_next_day() -> None:
     assert (made.done_at, made.days) == (MIDNIGHT, 1)
 
 
+@pytest.mark.parametrize(
+    ("calls", "allowances", "needs_another_day"),
+    [
+        (0, limits(), False),
+        (250, limits(), False),  # quarters of an hour are waited for
+        (1000, limits(), False),
+        (1001, limits(), True),
+        (50, {**limits(), ALL_DAY: Allowance(10, 2000, MIDNIGHT, DAY)}, True),
+        (100_000, limits(MANY, MANY), False),  # past midnight, and no limit ends it
+        (5, {**limits(), READ_DAY: Allowance(0, 0, MIDNIGHT, DAY)}, True),
+    ],
+)
+def test_a_days_limit_ends_the_command_and_a_quarters_does_not(
+    calls: int, allowances: Mapping[Ceiling, Allowance], *, needs_another_day: bool
+) -> None:
+    assert plan(calls, allowances).needs_another_day is needs_another_day
+
+
 def test_listing_and_gear_are_part_of_the_sum() -> None:
     assert Plan(NOW, (YearPlan(2025, "known", 9, 2, 9),), limits(), gear=3, listing=4).calls == 18
 

@@ -97,8 +97,12 @@ def test_the_finish_is_told_in_both_zones_and_across_midnight(make_rig: Make, ty
     assert (plan["governing"], plan["days"]) == ("read calls in a day", 3)
     assert plan["done_at"].startswith("2026-03-12T00:00:")
     assert plan["done_at_local"].startswith("2026-03-12T05:30:")
-    assert "Done 2026-03-12 00:00 UTC (2026-03-12 05:30 Asia/Kolkata), begun now: on 3 days" in said.out
+    done = "Done 2026-03-12 00:00 UTC (2026-03-12 05:30 Asia/Kolkata), begun now: on 3 days"
+    assert f"{done}, if it is started again when a day's limit opens." in said.out
     assert "calls in a day, until 2026-03-11 00:00 UTC; this one governs" in said.out
+    ran = typed("flow-backfill")
+    assert ran.code == 3
+    assert "if it is started again when a day's limit opens" in ran.err
 
 
 def test_years_that_are_none_are_refused(rig: Rig, type_on: TypeOn) -> None:
@@ -176,3 +180,7 @@ def test_a_dry_run_of_another_verb_counts_what_is_there_and_makes_no_call(rig: R
     expected = calls[verb] + gear + (rig.one(recent.format(since[verb])) if verb in since else 0)
     # The years are those of the host, and one that the emulator has not reached is an estimate of nothing.
     assert re.search(rf"^Calls: (about )?{expected}$", said.out, re.MULTILINE)
+    assert "--max-calls" not in said.out
+    capped = typed(verb, "--dry-run", "--max-calls", "1").out
+    assert ("With --max-calls 1 the command ends after 1 of them" in capped) == (expected > 1)
+    assert json.loads(typed(verb, "--dry-run", "--max-calls", "1", "--json").out)["max_calls"] == 1
