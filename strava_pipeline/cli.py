@@ -79,6 +79,10 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "diagnose_activity_trips": ("trips", "activity", "diagnose"),
     "analyze_activity_trip": ("trips", "activity", "analyze"),
 }
+UNDER_VERBS = {  # of verbs that do something by themselves, too
+    ("import", "list"): ("imports", "list_"),
+    ("import", "undo"): ("imports", "undo"),
+}
 
 
 class LazyVerbs(TyperGroup):
@@ -99,6 +103,8 @@ class LazyVerbs(TyperGroup):
         return typer.main.get_command(_listed(cmd_name, text, panel))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if (under := tuple(args[:2])) in UNDER_VERBS:
+            return " ".join(under), _command(" ".join(under), *UNDER_VERBS[under]), args[2:]
         if args[0] not in VERBS:
             self.commands = {name: self.get_command(ctx, name) for name in VERBS}  # what Typer compares a typo with
         name, command, rest = super().resolve_command(ctx, args)
@@ -174,6 +180,10 @@ def _whose(error: OSError) -> str:
 
 def _loaded(name: str) -> Any:
     module, function, _, _ = VERBS[name]
+    return _command(name, module, function)
+
+
+def _command(name: str, module: str, function: str) -> Any:
     found = getattr(import_module(f"strava_pipeline.verbs.{module}"), function)
     if isinstance(found, typer.Typer):
         return typer.main.get_command(found)

@@ -10,3 +10,5 @@ RUNNING_PAGE = "running_page"  # that tool's own list, thinned
 FILE = "file"  # an activity file of which nobody tells more
 
 SOURCES = [STRAVA, STRAVA_JSON, STRAVA_ARCHIVE, RUNNING_PAGE, FILE]  # a list, as DuckDB takes it
+
+IMPORTED = frozenset({STRAVA_JSON, STRAVA_ARCHIVE, RUNNING_PAGE, FILE})  # what the command `import` brings

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable
 from strava_pipeline.core.files.reading import VERSION
 from strava_pipeline.core.sources import FILE, SOURCES
 from strava_pipeline.lake.imported import Imported, Recorded
+from strava_pipeline.lake.imports import all_imports, counting
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.readings import track_of
-from strava_pipeline.lake.tracks import OF_A_FILE, track_origins, track_path, write_track
+from strava_pipeline.lake.readings import has_track, track_of
+from strava_pipeline.lake.tracks import OF_A_FILE, is_of_a_file, track_athlete, track_origins, track_path, write_track
 from strava_pipeline.lake.warehouse import Connection
 
 
@@ -85,6 +86,44 @@ def remove_strays(lake: Lake, connection: Connection) -> int:
     for path in strays:
         path.unlink()
     return len(strays)
+
+
+def remove_tracks_of_undone(lake: Lake, connection: Connection) -> int:
+    """Remove the tracks of files that only undone imports held, and of activities that left with these; how many.
+
+    And those that name another athlete than gold does now, if they can be made again. What else there is to be made of files
+    or streams is made when its year is looked at.
+    """
+    came = all_imports(lake)
+    undone = [one for one in came if one.undone is not None]
+    if not undone:
+        return 0
+    held = {file.sha256 for one in counting(came) for file in one.manifest.files}
+    out = {file.sha256 for one in undone for file in one.manifest.files} - held
+    left = {key for one in undone if one.undone is not None for key, _ in one.undone.activities}
+    athletes = dict(connection.execute("SELECT id, athlete_id FROM activities_all").fetchall())
+    removed = 0
+    for folder in sorted(lake.tracks.glob("year=[0-9][0-9][0-9][0-9]")):
+        year = int(folder.name.removeprefix("year="))
+        for activity_id, origin in track_origins(lake, year).items():
+            made_of = _recorded(origin)
+            goes = not out.isdisjoint(digest for digest, _ in made_of)
+            if made_of and activity_id not in athletes:
+                goes = goes or activity_id in left
+            elif made_of and track_athlete(lake, year, activity_id) != athletes[activity_id]:
+                goes = goes or all(has_track(lake, *each) for each in made_of)
+            if goes:
+                track_path(lake, year, activity_id).unlink()
+                removed += 1
+    return removed
+
+
+def _recorded(origin: str) -> Recorded:
+    """What a track was made of; nothing where that was no file."""
+    if not is_of_a_file(origin):
+        return ()
+    parts = (part.rpartition("-") for part in origin.rpartition(":")[2].split(","))
+    return tuple((digest, int(place)) for digest, _, place in parts if digest)
 
 
 def _origin(recorded: Recorded) -> str:

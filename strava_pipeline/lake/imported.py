@@ -16,7 +16,7 @@ from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA_ARCHIVE
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.files import packed, sync_folder, unpacked_json, write_unsynced
-from strava_pipeline.lake.imports import Import, imports
+from strava_pipeline.lake.imports import Import, imports, is_undone
 from strava_pipeline.lake.listing import Listing, read_listing
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.manifests import Manifest, Window
@@ -45,7 +45,7 @@ class Activity(Protocol):
 
 def is_made(lake: Lake, name: str) -> bool:
     """Whether the activities of the import are on disk."""
-    return (_top(lake) / name).is_dir()
+    return made_folder(lake, name).is_dir()
 
 
 def make(
@@ -95,14 +95,53 @@ def _put_in_place(made: Path, place: Path) -> None:
     shutil.rmtree(outdated, ignore_errors=True)
 
 
+def forget(lake: Lake, names: Iterable[str]) -> None:
+    """Remove the activities of these imports, and what a process that died left of it. What is half removed is never read."""
+    for name in names:
+        place = made_folder(lake, name)
+        outdated, unfinished = place.with_name(f".{name}.old"), place.with_name(f".{name}.tmp")
+        if place.exists():
+            shutil.rmtree(outdated, ignore_errors=True)
+            place.replace(outdated)
+            sync_folder(place.parent)
+        for left in (outdated, unfinished):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def activity_keys(lake: Lake, name: str) -> set[tuple[int, str]]:
+    """The id and the source of each activity that the import of that name brought, from its activities on disk."""
+    return {
+        (activity["id"], part.source)
+        for part in imported_by(lake, name)
+        for _, page in part.listing.pages()
+        for activity in page
+    }
+
+
+def gear_ids(lake: Lake, name: str) -> set[str]:
+    """The ids of the gear that the archives of an import list, from its activities on disk."""
+    path = made_folder(lake, name) / _GEAR
+    return {item["id"] for item in json.loads(path.read_bytes())} if path.exists() else set()
+
+
 def imported(lake: Lake) -> Iterator["Imported"]:
-    """Every import's activities, a listing per source, in the order in which they came."""
+    """The activities of every import that counts, a listing per source, in the order in which they came."""
     top = _top(lake)
     for folder in sorted(top.iterdir()) if top.is_dir() else ():
-        if not folder.name.startswith("."):
-            for place in sorted(folder.iterdir()):
-                if place.is_dir():
-                    yield Imported(read_listing(place))
+        if not folder.name.startswith(".") and not is_undone(lake, folder.name):
+            yield from imported_by(lake, folder.name)
+
+
+def imported_by(lake: Lake, name: str) -> Iterator["Imported"]:
+    """The activities of the import of that name, a listing per source."""
+    for place in sorted(made_folder(lake, name).iterdir()):
+        if place.is_dir():
+            yield Imported(read_listing(place))
+
+
+def made_folder(lake: Lake, name: str) -> Path:
+    """Where the activities of the import of that name lie, if they are made."""
+    return _top(lake) / name
 
 
 def imported_from(lake: Lake, name: str, source: str) -> "Imported | None":

@@ -1,12 +1,14 @@
 """Bronze of imports: what came in together, a folder each with a manifest of which names the bytes had and what was wrong.
 
 The bytes lie in file_store.py's. An import whose names and bytes (`digest`) are all those of an earlier one is that one,
-unless their archives name different athletes: whoever lands looks first.
+unless their archives name different athletes: whoever lands looks first. A file that an earlier import holds is not held
+twice: the later manifest only names it, and its import takes it over when the earlier one is undone.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -14,7 +16,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from strava_pipeline.lake.files import stamp, write_whole
 from strava_pipeline.lake.paths import Lake
 
+_MANIFEST, _UNDONE = "manifest.json", "undone.json"
 Role = Literal["list", "gear", "activity", "objects", "media"]
+Called = tuple[str, str]  # the last part of a file's name, and its hash
 
 
 class ImportedFile(BaseModel):
@@ -33,6 +37,11 @@ class ImportedFile(BaseModel):
         """Whether it is an activity's, and not held back."""
         return self.role == "activity" and self.held_back is None
 
+    @property
+    def called(self) -> Called:
+        """By what a file is known again in another folder: its name may be its activity's id."""
+        return self.name.rpartition("/")[2], self.sha256
+
 
 class ImportFault(BaseModel):
     """What could not be taken in, or looked odd; never a byte of content."""
@@ -45,7 +54,12 @@ class ImportFault(BaseModel):
 
 
 class ImportManifest(BaseModel):
-    """What stands in manifest.json. `came_as`: the last part of the path that a person named."""
+    """What stands in manifest.json. `came_as`: the last part of the path that a person named.
+
+    `known`: files that the path held, too, and that earlier imports hold; None: not noted, by a version that did not. Where
+    the same folder came before, `continues` names that import: all that its path held, but for the names in `without`,
+    counts as if it were in `known`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -57,6 +71,9 @@ class ImportManifest(BaseModel):
     own_athlete: int | None = None  # whose recordings have plain ids in this folder, as known when this came in
     files: list[ImportedFile] = []
     faults: list[ImportFault] = []
+    known: list[ImportedFile] | None = None
+    continues: str | None = None
+    without: list[str] = []
 
     @property
     def athlete_id(self) -> int | None:
@@ -78,11 +95,30 @@ class ImportManifest(BaseModel):
         return any(file.role == "list" for file in self.files)
 
 
-class Import:
-    """One import's folder, and what its manifest says."""
+class UndoneNote(BaseModel):
+    """What stands in undone.json, beside the manifest of an import that was undone.
 
-    def __init__(self, name: str, manifest: ImportManifest) -> None:
-        self.name, self.manifest = name, manifest
+    `activities` (id and source), `gear` (ids) and `files` (hashes) are what no other import brought when it was undone: they
+    may leave the warehouse. `inbox`: marks of the files that lay in data/inbox/files then (orchestrate/inbox_marks.py).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    undone_at: datetime
+    activities: list[tuple[int, str]] = []
+    gear: list[str] = []
+    files: list[str] = []
+    inbox: list[str] = []
+
+
+class Import:
+    """One import's folder, and what its manifest says. `undone`: the note of one that counts for nothing any more.
+
+    Where it takes files over from an undone import, they are among its manifest's `files`.
+    """
+
+    def __init__(self, name: str, manifest: ImportManifest, undone: UndoneNote | None = None) -> None:
+        self.name, self.manifest, self.undone = name, manifest, undone
 
     @property
     def digest(self) -> str:
@@ -90,20 +126,130 @@ class Import:
 
 
 def land_import(lake: Lake, manifest: ImportManifest) -> Import:
-    """Put it on disk, when all its bytes are."""
-    name = f"{stamp(manifest.received_at)}-{digest_of(manifest.files)}"
-    write_whole(lake.imports / name / "manifest.json", manifest.model_dump_json(indent=1).encode())
+    """Put it on disk, when all its bytes are. Its name is one that no import had before."""
+    digest = digest_of(manifest.files)
+    while (
+        lake.imports / (name := f"{stamp(manifest.received_at)}-{digest}") / _MANIFEST
+    ).exists():  # a clock may stand still
+        manifest = manifest.model_copy(update={"received_at": manifest.received_at + timedelta(microseconds=1)})
+    write_whole(lake.imports / name / _MANIFEST, manifest.model_dump_json(indent=1).encode())
     return Import(name, manifest)
 
 
 def imports(lake: Lake) -> Iterator[Import]:
-    """Every import in the order in which they came. A folder without a whole manifest is none."""
+    """Every import that counts, in the order in which they came. A folder without a whole manifest is none."""
+    return iter(counting(all_imports(lake)))
+
+
+def undone_imports(lake: Lake) -> Iterator[Import]:
+    """Every import that was undone, in the order in which they came."""
+    return (one for one in all_imports(lake) if one.undone is not None)
+
+
+def all_imports(lake: Lake) -> list[Import]:
+    """Every import in the order in which they came, as their manifests are: also undone ones, and those without new files."""
+    found = []
     for folder in sorted(lake.imports.iterdir()) if lake.imports.is_dir() else ():
         try:
-            manifest = ImportManifest.model_validate_json((folder / "manifest.json").read_bytes())
+            manifest = ImportManifest.model_validate_json((folder / _MANIFEST).read_bytes())
         except (FileNotFoundError, NotADirectoryError, ValidationError):
             continue
-        yield Import(folder.name, manifest)
+        found.append(Import(folder.name, manifest, _note(folder, manifest)))
+    return found
+
+
+def counting(came: Sequence[Import]) -> list[Import]:
+    """Those of `came` (all of them, in their order) that are not undone and hold a file, with the files that they take over.
+
+    What an undone import held belongs to the first of the others whose path held it, as if the undone one had never been.
+    """
+    gone = {file.called for one in came if one.undone is not None for file in one.manifest.files}
+    held: dict[str, dict[ImportedFile, None]] = {}  # what each path held of these
+    taken: set[Called] = set()  # of these, what the imports so far have
+    own_athlete = next((one.manifest.own_athlete for one in came if one.manifest.own_athlete is not None), None)
+    found = []
+    for one in came:
+        manifest = one.manifest
+        if gone:
+            held[one.name] = _held(manifest, held, gone)
+        if one.undone is not None:
+            continue
+        own = set(_chosen(manifest.files, gone))
+        more = [file for file in held.get(one.name, ()) if file.called not in taken and file not in own]
+        if own_athlete is None or manifest.names_only(own_athlete):  # another athlete's file is another recording
+            taken |= {file.called for file in (*own, *more)}
+        if more:
+            files = sorted([*manifest.files, *more], key=lambda file: (file.held_back is not None, file.name))
+            found.append(Import(one.name, manifest.model_copy(update={"files": files})))
+        elif manifest.files:
+            found.append(one)
+    return found
+
+
+def held_by_path(came: Mapping[str, Import], one: Import) -> list[ImportedFile]:
+    """Every file that its path held, as far as this manifest and those of `came` (by name) that it goes on from tell."""
+    chain = [one]
+    while (before := came.get(chain[-1].manifest.continues or "")) is not None and before.name < chain[-1].name:
+        chain.append(before)
+    held: dict[str, dict[ImportedFile, None]] = {}
+    for each in reversed(chain):
+        held = {each.name: _held(each.manifest, held, None)}
+    return list(held[one.name])
+
+
+def with_known(came: Sequence[Import], manifest: ImportManifest, known: Sequence[ImportedFile]) -> ImportManifest:
+    """The manifest with a note of the files that its path held beside its own, which is short where a folder came before."""
+    by_name = {one.name: one for one in came}
+    same = (one for one in reversed(came) if one.manifest.came_as == manifest.came_as)
+    if (before := next(same, None)) is not None:
+        held, of_path = set(held_by_path(by_name, before)), {*manifest.files, *known}
+        without = {file.name for file in held - of_path}
+        left = {file for file in held if file.name not in without}
+        more = [file for file in known if file not in left]
+        if len(without) + len(more) < len(known):
+            return manifest.model_copy(update={"known": more, "continues": before.name, "without": sorted(without)})
+    return manifest.model_copy(update={"known": list(known)})
+
+
+def undone_names(lake: Lake) -> list[str]:
+    """The names of all imports that were undone, in their order."""
+    return sorted(note.parent.name for note in lake.imports.glob(f"*/{_UNDONE}"))
+
+
+def is_undone(lake: Lake, name: str) -> bool:
+    """Whether the import of that name was undone."""
+    return (lake.imports / name / _UNDONE).exists()
+
+
+def note_undone(lake: Lake, one: Import, note: UndoneNote) -> None:
+    """Keep that an import counts for nothing from now on; all of it stays where it is."""
+    write_whole(lake.imports / one.name / _UNDONE, note.model_dump_json().encode())
+
+
+def _held(
+    manifest: ImportManifest, held: Mapping[str, dict[ImportedFile, None]], wanted: Collection[Called] | None
+) -> dict[ImportedFile, None]:
+    """The `wanted` files (None: all) that its path held, in their order. `held`: the same of earlier imports, by name."""
+    before = held.get(manifest.continues or "", {})
+    if manifest.without:
+        left_out = set(manifest.without)
+        before = {file: None for file in before if file.name not in left_out}
+    more = _chosen((*(manifest.known or ()), *manifest.files), wanted)
+    return before | dict.fromkeys(more) if more else before
+
+
+def _chosen(files: Iterable[ImportedFile], wanted: Collection[Called] | None) -> list[ImportedFile]:
+    return [file for file in files if wanted is None or file.called in wanted]
+
+
+def _note(folder: Path, manifest: ImportManifest) -> UndoneNote | None:
+    """A note that can't be read is one all the same: what was taken back must not come back by itself."""
+    try:
+        return UndoneNote.model_validate_json((folder / _UNDONE).read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError:
+        return UndoneNote(undone_at=manifest.received_at)
 
 
 def digest_of(files: Sequence[ImportedFile]) -> str:

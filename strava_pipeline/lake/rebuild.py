@@ -5,6 +5,7 @@ Until then the runs under way work on with the old one, those that begin wait, a
 left by a rebuild that was interrupted is gone on with by the next run.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import duckdb
@@ -18,7 +19,8 @@ from strava_pipeline.lake.counts import faulty_keys, keys
 from strava_pipeline.lake.detail_files import count_on_disk, detail_files
 from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.history import merge_history
-from strava_pipeline.lake.imported import all_listings
+from strava_pipeline.lake.imported import all_listings, forget
+from strava_pipeline.lake.imports import undone_names
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.matches import match_activities
 from strava_pipeline.lake.merge import merge_activities
@@ -28,10 +30,12 @@ from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.paths import Lake, log_of
 from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.quarantine import sync_quarantine
-from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.lake.shards import LOCK as SHARDS_LOCK
+from strava_pipeline.lake.shards import drop_imported, write_shards
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.tombstones import mark_absent
 from strava_pipeline.lake.trips import merge_trips
+from strava_pipeline.lake.undoing import is_made_without, is_noted, made_without, may_leave, note_made_without
 from strava_pipeline.lake.warehouse import (
     REBUILDING,
     Connection,
@@ -53,7 +57,9 @@ from strava_pipeline.lake.warehouse import (
 
 LOCK = "rebuild"
 _PUBLISHED = "SELECT activity_id FROM published.activity_details_by_source WHERE source = 'strava'"
+Work = Callable[[], object]
 _SHARDS_TOO = "shards are to be made anew"  # a note in the new warehouse, for whoever goes on with it
+_IMPORTS_TOO = "activities of imports are to be made anew"  # the same
 
 
 class Watch(Protocol):
@@ -68,10 +74,10 @@ class Watch(Protocol):
     def end(self) -> None: ...
 
 
-def ensure_current(lake: Lake, years: YearRange, watch: Watch) -> bool:
-    """Rebuild if the warehouse has the tables of another version, is lost, or a rebuild broke off; whether it was.
+def ensure_current(lake: Lake, years: YearRange, watch: Watch, *, make_imports: Work = lambda: None) -> bool:
+    """Rebuild if the warehouse has other tables or an undone import, is lost, or a rebuild broke off; whether it was.
 
-    Nothing is done where there never was a warehouse.
+    Nothing is done where there never was a warehouse. `make_imports`: as in `rebuild`.
     """
     if _why(lake) is None:
         return False
@@ -80,23 +86,31 @@ def ensure_current(lake: Lake, years: YearRange, watch: Watch) -> bool:
         if why is None:
             return False
         watch.say(f"{why} It is made anew from bronze, without a call.")
-        _rebuild(lake, years, watch)
+        _rebuild(lake, years, watch, make_imports)
         return True
 
 
-def rebuild(lake: Lake, years: YearRange, watch: Watch) -> None:
-    """All shards and gold of every year from bronze, whatever their state, then publish."""
+def rebuild(lake: Lake, years: YearRange, watch: Watch, *, make_imports: Work = lambda: None) -> None:
+    """All shards and gold of every year from bronze, whatever their state, then publish.
+
+    `make_imports` makes the activities of all imports that count, out of bronze, in place of what is on disk.
+    """
     with locked(lake, LOCK, who="a rebuild", tell=watch.say):
-        _rebuild(lake, years, watch, anew=True)
+        _rebuild(lake, years, watch, make_imports, anew=True)
 
 
-def _rebuild(lake: Lake, years: YearRange, watch: Watch, *, anew: bool = False) -> None:
-    new = lake.remade
-    _discard_unless_usable(new)
+def _rebuild(lake: Lake, years: YearRange, watch: Watch, make_imports: Work, *, anew: bool = False) -> None:
+    new, undone = lake.remade, undone_names(lake)
+    _discard_unless_usable(new, undone)
     try:
-        if anew:
-            with writing(new) as connection:
+        follows_undo = (made_without(lake) or []) != undone
+        with writing(new) as connection:
+            if anew:
                 mark(connection, _SHARDS_TOO)
+            if anew or (follows_undo and not is_noted(connection)):
+                mark(connection, _IMPORTS_TOO)
+            note_made_without(connection, undone)
+        _make_imports(lake, watch, make_imports, drop=follows_undo)
         _write_all_shards(lake, years, watch)
         _merge_all(new, years, watch)
         _put_in_place(lake, new, years)
@@ -104,6 +118,22 @@ def _rebuild(lake: Lake, years: YearRange, watch: Watch, *, anew: bool = False) 
         _discard(new)  # what can't be made must neither fill the disk nor stop the runs that need no rebuild
         raise
     publish(lake)
+    forget(lake, undone)
+
+
+def _make_imports(lake: Lake, watch: Watch, make_imports: Work, *, drop: bool) -> None:
+    """The activities of imports, where they are to be made anew; `drop`: shards may hold what they were before."""
+    with reading(lake.remade) as connection:
+        due = is_marked(connection, _IMPORTS_TOO)
+    if due:
+        make_imports()
+        if drop:
+            with locked(lake, SHARDS_LOCK):
+                damaged = drop_imported(lake)
+            for name in damaged:
+                watch.say(f"{name}: damaged, and set aside; its rows are made again from bronze.")
+        with writing(lake.remade) as connection:
+            unmark(connection, _IMPORTS_TOO)
 
 
 def _write_all_shards(lake: Lake, years: YearRange, watch: Watch) -> None:
@@ -203,9 +233,11 @@ def _refuse_a_loss(lake: Lake, made: Connection) -> None:
         return
     lost = []
     with snapshot(lake) as connection:
+        meant = may_leave(lake, connection)
         for name in (name for name, table in TABLES.items() if not table.may_shrink):
             held = keys(connection, name)
-            if gone := held - keys(made, name):
+            gone = held - keys(made, name)
+            if gone := gone - meant.among(connection, name, gone):
                 lost.append(f"{name}: {len(gone)} of {len(held)} published are not in bronze")
     if lost:
         raise PipelineError(
@@ -225,7 +257,9 @@ def _why(lake: Lake) -> str | None:
         return "The working warehouse is damaged."
     try:
         with reading(lake) as connection:
-            return "The working warehouse is not whole." if is_marked(connection, REBUILDING) else None
+            if is_marked(connection, REBUILDING):
+                return "The working warehouse is not whole."
+            return "An import was undone." if is_made_without(connection) != undone_names(lake) else None
     except OtherCatalogueError:
         return "The working warehouse has the tables of another version."
     except DamagedWarehouseError:
@@ -247,14 +281,16 @@ def _is_damaged(lake: Lake) -> bool:
         return True
 
 
-def _discard_unless_usable(new: Lake) -> None:
-    """What a rebuild left behind is gone on with, unless another version began it or the disk lost it."""
+def _discard_unless_usable(new: Lake, undone: list[str]) -> None:
+    """What a rebuild left behind is gone on with, unless another version began it, the disk lost it, or an import was undone."""
     try:
         if new.working.exists():
-            if not is_a_database(new.working):
+            usable = is_a_database(new.working)
+            if usable:
+                with reading(new) as connection:
+                    usable = is_made_without(connection) == undone
+            if not usable:
                 _discard(new)
-            with reading(new):
-                pass
     except (PipelineError, duckdb.Error):
         _discard(new)
 

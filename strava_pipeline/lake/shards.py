@@ -17,6 +17,7 @@ import polars as pl
 
 from strava_pipeline.core.activities import summary_frame
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.tables import catalogue_version
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.files import sync_folder, write_rows
@@ -105,6 +106,28 @@ def holdings(lake: Lake, year: int) -> Held:
             for name, pages in _holds(metadata).items():
                 held[name] = max(pages, held.get(name, 0))
     return held
+
+
+def drop_imported(lake: Lake) -> list[str]:
+    """Take the rows of imports out of all shards; those that can't be read are set aside, and named. Who calls holds LOCK."""
+    damaged: list[str] = []
+    for path in sorted([*lake.shards.glob("year=*/*.parquet"), *lake.shards.glob("year=*/*.outdated")]):
+        try:
+            metadata = pl.read_parquet_metadata(path)
+            holds: Held = json.loads(metadata.get(_HOLDS, "{}"))
+            left = {name: pages for name, pages in holds.items() if name.rpartition("-")[2] not in IMPORTED}
+            rows = pl.read_parquet(path) if len(left) < len(holds) or not holds else pl.DataFrame()
+        except (pl.exceptions.PolarsError, OSError):
+            damaged += set_aside_unreadable([path])
+            continue
+        kept = rows.filter(~pl.col("source").is_in(list(IMPORTED))) if "source" in rows.columns else rows
+        if kept.height < rows.height or len(left) < len(holds):
+            if kept.is_empty():
+                path.unlink()
+            else:
+                write_rows(path, kept, "zstd", metadata | {_HOLDS: json.dumps(left)})
+            sync_folder(path.parent)
+    return damaged
 
 
 def set_aside_unreadable(paths: Iterable[Path]) -> list[str]:

@@ -63,6 +63,15 @@ def track_origins(lake: Lake, year: int) -> dict[int, str]:
     return found
 
 
+def track_athlete(lake: Lake, year: int, activity_id: int) -> int | None:
+    """Whose a track says that it is; None where it says nothing, or can't be read."""
+    try:
+        found = pl.scan_parquet(track_path(lake, year, activity_id)).select("athlete_id").head(1).collect()
+    except pl.exceptions.ComputeError:
+        return None
+    return found.item() if found.height else None
+
+
 def tracked(lake: Lake) -> set[int]:
     """The activities that have a track, of any year, by the names of the files."""
     return {int(path.stem) for path in lake.tracks.glob("year=*/*.parquet") if path.stem.lstrip("-").isdecimal()}

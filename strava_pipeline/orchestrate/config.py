@@ -36,6 +36,10 @@ class ImportConfig(dg.Config):
     """What `bronze_files` takes in."""
 
     paths: list[str] = Field([], description="archives, folders, files on this machine; none: data/inbox/files")
+    also_undone: bool = Field(
+        default=False,
+        description="take in also what has lain in data/inbox/files since its import was undone, as the command `import` does",
+    )
 
 
 class MergeConfig(dg.Config):

@@ -13,17 +13,15 @@ import dagster as dg
 from strava_pipeline.core.tables import DETAIL_TABLES, MATCH_TABLES, QUARANTINE, TRACKS
 from strava_pipeline.lake.counts import row_counts, rows_by_year
 from strava_pipeline.lake.publish import snapshot
-from strava_pipeline.lake.readings import is_whole
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.tracks import track_sizes
 from strava_pipeline.lake.views import left_out
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.orchestrate.assets.insights import year_metadata
-from strava_pipeline.orchestrate.importing import LOCK, make_activities
+from strava_pipeline.orchestrate.current import make_imports
 from strava_pipeline.orchestrate.insights import InsightsMade, make_insights
 from strava_pipeline.orchestrate.jobs import INSIGHTS, REBUILD_JOB
 from strava_pipeline.orchestrate.metadata import if_any, timed
-from strava_pipeline.orchestrate.reading_files import read_files, unread
 from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.orchestrate.tracking import make_tracks
 
@@ -39,12 +37,8 @@ def rebuild_job() -> dg.JobDefinition:
     @dg.op(description="Shards, gold and tracks from bronze, then published. Readers keep the old snapshot meanwhile.")
     def from_bronze(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> None:
         with timed() as seconds:
-            with pipeline.alone(LOCK):
-                limits = pipeline.settings.import_limits
-                files = unread(pipeline.lake, is_read=is_whole, raised_to=limits)
-                read_files(pipeline.lake, files, lambda steps: None, limits=limits)
-                make_activities(pipeline, lambda steps: None, anew=True)
-            rebuild(pipeline.lake, pipeline.years, pipeline.progress)
+            again = partial(make_imports, pipeline)
+            rebuild(pipeline.lake, pipeline.years, pipeline.progress, make_imports=again)
             make_tracks(pipeline, pipeline.years.all)
             insights = make_insights(pipeline, partial(snapshot, pipeline.lake), pipeline.years.all)
         for materialization in (*_made(pipeline, seconds.value), *_insights(insights)):

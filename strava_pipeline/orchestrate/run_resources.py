@@ -15,7 +15,7 @@ from dagster_duckdb import DuckDBResource
 
 from strava_pipeline.lake.locks import is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.rebuild import ensure_current
+from strava_pipeline.orchestrate.current import bring_up_to_date
 from strava_pipeline.orchestrate.jobs import LISTING, PULLING_JOBS, REBUILD_JOB, STEP_JOBS
 from strava_pipeline.orchestrate.log_lines import BY_HAND, started_by
 from strava_pipeline.orchestrate.progress import BothProgress, LogProgress, Progress
@@ -52,7 +52,7 @@ def pipeline_resource(settings: Settings, progress_of: ProgressOf | None = None)
                 if context.instance is not None:
                     _tag(context.instance, run, made.lake)
                 if run.job_name not in (*STEP_JOBS, REBUILD_JOB):
-                    ensure_current(made.lake, made.years, made.progress)
+                    bring_up_to_date(made)
                 if run.job_name == REBUILD_JOB or (run.job_name in PULLING_JOBS and _lists(run)):
                     held.enter_context(locked(made.lake, FLOW_LOCK, who=who, tell=made.progress.say))
             yield made

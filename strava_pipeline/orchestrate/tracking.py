@@ -3,12 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from strava_pipeline.lake.file_tracks import followed, recorded_tracks, remove_strays, sync_file_tracks
-from strava_pipeline.lake.imported import imported
+from strava_pipeline.lake.file_tracks import (
+    followed,
+    recorded_tracks,
+    remove_strays,
+    remove_tracks_of_undone,
+    sync_file_tracks,
+)
+from strava_pipeline.lake.imported import Imported, Recorded, imported
+from strava_pipeline.lake.imports import undone_names
 from strava_pipeline.lake.imports_behind import note_tracks
 from strava_pipeline.lake.matches import note_tracks_made
 from strava_pipeline.lake.stream_tracks import sync_stream_tracks
-from strava_pipeline.lake.warehouse import reading, writing
+from strava_pipeline.lake.undoing import are_tracks_due, note_tracks_made_without
+from strava_pipeline.lake.warehouse import writing
 from strava_pipeline.orchestrate.progress import progressing
 from strava_pipeline.orchestrate.resources import Pipeline
 
@@ -26,11 +34,15 @@ class TracksMade:
 def make_tracks(pipeline: Pipeline, years: Sequence[int]) -> TracksMade:
     """Files first: what they tell, streams need not; the warehouse is held for a year at a time."""
     report = TracksMade()
-    known = list(imported(pipeline.lake))  # once: what is imported meanwhile is not noted as written
-    recorded = recorded_tracks(known)
+    known, recorded, undone = _imported(pipeline)  # once: what is imported meanwhile is not noted as written
+    if are_tracks_due(pipeline.lake):
+        with writing(pipeline.lake) as connection:
+            report.removed += remove_tracks_of_undone(pipeline.lake, connection)
     with progressing(pipeline.progress, "Making tracks", None) as advance:
         for year in years:
             with writing(pipeline.lake) as connection:
+                if undone_names(pipeline.lake) != undone:  # an undone import's must not be written behind its removal
+                    known, recorded, undone = _imported(pipeline)
                 of_each = followed(connection, recorded)
                 of_files = sync_file_tracks(pipeline.lake, connection, year, of_each, lambda: advance(1))
                 of_streams = sync_stream_tracks(pipeline.lake, connection, year, lambda: advance(1))
@@ -40,6 +52,15 @@ def make_tracks(pipeline: Pipeline, years: Sequence[int]) -> TracksMade:
             report.made_of_files += of_files
             report.removed += of_streams.removed
             report.damaged += of_streams.damaged
-    with reading(pipeline.lake) as connection:
+    with writing(pipeline.lake) as connection:
         report.removed += remove_strays(pipeline.lake, connection)
+        if set(pipeline.years.all) <= set(years) and undone == undone_names(pipeline.lake):
+            note_tracks_made_without(connection, undone)
     return report
+
+
+def _imported(pipeline: Pipeline) -> tuple[list[Imported], dict[int, Recorded], list[str]]:
+    """The imports that count, where the tracks of their activities lie, and the names of those that were undone."""
+    undone = undone_names(pipeline.lake)
+    known = list(imported(pipeline.lake))
+    return known, recorded_tracks(known), undone

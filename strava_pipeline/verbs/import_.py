@@ -38,7 +38,10 @@ def import_(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Take in Strava's archive, folders and files: activities, laps, tracks. Twice changes nothing; no call is made."""
+    """Take in Strava's archive, folders and files: activities, laps, tracks. Twice changes nothing; no call is made.
+
+    `import list` shows what came in, `import undo NAME` takes one import out again.
+    """
     if dry_run:
         _say_what_is_there(paths, as_json=as_json)
     else:
@@ -81,7 +84,8 @@ def take_in(settings: "Settings", paths: list[Path], *, verbose: bool = False) -
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
     run = partial(run_job, settings, progress_of=progress_for_terminal(), log_level="INFO" if verbose else "CRITICAL")
-    yield run(IMPORT_JOB, years=None, told={FILE_BRONZE: {"paths": [str(path.absolute()) for path in paths]}})
+    asked = {"paths": [str(path.absolute()) for path in paths], "also_undone": True}
+    yield run(IMPORT_JOB, years=None, told={FILE_BRONZE: asked})
     lake, years = Lake(settings.data_dir), year_range(settings.first_year)
     behind = years_behind_imports(lake, years)
     if not behind and not is_published(lake):  # who merged it last died before readers could see it

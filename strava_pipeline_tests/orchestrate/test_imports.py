@@ -48,7 +48,7 @@ def take_in(rig: Rig, *paths: Path) -> dict[str, dict[str, Any]]:
 
 def tracks(rig: Rig) -> list[tuple[Any, ...]]:
     """Activity, points, first and last distance of each track."""
-    if not rig.lake.tracks.is_dir():
+    if not any(rig.lake.tracks.rglob("*.parquet")):
         return []
     return duckdb.sql(
         f"SELECT activity_id, count(*), min(distance), max(distance) FROM '{rig.lake.tracks}/*/*.parquet' GROUP BY 1 ORDER BY 1"

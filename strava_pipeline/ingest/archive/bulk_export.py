@@ -75,7 +75,10 @@ def bulk_exports(container: Container, *, refuse_foreign: bool = False) -> list[
 
 
 def refuse_foreign_lists(container: Container) -> None:
-    """The same refusal by a look at the headers alone."""
+    """The same refusal by a look at the headers alone.
+
+    Lists that were kept by an earlier import are not looked at here: what came in can be taken out by `import undo`.
+    """
     for entry in _lists(container):
         try:
             _refuse_foreign(container, entry, first_record(entry.read()))

@@ -12,7 +12,8 @@ from strava_pipeline.lake.merge_imported import merge_files
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.checks import table_results
 from strava_pipeline.orchestrate.config import ImportConfig
-from strava_pipeline.orchestrate.importing import LOCK, land_paths, make_activities, unmade
+from strava_pipeline.orchestrate.importing import LOCK, make_activities, unmade
+from strava_pipeline.orchestrate.landing_imports import land_paths
 from strava_pipeline.orchestrate.jobs import FILE_BRONZE, FILE_READINGS
 from strava_pipeline.orchestrate.metadata import OWNER, described, if_any, table_description, timed
 from strava_pipeline.orchestrate.progress import progressing
@@ -43,7 +44,7 @@ def file_assets() -> list[dg.AssetsDefinition]:
     ) -> Iterator[dg.MaterializeResult[Any]]:
         paths = [Path(path) for path in config.paths] or sorted(pipeline.lake.inbox_files.glob("[!.]*"))
         with timed() as seconds:
-            report = land_paths(pipeline, paths)
+            report = land_paths(pipeline, paths, also_undone=config.also_undone)
         yield dg.MaterializeResult(
             metadata={
                 "dagster/row_count": report.files,

@@ -5,8 +5,6 @@ And whatever was imported, however, and has not come down to the warehouse: a ru
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -15,8 +13,9 @@ from strava_pipeline.lake.imported import is_made
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.imports_behind import years_behind_imports
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import is_published
+from strava_pipeline.lake.undoing import is_finished
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
+from strava_pipeline.orchestrate.inbox_marks import inbox_marks
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB, JOBS, MERGE_FILES_JOB
 from strava_pipeline.orchestrate.partitions import range_tags
@@ -39,7 +38,7 @@ def inbox_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Senso
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         lake = Lake(settings.data_dir)
-        there = {path: _state(path) for path in _dropped(lake.inbox_files)}
+        there = {path: _state(lake, path) for path in _dropped(lake.inbox_files)}
         before: dict[str, str] = json.loads(context.cursor or "{}")
         settled = [path for path, state in there.items() if before.get(path.name) == state]
         context.update_cursor(json.dumps({path.name: state for path, state in there.items()}))
@@ -81,8 +80,8 @@ def imported_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
         unread = [name for name in names if not is_made(lake, name)]
         years = year_range(settings.first_year)
         behind = years_behind_imports(lake, years)
-        if not behind and not at_work and not is_published(lake):
-            behind = {years.newest}  # who merged it last died before readers could see it
+        if not behind and not at_work and not is_finished(lake):
+            behind = {years.newest}  # who merged it last, or undid an import, died before readers could see it
         if not unread and not behind:
             return dg.SkipReason("All of it is in the warehouse.")
         mark = {DATA_DIR: str(settings.data_dir), _AFTER: _digest(names)}
@@ -112,21 +111,9 @@ def _dropped(inbox: Path) -> list[Path]:
     )
 
 
-def _state(path: Path) -> str:
-    """What differs as soon as anything in it is written, or added."""
-    return _digest(sorted(_looks(path)))
-
-
-def _looks(path: Path) -> Iterator[str]:
-    if path.is_dir():
-        for folder, _, files in os.walk(path):
-            yield from (look for name in files for look in _looks(Path(folder, name)))
-        return
-    try:
-        seen = path.lstat()
-    except OSError:
-        return  # gone since it was listed
-    yield f"{path} {seen.st_size} {seen.st_mtime_ns}"
+def _state(lake: Lake, path: Path) -> str:
+    """What differs as soon as anything in it is written or added, or it is put there again."""
+    return _digest(sorted(inbox_marks(lake.inbox_files, path).values()))
 
 
 def _digest(lines: list[str]) -> str:

@@ -1,5 +1,6 @@
 """The drop folder, and what was imported and has not come down."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,8 +8,11 @@ import pytest
 from dagster import DagsterRunStatus
 
 from strava_pipeline.lake.locks import live_run
+from strava_pipeline.lake.undoing import find_import
+from strava_pipeline.orchestrate.undoing import undo
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.orchestrate.test_imports import take_in
+from strava_pipeline_tests.rig import NOW, Rig
 
 POINT = '<trkpt lat="48" lon="11.5"><time>2025-06-01T10:{:02}:00Z</time></trkpt>'
 GPX = f'<gpx version="1.1"><trk><trkseg>{"".join(map(POINT.format, range(30)))}</trkseg></trk></gpx>'
@@ -55,6 +59,21 @@ def test_a_folder_is_one_import_and_grows_until_its_files_do_not(watch: Watch) -
     assert more is not None
     assert more.run_key != asked.run_key
     assert more.run_config["ops"]["bronze_files"]["config"]["paths"] == [str(folder)]
+
+
+def test_what_is_put_there_again_is_asked_for_again_whatever_time_it_shows(watch: Watch) -> None:
+    dropped = inbox(watch) / "run.gpx"
+    dropped.write_text(GPX)
+    watch.tick("inbox")
+    first, _ = watch.tick("inbox")
+    aside = watch.rig.folder / "run.gpx"
+    shutil.copy2(dropped, aside)
+    aside.replace(dropped)
+    assert watch.tick("inbox") == (None, "Still growing.")
+    again, _ = watch.tick("inbox")
+    assert first is not None
+    assert again is not None
+    assert again.run_key != first.run_key
 
 
 def test_hidden_files_are_left_alone(watch: Watch) -> None:
@@ -107,3 +126,16 @@ def test_a_merge_that_fails_thrice_is_for_a_person(watch: Watch, tmp_path: Path)
     asked, why = watch.tick("imported")
     assert asked is None
     assert "3 runs of it, 3 failed" in why
+
+
+def test_an_undo_that_died_is_ended(watch: Watch) -> None:
+    lake, path = watch.rig.lake, watch.rig.folder / "run.gpx"
+    path.write_text(GPX)
+    take_in(watch.rig, path)
+    assert watch.rig.one("SELECT count(*) FROM files") == 1
+    undo(lake, find_import(lake, "run.gpx"), NOW)
+    asked, why = watch.tick("imported")
+    assert asked is not None, why
+    assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
+    assert watch.rig.one("SELECT count(*) FROM files") == 0
+    assert watch.tick("imported") == (None, "All of it is in the warehouse.")

@@ -1,0 +1,155 @@
+"""Undoing an import: what will leave the warehouse, which is told before it happens, and the note that makes it leave.
+
+The note is all that is written here. What follows from it is the rebuild's (lake/rebuild.py), whoever runs it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.printable import printable
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.lake.held_ids import HeldIds
+from strava_pipeline.lake.imported import activity_keys, gear_ids, is_made
+from strava_pipeline.lake.imports import Import, UndoneNote, all_imports, counting, note_undone
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.publish import snapshot
+from strava_pipeline.lake.readings import has_reading, reading_of
+from strava_pipeline.orchestrate.importing import LOCK, import_read
+from strava_pipeline.orchestrate.inbox_marks import inbox_marks
+
+Key = tuple[int, str]  # an activity's id, and the source that tells of it
+
+
+@dataclass(frozen=True, slots=True)
+class UndoPlan:
+    """What undoing an import comes to. Of its `files` and `activities`, `files_leaving` and `activities_leaving` are gone
+    from the warehouse then; the others are there by other imports or by Strava, and stay with what these say.
+
+    Of `unnoted` leaving files it is not known whether other paths held them, too, as an earlier version did not note that;
+    the paths of the imports in `unclear` may have held some.
+    """
+
+    one: Import
+    files: int
+    files_leaving: int
+    activities: int
+    activities_leaving: int
+    unnoted: int
+    unclear: list[Import]
+    note: UndoneNote
+
+
+def plan_undo(lake: Lake, one: Import, now: datetime) -> UndoPlan:
+    """What undoing `one` would come to. Reads only. PipelineError where an import's activities are not on disk."""
+    came = all_imports(lake)
+    left = counting(_without(came, one, now))
+    after = {each.name: each for each in left}
+    before = {each.name: each for each in counting(came)}
+    for each in before.values():
+        if not is_made(lake, each.name):
+            raise PipelineError(
+                f"{each.name} was not read yet. Nothing was undone. `strava-pipeline rebuild` reads it."
+            )
+    mine = activity_keys(lake, one.name) if one.name in before else set()
+    _refuse_if_ids_rest_on_it(one, left)
+    others, gear = _brought(lake, before, left)
+    leaving = mine - others
+    files = {file.sha256 for file in one.manifest.files}
+    files_leaving = files - {file.sha256 for each in after.values() for file in each.manifest.files}
+    older = [each for each in came if each.manifest.known is None]
+    unnoted = files_leaving & {file.sha256 for each in older for file in each.manifest.files}
+    stay = {key for key, _ in others} | _strava_knows(lake)
+    note = UndoneNote(
+        undone_at=now,
+        activities=sorted(leaving),
+        gear=sorted((gear_ids(lake, one.name) if mine else set()) - gear),
+        files=sorted(files_leaving),
+        inbox=_lying_in_the_inbox(lake),
+    )
+    return UndoPlan(
+        one=one,
+        files=len(files),
+        files_leaving=len(files_leaving),
+        activities=len({key for key, _ in mine}),
+        activities_leaving=len({key for key, _ in mine} - stay),
+        unnoted=len(unnoted),
+        unclear=[each for each in came if unnoted and each.name != one.name and _may_hold_more(each)],
+        note=note,
+    )
+
+
+def undo(lake: Lake, one: Import, now: datetime) -> UndoPlan:
+    """Note in bronze that the import is undone: from now on no run reads it, and the next one makes all anew without it.
+
+    What leaves is looked up again, as another import may have come in since it was told.
+    """
+    with locked(lake, LOCK, who="import undo"):
+        plan = plan_undo(lake, one, now)
+        note_undone(lake, one, plan.note)
+        return plan
+
+
+def _without(came: Sequence[Import], one: Import, now: datetime) -> list[Import]:
+    return [
+        Import(one.name, each.manifest, UndoneNote(undone_at=now)) if each.name == one.name else each for each in came
+    ]
+
+
+def _refuse_if_ids_rest_on_it(one: Import, left: Sequence[Import]) -> None:
+    """Older versions gave one id to two people's same file; who came later got another one because of it."""
+    later = (each.manifest.own_athlete for each in left if each.name > one.name)
+    if one.manifest.own_athlete is None and any(own is not None and not one.manifest.names_only(own) for own in later):
+        raise PipelineError(
+            f"{one.name} holds activities of another athlete than this folder's, and was imported by an earlier version: numbers of "
+            "later imports rest on it. Nothing was undone."
+        )
+
+
+def _brought(lake: Lake, before: Mapping[str, Import], left: Sequence[Import]) -> tuple[set[Key], set[str]]:
+    """The activities and the gear of the imports that count after it, those included that they take over."""
+    activities: set[Key] = set()
+    gear: set[str] = set()
+    held_ids = HeldIds(lake, left)
+    for number, one in enumerate(left):
+        if one.name in before:
+            activities |= activity_keys(lake, one.name)
+            gear |= gear_ids(lake, one.name)
+        if one.name not in before or before[one.name].manifest.files != one.manifest.files:
+            _refuse_unread(lake, one)
+            found = import_read(lake, one, held_ids.before(number)).activities(partial(reading_of, lake), {})
+            activities |= {(each.activity_id, each.source) for each in found}
+    return activities, gear
+
+
+def _refuse_unread(lake: Lake, one: Import) -> None:
+    for file in one.manifest.files:
+        if file.is_readable and not has_reading(lake, file.sha256):
+            raise PipelineError(
+                f"{printable(file.name)}, which {one.name} holds, too, was not read, or can't be. Nothing was undone. Import "
+                f"{printable(one.manifest.came_as)} again, then run `strava-pipeline rebuild`."
+            )
+
+
+def _strava_knows(lake: Lake) -> set[int]:
+    """The activities of which Strava's API told."""
+    if not lake.snapshot.exists():
+        return set()
+    with snapshot(lake) as published:
+        query = "SELECT id FROM activities_all WHERE source = $source"
+        return {key for (key,) in published.execute(query, {"source": STRAVA}).fetchall()}
+
+
+def _may_hold_more(one: Import) -> bool:
+    """Whether its path may have held files that its manifest does not name."""
+    return (
+        one.undone is None and one.manifest.known is None and one.manifest.kind != "file" and not one.manifest.has_list
+    )
+
+
+def _lying_in_the_inbox(lake: Lake) -> list[str]:
+    inbox = lake.inbox_files.absolute()
+    return sorted(inbox_marks(inbox, inbox).values()) if inbox.is_dir() else []

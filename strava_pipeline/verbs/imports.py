@@ -1,0 +1,207 @@
+"""`strava-pipeline import list` and `import undo`: what came in, and how one import leaves the warehouse again.
+
+What an undo comes to is orchestrate/undoing.py's, how it is done the rebuild's; here both are asked for and shown.
+"""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from strava_pipeline.verbs.echo import echo_json
+from strava_pipeline.verbs.options import Verbose
+
+if TYPE_CHECKING:
+    from strava_pipeline.lake.imports import Import
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.orchestrate.execute import RunOutcome
+    from strava_pipeline.orchestrate.undoing import UndoPlan
+    from strava_pipeline.settings import Settings
+
+_COUNTED = ("activities_all", "files")
+_WORD = "undo"
+_SHOWN = 20  # imports; --json has all
+
+
+def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+    """Show every import: the name that `import undo` takes, what came in, when, and which are undone."""
+    from strava_pipeline.lake.imports import all_imports, counting
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.undoing import import_line
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.values import plain
+
+    came = all_imports(Lake(Settings.load().data_dir))
+    held = {one.name: one for one in counting(came)}
+    if as_json:
+        echo_json(plain({"imports": [_shape(one, held.get(one.name)) for one in came]}))
+        return
+    for one in came:
+        line = import_line(held.get(one.name, one))
+        if one.undone is not None:
+            line += f"; undone {one.undone.undone_at:%Y-%m-%d %H:%M} UTC"
+        elif one.name not in held:
+            line += "; earlier imports hold all of it"
+        out.print(line)
+    if not came:
+        out.print("Nothing was imported.")
+
+
+def undo(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="The import: its name as `import list` shows it (`import_name` in the table files), or the name of the "
+            "archive, folder or file that came in, where only one has it.",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would leave; change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Undo it without a question.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Take one import's rows and files out of the warehouse. Bronze keeps them and a note; no call is made."""
+    from datetime import UTC, datetime
+
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.undoing import find_import
+    from strava_pipeline.orchestrate.undoing import plan_undo
+    from strava_pipeline.orchestrate.undoing import undo as note
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs import terminal
+
+    settings = Settings.load()
+    lake = Lake(settings.data_dir)
+    one, now = find_import(lake, name), datetime.now(UTC)
+    plan = None
+    if one.undone is None:
+        _have_all_read(settings, verbose=verbose)
+        plan = plan_undo(lake, one, now)
+        if not (as_json and dry_run):
+            _say_plan(plan, terminal.out if dry_run and not as_json else terminal.err)
+        if not dry_run:
+            _ask(yes=yes)
+            plan = note(lake, one, now)
+    elif not dry_run:
+        terminal.err.print(f"{one.name} is undone already, but was not taken out to the end: that is done now.")
+    if dry_run:
+        if as_json:
+            _echo(one, plan, None, {})
+    else:
+        _take_out(settings, one, plan, as_json=as_json, verbose=verbose)
+
+
+def _take_out(settings: "Settings", one: "Import", plan: "UndoPlan | None", *, as_json: bool, verbose: bool) -> None:
+    """Make everything without the import, which is noted as undone, and tell what left."""
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.verbs.terminal import out
+
+    lake = Lake(settings.data_dir)
+    before = _held(lake)
+    outcome = _rebuild(settings, verbose=verbose)
+    after = _held(lake)
+    gone = {table: len(before[table] - after[table]) for table in _COUNTED}
+    if as_json:
+        _echo(one, plan, outcome, gone)
+        return
+    out.print(
+        f"Undone: {one.name} ({one.manifest.came_as}). {gone['activities_all']} activities and {gone['files']} files left the "
+        f"warehouse. Their bytes stay in {lake.files}; `strava-pipeline import` of the same path brings them back."
+    )
+
+
+def _have_all_read(settings: "Settings", *, verbose: bool) -> None:
+    """What an undo leaves must be on disk before it is told, so that nothing of it can be lost."""
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.orchestrate.importing import unmade
+    from strava_pipeline.orchestrate.reading_files import unread
+
+    lake = Lake(settings.data_dir)
+    if unmade(lake) or unread(lake):
+        _rebuild(settings, verbose=verbose)
+
+
+def _rebuild(settings: "Settings", *, verbose: bool) -> "RunOutcome":
+    from strava_pipeline.orchestrate.execute import run_job
+    from strava_pipeline.orchestrate.jobs import REBUILD_JOB
+    from strava_pipeline.verbs.terminal import progress_for_terminal
+
+    log_level = "INFO" if verbose else "CRITICAL"
+    return run_job(settings, REBUILD_JOB, years=None, progress_of=progress_for_terminal(), log_level=log_level)
+
+
+def _ask(*, yes: bool) -> None:
+    from strava_pipeline.core.errors import MisuseError, PipelineError
+    from strava_pipeline.verbs.terminal import err
+
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise MisuseError(
+            "Nothing was undone: a person has to agree, and nobody is at this terminal. `import undo NAME --yes` undoes it "
+            "without a question."
+        )
+    err.print(f"To take it out of the warehouse, type the word {_WORD}: ", end="")
+    if sys.stdin.readline().strip() != _WORD:
+        raise PipelineError("Nothing was undone: that is not what was to be typed.")
+
+
+def _say_plan(plan: "UndoPlan", console: Any) -> None:
+    """What leaves and what stays, for eyes."""
+    from strava_pipeline.lake.undoing import import_line
+
+    console.print(import_line(plan.one))
+    console.print(
+        f"  {plan.activities_leaving} of its {plan.activities} activities and {plan.files_leaving} of its {plan.files} files "
+        "leave the warehouse. The others stay with what Strava and other imports say of them."
+    )
+    if plan.unnoted:
+        console.print(
+            f"  {plan.unnoted} of these {plan.files_leaving} files came in by an earlier version, which did not note what other "
+            "paths held, too. If you imported some of them from another path as well, they leave all the same, unless you "
+            "import that path again first: that notes it, and reads nothing twice.",
+            style="yellow",
+        )
+        for one in plan.unclear[:_SHOWN]:
+            console.print(f"    may hold some of them: {import_line(one)}", style="yellow")
+        if len(plan.unclear) > _SHOWN:
+            console.print(f"    … and {len(plan.unclear) - _SHOWN} more (--json)", style="yellow")
+
+
+def _echo(one: "Import", plan: "UndoPlan | None", outcome: "RunOutcome | None", gone: dict[str, int]) -> None:
+    """For programs: what is to leave, and what left."""
+    told: dict[str, Any] = {"import_name": one.name, "came_as": one.manifest.came_as, "undone": outcome is not None}
+    told |= {
+        "run_id": outcome and outcome.run_id,
+        "activities": gone["activities_all"] if gone else plan and plan.activities_leaving,
+        "files": gone["files"] if gone else plan and plan.files_leaving,
+        "files_unnoted": plan.unnoted if plan else 0,
+        "may_hold_some": [each.name for each in plan.unclear] if plan else [],
+    }
+    echo_json(told)
+
+
+def _shape(one: "Import", counted: "Import | None") -> dict[str, Any]:
+    manifest = (counted or one).manifest
+    return {
+        "import_name": one.name,
+        "came_as": manifest.came_as,
+        "kind": manifest.kind,
+        "received_at": manifest.received_at,
+        "files": len(manifest.files),
+        "undone_at": one.undone and one.undone.undone_at,
+    }
+
+
+def _held(lake: "Lake") -> dict[str, set[object]]:
+    """The keys of the published rows that are counted; none where nothing was published."""
+    from strava_pipeline.lake.counts import keys
+    from strava_pipeline.lake.publish import snapshot
+
+    if not lake.snapshot.exists():
+        return {table: set() for table in _COUNTED}
+    with snapshot(lake) as connection:
+        return {table: {key for (key,) in keys(connection, table)} for table in _COUNTED}

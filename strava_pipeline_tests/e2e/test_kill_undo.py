@@ -1,0 +1,93 @@
+"""kill -9 at any durable step of an undo, then another command: as if the undone import had never been, nothing else lost."""
+
+import random
+import shutil
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strava_pipeline.lake.imports import undone_names
+from strava_pipeline.lake.undoing import is_finished
+from strava_pipeline_tests.e2e.mortals import Mortals, choose, mortals
+from strava_pipeline_tests.e2e.test_kill_import import an_archive, made
+from strava_pipeline_tests.e2e.witness import assert_nothing_is_half
+from strava_pipeline_tests.orchestrate.test_imports import a_gpx
+from strava_pipeline_tests.rig import Rig
+
+GOLD = (
+    "activities_all",
+    "activity_history",
+    "activity_details",
+    "activity_laps",
+    "activity_sessions",
+    "gear",
+    "tracks",
+)
+DEATHS = 40
+
+
+def a_folder(rig: Rig, archive: Path) -> Path:
+    """A file of the archive, and one of its own."""
+    folder = rig.folder / "rides"
+    folder.mkdir()
+    with zipfile.ZipFile(archive) as whole:
+        name = next(name for name in sorted(whole.namelist()) if name.startswith("activities/"))
+        (folder / Path(name).name).write_bytes(whole.read(name))
+    (folder / "own.gpx").write_bytes(a_gpx())
+    return folder
+
+
+def gold(rig: Rig) -> dict[str, Any]:
+    found = made(rig)
+    return {name: found[name] for name in GOLD} | {"files": [row[0] for row in found["files"]]}
+
+
+def imported(living: Mortals, *paths: Path) -> None:
+    for path in paths:
+        life = living.run("import", str(path), in_memory=True)
+        assert life.code == 0, life.said
+
+
+@pytest.mark.soak(part="damage")
+@pytest.mark.parametrize("next_command", [("rebuild",), ("compact",), ("import", "undo", "export_1.zip", "--yes")])
+def test_killed_at_any_step_the_next_command_ends_the_undo(
+    make_rig: Callable[..., Rig], tmp_path: Path, next_command: tuple[str, ...]
+) -> None:
+    rig = make_rig(logged_in=False, activities=8, years=(2025, 2026), settings={"first_year": 2025})
+    archive = an_archive(rig)
+    folder, data, whole_data = a_folder(rig, archive), rig.settings.data_dir, tmp_path / "both"
+    with mortals(rig.settings, tmp_path) as living:
+        imported(living, folder)
+        wanted = gold(rig)
+        shutil.rmtree(data)
+        imported(living, archive, folder)
+        before = gold(rig)
+        shutil.copytree(data, whole_data)
+        whole = living.run("import", "undo", "export_1.zip", "--yes", in_memory=True)
+        assert whole.code == 0, whole.said
+        assert gold(rig) == wanted
+        died = 0
+        for step in choose(whole, random.Random(1), DEATHS, Counter(), dagster=False):
+            shutil.rmtree(data)
+            shutil.copytree(whole_data, data)
+            life = living.run("import", "undo", "export_1.zip", "--yes", dying=step, in_memory=True)
+            assert life.code in (-9, 0), life.said
+            died += life.code == -9
+            assert_nothing_is_half(rig, tmp_path)
+            noted = bool(undone_names(rig.lake))
+            again = living.run(*next_command, in_memory=True)
+            was_finished = "was undone at" in again.said
+            assert again.code == (2 if was_finished else 0), f"died at {step}: {again.said}"
+            assert "Traceback" not in again.said, f"died at {step}: {again.said}"
+            assert_nothing_is_half(rig, tmp_path)
+            found = gold(rig)
+            undone = noted or next_command[0] == "import"
+            differing = [name for name in wanted if found[name] != (wanted if undone else before)[name]]
+            assert differing == [], f"died at {step}, noted: {noted}"
+            assert is_finished(rig.lake), f"died at {step}"
+    assert died >= DEATHS * 9 // 10, "a step that a life did not come to kills nobody"
+    assert rig.calls()["by_endpoint"] == {}
