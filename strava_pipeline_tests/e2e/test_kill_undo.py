@@ -27,7 +27,7 @@ GOLD = (
     "gear",
     "tracks",
 )
-DEATHS = 40
+DEATHS = 20
 
 
 def a_folder(rig: Rig, archive: Path) -> Path:
@@ -53,7 +53,9 @@ def imported(living: Mortals, *paths: Path) -> None:
 
 
 @pytest.mark.soak(part="damage")
-@pytest.mark.parametrize("next_command", [("rebuild",), ("compact",), ("import", "undo", "export_1.zip", "--yes")])
+@pytest.mark.parametrize(
+    "next_command", [("rebuild",), ("compact",), ("import", "undo", "export_1.zip", "--yes")], ids=" ".join
+)
 def test_killed_at_any_step_the_next_command_ends_the_undo(
     make_rig: Callable[..., Rig], tmp_path: Path, next_command: tuple[str, ...]
 ) -> None:

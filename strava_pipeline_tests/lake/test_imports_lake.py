@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strava_pipeline.core.sources import SOURCES
+from strava_pipeline.lake.imported import forget, is_made, made_folder, make
 from strava_pipeline.lake.imported import imported as imported_listings
-from strava_pipeline.lake.imported import is_made, make
 from strava_pipeline.lake.imports import ImportManifest, digest_of, imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
@@ -70,6 +70,27 @@ def test_what_else_lies_among_imports_is_none(lake: Lake) -> None:
 
 
 # --- the activities of an import
+
+
+def test_activities_that_are_forgotten_are_out_of_sight_before_they_are_removed(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = imported(lake, *some(3)), imported(lake, *some(2, source="file"), at=NOW + DAY)
+    unfinished = made_folder(lake, one.name).with_name(f".{one.name}.tmp")
+    unfinished.mkdir()
+
+    def dies(path: Path, ignore_errors: bool = False) -> None:
+        if path.exists():
+            next(path.rglob("*.json*")).unlink()
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("strava_pipeline.lake.imported.shutil.rmtree", dies)
+        with pytest.raises(KeyboardInterrupt):
+            forget(lake, [one.name])
+    assert [each.name for each in imported_listings(lake)] == [f"{other.name}-file"]
+    forget(lake, [one.name])
+    assert [path.name for path in made_folder(lake, other.name).parent.iterdir()] == [other.name]
 
 
 def some(count: int, name: str = "Run", source: str = "strava_archive") -> list[Made]:
