@@ -31,7 +31,8 @@ from strava_pipeline.lake.paths import Lake, log_of
 from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.quarantine import sync_quarantine
 from strava_pipeline.lake.shards import LOCK as SHARDS_LOCK
-from strava_pipeline.lake.shards import drop_imported, write_shards
+from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.lake.shards_without_imports import drop_imported
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.tombstones import mark_absent
 from strava_pipeline.lake.trips import merge_trips

@@ -17,7 +17,6 @@ import polars as pl
 
 from strava_pipeline.core.activities import summary_frame
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.tables import catalogue_version
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.files import sync_folder, write_rows
@@ -31,7 +30,7 @@ from strava_pipeline.lake.times import Times
 MANY = 32  # shards of a year before they are merged: a month of daily runs
 LOCK = "shards"  # who writes shards, and who reads them while others may merge them away
 _MERGED = ".merged.parquet"
-_HOLDS = "strava_pipeline.listings"
+HOLDS = "strava_pipeline.listings"
 _CATALOGUE = "strava_pipeline.catalogue"
 _EDGE = "strava_pipeline.edge"
 _TIMES = "strava_pipeline.times"
@@ -108,28 +107,6 @@ def holdings(lake: Lake, year: int) -> Held:
     return held
 
 
-def drop_imported(lake: Lake) -> list[str]:
-    """Take the rows of imports out of all shards; those that can't be read are set aside, and named. Who calls holds LOCK."""
-    damaged: list[str] = []
-    for path in sorted([*lake.shards.glob("year=*/*.parquet"), *lake.shards.glob("year=*/*.outdated")]):
-        try:
-            metadata = pl.read_parquet_metadata(path)
-            holds: Held = json.loads(metadata.get(_HOLDS, "{}"))
-            left = {name: pages for name, pages in holds.items() if name.rpartition("-")[2] not in IMPORTED}
-            rows = pl.read_parquet(path) if len(left) < len(holds) or not holds else pl.DataFrame()
-        except (pl.exceptions.PolarsError, OSError):
-            damaged += set_aside_unreadable([path])
-            continue
-        kept = rows.filter(~pl.col("source").is_in(list(IMPORTED))) if "source" in rows.columns else rows
-        if kept.height < rows.height or len(left) < len(holds):
-            if kept.is_empty():
-                path.unlink()
-            else:
-                write_rows(path, kept, "zstd", metadata | {_HOLDS: json.dumps(left)})
-            sync_folder(path.parent)
-    return damaged
-
-
 def set_aside_unreadable(paths: Iterable[Path]) -> list[str]:
     """Set aside those whose rows can't be read although their footer can; their names."""
     damaged = []
@@ -185,7 +162,7 @@ def _clear(lake: Lake, year: int, years: YearRange, times: Times) -> None:
 
 
 def _holds(metadata: dict[str, str]) -> Held:
-    held: Held = json.loads(metadata.get(_HOLDS, "{}"))
+    held: Held = json.loads(metadata.get(HOLDS, "{}"))
     return held
 
 
@@ -308,6 +285,6 @@ def _ids_of(lake: Lake, years: Iterable[int]) -> list[int]:
 
 def _write(path: Path, rows: pl.DataFrame, holds: Held, made_by: dict[str, str]) -> int:
     """A shard is whole or absent."""
-    size = write_rows(path, rows, "zstd", {_HOLDS: json.dumps(holds), **made_by})
+    size = write_rows(path, rows, "zstd", {HOLDS: json.dumps(holds), **made_by})
     sync_folder(path.parent)
     return size

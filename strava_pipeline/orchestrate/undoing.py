@@ -104,8 +104,8 @@ def _refuse_if_ids_rest_on_it(one: Import, left: Sequence[Import]) -> None:
     later = (each.manifest.own_athlete for each in left if each.name > one.name)
     if one.manifest.own_athlete is None and any(own is not None and not one.manifest.names_only(own) for own in later):
         raise PipelineError(
-            f"{one.name} holds activities of another athlete than this folder's, and was imported by an earlier version: numbers of "
-            "later imports rest on it. Nothing was undone."
+            f"{one.name} holds activities of another athlete than this folder's, and was imported by an earlier version: "
+            "numbers of later imports rest on it. Nothing was undone."
         )
 
 

@@ -13,8 +13,8 @@ from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.orchestrate.checks import table_results
 from strava_pipeline.orchestrate.config import ImportConfig
 from strava_pipeline.orchestrate.importing import LOCK, make_activities, unmade
-from strava_pipeline.orchestrate.landing_imports import land_paths
 from strava_pipeline.orchestrate.jobs import FILE_BRONZE, FILE_READINGS
+from strava_pipeline.orchestrate.landing_imports import land_paths
 from strava_pipeline.orchestrate.metadata import OWNER, described, if_any, table_description, timed
 from strava_pipeline.orchestrate.progress import progressing
 from strava_pipeline.orchestrate.reading_files import read_files, unread
