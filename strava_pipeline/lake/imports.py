@@ -126,12 +126,11 @@ class Import:
 
 
 def land_import(lake: Lake, manifest: ImportManifest) -> Import:
-    """Put it on disk, when all its bytes are. Its name is one that no import had before."""
-    digest = digest_of(manifest.files)
-    while (
-        lake.imports / (name := f"{stamp(manifest.received_at)}-{digest}") / _MANIFEST
-    ).exists():  # a clock may stand still
-        manifest = manifest.model_copy(update={"received_at": manifest.received_at + timedelta(microseconds=1)})
+    """Put it on disk, when all its bytes are: behind all that came before, whatever the clock says."""
+    last = max((one.manifest.received_at for one in all_imports(lake)), default=None)
+    if last is not None and manifest.received_at <= last:  # a clock may stand still, or have been wrong
+        manifest = manifest.model_copy(update={"received_at": last + timedelta(microseconds=1)})
+    name = f"{stamp(manifest.received_at)}-{digest_of(manifest.files)}"
     write_whole(lake.imports / name / _MANIFEST, manifest.model_dump_json(indent=1).encode())
     return Import(name, manifest)
 

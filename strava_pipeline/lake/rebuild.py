@@ -30,7 +30,6 @@ from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.paths import Lake, log_of
 from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.quarantine import sync_quarantine
-from strava_pipeline.lake.shards import LOCK as SHARDS_LOCK
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.lake.shards_without_imports import drop_imported
 from strava_pipeline.lake.sql import sql
@@ -129,9 +128,7 @@ def _make_imports(lake: Lake, watch: Watch, make_imports: Work, *, drop: bool) -
     if due:
         make_imports()
         if drop:
-            with locked(lake, SHARDS_LOCK):
-                damaged = drop_imported(lake)
-            for name in damaged:
+            for name in drop_imported(lake):
                 watch.say(f"{name}: damaged, and set aside; its rows are made again from bronze.")
         with writing(lake.remade) as connection:
             unmark(connection, _IMPORTS_TOO)

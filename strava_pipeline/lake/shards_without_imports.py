@@ -6,12 +6,18 @@ import polars as pl
 
 from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.lake.files import sync_folder, write_rows
+from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.shards import HOLDS, Held, set_aside_unreadable
+from strava_pipeline.lake.shards import HOLDS, LOCK, Held, set_aside_unreadable
 
 
 def drop_imported(lake: Lake) -> list[str]:
-    """Take the rows of imports out of all shards; those that can't be read are set aside, and named. Who calls holds LOCK."""
+    """Take the rows of imports out of all shards; those that can't be read are set aside, and named."""
+    with locked(lake, LOCK):
+        return _drop_imported(lake)
+
+
+def _drop_imported(lake: Lake) -> list[str]:
     damaged: list[str] = []
     for path in sorted([*lake.shards.glob("year=*/*.parquet"), *lake.shards.glob("year=*/*.outdated")]):
         try:

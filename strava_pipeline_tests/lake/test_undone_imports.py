@@ -144,6 +144,12 @@ def test_a_note_that_goes_on_from_an_undone_import_still_tells_all(lake: Lake) -
     assert held(lake) == ["a b c"]
 
 
+def test_what_comes_after_the_clock_was_set_back_comes_behind(lake: Lake) -> None:
+    for name, at in (("of next year", NOW + timedelta(days=400)), ("now", NOW)):
+        land_import(lake, ImportManifest(came_as=name, kind="file", received_at=at, files=files(name[0])))
+    assert [one.manifest.came_as for one in all_imports(lake)] == ["of next year", "now"]
+
+
 def test_two_that_come_at_one_moment_are_two(lake: Lake) -> None:
     came = [ImportManifest(came_as=name, kind="file", received_at=NOW, known=files("a")) for name in ("a", "b")]
     assert len({land_import(lake, manifest).name for manifest in came}) == 2
