@@ -38,7 +38,7 @@ def _listings(lake: Lake) -> Iterator[str]:
 
 
 def _details(lake: Lake) -> Iterator[str]:
-    for folder in sorted(lake.details.glob("year=*")):
+    for folder in sorted(lake.details.glob("year=[0-9][0-9][0-9][0-9]")):
         for activity_id, files in detail_files(lake, int(folder.name.removeprefix("year="))).items():
             for said in sorted(files.disbelieved):
                 if files.good_at is not None and said > files.good_at + DAY:

@@ -73,8 +73,9 @@ def test_a_manifest_is_parsed_once_as_long_as_its_file_is_the_same(lake: Lake) -
 def test_of_a_manifest_that_keeps_growing_only_what_stands_there_now_is_kept(lake: Lake) -> None:
     athlete_id = 77_001  # of no other test
     for number in range(5):
-        detail = land_detail(lake, 2025, number, b"{}", NOW)
-        note_sighting(lake, detail, NOW, on(number + 1), listed=Listed(), years=YEARS, athlete_id=athlete_id)
+        at = NOW + number * SECOND
+        detail = land_detail(lake, 2025, number, b"{}", at)
+        note_sighting(lake, detail, at, on(number + 1), listed=Listed(), years=YEARS, athlete_id=athlete_id)
     (listing,) = listings(lake)
     assert len(listing.manifest.pages) == 5
     kept = [held for held in gc.get_objects() if isinstance(held, Manifest) and held.athlete_id == athlete_id]
