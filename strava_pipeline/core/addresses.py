@@ -30,7 +30,7 @@ def own_hosts(hosts: str) -> list[str]:
     """The hosts that are listed with commas. Raises ValueError where one may be public."""
     listed = _listed(hosts)
     for host in listed:
-        if not _is_of_ones_own(host):
+        if not is_of_ones_own(host):
             raise ValueError(
                 f"{host} may be a public address, where everybody on the way reads along; name hosts of a network of your own: "
                 "a service of a compose file, an address like 192.168.1.20, a name that ends in .local or .lan"
@@ -52,7 +52,7 @@ def _listed(hosts: str) -> list[str]:
     return [host.strip().strip("[]").rstrip(".").lower() for host in hosts.split(",") if host.strip()]
 
 
-def _is_of_ones_own(host: str) -> bool:
+def is_of_ones_own(host: str) -> bool:
     """Whether the host can't be a public one: a private address, or a name that no public domain has."""
     try:
         address = ip_address(host)

@@ -29,9 +29,14 @@ class Landing:
     begins: bool = False
 
     @property
+    def is_confirmed(self) -> bool:
+        """Whether this machine's clock says nearly the same."""
+        return abs(self.at - self.local_at) <= DAY
+
+    @property
     def weight(self) -> int:
         """Of its word, where others contradict it."""
-        return _AGREES_WITH_LOCAL if abs(self.at - self.local_at) <= DAY else 1
+        return _AGREES_WITH_LOCAL if self.is_confirmed else 1
 
     @property
     def step(self) -> timedelta:

@@ -159,7 +159,7 @@ def _files(times: Times, activity_id: int, folders: Sequence[str]) -> AnswerFile
         evidence=since[-1][1] if since else None,
         lost=bool(lost) and (newest is None or answered != newest[0]),
         disbelieved=disbelieved,
-        times=order.all if disbelieved or times.manifests else None,
+        times=order.all if order.doubts or times.manifests else None,
     )
 
 
@@ -168,13 +168,14 @@ class _Order:
 
     def __init__(self, times: Times, names: Collection[Name]) -> None:
         self._times: dict[Name, datetime] = {}
+        self.doubts = False  # whether one is believed to have come at another time than it says
         last: datetime | None = None
-        several = len(names) > 1  # hardly ever
-        for name in sorted(names, key=lambda name: in_order((times.of_answer(*name), name[1]))) if several else names:
-            at = times.of_answer(*name)
+        said = [(times.of_answer(*name), name) for name in names]
+        for at, name in sorted(said, key=_by_landing) if len(said) > 1 else said:  # hardly ever several
             if last is not None and at <= last and name[1] is not None:
                 at = last + SHORTLY
             self._times[name] = last = at
+            self.doubts = self.doubts or at != name[0]
 
     @property
     def all(self) -> frozenset[datetime]:
@@ -185,6 +186,11 @@ class _Order:
 
     def of(self, name: Name) -> tuple[int, datetime]:
         return in_order((self._times[name], name[1]))
+
+
+def _by_landing(said: tuple[datetime, Name]) -> tuple[tuple[int, datetime], datetime]:
+    at, name = said
+    return in_order((at, name[1])), name[0]
 
 
 def _status(name: str) -> int:

@@ -116,6 +116,7 @@ class Listing:
 
     def _save(self) -> None:
         write_whole(self.folder / "manifest.json", self.manifest.model_dump_json(indent=1).encode())
+        PARSED.saved += 1
 
     def settle(self) -> None:
         """Note that a run has made use of it to the end, so that the next one asks anew. Half a listing is gone on with."""
@@ -236,7 +237,8 @@ def mended(folder: Path, lake: Lake) -> Listing | None:
         listing = Listing(folder, manifest, lake)
     except ValueError:
         return None  # no folder of ours
-    listing._adopt(YearRange(NO_YEAR, MAXYEAR))
+    if not listing._adopt(YearRange(NO_YEAR, MAXYEAR)):
+        return None  # all of them are damaged
     if mode != "all":
         oldest, newest = listing.manifest.oldest, listing.manifest.newest
         if oldest is None or newest is None:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.listing import Listing, mended, read_listing
 from strava_pipeline.lake.manifests import Manifest, Window
+from strava_pipeline.lake.parsed import PARSED
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.times import Times, claims_of_the_future, times_of
 
@@ -67,7 +68,12 @@ def answer_times(lake: Lake) -> Times:
     if not lake.listings.is_dir():
         return Times()
     folder = lake.listings.stat()
-    looks = (lake.clock is not None, folder.st_mtime_ns, folder.st_nlink)  # others as soon as a listing begins
+    looks = (
+        lake.clock is not None,
+        PARSED.saved,
+        folder.st_mtime_ns,
+        folder.st_nlink,
+    )  # others as soon as a listing begins
     known = _ANSWER_TIMES.get(lake.listings)
     if known is None or known[0] != looks:
         known = _ANSWER_TIMES[lake.listings] = (looks, listing_times(lake))
@@ -80,7 +86,7 @@ def from_the_future(lake: Lake) -> list[tuple[str, datetime, datetime]]:
     return list(claims_of_the_future({listing.name: listing.manifest for listing in found}, _times(lake, found)))
 
 
-_ANSWER_TIMES: dict[Path, tuple[tuple[bool, int, int], Times]] = {}
+_ANSWER_TIMES: dict[Path, tuple[tuple[bool, int, int, int], Times]] = {}
 _TIMES: dict[Path, tuple[bool, list[Manifest], Times]] = {}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from strava_pipeline.lake.manifests import Manifest
 
-_REMEMBERED = 4096  # manifests, some kilobytes each: ten years of daily runs
+_REMEMBERED = 16_384  # manifests, some kilobytes each: ten years of daily runs, with a listing of events for each day
 
 
 class _Parsed:
@@ -14,6 +14,9 @@ class _Parsed:
     def __init__(self) -> None:
         self._manifests: dict[Path, tuple[tuple[int, ...], Manifest]] = {}  # by file; the one added last comes last
         self._lock = threading.Lock()
+        self.saved = (
+            0  # how many manifests this process has written: what was worked out before the last one is outdated
+        )
 
     def manifest(self, path: Path) -> Manifest:
         found = path.stat()  # a manifest is replaced by another file, never written into

@@ -16,6 +16,7 @@ from strava_pipeline.lake.landed import time_of
 from strava_pipeline.lake.manifests import Manifest, PageEntry
 
 CLOCKS_DIFFER = timedelta(minutes=1)  # by which two processes may believe the same server's clock to differ
+GAP = timedelta(days=30)  # hardly anybody runs nothing for longer
 UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 Place = tuple[str, int]  # a listing's name and the number of the page in it, from 0
@@ -38,15 +39,18 @@ class Times:
     limit: datetime | None = None
 
     def of_answer(self, at: datetime, number: int | None) -> datetime:
-        """When an answer is believed to have come that says `at`: between the pages that landed before and after it."""
+        """When an answer is believed to have come that says `at`: between the pages that landed before and after it.
+
+        Rather too early than too late: what was edited since would never be asked for again.
+        """
         if number is None:
             return UNKNOWN if self.limit is not None and at > self.limit else at
-        later = bisect_right(self.numbers, number)
+        later, earlier = bisect_right(self.numbers, number), bisect_left(self.numbers, number) - 1
+        before = self.moments[earlier] if earlier >= 0 else None
         if later < len(self.moments) and at > self.moments[later] + CLOCKS_DIFFER:
-            at = self.moments[later] - SHORTLY
-        earlier = bisect_left(self.numbers, number) - 1
-        if earlier >= 0 and at < self.moments[earlier] - CLOCKS_DIFFER:
-            at = self.moments[earlier] + SHORTLY
+            return self.moments[later] - SHORTLY if before is None else before + SHORTLY
+        if before is not None and at < before - CLOCKS_DIFFER:
+            return before + SHORTLY
         return at
 
     def digest(self, listing: str) -> str | None:
@@ -106,16 +110,24 @@ def claims_of_the_future(manifests: Mapping[str, Manifest], times: Times) -> Ite
 
 
 def _limit(landings: Sequence[Landing], older: Sequence[PageEntry], local: datetime | None) -> datetime | None:
-    """None also where most of what has no number lies beyond: then it is this machine's clock that is wrong."""
+    """Beyond which a time without a number is of the future.
+
+    None where that would rest on this machine's clock alone, and that seems to be the one that is wrong: most times lie
+    beyond, or those that do go on where the others end.
+    """
     if landings:
         first = believed(landings)[0]
         limit = max(first, landings[0].local_at) + DAY
+        if landings[0].is_confirmed:
+            return limit
     elif local is not None:
         limit = local + DAY
     else:
         return None
-    beyond = sum(page.fetched_at > limit for page in older)
-    return None if beyond * 2 > len(older) else limit
+    beyond = [page.fetched_at for page in older if page.fetched_at > limit]
+    newest = max((page.fetched_at for page in older if page.fetched_at <= limit), default=None)
+    goes_on = bool(beyond) and newest is not None and min(beyond) - newest < GAP
+    return None if goes_on or len(beyond) * 2 > len(older) else limit
 
 
 def _corrected(

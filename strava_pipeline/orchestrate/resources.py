@@ -16,7 +16,7 @@ from strava_pipeline.ingest.strava.connect import connect
 from strava_pipeline.lake.listing import Listing
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.server import refuse_another_server
+from strava_pipeline.lake.server import refuse_emulator
 from strava_pipeline.orchestrate.options import CallOptions
 from strava_pipeline.orchestrate.pace import Pace
 from strava_pipeline.orchestrate.progress import Progress
@@ -65,7 +65,7 @@ class Pipeline:
         Who fetches whole years leaves others what a quiet day's flow needs (docs/adr/0022).
         """
         if self._client is None:
-            refuse_another_server(self.lake, self.settings.api_url)
+            refuse_emulator(self.lake, self.settings.api_url)
             limits = limits or CallOptions()
             self._client = connect(
                 self.settings,

@@ -31,7 +31,7 @@ from strava_pipeline.ingest.strava.revocation import forget_revoked
 from strava_pipeline.ingest.strava.token_store import StoredToken, TokenStore
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import land_athlete
-from strava_pipeline.lake.server import refuse_another_server
+from strava_pipeline.lake.server import refuse_emulator
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.echo import echo
 
@@ -62,6 +62,8 @@ def auth(
     if port is not None and not listen:
         raise MissingSettingsError(f"{port}: a port goes with --listen; a code goes with --code.")
     settings = Settings.load()
+    if not force:
+        refuse_emulator(Lake(settings.data_dir), settings.api_url)
     clock = system_clock(settings)
     oauth = make_oauth(settings, make_wire(settings, clock), clock)
     echo(f"{TERMS}\n", err=True)
@@ -81,8 +83,6 @@ def log_in(settings: Settings, oauth: OAuth, clock: ServerClock, consent: Consen
     token = StoredToken({**answer, **known})
     if token.athlete_id is not None:
         token = token.with_answer({"athlete_id": token.athlete_id})
-    if not force:
-        refuse_another_server(Lake(settings.data_dir), settings.api_url)
     with store.lock():
         _refuse_another_athlete(settings.data_dir, store, token, force=force)
         store.save(token)

@@ -2,17 +2,20 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from strava_pipeline.lake.detail_files import detail_files, land_detail
+from strava_pipeline.lake.detail_files import detail_files, land_detail, land_failure
 from strava_pipeline.lake.landed import landed_as, next_number, read_name, time_of
 from strava_pipeline.lake.listings import listings
+from strava_pipeline.lake.manifests import Manifest, PageEntry, Window
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline_tests.lake.bronze import DAY, NOW, SECOND, activity, land, started
+from strava_pipeline.lake.times import Times, times_of
+from strava_pipeline_tests.lake.bronze import DAY, HOUR, NOW, SECOND, activity, land, started
 
 YEAR = 400 * DAY
+WINDOW = Window(mode="all", after=None, before=None)
 
 
 def test_numbers_follow_this_machines_clock(tmp_path: Path) -> None:
@@ -85,3 +88,66 @@ def test_listings_are_in_the_order_in_which_they_began(tmp_path: Path) -> None:
         land(started(lake, at=at), [activity(1)], at=at)
     began = [listing.manifest.started_at for listing in listings(lake)]
     assert began == [NOW, NOW + SECOND, NOW + 2 * DAY]
+
+
+def test_a_false_answer_moves_no_true_one_behind_the_listing_that_follows(tmp_path: Path) -> None:
+    def at(hours: int) -> Lake:
+        return Lake(tmp_path, clock=lambda: NOW + hours * HOUR)
+
+    land(started(at(0)), [activity(1)])
+    land_failure(at(1), 2025, 1, b"", 500, NOW + YEAR)
+    land_detail(at(2), 2025, 1, b"{}", NOW + 2 * HOUR)
+    land(started(at(24), at=NOW + DAY), [activity(1, name="edited")], at=NOW + DAY)
+    files = detail_files(at(24), 2025)[1]
+    assert files.good_at == NOW + 2 * HOUR, "or the edit would not be asked for"
+    assert files.failures == 0
+
+
+def test_pages_that_land_later_in_one_process_count_for_what_landed_beside_them(tmp_path: Path) -> None:
+    lake = Lake(tmp_path, clock=lambda: NOW)
+    listing = started(lake)
+    land_detail(lake, 2025, 1, b"{}", NOW + YEAR)
+    assert detail_files(lake, 2025)[1].good_at == NOW + YEAR
+    land(listing, [activity(1)], at=NOW + DAY)
+    assert detail_files(lake, 2025)[1].good_at == NOW + DAY - timedelta(microseconds=1)
+
+
+def page(at: datetime, landed: int | None = None, local_at: datetime | None = None) -> PageEntry:
+    return PageEntry(
+        file="page-0001.json.gz", rows=1, fetched_at=at, landed=landed, local_at=local_at, local_years=[2026]
+    )
+
+
+def times(older: list[datetime], now: tuple[datetime, datetime] | None, local: datetime | None) -> Times:
+    pages = [page(at) for at in older]
+    manifests = {
+        f"{place}": Manifest(window=WINDOW, started_at=one.fetched_at, pages=[one]) for place, one in enumerate(pages)
+    }
+    if now is not None:
+        numbered = page(now[0], 10**15, now[1])
+        manifests["now"] = Manifest(window=WINDOW, started_at=now[0], landed=10**15, pages=[numbered])
+    return times_of(manifests, local)
+
+
+def test_what_has_no_number_and_claims_to_be_of_the_future_of_a_confirmed_one_is_not_believed(tmp_path: Path) -> None:
+    of_next_year = [NOW + YEAR, NOW + YEAR + DAY]
+    found = times([NOW - DAY, *of_next_year], (NOW, NOW), None)
+    assert sorted(found.manifests) == ["1", "2"], "be they most of all"
+    assert found.moments == [NOW]
+    assert not any(manifest.is_dated for manifest in found.manifests.values())
+
+
+def test_a_local_clock_that_lags_behind_makes_nothing_false(tmp_path: Path) -> None:
+    days = [NOW + day * DAY for day in range(100)]
+    assert times(days, None, NOW + 60 * DAY).manifests == {}, "days go on where the others end"
+    assert times(days, None, NOW - 30 * DAY).manifests == {}, "all of them would be of the future"
+    assert list(times([*days, NOW + YEAR], None, NOW + 100 * DAY).manifests) == ["100"]
+
+
+def test_a_listing_of_which_only_damaged_pages_are_left_is_none(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    listing = started(lake)
+    land(listing, [activity(1)])
+    (listing.folder / "manifest.json").unlink()
+    (listing.folder / "page-0001.json.gz").write_bytes(b"garbage")
+    assert list(listings(lake)) == []
