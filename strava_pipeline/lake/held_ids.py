@@ -8,9 +8,16 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from strava_pipeline.core.files.numbering import HeldBy, athlete_named
+from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.lake.imported import imported_from
 from strava_pipeline.lake.imports import Import
 from strava_pipeline.lake.paths import Lake
+
+
+def athletes_of_hashed(lake: Lake, one: Import) -> set[int]:
+    """The athletes whose activities an import holds that Strava has not numbered, as far as its activities on disk name them."""
+    held = HeldIds(lake, [one])
+    return {athlete_id for source in IMPORTED for _, athlete_id in held.hashed(one, source)}
 
 
 class HeldIds:
@@ -28,12 +35,12 @@ class HeldIds:
     def _held_before(self, number: int, source: str, activity_id: int) -> frozenset[int]:
         held = self._held.setdefault(source, {})
         for place in range(self._read.get(source, 0), number):
-            for found, athlete_id in self._hashed(self._came[place], source):
+            for found, athlete_id in self.hashed(self._came[place], source):
                 held.setdefault(found, {}).setdefault(athlete_id, place)
         self._read[source] = max(number, self._read.get(source, 0))
         return frozenset(athlete_id for athlete_id, place in held.get(activity_id, {}).items() if place < number)
 
-    def _hashed(self, one: Import, source: str) -> Iterator[tuple[int, int]]:
+    def hashed(self, one: Import, source: str) -> Iterator[tuple[int, int]]:
         """Id and athlete of the activities of a source that Strava has not numbered and that name an athlete."""
         if not one.manifest.may_name_athletes or (found := imported_from(self._lake, one.name, source)) is None:
             return

@@ -98,8 +98,8 @@ class ImportManifest(BaseModel):
 class UndoneNote(BaseModel):
     """What stands in undone.json, beside the manifest of an import that was undone.
 
-    `activities` (id and source), `gear` (ids) and `files` (hashes) are what no other import brought when it was undone: they
-    may leave the warehouse. `inbox`: marks of the files that lay in data/inbox/files then (orchestrate/inbox_marks.py).
+    `activities` (id and source), `gear` (ids) and `files` (hashes) are all that it brought: they may leave the warehouse, where
+    no other import brings them. `inbox`: marks of the files that lay in data/inbox/files then (orchestrate/inbox_marks.py).
     """
 
     model_config = ConfigDict(frozen=True)

@@ -242,7 +242,7 @@ def _refuse_a_loss(lake: Lake, made: Connection) -> None:
             f"The warehouse was to be made anew from {lake.data_dir / 'bronze'}, but that holds less than what is "
             f"published ({'; '.join(sorted(lost))}). Nothing was replaced. Bring the missing files back and run again, or have "
             "Strava list everything again: `strava-pipeline run-all`, then the same command. If the loss is meant, delete "
-            f"{lake.snapshot}."
+            f"{lake.snapshot}.{meant.way_back(lake)}"
         )
 
 

@@ -116,7 +116,14 @@ class MayLeave:
     activities: set[tuple[object, str]] = field(default_factory=set)  # ids, each with the source
     gear: set[object] = field(default_factory=set)
     files: set[object] = field(default_factory=set)
-    undone: bool = False
+    undone: tuple[str, ...] = ()
+
+    def way_back(self, lake: Lake) -> str:
+        """What to do where the undo itself is in the way."""
+        if not self.undone:
+            return ""
+        notes = ", ".join(str(lake.imports / name / "undone.json") for name in self.undone)
+        return f" To take the undo of {', '.join(self.undone)} back, delete {notes} and run `strava-pipeline rebuild`."
 
     def among(self, published: Connection, table: str, lost: Keys) -> Keys:
         """Those of the `lost` keys of a table that may leave it. What Strava itself said never may."""
@@ -144,12 +151,13 @@ class MayLeave:
 def may_leave(lake: Lake, published: Connection) -> MayLeave:
     """What only those undone imports brought that the published warehouse was made with."""
     before = set(is_made_without(published))
-    fresh = [one.undone for one in undone_imports(lake) if one.undone is not None and one.name not in before]
+    names = [one for one in undone_imports(lake) if one.undone is not None and one.name not in before]
+    fresh = [one.undone for one in names if one.undone is not None]
     return MayLeave(
         activities={(key, source) for each in fresh for key, source in each.activities},
         gear={key for each in fresh for key in each.gear},
         files={key for each in fresh for key in each.files},
-        undone=bool(fresh),
+        undone=tuple(one.name for one in names),
     )
 
 

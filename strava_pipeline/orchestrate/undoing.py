@@ -11,7 +11,9 @@ from functools import partial
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.printable import printable
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.lake.held_ids import HeldIds
+from strava_pipeline.lake.file_store import stored_bytes
+from strava_pipeline.lake.files import DamagedFileError
+from strava_pipeline.lake.held_ids import HeldIds, athletes_of_hashed
 from strava_pipeline.lake.imported import activity_keys, gear_ids, is_made
 from strava_pipeline.lake.imports import Import, UndoneNote, all_imports, counting, note_undone
 from strava_pipeline.lake.locks import locked
@@ -21,6 +23,7 @@ from strava_pipeline.lake.readings import has_reading, reading_of
 from strava_pipeline.orchestrate.importing import LOCK, import_read
 from strava_pipeline.orchestrate.inbox_marks import inbox_marks
 
+_MADE_OF = ("list", "gear", "objects")  # files of which activities and gear are made directly; the others have readings
 Key = tuple[int, str]  # an activity's id, and the source that tells of it
 
 
@@ -54,10 +57,10 @@ def plan_undo(lake: Lake, one: Import, now: datetime) -> UndoPlan:
             raise PipelineError(
                 f"{each.name} was not read yet. Nothing was undone. `strava-pipeline rebuild` reads it."
             )
+    _refuse_missing_bytes(lake, left)
     mine = activity_keys(lake, one.name) if one.name in before else set()
-    _refuse_if_ids_rest_on_it(one, left)
-    others, gear = _brought(lake, before, left)
-    leaving = mine - others
+    _refuse_if_ids_rest_on_it(lake, one, left)
+    others = _brought(lake, before, left)
     files = {file.sha256 for file in one.manifest.files}
     files_leaving = files - {file.sha256 for each in after.values() for file in each.manifest.files}
     older = [each for each in came if each.manifest.known is None]
@@ -65,9 +68,9 @@ def plan_undo(lake: Lake, one: Import, now: datetime) -> UndoPlan:
     stay = {key for key, _ in others} | _strava_knows(lake)
     note = UndoneNote(
         undone_at=now,
-        activities=sorted(leaving),
-        gear=sorted((gear_ids(lake, one.name) if mine else set()) - gear),
-        files=sorted(files_leaving),
+        activities=sorted(mine),
+        gear=sorted(gear_ids(lake, one.name)),
+        files=sorted(files),
         inbox=_lying_in_the_inbox(lake),
     )
     return UndoPlan(
@@ -99,30 +102,45 @@ def _without(came: Sequence[Import], one: Import, now: datetime) -> list[Import]
     ]
 
 
-def _refuse_if_ids_rest_on_it(one: Import, left: Sequence[Import]) -> None:
-    """Older versions gave one id to two people's same file; who came later got another one because of it."""
-    later = (each.manifest.own_athlete for each in left if each.name > one.name)
-    if one.manifest.own_athlete is None and any(own is not None and not one.manifest.names_only(own) for own in later):
-        raise PipelineError(
-            f"{one.name} holds activities of another athlete than this folder's, and was imported by an earlier version: "
-            "numbers of later imports rest on it. Nothing was undone."
-        )
+def _refuse_missing_bytes(lake: Lake, left: Sequence[Import]) -> None:
+    """What is undone is taken out by making all others again: they have to be whole before it is noted."""
+    for one in left:
+        for file in one.manifest.files:
+            if file.role in _MADE_OF:
+                try:
+                    stored_bytes(lake, file.sha256)
+                except (FileNotFoundError, DamagedFileError) as error:
+                    raise PipelineError(
+                        f"{printable(file.name)}, which {one.name} holds, is missing or damaged in bronze: without it "
+                        f"that import can't be made again. Nothing was undone. Import "
+                        f"{printable(one.manifest.came_as)} again first."
+                    ) from error
 
 
-def _brought(lake: Lake, before: Mapping[str, Import], left: Sequence[Import]) -> tuple[set[Key], set[str]]:
-    """The activities and the gear of the imports that count after it, those included that they take over."""
+def _refuse_if_ids_rest_on_it(lake: Lake, one: Import, left: Sequence[Import]) -> None:
+    """What came in before it was known whose the folder is has plain ids, and so what came later from its owner has others."""
+    later = {each.manifest.own_athlete for each in left if each.name > one.name} - {None}
+    if one.manifest.own_athlete is None and later - {None}:
+        others = athletes_of_hashed(lake, one) - {*later}
+        if others:
+            raise PipelineError(
+                f"{one.name} holds activities of another athlete than this folder's, and came in before it was known whose the "
+                "folder is: numbers of later imports rest on it. Nothing was undone."
+            )
+
+
+def _brought(lake: Lake, before: Mapping[str, Import], left: Sequence[Import]) -> set[Key]:
+    """The activities of the imports that count after it, those included that they take over."""
     activities: set[Key] = set()
-    gear: set[str] = set()
     held_ids = HeldIds(lake, left)
     for number, one in enumerate(left):
         if one.name in before:
             activities |= activity_keys(lake, one.name)
-            gear |= gear_ids(lake, one.name)
         if one.name not in before or before[one.name].manifest.files != one.manifest.files:
             _refuse_unread(lake, one)
             found = import_read(lake, one, held_ids.before(number)).activities(partial(reading_of, lake), {})
             activities |= {(each.activity_id, each.source) for each in found}
-    return activities, gear
+    return activities
 
 
 def _refuse_unread(lake: Lake, one: Import) -> None:
