@@ -109,7 +109,7 @@ def _assert_whole(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
 
 
 def _body(lake: Lake, activity_id: int, name: str) -> dict[str, Any]:
-    (path,) = lake.details.glob(f"*/{activity_id}/{name}.json.gz")
+    (path,) = lake.details.glob(f"*/{activity_id}/{name}.*json.gz")
     return dict(unpacked_json(path))
 
 
