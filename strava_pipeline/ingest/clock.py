@@ -14,6 +14,9 @@ CONTRADICTION = timedelta(minutes=1)  # beyond any network delay: the earlier be
 JUMP = timedelta(
     hours=1
 )  # beyond what clocks drift apart: believed when more than one answer, or this machine's clock, says so
+AHEAD = timedelta(
+    days=31
+)  # taken at its word from a process's first answer: this machine may have been off, or set back
 ENOUGH = 2  # answers that agreed with a belief; a contradiction needs more
 
 
@@ -62,14 +65,16 @@ class ServerClock:
         """Learn from the Date header of an answer that took `elapsed` real seconds. Garbage is ignored.
 
         The server's time is in [date, date + 1 s + elapsed]: an estimate within is kept, others go to date; by more than
-        JUMP only when several answers of different moments, or one and this machine's clock, say the same.
+        JUMP only when several answers of different moments, or one and this machine's clock, say the same. The first answer of a
+        process may be ahead of what another one had made of this machine's clock, by no more than AHEAD.
         """
         date = parse_date_header(date_header)
         if date is None:
             return
         date += age
         estimate, moment = self._estimate(), self._monotonic()
-        if abs(date - estimate) > JUMP and not self._is_believed(date, moment):
+        may_be_ahead = not self.synced and timedelta(0) < date - estimate <= AHEAD
+        if abs(date - estimate) > JUMP and not may_be_ahead and not self._is_believed(date, moment):
             return
         if abs(date - estimate) <= JUMP and self._anchor is not None:
             self._agreed = min(self._agreed + 1, ENOUGH)

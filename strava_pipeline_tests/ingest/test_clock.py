@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from strava_pipeline.ingest.clock import parse_date_header
+from strava_pipeline.ingest.clock import ServerClock, parse_date_header
 from strava_pipeline_tests.ingest.fakes import START, Time, http_date
 
 SECOND = timedelta(seconds=1)
@@ -124,3 +124,62 @@ def test_a_real_date_header_is_read() -> None:
 def test_a_clock_needs_a_speed(speed: float) -> None:
     with pytest.raises(ValueError, match="above 0"):
         Time().clock(speed)
+
+
+YEAR = timedelta(days=400)
+
+
+def believing(answers: int) -> tuple[Time, ServerClock]:
+    """A clock that so many answers agreed with, hours ahead of this machine's."""
+    time = Time(START - timedelta(hours=7))
+    clock = time.clock()
+    for _ in range(answers):
+        clock.observe(http_date(time.local + timedelta(hours=7)))
+        time.pass_(1)
+    return time, clock
+
+
+@pytest.mark.parametrize("wrong", [YEAR, -YEAR, timedelta(days=1), -timedelta(days=1)])
+@pytest.mark.parametrize(("answers", "needed"), [(1, 2), (2, 3), (9, 3)])
+def test_a_jump_counts_when_more_answers_say_so_than_said_otherwise(
+    wrong: timedelta, answers: int, needed: int
+) -> None:
+    time, clock = believing(answers)
+    for number in range(1, needed + 1):
+        before = clock.now()
+        clock.observe(http_date(before + wrong))
+        believed = abs(clock.now() - before) > timedelta(hours=1)
+        assert believed == (number == needed)
+        time.pass_(1)
+
+
+def test_claims_that_contradict_each_other_add_up_to_nothing() -> None:
+    time, clock = believing(2)
+    for number in range(9):
+        before = clock.now()
+        clock.observe(http_date(before + (number + 1) * YEAR))
+        assert clock.now() == before
+        time.pass_(1)
+
+
+def test_this_machines_clock_is_a_witness() -> None:
+    time = Time()
+    clock = time.clock()
+    clock.observe(http_date(START + YEAR))
+    time.pass_(1)
+    clock.observe(http_date(START + SECOND))
+    assert abs(clock.now() - START) < timedelta(minutes=1)
+
+
+def test_a_processs_first_answer_may_be_ahead_of_what_another_one_made_of_this_machines_clock() -> None:
+    for days, believed in ((1, True), (30, True), (400, False), (-1, False)):
+        clock = Time(START - YEAR).clock()
+        clock.suppose(START, START - YEAR)
+        clock.observe(http_date(START + timedelta(days=days)))
+        assert (abs(clock.now() - START) > timedelta(hours=1)) == believed
+
+
+def test_an_answer_that_a_cache_kept_is_as_old_as_it_says() -> None:
+    clock = Time().clock()
+    clock.learn({"Date": http_date(START - 90 * SECOND), "Age": "90"})
+    assert clock.now() == START
