@@ -7,7 +7,7 @@ moves the pages, but from the last start that was seen, one second overlapping. 
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from datetime import MAXYEAR, datetime
+from datetime import MAXYEAR, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +198,8 @@ def begin(
     host: str | None = None,
 ) -> Listing:
     """Start a listing: a new folder with a manifest of no pages. `host`: of the API that answered."""
-    folder = lake.listings / f"{stamp(at)}-{window.mode}"
+    while (folder := lake.listings / f"{stamp(at)}-{window.mode}").exists():
+        at += timedelta(microseconds=1)  # a proxy may tell the same time twice
     folder.mkdir(parents=True)
     sync_folder(folder.parent)
     manifest = Manifest(

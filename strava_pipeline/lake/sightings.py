@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -90,11 +90,7 @@ def _of_day(lake: Lake, at: datetime, athlete_id: int | None) -> Listing:
     for folder in sorted(lake.listings.glob(f"{_day(at)}T*-{_WINDOW.mode}")):
         with suppress(FileNotFoundError, ValidationError):
             return read_listing(folder, lake)
-    while True:
-        try:
-            return begin(lake, _WINDOW, athlete_id=athlete_id, at=at)
-        except FileExistsError:  # whoever made it died before it said what it is, or its manifest is damaged
-            at += timedelta(microseconds=1)
+    return begin(lake, _WINDOW, athlete_id=athlete_id, at=at)
 
 
 def _day(at: datetime) -> str:

@@ -47,9 +47,12 @@ class Times:
             return UNKNOWN if self.limit is not None and at > self.limit else at
         later, earlier = bisect_right(self.numbers, number), bisect_left(self.numbers, number) - 1
         before = self.moments[earlier] if earlier >= 0 else None
-        if later < len(self.moments) and at > self.moments[later] + CLOCKS_DIFFER:
+        tolerance = (
+            CLOCKS_DIFFER
+        )  # where times were wrong, moments lie close together
+        if later < len(self.moments) and at > self.moments[later] + tolerance:
             return self.moments[later] - SHORTLY if before is None else before + SHORTLY
-        if before is not None and at < before - CLOCKS_DIFFER:
+        if before is not None and at < before - tolerance:
             return before + SHORTLY
         return at
 

@@ -5,9 +5,11 @@ from datetime import timedelta
 
 from strava_pipeline.lake.health_times import times_health
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.wanted import Candidate, candidates
 from strava_pipeline_tests.lake.bronze import (
     DAY,
     NOW,
+    SECOND,
     activity,
     detailed,
     land,
@@ -82,3 +84,19 @@ def test_doctor_names_what_claims_to_be_of_the_future(lake: Lake) -> None:
     assert found.state == "warning"
     assert "listing 20270707T120000000000Z-all (2027-07-07 instead of 2026-06-01)" in found.what
     assert "detail of 1 (2027-07-07)" in found.what
+
+
+def test_a_detail_is_older_than_the_page_that_landed_behind_it_by_however_little(lake: Lake) -> None:
+    def at(seconds: int) -> Lake:
+        return replace(lake, clock=lambda: NOW + seconds * SECOND)
+
+    land(started(at(0)), [activity(1)], [])
+    detailed(at(9), activity(1), at=NOW + 9 * SECOND)
+    land(started(at(20)), [activity(1, name="edited")], [])  # a proxy tells the same time again
+    assert [candidate.is_edited for candidate in candidates_of(lake)] == [True]
+
+
+def candidates_of(lake: Lake) -> list[Candidate]:
+    merge(lake)
+    merge_detailed(lake)
+    return candidates(lake, [2025])
