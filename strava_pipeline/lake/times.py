@@ -48,8 +48,8 @@ class Times:
         later, earlier = bisect_right(self.numbers, number), bisect_left(self.numbers, number) - 1
         before = self.moments[earlier] if earlier >= 0 else None
         tolerance = (
-            CLOCKS_DIFFER
-        )  # where times were wrong, moments lie close together
+            timedelta(0) if self.manifests else CLOCKS_DIFFER
+        )  # moments lie close together where times were wrong
         if later < len(self.moments) and at > self.moments[later] + tolerance:
             return self.moments[later] - SHORTLY if before is None else before + SHORTLY
         if before is not None and at < before - tolerance:
