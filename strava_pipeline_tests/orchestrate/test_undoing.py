@@ -259,7 +259,7 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
         ("orchestrate.importing.make", 1),
         ("lake.rebuild.drop_imported", 0),
         ("lake.shards_without_imports.sync_folder", 0),
-        ("lake.shards.sync_folder", 2),
+        ("lake.shards.sync_folder", 0),
         ("lake.rebuild.write_shards", 0),
         ("lake.rebuild._merge_all", 0),
         ("lake.rebuild._put_in_place", 0),
