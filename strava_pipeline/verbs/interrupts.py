@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 
 from strava_pipeline.core.interrupts import INTERRUPTS
@@ -33,13 +33,16 @@ def only_first_interrupt(*, until_exit: bool = False) -> Iterator[None]:
             signal.signal(signal.SIGINT, before)
 
 
-@contextmanager
-def ended_by_interrupt() -> Iterator[None]:
-    """From here on, Ctrl-C or SIGTERM ends the body without an error. Main thread only.
+def end_at_interrupt() -> None:
+    """From here on, Ctrl-C or SIGTERM ends the process with exit code 0. Main thread only.
 
-    The first process of a container gets only the signals that it handles: the others are dropped by the kernel.
+    The first process of a container gets only the signals that it handles: the others are dropped by the kernel. Not by
+    KeyboardInterrupt: where one leaves code that stands in a string, as namedtuple and dataclass make it while modules are
+    imported, Python 3.11 kills itself with SIGINT at its end, whoever caught it (unhandled_keyboard_interrupt in pythonrun.c).
     """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
     for number in INTERRUPTS:
-        signal.signal(number, signal.default_int_handler)
-    with suppress(KeyboardInterrupt):
-        yield
+        signal.signal(number, end)

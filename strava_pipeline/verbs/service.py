@@ -178,17 +178,17 @@ def run(
     ] = False,
 ) -> None:
     """Be the service, in the foreground: what `up`, the installed unit and a container start."""
-    from strava_pipeline.verbs.interrupts import ended_by_interrupt
+    from strava_pipeline.verbs.interrupts import end_at_interrupt
 
-    with ended_by_interrupt():
-        from strava_pipeline.orchestrate.ticks import check_schedule
-        from strava_pipeline.settings import Settings
-        from strava_pipeline.verbs.service_process import run as be_the_service
+    end_at_interrupt()
+    from strava_pipeline.orchestrate.ticks import check_schedule
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.service_process import run as be_the_service
 
-        settings = Settings.load()
-        check_schedule(settings)
-        code = be_the_service(settings, _address(no_ui, host, port), by_unit=by_unit, log_to_stdout=log_to_stdout)
-        raise typer.Exit(code)
+    settings = Settings.load()
+    check_schedule(settings)
+    code = be_the_service(settings, _address(no_ui, host, port), by_unit=by_unit, log_to_stdout=log_to_stdout)
+    raise typer.Exit(code)
 
 
 @service.command(hidden=True)
