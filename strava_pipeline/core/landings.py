@@ -74,23 +74,17 @@ def _trusted(landings: Sequence[Landing]) -> set[int]:
     """The numbers of those whose times don't contradict each other by more than a day; the heavier side of a quarrel."""
     kept: list[Landing] = []
     challengers: list[Landing] = []
-    latest: list[datetime] = []  # of `kept` up to each place
+    latest: datetime | None = None  # of `kept`
     for one in landings:
-        if not kept or latest[-1] <= one.at + DAY:
-            _keep(one, kept, latest)
-            challengers.clear()
+        if latest is None or latest <= one.at + DAY:
+            kept.append(one)
+            latest = max(one.at, latest or one.at)
+            challengers = []
             continue
         challengers = [*(other for other in challengers if other.at <= one.at + DAY), one]
         ahead = [other for other in kept if other.at > one.at + DAY]
         if sum(other.weight for other in challengers) >= sum(other.weight for other in ahead):
-            agreeing = [other for other in kept if other.at <= one.at + DAY]
-            kept, latest = [], []
-            for other in (*agreeing, *challengers):
-                _keep(other, kept, latest)
+            kept = [*(other for other in kept if other.at <= one.at + DAY), *challengers]
+            latest = max(other.at for other in kept)
             challengers = []
     return {one.number for one in kept}
-
-
-def _keep(one: Landing, kept: list[Landing], latest: list[datetime]) -> None:
-    kept.append(one)
-    latest.append(max(one.at, latest[-1]) if latest else one.at)

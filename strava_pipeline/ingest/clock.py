@@ -11,12 +11,10 @@ from email.utils import parsedate_to_datetime
 
 HEADER_RESOLUTION = timedelta(seconds=1)  # a Date header is cut to whole seconds (RFC 9110, 5.6.7)
 CONTRADICTION = timedelta(minutes=1)  # beyond any network delay: the earlier belief was false, not just late
-JUMP = timedelta(
-    hours=1
-)  # beyond what clocks drift apart: believed when more than one answer, or this machine's clock, says so
-AHEAD = timedelta(
-    days=31
-)  # taken at its word from a process's first answer: this machine may have been off, or set back
+# Beyond what clocks drift apart: believed when more than one answer, or this machine's clock, says so.
+JUMP = timedelta(hours=1)
+# Taken at its word from a process's first answer: this machine may have been off, or set back.
+AHEAD = timedelta(days=31)
 ENOUGH = 2  # answers that agreed with a belief; a contradiction needs more
 
 
@@ -40,9 +38,8 @@ class ServerClock:
         self._local, self._monotonic, self._sleep, self.speed = local, monotonic, sleep, speed
         self._anchor: tuple[datetime, float] | None = None
         self._agreed = 0  # answers that said the same as the anchor, up to ENOUGH
-        self._claims: list[
-            tuple[datetime, float]
-        ] = []  # answers in a row that contradict it, and agree with each other
+        # Answers in a row that contradict the anchor, and agree with each other.
+        self._claims: list[tuple[datetime, float]] = []
         self._latest: datetime | None = None
         self.synced = False
         """True once an answer of the server was observed in this process."""

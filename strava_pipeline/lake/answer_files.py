@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.core.landings import SHORTLY
-from strava_pipeline.lake.files import DamagedFileError, packed, unpacked_json, write_whole
-from strava_pipeline.lake.landed import in_order, landed_as, next_number, read_name
+from strava_pipeline.lake.files import DamagedFileError, unpacked_json
+from strava_pipeline.lake.landed import in_order, land_file, read_name
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.times import Times
 
@@ -60,17 +60,12 @@ class AnswerFiles:
 
 def land_answer(lake: Lake, of_year: Path, activity_id: int, body: bytes, at: datetime) -> Path:
     """Put a good answer on disk."""
-    number = next_number(lake, at)
-    path = of_year / str(activity_id) / f"{landed_as(at, number)}{_GOOD}"
-    write_whole(path, packed(body, at, number))
-    return path
+    return land_file(lake, of_year / str(activity_id), _GOOD, body, at)
 
 
 def land_evidence(lake: Lake, of_year: Path, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
     """Put the evidence of a failure on disk: the last body that came (empty where none did)."""
-    path = of_year / str(activity_id) / f"{landed_as(at, next_number(lake, at))}{_BAD}{status or 0}.gz"
-    write_whole(path, packed(body, at))
-    return path
+    return land_file(lake, of_year / str(activity_id), f"{_BAD}{status or 0}.gz", body, at)
 
 
 def answer_files(times: Times, of_years: Iterable[Path], ids: Collection[int] | None = None) -> dict[int, AnswerFiles]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from strava_pipeline.lake.files import from_stamp, stamp
+from strava_pipeline.lake.files import from_stamp, packed, stamp, write_whole
 from strava_pipeline.lake.paths import Lake
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,6 +40,14 @@ def next_number(lake: Lake, at: datetime) -> int:
 def time_of(number: int) -> datetime:
     """The time (UTC) of the clock that gave the number, where that went forward."""
     return _EPOCH + number * _MICROSECOND
+
+
+def land_file(lake: Lake, folder: Path, end: str, body: bytes, at: datetime) -> Path:
+    """Put an answer on disk, whole and packed, under the next number; its name ends in `end`."""
+    number = next_number(lake, at)
+    path = folder / f"{landed_as(at, number)}{end}"
+    write_whole(path, packed(body, at, number))
+    return path
 
 
 def landed_as(at: datetime, number: int) -> str:

@@ -68,12 +68,8 @@ def answer_times(lake: Lake) -> Times:
     if not lake.listings.is_dir():
         return Times()
     folder = lake.listings.stat()
-    looks = (
-        lake.clock is not None,
-        PARSED.saved,
-        folder.st_mtime_ns,
-        folder.st_nlink,
-    )  # others as soon as a listing begins
+    # Others as soon as a listing begins, or this process adds to one.
+    looks = (lake.clock is not None, PARSED.saved, folder.st_mtime_ns, folder.st_nlink)
     known = _ANSWER_TIMES.get(lake.listings)
     if known is None or known[0] != looks:
         known = _ANSWER_TIMES[lake.listings] = (looks, listing_times(lake))

@@ -5,6 +5,7 @@ The functions take a connection and work inside the caller's transaction. No par
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from strava_pipeline.core.sources import SOURCES
@@ -32,9 +33,12 @@ def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *
         files = {year: shard_files(lake, year) for year in years}
         known = notes(connection, SHARDS)
         due = [year for year in years if force or known.get(f"{SHARDS}{year}") != shard_signature(files[year])]
+        believed = [*listing_times(lake).pages] if due else []
         for some in batches(due, files):
             spill(connection)
-            _merge_years(connection, lake, some, [path for year in some for path in files[year]], force, report)
+            _merge_years(
+                connection, lake, some, [path for year in some for path in files[year]], believed, force, report
+            )
             for year in some:
                 note(connection, f"{MERGED}{year}", json.dumps(holdings(lake, year), sort_keys=True))
                 note(connection, f"{SHARDS}{year}", shard_signature(files[year]))
@@ -44,7 +48,13 @@ def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *
 
 
 def _merge_years(
-    connection: Connection, lake: Lake, years: list[int], shards: Sequence[Path], force: bool, report: MergeReport
+    connection: Connection,
+    lake: Lake,
+    years: list[int],
+    shards: Sequence[Path],
+    believed: list[datetime],
+    force: bool,
+    report: MergeReport,
 ) -> None:
     if not shards:
         return
@@ -57,7 +67,7 @@ def _merge_years(
         "others": [str(path) for path in others],
         "years": years,
         "sources": SOURCES,
-        "believed": [*listing_times(lake).pages],
+        "believed": believed,
         "force": force,
     }
     with damage_named([*shards, *others]):

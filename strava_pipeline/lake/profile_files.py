@@ -5,8 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.lake.files import packed, unpacked_json, write_whole
-from strava_pipeline.lake.landed import in_order, landed_as, next_number, read_name
+from strava_pipeline.lake.files import unpacked_json
+from strava_pipeline.lake.landed import in_order, land_file, read_name
 from strava_pipeline.lake.listings import answer_times
 from strava_pipeline.lake.paths import Lake
 
@@ -15,12 +15,12 @@ _GONE = ".failed-404.gz"
 
 
 def land_athlete(lake: Lake, body: bytes, at: datetime) -> None:
-    _land(lake, lake.athlete, _GOOD, body, at)
+    land_file(lake, lake.athlete, _GOOD, body, at)
 
 
 def land_gear(lake: Lake, gear_id: str, body: bytes, at: datetime, *, gone: bool = False) -> None:
     """Put the answer to `GET /gear/{id}` on disk; `gone`: it was a 404, so that it isn't asked for again each day."""
-    _land(lake, _gear_folder(lake, gear_id), _GONE if gone else _GOOD, body, at)
+    land_file(lake, _gear_folder(lake, gear_id), _GONE if gone else _GOOD, body, at)
 
 
 def newest_athlete(lake: Lake) -> tuple[datetime, dict[str, Any]] | None:
@@ -39,11 +39,6 @@ def newest_gear(lake: Lake) -> Iterator[tuple[str, datetime, dict[str, Any] | No
         at, found = _newest(lake, folder)
         if at is not None:
             yield folder.name, at, found
-
-
-def _land(lake: Lake, folder: Path, end: str, body: bytes, at: datetime) -> None:
-    number = next_number(lake, at)
-    write_whole(folder / f"{landed_as(at, number)}{end}", packed(body, at, number))
 
 
 def _newest(lake: Lake, folder: Path) -> tuple[datetime | None, dict[str, Any] | None]:

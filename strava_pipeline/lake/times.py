@@ -47,9 +47,8 @@ class Times:
             return UNKNOWN if self.limit is not None and at > self.limit else at
         later, earlier = bisect_right(self.numbers, number), bisect_left(self.numbers, number) - 1
         before = self.moments[earlier] if earlier >= 0 else None
-        tolerance = (
-            timedelta(0) if self.manifests else CLOCKS_DIFFER
-        )  # moments lie close together where times were wrong
+        # Where times were wrong, moments lie close together.
+        tolerance = timedelta(0) if self.manifests else CLOCKS_DIFFER
         if later < len(self.moments) and at > self.moments[later] + tolerance:
             return self.moments[later] - SHORTLY if before is None else before + SHORTLY
         if before is not None and at < before - tolerance:

@@ -151,13 +151,13 @@ class MayLeave:
 def may_leave(lake: Lake, published: Connection) -> MayLeave:
     """What only those undone imports brought that the published warehouse was made with."""
     before = set(is_made_without(published))
-    names = [one for one in undone_imports(lake) if one.undone is not None and one.name not in before]
-    fresh = [one.undone for one in names if one.undone is not None]
+    undone = {one.name: one.undone for one in undone_imports(lake) if one.undone is not None and one.name not in before}
+    fresh = undone.values()
     return MayLeave(
         activities={(key, source) for each in fresh for key, source in each.activities},
         gear={key for each in fresh for key in each.gear},
         files={key for each in fresh for key in each.files},
-        undone=tuple(one.name for one in names),
+        undone=tuple(undone),
     )
 
 

@@ -120,13 +120,11 @@ def _refuse_missing_bytes(lake: Lake, left: Sequence[Import]) -> None:
 def _refuse_if_ids_rest_on_it(lake: Lake, one: Import, left: Sequence[Import]) -> None:
     """What came in before it was known whose the folder is has plain ids, and so what came later from its owner has others."""
     later = {each.manifest.own_athlete for each in left if each.name > one.name} - {None}
-    if one.manifest.own_athlete is None and later - {None}:
-        others = athletes_of_hashed(lake, one) - {*later}
-        if others:
-            raise PipelineError(
-                f"{one.name} holds activities of another athlete than this folder's, and came in before it was known whose the "
-                "folder is: numbers of later imports rest on it. Nothing was undone."
-            )
+    if one.manifest.own_athlete is None and later and athletes_of_hashed(lake, one) - later:
+        raise PipelineError(
+            f"{one.name} holds activities of another athlete than this folder's, and came in before it was known whose the "
+            "folder is: numbers of later imports rest on it. Nothing was undone."
+        )
 
 
 def _brought(lake: Lake, before: Mapping[str, Import], left: Sequence[Import]) -> set[Key]:
