@@ -76,7 +76,7 @@ again = land
 
 def read(place: Place) -> Work:
     """What landed, decoded, with what it comes to on disk."""
-    from strava_pipeline.orchestrate.reading_files import Unread, read_one
+    from strava_pipeline.operations.reading_files import Unread, read_one
 
     def work() -> int:
         stored = [path for path in place.lake.files.rglob("*") if path.is_file()]

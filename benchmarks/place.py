@@ -26,7 +26,7 @@ class Place:
 
     @property
     def years(self) -> YearRange:
-        from strava_pipeline.orchestrate.years import year_range  # Dagster: only where it is wanted
+        from strava_pipeline.operations.years import year_range  # Dagster: only where it is wanted
 
         return year_range(self.settings.first_year)
 

@@ -16,10 +16,10 @@ Work = Callable[[], int]
 
 
 def listing(place: Place) -> Work:
+    from strava_pipeline.operations.pipeline import Pipeline
+    from strava_pipeline.operations.progress import LogProgress
+    from strava_pipeline.operations.pulling import pull_listing
     from strava_pipeline.orchestrate.config import ListingConfig
-    from strava_pipeline.orchestrate.progress import LogProgress
-    from strava_pipeline.orchestrate.pulling import pull_listing
-    from strava_pipeline.orchestrate.resources import Pipeline
 
     pipeline = Pipeline(place.settings, LogProgress(_silent()))
     return lambda: pull_listing(pipeline, ListingConfig.model_validate({"mode": "all"}), None).calls
@@ -58,10 +58,10 @@ def merge_summaries(place: Place) -> Work:
 
 
 def details(place: Place) -> Work:
+    from strava_pipeline.operations.fetching import pull_details
+    from strava_pipeline.operations.pipeline import Pipeline
+    from strava_pipeline.operations.progress import LogProgress
     from strava_pipeline.orchestrate.config import DetailsConfig
-    from strava_pipeline.orchestrate.fetching import pull_details
-    from strava_pipeline.orchestrate.progress import LogProgress
-    from strava_pipeline.orchestrate.resources import Pipeline
 
     pipeline = Pipeline(place.settings, LogProgress(_silent()))
     years = place.years

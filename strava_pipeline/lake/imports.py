@@ -99,7 +99,7 @@ class UndoneNote(BaseModel):
     """What stands in undone.json, beside the manifest of an import that was undone.
 
     `activities` (id and source), `gear` (ids) and `files` (hashes) are all that it brought: they may leave the warehouse, where
-    no other import brings them. `inbox`: marks of the files that lay in data/inbox/files then (orchestrate/inbox_marks.py).
+    no other import brings them. `inbox`: marks of the files that lay in data/inbox/files then (operations/inbox_marks.py).
     """
 
     model_config = ConfigDict(frozen=True)

@@ -4,11 +4,11 @@ import dagster as dg
 
 from strava_pipeline.lake.car_trips import is_due
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import CARS_JOB, JOBS
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.tags import DATA_DIR
-from strava_pipeline.orchestrate.years import year_range
 from strava_pipeline.settings import Settings
 
 

@@ -13,17 +13,10 @@ import dagster as dg
 from strava_pipeline.lake.agreement import Agreement
 from strava_pipeline.lake.locks import others_at_work
 from strava_pipeline.lake.warehouse import Connection, revision
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.table_rules import CHECKED, VALID, Finding, agreement_finding, table_findings
 from strava_pipeline.orchestrate.runs import years_of_run
-from strava_pipeline.orchestrate.verdicts import (
-    CHECKED,
-    VALID,
-    Finding,
-    agreement_finding,
-    check_result,
-    is_blocking,
-    table_findings,
-)
+from strava_pipeline.orchestrate.verdicts import check_result, is_blocking
 
 Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
 

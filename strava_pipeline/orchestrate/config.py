@@ -3,7 +3,7 @@
 import dagster as dg
 from pydantic import Field
 
-from strava_pipeline.orchestrate.options import (
+from strava_pipeline.operations.options import (
     CallOptions,
     DetailsOptions,
     EventsOptions,

@@ -15,8 +15,8 @@ import dagster as dg
 from strava_pipeline.core.forecast import Forecast
 from strava_pipeline.core.tables import PARQUET_TABLES, TABLES, Table
 from strava_pipeline.core.tables.insights import INSIGHTS
+from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.orchestrate.lineage import field_in_bronze
-from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.orchestrate.runs import in_words
 
 OWNER = "team:athlete"

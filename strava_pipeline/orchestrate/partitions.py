@@ -8,7 +8,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from strava_pipeline.orchestrate.years import ZONE
+from strava_pipeline.operations.years import ZONE
 
 
 def year_partitions(first_year: int) -> dg.TimeWindowPartitionsDefinition:

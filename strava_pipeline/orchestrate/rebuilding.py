@@ -17,13 +17,13 @@ from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.tracks import track_sizes
 from strava_pipeline.lake.views import left_out
 from strava_pipeline.lake.warehouse import reading
+from strava_pipeline.operations.current import make_imports
+from strava_pipeline.operations.insights import InsightsMade, make_insights
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.tracking import make_tracks
 from strava_pipeline.orchestrate.assets.insights import year_metadata
-from strava_pipeline.orchestrate.current import make_imports
-from strava_pipeline.orchestrate.insights import InsightsMade, make_insights
 from strava_pipeline.orchestrate.jobs import INSIGHTS, REBUILD_JOB
 from strava_pipeline.orchestrate.metadata import if_any, timed
-from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.tracking import make_tracks
 
 MADE = {
     "activity_shards": "activities_all",

@@ -10,10 +10,10 @@ import dagster as dg
 from strava_pipeline.ingest.strava.clocks import primed_clock
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.quarantine import failing_now
+from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS
 from strava_pipeline.orchestrate.login import no_login
 from strava_pipeline.orchestrate.partitions import range_tags
-from strava_pipeline.orchestrate.years import year_range
 from strava_pipeline.settings import Settings
 
 OFTEN = timedelta(hours=1)  # a look into every detail's folder, some 0.1 s for ten thousand; pauses are days

@@ -15,11 +15,11 @@ from dagster_duckdb import DuckDBResource
 
 from strava_pipeline.lake.locks import is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.orchestrate.current import bring_up_to_date
+from strava_pipeline.operations.current import bring_up_to_date
+from strava_pipeline.operations.pipeline import FLOW_LOCK, Pipeline
+from strava_pipeline.operations.progress import BothProgress, LogProgress, Progress
 from strava_pipeline.orchestrate.jobs import LISTING, PULLING_JOBS, REBUILD_JOB, STEP_JOBS
 from strava_pipeline.orchestrate.log_lines import BY_HAND, started_by
-from strava_pipeline.orchestrate.progress import BothProgress, LogProgress, Progress
-from strava_pipeline.orchestrate.resources import FLOW_LOCK, Pipeline
 from strava_pipeline.orchestrate.run_log import STOPPED_EARLY, logged
 from strava_pipeline.orchestrate.tags import ALERT, BY, DATA_DIR, LIMIT, NO_LIMIT
 from strava_pipeline.settings import Settings

@@ -11,6 +11,7 @@ from strava_pipeline.core.windows import years_since
 from strava_pipeline.lake.behind import years_behind
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.watermark import watermark
+from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.assets.trips import NO_SOURCE
 from strava_pipeline.orchestrate.car_schedule import car_schedule
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
@@ -18,7 +19,6 @@ from strava_pipeline.orchestrate.jobs import JOBS, LISTING, PROFILE_JOB, RECONCI
 from strava_pipeline.orchestrate.login import no_login
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST
-from strava_pipeline.orchestrate.years import year_range
 from strava_pipeline.settings import Settings
 
 DAILY = "daily_flow"

@@ -38,7 +38,7 @@ def backfill(
     chosen = typed_years([*(first or []), *(years or [])], all_years(settings))
     limits = call_limits(max_calls, cushion_15min, cushion_daily)
     if dry_run:
-        from strava_pipeline.orchestrate.options import ListingOptions
+        from strava_pipeline.operations.options import ListingOptions
         from strava_pipeline.verbs.dry import say_backfill
 
         listing = ListingOptions(mode="year", per_page=per_page, days=None, **limits)

@@ -19,7 +19,7 @@ from rich.text import Text
 from strava_pipeline.verbs.interrupts import only_first_interrupt
 
 if TYPE_CHECKING:
-    from strava_pipeline.orchestrate.progress import Eta
+    from strava_pipeline.operations.progress import Eta
 
 WIDEST, NARROWEST = 40, 6  # columns of the bar itself; below the latter it says nothing
 SPARE = 3  # columns at the end of the line: Ctrl-C is echoed there as ^C, and a full line would break

@@ -11,11 +11,11 @@ from strava_pipeline.core.plan import Plan
 from strava_pipeline.core.printable import counted
 from strava_pipeline.lake.differences import Differences
 from strava_pipeline.lake.tombstones import is_too_much
+from strava_pipeline.operations.options import CallOptions, DetailsOptions, ListingOptions, StreamsOptions
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.planning import plan_backfill, plan_job, plan_streams
+from strava_pipeline.operations.pulling import Stopped, pull_listing, window_of
 from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, Job
-from strava_pipeline.orchestrate.options import CallOptions, DetailsOptions, ListingOptions, StreamsOptions
-from strava_pipeline.orchestrate.planning import plan_backfill, plan_job, plan_streams
-from strava_pipeline.orchestrate.pulling import Stopped, pull_listing, window_of
-from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.looking import quiet_pipeline

@@ -78,9 +78,9 @@ def take_in(settings: "Settings", paths: list[Path], *, verbose: bool = False) -
     from strava_pipeline.lake.imports_behind import years_behind_imports
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.publish import is_published
+    from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.execute import run_job
     from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB, MERGE_FILES_JOB
-    from strava_pipeline.orchestrate.years import year_range
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
     run = partial(run_job, settings, progress_of=progress_for_terminal(), log_level="INFO" if verbose else "CRITICAL")

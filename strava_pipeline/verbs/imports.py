@@ -1,6 +1,6 @@
 """`strava-pipeline import list` and `import undo`: what came in, and how one import leaves the warehouse again.
 
-What an undo comes to is orchestrate/undoing.py's, how it is done the rebuild's; here both are asked for and shown.
+What an undo comes to is operations/undoing.py's, how it is done the rebuild's; here both are asked for and shown.
 """
 
 import sys
@@ -14,8 +14,8 @@ from strava_pipeline.verbs.options import Verbose
 if TYPE_CHECKING:
     from strava_pipeline.lake.imports import Import
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.undoing import UndoPlan
     from strava_pipeline.orchestrate.execute import RunOutcome
-    from strava_pipeline.orchestrate.undoing import UndoPlan
     from strava_pipeline.settings import Settings
 
 _COUNTED = ("activities_all", "files")
@@ -68,8 +68,8 @@ def undo(
 
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.undoing import find_import
-    from strava_pipeline.orchestrate.undoing import plan_undo
-    from strava_pipeline.orchestrate.undoing import undo as note
+    from strava_pipeline.operations.undoing import plan_undo
+    from strava_pipeline.operations.undoing import undo as note
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs import terminal
 
@@ -116,8 +116,8 @@ def _take_out(settings: "Settings", one: "Import", plan: "UndoPlan | None", *, a
 def _have_all_read(settings: "Settings", *, verbose: bool) -> None:
     """What an undo leaves must be on disk before it is told, so that nothing of it can be lost."""
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.orchestrate.importing import unmade
-    from strava_pipeline.orchestrate.reading_files import unread
+    from strava_pipeline.operations.importing import unmade
+    from strava_pipeline.operations.reading_files import unread
 
     lake = Lake(settings.data_dir)
     if unmade(lake) or unread(lake):

@@ -4,9 +4,9 @@ import logging
 
 from strava_pipeline.lake.imported import all_listings
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.orchestrate.progress import LogProgress
-from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.years import year_range
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.years import year_range
 from strava_pipeline.settings import Settings
 
 

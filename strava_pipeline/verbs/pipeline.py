@@ -194,8 +194,8 @@ def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, as_j
     from strava_pipeline.core.windows import years_since
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.watermark import watermark
+    from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS
-    from strava_pipeline.orchestrate.years import year_range
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.looking import lake_years
     from strava_pipeline.verbs.running import Report, end, run_verb

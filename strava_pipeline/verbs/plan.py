@@ -27,8 +27,8 @@ def plan(
 ) -> None:
     """Calls that a backfill of these years takes, by stage and year, and when it will be done. Makes no call."""
 
-    from strava_pipeline.orchestrate.options import ListingOptions
-    from strava_pipeline.orchestrate.planning import plan_backfill
+    from strava_pipeline.operations.options import ListingOptions
+    from strava_pipeline.operations.planning import plan_backfill
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.looking import all_years, quiet_pipeline
     from strava_pipeline.verbs.values import plain

@@ -10,9 +10,9 @@ from strava_pipeline.lake.counts import unknown_gear
 from strava_pipeline.lake.locks import holder, locked_or_none
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import reading
+from strava_pipeline.operations.pipeline import FLOW_LOCK
 from strava_pipeline.orchestrate.execute import RunOutcome, run_job
 from strava_pipeline.orchestrate.jobs import NEW_GEAR_JOB
-from strava_pipeline.orchestrate.resources import FLOW_LOCK
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.run_json import shape

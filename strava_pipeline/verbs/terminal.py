@@ -13,7 +13,7 @@ from rich.control import Control
 from rich.segment import Segment
 
 from strava_pipeline.core.printable import printable
-from strava_pipeline.orchestrate.progress import LogProgress, Progress, progressing
+from strava_pipeline.operations.progress import LogProgress, Progress, progressing
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ def drain(verbose: Verbose = False) -> None:
 
     from strava_pipeline.lake.car_trips import is_due
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.jobs import CARS_JOB
-    from strava_pipeline.orchestrate.years import year_range
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.running import run_verb
     from strava_pipeline.verbs.terminal import out

@@ -77,7 +77,7 @@ def _replay(
     from strava_pipeline.ingest.strava.subscription_file import known_id
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.replay import picture
-    from strava_pipeline.orchestrate.events import owner_of
+    from strava_pipeline.operations.events import owner_of
     from strava_pipeline.verbs.looking import quiet_pipeline
     from strava_pipeline.verbs.terminal import watched
     from strava_pipeline.verbs.webhooks_replaying import an_intake, events_of, post
@@ -115,10 +115,10 @@ def _follow(
     from strava_pipeline.ingest.strava.clocks import primed_clock
     from strava_pipeline.lake.events import EventsState, load
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.orchestrate.events_years import years_behind_events, years_of_news
+    from strava_pipeline.operations.events_years import years_behind_events, years_of_news
+    from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.execute import run_job
     from strava_pipeline.orchestrate.jobs import EVENTS, EVENTS_JOB
-    from strava_pipeline.orchestrate.years import year_range
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
     partitions = year_range(settings.first_year)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.lake.imports_behind import years_behind_imports
-from strava_pipeline.orchestrate.years import year_range
+from strava_pipeline.operations.years import year_range
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type, type_in, type_on
 

@@ -11,7 +11,7 @@ from strava_pipeline.core.trips.car.areas import Area, area_of
 from strava_pipeline.core.trips.car.config import read_config
 from strava_pipeline.ingest.cars import geocoder
 from strava_pipeline.lake.addresses import known_addresses
-from strava_pipeline.orchestrate import addresses
+from strava_pipeline.operations import addresses
 from strava_pipeline_tests.osrm import Osrm, osrm
 from strava_pipeline_tests.pings import Log, at, config, drive
 from strava_pipeline_tests.rig import Rig

@@ -12,7 +12,7 @@ from strava_pipeline.lake import events
 from strava_pipeline.lake.journal import segments
 from strava_pipeline.lake.listing import read_listing
 from strava_pipeline.lake.sightings import note_gone
-from strava_pipeline.orchestrate import events as orchestrate_events
+from strava_pipeline.operations import events as following
 from strava_pipeline.orchestrate.execute import RunOutcome
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig, log_in
@@ -369,8 +369,8 @@ def test_a_kill_between_the_detail_and_its_note_costs_no_second_call(rig: Rig, m
         rig.emulator.state.clock.advance(10)
         rig.calls()
         with monkeypatch.context() as patch:
-            patch.setattr(orchestrate_events, "note_sighting", _die)
-            patch.setattr(orchestrate_events, "save", lambda lake, state: None)
+            patch.setattr(following, "note_sighting", _die)
+            patch.setattr(following, "save", lambda lake, state: None)
             with pytest.raises(KeyboardInterrupt):
                 follow(rig)
         follow(rig)

@@ -21,10 +21,10 @@ from strava_pipeline.ingest.strava import http
 from strava_pipeline.ingest.strava.retries import ATTEMPTS
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.profile_files import newest_athlete, newest_gear
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.pulling_profile import ProfileReport, pull_profile
 from strava_pipeline.orchestrate.config import CallLimits
-from strava_pipeline.orchestrate.progress import LogProgress
-from strava_pipeline.orchestrate.pulling_profile import ProfileReport, pull_profile
-from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.raw_answers import raw_answer
 from strava_pipeline_tests.rig import Rig, log_in

@@ -15,13 +15,13 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake.merge import merge_activities
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.lake.warehouse import writing
+from strava_pipeline.operations.fetching import pull_details
+from strava_pipeline.operations.forecasting import Forecaster
+from strava_pipeline.operations.pace import ENOUGH
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.pulling import PullReport, pull_listing
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
-from strava_pipeline.orchestrate.fetching import pull_details
-from strava_pipeline.orchestrate.forecasting import Forecaster
-from strava_pipeline.orchestrate.pace import ENOUGH
-from strava_pipeline.orchestrate.progress import LogProgress
-from strava_pipeline.orchestrate.pulling import PullReport, pull_listing
-from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig
 

@@ -15,7 +15,7 @@ from strava_pipeline.lake.profile_files import land_gear
 from strava_pipeline.lake.tracks import track_origins
 from strava_pipeline.lake.wanted_streams import wanted_streams
 from strava_pipeline.lake.warehouse import reading, writing
-from strava_pipeline.orchestrate.landing_imports import land_paths
+from strava_pipeline.operations.landing_imports import land_paths
 from strava_pipeline.verbs.looking import quiet_pipeline
 from strava_pipeline_tests.orchestrate.sensors.ticks import watched
 from strava_pipeline_tests.orchestrate.test_imports import an_archive, behind, take_in

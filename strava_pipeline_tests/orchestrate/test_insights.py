@@ -18,7 +18,7 @@ from strava_pipeline.lake.insights import insights_of
 from strava_pipeline.lake.locks import locked_or_none
 from strava_pipeline.lake.publish import snapshot
 from strava_pipeline.lake.warehouse import changed, writing
-from strava_pipeline.orchestrate import insights
+from strava_pipeline.operations import insights
 from strava_pipeline.orchestrate.jobs import INSIGHTS, JOBS
 from strava_pipeline.verbs.looking import quiet_pipeline
 from strava_pipeline_tests.rig import NOW, Rig, broken_rules

@@ -23,13 +23,13 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from strava_pipeline.lake.locks import _identity, is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.pipeline import FLOW_LOCK
 from strava_pipeline.orchestrate import launcher
 from strava_pipeline.orchestrate.fork_server import LONGEST, package_files, stamps, user_files
 from strava_pipeline.orchestrate.home import own_configuration
 from strava_pipeline.orchestrate.instance import open_instance
 from strava_pipeline.orchestrate.launcher import ForkRunLauncher
 from strava_pipeline.orchestrate.log_lines import BY_HAND
-from strava_pipeline.orchestrate.resources import FLOW_LOCK
 from strava_pipeline.orchestrate.run_log import STOPPED_EARLY
 from strava_pipeline.orchestrate.tags import ALERT, BY, DATA_DIR, LIMIT, NO_LIMIT
 from strava_pipeline.settings import Settings

@@ -13,7 +13,7 @@ from strava_pipeline.core.trips.car.limits import USUAL
 from strava_pipeline.lake.car_trips import Replay
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.ping_log import take_in
-from strava_pipeline.orchestrate.cars import _Compared
+from strava_pipeline.operations.cars import _Compared
 from strava_pipeline_tests.old_folders.test_old_folders import each_folder
 from strava_pipeline_tests.pings import MORNING, drive
 from strava_pipeline_tests.serve.test_live import PEOPLE, Bench, run

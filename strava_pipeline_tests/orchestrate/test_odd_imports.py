@@ -17,9 +17,9 @@ from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.lake.file_store import FileStore, stored_bytes
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.readings import reading_of
-from strava_pipeline.orchestrate.landing_imports import LandReport, land_paths
-from strava_pipeline.orchestrate.progress import LogProgress
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.landing_imports import LandReport, land_paths
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.verbs.looking import quiet_pipeline
 from strava_pipeline_tests.ingest.archive.made import forged, unpacked, zipped
 from strava_pipeline_tests.orchestrate.test_imports import a_gpx, take_in

@@ -10,7 +10,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.imports import imports, undone_names
 from strava_pipeline.lake.profile_files import land_athlete
 from strava_pipeline.lake.undoing import is_finished
-from strava_pipeline.orchestrate.current import make_imports
+from strava_pipeline.operations.current import make_imports
 from strava_pipeline_tests.lake.bronze import activity
 from strava_pipeline_tests.orchestrate.test_undoing import Folder
 from strava_pipeline_tests.rig import NOW

@@ -14,12 +14,12 @@ from strava_pipeline.lake.decisions import decide
 from strava_pipeline.lake.detail_files import land_failure
 from strava_pipeline.lake.quarantine import QuarantineDecision
 from strava_pipeline.lake.warehouse import changed, writing
+from strava_pipeline.operations.fetching import pull_details
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.config import DetailsConfig
-from strava_pipeline.orchestrate.fetching import pull_details
 from strava_pipeline.orchestrate.jobs import DETAILS
-from strava_pipeline.orchestrate.progress import LogProgress
-from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig

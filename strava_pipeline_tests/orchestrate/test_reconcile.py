@@ -8,9 +8,9 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.lake.listings import listings
+from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.partitions import range_tags
-from strava_pipeline.orchestrate.years import year_range
 from strava_pipeline_tests.rig import NOW, Rig, log_in
 
 pytestmark = pytest.mark.slow

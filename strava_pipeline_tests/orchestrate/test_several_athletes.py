@@ -21,10 +21,10 @@ from strava_pipeline.core.files.objects import hashed_id
 from strava_pipeline.lake.imported import imported
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.profile_files import land_athlete
-from strava_pipeline.orchestrate.importing import make_activities
-from strava_pipeline.orchestrate.landing_imports import land_paths
-from strava_pipeline.orchestrate.reading_files import read_files, unread
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.importing import make_activities
+from strava_pipeline.operations.landing_imports import land_paths
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.reading_files import read_files, unread
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.looking import quiet_pipeline
 from strava_pipeline_tests.ingest.archive.made import zipped

@@ -27,12 +27,12 @@ from strava_pipeline.lake.matches import MatchDecision
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.undoing import find_import, is_finished
-from strava_pipeline.orchestrate.current import bring_up_to_date, make_imports
-from strava_pipeline.orchestrate.landing_imports import LandReport, land_paths
-from strava_pipeline.orchestrate.progress import LogProgress
-from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.tracking import make_tracks
-from strava_pipeline.orchestrate.undoing import UndoPlan, plan_undo, undo
+from strava_pipeline.operations.current import bring_up_to_date, make_imports
+from strava_pipeline.operations.landing_imports import LandReport, land_paths
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.tracking import make_tracks
+from strava_pipeline.operations.undoing import UndoPlan, plan_undo, undo
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.orchestrate.test_imports import a_gpx
 from strava_pipeline_tests.rig import NOW

@@ -5,8 +5,8 @@ from datetime import datetime
 import pytest
 
 from strava_pipeline.core.years import YearRange
+from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.partitions import year_partitions
-from strava_pipeline.orchestrate.years import year_range
 
 
 @pytest.mark.parametrize(

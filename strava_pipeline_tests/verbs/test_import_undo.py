@@ -13,7 +13,7 @@ import pytest
 
 from strava_pipeline.lake.imports import imports, undone_imports
 from strava_pipeline.lake.undoing import find_import
-from strava_pipeline.orchestrate.undoing import undo as note
+from strava_pipeline.operations.undoing import undo as note
 from strava_pipeline_tests.orchestrate.test_imports import a_gpx, an_archive, take_in, tracks
 from strava_pipeline_tests.rig import NOW, Rig
 from strava_pipeline_tests.verbs.conftest import Type

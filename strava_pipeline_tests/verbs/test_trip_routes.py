@@ -11,9 +11,9 @@ import pytest
 from strava_pipeline.cli import main
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS
 from strava_pipeline.lake.trips import kept_trips
-from strava_pipeline.orchestrate.progress import LogProgress
-from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.trips import diagnose_trips
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.trips import diagnose_trips
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.osrm import Osrm, osrm
 from strava_pipeline_tests.trips import NEW, OLD, rides, write_sqlite

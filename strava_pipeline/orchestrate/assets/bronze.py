@@ -1,4 +1,4 @@
-"""Bronze: listings and details as received. Fetch, land, report; how is in orchestrate/pulling.py."""
+"""Bronze: listings and details as received. Fetch, land, report; how is in operations/pulling.py."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,10 +7,12 @@ import dagster as dg
 
 from strava_pipeline.core.errors import BudgetExhaustedError
 from strava_pipeline.core.tables import DETAIL_TABLES
-from strava_pipeline.orchestrate.by_year import YearsReport
+from strava_pipeline.operations.by_year import YearsReport
+from strava_pipeline.operations.fetching import pull_details
+from strava_pipeline.operations.forecasting import Forecaster
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.pulling import PullReport, Stopped, pull_listing
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
-from strava_pipeline.orchestrate.fetching import pull_details
-from strava_pipeline.orchestrate.forecasting import Forecaster
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, resolved
 from strava_pipeline.orchestrate.metadata import (
     MAKES_CALLS,
@@ -22,8 +24,6 @@ from strava_pipeline.orchestrate.metadata import (
     timed,
 )
 from strava_pipeline.orchestrate.partitions import years_of
-from strava_pipeline.orchestrate.pulling import PullReport, Stopped, pull_listing
-from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.orchestrate.run_log import STOPPED_EARLY
 from strava_pipeline.orchestrate.tags import LIMIT
 

@@ -1,6 +1,6 @@
 """Trips by car: pings and what cars answered, as they came, and the trips that the tracker makes of them.
 
-Nothing that these tell holds a position. The work is orchestrate/cars.py's; whatever year is asked for, all that came is taken.
+Nothing that these tell holds a position. The work is operations/cars.py's; whatever year is asked for, all that came is taken.
 """
 
 from collections.abc import Iterator
@@ -14,15 +14,16 @@ from strava_pipeline.core.tables import CAR_TABLES, CAR_TRIPS, TABLES
 from strava_pipeline.lake.car_counts import Watched, rows_by_partition, watched
 from strava_pipeline.lake.car_readings import count_readings
 from strava_pipeline.lake.warehouse import reading
-from strava_pipeline.orchestrate.addresses import Looked, look_up_addresses
-from strava_pipeline.orchestrate.cars import Trips, merge_cars, take_pings
+from strava_pipeline.operations.addresses import Looked, look_up_addresses
+from strava_pipeline.operations.cars import Trips, merge_cars, take_pings
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.publishing import publish_all_right
+from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.orchestrate.checks import Result, table_results, wanted_assets, wanted_checks
 from strava_pipeline.orchestrate.jobs import PINGS, READINGS
 from strava_pipeline.orchestrate.metadata import OWNER, described, if_any, table_description, tell_rows, timed
 from strava_pipeline.orchestrate.partitions import years_of
-from strava_pipeline.orchestrate.publishing import publish_all_right
-from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.verdicts import Finding, check_result, table_spec
+from strava_pipeline.orchestrate.verdicts import check_result, table_spec
 
 LIVE_AGREES = "live_agrees"
 _LIVE = {LIVE_AGREES: "what the intake made of a trip at once is what the replay makes of it"}

@@ -15,6 +15,8 @@ from strava_pipeline.lake.merge_imported import fresh_imports, merge_imported_de
 from strava_pipeline.lake.quarantine import sync_quarantine
 from strava_pipeline.lake.staging import MergeReport
 from strava_pipeline.lake.warehouse import Connection, reading, writing
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.orchestrate.checks import (
     Result,
     agreement,
@@ -26,9 +28,8 @@ from strava_pipeline.orchestrate.checks import (
 from strava_pipeline.orchestrate.jobs import DETAILS, IMPORTS_RECEIVED
 from strava_pipeline.orchestrate.lineage import from_bronze
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, tell_rows, timed, unknown_fields
-from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.orchestrate.tags import STEP_LAST
-from strava_pipeline.orchestrate.verdicts import Finding, table_spec
+from strava_pipeline.orchestrate.verdicts import table_spec
 
 _AGREES = {"holds_bronze": "every detail on disk of the run's years is here"}
 

@@ -10,15 +10,15 @@ from strava_pipeline.core.tables import FILES
 from strava_pipeline.lake.counts import one_number
 from strava_pipeline.lake.merge_imported import merge_files
 from strava_pipeline.lake.warehouse import reading, writing
+from strava_pipeline.operations.importing import LOCK, make_activities, unmade
+from strava_pipeline.operations.landing_imports import land_paths
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.reading_files import read_files, unread
 from strava_pipeline.orchestrate.checks import table_results
 from strava_pipeline.orchestrate.config import ImportConfig
-from strava_pipeline.orchestrate.importing import LOCK, make_activities, unmade
 from strava_pipeline.orchestrate.jobs import FILE_BRONZE, FILE_READINGS
-from strava_pipeline.orchestrate.landing_imports import land_paths
 from strava_pipeline.orchestrate.metadata import OWNER, described, if_any, table_description, timed
-from strava_pipeline.orchestrate.progress import progressing
-from strava_pipeline.orchestrate.reading_files import read_files, unread
-from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 from strava_pipeline.orchestrate.verdicts import table_spec
 

@@ -14,6 +14,8 @@ from strava_pipeline.lake.merge import merge_activities
 from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.tombstones import Confirmation, Shrink, confirmation, held_back, mark_absent
 from strava_pipeline.lake.warehouse import Connection, reading, writing
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.orchestrate.checks import (
     Result,
     agreement,
@@ -34,8 +36,7 @@ from strava_pipeline.orchestrate.metadata import (
     tell_rows,
     timed,
 )
-from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.verdicts import Finding, table_spec
+from strava_pipeline.orchestrate.verdicts import table_spec
 
 ACTIVITIES, HISTORY = "activities", "activity_history"
 

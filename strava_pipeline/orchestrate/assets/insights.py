@@ -1,4 +1,4 @@
-"""A year against its goals, as files and as a picture in Dagster's UI. How they are made is orchestrate/insights.py's."""
+"""A year against its goals, as files and as a picture in Dagster's UI. How they are made is operations/insights.py's."""
 
 import base64
 from collections.abc import Iterator
@@ -11,12 +11,13 @@ from strava_pipeline.core.insights.goals import Units
 from strava_pipeline.core.insights.headline import headline
 from strava_pipeline.core.insights.page import chart_svg, shown
 from strava_pipeline.lake.insights import YearMade
-from strava_pipeline.orchestrate.insights import InsightsMade, make_insights
+from strava_pipeline.operations.insights import InsightsMade, make_insights
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.orchestrate.jobs import INSIGHTS
 from strava_pipeline.orchestrate.metadata import OWNER, if_any, timed
 from strava_pipeline.orchestrate.partitions import years_of
-from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.verdicts import Finding, check_result, valid_spec
+from strava_pipeline.orchestrate.verdicts import check_result, valid_spec
 
 EQUAL, USABLE, KNOWN = "equals_gold", "goals_usable", "sports_known"
 _PICTURES = 3  # a year; Dagster keeps those of every run

@@ -10,12 +10,12 @@ from strava_pipeline.lake.counts import rows_by_year
 from strava_pipeline.lake.matches import match_activities, tracks_due
 from strava_pipeline.lake.merge_imported import merge_imported_activities
 from strava_pipeline.lake.warehouse import reading, writing
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.tracking import make_tracks
 from strava_pipeline.orchestrate.checks import Result, table_results, wanted_assets, wanted_checks
 from strava_pipeline.orchestrate.jobs import IMPORTS_RECEIVED
 from strava_pipeline.orchestrate.lineage import from_layer_above
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, tell_rows, timed
-from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.tracking import make_tracks
 from strava_pipeline.orchestrate.verdicts import table_spec
 
 

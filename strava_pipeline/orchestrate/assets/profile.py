@@ -10,12 +10,12 @@ from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.warehouse import reading, writing
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.publishing import publish_if_right
+from strava_pipeline.operations.pulling_profile import pull_profile
 from strava_pipeline.orchestrate.assets.bronze import note_stop
 from strava_pipeline.orchestrate.config import CallLimits
 from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left, described, if_any, timed
-from strava_pipeline.orchestrate.publishing import publish_if_right
-from strava_pipeline.orchestrate.pulling_profile import pull_profile
-from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.orchestrate.verdicts import check_result, table_spec
 
 

@@ -8,11 +8,12 @@ import dagster as dg
 
 from strava_pipeline.core.tables import DETAIL_TABLES, MATCH_TABLES, QUARANTINE
 from strava_pipeline.lake.publish import Published, publish_and_compare
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.table_rules import CHECKED, Finding, refuse_faults
 from strava_pipeline.orchestrate.jobs import IMPORTS_RECEIVED
 from strava_pipeline.orchestrate.lineage import from_tables
 from strava_pipeline.orchestrate.metadata import OWNER, described_tables, if_any, timed
-from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.verdicts import CHECKED, Finding, check_result, refuse_faults, valid_spec
+from strava_pipeline.orchestrate.verdicts import check_result, valid_spec
 
 ASSET = "published_warehouse"
 

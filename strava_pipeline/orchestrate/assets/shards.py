@@ -8,11 +8,11 @@ import dagster as dg
 
 from strava_pipeline.lake.agreement import shards_with_bronze
 from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.orchestrate.checks import Result, agreement, wanted_assets, wanted_checks, years_of_step
 from strava_pipeline.orchestrate.jobs import EVENTS_RECEIVED, IMPORTS_RECEIVED, LISTING, STEP_JOBS
 from strava_pipeline.orchestrate.lineage import from_bronze
 from strava_pipeline.orchestrate.metadata import OWNER, described, timed, unknown_fields
-from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.orchestrate.verdicts import check_result, valid_spec
 
 SHARDS = "activity_shards"

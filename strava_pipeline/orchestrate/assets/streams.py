@@ -1,4 +1,4 @@
-"""Streams as received: what was recorded of each activity, point by point. How they are fetched is orchestrate/streaming.py's."""
+"""Streams as received: what was recorded of each activity, point by point. How they are fetched is operations/streaming.py's."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.streams import KEYS
+from strava_pipeline.operations.by_year import YearsReport
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.streaming import pull_streams
 from strava_pipeline.orchestrate.assets.bronze import note_stop
-from strava_pipeline.orchestrate.by_year import YearsReport
 from strava_pipeline.orchestrate.config import StreamsConfig
 from strava_pipeline.orchestrate.jobs import STREAMS
 from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left, estimated, named_ids, timed
 from strava_pipeline.orchestrate.partitions import years_of
-from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.streaming import pull_streams
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
 

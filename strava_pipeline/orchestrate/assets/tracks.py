@@ -7,11 +7,11 @@ import dagster as dg
 
 from strava_pipeline.core.tables import ACTIVITY_MEMBERS, TRACKS
 from strava_pipeline.lake.tracks import track_sizes
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.tracking import make_tracks
 from strava_pipeline.orchestrate.jobs import IMPORTS_RECEIVED, STREAMS_RECEIVED
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, timed
 from strava_pipeline.orchestrate.partitions import years_of
-from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.tracking import make_tracks
 
 
 def track_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:

@@ -1,6 +1,6 @@
 """Activity trips: which there are, what each measures and was judged, and how the algorithms do on all of them.
 
-Nothing that these tell or keep holds a position, a device's detail or free text. The work is done by orchestrate/trips.py.
+Nothing that these tell or keep holds a position, a device's detail or free text. The work is done by operations/trips.py.
 """
 
 from collections.abc import Iterator
@@ -9,11 +9,10 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
-from strava_pipeline.orchestrate.metadata import OWNER, described, if_any, table_description, tell_rows, timed
-from strava_pipeline.orchestrate.partitions import years_of
-from strava_pipeline.orchestrate.publishing import publish_if_right
-from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.trips import (
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.publishing import publish_if_right
+from strava_pipeline.operations.table_rules import Finding
+from strava_pipeline.operations.trips import (
     Taken,
     diagnose_trips,
     replay_trips,
@@ -21,7 +20,9 @@ from strava_pipeline.orchestrate.trips import (
     unknown_statuses,
     unreadable_share,
 )
-from strava_pipeline.orchestrate.verdicts import Finding, check_result, table_spec
+from strava_pipeline.orchestrate.metadata import OWNER, described, if_any, table_description, tell_rows, timed
+from strava_pipeline.orchestrate.partitions import years_of
+from strava_pipeline.orchestrate.verdicts import check_result, table_spec
 
 UNREADABLE = 0.01  # of the trips: more means a key is missing or something writes badly
 _NOT_SHRUNK = {"not_shrunk": "the source lacks no more trips than people delete"}

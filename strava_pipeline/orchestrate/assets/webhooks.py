@@ -1,19 +1,20 @@
-"""Webhook events: what Strava told of changes, and a detail of each. The work is orchestrate/events.py's."""
+"""Webhook events: what Strava told of changes, and a detail of each. The work is operations/events.py's."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
+from strava_pipeline.operations.events import EventsReport, work_events
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.orchestrate.config import EventsConfig
-from strava_pipeline.orchestrate.events import EventsReport, work_events
 from strava_pipeline.orchestrate.jobs import EVENTS
 from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left, if_any, named_ids, timed
 from strava_pipeline.orchestrate.partitions import years_of
-from strava_pipeline.orchestrate.resources import Pipeline
 from strava_pipeline.orchestrate.run_log import STOPPED_EARLY
 from strava_pipeline.orchestrate.tags import STEP_FIRST
-from strava_pipeline.orchestrate.verdicts import Finding, check_result
+from strava_pipeline.orchestrate.verdicts import check_result
 
 SETTLED = "events_settled"
 

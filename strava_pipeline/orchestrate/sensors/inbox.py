@@ -14,14 +14,14 @@ from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.imports_behind import years_behind_imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.undoing import is_finished
+from strava_pipeline.operations.inbox_marks import inbox_marks
+from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
-from strava_pipeline.orchestrate.inbox_marks import inbox_marks
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB, JOBS, MERGE_FILES_JOB
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import UNFINISHED, is_ours
 from strava_pipeline.orchestrate.tags import DATA_DIR
-from strava_pipeline.orchestrate.years import year_range
 from strava_pipeline.settings import Settings
 
 TRIES = 3  # of the same imports: what fails thrice is for a person

@@ -14,14 +14,14 @@ from dagster import DagsterEventType
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.clocks import make_budget, system_clock
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.options import CallOptions
+from strava_pipeline.operations.pipeline import calls_of_a_quiet_day
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, StreamsConfig
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import DETAILS, ENRICH, JOBS, LISTING, STREAMS, resolved
 from strava_pipeline.orchestrate.login import no_login
-from strava_pipeline.orchestrate.options import CallOptions
 from strava_pipeline.orchestrate.partitions import range_tags
-from strava_pipeline.orchestrate.resources import calls_of_a_quiet_day
 from strava_pipeline.orchestrate.runs import UNFINISHED, assets_of, is_ours, job_of, years_of_run
 from strava_pipeline.orchestrate.stopped_runs import RESUMABLE, config_of, waiting_runs
 from strava_pipeline.orchestrate.tags import DATA_DIR, LAST, RESUMES

@@ -1,4 +1,4 @@
-"""Starts a run as soon as webhook events wait that can be followed now. What is done about them is orchestrate/events.py's."""
+"""Starts a run as soon as webhook events wait that can be followed now. What is done about them is operations/events.py's."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,14 +10,14 @@ from strava_pipeline.ingest.strava.clocks import system_clock
 from strava_pipeline.lake.events import EventsState, load
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sightings import digest_of_events
-from strava_pipeline.orchestrate.events_years import years_behind_events, years_of_news
+from strava_pipeline.operations.events_years import years_behind_events, years_of_news
+from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import EVENTS_JOB
 from strava_pipeline.orchestrate.login import no_login
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import UNFINISHED, is_ours, newest, years_of_run
 from strava_pipeline.orchestrate.tags import DATA_DIR
-from strava_pipeline.orchestrate.years import year_range
 from strava_pipeline.settings import Settings
 
 INTERVAL = 30  # seconds: what is said of one activity within it costs one call

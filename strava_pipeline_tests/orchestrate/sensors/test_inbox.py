@@ -9,7 +9,7 @@ from dagster import DagsterRunStatus
 
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.undoing import find_import
-from strava_pipeline.orchestrate.undoing import undo
+from strava_pipeline.operations.undoing import undo
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.orchestrate.test_imports import take_in
 from strava_pipeline_tests.rig import NOW, Rig

@@ -7,7 +7,7 @@ from functools import partial
 
 from strava_pipeline.lake.rebuild import ensure_current
 from strava_pipeline.lake.undoing import are_tracks_due
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.pipeline import Pipeline
 
 
 def bring_up_to_date(pipeline: Pipeline) -> None:
@@ -16,8 +16,8 @@ def bring_up_to_date(pipeline: Pipeline) -> None:
     ensure_current(lake, years, pipeline.progress, make_imports=partial(make_imports, pipeline))
     if are_tracks_due(lake):
         from strava_pipeline.lake.publish import publish, snapshot
-        from strava_pipeline.orchestrate.insights import make_insights
-        from strava_pipeline.orchestrate.tracking import make_tracks
+        from strava_pipeline.operations.insights import make_insights
+        from strava_pipeline.operations.tracking import make_tracks
 
         publish(lake)  # which a process that died may not have done
         make_tracks(pipeline, years.all)
@@ -28,8 +28,8 @@ def bring_up_to_date(pipeline: Pipeline) -> None:
 def make_imports(pipeline: Pipeline) -> None:
     """Read the files of imports whose readings are not whole, and make the activities of all imports that count anew."""
     from strava_pipeline.lake.readings import is_whole
-    from strava_pipeline.orchestrate.importing import LOCK, make_activities
-    from strava_pipeline.orchestrate.reading_files import read_files, unread
+    from strava_pipeline.operations.importing import LOCK, make_activities
+    from strava_pipeline.operations.reading_files import read_files, unread
 
     with pipeline.alone(LOCK):
         limits = pipeline.settings.import_limits

@@ -5,8 +5,8 @@ from functools import partial
 
 from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.warehouse import reading
-from strava_pipeline.orchestrate.resources import Pipeline
-from strava_pipeline.orchestrate.verdicts import Finding, refuse_faults, table_findings
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.table_rules import Finding, refuse_faults, table_findings
 
 
 def publish_if_right(pipeline: Pipeline, table: str) -> list[Finding]:

@@ -17,10 +17,10 @@ from strava_pipeline.lake.listing import Listing
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.server import refuse_emulator
-from strava_pipeline.orchestrate.options import CallOptions
-from strava_pipeline.orchestrate.pace import Pace
-from strava_pipeline.orchestrate.progress import Progress
-from strava_pipeline.orchestrate.years import year_range
+from strava_pipeline.operations.options import CallOptions
+from strava_pipeline.operations.pace import Pace
+from strava_pipeline.operations.progress import Progress
+from strava_pipeline.operations.years import year_range
 from strava_pipeline.settings import Settings
 
 FLOW_LOCK = "flow"

@@ -7,7 +7,7 @@ from strava_pipeline.core.webhooks import WebhookEvent
 from strava_pipeline.ingest.strava.connect import make_subscriptions, make_wire
 from strava_pipeline.ingest.strava.subscription_file import keep, known_id
 from strava_pipeline.lake.events import Refuse
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
 

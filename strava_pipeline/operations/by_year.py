@@ -14,8 +14,8 @@ from strava_pipeline.core.forecast import Forecast
 from strava_pipeline.ingest.strava.client import REFUSALS
 from strava_pipeline.ingest.strava.enrich import FetchReport, Get, Named, fetch_each
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.orchestrate.progress import Eta
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.progress import Eta
 
 
 class OfYear(Named, Protocol):

@@ -10,10 +10,10 @@ from strava_pipeline.lake.behind import first_pull_ended_at
 from strava_pipeline.lake.detail_files import land_detail, land_failure
 from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, as_of_now, still_wanted, wanted_details
 from strava_pipeline.lake.watermark import listed_since, watermark
-from strava_pipeline.orchestrate.by_year import Errand, YearsReport, eta_of, fetch_by_year
-from strava_pipeline.orchestrate.options import DetailsOptions
-from strava_pipeline.orchestrate.progress import progressing
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.by_year import Errand, YearsReport, eta_of, fetch_by_year
+from strava_pipeline.operations.options import DetailsOptions
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.progress import progressing
 
 _NEVER = datetime.max.replace(tzinfo=UTC)  # no activity is that young
 

@@ -9,7 +9,7 @@ from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
 from strava_pipeline.lake.insights import Athlete, InsightsReport, athlete_of, forget, write_insights
 from strava_pipeline.lake.insights_compared import unequal
 from strava_pipeline.lake.warehouse import Connection
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.pipeline import Pipeline
 
 LOCK = "insights"  # two runs at once would each write half of what the other compares
 Opened = Callable[[], AbstractContextManager[Connection]]

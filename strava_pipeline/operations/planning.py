@@ -19,10 +19,10 @@ from strava_pipeline.lake.locks import locked_or_none
 from strava_pipeline.lake.wanted import candidates, wanted_details
 from strava_pipeline.lake.wanted_streams import wanted_streams
 from strava_pipeline.lake.warehouse import reading
-from strava_pipeline.orchestrate.fetching import scope_of
-from strava_pipeline.orchestrate.options import CallOptions, DetailsOptions, ListingOptions, StreamsOptions
-from strava_pipeline.orchestrate.pulling import listing_lock, window_of
-from strava_pipeline.orchestrate.resources import Pipeline, calls_of_a_quiet_day
+from strava_pipeline.operations.fetching import scope_of
+from strava_pipeline.operations.options import CallOptions, DetailsOptions, ListingOptions, StreamsOptions
+from strava_pipeline.operations.pipeline import Pipeline, calls_of_a_quiet_day
+from strava_pipeline.operations.pulling import listing_lock, window_of
 
 
 def plan_backfill(

@@ -37,10 +37,10 @@ from strava_pipeline.lake.imports import (
 )
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import newest_athlete
-from strava_pipeline.orchestrate.importing import LOCK
-from strava_pipeline.orchestrate.inbox_marks import inbox_marks
-from strava_pipeline.orchestrate.progress import progressing
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.importing import LOCK
+from strava_pipeline.operations.inbox_marks import inbox_marks
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.progress import progressing
 
 
 @dataclass(slots=True)

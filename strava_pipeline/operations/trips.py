@@ -25,8 +25,8 @@ from strava_pipeline.ingest.trips.tally import Tally
 from strava_pipeline.lake.tombstones import is_too_much
 from strava_pipeline.lake.trips import Kept, keep_trips, kept_trips, merge_trips
 from strava_pipeline.lake.warehouse import writing
-from strava_pipeline.orchestrate.progress import progressing
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.progress import progressing
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from strava_pipeline.lake.imported import is_made, make
 from strava_pipeline.lake.imports import Import, imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.readings import reading_of
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.pipeline import Pipeline
 
 LOCK = "import"  # who lands files, reads them, and makes activities of them
 

@@ -20,7 +20,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.people_file import people_in
 from strava_pipeline.lake.ping_log import LOCK, TakenIn, take_in
 from strava_pipeline.lake.staging import MergeReport
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.pipeline import Pipeline
 
 PATIENCE = 15.0  # seconds for answers that are on their way when a run begins
 PAUSE = 0.2

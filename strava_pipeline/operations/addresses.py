@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from strava_pipeline.ingest.cars.connect import geocoder_of
 from strava_pipeline.lake.addresses import LOCK, keep_address, merge_addresses, unknown_areas
-from strava_pipeline.orchestrate.progress import progressing
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.progress import progressing
 
 MOST = 120  # questions of a run, one a second: the car_trips schedule comes every ten minutes
 

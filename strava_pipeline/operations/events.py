@@ -21,11 +21,11 @@ from strava_pipeline.lake.events_due import Due, is_answered, on_disk, sort_wait
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.sightings import LOCK, note_gone, note_sighting
-from strava_pipeline.orchestrate.by_year import Errand, YearsReport, eta_of, fetch_by_year
-from strava_pipeline.orchestrate.events_refused import refusing
-from strava_pipeline.orchestrate.options import EventsOptions
-from strava_pipeline.orchestrate.progress import progressing
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.by_year import Errand, YearsReport, eta_of, fetch_by_year
+from strava_pipeline.operations.events_refused import refusing
+from strava_pipeline.operations.options import EventsOptions
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.progress import progressing
 
 ANOTHERS = "another athlete's activity"
 OUTAGE_PAUSE = timedelta(minutes=5)  # Strava is down: no fault of what was asked for

@@ -17,8 +17,8 @@ from strava_pipeline.lake.matches import note_tracks_made
 from strava_pipeline.lake.stream_tracks import sync_stream_tracks
 from strava_pipeline.lake.undoing import are_tracks_due, note_tracks_made_without
 from strava_pipeline.lake.warehouse import writing
-from strava_pipeline.orchestrate.progress import progressing
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.progress import progressing
 
 
 @dataclass(slots=True)

@@ -12,9 +12,9 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.ingest.strava.activities import get_athlete, get_gear
 from strava_pipeline.lake.profile_files import land_athlete, land_gear
-from strava_pipeline.orchestrate.options import CallOptions
-from strava_pipeline.orchestrate.pulling import Stopped
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.options import CallOptions
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.pulling import Stopped
 
 
 @dataclass(slots=True)

@@ -24,8 +24,8 @@ from strava_pipeline.lake.manifests import Manifest, Window
 from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.tombstones import doubtful
 from strava_pipeline.lake.watermark import watermark
-from strava_pipeline.orchestrate.options import ListingOptions
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.options import ListingOptions
+from strava_pipeline.operations.pipeline import Pipeline
 
 Stopped = BudgetExhaustedError | CallCapReachedError
 

@@ -6,10 +6,10 @@ from strava_pipeline.core.forecast import Forecast
 from strava_pipeline.ingest.strava.activities import get_streams
 from strava_pipeline.lake.stream_files import land_no_streams, land_streams
 from strava_pipeline.lake.wanted_streams import still_due, untouched, wanted_streams
-from strava_pipeline.orchestrate.by_year import Errand, YearsReport, eta_of, fetch_by_year
-from strava_pipeline.orchestrate.options import StreamsOptions
-from strava_pipeline.orchestrate.progress import progressing
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.by_year import Errand, YearsReport, eta_of, fetch_by_year
+from strava_pipeline.operations.options import StreamsOptions
+from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.progress import progressing
 
 STREAMS = Errand("streams", get_streams, untouched, land_streams, land_no_streams)
 

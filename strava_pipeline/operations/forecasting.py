@@ -23,9 +23,9 @@ from strava_pipeline.lake.listing import Listing
 from strava_pipeline.lake.manifests import Manifest
 from strava_pipeline.lake.wanted import wanted_details
 from strava_pipeline.lake.warehouse import reading
-from strava_pipeline.orchestrate.fetching import scope_of
-from strava_pipeline.orchestrate.options import DetailsOptions
-from strava_pipeline.orchestrate.resources import Pipeline
+from strava_pipeline.operations.fetching import scope_of
+from strava_pipeline.operations.options import DetailsOptions
+from strava_pipeline.operations.pipeline import Pipeline
 
 FULL = 2 / 3  # Strava leaves out what it may not show after it cut the page: an emptier one is taken for the last
 

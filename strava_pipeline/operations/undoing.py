@@ -20,8 +20,8 @@ from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import snapshot
 from strava_pipeline.lake.readings import has_reading, reading_of
-from strava_pipeline.orchestrate.importing import LOCK, import_read
-from strava_pipeline.orchestrate.inbox_marks import inbox_marks
+from strava_pipeline.operations.importing import LOCK, import_read
+from strava_pipeline.operations.inbox_marks import inbox_marks
 
 _MADE_OF = ("list", "gear", "objects")  # files of which activities and gear are made directly; the others have readings
 Key = tuple[int, str]  # an activity's id, and the source that tells of it

@@ -1,0 +1,1 @@
+"""What the pipeline does, as plain functions of what they need: callable and testable without an instance. No Dagster."""
