@@ -16,13 +16,15 @@ Work = Callable[[], int]
 
 
 def listing(place: Place) -> Work:
-    from strava_pipeline.operations.pipeline import Pipeline
     from strava_pipeline.operations.progress import LogProgress
     from strava_pipeline.operations.pulling import pull_listing
+    from strava_pipeline.operations.run_context import run_context
+    from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.orchestrate.config import ListingConfig
 
-    pipeline = Pipeline(place.settings, LogProgress(_silent()))
-    return lambda: pull_listing(pipeline, ListingConfig.model_validate({"mode": "all"}), None).calls
+    run = run_context(place.settings, LogProgress(_silent()))
+    strava = StravaSource(place.settings, run)
+    return lambda: pull_listing(run, strava, ListingConfig.model_validate({"mode": "all"}), None).calls
 
 
 def shards(place: Place) -> Work:
@@ -59,13 +61,15 @@ def merge_summaries(place: Place) -> Work:
 
 def details(place: Place) -> Work:
     from strava_pipeline.operations.fetching import pull_details
-    from strava_pipeline.operations.pipeline import Pipeline
     from strava_pipeline.operations.progress import LogProgress
+    from strava_pipeline.operations.run_context import run_context
+    from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.orchestrate.config import DetailsConfig
 
-    pipeline = Pipeline(place.settings, LogProgress(_silent()))
+    run = run_context(place.settings, LogProgress(_silent()))
+    strava = StravaSource(place.settings, run)
     years = place.years
-    return lambda: pull_details(pipeline, DetailsConfig.model_validate({"scope": "all"}), years.all).calls
+    return lambda: pull_details(run, strava, DetailsConfig.model_validate({"scope": "all"}), years.all).calls
 
 
 def merge_details(place: Place) -> Work:

@@ -118,6 +118,12 @@ class Listing:
         write_whole(self.folder / "manifest.json", self.manifest.model_dump_json(indent=1).encode())
         PARSED.saved += 1
 
+    def claim(self, run_id: str | None) -> None:
+        """Note which run goes on with it."""
+        if run_id is not None and self.manifest.run_id != run_id:
+            self._editable().run_id = run_id
+            self._save()
+
     def settle(self) -> None:
         """Note that a run has made use of it to the end, so that the next one asks anew. Half a listing is gone on with."""
         if self.manifest.complete and not self.manifest.settled:
@@ -196,8 +202,14 @@ def begin(
     at: datetime,
     sees_private: bool = True,
     host: str | None = None,
+    run_id: str | None = None,
 ) -> Listing:
-    """Start a listing: a new folder with a manifest of no pages. `host`: of the API that answered."""
+    """Start a listing: a new folder with a manifest of no pages.
+
+    Args:
+        host: of the API that answered.
+        run_id: of the run that asks.
+    """
     while (folder := lake.listings / f"{stamp(at)}-{window.mode}").exists():
         at += timedelta(microseconds=1)  # a proxy may tell the same time twice
     folder.mkdir(parents=True)
@@ -209,6 +221,7 @@ def begin(
         landed=next_number(lake, at),
         local_at=lake.local_time(),
         host=host,
+        run_id=run_id,
         sees_private=sees_private,
     )
     listing = Listing(folder, manifest, lake)

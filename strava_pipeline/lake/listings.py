@@ -58,6 +58,13 @@ def listings(lake: Lake, *, newest_first: bool = False) -> Iterator[Listing]:
     yield from sorted(found, key=_position, reverse=newest_first)
 
 
+def settle_listings_of(lake: Lake, run_id: str) -> None:
+    """The run has used its listings to the end. Another run's, which may have died before that, are left alone."""
+    for listing in listings(lake):
+        if listing.manifest.run_id == run_id:
+            listing.settle()
+
+
 def listing_times(lake: Lake) -> Times:
     """When the pages of the listings are believed to have come."""
     return _times(lake, list(_on_disk(lake)))

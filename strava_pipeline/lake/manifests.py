@@ -96,6 +96,7 @@ class Manifest(BaseModel):
     local_at: datetime | None = None
     is_dated: bool = Field(default=True, exclude=True)  # whether anything true is known of when it came
     host: str | None = None  # of the API that answered
+    run_id: str | None = None  # of the run that asked last
     sees_private: bool = True  # whether the login was allowed to list what only the athlete may see
     settled: bool = False  # a run that used it came to its end
     pages: list[PageEntry] = []

@@ -14,8 +14,9 @@ from strava_pipeline.core.forecast import Forecast
 from strava_pipeline.ingest.strava.client import REFUSALS
 from strava_pipeline.ingest.strava.enrich import FetchReport, Get, Named, fetch_each
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.progress import Eta
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.strava_source import StravaSource
 
 
 class OfYear(Named, Protocol):
@@ -56,25 +57,31 @@ class YearsReport:
     estimate: Forecast | None = None
 
 
-def fetch_by_year(pipeline: Pipeline, errand: Errand[T], chosen: Sequence[T], report: YearsReport) -> None:
+def fetch_by_year(
+    run: RunContext, source: StravaSource, errand: Errand[T], chosen: Sequence[T], report: YearsReport
+) -> None:
     """Fetch `chosen`, newest year first, until a limit stops it."""
     for year in sorted({candidate.year for candidate in chosen}, reverse=True):
         if report.fetched.stopped is None:
-            _fetch_year(pipeline, errand, year, [candidate for candidate in chosen if candidate.year == year], report)
+            _fetch_year(
+                run, source, errand, year, [candidate for candidate in chosen if candidate.year == year], report
+            )
 
 
-def eta_of(pipeline: Pipeline, total: int) -> Eta:
+def eta_of(source: StravaSource, total: int) -> Eta:
     """When `total` calls will be made, after so many of them."""
-    return lambda done: pipeline.pace.done_at(max(total - done, 0))
+    return lambda done: source.pace.done_at(max(total - done, 0))
 
 
-def _fetch_year(pipeline: Pipeline, errand: Errand[T], year: int, chosen: Sequence[T], report: YearsReport) -> None:
+def _fetch_year(
+    run: RunContext, source: StravaSource, errand: Errand[T], year: int, chosen: Sequence[T], report: YearsReport
+) -> None:
     """Fetch under the year's lock. A full window is waited for without it, so that the daily run may fetch there."""
-    client, refusals = pipeline.client(), 0
+    client, refusals = source.client(), 0
     while True:
         calls, told = client.calls, report.fetched.told
-        with pipeline.alone(f"{errand.name}-{year}"), client.pacing.without_waiting():
-            _fetch(pipeline, errand, errand.still_wanted(pipeline.lake, chosen), report)
+        with run.exclusive(f"{errand.name}-{year}"), client.pacing.without_waiting():
+            _fetch(run, source, errand, errand.still_wanted(run.lake, chosen), report)
         full = report.fetched.stopped
         if not isinstance(full, BudgetExhaustedError) or not client.pacing.would_wait_for(full):
             return
@@ -85,19 +92,19 @@ def _fetch_year(pipeline: Pipeline, errand: Errand[T], year: int, chosen: Sequen
         client.pacing.wait_for(full)
 
 
-def _fetch(pipeline: Pipeline, errand: Errand[T], wanted: Sequence[T], report: YearsReport) -> None:
+def _fetch(run: RunContext, source: StravaSource, errand: Errand[T], wanted: Sequence[T], report: YearsReport) -> None:
     def land(candidate: T, body: bytes, at: datetime) -> None:
-        errand.land(pipeline.lake, candidate.year, candidate.activity_id, body, at)
+        errand.land(run.lake, candidate.year, candidate.activity_id, body, at)
         report.by_year[candidate.year] = report.by_year.get(candidate.year, 0) + 1
 
     fetch_each(
-        pipeline.client(),
+        source.client(),
         errand.get,
         wanted,
         land=land,
         land_failure=lambda candidate, body, status, at: errand.land_failure(
-            pipeline.lake, candidate.year, candidate.activity_id, body, status, at
+            run.lake, candidate.year, candidate.activity_id, body, status, at
         ),
         report=report.fetched,
-        tick=pipeline.progress.advance,
+        tick=run.progress.advance,
     )

@@ -20,7 +20,8 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.people_file import people_in
 from strava_pipeline.lake.ping_log import LOCK, TakenIn, take_in
 from strava_pipeline.lake.staging import MergeReport
-from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.settings import Settings
 
 PATIENCE = 15.0  # seconds for answers that are on their way when a run begins
 PAUSE = 0.2
@@ -36,33 +37,33 @@ class Trips:
     differed: list[str] = field(default_factory=list)
 
 
-def take_pings(pipeline: Pipeline, *, safety_net: bool) -> TakenIn:
+def take_pings(run: RunContext, settings: Settings, *, safety_net: bool) -> TakenIn:
     """Everything that came, into bronze; `safety_net`: also a clock to each user whose trip has heard nothing for long."""
-    with pipeline.alone(LOCK):
-        taken = _settled(pipeline)
+    with run.exclusive(LOCK):
+        taken = _settled(run)
         if safety_net:
             try:
-                taken.clocks = _send_clocks(pipeline)
+                taken.clocks = _send_clocks(run, settings)
             except PipelineError as error:  # cars.toml, a package: what came is to be merged all the same
                 taken.fault = str(error)
-            _add(taken, take_in(pipeline.lake, pipeline.clock.local()))
+            _add(taken, take_in(run.lake, run.clock.local()))
     return taken
 
 
-def merge_cars(pipeline: Pipeline) -> Trips:
+def merge_cars(run: RunContext) -> Trips:
     """The log into gold, from where the last replay ended."""
-    found = _Compared(pipeline.lake)
-    with pipeline.alone(LOCK):
-        replay, merged = merge_replay(pipeline.lake, found.look, found.look_before)
+    found = _Compared(run.lake)
+    with run.exclusive(LOCK):
+        replay, merged = merge_replay(run.lake, found.look, found.look_before)
     return Trips(merged, replay, sorted(found.agreed), sorted(found.differed))
 
 
-def _settled(pipeline: Pipeline) -> TakenIn:
+def _settled(run: RunContext) -> TakenIn:
     """Answers of the last moments are waited for, a little."""
-    taken, until = take_in(pipeline.lake, pipeline.clock.local()), time.monotonic() + PATIENCE
+    taken, until = take_in(run.lake, run.clock.local()), time.monotonic() + PATIENCE
     while taken.left and time.monotonic() < until:
         time.sleep(PAUSE)
-        _add(taken, take_in(pipeline.lake, pipeline.clock.local()))
+        _add(taken, take_in(run.lake, run.clock.local()))
     return taken
 
 
@@ -72,15 +73,15 @@ def _add(taken: TakenIn, more: TakenIn) -> None:
     taken.left, taken.not_ours = more.left, taken.not_ours + more.not_ours
 
 
-def _send_clocks(pipeline: Pipeline) -> int:
+def _send_clocks(run: RunContext, settings: Settings) -> int:
     """A clock into the inbox for each trip of which nothing was heard for long, with what its car says now; how many."""
-    users, now = replayed(pipeline.lake).users, pipeline.clock.local()
+    users, now = replayed(run.lake).users, run.clock.local()
     stale = [(name, user) for name, user in users.items() if user.is_stale(now.timestamp())]
     if not stale:
         return 0
-    writer = Writer(pipeline.lake.inbox_pings, most_waiting=ROOM)
+    writer = Writer(run.lake.inbox_pings, most_waiting=ROOM)
     try:
-        with oracle_of(pipeline.settings, people_in(pipeline.settings.pings_config)) as oracle:
+        with oracle_of(settings, people_in(settings.pings_config)) as oracle:
             for name, user in stale:
                 line = _clock(name, now)
                 writer.append([to_bytes(line), to_bytes(_answered(user, line, oracle))], now)

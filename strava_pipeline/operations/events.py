@@ -19,13 +19,13 @@ from strava_pipeline.lake.detail_files import land_detail
 from strava_pipeline.lake.events import EventsState, clear_inbox, load, save, take_in
 from strava_pipeline.lake.events_due import Due, is_answered, on_disk, sort_waiting
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.sightings import LOCK, note_gone, note_sighting
 from strava_pipeline.operations.by_year import Errand, YearsReport, eta_of, fetch_by_year
 from strava_pipeline.operations.events_refused import refusing
 from strava_pipeline.operations.options import EventsOptions
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.strava_source import StravaSource
 
 ANOTHERS = "another athlete's activity"
 OUTAGE_PAUSE = timedelta(minutes=5)  # Strava is down: no fault of what was asked for
@@ -45,15 +45,15 @@ class EventsReport:
     down: str | None = None
 
 
-def work_events(pipeline: Pipeline, config: EventsOptions) -> EventsReport:
+def work_events(run: RunContext, source: StravaSource, config: EventsOptions) -> EventsReport:
     """Take in what came and fetch what it asks for, as far as the limits of now allow; nothing is waited for."""
-    lake = pipeline.lake
-    with pipeline.alone(LOCK):
-        owner = owner_of(pipeline)
-        state, news, refused = take_in(lake, load(lake), refusing(pipeline, owner), pipeline.now())
+    lake = run.lake
+    with run.exclusive(LOCK):
+        owner = source.owner()
+        state, news, refused = take_in(lake, load(lake), refusing(source.settings, run.clock, owner), run.now())
         note_gone(lake, news.gone, owner)
         save(lake, state)
-        work = _Work(pipeline, clear_inbox(lake, state), owner, EventsReport(news, refused))
+        work = _Work(run, source, clear_inbox(lake, state), owner, EventsReport(news, refused))
         try:
             if not work.is_revoked():
                 work.fetch(config)
@@ -63,26 +63,20 @@ def work_events(pipeline: Pipeline, config: EventsOptions) -> EventsReport:
         return work.report
 
 
-def owner_of(pipeline: Pipeline) -> int | None:
-    """Whose the folder is, as far as is known."""
-    if (athlete := newest_athlete(pipeline.lake)) is not None:
-        return athlete[1].get("id")
-    store = token_store(pipeline.settings)
-    return store.load().athlete_id if store.path.exists() else None
-
-
 class _Work:
     """One run's work on what waits. `state` is true at any moment; who made this saves it."""
 
-    def __init__(self, pipeline: Pipeline, state: EventsState, owner: int | None, report: EventsReport) -> None:
-        self.pipeline, self.state, self.owner, self.report = pipeline, state, owner, report
+    def __init__(
+        self, run: RunContext, source: StravaSource, state: EventsState, owner: int | None, report: EventsReport
+    ) -> None:
+        self.run, self.source, self.state, self.owner, self.report = run, source, state, owner, report
         self._due: dict[int, Due] = {}
 
     def is_revoked(self) -> bool:
         """Whether the athlete took the access away. Anybody may send such an event: the login itself is asked."""
-        settings, claimed_at = self.pipeline.settings, self.state.claimed_at
+        settings, claimed_at = self.source.settings, self.state.claimed_at
         if claimed_at is not None and revoked_at(settings) is None and token_store(settings).path.exists():
-            if is_login_dead(settings, self.pipeline.clock):
+            if is_login_dead(settings, self.run.clock):
                 note_revoked(settings, claimed_at)
             self.state.claimed_at = None
         self.report.revoked = revoked_at(settings) is not None
@@ -90,8 +84,8 @@ class _Work:
 
     def fetch(self, config: EventsOptions) -> None:
         """A call for each activity that may be asked for now and was not answered since its event."""
-        pipeline, fetches = self.pipeline, self.report.fetches
-        found = sort_waiting(pipeline.lake, self.state.waiting, pipeline.years, pipeline.now())
+        run, source, fetches = self.run, self.source, self.report.fetches
+        found = sort_waiting(run.lake, self.state.waiting, run.years, run.now())
         for due, files in found.answered.items():
             self._sight(due, files)
         for key in found.settled:
@@ -99,16 +93,16 @@ class _Work:
         if not found.due:
             return
         self._due = {due.activity_id: due for due in found.due}
-        client = pipeline.client(config)
+        client = source.client(config)
         calls, total = client.calls, len(found.due)
         errand = Errand("details", get_detail, self._unanswered, self._land, self._fail)
         try:
             with (
                 client.pacing.without_waiting(),
-                pipeline.pace.calling(),
-                progressing(pipeline.progress, "Fetching what changed", total, eta_of(pipeline, total)),
+                source.pace.calling(),
+                progressing(run.progress, "Fetching what changed", total, eta_of(source, total)),
             ):
-                fetch_by_year(pipeline, errand, found.due, fetches)
+                fetch_by_year(run, source, errand, found.due, fetches)
         except TransientError as error:
             self.report.down = str(error)
             self._rest(OUTAGE_PAUSE)
@@ -135,7 +129,7 @@ class _Work:
             self.state.refused[ANOTHERS] = self.state.refused.get(ANOTHERS, 0) + 1
             del self.state.waiting[activity_id]
             return
-        years = self.pipeline.years
+        years = self.run.years
         path = land_detail(lake, years.clamp(local_years([activity])[0]), activity_id, body, at)
         self._note(due, path, activity)
 
@@ -162,12 +156,12 @@ class _Work:
         if is_followed(due.at, at):
             self.state.followed[due.activity_id] = due.at
         note_sighting(
-            self.pipeline.lake,
+            self.run.lake,
             detail,
             at,
             activity,
             listed=due.listed,
-            years=self.pipeline.years,
+            years=self.run.years,
             athlete_id=self.owner,
         )
         self._settle(due.activity_id)
@@ -177,6 +171,6 @@ class _Work:
         self.report.settled += 1
 
     def _rest(self, pause: timedelta) -> None:
-        until = self.pipeline.now() + pause
+        until = self.run.now() + pause
         for key in self._due.keys() & self.state.waiting.keys():
             self.state.waiting[key] = self.state.waiting[key].rested(until)

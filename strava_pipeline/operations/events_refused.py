@@ -4,17 +4,18 @@ import logging
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.webhooks import WebhookEvent
+from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.connect import make_subscriptions, make_wire
 from strava_pipeline.ingest.strava.subscription_file import keep, known_id
 from strava_pipeline.lake.events import Refuse
-from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
-def refusing(pipeline: Pipeline, owner: int | None) -> Refuse:
+def refusing(settings: Settings, clock: ServerClock, owner: int | None) -> Refuse:
     """Why an event is not followed. What is not known is not refused: then the path's secret has to do."""
-    subscription = _OwnSubscription(pipeline)
+    subscription = _OwnSubscription(settings, clock)
 
     def refuse(event: WebhookEvent) -> str | None:
         if owner is not None and event.owner_id != owner:
@@ -30,12 +31,12 @@ class _OwnSubscription:
     That counts in no limit.
     """
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
+    def __init__(self, settings: Settings, clock: ServerClock) -> None:
+        self._settings, self._clock = settings, clock
         self._known: int | None = None
         self._asked = False
         try:
-            self._known = known_id(pipeline.settings)
+            self._known = known_id(settings)
         except PipelineError as error:
             log.warning("%s", error)
 
@@ -46,7 +47,7 @@ class _OwnSubscription:
         return self._known is None or subscription_id == self._known
 
     def _ask(self) -> None:
-        settings, clock = self._pipeline.settings, self._pipeline.clock
+        settings, clock = self._settings, self._clock
         try:
             found = make_subscriptions(settings, make_wire(settings, clock), clock).view()
             if found is not None:

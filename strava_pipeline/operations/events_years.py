@@ -21,7 +21,7 @@ from strava_pipeline.lake.warehouse import (
     is_outdated,
     reading,
 )
-from strava_pipeline.operations.pipeline import calls_of_a_quiet_day
+from strava_pipeline.operations.strava_source import calls_of_a_quiet_day
 from strava_pipeline.settings import Settings
 
 LOOKED_AT = 5000  # events; the run takes in all of them

@@ -25,7 +25,8 @@ from strava_pipeline.lake.wanted import wanted_details
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.operations.fetching import scope_of
 from strava_pipeline.operations.options import DetailsOptions
-from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.strava_source import StravaSource
 
 FULL = 2 / 3  # Strava leaves out what it may not show after it cut the page: an emptier one is taken for the last
 
@@ -55,12 +56,15 @@ class _Rest:
 class Forecaster:
     """Looks at a run's listing as it grows. `details`: how the run fetches them; None: it doesn't."""
 
-    def __init__(self, pipeline: Pipeline, years: Sequence[int], details: DetailsOptions | None) -> None:
-        self._pipeline, self._years, self._config = pipeline, years, details
+    def __init__(
+        self, run: RunContext, source: StravaSource, years: Sequence[int], details: DetailsOptions | None
+    ) -> None:
+        self._run, self._source = run, source
+        self._years, self._config = years, details
         self._details: _Details | None = None
         self._listed = 0  # activities that came and may bring a detail
         self._latitude: float | None = None
-        self._is_first_pull = first_pull_ended_at(pipeline.lake) is None  # now: afterwards the listing itself is one
+        self._is_first_pull = first_pull_ended_at(run.lake) is None  # now: afterwards the listing itself is one
 
     def __call__(self, listing: Listing, page: Page | None, per_page: int, made: int) -> Forecast:
         """The forecast as of now, `made` calls after the run began; `page` is the one that just came."""
@@ -73,7 +77,7 @@ class Forecaster:
             self._listed += sum(self._may_bring_one(one, self._details.since) for one in page.activities)
         rest = self._rest_of(listing, fullness=len(page.activities) / per_page if page is not None else 1.0)
         pages, still = self._calls(rest, per_page)
-        pace, bounds = self._pipeline.pace, self._bounds(rest, per_page, made)
+        pace, bounds = self._source.pace, self._bounds(rest, per_page, made)
         at_most = pages + still if bounds is None else bounds.most - made
         return Forecast(
             made, pages, still, pace.done_at(pages + still), bounds, needs_another_day=pace.needs_another_day(at_most)
@@ -109,23 +113,23 @@ class Forecaster:
         fewest, most = (sum(self._calls(rest, per_page, share)) for share in (LEAST * rest.is_certain, MOST))
         if fewest == most:
             return None
-        pace = self._pipeline.pace
+        pace = self._source.pace
         return Bounds(made + fewest, made + most, pace.done_at(fewest), pace.done_at(most))
 
     def _judge(self, listing: Listing) -> _Details:
         if self._config is None:
             return _Details(0, 0.0, None)
-        pipeline = self._pipeline
-        scope = scope_of(pipeline, self._config)
+        run = self._run
+        scope = scope_of(run, self._source.settings, self._config)
         known: set[int] = set()
         due = 0
-        is_there = pipeline.lake.working.exists()
-        with reading(pipeline.lake) if is_there else nullcontext():  # once for both looks
+        is_there = run.lake.working.exists()
+        with reading(run.lake) if is_there else nullcontext():  # once for both looks
             if is_there:
-                wanted = wanted_details(pipeline.lake, self._years, scope, pipeline.now())
+                wanted = wanted_details(run.lake, self._years, scope, run.now())
                 due = len(wanted.due) + len(wanted.refresh)
                 known = {one.activity_id for one in (*wanted.due, *wanted.refresh, *wanted.resting)}
-            brings = differences(pipeline.lake, listing, self._years, pipeline.years)
+            brings = differences(run.lake, listing, self._years, run.years)
         since = scope.since if self._is_first_pull or scope.new_since is None else None
         inside = {key for key, start in brings.listed.items() if _is_inside(start and start.replace(tzinfo=UTC), since)}
         news = ((brings.inserted & inside) | brings.edited) - known
@@ -134,29 +138,27 @@ class Forecaster:
 
     def _may_bring_one(self, activity: Json, since: datetime | None) -> bool:
         (year,) = local_years([activity])
-        return self._pipeline.years.clamp(year) in self._years and _is_inside(
-            next(iter(starts([activity])), None), since
-        )
+        return self._run.years.clamp(year) in self._years and _is_inside(next(iter(starts([activity])), None), since)
 
     def _rest(self, listing: Listing) -> tuple[datetime, datetime]:
         """Which stretch is still to be listed."""
         after, before = listing.rest()
-        now = self._pipeline.now()
+        now = self._run.now()
         end = now if before is None else min(datetime.fromtimestamp(before, UTC), now)
         if after is not None:
             return datetime.fromtimestamp(after, UTC), end
-        return self._known.joined or datetime(self._pipeline.years.first, 1, 1, tzinfo=UTC), end
+        return self._known.joined or datetime(self._run.years.first, 1, 1, tzinfo=UTC), end
 
     def _expected(self, manifest: Manifest, begin: datetime, end: datetime) -> float:
         if begin < end and self._known.is_covered(begin, end):
-            with reading(self._pipeline.lake) as connection:
+            with reading(self._run.lake) as connection:
                 return count_between(connection, begin, end)
         seen = Seen(manifest.rows, manifest.oldest, manifest.newest)
         return expected_between(begin, end, seen, season_of(self._known.season(but=self._years), self._latitude))
 
     @cached_property
     def _known(self) -> Known:
-        return known_of(self._pipeline.lake, self._pipeline.years, self._pipeline.now())
+        return known_of(self._run.lake, self._run.years, self._run.now())
 
 
 def _is_inside(start: datetime | None, since: datetime | None) -> bool:

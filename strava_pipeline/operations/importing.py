@@ -19,7 +19,7 @@ from strava_pipeline.lake.imported import is_made, make
 from strava_pipeline.lake.imports import Import, imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.readings import reading_of
-from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.run_context import RunContext
 
 LOCK = "import"  # who lands files, reads them, and makes activities of them
 
@@ -29,9 +29,9 @@ def unmade(lake: Lake) -> bool:
     return any(not is_made(lake, one.name) for one in imports(lake))
 
 
-def make_activities(pipeline: Pipeline, tick: Callable[[int], object], *, anew: bool = False) -> int:
+def make_activities(run: RunContext, tick: Callable[[int], object], *, anew: bool = False) -> int:
     """The activities of the imports that have none on disk (`anew`: of all); how many. Their files have been read."""
-    lake, count = pipeline.lake, 0
+    lake, count = run.lake, 0
     came = list(imports(lake))
     wanted = [anew or not is_made(lake, one.name) for one in came]
     earlier: dict[str, str] = {}
@@ -46,7 +46,7 @@ def make_activities(pipeline: Pipeline, tick: Callable[[int], object], *, anew: 
             at = said_at + timedelta(microseconds=number)  # of two that tell up to the same moment, the later one
             if wanted[number]:
                 activities = read.activities(partial(reading_of, lake), earlier, rows_before.of(at))
-                count += make(lake, one, activities, read.gear(), at, pipeline.years, tick)
+                count += make(lake, one, activities, read.gear(), at, run.years, tick)
             if one.manifest.has_list and any(wanted[number + 1 :]):
                 rows_before.add(at, partial(_rows, lake, one, held_by))
         earlier |= {PurePosixPath(file.name).name: file.sha256 for file in one.manifest.files if file.is_readable}

@@ -9,7 +9,7 @@ from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
 from strava_pipeline.lake.insights import Athlete, InsightsReport, athlete_of, forget, write_insights
 from strava_pipeline.lake.insights_compared import unequal
 from strava_pipeline.lake.warehouse import Connection
-from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.run_context import RunContext
 
 LOCK = "insights"  # two runs at once would each write half of what the other compares
 Opened = Callable[[], AbstractContextManager[Connection]]
@@ -26,28 +26,28 @@ class InsightsMade:
     unequal: dict[str, list[str]] = field(default_factory=dict)
 
 
-def make_insights(pipeline: Pipeline, opened: Opened, years: Sequence[int]) -> InsightsMade:
+def make_insights(run: RunContext, opened: Opened, years: Sequence[int], zone: str) -> InsightsMade:
     """Out of the published warehouse, as it is when nobody else is at it. Goals that can't be followed are no reason to stop:
     years go without. A year whose files are not as the warehouse says is made once more.
     """
     made = InsightsMade()
-    with pipeline.alone(LOCK), opened() as connection:
+    with run.exclusive(LOCK), opened() as connection:
         try:
-            goals = goals_of(pipeline.lake)
+            goals = goals_of(run.lake)
         except UnusableGoalsError as error:
             goals, made.fault = Goals(), str(error)
-        now = pipeline.now()
+        now = run.now()
         made.athlete = athlete = athlete_of(connection, goals, now)
         if athlete is None:
-            forget(pipeline.lake)
+            forget(run.lake)
             return made
-        today = athlete.today(now, pipeline.settings.timezone)
-        made.report = write_insights(connection, pipeline.lake, athlete, goals, today, years)
-        if wrong := list(unequal(connection, pipeline.lake, athlete, years, today)):
+        today = athlete.today(now, zone)
+        made.report = write_insights(connection, run.lake, athlete, goals, today, years)
+        if wrong := list(unequal(connection, run.lake, athlete, years, today)):
             for year in wrong:
-                forget(pipeline.lake, year)
-            again = write_insights(connection, pipeline.lake, athlete, goals, today, wrong)
+                forget(run.lake, year)
+            again = write_insights(connection, run.lake, athlete, goals, today, wrong)
             made.report.written = sorted({*made.report.written, *again.written})
-            found = unequal(connection, pipeline.lake, athlete, wrong, today)
+            found = unequal(connection, run.lake, athlete, wrong, today)
             made.unequal = {str(year): faults for year, faults in found.items()}
     return made

@@ -39,8 +39,8 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.operations.importing import LOCK
 from strava_pipeline.operations.inbox_marks import inbox_marks
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.run_context import RunContext
 
 
 @dataclass(slots=True)
@@ -58,7 +58,9 @@ class LandReport:
     unknown: set[str] = field(default_factory=set)  # columns and sports that nothing is known of; kept as they are
 
 
-def land_paths(pipeline: Pipeline, paths: Sequence[Path], *, also_undone: bool = False) -> LandReport:
+def land_paths(
+    run: RunContext, paths: Sequence[Path], limits: ImportLimits, *, also_undone: bool = False
+) -> LandReport:
     """Everything that the paths hold and that is to be kept, into bronze.
 
     SourceError where there is nothing to look at. Of a path with a list of activities that is not Strava's, or with more than
@@ -66,9 +68,9 @@ def land_paths(pipeline: Pipeline, paths: Sequence[Path], *, also_undone: bool =
     data/inbox/files since its import was undone stays out, unless `also_undone`.
     """
     report = LandReport()
-    with pipeline.alone(LOCK):
-        landing, limits = _Landing(pipeline, report, also_undone=also_undone), pipeline.settings.import_limits
-        made = {file.sha256 for one in landing.known if is_made(pipeline.lake, one.name) for file in one.manifest.files}
+    with run.exclusive(LOCK):
+        landing = _Landing(run, report, limits, also_undone=also_undone)
+        made = {file.sha256 for one in landing.known if is_made(run.lake, one.name) for file in one.manifest.files}
         refused: list[SourceError] = []
         for path in paths:
             try:
@@ -86,9 +88,10 @@ def land_paths(pipeline: Pipeline, paths: Sequence[Path], *, also_undone: bool =
 class _Landing:
     """Takes in one path after the other. `known`: the imports that count; each new one is added."""
 
-    def __init__(self, pipeline: Pipeline, report: LandReport, *, also_undone: bool) -> None:
-        self._pipeline, self._report, self.store = pipeline, report, FileStore(pipeline.lake)
-        self._came = all_imports(pipeline.lake)
+    def __init__(self, run: RunContext, report: LandReport, limits: ImportLimits, *, also_undone: bool) -> None:
+        self._run, self._report, self._limits = run, report, limits
+        self.store = FileStore(run.lake)
+        self._came = all_imports(run.lake)
         self.known = counting(self._came)
         self._undone = [] if also_undone else [one for one in self._came if one.undone is not None]
 
@@ -105,8 +108,8 @@ class _Landing:
         if len(stay_out) == len(files):
             report.known += 1
             return
-        own_athlete = _own_athlete(self._pipeline.lake, self._came, found.athletes)
-        manifest = _manifest(self._pipeline, container, found, own_athlete, files, faults)
+        own_athlete = _own_athlete(self._run.lake, self._came, found.athletes)
+        manifest = _manifest(self._run, container, found, own_athlete, files, faults)
         if found.exports:
             manifest = manifest.model_copy(update={"known": []})
         else:  # a folder that grows: only new files are an import's own, and a new name, which may be an id
@@ -120,14 +123,14 @@ class _Landing:
 
     def _put(self, manifest: ImportManifest, held: set[ImportedFile]) -> None:
         if manifest.files and not _came_in_before(manifest.files, manifest.athletes, self.known):
-            landed = land_import(self._pipeline.lake, manifest)
+            landed = land_import(self._run.lake, manifest)
             self.known.append(landed)
             self._came.append(landed)
             self._report.imports.append(landed)
             return
         self._report.known += 1
         if not manifest.files and not self._is_noted(manifest.came_as, held):  # its files are others' while these count
-            self._came.append(land_import(self._pipeline.lake, manifest))
+            self._came.append(land_import(self._run.lake, manifest))
 
     def _is_noted(self, came_as: str, held: set[ImportedFile]) -> bool:
         """Whether an import that was not undone tells already that a path of this name held the same."""
@@ -137,12 +140,12 @@ class _Landing:
 
     def _stored(self, container: Container, found: Contents) -> tuple[list[ImportedFile], list[Fault]]:
         """What is to be kept, its bytes durable, and what stood in the way of the rest."""
-        report, limits = self._report, self._pipeline.settings.import_limits
+        report, limits = self._report, self._limits
         faults = [*container.faults, *(fault for export in found.exports for fault in export.faults)]
         files: list[ImportedFile] = []
         fresh: list[int] = []  # sizes of the files whose bytes are new
         total = len(found.entries) + len(found.oversized)
-        with progressing(self._pipeline.progress, f"Taking in {container.path.name}", total) as advance:
+        with progressing(self._run.progress, f"Taking in {container.path.name}", total) as advance:
             for role, entry in _to_keep(found):
                 try:
                     file, is_new = _kept(role, entry, self.store, limits)
@@ -160,7 +163,7 @@ class _Landing:
 
     def _left_lying(self, container: Container, files: list[ImportedFile]) -> set[ImportedFile]:
         """The files that have lain in the inbox, untouched, since their import was undone."""
-        inbox, path = self._pipeline.lake.inbox_files.absolute(), container.path.absolute()
+        inbox, path = self._run.lake.inbox_files.absolute(), container.path.absolute()
         if not self._undone or not path.is_relative_to(inbox):
             return set()
         marks = inbox_marks(inbox, path)
@@ -190,7 +193,7 @@ def _own_athlete(lake: Lake, known: list[Import], athletes: Mapping[str, int]) -
 
 
 def _manifest(
-    pipeline: Pipeline,
+    run: RunContext,
     container: Container,
     found: Contents,
     own_athlete: int | None,
@@ -201,7 +204,7 @@ def _manifest(
         came_as=decoded(os.fsencode(container.path.name)),
         kind=container.kind.value,
         salvaged=container.salvaged,
-        received_at=pipeline.now(),
+        received_at=run.now(),
         athletes=dict(found.athletes),
         own_athlete=own_athlete,
         files=files,

@@ -6,7 +6,6 @@ A limit ends the work early and is told in the report; what came before it is on
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import (
     BudgetExhaustedError,
@@ -16,16 +15,15 @@ from strava_pipeline.core.errors import (
 from strava_pipeline.core.forecast import Forecast
 from strava_pipeline.core.windows import year_window
 from strava_pipeline.ingest.strava.activities import Page, list_pages
-from strava_pipeline.ingest.strava.connect import token_store
-from strava_pipeline.ingest.strava.oauth import SEES_PRIVATE
 from strava_pipeline.lake.listing import Listing, begin
 from strava_pipeline.lake.listings import resume
 from strava_pipeline.lake.manifests import Manifest, Window
-from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.tombstones import doubtful
 from strava_pipeline.lake.watermark import watermark
 from strava_pipeline.operations.options import ListingOptions
-from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.strava_source import StravaSource
+from strava_pipeline.settings import Settings
 
 Stopped = BudgetExhaustedError | CallCapReachedError
 
@@ -51,7 +49,7 @@ Look = Callable[[Listing, Page | None, int, int], Forecast]
 """Forecasts a run from its listing, the page that just came, the page size and the calls made so far."""
 
 
-def window_of(pipeline: Pipeline, config: ListingOptions, year: int | None) -> Window:
+def window_of(run: RunContext, settings: Settings, config: ListingOptions, year: int | None) -> Window:
     """What is to be listed, by the mode."""
     mode = "year" if config.mode == "job" else config.mode
     if mode == "year" and year is None:
@@ -59,12 +57,12 @@ def window_of(pipeline: Pipeline, config: ListingOptions, year: int | None) -> W
             'The mode "year" lists one year a run. For several years in one run, set the mode to "incremental" or "all".'
         )
     if mode == "year" and year is not None:
-        after, before = year_window(year, pipeline.years)
+        after, before = year_window(year, run.years)
         return Window(mode="year", after=after, before=before)
-    known = watermark(pipeline.lake)
+    known = watermark(run.lake)
     if mode == "all" or known is None:
         return Window(mode="all", after=None, before=None)
-    days = config.days if config.days is not None else pipeline.settings.days
+    days = config.days if config.days is not None else settings.days
     lookback = timedelta(days=days) if mode == "incremental" else timedelta(seconds=1)
     return Window(mode=mode, after=int((known - lookback).timestamp()), before=None, watermark=known)
 
@@ -74,21 +72,23 @@ def listing_lock(window: Window, year: int | None) -> str:
     return f"listing-{window.mode}-{year or 'all'}"
 
 
-def pull_listing(pipeline: Pipeline, config: ListingOptions, year: int | None, look: Look | None = None) -> PullReport:
+def pull_listing(
+    run: RunContext, source: StravaSource, config: ListingOptions, year: int | None, look: Look | None = None
+) -> PullReport:
     """List a window, each page on disk before the next call; goes on where an earlier listing of it broke off.
 
     `look` forecasts the run after each page; the first forecast is told, and the last one where the first was not right.
     """
-    window = window_of(pipeline, config, year)
-    client = pipeline.client(config)
-    per_page = config.per_page or pipeline.settings.per_page
+    window = window_of(run, source.settings, config, year)
+    client = source.client(config)
+    per_page = config.per_page or source.settings.per_page
     forecasts: list[Forecast] = []
     listing: Listing | None = None
 
     def land(page: Page) -> None:
         nonlocal listing
-        listing = listing or _begin(pipeline, window, page.fetched_at)
-        _land(pipeline, listing, page)
+        listing = listing or _begin(run, source, window, page.fetched_at)
+        _land(run, listing, page)
 
     def forecast(listing: Listing, page: Page | None) -> None:
         nonlocal look
@@ -98,83 +98,81 @@ def pull_listing(pipeline: Pipeline, config: ListingOptions, year: int | None, l
             forecasts.append(look(listing, page, per_page, client.calls - calls))
         except PipelineError as error:  # the warehouse is in use elsewhere, or to be made anew: no reason not to list
             look = None
-            pipeline.progress.say(f"There is no estimate of this run's calls. {error}")
+            run.progress.say(f"There is no estimate of this run's calls. {error}")
         else:
             if len(forecasts) == 1 and forecasts[0].still:
-                pipeline.progress.say(str(forecasts[0]))
+                run.progress.say(str(forecasts[0]))
 
-    with pipeline.alone(listing_lock(window, year)), pipeline.pace.calling():
-        earlier = resume(pipeline.lake, window, at=pipeline.now(), years=pipeline.years)
-        if earlier is not None and not earlier.manifest.complete and not _is_of_the_same_login(pipeline, earlier):
+    with run.exclusive(listing_lock(window, year)), source.pace.calling():
+        earlier = resume(run.lake, window, at=run.now(), years=run.years)
+        if earlier is not None and not earlier.manifest.complete and not _is_of_the_same_login(source, earlier):
             earlier.distrust()
+        if earlier is not None:
+            earlier.claim(run.run_id)
         listing, calls, rows, size = earlier, client.calls, 0, 0
         stopped: Stopped | None = None
-        pipeline.progress.begin("Listing activities", None, eta=lambda _: forecasts[-1].done_at if forecasts else None)
+        run.progress.begin("Listing activities", None, eta=lambda _: forecasts[-1].done_at if forecasts else None)
         try:
             if earlier is not None:
-                pipeline.progress.advance(earlier.manifest.rows)
-            for page in client.landed(_pages(pipeline, per_page, window, earlier), land):
+                run.progress.advance(earlier.manifest.rows)
+            for page in client.landed(_pages(source, per_page, window, earlier), land):
                 rows, size = rows + len(page.activities), size + len(page.body)
                 assert listing is not None, "the page was landed in it"
                 forecast(listing, page)
-                pipeline.progress.advance(len(page.activities))
-            for page in _pages_again(pipeline, per_page, listing):
+                run.progress.advance(len(page.activities))
+            for page in _pages_again(run, source, per_page, listing):
                 rows, size = rows + len(page.activities), size + len(page.body)
         except (BudgetExhaustedError, CallCapReachedError) as error:
             stopped = error
         finally:
-            pipeline.progress.end()
+            run.progress.end()
         if listing is not None and not forecasts:
             forecast(listing, None)
         if forecasts and forecasts[-1].bounds is None and forecasts[0].needs_correction(forecasts[-1]):
-            pipeline.progress.say(str(forecasts[-1]))
-    pipeline.listing = listing
-    manifest = listing.manifest if listing else Manifest(athlete_id=None, window=window, started_at=pipeline.now())
+            run.progress.say(str(forecasts[-1]))
+    manifest = listing.manifest if listing else Manifest(athlete_id=None, window=window, started_at=run.now())
     first, last = (forecasts[0], forecasts[-1]) if forecasts else (None, None)
     return PullReport(manifest, client.calls - calls, rows, size, earlier is not None, stopped, first, last)
 
 
-def _pages(pipeline: Pipeline, per_page: int, window: Window, earlier: Listing | None) -> Iterator[Page]:
+def _pages(source: StravaSource, per_page: int, window: Window, earlier: Listing | None) -> Iterator[Page]:
     """What is still to be listed; nothing where the earlier listing is complete."""
     if earlier is not None and earlier.manifest.complete:
         return iter(())
     after, before = earlier.rest() if earlier else (window.after, window.before)
-    return list_pages(pipeline.client(), after, before, per_page)
+    return list_pages(source.client(), after, before, per_page)
 
 
-def _pages_again(pipeline: Pipeline, per_page: int, listing: Listing | None) -> Iterable[Page]:
+def _pages_again(run: RunContext, source: StravaSource, per_page: int, listing: Listing | None) -> Iterable[Page]:
     """Ask again for what may have moved past between two pages, and land it: hardly ever anything."""
-    if listing is None or not _is_of_the_same_login(pipeline, listing):
+    if listing is None or not _is_of_the_same_login(source, listing):
         return
-    for after, before in doubtful(pipeline.lake, listing):
-        with pipeline.client().landing():
-            page = next(list_pages(pipeline.client(), after, before, per_page))
-            _land(pipeline, listing, page)
+    for after, before in doubtful(run.lake, listing):
+        with source.client().landing():
+            page = next(list_pages(source.client(), after, before, per_page))
+            _land(run, listing, page)
         yield page
 
 
-def _land(pipeline: Pipeline, listing: Listing, page: Page) -> None:
+def _land(run: RunContext, listing: Listing, page: Page) -> None:
     request = dict(page.request)
-    listing.land(page.activities, page.body, request, page.fetched_at, pipeline.years, page.unreadable)
+    listing.land(page.activities, page.body, request, page.fetched_at, run.years, page.unreadable)
 
 
-def _begin(pipeline: Pipeline, window: Window, at: datetime) -> Listing:
+def _begin(run: RunContext, source: StravaSource, window: Window, at: datetime) -> Listing:
     """A listing begins when its first page is here: by the server's clock, whatever this machine's shows."""
-    athlete_id, sees_private = _login(pipeline)
-    host = urlsplit(pipeline.settings.api_url).hostname
+    athlete_id, sees_private = source.login()
     return begin(
-        pipeline.lake, window, athlete_id=athlete_id, at=at.astimezone(UTC), sees_private=sees_private, host=host
+        run.lake,
+        window,
+        athlete_id=athlete_id,
+        at=at.astimezone(UTC),
+        sees_private=sees_private,
+        host=source.host,
+        run_id=run.run_id,
     )
 
 
-def _is_of_the_same_login(pipeline: Pipeline, listing: Listing) -> bool:
+def _is_of_the_same_login(source: StravaSource, listing: Listing) -> bool:
     """Whether the present login sees what that of the listing's first page saw."""
-    return _login(pipeline) == (listing.manifest.athlete_id, listing.manifest.sees_private)
-
-
-def _login(pipeline: Pipeline) -> tuple[int | None, bool]:
-    """Whose the login is, as far as is known, and whether it sees what only the athlete may see."""
-    athlete = newest_athlete(pipeline.lake)
-    scope = token_store(pipeline.settings).load().scope
-    sees_private = scope is None or SEES_PRIVATE in scope.replace(",", " ").split()
-    return athlete[1].get("id") if athlete else None, sees_private
+    return source.login() == (listing.manifest.athlete_id, listing.manifest.sees_private)

@@ -13,8 +13,9 @@ from strava_pipeline.core.errors import (
 from strava_pipeline.ingest.strava.activities import get_athlete, get_gear
 from strava_pipeline.lake.profile_files import land_athlete, land_gear
 from strava_pipeline.operations.options import CallOptions
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.pulling import Stopped
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.strava_source import StravaSource
 
 
 @dataclass(slots=True)
@@ -26,26 +27,28 @@ class ProfileReport:
     stopped: Stopped | None = None
 
 
-def pull_profile(pipeline: Pipeline, gear_ids: Sequence[str], limits: CallOptions, *, athlete: bool) -> ProfileReport:
+def pull_profile(
+    run: RunContext, source: StravaSource, gear_ids: Sequence[str], limits: CallOptions, *, athlete: bool
+) -> ProfileReport:
     """Fetch the athlete and the gear named, each landed at once."""
     report = ProfileReport()
-    client = pipeline.client(limits)
+    client = source.client(limits)
     calls = client.calls
     try:
         if athlete:
             try:
                 with client.landing():
                     answer = get_athlete(client)
-                    land_athlete(pipeline.lake, answer.body, answer.fetched_at)
+                    land_athlete(run.lake, answer.body, answer.fetched_at)
             except (TransientError, RefusedError, GoneError):
                 report.failed.append("athlete")
         for gear_id in gear_ids:
             try:
                 with client.landing():
                     answer = get_gear(client, gear_id)
-                    land_gear(pipeline.lake, gear_id, answer.body, answer.fetched_at)
+                    land_gear(run.lake, gear_id, answer.body, answer.fetched_at)
             except GoneError as error:
-                land_gear(pipeline.lake, gear_id, error.body, pipeline.now(), gone=True)
+                land_gear(run.lake, gear_id, error.body, run.now(), gone=True)
             except (TransientError, RefusedError):
                 report.failed.append(gear_id)
     except (BudgetExhaustedError, CallCapReachedError) as error:

@@ -8,23 +8,24 @@ from strava_pipeline.lake.stream_files import land_no_streams, land_streams
 from strava_pipeline.lake.wanted_streams import still_due, untouched, wanted_streams
 from strava_pipeline.operations.by_year import Errand, YearsReport, eta_of, fetch_by_year
 from strava_pipeline.operations.options import StreamsOptions
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.strava_source import StravaSource
 
 STREAMS = Errand("streams", get_streams, untouched, land_streams, land_no_streams)
 
 
-def pull_streams(pipeline: Pipeline, config: StreamsOptions, years: Sequence[int]) -> YearsReport:
+def pull_streams(run: RunContext, source: StravaSource, config: StreamsOptions, years: Sequence[int]) -> YearsReport:
     """Fetch the streams that `years` lack, newest year first; a lock per year."""
     report = YearsReport()
-    client = pipeline.client(config)
+    client = source.client(config)
     calls = client.calls
-    wanted = wanted_streams(pipeline.lake, years, pipeline.now())
+    wanted = wanted_streams(run.lake, years, run.now())
     total = len(wanted.due)
-    report.estimate = Forecast(0, 0, total, pipeline.pace.done_at(total))
-    with progressing(pipeline.progress, "Fetching streams", total, eta_of(pipeline, total)), pipeline.pace.calling():
-        fetch_by_year(pipeline, STREAMS, wanted.due, report)
-    now, left = pipeline.now(), still_due(pipeline.lake, wanted.due)
+    report.estimate = Forecast(0, 0, total, source.pace.done_at(total))
+    with progressing(run.progress, "Fetching streams", total, eta_of(source, total)), source.pace.calling():
+        fetch_by_year(run, source, STREAMS, wanted.due, report)
+    now, left = run.now(), still_due(run.lake, wanted.due)
     report.missing = sum(not candidate.rests(now) for candidate in left)
     report.resting = len(wanted.resting) + len(left) - report.missing
     report.calls = client.calls - calls

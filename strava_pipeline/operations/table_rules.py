@@ -4,6 +4,7 @@ Rules come from the catalogue; an asset adds its agreement with the layer above.
 How findings become the result of Dagster's check is orchestrate/verdicts.py's.
 """
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,8 +24,9 @@ from strava_pipeline.lake.quality import (
     outside,
     wrong_offsets,
 )
-from strava_pipeline.lake.warehouse import Connection, revision
+from strava_pipeline.lake.warehouse import Connection, note, notes, revision, transaction
 
+_RIGHT = "found_right"  # the note in the warehouse
 VALID = "valid"  # one a table: each result costs a run three events in Dagster's records
 REBUILD = "It is not published. `strava-pipeline rebuild` makes the warehouse anew from bronze, without a call."
 CHECKED: dict[str, str] = {("activities" if name == "activities_all" else name): name for name in TABLES}
@@ -95,11 +97,29 @@ def _parents_exist(connection: Connection, lake: Lake, table: str) -> Finding:
     return Finding("parents_exist", not without, {"rows_without_activity": without}, _ORPHANS, refuses=not explained)
 
 
-def refuse_faults(connection: Connection, lake: Lake, checked: Mapping[str, str]) -> None:
-    """CheckFailedError where any table must not be published; those `checked` at the present revision were found right.
+def note_right(connection: Connection, run_id: str | None, tables: Iterable[str]) -> None:
+    """Leave a note in the warehouse of the tables that the run found right, as they are now."""
+    if run_id is not None:
+        now = revision(connection)
+        right = _found_right(connection, run_id) | dict.fromkeys(tables, now)
+        with transaction(connection):
+            note(connection, _RIGHT, json.dumps({"run": run_id, "tables": right}))
+
+
+def _found_right(connection: Connection, run_id: str | None) -> dict[str, str]:
+    """The tables that the run found right, and at which revision of the warehouse."""
+    noted = notes(connection, _RIGHT).get(_RIGHT)
+    found: dict[str, Any] = json.loads(noted) if noted else {}
+    return found["tables"] if found and found["run"] == run_id else {}
+
+
+def refuse_faults(connection: Connection, lake: Lake, run_id: str | None = None) -> None:
+    """CheckFailedError where any table must not be published; those that the run found right, and that nobody has changed
+    since, are not checked again.
 
     A run checks what it merged itself. What it publishes is everything, also what another run was stopped by.
     """
+    checked = _found_right(connection, run_id)
     now = revision(connection)
     wanted = {table: asset for asset, table in CHECKED.items() if checked.get(table) != now}
     found = _publishable(connection, lake, wanted)

@@ -17,8 +17,8 @@ from strava_pipeline.lake.matches import note_tracks_made
 from strava_pipeline.lake.stream_tracks import sync_stream_tracks
 from strava_pipeline.lake.undoing import are_tracks_due, note_tracks_made_without
 from strava_pipeline.lake.warehouse import writing
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.run_context import RunContext
 
 
 @dataclass(slots=True)
@@ -31,36 +31,36 @@ class TracksMade:
     damaged: int = 0
 
 
-def make_tracks(pipeline: Pipeline, years: Sequence[int]) -> TracksMade:
+def make_tracks(run: RunContext, years: Sequence[int]) -> TracksMade:
     """Files first: what they tell, streams need not; the warehouse is held for a year at a time."""
     report = TracksMade()
-    known, recorded, undone = _imported(pipeline)  # once: what is imported meanwhile is not noted as written
-    if are_tracks_due(pipeline.lake):
-        with writing(pipeline.lake) as connection:
-            report.removed += remove_tracks_of_undone(pipeline.lake, connection)
-    with progressing(pipeline.progress, "Making tracks", None) as advance:
+    known, recorded, undone = _imported(run)  # once: what is imported meanwhile is not noted as written
+    if are_tracks_due(run.lake):
+        with writing(run.lake) as connection:
+            report.removed += remove_tracks_of_undone(run.lake, connection)
+    with progressing(run.progress, "Making tracks", None) as advance:
         for year in years:
-            with writing(pipeline.lake) as connection:
-                if undone_names(pipeline.lake) != undone:  # an undone import's must not be written behind its removal
-                    known, recorded, undone = _imported(pipeline)
+            with writing(run.lake) as connection:
+                if undone_names(run.lake) != undone:  # an undone import's must not be written behind its removal
+                    known, recorded, undone = _imported(run)
                 of_each = followed(connection, recorded)
-                of_files = sync_file_tracks(pipeline.lake, connection, year, of_each, lambda: advance(1))
-                of_streams = sync_stream_tracks(pipeline.lake, connection, year, lambda: advance(1))
+                of_files = sync_file_tracks(run.lake, connection, year, of_each, lambda: advance(1))
+                of_streams = sync_stream_tracks(run.lake, connection, year, lambda: advance(1))
                 note_tracks(connection, known, year)
                 note_tracks_made(connection, [year])
             report.made += of_files + of_streams.made
             report.made_of_files += of_files
             report.removed += of_streams.removed
             report.damaged += of_streams.damaged
-    with writing(pipeline.lake) as connection:
-        report.removed += remove_strays(pipeline.lake, connection)
-        if set(pipeline.years.all) <= set(years) and undone == undone_names(pipeline.lake):
+    with writing(run.lake) as connection:
+        report.removed += remove_strays(run.lake, connection)
+        if set(run.years.all) <= set(years) and undone == undone_names(run.lake):
             note_tracks_made_without(connection, undone)
     return report
 
 
-def _imported(pipeline: Pipeline) -> tuple[list[Imported], dict[int, Recorded], list[str]]:
+def _imported(run: RunContext) -> tuple[list[Imported], dict[int, Recorded], list[str]]:
     """The imports that count, where the tracks of their activities lie, and the names of those that were undone."""
-    undone = undone_names(pipeline.lake)
-    known = list(imported(pipeline.lake))
+    undone = undone_names(run.lake)
+    known = list(imported(run.lake))
     return known, recorded_tracks(known), undone

@@ -25,8 +25,9 @@ from strava_pipeline.ingest.trips.tally import Tally
 from strava_pipeline.lake.tombstones import is_too_much
 from strava_pipeline.lake.trips import Kept, keep_trips, kept_trips, merge_trips
 from strava_pipeline.lake.warehouse import writing
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +41,28 @@ class Taken:
     tally: Tally
 
 
-def take_index(pipeline: Pipeline, years: Sequence[int], *, allow_shrink: bool = False) -> Taken:
+def take_index(run: RunContext, settings: Settings, years: Sequence[int], *, allow_shrink: bool = False) -> Taken:
     """The plain columns of the trips of `years` into `trip_index`. Raises SourceError, MissingSettingsError."""
-    trip_keys(pipeline.settings)  # a run without keys ends before it begins
-    with trip_source(pipeline.settings) as source:
-        listed = _listed(source, pipeline)
-    held = kept_trips(pipeline.lake, TRIP_INDEX)
+    trip_keys(settings)  # a run without keys ends before it begins
+    with trip_source(settings) as source:
+        listed = _listed(source, run)
+    held = kept_trips(run.lake, TRIP_INDEX)
     rows = listed.rows.filter(_concerned(held, years))
-    return _keep(pipeline, TRIP_INDEX, rows, _gone(held, listed, years), Tally(), listed, allow_shrink)
+    return _keep(run, TRIP_INDEX, rows, _gone(held, listed, years), Tally(), listed, allow_shrink)
 
 
-def diagnose_trips(pipeline: Pipeline, years: Sequence[int], *, allow_shrink: bool = False) -> Taken:
+def diagnose_trips(run: RunContext, settings: Settings, years: Sequence[int], *, allow_shrink: bool = False) -> Taken:
     """The trips of `years` measured and judged, into `trip_diagnostics`. Raises SourceError, MissingSettingsError."""
-    keys, limits = trip_keys(pipeline.settings), thresholds()
+    keys, limits = trip_keys(settings), thresholds()
     tally, frames = Tally(keys=keys.count), [diagnostics_rows([], {}, limits.version)]
-    with trip_source(pipeline.settings) as source:
-        listed = _listed(source, pipeline)
-        held = kept_trips(pipeline.lake, TRIP_DIAGNOSTICS)
+    with trip_source(settings) as source:
+        listed = _listed(source, run)
+        held = kept_trips(run.lake, TRIP_DIAGNOSTICS)
         partitions = dict(listed.rows.filter(_concerned(held, years)).select("external_id", "year").iter_rows())
         order = [listed.places[name] for name in partitions]
         with (
-            trip_routes(pipeline.settings) as routes,
-            progressing(pipeline.progress, "Diagnosing trips", len(order)) as advance,
+            trip_routes(settings) as routes,
+            progressing(run.progress, "Diagnosing trips", len(order)) as advance,
         ):
             for batch in read_bundles(source, keys, order=order):
                 tally.add(batch)
@@ -69,14 +70,14 @@ def diagnose_trips(pipeline: Pipeline, years: Sequence[int], *, allow_shrink: bo
                 frames.append(diagnostics_rows(found, partitions, limits.version))
                 advance(len(batch))
     gone = _gone(held, listed, years)
-    return _keep(pipeline, TRIP_DIAGNOSTICS, pl.concat(frames), gone, tally, listed, allow_shrink)
+    return _keep(run, TRIP_DIAGNOSTICS, pl.concat(frames), gone, tally, listed, allow_shrink)
 
 
-def replay_trips(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
+def replay_trips(run: RunContext, settings: Settings) -> dict[str, dict[str, Any]]:
     """Every version of the algorithms over all trips, into `trip_replay`: its totals by its name."""
-    keys = trip_keys(pipeline.settings)
+    keys = trip_keys(settings)
     replays = [Replay(each, thresholds(each.full_name)) for each in algorithms()]
-    with trip_source(pipeline.settings) as source, progressing(pipeline.progress, "Replaying trips", None) as advance:
+    with trip_source(settings) as source, progressing(run.progress, "Replaying trips", None) as advance:
         for batch in read_bundles(source, keys):
             for replay in replays:
                 replay.add(batch)
@@ -84,9 +85,9 @@ def replay_trips(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
     rows = [
         replay_row(it.algorithm.full_name, it.thresholds.version, str(it.input_hash), it.totals()) for it in replays
     ]
-    keep_trips(pipeline.lake, TRIP_REPLAY, pl.concat(rows), pipeline.now())
-    with writing(pipeline.lake) as connection:
-        merge_trips(connection, pipeline.lake)
+    keep_trips(run.lake, TRIP_REPLAY, pl.concat(rows), run.now())
+    with writing(run.lake) as connection:
+        merge_trips(connection, run.lake)
     return {it.algorithm.full_name: it.totals() for it in replays}
 
 
@@ -102,12 +103,12 @@ class _Listed:
     doubled: int
 
 
-def _listed(source: TripSource, pipeline: Pipeline) -> _Listed:
-    frames, places, seen = [index_rows([], pipeline.years)], dict[str, Listed](), 0
+def _listed(source: TripSource, run: RunContext) -> _Listed:
+    frames, places, seen = [index_rows([], run.years)], dict[str, Listed](), 0
     for rows in plain_rows(source):
         new = {row["external_id"]: row for row in reversed(rows) if row["external_id"] not in places}
         places |= {name: row["listed"] for name, row in reversed(new.items())}
-        frames.append(index_rows(list(reversed(new.values())), pipeline.years))
+        frames.append(index_rows(list(reversed(new.values())), run.years))
         seen += len(rows)
     return _Listed(pl.concat(frames), places, seen - len(places))
 
@@ -125,7 +126,7 @@ def _gone(held: pl.DataFrame, listed: _Listed, years: Sequence[int]) -> pl.DataF
 
 
 def _keep(
-    pipeline: Pipeline,
+    run: RunContext,
     table: Table,
     rows: pl.DataFrame,
     present: pl.DataFrame,
@@ -135,22 +136,22 @@ def _keep(
 ) -> Taken:
     gone = present.filter("gone")["external_id"].to_list()
     held_back = 0 if allow_shrink or not is_too_much(len(gone), present.height) else len(gone)
-    kept = keep_trips(pipeline.lake, table, rows, pipeline.now(), gone=[] if held_back else gone)
-    with writing(pipeline.lake) as connection:
-        merge_trips(connection, pipeline.lake)
-    there = kept_trips(pipeline.lake, table).filter(pl.col("deleted_at").is_null())
+    kept = keep_trips(run.lake, table, rows, run.now(), gone=[] if held_back else gone)
+    with writing(run.lake) as connection:
+        merge_trips(connection, run.lake)
+    there = kept_trips(run.lake, table).filter(pl.col("deleted_at").is_null())
     return Taken(kept, dict(there.group_by("year").len().iter_rows()), listed.doubled, held_back, tally)
 
 
-def unknown_statuses(pipeline: Pipeline) -> list[str]:
+def unknown_statuses(run: RunContext) -> list[str]:
     """Stored statuses that mean neither a verdict nor that there is none yet."""
-    held = kept_trips(pipeline.lake, TRIP_INDEX).filter(pl.col("deleted_at").is_null())["status"].drop_nulls().unique()
+    held = kept_trips(run.lake, TRIP_INDEX).filter(pl.col("deleted_at").is_null())["status"].drop_nulls().unique()
     return sorted({*held} - STATUSES.keys() - PENDING)
 
 
-def unreadable_share(pipeline: Pipeline, years: Sequence[int]) -> float:
+def unreadable_share(run: RunContext, years: Sequence[int]) -> float:
     """Of the trips of these years, how many have locations that can't be decrypted or read."""
-    held = kept_trips(pipeline.lake, TRIP_DIAGNOSTICS).filter(
+    held = kept_trips(run.lake, TRIP_DIAGNOSTICS).filter(
         pl.col("deleted_at").is_null(), pl.col("year").is_in(list(years))
     )
     bad = held.filter(pl.col("locations_state").is_in([State.UNDECRYPTABLE.value, State.MALFORMED.value]))

@@ -22,14 +22,24 @@ from strava_pipeline.orchestrate.freshness import promised
 from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline.orchestrate.rebuilding import rebuild_job
 from strava_pipeline.orchestrate.retrying import quarantine_retry
-from strava_pipeline.orchestrate.run_resources import ProgressOf, pipeline_resource, snapshot_resource
+from strava_pipeline.orchestrate.run_resources import ProgressOf, run_resource, snapshot_resource, strava_resource
 from strava_pipeline.orchestrate.schedules import schedules
 from strava_pipeline.orchestrate.sensors import sensors
 from strava_pipeline.settings import Settings
 
 
-def build_defs(settings: Settings, *, progress_of: ProgressOf | None = None) -> dg.Definitions:
-    """All assets, checks, jobs, schedules and sensors. Reads nothing, logs in nowhere."""
+def build_defs(
+    settings: Settings,
+    *,
+    progress_of: ProgressOf | None = None,
+    executor: dg.ExecutorDefinition = dg.in_process_executor,
+) -> dg.Definitions:
+    """All assets, checks, jobs, schedules and sensors. Reads nothing, logs in nowhere.
+
+    Args:
+        progress_of: makes what is informed of progress beside Dagster's log.
+        executor: of runs that name no other.
+    """
     partitions = year_partitions(settings.first_year)
     return dg.Definitions(
         assets=promised(
@@ -38,29 +48,30 @@ def build_defs(settings: Settings, *, progress_of: ProgressOf | None = None) -> 
                 *webhook_assets(partitions),
                 *shard_assets(partitions),
                 *gold_assets(partitions),
-                *file_assets(),
+                *file_assets(settings.import_limits),
                 *match_assets(partitions),
                 *detail_assets(partitions),
                 *stream_assets(partitions),
                 *track_assets(partitions),
-                *trip_assets(partitions),
-                *car_assets(partitions),
+                *trip_assets(partitions, settings),
+                *car_assets(partitions, settings),
                 *published_assets(partitions),
-                *insight_assets(partitions),
+                *insight_assets(partitions, settings.timezone),
                 *profile_assets(),
                 *received_assets(),
             ],
             settings,
         ),
-        jobs=[*asset_jobs(), rebuild_job()],
+        jobs=[*asset_jobs(), rebuild_job(settings)],
         schedules=schedules(settings, running=settings.automation),
         sensors=[
             *sensors(settings, running=settings.automation),
             quarantine_retry(settings, running=settings.automation),
         ],
         resources={
-            "pipeline": pipeline_resource(settings, progress_of),
+            "run": run_resource(settings, progress_of),
+            "strava": strava_resource(settings),
             "snapshot": snapshot_resource(settings),
         },
-        executor=dg.in_process_executor,
+        executor=executor,
     )

@@ -12,18 +12,25 @@ import dagster as dg
 
 from strava_pipeline.lake.agreement import Agreement
 from strava_pipeline.lake.locks import others_at_work
-from strava_pipeline.lake.warehouse import Connection, revision
-from strava_pipeline.operations.pipeline import Pipeline
-from strava_pipeline.operations.table_rules import CHECKED, VALID, Finding, agreement_finding, table_findings
+from strava_pipeline.lake.warehouse import Connection
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.table_rules import (
+    CHECKED,
+    VALID,
+    Finding,
+    agreement_finding,
+    note_right,
+    table_findings,
+)
 from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.orchestrate.verdicts import check_result, is_blocking
 
 Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 
-def years_of_step(context: dg.AssetExecutionContext, pipeline: Pipeline) -> list[int]:
+def years_of_step(context: dg.AssetExecutionContext, run: RunContext) -> list[int]:
     """The run's years; all, where a check is evaluated by itself."""
-    return years_of_run(context.run) or pipeline.years.all
+    return years_of_run(context.run) or run.years.all
 
 
 def wanted_assets(context: dg.AssetExecutionContext) -> set[str]:
@@ -37,7 +44,7 @@ def wanted_checks(context: dg.AssetExecutionContext) -> set[str]:
 
 
 def agreement(
-    pipeline: Pipeline,
+    run: RunContext,
     context: dg.AssetExecutionContext,
     rule: str,
     names: tuple[str, str],
@@ -45,19 +52,19 @@ def agreement(
     look: Callable[[], Agreement],
 ) -> Finding:
     """Whether a layer holds what the one above it does. Another run at work, before or after, may be about to bring it."""
-    before = others_at_work(pipeline.lake, context.run.run_id)
+    before = others_at_work(run.lake, context.run.run_id)
     found = look()
-    others = before or others_at_work(pipeline.lake, context.run.run_id)
+    others = before or others_at_work(run.lake, context.run.run_id)
     return agreement_finding(rule, found, names, years, others=others)
 
 
 def table_results(
-    pipeline: Pipeline, connection: Connection, assets: Iterable[str], more: Mapping[str, Sequence[Finding]]
+    run: RunContext, connection: Connection, assets: Iterable[str], more: Mapping[str, Sequence[Finding]]
 ) -> list[dg.AssetCheckResult]:
     """The checks of the tables of `assets`: the catalogue's rules and `more`. Those found right are noted for publishing."""
     tables = {asset: CHECKED[asset] for asset in assets}
-    found, at = table_findings(connection, pipeline.lake, [*tables.values()]), revision(connection)
+    found = table_findings(connection, run.lake, [*tables.values()])
     results = [check_result(asset, [*found[table], *more.get(asset, ())]) for asset, table in tables.items()]
     wrong = {result.asset_key.to_user_string() for result in results if result.asset_key and is_blocking(result)}
-    pipeline.checked |= {table: at for asset, table in tables.items() if asset not in wrong}
+    note_right(connection, run.run_id, [table for asset, table in tables.items() if asset not in wrong])
     return results

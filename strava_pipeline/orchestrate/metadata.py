@@ -15,7 +15,7 @@ import dagster as dg
 from strava_pipeline.core.forecast import Forecast
 from strava_pipeline.core.tables import PARQUET_TABLES, TABLES, Table
 from strava_pipeline.core.tables.insights import INSIGHTS
-from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.orchestrate.lineage import field_in_bronze
 from strava_pipeline.orchestrate.runs import in_words
 
@@ -104,15 +104,15 @@ def timed() -> Iterator[Seconds]:
         seconds.value = round(time.monotonic() - began, 3)
 
 
-def calls_left(pipeline: Pipeline, still_to_do: int) -> dict[str, Any]:
+def calls_left(source: StravaSource, still_to_do: int) -> dict[str, Any]:
     """The calls left under the limit that governs, and when `still_to_do` more calls will have been made."""
-    governing = pipeline.client().budget.remaining().governing
+    governing = source.client().budget.remaining().governing
     found: dict[str, Any] = {
         "calls_left": governing.left,
         "tightest_limit": f"{governing.limit} {governing.ceiling}",
         "calls_still_to_make": still_to_do,
     }
-    return found | (_moment("last_call_expected_at", pipeline.pace.done_at(still_to_do)) if still_to_do else {})
+    return found | (_moment("last_call_expected_at", source.pace.done_at(still_to_do)) if still_to_do else {})
 
 
 def estimated(forecast: Forecast | None) -> dict[str, Any]:

@@ -19,11 +19,13 @@ from strava_pipeline.lake.views import left_out
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.operations.current import make_imports
 from strava_pipeline.operations.insights import InsightsMade, make_insights
-from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.tracking import make_tracks
 from strava_pipeline.orchestrate.assets.insights import year_metadata
 from strava_pipeline.orchestrate.jobs import INSIGHTS, REBUILD_JOB
 from strava_pipeline.orchestrate.metadata import if_any, timed
+from strava_pipeline.orchestrate.run_resources import Run
+from strava_pipeline.settings import Settings
 
 MADE = {
     "activity_shards": "activities_all",
@@ -33,15 +35,15 @@ MADE = {
 """The assets made anew, and the table whose rows they hold."""
 
 
-def rebuild_job() -> dg.JobDefinition:
+def rebuild_job(settings: Settings) -> dg.JobDefinition:
     @dg.op(description="Shards, gold and tracks from bronze, then published. Readers keep the old snapshot meanwhile.")
-    def from_bronze(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> None:
+    def from_bronze(context: dg.OpExecutionContext, run: Run) -> None:
         with timed() as seconds:
-            again = partial(make_imports, pipeline)
-            rebuild(pipeline.lake, pipeline.years, pipeline.progress, make_imports=again)
-            make_tracks(pipeline, pipeline.years.all)
-            insights = make_insights(pipeline, partial(snapshot, pipeline.lake), pipeline.years.all)
-        for materialization in (*_made(pipeline, seconds.value), *_insights(insights)):
+            again = partial(make_imports, run, settings.import_limits)
+            rebuild(run.lake, run.years, run.progress, make_imports=again)
+            make_tracks(run, run.years.all)
+            insights = make_insights(run, partial(snapshot, run.lake), run.years.all, settings.timezone)
+        for materialization in (*_made(run, seconds.value), *_insights(insights)):
             context.log_event(materialization)
 
     @dg.job(name=REBUILD_JOB, description="Rebuild shards and the warehouse from bronze, without a call, and publish.")
@@ -51,19 +53,19 @@ def rebuild_job() -> dg.JobDefinition:
     return job
 
 
-def _made(pipeline: Pipeline, seconds: float) -> Iterator[dg.AssetMaterialization]:
-    with reading(pipeline.lake) as connection:
+def _made(run: RunContext, seconds: float) -> Iterator[dg.AssetMaterialization]:
+    with reading(run.lake) as connection:
         counts = row_counts(connection)
         by_year = {table: rows_by_year(connection, table) for table in set(MADE.values())}
-    years = pipeline.years.all
+    years = run.years.all
     for asset, table in MADE.items():
         for year in years:
             yield _told(asset, year, {"dagster/row_count": by_year[table].get(year, 0)})
-    with snapshot(pipeline.lake) as connection:
+    with snapshot(run.lake) as connection:
         without = if_any(views_left_out=left_out(connection))
     rows = {**without, **{f"rows/{name}": count for name, count in counts.items()}}
     for year in years:
-        tracks, points = track_sizes(pipeline.lake, year)
+        tracks, points = track_sizes(run.lake, year)
         yield _told(TRACKS.name, year, {"dagster/row_count": points, "files": tracks})
         yield _told("published_warehouse", year, {"seconds": seconds, **rows})
 

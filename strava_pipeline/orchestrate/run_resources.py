@@ -1,4 +1,4 @@
-"""Dagster's resources: the `Pipeline` of a run with its locks and its log, and the published warehouse.
+"""Dagster's resources: the circumstances of a run with its locks and its log, Strava, and the published warehouse.
 
 A live run holds data/state/runs/<run_id>.lock, so that a dead one can be told from it. Runs that pull from the
 watermark on hold `flow.lock` too: two of them would list the same pages; so does a rebuild.
@@ -16,8 +16,9 @@ from dagster_duckdb import DuckDBResource
 from strava_pipeline.lake.locks import is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.current import bring_up_to_date
-from strava_pipeline.operations.pipeline import FLOW_LOCK, Pipeline
 from strava_pipeline.operations.progress import BothProgress, LogProgress, Progress
+from strava_pipeline.operations.run_context import RunContext, run_context
+from strava_pipeline.operations.strava_source import FLOW_LOCK, StravaSource
 from strava_pipeline.orchestrate.jobs import LISTING, PULLING_JOBS, REBUILD_JOB, STEP_JOBS
 from strava_pipeline.orchestrate.log_lines import BY_HAND, started_by
 from strava_pipeline.orchestrate.run_log import STOPPED_EARLY, logged
@@ -25,39 +26,53 @@ from strava_pipeline.orchestrate.tags import ALERT, BY, DATA_DIR, LIMIT, NO_LIMI
 from strava_pipeline.settings import Settings
 
 ProgressOf = Callable[[], Progress]
+Run = dg.ResourceParam[RunContext]
+Strava = dg.ResourceParam[StravaSource]
 
 
-def pipeline_resource(settings: Settings, progress_of: ProgressOf | None = None) -> dg.ResourceDefinition:
-    """Makes a run's `Pipeline` and opens its log; frees its locks at the end of the run.
+def run_resource(settings: Settings, progress_of: ProgressOf | None = None) -> dg.ResourceDefinition:
+    """The `RunContext` of a run. Opens the run's log; frees its locks at its end.
 
     Progress goes to Dagster's log, and so into the run's own, and to what `progress_of` makes.
     """
 
-    @dg.resource(description="The settings, the lake and the calls of one run.")
-    def pipeline(context: dg.InitResourceContext) -> Iterator[Pipeline]:
+    @dg.resource(description="The data folder, the years, the server's clock and the progress of one run.")
+    def run_of(context: dg.InitResourceContext) -> Iterator[RunContext]:
         log = context.log or logging.getLogger(__name__)
         run = context.run
         who = f"{run.job_name}, run {run.run_id}" if run is not None else "a run"
         watcher = progress_of() if progress_of else None
         progress = BothProgress(LogProgress(log), watcher) if watcher else LogProgress(log)
-        made = Pipeline(settings, progress, who)
+        found = run_context(
+            settings, progress, who, run_id=(run.root_run_id or run.run_id) if run is not None else None
+        )
         with ExitStack() as held:
             if run is not None:
                 if context.instance is not None:
                     now = datetime.now(UTC)
                     held.enter_context(logged(settings.logs_dir, context.instance, run, now, tell=progress.say))
                 held.enter_context(_warnings_heard(log, watcher))
-                if not is_live(made.lake, run.run_id):  # a verb's run is, from before its first word to Dagster
-                    held.enter_context(live_run(made.lake, run.run_id))
+                if not is_live(found.lake, run.run_id):  # a verb's run is, from before its first word to Dagster
+                    held.enter_context(live_run(found.lake, run.run_id))
                 if context.instance is not None:
-                    _tag(context.instance, run, made.lake)
+                    _tag(context.instance, run, found.lake)
                 if run.job_name not in (*STEP_JOBS, REBUILD_JOB):
-                    bring_up_to_date(made)
+                    bring_up_to_date(found, settings)
                 if run.job_name == REBUILD_JOB or (run.job_name in PULLING_JOBS and _lists(run)):
-                    held.enter_context(locked(made.lake, FLOW_LOCK, who=who, tell=made.progress.say))
-            yield made
+                    held.enter_context(locked(found.lake, FLOW_LOCK, who=who, tell=found.progress.say))
+            yield found
 
-    return pipeline
+    return run_of
+
+
+def strava_resource(settings: Settings) -> dg.ResourceDefinition:
+    """Strava as the run uses it. No `ConfigurableResource`: its fields are shown in the UI, and these settings are secret."""
+
+    @dg.resource(required_resource_keys={"run"}, description="Strava's API, with one client for each run.")
+    def strava(context: dg.InitResourceContext) -> StravaSource:
+        return StravaSource(settings, context.resources.run)
+
+    return strava
 
 
 def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, lake: Lake) -> None:

@@ -12,13 +12,14 @@ from strava_pipeline.core.printable import counted
 from strava_pipeline.lake.differences import Differences
 from strava_pipeline.lake.tombstones import is_too_much
 from strava_pipeline.operations.options import CallOptions, DetailsOptions, ListingOptions, StreamsOptions
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.planning import plan_backfill, plan_job, plan_streams
 from strava_pipeline.operations.pulling import Stopped, pull_listing, window_of
+from strava_pipeline.operations.run_context import run_context
+from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, Job
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.echo import echo_json
-from strava_pipeline.verbs.looking import quiet_pipeline
+from strava_pipeline.verbs.looking import looking
 from strava_pipeline.verbs.plan import say_plan, shape
 from strava_pipeline.verbs.terminal import err, out, progress_for_terminal
 from strava_pipeline.verbs.values import plain
@@ -28,17 +29,18 @@ def say_job(
     settings: Settings, job: Job, years: Sequence[int], told: dict[str, dict[str, Any]], *, as_json: bool
 ) -> None:
     """Print the listing and the details that the job would ask for; no call is made."""
-    pipeline = quiet_pipeline(settings)
+    run = looking(settings)
+    strava = StravaSource(settings, run)
     config = {asset: entry["config"] for asset, entry in job.run_config(**told)["ops"].items()}
     listing = ListingOptions(**config[LISTING]) if LISTING in config else None
     details = DetailsOptions(**config[DETAILS]) if DETAILS in config else None
     max_calls = (listing or details or CallOptions()).max_calls  # of the first asset that makes calls
-    plan = plan_job(pipeline, years, listing, details)
+    plan = plan_job(run, strava, years, listing, details)
     if as_json:
         _echo(plan, settings, max_calls=max_calls)
         return
     if listing is not None:
-        window = window_of(pipeline, listing, None)
+        window = window_of(run, settings, listing, None)
         out.print(f"List {window.mode}: {_bounds(window.after, window.before)}")
     say_plan(plan, ZoneInfo(settings.timezone), max_calls=max_calls)
     if listing is not None and details is not None:
@@ -49,7 +51,8 @@ def say_job(
 def say_streams(settings: Settings, years: Sequence[int], limits: dict[str, Any], *, as_json: bool) -> None:
     """Print the streams that would be asked for; no call is made."""
     options = StreamsOptions(**limits)
-    plan = plan_streams(quiet_pipeline(settings), years, options)
+    run = looking(settings)
+    plan = plan_streams(run, StravaSource(settings, run), years, options)
     if as_json:
         _echo(plan, settings, max_calls=options.max_calls)
         return
@@ -59,15 +62,16 @@ def say_streams(settings: Settings, years: Sequence[int], limits: dict[str, Any]
 
 def say_backfill(settings: Settings, years: Sequence[int], listing: ListingOptions, *, as_json: bool) -> bool:
     """List the years, newest first, print what a backfill would change and cost; whether all of them could be listed."""
-    pipeline = Pipeline(settings, progress_for_terminal()(), "backfill --dry-run")
+    run = run_context(settings, progress_for_terminal()(), "backfill --dry-run")
+    strava = StravaSource(settings, run)
     stopped: Stopped | None = None
-    before = pipeline.client(listing).calls
+    before = strava.client(listing).calls
     for year in _newest(years):
-        stopped = pull_listing(pipeline, listing, year).stopped
+        stopped = pull_listing(run, strava, listing, year).stopped
         if stopped is not None:
             break
-    calls = pipeline.client().calls - before
-    plan, at_hand = plan_backfill(pipeline, years, listing)
+    calls = strava.client().calls - before
+    plan, at_hand = plan_backfill(run, strava, years, listing)
     brings = {year: found.brings for year, found in at_hand.items() if found.brings is not None}
     if as_json:
         _echo(

@@ -1,18 +1,18 @@
-"""What commands that only look begin with: a pipeline without a run, and the years that there are. No Dagster."""
+"""What commands that only look begin with: circumstances without a run, and the years that there are. No Dagster."""
 
 import logging
 
 from strava_pipeline.lake.imported import all_listings
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.settings import Settings
 
 
-def quiet_pipeline(settings: Settings) -> Pipeline:
-    """For verbs that only look: settings, lake and clock, without a run."""
-    return Pipeline(settings, LogProgress(logging.getLogger(__name__)))
+def looking(settings: Settings) -> RunContext:
+    """For commands that only look: the data folder and the clock, without a run."""
+    return run_context(settings, LogProgress(logging.getLogger(__name__)))
 
 
 def all_years(settings: Settings) -> list[int]:

@@ -29,8 +29,9 @@ def plan(
 
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.operations.planning import plan_backfill
+    from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.looking import all_years, quiet_pipeline
+    from strava_pipeline.verbs.looking import all_years, looking
     from strava_pipeline.verbs.values import plain
     from strava_pipeline.verbs.years import typed_years
 
@@ -38,7 +39,10 @@ def plan(
     known = all_years(settings)
     words = [*(first or []), *(years or [])]
     chosen = typed_years(words, known) if words else known
-    made, _ = plan_backfill(quiet_pipeline(settings), chosen, ListingOptions(per_page=None, days=None), details=details)
+    run = looking(settings)
+    made, _ = plan_backfill(
+        run, StravaSource(settings, run), chosen, ListingOptions(per_page=None, days=None), details=details
+    )
     zone = ZoneInfo(settings.timezone)
     if as_json:
         echo_json(plain(shape(made, zone)))

@@ -10,7 +10,7 @@ from strava_pipeline.lake.counts import unknown_gear
 from strava_pipeline.lake.locks import holder, locked_or_none
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import reading
-from strava_pipeline.operations.pipeline import FLOW_LOCK
+from strava_pipeline.operations.strava_source import FLOW_LOCK
 from strava_pipeline.orchestrate.execute import RunOutcome, run_job
 from strava_pipeline.orchestrate.jobs import NEW_GEAR_JOB
 from strava_pipeline.settings import Settings

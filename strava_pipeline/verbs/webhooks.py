@@ -77,15 +77,15 @@ def _replay(
     from strava_pipeline.ingest.strava.subscription_file import known_id
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.replay import picture
-    from strava_pipeline.operations.events import owner_of
-    from strava_pipeline.verbs.looking import quiet_pipeline
+    from strava_pipeline.operations.strava_source import StravaSource
+    from strava_pipeline.verbs.looking import looking
     from strava_pipeline.verbs.terminal import watched
     from strava_pipeline.verbs.webhooks_replaying import an_intake, events_of, post
 
-    lake, pipeline = Lake(settings.data_dir), quiet_pipeline(settings)
+    lake, run = Lake(settings.data_dir), looking(settings)
     secret = settings.require_webhook_secret().get_secret_value()
     before = picture(lake, ids)
-    events = events_of(ids, owner_of(pipeline), known_id(settings), pipeline.now)
+    events = events_of(ids, StravaSource(settings, run).owner(), known_id(settings), run.now)
     with an_intake(settings) as url, watched("Posting events", len(ids), output_follows=True) as advance:
         acknowledged = post(url, secret, events, rate, advance)
     calls = 0

@@ -21,9 +21,10 @@ from strava_pipeline.ingest.strava import http
 from strava_pipeline.ingest.strava.retries import ATTEMPTS
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.profile_files import newest_athlete, newest_gear
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.pulling_profile import ProfileReport, pull_profile
+from strava_pipeline.operations.run_context import run_context
+from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.orchestrate.config import CallLimits
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.raw_answers import raw_answer
@@ -85,8 +86,8 @@ def ids_on_disk(rig: Rig) -> set[int]:
 
 
 def profile_of(rig: Rig, gear: list[str], *, athlete: bool) -> ProfileReport:
-    pipeline = Pipeline(rig.settings, LogProgress(logging.getLogger(__name__)))
-    return pull_profile(pipeline, gear, CallLimits(), athlete=athlete)
+    run = run_context(rig.settings, LogProgress(logging.getLogger(__name__)))
+    return pull_profile(run, StravaSource(rig.settings, run), gear, CallLimits(), athlete=athlete)
 
 
 def assert_says_only_what_it_should(error: PipelineError) -> None:

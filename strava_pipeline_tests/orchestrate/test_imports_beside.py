@@ -16,7 +16,7 @@ from strava_pipeline.lake.tracks import track_origins
 from strava_pipeline.lake.wanted_streams import wanted_streams
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.operations.landing_imports import land_paths
-from strava_pipeline.verbs.looking import quiet_pipeline
+from strava_pipeline.verbs.looking import looking
 from strava_pipeline_tests.orchestrate.sensors.ticks import watched
 from strava_pipeline_tests.orchestrate.test_imports import an_archive, behind, take_in
 from strava_pipeline_tests.rig import NOW, Rig
@@ -57,7 +57,7 @@ def test_an_import_that_is_not_merged_stops_no_run_of_another_year(make_rig: Mak
 
 def test_what_died_between_landing_and_reading_is_gone_on_with(make_rig: Make) -> None:
     rig = make_rig(logged_in=False)
-    land_paths(quiet_pipeline(rig.settings), [an_archive(rig)])
+    land_paths(looking(rig.settings), [an_archive(rig)], rig.settings.import_limits)
     with watched(rig) as watch:
         asked, why = watch.tick("imported")
         assert asked is not None, why

@@ -20,7 +20,7 @@ from strava_pipeline.lake.publish import snapshot
 from strava_pipeline.lake.warehouse import changed, writing
 from strava_pipeline.operations import insights
 from strava_pipeline.orchestrate.jobs import INSIGHTS, JOBS
-from strava_pipeline.verbs.looking import quiet_pipeline
+from strava_pipeline.verbs.looking import looking
 from strava_pipeline_tests.rig import NOW, Rig, broken_rules
 
 Make = Callable[..., Rig]
@@ -198,7 +198,7 @@ def test_when_the_last_activity_is_gone_its_files_are(rig: Rig) -> None:
 def test_the_snapshot_is_the_one_that_is_there_when_nobody_else_is_at_it(rig: Rig) -> None:
     """Another run publishes and writes while this one waits for it: what this one writes must not be older."""
     rig.begin_with("flow_backfill")
-    pipeline = quiet_pipeline(rig.settings)
+    run = looking(rig.settings)
     opened_at: list[bool] = []
 
     def is_free() -> bool:
@@ -212,7 +212,7 @@ def test_the_snapshot_is_the_one_that_is_there_when_nobody_else_is_at_it(rig: Ri
         with snapshot(rig.lake) as connection:
             yield connection
 
-    insights.make_insights(pipeline, opened, [2025])
+    insights.make_insights(run, opened, [2025], rig.settings.timezone)
     assert opened_at == [True], "opened while the lock was held"
 
 

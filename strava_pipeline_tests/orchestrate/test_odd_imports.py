@@ -2,7 +2,6 @@
 
 import errno
 import gzip
-import logging
 import random
 import threading
 from collections.abc import Callable
@@ -18,9 +17,7 @@ from strava_pipeline.lake.file_store import FileStore, stored_bytes
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.readings import reading_of
 from strava_pipeline.operations.landing_imports import LandReport, land_paths
-from strava_pipeline.operations.pipeline import Pipeline
-from strava_pipeline.operations.progress import LogProgress
-from strava_pipeline.verbs.looking import quiet_pipeline
+from strava_pipeline.verbs.looking import looking
 from strava_pipeline_tests.ingest.archive.made import forged, unpacked, zipped
 from strava_pipeline_tests.orchestrate.test_imports import a_gpx, take_in
 from strava_pipeline_tests.rig import Rig
@@ -139,6 +136,10 @@ def test_points_that_a_limit_kept_back_come_when_a_person_raises_it(make_rig: Ma
     assert (more.recordings[0].points, more.limited) == (20, {"points": 20})
 
 
+def land(rig: Rig, *paths: Path) -> LandReport:
+    return land_paths(looking(rig.settings), paths, rig.settings.import_limits)
+
+
 def on_disk(folder: Path) -> set[str]:
     """Every file and folder below."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.name.endswith(".lock")}
@@ -148,7 +149,7 @@ def on_disk(folder: Path) -> set[str]:
 def test_an_import_beyond_the_limit_leaves_the_disk_as_it_was(make_rig: Make, tmp_path: Path, how: str) -> None:
     rig = make_rig(logged_in=False)
     (tmp_path / "ok.gpx").write_bytes(OK)
-    land_paths(quiet_pipeline(rig.settings), [tmp_path / "ok.gpx"])
+    land(rig, tmp_path / "ok.gpx")
     before = on_disk(rig.settings.data_dir)
     files = {"00.gpx": OK, **{f"{number:02}.gpx": random.Random(number).randbytes(400_000) for number in range(1, 6)}}
     path = tmp_path / "large"
@@ -158,14 +159,14 @@ def test_an_import_beyond_the_limit_leaves_the_disk_as_it_was(make_rig: Make, tm
         unpacked(path, files)
     with_limits(rig, import_limit_mb=1)
     with pytest.raises(SourceError, match="raise STRAVA_IMPORT_LIMIT_MB"):
-        land_paths(quiet_pipeline(rig.settings), [path])
+        land(rig, path)
     assert on_disk(rig.settings.data_dir) == before
     (tmp_path / "also.gpx").write_bytes(ALSO)
-    report = land_paths(quiet_pipeline(rig.settings), [path, tmp_path / "also.gpx"])
+    report = land(rig, path, tmp_path / "also.gpx")
     assert (report.files, report.new, len(report.imports)) == (1, 1, 1), "what is refused keeps nothing else out"
     assert ["STRAVA_IMPORT_LIMIT_MB" in problem for problem in report.problems] == [True]
     with_limits(rig, import_limit_mb=3)
-    assert land_paths(quiet_pipeline(rig.settings), [path]).new == 5
+    assert land(rig, path).new == 5
 
 
 def test_an_import_that_fills_the_disk_leaves_it_as_it_was(
@@ -179,7 +180,7 @@ def test_an_import_that_fills_the_disk_leaves_it_as_it_was(
 
     monkeypatch.setattr(FileStore, "settle", full)
     with pytest.raises(OSError, match="No space left"):
-        land_paths(quiet_pipeline(rig.settings), [tmp_path / "folder"])
+        land(rig, tmp_path / "folder")
     assert on_disk(rig.lake.files) == set()
 
 
@@ -201,12 +202,11 @@ def test_imports_at_the_same_time_lose_nothing_and_double_nothing(make_rig: Make
     reports: list[LandReport] = []
     start = threading.Barrier(4)
 
-    def land(folder: str) -> None:
-        pipeline = Pipeline(rig.settings, LogProgress(logging.getLogger(__name__)))
+    def land_at_once(folder: str) -> None:
         start.wait()
-        reports.append(land_paths(pipeline, [tmp_path / folder]))
+        reports.append(land(rig, tmp_path / folder))
 
-    threads = [threading.Thread(target=land, args=(folder,)) for folder in ("one", "other", "one", "other")]
+    threads = [threading.Thread(target=land_at_once, args=(folder,)) for folder in ("one", "other", "one", "other")]
     for each in threads:
         each.start()
     for each in threads:

@@ -15,8 +15,9 @@ from strava_pipeline.lake.detail_files import land_failure
 from strava_pipeline.lake.quarantine import QuarantineDecision
 from strava_pipeline.lake.warehouse import changed, writing
 from strava_pipeline.operations.fetching import pull_details
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.run_context import RunContext, run_context
+from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.config import DetailsConfig
 from strava_pipeline.orchestrate.jobs import DETAILS
@@ -46,12 +47,12 @@ def by_start(rig: Rig) -> list[int]:
     return [item["id"] for item in sorted(rig.truth(), key=lambda item: item["start_date"], reverse=True)]
 
 
-def days_pass(rig: Rig, days: float) -> Pipeline:
+def days_pass(rig: Rig, days: float) -> tuple[RunContext, StravaSource]:
     """Move the emulator's clock, and look at it as a run does."""
     rig.control("clock", advance=days * 86_400)
-    pipeline = Pipeline(rig.settings, LogProgress(logging.getLogger(__name__)))
-    pipeline.clock.observe(requests.head(rig.emulator.url, timeout=PATIENCE).headers["Date"])
-    return pipeline
+    run = run_context(rig.settings, LogProgress(logging.getLogger(__name__)))
+    run.clock.observe(requests.head(rig.emulator.url, timeout=PATIENCE).headers["Date"])
+    return run, StravaSource(rig.settings, run)
 
 
 def learn_the_time(rig: Rig, days: float) -> None:
@@ -103,7 +104,7 @@ def test_a_poisoned_one_costs_a_daily_run_some_forty_calls_a_year(make_rig: Make
     for day in asked_on:
         for at, is_asked in ((day - 1 + HOUR, False), (day - HOUR, True)):  # a daily run an hour late, an hour early
             if at > today:
-                pull_details(days_pass(rig, at - today), DetailsConfig(scope="all"), [2026])
+                pull_details(*days_pass(rig, at - today), DetailsConfig(scope="all"), [2026])
                 calls, today = rig.calls(), at
                 assert (str(sick) in calls["details"]) == is_asked
                 if is_asked:

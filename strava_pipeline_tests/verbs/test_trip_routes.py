@@ -11,8 +11,8 @@ import pytest
 from strava_pipeline.cli import main
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS
 from strava_pipeline.lake.trips import kept_trips
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.trips import diagnose_trips
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.osrm import Osrm, osrm
@@ -67,7 +67,8 @@ def test_the_warehouse_keeps_the_length_of_the_route(
 ) -> None:
     monkeypatch.setenv("TRIPS_OSRM_URL", server.url)
     server.answers += [(200, b'{"code": "NoRoute"}')]
-    pipeline = Pipeline(Settings.load(data_dir=tmp_path / "data"), LogProgress(logging.getLogger(__name__)))
-    diagnose_trips(pipeline, [2026])
-    held = kept_trips(pipeline.lake, TRIP_DIAGNOSTICS).sort("external_id")
+    settings = Settings.load(data_dir=tmp_path / "data")
+    run = run_context(settings, LogProgress(logging.getLogger(__name__)))
+    diagnose_trips(run, settings, [2026])
+    held = kept_trips(run.lake, TRIP_DIAGNOSTICS).sort("external_id")
     assert held["distance_route_m"].to_list() == [1000.5, 1000.5, None]  # the latest trip is asked about first

@@ -10,7 +10,6 @@ from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.operations.by_year import YearsReport
 from strava_pipeline.operations.fetching import pull_details
 from strava_pipeline.operations.forecasting import Forecaster
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.pulling import PullReport, Stopped, pull_listing
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, resolved
@@ -25,6 +24,7 @@ from strava_pipeline.orchestrate.metadata import (
 )
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.run_log import STOPPED_EARLY
+from strava_pipeline.orchestrate.run_resources import Run, Strava
 from strava_pipeline.orchestrate.tags import LIMIT
 
 
@@ -47,13 +47,16 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         ],
     )
     def bronze_activities(
-        context: dg.AssetExecutionContext, config: ListingConfig, pipeline: dg.ResourceParam[Pipeline]
+        context: dg.AssetExecutionContext,
+        config: ListingConfig,
+        run: Run,
+        strava: Strava,
     ) -> Iterator[dg.MaterializeResult[Any]]:
         years = years_of(context.partition_keys)
         config = resolved(config, context.run.job_name, LISTING)
         with timed() as seconds:
-            look = Forecaster(pipeline, years, _details_of(context.run))
-            report = pull_listing(pipeline, config, years[0] if len(years) == 1 else None, look)
+            look = Forecaster(run, strava, years, _details_of(context.run))
+            report = pull_listing(run, strava, config, years[0] if len(years) == 1 else None, look)
         note_stop(context, report.stopped)
         yield dg.MaterializeResult(
             metadata={
@@ -66,7 +69,7 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
                 "listing_resumed": report.resumed,
                 "years": ", ".join(map(str, report.manifest.years)),
                 **estimated(report.estimate),
-                **calls_left(pipeline, report.forecast.still if report.forecast else 1),
+                **calls_left(strava, report.forecast.still if report.forecast else 1),
             },
             check_results=[_complete(report)],
         )
@@ -90,11 +93,14 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         ],
     )
     def bronze_activity_details(
-        context: dg.AssetExecutionContext, config: DetailsConfig, pipeline: dg.ResourceParam[Pipeline]
+        context: dg.AssetExecutionContext,
+        config: DetailsConfig,
+        run: Run,
+        strava: Strava,
     ) -> Iterator[dg.MaterializeResult[Any]]:
         config = resolved(config, context.run.job_name, DETAILS)
         with timed() as seconds:
-            report = pull_details(pipeline, config, years_of(context.partition_keys))
+            report = pull_details(run, strava, config, years_of(context.partition_keys))
         note_stop(context, report.fetched.stopped)
         for year, landed in report.by_year.items():
             context.add_asset_metadata({"dagster/row_count": landed}, partition_key=str(year))
@@ -110,7 +116,7 @@ def bronze_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
                 "bytes": report.fetched.bytes,
                 "seconds": seconds.value,
                 **estimated(report.estimate),
-                **calls_left(pipeline, report.missing),
+                **calls_left(strava, report.missing),
             },
             check_results=[_details_complete(report)],
         )

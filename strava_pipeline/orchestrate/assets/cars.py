@@ -16,14 +16,15 @@ from strava_pipeline.lake.car_readings import count_readings
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.operations.addresses import Looked, look_up_addresses
 from strava_pipeline.operations.cars import Trips, merge_cars, take_pings
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.publishing import publish_all_right
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.orchestrate.checks import Result, table_results, wanted_assets, wanted_checks
 from strava_pipeline.orchestrate.jobs import PINGS, READINGS
 from strava_pipeline.orchestrate.metadata import OWNER, described, if_any, table_description, tell_rows, timed
 from strava_pipeline.orchestrate.partitions import years_of
+from strava_pipeline.orchestrate.run_resources import Run
 from strava_pipeline.orchestrate.verdicts import check_result, table_spec
+from strava_pipeline.settings import Settings
 
 LIVE_AGREES = "live_agrees"
 _LIVE = {LIVE_AGREES: "what the intake made of a trip at once is what the replay makes of it"}
@@ -36,7 +37,7 @@ class PingsConfig(dg.Config):
     safety_net: bool = False
 
 
-def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
+def car_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
     @dg.asset(
         name=PINGS,
         partitions_def=partitions,
@@ -48,11 +49,9 @@ def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefini
         metadata=_fields(Kept),
         check_specs=[dg.AssetCheckSpec("all_taken", asset=PINGS, description="Every line of the inbox is in bronze.")],
     )
-    def pings(
-        context: dg.AssetExecutionContext, config: PingsConfig, pipeline: dg.ResourceParam[Pipeline]
-    ) -> Iterator[dg.MaterializeResult[Any]]:
+    def pings(context: dg.AssetExecutionContext, config: PingsConfig, run: Run) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds:
-            taken = take_pings(pipeline, safety_net=config.safety_net)
+            taken = take_pings(run, settings, safety_net=config.safety_net)
         for year in years_of(context.partition_keys):
             context.add_asset_metadata({"pings_of_year": taken.pings[year]}, partition_key=str(year))
         yield dg.MaterializeResult(
@@ -83,11 +82,9 @@ def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefini
         description="What cars and routers answered at the moment of a ping. Append-only.",
         metadata=_fields(Answered),
     )
-    def car_readings(
-        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
-    ) -> dg.MaterializeResult[Any]:
+    def car_readings(context: dg.AssetExecutionContext, run: Run) -> dg.MaterializeResult[Any]:
         with timed() as seconds:
-            found = count_readings(pipeline.lake, years_of(context.partition_keys))
+            found = count_readings(run.lake, years_of(context.partition_keys))
         for year, of_year in found.items():
             told = {"dagster/row_count": of_year.readings, "api_errors": of_year.errors}
             context.add_asset_metadata(told, partition_key=str(year))
@@ -110,19 +107,19 @@ def car_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefini
         check_specs=[table_spec(name, name, warns=_LIVE if name == CAR_TRIPS.name else {}) for name in _NAMES],
         can_subset=True,
     )
-    def car_trip_tables(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Iterator[Result]:
+    def car_trip_tables(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
         wanted = wanted_assets(context)
         if not wanted:  # checks alone: of a trip that the intake shows, only the replay says whether that agrees
-            with reading(pipeline.lake) as connection:
-                checks = table_results(pipeline, connection, wanted_checks(context), {})
+            with reading(run.lake) as connection:
+                checks = table_results(run, connection, wanted_checks(context), {})
             yield from checks  # the warehouse is closed by now: Dagster stores each before it asks for the next
             return
         years = years_of(context.partition_keys)
         with timed() as seconds:
-            trips = merge_cars(pipeline)
-            looked = look_up_addresses(pipeline)
-            found = publish_all_right(pipeline, _NAMES)
-        with reading(pipeline.lake) as connection:
+            trips = merge_cars(run)
+            looked = look_up_addresses(run, settings)
+            found = publish_all_right(run, _NAMES)
+        with reading(run.lake) as connection:
             rows = {name: rows_by_partition(connection, name) for name in _NAMES}
             told = watched(connection, years)
         found[CAR_TRIPS.name].append(_agreement(trips))

@@ -15,7 +15,7 @@ from strava_pipeline.lake.merge_imported import fresh_imports, merge_imported_de
 from strava_pipeline.lake.quarantine import sync_quarantine
 from strava_pipeline.lake.staging import MergeReport
 from strava_pipeline.lake.warehouse import Connection, reading, writing
-from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.orchestrate.checks import (
     Result,
@@ -28,6 +28,7 @@ from strava_pipeline.orchestrate.checks import (
 from strava_pipeline.orchestrate.jobs import DETAILS, IMPORTS_RECEIVED
 from strava_pipeline.orchestrate.lineage import from_bronze
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description, tell_rows, timed, unknown_fields
+from strava_pipeline.orchestrate.run_resources import Run
 from strava_pipeline.orchestrate.tags import STEP_LAST
 from strava_pipeline.orchestrate.verdicts import table_spec
 
@@ -53,11 +54,11 @@ def detail_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         can_subset=True,
         op_tags=STEP_LAST,  # after the activities and files of its run, which are no parents of it by year
     )
-    def detail_tables(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Iterator[Result]:
-        lake, years, wanted = pipeline.lake, years_of_step(context, pipeline), wanted_assets(context)
+    def detail_tables(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
+        lake, years, wanted = run.lake, years_of_step(context, run), wanted_assets(context)
         tables = [name for name in DETAIL_TABLES if name in wanted]
         reported: dict[str, dict[str, Any]] = {}
-        with timed() as seconds, _merged(pipeline, years if tables else []) as (connection, report):
+        with timed() as seconds, _merged(run, years if tables else []) as (connection, report):
             if tables:
                 with writing(lake):
                     raised = sync_kudos(connection, lake, years)
@@ -69,7 +70,7 @@ def detail_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
                 with writing(lake):
                     reported[QUARANTINE.name] = {"rows_changed": sync_quarantine(connection, lake, years)}
             rows = {name: rows_by_year(connection, name) for name in reported}
-            checks = _checks(context, pipeline, connection, years)
+            checks = _checks(context, run, connection, years)
         for name, metadata in reported.items():
             tell_rows(context, rows[name], name)
             yield dg.MaterializeResult(asset_key=name, metadata=metadata | {"seconds": seconds.value})
@@ -94,11 +95,11 @@ def _spec(
 
 
 @contextmanager
-def _merged(pipeline: Pipeline, years: Sequence[int]) -> Iterator[tuple[Connection, MergeReport]]:
+def _merged(run: RunContext, years: Sequence[int]) -> Iterator[tuple[Connection, MergeReport]]:
     """The warehouse, with the details of `years` and of imports merged. It is opened once where none came; the others are
     merged in batches, between which it is free.
     """
-    lake = pipeline.lake
+    lake = run.lake
     with reading(lake) as connection:
         if not years or not (has_fresh_details(connection, lake, years) or fresh_imports(connection, lake)):
             yield connection, MergeReport()
@@ -111,12 +112,10 @@ def _merged(pipeline: Pipeline, years: Sequence[int]) -> Iterator[tuple[Connecti
 
 
 def _checks(
-    context: dg.AssetExecutionContext, pipeline: Pipeline, connection: Connection, years: Sequence[int]
+    context: dg.AssetExecutionContext, run: RunContext, connection: Connection, years: Sequence[int]
 ) -> list[dg.AssetCheckResult]:
     wanted, more = wanted_checks(context), dict[str, list[Finding]]()
     if ACTIVITY_DETAILS.name in wanted:
-        look = partial(details_with_bronze, connection, pipeline.lake, years)
-        more[ACTIVITY_DETAILS.name] = [
-            agreement(pipeline, context, "holds_bronze", ("on_disk", "in_gold"), years, look)
-        ]
-    return table_results(pipeline, connection, wanted, more)
+        look = partial(details_with_bronze, connection, run.lake, years)
+        more[ACTIVITY_DETAILS.name] = [agreement(run, context, "holds_bronze", ("on_disk", "in_gold"), years, look)]
+    return table_results(run, connection, wanted, more)

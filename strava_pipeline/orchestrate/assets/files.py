@@ -6,26 +6,27 @@ from typing import Any
 
 import dagster as dg
 
+from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.core.tables import FILES
 from strava_pipeline.lake.counts import one_number
 from strava_pipeline.lake.merge_imported import merge_files
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.operations.importing import LOCK, make_activities, unmade
 from strava_pipeline.operations.landing_imports import land_paths
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.reading_files import read_files, unread
 from strava_pipeline.orchestrate.checks import table_results
 from strava_pipeline.orchestrate.config import ImportConfig
 from strava_pipeline.orchestrate.jobs import FILE_BRONZE, FILE_READINGS
 from strava_pipeline.orchestrate.metadata import OWNER, described, if_any, table_description, timed
+from strava_pipeline.orchestrate.run_resources import Run
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 from strava_pipeline.orchestrate.verdicts import table_spec
 
 _TOLD = 50  # problems in the metadata; the table `files` and data/bronze/imports have all
 
 
-def file_assets() -> list[dg.AssetsDefinition]:
+def file_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
     @dg.asset(
         name=FILE_BRONZE,
         group_name="bronze",
@@ -40,11 +41,11 @@ def file_assets() -> list[dg.AssetsDefinition]:
         ],
     )
     def bronze_files(
-        context: dg.AssetExecutionContext, config: ImportConfig, pipeline: dg.ResourceParam[Pipeline]
+        context: dg.AssetExecutionContext, config: ImportConfig, run: Run
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        paths = [Path(path) for path in config.paths] or sorted(pipeline.lake.inbox_files.glob("[!.]*"))
+        paths = [Path(path) for path in config.paths] or sorted(run.lake.inbox_files.glob("[!.]*"))
         with timed() as seconds:
-            report = land_paths(pipeline, paths, also_undone=config.also_undone)
+            report = land_paths(run, paths, limits, also_undone=config.also_undone)
         yield dg.MaterializeResult(
             metadata={
                 "dagster/row_count": report.files,
@@ -83,18 +84,16 @@ def file_assets() -> list[dg.AssetsDefinition]:
         description="The result of reading each file, its points, and the activities from files and lists, in the shapes of "
         "Strava's API, so that all later steps have one kind of input.",
     )
-    def file_readings(
-        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
-    ) -> dg.MaterializeResult[Any]:
-        with timed() as seconds, pipeline.alone(LOCK):
-            files = unread(pipeline.lake)
+    def file_readings(context: dg.AssetExecutionContext, run: Run) -> dg.MaterializeResult[Any]:
+        with timed() as seconds, run.exclusive(LOCK):
+            files = unread(run.lake)
             problems = made = 0
             if files:
-                with progressing(pipeline.progress, "Reading files", len(files)) as advance:
-                    problems = read_files(pipeline.lake, files, advance, limits=pipeline.settings.import_limits)
-            if unmade(pipeline.lake):
-                with progressing(pipeline.progress, "Making activities of them", None) as advance:
-                    made = make_activities(pipeline, advance)
+                with progressing(run.progress, "Reading files", len(files)) as advance:
+                    problems = read_files(run.lake, files, advance, limits=limits)
+            if unmade(run.lake):
+                with progressing(run.progress, "Making activities of them", None) as advance:
+                    made = make_activities(run, advance)
         return dg.MaterializeResult(
             metadata={
                 "files_read": len(files),
@@ -115,14 +114,12 @@ def file_assets() -> list[dg.AssetsDefinition]:
         check_specs=[table_spec(FILES.name, FILES.name)],
         op_tags=STEP_FIRST,  # before what reads it in the same run, by way of `imports`
     )
-    def files(
-        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        with reading(pipeline.lake) as connection:
-            with timed() as seconds, writing(pipeline.lake):
-                report = merge_files(connection, pipeline.lake)
+    def files(context: dg.AssetExecutionContext, run: Run) -> Iterator[dg.MaterializeResult[Any]]:
+        with reading(run.lake) as connection:
+            with timed() as seconds, writing(run.lake):
+                report = merge_files(connection, run.lake)
             rows = one_number(connection, f"SELECT count(*) FROM {FILES.name}")
-            checks = table_results(pipeline, connection, [FILES.name], {})
+            checks = table_results(run, connection, [FILES.name], {})
         yield dg.MaterializeResult(
             metadata={
                 "dagster/row_count": rows,

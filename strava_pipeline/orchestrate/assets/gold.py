@@ -10,11 +10,12 @@ from strava_pipeline.core.tables import TABLES
 from strava_pipeline.lake.agreement import gold_with_shards, history_with_gold
 from strava_pipeline.lake.counts import rows_by_year
 from strava_pipeline.lake.history import merge_history
+from strava_pipeline.lake.listing import read_listing
 from strava_pipeline.lake.merge import merge_activities
 from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.tombstones import Confirmation, Shrink, confirmation, held_back, mark_absent
 from strava_pipeline.lake.warehouse import Connection, reading, writing
-from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.orchestrate.checks import (
     Result,
@@ -36,6 +37,7 @@ from strava_pipeline.orchestrate.metadata import (
     tell_rows,
     timed,
 )
+from strava_pipeline.orchestrate.run_resources import Run
 from strava_pipeline.orchestrate.verdicts import table_spec
 
 ACTIVITIES, HISTORY = "activities", "activity_history"
@@ -80,19 +82,17 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         ],
         can_subset=True,
     )
-    def gold(
-        context: dg.AssetExecutionContext, config: MergeConfig, pipeline: dg.ResourceParam[Pipeline]
-    ) -> Iterator[Result]:
-        years, wanted = years_of_step(context, pipeline), wanted_assets(context)
-        with reading(pipeline.lake) as connection:
+    def gold(context: dg.AssetExecutionContext, config: MergeConfig, run: Run) -> Iterator[Result]:
+        years, wanted = years_of_step(context, run), wanted_assets(context)
+        with reading(run.lake) as connection:
             reported: dict[str, dict[str, Any]] = {}
             held: list[Shrink] | None = None
             if ACTIVITIES in wanted:
-                reported[ACTIVITIES], held = _merge(context, config, pipeline, years)
+                reported[ACTIVITIES], held = _merge(context, config, run, years)
             if HISTORY in wanted:
-                reported[HISTORY] = _merge_history(pipeline, years)
+                reported[HISTORY] = _merge_history(run, years)
             rows = {asset: rows_by_year(connection, _TABLES[asset]) for asset in reported}
-            checks = _checks(context, pipeline, connection, years, held)
+            checks = _checks(context, run, connection, years, held)
         if ACTIVITIES in reported:
             reported[ACTIVITIES] |= {
                 "rows": sum(rows[ACTIVITIES].get(year, 0) for year in years),
@@ -110,7 +110,7 @@ _TABLES = {ACTIVITIES: "activities_all", HISTORY: HISTORY}
 
 
 def _merge(
-    context: dg.AssetExecutionContext, config: MergeConfig, pipeline: Pipeline, years: Sequence[int]
+    context: dg.AssetExecutionContext, config: MergeConfig, run: RunContext, years: Sequence[int]
 ) -> tuple[dict[str, Any], list[Shrink]]:
     """The activities of `years` into gold: what is reported of it, and what was held back."""
     config = resolved(config, context.run.job_name, ACTIVITIES)
@@ -118,13 +118,15 @@ def _merge(
 
     def confirm(shrink: Shrink) -> Confirmation | None:
         """A person means what this run's own listing lacks."""
-        its_own = pipeline.listing is not None and shrink.listing == pipeline.listing.name
-        return confirmation(shrink, pipeline.now(), by) if config.allow_shrink and its_own else None
+        its_own = (
+            run.run_id is not None and read_listing(run.lake.listings / shrink.listing).manifest.run_id == run.run_id
+        )
+        return confirmation(shrink, run.now(), by) if config.allow_shrink and its_own else None
 
-    with timed() as seconds, writing(pipeline.lake) as connection:
-        report = merge_activities(connection, pipeline.lake, years, force=bool(config.force))
-        absence = mark_absent(connection, pipeline.lake, years, pipeline.years, confirm=confirm)
-        merge_profile(connection, pipeline.lake)  # what the login landed; costs no call
+    with timed() as seconds, writing(run.lake) as connection:
+        report = merge_activities(connection, run.lake, years, force=bool(config.force))
+        absence = mark_absent(connection, run.lake, years, run.years, confirm=confirm)
+        merge_profile(connection, run.lake)  # what the login landed; costs no call
     return {
         "inserted": report.inserted,
         "updated": report.updated,
@@ -135,31 +137,31 @@ def _merge(
     }, absence.held
 
 
-def _merge_history(pipeline: Pipeline, years: Sequence[int]) -> dict[str, Any]:
-    with timed() as seconds, writing(pipeline.lake) as connection:
-        merge_history(connection, pipeline.lake, years)
+def _merge_history(run: RunContext, years: Sequence[int]) -> dict[str, Any]:
+    with timed() as seconds, writing(run.lake) as connection:
+        merge_history(connection, run.lake, years)
     return {"seconds": seconds.value}
 
 
 def _checks(
     context: dg.AssetExecutionContext,
-    pipeline: Pipeline,
+    run: RunContext,
     connection: Connection,
     years: Sequence[int],
     held: list[Shrink] | None,
 ) -> list[dg.AssetCheckResult]:
     """`held`: what the merge held back; None: it was not made in this step."""
-    lake, wanted, more = pipeline.lake, wanted_checks(context), dict[str, list[Finding]]()
+    lake, wanted, more = run.lake, wanted_checks(context), dict[str, list[Finding]]()
     if ACTIVITIES in wanted:
         look = partial(gold_with_shards, connection, lake, years)
         more[ACTIVITIES] = [
-            agreement(pipeline, context, "holds_shards", ("in_shards", "in_gold"), years, look),
-            _not_shrunk(held_back(connection, lake, years, pipeline.years) if held is None else held),
+            agreement(run, context, "holds_shards", ("in_shards", "in_gold"), years, look),
+            _not_shrunk(held_back(connection, lake, years, run.years) if held is None else held),
         ]
     if HISTORY in wanted:
         look = partial(history_with_gold, connection, lake, years)
-        more[HISTORY] = [agreement(pipeline, context, "holds_gold", ("in_gold", "in_history"), years, look)]
-    return table_results(pipeline, connection, more, more)
+        more[HISTORY] = [agreement(run, context, "holds_gold", ("in_gold", "in_history"), years, look)]
+    return table_results(run, connection, more, more)
 
 
 def _not_marked(held: Sequence[Shrink]) -> dict[str, Any]:

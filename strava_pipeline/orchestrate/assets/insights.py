@@ -12,18 +12,18 @@ from strava_pipeline.core.insights.headline import headline
 from strava_pipeline.core.insights.page import chart_svg, shown
 from strava_pipeline.lake.insights import YearMade
 from strava_pipeline.operations.insights import InsightsMade, make_insights
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.orchestrate.jobs import INSIGHTS
 from strava_pipeline.orchestrate.metadata import OWNER, if_any, timed
 from strava_pipeline.orchestrate.partitions import years_of
+from strava_pipeline.orchestrate.run_resources import Run
 from strava_pipeline.orchestrate.verdicts import check_result, valid_spec
 
 EQUAL, USABLE, KNOWN = "equals_gold", "goals_usable", "sports_known"
 _PICTURES = 3  # a year; Dagster keeps those of every run
 
 
-def insight_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
+def insight_assets(partitions: dg.PartitionsDefinition[Any], zone: str) -> list[dg.AssetsDefinition]:
     @dg.asset(
         name=INSIGHTS,
         partitions_def=partitions,
@@ -45,10 +45,10 @@ def insight_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDe
         ],
     )
     def insights(
-        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline], snapshot: DuckDBResource
+        context: dg.AssetExecutionContext, run: Run, snapshot: DuckDBResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds:
-            made = make_insights(pipeline, snapshot.get_connection, years_of(context.partition_keys))
+            made = make_insights(run, snapshot.get_connection, years_of(context.partition_keys), zone)
         report = made.report
         for year, of_year in report.years.items():
             context.add_asset_metadata(

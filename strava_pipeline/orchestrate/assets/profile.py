@@ -10,12 +10,12 @@ from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.merge_profile import merge_profile
 from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.warehouse import reading, writing
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.publishing import publish_if_right
 from strava_pipeline.operations.pulling_profile import pull_profile
 from strava_pipeline.orchestrate.assets.bronze import note_stop
 from strava_pipeline.orchestrate.config import CallLimits
 from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left, described, if_any, timed
+from strava_pipeline.orchestrate.run_resources import Run, Strava
 from strava_pipeline.orchestrate.verdicts import check_result, table_spec
 
 
@@ -36,22 +36,25 @@ def profile_assets() -> list[dg.AssetsDefinition]:
         check_specs=[table_spec("athlete", "athlete")],
     )
     def athlete(
-        context: dg.AssetExecutionContext, config: CallLimits, pipeline: dg.ResourceParam[Pipeline]
+        context: dg.AssetExecutionContext,
+        config: CallLimits,
+        run: Run,
+        strava: Strava,
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        with timed() as seconds, locked(pipeline.lake, "profile"):
-            report = pull_profile(pipeline, [], config, athlete=True)
-            with writing(pipeline.lake) as connection:
-                merge_profile(connection, pipeline.lake)
-            found = publish_if_right(pipeline, "athlete")
+        with timed() as seconds, locked(run.lake, "profile"):
+            report = pull_profile(run, strava, [], config, athlete=True)
+            with writing(run.lake) as connection:
+                merge_profile(connection, run.lake)
+            found = publish_if_right(run, "athlete")
         note_stop(context, report.stopped)
         yield dg.MaterializeResult(
             metadata={
-                "dagster/row_count": int(newest_athlete(pipeline.lake) is not None),
+                "dagster/row_count": int(newest_athlete(run.lake) is not None),
                 "failed": len(report.failed),
                 **if_any(failed_names=", ".join(report.failed)),
                 "calls": report.calls,
                 "seconds": seconds.value,
-                **calls_left(pipeline, 0),
+                **calls_left(strava, 0),
             },
             check_results=[check_result("athlete", found)],
         )
@@ -67,18 +70,21 @@ def profile_assets() -> list[dg.AssetsDefinition]:
         check_specs=[table_spec("gear", "gear")],
     )
     def gear(
-        context: dg.AssetExecutionContext, config: ProfileConfig, pipeline: dg.ResourceParam[Pipeline]
+        context: dg.AssetExecutionContext,
+        config: ProfileConfig,
+        run: Run,
+        strava: Strava,
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        with timed() as seconds, locked(pipeline.lake, "profile"):
-            with reading(pipeline.lake) as connection:
+        with timed() as seconds, locked(run.lake, "profile"):
+            with reading(run.lake) as connection:
                 wanted = unknown_gear(connection)
                 if not config.new_gear_only:
                     wanted = sorted({*wanted, *known_gear(connection)})
-            report = pull_profile(pipeline, wanted, config, athlete=False)
-            with writing(pipeline.lake) as connection:
-                merge_profile(connection, pipeline.lake)
+            report = pull_profile(run, strava, wanted, config, athlete=False)
+            with writing(run.lake) as connection:
+                merge_profile(connection, run.lake)
                 known = known_gear(connection)
-            found = publish_if_right(pipeline, "gear")
+            found = publish_if_right(run, "gear")
         note_stop(context, report.stopped)
         yield dg.MaterializeResult(
             metadata={
@@ -87,7 +93,7 @@ def profile_assets() -> list[dg.AssetsDefinition]:
                 **if_any(failed_names=", ".join(report.failed)),
                 "calls": report.calls,
                 "seconds": seconds.value,
-                **calls_left(pipeline, 0),
+                **calls_left(strava, 0),
             },
             check_results=[check_result("gear", found)],
         )

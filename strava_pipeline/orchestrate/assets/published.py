@@ -7,12 +7,13 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.tables import DETAIL_TABLES, MATCH_TABLES, QUARANTINE
+from strava_pipeline.lake.listings import settle_listings_of
 from strava_pipeline.lake.publish import Published, publish_and_compare
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.table_rules import CHECKED, Finding, refuse_faults
 from strava_pipeline.orchestrate.jobs import IMPORTS_RECEIVED
 from strava_pipeline.orchestrate.lineage import from_tables
 from strava_pipeline.orchestrate.metadata import OWNER, described_tables, if_any, timed
+from strava_pipeline.orchestrate.run_resources import Run
 from strava_pipeline.orchestrate.verdicts import check_result, valid_spec
 
 ASSET = "published_warehouse"
@@ -35,18 +36,15 @@ def published_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.Assets
             )
         ],
     )
-    def published_warehouse(
-        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
-    ) -> Iterator[dg.MaterializeResult[Any]]:
+    def published_warehouse(context: dg.AssetExecutionContext, run: Run) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds:
-            found = publish_and_compare(
-                pipeline.lake, refuse=partial(refuse_faults, lake=pipeline.lake, checked=pipeline.checked)
-            )
-            pipeline.settle()
+            found = publish_and_compare(run.lake, refuse=partial(refuse_faults, lake=run.lake, run_id=run.run_id))
+            if run.run_id is not None:
+                settle_listings_of(run.lake, run.run_id)
         yield dg.MaterializeResult(
             metadata={
                 "replaced": found.replaced,
-                "bytes": pipeline.lake.snapshot.stat().st_size,
+                "bytes": run.lake.snapshot.stat().st_size,
                 "seconds": seconds.value,
                 **if_any(views_left_out=found.left_out),
                 **{f"rows/{name}": count for name, count in found.rows.items()},

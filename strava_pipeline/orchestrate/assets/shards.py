@@ -7,12 +7,14 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.lake.agreement import shards_with_bronze
+from strava_pipeline.lake.listings import settle_listings_of
 from strava_pipeline.lake.shards import write_shards
-from strava_pipeline.operations.pipeline import Pipeline
+from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.orchestrate.checks import Result, agreement, wanted_assets, wanted_checks, years_of_step
 from strava_pipeline.orchestrate.jobs import EVENTS_RECEIVED, IMPORTS_RECEIVED, LISTING, STEP_JOBS
 from strava_pipeline.orchestrate.lineage import from_bronze
 from strava_pipeline.orchestrate.metadata import OWNER, described, timed, unknown_fields
+from strava_pipeline.orchestrate.run_resources import Run
 from strava_pipeline.orchestrate.verdicts import check_result, valid_spec
 
 SHARDS = "activity_shards"
@@ -42,23 +44,25 @@ def shard_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefi
         ],
         can_subset=True,
     )
-    def activity_shards(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Iterator[Result]:
-        years = years_of_step(context, pipeline)
+    def activity_shards(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
+        years = years_of_step(context, run)
         if wanted_assets(context):
-            yield _write(context, pipeline, years)
+            yield _write(context, run, years)
         if wanted_checks(context):
             names = ("pages_in_bronze", "pages_in_shards")
-            look = partial(shards_with_bronze, pipeline.lake, years, pipeline.years)
-            yield check_result(SHARDS, [agreement(pipeline, context, "holds_bronze", names, years, look)])
+            look = partial(shards_with_bronze, run.lake, years, run.years)
+            yield check_result(SHARDS, [agreement(run, context, "holds_bronze", names, years, look)])
 
     return [activity_shards]
 
 
-def _write(context: dg.AssetExecutionContext, pipeline: Pipeline, years: Sequence[int]) -> dg.MaterializeResult[Any]:
+def _write(context: dg.AssetExecutionContext, run: RunContext, years: Sequence[int]) -> dg.MaterializeResult[Any]:
     with timed() as seconds:
-        report = write_shards(pipeline.lake, years, pipeline.years)
-        if context.run.job_name in STEP_JOBS:  # it ends here; other runs make use of a listing to the publish
-            pipeline.settle()
+        report = write_shards(run.lake, years, run.years)
+        if (
+            run.run_id is not None and context.run.job_name in STEP_JOBS
+        ):  # it ends here; other runs use a listing up to the publish
+            settle_listings_of(run.lake, run.run_id)
     for year, rows in report.rows.items():
         context.add_asset_metadata({"dagster/row_count": rows}, partition_key=str(year))
     return dg.MaterializeResult(

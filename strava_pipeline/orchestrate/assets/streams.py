@@ -7,13 +7,13 @@ import dagster as dg
 
 from strava_pipeline.core.streams import KEYS
 from strava_pipeline.operations.by_year import YearsReport
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.streaming import pull_streams
 from strava_pipeline.orchestrate.assets.bronze import note_stop
 from strava_pipeline.orchestrate.config import StreamsConfig
 from strava_pipeline.orchestrate.jobs import STREAMS
 from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left, estimated, named_ids, timed
 from strava_pipeline.orchestrate.partitions import years_of
+from strava_pipeline.orchestrate.run_resources import Run, Strava
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
 
@@ -37,10 +37,13 @@ def stream_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         ],
     )
     def bronze_activity_streams(
-        context: dg.AssetExecutionContext, config: StreamsConfig, pipeline: dg.ResourceParam[Pipeline]
+        context: dg.AssetExecutionContext,
+        config: StreamsConfig,
+        run: Run,
+        strava: Strava,
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds:
-            report = pull_streams(pipeline, config, years_of(context.partition_keys))
+            report = pull_streams(run, strava, config, years_of(context.partition_keys))
         note_stop(context, report.fetched.stopped)
         for year, landed in report.by_year.items():
             context.add_asset_metadata({"dagster/row_count": landed}, partition_key=str(year))
@@ -56,7 +59,7 @@ def stream_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
                 "bytes": report.fetched.bytes,
                 "seconds": seconds.value,
                 **estimated(report.estimate),
-                **calls_left(pipeline, report.missing),
+                **calls_left(strava, report.missing),
             },
             check_results=[_complete(report)],
         )

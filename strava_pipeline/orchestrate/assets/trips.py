@@ -9,8 +9,8 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.publishing import publish_if_right
+from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.operations.trips import (
     Taken,
@@ -22,7 +22,9 @@ from strava_pipeline.operations.trips import (
 )
 from strava_pipeline.orchestrate.metadata import OWNER, described, if_any, table_description, tell_rows, timed
 from strava_pipeline.orchestrate.partitions import years_of
+from strava_pipeline.orchestrate.run_resources import Run
 from strava_pipeline.orchestrate.verdicts import check_result, table_spec
+from strava_pipeline.settings import Settings
 
 UNREADABLE = 0.01  # of the trips: more means a key is missing or something writes badly
 _NOT_SHRUNK = {"not_shrunk": "the source lacks no more trips than people delete"}
@@ -35,7 +37,7 @@ class TripsConfig(dg.Config):
     allow_shrink: bool = False
 
 
-def trip_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
+def trip_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
     @dg.asset(
         partitions_def=partitions,
         group_name="trips",
@@ -56,22 +58,22 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         ],
     )
     def trip_index(
-        context: dg.AssetExecutionContext, config: TripsConfig, pipeline: dg.ResourceParam[Pipeline]
+        context: dg.AssetExecutionContext, config: TripsConfig, run: Run
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds:
             taken = (
-                take_index(pipeline, years_of(context.partition_keys), allow_shrink=config.allow_shrink)
-                if _has_source(context, pipeline)
+                take_index(run, settings, years_of(context.partition_keys), allow_shrink=config.allow_shrink)
+                if _has_source(context, settings)
                 else None
             )
-        odd = unknown_statuses(pipeline)
+        odd = unknown_statuses(run)
         known = Finding(
             "known_statuses",
             not odd,
             advice=f"Statuses that no verdict is known for: {', '.join(odd)}. They count as needs_review.",
             refuses=False,
         )
-        yield _told(context, pipeline, TRIP_INDEX.name, taken, seconds.value, [known, _one_id_each(taken)])
+        yield _told(context, run, TRIP_INDEX.name, taken, seconds.value, [known, _one_id_each(taken)])
 
     @dg.asset(
         partitions_def=partitions,
@@ -91,16 +93,16 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         ],
     )
     def trip_diagnostics(
-        context: dg.AssetExecutionContext, config: TripsConfig, pipeline: dg.ResourceParam[Pipeline]
+        context: dg.AssetExecutionContext, config: TripsConfig, run: Run
     ) -> Iterator[dg.MaterializeResult[Any]]:
         years = years_of(context.partition_keys)
         with timed() as seconds:
             taken = (
-                diagnose_trips(pipeline, years, allow_shrink=config.allow_shrink)
-                if _has_source(context, pipeline)
+                diagnose_trips(run, settings, years, allow_shrink=config.allow_shrink)
+                if _has_source(context, settings)
                 else None
             )
-        share = unreadable_share(pipeline, years)
+        share = unreadable_share(run, years)
         readable = Finding(
             "readable",
             share <= UNREADABLE,
@@ -108,7 +110,7 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
             "Is a key missing? keys_used tells which ones opened something.",
             refuses=False,
         )
-        yield _told(context, pipeline, TRIP_DIAGNOSTICS.name, taken, seconds.value, [readable])
+        yield _told(context, run, TRIP_DIAGNOSTICS.name, taken, seconds.value, [readable])
 
     @dg.asset(
         deps=[trip_diagnostics],
@@ -119,12 +121,10 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         metadata=described(TRIP_REPLAY.name),
         check_specs=[table_spec(TRIP_REPLAY.name, TRIP_REPLAY.name)],
     )
-    def trip_replay(
-        context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
-    ) -> Iterator[dg.MaterializeResult[Any]]:
+    def trip_replay(context: dg.AssetExecutionContext, run: Run) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds:
-            totals = replay_trips(pipeline) if _has_source(context, pipeline) else {}
-            found = publish_if_right(pipeline, TRIP_REPLAY.name)
+            totals = replay_trips(run, settings) if _has_source(context, settings) else {}
+            found = publish_if_right(run, TRIP_REPLAY.name)
         yield dg.MaterializeResult(
             metadata={
                 "dagster/row_count": len(totals),
@@ -161,9 +161,9 @@ def _one_id_each(taken: Taken | None) -> Finding:
     )
 
 
-def _has_source(context: dg.AssetExecutionContext, pipeline: Pipeline) -> bool:
+def _has_source(context: dg.AssetExecutionContext, settings: Settings) -> bool:
     """Who has no trips materialises nothing of them, and fails nothing else that was launched with them."""
-    if pipeline.settings.trips_source:
+    if settings.trips_source:
         return True
     context.log.info(NO_SOURCE)
     return False
@@ -171,13 +171,13 @@ def _has_source(context: dg.AssetExecutionContext, pipeline: Pipeline) -> bool:
 
 def _told(
     context: dg.AssetExecutionContext,
-    pipeline: Pipeline,
+    run: RunContext,
     table: str,
     taken: Taken | None,
     seconds: float,
     more: list[Finding],
 ) -> dg.MaterializeResult[Any]:
-    check = check_result(table, [*publish_if_right(pipeline, table), *more, _not_shrunk(taken)])
+    check = check_result(table, [*publish_if_right(run, table), *more, _not_shrunk(taken)])
     metadata: dict[str, Any] = {"seconds": seconds} if taken else {"skipped": NO_SOURCE}
     if taken is not None:
         tell_rows(context, taken.rows)

@@ -6,13 +6,13 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.operations.events import EventsReport, work_events
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.orchestrate.config import EventsConfig
 from strava_pipeline.orchestrate.jobs import EVENTS
 from strava_pipeline.orchestrate.metadata import MAKES_CALLS, OWNER, calls_left, if_any, named_ids, timed
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.run_log import STOPPED_EARLY
+from strava_pipeline.orchestrate.run_resources import Run, Strava
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 from strava_pipeline.orchestrate.verdicts import check_result
 
@@ -43,10 +43,13 @@ def webhook_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDe
         ],
     )
     def webhook_events(
-        context: dg.AssetExecutionContext, config: EventsConfig, pipeline: dg.ResourceParam[Pipeline]
+        context: dg.AssetExecutionContext,
+        config: EventsConfig,
+        run: Run,
+        strava: Strava,
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds:
-            report = work_events(pipeline, config)
+            report = work_events(run, strava, config)
         fetched = report.fetches.fetched
         if why := _why_early(report):
             context.log.warning("Stopped early: %s What was fetched is kept.", why)
@@ -69,7 +72,7 @@ def webhook_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDe
                 "calls": report.fetches.calls,
                 "bytes": fetched.bytes,
                 "seconds": seconds.value,
-                **(calls_left(pipeline, report.left) if report.fetches.calls else {}),
+                **(calls_left(strava, report.left) if report.fetches.calls else {}),
             },
             check_results=[check_result(EVENTS, [_granted(report), _settled(report)], check=SETTLED)],
         )

@@ -15,7 +15,7 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.clocks import make_budget, system_clock
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.options import CallOptions
-from strava_pipeline.operations.pipeline import calls_of_a_quiet_day
+from strava_pipeline.operations.strava_source import calls_of_a_quiet_day
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, StreamsConfig
 from strava_pipeline.orchestrate.janitor import fail_dead_runs

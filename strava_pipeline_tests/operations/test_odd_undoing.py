@@ -10,9 +10,8 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.imports import imports, undone_names
 from strava_pipeline.lake.profile_files import land_athlete
 from strava_pipeline.lake.undoing import is_finished
-from strava_pipeline.operations.current import make_imports
 from strava_pipeline_tests.lake.bronze import activity
-from strava_pipeline_tests.orchestrate.test_undoing import Folder
+from strava_pipeline_tests.operations.test_undoing import Folder
 from strava_pipeline_tests.rig import NOW
 
 COLUMNS = "Activity ID,Activity Date,Activity Name,Activity Type,Elapsed Time,Distance,Filename"
@@ -78,7 +77,7 @@ def test_gear_of_an_archive_without_activities_leaves(folder: Folder, tmp_path: 
 def test_nothing_is_undone_while_a_list_that_stays_is_lost(folder: Folder, tmp_path: Path) -> None:
     row = '{},"May 1, 2025, 10:00:00 AM",x,Ride,100,1.0,'
     folder.land(*(an_export(tmp_path / f"export_{number}", row.format(number)) for number in (7, 8)))
-    make_imports(folder.pipeline)
+    folder.make_imports()
     stays = next(one for one in imports(folder.lake) if one.manifest.came_as == "export_8")
     for path in folder.lake.files.rglob(f"{stays.manifest.files[0].sha256}*"):
         path.unlink()
@@ -92,7 +91,7 @@ def test_nothing_is_undone_on_which_the_numbers_of_others_rest(folder: Folder, t
     folder.land(objects(tmp_path / "a", one=of_another))
     land_athlete(folder.lake, b'{"id": 9}', NOW)
     folder.land(objects(tmp_path / "b", one=[of_another, of_another | {"id": "icu78"}]))
-    make_imports(folder.pipeline)
+    folder.make_imports()
     with pytest.raises(PipelineError, match="numbers of later imports rest on it"):
         folder.note("a")
     assert undone_names(folder.lake) == []

@@ -18,15 +18,16 @@ import pytest
 
 from strava_pipeline.core.files.numbering import athlete_named
 from strava_pipeline.core.files.objects import hashed_id
+from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.lake.imported import imported
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.profile_files import land_athlete
 from strava_pipeline.operations.importing import make_activities
 from strava_pipeline.operations.landing_imports import land_paths
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.reading_files import read_files, unread
+from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs.looking import quiet_pipeline
+from strava_pipeline.verbs.looking import looking
 from strava_pipeline_tests.ingest.archive.made import zipped
 from strava_pipeline_tests.orchestrate.test_imports import a_gpx, tracks
 from strava_pipeline_tests.orchestrate.test_imports import take_in as run_import
@@ -42,9 +43,9 @@ Make = Callable[..., Rig]
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path) -> Pipeline:
+def run(tmp_path: Path) -> RunContext:
     folders = {f"{name}_dir": tmp_path / name for name in ("data", "secrets", "logs")}
-    return quiet_pipeline(Settings.load(_env_file=None, first_year=2022, **folders))
+    return looking(Settings.load(_env_file=None, first_year=2022, **folders))
 
 
 def list_of(*rows: list[str]) -> bytes:
@@ -76,30 +77,30 @@ def own_archive(folder: Path, athlete_id: int, name: str = "loose.gpx") -> Path:
     return zip_of(folder, f"{athlete_id}.zip", archive_of(athlete_id, {name: SHARED}, row_of(athlete_id)))
 
 
-def log_in(pipeline: Pipeline, athlete_id: int) -> None:
-    land_athlete(pipeline.lake, json.dumps({"id": athlete_id}).encode(), datetime(2026, 3, 10, tzinfo=UTC))
+def log_in(run: RunContext, athlete_id: int) -> None:
+    land_athlete(run.lake, json.dumps({"id": athlete_id}).encode(), datetime(2026, 3, 10, tzinfo=UTC))
 
 
-def take_in(pipeline: Pipeline, *paths: Path, of_older_version: bool = False) -> None:
+def take_in(run: RunContext, *paths: Path, of_older_version: bool = False) -> None:
     """Import the paths as the job does; `of_older_version`: with a manifest as it was before it named the own athlete."""
-    report = land_paths(pipeline, paths)
+    report = land_paths(run, paths, ImportLimits())
     for one in report.imports if of_older_version else ():
-        path = pipeline.lake.imports / one.name / "manifest.json"
+        path = run.lake.imports / one.name / "manifest.json"
         manifest = json.loads(path.read_bytes())
         del manifest["own_athlete"]
         path.write_text(json.dumps(manifest))
-    make(pipeline)
+    make(run)
 
 
-def make(pipeline: Pipeline, *, anew: bool = False) -> None:
-    read_files(pipeline.lake, unread(pipeline.lake), lambda read: None, processes=1)
-    make_activities(pipeline, lambda made: None, anew=anew)
+def make(run: RunContext, *, anew: bool = False) -> None:
+    read_files(run.lake, unread(run.lake), lambda read: None, processes=1)
+    make_activities(run, lambda made: None, anew=anew)
 
 
-def owners(pipeline: Pipeline) -> dict[int, int | None]:
+def owners(run: RunContext) -> dict[int, int | None]:
     """The athlete of each activity that Strava has not numbered, by its id, as the newest import says."""
     found = {}
-    for each in imported(pipeline.lake):
+    for each in imported(run.lake):
         for _, activities in each.listing.pages():
             for activity in activities:
                 if activity["id"] < 0:
@@ -107,181 +108,179 @@ def owners(pipeline: Pipeline) -> dict[int, int | None]:
     return found
 
 
-def assert_made_anew_the_same(pipeline: Pipeline) -> None:
-    before = owners(pipeline)
-    shutil.rmtree(pipeline.lake.readings)
-    make(pipeline, anew=True)
-    assert owners(pipeline) == before
+def assert_made_anew_the_same(run: RunContext) -> None:
+    before = owners(run)
+    shutil.rmtree(run.lake.readings)
+    make(run, anew=True)
+    assert owners(run) == before
 
 
 @pytest.mark.parametrize("when", ["never", "before", "between", "after"])
 @pytest.mark.parametrize("came", list(permutations((A, B))))
 def test_one_file_of_two_athletes_is_two_activities_whenever_one_logs_in(
-    pipeline: Pipeline, tmp_path: Path, came: tuple[int, int], when: str
+    run: RunContext, tmp_path: Path, came: tuple[int, int], when: str
 ) -> None:
     for number, athlete_id in enumerate(came):
         if when == ("before", "between")[number]:
-            log_in(pipeline, A)
-        take_in(pipeline, own_archive(tmp_path / "zips", athlete_id))
-        assert_made_anew_the_same(pipeline)
+            log_in(run, A)
+        take_in(run, own_archive(tmp_path / "zips", athlete_id))
+        assert_made_anew_the_same(run)
     if when == "after":
-        log_in(pipeline, A)
-        assert_made_anew_the_same(pipeline)
+        log_in(run, A)
+        assert_made_anew_the_same(run)
     own = A if when == "before" else came[0]
     other = B if own == A else A
-    assert owners(pipeline) == {PLAIN: own, hashed_id("file", f"{CONTENT}:0", other): other}
+    assert owners(run) == {PLAIN: own, hashed_id("file", f"{CONTENT}:0", other): other}
 
 
-def test_whose_ids_are_plain_stays_as_the_first_import_noted(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_whose_ids_are_plain_stays_as_the_first_import_noted(run: RunContext, tmp_path: Path) -> None:
     for athlete_id in (B, A):
-        take_in(pipeline, own_archive(tmp_path / "zips", athlete_id))
-        log_in(pipeline, A)
+        take_in(run, own_archive(tmp_path / "zips", athlete_id))
+        log_in(run, A)
     (tmp_path / "by itself.gpx").write_bytes(a_gpx(minute=20))
-    take_in(pipeline, tmp_path / "by itself.gpx")
-    assert [one.manifest.own_athlete for one in imports(pipeline.lake)] == [B, B, B]
+    take_in(run, tmp_path / "by itself.gpx")
+    assert [one.manifest.own_athlete for one in imports(run.lake)] == [B, B, B]
 
 
 @pytest.mark.parametrize(("login", "own"), [(None, A), (B, B)])
 def test_without_a_note_it_is_the_login_or_the_first_athlete_of_an_older_import(
-    pipeline: Pipeline, tmp_path: Path, login: int | None, own: int
+    run: RunContext, tmp_path: Path, login: int | None, own: int
 ) -> None:
-    take_in(pipeline, own_archive(tmp_path / "zips", A), of_older_version=True)
+    take_in(run, own_archive(tmp_path / "zips", A), of_older_version=True)
     if login is not None:
-        log_in(pipeline, login)
-    take_in(pipeline, own_archive(tmp_path / "zips", B))
-    assert [one.manifest.own_athlete for one in imports(pipeline.lake)] == [None, own]
+        log_in(run, login)
+    take_in(run, own_archive(tmp_path / "zips", B))
+    assert [one.manifest.own_athlete for one in imports(run.lake)] == [None, own]
 
 
-def test_where_nobody_is_known_nothing_is_noted(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_where_nobody_is_known_nothing_is_noted(run: RunContext, tmp_path: Path) -> None:
     (tmp_path / "by itself.gpx").write_bytes(SHARED)
-    take_in(pipeline, tmp_path / "by itself.gpx")
-    assert [one.manifest.own_athlete for one in imports(pipeline.lake)] == [None]
+    take_in(run, tmp_path / "by itself.gpx")
+    assert [one.manifest.own_athlete for one in imports(run.lake)] == [None]
 
 
-def test_a_later_archive_of_the_same_athlete_brings_the_same_activity(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_a_later_archive_of_the_same_athlete_brings_the_same_activity(run: RunContext, tmp_path: Path) -> None:
     for athlete_id in (A, B):
-        take_in(pipeline, own_archive(tmp_path / "zips", athlete_id))
+        take_in(run, own_archive(tmp_path / "zips", athlete_id))
     for athlete_id in (B, A, B):
         later = archive_of(athlete_id, {"another name.gpx": SHARED}, row_of(athlete_id), row_of(athlete_id, 5))
-        take_in(pipeline, zip_of(tmp_path / "zips", "later.zip", later))
-        assert owners(pipeline) == {PLAIN: A, OF_B: B}
-    assert_made_anew_the_same(pipeline)
+        take_in(run, zip_of(tmp_path / "zips", "later.zip", later))
+        assert owners(run) == {PLAIN: A, OF_B: B}
+    assert_made_anew_the_same(run)
 
 
-def test_what_older_versions_imported_keeps_its_ids_and_hides_nothing(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_what_older_versions_imported_keeps_its_ids_and_hides_nothing(run: RunContext, tmp_path: Path) -> None:
     """The plain id is another athlete's there: the folder's own athlete gets an id that is nobody else's."""
-    take_in(pipeline, own_archive(tmp_path / "zips", B), of_older_version=True)
-    assert owners(pipeline) == {PLAIN: B}
-    log_in(pipeline, A)
+    take_in(run, own_archive(tmp_path / "zips", B), of_older_version=True)
+    assert owners(run) == {PLAIN: B}
+    log_in(run, A)
     for _ in range(2):
         for athlete_id in (A, B):
-            later = archive_of(athlete_id, {"loose.gpx": SHARED}, row_of(athlete_id, len(list(imports(pipeline.lake)))))
-            take_in(pipeline, zip_of(tmp_path / "zips", "later.zip", later))
-            assert owners(pipeline) == {PLAIN: B, OF_A: A}
-    assert_made_anew_the_same(pipeline)
+            later = archive_of(athlete_id, {"loose.gpx": SHARED}, row_of(athlete_id, len(list(imports(run.lake)))))
+            take_in(run, zip_of(tmp_path / "zips", "later.zip", later))
+            assert owners(run) == {PLAIN: B, OF_A: A}
+    assert_made_anew_the_same(run)
 
 
-def test_what_older_versions_took_for_one_activity_gets_no_third(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_what_older_versions_took_for_one_activity_gets_no_third(run: RunContext, tmp_path: Path) -> None:
     for athlete_id in (A, B):
-        take_in(pipeline, own_archive(tmp_path / "zips", athlete_id), of_older_version=True)
+        take_in(run, own_archive(tmp_path / "zips", athlete_id), of_older_version=True)
     for athlete_id in (A, B):
         later = archive_of(athlete_id, {"loose.gpx": SHARED}, row_of(athlete_id, 5))
-        take_in(pipeline, zip_of(tmp_path / "zips", "later.zip", later))
-        assert owners(pipeline).keys() == {PLAIN}
-    assert_made_anew_the_same(pipeline)
+        take_in(run, zip_of(tmp_path / "zips", "later.zip", later))
+        assert owners(run).keys() == {PLAIN}
+    assert_made_anew_the_same(run)
 
 
 @pytest.mark.parametrize("first", ["archive", "file"])
-def test_a_file_that_names_nobody_is_the_own_athletes(pipeline: Pipeline, tmp_path: Path, first: str) -> None:
+def test_a_file_that_names_nobody_is_the_own_athletes(run: RunContext, tmp_path: Path, first: str) -> None:
     (tmp_path / "by itself.gpx").write_bytes(SHARED)
     came = [own_archive(tmp_path / "zips", A), tmp_path / "by itself.gpx"]
     for path in came if first == "archive" else came[::-1]:
-        take_in(pipeline, path)
-    take_in(pipeline, own_archive(tmp_path / "zips", B))
-    assert owners(pipeline) == {PLAIN: A, OF_B: B}
-    assert_made_anew_the_same(pipeline)
+        take_in(run, path)
+    take_in(run, own_archive(tmp_path / "zips", B))
+    assert owners(run) == {PLAIN: A, OF_B: B}
+    assert_made_anew_the_same(run)
 
 
-def test_a_file_that_another_athlete_has_by_the_same_name_comes_in_too(pipeline: Pipeline, tmp_path: Path) -> None:
-    log_in(pipeline, A)
-    take_in(pipeline, own_archive(tmp_path / "zips", B, "run.gpx"))
+def test_a_file_that_another_athlete_has_by_the_same_name_comes_in_too(run: RunContext, tmp_path: Path) -> None:
+    log_in(run, A)
+    take_in(run, own_archive(tmp_path / "zips", B, "run.gpx"))
     (tmp_path / "run.gpx").write_bytes(SHARED)
     for _ in range(2):
-        take_in(pipeline, tmp_path / "run.gpx")
-        assert owners(pipeline) == {PLAIN: None, OF_B: B}
-    assert len(list(imports(pipeline.lake))) == 2
-    take_in(pipeline, own_archive(tmp_path / "zips", A, "other.gpx"))
+        take_in(run, tmp_path / "run.gpx")
+        assert owners(run) == {PLAIN: None, OF_B: B}
+    assert len(list(imports(run.lake))) == 2
+    take_in(run, own_archive(tmp_path / "zips", A, "other.gpx"))
     (tmp_path / "other.gpx").write_bytes(SHARED)
-    take_in(pipeline, tmp_path / "other.gpx")
-    assert len(list(imports(pipeline.lake))) == 3, "the own athlete's archive brought it"
+    take_in(run, tmp_path / "other.gpx")
+    assert len(list(imports(run.lake))) == 3, "the own athlete's archive brought it"
 
 
-def test_a_file_is_of_the_athlete_in_whose_archive_it_lies(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_a_file_is_of_the_athlete_in_whose_archive_it_lies(run: RunContext, tmp_path: Path) -> None:
     family = {
         f"{folder}/{name}": body
         for folder, athlete_id in (("one", A), ("two", B))
         for name, body in archive_of(athlete_id, {"loose.gpx": SHARED}, row_of(athlete_id)).items()
     }
-    take_in(pipeline, zip_of(tmp_path / "zips", "family.zip", family | {"beside both.gpx": a_gpx(minute=20)}))
+    take_in(run, zip_of(tmp_path / "zips", "family.zip", family | {"beside both.gpx": a_gpx(minute=20)}))
     beside = hashed_id("file", f"{hashlib.sha256(a_gpx(minute=20)).hexdigest()}:0")
-    assert owners(pipeline) == {PLAIN: A, OF_B: B, beside: None}
-    assert_made_anew_the_same(pipeline)
+    assert owners(run) == {PLAIN: A, OF_B: B, beside: None}
+    assert_made_anew_the_same(run)
 
 
-def test_archives_that_name_nobody_are_read_as_one_athletes(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_archives_that_name_nobody_are_read_as_one_athletes(run: RunContext, tmp_path: Path) -> None:
     for number in (1, 2):
-        take_in(
-            pipeline, zip_of(tmp_path / "zips", "a.zip", archive_of(None, {"loose.gpx": SHARED}, row_of(A, number)))
-        )
-    assert owners(pipeline) == {PLAIN: None}
-    log_in(pipeline, A)
-    assert_made_anew_the_same(pipeline)
+        take_in(run, zip_of(tmp_path / "zips", "a.zip", archive_of(None, {"loose.gpx": SHARED}, row_of(A, number))))
+    assert owners(run) == {PLAIN: None}
+    log_in(run, A)
+    assert_made_anew_the_same(run)
 
 
-def test_archives_of_two_athletes_with_the_same_bytes_are_two_imports(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_archives_of_two_athletes_with_the_same_bytes_are_two_imports(run: RunContext, tmp_path: Path) -> None:
     """A list may have no row yet, and whose the archive is stands beside it."""
     for athlete_id in (A, B, A, B, None):
-        take_in(pipeline, zip_of(tmp_path / "zips", "a.zip", archive_of(athlete_id, {"loose.gpx": SHARED})))
-    assert [one.manifest.athletes for one in imports(pipeline.lake)] == [{"activities.csv": A}, {"activities.csv": B}]
-    assert owners(pipeline) == {PLAIN: A, OF_B: B}
-    assert_made_anew_the_same(pipeline)
+        take_in(run, zip_of(tmp_path / "zips", "a.zip", archive_of(athlete_id, {"loose.gpx": SHARED})))
+    assert [one.manifest.athletes for one in imports(run.lake)] == [{"activities.csv": A}, {"activities.csv": B}]
+    assert owners(run) == {PLAIN: A, OF_B: B}
+    assert_made_anew_the_same(run)
 
 
-def test_rows_without_an_id_are_two_athletes_own(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_rows_without_an_id_are_two_athletes_own(run: RunContext, tmp_path: Path) -> None:
     row = ["", *row_of(A)[1:]]
     for athlete_id in (A, B, A, B):
-        rows = row, row_of(athlete_id, len(list(imports(pipeline.lake))))
-        take_in(pipeline, zip_of(tmp_path / "zips", "a.zip", archive_of(athlete_id, {}, *rows)))
-    found = owners(pipeline)
+        rows = row, row_of(athlete_id, len(list(imports(run.lake))))
+        take_in(run, zip_of(tmp_path / "zips", "a.zip", archive_of(athlete_id, {}, *rows)))
+    found = owners(run)
     assert sorted(found.values(), key=str) == [A, B]
-    assert_made_anew_the_same(pipeline)
+    assert_made_anew_the_same(run)
 
 
 def test_what_earlier_archives_said_fills_in_the_rows_of_the_same_athlete_alone(
-    pipeline: Pipeline, tmp_path: Path
+    run: RunContext, tmp_path: Path
 ) -> None:
     """Of rows without an id too: neither athlete's distance is the other's."""
     for athlete_id, distance in ((A, "5.0"), (B, "")):
         rows = ["", *row_of(A)[1:4], distance, ""], row_of(athlete_id)
-        take_in(pipeline, zip_of(tmp_path / "zips", "a.zip", archive_of(athlete_id, {}, *rows)))
-    said = [activity for each in imported(pipeline.lake) for _, page in each.listing.pages() for activity in page]
+        take_in(run, zip_of(tmp_path / "zips", "a.zip", archive_of(athlete_id, {}, *rows)))
+    said = [activity for each in imported(run.lake) for _, page in each.listing.pages() for activity in page]
     assert {athlete_named(each): each.get("distance") for each in said if each["id"] < 0} == {A: 5000.0, B: None}
 
 
 @pytest.mark.parametrize("named", ["activity_id", "run_id"])
-def test_objects_are_of_the_athlete_whom_they_name(pipeline: Pipeline, tmp_path: Path, named: str) -> None:
+def test_objects_are_of_the_athlete_whom_they_name(run: RunContext, tmp_path: Path, named: str) -> None:
     at = {"start_date": "2025-06-01T10:00:00Z", "type": "Run"}
     known = {"id": "a-tools-own"} if named == "activity_id" else {"run_id": 1_748_772_000_000}
-    log_in(pipeline, A)
+    log_in(run, A)
     for athlete_id in (A, B, B, None):
         athlete: dict[str, Any] = {} if athlete_id is None else {"athlete": {"id": athlete_id, "firstname": "Kim"}}
-        body = {**known, **at, **athlete, "name": f"of import {len(list(imports(pipeline.lake)))}"}
+        body = {**known, **at, **athlete, "name": f"of import {len(list(imports(run.lake)))}"}
         (tmp_path / "objects.json").write_text(json.dumps([body]))
-        take_in(pipeline, tmp_path / "objects.json")
-    assert len(list(imports(pipeline.lake))) == 4
+        take_in(run, tmp_path / "objects.json")
+    assert len(list(imports(run.lake))) == 4
     source, source_id = ("strava_json", "a-tools-own") if named == "activity_id" else ("running_page", "1748772000000")
-    assert owners(pipeline) == {hashed_id(source, source_id): A, hashed_id(source, source_id, B): B}
-    assert_made_anew_the_same(pipeline)
+    assert owners(run) == {hashed_id(source, source_id): A, hashed_id(source, source_id, B): B}
+    assert_made_anew_the_same(run)
 
 
 @pytest.mark.slow

@@ -7,8 +7,8 @@ import logging
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,8 @@ from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.undoing import find_import, is_finished
 from strava_pipeline.operations.current import bring_up_to_date, make_imports
 from strava_pipeline.operations.landing_imports import LandReport, land_paths
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.tracking import make_tracks
 from strava_pipeline.operations.undoing import UndoPlan, plan_undo, undo
 from strava_pipeline.settings import Settings
@@ -58,34 +58,37 @@ class Folder:
         settings = Settings.load(_env_file=None, data_dir=path / "data", secrets_dir=path / "secrets", first_year=2025)
         seconds = itertools.count()
         clock = ServerClock(lambda: NOW + timedelta(seconds=next(seconds)), lambda: 0.0, lambda seconds: None)
-        self.pipeline = Pipeline(settings, LogProgress(logging.getLogger(__name__)), clock=clock)
-        self.pipeline.__dict__["years"] = YearRange(2025, 2026)
+        self.settings = settings
+        run = run_context(settings, LogProgress(logging.getLogger(__name__)), clock=clock)
+        self.run = replace(run, years=YearRange(2025, 2026))
 
     @property
     def lake(self) -> Lake:
-        return self.pipeline.lake
+        return self.run.lake
 
     def land(self, *paths: Path, also_undone: bool = False) -> LandReport:
         report = LandReport()
         for path in paths:
-            report = land_paths(self.pipeline, [path], also_undone=also_undone)
+            report = land_paths(self.run, [path], self.settings.import_limits, also_undone=also_undone)
         return report
 
     def rebuild(self) -> None:
-        pipeline = self.pipeline
-        rebuild(self.lake, pipeline.years, pipeline.progress, make_imports=partial(make_imports, pipeline))
-        make_tracks(pipeline, pipeline.years.all)
+        rebuild(self.lake, self.run.years, self.run.progress, make_imports=self.make_imports)
+        make_tracks(self.run, self.run.years.all)
+
+    def make_imports(self) -> None:
+        make_imports(self.run, self.settings.import_limits)
 
     def take_in(self, *paths: Path) -> None:
         self.land(*paths)
         self.rebuild()
 
     def plan(self, name: str) -> UndoPlan:
-        return plan_undo(self.lake, find_import(self.lake, name), self.pipeline.now())
+        return plan_undo(self.lake, find_import(self.lake, name), self.run.now())
 
     def note(self, name: str) -> Import:
         one = find_import(self.lake, name)
-        undo(self.lake, one, self.pipeline.now())
+        undo(self.lake, one, self.run.now())
         return one
 
     def undo(self, name: str) -> Import:
@@ -255,8 +258,8 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
 @pytest.mark.parametrize(
     ("step", "after"),
     [
-        ("orchestrate.importing.make", 0),
-        ("orchestrate.importing.make", 1),
+        ("operations.importing.make", 0),
+        ("operations.importing.make", 1),
         ("lake.rebuild.drop_imported", 0),
         ("lake.shards_without_imports.sync_folder", 0),
         ("lake.shards.sync_folder", 0),
@@ -284,7 +287,7 @@ def test_what_died_is_ended_by_the_next_run_of_whatever_kind(
     with pytest.raises(KilledError):
         folder.rebuild()
     monkeypatch.undo()
-    bring_up_to_date(folder.pipeline)  # of a flow, say
+    bring_up_to_date(folder.run, folder.settings)  # of a flow, say
     assert differing(folder.state(), without.state()) == {}
     assert is_finished(folder.lake)
 
@@ -299,7 +302,7 @@ def test_a_rebuild_that_broke_off_before_an_undo_is_not_gone_on_with(
         folder.rebuild()
     monkeypatch.undo()
     folder.note("a")
-    bring_up_to_date(folder.pipeline)
+    bring_up_to_date(folder.run, folder.settings)
     assert names(folder) == ["two.gpx"]
     assert len(folder.rows("FROM activities_all")) == 1
 
@@ -314,7 +317,7 @@ def test_tracks_of_others_stay_though_their_readings_are_gone(folder: Folder, tm
     for path in (*folder.lake.readings.rglob(f"{digest}-*.parquet"), *folder.lake.files.rglob(f"{digest}*")):
         path.unlink()  # its points can't be made again
     folder.note("a")
-    bring_up_to_date(folder.pipeline)
+    bring_up_to_date(folder.run, folder.settings)
     assert [path.stem for path in folder.lake.tracks.rglob("*.parquet")] == [str(kept)]
 
 
@@ -360,7 +363,7 @@ def test_what_a_person_decided_applies_again_when_it_comes_back(folder: Folder, 
 def test_what_leaves_is_told_before(folder: Folder, tmp_path: Path) -> None:
     a, b = a_folder(tmp_path / "a", one=ONE, two=TWO), a_folder(tmp_path / "b", two=TWO, three=THREE)
     folder.land(a, b)
-    make_imports(folder.pipeline)
+    folder.make_imports()
     plan = folder.plan("a")
     assert (plan.activities, plan.activities_leaving, plan.files, plan.files_leaving) == (2, 1, 2, 1)
     assert (plan.unnoted, plan.unclear) == (0, [])
@@ -378,12 +381,12 @@ def test_what_an_earlier_version_did_not_note_is_told(folder: Folder, tmp_path: 
         old = one.manifest.model_dump_json(exclude={"known", "continues", "without"})
         (folder.lake.imports / one.name / "manifest.json").write_text(old)
     folder.land(c)
-    make_imports(folder.pipeline)
+    folder.make_imports()
     plan = folder.plan("a")
     assert (plan.files_leaving, plan.unnoted) == (1, 1), "one.gpx lies in c, which a later import noted"
     assert [one.manifest.came_as for one in plan.unclear] == ["b"]
     folder.land(b)  # what the person is told to do
-    make_imports(folder.pipeline)
+    folder.make_imports()
     plan = folder.plan("a")
     assert (plan.files_leaving, plan.unnoted, plan.unclear) == (0, 0, [])
 
@@ -392,7 +395,7 @@ def test_nothing_is_undone_while_a_file_that_stays_was_not_read(folder: Folder, 
     folder.land(a_folder(tmp_path / "a", one=ONE), a_folder(tmp_path / "b", one=ONE, two=TWO))
     with pytest.raises(PipelineError, match="was not read yet"):
         folder.plan("a")
-    make_imports(folder.pipeline)
+    folder.make_imports()
     shutil.rmtree(folder.lake.readings / "files")
     with pytest.raises(PipelineError, match=r"one\.gpx.*Import b again"):
         folder.note("a")
@@ -415,9 +418,9 @@ def test_a_path_whose_files_are_all_known_is_noted_once(folder: Folder, tmp_path
 def test_what_came_again_after_an_undo_is_a_new_import(folder: Folder, tmp_path: Path) -> None:
     a, b = a_folder(tmp_path / "a", one=ONE, two=TWO), a_folder(tmp_path / "b", one=ONE)
     folder.land(a, b)
-    make_imports(folder.pipeline)
+    folder.make_imports()
     folder.note("a")
-    make_imports(folder.pipeline)
+    folder.make_imports()
     assert len(folder.land(a).imports) == 1
     held = [[file.name for file in one.manifest.files] for one in imports(folder.lake)]
     assert held == [["one.gpx"], ["two.gpx"]]
@@ -432,7 +435,7 @@ def inbox(folder: Folder) -> Path:
 def undone_from(inbox: Path, folder: Folder) -> Path:
     dropped = a_folder(inbox / "rides", one=ONE, two=TWO)
     folder.land(dropped)
-    make_imports(folder.pipeline)
+    folder.make_imports()
     folder.note("rides")
     return dropped
 
@@ -453,7 +456,7 @@ def test_what_is_put_into_the_inbox_again_comes_in(folder: Folder, inbox: Path, 
         with zipfile.ZipFile(dropped, "w") as archive:
             archive.writestr("one.gpx", ONE)
         folder.land(dropped)
-        make_imports(folder.pipeline)
+        folder.make_imports()
         folder.note("rides.zip")
         assert folder.land(dropped).known == 1
     aside = inbox.parent / "aside"

@@ -12,15 +12,17 @@ from strava_pipeline.core.forecast import Forecast
 from strava_pipeline.core.plan import PER_CALL
 from strava_pipeline.emulator.limits import Limits
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.merge import merge_activities
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.lake.warehouse import writing
 from strava_pipeline.operations.fetching import pull_details
 from strava_pipeline.operations.forecasting import Forecaster
 from strava_pipeline.operations.pace import ENOUGH
-from strava_pipeline.operations.pipeline import Pipeline
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.pulling import PullReport, pull_listing
+from strava_pipeline.operations.run_context import RunContext, run_context
+from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig
@@ -31,26 +33,33 @@ Make = Callable[..., Rig]
 ALL = DetailsConfig(scope="all")
 
 
-def pipeline_of(rig: Rig, clock: ServerClock | None = None) -> Pipeline:
-    return Pipeline(rig.settings, LogProgress(logging.getLogger(__name__)), clock=clock)
+def asking(
+    rig: Rig, clock: ServerClock | None = None, log: LogProgress | None = None
+) -> tuple[RunContext, StravaSource]:
+    run = run_context(rig.settings, log or LogProgress(logging.getLogger(__name__)), clock=clock)
+    return run, StravaSource(rig.settings, run)
 
 
-def list_year(pipeline: Pipeline, year: int, per_page: int) -> PullReport:
+def list_year(run: RunContext, strava: StravaSource, year: int, per_page: int) -> PullReport:
     return pull_listing(
-        pipeline, ListingConfig(mode="year", per_page=per_page, days=None), year, Forecaster(pipeline, [year], ALL)
+        run,
+        strava,
+        ListingConfig(mode="year", per_page=per_page, days=None),
+        year,
+        Forecaster(run, strava, [year], ALL),
     )
 
 
-def merge(pipeline: Pipeline, year: int) -> None:
-    write_shards(pipeline.lake, [year], pipeline.years)
-    with writing(pipeline.lake) as connection:
-        merge_activities(connection, pipeline.lake, [year])
+def merge(run: RunContext, year: int) -> None:
+    write_shards(run.lake, [year], run.years)
+    with writing(run.lake) as connection:
+        merge_activities(connection, run.lake, [year])
 
 
-def listed_of(pipeline: Pipeline, year: int) -> int:
+def listed_of(run: RunContext, year: int) -> int:
     """How many activities of the year the listing held."""
-    assert pipeline.listing is not None
-    pages = [activities for _, activities in pipeline.listing.pages()]
+    *_, listing = listings(run.lake)
+    pages = [activities for _, activities in listing.pages()]
     return sum(one["start_date_local"].startswith(str(year)) for page in pages for one in page)
 
 
@@ -63,9 +72,9 @@ def within_a_tenth(told: float, came: float) -> bool:
 )
 def test_the_first_page_of_a_year_tells_the_calls_of_the_run(make_rig: Make, activities: int, year: int) -> None:
     rig = make_rig(activities=2 * activities, years=(2024, 2025), seed=activities)
-    pipeline = pipeline_of(rig)
-    report = list_year(pipeline, year, 200)
-    of_year = listed_of(pipeline, year)
+    run, strava = asking(rig)
+    report = list_year(run, strava, year, 200)
+    of_year = listed_of(run, year)
     assert isinstance(report.estimate, Forecast)
     assert within_a_tenth(report.estimate.calls, report.calls + of_year)
     assert report.forecast == Forecast(report.calls, 0, of_year, report.forecast and report.forecast.done_at)
@@ -77,10 +86,10 @@ def test_the_range_of_the_first_page_holds_the_calls_of_the_run(
 ) -> None:
     """Two seeds whose newest page tells least of the years before: too much of the one, too little of the other."""
     rig = make_rig(activities=500, years=(2020, 2026), seed=seed, settings={"first_year": 2020})
-    pipeline = pipeline_of(rig)
-    everything = Forecaster(pipeline, pipeline.years.all, ALL)
+    run, strava = asking(rig)
+    everything = Forecaster(run, strava, run.years.all, ALL)
     with caplog.at_level(logging.INFO):
-        report = pull_listing(pipeline, ListingConfig(mode="all", per_page=50, days=None), None, everything)
+        report = pull_listing(run, strava, ListingConfig(mode="all", per_page=50, days=None), None, everything)
     assert report.estimate is not None
     assert report.forecast is not None
     bounds = report.estimate.bounds
@@ -98,7 +107,7 @@ def test_a_year_that_gold_knows_is_counted_and_not_guessed(make_rig: Make) -> No
     rig = make_rig(activities=120, years=(2024, 2025))
     rig.begin_with("run_all")
     rig.run("compact")
-    report = list_year(pipeline_of(rig), 2025, 10)
+    report = list_year(*asking(rig), 2025, 10)
     of_year = rig.one("SELECT count(*) FROM activities WHERE year = 2025")
     assert report.estimate is not None
     assert report.estimate.calls == report.calls + of_year
@@ -112,11 +121,13 @@ def test_edits_that_only_the_first_page_holds_are_counted_when_all_is_listed(
     for item in sorted(rig.truth(), key=lambda item: item["start_date"])[-10:]:
         rig.control("edit", id=item["id"], set={"name": "another"})
     with caplog.at_level(logging.INFO):
+        run, strava = asking(rig)
         report = pull_listing(
-            pipeline_of(rig),
+            run,
+            strava,
             ListingConfig(mode="all", per_page=20, days=None),
             None,
-            Forecaster(pipeline_of(rig), [2025], ALL),
+            Forecaster(run, strava, [2025], ALL),
         )
     assert report.estimate is not None
     assert report.estimate.details == 30, "half of a page, so half of all"
@@ -174,7 +185,7 @@ def test_a_warehouse_of_other_tables_leaves_a_listing_without_an_estimate(
     with writing(rig.lake) as connection:
         connection.execute("UPDATE lake_meta SET value = 'another' WHERE key = 'catalogue'")
     with caplog.at_level(logging.INFO):
-        report = list_year(pipeline_of(rig), 2025, 200)
+        report = list_year(*asking(rig), 2025, 200)
     assert report.manifest.complete
     assert report.estimate is None
     assert "There is no estimate" in caplog.text
@@ -205,13 +216,13 @@ class Jumping:
 def test_the_first_page_tells_when_the_run_is_done(make_rig: Make, limits: Limits) -> None:
     rig = make_rig(activities=320, years=(2024, 2025), speed=0.0, limits=limits, token_lifetime=10**7)
     jumping = Jumping(rig)
-    pipeline = pipeline_of(rig, jumping.clock)
+    run, strava = asking(rig, jumping.clock)
     began = jumping.clock.now()
-    report = list_year(pipeline, 2025, 100)
-    merge(pipeline, 2025)
+    report = list_year(run, strava, 2025, 100)
+    merge(run, 2025)
     calls = report.calls
     while True:
-        details = pull_details(pipeline, ALL, [2025])
+        details = pull_details(run, strava, ALL, [2025])
         calls += details.calls
         stopped: Any = details.fetched.stopped
         if stopped is None:
@@ -228,8 +239,8 @@ def test_the_first_page_tells_when_the_run_is_done(make_rig: Make, limits: Limit
 def test_a_call_takes_as_long_as_it_did_so_far_and_waits_are_no_part_of_it(make_rig: Make) -> None:
     rig = make_rig(activities=60, speed=0.0, limits=Limits(40, 9999, 4, 9999), token_lifetime=10**7)
     jumping = Jumping(rig)
-    pipeline = pipeline_of(rig, jumping.clock)
-    client, pace = pipeline.client(), pipeline.pace
+    _, strava = asking(rig, jumping.clock)
+    client, pace = strava.client(), strava.pace
     with pace.calling():
         for made in range(12):
             assert pace.per_call == (PER_CALL if made < ENOUGH else timedelta(seconds=2))
@@ -252,11 +263,11 @@ def test_a_line_of_the_log_counts_the_windows_still_to_be_waited_for(
     )
     jumping = Jumping(rig)
     log = LogProgress(logging.getLogger("told"), monotonic=jumping.clock.monotonic)
-    pipeline = Pipeline(rig.settings, log, clock=jumping.clock)
-    list_year(pipeline, 2025, 200)
-    merge(pipeline, 2025)
+    run, strava = asking(rig, jumping.clock, log)
+    list_year(run, strava, 2025, 200)
+    merge(run, 2025)
     with caplog.at_level(logging.INFO, "told"):
-        pull_details(pipeline, ALL, [2025])
+        pull_details(run, strava, ALL, [2025])
     # two of each twenty are left to the daily run: 16 at once, then 18 at 12:15, 18 at 12:30, and the last eight at 12:45
     assert "Fetching details: 60 to do, done about 2026-03-10 12:45 UTC" in caplog.text
     assert "Fetching details: 17 of 60, done about 2026-03-10 12:45 UTC" in caplog.text

@@ -1,0 +1,62 @@
+"""What every operation is given: where the run works, which years there are, what time it is, and where progress goes.
+
+Settings, sources and whatever one asset leaves for the next do not belong here: settings are arguments of those operations
+that need them, a source is another object (strava_source.py), and results are on disk.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.strava.clocks import primed_clock
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.progress import Progress
+from strava_pipeline.operations.years import year_range
+from strava_pipeline.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """The circumstances of one run, or of a command that only looks.
+
+    Args:
+        lake: the data folder.
+        years: the partitions, the same for all of the run.
+        clock: the server's time, as far as an answer has shown it.
+        progress: is informed of how far long work has come.
+        who: names the run to others who wait for a lock that it holds.
+        run_id: Dagster's; None where no run is at work.
+    """
+
+    lake: Lake
+    years: YearRange
+    clock: ServerClock
+    progress: Progress
+    who: str = "a run"
+    run_id: str | None = None
+
+    def now(self) -> datetime:
+        """The server's time (UTC), as far as an answer has shown it."""
+        return self.clock.now()
+
+    def exclusive(self, name: str) -> AbstractContextManager[None]:
+        """Hold the lock `name` of the data folder; progress says for whom this run waits."""
+        return locked(self.lake, name, who=self.who, tell=self.progress.say)
+
+
+def run_context(
+    settings: Settings,
+    progress: Progress,
+    who: str = "a run",
+    *,
+    run_id: str | None = None,
+    clock: ServerClock | None = None,
+) -> RunContext:
+    """The circumstances that `settings` describe; nothing is read but what the last process noted of the server's clock."""
+    clock = clock or primed_clock(settings)
+    return RunContext(
+        Lake(settings.data_dir, clock=clock.local), year_range(settings.first_year), clock, progress, who, run_id
+    )

@@ -1,0 +1,93 @@
+"""Strava as one run uses it: one client with one pace, however many assets fetch something. No fetching of its own."""
+
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from strava_pipeline.core.errors import Ceiling
+from strava_pipeline.core.windows import Allowance
+from strava_pipeline.ingest.strava.client import StravaClient
+from strava_pipeline.ingest.strava.clocks import make_budget
+from strava_pipeline.ingest.strava.connect import connect, token_store
+from strava_pipeline.ingest.strava.oauth import SEES_PRIVATE
+from strava_pipeline.lake.profile_files import newest_athlete
+from strava_pipeline.lake.server import refuse_emulator
+from strava_pipeline.operations.options import CallOptions
+from strava_pipeline.operations.pace import Pace
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.settings import Settings
+
+FLOW_LOCK = "flow"
+
+
+class StravaSource:
+    """The API behind `settings`, for one run. The connection is made with the first call."""
+
+    def __init__(self, settings: Settings, run: RunContext) -> None:
+        self.settings = settings
+        self._run = run
+        self._client: StravaClient | None = None
+
+    @property
+    def host(self) -> str | None:
+        """The host of the API."""
+        return urlsplit(self.settings.api_url).hostname
+
+    def client(self, limits: CallOptions | None = None) -> StravaClient:
+        """The run's one client. The `limits` of the first caller hold for the whole run.
+
+        A run that fetches whole years leaves others what a quiet day's flow needs (docs/adr/0022).
+        Raises PipelineError where an emulator would answer for the folder of a real athlete.
+        """
+        if self._client is None:
+            refuse_emulator(self._run.lake, self.settings.api_url)
+            limits = limits or CallOptions()
+            progress = self._run.progress
+            self._client = connect(
+                self.settings,
+                cushion_15min=limits.cushion_15min,
+                cushion_daily=limits.cushion_daily,
+                yielding=self._yielding(limits),
+                max_calls=limits.max_calls,
+                on_wait=lambda error, seconds: progress.waiting(str(error), seconds),
+                clock=self._run.clock,
+            )
+        return self._client
+
+    @cached_property
+    def pace(self) -> Pace:
+        """How fast the run's client is."""
+        return Pace(self.client())
+
+    def allowances(self, limits: CallOptions | None) -> dict[Ceiling, Allowance]:
+        """What each limit of Strava's still allows a run with these limits. Makes no call."""
+        limits = limits or CallOptions()
+        budget = make_budget(
+            self.settings,
+            self._run.clock,
+            cushion_15min=limits.cushion_15min,
+            cushion_daily=limits.cushion_daily,
+            yielding=self._yielding(limits),
+        )
+        return budget.allowances()
+
+    def login(self) -> tuple[int | None, bool]:
+        """Whose login it is, as far as is known, and whether it sees activities that only the athlete may see."""
+        athlete = newest_athlete(self._run.lake)
+        scope = token_store(self.settings).load().scope
+        sees_private = scope is None or SEES_PRIVATE in scope.replace(",", " ").split()
+        return athlete[1].get("id") if athlete else None, sees_private
+
+    def owner(self) -> int | None:
+        """The athlete of the data folder, as far as is known; without a login, too."""
+        if (athlete := newest_athlete(self._run.lake)) is not None:
+            return athlete[1].get("id")
+        store = token_store(self.settings)
+        return store.load().athlete_id if store.path.exists() else None
+
+    def _yielding(self, limits: CallOptions) -> int:
+        return calls_of_a_quiet_day(self.settings) if limits.whole_years else 0
+
+
+def calls_of_a_quiet_day(settings: Settings) -> int:
+    """What `flow` needs when nothing is new: the page, the empty page that ends the listing, and its spare calls."""
+    return 2 + settings.refresh_calls
