@@ -3,8 +3,8 @@
 from functools import cache
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
 from strava_pipeline.orchestrate.jobs import JOBS
 
 

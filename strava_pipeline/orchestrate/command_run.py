@@ -10,17 +10,17 @@ from typing import Any
 
 import dagster as dg
 import yaml  # type: ignore[import-untyped]
-from dagster._core.definitions.job_base import InMemoryJob  # what execute_run takes for a job of this process
-from dagster._core.execution.api import execute_run  # `execute_in_process`, for a run that was created before
-from dagster._core.execution.job_execution_result import JobExecutionResult
-from dagster._core.remote_origin import (  # Dagster has no public way to name a workspace's job
+from dagster import JobExecutionResult
+
+from strava_pipeline.orchestrate.dagster_private import (
+    MAX_RETRIES_TAG,
+    InMemoryJob,
+    LoadableTargetOrigin,
     ManagedGrpcPythonEnvCodeLocationOrigin,
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
+    execute_run,
 )
-from dagster._core.storage.tags import MAX_RETRIES_TAG
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-
 from strava_pipeline.orchestrate.home import workspace_file
 from strava_pipeline.orchestrate.log_lines import BY_HAND
 from strava_pipeline.orchestrate.tags import BY

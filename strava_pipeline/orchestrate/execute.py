@@ -13,18 +13,14 @@ from typing import Any
 from uuid import uuid4
 
 import dagster as dg
-from dagster._core.errors import (
-    DagsterAssetCheckFailedError,
-    DagsterExecutionInterruptedError,
-    DagsterUserCodeExecutionError,
-)
-from dagster._core.execution.job_execution_result import JobExecutionResult
+from dagster import DagsterExecutionInterruptedError, DagsterUserCodeExecutionError, JobExecutionResult
 
 from strava_pipeline.core.errors import CheckFailedError, PipelineError
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.command_run import create, execute
+from strava_pipeline.orchestrate.dagster_private import DagsterAssetCheckFailedError
 from strava_pipeline.orchestrate.instance import open_instance
 from strava_pipeline.orchestrate.instance_faults import records_told
 from strava_pipeline.orchestrate.janitor import fail_dead_runs

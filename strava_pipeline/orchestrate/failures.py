@@ -8,9 +8,13 @@ from pathlib import Path
 
 import dagster as dg
 from dagster import DagsterEventType
-from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES
-from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, BACKFILL_ID_TAG, WILL_RETRY_TAG
 
+from strava_pipeline.orchestrate.dagster_private import (
+    AUTO_RETRY_RUN_ID_TAG,
+    BACKFILL_ID_TAG,
+    BULK_ACTION_TERMINAL_STATUSES,
+    WILL_RETRY_TAG,
+)
 from strava_pipeline.orchestrate.log_files import log_of
 from strava_pipeline.orchestrate.log_lines import fault, was_interrupted
 from strava_pipeline.orchestrate.runs import in_words, years_of_run

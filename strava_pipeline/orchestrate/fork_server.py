@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dagster import DagsterRun
-    from dagster._core.definitions.reconstruct import ReconstructableJob
 
+    from strava_pipeline.orchestrate.dagster_private import ReconstructableJob
     from strava_pipeline.settings import Settings
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -109,8 +109,7 @@ def _serve(channel: socket.socket, settings: "Settings", known: Stamps) -> None:
 
 def _prepare(asked: dict[str, Any]) -> None:
     """Import and build all that the run needs and the next will need too; the first time that takes seconds."""
-    from dagster import DagsterRun
-    from dagster._serdes import deserialize_value
+    from dagster import DagsterRun, deserialize_value
 
     for module in (*LIBRARIES, *asked["modules"]):
         import_module(module)
@@ -120,7 +119,7 @@ def _prepare(asked: dict[str, Any]) -> None:
 
 
 def _job_of(run: "DagsterRun") -> "ReconstructableJob":
-    from dagster._utils.hosted_user_process import recon_job_from_origin  # as Dagster's own run processes do
+    from strava_pipeline.orchestrate.dagster_private import recon_job_from_origin
 
     assert run.job_code_origin is not None, "the launcher asks for no run without"
     return recon_job_from_origin(run.job_code_origin)
@@ -155,15 +154,16 @@ def _forked(work: Callable[[], int], channel: socket.socket) -> int:
 
 def _run(asked: dict[str, Any], answer: socket.socket, settings: "Settings") -> int:
     """In a child: execute the run as a process of Dagster's own does; 0 when Dagster has heard of its end."""
-    from dagster import DagsterInstance, DagsterRun
-    from dagster._core.events import EngineEventData
-    from dagster._core.instance.ref import InstanceRef
-    from dagster._grpc.impl import core_execute_run  # what a process of Dagster's default launcher does
-    from dagster._serdes import deserialize_value
-    from dagster._utils.interrupts import capture_interrupts
+    from dagster import DagsterInstance, DagsterRun, deserialize_value
 
     from strava_pipeline.lake.locks import live_run
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.orchestrate.dagster_private import (
+        EngineEventData,
+        InstanceRef,
+        capture_interrupts,
+        core_execute_run,
+    )
     from strava_pipeline.orchestrate.tags import DATA_DIR
 
     try:
@@ -201,10 +201,9 @@ def _report_deaths(children: Children, channel: socket.socket) -> None:
 
 def _report(asked: dict[str, Any], code: int) -> int:
     """In a child: mark the run as failed, as the default launcher's server does, or as canceled."""
-    from dagster import DagsterInstance, DagsterRun
-    from dagster._core.instance.ref import InstanceRef
-    from dagster._serdes import deserialize_value
-    from dagster._utils import get_run_crash_explanation
+    from dagster import DagsterInstance, DagsterRun, deserialize_value
+
+    from strava_pipeline.orchestrate.dagster_private import InstanceRef, get_run_crash_explanation
 
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPTS)
     with DagsterInstance.from_ref(deserialize_value(asked["instance"], InstanceRef)) as instance:

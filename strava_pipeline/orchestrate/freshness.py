@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
 
 import dagster as dg
-from dagster._utils.schedules import cron_string_iterator
 
+from strava_pipeline.orchestrate.dagster_private import cron_string_iterator
 from strava_pipeline.orchestrate.jobs import DETAILS, LISTING
 from strava_pipeline.settings import Settings
 

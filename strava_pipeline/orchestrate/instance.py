@@ -13,11 +13,10 @@ from typing import Any
 
 import dagster as dg
 import yaml  # type: ignore[import-untyped]
-from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
-from dagster._core.storage.sqlite import create_db_conn_string
 from filelock import FileLock
 
 from strava_pipeline.lake.files import write_whole
+from strava_pipeline.orchestrate.dagster_private import SqliteRunStorage, create_db_conn_string
 from strava_pipeline.orchestrate.home import CONFIG, STORAGES, own_configuration
 from strava_pipeline.orchestrate.instance_faults import (
     NO_CONFIGURATION,

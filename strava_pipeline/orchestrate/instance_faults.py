@@ -12,10 +12,10 @@ from typing import Any
 
 import dagster as dg
 import yaml  # type: ignore[import-untyped]
-from dagster._check import CheckError
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+from strava_pipeline.orchestrate.dagster_private import CheckError
 from strava_pipeline.orchestrate.home import CONFIG, configuration, names_other_storage
 from strava_pipeline.settings import Settings
 

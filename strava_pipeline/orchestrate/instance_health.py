@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
-from dagster._daemon.controller import DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS
 from sqlalchemy.exc import SQLAlchemyError
 
 from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.dagster_private import DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS
 from strava_pipeline.orchestrate.health import INSTANCE
 from strava_pipeline.orchestrate.home import CONFIG, names_other_storage
 from strava_pipeline.orchestrate.instance import is_behind, keeps_records_in, load_instance

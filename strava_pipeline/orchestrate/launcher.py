@@ -20,14 +20,18 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster import DefaultRunLauncher
-from dagster._core.code_pointer import ModuleCodePointer  # this and the origins: no public name tells where code runs
-from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus  # signatures of a launcher
-from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, ManagedGrpcPythonEnvCodeLocationOrigin
-from dagster._core.storage.tags import GRPC_INFO_TAG
-from dagster._serdes import serialize_value
-from dagster._serdes.config_class import ConfigurableClassData
+from dagster import DefaultRunLauncher, serialize_value
 
+from strava_pipeline.orchestrate.dagster_private import (
+    GRPC_INFO_TAG,
+    CheckRunHealthResult,
+    ConfigurableClassData,
+    GrpcServerCodeLocationOrigin,
+    LaunchRunContext,
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    ModuleCodePointer,
+    WorkerStatus,
+)
 from strava_pipeline.orchestrate.fork_server import FORKED, LONGEST, STALE
 from strava_pipeline.orchestrate.tags import DATA_DIR
 

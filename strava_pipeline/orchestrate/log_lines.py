@@ -11,18 +11,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
-from dagster._core.errors import DagsterAssetCheckFailedError
-from dagster._core.storage.tags import (
+from dagster_shared.error import SerializableErrorInfo
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.orchestrate.dagster_private import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     BACKFILL_ID_TAG,
     PARTITION_NAME_TAG,
     SCHEDULE_NAME_TAG,
     SENSOR_NAME_TAG,
+    DagsterAssetCheckFailedError,
 )
-from dagster_shared.error import SerializableErrorInfo
-
-from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.orchestrate.tags import BY
 from strava_pipeline.orchestrate.verdicts import BROKEN_RULES, full_name
 

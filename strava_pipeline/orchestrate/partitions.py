@@ -3,12 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 import dagster as dg
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
 
 from strava_pipeline.operations.years import ZONE
+from strava_pipeline.orchestrate.dagster_private import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 
 def year_partitions(first_year: int) -> dg.TimeWindowPartitionsDefinition:

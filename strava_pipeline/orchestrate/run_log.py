@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import dagster as dg
-from dagster import DagsterEventType, EventLogEntry
-from dagster._core.events import DagsterEvent, RunFailureReason
+from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 
+from strava_pipeline.orchestrate.dagster_private import RunFailureReason
 from strava_pipeline.orchestrate.log_files import create, point_latest
 from strava_pipeline.orchestrate.log_lines import (
     Line,

@@ -15,16 +15,19 @@ from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
-from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable  # `delete_run` leaves a run's rows there
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage  # a file for each run
-from dagster._core.storage.tags import BACKFILL_ID_TAG, SENSOR_NAME_TAG
 from filelock import FileLock, Timeout
 
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.locks import is_live, noted_runs
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.dagster_private import (
+    BACKFILL_ID_TAG,
+    BULK_ACTION_TERMINAL_STATUSES,
+    SENSOR_NAME_TAG,
+    AssetCheckExecutionsTable,
+    SqlEventLogStorage,
+    SqliteEventLogStorage,
+)
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.runs import UNFINISHED, is_ours, newest
 from strava_pipeline.orchestrate.stopped_runs import not_gone_on_with

@@ -10,7 +10,6 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
 import dagster as dg
-from dagster._core.storage.tags import MAX_RETRIES_TAG  # Dagster's documented dagster/max_retries
 from dagster_duckdb import DuckDBResource
 
 from strava_pipeline.lake.locks import is_live, live_run, locked
@@ -19,6 +18,7 @@ from strava_pipeline.operations.current import bring_up_to_date
 from strava_pipeline.operations.progress import BothProgress, LogProgress, Progress
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.strava_source import FLOW_LOCK, StravaSource
+from strava_pipeline.orchestrate.dagster_private import MAX_RETRIES_TAG
 from strava_pipeline.orchestrate.jobs import LISTING, PULLING_JOBS, REBUILD_JOB, STEP_JOBS
 from strava_pipeline.orchestrate.log_lines import BY_HAND, started_by
 from strava_pipeline.orchestrate.run_log import STOPPED_EARLY, logged

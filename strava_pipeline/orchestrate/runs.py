@@ -7,14 +7,14 @@ from collections.abc import Iterable
 
 import dagster as dg
 from dagster import DagsterRunStatus
-from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-)
 
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.dagster_private import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    IMPLICIT_ASSET_JOB_NAME,
+    PARTITION_NAME_TAG,
+)
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, STREAMS, STREAMS_JOB
 from strava_pipeline.orchestrate.tags import DATA_DIR
 

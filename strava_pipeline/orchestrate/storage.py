@@ -18,30 +18,29 @@ from typing import Any
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from dagster import DagsterInstance
-
-# Dagster's extension point is a `DagsterStorage`; it exports none of its SQLite classes, which we subclass
-from dagster._core.event_api import EventHandlerFn
-from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
-from dagster._core.storage.event_log.sqlite import sqlite_event_log
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
-    INDEX_SHARD_NAME,
-    SqliteEventLogStorage,
-    SqliteEventLogStorageWatchdog,
-)
-from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
-from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
-from dagster._core.storage.sql import get_alembic_config
-from dagster._core.storage.sqlite import create_db_conn_string
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
-from dagster._serdes import ConfigurableClassData
+from dagster import DagsterInstance, EventLogEntry
 from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import DatabaseError
 from watchdog.events import FileSystemEvent
 from watchdog.observers import Observer
 
 from strava_pipeline.core.errors import PipelineError
+
+# Dagster's extension point is a `DagsterStorage`; it exports none of its SQLite classes, which we subclass
+from strava_pipeline.orchestrate.dagster_private import (
+    INDEX_SHARD_NAME,
+    ConfigurableClassData,
+    DagsterSqliteStorage,
+    EventHandlerFn,
+    SqlEventLogStorageMetadata,
+    SqliteEventLogStorage,
+    SqliteEventLogStorageWatchdog,
+    SqliteRunStorage,
+    SqliteScheduleStorage,
+    create_db_conn_string,
+    get_alembic_config,
+    sqlite_event_log,
+)
 from strava_pipeline.orchestrate.engines import Engines
 
 BATCH_SIZE = 1000  # events; more than any run plans

@@ -8,10 +8,16 @@ from datetime import UTC, datetime
 from itertools import islice
 
 import dagster as dg
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorTick, InstigatorType
-from dagster._utils.schedules import is_valid_cron_string, schedule_execution_time_iterator
 
 from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.orchestrate.dagster_private import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorTick,
+    InstigatorType,
+    is_valid_cron_string,
+    schedule_execution_time_iterator,
+)
 from strava_pipeline.orchestrate.schedules import schedules
 from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline.settings import Settings

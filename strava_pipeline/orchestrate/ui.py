@@ -15,13 +15,11 @@ from typing import Any
 
 import dagster as dg
 import yaml  # type: ignore[import-untyped]
-from dagster._cli.proxy_server_manager import ProxyServerManager
-from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__
 
 from strava_pipeline.orchestrate import quiet_start
+from strava_pipeline.orchestrate.dagster_private import ProxyServerManager, WorkspaceFileTarget, WorkspaceProcessContext
 from strava_pipeline.orchestrate.home import workspace_file
 from strava_pipeline.orchestrate.quiet_start import interrupts_held
 

@@ -37,8 +37,8 @@ def run(host: str, port: int) -> None:
     """Serve until interrupted, or until the daemon ends."""
     import dagster as dg
     import uvicorn
-    from dagster._utils.log import configure_loggers
 
+    from strava_pipeline.orchestrate.dagster_private import configure_loggers
     from strava_pipeline.orchestrate.ui import code_server, daemon, web_application
     from strava_pipeline.serve.same_origin import SameOrigin
 

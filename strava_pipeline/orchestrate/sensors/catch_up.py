@@ -8,10 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from dagster import DagsterRunStatus
-from dagster._core.scheduler.instigation import InstigatorStatus, InstigatorType
-from dagster._utils.schedules import get_latest_completed_cron_tick
 
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.dagster_private import InstigatorStatus, InstigatorType, get_latest_completed_cron_tick
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.login import no_login
 from strava_pipeline.orchestrate.runs import UNFINISHED, newest

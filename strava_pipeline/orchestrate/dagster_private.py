@@ -1,0 +1,189 @@
+"""Every private name of Dagster's that the project uses, each with its reason. No other file imports `dagster._…`.
+
+A release of Dagster may move any of them: this is the file to look at then. A name is imported when it is asked for, because
+most processes need a few, and modules behind some of the others take a second to load.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # mypy's view of the table below
+    from dagster._check import CheckError as CheckError
+    from dagster._cli.proxy_server_manager import ProxyServerManager as ProxyServerManager
+    from dagster._core.code_pointer import ModuleCodePointer as ModuleCodePointer
+    from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME as IMPLICIT_ASSET_JOB_NAME
+    from dagster._core.definitions.job_base import InMemoryJob as InMemoryJob
+    from dagster._core.definitions.reconstruct import ReconstructableJob as ReconstructableJob
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition as UnresolvedAssetJobDefinition,
+    )
+    from dagster._core.errors import DagsterAssetCheckFailedError as DagsterAssetCheckFailedError
+    from dagster._core.event_api import EventHandlerFn as EventHandlerFn
+    from dagster._core.events import EngineEventData as EngineEventData
+    from dagster._core.events import RunFailureReason as RunFailureReason
+    from dagster._core.execution.api import execute_run as execute_run
+    from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES as BULK_ACTION_TERMINAL_STATUSES
+    from dagster._core.instance.ref import InstanceRef as InstanceRef
+    from dagster._core.launcher import CheckRunHealthResult as CheckRunHealthResult
+    from dagster._core.launcher import LaunchRunContext as LaunchRunContext
+    from dagster._core.launcher import WorkerStatus as WorkerStatus
+    from dagster._core.remote_origin import GrpcServerCodeLocationOrigin as GrpcServerCodeLocationOrigin
+    from dagster._core.remote_origin import (
+        ManagedGrpcPythonEnvCodeLocationOrigin as ManagedGrpcPythonEnvCodeLocationOrigin,
+    )
+    from dagster._core.remote_origin import RemoteJobOrigin as RemoteJobOrigin
+    from dagster._core.remote_origin import RemoteRepositoryOrigin as RemoteRepositoryOrigin
+    from dagster._core.scheduler.instigation import InstigatorState as InstigatorState
+    from dagster._core.scheduler.instigation import InstigatorStatus as InstigatorStatus
+    from dagster._core.scheduler.instigation import InstigatorTick as InstigatorTick
+    from dagster._core.scheduler.instigation import InstigatorType as InstigatorType
+    from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as AssetCheckExecutionsTable
+    from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata as SqlEventLogStorageMetadata
+    from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage as SqlEventLogStorage
+    from dagster._core.storage.event_log.sqlite import sqlite_event_log as sqlite_event_log
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME as INDEX_SHARD_NAME
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage as SqliteEventLogStorage
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
+        SqliteEventLogStorageWatchdog as SqliteEventLogStorageWatchdog,
+    )
+    from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage as SqliteRunStorage
+    from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import (
+        SqliteScheduleStorage as SqliteScheduleStorage,
+    )
+    from dagster._core.storage.sql import get_alembic_config as get_alembic_config
+    from dagster._core.storage.sqlite import create_db_conn_string as create_db_conn_string
+    from dagster._core.storage.sqlite_storage import DagsterSqliteStorage as DagsterSqliteStorage
+    from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG as ASSET_PARTITION_RANGE_END_TAG
+    from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG as ASSET_PARTITION_RANGE_START_TAG
+    from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG as AUTO_RETRY_RUN_ID_TAG
+    from dagster._core.storage.tags import BACKFILL_ID_TAG as BACKFILL_ID_TAG
+    from dagster._core.storage.tags import GRPC_INFO_TAG as GRPC_INFO_TAG
+    from dagster._core.storage.tags import MAX_RETRIES_TAG as MAX_RETRIES_TAG
+    from dagster._core.storage.tags import PARTITION_NAME_TAG as PARTITION_NAME_TAG
+    from dagster._core.storage.tags import SCHEDULE_NAME_TAG as SCHEDULE_NAME_TAG
+    from dagster._core.storage.tags import SENSOR_NAME_TAG as SENSOR_NAME_TAG
+    from dagster._core.storage.tags import WILL_RETRY_TAG as WILL_RETRY_TAG
+    from dagster._core.types.loadable_target_origin import LoadableTargetOrigin as LoadableTargetOrigin
+    from dagster._core.workspace.context import WorkspaceProcessContext as WorkspaceProcessContext
+    from dagster._core.workspace.load_target import WorkspaceFileTarget as WorkspaceFileTarget
+    from dagster._daemon.controller import (
+        DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS as DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS,
+    )
+    from dagster._grpc.impl import core_execute_run as core_execute_run
+    from dagster._serdes.config_class import ConfigurableClassData as ConfigurableClassData
+    from dagster._utils import get_run_crash_explanation as get_run_crash_explanation
+    from dagster._utils.hosted_user_process import recon_job_from_origin as recon_job_from_origin
+    from dagster._utils.interrupts import capture_interrupts as capture_interrupts
+    from dagster._utils.log import configure_loggers as configure_loggers
+    from dagster._utils.schedules import cron_string_iterator as cron_string_iterator
+    from dagster._utils.schedules import get_latest_completed_cron_tick as get_latest_completed_cron_tick
+    from dagster._utils.schedules import is_valid_cron_string as is_valid_cron_string
+    from dagster._utils.schedules import schedule_execution_time_iterator as schedule_execution_time_iterator
+
+_REASONS: dict[str, dict[str, list[str]]] = {
+    "The tags are documented as strings; the constants keep them the same as Dagster's.": {
+        "dagster._core.storage.tags": [
+            "ASSET_PARTITION_RANGE_END_TAG",
+            "ASSET_PARTITION_RANGE_START_TAG",
+            "AUTO_RETRY_RUN_ID_TAG",
+            "BACKFILL_ID_TAG",
+            "GRPC_INFO_TAG",
+            "MAX_RETRIES_TAG",
+            "PARTITION_NAME_TAG",
+            "SCHEDULE_NAME_TAG",
+            "SENSOR_NAME_TAG",
+            "WILL_RETRY_TAG",
+        ],
+    },
+    "The extension point `storage` of dagster.yaml takes a class; its base classes are not exported (docs/adr/0034).": {
+        "dagster._core.event_api": ["EventHandlerFn"],
+        "dagster._core.storage.event_log.schema": ["SqlEventLogStorageMetadata"],
+        "dagster._core.storage.event_log.sqlite": ["sqlite_event_log"],
+        "dagster._core.storage.event_log.sqlite.sqlite_event_log": [
+            "INDEX_SHARD_NAME",
+            "SqliteEventLogStorage",
+            "SqliteEventLogStorageWatchdog",
+        ],
+        "dagster._core.storage.runs.sqlite.sqlite_run_storage": ["SqliteRunStorage"],
+        "dagster._core.storage.schedules.sqlite.sqlite_schedule_storage": ["SqliteScheduleStorage"],
+        "dagster._core.storage.sql": ["get_alembic_config"],
+        "dagster._core.storage.sqlite": ["create_db_conn_string"],
+        "dagster._core.storage.sqlite_storage": ["DagsterSqliteStorage"],
+        "dagster._serdes.config_class": ["ConfigurableClassData"],
+    },
+    "The extension point `run_launcher` of dagster.yaml takes a class; its signatures are not exported (docs/adr/0041).": {
+        "dagster._core.launcher": ["CheckRunHealthResult", "LaunchRunContext", "WorkerStatus"],
+    },
+    "A launched run is executed as a process of Dagster's default launcher does it (docs/adr/0041).": {
+        "dagster._core.definitions.reconstruct": ["ReconstructableJob"],
+        "dagster._core.events": ["EngineEventData", "RunFailureReason"],
+        "dagster._core.instance.ref": ["InstanceRef"],
+        "dagster._grpc.impl": ["core_execute_run"],
+        "dagster._utils": ["get_run_crash_explanation"],
+        "dagster._utils.hosted_user_process": ["recon_job_from_origin"],
+        "dagster._utils.interrupts": ["capture_interrupts"],
+    },
+    "A command's run belongs to the workspace's job, so that it can be executed again from the UI; no public name tells where "
+    "code runs (docs/adr/0040).": {
+        "dagster._core.code_pointer": ["ModuleCodePointer"],
+        "dagster._core.remote_origin": [
+            "GrpcServerCodeLocationOrigin",
+            "ManagedGrpcPythonEnvCodeLocationOrigin",
+            "RemoteJobOrigin",
+            "RemoteRepositoryOrigin",
+        ],
+        "dagster._core.types.loadable_target_origin": ["LoadableTargetOrigin"],
+    },
+    "`execute_in_process` for a run that was created before, and the error that a blocking check ends it with.": {
+        "dagster._core.definitions.job_base": ["InMemoryJob"],
+        "dagster._core.errors": ["DagsterAssetCheckFailedError"],
+        "dagster._core.execution.api": ["execute_run"],
+    },
+    "The web server behind a check of who asks, without the modules that it does not need (docs/adr/0043).": {
+        "dagster._cli.proxy_server_manager": ["ProxyServerManager"],
+        "dagster._core.workspace.context": ["WorkspaceProcessContext"],
+        "dagster._core.workspace.load_target": ["WorkspaceFileTarget"],
+        "dagster._utils.log": ["configure_loggers"],
+    },
+    "Whether the scheduler lives and what it will do next is asked of the instance, which has no public names for that.": {
+        "dagster._core.scheduler.instigation": [
+            "InstigatorState",
+            "InstigatorStatus",
+            "InstigatorTick",
+            "InstigatorType",
+        ],
+        "dagster._daemon.controller": ["DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS"],
+        "dagster._utils.schedules": [
+            "cron_string_iterator",
+            "get_latest_completed_cron_tick",
+            "is_valid_cron_string",
+            "schedule_execution_time_iterator",
+        ],
+    },
+    "Records of old runs are removed, also the rows that `delete_run` leaves (docs/adr/0039).": {
+        "dagster._core.execution.backfill": ["BULK_ACTION_TERMINAL_STATUSES"],
+        "dagster._core.storage.event_log.schema": ["AssetCheckExecutionsTable"],
+        "dagster._core.storage.event_log.sql_event_log": ["SqlEventLogStorage"],
+    },
+    "What Dagster returns or raises and does not export.": {
+        "dagster._check": ["CheckError"],
+        "dagster._core.definitions.assets.job.asset_job": ["IMPLICIT_ASSET_JOB_NAME"],
+        "dagster._core.definitions.unresolved_asset_job_definition": ["UnresolvedAssetJobDefinition"],
+    },
+}
+_MODULES = {name: module for modules in _REASONS.values() for module, names in modules.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = _found(name)
+    return found
+
+
+def _found(name: str) -> Any:
+    module = _MODULES[name]
+    try:
+        return getattr(import_module(module), name)
+    except AttributeError:
+        return import_module(f"{module}.{name}")  # a module
