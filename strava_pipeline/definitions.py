@@ -8,4 +8,4 @@ with importing():
     from strava_pipeline.orchestrate.build import build_defs
     from strava_pipeline.settings import Settings
 
-    defs: Definitions = build_defs(Settings.load())
+    defs: Definitions = build_defs(Settings.load(), code_references=True)

@@ -1,4 +1,7 @@
-"""The jobs of jobs.py as Dagster's. No names, assets or config of their own."""
+"""The jobs of jobs.py as Dagster's. No names, assets or config of their own.
+
+Jobs in Dagster: https://docs.dagster.io/guides/build/jobs/asset-jobs
+"""
 
 from functools import cache
 

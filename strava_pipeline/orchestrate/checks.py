@@ -3,6 +3,8 @@
 A blocking check that fails with ERROR ends its step, and so what stands below it. Steps of tables can be subsetted, so
 that each check can be evaluated by itself too: then nothing is merged. They read the working warehouse: what is wrong is
 never published. What a result means is verdicts.py's.
+
+Asset checks in Dagster: https://docs.dagster.io/guides/test/asset-checks
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,4 +1,7 @@
-"""What a run can be told, as the config of assets: the options of options.py in Dagster's form, and what only assets take."""
+"""What a run can be told, as the config of assets: the options of options.py in Dagster's form, and what only assets take.
+
+Run configuration in Dagster: https://docs.dagster.io/guides/operate/configuration/run-configuration
+"""
 
 import dagster as dg
 from pydantic import Field

@@ -3,6 +3,8 @@
 dagster.yaml names the class. Dagster's default launcher, which it extends, launches what can't be forked: on systems other
 than Linux, runs of other code, and where the server (fork_server.py) does not answer. Health and termination ask the run's
 lock file, whoever launched the run. Every process of Dagster loads this module: nothing heavy is imported here.
+
+Run launchers in Dagster: https://docs.dagster.io/deployment/execution/run-launchers
 """
 
 import json

@@ -1,4 +1,7 @@
-"""The one partitions definition: a partition is a local year of the athlete. The same years without Dagster: years.py."""
+"""The one partitions definition: a partition is a local year of the athlete. The same years without Dagster: years.py.
+
+Partitions in Dagster: https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-assets
+"""
 
 from collections.abc import Iterable, Sequence
 

@@ -2,6 +2,8 @@
 
 A live run holds data/state/runs/<run_id>.lock, so that a dead one can be told from it. Runs that pull from the
 watermark on hold `flow.lock` too: two of them would list the same pages; so does a rebuild.
+
+Resources in Dagster: https://docs.dagster.io/guides/build/external-resources
 """
 
 import logging

@@ -1,4 +1,7 @@
-"""What runs by the clock: the daily flow, the profile, years compared with Strava, and trips. Their jobs stand in jobs.py."""
+"""What runs by the clock: the daily flow, the profile, years compared with Strava, and trips. Their jobs stand in jobs.py.
+
+Schedules in Dagster: https://docs.dagster.io/guides/automate/schedules
+"""
 
 from datetime import timedelta
 from functools import partial

@@ -1,6 +1,7 @@
 """The graph, the schedule, the sensors and the janitor, without running the pipeline."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -32,6 +33,16 @@ def test_every_asset_is_described_owned_and_typed(defs: dg.Definitions) -> None:
         assert spec.kinds, spec.key
         if spec.key.to_user_string() not in ("bronze_files", "file_readings", "insights", *RECEIVED):  # without columns
             assert spec.metadata["dagster/column_schema"].columns, spec.key
+
+
+@pytest.mark.filterwarnings("error::dagster.BetaWarning")
+def test_each_asset_that_runs_leads_to_its_file(rig: Rig) -> None:
+    for asset in build_defs(rig.settings, code_references=True).assets or ():
+        if isinstance(asset, dg.AssetsDefinition):
+            for metadata in asset.metadata_by_key.values():
+                (reference,) = metadata["dagster/code_references"].code_references
+                assert Path(reference.file_path).parent.name == "assets"
+                assert reference.line_number
 
 
 def test_column_schemas_are_the_catalogues(defs: dg.Definitions) -> None:

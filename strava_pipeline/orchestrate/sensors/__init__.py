@@ -1,4 +1,7 @@
-"""What wakes a run, or a person: one file per sensor. What runs by the clock is schedules.py's."""
+"""What wakes a run, or a person: one file per sensor. What runs by the clock is schedules.py's.
+
+Sensors in Dagster: https://docs.dagster.io/guides/automate/sensors
+"""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -1,0 +1,42 @@
+"""Dagster's own command line, `dg`, in the checkout: what [tool.dg] in pyproject.toml tells it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline_tests.e2e.dagster_dev import ROOT
+from strava_pipeline_tests.patience import PATIENCE
+
+pytestmark = pytest.mark.slow
+
+
+def dg(tmp_path: Path, *words: str) -> str:
+    """Type it in the checkout, with all folders elsewhere; what it printed."""
+    folders = {
+        name: str(tmp_path / name.lower()) for name in ("STRAVA_DATA_DIR", "STRAVA_SECRETS_DIR", "STRAVA_LOGS_DIR")
+    }
+    ended = subprocess.run(
+        [str(Path(sys.executable).with_name("dg")), *words],
+        cwd=ROOT,
+        env={**os.environ, **folders, "HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def test_dg_finds_the_definitions_right_and_lists_them(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    assert "All definitions loaded successfully" in dg(tmp_path, "check", "defs")
+    listed = json.loads(dg(tmp_path, "list", "defs", "--json"))
+    source = {each["asset_key"]: each.get("source", "") for each in listed["assets"]}
+    assert source["activities"].startswith("strava_pipeline/orchestrate/assets/gold.py:")
+    assert {"bronze_activities", "published_warehouse"} <= source.keys()
+    assert "flow_backfill" in {each["name"] for each in listed["jobs"]}
