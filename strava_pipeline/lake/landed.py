@@ -8,24 +8,47 @@ mean something beside each other.
 import fcntl
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from strava_pipeline.lake.files import from_stamp, packed, stamp, write_whole
+from strava_pipeline.lake.files import from_stamp, nearest, packed, stamp, write_whole
 from strava_pipeline.lake.paths import Lake
 
+_COUNT = "landed"  # the file in data/state that holds the highest number
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _IN_NAME = re.compile(r"\d{8}T\d{12}Z\.(\d{1,18})\.")
 _IN_MANIFEST = re.compile(rb'"landed": ?(\d{1,18})\b')
 
 
+def require_writable(lake: Lake, folder: Path) -> None:
+    """Check, before a call is made, that its answer can be written into `folder`, which need not exist yet.
+
+    Nothing is left behind. Raises OSError, which names the folder or file that can't be written.
+    """
+    for path in (folder, lake.state / _COUNT):
+        place = nearest(path)
+        if not os.access(place, os.W_OK | os.X_OK if place.is_dir() else os.W_OK):
+            _write_nothing(place)
+
+
+def _write_nothing(place: Path) -> None:
+    """Open `place` for writing, which fails with the system's own reason: not permitted, or a read-only disk."""
+    try:
+        with tempfile.TemporaryFile(dir=place) if place.is_dir() else place.open("r+b"):
+            pass
+    except OSError as error:
+        error.filename = str(place)
+        raise
+
+
 def next_number(lake: Lake, at: datetime) -> int:
     """A number higher than any before; `at`: the time (aware) to go by where the lake has no clock of this machine."""
     local = lake.local_time() or at
     lake.state.mkdir(parents=True, exist_ok=True)
-    file = os.open(lake.state / "landed", os.O_RDWR | os.O_CREAT, 0o644)
+    file = os.open(lake.state / _COUNT, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
         said = os.pread(file, 32, 0).strip()

@@ -20,7 +20,7 @@ def land_athlete(lake: Lake, body: bytes, at: datetime) -> None:
 
 def land_gear(lake: Lake, gear_id: str, body: bytes, at: datetime, *, gone: bool = False) -> None:
     """Put the answer to `GET /gear/{id}` on disk; `gone`: it was a 404, so that it isn't asked for again each day."""
-    land_file(lake, _gear_folder(lake, gear_id), _GONE if gone else _GOOD, body, at)
+    land_file(lake, gear_folder(lake, gear_id), _GONE if gone else _GOOD, body, at)
 
 
 def newest_athlete(lake: Lake) -> tuple[datetime, dict[str, Any]] | None:
@@ -63,7 +63,8 @@ def _newest(lake: Lake, folder: Path) -> tuple[datetime | None, dict[str, Any] |
     return None, None
 
 
-def _gear_folder(lake: Lake, gear_id: str) -> Path:
+def gear_folder(lake: Lake, gear_id: str) -> Path:
+    """Where the answers about one piece of gear lie. ValueError where the id can't be a folder's name."""
     if not gear_id.isalnum():
         raise ValueError("a gear id has letters and digits only")  # it becomes a folder's name
     return lake.gear / gear_id

@@ -4,15 +4,17 @@ Which activities is fetching.py's and streaming.py's business. A limit ends the 
 what came before it is on disk. Everything else raises.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from strava_pipeline.core.errors import BudgetExhaustedError
 from strava_pipeline.core.forecast import Forecast
 from strava_pipeline.ingest.strava.client import REFUSALS
 from strava_pipeline.ingest.strava.enrich import FetchReport, Get, Named, fetch_each
+from strava_pipeline.lake.landed import require_writable
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.progress import Eta
 from strava_pipeline.operations.run_context import RunContext
@@ -33,11 +35,15 @@ LandFailure = Callable[[Lake, int, int, bytes, int | None, datetime], object]
 
 @dataclass(frozen=True, slots=True)
 class Errand(Generic[T]):
-    """What is fetched of an activity, and how it is kept. `name` is that of the years' locks."""
+    """What is fetched of an activity, and how it is kept: in a folder named by its id, in that of its year.
+
+    `name` is that of the years' locks.
+    """
 
     name: str
     get: Get
     still_wanted: Callable[[Lake, Sequence[T]], list[T]]  # others may have fetched some since these were chosen
+    of_year: Callable[[Lake, int], Path]
     land: Land
     land_failure: LandFailure
 
@@ -93,6 +99,13 @@ def _fetch_year(
 
 
 def _fetch(run: RunContext, source: StravaSource, errand: Errand[T], wanted: Sequence[T], report: YearsReport) -> None:
+    def writable() -> Iterator[T]:
+        """`wanted`, each after a look at the folder that its answer will be written into."""
+        for candidate in wanted:
+            of_year = errand.of_year(run.lake, candidate.year)
+            require_writable(run.lake, of_year / str(candidate.activity_id))
+            yield candidate
+
     def land(candidate: T, body: bytes, at: datetime) -> None:
         errand.land(run.lake, candidate.year, candidate.activity_id, body, at)
         report.by_year[candidate.year] = report.by_year.get(candidate.year, 0) + 1
@@ -100,7 +113,7 @@ def _fetch(run: RunContext, source: StravaSource, errand: Errand[T], wanted: Seq
     fetch_each(
         source.client(),
         errand.get,
-        wanted,
+        writable(),
         land=land,
         land_failure=lambda candidate, body, status, at: errand.land_failure(
             run.lake, candidate.year, candidate.activity_id, body, status, at

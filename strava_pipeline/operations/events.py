@@ -95,7 +95,7 @@ class _Work:
         self._due = {due.activity_id: due for due in found.due}
         client = source.client(config)
         calls, total = client.calls, len(found.due)
-        errand = Errand("details", get_detail, self._unanswered, self._land, self._fail)
+        errand = Errand("details", get_detail, self._unanswered, Lake.details_of, self._land, self._fail)
         try:
             with (
                 client.pacing.without_waiting(),

@@ -8,6 +8,7 @@ from strava_pipeline.core.forecast import Forecast
 from strava_pipeline.ingest.strava.activities import get_detail
 from strava_pipeline.lake.behind import first_pull_ended_at
 from strava_pipeline.lake.detail_files import land_detail, land_failure
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, as_of_now, still_wanted, wanted_details
 from strava_pipeline.lake.watermark import listed_since, watermark
 from strava_pipeline.operations.by_year import Errand, YearsReport, eta_of, fetch_by_year
@@ -20,7 +21,7 @@ from strava_pipeline.settings import Settings
 _NEVER = datetime.max.replace(tzinfo=UTC)  # no activity is that young
 
 
-DETAILS = Errand("details", get_detail, still_wanted, land_detail, land_failure)
+DETAILS = Errand("details", get_detail, still_wanted, Lake.details_of, land_detail, land_failure)
 
 
 def pull_details(run: RunContext, source: StravaSource, config: DetailsOptions, years: Sequence[int]) -> YearsReport:

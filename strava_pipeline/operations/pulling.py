@@ -15,6 +15,7 @@ from strava_pipeline.core.errors import (
 from strava_pipeline.core.forecast import Forecast
 from strava_pipeline.core.windows import year_window
 from strava_pipeline.ingest.strava.activities import Page, list_pages
+from strava_pipeline.lake.landed import require_writable
 from strava_pipeline.lake.listing import Listing, begin
 from strava_pipeline.lake.listings import resume
 from strava_pipeline.lake.manifests import Manifest, Window
@@ -115,7 +116,7 @@ def pull_listing(
         try:
             if earlier is not None:
                 run.progress.advance(earlier.manifest.rows)
-            for page in client.landed(_pages(source, per_page, window, earlier), land):
+            for page in client.landed(_pages(run, source, per_page, window, earlier), land):
                 rows, size = rows + len(page.activities), size + len(page.body)
                 assert listing is not None, "the page was landed in it"
                 forecast(listing, page)
@@ -135,10 +136,13 @@ def pull_listing(
     return PullReport(manifest, client.calls - calls, rows, size, earlier is not None, stopped, first, last)
 
 
-def _pages(source: StravaSource, per_page: int, window: Window, earlier: Listing | None) -> Iterator[Page]:
+def _pages(
+    run: RunContext, source: StravaSource, per_page: int, window: Window, earlier: Listing | None
+) -> Iterator[Page]:
     """What is still to be listed; nothing where the earlier listing is complete."""
     if earlier is not None and earlier.manifest.complete:
         return iter(())
+    require_writable(run.lake, earlier.folder if earlier else run.lake.listings)
     after, before = earlier.rest() if earlier else (window.after, window.before)
     return list_pages(source.client(), after, before, per_page)
 
@@ -148,6 +152,7 @@ def _pages_again(run: RunContext, source: StravaSource, per_page: int, listing: 
     if listing is None or not _is_of_the_same_login(source, listing):
         return
     for after, before in doubtful(run.lake, listing):
+        require_writable(run.lake, listing.folder)
         with source.client().landing():
             page = next(list_pages(source.client(), after, before, per_page))
             _land(run, listing, page)

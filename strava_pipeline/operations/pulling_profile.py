@@ -11,7 +11,8 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.ingest.strava.activities import get_athlete, get_gear
-from strava_pipeline.lake.profile_files import land_athlete, land_gear
+from strava_pipeline.lake.landed import require_writable
+from strava_pipeline.lake.profile_files import gear_folder, land_athlete, land_gear
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
@@ -36,6 +37,7 @@ def pull_profile(
     calls = client.calls
     try:
         if athlete:
+            require_writable(run.lake, run.lake.athlete)
             try:
                 with client.landing():
                     answer = get_athlete(client)
@@ -43,6 +45,7 @@ def pull_profile(
             except (TransientError, RefusedError, GoneError):
                 report.failed.append("athlete")
         for gear_id in gear_ids:
+            require_writable(run.lake, gear_folder(run.lake, gear_id))
             try:
                 with client.landing():
                     answer = get_gear(client, gear_id)

@@ -77,6 +77,8 @@ def log_in(settings: Settings, oauth: OAuth, clock: ServerClock, consent: Consen
     Raises PipelineError, the old login untouched, when another athlete's data is in the folder and `force` is off.
     """
     store = token_store(settings)
+    with store.lock():
+        store.probe()
     answer = oauth.exchange_code(consent.code)
     scopes = consent.scopes or _scopes_of(answer)
     known = {"scope": ",".join(scopes)} if scopes else {}

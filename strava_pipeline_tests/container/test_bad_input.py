@@ -3,6 +3,7 @@
 Met here by a user without rights on what belongs to another; test_image.py meets the same as the image's user, in a container.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -70,6 +71,41 @@ def test_a_volume_that_belongs_to_another_is_named_with_its_owner(volumes: Volum
         assert f"{volume} belongs to user {OTHER}, and this is user 0." in said.text
         assert "Traceback" not in said.text
     assert volumes.rig.calls()["total"] == 0
+
+
+def test_a_folder_inside_the_volume_that_belongs_to_another_costs_no_call(volumes: Volumes) -> None:
+    lake = volumes.rig.lake
+    lake.state.mkdir()
+    _assert_no_call(volumes, "flow", lake.data_dir)
+    said = volumes.typed("flow")
+    assert said.code == 0, said.text
+    volumes.rig.calls()
+    _assert_no_call(volumes, "enrich-all", lake.details, *lake.details.glob("year=*"))
+
+
+def _assert_no_call(volumes: Volumes, command: str, *paths: Path) -> None:
+    """`command`, while `paths` belong to another user, says whose one of them is, and asks Strava for nothing."""
+    for path in paths:
+        os.chown(path, OTHER, OTHER)
+    said = volumes.typed(command)
+    assert (said.code, any(f"{path} belongs to user {OTHER}" in said.text for path in paths)) == (1, True), said.text
+    assert volumes.rig.calls()["total"] == 0
+    for path in paths:
+        os.chown(path, 0, 0)
+
+
+def test_a_login_that_cannot_be_saved_is_neither_renewed_nor_replaced(volumes: Volumes) -> None:
+    token = volumes.rig.settings.secrets_dir / "strava_token.json"
+    login = json.loads(token.read_text()) | {"expires_at": 0, "expires_at_local": 0}
+    token.write_text(json.dumps(login))
+    token.with_name(f"{token.name}.lock").touch()  # of an earlier command
+    token.parent.chmod(0o755)  # it can be read, as a folder that the engine made for root
+    os.chown(token.parent, OTHER, OTHER)
+    for words in (("flow",), ("auth", "--code", "a-code")):
+        said = volumes.typed(*words)
+        assert (said.code, f"The login can't be saved to {token}" in said.text) == (1, True), said.text
+    calls = volumes.rig.calls()
+    assert (calls["total"], calls["token"]) == (0, 0)
 
 
 def test_logs_that_belong_to_another_cost_no_run(volumes: Volumes) -> None:

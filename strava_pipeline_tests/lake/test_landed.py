@@ -1,13 +1,19 @@
 """lake.landed: the numbers by which versions are ordered."""
 
+import os
+import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from strava_pipeline.lake.detail_files import detail_files, land_detail, land_failure
-from strava_pipeline.lake.landed import landed_as, next_number, read_name, time_of
+from strava_pipeline.lake.landed import landed_as, next_number, read_name, require_writable, time_of
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.manifests import Manifest, PageEntry, Window
 from strava_pipeline.lake.paths import Lake
@@ -151,3 +157,49 @@ def test_a_listing_of_which_only_damaged_pages_are_left_is_none(tmp_path: Path) 
     (listing.folder / "manifest.json").unlink()
     (listing.folder / "page-0001.json.gz").write_bytes(b"garbage")
     assert list(listings(lake)) == []
+
+
+@pytest.mark.parametrize(
+    "closed",
+    ["", "bronze", "bronze/activity_details/year=2025", "bronze/activity_details/year=2025/1", "state", "state/landed"],
+)
+def test_what_cannot_be_written_is_named_before_a_call(closed: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        lake = Lake(Path(folder, "data"))
+        place = lake.data_dir / closed
+        place.mkdir(parents=True) if closed != "state/landed" else next_number(lake, NOW)
+        _open_to_all(Path(folder))
+        place.chmod(0o555)
+        with _without_rights(), pytest.raises(PermissionError) as raised:
+            require_writable(lake, lake.details_of(2025) / "1")
+        assert raised.value.filename == str(place)
+
+
+def test_looking_whether_an_answer_can_be_written_leaves_nothing_behind() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        lake = Lake(Path(folder, "data"))
+        for _ in range(2):
+            _open_to_all(Path(folder))
+            before = sorted(Path(folder).rglob("*"))
+            with _without_rights():
+                require_writable(lake, lake.details_of(2025) / "1")
+            assert sorted(Path(folder).rglob("*")) == before
+            land_detail(lake, 2025, 1, b"{}", NOW)
+
+
+def _open_to_all(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o777)
+
+
+@contextmanager
+def _without_rights() -> Iterator[None]:
+    """Be somebody to whom permissions apply; root is another user meanwhile."""
+    if os.getuid() != 0:
+        yield
+        return
+    os.setresuid(10001, 10001, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)

@@ -123,12 +123,15 @@ class TokenStore:
                 path.unlink(missing_ok=True)
             sync_private_folder(self.path.parent)
 
-    def probe(self, token: StoredToken) -> None:
-        """Raise PipelineError if `save` would fail: better known before a token is spent than after."""
+    def probe(self, token: StoredToken | None = None) -> None:
+        """Raise PipelineError if `save` would fail, which must be known before a token or a code is spent.
+
+        `token`: the present login, if there is one; the new one will be about as long.
+        """
         try:
             make_private_folder(self.path.parent)
             self._clear_up()
-            write_aside(self.path, token.raw).unlink()
+            write_aside(self.path, token.raw if token else {}).unlink()
         except OSError as error:
             raise _unsaved(self.path, error) from None
 
