@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 USER, PASSWORD = "trips", "s3cret:/@?#"
-_FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "listen_addresses": ""}
+_FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 _numbers = count()
 
 
@@ -45,8 +45,8 @@ class Server:
 
 
 @contextmanager
-def started() -> Iterator[Server]:
-    """A running server; it refuses to run as root, so it is then postgres's."""
+def started(listen_addresses: str = "") -> Iterator[Server]:
+    """A running server; it refuses to run as root, so it is then postgres's. `listen_addresses`: beside its socket."""
     programs = _programs()
     if programs is None:
         message = "no PostgreSQL server is installed (Debian: apt-get install postgresql)"
@@ -60,7 +60,12 @@ def started() -> Iterator[Server]:
         owner = pwd.getpwnam("postgres")
         for path in (folder, password):
             os.chown(path, owner.pw_uid, owner.pw_gid)
-    given = {**_FAST, "unix_socket_directories": str(folder), "log_statement": "all"}
+    given = {
+        **_FAST,
+        "listen_addresses": listen_addresses,
+        "unix_socket_directories": str(folder),
+        "log_statement": "all",
+    }
     options = " ".join(f"-c {name}='{value}'" for name, value in given.items())
     try:
         _run(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -10,8 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from strava_pipeline_tests import postgres
 from strava_pipeline_tests.container.engine import CONFINED, IMAGE, REPO, UID, Engine, engine_with_image
 from strava_pipeline_tests.e2e.dagster_dev import until
 from strava_pipeline_tests.e2e.test_service import free_port
@@ -20,6 +23,7 @@ from strava_pipeline_tests.rig import Rig, started
 pytestmark = pytest.mark.container
 
 FOLDERS = {"data": "/data", "secrets": "/run/secrets", "logs": "/logs", "dagster_home": "/dagster"}
+PASSWORD = "s3cret:/@?#"
 LARGEST = 800_000_000  # bytes
 
 
@@ -102,6 +106,24 @@ def test_flow_backfill_brings_everything_as_the_images_user(engine: Engine, rig:
     assert done.returncode == 0, done.stdout + done.stderr
     rig.assert_true_to_source()
     assert {path.stat().st_uid for path in rig.lake.data_dir.rglob("*")} == {UID}
+
+
+def test_dagsters_records_are_in_postgresql_where_its_configuration_is_mounted(engine: Engine, rig: Rig) -> None:
+    address = f"127.{secrets.randbelow(254) + 1}.{secrets.randbelow(254) + 1}.5"  # so that the port is free
+    with postgres.started(listen_addresses=address) as server:
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE dagster LOGIN PASSWORD '{PASSWORD}'")
+            connection.execute("CREATE DATABASE dagster OWNER dagster")
+        (rig.settings.secrets_dir / "DAGSTER_PG_PASSWORD").write_text(f"{PASSWORD}\n")
+        mount = ("--volume", f"{REPO}/deploy/postgres.dagster.yaml:/dagster/dagster.yaml:ro")
+        done = engine.podman(*words(rig, "--rm", "--env", f"DAGSTER_PG_HOST={address}", *mount), "flow")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert PASSWORD not in done.stdout + done.stderr
+        with psycopg.connect(server.url("dagster")) as connection:
+            runs = connection.execute("SELECT DISTINCT status FROM runs").fetchall()
+    assert runs == [("SUCCESS",)]
+    assert not (rig.settings.dagster_home / "history").exists()
+    assert rig.one("SELECT count(*) FROM activities") == 30
 
 
 def test_the_service_answers_is_the_only_one_and_stops(engine: Engine, rig: Rig) -> None:
