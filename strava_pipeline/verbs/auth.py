@@ -29,6 +29,7 @@ from strava_pipeline.ingest.strava.listener import RedirectListener
 from strava_pipeline.ingest.strava.oauth import SCOPES, OAuth, missing_scopes
 from strava_pipeline.ingest.strava.revocation import forget_revoked
 from strava_pipeline.ingest.strava.token_store import StoredToken, TokenStore
+from strava_pipeline.lake.landed import require_writable
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import land_athlete
 from strava_pipeline.lake.server import refuse_emulator
@@ -155,9 +156,11 @@ def _tell_scopes(granted: tuple[str, ...] | None) -> None:
 
 def _fetch_athlete(settings: Settings, clock: ServerClock) -> None:
     """One call; the login stands without it."""
+    lake = Lake(settings.data_dir, clock=clock.local)
+    require_writable(lake, lake.athlete)
     try:
         answer = get_athlete(connect(settings, wait=False, clock=clock))
     except (TransientError, BudgetExhaustedError, CallCapReachedError) as error:
         echo(f"The athlete's profile could not be fetched now; a later run will. {error}", err=True)
         return
-    land_athlete(Lake(settings.data_dir, clock=clock.local), answer.body, answer.fetched_at)
+    land_athlete(lake, answer.body, answer.fetched_at)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import requests
 
 from strava_pipeline_tests.e2e.dagster_dev import ROOT
 from strava_pipeline_tests.patience import PATIENCE
@@ -106,6 +107,22 @@ def test_a_login_that_cannot_be_saved_is_neither_renewed_nor_replaced(volumes: V
         assert (said.code, f"The login can't be saved to {token}" in said.text) == (1, True), said.text
     calls = volumes.rig.calls()
     assert (calls["total"], calls["token"]) == (0, 0)
+
+
+def test_a_login_is_kept_where_the_athlete_cannot_be_and_is_not_asked_for(volumes: Volumes) -> None:
+    rig = volumes.rig
+    rig.lake.state.mkdir()
+    os.chown(rig.lake.data_dir, OTHER, OTHER)
+    query = {
+        "client_id": rig.emulator.state.config.client_id, "redirect_uri": "http://localhost/exchange_token",
+        "response_type": "code", "scope": "read,activity:read_all", "state": "s",
+    }  # fmt: skip
+    page = requests.get(f"{rig.emulator.url}/oauth/authorize", query, allow_redirects=False, timeout=PATIENCE)
+    said = volumes.typed("auth", "--code", page.headers["Location"])
+    assert (said.code, f"{rig.lake.data_dir} belongs to user {OTHER}" in said.text) == (1, True), said.text
+    assert "the login is kept in" in said.text
+    calls = rig.calls()
+    assert (calls["total"], calls["token"]) == (0, 1)
 
 
 def test_logs_that_belong_to_another_cost_no_run(volumes: Volumes) -> None:
