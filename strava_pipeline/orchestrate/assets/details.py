@@ -1,7 +1,6 @@
 """Details and what they nest, merged into gold in one step, and which of them fail. SQL and parsing are the lake's."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -10,11 +9,8 @@ import dagster as dg
 from strava_pipeline.core.tables import ACTIVITY_DETAILS, DETAIL_TABLES, QUARANTINE, TABLES
 from strava_pipeline.lake.agreement import details_with_bronze
 from strava_pipeline.lake.counts import rows_by_year
-from strava_pipeline.lake.merge_details import has_fresh_details, merge_details, sync_kudos
-from strava_pipeline.lake.merge_imported import fresh_imports, merge_imported_details
-from strava_pipeline.lake.quarantine import sync_quarantine
-from strava_pipeline.lake.staging import MergeReport
-from strava_pipeline.lake.warehouse import Connection, reading, writing
+from strava_pipeline.lake.warehouse import Connection
+from strava_pipeline.operations.merging import details_merged, update_kudos, update_quarantine
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.orchestrate.checks import (
@@ -55,20 +51,18 @@ def detail_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDef
         op_tags=STEP_LAST,  # after the activities and files of its run, which are no parents of it by year
     )
     def detail_tables(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        lake, years, wanted = run.lake, years_of_step(context, run), wanted_assets(context)
+        years, wanted = years_of_step(context, run), wanted_assets(context)
         tables = [name for name in DETAIL_TABLES if name in wanted]
         reported: dict[str, dict[str, Any]] = {}
-        with timed() as seconds, _merged(run, years if tables else []) as (connection, report):
+        with timed() as seconds, details_merged(run, years if tables else []) as (connection, report):
             if tables:
-                with writing(lake):
-                    raised = sync_kudos(connection, lake, years)
+                raised = update_kudos(run, connection, years)
                 reported = {name: {"rows_merged": report.rows[name]} for name in tables}
                 reported.get(ACTIVITY_DETAILS.name, {}).update(
                     {"kudos_updated": raised, **unknown_fields(report.unknown)}
                 )
             if QUARANTINE.name in wanted:
-                with writing(lake):
-                    reported[QUARANTINE.name] = {"rows_changed": sync_quarantine(connection, lake, years)}
+                reported[QUARANTINE.name] = {"rows_changed": update_quarantine(run, connection, years)}
             rows = {name: rows_by_year(connection, name) for name in reported}
             checks = _checks(context, run, connection, years)
         for name, metadata in reported.items():
@@ -92,23 +86,6 @@ def _spec(
         description=table_description(TABLES[name]),
         metadata=described(name) | lineage,
     )
-
-
-@contextmanager
-def _merged(run: RunContext, years: Sequence[int]) -> Iterator[tuple[Connection, MergeReport]]:
-    """The warehouse, with the details of `years` and of imports merged. It is opened once where none came; the others are
-    merged in batches, between which it is free.
-    """
-    lake = run.lake
-    with reading(lake) as connection:
-        if not years or not (has_fresh_details(connection, lake, years) or fresh_imports(connection, lake)):
-            yield connection, MergeReport()
-            return
-    report, files = merge_details(lake, years), merge_imported_details(lake)
-    report.rows += files.rows
-    report.unknown += files.unknown
-    with reading(lake) as connection:
-        yield connection, report
 
 
 def _checks(

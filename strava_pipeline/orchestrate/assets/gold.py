@@ -9,12 +9,9 @@ import dagster as dg
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.lake.agreement import gold_with_shards, history_with_gold
 from strava_pipeline.lake.counts import rows_by_year
-from strava_pipeline.lake.history import merge_history
-from strava_pipeline.lake.listing import read_listing
-from strava_pipeline.lake.merge import merge_activities
-from strava_pipeline.lake.merge_profile import merge_profile
-from strava_pipeline.lake.tombstones import Confirmation, Shrink, confirmation, held_back, mark_absent
-from strava_pipeline.lake.warehouse import Connection, reading, writing
+from strava_pipeline.lake.tombstones import Shrink, held_back
+from strava_pipeline.lake.warehouse import Connection, reading
+from strava_pipeline.operations.merging import merge_listed, merge_versions
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.orchestrate.checks import (
@@ -114,19 +111,8 @@ def _merge(
 ) -> tuple[dict[str, Any], list[Shrink]]:
     """The activities of `years` into gold: what is reported of it, and what was held back."""
     config = resolved(config, context.run.job_name, ACTIVITIES)
-    by = f"run {context.run.run_id}"
-
-    def confirm(shrink: Shrink) -> Confirmation | None:
-        """A person means what this run's own listing lacks."""
-        its_own = (
-            run.run_id is not None and read_listing(run.lake.listings / shrink.listing).manifest.run_id == run.run_id
-        )
-        return confirmation(shrink, run.now(), by) if config.allow_shrink and its_own else None
-
-    with timed() as seconds, writing(run.lake) as connection:
-        report = merge_activities(connection, run.lake, years, force=bool(config.force))
-        absence = mark_absent(connection, run.lake, years, run.years, confirm=confirm)
-        merge_profile(connection, run.lake)  # what the login landed; costs no call
+    with timed() as seconds:
+        report, absence = merge_listed(run, years, force=bool(config.force), allow_shrink=config.allow_shrink)
     return {
         "inserted": report.inserted,
         "updated": report.updated,
@@ -138,8 +124,8 @@ def _merge(
 
 
 def _merge_history(run: RunContext, years: Sequence[int]) -> dict[str, Any]:
-    with timed() as seconds, writing(run.lake) as connection:
-        merge_history(connection, run.lake, years)
+    with timed() as seconds:
+        merge_versions(run, years)
     return {"seconds": seconds.value}
 
 

@@ -7,10 +7,8 @@ import dagster as dg
 
 from strava_pipeline.core.tables import IMPORTED_ACTIVITIES, MATCH_TABLES, TABLES
 from strava_pipeline.lake.counts import rows_by_year
-from strava_pipeline.lake.matches import match_activities, tracks_due
-from strava_pipeline.lake.merge_imported import merge_imported_activities
-from strava_pipeline.lake.warehouse import reading, writing
-from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.lake.warehouse import reading
+from strava_pipeline.operations.merging import Matched, match
 from strava_pipeline.operations.tracking import make_tracks
 from strava_pipeline.orchestrate.checks import Result, table_results, wanted_assets, wanted_checks
 from strava_pipeline.orchestrate.jobs import IMPORTS_RECEIVED
@@ -40,14 +38,15 @@ def match_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefi
         can_subset=True,
     )
     def matching(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        wanted, due, reported = wanted_assets(context), list[int](), dict[str, Any]()
+        wanted, matched = wanted_assets(context), None
         with timed() as seconds:
             with reading(run.lake) as connection:
                 if wanted:
-                    reported, due = _match(run)
+                    matched = match(run)
                 rows = {name: rows_by_year(connection, name) for name in wanted}
                 checks = table_results(run, connection, wanted_checks(context), {})
-            moved = make_tracks(run, due).made if due else 0
+            moved = make_tracks(run, matched.tracks_due).made if matched and matched.tracks_due else 0
+        reported = _reported(matched) if matched else {}
         for name in sorted(wanted):
             tell_rows(context, rows[name], name)
             yield dg.MaterializeResult(
@@ -58,17 +57,10 @@ def match_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefi
     return [matching]
 
 
-def _match(run: RunContext) -> tuple[dict[str, Any], list[int]]:
-    """All tables and all years at once, whatever is asked for: one activity may stand in two. And the years of which
-    tracks are to be made.
-    """
-    with writing(run.lake) as connection:
-        merged = merge_imported_activities(connection, run.lake, run.years.all)
-        found = match_activities(connection, run.lake)
-        due = sorted(tracks_due(connection).intersection(run.years.all))
+def _reported(found: Matched) -> dict[str, Any]:
     return {
-        "rows_merged": merged.inserted + merged.updated,
-        "activities_with_several_sources": found.activities,
-        "pairs_proposed": found.proposed,
-        "matches_changed": found.changed,
-    }, due
+        "rows_merged": found.rows_merged,
+        "activities_with_several_sources": found.matches.activities,
+        "pairs_proposed": found.matches.proposed,
+        "matches_changed": found.matches.changed,
+    }

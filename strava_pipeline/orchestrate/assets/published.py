@@ -1,15 +1,14 @@
 """The published snapshot: what queries, notebooks and dashboards open. Publishing is lake/publish.py's."""
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import dagster as dg
 
 from strava_pipeline.core.tables import DETAIL_TABLES, MATCH_TABLES, QUARANTINE
-from strava_pipeline.lake.listings import settle_listings_of
-from strava_pipeline.lake.publish import Published, publish_and_compare
-from strava_pipeline.operations.table_rules import CHECKED, Finding, refuse_faults
+from strava_pipeline.lake.publish import Published
+from strava_pipeline.operations.merging import publish_run
+from strava_pipeline.operations.table_rules import CHECKED, Finding
 from strava_pipeline.orchestrate.jobs import IMPORTS_RECEIVED
 from strava_pipeline.orchestrate.lineage import from_tables
 from strava_pipeline.orchestrate.metadata import OWNER, described_tables, if_any, timed
@@ -38,9 +37,7 @@ def published_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.Assets
     )
     def published_warehouse(context: dg.AssetExecutionContext, run: Run) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds:
-            found = publish_and_compare(run.lake, refuse=partial(refuse_faults, lake=run.lake, run_id=run.run_id))
-            if run.run_id is not None:
-                settle_listings_of(run.lake, run.run_id)
+            found = publish_run(run)
         yield dg.MaterializeResult(
             metadata={
                 "replaced": found.replaced,

@@ -7,8 +7,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.lake.agreement import shards_with_bronze
-from strava_pipeline.lake.listings import settle_listings_of
-from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.operations.merging import make_shards
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.orchestrate.checks import Result, agreement, wanted_assets, wanted_checks, years_of_step
 from strava_pipeline.orchestrate.jobs import EVENTS_RECEIVED, IMPORTS_RECEIVED, LISTING, STEP_JOBS
@@ -58,11 +57,7 @@ def shard_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefi
 
 def _write(context: dg.AssetExecutionContext, run: RunContext, years: Sequence[int]) -> dg.MaterializeResult[Any]:
     with timed() as seconds:
-        report = write_shards(run.lake, years, run.years)
-        if (
-            run.run_id is not None and context.run.job_name in STEP_JOBS
-        ):  # it ends here; other runs use a listing up to the publish
-            settle_listings_of(run.lake, run.run_id)
+        report = make_shards(run, years, is_last=context.run.job_name in STEP_JOBS)
     for year, rows in report.rows.items():
         context.add_asset_metadata({"dagster/row_count": rows}, partition_key=str(year))
     return dg.MaterializeResult(

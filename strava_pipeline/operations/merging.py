@@ -1,0 +1,127 @@
+"""Shards into gold: activities and their history, which activities are one, details, and the published snapshot.
+
+Each function takes what it merges from disk, whatever brought it there. SQL and parsing are the lake's, rules table_rules.py's.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from strava_pipeline.lake.history import merge_history
+from strava_pipeline.lake.listing import read_listing
+from strava_pipeline.lake.listings import settle_listings_of
+from strava_pipeline.lake.matches import MatchReport, match_activities, tracks_due
+from strava_pipeline.lake.merge import merge_activities
+from strava_pipeline.lake.merge_details import has_fresh_details, merge_details, sync_kudos
+from strava_pipeline.lake.merge_imported import fresh_imports, merge_imported_activities, merge_imported_details
+from strava_pipeline.lake.merge_profile import merge_profile
+from strava_pipeline.lake.publish import Published, publish_and_compare
+from strava_pipeline.lake.quarantine import sync_quarantine
+from strava_pipeline.lake.shards import ShardReport, write_shards
+from strava_pipeline.lake.staging import MergeReport
+from strava_pipeline.lake.tombstones import AbsenceReport, Confirmation, Shrink, confirmation, mark_absent
+from strava_pipeline.lake.warehouse import Connection, reading, writing
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.table_rules import refuse_faults
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What matching changed: rows merged from imports, the matches, and the years in which tracks are due."""
+
+    rows_merged: int
+    matches: MatchReport
+    tracks_due: list[int]
+
+
+def make_shards(run: RunContext, years: Sequence[int], *, is_last: bool = False) -> ShardReport:
+    """Write the shards of `years`. `is_last`: the run ends here, so it has used its listings to the end."""
+    report = write_shards(run.lake, years, run.years)
+    if is_last:
+        settle(run)
+    return report
+
+
+def merge_listed(
+    run: RunContext, years: Sequence[int], *, force: bool = False, allow_shrink: bool = False
+) -> tuple[MergeReport, AbsenceReport]:
+    """Merge the shards of `years` into `activities_all`, and mark what complete listings lack as deleted.
+
+    Args:
+        force: write every row again, changed or not.
+        allow_shrink: a person means what this run's own listing lacks, however much of a year that is.
+    """
+
+    def confirm(shrink: Shrink) -> Confirmation | None:
+        if not allow_shrink or run.run_id is None:
+            return None
+        own = read_listing(run.lake.listings / shrink.listing).manifest.run_id == run.run_id
+        return confirmation(shrink, run.now(), f"run {run.run_id}") if own else None
+
+    with writing(run.lake) as connection:
+        report = merge_activities(connection, run.lake, years, force=force)
+        absence = mark_absent(connection, run.lake, years, run.years, confirm=confirm)
+        merge_profile(connection, run.lake)  # what the login landed; costs no call
+    return report, absence
+
+
+def merge_versions(run: RunContext, years: Sequence[int]) -> None:
+    """Merge the versions of the activities of `years` into `activity_history`."""
+    with writing(run.lake) as connection:
+        merge_history(connection, run.lake, years)
+
+
+def match(run: RunContext) -> Matched:
+    """Decide which activities of several sources are one, over all years at once: one activity may stand in two."""
+    with writing(run.lake) as connection:
+        merged = merge_imported_activities(connection, run.lake, run.years.all)
+        found = match_activities(connection, run.lake)
+        due = sorted(tracks_due(connection).intersection(run.years.all))
+    return Matched(merged.inserted + merged.updated, found, due)
+
+
+@contextmanager
+def details_merged(run: RunContext, years: Sequence[int]) -> Iterator[tuple[Connection, MergeReport]]:
+    """The warehouse with the details of `years` and of imports merged.
+
+    It is opened once where no details came; else they are merged in batches, between which it is free.
+    """
+    lake = run.lake
+    with reading(lake) as connection:
+        if not years or not (has_fresh_details(connection, lake, years) or fresh_imports(connection, lake)):
+            yield connection, MergeReport()
+            return
+    report, files = merge_details(lake, years), merge_imported_details(lake)
+    report.rows += files.rows
+    report.unknown += files.unknown
+    with reading(lake) as connection:
+        yield connection, report
+
+
+def update_kudos(run: RunContext, connection: Connection, years: Sequence[int]) -> int:
+    """Raise `kudos_count` of details to that of the activities; how many rose."""
+    with writing(run.lake):
+        return sync_kudos(connection, run.lake, years)
+
+
+def update_quarantine(run: RunContext, connection: Connection, years: Sequence[int]) -> int:
+    """Let the table `quarantine` say which details of `years` fail; how many rows changed."""
+    with writing(run.lake):
+        return sync_quarantine(connection, run.lake, years)
+
+
+def publish_run(run: RunContext) -> Published:
+    """Publish the warehouse and mark the run's listings as used to the end.
+
+    Raises CheckFailedError where a table must not be published.
+    """
+    found = publish_and_compare(run.lake, refuse=partial(refuse_faults, lake=run.lake, run_id=run.run_id))
+    settle(run)
+    return found
+
+
+def settle(run: RunContext) -> None:
+    """Mark the run's listings as used to the end."""
+    if run.run_id is not None:
+        settle_listings_of(run.lake, run.run_id)
