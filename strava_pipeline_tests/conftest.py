@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
+from strava_pipeline.file_locks import exclusive
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import connect
 from strava_pipeline_tests.small_disk import SmallDisk, small_disk
@@ -65,6 +66,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """In place of the user's own state folder, for this process and its children: no test touches the user's."""
+    folder = tmp_path_factory.getbasetemp() / "state"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_STATE_HOME", str(folder))
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def state_folder(state_folders: Path) -> Iterator[Path]:
+    """Another one for each test, so that none counts on the calls of an earlier one."""
+    folder = state_folders / token_hex(4)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_STATE_HOME", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of all workers of a session."""
@@ -95,7 +114,7 @@ def beginnings(shared: Path) -> Path:
 def empty_warehouse(shared: Path) -> Path:
     """The file of a warehouse without rows, made once: to open a copy costs a fifth of making one."""
     file = shared / "empty.duckdb"
-    with FileLock(shared / "empty.lock"):
+    with exclusive(shared / "empty.lock"):
         if not file.exists():
             making = shared / "making.duckdb"
             connect(making).close()

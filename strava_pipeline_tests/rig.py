@@ -16,11 +16,11 @@ from typing import Any
 import dagster as dg
 import duckdb
 import requests
-from filelock import FileLock
 
 from strava_pipeline.emulator.config import EmulatorConfig
 from strava_pipeline.emulator.limits import Limits
 from strava_pipeline.emulator.server import Emulator
+from strava_pipeline.file_locks import exclusive
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.build import build_defs
@@ -66,7 +66,7 @@ class Rig:
         """
         what = hashlib.sha256(repr((job, years or self.years, sorted(self.asked.items()))).encode()).hexdigest()[:16]
         life, whole = self.kept / what, self.kept / what / "whole"
-        with FileLock(self.kept / f"{what}.lock"):  # the workers of a session share it
+        with exclusive(self.kept / f"{what}.lock"):  # the workers of a session share it
             if not whole.exists():
                 shutil.rmtree(life, ignore_errors=True)
                 life.mkdir()
@@ -227,6 +227,7 @@ def started(
                 "secrets_dir": folder / "secrets",
                 "logs_dir": folder / "logs",
                 "dagster_home": folder / "dagster_home",
+                "ledger_dir": folder / "ledger",
                 "first_year": 2022,
                 "alert_url": None,
                 "automation": False,

@@ -18,6 +18,7 @@ PRIVATE = PACKAGE / "orchestrate" / "dagster_private.py"
 # reads; settings.environ() is a method
 READERS = ("settings.py", "setting_files.py", "verbs/dagster_process.py", "orchestrate/storage.py")
 # statements that change data; what stands in code is a look or a session's setting
+LOCKS = {"fcntl", "filelock"}  # only file_locks.py imports them
 STATEMENTS = ("MERGE ", "INSERT INTO activ", "DELETE FROM activ", "UPDATE activ")
 
 
@@ -54,6 +55,10 @@ def faults(path: Path) -> Iterator[str]:
                 yield f"line {node.lineno} imports a private name of Dagster's, which stands in {PRIVATE.name}"
             case ast.Attribute(attr="environ" | "getenv") if not may_read_the_environment:
                 yield f"line {node.lineno} reads the environment"
+            case ast.Import(names=names) if path.name != "file_locks.py" and LOCKS & {one.name for one in names}:
+                yield f"line {node.lineno} locks by itself, which file_locks.py is for"
+            case ast.ImportFrom(module=str(module)) if module in LOCKS and path.name != "file_locks.py":
+                yield f"line {node.lineno} locks by itself, which file_locks.py is for"
             case ast.Constant(value=str(value)) if value.startswith(STATEMENTS):
                 yield f"line {node.lineno} is SQL that changes data, which stands in lake/sql/"
             case _:
@@ -80,18 +85,19 @@ def own_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 def test_each_law_is_seen_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     long = "\n".join(f"    x = {number}" for number in range(300))
     broken = tmp_path / "broken.py"
-    broken.write_text(
-        f"import os\nfrom dagster._core import x\ndef long():\n{long}\nos.environ['A'], os.getenv('B'), 'DELETE FROM activities'\n"
-    )
+    imports = "import os, fcntl\nfrom filelock import FileLock\nfrom dagster._core import x\n"
+    broken.write_text(f"{imports}def long():\n{long}\nos.environ['A'], os.getenv('B'), 'DELETE FROM activities'\n")
     monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
     assert list(faults(broken)) == [
         "no docstring",
-        "304 lines",
-        "line 2 imports a private name of Dagster's, which stands in dagster_private.py",
+        "305 lines",
+        "line 1 locks by itself, which file_locks.py is for",
+        "line 2 locks by itself, which file_locks.py is for",
+        "line 3 imports a private name of Dagster's, which stands in dagster_private.py",
         "long has 301 lines",
-        "line 304 is SQL that changes data, which stands in lake/sql/",
-        "line 304 reads the environment",
-        "line 304 reads the environment",
+        "line 305 is SQL that changes data, which stands in lake/sql/",
+        "line 305 reads the environment",
+        "line 305 reads the environment",
     ]
 
 

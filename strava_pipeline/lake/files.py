@@ -1,6 +1,5 @@
 """Writing a file so that it is there whole or not at all, and survives a power cut; reading what was packed into one."""
 
-import fcntl
 import gzip
 import io
 import os
@@ -16,6 +15,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from strava_pipeline.core.json_text import parse_json
+from strava_pipeline.file_locks import try_lock, wait_for_lock
 
 if TYPE_CHECKING:
     import polars as pl  # what only asks for a lock must not load it
@@ -77,7 +77,7 @@ def append_line(path: Path, line: bytes) -> None:
 def held(path: Path) -> Iterator[BinaryIO]:
     """The emptied file `path`, opened for writing; while the body runs, `has_no_holder` knows that it is in use.
 
-    The kernel holds it for the process (flock), so it is free as soon as that is dead, wherever it ran. Folders are made
+    The kernel holds the lock for the process, so it is free as soon as that is dead, wherever it ran. Folders are made
     where they are missing.
     """
     while True:
@@ -88,7 +88,7 @@ def held(path: Path) -> Iterator[BinaryIO]:
             sync_folder(path.parent.parent)
             continue
         with file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            wait_for_lock(file.fileno())
             if os.fstat(file.fileno()).st_nlink:  # else it was cleared away between the two
                 yield file
                 return
@@ -98,10 +98,11 @@ def has_no_holder(path: Path, *, clear: bool = False) -> bool:
     """Whether `path` is there and no live process has it `held`; `clear`: delete it then."""
     try:
         with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not try_lock(file.fileno()):
+                return False
             if clear:
                 path.unlink(missing_ok=True)
-    except (FileNotFoundError, BlockingIOError):
+    except FileNotFoundError:
         return False
     return True
 

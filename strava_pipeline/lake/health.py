@@ -4,7 +4,6 @@ The working file is opened for a moment, read-only and under the writer's lock; 
 given up after seconds, and the run is not disturbed.
 """
 
-import fcntl
 import stat
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import duckdb
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
 from strava_pipeline.core.tables import TABLES, catalogue_version
+from strava_pipeline.file_locks import is_open_in_duckdb
 from strava_pipeline.lake.counts import faulty_keys
 from strava_pipeline.lake.paths import Lake, log_of
 from strava_pipeline.lake.publish import READ_ONLY, snapshot
@@ -51,7 +51,7 @@ def _working(lake: Lake) -> tuple[list[Finding], str | None]:
     with at_rest(lake, patience=PATIENCE) as free:
         if not free:
             return [skipped(WORKING, _AT_WORK), skipped(KEYS, _AT_WORK)], None
-        if _held_by_another(path):
+        if is_open_in_duckdb(path, for_writing=True):  # by a program that does not know our lock
             why = f"another program has {path} open, so runs can't work."
             return [problem(WORKING, why, f"Close it there; query {lake.snapshot} instead.")], None
         try:
@@ -111,13 +111,3 @@ def _published(lake: Lake, current: str | None) -> list[Finding]:
     if current is not None and current != held:
         found.append(warning(PUBLISHED, "it is behind the working one.", "strava-pipeline compact      # publishes it"))
     return found or [ok(PUBLISHED, "readable" + (", equal to the working one" if current else ""))]
-
-
-def _held_by_another(path: Path) -> bool:
-    """Whether a process that doesn't know our lock has the file open: DuckDB takes a POSIX lock on what it opens."""
-    with path.open("rb") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            return True
-        return False

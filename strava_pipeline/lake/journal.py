@@ -1,11 +1,10 @@
 """A journal of what came in: lines appended durably by one process, read by another from where it stopped. Lines only.
 
-A segment is a file that one writer appends to and holds (flock); when it is full, a write to it failed, or its writer is
+A segment is a file that one writer appends to and holds locked; when it is full, a write to it failed, or its writer is
 dead, it is closed, and nothing is added to it any more. What was acknowledged is on disk: a line counts when its newline is
 there, and a torn one at the end was acknowledged to nobody.
 """
 
-import fcntl
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.file_locks import try_lock
 from strava_pipeline.lake.files import held, stamp, sync_folder
 
 FULL = 4_000_000  # bytes of a segment: then the next one is begun, so that read ones can go
@@ -153,15 +153,14 @@ def _taken_away(path: Path, offset: int) -> bool:
     """Whether it is gone. It is looked at and deleted under its lock: a writer may be about to begin it."""
     try:
         with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not try_lock(file.fileno()):
+                return False
             file.seek(offset)
             if b"\n" in file.read():
                 return False
             path.unlink()
     except FileNotFoundError:
-        return True
-    except BlockingIOError:
-        return False
+        pass
     return True
 
 

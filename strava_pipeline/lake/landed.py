@@ -5,7 +5,6 @@ not go forward: it always rises, whatever clocks do, and the numbers of two fold
 mean something beside each other.
 """
 
-import fcntl
 import os
 import re
 import tempfile
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from strava_pipeline.file_locks import wait_for_lock
 from strava_pipeline.lake.files import from_stamp, nearest, packed, stamp, write_whole
 from strava_pipeline.lake.paths import Lake
 
@@ -50,7 +50,7 @@ def next_number(lake: Lake, at: datetime) -> int:
     lake.state.mkdir(parents=True, exist_ok=True)
     file = os.open(lake.state / _COUNT, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        wait_for_lock(file)
         said = os.pread(file, 32, 0).strip()
         highest = int(said) if said.isdigit() else max(_in_bronze(lake), default=0)
         number = max(highest + 1, (local - _EPOCH) // _MICROSECOND)

@@ -1,4 +1,4 @@
-"""Locks between processes: flock on files in data/state/, freed by the kernel when their holder dies.
+"""Locks of a data folder between processes: files in data/state/, released by the kernel when their holder dies.
 
 Beside a lock stands who holds it, so that another process can say so. No lock is ever broken by force.
 """
@@ -6,11 +6,10 @@ Beside a lock stands who holds it, so that another process can say so. No lock i
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from strava_pipeline.file_locks import LockHeldError, exclusive
 from strava_pipeline.lake.files import has_no_holder, held, write_whole
 from strava_pipeline.lake.paths import Lake
 
@@ -23,18 +22,16 @@ def locked(lake: Lake, name: str, *, who: str = "", tell: Callable[[str], object
 
     Who holds it may take it again within the body.
     """
-    lock = _lock(lake, name)
-    try:
-        lock.acquire(timeout=TELL_AFTER if tell else -1)
-    except Timeout:
-        if tell is not None:
-            tell(f"Waiting for {holder(lake, name)}, who is at work on the same.")
-        lock.acquire()
-    try:
+    path = _lock_file(lake, name)
+    with ExitStack() as held:
+        try:
+            held.enter_context(exclusive(path, timeout=TELL_AFTER if tell else None))
+        except LockHeldError:
+            if tell is not None:
+                tell(f"Waiting for {holder(lake, name)}, who is at work on the same.")
+            held.enter_context(exclusive(path))
         _note(lake, name, who)
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager
@@ -43,17 +40,14 @@ def locked_or_none(lake: Lake, name: str, *, who: str = "", patience: float = 0)
 
     It may be taken again within the body, by `locked`.
     """
-    lock = _lock(lake, name)
-    try:
-        lock.acquire(timeout=patience)
-    except Timeout:
-        yield False
-        return
-    try:
+    with ExitStack() as held:
+        try:
+            held.enter_context(exclusive(_lock_file(lake, name), timeout=patience))
+        except LockHeldError:
+            yield False
+            return
         _note(lake, name, who)
         yield True
-    finally:
-        lock.release()
 
 
 @contextmanager
@@ -114,10 +108,8 @@ def holder(lake: Lake, name: str) -> str:
         return "another process"
 
 
-def _lock(lake: Lake, name: str) -> FileLock:
-    path = lake.state / "locks" / f"{name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(path, is_singleton=True)  # one object per thread and path: re-entrant there, and only there
+def _lock_file(lake: Lake, name: str) -> Path:
+    return lake.state / "locks" / f"{name}.lock"
 
 
 def _run_file(lake: Lake, run_id: str) -> Path:

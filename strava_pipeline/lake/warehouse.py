@@ -5,7 +5,6 @@ connection that is open there. Readers of the published snapshot never come here
 made by another catalogue is never opened for writing, but rebuilt from bronze. Statements stand in lake/sql/.
 """
 
-import fcntl
 import shutil
 import threading
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import TABLES, catalogue_version
+from strava_pipeline.file_locks import is_open_in_duckdb
 from strava_pipeline.lake.connections import Connection as Connection
 from strava_pipeline.lake.connections import interruptible, spilled
 from strava_pipeline.lake.derived import make_views, views_version
@@ -182,13 +182,8 @@ def _open(path: Path) -> Connection:
 
 
 def _is_held(path: Path) -> bool:
-    """Whether another process has the file open in DuckDB, which locks it as POSIX does; OSError if it is no such file."""
-    with path.open("rb+") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    """Whether another process has the file open in DuckDB; OSError if it is no such file."""
+    return is_open_in_duckdb(path, for_writing=False)
 
 
 def _judge(path: Path, error: duckdb.Error) -> NoReturn:

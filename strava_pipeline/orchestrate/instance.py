@@ -13,8 +13,8 @@ from typing import Any
 
 import dagster as dg
 import yaml  # type: ignore[import-untyped]
-from filelock import FileLock
 
+from strava_pipeline.file_locks import exclusive
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.orchestrate.dagster_private import SqliteRunStorage, create_db_conn_string
 from strava_pipeline.orchestrate.home import CONFIG, STORAGES, own_configuration
@@ -55,7 +55,7 @@ def open_instance(home: Path, *, compute_logs: bool = True) -> dg.DagsterInstanc
     """
     home.mkdir(parents=True, exist_ok=True)
     config = home / CONFIG
-    with FileLock(home / ".opening.lock"), records_told(home):
+    with exclusive(home / ".opening.lock"), records_told(home):
         if is_replaceable(config):
             write_whole(config, own_configuration())
         is_new = not (home / "history").exists()

@@ -15,8 +15,8 @@ from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
-from filelock import FileLock, Timeout
 
+from strava_pipeline.file_locks import LockHeldError, exclusive
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.locks import is_live, noted_runs
 from strava_pipeline.lake.paths import Lake
@@ -66,14 +66,14 @@ def prune_daily(instance: dg.DagsterInstance, settings: Settings, now: datetime)
         if now - datetime.fromisoformat(note.read_text()) < _DAILY:
             return Pruned(why="Looked at within a day.")
     try:
-        with FileLock(settings.dagster_home / _LOCK, timeout=0):
+        with exclusive(settings.dagster_home / _LOCK, timeout=0):
             if _at_work(instance, Lake(settings.data_dir)):
                 return Pruned(why="A run is at work.")
             pruned = prune(instance, Lake(settings.data_dir), now - timedelta(days=settings.run_records_days))
             if not pruned.more:
                 write_whole(note, now.isoformat().encode())
             return pruned
-    except Timeout:
+    except LockHeldError:
         return Pruned(why="Another process is at it.")
     # A good run calls this at its end: it must not fail, whatever Dagster raises of records that are old or damaged.
     except Exception as error:  # noqa: BLE001 - the answer says so

@@ -3,7 +3,6 @@
 For the verbs dev and service, who say what a person sees of it. The child's own side is guard.py.
 """
 
-import fcntl
 import os
 import signal
 import socket
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.interrupts import INTERRUPTS, deferred_interrupts
+from strava_pipeline.file_locks import is_held, try_lock
 from strava_pipeline.verbs.echo import echo
 from strava_pipeline.verbs.process_group import DAGSTER_GRACE, end_group
 
@@ -46,7 +46,7 @@ class Address:
 def alone_on(home: Path) -> Iterator[int]:
     """Hold the Dagster instance in `home` for one daemon; PipelineError where another has it.
 
-    Yields the lock's file descriptor (flock): who inherits it holds the lock too, so that a daemon whose `dev` was
+    Yields the lock's file descriptor: who inherits it holds the lock too, so that a daemon whose `dev` was
     killed is still told from none.
     """
     refusal = (
@@ -59,13 +59,11 @@ def alone_on(home: Path) -> Iterator[int]:
 
 @contextmanager
 def _only_one(file: Path, refusal: str) -> Iterator[int]:
-    """Hold the lock file (flock), and yield its descriptor; PipelineError with `refusal` where another process has it."""
+    """Hold the lock file, and yield its descriptor; PipelineError with `refusal` where another process has it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise PipelineError(refusal) from error
+        if not try_lock(lock.fileno()):
+            raise PipelineError(refusal)
         yield lock.fileno()
 
 
@@ -81,18 +79,6 @@ def _alone_on_data(state: Path, data_dir: Path) -> AbstractContextManager[int]:
 def is_taken(home: Path) -> bool:
     """Whether a daemon is there, or still about to end."""
     return is_held(_lock(home))
-
-
-def is_held(path: Path) -> bool:
-    """Whether a live process holds the lock file; two who ask at once don't take each other for one."""
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def serve(

@@ -1,6 +1,6 @@
 """The service's process: who it is, started apart from any terminal, ended for certain. The verbs are service.py's.
 
-While it lives it holds the file .service.json in DAGSTER_HOME (flock), where it has written who it is. What stands there
+While it lives it holds the file .service.json in DAGSTER_HOME locked, where it has written who it is. What stands there
 is true exactly as long as somebody holds it, so no process is ever ended for having a dead one's id.
 """
 
@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.file_locks import is_held
 from strava_pipeline.lake.files import held
-from strava_pipeline.verbs.dagster_process import GRACE, Address, alone_on, is_held, is_taken, serve
+from strava_pipeline.verbs.dagster_process import GRACE, Address, alone_on, is_taken, serve
 from strava_pipeline.verbs.echo import echo
 from strava_pipeline.verbs.process_group import until
 from strava_pipeline.verbs.service_intake import intake_beside

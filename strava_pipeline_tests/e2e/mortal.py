@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import filelock
 import polars as pl
 from dagster import DagsterInstance
 
@@ -94,14 +93,12 @@ def watch(fate: Fate, root: str) -> None:
     wrap(os, "unlink", lambda path, **_: f"unlink {named(path)}")
     wrap(os, "mkdir", lambda path, *_, **__: f"mkdir {named(path)}")
     wrap(os, "pwrite", lambda *_: "ledger")
-    wrap(fcntl, "flock", lambda file, *_: f"flock {named(file if isinstance(file, int) else file.name)}")
+    wrap(fcntl, "flock", lambda file, how: f"{'free' if how & fcntl.LOCK_UN else 'lock'} {named(file)}")
     wrap(shutil, "copyfile", lambda source, target, **_: f"copy {named(target)}")
     wrap(pl.DataFrame, "write_parquet", lambda frame, path, **_: f"parquet {named(path)}")
     wrap(Wire, "send", lambda wire, method, url, **_: f"{method} {re.sub(r'^http://[^/]*|[bg]?[0-9]+', '', url)}")
     wrap(DagsterInstance, "handle_new_event", lambda instance, event, **_: _event(event))
     wrap(DagsterInstance, "add_run_tags", lambda *_, **__: "dagster tags")
-    wrap(filelock.FileLock, "acquire", lambda lock, *_, **__: f"lock {named(lock.lock_file)}")
-    wrap(filelock.FileLock, "release", lambda lock, *_, **__: f"free {named(lock.lock_file)}")
     wrap(duckdb.DuckDBPyConnection, "execute", lambda connection, text, *_: _statement(text))
     wrap(duckdb.DuckDBPyConnection, "close", lambda connection: "warehouse close")
     wrap(duckdb, "connect", lambda database="", *_, **__: f"warehouse open {named(database)}")

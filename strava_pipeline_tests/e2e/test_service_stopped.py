@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from strava_pipeline.verbs.dagster_process import is_held
+from strava_pipeline.file_locks import is_held
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, DagsterDev, until
 from strava_pipeline_tests.e2e.test_service import free_port
 from strava_pipeline_tests.patience import PATIENCE

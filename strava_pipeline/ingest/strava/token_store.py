@@ -5,15 +5,14 @@ Only loading, saving and locking; who refreshes, and when, is `access.py`. Nothi
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from strava_pipeline.core.errors import MissingSettingsError, NeedsLoginError, PipelineError
+from strava_pipeline.file_locks import LockHeldError, exclusive
 from strava_pipeline.ingest.strava.secret_file import make_private_folder, save_secret, sync_private_folder, write_aside
 
 LOCK_TIMEOUT = 300  # seconds; a holder refreshes once, at worst three tries of 70 s
@@ -86,7 +85,6 @@ class TokenStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = FileLock(f"{path}.lock", poll_interval=POLL, mode=0o600)
 
     def __repr__(self) -> str:
         return f"TokenStore({self.path})"
@@ -138,20 +136,18 @@ class TokenStore:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the login against other processes; re-entrant within a thread."""
-        try:
-            make_private_folder(self.path.parent)
-            self._lock.acquire(timeout=LOCK_TIMEOUT)
-        except Timeout:
-            raise PipelineError(
-                f"{self.path}.lock has been held by another process for {LOCK_TIMEOUT} s; "
-                "end that process and try again."
-            ) from None
-        except OSError as error:
-            raise _unsaved(self.path, error) from None
-        try:
+        with ExitStack() as held:
+            try:
+                make_private_folder(self.path.parent)
+                held.enter_context(exclusive(f"{self.path}.lock", timeout=LOCK_TIMEOUT, poll=POLL, mode=0o600))
+            except LockHeldError:
+                raise PipelineError(
+                    f"{self.path}.lock has been held by another process for {LOCK_TIMEOUT} s; "
+                    "end that process and try again."
+                ) from None
+            except OSError as error:
+                raise _unsaved(self.path, error) from None
             yield
-        finally:
-            self._lock.release()
 
     def _clear_up(self) -> None:
         """Remove what a process that died under the lock left half written."""
