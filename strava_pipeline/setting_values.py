@@ -53,6 +53,18 @@ def _home(value: Path) -> Path:
     return committed if committed.is_dir() else Path.cwd() / "dagster_home"
 
 
+def _ledger_folder(value: Path, info: ValidationInfo) -> Path:
+    if value != Path():
+        return _absolute(value)
+    from platformdirs import user_state_path  # only where no folder is set: each command would pay for it
+
+    try:
+        folder = user_state_path("strava_pipeline", appauthor=False)
+    except RuntimeError:  # a user without a home, as in some containers
+        folder = Path()
+    return folder if folder.is_absolute() else info.data.get("data_dir", Path.cwd()) / "state" / "ledger"
+
+
 def _bundle(value: Path) -> Path:
     path = _absolute(value)
     if not path.exists():
@@ -87,6 +99,9 @@ PathSecret = Annotated[SecretStr, AfterValidator(_path_part)]
 HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Home = Annotated[Path, AfterValidator(_home)]
+LedgerFolder = Annotated[
+    Path, AfterValidator(_ledger_folder)
+]  # Path(): the state folder of the user, who has one, else within `data_dir`
 Bundle = Annotated[Path, AfterValidator(_bundle)]
 Zone = Annotated[Stripped, AfterValidator(_zone)]
 Cron = Annotated[Stripped, AfterValidator(_cron)]

@@ -23,6 +23,7 @@ from strava_pipeline.setting_values import (
     Home,
     HostAndPort,
     Hosts,
+    LedgerFolder,
     Megabytes,
     PathSecret,
     Server,
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     data_dir: AbsolutePath = Field(Path("data"), alias="STRAVA_DATA_DIR")
     secrets_dir: AbsolutePath = Field(Path("secrets"), alias="STRAVA_SECRETS_DIR")
     logs_dir: AbsolutePath = Field(Path("logs"), alias="STRAVA_LOGS_DIR")
+    ledger_dir: LedgerFolder = Field(Path(), alias="STRAVA_LEDGER_DIR")
     per_page: int = Field(200, alias="PER_PAGE", ge=1, le=200)  # Strava answers 400 above 200
     days: int = Field(21, alias="DAYS", ge=0, le=36_500)
     refresh_calls: int = Field(50, alias="STRAVA_REFRESH_CALLS", ge=0)

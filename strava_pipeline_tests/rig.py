@@ -21,6 +21,7 @@ from strava_pipeline.emulator.config import EmulatorConfig
 from strava_pipeline.emulator.limits import Limits
 from strava_pipeline.emulator.server import Emulator
 from strava_pipeline.file_locks import exclusive
+from strava_pipeline.ingest.strava.clocks import ledger_path
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.build import build_defs
@@ -75,6 +76,9 @@ class Rig:
                     whole.write_text(str(first.emulator.state.epoch - first.emulator.state.config.now.timestamp()))
         for left in ("data", "logs"):
             shutil.copytree(life / left, self.folder / left, symlinks=True)
+        for ledger in (life / "ledger").glob("strava-*.json"):  # named by that emulator's address
+            self.settings.ledger_dir.mkdir(exist_ok=True)
+            shutil.copyfile(ledger, ledger_path(self.settings))
         self.emulator.state.clock.set(self.emulator.state.config.now + timedelta(seconds=float(whole.read_text())))
 
     def run_unpartitioned(self, job: str, **told: dict[str, Any]) -> RunOutcome:

@@ -16,7 +16,11 @@ DOCUMENTS = sorted(
     path for path in (*REPO.glob("*.md"), *(REPO / "docs").rglob("*.md"), REPO / "data" / "README.md") if path.is_file()
 )
 REGISTRIES = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".com", "crates" + ".io", "conda" + ".anaconda.org")
-FOLLOWING = {"STRAVA_API_URL", "DAGSTER_HOME"}  # their defaults depend on other settings and on the checkout
+FOLLOWING = {
+    "STRAVA_API_URL",
+    "STRAVA_LEDGER_DIR",
+    "DAGSTER_HOME",
+}  # their defaults follow other settings, the user, the checkout
 MACHINE_PATH = re.compile(
     r"(?<![\w.}>*~-])/(?:work|root|Users|home)/[a-z_]"
 )  # of whoever's machine this was written on

@@ -38,11 +38,22 @@ def test_defaults(tmp_path: Path) -> None:
         tmp_path / "secrets",
         tmp_path / "logs",
     )
+    assert settings.ledger_dir == Path(os.environ["XDG_STATE_HOME"]) / "strava_pipeline"
     assert (settings.per_page, settings.days, settings.refresh_calls) == (200, 21, 50)
     assert (settings.schedule, settings.timezone) == ("0 5 * * *", "Europe/London")
     assert (settings.first_year, settings.clock_speed) == (2008, 1.0)
     assert (settings.client_id, settings.client_secret, settings.alert_url, settings.ca_bundle) == (None,) * 4
     assert settings.dagster_home == CHECKOUT / "dagster_home"
+
+
+def test_the_ledger_folder_is_the_users_state_folder_on_this_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", "/nowhere/ada")
+    assert Path("/nowhere/ada") in Settings.load(_env_file=None).ledger_dir.parents
+    monkeypatch.setenv("HOME", "~")  # as platformdirs finds it for a user without a home
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert Settings.load(_env_file=None, data_dir="kept").ledger_dir == Path.cwd() / "kept" / "state" / "ledger"
+    assert Settings.load(_env_file=None, ledger_dir="here").ledger_dir == Path.cwd() / "here"
 
 
 def test_the_environment_wins_over_dot_env_and_empty_counts_as_unset(

@@ -123,6 +123,7 @@ def demo_settings(folder: Path, url: str) -> "Settings":
         data_dir=folder / "data",
         secrets_dir=folder / "secrets",
         logs_dir=folder / "logs",
+        ledger_dir=folder / "ledger",
         pings_config=folder / "cars.toml",
         dagster_home=folder / "dagster_home",
         trips_source=f"sqlite:///{trips}" if trips.exists() else None,

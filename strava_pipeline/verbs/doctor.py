@@ -89,7 +89,6 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.settings import env_file
 
     lake, home = Lake(settings.data_dir), settings.dagster_home
-    folders = {"data": lake.data_dir, "secrets": settings.secrets_dir, "logs": settings.logs_dir, "dagster home": home}
     no_server = "STRAVA_BASE_URL" in faults
     api_only = any(True for _ in imports(lake)) and not token_store(settings).path.exists()
     return {
@@ -102,9 +101,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         ),
         strava.TOKEN: lambda: [_told_api_only(one, api_only) for one in strava.login_health(settings)],
         strava.LEDGER: lambda: strava.ledger_health(settings),
-        **{f"folder: {name}": partial(kept.writable, f"folder: {name}", path) for name, path in folders.items()},
-        "disk: data": lambda: kept.room("disk: data", lake.data_dir, lake.working),
-        "disk: logs": lambda: kept.room("disk: logs", settings.logs_dir),
+        **_folders(settings),
         CONFIG: lambda: dagster.config_health(home),
         dagster.INSTANCE: lambda: dagster.instance_health(home, lake, now),
         kept.LISTINGS: lambda: kept.listings_health(lake),
@@ -118,6 +115,25 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         goals.GOALS: lambda: goals.goals_health(lake),
         people.PEOPLE: lambda: people.people_health(settings.pings_config),
         trips.SOURCE: lambda: trips.trips_health(settings),
+    }
+
+
+def _folders(settings: "Settings") -> dict[str, Look]:
+    """Whether what is written to can be, and has room."""
+    from strava_pipeline.lake import health_files as kept
+    from strava_pipeline.lake.paths import Lake
+
+    folders = {
+        "folder: data": settings.data_dir,
+        "folder: secrets": settings.secrets_dir,
+        "folder: logs": settings.logs_dir,
+        "folder: ledger": settings.ledger_dir,
+        "folder: dagster home": settings.dagster_home,
+    }
+    return {
+        **{name: partial(kept.writable, name, path) for name, path in folders.items()},
+        "disk: data": lambda: kept.room("disk: data", settings.data_dir, Lake(settings.data_dir).working),
+        "disk: logs": lambda: kept.room("disk: logs", settings.logs_dir),
     }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+from strava_pipeline.ingest.strava.clocks import ledger_path
 from strava_pipeline.ingest.strava.connect import token_store
 from strava_pipeline.ingest.strava.revocation import revoked_at
 from strava_pipeline.lake.paths import Lake
@@ -144,6 +145,12 @@ def _staying(settings: Settings, lake: Lake, places: list[Place]) -> Iterator[tu
     ):
         if path.exists():
             yield path, why
+    ledger = ledger_path(settings)
+    if ledger.exists() and lake.data_dir not in ledger.parents:
+        yield (
+            ledger,
+            "how many calls the API application has made: nothing of the athlete, and its other data folders need it",
+        )
     if (settings.secrets_dir / SUBSCRIPTION).exists():
         yield None, "the application's subscription at Strava: strava-pipeline subscription delete"
     yield None, "what you imported from elsewhere, and reports and exports that you wrote elsewhere"

@@ -125,6 +125,17 @@ def test_a_login_is_kept_where_the_athlete_cannot_be_and_is_not_asked_for(volume
     assert (calls["total"], calls["token"]) == (0, 1)
 
 
+def test_a_ledger_folder_that_belongs_to_another_ends_it_before_any_call(volumes: Volumes) -> None:
+    folder = volumes.rig.settings.ledger_dir
+    folder.mkdir()
+    os.chown(folder, OTHER, OTHER)
+    said = volumes.typed("flow")
+    assert (said.code, "Traceback" in said.text) == (1, False), said.text
+    for part in (str(folder), "can't be kept: Permission denied. No call is made without it.", "STRAVA_LEDGER_DIR"):
+        assert part in said.text
+    assert volumes.rig.calls()["total"] == 0
+
+
 def test_logs_that_belong_to_another_cost_no_run(volumes: Volumes) -> None:
     os.chown(volumes.rig.settings.logs_dir, OTHER, OTHER)
     said = volumes.typed("flow")

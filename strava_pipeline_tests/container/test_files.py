@@ -52,6 +52,7 @@ def test_the_service_keeps_everything_in_four_folders_and_has_time_to_end(name: 
     environment = told["environment"]
     kept = {environment[f"STRAVA_{what}_DIR"] for what in ("DATA", "SECRETS", "LOGS")} | {environment["DAGSTER_HOME"]}
     assert kept == {*folders.values()}
+    assert Path(environment["STRAVA_DATA_DIR"]) in Path(environment["STRAVA_LEDGER_DIR"]).parents
     assert environment["TZ"] == environment["STRAVA_TIMEZONE"]
     assert int(told["stop_grace_period"].removesuffix("s")) > DAGSTER_GRACE + RUN_GRACE + 2 * LAST_GRACE
 

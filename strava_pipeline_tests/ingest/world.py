@@ -33,6 +33,7 @@ class World:
             _env_file=None,
             data_dir=folder / "data",
             secrets_dir=folder / "secrets",
+            ledger_dir=folder / "ledger",
             base_url=url,
             api_url=f"{url}/api/v3",
             client_id="12345",

@@ -50,7 +50,7 @@ MENDED = {  # below the rig's folder → what it is replaced by
     "its log": ("data/warehouse/working/strava.duckdb.wal", GARBAGE),
     "the snapshot": ("data/warehouse/strava.duckdb", GARBAGE),
     "the state folder": ("data/state", None),
-    "the ledger": ("data/state/budget.json", GARBAGE),
+    "the ledger": ("ledger/strava-*.json", GARBAGE),
     "a lock": ("data/state/locks/flow.lock", GARBAGE),
     "who holds a lock": ("data/state/locks/flow.json", GARBAGE),
     "Dagster's configuration, empty": ("dagster_home/dagster.yaml", b""),
@@ -60,7 +60,7 @@ MENDED = {  # below the rig's folder → what it is replaced by
 TOLD = {  # what the message names
     "the login": ("secrets/strava_token.json", GARBAGE, "strava-pipeline auth", 1),
     "the login, a folder": ("secrets/strava_token.json", None, "Is a directory", 1),
-    "the ledger, a folder": ("data/state/budget.json", None, "budget.json: Is a directory", 1),
+    "the ledger, a folder": ("ledger/strava-*.json", None, "can't be kept: Is a directory", 1),
     "a lock, a folder": ("data/state/locks/flow.lock", None, "flow.lock: Is a directory", 1),
     "who holds a lock, a folder": ("data/state/locks/flow.json", None, "flow.json: Is a directory", 1),
     "the warehouse, a folder": ("data/warehouse/working/strava.duckdb", None, "strava.duckdb: Is a directory", 1),
@@ -107,7 +107,7 @@ def test_what_only_a_person_can_mend_is_told_in_a_sentence_and_costs_no_call(
     assert (said.code, "Traceback" in said.err) == (code, False), said.err
     assert says in said.err
     assert rig.calls()["total"] == 0
-    for folder in ("data", "secrets", "dagster_home"):
+    for folder in ("data", "secrets", "ledger", "dagster_home"):
         put(rig.folder / folder, None)
         shutil.copytree(aside / folder, rig.folder / folder, dirs_exist_ok=True)
     assert typed("flow").code == 0

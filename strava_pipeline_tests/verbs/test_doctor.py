@@ -27,6 +27,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from dagster._utils.error import SerializableErrorInfo
 
 from strava_pipeline.core.findings import Finding, State
+from strava_pipeline.ingest.strava.clocks import ledger_path
 from strava_pipeline.ingest.strava.health import CLOCK, clock_health
 from strava_pipeline.ingest.strava.http import Exchange
 from strava_pipeline.lake.health import warehouse_health
@@ -93,7 +94,8 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 def patient(healthy: Rig, tmp_path: Path) -> Patient:
     """A copy of it, to be broken."""
     shutil.copytree(healthy.folder, tmp_path / "copy")
-    folders = {name: tmp_path / "copy" / name.removesuffix("_dir") for name in ("data_dir", "secrets_dir", "logs_dir")}
+    kept = ("data_dir", "secrets_dir", "logs_dir", "ledger_dir")
+    folders = {name: tmp_path / "copy" / name.removesuffix("_dir") for name in kept}
     home = tmp_path / "copy" / "dagster_home"
     made = healthy.settings.model_copy(update={**folders, "dagster_home": home})
     return Patient(made, datetime.now(UTC))
@@ -227,6 +229,12 @@ def _torn_decision(patient: Patient) -> None:
     (patient.lake.decisions / "quarantine.jsonl").write_bytes(b'{"at": "2026-')
 
 
+def _earlier_version(patient: Patient) -> None:
+    """It counts again after its ledger was taken over."""
+    for name in ("budget.json.moved", "budget.json"):
+        (patient.lake.state / name).write_text("{}")
+
+
 BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
     # what is broken: (how, what doctor calls it, how bad it is, what it says, how to mend it)
     "token lost": (_lost(lambda p: p.token), "login", WARNING, "none yet", "strava-pipeline auth"),
@@ -236,7 +244,11 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
     "half a token": (_made(lambda p: p.token.with_name(".strava_token.json.x1")), "login", WARNING, "unfinished", "rm"),
     "token refused": (_token(refused_at=1_790_000_000), "login", PROBLEM, "Strava refused it on 2026-09-21", "auth"),
     "scope denied": (_token(scope="read,activity:read_all"), "login", WARNING, "gear, weight", "every box ticked"),
-    "ledger garbage": (_empty(lambda p: p.lake.state / "budget.json"), "budget ledger", WARNING, "underst", "Nothing"),
+    "ledger garbage": (_empty(lambda p: ledger_path(p.settings)), "budget ledger", WARNING, "underst", "Nothing"),
+    "ledger of an earlier version": (_earlier_version, "budget ledger", WARNING, "does not see", "rm -f '"),
+    "ledger no folder": (
+        _in_the_way(lambda p: p.settings.ledger_dir), "folder: ledger", PROBLEM, "in the way", "mv '"
+    ),
     "logs no folder": (_in_the_way(lambda p: p.settings.logs_dir), "folder: logs", PROBLEM, "in the way", "mv '"),
     "edited dagster.yaml": (
         lambda p: (p.settings.dagster_home / "dagster.yaml").write_text("nux:\n  enabled: false\n"),
@@ -306,7 +318,7 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
         _made(lambda p: p.lake.working.with_suffix(".damaged")), "leftovers", WARNING, ".damaged", "rm -f '"
     ),
     "ledger set aside": (
-        _made(lambda p: p.lake.state / "budget.json.corrupt-20260310"), "leftovers", WARNING, "corrupt-", "rm -f '"
+        _made(lambda p: ledger_path(p.settings).with_suffix(".json.corrupt-20260310")), "budget ledger", WARNING, "set aside", "rm -f '"
     ),
     "half a snapshot": (
         _made(lambda p: p.lake.snapshot.with_name(".strava.duckdb.tmp")), "leftovers", WARNING, ".tmp", "rm -f '"

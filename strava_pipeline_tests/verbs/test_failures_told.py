@@ -63,3 +63,13 @@ def test_a_wait_for_a_limit_is_told_with_its_time(make_rig: Make, type_on: TypeO
     assert said.code == 0
     assert "it opens again at 2026-03-10" in said.err
     assert "Waiting, " in said.err
+
+
+def test_a_ledger_folder_that_cannot_be_written_ends_with_1_before_any_call(rig: Rig, type_on: TypeOn) -> None:
+    rig.settings.ledger_dir.write_text("a file where the folder should be")
+    said = type_on(rig)("flow")
+    assert (said.code, "Traceback" in said.err) == (1, False), said.err
+    for part in (str(rig.settings.ledger_dir), "No call is made without it", "STRAVA_LEDGER_DIR"):
+        assert part in said.err
+    calls = rig.calls()
+    assert (calls["total"], calls["token"]) == (0, 0)

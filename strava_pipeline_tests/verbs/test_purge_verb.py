@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 import requests
 
+from strava_pipeline.ingest.strava.clocks import ledger_path
 from strava_pipeline.lake import purge
 from strava_pipeline.lake.journal import Writer
 from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.verbs.dagster_process import alone_on
+from strava_pipeline.verbs.purge_plan import look
 from strava_pipeline_tests.rig import NOW, Rig, log_in
 from strava_pipeline_tests.verbs.conftest import Type, Typed
 
@@ -106,8 +108,15 @@ def test_a_dry_run_tells_what_would_go_and_touches_nothing(kept: Rig, type_on: T
     assert (report["deleted"], report["access"], report["drop_folder_files"]) == (False, "held", 1)
     assert report["files"] == sum(place["files"] for place in told.values())
     assert {Path(one["path"]).name for one in report["stays"] if one["path"]} == {
-        *("goals.toml", "views", ".env", "dagster_home"),
+        *("goals.toml", "views", ".env", "dagster_home", ledger_path(kept.settings).name),
     }
+    assert "how many calls the API application has made" in said.out
+    within = kept.settings.model_copy(update={"ledger_dir": kept.lake.state / "ledger"})
+    within.ledger_dir.mkdir()
+    ledger_path(within).touch()
+    assert not [path for path, _ in look(within, keep_access=True).stays if path == ledger_path(within)], (
+        "it goes with data"
+    )
     assert "1 file of these you put into" in said.out
     assert "may be your only copies" in said.out
     assert "is given back first" in said.out
@@ -124,6 +133,7 @@ def test_all_of_it_goes_and_what_is_a_persons_own_stays(kept: Rig, type_on: Type
     assert names(kept.settings.secrets_dir) == {"ca-bundle.pem"}
     assert names(kept.settings.logs_dir) == {"flow/mine.txt"}
     assert {path.name for path in kept.folder.iterdir()} >= {"goals.toml", "views", ".env"}
+    assert ledger_path(kept.settings).exists(), "which other data folders of the application need"
     assert not [secret for secret in (*login.values(), "emulator-secret") if str(secret) in said.out and secret]
     before = tree(kept.folder)
     again = type_on(kept)("purge", "--yes")

@@ -1,4 +1,4 @@
-"""The rate budget: how many calls may still be made, shared by all processes of a data folder.
+"""The rate budget: how many calls may still be made, shared by all processes that use an API application.
 
 A call is reserved before it is made and settled by its answer, in all four windows at once; "now" is the
 server's time. Nothing sleeps here (`pacing.py` waits) and nothing is sent (`client.py` calls).
@@ -47,8 +47,8 @@ class Remaining:
 class RateBudget:
     """Reserve, then settle, release or refuse.
 
-    `cushion_*` calls of each window are left to others; where none is told, `yielding` calls, but no more than a tenth
-    of a limit. `max_calls` caps the calls of this object alone.
+    `former`: the ledger of an earlier version, see LedgerFile. `cushion_*` calls of each window are left to others; where
+    none is told, `yielding` calls, but no more than a tenth of a limit. `max_calls` caps the calls of this object alone.
     """
 
     def __init__(
@@ -56,12 +56,13 @@ class RateBudget:
         path: Path,
         clock: ServerClock,
         *,
+        former: Path | None = None,
         cushion_15min: int | None = None,
         cushion_daily: int | None = None,
         yielding: int = 0,
         max_calls: int | None = None,
     ) -> None:
-        self._file = LedgerFile(path)
+        self._file = LedgerFile(path, former)
         self._clock = clock
         self._cushions = {"15min": cushion_15min, "day": cushion_daily}
         self._yielding = yielding

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,10 +40,11 @@ def make_budget(
     yielding: int = 0,
     max_calls: int | None = None,
 ) -> RateBudget:
-    """The data folder's budget; enough by itself for `status`, which needs no login."""
+    """The budget of the settings' API application; enough by itself for `status`, which needs no login."""
     return RateBudget(
         ledger_path(settings),
         clock or system_clock(settings),
+        former=former_ledger_path(settings),
         cushion_15min=cushion_15min,
         cushion_daily=cushion_daily,
         yielding=yielding,
@@ -51,7 +53,14 @@ def make_budget(
 
 
 def ledger_path(settings: Settings) -> Path:
-    """Where the settings keep the budget's ledger."""
+    """The ledger of the settings' API application: all data folders share it, since Strava counts per application."""
+    host = urlsplit(settings.api_url).netloc.rpartition("@")[2].lower()
+    application = sha256(f"{host}\n{settings.client_id or ''}".encode()).hexdigest()[:16]
+    return settings.ledger_dir / f"strava-{application}.json"
+
+
+def former_ledger_path(settings: Settings) -> Path:
+    """Where earlier versions kept a ledger for each data folder."""
     return settings.data_dir / "state" / "budget.json"
 
 

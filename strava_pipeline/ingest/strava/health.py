@@ -6,16 +6,17 @@ One HEAD request to the front page, which is no API call and counts in no limit;
 import stat
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import ForbiddenError, MissingSettingsError, PipelineError
 from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
 from strava_pipeline.ingest.clock import CONTRADICTION, HEADER_RESOLUTION, parse_date_header
-from strava_pipeline.ingest.strava.clocks import ledger_path, system_clock
+from strava_pipeline.ingest.strava.clocks import former_ledger_path, ledger_path, system_clock
 from strava_pipeline.ingest.strava.connect import make_wire, token_store
 from strava_pipeline.ingest.strava.hosts import keep_at_home
 from strava_pipeline.ingest.strava.http import Exchange, UntrustedError
-from strava_pipeline.ingest.strava.ledger import LedgerFile
+from strava_pipeline.ingest.strava.ledger import MOVED, LedgerFile
 from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes
 from strava_pipeline.ingest.strava.revocation import revoked_at
 from strava_pipeline.ingest.strava.token_store import LOGIN, StoredToken
@@ -93,9 +94,20 @@ def login_health(settings: Settings) -> list[Finding]:
     return found
 
 
-def ledger_health(settings: Settings) -> Finding:
-    """Whether the calls made so far are known."""
-    path = ledger_path(settings)
+def ledger_health(settings: Settings) -> list[Finding]:
+    """Whether the calls made so far are known, what was set aside, and whether an earlier version counts apart."""
+    path, former = ledger_path(settings), former_ledger_path(settings)
+    found = [_ledger(path)]
+    if aside := sorted(path.parent.glob(f"{path.name}.corrupt-*")):
+        what = f"{len(aside)} that could not be understood, set aside in {path.parent}."
+        found.append(warning(LEDGER, what, "\n".join(f"rm -f '{one}'" for one in aside)))
+    if former.exists() and former.with_name(f"{former.name}{MOVED}").exists():
+        what = f"an earlier version counts its calls in {former} and does not see those of this one."
+        found.append(warning(LEDGER, what, f"End that version, then:\nrm -f '{former}'"))
+    return found
+
+
+def _ledger(path: Path) -> Finding:
     try:
         if LedgerFile(path).is_garbage():
             return warning(

@@ -1,0 +1,17 @@
+"""verbs.demo: its settings. The demo itself runs in e2e/."""
+
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.verbs.demo import demo_settings
+
+FOLDERS = ("data_dir", "secrets_dir", "logs_dir", "ledger_dir", "dagster_home", "pings_config")
+
+
+def test_everything_of_the_demo_is_in_its_folder_whatever_the_user_has_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRAVA_LEDGER_DIR", str(tmp_path / "mine"))
+    settings = demo_settings(tmp_path / "demo", "http://127.0.0.1:9")
+    assert {name for name in FOLDERS if tmp_path / "demo" not in getattr(settings, name).parents} == set()
