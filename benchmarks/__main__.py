@@ -32,7 +32,7 @@ from benchmarks.rounds import (
     peer_scale,
 )
 
-LIBRARIES = ("strava_pipeline", "dagster", "duckdb", "polars", "orjson", "urllib3")
+LIBRARIES = ("strava_pipeline", "dagster", "duckdb", "polars", "orjson", "requests", "urllib3")
 MOST_MB = 500  # of a whole run, whatever the number of activities
 TITLES = {
     "listing": "listing → bronze",

@@ -54,6 +54,12 @@ def trickling(handler: BaseHTTPRequestHandler) -> None:
     _trickle(handler)
 
 
+def trickling_chunk(handler: BaseHTTPRequestHandler) -> None:
+    """The same of the size of a chunk, of which the body has not begun."""
+    _head(handler, ("Transfer-Encoding", "chunked"))
+    _trickle(handler, b"0")
+
+
 def trickling_head(handler: BaseHTTPRequestHandler) -> None:
     """The same of the head, which has no end either."""
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Odd: ")
@@ -67,12 +73,12 @@ def continuing(handler: BaseHTTPRequestHandler) -> None:
         threading.Event().wait(0.01)
 
 
-KINDS = (endless, bomb, trickling, trickling_head, continuing)
+KINDS = (endless, bomb, trickling, trickling_chunk, trickling_head, continuing)
 
 
-def _trickle(handler: BaseHTTPRequestHandler) -> None:
+def _trickle(handler: BaseHTTPRequestHandler, drop: bytes = b" ") -> None:
     for _ in range(1_000):
-        handler.wfile.write(b" ")
+        handler.wfile.write(drop)
         threading.Event().wait(0.01)
 
 

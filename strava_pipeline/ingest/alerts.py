@@ -3,16 +3,14 @@
 Such an address carries its key in its path: no error, and so no log, holds more of it than the host.
 """
 
-import time
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import orjson
 
 from strava_pipeline.core.errors import PipelineError, TransientError
-from strava_pipeline.core.size_limits import SMALL_ANSWER
-from strava_pipeline.ingest.strava.http import BrokenOffError, TooLargeError, Wire
+from strava_pipeline.ingest.strava.http import BrokenOffError, TooLargeError, small_wire
+from strava_pipeline.settings import Settings
 
 PATIENCE = 10  # seconds for an answer: a sensor's tick has 60 for all it does
 _LATER = (408, 425, 429)  # a receiver that asks to be asked again
@@ -22,14 +20,14 @@ class AlertRefusedError(PipelineError):
     """The receiver does not take the message, and won't another time."""
 
 
-def post_alert(url: str, message: Mapping[str, object], ca_bundle: Path | None = None) -> None:
+def post_alert(url: str, message: Mapping[str, object], settings: Settings) -> None:
     """Post `message` as JSON, once. TransientError: it may work later; AlertRefusedError, or PipelineError: it won't."""
     host = urlsplit(url).hostname
-    wire = Wire(time.monotonic, ca_bundle, limit=SMALL_ANSWER, patience=PATIENCE)
+    wire = small_wire(settings, PATIENCE)
     try:
         status = wire.send("POST", url, name="the message about a failure", json=orjson.dumps(message)).status
     except (BrokenOffError, TooLargeError) as error:  # what it said first counts
-        status = error.status or 0
+        status = error.exchange.status
     if 200 <= status < 300:
         return
     if status >= 500 or status in _LATER:

@@ -3,7 +3,6 @@
 The address of such a request holds positions: nothing of it may be logged, and no error holds it.
 """
 
-import logging
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -21,11 +20,6 @@ class Sender(Protocol):
     """What of ingest/strava/http.py's Wire is used."""
 
     def send(self, method: str, url: str, *, name: str) -> Exchange: ...
-
-
-def hide_addresses() -> None:
-    """Keep urllib3 from logging whole addresses, which its debug lines do."""
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
 
 def ask_route(wire: Sender, url: str, profile: str, points: Sequence[tuple[float, float]]) -> float | str:

@@ -34,7 +34,7 @@ IDLE = 600  # seconds without a run after which the server ends: it holds some 2
 LONGEST = (
     1 << 17
 )  # bytes of a request, one message of a socket; a run of the asset graph's own selection takes some 30,000
-LIBRARIES = ("duckdb", "orjson", "polars", "urllib3")  # of every run, wherever our own modules import them
+LIBRARIES = ("duckdb", "orjson", "polars", "requests")  # of every run, wherever our own modules import them
 FORKED, STALE = b"forked", b"stale"  # the answers to a request
 _INTERRUPTS = {signal.SIGINT, signal.SIGTERM}
 

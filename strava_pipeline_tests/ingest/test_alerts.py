@@ -7,7 +7,10 @@ import pytest
 
 from strava_pipeline.core.errors import PipelineError, TransientError
 from strava_pipeline.ingest.alerts import AlertRefusedError, post_alert
+from strava_pipeline.settings import Settings
 from strava_pipeline_tests.receiver import KEY, Receiver, receiver
+
+SETTINGS = Settings(_env_file=None)
 
 
 @pytest.fixture
@@ -17,7 +20,7 @@ def listening() -> Iterator[Receiver]:
 
 
 def test_a_message_arrives_as_json(listening: Receiver) -> None:
-    post_alert(listening.url, {"text": "Zürich\n2", "years": None})
+    post_alert(listening.url, {"text": "Zürich\n2", "years": None}, SETTINGS)
     assert listening.got == [{"text": "Zürich\n2", "years": None}]
     assert listening.kinds == ["application/json"]
 
@@ -39,7 +42,7 @@ def test_what_the_receiver_answers_tells_whether_to_try_again(
 ) -> None:
     listening.answers = [status]
     with pytest.raises(error) as caught:
-        post_alert(listening.url, {"text": "x"})
+        post_alert(listening.url, {"text": "x"}, SETTINGS)
     assert str(status) in str(caught.value)
     assert KEY not in str(caught.value)
     assert len(listening.got) == 1
@@ -50,6 +53,6 @@ def test_nobody_there_may_be_tried_again_and_the_address_is_not_told() -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     with pytest.raises(TransientError) as caught:
-        post_alert(f"http://127.0.0.1:{port}/{KEY}?key={KEY}", {"text": "x"})
+        post_alert(f"http://127.0.0.1:{port}/{KEY}?key={KEY}", {"text": "x"}, SETTINGS)
     assert "no answer from 127.0.0.1" in str(caught.value)
     assert KEY not in str(caught.value)

@@ -62,7 +62,7 @@ def test_a_geocoder_of_the_settings_gives_no_address(answer: Answer) -> None:
 def test_of_a_receiver_of_alerts_only_the_status_counts(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alerts, "PATIENCE", SECONDS)
     with hostile(answer) as url:
-        alerts.post_alert(url, {"text": "a run failed"})
+        alerts.post_alert(url, {"text": "a run failed"}, Settings(_env_file=None))
 
 
 @pytest.mark.parametrize("answer", [trickling_head, continuing], ids=lambda kind: kind.__name__)
@@ -71,4 +71,4 @@ def test_a_receiver_whose_answer_never_begins_may_be_asked_again(
 ) -> None:
     monkeypatch.setattr(alerts, "PATIENCE", SECONDS)
     with hostile(answer) as url, pytest.raises(TransientError, match="no answer from"):
-        alerts.post_alert(url, {"text": "a run failed"})
+        alerts.post_alert(url, {"text": "a run failed"}, Settings(_env_file=None))

@@ -3,7 +3,6 @@
 And who answers for addresses, which no line of the log holds: no trip depends on them.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,7 +11,6 @@ from pathlib import Path
 from strava_pipeline.core.pings.answers import Oracle, Points
 from strava_pipeline.core.pings.lines import Read
 from strava_pipeline.core.pings.people import People
-from strava_pipeline.core.size_limits import SMALL_ANSWER
 from strava_pipeline.ingest.cars.bounded import BoundedCars
 from strava_pipeline.ingest.cars.geocoder import Geocoder
 from strava_pipeline.ingest.cars.osrm_route import CarRouter
@@ -20,7 +18,7 @@ from strava_pipeline.ingest.cars.reading import CarAdapter, Reading, Trouble
 from strava_pipeline.ingest.cars.scripted import ScriptedCars
 from strava_pipeline.ingest.cars.scripted_routes import ScriptedRoutes
 from strava_pipeline.ingest.osrm import PATIENCE
-from strava_pipeline.ingest.strava.http import Wire
+from strava_pipeline.ingest.strava.http import small_wire
 from strava_pipeline.settings import Settings
 
 
@@ -32,7 +30,7 @@ def oracle_of(settings: Settings, people: People, scripted: Path | None = None) 
         return
     router = None
     if settings.trips_osrm_url:
-        router = CarRouter(settings.trips_osrm_url, _wire(settings))
+        router = CarRouter(settings.trips_osrm_url, small_wire(settings, PATIENCE))
     with BoundedCars(_adapter(settings, people), lambda: datetime.now(UTC)) as cars:
         try:
             yield _Asked(cars, lambda _, points, __: router.length_km(points).km if router else None)
@@ -47,16 +45,11 @@ def geocoder_of(settings: Settings) -> Iterator[Geocoder | None]:
     if not settings.trips_geocoder_url:
         yield None
         return
-    geocoder = Geocoder(settings.trips_geocoder_url, _wire(settings))
+    geocoder = Geocoder(settings.trips_geocoder_url, small_wire(settings, PATIENCE))
     try:
         yield geocoder
     finally:
         geocoder.tell()
-
-
-def _wire(settings: Settings) -> Wire:
-    """The way to a server that answers a question of a moment in a line or two."""
-    return Wire(time.monotonic, settings.ca_bundle, limit=SMALL_ANSWER, patience=PATIENCE)
 
 
 class _Asked:

@@ -15,7 +15,7 @@ import orjson
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.trips.car.areas import Area
-from strava_pipeline.ingest.osrm import NO_ANSWER, hide_addresses
+from strava_pipeline.ingest.osrm import NO_ANSWER
 from strava_pipeline.ingest.strava.http import Exchange
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,6 @@ class Geocoder:
         self._without: Counter[str] = Counter()
         self._silent = 0  # failures in a row, but for those that are of one area alone
         self._last: float | None = None
-        hide_addresses()
 
     @property
     def gives_up(self) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.ingest.osrm import NO_ANSWER, Sender, ask_route, hide_addresses, is_definite
+from strava_pipeline.ingest.osrm import NO_ANSWER, Sender, ask_route, is_definite
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,6 @@ class CarRouter:
     def __init__(self, url: str, wire: Sender) -> None:
         self._url, self._wire = url.rstrip("/"), wire
         self._without: Counter[str] = Counter()
-        hide_addresses()
 
     def length_km(self, points: Sequence[tuple[float, float]]) -> Route:
         """The route through points (longitude, latitude) in their order."""

@@ -158,7 +158,7 @@ class StravaClient:
         try:
             exchange = self._wire.send("GET", f"{self.api_url}{path}", params=query, bearer=token)
         except (BrokenOffError, TooLargeError) as error:
-            self._account(error.status or 0, error.headers, error.seconds, reserved_at)
+            self._account(error.exchange, reserved_at)
             raise
         except NotSentError:
             self.budget.release(reserved_at)
@@ -169,7 +169,7 @@ class StravaClient:
         except PipelineError:
             self.budget.release(reserved_at)
             raise
-        self._account(exchange.status, exchange.headers, exchange.seconds, reserved_at)
+        self._account(exchange, reserved_at)
         return token, exchange
 
     def _let_interrupts_through(self) -> None:
@@ -181,13 +181,14 @@ class StravaClient:
         self._let_interrupts_through()
         self.clock.sleep(seconds)
 
-    def _account(self, status: int, headers: Mapping[str, str], seconds: float, reserved_at: datetime) -> None:
+    def _account(self, exchange: Exchange, reserved_at: datetime) -> None:
         """Enter an answer into the clock, the count and the budget."""
+        headers, seconds = exchange.headers, exchange.seconds
         self.calls += 1
         self.clock.learn(headers, elapsed=seconds)
-        if status == 401:
+        if exchange.status == 401:
             self.budget.release(reserved_at)  # a 401 does not count at Strava
-        elif status == 429:
+        elif exchange.status == 429:
             self.budget.refuse(headers, elapsed=seconds)
         else:
             self.budget.settle(headers, elapsed=seconds)

@@ -69,8 +69,10 @@ def make_subscriptions(settings: Settings, wire: Wire, clock: ServerClock) -> Su
 
 
 def make_wire(settings: Settings, clock: ServerClock) -> Wire:
-    """The way out, with the settings' certificates."""
-    return Wire(clock.monotonic, settings.ca_bundle, limit=settings.answer_limit)
+    """The way out, with the settings' certificates and hosts of plain http."""
+    return Wire(
+        clock.monotonic, settings.ca_bundle, limit=settings.answer_limit, plain_http_hosts=settings.plain_http_hosts
+    )
 
 
 def token_store(settings: Settings) -> TokenStore:

@@ -1,31 +1,30 @@
-"""One HTTP exchange with Strava: sent once, read whole, failures sorted by whether the call can have counted.
+"""One HTTP exchange with a server: sent once, read whole, failures sorted by whether the call can have counted.
 
-No retries, budget, tokens or meaning of a status here. Redirects are never followed: no token goes astray.
+No retries, budget, tokens or meaning of a status here. The library is requests, by a session that bounds answers
+(bounded_session.py) and is imported by the first Wire alone: commands that make no call do without its 40 ms.
 """
 
 import ssl
-from base64 import b64encode
+import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
-from http.client import HTTPException
+from logging import INFO, getLogger
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
-
-import certifi
-from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Timeout, make_headers
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import PipelineError, RefusedError, TransientError
-from strava_pipeline.core.size_limits import AnswerLimit
-from strava_pipeline.ingest.strava.hosts import is_loopback
-from strava_pipeline.ingest.strava.prompt_heads import POOLS
+from strava_pipeline.core.size_limits import SMALL_ANSWER, AnswerLimit
+from strava_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from requests import Response
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60  # seconds; the read timeout holds for the head and for each piece of the body
 WHOLE_TIMEOUT = 300  # seconds for all of an answer: one that trickles would never hit the read timeout
 CHUNK = 1 << 16  # bytes
 EVIDENCE = 1_000_000  # bytes that are kept of an answer that was not read to its end
-FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +50,19 @@ class UntrustedError(PipelineError):
 
 
 class BrokenOffError(TransientError):
-    """The answer began, and broke off or had no end after `seconds`: `headers` came before, `body` is the first of it."""
+    """The answer began, and broke off or had no end: `exchange` is what came of it."""
 
-    def __init__(self, message: str, *, status: int, body: bytes, headers: Mapping[str, str], seconds: float) -> None:
-        super().__init__(message, status=status, body=body)
-        self.headers = headers
-        self.seconds = seconds
+    def __init__(self, message: str, exchange: Exchange) -> None:
+        super().__init__(message, status=exchange.status, body=exchange.body)
+        self.exchange = exchange
 
 
 class TooLargeError(RefusedError):
-    """The answer is larger than the limit, and would be again: `headers` came before, `body` is the first of it."""
+    """The answer is larger than the limit, and would be again: `exchange` is the first of it."""
 
-    def __init__(self, message: str, *, status: int, body: bytes, headers: Mapping[str, str], seconds: float) -> None:
-        super().__init__(message, status=status, body=body)
-        self.headers = headers
-        self.seconds = seconds
+    def __init__(self, message: str, exchange: Exchange) -> None:
+        super().__init__(message, status=exchange.status, body=exchange.body)
+        self.exchange = exchange
 
 
 class Wire:
@@ -73,6 +70,7 @@ class Wire:
 
     `limit`: how large an answer may be, unpacked, measured as it comes.
     `patience`: seconds for the connection, for the head, for each piece of the answer and for the whole of it, all the same.
+    `plain_http_hosts`: hosts beside this machine that may be asked by http://, with commas.
     """
 
     def __init__(
@@ -82,12 +80,21 @@ class Wire:
         *,
         limit: AnswerLimit = AnswerLimit(),
         patience: float | None = None,
+        plain_http_hosts: str | None = None,
     ) -> None:
+        from strava_pipeline.ingest.strava.bounded_session import open_session
+
         self._monotonic, self._limit = monotonic, limit
-        self._timeout = Timeout(connect=patience or CONNECT_TIMEOUT, read=patience or READ_TIMEOUT)
-        self._whole = patience or WHOLE_TIMEOUT
-        self._ca_bundle = ca_bundle or Path(certifi.where())
-        self._pools: dict[str, PoolManager] = {}
+        self._timeout = (patience or CONNECT_TIMEOUT, patience or READ_TIMEOUT)
+        self._trusted = str(ca_bundle) if ca_bundle else True
+        self._session = open_session(
+            monotonic,
+            head_within=patience or READ_TIMEOUT,
+            whole_within=patience or WHOLE_TIMEOUT,
+            most_bytes=limit.most_bytes,
+            plain_http_hosts=plain_http_hosts,
+        )
+        getLogger("urllib3.connectionpool").setLevel(INFO)  # its debug lines hold whole addresses
 
     def send(
         self,
@@ -107,102 +114,78 @@ class Wire:
         """
         started, parts = self._monotonic(), urlsplit(url)
         name = name or f"{method} {parts.path}"
-        kind = FORM if form else JSON if json else None
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        if json is not None:
+            headers["Content-Type"] = "application/json"
         try:
-            response = self._pool(url, parts).urlopen(
+            response = self._session.request(
                 method,
-                f"{url}?{urlencode(params)}" if params else url,
-                body=urlencode(form) if form else json,
-                headers=_headers(bearer, basic, kind),
+                url,
+                params=params,
+                data=form or json,
+                headers=headers,
+                auth=basic,
                 timeout=self._timeout,
-                retries=False,
-                redirect=False,
-                preload_content=False,
+                verify=self._trusted,
+                stream=True,
             )
-        except (HTTPError, ValueError) as error:
-            raise _failure(error, name, parts.hostname or "?") from None
-        body = self._read(response, name, started)
-        return Exchange(response.status, response.headers, body, self._monotonic() - started)
+        except (OSError, ValueError) as error:
+            failure = _failure(error, name, parts.hostname or "?")
+        else:
+            return self._read(response, name, started)
+        raise failure  # out here the library's error, which may hold the address or a header, is no context of it
 
-    def _pool(self, url: str, parts: SplitResult) -> PoolManager:
-        """The connections to the address's server; whether these go over a proxy is looked up once for each."""
-        pool = self._pools.get(parts.netloc)
-        if pool is None:
-            bundle = self._ca_bundle
-            files, folder = (None, str(bundle)) if bundle.is_dir() else (str(bundle), None)
-            proxy = None if is_loopback(url) else _proxy(parts)
-            if proxy is None:
-                pool = PoolManager(ca_certs=files, ca_cert_dir=folder)
-            else:
-                login = _proxy_login(proxy)
-                pool = ProxyManager(proxy, proxy_headers=login, ca_certs=files, ca_cert_dir=folder)
-            pool.pool_classes_by_scheme = POOLS
-            self._pools[parts.netloc] = pool
-        return pool
-
-    def _read(self, response: BaseHTTPResponse, name: str, started: float) -> bytes:
+    def _read(self, response: "Response", name: str, started: float) -> Exchange:
         parts: list[bytes] = []
-        size, fault, is_too_large = 0, None, False
-        try:
-            while part := response.read1(CHUNK, decode_content=True):  # gives what came before a break, too
-                parts.append(part)
-                size += len(part)
-                if size > self._limit.most_bytes:
-                    fault, is_too_large = self._limit.exceeded, True
-                    break
-                if self._monotonic() - started > self._whole:
-                    raise TimeoutError
-        except (HTTPError, OSError, HTTPException) as error:
-            fault = f"broke off ({type(error).__name__})"
+        fault: str | None = None
+        with closing(response.raw):
+            try:
+                for part in response.iter_content(CHUNK):
+                    parts.append(part)  # one by one: what came before a break is kept
+            except OSError as error:
+                fault = f"broke off ({type(_cause(error)).__name__})"
+        body, seconds = b"".join(parts), self._monotonic() - started
+        is_too_large = len(body) > self._limit.most_bytes
+        if is_too_large:
+            fault = self._limit.exceeded
+        exchange = Exchange(response.status_code, response.headers, body[:EVIDENCE] if fault else body, seconds)
         if fault is None:
-            return b"".join(parts)
-        response.close()
-        raise (TooLargeError if is_too_large and response.status == 200 else BrokenOffError)(
-            f"{name}: the answer {fault}",
-            status=response.status,
-            body=b"".join(parts)[:EVIDENCE],
-            headers=response.headers,
-            seconds=self._monotonic() - started,
-        )
+            return exchange
+        kind = TooLargeError if is_too_large and exchange.status == 200 else BrokenOffError
+        raise kind(f"{name}: the answer {fault}", exchange)
 
 
-def _headers(bearer: str | None, basic: tuple[str, str] | None, kind: str | None) -> dict[str, str]:
-    headers = {"User-Agent": "strava_pipeline", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
-    headers["Cache-Control"] = "no-cache"  # a proxy's copy of an earlier answer would look like news
-    if kind is not None:
-        headers["Content-Type"] = kind
-    if bearer is not None:
-        headers["Authorization"] = f"Bearer {bearer}"
-    if basic is not None:
-        headers["Authorization"] = f"Basic {b64encode(':'.join(basic).encode()).decode()}"
-    return headers
+def small_wire(settings: Settings, patience: float) -> Wire:
+    """The way to a server that answers with a number or a line, within seconds of `patience`."""
+    return Wire(
+        time.monotonic,
+        settings.ca_bundle,
+        limit=SMALL_ANSWER,
+        patience=patience,
+        plain_http_hosts=settings.plain_http_hosts,
+    )
 
 
-def _proxy(parts: SplitResult) -> str | None:
-    """The environment's proxy (or macOS's) for an address, by the standard library's reading of it."""
-    if proxy_bypass(parts.hostname or ""):
-        return None
-    proxies = getproxies()
-    found = proxies.get(parts.scheme) or proxies.get("all")
-    return found if not found or "://" in found else f"http://{found}"
+def _failure(error: OSError | ValueError, name: str, host: str) -> PipelineError:
+    from requests.exceptions import SSLError
 
-
-def _proxy_login(proxy: str) -> Mapping[str, str]:
-    login = urlsplit(proxy).netloc.rpartition("@")[0]
-    return make_headers(proxy_basic_auth=unquote(login)) if login else {}
-
-
-def _failure(error: HTTPError | ValueError, name: str, host: str) -> PipelineError:
-    # The original's text holds the whole address, so only its type is told.
-    if isinstance(error, SSLError) and isinstance(error.args[0], ssl.SSLCertVerificationError):
+    # The original's text holds the whole address, so only its type is shown.
+    cause = _cause(error)
+    if isinstance(error, SSLError) and isinstance(cause.args[0], ssl.SSLCertVerificationError):
         return UntrustedError(
             f"{name}: the certificate of {host} is not trusted. Behind a corporate proxy, set "
             "REQUESTS_CA_BUNDLE in the environment or .env to the file of its certificates (PEM); "
             "strava-pipeline doctor --make-ca-bundle joins that file.",
-            code=error.args[0].verify_code,
+            code=cause.args[0].verify_code,
         )
-    if isinstance(error, ValueError):  # an address or header that can't be sent at all
+    if cause is error or isinstance(cause, ValueError):  # an address, a header or a bundle that is none
         return PipelineError(f"{name}: not a request that can be sent ({type(error).__name__}); check the settings.")
-    message = f"{name}: no answer from {host} ({type(error).__name__})"
-    never_sent = isinstance(error, (NewConnectionError, ConnectTimeoutError, ProxyError))
-    return NotSentError(message) if never_sent else TransientError(message)
+    message = f"{name}: no answer from {host} ({type(cause).__name__})"
+    is_sent = cause is error.args[0] or isinstance(error, SSLError)
+    return TransientError(message) if is_sent else NotSentError(message)
+
+
+def _cause(error: OSError | ValueError) -> Any:
+    """urllib3's error, whose name says what happened: requests wraps it, twice where no connection came about."""
+    fault = error.args[0] if error.args else None
+    return getattr(fault, "reason", fault) if isinstance(fault, Exception) else error

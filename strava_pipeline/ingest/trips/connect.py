@@ -1,13 +1,11 @@
 """From settings to what trips are read with: the open source, the keys, the router."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from strava_pipeline.core.errors import MissingSettingsError
-from strava_pipeline.core.size_limits import SMALL_ANSWER
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.ingest.strava.http import Wire
+from strava_pipeline.ingest.strava.http import small_wire
 from strava_pipeline.ingest.trips.keys import NO_KEYS, KeyRing
 from strava_pipeline.ingest.trips.keys_command import SETTING, keys_text
 from strava_pipeline.ingest.trips.osrm import PATIENCE, Router
@@ -51,9 +49,7 @@ def trip_routes(settings: Settings) -> Iterator[Callable[[Sequence[Bundle]], Map
     if not settings.trips_osrm_url:
         yield lambda _: {}
         return
-    router = Router(
-        settings.trips_osrm_url, Wire(time.monotonic, settings.ca_bundle, limit=SMALL_ANSWER, patience=PATIENCE)
-    )
+    router = Router(settings.trips_osrm_url, small_wire(settings, PATIENCE))
     try:
         yield router.routes
     finally:

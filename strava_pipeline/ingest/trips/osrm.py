@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from strava_pipeline.core.errors import PipelineError, TransientError
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.waypoints import Position, waypoints
-from strava_pipeline.ingest.osrm import NO_ANSWER, PATIENCE, Sender, ask_route, hide_addresses
+from strava_pipeline.ingest.osrm import NO_ANSWER, PATIENCE, Sender, ask_route
 
 __all__ = ["GIVE_UP", "PATIENCE", "TRIES", "Router"]
 
@@ -30,7 +30,6 @@ class Router:
         self._wire = wire
         self._without: Counter[str] = Counter()
         self._silent = 0  # trips in a row that got no answer
-        hide_addresses()
 
     def routes(self, bundles: Sequence[Bundle]) -> dict[str, float]:
         """Metres by external id, of the trips for which there is a route."""

@@ -48,7 +48,7 @@ def failure_alert_sensor(
         for record in _untold(context.instance, Lake(settings.data_dir), at)[:AT_ONCE]:
             run_id = record.dagster_run.run_id
             try:
-                post_alert(settings.alert_url, _message(context.instance, record, settings), settings.ca_bundle)
+                post_alert(settings.alert_url, _message(context.instance, record, settings), settings)
             except TransientError as error:
                 pause = pause.longer(at)
                 told = f"The failure of run {run_id} could not be told: {error}. Next try at {pause.until:%H:%M} UTC."

@@ -1,0 +1,127 @@
+"""A session of requests that bounds answers in size and time and follows no redirect: no token goes astray.
+
+What is sent, and what its failures mean, is http.py's.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.client import HTTPResponse
+from io import BufferedReader, RawIOBase
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests import PreparedRequest, Response, Session
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+
+from strava_pipeline.core.addresses import http_url, is_this_machine
+from strava_pipeline.core.errors import PipelineError
+
+
+def open_session(
+    monotonic: Callable[[], float],
+    *,
+    head_within: float,
+    whole_within: float,
+    most_bytes: int,
+    plain_http_hosts: str | None,
+) -> Session:
+    """A session that keeps connections, and neither cookies nor what else a browser would.
+
+    `head_within`, `whole_within`: seconds for the head of an answer and for all of it; `most_bytes`: of its body, unpacked;
+    `plain_http_hosts`: hosts beside this machine that may be asked by http://, with commas.
+    """
+    session = Session()
+    session.trust_env = False  # else a login of ~/.netrc would take the token's place
+    session.headers["User-Agent"] = "strava_pipeline"
+    session.headers["Cache-Control"] = "no-cache"  # a proxy's copy of an earlier answer would look like news
+    timed = partial(_TimedResponse, monotonic, head_within, whole_within)
+    adapter = _BoundedAdapter(timed, most_bytes, plain_http_hosts)
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, adapter)
+    return session
+
+
+class _BoundedAdapter(HTTPAdapter):
+    """Bounds answers, follows no redirect, and sends nothing by plain http that others could read."""
+
+    def __init__(self, timed: Callable[..., HTTPResponse], most_bytes: int, plain_http_hosts: str | None) -> None:
+        super().__init__()
+        self._timed, self._most_bytes, self._plain_http_hosts = timed, most_bytes, plain_http_hosts
+        self._proxies: dict[str, dict[str, str]] = {}
+
+    def send(self, request: PreparedRequest, *options: Any, **named: Any) -> Response:
+        """The answer, its body not read yet. Raises PipelineError for an address that others could read along."""
+        try:
+            url = http_url(request.url or "", self._plain_http_hosts)
+        except ValueError as error:
+            raise PipelineError(f"{error}.") from None
+        server = urlsplit(url)
+        if server.netloc not in self._proxies:  # the library reads the whole environment for them
+            is_here = is_this_machine(server.hostname or "")
+            self._proxies[server.netloc] = {} if is_here else get_environ_proxies(url)
+        return super().send(request, *options, **{**named, "proxies": self._proxies[server.netloc]})
+
+    def get_connection_with_tls_context(self, *options: Any, **named: Any) -> Any:
+        """The connections to a server, made to read answers by the clock."""
+        pool: Any = super().get_connection_with_tls_context(*options, **named)
+        if "ConnectionCls" not in vars(pool):  # but its class's
+            pool.ConnectionCls = type("TimedConnection", (pool.ConnectionCls,), {"response_class": self._timed})
+        return pool
+
+    def build_response(self, req: PreparedRequest, resp: Any) -> Response:
+        """What requests makes of an answer, with a body of bounded size, and without what would make it a redirect."""
+        response = super().build_response(req, resp)
+        response.headers.pop("Location", None)
+        response.raw = _BoundedBody(resp, self._most_bytes)
+        return response
+
+
+class _BoundedBody:
+    """A body for `Response.iter_content`: unpacked pieces as they come, the last one before a break too."""
+
+    def __init__(self, raw: Any, most_bytes: int) -> None:
+        self._raw, self._left, self.close = raw, most_bytes, raw.close
+
+    def stream(self, amount: int, decode_content: bool) -> Iterator[bytes]:
+        """Pieces of `amount` bytes at most; the last one is that with which the limit is exceeded."""
+        while self._left >= 0 and (piece := self._raw.read1(amount, decode_content=decode_content)):
+            self._left -= len(piece)
+            yield piece
+
+
+class _TimedResponse(HTTPResponse):
+    """An answer whose head and whole come in time. Else each byte would have the timeout for itself, and drops all day."""
+
+    def __init__(
+        self, monotonic: Callable[[], float], head_within: float, whole_within: float, *options: Any, **named: Any
+    ) -> None:
+        super().__init__(*options, **named)
+        started = monotonic()
+        self._whole_by = started + whole_within
+        self._reader = _TimedReader(self.fp.detach(), monotonic, started + head_within)
+        self.fp = BufferedReader(self._reader)
+
+    def begin(self) -> None:
+        """Read the head."""
+        super().begin()
+        self._reader.deadline = self._whole_by
+
+
+class _TimedReader(RawIOBase):
+    """What a socket brings; TimeoutError once `deadline`, by the clock `monotonic`, is over."""
+
+    def __init__(self, raw: RawIOBase, monotonic: Callable[[], float], deadline: float) -> None:
+        self._raw, self._monotonic, self.deadline = raw, monotonic, deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._monotonic() > self.deadline:
+            raise TimeoutError
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
