@@ -353,6 +353,7 @@ def test_a_secure_connection_that_breaks_off_may_work_when_tried_again(world: Wo
         client = world.connect(settings=elsewhere(world, f"https://127.0.0.1:{port}"))
         with pytest.raises(TransientError, match=r"no answer from 127\.0\.0\.1 \(SSLError\)"):
             client.get(PATH)
+        assert client.calls == 3, "it can't be known how far each came"
         thread.join()
 
 
