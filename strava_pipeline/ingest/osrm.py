@@ -4,25 +4,19 @@ The address of such a request holds positions: nothing of it may be logged, and 
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
 from strava_pipeline.core.trips.activity.values import finite_number
-from strava_pipeline.ingest.strava.http import Exchange
+from strava_pipeline.ingest.strava.http import Exchange, Wire
 
 PATIENCE = 10  # seconds for an answer
 NO_ANSWER = "no answer"
 _CODES = frozenset({"NoRoute", "NoSegment", "TooBig", "InvalidQuery", "InvalidValue", "InvalidOptions", "InvalidUrl"})
 
 
-class Sender(Protocol):
-    """What of ingest/strava/http.py's Wire is used."""
-
-    def send(self, method: str, url: str, *, name: str) -> Exchange: ...
-
-
-def ask_route(wire: Sender, url: str, profile: str, points: Sequence[tuple[float, float]]) -> float | str:
+def ask_route(wire: Wire, url: str, profile: str, points: Sequence[tuple[float, float]]) -> float | str:
     """Metres of the route through points (longitude, latitude); or why there is none: OSRM's code, else the status.
 
     Raises TransientError where no answer came, PipelineError where none can.

@@ -2,6 +2,8 @@
 
 import gzip
 import logging
+import shutil
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,10 +19,11 @@ from strava_pipeline.ingest.alerts import post_alert
 from strava_pipeline.ingest.cars.connect import geocoder_of
 from strava_pipeline.ingest.strava.clocks import system_clock
 from strava_pipeline.ingest.strava.connect import make_wire
-from strava_pipeline.ingest.strava.http import BrokenOffError, NotSentError, Wire
+from strava_pipeline.ingest.strava.http import BrokenOffError, NotSentError, UntrustedError, Wire
 from strava_pipeline.ingest.trips.connect import trip_routes
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.core.trips.made import point, trip
+from strava_pipeline_tests.ingest.tls import https_server, make_certificate
 
 BODY = b"[" + b" " * 200_000 + b"]"
 Respond = Callable[["Handler"], None]
@@ -225,6 +228,45 @@ def test_a_proxy_that_refuses_the_way_to_the_server_gets_no_token(monkeypatch: p
     assert [line.split()[:2] for line in seen.lines] == [["CONNECT", "nowhere.invalid:443"]]
     assert seen.headers[0]["proxy-authorization"] == "Basic bWU6cEBzcw=="
     assert "authorization" not in seen.headers[0]
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+@pytest.mark.usefixtures("no_proxies")
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_what_goes_through_a_proxy_is_seen_by_the_server_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_trusted: bool
+) -> None:
+    certificate, key = make_certificate(tmp_path, "server", host="10.0.0.7")
+    with https_server(certificate, key) as behind:
+
+        def lead_on(handler: Handler) -> None:
+            with socket.create_connection(("127.0.0.1", int(behind.rpartition(":")[2]))) as onward:
+                handler.send_response(200)
+                handler.end_headers()
+                way = (handler.connection, onward), (onward, handler.connection)
+                for each in [threading.Thread(target=pour, args=ends, daemon=True) for ends in way]:
+                    each.start()
+                done.wait(5)
+
+        done = threading.Event()
+        with server(lead_on) as seen:
+            monkeypatch.setenv("https_proxy", seen.url)
+            wire = Wire(time.monotonic, certificate if is_trusted else None, patience=5)
+            if is_trusted:
+                assert [wire.send("HEAD", "https://10.0.0.7/", bearer="token").status for _ in range(2)] == [200, 200]
+            else:
+                with pytest.raises(UntrustedError):
+                    wire.send("HEAD", "https://10.0.0.7/", bearer="token")
+            done.set()
+        assert {line.split()[1] for line in seen.lines} == {"10.0.0.7:443"}
+        assert [name for headers in seen.headers for name in headers if name == "authorization"] == []
+
+
+def pour(one: socket.socket, other: socket.socket) -> None:
+    """All that comes from one end goes to the other."""
+    with suppress(OSError):
+        while piece := one.recv(65536):
+            other.sendall(piece)
 
 
 ROUTE = b'{"code": "Ok", "routes": [{"distance": 5.0}]}'

@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.trips.car.areas import Area
 from strava_pipeline.ingest.osrm import NO_ANSWER
-from strava_pipeline.ingest.strava.http import Exchange
+from strava_pipeline.ingest.strava.http import Wire
 
 log = logging.getLogger(__name__)
 
@@ -43,19 +43,13 @@ class _Failure:
     is_of_area: bool = False
 
 
-class Asker(Protocol):
-    """What of ingest/strava/http.py's Wire is used."""
-
-    def send(self, method: str, url: str, *, params: dict[str, str], name: str) -> Exchange: ...
-
-
 class Geocoder:
     """One server for the length of a run; afterwards, `tell` says what went wrong."""
 
     def __init__(
         self,
         url: str,
-        wire: Asker,
+        wire: Wire,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:

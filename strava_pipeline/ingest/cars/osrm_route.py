@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.ingest.osrm import NO_ANSWER, Sender, ask_route, is_definite
+from strava_pipeline.ingest.osrm import NO_ANSWER, ask_route, is_definite
+from strava_pipeline.ingest.strava.http import Wire
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ class Route:
 class CarRouter:
     """One server. `wire`: one with a patience of ingest/osrm.py's PATIENCE. At the end of a run, `tell` says what went wrong."""
 
-    def __init__(self, url: str, wire: Sender) -> None:
+    def __init__(self, url: str, wire: Wire) -> None:
         self._url, self._wire = url.rstrip("/"), wire
         self._without: Counter[str] = Counter()
 

@@ -65,7 +65,7 @@ class _BoundedAdapter(HTTPAdapter):
     def get_connection_with_tls_context(self, *options: Any, **named: Any) -> Any:
         """The connections to a server, made to read answers by the clock."""
         pool: Any = super().get_connection_with_tls_context(*options, **named)
-        if "ConnectionCls" not in vars(pool):  # but its class's
+        if "ConnectionCls" not in vars(pool):  # a new pool, which has its class's
             pool.ConnectionCls = type("TimedConnection", (pool.ConnectionCls,), {"response_class": self._timed})
         return pool
 

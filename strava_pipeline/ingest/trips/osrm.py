@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from strava_pipeline.core.errors import PipelineError, TransientError
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.waypoints import Position, waypoints
-from strava_pipeline.ingest.osrm import NO_ANSWER, PATIENCE, Sender, ask_route
+from strava_pipeline.ingest.osrm import NO_ANSWER, PATIENCE, ask_route
+from strava_pipeline.ingest.strava.http import Wire
 
 __all__ = ["GIVE_UP", "PATIENCE", "TRIES", "Router"]
 
@@ -25,7 +26,7 @@ GIVE_UP = (
 class Router:
     """One server for the length of a run; afterwards, `tell` says what went wrong."""
 
-    def __init__(self, url: str, wire: Sender) -> None:
+    def __init__(self, url: str, wire: Wire) -> None:
         self._url = url.rstrip("/")
         self._wire = wire
         self._without: Counter[str] = Counter()
