@@ -247,6 +247,9 @@ def test_what_goes_through_a_proxy_is_seen_by_the_server_alone(
                 for each in [threading.Thread(target=pour, args=ends, daemon=True) for ends in way]:
                     each.start()
                 done.wait(5)
+                for end in (handler.connection, onward):
+                    with suppress(OSError):
+                        end.shutdown(socket.SHUT_RDWR)  # closing alone ends nothing that another thread reads from
 
         done = threading.Event()
         with server(lead_on) as seen:
@@ -263,10 +266,11 @@ def test_what_goes_through_a_proxy_is_seen_by_the_server_alone(
 
 
 def pour(one: socket.socket, other: socket.socket) -> None:
-    """All that comes from one end goes to the other."""
+    """All that comes from one end goes to the other, its end included."""
     with suppress(OSError):
         while piece := one.recv(65536):
             other.sendall(piece)
+        other.shutdown(socket.SHUT_WR)
 
 
 ROUTE = b'{"code": "Ok", "routes": [{"distance": 5.0}]}'
