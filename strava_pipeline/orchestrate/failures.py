@@ -3,7 +3,6 @@
 Messages of errors that are not ours may carry anything, a row or a position too, and stay behind (log_lines.fault).
 """
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -36,14 +35,12 @@ def is_retried(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 
 
 def message_about(
-    instance: dg.DagsterInstance, record: dg.RunRecord, logs_dir: Path, ui: str | None
+    instance: dg.DagsterInstance, run: dg.DagsterRun, logs_dir: Path, ui: str | None
 ) -> dict[str, object]:
     """The message as JSON: `text` is what Slack and Mattermost show, `content` what Discord does; the rest for programs."""
-    run = record.dagster_run
     years = in_words(years_of_run(run))
     error, advice = _why(instance, run)
-    began = datetime.fromtimestamp(record.start_time or record.create_timestamp.timestamp(), UTC)
-    log = log_of(logs_dir, run.run_id, began)
+    log = log_of(logs_dir, run.run_id)
     link = f"{ui}/runs/{run.run_id}" if ui else None
     head = f"strava_pipeline: the run {run.job_name}" + (f" ({years})" if years else "") + " failed."
     text = "\n".join(filter(None, [head, error, advice, f"Log: {log}" if log else None, link]))

@@ -1,12 +1,11 @@
-"""What Dagster tells of a run, as lines of its log: pure functions, an entry of the event log in, a line out.
+"""What Dagster says of a run, as words and fields for its log: pure functions.
 
-Nothing is written here, and no state is kept: what a run has done so far is run_log.py's. An error that is not one of
-ours may carry anything in its message, a row or a position too: of those only the type and the places in the code are kept.
+Nothing is written here and no state is kept: both are run_log.py's. An error that is not one of ours may carry anything
+in its message, a row or a position too: of those only the type and the places in the code are kept.
 """
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,67 +14,26 @@ from dagster_shared.error import SerializableErrorInfo
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.orchestrate.dagster_private import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
     BACKFILL_ID_TAG,
-    PARTITION_NAME_TAG,
     SCHEDULE_NAME_TAG,
     SENSOR_NAME_TAG,
     DagsterAssetCheckFailedError,
 )
+from strava_pipeline.orchestrate.runs import in_words as years_in_words
+from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.orchestrate.tags import BY
 from strava_pipeline.orchestrate.verdicts import BROKEN_RULES, full_name
 
 BY_HAND = "the command line"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line: when, how grave, what kind of event, in which stage, the words for a person, the values for a program."""
-
-    at: datetime
-    level: int
-    event: str
-    step: str | None
-    text: str
-    fields: Mapping[str, Any] = field(default_factory=dict)
-
-    def structured(self, run_id: str) -> dict[str, Any]:
-        """As docs/formats.md describes it."""
-        return {
-            "ts": iso(self.at),
-            "level": logging.getLevelName(self.level),
-            "event": self.event,
-            "run_id": run_id,
-            "step": self.step,
-            "fields": dict(self.fields),
-        }
-
-    def human(self) -> str:
-        head = f"{self.at:%Y-%m-%d %H:%M:%S}Z {logging.getLevelName(self.level):<7} "
-        return head + (f"{self.step}: " if self.step else "") + self.text.replace("\n", "\n    ")
-
-
-def run_begins(run: dg.DagsterRun, version: str, at: datetime) -> Line:
-    """Which job, which years, who started it, what code."""
-    first = run.tags.get(ASSET_PARTITION_RANGE_START_TAG) or run.tags.get(PARTITION_NAME_TAG)
-    last = run.tags.get(ASSET_PARTITION_RANGE_END_TAG) or run.tags.get(PARTITION_NAME_TAG)
-    by = started_by(run)
-    years = f", years {first} to {last}" if first != last else f", year {first}" if first else ""
-    return Line(
-        at,
-        logging.INFO,
-        "run_begins",
-        None,
-        f"run begins: {run.job_name}{years}, started by {by}, strava_pipeline {version}, run {run.run_id}",
-        {
-            "job": run.job_name,
-            "first_year": _year(first),
-            "last_year": _year(last),
-            "started_by": by,
-            "version": version,
-        },
-    )
+def run_begins(run: dg.DagsterRun, version: str) -> tuple[str, dict[str, Any]]:
+    """Which job, which years, who started it, what code: in words, and as fields."""
+    years, by = years_of_run(run), started_by(run)
+    words = f", year{'s' * (len(years) > 1)} {years_in_words(years)}" if years else ""
+    text = f"run begins: {run.job_name}{words}, started by {by}, strava_pipeline {version}, run {run.run_id}"
+    first, last = (years[0], years[-1]) if years else (None, None)
+    return text, {"job": run.job_name, "first_year": first, "last_year": last, "started_by": by, "version": version}
 
 
 def started_by(run: dg.DagsterRun) -> str:
@@ -109,15 +67,15 @@ def in_words(told: Mapping[str, Mapping[str, Any]], step: str) -> str:
     return "; ".join(parts)
 
 
-def failed_check(evaluation: dg.AssetCheckEvaluation, step: str | None, at: datetime) -> Line:
-    """A check that did not pass: of which asset, how grave, with which counts."""
+def failed_check(evaluation: dg.AssetCheckEvaluation) -> tuple[int, str, str, dict[str, Any]]:
+    """A check that did not pass, as a line of the log: its level, its event, its words, its fields with the counts."""
     name = f"{evaluation.asset_key.to_user_string()}.{evaluation.check_name}"
     values = {key: _value(value) for key, value in evaluation.metadata.items()}
     counts = in_words({"": {key: value for key, value in values.items() if key != BROKEN_RULES}}, "")
-    told = ". ".join(filter(None, [counts, evaluation.description]))
+    words = ". ".join(filter(None, [counts, evaluation.description]))
     level = logging.WARNING if evaluation.severity is dg.AssetCheckSeverity.WARN else logging.ERROR
     fields = {"check": name, "severity": evaluation.severity.value, "description": evaluation.description, **values}
-    return Line(at, level, "check_failed", step, f"check {full_name(evaluation)} failed: {told}", fields)
+    return level, "check_failed", f"check {full_name(evaluation)} failed: {words}", fields
 
 
 def fault(error: SerializableErrorInfo) -> tuple[str, dict[str, Any]]:
@@ -160,10 +118,6 @@ def _names(base: type[BaseException]) -> Iterator[str]:
     yield base.__qualname__ if base.__module__ == "builtins" else f"{base.__module__}.{base.__qualname__}"
     for sub in base.__subclasses__():
         yield from _names(sub)
-
-
-def _year(key: str | None) -> int | None:
-    return int(key) if key is not None and key.isdecimal() else None
 
 
 def _value(value: dg.MetadataValue[Any]) -> Any:

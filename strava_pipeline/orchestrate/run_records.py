@@ -2,7 +2,7 @@
 
 What the UI and the sensors still ask for is kept, however old (docs/adr/0039): a run that was the last to make, to plan or to
 check a partition of an asset, the last runs of each job and sensor, and what waits for a limit. The logs in logs/ are
-log_prune.py's.
+log_files.py's.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

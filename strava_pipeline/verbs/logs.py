@@ -17,14 +17,14 @@ def latest(
     as_json: Annotated[bool, typer.Option("--json", help="The structured log: one JSON object per line.")] = False,
 ) -> None:
     """Print the log of the run that began last."""
-    from strava_pipeline.orchestrate.log_files import HUMAN, STRUCTURED, newest
+    from strava_pipeline.orchestrate.log_files import HUMAN, STRUCTURED, list_logs
     from strava_pipeline.settings import Settings
 
     logs_dir = Settings.load().logs_dir
-    path = newest(logs_dir, STRUCTURED if as_json else HUMAN)
-    if path is None:
+    found = list_logs(logs_dir, STRUCTURED if as_json else HUMAN)
+    if not found:
         raise PipelineError(f"No run has left a log in {logs_dir} yet. `strava-pipeline flow` makes the first.")
-    with path.open(encoding="utf-8", errors="replace") as file:  # a full disk may have cut its last line
+    with found[-1].open(encoding="utf-8", errors="replace") as file:  # a full disk may have cut its last line
         for line in file:
             sys.stdout.write(escaped_json(line) if as_json else printable(line))
 
@@ -38,13 +38,12 @@ def clean(
     """Remove logs older than 14 days, structured ones older than 30, as every run does."""
     from datetime import UTC, datetime
 
-    from strava_pipeline.orchestrate.log_files import KINDS
-    from strava_pipeline.orchestrate.log_prune import prune
+    from strava_pipeline.orchestrate.log_files import RETENTION, prune
     from strava_pipeline.settings import Settings
 
-    kept = {kind: kind.days if days is None else days for kind in KINDS}
+    kept = RETENTION if days is None else dict.fromkeys(RETENTION, days)
     logs_dir = Settings.load().logs_dir
     report = prune(logs_dir, datetime.now(UTC).date(), kept)
     echo(f"{report.removed} old log{'' if report.removed == 1 else 's'} removed from {logs_dir}.")
     if report.faults:
-        raise PipelineError(f"These could not be removed: {'; '.join(report.faults)}. Check who owns them.")
+        raise PipelineError(f"These could not be removed: {'; '.join(report.faults.values())}. Check who owns them.")

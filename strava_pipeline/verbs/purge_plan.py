@@ -13,8 +13,7 @@ from strava_pipeline.ingest.strava.revocation import revoked_at
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.purge import Place, data_places, measured
-from strava_pipeline.orchestrate.log_files import KINDS, all_logs, latest_link
-from strava_pipeline.orchestrate.log_prune import prune
+from strava_pipeline.orchestrate.log_files import KINDS, latest_link, list_logs, prune
 from strava_pipeline.settings import Settings, env_file
 from strava_pipeline.verbs.service_log import before, service_log
 
@@ -84,7 +83,7 @@ def delete_logs(logs_dir: Path) -> None:
     """Delete every log that a run or the service wrote, and the folders that this leaves empty."""
     report = prune(logs_dir, date.max, dict.fromkeys(KINDS, 0))
     if report.faults:
-        raise PipelineError(f"Logs can't be deleted: {'; '.join(report.faults)}. Mend that, then purge again.")
+        raise PipelineError(f"Logs can't be deleted: {'; '.join(report.faults.values())}. Mend that, then purge again.")
     log = service_log(logs_dir)
     for path in (before(log), log):
         path.unlink(missing_ok=True)
@@ -94,7 +93,8 @@ def delete_logs(logs_dir: Path) -> None:
 
 
 def _logs(settings: Settings) -> Iterator[Path]:
-    yield from all_logs(settings.logs_dir)
+    for kind in KINDS:
+        yield from list_logs(settings.logs_dir, kind)
     log = service_log(settings.logs_dir)
     for path in (latest_link(settings.logs_dir), before(log), log):
         if path.is_file() or path.is_symlink():

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.orchestrate.log_files import HUMAN, STRUCTURED, day_folders, logs_in
+from strava_pipeline.orchestrate.log_files import HUMAN, STRUCTURED, list_logs
 from strava_pipeline.orchestrate.run_log import logged
 
 AT = datetime(2026, 3, 10, 12, 0, 30, tzinfo=UTC)
@@ -17,15 +17,12 @@ Row = dict[str, Any]
 
 def human_logs(logs_dir: Path) -> list[str]:
     """Every human log, the oldest first."""
-    return [
-        path.read_text() for path in sorted(p for _, day in day_folders(logs_dir, HUMAN) for p in logs_in(day, HUMAN))
-    ]
+    return [path.read_text() for path in list_logs(logs_dir, HUMAN)]
 
 
 def structured_logs(logs_dir: Path) -> list[list[Row]]:
     """Every structured log, the oldest first."""
-    paths = sorted(p for _, day in day_folders(logs_dir, STRUCTURED) for p in logs_in(day, STRUCTURED))
-    return [[json.loads(line) for line in path.read_text().splitlines()] for path in paths]
+    return [[json.loads(line) for line in path.read_text().splitlines()] for path in list_logs(logs_dir, STRUCTURED)]
 
 
 def only(rows: list[Row], event: str, step: str | None = None) -> Row:

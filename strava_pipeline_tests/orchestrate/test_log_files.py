@@ -8,25 +8,33 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.orchestrate.log_files import HUMAN, KINDS, STRUCTURED, create, latest_link, newest, point_latest
-from strava_pipeline.orchestrate.log_prune import prune
+from strava_pipeline.orchestrate.log_files import (
+    HUMAN,
+    KINDS,
+    STRUCTURED,
+    latest_link,
+    list_logs,
+    log_of,
+    point_latest,
+    prune,
+    reserve,
+)
 
 AT = datetime(2026, 3, 10, 23, 59, 59, 999_999, tzinfo=UTC)
 TODAY = AT.date()
 
 
-def made(logs_dir: Path, at: datetime) -> tuple[Path, Path]:
+def write_logs(logs_dir: Path, at: datetime) -> tuple[Path, Path]:
     """A run's two logs, each holding a line."""
-    found = []
-    for file in create(logs_dir, at):
-        with file:
+    paths = reserve(logs_dir, at)
+    for path in paths:
+        with path.open("ab") as file:
             file.write(b"a line\n")
-            found.append(Path(file.name))
-    return found[0], found[1]
+    return paths
 
 
 def of_day(logs_dir: Path, day: date) -> tuple[Path, Path]:
-    return made(logs_dir, datetime(day.year, day.month, day.day, 5, tzinfo=UTC))
+    return write_logs(logs_dir, datetime(day.year, day.month, day.day, 5, tzinfo=UTC))
 
 
 def there(logs_dir: Path) -> list[str]:
@@ -38,7 +46,7 @@ def days_before(days: Iterable[int]) -> list[date]:
 
 
 def test_a_run_has_two_files_in_the_folders_of_its_day_in_utc(tmp_path: Path) -> None:
-    made(tmp_path, AT.astimezone(timezone(timedelta(hours=13))))
+    write_logs(tmp_path, AT.astimezone(timezone(timedelta(hours=13))))
     assert there(tmp_path) == [
         "flow/2026/03/10/flow_20260310T235959999999Z.log",
         "flow/structured/2026/03/10/flow_20260310T235959999999Z.jsonl",
@@ -47,17 +55,10 @@ def test_a_run_has_two_files_in_the_folders_of_its_day_in_utc(tmp_path: Path) ->
 
 def test_runs_that_begin_in_the_same_moment_share_no_file(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        pairs = list(pool.map(lambda _: made(tmp_path, AT), range(40)))
+        pairs = list(pool.map(lambda _: write_logs(tmp_path, AT), range(40)))
     assert len({path for pair in pairs for path in pair}) == 80
     assert all(human.stem == structured.stem for human, structured in pairs)
     assert all(path.read_bytes() == b"a line\n" for pair in pairs for path in pair)
-
-
-@pytest.mark.parametrize("gone", [0, 1], ids=["human", "structured"])
-def test_half_a_pair_that_is_left_is_not_written_to(tmp_path: Path, gone: int) -> None:
-    pair = made(tmp_path, AT)
-    pair[gone].unlink()
-    assert not {*pair} & {*made(tmp_path, AT)}
 
 
 def test_latest_leads_to_the_newest_wherever_the_folder_is_moved(tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_latest_leads_to_the_newest_wherever_the_folder_is_moved(tmp_path: Path)
     moved = logs_dir.rename(tmp_path / "elsewhere")
     link = latest_link(moved)
     assert not link.readlink().is_absolute()
-    assert link.resolve() == newest(moved, HUMAN)
+    assert link.resolve() == list_logs(moved, HUMAN)[-1]
     assert [path.name for path in link.parent.iterdir() if path.name.startswith(".")] == []
 
 
@@ -79,15 +80,25 @@ def test_a_file_in_the_place_of_latest_is_left_alone(tmp_path: Path) -> None:
     assert latest_link(tmp_path).read_text() == "notes"
 
 
-def test_the_newest_is_the_one_that_began_last_whatever_else_lies_there(tmp_path: Path) -> None:
-    assert newest(tmp_path, HUMAN) is None
-    made(tmp_path, datetime(2026, 3, 9, 23, tzinfo=UTC))
-    last, structured = made(tmp_path, datetime(2026, 3, 10, 1, tzinfo=UTC))
-    made(tmp_path, datetime(2026, 3, 10, 0, tzinfo=UTC))
+def test_logs_are_listed_in_the_order_in_which_runs_began_whatever_else_lies_there(tmp_path: Path) -> None:
+    assert list_logs(tmp_path, HUMAN) == []
+    began = [datetime(2026, 3, 9, 23, tzinfo=UTC), AT.replace(hour=0), AT.replace(hour=1)]
+    pairs = [write_logs(tmp_path, at) for at in (began[0], began[2], began[1])]
+    last = pairs[1][0]
     (last.parent / "flow_zzz.log").touch()
+    (last.parent / "flow_20260311T010000000000Z.log").touch()
     (tmp_path / "flow" / "2026" / "13" / "45").mkdir(parents=True)
     (tmp_path / "flow" / "2026" / "03" / "11").mkdir()
-    assert (newest(tmp_path, HUMAN), newest(tmp_path, STRUCTURED)) == (last, structured)
+    assert list_logs(tmp_path, HUMAN) == [pairs[number][0] for number in (0, 2, 1)]
+    assert list_logs(tmp_path, STRUCTURED) == [pairs[number][1] for number in (0, 2, 1)]
+
+
+def test_the_log_of_a_run_is_found_by_its_first_line(tmp_path: Path) -> None:
+    pairs = [write_logs(tmp_path, AT) for _ in range(3)]
+    for (human, _), text in zip(pairs, ("run abc\n", "run def\nabc", "run ghi\n"), strict=True):
+        human.write_text(text)
+    assert log_of(tmp_path, "abc") == pairs[0][0]
+    assert log_of(tmp_path, "xyz") is None
 
 
 @pytest.mark.parametrize(
@@ -112,7 +123,7 @@ def test_logs_go_by_the_day_of_their_folder(
         assert folders == {
             kind.path(tmp_path, datetime(d.year, d.month, d.day, tzinfo=UTC)).parent for d in days_before(left)
         }
-    assert (report.removed, report.faults) == (2 * len(ages) - len(human) - len(structured), [])
+    assert (report.removed, report.faults) == (2 * len(ages) - len(human) - len(structured), {})
     assert [path for path in tmp_path.rglob("*") if path.is_dir() and not any(path.iterdir())] == []
 
 
@@ -161,5 +172,5 @@ def test_what_can_not_be_removed_is_reported_and_stops_nothing(tmp_path: Path, m
 
     monkeypatch.setattr(os, "unlink", refuse)
     report = prune(tmp_path, TODAY)
-    assert (report.removed, report.faults) == (3, [f"{stuck}: Permission denied"])
+    assert (report.removed, report.faults) == (3, {stuck.parent: f"{stuck}: Permission denied"})
     assert there(tmp_path) == [stuck.relative_to(tmp_path).as_posix()]

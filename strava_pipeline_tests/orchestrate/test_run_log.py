@@ -14,7 +14,7 @@ import pytest
 
 from strava_pipeline.core.errors import CheckFailedError, PipelineError, TransientError
 from strava_pipeline.operations.progress import LogProgress
-from strava_pipeline.orchestrate.log_files import HUMAN, latest_link, newest
+from strava_pipeline.orchestrate.log_files import HUMAN, latest_link, list_logs
 from strava_pipeline.orchestrate.log_lines import in_words, reported
 from strava_pipeline.orchestrate.run_log import logged
 from strava_pipeline_tests.orchestrate.run_logs import AT, Row, human_logs, only, small_run, structured_logs
@@ -63,7 +63,7 @@ def test_a_run_tells_how_it_began_what_each_stage_did_and_how_it_ended(make_rig:
     assert "run begins: flow_backfill, year 2026, started by the command line" in human
     assert "bronze_activity_details: Fetching details: done, 6" in human
     assert f" s  {begun[-1]}, done" in human.rpartition("run ends: done")[2], "the table of timings"
-    assert latest_link(rig.settings.logs_dir).resolve() == newest(rig.settings.logs_dir, HUMAN)
+    assert latest_link(rig.settings.logs_dir).resolve() == list_logs(rig.settings.logs_dir, HUMAN)[-1]
 
 
 def test_a_picture_stays_in_dagster() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.orchestrate.log_files import HUMAN, KINDS, STRUCTURED, create
+from strava_pipeline.orchestrate.log_files import HUMAN, KINDS, STRUCTURED, reserve
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
 
@@ -16,9 +16,8 @@ Make = Callable[..., Rig]
 
 
 def leave(logs_dir: Path, at: datetime, text: str) -> None:
-    for kind, file in zip(KINDS, create(logs_dir, at), strict=True):
-        with file:
-            file.write(f'"{text}, {kind.ending}"\n'.encode())
+    for path in reserve(logs_dir, at):
+        path.write_text(f'"{text}, {path.suffix}"\n')
 
 
 def test_latest_prints_the_log_of_the_last_run(rig: Rig, type_on: TypeOn) -> None:

@@ -83,7 +83,7 @@ def _untold(instance: dg.DagsterInstance, lake: Lake, at: datetime) -> list[dg.R
 
 
 def _message(instance: dg.DagsterInstance, record: dg.RunRecord, settings: Settings) -> dict[str, object]:
-    return message_about(instance, record, settings.logs_dir, ui_of(settings.dagster_home))
+    return message_about(instance, record.dagster_run, settings.logs_dir, ui_of(settings.dagster_home))
 
 
 @dataclass(frozen=True, slots=True)
