@@ -8,7 +8,7 @@ import lzma
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
 from strava_pipeline.ingest.archive.entry import PIECE
@@ -16,10 +16,13 @@ from strava_pipeline.ingest.archive.entry import PIECE
 _DICTIONARY = 1 << 27  # bytes that LZMA may keep in memory; 7-Zip's greatest setting asks for half of it
 
 
-def measured(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
-    """The pieces of a member; BadZipFile where it holds more than its size, or other bytes than its checksum is of."""
+def measured(open_as: Callable[[zipfile.ZipInfo], IO[bytes]], info: zipfile.ZipInfo) -> Iterator[bytes]:
+    """The pieces of a member, which `open_as` opens.
+
+    BadZipFile where it holds more than its size, or other bytes than its checksum is of.
+    """
     left, checksum = info.file_size, 0
-    with archive.open(_as_stored(info)) as packed:
+    with open_as(_as_stored(info)) as packed:
         unpacker = bz2.BZ2Decompressor() if info.compress_type == zipfile.ZIP_BZIP2 else _lzma(packed)
         while left and not unpacker.eof:
             raw = packed.read(PIECE) if unpacker.needs_input else b""

@@ -1,125 +1,101 @@
 """Finds the members of a zip by their own headers, where its directory is cut off or can't be read.
 
-Only what is whole is found; where the archive breaks off in a member, that is told. Memory is flat: the archive is
-looked through in pieces.
+Whole members are found; where the archive breaks off in one, that is a fault. Python's zipfile unpacks them like any
+other's. Memory is flat: the archive is looked through in pieces.
 """
 
 import struct
+import zipfile
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import BinaryIO
+from dataclasses import dataclass
+from typing import IO, Any, BinaryIO, cast
 
-from strava_pipeline.core.size_limits import ImportLimits
-from strava_pipeline.ingest.archive.entry import (
-    PIECE,
-    Fault,
-    Problem,
-    UnreadableEntryError,
-    fault,
-    too_large,
-)
+from strava_pipeline.ingest.archive.entry import PIECE, Fault, Problem, fault, too_large
 from strava_pipeline.ingest.archive.meter import Meter
 
 _LOCAL, _DESCRIPTOR = b"PK\x03\x04", b"PK\x07\x08"
-_HEADER = struct.Struct(
-    "<4s5H3L2H"
-)  # signature, version, flags, method, time, date, crc, sizes, lengths of name and extra
+_HEADER = struct.Struct("<4s5H3L2H")  # signature, version, flags, method, time, date, crc, sizes, lengths
 ENCRYPTED = 0x1  # flag bits of a member
+UTF8 = 0x800
 _SIZES_FOLLOW = 0x8
 _ZIP64, _IN_EXTRA = 0x0001, 0xFFFFFFFF
-_STORED, _DEFLATED = 0, 8
+STEP = 2**16  # bytes that are looked through at once; the largest exports have some ten thousand members
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
-    """A member by its own header: `at` is where its packed bytes begin. `crc` is None where none is told."""
+class Salvaged(zipfile.ZipInfo):
+    """A member by its own header. Its packed bytes begin at `data_at`; its `CRC` is None where none stands behind it."""
 
-    name: bytes
-    flags: int
-    method: int
-    crc: int | None
-    at: int
-    packed: int
-    size: int
+    data_at: int
+
+    @property
+    def data_end(self) -> int:
+        return self.data_at + self.compress_size
 
 
-def salvage(file: BinaryIO, meter: Meter) -> tuple[list[Local], list[Fault]]:
+def salvage(file: BinaryIO, meter: Meter) -> tuple[list[Salvaged], list[Fault]]:
     """Every whole member, in the order of the file, and what broke off or couldn't be followed.
 
     SourceError where finding the ends of members unpacks more than `meter` lets pass.
     """
     length = file.seek(0, 2)
-    found: list[Local] = []
+    found: list[Salvaged] = []
     faults: list[Fault] = []
     position = _find(file, _LOCAL, 0)
     while position is not None:
-        local = _header(file, position)
         after = position + len(_LOCAL)
-        if local is not None:
-            member = _measured(file, local, meter) if local.flags & _SIZES_FOLLOW else local
-            if isinstance(member, Fault):
-                faults.append(member)
-                after = local.at
-            elif member.at + member.packed > length:
-                faults.append(_broken(member.name))
-                after = local.at  # its size may be what is wrong
-            else:
+        if member := _header(file, position):
+            problem = _measure(file, member, meter) if member.flag_bits & _SIZES_FOLLOW else None
+            if problem is None and member.data_end > length:
+                problem = _broken(member)
+            if problem is None:
                 found.append(member)
-                after = member.at + member.packed
+                after = member.data_end
+            else:
+                faults.append(problem)
+                after = member.data_at  # its size may be what is wrong
         position = _find(file, _LOCAL, after)
-        if position is None and local is None:
+        if position is None and member is None:
             faults.append(fault("the archive's end", Problem.CUT_OFF, "the archive breaks off in the name of a file"))
     return found, faults
 
 
-def salvaged_bytes(file: BinaryIO, local: Local, name: str, limits: ImportLimits) -> bytes:
-    """The unpacked bytes of a member; raises UnreadableEntryError."""
-    pieces: list[bytes] = []
-    size = 0
-    for piece in salvaged_pieces(file, local, name):
-        pieces.append(piece)
-        size += len(piece)
-        if size > limits.file_bytes:
-            raise UnreadableEntryError(too_large(name, size, limits))
-    body = b"".join(pieces)
-    if local.crc is not None and zlib.crc32(body) != local.crc:
-        raise UnreadableEntryError(fault(name, Problem.DAMAGED, "its checksum is wrong"))
-    return body
+def opened(file: BinaryIO, member: Salvaged, info: zipfile.ZipInfo) -> IO[bytes]:
+    """The bytes of `member`, read as `info` says."""
+    window: Any = _Window(file, member.data_at)  # zipfile asks for `read` alone
+    return cast("IO[bytes]", zipfile.ZipExtFile(window, "r", info))
 
 
-def salvaged_pieces(file: BinaryIO, local: Local, name: str) -> Iterator[bytes]:
-    """The unpacked bytes of a member, a piece at a time; raises UnreadableEntryError, maybe after some of them."""
-    if local.method not in (_STORED, _DEFLATED):
-        raise UnreadableEntryError(_unsupported(name, local.method))
-    unpacker = zlib.decompressobj(-zlib.MAX_WBITS) if local.method == _DEFLATED else None
-    left = local.packed
-    try:
-        for packed in _pieces(file, local.at):
-            rest, left = packed[:left], left - len(packed)
-            if unpacker is not None:
-                yield from _inflated(unpacker, rest)
-            elif rest:
-                yield rest
-            if left <= 0:
-                return
-    except zlib.error as error:
-        raise UnreadableEntryError(fault(name, Problem.DAMAGED, "damaged in the archive")) from error
+@dataclass(slots=True)
+class _Window:
+    """A file that others read meanwhile, from a position of its own on."""
+
+    file: BinaryIO
+    position: int
+
+    def read(self, size: int) -> bytes:
+        self.file.seek(self.position)
+        piece = self.file.read(size)
+        self.position += len(piece)
+        return piece
 
 
-def _header(file: BinaryIO, position: int) -> Local | None:
+def _header(file: BinaryIO, position: int) -> Salvaged | None:
     file.seek(position)
     raw = file.read(_HEADER.size)
     if len(raw) < _HEADER.size:
         return None
     _, _, flags, method, _, _, crc, packed, size, name_length, extra_length = _HEADER.unpack(raw)
     name = file.read(name_length)
-    extra = file.read(extra_length)
     if len(name) < name_length or not name:
         return None
+    member = Salvaged(name.decode("cp437"))  # gives the bytes back, whatever they are
+    member.extra = file.read(extra_length)
     if packed == _IN_EXTRA or size == _IN_EXTRA:
-        size, packed = _zip64(extra, size, packed)
-    return Local(name, flags, method, crc, position + _HEADER.size + name_length + extra_length, packed, size)
+        size, packed = _zip64(member.extra, size, packed)
+    member.flag_bits, member.compress_type, member.CRC = flags & ~UTF8, method, crc
+    member.header_offset, member.data_at = position, position + _HEADER.size + name_length + extra_length
+    member.compress_size, member.file_size = packed, size
+    return member
 
 
 def _zip64(extra: bytes, size: int, packed: int) -> tuple[int, int]:
@@ -132,82 +108,52 @@ def _zip64(extra: bytes, size: int, packed: int) -> tuple[int, int]:
     return size, packed
 
 
-def _measured(file: BinaryIO, local: Local, meter: Meter) -> Local | Fault:
-    """A member whose sizes stand behind it, with sizes: its end is found by unpacking it."""
-    if local.method == _STORED or local.flags & ENCRYPTED:  # neither tells its own end
-        end = _find(file, _DESCRIPTOR, local.at)
+def _measure(file: BinaryIO, member: Salvaged, meter: Meter) -> Fault | None:
+    """Set the sizes and the checksum of a member that has them behind it: its end is found by unpacking it."""
+    if member.compress_type == zipfile.ZIP_STORED or member.flag_bits & ENCRYPTED:  # neither shows its own end
+        end = _find(file, _DESCRIPTOR, member.data_at)
         if end is None:
-            return _broken(local.name)
-        return replace(local, packed=end - local.at, size=end - local.at, crc=_crc_at(file, end))
-    if local.method != _DEFLATED:
-        return _unsupported(_shown(local.name), local.method)
-    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-    packed = size = 0
-    try:
-        for piece in _pieces(file, local.at):
-            for unpacked in _inflated(unpacker, piece):
-                meter.add(len(unpacked))
-                size += len(unpacked)
-                if size > meter.limits.file_bytes:
-                    return too_large(_shown(local.name), size, meter.limits)
-            packed += len(piece) - len(unpacker.unused_data)
-            if unpacker.eof:
-                end = local.at + packed
-                return replace(local, packed=packed, size=size, crc=_crc_at(file, end))
-    except zlib.error:
-        return fault(_shown(local.name), Problem.DAMAGED, "damaged in the archive")
-    return _broken(local.name)
-
-
-def _inflated(unpacker: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
-    """What some packed bytes come to, at most PIECE at once. All of them may be taken while some output is still due."""
-    while not unpacker.eof:
-        piece = unpacker.decompress(packed, PIECE)
-        packed = unpacker.unconsumed_tail
-        if piece:
-            yield piece
-        if not packed and len(piece) < PIECE:
-            return
-
-
-def _crc_at(file: BinaryIO, position: int) -> int | None:
-    """The checksum that a data descriptor tells; its signature is optional, and without it nothing is certain."""
-    file.seek(position)
-    raw = file.read(8)
-    return struct.unpack_from("<L", raw, 4)[0] if len(raw) == 8 and raw.startswith(_DESCRIPTOR) else None
-
-
-def _find(file: BinaryIO, signature: bytes, start: int) -> int | None:
-    overlap = len(signature) - 1
-    position, kept = start, b""
-    for piece in _pieces(file, start):
-        window = kept + piece
-        at = window.find(signature)
-        if at >= 0:
-            return position - len(kept) + at
-        position += len(piece)
-        kept = window[-overlap:]
+            return _broken(member)
+        member.file_size = end - member.data_at
+    elif member.compress_type == zipfile.ZIP_DEFLATED:
+        packed, unpacker = _Window(file, member.data_at), zlib.decompressobj(-zlib.MAX_WBITS)
+        member.file_size = 0
+        while not unpacker.eof:
+            raw = unpacker.unconsumed_tail or packed.read(STEP)
+            try:
+                piece = unpacker.decompress(raw, PIECE)
+            except zlib.error:
+                return fault(_shown(member), Problem.DAMAGED, "damaged in the archive")
+            if not raw and not piece:
+                return _broken(member)
+            meter.add(len(piece))
+            member.file_size += len(piece)
+            if member.file_size > meter.limits.file_bytes:
+                return too_large(_shown(member), member.file_size, meter.limits)
+        end = packed.position - len(unpacker.unused_data)
+    else:
+        problem = f"compression method {member.compress_type} in a damaged archive"
+        return fault(_shown(member), Problem.UNSUPPORTED, problem)
+    member.compress_size = end - member.data_at
+    descriptor = _Window(file, end).read(8)  # its signature is optional, and without it nothing is certain
+    signed = len(descriptor) == 8 and descriptor.startswith(_DESCRIPTOR)
+    member.CRC = struct.unpack_from("<L", descriptor, 4)[0] if signed else None  # type: ignore[assignment]  # as zipfile wants it
     return None
 
 
-def _pieces(file: BinaryIO, start: int) -> Iterator[bytes]:
-    position = start
-    while True:
-        file.seek(position)
-        piece = file.read(PIECE)
-        if not piece:
-            return
-        position += len(piece)
-        yield piece
+def _find(file: BinaryIO, signature: bytes, start: int) -> int | None:
+    window, seen = _Window(file, start), b""
+    while piece := window.read(STEP):
+        seen = seen[1 - len(signature) :] + piece
+        at = seen.find(signature)
+        if at >= 0:
+            return window.position - len(seen) + at
+    return None
 
 
-def _broken(name: bytes) -> Fault:
-    return fault(_shown(name), Problem.CUT_OFF, "the archive breaks off in the middle of it; get a whole copy")
+def _broken(member: Salvaged) -> Fault:
+    return fault(_shown(member), Problem.CUT_OFF, "the archive breaks off in the middle of it; get a whole copy")
 
 
-def _unsupported(name: str, method: int) -> Fault:
-    return fault(name, Problem.UNSUPPORTED, f"compression method {method} in a damaged archive")
-
-
-def _shown(name: bytes) -> str:
-    return name.decode("utf-8", "replace")
+def _shown(member: Salvaged) -> str:
+    return member.orig_filename.encode("cp437").decode("utf-8", "replace")

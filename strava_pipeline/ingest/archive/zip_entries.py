@@ -8,14 +8,13 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from lzma import LZMAError
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
-from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.archive.entry import (
     PIECE,
     Entry,
@@ -33,10 +32,9 @@ from strava_pipeline.ingest.archive.entry import (
 )
 from strava_pipeline.ingest.archive.measured import measured
 from strava_pipeline.ingest.archive.meter import Meter
-from strava_pipeline.ingest.archive.salvage import ENCRYPTED, Local, salvage, salvaged_bytes, salvaged_pieces
+from strava_pipeline.ingest.archive.salvage import ENCRYPTED, UTF8, opened, salvage
 
 _KNOWN = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
-_UTF8 = 0x800  # flag bit of a member
 _UNICODE_NAME = 0x7075  # of an extra field
 _RATIO = 200  # TCX, the most repetitive of real files, packs to about a fortieth
 _RATIO_FROM = 2**20  # bytes; smaller ones harm nobody
@@ -52,17 +50,7 @@ class ZipEntries:
     oversized: list[Oversized]
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    name: str
-    size: int
-    packed: int
-    at: int
-    method: int
-    encrypted: bool
-    link: bool
-    load: partial[bytes]
-    pieces: partial[Iterator[bytes]]
+Opener = Callable[[zipfile.ZipInfo, zipfile.ZipInfo], IO[bytes]]  # of a member, and how it is to be read
 
 
 def zip_entries(file: BinaryIO, meter: Meter) -> ZipEntries:
@@ -74,37 +62,38 @@ def zip_entries(file: BinaryIO, meter: Meter) -> ZipEntries:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError):
         found, faults = salvage(file, meter.again())
-        members: Iterable[_Member] = [_of_local(file, each, meter.limits) for each in found]
-        return _judged(members, meter, faults, salvaged=True)
-    members = [_of_directory(archive, info) for info in archive.infolist() if not info.is_dir()]
-    return _judged(members, meter, [], salvaged=False)
+        return _judged(found, partial(opened, file), meter, faults, salvaged=True)
+    return _judged(archive.infolist(), lambda _, info: archive.open(info), meter, [], salvaged=False)
 
 
-def _judged(members: Iterable[_Member], meter: Meter, faults: list[Fault], *, salvaged: bool) -> ZipEntries:
+def _judged(
+    members: Iterable[zipfile.ZipInfo], open_member: Opener, meter: Meter, faults: list[Fault], *, salvaged: bool
+) -> ZipEntries:
     entries: list[Entry] = []
     oversized: list[Oversized] = []
     names: set[str] = set()
     places: set[int] = set()
     for member in members:
-        name = member.name
+        name, size = _name(member), member.file_size
         if is_junk(name) or name.endswith("/"):
             continue
-        refused = _refusal(member)
-        if refused is None and member.at in places:
+        pieces = partial(_pieces, partial(open_member, member), member, name)
+        refused = _refusal(name, member)
+        if refused is None and member.header_offset in places:
             refused = fault(name, Problem.BOMB, "it lies in the place of another file; not read")
-        if refused is None and member.size > meter.limits.file_bytes:
-            oversized.append(Oversized(name, member.size, meter.metered_pieces(member.pieces)))
-            refused = too_large(name, member.size, meter.limits)
+        if refused is None and size > meter.limits.file_bytes:
+            oversized.append(Oversized(name, size, meter.metered_pieces(pieces)))
+            refused = too_large(name, size, meter.limits)
         if refused is not None:
             faults.append(refused)
             continue
-        places.add(member.at)
+        places.add(member.header_offset)
         if is_unsafe(name):
             faults.append(fault(name, Problem.UNSAFE_NAME, "a name that leads elsewhere; read, and written nowhere"))
         if name in names:
             faults.append(fault(name, Problem.DUPLICATE, "a second file of this name; both are read"))
         names.add(name)
-        entries.append(Entry(name, member.size, meter.metered(member.load)))
+        entries.append(Entry(name, size, meter.metered(partial(_joined, pieces))))
     return ZipEntries(
         entries=sorted(entries, key=lambda entry: entry.name),
         faults=sorted(faults, key=lambda each: each.name),
@@ -113,57 +102,34 @@ def _judged(members: Iterable[_Member], meter: Meter, faults: list[Fault], *, sa
     )
 
 
-def _refusal(member: _Member) -> Fault | None:
+def _refusal(name: str, member: zipfile.ZipInfo) -> Fault | None:
     """Why a member is not to be read, if it isn't."""
-    name = member.name
-    if member.link:
+    size, packed, method = member.file_size, member.compress_size, member.compress_type
+    if stat.S_ISLNK(member.external_attr >> 16):  # only the directory says so; a link's bytes are the path it points to
         return fault(name, Problem.SYMLINK, "a link; links are not followed")
-    if member.encrypted:
+    if member.flag_bits & ENCRYPTED:
         return fault(name, Problem.ENCRYPTED, "encrypted; unpack it with its password and name the folder")
     if is_nested(name):
         return nested(name)
-    if member.method not in _KNOWN:
-        return fault(name, Problem.UNSUPPORTED, f"compression method {member.method}; unpack it and name the folder")
-    if member.size > _RATIO_FROM and member.size > _RATIO * member.packed:
-        return fault(name, Problem.BOMB, f"{member.packed:,} bytes that unpack to {member.size:,}; not read")
+    if method not in _KNOWN:
+        return fault(name, Problem.UNSUPPORTED, f"compression method {method}; unpack it and name the folder")
+    if size > _RATIO_FROM and size > _RATIO * packed:
+        return fault(name, Problem.BOMB, f"{packed:,} bytes that unpack to {size:,}; not read")
     return None
 
 
-def _of_directory(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
-    told = info.orig_filename  # since Python 3.12 `filename` is the one beside it
-    raw = told if info.flag_bits & _UTF8 else told.encode("cp437", "replace")
-    name = _named(_in_unicode(info.extra, raw) or raw)
-    return _Member(
-        name=name,
-        size=info.file_size,
-        packed=info.compress_size,
-        at=info.header_offset,
-        method=info.compress_type,
-        encrypted=bool(info.flag_bits & ENCRYPTED),
-        link=stat.S_ISLNK(info.external_attr >> 16),
-        load=partial(_load, archive, info, name),
-        pieces=partial(_pieces, archive, info, name),
-    )
+def _name(member: zipfile.ZipInfo) -> str:
+    """A member's name as text, with forward slashes."""
+    stored = member.orig_filename  # since Python 3.12 `filename` is the name beside it
+    if not member.flag_bits & UTF8:
+        raw = stored.encode("cp437", "replace")
+        stored = decoded(_in_unicode(member.extra, raw) or raw)
+    return stored.partition("\0")[0].replace("\\", "/").removeprefix("./")
 
 
-def _of_local(file: BinaryIO, local: Local, limits: ImportLimits) -> _Member:
-    name = _named(local.name)
-    return _Member(
-        name=name,
-        size=local.size,
-        packed=local.packed,
-        at=local.at,
-        method=local.method,
-        encrypted=bool(local.flags & ENCRYPTED),
-        link=False,  # only the directory tells; a link's bytes are the path it points to, which nobody takes for an activity
-        load=partial(salvaged_bytes, file, local, name, limits),
-        pieces=partial(salvaged_pieces, file, local, name),
-    )
-
-
-def _in_unicode(extra: bytes, raw: bytes | str) -> bytes | None:
+def _in_unicode(extra: bytes, raw: bytes) -> bytes | None:
     """The name that some archivers write beside the one in an old code page, if it is this name's."""
-    while len(extra) >= 4 and isinstance(raw, bytes):
+    while len(extra) >= 4:
         kind, length = struct.unpack_from("<2H", extra)
         if kind == _UNICODE_NAME and length > 5 and struct.unpack_from("<L", extra, 5)[0] == zlib.crc32(raw):
             return extra[9 : 4 + length]
@@ -171,23 +137,17 @@ def _in_unicode(extra: bytes, raw: bytes | str) -> bytes | None:
     return None
 
 
-def _named(raw: bytes | str) -> str:
-    """A member's name as text, with forward slashes."""
-    name = (raw if isinstance(raw, str) else decoded(raw)).partition("\0")[0]
-    return name.replace("\\", "/").removeprefix("./")
+def _joined(open_pieces: Callable[[], Iterator[bytes]]) -> bytes:
+    return b"".join(open_pieces())
 
 
-def _load(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> bytes:
-    return b"".join(_pieces(archive, info, name))
-
-
-def _pieces(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Iterator[bytes]:
-    """What a member holds, never more than the size that its directory tells, which was judged."""
+def _pieces(open_as: Callable[[zipfile.ZipInfo], IO[bytes]], info: zipfile.ZipInfo, name: str) -> Iterator[bytes]:
+    """What a member holds, never more than its size as its header tells it, which was judged."""
     with _told(name):
         if info.compress_type in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
-            yield from measured(archive, info)
+            yield from measured(open_as, info)
         else:
-            with archive.open(_alone(info)) as member:
+            with open_as(_alone(info)) as member:
                 while piece := member.read(PIECE):
                     yield piece
 
