@@ -11,7 +11,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.serve.connections import IDLE, Connection
+from strava_pipeline.serve.connections import Connection
 
 START_SECONDS = 30  # a thread that has not started by then never will
 
@@ -83,5 +83,5 @@ def _config(app: Starlette) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=5,
-        timeout_keep_alive=IDLE,
+        timeout_keep_alive=30,  # seconds; a proxy opens another connection
     )

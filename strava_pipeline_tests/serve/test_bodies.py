@@ -2,11 +2,12 @@
 
 import socket
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
-from strava_pipeline.serve import bodies, connections
-from strava_pipeline_tests.serve.client import PATH, Intake, answer, ended, event, posted
+from strava_pipeline.serve import bodies, connections, server
+from strava_pipeline_tests.serve.client import PATH, Intake, answer, ended, event, intake, posted
 
 HEAD = f"POST {PATH} HTTP/1.1\r\nHost: intake\r\n".encode()
 TOO_LONG = "the body is longer than 65536 bytes"
@@ -120,18 +121,6 @@ def test_what_is_no_request_is_refused(served: Intake, raw: bytes) -> None:
     assert_still_taken(served)
 
 
-@pytest.mark.parametrize("sent", [b"", b"POST /web", posted(event()), posted(event()) + b"POST /web"])
-def test_a_connection_without_a_request_is_not_held_for_ever(
-    served: Intake, monkeypatch: pytest.MonkeyPatch, sent: bytes
-) -> None:
-    monkeypatch.setattr(connections, "IDLE", 0.2)  # long enough for a busy machine to send a request in
-    with served.connected() as wire:
-        wire.sendall(sent)
-        if b"{" in sent:
-            assert answer(wire).status == 200
-        assert ended(wire)
-
-
 @pytest.mark.parametrize("before", [b"", posted(event())], ids=["the first", "the second"])
 @pytest.mark.parametrize("head", [b"GET /", b"GET / HTTP/1.1\r\n"], ids=["a path", "headers"])
 def test_a_head_without_end_is_broken_off(served: Intake, before: bytes, head: bytes) -> None:
@@ -163,14 +152,6 @@ def test_one_in_the_smallest_chunks_is_taken(served: Intake) -> None:
     assert served.kept() == [body]
 
 
-def test_a_connection_is_held_while_its_request_is_worked_on(served: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "IDLE", 0.2)
-    monkeypatch.setattr(bodies, "PATIENCE", 0.7)
-    with served.connected() as wire:
-        wire.sendall(HEAD + b"Content-Length: 300\r\n\r\n")
-        assert answer(wire).status == 408
-
-
 def is_taken(served: Intake) -> bool:
     with served.connected() as wire:
         try:
@@ -184,7 +165,7 @@ def is_taken(served: Intake) -> bool:
 def test_connections_without_a_request_hold_up_no_new_one(
     served: Intake, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    """All places are held by connections that ask nothing; the one that is idle for the longest gives up its own."""
+    """All places are held by connections that ask nothing; the oldest gives up its own."""
     monkeypatch.setattr(connections, "MOST", 5)
     wires = [served.connected() for _ in range(5)]
     try:
@@ -198,6 +179,24 @@ def test_connections_without_a_request_hold_up_no_new_one(
             another.sendall(posted(event()))
             assert answer(another).status == 200
             assert ended(idle)
+    finally:
+        for wire in wires:
+            wire.close()
+
+
+def test_of_many_connections_that_come_at_once_the_oldest_give_up_their_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MOST", 5)
+    listening = server.bound("127.0.0.1:0")
+    monkeypatch.setattr(server, "bound", lambda address: listening)
+    wires = [socket.create_connection(listening.getsockname(), timeout=20) for _ in range(12)]
+    try:
+        with intake(tmp_path / "data"):  # begins to take connections, and finds all of them waiting
+            assert all(ended(wire) for wire in wires[:7])
+            for wire in wires[7:]:
+                wire.sendall(posted(event()))
+                assert answer(wire).status == 200
     finally:
         for wire in wires:
             wire.close()
