@@ -26,7 +26,7 @@ class SmallDisk:
 
     def typed(self, environment: dict[str, str], *words: str) -> "subprocess.CompletedProcess[str]":
         """A command of the pipeline, in a process inside."""
-        return self._inside(sys.executable, "-m", "strava_pipeline", *words, environment=environment)
+        return self.run(sys.executable, "-m", "strava_pipeline", *words, environment=environment)
 
     def leave(self, free: int) -> None:
         """Fill it up to `free` bytes."""
@@ -39,9 +39,10 @@ class SmallDisk:
         (self.seen / "ballast").unlink()
 
     def read_only(self, yes: bool) -> None:
-        self._inside("mount", "-o", f"remount,{'ro' if yes else 'rw'}", str(self.folder)).check_returncode()
+        self.run("mount", "-o", f"remount,{'ro' if yes else 'rw'}", str(self.folder)).check_returncode()
 
-    def _inside(self, *words: str, environment: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+    def run(self, *words: str, environment: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+        """Run a program in a process inside."""
         enter = ["nsenter", "--target", str(self.holder), "--user", "--mount", "--preserve-credentials"]
         env = {**os.environ, **(environment or {})}
         return subprocess.run([*enter, *words], env=env, cwd="/", capture_output=True, text=True, timeout=120)

@@ -36,38 +36,38 @@ class Place:
     bytes: int
     links: tuple[Path, ...] = ()
 
+    @classmethod
+    def of(cls, path: Path, found: Iterable[Path]) -> "Place":
+        """The place of files and links that stand for `path`."""
+        sizes, links = [], []
+        for one in found:
+            if one.is_symlink():
+                links.append(one)
+            else:
+                sizes.append(one.lstat().st_size)
+        return cls(path, len(sizes), sum(sizes), tuple(sorted(links)))
+
+
+def files_below(path: Path) -> Iterator[Path]:
+    """A file or a link itself, or all of them below a folder; links are not followed."""
+    if path.is_symlink() or not path.is_dir():
+        yield path
+        return
+    for folder, folders, files in os.walk(path):
+        yield from (Path(folder, name) for name in files)
+        yield from (link for name in folders if (link := Path(folder, name)).is_symlink())
+
 
 def data_places(lake: Lake) -> list[Place]:
     """What a purge would delete of the data folder, by entry, the drop folder apart. Looks only."""
-    found = []
+    places = []
     for entry in _entries(lake):
-        if entry == lake.inbox_files.parent and not entry.is_symlink():
-            found += [measured(entry, but=lake.inbox_files), *_if_there(lake.inbox_files)]
-        else:
-            found.append(measured(entry))
-    return found
-
-
-def measured(path: Path, but: Path | None = None) -> Place:
-    """The size of a file or of everything below a folder, without following links and without what is below `but`."""
-    files, size, links, folders = 0, 0, [], []
-    if path.is_dir() and not path.is_symlink():
-        folders.append(path)
-    elif path.is_symlink():
-        links.append(path)
-    else:
-        files, size = 1, path.lstat().st_size
-    while folders:
-        with os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                one = Path(entry.path)
-                if entry.is_symlink():
-                    links.append(one)
-                elif entry.is_dir(follow_symlinks=False):
-                    folders += [one] if one != but else []
-                else:
-                    files, size = files + 1, size + entry.stat(follow_symlinks=False).st_size
-    return Place(path, files, size, tuple(sorted(links)))
+        files = set(files_below(entry))
+        dropped = {path for path in files if path.is_relative_to(lake.inbox_files)}
+        places.append(Place.of(entry, files - dropped))
+        if dropped:
+            places.append(Place.of(lake.inbox_files, dropped))
+    return places
 
 
 def refuse_other_places(lake: Lake, others: Iterable[Path]) -> None:
@@ -130,12 +130,11 @@ def delete_data(lake: Lake) -> None:
             if entry != lake.purged:
                 _move_aside(entry, lake.purged)
         sync_folder(lake.data_dir)
-        _empty(lake.purged)
-        lake.purged.rmdir()
+        shutil.rmtree(lake.purged)
         sync_folder(lake.data_dir)
     except OSError as error:
         raise PipelineError(
-            f"{error.filename or lake.data_dir} can't be deleted ({error.strerror}). Mend its permissions, then run "
+            f"{error.filename or lake.data_dir} can't be deleted ({error.strerror}). Fix its permissions, then run "
             "strava-pipeline purge again: it goes on where this one ended."
         ) from error
 
@@ -155,10 +154,6 @@ def _entries(lake: Lake) -> list[Path]:
     return sorted(found, key=lambda path: (_LAST.index(path.name) + 1 if path.name in _LAST else 0, path.name))
 
 
-def _if_there(path: Path) -> list[Place]:
-    return [measured(path)] if path.is_symlink() or path.exists() else []
-
-
 def _busy(lake: Lake, who: str) -> PipelineError:
     return PipelineError(f"Nothing was deleted: {lake.data_dir} is in use by {who}. Wait for its end, or end it.")
 
@@ -172,12 +167,8 @@ def _move_aside(entry: Path, aside: Path) -> None:
     except OSError as error:
         if error.errno not in _IS_MOUNTED:
             raise
-        _empty(entry)  # a disk of its own: it stays mounted
-
-
-def _empty(folder: Path) -> None:
-    for path in sorted(folder.iterdir()):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        for path in entry.iterdir():  # a disk of its own: it stays mounted
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()

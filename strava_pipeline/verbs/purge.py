@@ -32,12 +32,13 @@ def purge(
     """Delete all of the athlete's data kept here and the login, and give the application's access back at Strava."""
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.purge_plan import look
+    from strava_pipeline.verbs.values import plain
 
     settings = Settings.load()
     found = look(settings, keep_access=keep_access)
     if dry_run or not found.places:
         if as_json:
-            _say_json(found, deleted=False, access=found.access)
+            echo_json(plain(found.report(deleted=False, access=found.access)))
         else:
             _say(found, to_stderr=False)
         return
@@ -52,7 +53,7 @@ def purge(
         _ask(found)
     access = carry_out(settings, found)
     if as_json:
-        _say_json(found, deleted=True, access=access)
+        echo_json(plain(found.report(deleted=True, access=access)))
     else:
         _say_done(found, access)
 
@@ -145,8 +146,9 @@ def _ask(found: "Purge") -> None:
 
 def _say(found: "Purge", *, to_stderr: bool) -> None:
     """What goes and what stays, for eyes."""
+    from rich.filesize import decimal
+
     from strava_pipeline.verbs import terminal
-    from strava_pipeline.verbs.purge_plan import size_words
 
     console = terminal.err if to_stderr else terminal.out
     if not found.places:
@@ -154,8 +156,8 @@ def _say(found: "Purge", *, to_stderr: bool) -> None:
         return
     console.print(f"Of athlete {found.athlete_id or '(id not known)'}, this goes:")
     for place in found.places:
-        console.print(f"  {counted(place.files, 'file'):>13} {size_words(place.bytes):>9}  {place.path}")
-    console.print(f"  {counted(found.files, 'file'):>13} {size_words(found.bytes):>9}  in all")
+        console.print(f"  {counted(place.files, 'file'):>13} {decimal(place.bytes):>9}  {place.path}")
+    console.print(f"  {counted(found.files, 'file'):>13} {decimal(found.bytes):>9}  in all")
     if drop := found.drop_folder:
         warning = (
             f"{counted(drop.files, 'file')} of these you put into {drop.path} yourself: they may be your only copies."
@@ -176,17 +178,12 @@ _ACCESS_BEFORE = {
 
 
 def _say_done(found: "Purge", access: str) -> None:
-    from strava_pipeline.verbs.purge_plan import size_words
+    from rich.filesize import decimal
+
     from strava_pipeline.verbs.terminal import out
 
-    out.print(f"Deleted: {counted(found.files, 'file')}, {size_words(found.bytes)}.")
+    out.print(f"Deleted: {counted(found.files, 'file')}, {decimal(found.bytes)}.")
     if access == "revoked":
         out.print("The application's access was given back at Strava.")
     elif access == "kept":
         out.print(f"The application still has access at Strava: take it away at {APPS_PAGE}")
-
-
-def _say_json(found: "Purge", *, deleted: bool, access: str) -> None:
-    from strava_pipeline.verbs.values import plain
-
-    echo_json(plain(found.report(deleted=deleted, access=access)))

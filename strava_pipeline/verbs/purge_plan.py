@@ -1,7 +1,8 @@
 """What a purge is about: everything of the athlete's that is kept here, and what stays. Looks only; the verb is purge.py."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from strava_pipeline.ingest.strava.connect import token_store
 from strava_pipeline.ingest.strava.revocation import revoked_at
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import newest_athlete
-from strava_pipeline.lake.purge import Place, data_places, measured
-from strava_pipeline.orchestrate.log_files import KINDS, latest_link, list_logs, prune
+from strava_pipeline.lake.purge import Place, data_places
+from strava_pipeline.orchestrate.log_files import KINDS, list_logs, prune
 from strava_pipeline.settings import Settings, env_file
 from strava_pipeline.verbs.service_log import before, service_log
 
@@ -48,10 +49,7 @@ class Purge:
             "access": access,
             "files": self.files,
             "bytes": self.bytes,
-            "places": [
-                {"path": place.path, "files": place.files, "bytes": place.bytes, "links": list(place.links)}
-                for place in self.places
-            ],
+            "places": [asdict(place) for place in self.places],
             "drop_folder_files": self.drop_folder.files if self.drop_folder else 0,
             "stays": [{"path": path, "why": why} for path, why in self.stays],
         }
@@ -60,12 +58,15 @@ class Purge:
 def look(settings: Settings, *, keep_access: bool) -> Purge:
     """What would go, what would stay."""
     lake = Lake(settings.data_dir)
-    places = data_places(lake) + [measured(path) for path in (*_logs(settings), *secrets_files(settings))]
+    places = data_places(lake)
+    if logs := _log_files(settings.logs_dir):
+        places.append(Place.of(settings.logs_dir, logs))
+    places += [Place.of(path, [path]) for path in secrets_files(settings)]
     return Purge(
         athlete_id=_athlete_id(settings, lake),
         data_dir=lake.data_dir,
         access=_access(settings, keep_access=keep_access),
-        places=_joined(places, settings.logs_dir),
+        places=places,
         drop_folder=next((place for place in places if place.path == lake.inbox_files), None),
         stays=list(_staying(settings, lake, places)),
     )
@@ -83,30 +84,20 @@ def delete_logs(logs_dir: Path) -> None:
     """Delete every log that a run or the service wrote, and the folders that this leaves empty."""
     report = prune(logs_dir, date.max, dict.fromkeys(KINDS, 0))
     if report.faults:
-        raise PipelineError(f"Logs can't be deleted: {'; '.join(report.faults.values())}. Mend that, then purge again.")
-    log = service_log(logs_dir)
-    for path in (before(log), log):
-        path.unlink(missing_ok=True)
-    for folder in (log.parent, *(kind.root(logs_dir) for kind in reversed(KINDS))):
-        if folder.is_dir() and not any(folder.iterdir()):
+        why = "; ".join(report.faults.values())
+        raise PipelineError(f"Logs can't be deleted: {why}. Fix that, then run strava-pipeline purge again.")
+    for path in _log_files(logs_dir):  # the service's
+        path.unlink()
+    for folder in (service_log(logs_dir).parent, *(kind.root(logs_dir) for kind in reversed(KINDS))):
+        with suppress(OSError):  # not there, or not empty
             folder.rmdir()
 
 
-def _logs(settings: Settings) -> Iterator[Path]:
-    for kind in KINDS:
-        yield from list_logs(settings.logs_dir, kind)
-    log = service_log(settings.logs_dir)
-    for path in (latest_link(settings.logs_dir), before(log), log):
-        if path.is_file() or path.is_symlink():
-            yield path
-
-
-def _joined(places: list[Place], logs_dir: Path) -> list[Place]:
-    """All logs as one place."""
-    logs = [place for place in places if logs_dir in place.path.parents]
-    rest = [place for place in places if place not in logs]
-    total = Place(logs_dir, sum(place.files for place in logs), sum(place.bytes for place in logs))
-    return [*rest, total] if logs else rest
+def _log_files(logs_dir: Path) -> list[Path]:
+    of_service = (before(service_log(logs_dir)), service_log(logs_dir))
+    return [path for kind in KINDS for path in list_logs(logs_dir, kind)] + [
+        path for path in of_service if path.exists()
+    ]
 
 
 def _athlete_id(settings: Settings, lake: Lake) -> int | None:
@@ -132,10 +123,8 @@ def _access(settings: Settings, *, keep_access: bool) -> str:
 
 
 def _staying(settings: Settings, lake: Lake, places: list[Place]) -> Iterator[tuple[Path | None, str]]:
-    for place in places:
-        for link in place.links:
-            if settings.logs_dir not in link.parents:
-                yield link.readlink(), f"only the link {link} goes"
+    for link in (link for place in places for link in place.links):
+        yield link.readlink(), f"only the link {link} goes"
     for path, why in (
         (lake.goals, "your goals"),
         (lake.views, "your own views"),
@@ -155,11 +144,3 @@ def _staying(settings: Settings, lake: Lake, places: list[Place]) -> Iterator[tu
         yield None, "the application's subscription at Strava: strava-pipeline subscription delete"
     yield None, "what you imported from elsewhere, and reports and exports that you wrote elsewhere"
     yield None, "the source of trips and the demo, which are apart"
-
-
-def size_words(count: int) -> str:
-    """Bytes for eyes."""
-    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} B"

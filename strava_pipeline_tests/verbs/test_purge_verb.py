@@ -280,6 +280,8 @@ def test_links_are_taken_away_and_what_they_lead_to_stays(kept: Rig, type_on: Ty
     before = names(kept.folder / "big")
     told = json.loads(type_on(kept)("purge", "--dry-run", "--json").out)
     assert {one["path"] for one in told["stays"]} >= {str(kept.folder / "big"), str(elsewhere)}
+    links = {Path(place["path"]).name: place["links"] for place in told["places"]}
+    assert links["state"] == [str(data / "state" / "file"), str(data / "state" / "link")]
     assert type_on(kept)("purge", "--yes").code == 0
     assert data.is_symlink()
     assert {path.name for path in disk.iterdir()} == {"README.md", ".gitignore"}

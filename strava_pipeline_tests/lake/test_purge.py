@@ -1,0 +1,28 @@
+"""Deleting the data folder where a disk of its own is mounted inside. All else of it: verbs/test_purge_verb.py."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from strava_pipeline_tests.small_disk import SmallDisk
+
+PURGE = """
+import sys
+from pathlib import Path
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.purge import delete_data
+delete_data(Lake(Path(sys.argv[1])))
+"""
+
+
+def test_a_disk_that_is_mounted_inside_is_emptied_and_stays_mounted(
+    tmp_path: Path, on_disk: Callable[[Path], SmallDisk]
+) -> None:
+    data = tmp_path / "data"
+    for name in ("bronze/deep/page.json.gz", "bronze/page.json.gz", "warehouse/strava.duckdb"):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).touch()
+    disk = on_disk(data / "bronze")
+    disk.run(sys.executable, "-c", PURGE, str(data)).check_returncode()
+    assert list(disk.seen.iterdir()) == []
+    assert [path.name for path in disk.seen.parent.iterdir()] == ["bronze"]
