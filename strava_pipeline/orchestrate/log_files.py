@@ -6,9 +6,8 @@ newest. Their content is run_log.py's. No Dagster here, so that looking is fast.
 
 import os
 import re
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -36,15 +35,6 @@ class Kind:
 HUMAN = Kind("", ".log", 14)  # two weeks of daily runs to look back on
 STRUCTURED = Kind("structured", ".jsonl", 30)  # a month, to count over
 KINDS = (HUMAN, STRUCTURED)
-RETENTION: Mapping[Kind, int] = {kind: kind.days for kind in KINDS}
-
-
-@dataclass(slots=True)
-class PruneReport:
-    """How many logs were removed, and by folder what kept others from being removed."""
-
-    removed: int = 0
-    faults: dict[Path, str] = field(default_factory=dict)
 
 
 def reserve(logs_dir: Path, at: datetime) -> tuple[Path, Path]:
@@ -78,13 +68,14 @@ def point_latest(logs_dir: Path, human: Path) -> None:
 def list_logs(logs_dir: Path, kind: Kind) -> list[Path]:
     """All logs of a kind that runs wrote, the oldest first. A link, or what lies behind one, is none of them."""
     root = kind.root(logs_dir)
-    real_root = root.resolve()
-    named = {path: path.relative_to(root) for path in root.glob(f"[0-9]*/[0-9]*/[0-9]*/flow_*{kind.suffix}")}
-    return sorted(
-        path
-        for path, name in named.items()
-        if _OURS.fullmatch(name.as_posix()) and path.is_file() and path.resolve() == real_root / name
-    )
+    named = {path: path.relative_to(root).as_posix() for path in root.glob(f"[0-9]*/[0-9]*/[0-9]*/flow_*{kind.suffix}")}
+    return sorted(path for path, name in named.items() if _OURS.fullmatch(name) and not _is_linked(path, root))
+
+
+def _is_linked(path: Path, root: Path) -> bool:
+    """Whether a link stands on the way from `root` to `path`."""
+    way = [each for each in (path, *path.parents) if root in each.parents]
+    return any(map(os.path.islink, way))  # raises nothing where a folder may not be looked into, unlike pathlib
 
 
 def log_of(logs_dir: Path, run_id: str) -> Path | None:
@@ -96,30 +87,29 @@ def log_of(logs_dir: Path, run_id: str) -> Path | None:
     return None
 
 
-def prune(logs_dir: Path, today: date, days: Mapping[Kind, int] = RETENTION) -> PruneReport:
-    """Remove the logs of each kind that are older than so many days, and the folders that this leaves empty.
+def prune(logs_dir: Path, today: date, days: int | None = None) -> tuple[int, list[str]]:
+    """Remove the logs that are older than `days`, or than their kind is kept, and the folders that this leaves empty.
 
-    What can't be removed is reported, never raised: no run fails because of its logs.
+    Returns how many were removed, and what kept others from it, in words, one per folder: no run fails because of its logs.
     """
-    report = PruneReport()
+    removed, faults = 0, dict[Path, str]()
     for kind in KINDS:
-        oldest = (today - timedelta(days=min(days[kind], today.toordinal() - 1))).isoformat()
+        age = min(kind.days if days is None else days, today.toordinal() - 1)
+        oldest = (today - timedelta(days=age)).isoformat()
         for path in list_logs(logs_dir, kind):
-            if "-".join(path.parts[-4:-1]) < oldest:
-                report.removed += _remove(path, report)
-                with suppress(OSError):  # not empty
-                    for folder in path.parents[:3]:
-                        folder.rmdir()
+            if "-".join(path.parts[-4:-1]) >= oldest:
+                break
+            try:
+                path.unlink(missing_ok=True)  # another run may be removing it too
+            except OSError as error:
+                faults.setdefault(path.parent, f"{path}: {error.strerror}")
+                continue
+            removed += 1
+            with suppress(OSError):  # not empty
+                for folder in path.parents[:3]:
+                    folder.rmdir()
     latest = latest_link(logs_dir)
-    if latest.is_symlink() and not latest.exists():
-        _remove(latest, report)
-    return report
-
-
-def _remove(path: Path, report: PruneReport) -> bool:
-    try:
-        path.unlink(missing_ok=True)  # another run may be removing it too
-    except OSError as error:
-        report.faults.setdefault(path.parent, f"{path}: {error.strerror}")
-        return False
-    return True
+    with suppress(OSError):
+        if latest.is_symlink() and not latest.exists():
+            latest.unlink()
+    return removed, list(faults.values())

@@ -87,7 +87,8 @@ class RunLog:
         """Make the files, remove old ones, write how the run began."""
         try:
             human, structured = reserve(logs_dir, self._began)
-            self._files += (human.open("ab"), structured.open("ab"))
+            self._files.append(human.open("ab"))
+            self._files.append(structured.open("ab"))
         except OSError as error:
             self._give_up(error)
             self.report_trouble()
@@ -99,8 +100,9 @@ class RunLog:
         except OSError as error:
             text = f"latest.log can't lead here ({error.strerror}); `strava-pipeline logs latest` finds this log"
             self._write(self._began, logging.WARNING, "message", text, {"text": text})
-        if faults := prune(logs_dir, self._began.date()).faults:
-            self._tell(f"Old logs could not be removed: {'; '.join(faults.values())}")
+        _, faults = prune(logs_dir, self._began.date())
+        if faults:
+            self._tell(f"Old logs could not be removed: {'; '.join(faults)}")
 
     def hear(self, entry: EventLogEntry) -> None:
         """Log an entry of Dagster's event log, as it is stored."""
@@ -157,10 +159,9 @@ class RunLog:
 
     def _outcome(self, event: DagsterEvent) -> End:
         if event.event_type is DagsterEventType.RUN_SUCCESS:
-            limit = self._limit()
-            return (
-                ("stopped early", logging.WARNING, limit, {"limit": limit}) if limit else ("done", logging.INFO, "", {})
-            )
+            if limit := self._limit():
+                return "stopped early", logging.WARNING, limit, {"limit": limit}
+            return "done", logging.INFO, "", {}
         if event.event_type is DagsterEventType.RUN_CANCELED:
             return "interrupted", logging.WARNING, "", {}
         data = event.job_failure_data

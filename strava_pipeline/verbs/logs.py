@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.printable import escaped_json, printable
+from strava_pipeline.core.printable import counted, escaped_json, printable
 from strava_pipeline.verbs.echo import echo
 
 logs = typer.Typer(no_args_is_help=True, add_completion=False, help="Logs of runs: the newest one, or remove old ones.")
@@ -38,12 +38,11 @@ def clean(
     """Remove logs older than 14 days, structured ones older than 30, as every run does."""
     from datetime import UTC, datetime
 
-    from strava_pipeline.orchestrate.log_files import RETENTION, prune
+    from strava_pipeline.orchestrate.log_files import prune
     from strava_pipeline.settings import Settings
 
-    kept = RETENTION if days is None else dict.fromkeys(RETENTION, days)
     logs_dir = Settings.load().logs_dir
-    report = prune(logs_dir, datetime.now(UTC).date(), kept)
-    echo(f"{report.removed} old log{'' if report.removed == 1 else 's'} removed from {logs_dir}.")
-    if report.faults:
-        raise PipelineError(f"These could not be removed: {'; '.join(report.faults.values())}. Check who owns them.")
+    removed, faults = prune(logs_dir, datetime.now(UTC).date(), days)
+    echo(f"{counted(removed, 'old log')} removed from {logs_dir}.")
+    if faults:
+        raise PipelineError(f"These could not be removed: {'; '.join(faults)}. Check who owns them.")

@@ -82,10 +82,11 @@ def secrets_files(settings: Settings) -> list[Path]:
 
 def delete_logs(logs_dir: Path) -> None:
     """Delete every log that a run or the service wrote, and the folders that this leaves empty."""
-    report = prune(logs_dir, date.max, dict.fromkeys(KINDS, 0))
-    if report.faults:
-        why = "; ".join(report.faults.values())
-        raise PipelineError(f"Logs can't be deleted: {why}. Fix that, then run strava-pipeline purge again.")
+    _, faults = prune(logs_dir, date.max, days=0)
+    if faults:
+        raise PipelineError(
+            f"Logs can't be deleted: {'; '.join(faults)}. Fix that, then run strava-pipeline purge again."
+        )
     for path in _log_files(logs_dir):  # the service's
         path.unlink()
     for folder in (service_log(logs_dir).parent, *(kind.root(logs_dir) for kind in reversed(KINDS))):

@@ -10,7 +10,6 @@ import pytest
 
 from strava_pipeline.orchestrate.log_files import (
     HUMAN,
-    KINDS,
     STRUCTURED,
     latest_link,
     list_logs,
@@ -116,14 +115,13 @@ def test_logs_go_by_the_day_of_their_folder(
     ages = [0, 14, 15, 30, 31, 400]
     for day in days_before(ages):
         of_day(tmp_path, day)
-    days = {kind: kind.days if kept is None else kept for kind in KINDS}
-    report = prune(tmp_path, TODAY, days)
+    removed, faults = prune(tmp_path, TODAY, kept)
     for kind, left in ((HUMAN, human), (STRUCTURED, structured)):
         folders = {path.parent for path in kind.root(tmp_path).glob("[0-9]*/*/*/*")}
         assert folders == {
             kind.path(tmp_path, datetime(d.year, d.month, d.day, tzinfo=UTC)).parent for d in days_before(left)
         }
-    assert (report.removed, report.faults) == (2 * len(ages) - len(human) - len(structured), {})
+    assert (removed, faults) == (2 * len(ages) - len(human) - len(structured), [])
     assert [path for path in tmp_path.rglob("*") if path.is_dir() and not any(path.iterdir())] == []
 
 
@@ -143,13 +141,17 @@ def test_what_is_not_ours_is_never_removed_nor_the_folder_it_lies_in(tmp_path: P
         path.write_text("theirs")
     outside = tmp_path.parent / f"{tmp_path.name}-outside"
     outside.mkdir()
-    (outside / human.name).write_text("theirs")
+    behind_a_link = [outside / human.name, outside / "flow_20250102T050000000000Z.log"]
+    for path in behind_a_link:
+        path.write_text("theirs")
     (tmp_path / "flow" / "2025" / "01" / "02").symlink_to(outside)
     human.with_name("flow_20250101T060000000000Z.log").symlink_to(outside / human.name)
-    assert prune(tmp_path, TODAY).removed == 2
+    loop = human.with_name("flow_20250101T070000000000Z.log")
+    loop.symlink_to(loop)
+    assert prune(tmp_path, TODAY) == (2, [])
     assert not human.exists()
     assert not structured.exists()
-    assert all(path.read_text() == "theirs" for path in [*theirs, outside / human.name])
+    assert all(path.read_text() == "theirs" for path in [*theirs, *behind_a_link])
     assert human.with_name("flow_20250101T060000000000Z.log").is_symlink()
 
 
@@ -171,6 +173,5 @@ def test_what_can_not_be_removed_is_reported_and_stops_nothing(tmp_path: Path, m
         unlink(path, **more)
 
     monkeypatch.setattr(os, "unlink", refuse)
-    report = prune(tmp_path, TODAY)
-    assert (report.removed, report.faults) == (3, {stuck.parent: f"{stuck}: Permission denied"})
+    assert prune(tmp_path, TODAY) == (3, [f"{stuck}: Permission denied"])
     assert there(tmp_path) == [stuck.relative_to(tmp_path).as_posix()]
