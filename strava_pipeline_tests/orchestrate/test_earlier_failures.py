@@ -39,7 +39,7 @@ def add(rig: Rig, start: datetime) -> int:
 # Listing pages shorter than `per_page` in the middle: the listing ended at the first one, 175 rows of 1,000.
 def test_a_short_page_in_the_middle_ends_nothing(make_rig: Make) -> None:
     rig = make_rig(activities=60, short_pages=True)
-    rig.run("flow_backfill", bronze_activities={"per_page": 10})
+    rig.do("flow_backfill", bronze_activities={"per_page": 10})
     rig.assert_true_to_source()
 
 
@@ -49,7 +49,7 @@ def test_what_was_recorded_during_months_offline_is_all_there(rig: Rig) -> None:
     for week in range(13):
         add(rig, NOW + timedelta(days=7 * week + 1))
     rig.control("clock", advance=95 * 86_400)
-    rig.run("flow", bronze_activities={"per_page": 4})
+    rig.do("flow", bronze_activities={"per_page": 4})
     rig.assert_true_to_source()
 
 
@@ -58,7 +58,7 @@ def test_an_upload_60_days_late_is_found_by_listing_its_year(make_rig: Make) -> 
     rig = make_rig(activities=10, **THIS_YEAR)
     rig.begin_with("flow_backfill")
     add(rig, NOW - timedelta(days=60))
-    rig.run("backfill", [2026])
+    rig.do("backfill", [2026])
     rig.assert_true_to_source()
 
 
@@ -68,7 +68,7 @@ def test_what_was_deleted_at_the_source_is_marked_when_its_year_is_listed(make_r
     rig.begin_with("flow_backfill")
     gone = newest(rig)
     rig.control("delete", id=gone)
-    rig.run("backfill", [2026])
+    rig.do("backfill", [2026])
     assert rig.gold("SELECT id FROM deleted_activities") == [(gone,)]
     rig.assert_true_to_source()
 
@@ -79,7 +79,7 @@ def test_an_edit_reaches_both_tables_with_one_detail_call(rig: Rig) -> None:
     edited = newest(rig)
     rig.control("edit", id=edited, set={"name": "Renamed", "gear_id": None})
     rig.calls()
-    rig.run("flow", [2026])
+    rig.do("flow", [2026])
     assert rig.calls()["details"] == {str(edited): 1}
     assert rig.gold(f"SELECT name, gear_id FROM activities WHERE id = {edited}") == [("Renamed", None)]
     assert rig.one(f"SELECT name FROM activity_details WHERE activity_id = {edited}") == "Renamed"
@@ -98,12 +98,12 @@ def test_a_poisoned_detail_stops_nothing_rests_a_day_and_is_healed(make_rig: Mak
     assert rig.one("SELECT count(*) FROM activity_details") == 6
     assert rig.one("SELECT count(*) FROM activities") == 10
     rig.calls()
-    rig.run("enrich_all")
+    rig.do("enrich_all")
     assert rig.calls()["total"] == 0, "they are left alone for a day"
     rig.clear_faults()
     rig.control("clock", advance=86_401)
-    rig.run("flow")  # its listing tells what time it is
-    rig.run("enrich_all")
+    rig.do("flow")  # its listing tells what time it is
+    rig.do("enrich_all")
     rig.assert_true_to_source()
 
 
@@ -119,7 +119,7 @@ def test_after_eight_kills_no_lap_split_or_effort_is_missing_and_no_answer_was_a
             time.sleep(0.02)
         process.kill()
         process.communicate()
-    rig.run("flow_backfill")
+    rig.do("flow_backfill")
     rig.assert_true_to_source()
     asked = Counter(rig.calls()["details"].values())
     assert sum(times * often for times, often in asked.items()) <= 60 + 8, "at most the one in flight"
@@ -130,10 +130,10 @@ def test_a_listing_that_broke_off_goes_on_behind_its_last_page(make_rig: Make) -
     rig = make_rig(activities=50, jumping=True)
     rig.fault(LISTING, "status", status=500, times=-1, query={"page": "4"})
     with pytest.raises(TransientError):
-        rig.run("run_all", bronze_activities={"per_page": 10})
+        rig.do("run_all", bronze_activities={"per_page": 10})
     rig.clear_faults()
     rig.calls()
-    rig.run("flow_backfill", bronze_activities={"per_page": 10})
+    rig.do("flow_backfill", bronze_activities={"per_page": 10})
     assert rig.calls()["by_endpoint"][LISTING] == 4, "20 of 50 were still to come: two or three pages and the empty one"
     assert len(list(listings(rig.lake))) == 1
     rig.assert_true_to_source()
@@ -143,7 +143,7 @@ def test_a_listing_that_broke_off_goes_on_behind_its_last_page(make_rig: Make) -
 def test_a_429_while_listing_costs_one_call_and_is_waited_for_to_the_next_quarter(make_rig: Make) -> None:
     rig = make_rig(activities=25, **QUICK)
     rig.fault(LISTING, "status", status=429, query={"page": "3"})
-    rig.run("run_all", bronze_activities={"per_page": 5})
+    rig.do("run_all", bronze_activities={"per_page": 5})
     calls = rig.calls()
     assert (calls["total"], calls["refused"]) == (7, 1)
     listed = [entry for entry in calls["log"] if LISTING in entry[2]]
@@ -191,7 +191,7 @@ def test_the_read_limit_is_waited_for_and_no_call_is_refused(make_rig: Make) -> 
 def test_a_run_longer_than_its_tokens_live_needs_no_restart_and_no_call_twice(make_rig: Make) -> None:
     rig = make_rig(activities=20, token_lifetime=320, **QUICK)
     rig.fault("/activities/", "status", status=401, times=1, after=10)
-    rig.run("flow_backfill")
+    rig.do("flow_backfill")
     calls = rig.calls()
     assert calls["token"] >= 2
     assert calls["by_endpoint"] == {LISTING: 2, DETAIL: 20}
@@ -205,7 +205,7 @@ def test_a_refresh_without_an_answer_is_asked_for_again_and_its_login_is_kept(ma
     before = (login.stat().st_ino, json.loads(login.read_bytes())["refresh_token"])
     rig.control("expire-tokens")
     rig.fault("/oauth/token", "reset", times=2)
-    rig.run("run_all")
+    rig.do("run_all")
     assert rig.calls()["token"] == 3
     after = (login.stat().st_ino, json.loads(login.read_bytes())["refresh_token"])
     assert all(one != other for one, other in zip(before, after, strict=True)), "another token, in another file"
@@ -217,7 +217,7 @@ def test_the_hosts_zone_shifts_no_start(rig: Rig, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("TZ", host_zone)
     time.tzset()
     try:
-        rig.run("refresh", [2025, 2026])
+        rig.do("refresh", [2025, 2026])
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -235,7 +235,7 @@ def test_what_is_absent_is_null_and_a_null_among_counts_leaves_them_whole_number
     rig = make_rig(activities=5, **THIS_YEAR)
     activity = {"start_date": "2026-03-09T08:00:00Z", "kudos_count": None, "achievement_count": None}
     bare = rig.control("add", activity=activity)["id"]
-    rig.run("flow_backfill")
+    rig.do("flow_backfill")
     query = f"SELECT commute, trainer, flagged, kudos_count FROM activities WHERE id = {bare}"
     assert rig.gold(query) == [(None, None, None, None)]
     types = rig.gold("SELECT DISTINCT typeof(kudos_count), typeof(achievement_count) FROM activities")
@@ -265,7 +265,7 @@ def test_the_statements_that_merge_details_are_as_many_for_thirty_as_for_three(
 ) -> None:
     rig = make_rig(activities=33, **THIS_YEAR)
     rig.begin_with("run_all")
-    rig.run("compact")
+    rig.do("compact")
     connect, changing = duckdb.connect, [0]
 
     class Counted:
@@ -283,7 +283,7 @@ def test_the_statements_that_merge_details_are_as_many_for_thirty_as_for_three(
     counts = []
     for calls in (3, 30):
         changing[0] = 0
-        rig.run("enrich_all", bronze_activity_details={"max_calls": calls})
+        rig.do("enrich_all", bronze_activity_details={"max_calls": calls})
         counts.append(changing[0])
     assert rig.one("SELECT count(*) FROM activity_details") == 33
     assert counts[0] == counts[1] > 0
@@ -298,7 +298,7 @@ def test_the_shards_of_a_year_stay_few_however_often_it_is_pulled(
     for day in range(8):
         add(rig, NOW + timedelta(days=day))
         rig.control("clock", advance=86_400)
-        rig.run("run")
+        rig.do("run")
         assert len(list(rig.lake.shards.rglob("*.parquet"))) <= 3 + 1
-    rig.run("compact")
+    rig.do("compact")
     assert rig.one("SELECT count(*) FROM activities") == len(rig.truth())

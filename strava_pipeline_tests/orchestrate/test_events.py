@@ -165,7 +165,7 @@ def test_an_event_before_its_activity_can_be_fetched(rig: Rig) -> None:
         assert rig.calls()["by_endpoint"] == {"/activities/{id}": 1}, "it is not asked for again at once"
         rig.emulator.state.clock.advance(3 * 3600)
         assert requests.get(f"{rig.emulator.url}/api/v3/nothing", timeout=PATIENCE).headers["Date"]
-        rig.run("refresh", [2025, 2026])  # any answer tells the server's time
+        rig.do("refresh", [2025, 2026])  # any answer tells the server's time
         rig.calls()
         assert follow(rig).metadata["webhook_events"]["activities_waiting"] == 0
     assert rig.calls()["by_endpoint"] == {"/activities/{id}": 1}
@@ -179,7 +179,7 @@ def test_one_that_never_can_be_fetched_is_given_up_and_told(rig: Rig) -> None:
         for _ in range(6):
             outcome = follow(rig)
             rig.emulator.state.clock.advance(2 * 3600)
-            rig.run("refresh", [2025, 2026])
+            rig.do("refresh", [2025, 2026])
     assert rig.calls()["by_endpoint"]["/activities/{id}"] == 4
     state = events.load(rig.lake)
     assert state is not None
@@ -204,7 +204,7 @@ def test_an_activity_with_a_device_comes_as_a_listing_would_show_it(rig: Rig) ->
     rig.control("add", activity={"start_date": start.format(50), "manual": True, "sport_type": "Yoga"})
     for item in rig.truth():
         rig.control("edit", id=item["id"], set={"guid": f"g{item['id']}"} if not item["manual"] else {"commute": False})
-    rig.run("reconcile", [2026])
+    rig.do("reconcile", [2026])
     listed = rig.one("SELECT count(guid) FROM activities")
     assert listed > 0
     with subscribed(rig):
@@ -232,7 +232,7 @@ def test_what_was_read_leaves_the_inbox_and_stands_in_bronze(rig: Rig) -> None:
         rig.control("edit", id=by_start(rig)[0], set={"name": "Renamed"})
         delivered(rig)
     assert segments(rig.lake.inbox_webhooks)
-    rig.run("events", [2026])
+    rig.do("events", [2026])
     assert segments(rig.lake.inbox_webhooks) == []
     assert len(list(rig.lake.webhooks.glob("*/*.ndjson.gz"))) == 1
 
@@ -243,7 +243,7 @@ def test_a_lost_state_does_not_ask_again_for_what_was_given_up_long_ago(rig: Rig
         for _ in range(5):
             follow(rig)
             rig.emulator.state.clock.advance(86_400)
-            rig.run("refresh", [2025, 2026])
+            rig.do("refresh", [2025, 2026])
         (rig.lake.state / "webhooks.json").unlink()
         rig.calls()
         follow(rig)
@@ -276,7 +276,7 @@ def test_a_limit_stops_early_and_the_rest_is_fetched_later(make_rig: Make) -> No
         assert outcome.metadata["webhook_events"]["activities_waiting"] > 0
         rig.control("limits", limits="off")
         rig.emulator.state.clock.advance(1800)
-        rig.run("refresh", [2025, 2026])
+        rig.do("refresh", [2025, 2026])
         assert follow(rig).metadata["webhook_events"]["activities_waiting"] == 0
     rig.assert_true_to_source()
 
@@ -334,7 +334,7 @@ def test_access_taken_away_is_verified_and_stops_everything(rig: Rig) -> None:
     assert rig.failed_checks(told.run_id) == ["access_granted", "events_settled"]
     assert rig.calls()["by_endpoint"] == {}
     with pytest.raises(NeedsLoginError, match="strava-pipeline purge"):
-        rig.run("flow", [2026])
+        rig.do("flow", [2026])
 
 
 def test_a_private_activity_that_the_login_may_not_see_stays_as_it_was(rig: Rig) -> None:

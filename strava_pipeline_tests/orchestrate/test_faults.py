@@ -98,7 +98,7 @@ def test_a_page_that_fails_once_or_twice_costs_its_retries_and_the_listing_goes_
     rig = make_rig(activities=4 * len(PASSING), **QUICK)
     for page, fault in enumerate(PASSING.values(), start=1):
         rig.fault(LISTING, **fault, times=1 + page % 2, query={"page": str(page)})
-    rig.run("run_all", bronze_activities={"per_page": 4})
+    rig.do("run_all", bronze_activities={"per_page": 4})
     retries = sum(1 + page % 2 for page in range(1, len(PASSING) + 1))
     assert rig.calls()["by_endpoint"] == {LISTING: len(PASSING) + 1 + retries}
     assert pages_on_disk(rig) == len(PASSING) + 1
@@ -113,12 +113,12 @@ def test_a_page_that_fails_for_good_keeps_those_before_it_and_the_next_run_goes_
     rig.fault(LISTING, **fault, times=-1, query={"page": "3"})
     told = {"bronze_activities": {"per_page": 5}}
     with pytest.raises((TransientError, RefusedError), match=LISTING) as caught:
-        rig.run("run_all", **told)
+        rig.do("run_all", **told)
     assert_says_only_what_it_should(caught.value)
     attempts = 1 if fault in LASTING.values() else ATTEMPTS
     assert (rig.calls()["by_endpoint"], pages_on_disk(rig)) == ({LISTING: 2 + attempts}, 2)
     rig.clear_faults()
-    rig.run("run_all", **told)
+    rig.do("run_all", **told)
     asked = [entry[2] for entry in rig.calls()["log"]]
     assert len(asked) <= 4
     assert all("before=" in url for url in asked), "behind what is on disk"
@@ -144,12 +144,12 @@ def test_details_that_fail_cost_their_attempts_leave_evidence_rest_a_day_and_sto
     evidence = {int(path.parent.name) for path in rig.lake.details.rglob("*.failed-*.gz")}
     assert evidence == set(sick)
     assert details_on_disk(rig) == 2 * len(faults)
-    rig.run("enrich_all")
+    rig.do("enrich_all")
     assert rig.calls()["total"] == 0
     rig.clear_faults()
     rig.control("clock", advance=86_401)
-    rig.run("flow")  # its listing tells what time it is
-    rig.run("enrich_all")
+    rig.do("flow")  # its listing tells what time it is
+    rig.do("enrich_all")
     again = rig.calls()["details"]
     assert [again[str(one)] for one in sick] == [1] * len(sick)
     rig.assert_true_to_source()
@@ -204,13 +204,13 @@ def test_a_login_service_that_fails_is_asked_three_times_and_no_activity_is_blam
     rig.fault("/oauth/token", **fault, times=ATTEMPTS, after=1)
     rig.fault("/activities/", "status", status=401, after=2)  # the token dies in the middle of the details
     with pytest.raises(LoginServiceError, match="run the same command again later") as caught:
-        rig.run("flow_backfill")
+        rig.do("flow_backfill")
     assert_says_only_what_it_should(caught.value)
     calls = rig.calls()
     assert (calls["token"], calls["by_endpoint"][DETAIL], details_on_disk(rig)) == (2 * ATTEMPTS, 2, 2)
     assert not list(rig.lake.details.rglob("*.failed-*"))
     rig.clear_faults()
-    rig.run("flow_backfill")
+    rig.do("flow_backfill")
     assert rig.calls()["by_endpoint"] == {DETAIL: 4}, "the listing and two details are on disk"
     rig.assert_true_to_source()
 
@@ -224,14 +224,14 @@ def test_a_login_that_is_lost_on_the_way_says_so_and_after_auth_the_same_command
     rig.fault(LISTING, "status", status=401, after=2)  # in the middle of the listing
     rig.fault("/oauth/token", **fault, after=1)
     with pytest.raises(NeedsLoginError, match="strava-pipeline auth") as caught:
-        rig.run("flow_backfill", bronze_activities={"per_page": 4})
+        rig.do("flow_backfill", bronze_activities={"per_page": 4})
     assert ("An answer was lost" in str(caught.value)) == (fault in PROCESSED.values())
     assert_says_only_what_it_should(caught.value)
     assert json.loads(login.read_bytes())["refresh_token"], "whole, if dead"
     assert pages_on_disk(rig) == 2
     log_in(rig)
     rig.calls()
-    rig.run("flow_backfill", bronze_activities={"per_page": 4})
+    rig.do("flow_backfill", bronze_activities={"per_page": 4})
     assert rig.calls()["by_endpoint"] == {LISTING: 3, DETAIL: 12}, (
         "the last two pages, one activity twice, and the empty one"
     )
@@ -242,12 +242,12 @@ def test_a_login_refused_for_two_details_in_a_row_stops_and_goes_on_later(make_r
     rig = make_rig(activities=12, **QUICK)
     rig.fault("/activities/", "status", status=401, times=-1, after=5)
     with pytest.raises(NeedsLoginError, match=r"refused the login twice, a fresh token too\. Run strava-pipeline auth"):
-        rig.run("flow_backfill")
+        rig.do("flow_backfill")
     calls = rig.calls()
     assert (calls["unauthorized"], calls["token"], calls["by_endpoint"][DETAIL]) == (4, 3, 5)
     assert not list(rig.lake.details.rglob("*.failed-*")), "no activity is blamed"
     rig.clear_faults()
-    rig.run("flow_backfill")
+    rig.do("flow_backfill")
     assert rig.calls()["by_endpoint"] == {DETAIL: 7}
     rig.assert_true_to_source()
 
@@ -258,14 +258,14 @@ def test_a_login_refused_for_two_details_in_a_row_stops_and_goes_on_later(make_r
 def test_an_outage_blames_no_activity_though_few_are_wanted_of_each_year(make_rig: Make, fault: Fault) -> None:
     rig = make_rig(activities=12, **QUICK | {"years": (2022, 2026), "settings": {"first_year": 2022}})
     rig.begin_with("run_all")
-    rig.run("compact")
+    rig.do("compact")
     rig.fault("/", **fault, times=-1, after=2)
     with pytest.raises((TransientError, RefusedError)) as caught:
-        rig.run("enrich_all")
+        rig.do("enrich_all")
     assert_says_only_what_it_should(caught.value)
     assert (details_on_disk(rig), list(rig.lake.details.rglob("*.failed-*"))) == (2, [])
     rig.clear_faults()
-    rig.run("enrich_all")
+    rig.do("enrich_all")
     rig.assert_true_to_source()
 
 
@@ -285,5 +285,5 @@ def test_an_answer_that_takes_too_long_is_a_failure_like_any_other(
     rig = make_rig(activities=4, **QUICK)
     for path in (LISTING, "/activities/"):
         rig.fault(path, "slow", seconds=1.0)
-    rig.run("flow_backfill")
+    rig.do("flow_backfill")
     rig.assert_true_to_source()

@@ -24,7 +24,7 @@ def newest(rig: Rig) -> int:
 
 
 def test_a_full_pull_is_true_to_the_source_and_takes_a_call_per_page_and_per_detail(rig: Rig) -> None:
-    rig.run("flow_backfill", bronze_activities={"per_page": 7})
+    rig.do("flow_backfill", bronze_activities={"per_page": 7})
     calls = rig.calls()
     assert calls["by_endpoint"] == {LISTING: 6, DETAIL: 30}  # ⌈30/7⌉ pages and the empty one
     assert set(calls["details"].values()) == {1}
@@ -73,14 +73,14 @@ def test_a_day_later_a_few_recent_details_are_looked_at_again_least_recent_first
     }
     rig.control("clock", advance=86_400)
     rig.calls()
-    rig.run("flow")
+    rig.do("flow")
     calls = rig.calls()
     assert calls["by_endpoint"] == {LISTING: 2, DETAIL: 3}
     assert set(calls["details"]) == longest_ago
-    rig.run("flow")
+    rig.do("flow")
     assert rig.calls()["by_endpoint"] == {LISTING: 2}, "the day's allowance is used up"
     rig.control("clock", advance=86_400)
-    rig.run("flow")
+    rig.do("flow")
     another = set(rig.calls()["details"])
     assert len(another) == 3
     assert another.isdisjoint(longest_ago)
@@ -91,7 +91,7 @@ def test_kudos_follow_in_both_tables_without_a_detail_call(rig: Rig) -> None:
     liked = newest(rig)
     rig.control("edit", id=liked, set={"kudos_count": 9001})
     rig.calls()
-    rig.run("flow", [2026])
+    rig.do("flow", [2026])
     assert rig.calls()["by_endpoint"] == {LISTING: 2}
     assert rig.one(f"SELECT kudos_count FROM activities WHERE id = {liked}") == 9001
     assert rig.one(f"SELECT kudos_count FROM activity_details WHERE activity_id = {liked}") == 9001
@@ -101,7 +101,7 @@ def test_a_description_changed_without_a_trace_is_found_by_enrich(rig: Rig) -> N
     rig.begin_with("flow_backfill")
     edited = newest(rig)
     rig.control("edit", id=edited, set={"description": "What a day"})
-    rig.run("enrich", [2026], bronze_activity_details={"since_days": 400})
+    rig.do("enrich", [2026], bronze_activity_details={"since_days": 400})
     assert rig.one(f"SELECT description FROM activity_details WHERE activity_id = {edited}") == "What a day"
 
 
@@ -118,9 +118,9 @@ def test_a_new_activity_is_found(rig: Rig, days_ago: int, away: int) -> None:
         "add",
         generate={"start_date": start.isoformat(), "sport_type": "Ride", "timezone": "(GMT+01:00) Europe/Berlin"},
     )["id"]
-    rig.run("flow")
+    rig.do("flow")
     assert rig.one(f"SELECT count(*) FROM activities WHERE id = {new}") == 1
-    rig.run("enrich_all")
+    rig.do("enrich_all")
     rig.assert_true_to_source()
 
 
@@ -128,10 +128,10 @@ def test_an_outage_fails_the_run_and_blames_no_activity(make_rig: Make) -> None:
     rig = make_rig(activities=8, **QUICK)
     rig.fault("/", "status", status=503, times=-1, after=3)  # the token and the listing still came
     with pytest.raises(TransientError, match="seems to be down"):
-        rig.run("flow_backfill")
+        rig.do("flow_backfill")
     assert not list(rig.lake.details.rglob("*failed*"))
     rig.clear_faults()
-    rig.run("enrich_all")
+    rig.do("enrich_all")
     rig.assert_true_to_source()
 
 
@@ -169,7 +169,7 @@ def test_an_activity_whose_year_was_edited_moves_and_stands_once(rig: Rig) -> No
     rig.control(
         "edit", id=moved, set={"start_date": "2025-06-01T08:00:00Z", "start_date_local": "2025-06-01T10:00:00Z"}
     )
-    rig.run("backfill", [2025])
-    rig.run("backfill", [2026])
+    rig.do("backfill", [2025])
+    rig.do("backfill", [2026])
     assert rig.gold(f"SELECT year, count(*) FROM activities WHERE id = {moved} GROUP BY 1") == [(2025, 1)]
     assert rig.one(f"SELECT count(*) FROM activity_details WHERE activity_id = {moved}") == 1

@@ -124,7 +124,7 @@ def test_what_the_api_says_stands_before_what_an_archive_says(make_rig: Make, *,
     path = an_archive(rig)
     if archive_first:
         take_in(rig, path)
-    rig.run("flow_backfill")
+    rig.do("flow_backfill")
     calls = rig.calls()
     if not archive_first:
         before = rig.gold(ROWS), rig.gold("FROM activity_details ORDER BY activity_id")
@@ -148,10 +148,10 @@ def test_what_the_api_says_stands_before_what_an_archive_says(make_rig: Make, *,
 def test_what_is_deleted_at_strava_stays_deleted_though_an_archive_has_it(make_rig: Make) -> None:
     rig = make_rig()
     path = an_archive(rig)
-    rig.run("flow_backfill")
+    rig.do("flow_backfill")
     gone = rig.one("SELECT max(id) FROM activities")
     rig.control("delete", id=gone)
-    rig.run("reconcile", [rig.one(f"SELECT year FROM activities WHERE id = {gone}")])
+    rig.do("reconcile", [rig.one(f"SELECT year FROM activities WHERE id = {gone}")])
     assert rig.gold("SELECT id FROM deleted_activities") == [(gone,)]
     take_in(rig, path)
     assert rig.gold("SELECT id FROM deleted_activities") == [(gone,)]
@@ -163,9 +163,9 @@ def test_what_only_the_archive_has_is_kept(make_rig: Make) -> None:
     path = an_archive(rig)
     gone = rig.truth()[-1]["id"]
     rig.control("delete", id=gone)
-    rig.run("flow_backfill")
+    rig.do("flow_backfill")
     take_in(rig, path)
-    rig.run("reconcile", [rig.one(f"SELECT year FROM activities WHERE id = {gone}")])
+    rig.do("reconcile", [rig.one(f"SELECT year FROM activities WHERE id = {gone}")])
     assert rig.gold("SELECT id, source FROM activities WHERE source <> 'strava'") == [(gone, "strava_archive")]
 
 

@@ -31,7 +31,7 @@ def test_what_another_tool_kept_hides_no_sighting_when_shards_are_merged(
     rig = make_rig(activities=8, years=(2025, 2026), settings={"first_year": 2025})
     rig.begin_with("flow_backfill")
     for year in (2025, 2026):
-        rig.run("reconcile", [year])
+        rig.do("reconcile", [year])
     (rig.folder / "activities.json").write_text(json.dumps(rig.truth()))
     take_in(rig, rig.folder / "activities.json")
     monkeypatch.setattr(shards, "MANY", 2)
@@ -47,10 +47,10 @@ def test_an_import_that_is_not_merged_stops_no_run_of_another_year(make_rig: Mak
     gone = next(item["id"] for item in rig.truth() if item["start_date"].startswith("2023-0"))
     rig.control("delete", id=gone)
     rig.run_unpartitioned("import_files", bronze_files={"paths": [str(path)]})
-    rig.run("backfill", [2025])
+    rig.do("backfill", [2025])
     assert {year for (year,) in rig.gold("SELECT DISTINCT year FROM activities")} == {2025}
     assert behind(rig) >= {2023}
-    rig.run("merge_files", sorted(behind(rig)))
+    rig.do("merge_files", sorted(behind(rig)))
     assert behind(rig) == set()
     assert rig.gold(f"SELECT source FROM activity_details WHERE activity_id = {gone}") == [("strava_archive",)]
 
@@ -77,11 +77,11 @@ def test_another_first_year_doubles_no_track_and_costs_no_call(make_rig: Make, f
     rig.begin_with("flow_backfill")
     take_in(rig, an_archive(rig))
     rig.settings = rig.settings.model_copy(update={"first_year": then})
-    rig.run("flow")
+    rig.do("flow")
     recorded = {key for year in range(2008, 2030) for key in track_origins(rig.lake, year)}
     wanted = wanted_streams(rig.lake, rig.years, NOW)
     assert not recorded & {each.activity_id for each in wanted.due}
-    rig.run("merge_files")
+    rig.do("merge_files")
     files = [path.stem for path in rig.lake.tracks.rglob("*.parquet")]
     assert len(files) == len(set(files)) == len(recorded)
     years = dict(rig.gold("SELECT id, year FROM activities_all"))

@@ -47,7 +47,7 @@ def test_a_flow_after_run_all_merges_every_year_that_was_listed(rig: Rig) -> Non
     rig.begin_with("run_all")
     flow(rig)
     assert rig.one("SELECT count(*) FROM activities") == 30
-    rig.run("enrich_all")
+    rig.do("enrich_all")
     rig.assert_true_to_source()
 
 
@@ -99,28 +99,28 @@ def test_a_listing_whose_run_died_in_its_details_is_not_asked_for_again(make_rig
     rig = make_rig(activities=20, **QUICK)
     rig.fault("/", "status", status=503, times=-1, after=8)
     with pytest.raises(PipelineError, match="seems to be down"):
-        rig.run("flow_backfill")
+        rig.do("flow_backfill")
     rig.clear_faults()
     rig.calls()
     on_disk = len(list(rig.lake.details.rglob("*.json.gz")))
-    rig.run("flow_backfill")
+    rig.do("flow_backfill")
     assert rig.calls()["by_endpoint"] == {DETAIL: 20 - on_disk}
     rig.assert_true_to_source()
-    rig.run("flow_backfill")
+    rig.do("flow_backfill")
     assert rig.calls()["by_endpoint"] == {LISTING: 2}, "the run before came to its end"
 
 
 def test_a_listing_whose_run_died_waits_for_its_like_whatever_publishes_meanwhile(rig: Rig) -> None:
     rig.fault("/activities", "status", status=401, times=-1)
     with pytest.raises(NeedsLoginError):
-        rig.run("backfill", [2025])
+        rig.do("backfill", [2025])
     rig.clear_faults()
-    rig.run("backfill", [2026])
-    rig.run("compact")
+    rig.do("backfill", [2026])
+    rig.do("compact")
     rig.calls()
-    rig.run("backfill", [2025])
+    rig.do("backfill", [2025])
     assert LISTING not in rig.calls()["by_endpoint"]
-    rig.run("backfill", [2025])
+    rig.do("backfill", [2025])
     assert set(rig.calls()["by_endpoint"]) == {LISTING}, "the run before came to its end"
 
 
@@ -135,7 +135,7 @@ def test_six_poisoned_neighbours_stop_nothing(make_rig: Make, status: int) -> No
     assert rig.one("SELECT count(*) FROM activity_details") == 14
     assert outcome.metadata["bronze_activity_details"]["failed_ids"] == [str(one) for one in sick]
     rig.calls()
-    rig.run("enrich_all")
+    rig.do("enrich_all")
     assert rig.calls()["total"] == 0
 
 
@@ -159,10 +159,10 @@ def test_a_rebuild_from_incomplete_bronze_replaces_nothing(rig: Rig) -> None:
     shutil.rmtree(rig.lake.shards)
     for _ in range(2):
         with pytest.raises(PipelineError, match="activities_all: 30 of 30 published are not in bronze"):
-            rig.run("compact")
+            rig.do("compact")
         assert everything(rig) == before
     shutil.move(aside, rig.lake.listings)
-    rig.run("compact")
+    rig.do("compact")
     assert everything(rig) == before
 
 
@@ -170,7 +170,7 @@ def test_garbage_in_the_working_warehouse_is_set_aside_and_rebuilt(rig: Rig) -> 
     rig.begin_with("flow_backfill")
     before = everything(rig)
     rig.lake.working.write_bytes(b"garbage" * 1000)
-    rig.run("compact")
+    rig.do("compact")
     assert everything(rig) == before
     assert rig.lake.working.with_suffix(".damaged").exists()
 
@@ -182,15 +182,15 @@ def test_an_error_before_the_first_asset_is_the_error_that_is_told(rig: Rig) -> 
     shutil.rmtree(rig.lake.working.parent)
     shutil.rmtree(rig.lake.shards)
     with pytest.raises(PipelineError, match="holds less than what is published"):
-        rig.run("compact")
-    rig.run("run_all")
-    rig.run("compact")
+        rig.do("compact")
+    rig.do("run_all")
+    rig.do("compact")
     rig.assert_true_to_source()
 
 
 def test_a_run_of_several_years_in_the_mode_of_one_is_refused(rig: Rig) -> None:
     with pytest.raises(PipelineError, match="one year a run"):
-        rig.run("backfill", [2025, 2026])
+        rig.do("backfill", [2025, 2026])
 
 
 def _hear_signals() -> None:

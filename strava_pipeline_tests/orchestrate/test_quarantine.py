@@ -57,7 +57,7 @@ def days_pass(rig: Rig, days: float) -> tuple[RunContext, StravaSource]:
 
 def learn_the_time(rig: Rig, days: float) -> None:
     rig.control("clock", advance=days * 86_400)
-    rig.run("run_lite", [2026])
+    rig.do("run_lite", [2026])
 
 
 def quarantine(rig: Rig) -> dict[int, tuple[Any, ...]]:
@@ -72,23 +72,23 @@ def test_what_fails_thrice_while_others_succeed_is_quarantined_and_leaves_with_a
     sick = by_start(rig)[0::2]
     for one, (fault, _) in zip(sick, POISONS.values(), strict=True):
         rig.fault(f"/activities/{one}", times=-1, **fault)
-    rig.run("flow_backfill")
+    rig.do("flow_backfill")
     for pause in (1, 2):
         assert quarantine(rig) == {}
         learn_the_time(rig, pause)
-        rig.run("enrich_all")
+        rig.do("enrich_all")
     statuses = [status for _, status in POISONS.values()]
     assert quarantine(rig) == {one: (3, status, True, True) for one, status in zip(sick, statuses, strict=True)}
     assert rig.one("SELECT count(*) FROM activity_details") == len(POISONS)
     rig.calls()
-    rig.run("enrich_all")
+    rig.do("enrich_all")
     assert rig.calls()["total"] == 0, "they rest"
     before = rig.gold("SELECT * FROM quarantine ORDER BY 1")
     rig.run_unpartitioned("rebuild")
     assert rig.gold("SELECT * FROM quarantine ORDER BY 1") == before
     rig.clear_faults()
     learn_the_time(rig, 4)
-    rig.run("enrich_all")
+    rig.do("enrich_all")
     assert quarantine(rig) == {}
     rig.assert_true_to_source()
 
@@ -97,7 +97,7 @@ def test_a_poisoned_one_costs_a_daily_run_some_forty_calls_a_year(make_rig: Make
     rig = make_rig(activities=3, **QUICK)
     sick = by_start(rig)[0]
     rig.fault(f"/activities/{sick}", "status", status=500, times=-1)
-    rig.run("flow_backfill")
+    rig.do("flow_backfill")
     rig.calls()
     asked_on = [1, 3, 7, 15, *range(31, 366, 30)]
     attempts, probes, today = [], 0, 0.0
@@ -141,7 +141,7 @@ def follow(rig: Rig, request: dg.RunRequest) -> dict[str, int]:
     """Run what was requested, as the daemon would; what was asked for."""
     rig.calls()
     years = [int(request.tags[f"dagster/asset_partition_range_{end}"]) for end in ("start", "end")]
-    rig.run("enrich", list(range(years[0], years[1] + 1)), **{DETAILS: request.run_config["ops"][DETAILS]["config"]})
+    rig.do("enrich", list(range(years[0], years[1] + 1)), **{DETAILS: request.run_config["ops"][DETAILS]["config"]})
     return dict(rig.calls()["details"])
 
 
@@ -151,7 +151,7 @@ def failed(rig: Rig) -> list[int]:
     oldest = by_start(rig)[-4:-1]
     for one in oldest:
         rig.fault(f"/activities/{one}", "status", status=404, times=-1)
-    rig.run("flow_backfill")
+    rig.do("flow_backfill")
     return oldest
 
 
@@ -198,7 +198,7 @@ def test_dropped_and_deleted_ones_are_not_asked_for_again_nor_anything_without_a
     with writing(rig.lake) as connection:
         connection.execute("UPDATE activities_all SET deleted_at = now() WHERE id = $id", {"id": deleted})
         changed(connection)
-    rig.run("compact")
+    rig.do("compact")
     learn_the_time(rig, 400)
     request = tick(rig)
     assert request is not None

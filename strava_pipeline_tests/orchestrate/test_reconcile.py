@@ -67,7 +67,7 @@ def test_a_daily_run_marks_what_was_deleted_in_its_window_without_a_call_more(ma
     rig = make_rig(activities=20, **THIS_YEAR)
     rig.begin_with("flow_backfill")
     recent = add(rig, timedelta(days=3))
-    rig.run("flow", [2026])
+    rig.do("flow", [2026])
     rig.control("delete", id=recent)
     rig.calls()
     assert rig.run("flow", [2026]).metadata["activities"]["deleted"] == 1
@@ -98,7 +98,7 @@ def test_at_the_border_of_two_pages_a_deletion_is_looked_at_again(make_rig: Make
     assert rig.calls()["by_endpoint"] == {"/athlete/activities": 5}, "three pages, the empty one, and the border"
     assert report.metadata["activities"]["deleted"] == 1
     rig.assert_true_to_source()
-    rig.run("reconcile", [2026], bronze_activities={"per_page": 5})
+    rig.do("reconcile", [2026], bronze_activities={"per_page": 5})
     assert rig.calls()["by_endpoint"] == {"/athlete/activities": 4}, "it is known by now"
 
 
@@ -158,7 +158,7 @@ def test_a_login_that_may_not_see_private_activities_deletes_none(make_rig: Make
     assert report.metadata["activities"]["deleted"] == 0
     assert [listing.manifest.sees_private for listing in listings(rig.lake)] == [True, False]
     log_in(rig)
-    rig.run("reconcile", [2026])
+    rig.do("reconcile", [2026])
     rig.assert_true_to_source()
 
 
@@ -166,11 +166,11 @@ def test_a_reconciliation_fetches_details_of_what_changed_and_not_those_never_fe
     rig = make_rig(activities=10, **THIS_YEAR)
     rig.begin_with("refresh")
     edited = by_start(rig)[2]
-    rig.run("enrich", bronze_activity_details={"ids": [edited]})
+    rig.do("enrich", bronze_activity_details={"ids": [edited]})
     rig.control("edit", id=edited, set={"name": "Renamed"})
     late = add(rig, timedelta(days=40))
     rig.calls()
-    rig.run("reconcile", [2026])
+    rig.do("reconcile", [2026])
     assert rig.calls()["details"] == {str(edited): 1, str(late): 1}
 
 
@@ -208,9 +208,9 @@ def test_on_the_first_of_a_month_nothing_is_compared_twice(rig: Rig) -> None:
 
 def test_a_year_that_is_compared_before_the_first_pull_makes_nothing_new(make_rig: Make) -> None:
     rig = make_rig(activities=20, years=(2024, 2026), settings={"first_year": 2024})
-    rig.run("refresh", [2026], bronze_activities={"mode": "year"})
+    rig.do("refresh", [2026], bronze_activities={"mode": "year"})
     rig.calls()
-    rig.run("flow")
+    rig.do("flow")
     assert len(rig.calls()["details"]) < 10, "the details of the recent window, not those of all years"
 
 
@@ -218,7 +218,7 @@ def test_a_listing_that_a_lesser_login_goes_on_with_deletes_nothing(make_rig: Ma
     rig = make_rig(activities=12, **THIS_YEAR)
     rig.begin_with("flow_backfill")
     rig.control("edit", id=by_start(rig)[8], set={"visibility": "only_me", "private": True})
-    rig.run("reconcile", [2026], bronze_activities={"per_page": 5, "max_calls": 1})
+    rig.do("reconcile", [2026], bronze_activities={"per_page": 5, "max_calls": 1})
     log_in(rig, scope="read,activity:read")
     report = rig.run("reconcile", [2026], bronze_activities={"per_page": 5})
     assert report.metadata["bronze_activities"]["listing_resumed"]

@@ -36,8 +36,8 @@ def listed(rig: Rig) -> Rig:
 
 
 def in_gold(rig: Rig) -> Rig:
-    rig.run("run_all")
-    rig.run("compact")
+    rig.do("run_all")
+    rig.do("compact")
     rig.calls()
     return rig
 
@@ -172,7 +172,7 @@ def test_the_daily_run_keeps_its_calls(make_rig: Make) -> None:
     run = rig.remembered.get_run_by_id(outcome.run_id)
     assert run is not None
     assert run.tags[LIMIT] == "day"
-    rig.run("flow")
+    rig.do("flow")
     assert rig.calls()["by_endpoint"] == {"/athlete/activities": 2}
 
 
@@ -210,7 +210,7 @@ def test_one_that_fails_leaves_evidence_rests_and_stops_no_other(make_rig: Make)
     assert asked(rig) == [], "it rests for a day"
     rig.clear_faults()
     rig.control("clock", advance=86_401)
-    rig.run("run")  # its listing tells what time it is
+    rig.do("run")  # its listing tells what time it is
     rig.calls()
     streams(rig)
     assert asked(rig) == [sick]

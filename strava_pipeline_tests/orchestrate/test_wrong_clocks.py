@@ -35,7 +35,7 @@ def change(rig: Rig, name: str) -> None:
 def assert_kept_up_with(rig: Rig, runs: int = 2) -> None:
     for number in range(runs):
         change(rig, f"edit {number}")
-        rig.run("flow")
+        rig.do("flow")
         rig.assert_true_to_source()
         rig.control("clock", advance=3600)
 
@@ -46,7 +46,7 @@ def test_one_answer_with_a_wrong_date_is_not_believed(make_rig: Make, seconds: f
     rig = make_rig(**SMALL)
     rig.begin_with("flow_backfill")
     rig.fault("/athlete/activities", "date", seconds=seconds, after=after)
-    rig.run("flow")
+    rig.do("flow")
     times = [page.fetched_at for listing in listings(rig.lake) for page in listing.manifest.pages]
     assert all(abs(at - NOW) < timedelta(days=1) for at in times)
     assert_kept_up_with(rig)
@@ -58,7 +58,7 @@ def test_a_server_that_was_wrong_for_a_whole_run_hides_nothing(make_rig: Make, s
     rig.begin_with("flow_backfill")
     change(rig, "while it was wrong")
     rig.fault(seconds=seconds, **EVERYWHERE)
-    rig.run("flow")
+    rig.do("flow")
     rig.clear_faults()
     assert_kept_up_with(rig)
 
@@ -97,7 +97,7 @@ def test_a_folder_that_an_older_version_poisoned_heals(make_rig: Make, heal: str
     rig = make_rig(**SMALL)
     rig.begin_with("flow_backfill")
     change(rig, "under a wrong date")
-    rig.run("flow")
+    rig.do("flow")
     poisoned(rig, 400)
     local = datetime.now(NOW.tzinfo)
     assert "claim to have come later" in times_health(rig.lake, min(local, NOW)).what
@@ -112,7 +112,7 @@ def test_an_emulator_and_strava_never_share_a_folder(rig: Rig) -> None:
         manifest.write_text(manifest.read_text().replace('"host": "127.0.0.1"', '"host": "www.strava.com"'))
     rig.calls()
     with pytest.raises(MisuseError, match=r"holds what www\.strava\.com answered"):
-        rig.run("flow")
+        rig.do("flow")
     assert rig.calls()["total"] == 0
 
 
@@ -122,7 +122,7 @@ def test_two_folders_merged_by_hand_hold_what_both_held(make_rig: Make, tmp_path
     other = tmp_path / "other"
     shutil.copytree(rig.lake.data_dir, other)
     change(rig, "in one")
-    rig.run("flow")
+    rig.do("flow")
     shutil.copytree(other / "bronze", rig.lake.data_dir / "bronze", dirs_exist_ok=True)
     (rig.lake.state / "landed").unlink()
     rig.run_unpartitioned("rebuild")
