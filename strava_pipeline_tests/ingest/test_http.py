@@ -134,6 +134,17 @@ def test_one_connection_serves_many_calls(wire: Wire, method: str, respond: Resp
     assert (seen.connections, len(seen.lines)) == (1, 3)
 
 
+def test_a_redirect_is_an_answer_that_nobody_follows(wire: Wire) -> None:
+    with (
+        server(Handler.answer) as elsewhere,
+        server(lambda handler: handler.answer(b"", 302, Location=elsewhere.url)) as seen,
+    ):
+        answer = wire.send("GET", seen.url, bearer="a-token")
+    assert (answer.status, answer.headers["Location"], elsewhere.lines) == (302, elsewhere.url, [])
+    with server(lambda handler: handler.answer(b"", 302, Location="http://[no address")) as seen:
+        assert wire.send("GET", seen.url).status == 302
+
+
 def test_a_kept_connection_that_the_server_closed_costs_no_second_call(wire: Wire) -> None:
     def hang_up(handler: Handler) -> None:
         handler.answer()

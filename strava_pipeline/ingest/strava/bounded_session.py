@@ -31,7 +31,7 @@ def open_session(
     `head_within`, `whole_within`: seconds for the head of an answer and for all of it; `most_bytes`: of its body, unpacked;
     `plain_http_hosts`: hosts beside this machine that may be asked by http://, with commas.
     """
-    session = Session()
+    session = _Session()
     session.trust_env = False  # else a login of ~/.netrc would take the token's place
     session.headers["User-Agent"] = "strava_pipeline"
     session.headers["Cache-Control"] = "no-cache"  # a proxy's copy of an earlier answer would look like news
@@ -42,8 +42,15 @@ def open_session(
     return session
 
 
+class _Session(Session):
+    """Neither follows nor parses a redirect: it is an answer like any other."""
+
+    def get_redirect_target(self, resp: Response) -> str | None:
+        return None
+
+
 class _BoundedAdapter(HTTPAdapter):
-    """Bounds answers, follows no redirect, and sends nothing by plain http that others could read."""
+    """Bounds answers, and sends nothing by plain http that others could read."""
 
     def __init__(self, timed: Callable[..., HTTPResponse], most_bytes: int, plain_http_hosts: str | None) -> None:
         super().__init__()
@@ -70,9 +77,8 @@ class _BoundedAdapter(HTTPAdapter):
         return pool
 
     def build_response(self, req: PreparedRequest, resp: Any) -> Response:
-        """What requests makes of an answer, with a body of bounded size, and without what would make it a redirect."""
+        """What requests makes of an answer, with a body of bounded size."""
         response = super().build_response(req, resp)
-        response.headers.pop("Location", None)
         response.raw = _BoundedBody(resp, self._most_bytes)
         return response
 

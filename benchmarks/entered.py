@@ -1,0 +1,82 @@
+"""How much of the package one listing page enters on its way to a shard: `python -m benchmarks.entered`.
+
+Counted by sys.setprofile, in this thread, with the definitions built before: files and functions of strava_pipeline that are
+entered at least once, by the operations alone and by the job `run_all`. It is what a reader has to open to follow one page.
+"""
+
+import logging
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import Any
+
+import strava_pipeline
+from benchmarks.place import Place
+from benchmarks.rounds import ATHLETE
+from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
+
+PACKAGE = str(Path(strava_pipeline.__file__).parent)
+ACTIVITIES = "20"  # one page
+
+
+def entered(work: Callable[[], object]) -> tuple[int, int]:
+    """(files, functions) of the package that `work` enters."""
+    found: set[tuple[str, str, int]] = set()
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        code = frame.f_code
+        if event == "call" and code.co_filename.startswith(PACKAGE):
+            found.add((code.co_filename, code.co_qualname, code.co_firstlineno))
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return len({file for file, _, _ in found}), len(found)
+
+
+def operations(place: Place) -> Callable[[], object]:
+    from strava_pipeline.operations.merging import make_shards
+    from strava_pipeline.operations.options import ListingOptions
+    from strava_pipeline.operations.progress import LogProgress
+    from strava_pipeline.operations.pulling import pull_listing
+    from strava_pipeline.operations.run_context import run_context
+    from strava_pipeline.operations.strava_source import StravaSource
+
+    run = run_context(place.settings, LogProgress(logging.getLogger("silent")), run_id="1")
+    strava = StravaSource(place.settings, run)
+
+    def work() -> None:
+        pull_listing(run, strava, ListingOptions.model_validate({"mode": "all"}), None)
+        make_shards(run, run.years.all, is_last=True)
+
+    return work
+
+
+def job(place: Place) -> Callable[[], object]:
+    from strava_pipeline.orchestrate.build import build_defs
+    from strava_pipeline.orchestrate.execute import run_job
+
+    build_defs(place.settings)
+    return lambda: run_job(place.settings, "run_all", years=place.years.all)
+
+
+def main() -> None:
+    for name, of in (("operations", operations), ("job run_all", job)):
+        with (
+            TemporaryDirectory() as folder,
+            emulator_process(*ATHLETE, "--activities", ACTIVITIES, log=Path(folder) / "log") as url,
+        ):
+            place = Place(Path(folder), url)
+            with redirect_stdout(sys.stderr):
+                log_in_locally(place.settings)
+            files, functions = entered(of(place))
+            print(f"{name}: {files} files, {functions} functions")
+
+
+if __name__ == "__main__":
+    main()
