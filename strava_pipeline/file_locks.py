@@ -90,6 +90,14 @@ def is_held(path: Path) -> bool:
         return False
 
 
+def is_at(path: Path | str, descriptor: int) -> bool:
+    """Whether the open file is the one that `path` names now, and not one that was deleted or moved since."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))  # noqa: PTH116 - see `exclusive`
+    except FileNotFoundError:
+        return False
+
+
 def is_open_in_duckdb(path: Path, *, for_writing: bool) -> bool:
     """Whether another process has a database open for writing, or, unless `for_writing`, open at all.
 
@@ -115,7 +123,7 @@ def _acquired(path: str, timeout: float | None, poll: float, mode: int) -> int:
         descriptor = _opened(path, mode)
         try:
             _lock(descriptor, path, deadline, poll)
-            if os.fstat(descriptor).st_nlink:  # else the file was deleted while its lock was waited for
+            if is_at(path, descriptor):  # else the file was deleted or moved while its lock was waited for
                 return descriptor
         except BaseException:
             os.close(descriptor)

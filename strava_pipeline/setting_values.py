@@ -3,6 +3,7 @@
 A kind is a type for pydantic. Which setting is of which kind, and where it is read from, is settings.py's.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -62,7 +63,17 @@ def _ledger_folder(value: Path, info: ValidationInfo) -> Path:
         folder = user_state_path("strava_pipeline", appauthor=False)
     except RuntimeError:  # a user without a home, as in some containers
         folder = Path()
-    return folder if folder.is_absolute() else info.data.get("data_dir", Path.cwd()) / "state" / "ledger"
+    return (
+        folder
+        if folder.is_absolute() and _may_be_made(folder)
+        else info.data.get("data_dir", Path.cwd()) / "state" / "ledger"
+    )
+
+
+def _may_be_made(folder: Path) -> bool:
+    """Whether this user can write to it, or make it: system users have a home that is not there, or not theirs."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    return os.access(there, os.W_OK)
 
 
 def _bundle(value: Path) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from strava_pipeline.file_locks import LockHeldError, exclusive, is_held, is_open_in_duckdb, try_lock
+from strava_pipeline.file_locks import LockHeldError, exclusive, is_at, is_held, is_open_in_duckdb, try_lock
 from strava_pipeline_tests.patience import PATIENCE
 
 
@@ -127,6 +127,17 @@ def test_who_waits_for_a_file_that_is_deleted_meets_the_others_at_the_new_one(
     with exclusive(path):
         assert path.exists()
         assert not can_be_locked(path)
+
+
+def test_a_lock_file_that_was_moved_away_is_nobodys_any_more(path: Path) -> None:
+    """As by a purge: who opened it before must not hold it beside those who come to the new one."""
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as file:
+        assert is_at(path, file.fileno())
+        path.rename(path.with_name("moved"))
+        assert not is_at(path, file.fileno())
+        path.touch()
+        assert not is_at(path, file.fileno())
 
 
 def test_asking_whether_it_is_held_does_not_look_like_holding_it(path: Path) -> None:

@@ -15,7 +15,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from strava_pipeline.core.json_text import parse_json
-from strava_pipeline.file_locks import try_lock, wait_for_lock
+from strava_pipeline.file_locks import is_at, try_lock, wait_for_lock
 
 if TYPE_CHECKING:
     import polars as pl  # what only asks for a lock must not load it
@@ -89,7 +89,7 @@ def held(path: Path) -> Iterator[BinaryIO]:
             continue
         with file:
             wait_for_lock(file.fileno())
-            if os.fstat(file.fileno()).st_nlink:  # else it was cleared away between the two
+            if is_at(path, file.fileno()):  # else it was cleared away between the two
                 yield file
                 return
 

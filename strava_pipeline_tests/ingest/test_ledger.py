@@ -1,19 +1,21 @@
-"""ingest.strava.ledger: one file per API application, the counts of earlier versions, and who may write it."""
+"""ingest.strava.ledger: one file per API application, the data folder's own beside it, and who may write them."""
 
-import logging
+import itertools
+import json
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from strava_pipeline.core.errors import Ceiling, PipelineError
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.ingest.strava import ledger as ledger_module
-from strava_pipeline.ingest.strava.clocks import former_ledger_path, ledger_path, make_budget
+from strava_pipeline.ingest.strava.clocks import folder_ledger_path, ledger_path, make_budget
 from strava_pipeline.ingest.strava.connect import connect
 from strava_pipeline.ingest.strava.ledger import CEILINGS, Counter, Ledger, LedgerFile, merged
 from strava_pipeline.settings import Settings
@@ -30,7 +32,7 @@ def shared(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def former(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Path:
     return tmp_path / "data" / "state" / "budget.json"
 
 
@@ -40,9 +42,21 @@ def ledger(used: int, start: int = 900, limit: int = 100, server: float | None =
 
 
 def keep(path: Path, kept: Ledger) -> None:
-    """Write a ledger as an earlier version does: under the lock of its own file."""
+    """Write a ledger as an earlier version does, which knows no names and no other file."""
     with LedgerFile(path).open(NOW) as opened:
         opened.counters, opened.server, opened.local = kept.counters, kept.server, kept.local
+    nameless = json.loads(path.read_bytes())
+    del nameless["name"]
+    path.write_text(json.dumps(nameless))
+
+
+def count(file: LedgerFile, calls: int = 1) -> set[int]:
+    """Count calls in all windows; what there is of them before."""
+    with file.open(NOW) as opened:
+        before = used(opened)
+        for counter in opened.counters.values():
+            counter.used += calls
+    return before
 
 
 def used(found: Ledger) -> set[int]:
@@ -77,100 +91,105 @@ def test_ceilings_are_merged_each_by_itself() -> None:
     assert (both.counters[DAY].used, both.counters[QUARTER].used) == (500, 60)
 
 
-def test_the_first_reservation_takes_over_the_counts_of_an_earlier_version(shared: Path, former: Path) -> None:
-    keep(former, ledger(41))
-    before = former.read_bytes()
-    file = LedgerFile(shared, former)
+def test_counts_of_the_data_folder_are_taken_in_and_both_files_go_on_together(shared: Path, folder: Path) -> None:
+    keep(folder, ledger(41))
+    file = LedgerFile(shared, folder)
     assert used(file.peek()) == {41}
-    assert (former.exists(), shared.parent.exists()) == (True, False), "looking takes over nothing"
-    with file.open(NOW) as opened:
-        assert used(opened) == {41}
-        for counter in opened.counters.values():
-            counter.used += 1
-    assert not former.exists()
-    assert former.with_name("budget.json.moved").read_bytes() == before
-    assert used(LedgerFile(shared, former).peek()) == {42}
+    assert not shared.parent.exists(), "looking writes nothing"
+    assert count(file) == {41}
+    assert [used(LedgerFile(path).peek()) for path in (shared, folder)] == [{42}, {42}]
 
 
 def test_each_data_folder_of_an_application_brings_its_counts(shared: Path, tmp_path: Path) -> None:
     for name, calls in (("one", 41), ("two", 44), ("three", 43)):
-        former = tmp_path / name / "budget.json"
-        keep(former, ledger(calls))
-        with LedgerFile(shared, former).open(NOW):
-            pass
+        keep(tmp_path / name / "budget.json", ledger(calls))
+        count(LedgerFile(shared, tmp_path / name / "budget.json"), 0)
     assert used(LedgerFile(shared).peek()) == {44}
 
 
-def test_garbage_of_an_earlier_version_is_set_aside_and_counts_nothing(shared: Path, former: Path) -> None:
-    former.parent.mkdir(parents=True)
-    former.write_bytes(b"\x00{")
-    with LedgerFile(shared, former).open(NOW) as opened:
-        assert used(opened) == {0}
-    assert not former.exists()
+def test_one_data_folder_under_two_ledgers_counts_all_calls(shared: Path, folder: Path, tmp_path: Path) -> None:
+    """As by a container and a command of the host, or by two users."""
+    here, there = LedgerFile(shared, folder), LedgerFile(tmp_path / "elsewhere" / "strava-0123.json", folder)
+    keep(shared, ledger(0))
+    for calls in range(0, 6, 2):
+        assert count(here) == {calls}
+        assert count(there) == {calls + 1}
 
 
-@pytest.mark.parametrize("step", ["before the new ledger is written", "before the old one is renamed"])
-def test_a_process_that_is_killed_while_it_takes_over_loses_no_count(shared: Path, former: Path, step: str) -> None:
-    keep(former, ledger(41))
+def test_an_earlier_version_beside_counts_and_is_counted(shared: Path, folder: Path) -> None:
+    file = LedgerFile(shared, folder)
+    keep(shared, ledger(41))
+    assert count(file) == {41}
+    assert used(LedgerFile(folder).peek()) == {42}, "what the earlier version goes by"
+    keep(folder, ledger(60))
+    assert count(file) == {60}
+
+
+def test_a_call_that_did_not_count_is_given_back_for_all_data_folders(
+    shared: Path, folder: Path, tmp_path: Path
+) -> None:
+    one, two = LedgerFile(shared, folder), LedgerFile(shared, tmp_path / "two" / "budget.json")
+    keep(shared, ledger(10))
+    count(two)
+    assert count(one, -1) == {11}
+    assert count(two, 0) == {10}, "the count in its own data folder is older"
+
+
+def test_a_data_folder_that_claims_a_window_of_the_future_takes_no_limit_away(shared: Path, folder: Path) -> None:
+    now = int(NOW.timestamp())
+    keep(shared, ledger(100, start=now - 60))
+    keep(folder, ledger(7, start=now + 86_400))
+    file = LedgerFile(shared, folder)
+    with file.open(NOW, is_synced=True) as opened:
+        assert used(opened) == {100}
+    assert used(LedgerFile(folder).peek()) == {100}
+
+
+def test_garbage_in_the_data_folder_is_set_aside_and_counts_nothing(shared: Path, folder: Path) -> None:
+    folder.parent.mkdir(parents=True)
+    folder.write_bytes(b"\x00{")
+    keep(shared, ledger(3))
+    assert count(LedgerFile(shared, folder)) == {3}
+    assert len(list(folder.parent.glob("budget.json.corrupt-*"))) == 1
+
+
+@pytest.mark.parametrize("writes", [0, 1])
+def test_a_process_that_is_killed_between_the_two_loses_no_count(shared: Path, folder: Path, writes: int) -> None:
+    keep(folder, ledger(41))
     keep(shared, ledger(12))
     child = os.fork()
     if child == 0:
+        real, seen = os.pwrite, itertools.count()
 
-        def die(*_: object) -> None:
-            os.kill(os.getpid(), signal.SIGKILL)
+        def die(*what: Any) -> int:
+            if next(seen) == writes:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*what)
 
-        if step == "before the new ledger is written":
-            os.pwrite = die  # type: ignore[assignment]
-        else:
-            Path.replace = die  # type: ignore[assignment,method-assign]
-        with LedgerFile(shared, former).open(NOW):
-            os._exit(1)
+        os.pwrite = die
+        count(LedgerFile(shared, folder), 0)
+        os._exit(1)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
-    assert former.exists()
-    assert used(LedgerFile(shared, former).peek()) == {41}
-    with LedgerFile(shared, former).open(NOW) as opened:
-        assert used(opened) == {41}
-    assert not former.exists()
+    file = LedgerFile(shared, folder)
+    assert used(file.peek()) == {41}
+    assert count(file) == {41}
 
 
-def test_an_earlier_version_beside_is_counted_and_told_once_and_keeps_its_own_count(
-    shared: Path, former: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("held", ["shared", "folder"])
+def test_who_holds_either_file_is_waited_for(
+    shared: Path, folder: Path, held: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep(former, ledger(41))
-    file = LedgerFile(shared, former)
-    with file.open(NOW):
-        pass
-    assert caplog.messages == []
-    keep(former, ledger(60))
-    with caplog.at_level(logging.WARNING):
-        for _ in range(2):
-            with file.open(NOW) as opened:
-                assert used(opened) == {60}
-    assert used(LedgerFile(former).peek()) == {60}
-    (told,) = caplog.messages
-    assert told.startswith(f"An earlier version of strava_pipeline counts its calls in {former}")
-    keep(former, ledger(61))
-    with file.open(NOW) as opened:
-        assert used(opened) == {61}
-
-
-def test_taking_over_waits_for_an_earlier_version_that_is_writing(
-    shared: Path, former: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keep(former, ledger(41))
+    keep(folder, ledger(41))
     monkeypatch.setattr(ledger_module, "LOCK_TIMEOUT", 0)
-    done = threading.Event()
-    with held_by_another(Path(f"{former}.lock"), done):
+    path, done = {"shared": shared, "folder": folder}[held], threading.Event()
+    with held_by_another(Path(f"{path}.lock"), done):
         try:
-            with (
-                pytest.raises(PipelineError, match=r"budget\.json\.lock has been held by another process"),
-                LedgerFile(shared, former).open(NOW),
-            ):
-                pass
+            with pytest.raises(PipelineError, match=rf"{path.name}\.lock has been held by another process"):
+                count(LedgerFile(shared, folder))
         finally:
             done.set()
-    assert former.exists()
+    assert used(LedgerFile(folder).peek()) == {41}
 
 
 class held_by_another:  # noqa: N801 - reads as a function
@@ -193,10 +212,10 @@ class held_by_another:  # noqa: N801 - reads as a function
         self._thread.join(PATIENCE)
 
 
-@pytest.mark.parametrize(("folder", "file"), [(0o755, 0o644), (0o700, 0o600), (0o2770, 0o660)])
-def test_whoever_may_write_into_the_folder_may_write_the_ledger(shared: Path, folder: int, file: int) -> None:
+@pytest.mark.parametrize(("mode", "file"), [(0o755, 0o644), (0o700, 0o600), (0o2770, 0o660)])
+def test_whoever_may_write_into_the_folder_may_write_the_ledger(shared: Path, mode: int, file: int) -> None:
     shared.parent.mkdir()
-    shared.parent.chmod(folder)
+    shared.parent.chmod(mode)
     with umask(0o077):
         keep(shared, ledger(1))
     assert {path.stat().st_mode & 0o777 for path in shared.parent.iterdir()} == {file}
@@ -255,12 +274,42 @@ def test_two_data_folders_of_one_application_see_each_others_calls(tmp_path: Pat
 
 def test_the_counts_of_an_earlier_version_are_those_of_the_data_folder(tmp_path: Path) -> None:
     own = settings(tmp_path / "a")
-    assert former_ledger_path(own) == tmp_path / "a" / "state" / "budget.json"
-    keep(former_ledger_path(own), ledger(41, start=10**10))  # a window that is not over, whatever the date
+    assert folder_ledger_path(own) == tmp_path / "a" / "state" / "budget.json"
+    keep(folder_ledger_path(own), ledger(41, start=10**10))  # a window that is not over, whatever the date
     assert {state.used for state in make_budget(own).remaining().ceilings} == {41}
     make_budget(own).reserve()
-    assert not former_ledger_path(own).exists()
     assert {state.used for state in make_budget(own).remaining().ceilings} == {42}
+
+
+@pytest.mark.parametrize("home", ["/nonexistent", "/proc"])
+def test_a_user_whose_home_can_hold_nothing_keeps_the_ledger_in_the_data_folder(
+    home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) not in ("/", "/proc"))  # as to who is not root
+    assert Settings.load(_env_file=None, data_dir=tmp_path).ledger_dir == tmp_path / "state" / "ledger"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+def test_two_users_of_one_group_share_a_folder_of_it(tmp_path: Path) -> None:
+    group, folder = 4242, tmp_path / "ledgers"
+    for path in (*reversed(tmp_path.parents[:3]), tmp_path):
+        path.chmod(path.stat().st_mode | 0o011)
+    folder.mkdir()
+    os.chown(folder, 0, group)
+    folder.chmod(0o770)
+    for user in (2001, 2002, 2001):
+        child = os.fork()
+        if child == 0:
+            os.umask(0o077)
+            os.setgroups([group])
+            os.setgid(user)
+            os.setuid(user)
+            count(LedgerFile(folder / "strava-0123.json"))
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    assert used(LedgerFile(folder / "strava-0123.json").peek()) == {3}
 
 
 @pytest.fixture(scope="module")

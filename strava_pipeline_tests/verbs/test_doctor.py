@@ -229,12 +229,6 @@ def _torn_decision(patient: Patient) -> None:
     (patient.lake.decisions / "quarantine.jsonl").write_bytes(b'{"at": "2026-')
 
 
-def _earlier_version(patient: Patient) -> None:
-    """It counts again after its ledger was taken over."""
-    for name in ("budget.json.moved", "budget.json"):
-        (patient.lake.state / name).write_text("{}")
-
-
 BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
     # what is broken: (how, what doctor calls it, how bad it is, what it says, how to mend it)
     "token lost": (_lost(lambda p: p.token), "login", WARNING, "none yet", "strava-pipeline auth"),
@@ -245,7 +239,6 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
     "token refused": (_token(refused_at=1_790_000_000), "login", PROBLEM, "Strava refused it on 2026-09-21", "auth"),
     "scope denied": (_token(scope="read,activity:read_all"), "login", WARNING, "gear, weight", "every box ticked"),
     "ledger garbage": (_empty(lambda p: ledger_path(p.settings)), "budget ledger", WARNING, "underst", "Nothing"),
-    "ledger of an earlier version": (_earlier_version, "budget ledger", WARNING, "does not see", "rm -f '"),
     "ledger no folder": (
         _in_the_way(lambda p: p.settings.ledger_dir), "folder: ledger", PROBLEM, "in the way", "mv '"
     ),

@@ -5,6 +5,7 @@ server's time. Nothing sleeps here (`pacing.py` waits) and nothing is sent (`cli
 """
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,7 +48,7 @@ class Remaining:
 class RateBudget:
     """Reserve, then settle, release or refuse.
 
-    `former`: the ledger of an earlier version, see LedgerFile. `cushion_*` calls of each window are left to others; where
+    `folder`: the data folder's own ledger, see LedgerFile. `cushion_*` calls of each window are left to others; where
     none is told, `yielding` calls, but no more than a tenth of a limit. `max_calls` caps the calls of this object alone.
     """
 
@@ -56,18 +57,21 @@ class RateBudget:
         path: Path,
         clock: ServerClock,
         *,
-        former: Path | None = None,
+        folder: Path | None = None,
         cushion_15min: int | None = None,
         cushion_daily: int | None = None,
         yielding: int = 0,
         max_calls: int | None = None,
     ) -> None:
-        self._file = LedgerFile(path, former)
+        self._file = LedgerFile(path, folder)
         self._clock = clock
         self._cushions = {"15min": cushion_15min, "day": cushion_daily}
         self._yielding = yielding
         self._max_calls = max_calls
         self._reserved = 0
+
+    def _opened(self) -> AbstractContextManager[Ledger]:
+        return self._file.open(self._clock.now(), is_synced=self._clock.synced)
 
     def reserve(self) -> datetime:
         """Count a call that is about to be made; returns the moment it was counted at, for `release`.
@@ -77,7 +81,7 @@ class RateBudget:
         """
         if self._max_calls is not None and self._reserved >= self._max_calls:
             raise CallCapReachedError(self._max_calls)
-        with self._file.open(self._clock.now()) as ledger:
+        with self._opened() as ledger:
             now = self._now(ledger)
             self._roll(ledger, now)
             full = [state for state in self._states(ledger) if state.left <= 0]
@@ -92,12 +96,12 @@ class RateBudget:
 
     def settle(self, headers: Mapping[str, str], *, elapsed: float = 0.0) -> None:
         """Learn limits and usage from an answer that took `elapsed` seconds and the clock has observed."""
-        with self._file.open(self._clock.now()) as ledger:
+        with self._opened() as ledger:
             self._learn(ledger, headers, elapsed)
 
     def refuse(self, headers: Mapping[str, str], *, elapsed: float = 0.0) -> None:
         """Learn from a 429. If no ceiling shows as full, the 15-minute ones are taken to be."""
-        with self._file.open(self._clock.now()) as ledger:
+        with self._opened() as ledger:
             self._learn(ledger, headers, elapsed)
             sent_at, _ = self._interval(headers, elapsed)
             if quarter_start(sent_at) < quarter_start(self._clock.now()):
@@ -109,7 +113,7 @@ class RateBudget:
 
     def release(self, reserved_at: datetime) -> None:
         """Take back a reservation whose call surely did not count: a 401, a refused connection."""
-        with self._file.open(self._clock.now()) as ledger:
+        with self._opened() as ledger:
             self._roll(ledger, self._now(ledger))
             for ceiling, counter in ledger.counters.items():
                 if counter.start == _window_start(ceiling, reserved_at) and counter.used > 0:

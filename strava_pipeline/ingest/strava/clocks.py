@@ -44,7 +44,7 @@ def make_budget(
     return RateBudget(
         ledger_path(settings),
         clock or system_clock(settings),
-        former=former_ledger_path(settings),
+        folder=folder_ledger_path(settings),
         cushion_15min=cushion_15min,
         cushion_daily=cushion_daily,
         yielding=yielding,
@@ -59,8 +59,8 @@ def ledger_path(settings: Settings) -> Path:
     return settings.ledger_dir / f"strava-{application}.json"
 
 
-def former_ledger_path(settings: Settings) -> Path:
-    """Where earlier versions kept a ledger for each data folder."""
+def folder_ledger_path(settings: Settings) -> Path:
+    """The data folder's own ledger, for those who use the folder with another ledger of the application."""
     return settings.data_dir / "state" / "budget.json"
 
 

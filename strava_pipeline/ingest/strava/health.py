@@ -3,6 +3,7 @@
 One HEAD request to the front page, which is no API call and counts in no limit; a token is neither sent nor shown.
 """
 
+import os
 import stat
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,11 +13,11 @@ from urllib.parse import urlsplit
 from strava_pipeline.core.errors import ForbiddenError, MissingSettingsError, PipelineError
 from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
 from strava_pipeline.ingest.clock import CONTRADICTION, HEADER_RESOLUTION, parse_date_header
-from strava_pipeline.ingest.strava.clocks import former_ledger_path, ledger_path, system_clock
+from strava_pipeline.ingest.strava.clocks import folder_ledger_path, ledger_path, system_clock
 from strava_pipeline.ingest.strava.connect import make_wire, token_store
 from strava_pipeline.ingest.strava.hosts import keep_at_home
 from strava_pipeline.ingest.strava.http import Exchange, UntrustedError
-from strava_pipeline.ingest.strava.ledger import MOVED, LedgerFile
+from strava_pipeline.ingest.strava.ledger import LedgerFile
 from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes
 from strava_pipeline.ingest.strava.revocation import revoked_at
 from strava_pipeline.ingest.strava.token_store import LOGIN, StoredToken
@@ -95,15 +96,12 @@ def login_health(settings: Settings) -> list[Finding]:
 
 
 def ledger_health(settings: Settings) -> list[Finding]:
-    """Whether the calls made so far are known, what was set aside, and whether an earlier version counts apart."""
-    path, former = ledger_path(settings), former_ledger_path(settings)
-    found = [_ledger(path)]
-    if aside := sorted(path.parent.glob(f"{path.name}.corrupt-*")):
-        what = f"{len(aside)} that could not be understood, set aside in {path.parent}."
+    """Whether the calls made so far are known and can be counted on, and what was set aside."""
+    paths = (ledger_path(settings), folder_ledger_path(settings))
+    found = [_ledger(paths[0])]
+    if aside := sorted(one for path in paths for one in path.parent.glob(f"{path.name}.corrupt-*")):
+        what = f"{len(aside)} that could not be understood, set aside in {aside[0].parent}."
         found.append(warning(LEDGER, what, "\n".join(f"rm -f '{one}'" for one in aside)))
-    if former.exists() and former.with_name(f"{former.name}{MOVED}").exists():
-        what = f"an earlier version counts its calls in {former} and does not see those of this one."
-        found.append(warning(LEDGER, what, f"End that version, then:\nrm -f '{former}'"))
     return found
 
 
@@ -117,6 +115,14 @@ def _ledger(path: Path) -> Finding:
             )
     except OSError as error:
         return problem(LEDGER, f"{path} can't be read ({error.strerror}).", f"chmod u+rw '{path}'")
+    for one in (path, path.with_name(f"{path.name}.lock")):
+        if one.exists() and not os.access(one, os.W_OK):
+            what = f"{one} belongs to another user, and this one may not write to it: no call can be made."
+            return problem(
+                LEDGER,
+                what,
+                f"Let both write to {one.parent} by a group of theirs, or as its owner: chmod g+rw '{one}'",
+            )
     return ok(LEDGER, "readable" if path.exists() else "none yet; the first call makes it")
 
 

@@ -9,11 +9,12 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from strava_pipeline.core.errors import Ceiling, PipelineError
 from strava_pipeline.file_locks import LockHeldError, exclusive
@@ -28,7 +29,6 @@ PUBLISHED_LIMITS = {  # https://developers.strava.com/docs/rate-limits, defaults
 BLOCK = 1024  # bytes; the fullest ledger takes about 500
 LOCK_TIMEOUT = 30  # seconds; a holder needs well under a millisecond
 POLL = 0.002  # seconds between tries while another process holds the lock
-MOVED = ".moved"  # ending of a data folder's own ledger whose counters were taken over
 _GARBAGE = (ValueError, KeyError, TypeError, RecursionError)  # what decoding something else than a ledger raises
 
 log = logging.getLogger(__name__)
@@ -45,56 +45,71 @@ class Counter:
 
 @dataclass(slots=True)
 class Ledger:
-    """The counters of all ceilings, and the last moment known in both the server's and the local time."""
+    """The counters of all ceilings, and the last moment known in both the server's and the local time.
+
+    `name`: of the application's ledger, its file's and a random part; in a data folder's, of the one it was written with.
+    """
 
     counters: dict[Ceiling, Counter] = field(
         default_factory=lambda: {ceiling: Counter(limit) for ceiling, limit in PUBLISHED_LIMITS.items()}
     )
     server: float | None = None
     local: float | None = None
+    name: str | None = None
 
 
 class LedgerFile:
-    """Opens the ledger under its lock.
+    """Opens the application's ledger under its lock, and keeps the data folder's own one the same.
 
-    `former`: the ledger that earlier versions kept in the data folder. The first opening merges it in and renames it. If it
-    is there again later, an earlier version is still at work: its counts are merged in at each opening, with a warning.
+    `folder`: the data folder's, the only one of earlier versions. Whoever uses the same data folder with another ledger of the
+    application (an earlier version, a container beside the host, another user) writes it, too, so its counts are merged in.
     """
 
-    def __init__(self, path: Path, former: Path | None = None) -> None:
+    def __init__(self, path: Path, folder: Path | None = None) -> None:
         self._path = path
-        self._former = former
-        self._has_warned = False
+        self._folder = folder
         self._written: tuple[bytes, Ledger] | None = None
 
     @contextmanager
-    def open(self, now: datetime) -> Iterator[Ledger]:
-        """The ledger, locked; written back unless an error leaves. Garbage is set aside, named by `now`."""
-        with self._locked(self._path):
-            ledger = self._read(now)
+    def open(self, now: datetime, *, is_synced: bool = False) -> Iterator[Ledger]:
+        """The ledger, locked; written back unless an error leaves. Garbage is set aside, named by `now`.
+
+        `is_synced`: `now` is the server's time, so a window of the data folder's ledger that begins later is a false one.
+        """
+        with self._locked(self._path), self._locked(self._folder) if self._folder else nullcontext():
+            ledger = self._read(self._path, now)
+            if self._folder is not None:
+                folder = self._read(self._folder, now)
+                ledger = _joined(self._path.stem, ledger, folder, now.timestamp() if is_synced else None)
             self._written = None  # not what is in `ledger` any more as soon as the body changes it
-            if self._former is not None and self._former.exists():
-                ledger = self._with_former(ledger, self._former)
             yield ledger
-            self._written = (self._write(ledger), ledger)
+            ledger.name = ledger.name or f"{self._path.stem}:{uuid4().hex}"
+            block = json.dumps(_encode(ledger)).encode().ljust(BLOCK)
+            for path in (self._path, *([self._folder] if self._folder else ())):
+                self._write(path, block)
+            self._written = (block, ledger)
 
     @contextmanager
     def _locked(self, path: Path) -> Iterator[None]:
+        lock = Path(f"{path}.lock")
         with ExitStack() as held:
             try:
-                held.enter_context(exclusive(f"{path}.lock", timeout=LOCK_TIMEOUT, poll=POLL))
+                is_new = not lock.exists()
+                held.enter_context(exclusive(lock, timeout=LOCK_TIMEOUT, poll=POLL))
+                if is_new:
+                    _share(lock)
             except LockHeldError:
                 raise PipelineError(
-                    f"{path}.lock has been held by another process for {LOCK_TIMEOUT} s; end that process and try again."
+                    f"{lock} has been held by another process for {LOCK_TIMEOUT} s; end that process and try again."
                 ) from None
             except OSError as error:
-                raise _unusable(path, error) from error
+                raise self._unusable(path, error) from error
             yield
 
     def peek(self) -> Ledger:
         """The ledger as it is, without lock or trace; a fresh one where there is none or garbage."""
-        ledger = _peek(self._path)
-        return ledger if self._former is None else merged(ledger, _peek(self._former))
+        ledger = self._peek(self._path)
+        return ledger if self._folder is None else _joined(self._path.stem, ledger, self._peek(self._folder), None)
 
     def is_garbage(self) -> bool:
         """Whether what is there can't be understood; without lock or trace."""
@@ -106,98 +121,88 @@ class LedgerFile:
             return True
         return False
 
-    def _read(self, now: datetime) -> Ledger:
+    def _read(self, path: Path, now: datetime) -> Ledger:
         try:
-            raw = self._path.read_bytes()
+            raw = path.read_bytes()
+            if (
+                path == self._path and self._written is not None and self._written[0] == raw
+            ):  # nobody else was at it since
+                return self._written[1]
+            try:
+                return _decode(json.loads(raw))
+            except _GARBAGE:
+                aside = path.with_name(f"{path.name}.corrupt-{now:%Y%m%dT%H%M%S%f}")
+                path.replace(aside)
+                log.warning("the rate budget's ledger was unreadable; set aside as %s, starting anew", aside)
+                return Ledger()
         except FileNotFoundError:
             return Ledger()
         except OSError as error:
-            raise _unusable(self._path, error) from error
-        if self._written is not None and self._written[0] == raw:  # nobody else was at it since
-            return self._written[1]
+            raise self._unusable(path, error) from error
+
+    def _peek(self, path: Path) -> Ledger:
         try:
-            return _decode(json.loads(raw))
-        except _GARBAGE:
-            aside = self._path.with_name(f"{self._path.name}.corrupt-{now:%Y%m%dT%H%M%S%f}")
-            self._path.replace(aside)
-            log.warning("the rate budget's ledger was unreadable; set aside as %s, starting anew", aside)
+            return _decode(json.loads(path.read_bytes()))
+        except (FileNotFoundError, *_GARBAGE):
             return Ledger()
+        except OSError as error:
+            raise self._unusable(path, error) from error
 
-    def _with_former(self, ledger: Ledger, former: Path) -> Ledger:
-        """The ledger with the counts of `former`, written before that is renamed: a crash between merges it once more."""
-        with self._locked(former):
-            ledger = merged(ledger, _peek(former))
-            self._write(ledger)
-            aside = former.with_name(f"{former.name}{MOVED}")
-            if not aside.exists():
-                try:
-                    former.replace(aside)
-                except FileNotFoundError:
-                    pass  # another process was faster between the look and the lock
-                except OSError as error:
-                    raise _unusable(former, error) from error
-            elif not self._has_warned:
-                self._has_warned = True
-                log.warning(
-                    "An earlier version of strava_pipeline counts its calls in %s and does not see those in %s. "
-                    "End that version, then delete the first file.",
-                    former,
-                    self._path,
-                )
-        return ledger
-
-    def _write(self, ledger: Ledger) -> bytes:
-        block = json.dumps(_encode(ledger)).encode().ljust(BLOCK)
+    def _write(self, path: Path, block: bytes) -> None:
         try:
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
             try:
                 size = os.fstat(descriptor).st_size
+                if not size:
+                    _share(path)
                 os.pwrite(descriptor, block, 0)
                 if size > len(block):
                     os.ftruncate(descriptor, len(block))
             finally:
                 os.close(descriptor)
-            if not size:
-                self._share()
         except OSError as error:
-            raise _unusable(self._path, error) from error
-        return block
+            raise self._unusable(path, error) from error
 
-    def _share(self) -> None:
-        """Let whoever may write into the folder write the new ledger as well, whatever the umask."""
-        mode = self._path.parent.stat().st_mode & 0o666
-        for path in (self._path, Path(f"{self._path}.lock")):
-            with suppress(PermissionError):  # another user's, who made the lock and died before the ledger was there
-                path.chmod(mode)
+    def _unusable(self, path: Path, error: OSError) -> PipelineError:
+        other = ", or set STRAVA_LEDGER_DIR to another folder" if path == self._path else ""
+        return PipelineError(
+            f"The rate budget's ledger {path} can't be kept: {error.strerror}. No call is made without it. Free some space, "
+            f"or let this user write to it{other}."
+        )
+
+
+def _share(path: Path) -> None:
+    """Let whoever may write into the folder write the new file as well, whatever the umask and this user's own group."""
+    folder = path.parent.stat()
+    with suppress(PermissionError):  # a group that this user is not in
+        os.chown(path, -1, folder.st_gid)
+    with suppress(PermissionError):  # another user was faster
+        path.chmod(folder.st_mode & 0o666)
+
+
+def _joined(application: str, ledger: Ledger, folder: Ledger, until: float | None) -> Ledger:
+    """The application's ledger, with the counts of the data folder's where that was written without it.
+
+    Not with those of another application, nor with windows that begin after `until`.
+    """
+    if folder.name is not None and (folder.name == ledger.name or not folder.name.startswith(f"{application}:")):
+        return ledger
+    if until is not None and any(counter.start > until for counter in folder.counters.values()):
+        return ledger
+    return merged(ledger, folder)
 
 
 def merged(one: Ledger, other: Ledger) -> Ledger:
     """What two ledgers of one application come to: of each ceiling the later window, in the same window the higher count.
 
-    Limits and the server's time are those of the ledger that saw the later answer.
+    Limits and the server's time are those of the ledger that saw the later answer; the name is the first one's.
     """
     newer = other if (other.server or 0.0) > (one.server or 0.0) else one
     counters = {}
     for ceiling in CEILINGS:
         start, used = max((ledger.counters[ceiling].start, ledger.counters[ceiling].used) for ledger in (one, other))
         counters[ceiling] = Counter(newer.counters[ceiling].limit, start, used)
-    return Ledger(counters, newer.server, newer.local)
-
-
-def _peek(path: Path) -> Ledger:
-    try:
-        return _decode(json.loads(path.read_bytes()))
-    except (FileNotFoundError, *_GARBAGE):
-        return Ledger()
-    except OSError as error:
-        raise _unusable(path, error) from error
-
-
-def _unusable(path: Path, error: OSError) -> PipelineError:
-    return PipelineError(
-        f"The rate budget's ledger {path} can't be kept: {error.strerror}. No call is made without it. Free some space, or "
-        "let this user write to it, or set STRAVA_LEDGER_DIR to another folder."
-    )
+    return Ledger(counters, newer.server, newer.local, one.name)
 
 
 def _encode(ledger: Ledger) -> dict[str, Any]:
@@ -205,13 +210,16 @@ def _encode(ledger: Ledger) -> dict[str, Any]:
         [ceiling.pair, ceiling.window, counter.limit, counter.start, counter.used]
         for ceiling, counter in ledger.counters.items()
     ]
-    return {"version": 1, "server": ledger.server, "local": ledger.local, "windows": windows}
+    return {"version": 1, "name": ledger.name, "server": ledger.server, "local": ledger.local, "windows": windows}
 
 
 def _decode(raw: dict[str, Any]) -> Ledger:
     if raw["version"] != 1:
         raise ValueError("a ledger of another version")
-    ledger = Ledger(server=_moment(raw["server"]), local=_moment(raw["local"]))
+    name = raw.get("name")
+    ledger = Ledger(
+        server=_moment(raw["server"]), local=_moment(raw["local"]), name=name if isinstance(name, str) else None
+    )
     for pair, window, limit, start, used in raw["windows"]:
         counter = Counter(_whole(limit), _whole(start), _whole(used))
         if Ceiling(pair, window) not in ledger.counters or counter.limit < 1 or counter.used < 0:
