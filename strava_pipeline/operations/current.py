@@ -21,7 +21,7 @@ def bring_up_to_date(run: RunContext, settings: Settings) -> None:
         from strava_pipeline.operations.insights import make_insights
         from strava_pipeline.operations.tracking import make_tracks
 
-        publish(lake)  # which a process that died may not have done
+        publish(lake)  # which a process that died may not have done; what may leave was looked at by the rebuild
         make_tracks(run, years.all)
         if lake.snapshot.exists():
             make_insights(run, partial(snapshot, lake), years.all, settings.timezone)

@@ -117,7 +117,8 @@ def publish_run(run: RunContext) -> Published:
     Raises CheckFailedError where a table must not be published.
     """
     found = publish_and_compare(run.lake, refuse=partial(refuse_faults, lake=run.lake, run_id=run.run_id))
-    settle(run)
+    if found.unequal is not None:  # else the warehouse is half rebuilt, and nothing was published
+        settle(run)
     return found
 
 

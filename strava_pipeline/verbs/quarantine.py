@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.verbs.echo import echo_json
+from strava_pipeline.verbs.echo import echo, echo_json
 from strava_pipeline.verbs.options import Cushion15min, CushionDaily, MaxCalls, Verbose, call_limits
 
 if TYPE_CHECKING:
@@ -98,11 +98,14 @@ def retry(
 def drop(ids: Ids = None) -> None:
     """Give activities up: no run asks for their details any more, not even after an edit, until `retry`."""
     from contextlib import suppress
+    from functools import partial
 
+    from strava_pipeline.core.errors import CheckFailedError
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.publish import publish
     from strava_pipeline.lake.quarantine import sync_quarantine
     from strava_pipeline.lake.warehouse import DamagedWarehouseError, OtherCatalogueError, writing
+    from strava_pipeline.operations.table_rules import refuse_faults
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
 
@@ -116,7 +119,10 @@ def drop(ids: Ids = None) -> None:
     with suppress(OtherCatalogueError, DamagedWarehouseError):  # the next run makes it anew, and reads decisions
         with writing(lake) as connection:
             sync_quarantine(connection, lake, ())
-        publish(lake)
+        try:
+            publish(lake, refuse=partial(refuse_faults, lake=lake))
+        except CheckFailedError as error:
+            echo(f"{error} The decision is kept, and the next run that publishes follows it.", err=True)
     for each in chosen:
         out.print(f"Dropped: {each}. No run asks for it; `strava-pipeline quarantine retry {each}` takes that back.")
 

@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.file_locks import is_held
+from strava_pipeline.lake.listings import listings
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, DagsterDev, until
 from strava_pipeline_tests.e2e.test_service import free_port
 from strava_pipeline_tests.patience import PATIENCE
@@ -106,6 +107,7 @@ def test_a_run_at_work_goes_on_after_the_restart_and_asks_nothing_twice(make_rig
     calls = rig.calls()
     assert (len(calls["details"]), set(calls["details"].values())) == (60, {1})
     assert calls["by_endpoint"]["/athlete/activities"] == 2
+    assert all(one.manifest.settled for one in listings(rig.lake)), "the second run counts as the first one"
     rig.assert_true_to_source()
 
 

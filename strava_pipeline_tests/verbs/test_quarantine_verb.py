@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.lake.detail_files import land_failure
+from strava_pipeline.lake.warehouse import changed, writing
 from strava_pipeline_tests.rig import NOW, Rig
 from strava_pipeline_tests.verbs.conftest import Type, Typed
 
@@ -192,3 +193,15 @@ def test_what_can_t_be_meant_is_refused_and_nothing_is_decided(
 def test_a_retry_that_meets_a_limit_ends_with_3(rig: Rig, typed: Type, sick: list[int]) -> None:
     assert typed("quarantine", "retry", "--all", "--max-calls", "1").code == 3
     assert rig.calls()["total"] == 1
+
+
+def test_a_drop_publishes_nothing_that_a_run_would_not(rig: Rig, sick: list[int], typed: Type) -> None:
+    with writing(rig.lake) as connection:
+        connection.execute("DELETE FROM activities_all WHERE id = (SELECT min(id) FROM activities_all)")
+        changed(connection)
+    said = typed("quarantine", "drop", str(sick[0]))
+    assert said.code == 0
+    assert "rows_kept" in said.err
+    assert "The decision is kept" in said.err
+    assert rig.one("SELECT count(*) FROM activities_all") == 30
+    assert held(typed)["dropped"] == 1

@@ -73,7 +73,9 @@ class _BoundedAdapter(HTTPAdapter):
         """The connections to a server, made to read answers by the clock."""
         pool: Any = super().get_connection_with_tls_context(*options, **named)
         if "ConnectionCls" not in vars(pool):  # a new pool, which has its class's
-            pool.ConnectionCls = type("TimedConnection", (pool.ConnectionCls,), {"response_class": self._timed})
+            pool.ConnectionCls = type(
+                "TimedConnection", (pool.ConnectionCls,), {"response_class": staticmethod(self._timed)}
+            )
         return pool
 
     def build_response(self, req: PreparedRequest, resp: Any) -> Response:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from logging import INFO, getLogger
+from logging import ERROR, INFO, getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -94,7 +94,8 @@ class Wire:
             most_bytes=limit.most_bytes,
             plain_http_hosts=plain_http_hosts,
         )
-        getLogger("urllib3.connectionpool").setLevel(INFO)  # its debug lines hold whole addresses
+        getLogger("urllib3.connectionpool").setLevel(INFO)  # its debug lines hold whole addresses, and so does
+        getLogger("urllib3.connection").setLevel(ERROR)  # its warning of a head that can't be read
 
     def send(
         self,
