@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -148,5 +149,6 @@ def kill(dev: DagsterDev, victim: str, rig: Rig) -> list[int]:
     if VICTIMS[victim] == "fork_server":
         found = [pid for pid in found if (pid in runs) == (victim == "a run")]
     for pid in found:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it ended by itself, or with one that was killed before
+            os.kill(pid, signal.SIGKILL)
     return found
