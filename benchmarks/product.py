@@ -7,53 +7,48 @@ returns the number of API calls it made.
 import logging
 import shutil
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import requests
 
 from benchmarks.place import Place
 
+if TYPE_CHECKING:
+    from strava_pipeline.operations.run_context import RunContext
+
 Work = Callable[[], int]
 
 
 def listing(place: Place) -> Work:
-    from strava_pipeline.operations.progress import LogProgress
     from strava_pipeline.operations.pulling import pull_listing
-    from strava_pipeline.operations.run_context import run_context
     from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.orchestrate.config import ListingConfig
 
-    run = run_context(place.settings, LogProgress(_silent()))
+    run = _run_context(place)
     strava = StravaSource(place.settings, run)
     return lambda: pull_listing(run, strava, ListingConfig.model_validate({"mode": "all"}), None).calls
 
 
 def shards(place: Place) -> Work:
-    from strava_pipeline.lake.shards import write_shards
+    from strava_pipeline.operations.merging import make_shards
 
-    years = place.years
+    run = _run_context(place)
 
     def work() -> int:
-        write_shards(place.lake, years.all, years)
+        make_shards(run, run.years.all)
         return 0
 
     return work
 
 
 def merge_summaries(place: Place) -> Work:
-    from strava_pipeline.lake.history import merge_history
-    from strava_pipeline.lake.merge import merge_activities
-    from strava_pipeline.lake.merge_profile import merge_profile
-    from strava_pipeline.lake.tombstones import mark_absent
-    from strava_pipeline.lake.warehouse import writing
+    from strava_pipeline.operations.merging import merge_listed, merge_versions
 
-    lake, years = place.lake, place.years.all
+    run = _run_context(place)
 
     def work() -> int:
-        with writing(lake) as connection:
-            merge_activities(connection, lake, years)
-            mark_absent(connection, lake, years, place.years)
-            merge_history(connection, lake, years)
-            merge_profile(connection, lake)
+        merge_listed(run, run.years.all)
+        merge_versions(run, run.years.all)
         return 0
 
     return work
@@ -61,27 +56,24 @@ def merge_summaries(place: Place) -> Work:
 
 def details(place: Place) -> Work:
     from strava_pipeline.operations.fetching import pull_details
-    from strava_pipeline.operations.progress import LogProgress
-    from strava_pipeline.operations.run_context import run_context
     from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.orchestrate.config import DetailsConfig
 
-    run = run_context(place.settings, LogProgress(_silent()))
+    run = _run_context(place)
     strava = StravaSource(place.settings, run)
-    years = place.years
-    return lambda: pull_details(run, strava, DetailsConfig.model_validate({"scope": "all"}), years.all).calls
+    years = run.years.all
+    return lambda: pull_details(run, strava, DetailsConfig.model_validate({"scope": "all"}), years).calls
 
 
 def merge_details(place: Place) -> Work:
-    from strava_pipeline.lake.merge_details import merge_details, sync_kudos
-    from strava_pipeline.lake.warehouse import writing
+    from strava_pipeline.operations.merging import details_merged, update_kudos
 
-    lake, years = place.lake, place.years.all
+    run = _run_context(place)
+    years = run.years.all
 
     def work() -> int:
-        merge_details(lake, years)
-        with writing(lake) as connection:
-            sync_kudos(connection, lake, years)
+        with details_merged(run, years) as (connection, _):
+            update_kudos(run, connection, years)
         return 0
 
     return work
@@ -164,6 +156,13 @@ def _run(place: Place, job: str) -> Work:
 def _calls(place: Place) -> int:
     """What was asked of the emulator so far."""
     return int(requests.get(f"{place.url}/_emulator/calls", timeout=10).json()["total"])
+
+
+def _run_context(place: Place) -> "RunContext":
+    from strava_pipeline.operations.progress import LogProgress
+    from strava_pipeline.operations.run_context import run_context
+
+    return run_context(place.settings, LogProgress(_silent()))
 
 
 def _silent() -> logging.Logger:

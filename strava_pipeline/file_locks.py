@@ -13,11 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from strava_pipeline.core.errors import PipelineError
+
 POLL = 0.05  # seconds between two attempts while a lock with a timeout is waited for
 
 
-class LockHeldError(Exception):
+class LockHeldError(PipelineError):
     """Another process or thread held the lock until the timeout."""
+
+    def __init__(self, path: Path | str, timeout: float) -> None:
+        super().__init__(f"{path} has been held by another process for {timeout:g} s; end that process and try again.")
 
 
 @dataclass(slots=True)
@@ -122,7 +127,10 @@ def _acquired(path: str, timeout: float | None, poll: float, mode: int) -> int:
     while True:
         descriptor = _opened(path, mode)
         try:
-            _lock(descriptor, path, deadline, poll)
+            if deadline is None:
+                wait_for_lock(descriptor)
+            elif not _try_until(deadline, descriptor, poll):
+                raise LockHeldError(path, timeout or 0)
             if is_at(path, descriptor):  # else the file was deleted or moved while its lock was waited for
                 return descriptor
         except BaseException:
@@ -139,12 +147,11 @@ def _opened(path: str, mode: int) -> int:
         return os.open(path, os.O_RDWR | os.O_CREAT, mode)
 
 
-def _lock(descriptor: int, path: str, deadline: float | None, poll: float) -> None:
-    if deadline is None:
-        wait_for_lock(descriptor)
-        return
+def _try_until(deadline: float, descriptor: int, poll: float) -> bool:
+    """Whether the lock was got before `deadline`, on the monotonic clock; it is tried once whatever the time."""
     while not try_lock(descriptor):
         left = deadline - time.monotonic()
         if left <= 0:
-            raise LockHeldError(path)
+            return False
         time.sleep(min(poll, left))
+    return True

@@ -8,7 +8,6 @@ from contextlib import suppress
 from strava_pipeline.core.webhook_work import news_of
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.strava.clocks import make_budget
 from strava_pipeline.lake.events import EventsState, has_news, peek
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import is_published, snapshot
@@ -21,7 +20,8 @@ from strava_pipeline.lake.warehouse import (
     is_outdated,
     reading,
 )
-from strava_pipeline.operations.strava_source import calls_of_a_quiet_day
+from strava_pipeline.operations.options import EventsOptions
+from strava_pipeline.operations.strava_source import budget_of
 from strava_pipeline.settings import Settings
 
 LOOKED_AT = 5000  # events; the run takes in all of them
@@ -60,5 +60,4 @@ def years_behind_events(lake: Lake, years: YearRange) -> set[int]:
 
 def _may_call(settings: Settings, clock: ServerClock) -> bool:
     """Whether a limit leaves a call to what is not the daily run."""
-    budget = make_budget(settings, clock, yielding=calls_of_a_quiet_day(settings))
-    return budget.remaining().governing.left > 0
+    return budget_of(settings, EventsOptions(), clock).remaining().governing.left > 0

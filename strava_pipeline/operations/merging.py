@@ -39,7 +39,7 @@ def make_shards(run: RunContext, years: Sequence[int], *, is_last: bool = False)
     """Write the shards of `years`. `is_last`: the run ends here, so it has used its listings to the end."""
     report = write_shards(run.lake, years, run.years)
     if is_last:
-        settle(run)
+        _settle(run)
     return report
 
 
@@ -118,11 +118,11 @@ def publish_run(run: RunContext) -> Published:
     """
     found = publish_and_compare(run.lake, refuse=partial(refuse_faults, lake=run.lake, run_id=run.run_id))
     if found.unequal is not None:  # else the warehouse is half rebuilt, and nothing was published
-        settle(run)
+        _settle(run)
     return found
 
 
-def settle(run: RunContext) -> None:
+def _settle(run: RunContext) -> None:
     """Mark the run's listings as used to the end."""
     if run.run_id is not None:
         settle_listings_of(run.lake, run.run_id)

@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import Ceiling
 from strava_pipeline.core.windows import Allowance
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.strava.budget import RateBudget
 from strava_pipeline.ingest.strava.client import StravaClient
 from strava_pipeline.ingest.strava.clocks import make_budget
 from strava_pipeline.ingest.strava.connect import connect, token_store
@@ -46,7 +48,7 @@ class StravaSource:
                 self.settings,
                 cushion_15min=limits.cushion_15min,
                 cushion_daily=limits.cushion_daily,
-                yielding=self._yielding(limits),
+                yielding=_yielding(self.settings, limits),
                 max_calls=limits.max_calls,
                 on_wait=lambda error, seconds: progress.waiting(str(error), seconds),
                 clock=self._run.clock,
@@ -60,15 +62,7 @@ class StravaSource:
 
     def allowances(self, limits: CallOptions | None) -> dict[Ceiling, Allowance]:
         """What each limit of Strava's still allows a run with these limits. Makes no call."""
-        limits = limits or CallOptions()
-        budget = make_budget(
-            self.settings,
-            self._run.clock,
-            cushion_15min=limits.cushion_15min,
-            cushion_daily=limits.cushion_daily,
-            yielding=self._yielding(limits),
-        )
-        return budget.allowances()
+        return budget_of(self.settings, limits or CallOptions(), self._run.clock).allowances()
 
     def login(self) -> tuple[int | None, bool]:
         """Whose login it is, as far as is known, and whether it sees activities that only the athlete may see."""
@@ -84,8 +78,20 @@ class StravaSource:
         store = token_store(self.settings)
         return store.load().athlete_id if store.path.exists() else None
 
-    def _yielding(self, limits: CallOptions) -> int:
-        return calls_of_a_quiet_day(self.settings) if limits.whole_years else 0
+
+def budget_of(settings: Settings, limits: CallOptions, clock: ServerClock) -> RateBudget:
+    """The application's budget as a run with these limits sees it. Makes no call."""
+    return make_budget(
+        settings,
+        clock,
+        cushion_15min=limits.cushion_15min,
+        cushion_daily=limits.cushion_daily,
+        yielding=_yielding(settings, limits),
+    )
+
+
+def _yielding(settings: Settings, limits: CallOptions) -> int:
+    return calls_of_a_quiet_day(settings) if limits.whole_years else 0
 
 
 def calls_of_a_quiet_day(settings: Settings) -> int:

@@ -4,7 +4,6 @@ The host's clock is far from the emulator's, so that every first run begins with
 """
 
 import json
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -21,11 +20,10 @@ from strava_pipeline.ingest.strava import http
 from strava_pipeline.ingest.strava.retries import ATTEMPTS
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.profile_files import newest_athlete, newest_gear
-from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.pulling_profile import ProfileReport, pull_profile
-from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.orchestrate.config import CallLimits
+from strava_pipeline.verbs.looking import looking
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.raw_answers import raw_answer
 from strava_pipeline_tests.rig import Rig, log_in
@@ -86,7 +84,7 @@ def ids_on_disk(rig: Rig) -> set[int]:
 
 
 def profile_of(rig: Rig, gear: list[str], *, athlete: bool) -> ProfileReport:
-    run = run_context(rig.settings, LogProgress(logging.getLogger(__name__)))
+    run = looking(rig.settings)
     return pull_profile(run, StravaSource(rig.settings, run), gear, CallLimits(), athlete=athlete)
 
 

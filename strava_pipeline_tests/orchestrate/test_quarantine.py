@@ -1,6 +1,5 @@
 """Activities whose detail always fails, over simulated days: what they cost, what is told, and who asks again when."""
 
-import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -15,12 +14,12 @@ from strava_pipeline.lake.detail_files import land_failure
 from strava_pipeline.lake.quarantine import QuarantineDecision
 from strava_pipeline.lake.warehouse import changed, writing
 from strava_pipeline.operations.fetching import pull_details
-from strava_pipeline.operations.progress import LogProgress
-from strava_pipeline.operations.run_context import RunContext, run_context
+from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.config import DetailsConfig
 from strava_pipeline.orchestrate.jobs import DETAILS
+from strava_pipeline.verbs.looking import looking
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig
@@ -50,7 +49,7 @@ def by_start(rig: Rig) -> list[int]:
 def days_pass(rig: Rig, days: float) -> tuple[RunContext, StravaSource]:
     """Move the emulator's clock, and look at it as a run does."""
     rig.control("clock", advance=days * 86_400)
-    run = run_context(rig.settings, LogProgress(logging.getLogger(__name__)))
+    run = looking(rig.settings)
     run.clock.observe(requests.head(rig.emulator.url, timeout=PATIENCE).headers["Date"])
     return run, StravaSource(rig.settings, run)
 

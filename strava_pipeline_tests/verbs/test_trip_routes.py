@@ -1,7 +1,6 @@
 """With TRIPS_OSRM_URL, diagnoses tell the length of the route: from a source, from its export, and in the warehouse."""
 
 import json
-import logging
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,10 +10,9 @@ import pytest
 from strava_pipeline.cli import main
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS
 from strava_pipeline.lake.trips import kept_trips
-from strava_pipeline.operations.progress import LogProgress
-from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.trips import diagnose_trips
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.looking import looking
 from strava_pipeline_tests.osrm import Osrm, osrm
 from strava_pipeline_tests.trips import NEW, OLD, rides, write_sqlite
 
@@ -68,7 +66,7 @@ def test_the_warehouse_keeps_the_length_of_the_route(
     monkeypatch.setenv("TRIPS_OSRM_URL", server.url)
     server.answers += [(200, b'{"code": "NoRoute"}')]
     settings = Settings.load(data_dir=tmp_path / "data")
-    run = run_context(settings, LogProgress(logging.getLogger(__name__)))
+    run = looking(settings)
     diagnose_trips(run, settings, [2026])
     held = kept_trips(run.lake, TRIP_DIAGNOSTICS).sort("external_id")
     assert held["distance_route_m"].to_list() == [1000.5, 1000.5, None]  # the latest trip is asked about first

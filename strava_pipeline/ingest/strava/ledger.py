@@ -9,7 +9,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from strava_pipeline.core.errors import Ceiling, PipelineError
-from strava_pipeline.file_locks import LockHeldError, exclusive
+from strava_pipeline.file_locks import exclusive
 
 CEILINGS = tuple(Ceiling(pair, window) for pair in ("overall", "read") for window in ("15min", "day"))
 PUBLISHED_LIMITS = {  # https://developers.strava.com/docs/rate-limits, defaults of a new application
@@ -66,8 +66,8 @@ class LedgerFile:
     """
 
     def __init__(self, path: Path, folder: Path | None = None) -> None:
-        self._path = path
-        self._folder = folder
+        self._path, self._folder = path, folder
+        self._both = (path,) if folder is None else (path, folder)
         self._written: tuple[bytes, Ledger] | None = None
 
     @contextmanager
@@ -76,7 +76,9 @@ class LedgerFile:
 
         `is_synced`: `now` is the server's time, so a window of the data folder's ledger that begins later is a false one.
         """
-        with self._locked(self._path), self._locked(self._folder) if self._folder else nullcontext():
+        with ExitStack() as held:
+            for path in self._both:
+                held.enter_context(self._locked(path))
             ledger = self._read(self._path, now)
             if self._folder is not None:
                 folder = self._read(self._folder, now)
@@ -85,7 +87,7 @@ class LedgerFile:
             yield ledger
             ledger.name = ledger.name or f"{self._path.stem}:{uuid4().hex}"
             block = json.dumps(_encode(ledger)).encode().ljust(BLOCK)
-            for path in (self._path, *([self._folder] if self._folder else ())):
+            for path in self._both:
                 self._write(path, block)
             self._written = (block, ledger)
 
@@ -98,10 +100,6 @@ class LedgerFile:
                 held.enter_context(exclusive(lock, timeout=LOCK_TIMEOUT, poll=POLL))
                 if is_new:
                     _share(lock)
-            except LockHeldError:
-                raise PipelineError(
-                    f"{lock} has been held by another process for {LOCK_TIMEOUT} s; end that process and try again."
-                ) from None
             except OSError as error:
                 raise self._unusable(path, error) from error
             yield

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.core.errors import MissingSettingsError, NeedsLoginError, PipelineError
-from strava_pipeline.file_locks import LockHeldError, exclusive
+from strava_pipeline.file_locks import exclusive
 from strava_pipeline.ingest.strava.secret_file import make_private_folder, save_secret, sync_private_folder, write_aside
 
 LOCK_TIMEOUT = 300  # seconds; a holder refreshes once, at worst three tries of 70 s
@@ -140,11 +140,6 @@ class TokenStore:
             try:
                 make_private_folder(self.path.parent)
                 held.enter_context(exclusive(f"{self.path}.lock", timeout=LOCK_TIMEOUT, poll=POLL, mode=0o600))
-            except LockHeldError:
-                raise PipelineError(
-                    f"{self.path}.lock has been held by another process for {LOCK_TIMEOUT} s; "
-                    "end that process and try again."
-                ) from None
             except OSError as error:
                 raise _unsaved(self.path, error) from None
             yield

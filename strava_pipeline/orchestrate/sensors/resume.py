@@ -12,10 +12,10 @@ import dagster as dg
 from dagster import DagsterEventType
 
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.strava.clocks import make_budget, system_clock
+from strava_pipeline.ingest.strava.clocks import system_clock
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.options import CallOptions
-from strava_pipeline.operations.strava_source import calls_of_a_quiet_day
+from strava_pipeline.operations.strava_source import budget_of
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, StreamsConfig
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
@@ -67,15 +67,7 @@ def _at_work(instance: dg.DagsterInstance, lake: Lake) -> str | None:
 
 def _is_open(settings: Settings, run: dg.DagsterRun, rest: frozenset[str], clock: ServerClock) -> bool:
     """Whether a call may be made under every ceiling, with what the run would leave to others."""
-    told = _first_to_call(run, rest)
-    budget = make_budget(
-        settings,
-        clock,
-        cushion_15min=told.cushion_15min,
-        cushion_daily=told.cushion_daily,
-        yielding=calls_of_a_quiet_day(settings) if told.whole_years else 0,
-    )
-    return budget.remaining().governing.left > 0
+    return budget_of(settings, _first_to_call(run, rest), clock).remaining().governing.left > 0
 
 
 def _first_to_call(run: dg.DagsterRun, rest: frozenset[str]) -> CallOptions:
