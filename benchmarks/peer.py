@@ -14,7 +14,7 @@ ACTIVITIES = 200  # some 10,000 rows
 def merge_details(place: Place) -> Work:
     import duckdb
 
-    from strava_pipeline.core.details import detail_frames
+    from strava_pipeline.core.activities import detail_frames
     from strava_pipeline.core.tables import TABLES
     from strava_pipeline.lake.detail_files import detail_files, read_details
 

@@ -140,7 +140,7 @@ def strava_pipeline(
 def main() -> None:
     """Run a verb; a failure that has a way out ends with its message and exit code, without a traceback."""
     from strava_pipeline.core.errors import PipelineError, TransientError
-    from strava_pipeline.core.garbage import collect_seldom
+    from strava_pipeline.core.process import collect_seldom
 
     collect_seldom()
     try:

@@ -1,6 +1,6 @@
 """What Dagster loads (workspace.yaml names this module). Everything is made in orchestrate/build.py."""
 
-from strava_pipeline.core.garbage import importing
+from strava_pipeline.core.process import importing
 
 with importing():
     from dagster import Definitions

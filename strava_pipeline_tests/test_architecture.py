@@ -44,7 +44,7 @@ def faults(path: Path) -> Iterator[str]:
     uses_private_names = path.name == PRIVATE.name
     if not ast.get_docstring(tree):
         yield "no docstring"
-    if (lines := len(text.splitlines())) > 300:
+    if (lines := len(text.splitlines())) > 400:
         yield f"{lines} lines"
     may_read_the_environment = str(path.relative_to(PACKAGE)) in READERS
     for node in ast.walk(tree):
@@ -83,21 +83,21 @@ def own_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def test_each_law_is_seen_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    long = "\n".join(f"    x = {number}" for number in range(300))
+    long = "\n".join(f"    x = {number}" for number in range(400))
     broken = tmp_path / "broken.py"
     imports = "import os, fcntl\nfrom filelock import FileLock\nfrom dagster._core import x\n"
     broken.write_text(f"{imports}def long():\n{long}\nos.environ['A'], os.getenv('B'), 'DELETE FROM activities'\n")
     monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
     assert list(faults(broken)) == [
         "no docstring",
-        "305 lines",
+        "405 lines",
         "line 1 locks by itself, which file_locks.py is for",
         "line 2 locks by itself, which file_locks.py is for",
         "line 3 imports a private name of Dagster's, which stands in dagster_private.py",
-        "long has 301 lines",
-        "line 305 is SQL that changes data, which stands in lake/sql/",
-        "line 305 reads the environment",
-        "line 305 reads the environment",
+        "long has 401 lines",
+        "line 405 is SQL that changes data, which stands in lake/sql/",
+        "line 405 reads the environment",
+        "line 405 reads the environment",
     ]
 
 

@@ -1,12 +1,14 @@
-"""Failures as types, named for what the caller can do about them.
+"""Failures as types, named for what the caller can do about them, and the findings of `doctor`.
 
-Every error a person may see carries what happened, to what, and what to do next. No error's text ever holds
-a token, a secret, a code or a position, and nobody matches on its text. What raises them lives elsewhere.
+Every error a person may see says what happened, to what, and what to do next. No error's text holds a token, a
+secret, a code or a position, and nobody matches on its text. The code that raises errors or looks for findings
+stands elsewhere.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 
 class PipelineError(Exception):
@@ -157,3 +159,42 @@ class CallCapReachedError(PipelineError):
     def __init__(self, max_calls: int) -> None:
         super().__init__(f"{max_calls} calls were made, as many as --max-calls allows.")
         self.max_calls = max_calls
+
+
+class State(StrEnum):
+    """How a thing stands. Only a problem makes `doctor` end with 1."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`what` is the case with the thing called `name`; `mend` says what to do about it, a step a line."""
+
+    name: str
+    state: State
+    what: str
+    mend: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.mend is not None) != (self.state in (State.WARNING, State.PROBLEM)):
+            raise ValueError(f"{self.name}: what is wrong needs a way to mend it, and nothing else does")
+
+
+def ok(name: str, what: str) -> Finding:
+    return Finding(name, State.OK, what)
+
+
+def skipped(name: str, why: str) -> Finding:
+    return Finding(name, State.SKIPPED, why)
+
+
+def warning(name: str, what: str, mend: str) -> Finding:
+    return Finding(name, State.WARNING, what, mend)
+
+
+def problem(name: str, what: str, mend: str) -> Finding:
+    return Finding(name, State.PROBLEM, what, mend)

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from strava_pipeline.core.json_text import parse_json
-from strava_pipeline.core.tables.tracks import TRACKS
+from strava_pipeline.core.tables.details import TRACKS
 
 KEYS = (
     *("time", "latlng", "distance", "altitude", "velocity_smooth", "heartrate"),

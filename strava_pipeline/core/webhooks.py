@@ -1,15 +1,18 @@
-"""Strava's webhook events as records: what one says, and whether it is one. Pure.
+"""Strava's webhook events: reading one, and what many of them ask for. Pure.
 
-Events are not signed and may repeat, come in any order, or never: each is a hint to look at one activity again.
-Fields as in developers.strava.com/docs/webhooks; unknown ones are kept in the bytes, not here.
+Events are not signed and may repeat, come in any order, or never: each is a hint to look at one activity again. Of
+several events about one activity the newest counts. Fields as in developers.strava.com/docs/webhooks; unknown fields
+are kept in the bytes, not here.
 """
 
 import hashlib
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from strava_pipeline.core.json_text import parse_json
 
@@ -82,3 +85,86 @@ def read_event(body: bytes) -> WebhookEvent:
     except ValidationError as error:
         faulty = sorted({str(item["loc"][0]) for item in error.errors(include_url=False, include_input=False)})
         raise NoEventError(f"missing or no such value: {', '.join(faulty)}") from error
+
+
+PAUSES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
+"""Before an activity that could not be fetched is asked for again: events may come before Strava shows it. Then the
+next listing finds it."""
+
+
+FUTURE = timedelta(minutes=5)  # by which the time of an event may be ahead: no clock of a server is that wrong
+MEMORY = timedelta(days=2)  # of what was followed; Strava sends an event again within minutes
+_SECOND = timedelta(seconds=1)  # events' times are whole seconds: another one may have come in the same
+
+
+class Waiting(BaseModel):
+    """An activity to be fetched: `at` is the newest event's time; it is not asked for before `not_before`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: AwareDatetime
+    tries: int = 0
+    not_before: AwareDatetime | None = None
+
+    def may_be_asked(self, now: datetime) -> bool:
+        return self.not_before is None or self.not_before <= now
+
+    def rested(self, until: datetime) -> "Waiting":
+        """The same, asked for later through no fault of its own."""
+        return self.model_copy(update={"not_before": until})
+
+    def failed(self, now: datetime) -> "Waiting | None":
+        """The same after a try in vain; None: it is given up."""
+        if self.tries >= len(PAUSES):
+            return None
+        return Waiting(at=self.at, tries=self.tries + 1, not_before=now + PAUSES[self.tries])
+
+
+@dataclass(slots=True)
+class News:
+    """What events say: activities that changed or are gone, each with the newest event's time, and a revocation."""
+
+    changed: dict[int, datetime] = field(default_factory=dict)
+    gone: dict[int, datetime] = field(default_factory=dict)
+    revoked_at: datetime | None = None
+
+
+def news_of(events: Iterable[WebhookEvent], now: datetime) -> News:
+    """The sum of events, in whatever order and however often they came. One that claims to be of the future is of now."""
+    news = News()
+    for event in events:
+        at = event.at if event.at < now + FUTURE else now
+        if event.object_type is ObjectType.ATHLETE:
+            if event.revokes:
+                news.revoked_at = max(at, news.revoked_at or at)
+            continue
+        side = news.gone if event.aspect_type is Aspect.DELETE else news.changed
+        side[event.object_id] = max(at, side.get(event.object_id, at))
+    for key in news.gone.keys() & news.changed.keys():
+        outdated = news.changed if news.changed[key] <= news.gone[key] else news.gone
+        del outdated[key]
+    return news
+
+
+def queued(waiting: Mapping[int, Waiting], news: News, followed: Mapping[int, datetime]) -> dict[int, Waiting]:
+    """What waits, after the news: a newer event begins anew, what is gone since is not asked for.
+
+    `followed`: up to which event each was followed; what comes again is nothing new.
+    """
+    left = {key: one for key, one in waiting.items() if not (gone_at := news.gone.get(key)) or gone_at < one.at}
+    for key, at in news.changed.items():
+        is_new = key not in followed or followed[key] < at
+        if is_new and (key not in left or left[key].at < at):
+            left[key] = Waiting(at=at)
+    return left
+
+
+def is_followed(at: datetime, fetched_at: datetime) -> bool:
+    """Whether a detail that came then tells of everything that events of that second can mean."""
+    return fetched_at >= at + _SECOND
+
+
+def remembered(followed: Mapping[int, datetime], gone: Mapping[int, datetime], now: datetime) -> dict[int, datetime]:
+    """What was followed lately, a deletion as soon as it is told."""
+    known = {key: max(at, followed.get(key, at)) for key, at in gone.items()}
+    return {key: at for key, at in {**followed, **known}.items() if now - at < MEMORY}

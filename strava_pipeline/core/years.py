@@ -1,6 +1,14 @@
-"""The range of local years that are partitions. No import but the standard library's: commands that only read need it."""
+"""The local years that are partitions, and the stretch of time that a listing of a year asks for.
+
+Strava's `after` and `before` are exclusive epoch seconds and compare `start_date`, the instant. The year of an
+activity is that of its local start, up to 14 hours apart, so the window of a year is a day wider on both sides. Only
+the standard library is imported: commands that only read need this module.
+"""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+_MARGIN = timedelta(days=1)  # zones reach from -12 to +14 hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +34,20 @@ class YearRange:
     def clamp(self, year: int) -> int:
         """The partition that a local year belongs to."""
         return min(max(year, self.first), self.newest)
+
+
+def year_window(year: int, years: YearRange) -> tuple[int | None, int | None]:
+    """(after, before) that hold the local year; the first partition has no start and the newest no end."""
+    after = None if year <= years.first else int((_new_year(year) - _MARGIN).timestamp())
+    before = None if year >= years.newest else int((_new_year(year + 1) + _MARGIN).timestamp())
+    return after, before
+
+
+def years_since(start: datetime | None, years: YearRange) -> list[int]:
+    """The partitions that a listing from `start` may touch; all of them where it has no start."""
+    first = years.first if start is None else years.clamp((start - _MARGIN).year)
+    return years.since(first)
+
+
+def _new_year(year: int) -> datetime:
+    return datetime(year, 1, 1, tzinfo=UTC)

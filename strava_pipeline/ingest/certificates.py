@@ -13,8 +13,7 @@ from typing import Any
 
 import certifi
 
-from strava_pipeline.core.errors import MissingSettingsError
-from strava_pipeline.core.findings import Finding, ok, problem, warning
+from strava_pipeline.core.errors import Finding, MissingSettingsError, ok, problem, warning
 
 BUNDLE = "certificates"
 PUBLIC = Path(certifi.where())  # what is trusted where nothing else is named

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
-from strava_pipeline.core.matching.precedence import FILLED
+from strava_pipeline.core.sources import FILLED
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.core.tables.insights import DISTANCES, GROUPS, INSIGHTS, TOTALS
 from strava_pipeline.lake.sql import sql

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from strava_pipeline.core.details import Detail
+from strava_pipeline.core.activities import Detail
 from strava_pipeline.lake.answer_files import (
     AnswerFiles,
     answer_files,

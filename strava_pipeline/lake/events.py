@@ -12,8 +12,17 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
-from strava_pipeline.core.webhook_work import MEMORY, News, Waiting, news_of, queued, remembered
-from strava_pipeline.core.webhooks import NoEventError, WebhookEvent, read_event
+from strava_pipeline.core.webhooks import (
+    MEMORY,
+    News,
+    NoEventError,
+    Waiting,
+    WebhookEvent,
+    news_of,
+    queued,
+    read_event,
+    remembered,
+)
 from strava_pipeline.lake.files import packed, stamp, unpacked, write_whole
 from strava_pipeline.lake.journal import Line, has_unread, take_away, unread
 from strava_pipeline.lake.paths import Lake

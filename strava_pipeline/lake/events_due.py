@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from strava_pipeline.core.sightings import SOMETIMES_LISTED
-from strava_pipeline.core.webhook_work import Waiting
+from strava_pipeline.core.activities import SOMETIMES_LISTED
+from strava_pipeline.core.webhooks import Waiting
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.answer_files import AnswerFiles, answer_files
 from strava_pipeline.lake.listings import answer_times

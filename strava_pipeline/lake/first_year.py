@@ -2,7 +2,7 @@
 
 import datetime
 
-from strava_pipeline.core.findings import Finding, ok
+from strava_pipeline.core.errors import Finding, ok
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.imported import all_listings
 from strava_pipeline.lake.listings import listings

@@ -2,8 +2,7 @@
 
 import tomllib
 
-from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.findings import Finding, ok, problem
+from strava_pipeline.core.errors import Finding, PipelineError, ok, problem
 from strava_pipeline.core.insights.goals import Goals, GoalsError, read_goals
 from strava_pipeline.lake.paths import Lake
 

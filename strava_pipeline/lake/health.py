@@ -9,8 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
+from strava_pipeline.core.errors import Finding, PipelineError, ok, problem, skipped, warning
 from strava_pipeline.core.tables import TABLES, catalogue_version
 from strava_pipeline.file_locks import is_open_in_duckdb
 from strava_pipeline.lake.counts import faulty_keys

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
+from strava_pipeline.core.errors import Finding, ok, problem, skipped, warning
 from strava_pipeline.lake.decisions import decided_files
 from strava_pipeline.lake.detail_files import detail_files
 from strava_pipeline.lake.files import bytes_free, nearest, unpacked

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from strava_pipeline.core.findings import Finding, ok, skipped, warning
+from strava_pipeline.core.errors import Finding, ok, skipped, warning
 from strava_pipeline.core.landings import DAY
 from strava_pipeline.lake.detail_files import detail_files
 from strava_pipeline.lake.listings import from_the_future

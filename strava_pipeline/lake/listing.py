@@ -11,10 +11,8 @@ from datetime import MAXYEAR, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.core.activities import NO_YEAR
-from strava_pipeline.core.listed import Unreadable, sift
+from strava_pipeline.core.activities import NO_YEAR, Unreadable, listed_part, sift
 from strava_pipeline.core.rows import Json
-from strava_pipeline.core.sightings import listed_part
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.files import (
     DamagedFileError,

@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from strava_pipeline.core.activities import local_years, starts
-from strava_pipeline.core.listed import Unreadable
+from strava_pipeline.core.activities import Unreadable, local_years, starts
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.years import YearRange
 
@@ -35,7 +34,7 @@ class Window(BaseModel):
 
 
 class UnreadableRow(BaseModel):
-    """An item of a page that is no activity: its place from 1, why, and what identifies its content (see core/listed.py)."""
+    """An item of a page that is no activity: its place from 1, why, and what identifies its content (see core/activities.py)."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
 

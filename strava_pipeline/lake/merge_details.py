@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from strava_pipeline.core.details import detail_frames
-from strava_pipeline.core.garbage import without_garbage_collection
+from strava_pipeline.core.activities import detail_frames
+from strava_pipeline.core.process import without_garbage_collection
 from strava_pipeline.core.sources import SOURCES
 from strava_pipeline.core.tables import ACTIVITY_DETAILS, CHILDREN, TABLES
 from strava_pipeline.core.tables.details import ACTIVITY_SESSIONS, RECORDED

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from strava_pipeline.core.details import Detail, detail_frames
+from strava_pipeline.core.activities import Detail, detail_frames
 from strava_pipeline.core.tables import FILES
 from strava_pipeline.lake.imported import Imported, details_of, imported, is_made
 from strava_pipeline.lake.imported_files import files_frame

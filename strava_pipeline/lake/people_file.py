@@ -5,8 +5,7 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
-from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.findings import Finding, ok, problem, warning
+from strava_pipeline.core.errors import Finding, PipelineError, ok, problem, warning
 from strava_pipeline.core.pings.people import People, PeopleError, read_people
 
 PEOPLE = "pings: people"

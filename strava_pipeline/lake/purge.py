@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
-from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.findings import Finding, ok, warning
+from strava_pipeline.core.errors import Finding, PipelineError, ok, warning
 from strava_pipeline.lake.files import has_no_holder, sync_folder
 from strava_pipeline.lake.locks import holder, is_live, locked_or_none, noted_runs
 from strava_pipeline.lake.paths import Lake

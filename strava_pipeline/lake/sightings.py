@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from strava_pipeline.core.activities import SOMETIMES_LISTED, listed_part
 from strava_pipeline.core.rows import Json
-from strava_pipeline.core.sightings import SOMETIMES_LISTED, listed_part
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.answer_files import answered_at
 from strava_pipeline.lake.listing import Listing, begin, read_listing
@@ -33,7 +33,7 @@ _WINDOW = Window(mode="event", after=None, before=None)
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What listings show of an activity and what not: see core/sightings.py."""
+    """What listings show of an activity and what not: see core/activities.py."""
 
     without: tuple[str, ...] = SOMETIMES_LISTED
     also: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from strava_pipeline.core.tables.tracks import TRACKS
+from strava_pipeline.core.tables.details import TRACKS
 from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.paths import Lake
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import duckdb
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.printable import printable
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.tables import FILES, GEAR, TABLES
+from strava_pipeline.core.text import printable
 from strava_pipeline.lake.imports import Import, all_imports, counting, undone_imports, undone_names
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import is_published

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from strava_pipeline.core.errors import BudgetExhaustedError
-from strava_pipeline.core.forecast import Forecast
+from strava_pipeline.core.plan import Forecast
 from strava_pipeline.ingest.strava.client import REFUSALS
 from strava_pipeline.ingest.strava.enrich import FetchReport, Get, Named, fetch_each
 from strava_pipeline.lake.landed import require_writable

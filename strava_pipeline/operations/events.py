@@ -10,7 +10,7 @@ from strava_pipeline.core.activities import local_years
 from strava_pipeline.core.errors import TransientError
 from strava_pipeline.core.json_text import parse_json
 from strava_pipeline.core.rows import Json
-from strava_pipeline.core.webhook_work import News, is_followed
+from strava_pipeline.core.webhooks import News, is_followed
 from strava_pipeline.ingest.strava.activities import get_detail
 from strava_pipeline.ingest.strava.connect import token_store
 from strava_pipeline.ingest.strava.revocation import is_login_dead, note_revoked, revoked_at

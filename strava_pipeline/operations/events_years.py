@@ -5,7 +5,7 @@ Looks only: whoever asks may be a sensor, twice a minute.
 
 from contextlib import suppress
 
-from strava_pipeline.core.webhook_work import news_of
+from strava_pipeline.core.webhooks import news_of
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake.events import EventsState, has_news, peek

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from strava_pipeline.core.errors import BudgetExhaustedError
-from strava_pipeline.core.forecast import Forecast
+from strava_pipeline.core.plan import Forecast
 from strava_pipeline.ingest.strava.activities import get_detail
 from strava_pipeline.lake.behind import first_pull_ended_at
 from strava_pipeline.lake.detail_files import land_detail, land_failure

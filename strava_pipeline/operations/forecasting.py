@@ -1,7 +1,7 @@
 """What a run will take, told as soon as its listing's first page is here: its calls by stage, and when they are done.
 
 What the listing still holds is counted in gold where whole listings cover that stretch, and else reckoned from what came
-(core/forecast.py). Details are those that gold lacks, and of what is still to come as many as of the first pages.
+(core/plan.py). Details are those that gold lacks, and of what is still to come as many as of the first pages.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from functools import cached_property
 from statistics import median
 
 from strava_pipeline.core.activities import local_years, starts
-from strava_pipeline.core.forecast import LEAST, MOST, Bounds, Forecast, Seen, expected_between, pages_still, season_of
+from strava_pipeline.core.plan import LEAST, MOST, Bounds, Forecast, Seen, expected_between, pages_still, season_of
 from strava_pipeline.core.rows import Json
 from strava_pipeline.ingest.strava.activities import Page
 from strava_pipeline.lake.behind import first_pull_ended_at

@@ -12,8 +12,8 @@ from strava_pipeline.core.errors import (
     CallCapReachedError,
     PipelineError,
 )
-from strava_pipeline.core.forecast import Forecast
-from strava_pipeline.core.windows import year_window
+from strava_pipeline.core.plan import Forecast
+from strava_pipeline.core.years import year_window
 from strava_pipeline.ingest.strava.activities import Page, list_pages
 from strava_pipeline.lake.landed import require_writable
 from strava_pipeline.lake.listing import Listing, begin

@@ -4,7 +4,7 @@ from functools import cached_property
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import Ceiling
-from strava_pipeline.core.windows import Allowance
+from strava_pipeline.core.rate_limits import Allowance
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.budget import RateBudget
 from strava_pipeline.ingest.strava.client import StravaClient

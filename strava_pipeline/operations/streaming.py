@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from strava_pipeline.core.forecast import Forecast
+from strava_pipeline.core.plan import Forecast
 from strava_pipeline.ingest.strava.activities import get_streams
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.stream_files import land_no_streams, land_streams

@@ -9,8 +9,8 @@ from datetime import datetime
 from functools import partial
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.printable import printable
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.text import printable
 from strava_pipeline.lake.file_store import stored_bytes
 from strava_pipeline.lake.files import DamagedFileError
 from strava_pipeline.lake.held_ids import HeldIds, athletes_of_hashed

@@ -6,7 +6,7 @@ Dagster is imported only where there is an instance to ask: what it is asked sta
 from datetime import datetime
 from pathlib import Path
 
-from strava_pipeline.core.findings import Finding, ok, skipped, warning
+from strava_pipeline.core.errors import Finding, ok, skipped, warning
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.home import CONFIG, may_have_records, names_other_storage, own_configuration
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
-from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
+from strava_pipeline.core.errors import Finding, ok, problem, skipped, warning
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.dagster_private import DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS
 from strava_pipeline.orchestrate.health import INSTANCE

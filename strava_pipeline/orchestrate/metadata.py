@@ -14,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.forecast import Forecast
+from strava_pipeline.core.plan import Forecast
 from strava_pipeline.core.tables import PARQUET_TABLES, TABLES, Table
 from strava_pipeline.core.tables.insights import INSIGHTS
 from strava_pipeline.operations.strava_source import StravaSource

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from strava_pipeline.core.windows import years_since
+from strava_pipeline.core.years import years_since
 from strava_pipeline.lake.behind import years_behind
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.watermark import watermark

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.interrupts import INTERRUPTS, deferred_interrupts
+from strava_pipeline.core.process import INTERRUPTS, deferred_interrupts
 from strava_pipeline.file_locks import is_held, try_lock
 from strava_pipeline.verbs.echo import echo
 from strava_pipeline.verbs.process_group import DAGSTER_GRACE, end_group

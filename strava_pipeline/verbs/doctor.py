@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.findings import Finding, State, ok, problem, skipped, warning
+from strava_pipeline.core.errors import Finding, PipelineError, State, ok, problem, skipped, warning
 from strava_pipeline.verbs.echo import echo, echo_json
 
 if TYPE_CHECKING:

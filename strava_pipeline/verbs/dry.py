@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from rich.table import Table
 
 from strava_pipeline.core.plan import Plan
-from strava_pipeline.core.printable import counted
+from strava_pipeline.core.text import counted
 from strava_pipeline.lake.differences import Differences
 from strava_pipeline.lake.tombstones import is_too_much
 from strava_pipeline.operations.options import CallOptions, DetailsOptions, ListingOptions, StreamsOptions

@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from strava_pipeline.core.printable import json_line, printable
+from strava_pipeline.core.text import json_line, printable
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:

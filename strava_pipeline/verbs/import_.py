@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.core.printable import counted
+from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.options import Verbose
 from strava_pipeline.verbs.values import left_out_line

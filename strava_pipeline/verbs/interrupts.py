@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from strava_pipeline.core.interrupts import INTERRUPTS
+from strava_pipeline.core.process import INTERRUPTS
 
 
 @contextmanager

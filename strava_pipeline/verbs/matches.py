@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.core.printable import counted
+from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.options import Verbose
 

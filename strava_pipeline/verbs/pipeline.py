@@ -191,7 +191,7 @@ def _local(job: str, *, as_json: bool, verbose: bool) -> None:
 def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, as_json: bool, verbose: bool) -> None:
     from datetime import UTC, datetime, timedelta
 
-    from strava_pipeline.core.windows import years_since
+    from strava_pipeline.core.years import years_since
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.watermark import watermark
     from strava_pipeline.operations.years import year_range

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from strava_pipeline.core.forecast import AGAIN
-from strava_pipeline.core.printable import counted
+from strava_pipeline.core.plan import AGAIN
+from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.years import HELP
 

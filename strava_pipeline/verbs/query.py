@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from strava_pipeline.core.printable import printable
+from strava_pipeline.core.text import printable
 from strava_pipeline.verbs.echo import echo, echo_json
 from strava_pipeline.verbs.values import plain
 

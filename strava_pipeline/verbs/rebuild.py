@@ -1,6 +1,6 @@
 """The verb `rebuild`: everything downstream of bronze, made anew without a call."""
 
-from strava_pipeline.core.printable import counted
+from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.options import Verbose
 
 

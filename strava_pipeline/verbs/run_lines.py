@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from strava_pipeline.core.printable import counted
 from strava_pipeline.core.tables import ACTIVITY_MATCHES, CAR_TRIPS, TRACKS
+from strava_pipeline.core.text import counted
 from strava_pipeline.orchestrate.jobs import DETAILS, EVENTS, FILE_BRONZE, FILE_READINGS, LISTING, PINGS, STREAMS
 
 Told = Mapping[str, Any]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from strava_pipeline.core.printable import counted
+from strava_pipeline.core.text import counted
 
 if TYPE_CHECKING:
     from strava_pipeline.verbs.status import Status

@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableT
 from rich.control import Control
 from rich.segment import Segment
 
-from strava_pipeline.core.printable import printable
+from strava_pipeline.core.text import printable
 from strava_pipeline.operations.progress import LogProgress, Progress, progressing
 
 

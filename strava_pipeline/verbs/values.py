@@ -6,7 +6,7 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
-from strava_pipeline.core.printable import counted
+from strava_pipeline.core.text import counted
 
 
 def plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.core.printable import counted
+from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.options import CushionDaily, DryRun, MaxCalls, Verbose, call_limits
 from strava_pipeline.verbs.years import HELP, typed_years

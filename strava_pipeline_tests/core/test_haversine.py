@@ -5,8 +5,7 @@ import math
 import polars as pl
 import pytest
 
-from strava_pipeline.core import haversine_columns
-from strava_pipeline.core.haversine import EARTH_M, distance_m
+from strava_pipeline.core.haversine import EARTH_M, column_distance_m, distance_m
 from strava_pipeline_tests.core.trips.scalar import haversine
 
 QUARTER = EARTH_M * math.pi / 2
@@ -33,7 +32,7 @@ def test_positions_are_as_far_apart_as_on_the_globe(ends: tuple[float, float, fl
 def test_it_is_the_distance_over_columns() -> None:
     ends = [(52.1, 4.5, 52.2, 4.4), (-3.0, 5.0, 3.0, 5.0), (12.5, -70.0, 12.500001, -70.0), (1.0, 0.0, -1.0, 180.0)]
     columns = pl.DataFrame(ends, schema=["a", "b", "c", "d"], orient="row").select(
-        haversine_columns.distance_m(*map(pl.col, "abcd"))
+        column_distance_m(*map(pl.col, "abcd"))
     )
     for positions, column in zip(ends, columns.to_series(), strict=True):
         assert column == pytest.approx(distance_m(*positions), rel=1e-12)

@@ -1,11 +1,29 @@
-"""Webhook events: what is one, and what a body that is none is told."""
+"""core.webhooks: which bodies are events, and what many of them ask for."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from strava_pipeline.core.webhooks import Aspect, NoEventError, ObjectType, read_event
+from strava_pipeline.core.activities import listed_part
+from strava_pipeline.core.webhooks import (
+    FUTURE,
+    MEMORY,
+    PAUSES,
+    Aspect,
+    NoEventError,
+    ObjectType,
+    Waiting,
+    WebhookEvent,
+    is_followed,
+    news_of,
+    queued,
+    read_event,
+    remembered,
+)
 
 EVENT: dict[str, Any] = {
     "object_type": "activity",
@@ -72,3 +90,122 @@ def test_what_is_no_event_is_told_by_its_fields(given: bytes, told: str) -> None
     with pytest.raises(NoEventError, match=told) as raised:
         read_event(given)
     assert "134815" not in str(raised.value)
+
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+def event(object_id: int, aspect: str = "update", ago: float = 0, **more: Any) -> WebhookEvent:
+    told = {
+        "object_type": "activity",
+        "object_id": object_id,
+        "aspect_type": aspect,
+        "owner_id": 7,
+        "subscription_id": 1,
+        "event_time": int(NOW.timestamp() - ago),
+    }
+    return WebhookEvent.model_validate(told | more)
+
+
+EVENTS = st.lists(
+    st.builds(event, st.integers(1, 4), st.sampled_from(["create", "update", "delete"]), st.integers(0, 5)), max_size=12
+)
+
+
+@given(EVENTS, st.randoms(use_true_random=False))
+def test_neither_order_nor_repetition_matters(events: list[WebhookEvent], chance: Any) -> None:
+    again = [*events, *events]
+    chance.shuffle(again)
+    assert news_of(again, NOW) == news_of(events, NOW)
+
+
+@given(EVENTS, st.integers(0, 12))
+def test_it_does_not_matter_either_which_came_before_a_look_and_which_after(
+    events: list[WebhookEvent], cut: int
+) -> None:
+    at_once = queued({}, news_of(events, NOW), {})
+    first = queued({}, news_of(events[:cut], NOW), {})
+    then = queued(first, news_of(events[cut:], NOW), {})
+    gone = news_of(events, NOW).gone
+    assert {key: one for key, one in then.items() if key not in gone} == at_once
+
+
+def test_the_newest_counts_and_of_one_second_the_deletion() -> None:
+    news = news_of([event(1, ago=9), event(1, "delete", ago=5), event(2, "delete", ago=5), event(2, ago=1)], NOW)
+    assert (set(news.gone), set(news.changed)) == ({1}, {2})
+    tied = news_of([event(3), event(3, "delete")], NOW)
+    assert (set(tied.gone), set(tied.changed)) == ({3}, set())
+
+
+def test_what_claims_to_be_of_the_future_is_of_now() -> None:
+    ahead = news_of([event(1, "delete", ago=-86_400), event(2, ago=-2)], NOW)
+    assert ahead.gone == {1: NOW}
+    assert ahead.changed == {2: NOW + timedelta(seconds=2)}
+    assert timedelta(seconds=2) < FUTURE
+
+
+def test_a_revocation_is_told_and_other_news_of_the_athlete_are_not() -> None:
+    athlete = {"object_type": "athlete"}
+    assert news_of([event(7, ago=3, updates={"authorized": "false"}, **athlete)], NOW).revoked_at == NOW - timedelta(
+        seconds=3
+    )
+    quiet = news_of([event(7, updates={"premium": "true"}, **athlete)], NOW)
+    assert (quiet.revoked_at, quiet.changed) == (None, {})
+
+
+def test_what_fails_rests_longer_each_time_and_is_given_up() -> None:
+    one: Waiting | None = Waiting(at=NOW)
+    for pause in PAUSES:
+        assert one is not None
+        assert one.may_be_asked(NOW)
+        one = one.failed(NOW)
+        assert one is not None
+        assert (one.may_be_asked(NOW + pause - timedelta(seconds=1)), one.may_be_asked(NOW + pause)) == (False, True)
+        one = one.model_copy(update={"not_before": None})
+    assert one is not None
+    assert one.failed(NOW) is None
+
+
+def test_a_newer_event_begins_anew_and_an_older_one_changes_nothing() -> None:
+    tried = Waiting(at=NOW - timedelta(seconds=60), tries=2, not_before=NOW + timedelta(hours=1))
+    assert queued({1: tried}, news_of([event(1)], NOW), {}) == {1: Waiting(at=NOW)}
+    assert queued({1: tried}, news_of([event(1, ago=60)], NOW), {}) == {1: tried}
+    assert queued({1: tried}, news_of([event(1, "delete", ago=61)], NOW), {}) == {1: tried}
+    assert queued({1: tried}, news_of([event(1, "delete", ago=60)], NOW), {}) == {}
+
+
+def test_what_was_followed_is_nothing_new_but_the_next_second_is() -> None:
+    followed = {1: NOW}
+    assert queued({}, news_of([event(1)], NOW), followed) == {}
+    assert queued({}, news_of([event(1, ago=-1)], NOW), followed).keys() == {1}
+    assert not is_followed(NOW, NOW + timedelta(seconds=0.9))
+    assert is_followed(NOW, NOW + timedelta(seconds=1))
+    assert remembered(followed, {}, NOW + MEMORY) == {}
+    assert remembered(followed, {1: NOW - timedelta(1), 2: NOW}, NOW + MEMORY - timedelta(seconds=1)) == {
+        1: NOW,
+        2: NOW,
+    }
+
+
+def test_a_detail_tells_what_a_listing_would() -> None:
+    listed: dict[str, Any] = {
+        "id": 2**53 + 1,
+        "resource_state": 2,
+        "athlete": {"id": 7, "resource_state": 1},
+        "name": "Ride",
+        "map": {"id": "a1", "summary_polyline": "abc", "resource_state": 2},
+        "of_next_year": 1,
+    }
+    detail = listed | {
+        "resource_state": 3,
+        "athlete": {"id": 7, "resource_state": 1, "firstname": "Emilia"},
+        "map": listed["map"] | {"polyline": "abcdef"},
+        "description": "words",
+        "laps": [],
+        "segment_efforts": [],
+        "device_name": "Watch",
+    }
+    assert (
+        listed_part(detail | {"of_details_only_next_year": 1}, without=["device_name"], also=["of_next_year"]) == listed
+    )
+    assert listed_part(detail)["device_name"] == "Watch"

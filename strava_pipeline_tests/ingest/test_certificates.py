@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.core.errors import MissingSettingsError
-from strava_pipeline.core.findings import State
+from strava_pipeline.core.errors import MissingSettingsError, State
 from strava_pipeline.ingest.certificates import PUBLIC, bundle_health, joined
 from strava_pipeline.ingest.strava.health import server_health
 from strava_pipeline.settings import Settings

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.listed import sift
+from strava_pipeline.core.activities import sift
 from strava_pipeline.lake.absence import Span, gaps, lies_in, proofs
 from strava_pipeline.lake.listing import Listing
 from strava_pipeline.lake.listings import listings

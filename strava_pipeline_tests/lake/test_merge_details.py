@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from strava_pipeline.core.details import detail_frames
+from strava_pipeline.core.activities import detail_frames
 from strava_pipeline.core.tables import CHILDREN, DETAIL_TABLES
 from strava_pipeline.core.tables.details import RECORDED
 from strava_pipeline.lake import merge_details as merging

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.core.findings import State
+from strava_pipeline.core.errors import State
 from strava_pipeline.core.pings.people import People, read_people
 from strava_pipeline.lake.people_file import PEOPLE, UnusablePeopleError, people_health, people_in
 

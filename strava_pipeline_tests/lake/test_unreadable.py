@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from strava_pipeline.core.listed import sift
+from strava_pipeline.core.activities import sift
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.unreadable import unreadable_rows
 from strava_pipeline_tests.lake.bronze import DAY, NOW, SECOND, YEARS, activity, started

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from strava_pipeline.core.forecast import Forecast
-from strava_pipeline.core.plan import PER_CALL
+from strava_pipeline.core.plan import PER_CALL, Forecast
 from strava_pipeline.emulator.limits import Limits
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake.listings import listings

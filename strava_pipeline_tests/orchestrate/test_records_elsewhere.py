@@ -12,8 +12,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from dagster_postgres.utils import pg_alembic_config
 from sqlalchemy import create_engine
 
-from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.findings import Finding, State
+from strava_pipeline.core.errors import Finding, PipelineError, State
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.health import config_health, instance_health
 from strava_pipeline.orchestrate.home import own_configuration

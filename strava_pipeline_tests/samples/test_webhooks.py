@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from strava_pipeline.core.activities import summary_frame
-from strava_pipeline.core.sightings import listed_part
+from strava_pipeline.core.activities import listed_part, summary_frame
 from strava_pipeline.core.webhooks import Aspect, ObjectType, read_event
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.strava.http import Exchange

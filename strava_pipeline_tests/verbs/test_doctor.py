@@ -26,7 +26,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.types import DaemonHeartbeat
 from dagster._utils.error import SerializableErrorInfo
 
-from strava_pipeline.core.findings import Finding, State
+from strava_pipeline.core.errors import Finding, State
 from strava_pipeline.ingest.strava.clocks import ledger_path
 from strava_pipeline.ingest.strava.health import CLOCK, clock_health
 from strava_pipeline.ingest.strava.http import Exchange

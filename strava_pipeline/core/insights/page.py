@@ -23,9 +23,8 @@ from strava_pipeline.core.insights.words import (
     record_name,
     record_told,
 )
-from strava_pipeline.core.printable import counted
 from strava_pipeline.core.tables.insights import DISTANCES
-from strava_pipeline.core.templates import templates
+from strava_pipeline.core.text import counted, templates
 
 MOST_CHARTS = 6
 _UNASKED = 2  # charts of groups that no goal is set for, where no other group has one either

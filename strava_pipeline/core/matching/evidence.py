@@ -6,7 +6,7 @@ doubtful (a person may know), or nothing, and left out.
 
 import polars as pl
 
-from strava_pipeline.core.haversine_columns import distance_m
+from strava_pipeline.core.haversine import column_distance_m
 from strava_pipeline.core.matching import rules
 from strava_pipeline.core.matching.candidates import shifted
 from strava_pipeline.core.matching.points import COMPARED, NOT_COMPARED, Compare
@@ -70,7 +70,7 @@ def _heart_apart(by_points: str, told: str) -> pl.Expr:
 
 
 def _metres(lat: str, lng: str) -> pl.Expr:
-    return distance_m(*(pl.col(f"{name}_{side}") for side in "ab" for name in (lat, lng)))
+    return column_distance_m(*(pl.col(f"{name}_{side}") for side in "ab" for name in (lat, lng)))
 
 
 def _alike() -> pl.Expr:

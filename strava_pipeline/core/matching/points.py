@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from strava_pipeline.core.haversine_columns import distance_m
+from strava_pipeline.core.haversine import column_distance_m
 from strava_pipeline.core.matching import rules
 
 POINTS = ("at", "latitude", "longitude", "heartrate")
@@ -61,11 +61,11 @@ def _same(a: pl.DataFrame, b: pl.DataFrame, placed: pl.DataFrame) -> float | Non
     if placed.height < max(rules.LEAST_SECONDS.value, rules.LEAST_SHARED.value * sparser):
         return None
     one, other = ([pl.col(f"{name}{side}") for name in ("latitude", "longitude")] for side in ("", "_b"))
-    at_one_place = distance_m(*one, *other) <= rules.SAME_PLACE.value
+    at_one_place = column_distance_m(*one, *other) <= rules.SAME_PLACE.value
     far = 1 - rules.MOST_OF_THE_WAY.value
     way, way_of_other, same = placed.select(
         *(
-            distance_m(*each, *(part.first() for part in each)).quantile(far).alias(f"way_{at}")
+            column_distance_m(*each, *(part.first() for part in each)).quantile(far).alias(f"way_{at}")
             for at, each in enumerate((one, other))
         ),
         at_one_place.mean().alias("same"),

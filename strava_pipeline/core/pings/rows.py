@@ -1,4 +1,4 @@
-"""What the tracker's results come to as rows of the tables of core/tables/cars.py."""
+"""What the tracker's results come to as rows of the tables of core/tables/trips.py."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

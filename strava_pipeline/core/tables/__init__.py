@@ -3,17 +3,20 @@
 import hashlib
 from functools import cache
 
-from strava_pipeline.core.tables.activities import ACTIVITIES_ALL
-from strava_pipeline.core.tables.cars import CAR_TABLES, CAR_TRIP_CANCELLATIONS, CAR_TRIP_POINTS, CAR_TRIPS
-from strava_pipeline.core.tables.details import ACTIVITY_DETAILS, CHILDREN
-from strava_pipeline.core.tables.files import FILES
-from strava_pipeline.core.tables.history import ACTIVITY_HISTORY
-from strava_pipeline.core.tables.matching import ACTIVITY_MATCHES, ACTIVITY_MEMBERS, IMPORTED_ACTIVITIES
+from strava_pipeline.core.tables.activities import ACTIVITIES_ALL, ACTIVITY_HISTORY, ATHLETE, GEAR, QUARANTINE
+from strava_pipeline.core.tables.details import ACTIVITY_DETAILS, CHILDREN, TRACKS
+from strava_pipeline.core.tables.imports import ACTIVITY_MATCHES, ACTIVITY_MEMBERS, FILES, IMPORTED_ACTIVITIES
 from strava_pipeline.core.tables.model import Column, Kind, Table
-from strava_pipeline.core.tables.profile import ATHLETE, GEAR
-from strava_pipeline.core.tables.quarantine import QUARANTINE
-from strava_pipeline.core.tables.tracks import TRACKS
-from strava_pipeline.core.tables.trips import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY, TRIP_TABLES
+from strava_pipeline.core.tables.trips import (
+    CAR_TABLES,
+    CAR_TRIP_CANCELLATIONS,
+    CAR_TRIP_POINTS,
+    CAR_TRIPS,
+    TRIP_DIAGNOSTICS,
+    TRIP_INDEX,
+    TRIP_REPLAY,
+    TRIP_TABLES,
+)
 
 TABLES: dict[str, Table] = {
     table.name: table

@@ -1,7 +1,8 @@
-"""`activities_all`: one row per activity that any listing ever held. Names are Strava's own field names.
+"""The tables of what Strava lists: `activities_all` and its history, the quarantine, the athlete and gear. No parsing
+here.
 
-`SUMMARY_FIELDS` are the fields of Strava's SummaryActivity, shared with the details table. What the pipeline adds
-(partition year, version bookkeeping, deletion) stands below them. No parsing here.
+Names are Strava's own field names. `activities_all` has one row per activity that any listing ever held. Which
+activities are in quarantine follows from the evidence on disk (lake/quarantine.py).
 """
 
 from strava_pipeline.core.tables.model import Column, Kind, Table, field_of
@@ -112,4 +113,102 @@ ACTIVITIES_ALL = Table(
         Column("deleted_at", Kind.INSTANT, "when it was found gone from the source; NULL: present"),
     ),
     ignored=NESTED_STATES,
+)
+
+
+ACTIVITY_HISTORY = Table(
+    "activity_history",
+    "Every version of an activity that a listing held: from when to when, what changed, and what that was before.",
+    (
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column("version", Kind.INTEGER, "number of this version, from 1", key=True),
+        Column("athlete_id", Kind.BIGINT, "the athlete"),
+        Column("source", SOURCE.kind, SOURCE.meaning),
+        Column("valid_from", Kind.INSTANT, "when a listing first held this version"),
+        Column("valid_to", Kind.INSTANT, "when the next version, or a deletion, was found; NULL: the present one"),
+        Column(
+            "changed_fields",
+            Kind.TEXTS,
+            "columns of activities_all that differ from the version before; [] in the first",
+        ),
+        Column("previous", Kind.JSON, "these columns as they were before; {} in the first"),
+    ),
+    parent="activities_all",
+)
+
+
+QUARANTINE = Table(
+    "quarantine",
+    "Activities whose detail failed three times in a row, and since, while others succeeded; those deleted since too.",
+    (
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column("athlete_id", Kind.BIGINT, "the athlete"),
+        SOURCE,
+        Column("failures", Kind.INTEGER, "failures in a row, one for each run that asked", low=3),
+        Column("first_failed_at", Kind.INSTANT, "the first of these"),
+        Column("last_failed_at", Kind.INSTANT, "the newest of these"),
+        Column("status", Kind.INTEGER, "HTTP status of the newest; 404: gone at the source or hidden; NULL: no answer"),
+        Column("retry_at", Kind.INSTANT, "from when it is asked for again; NULL: by no run"),
+        Column("dropped_at", Kind.INSTANT, "when a person dropped it; NULL: nobody did"),
+    ),
+    parent="activities_all",
+    may_shrink=True,
+)
+
+
+ATHLETE = Table(
+    "athlete",
+    "The athlete whose login this is, as last fetched.",
+    (
+        Column("athlete_id", Kind.BIGINT, "Strava's athlete id", source=("id",), key=True),
+        SOURCE,
+        field_of("username", Kind.TEXT, "user name"),
+        field_of("firstname", Kind.TEXT, "first name"),
+        field_of("lastname", Kind.TEXT, "last name"),
+        field_of("city", Kind.TEXT, "city"),
+        field_of("state", Kind.TEXT, "state"),
+        field_of("country", Kind.TEXT, "country"),
+        field_of("sex", Kind.TEXT, "sex"),
+        field_of("weight", Kind.DOUBLE, "weight", "kg"),
+        field_of("ftp", Kind.DOUBLE, "functional threshold power", "W"),
+        field_of("measurement_preference", Kind.TEXT, "meters or feet"),
+        field_of("date_preference", Kind.TEXT, "date format"),
+        field_of("premium", Kind.BOOLEAN, "has a subscription (older name)"),
+        field_of("summit", Kind.BOOLEAN, "has a subscription"),
+        field_of("created_at", Kind.INSTANT, "joined Strava"),
+        field_of("updated_at", Kind.INSTANT, "profile last changed"),
+        field_of("follower_count", Kind.BIGINT, "followers"),
+        field_of("friend_count", Kind.BIGINT, "followed"),
+        field_of("bikes", Kind.JSON, "bikes, in summary"),
+        field_of("shoes", Kind.JSON, "shoes, in summary"),
+        EXTRA,
+        Column("fetched_at", Kind.INSTANT, "when this was received"),
+    ),
+)
+
+GEAR = Table(
+    "gear",
+    "Every bike and pair of shoes that an activity names, as last fetched.",
+    (
+        Column("gear_id", Kind.TEXT, "bike (b…) or shoes (g…)", key=True),
+        Column("athlete_id", Kind.BIGINT, "the athlete"),
+        SOURCE,
+        field_of("name", Kind.TEXT, "name"),
+        field_of("nickname", Kind.TEXT, "nickname"),
+        field_of("primary", Kind.BOOLEAN, "the default one"),
+        field_of("retired", Kind.BOOLEAN, "no longer used"),
+        field_of("distance", Kind.DOUBLE, "distance on Strava", "m", low=0),
+        field_of("converted_distance", Kind.DOUBLE, "distance in the athlete's own unit"),
+        field_of("brand_name", Kind.TEXT, "brand"),
+        field_of("model_name", Kind.TEXT, "model"),
+        field_of("frame_type", Kind.INTEGER, "frame type of a bike, as Strava numbers it"),
+        field_of("weight", Kind.DOUBLE, "weight of a bike", "kg"),
+        field_of("description", Kind.TEXT, "the athlete's own words"),
+        field_of("notification_distance", Kind.DOUBLE, "when Strava reminds of a replacement"),
+        field_of("resource_state", Kind.INTEGER, "level of detail of the answer"),
+        EXTRA,
+        Column("found", Kind.BOOLEAN, "false: Strava no longer shows it"),
+        Column("fetched_at", Kind.INSTANT, "when this was received"),
+    ),
+    ignored=frozenset({("id",)}),
 )

@@ -1,7 +1,9 @@
-"""`activity_details` and the tables of what a DetailedActivity nests: splits, laps, efforts; and what a file does.
+"""`activity_details`, the tables of what a DetailedActivity or a file nests (splits, laps, efforts, sessions, lengths),
+and `tracks`.
 
 Child tables are keyed by the activity and the place in Strava's list, because effort ids are missing from or doubled
-in some answers. No parsing here.
+in some answers. `tracks` lies as Parquet by year, not in the warehouse: a year of points is larger than everything
+else. No parsing here.
 """
 
 from strava_pipeline.core.tables.activities import ATHLETE_ID, EXTRA, NESTED_STATES, SOURCE, SUMMARY_FIELDS
@@ -267,3 +269,30 @@ CHILDREN: dict[str, tuple[Table, str]] = {
 }
 RECORDED = (ACTIVITY_SESSIONS.name, ACTIVITY_LENGTHS.name)
 """Those of them that only files tell: whatever Strava says of an activity, they stay."""
+
+
+TRACKS = Table(
+    "tracks",
+    "The points of every activity of which a file or streams are there, in the order of the recording.",
+    (
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column("athlete_id", Kind.BIGINT, "the athlete"),
+        SOURCE,
+        Column("part", Kind.INTEGER, "which session of its file, from 0: several where sports were changed", key=True),
+        Column("point", Kind.INTEGER, "place in the session, from 0", key=True),
+        Column("recorded_at", Kind.INSTANT, "when"),
+        Column("latitude", Kind.DOUBLE, "where, WGS 84", "°", low=-90, high=90),
+        Column("longitude", Kind.DOUBLE, "where, WGS 84", "°", low=-180, high=180),
+        Column("altitude", Kind.DOUBLE, "height", "m"),
+        Column("distance", Kind.DOUBLE, "since the start", "m", low=0),
+        Column("speed", Kind.DOUBLE, "speed", "m/s", low=0),
+        Column("heartrate", Kind.DOUBLE, "heart rate", "bpm", low=0),
+        Column("cadence", Kind.DOUBLE, "cadence", "rpm or steps of one leg per minute", low=0),
+        Column("watts", Kind.DOUBLE, "power", "W"),
+        Column("temperature", Kind.DOUBLE, "temperature", "°C"),
+        Column("moving", Kind.BOOLEAN, "in motion, as Strava judges; only its streams tell"),
+        Column("grade", Kind.DOUBLE, "slope, smoothed; only Strava's streams tell", "%"),
+    ),
+    parent="activities_all",
+    may_shrink=True,
+)

@@ -13,7 +13,7 @@ from strava_pipeline.core.files.activities_csv import ActivitiesCsv, ArchiveRow,
 from strava_pipeline.core.files.export_header import missing_columns
 from strava_pipeline.core.files.export_names import LANGUAGE_NAMES
 from strava_pipeline.core.files.export_sides import ArchiveGear, read_athlete_id, read_gear
-from strava_pipeline.core.printable import printable
+from strava_pipeline.core.text import printable
 from strava_pipeline.ingest.archive.container import Container, Kind
 from strava_pipeline.ingest.archive.entry import Entry, Fault, UnreadableEntryError
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from strava_pipeline.core.errors import SourceError
-from strava_pipeline.core.printable import printable
 from strava_pipeline.core.size_limits import IMPORT_LIMIT_MB, ImportLimits, megabytes
+from strava_pipeline.core.text import printable
 
 _RATIO = 200  # times its own size: TCX, the most repetitive of real files, packs to about a fortieth
 _RATIO_FROM = 2**30  # bytes; less harms nobody

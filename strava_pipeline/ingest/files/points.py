@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from strava_pipeline.core.files.recording import TRACK, Flag
-from strava_pipeline.core.haversine_columns import distance_m
+from strava_pipeline.core.haversine import column_distance_m
 from strava_pipeline.core.size_limits import ImportLimits
 
 PER_FRAME = 50_000  # rows that stand as Python objects at once
@@ -147,5 +147,5 @@ def length(track: pl.DataFrame, segment: pl.Series) -> float | None:
     if placed.is_empty():
         return None
     latitude, longitude = pl.col("latitude"), pl.col("longitude")
-    step = distance_m(latitude.shift(), longitude.shift(), latitude, longitude)
+    step = column_distance_m(latitude.shift(), longitude.shift(), latitude, longitude)
     return float(placed.select(pl.when(pl.col("segment").diff() == 0).then(step).sum()).item())

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
 
+from strava_pipeline.core.activities import Unreadable, sift
 from strava_pipeline.core.errors import GoneError, RefusedError, RepeatingListingError
-from strava_pipeline.core.listed import Unreadable, sift
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.streams import KEYS, is_nothing_recorded, is_streams
 from strava_pipeline.ingest.strava.client import Answer, StravaClient

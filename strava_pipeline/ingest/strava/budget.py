@@ -11,14 +11,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError, Ceiling
-from strava_pipeline.core.limits import (
+from strava_pipeline.core.rate_limits import (
     DAY,
     QUARTER,
+    Allowance,
     LimitPair,
     parse_rate_limits,
     quarter_start,
 )
-from strava_pipeline.core.windows import Allowance
 from strava_pipeline.ingest.clock import ServerClock, parse_date_header
 from strava_pipeline.ingest.strava.ledger import CEILINGS, Counter, Ledger, LedgerFile
 

@@ -22,8 +22,8 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
-from strava_pipeline.core.interrupts import deferred_interrupts
 from strava_pipeline.core.json_text import parse_json
+from strava_pipeline.core.process import deferred_interrupts
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.access import AccessTokens
 from strava_pipeline.ingest.strava.hosts import keep_at_home

@@ -10,8 +10,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from strava_pipeline.core.errors import ForbiddenError, MissingSettingsError, PipelineError
-from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
+from strava_pipeline.core.errors import (
+    Finding,
+    ForbiddenError,
+    MissingSettingsError,
+    PipelineError,
+    ok,
+    problem,
+    skipped,
+    warning,
+)
 from strava_pipeline.ingest.clock import CONTRADICTION, HEADER_RESOLUTION, parse_date_header
 from strava_pipeline.ingest.strava.clocks import folder_ledger_path, ledger_path, system_clock
 from strava_pipeline.ingest.strava.connect import make_wire, token_store

@@ -2,8 +2,7 @@
 
 import stat
 
-from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.findings import Finding, ok, problem, skipped, warning
+from strava_pipeline.core.errors import Finding, PipelineError, ok, problem, skipped, warning
 from strava_pipeline.core.trips.activity.bundle import State
 from strava_pipeline.ingest.trips.connect import trip_keys, trip_source
 from strava_pipeline.ingest.trips.read import read_bundles

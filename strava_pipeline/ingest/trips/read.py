@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from strava_pipeline.core.errors import MisuseError, SourceError
-from strava_pipeline.core.garbage import without_garbage_collection
+from strava_pipeline.core.process import without_garbage_collection
 from strava_pipeline.core.size_limits import TripLimits
 from strava_pipeline.core.trips.activity.bundle import Bundle, State, entry_comment
 from strava_pipeline.core.trips.activity.instants import parse_instant

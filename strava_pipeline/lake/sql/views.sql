@@ -1,5 +1,5 @@
 -- One row per activity: that of the best source, which the others fill in where it says nothing ({{others}} and {{filled}} are
--- made of core/matching/precedence.py). Whether it is gone is for the best source to say.
+-- made of core/sources.py). Whether it is gone is for the best source to say.
 CREATE OR REPLACE VIEW activities AS
 WITH others AS (
     SELECT member.activity_id, {others}

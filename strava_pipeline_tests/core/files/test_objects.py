@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strava_pipeline.core.activities import summary_frame
-from strava_pipeline.core.details import Detail, detail_frames
+from strava_pipeline.core.activities import Detail, detail_frames, summary_frame
 from strava_pipeline.core.files.activities_csv import ArchiveRow
 from strava_pipeline.core.files.export_names import columns
 from strava_pipeline.core.files.objects import hashed_id, of_recording, of_row, row_id, summary_and_detail

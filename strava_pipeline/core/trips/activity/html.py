@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from strava_pipeline.core.templates import templates
+from strava_pipeline.core.text import templates
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.charts import (
     accuracy_chart,

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from strava_pipeline.core.haversine_columns import distance_m
+from strava_pipeline.core.haversine import column_distance_m
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.instants import parse_instant
 from strava_pipeline.core.trips.activity.mix import MIX, mix_of, mixes
@@ -188,7 +188,7 @@ def _derived(trips: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
         duplicate_timestamps=pl.col("points_usable") - pl.col("points_used"),
         duration_s=(pl.col("at_last") - pl.col("at_first")).fill_null(0.0),
         net_displacement_m=pl.when(pl.col("points_used") > 1).then(
-            distance_m(
+            column_distance_m(
                 *(pl.col(name) for name in ("latitude_first", "longitude_first", "latitude_last", "longitude_last"))
             )
         ),

@@ -5,7 +5,7 @@ In, the frame of points.py; out, rows trip by trip, each trip's in order of time
 
 import polars as pl
 
-from strava_pipeline.core.haversine_columns import distance_m
+from strava_pipeline.core.haversine import column_distance_m
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 
 KMH = 3.6  # km/h per m/s
@@ -45,7 +45,7 @@ def segments(used: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
     joined = used.with_columns(
         pl.when(_SAME_TRIP).then(pl.col(name).shift(1)).alias(f"{name}_0") for name in ("latitude", "longitude", "at")
     )
-    joined = joined.with_columns(dt=_AT - pl.col("at_0"), d=distance_m(*map(pl.col, _ENDS)))
+    joined = joined.with_columns(dt=_AT - pl.col("at_0"), d=column_distance_m(*map(pl.col, _ENDS)))
     joined = joined.with_columns(v=pl.col("d") / pl.col("dt"))
     joined = joined.with_columns(
         teleport=pl.col("v") > thresholds["teleport_speed_ms"], gap=pl.col("dt") > thresholds["gap_s"]
@@ -62,7 +62,7 @@ def _jitter() -> pl.Expr:
     share = pl.col("dt") / (pl.col("dt") + pl.col("dt").shift(-1))
     east = pl.col("longitude").shift(-1) - pl.col("longitude_0")
     east = east - 360 * (east / 360).round()  # the shorter way round, over the antimeridian too
-    off = distance_m(
+    off = column_distance_m(
         last + (after - last) * share, pl.col("longitude_0") + east * share, pl.col("latitude"), pl.col("longitude")
     )
     between = pl.col("good") & pl.col("good").shift(-1)  # null at a trip's first point, and so after its last

@@ -1,13 +1,16 @@
-"""core.limits: headers in, records out; windows at their natural edges."""
+"""core.rate_limits: headers in, records out; windows at their natural edges; when a number of calls is done."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from strava_pipeline.core.limits import (
+from strava_pipeline.core.rate_limits import (
+    DAY,
     QUARTER,
+    Allowance,
     LimitPair,
     RateLimits,
+    done_at,
     parse_rate_limits,
     quarter_start,
 )
@@ -89,3 +92,62 @@ def test_quarters_are_natural_and_utc(now: datetime, start: datetime, end: datet
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="no time zone"):
         quarter_start(datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+NOW = datetime(2026, 6, 1, 12, 7, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def allowance(left: int, limit: int, resets: timedelta, length: timedelta) -> Allowance:
+    return Allowance(left, limit, NOW + resets, length)
+
+
+@pytest.mark.parametrize(
+    ("calls", "allowances", "expected"),
+    [
+        (0, [], NOW),
+        (5, [], NOW + 5 * SECOND),
+        (5, [allowance(10, 100, 8 * 60 * SECOND, QUARTER)], NOW + 5 * SECOND),
+        (10, [allowance(10, 100, 8 * 60 * SECOND, QUARTER)], NOW + 10 * SECOND),
+        # 10 at once, then from 12:15 on 20 more
+        (30, [allowance(10, 100, 8 * 60 * SECOND, QUARTER)], NOW + 8 * 60 * SECOND + 20 * SECOND),
+        # 10 now, 100 at 12:15, 100 at 12:30, 40 at 12:45
+        (250, [allowance(10, 100, 8 * 60 * SECOND, QUARTER)], NOW + 8 * 60 * SECOND + 2 * QUARTER + 40 * SECOND),
+        # the day governs: 30 now, the rest after midnight, when a quarter begins as well
+        (
+            50,
+            [
+                allowance(100, 100, 8 * 60 * SECOND, QUARTER),
+                allowance(30, 1000, 11 * timedelta(hours=1) + 53 * 60 * SECOND, DAY),
+            ],
+            datetime(2026, 6, 2, 0, 0, 20, tzinfo=UTC),
+        ),
+        # 30 now; a quarter that has nothing left does not wait for the day
+        (
+            130,
+            [
+                allowance(30, 100, 8 * 60 * SECOND, QUARTER),
+                allowance(1000, 1000, 11 * timedelta(hours=1) + 53 * 60 * SECOND, DAY),
+            ],
+            NOW + 8 * 60 * SECOND + 100 * SECOND,
+        ),
+        # overdrawn: refused calls count too
+        (5, [allowance(-7, 100, 8 * 60 * SECOND, QUARTER)], NOW + 8 * 60 * SECOND + 5 * SECOND),
+        # its window is over already
+        (5, [allowance(0, 100, -SECOND, QUARTER)], NOW + 5 * SECOND),
+        # a limit that lets nothing through has no end; what is told is the end of what can be done
+        (5, [allowance(2, 0, 8 * 60 * SECOND, QUARTER)], NOW + 2 * SECOND),
+    ],
+)
+def test_calls_are_done_when_their_last_window_has_let_them_through(
+    calls: int, allowances: list[Allowance], expected: datetime
+) -> None:
+    assert done_at(calls, allowances, NOW, SECOND) == expected
+
+
+def test_ten_thousand_calls_take_ten_days_of_a_thousand() -> None:
+    midnight = datetime(2026, 6, 2, tzinfo=UTC)
+    limits = [allowance(100, 100, 8 * 60 * SECOND, QUARTER), Allowance(1000, 1000, midnight, DAY)]
+    done = done_at(10_000, limits, NOW, SECOND)
+    # the first thousand today; nine more days, each a thousand in ten quarters of an hour
+    assert done == midnight + 8 * DAY + 9 * QUARTER + 100 * SECOND

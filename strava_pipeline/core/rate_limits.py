@@ -1,10 +1,11 @@
-"""Strava's rate limits as facts: what the answer headers say, and the natural windows they count in.
+"""Strava's rate limits: what the answer headers say, the windows they count in, and when a number of calls will be
+done.
 
-Pure: headers and instants come in, small frozen records come out. Who counts, waits or stops is
+Pure: headers and instants come in, small frozen records come out. Counting, waiting and stopping are in
 `ingest/strava/budget.py` and `ingest/strava/pacing.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -44,6 +45,36 @@ def quarter_start(now: datetime) -> datetime:
     """The start (UTC) of the 15-minute window that holds the instant `now`."""
     moment = _utc(now)
     return moment.replace(minute=moment.minute - moment.minute % 15, second=0, microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one limit still lets through: `left` calls now, `limit` in each later window of `length`."""
+
+    left: int
+    limit: int
+    resets_at: datetime
+    length: timedelta
+
+
+def done_at(calls: int, allowances: Sequence[Allowance], now: datetime, per_call: timedelta) -> datetime:
+    """When `calls` more calls will have been made under all `allowances`, each taking `per_call` at least."""
+    at = now
+    left = [allowance.left for allowance in allowances]
+    resets = [allowance.resets_at for allowance in allowances]
+    while True:
+        room = max(min([calls, *left]), 0)  # a limit can be overdrawn: refused calls count too
+        at += per_call * room
+        calls -= room
+        if calls <= 0 or any(allowance.limit <= 0 for allowance in allowances):
+            return at
+        left = [have - room for have in left]
+        at = max(at, max(resets[place] for place, have in enumerate(left) if have <= 0))
+        for place, allowance in enumerate(allowances):
+            if resets[place] <= at:
+                left[place] = allowance.limit
+                passed = (at - resets[place]) // allowance.length + 1
+                resets[place] += allowance.length * passed
 
 
 def _pair(headers: Mapping[str, str], prefix: str) -> LimitPair | None:

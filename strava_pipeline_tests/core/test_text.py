@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strava_pipeline.core.printable import counted, json_line, printable
+from strava_pipeline.core.text import counted, json_line, printable
 
 HOSTILE = "a\x1b]0;title\x07b\x9b31mc\u202etxt.exe\u2066d\x7f\re"
 

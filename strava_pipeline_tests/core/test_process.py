@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from strava_pipeline.core.interrupts import INTERRUPTS, deferred_interrupts
+from strava_pipeline.core.process import INTERRUPTS, deferred_interrupts
 
 
 @pytest.fixture(autouse=True)

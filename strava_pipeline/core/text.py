@@ -1,0 +1,59 @@
+"""Text that is safe where it is shown: on a terminal, in a line of JSON, in an HTML page.
+
+A name that somebody else wrote may hold anything: ESC begins a command to the terminal (ECMA-48, 5.4; so does C1
+alone), and a bidirectional override shows a line in another order (Unicode Standard Annex 9, 2.2 and 2.4). Such
+characters are shown as escapes.
+"""
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+_C1 = range(0x7F, 0xA0)  # DEL before them
+_BIDIRECTIONAL = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_SHOWN = {code: f"\\x{code:02x}" for code in (*range(0x20), *_C1) if chr(code) not in "\n\t"} | {
+    code: f"\\u{code:04x}" for code in _BIDIRECTIONAL
+}
+_IN_JSON = {code: f"\\u{code:04x}" for code in (*_C1, *_BIDIRECTIONAL)}  # JSON itself escapes everything below 0x20
+
+
+def printable(text: str) -> str:
+    """`text` with escapes in place of what would steer a terminal; line ends and tabs stay."""
+    return text.translate(_SHOWN)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 file", "2 files", "1,200 activities"."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
+def json_line(value: Any) -> str:
+    """`value` as JSON in one line that reads back as the same value; in UTF-8, with escapes for what would steer a terminal."""
+    return escaped_json(json.dumps(value, ensure_ascii=False))
+
+
+def escaped_json(text: str) -> str:
+    """A JSON text with escapes for what would steer a terminal."""
+    return text.translate(_IN_JSON)
+
+
+@cache
+def templates(package: str) -> "Environment":
+    """The templates in a package's folder `page/`. They escape every value; a name without a value is an error."""
+    from importlib.resources import files  # definitions need no page (docs/adr/0037)
+
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    folder = files(package) / "page"
+    return Environment(
+        loader=FunctionLoader(lambda name: (folder / name).read_text("utf-8")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
