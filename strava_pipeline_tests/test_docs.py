@@ -1,20 +1,37 @@
-"""What the documents say and the code can contradict: verbs, settings, tables, links. Prose is for people to check."""
+"""What the documents say and the code can contradict: commands, options, settings, queries, links. Prose is for people to check."""
 
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
+import typer
 
-from strava_pipeline.cli import VERBS
+from strava_pipeline.cli import ALIASES, VERBS, app
+from strava_pipeline.core.tables import PARQUET_TABLES
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.conftest import SOAK
 
 REPO = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(
-    path for path in (*REPO.glob("*.md"), *(REPO / "docs").rglob("*.md"), REPO / "data" / "README.md") if path.is_file()
+    path
+    for path in (
+        *REPO.glob("*.md"),
+        *(REPO / "docs").rglob("*.md"),
+        REPO / "data" / "README.md",
+        REPO / "deploy" / "README.md",
+    )
+    if path.is_file()
 )
+GUIDES = [path for path in DOCUMENTS if path.name != "CHANGELOG.md" and path.parent.name != "adr"]
+README_LINES = 170  # what a person reads before trying the program
 REGISTRIES = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".com", "crates" + ".io", "conda" + ".anaconda.org")
 FOLLOWING = {
     "STRAVA_API_URL",
@@ -24,6 +41,10 @@ FOLLOWING = {
 MACHINE_PATH = re.compile(
     r"(?<![\w.}>*~-])/(?:work|root|Users|home)/[a-z_]"
 )  # of whoever's machine this was written on
+PROGRAM = "strava-pipeline"
+NO_COMMANDS = {"run ends"}  # a line of a log
+USAGE_ERROR = typer.BadParameter.__base__ or Exception  # Typer has no public name for it
+SHELL_OPERATORS = {"|", "&&", "||", ";", ">", "<"}
 
 
 def test_the_data_dictionary_is_what_the_catalogue_says() -> None:
@@ -37,20 +58,33 @@ def test_the_data_dictionary_is_what_the_catalogue_says() -> None:
     assert (REPO / "docs" / "data-dictionary.md").read_text(encoding="utf-8") == made, "run `make docs`"
 
 
-def test_the_readme_lists_every_verb_with_its_line_of_help() -> None:
-    told = re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", _section("Verbs").partition("\nA pipeline verb")[0], re.MULTILINE)
-    assert told == [(name, text) for name, (_, _, text, _) in VERBS.items()]
+def test_the_readme_is_short_and_leads_to_every_page() -> None:
+    text = (REPO / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= README_LINES
+    pages = {f"docs/{path.name}" for path in (REPO / "docs").glob("*.md")} | {"CONTRIBUTING.md", "CHANGELOG.md"}
+    assert pages - set(_targets(text)) == set()
 
 
-def test_the_readme_lists_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    rows = re.findall(r"^\| (`[A-Z].*?) \| (.+?) \|", _section("Settings"), re.MULTILINE)
-    told = {name: default.strip("`") for names, default in rows for name in re.findall(r"`([A-Z_]+)`", names)}
-    assert told.keys() == _variables()
-    for name in told:
+def test_the_readme_names_the_command_that_runs_the_tests() -> None:
+    assert "`make test`" in (REPO / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_command_is_listed_with_its_line_of_help() -> None:
+    text = (REPO / "docs" / "commands.md").read_text(encoding="utf-8").partition("\n## ")[0]
+    listed = re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", text, re.MULTILINE)
+    assert listed == [(name, text) for name, (_, _, text, _) in VERBS.items()]
+
+
+def test_every_setting_is_listed_with_its_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = (REPO / "docs" / "settings.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[A-Z].*?) \| (.+?) \|", text, re.MULTILINE)
+    listed = {name: default.strip("`") for names, default in rows for name in re.findall(r"`([A-Z_]+)`", names)}
+    assert listed.keys() == _variables()
+    for name in listed:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     default = Settings.load()
-    plain = {name: text for name, text in told.items() if text != "–" and name not in FOLLOWING}
+    plain = {name: text for name, text in listed.items() if text != "–" and name not in FOLLOWING}
     for name, text in plain.items():
         monkeypatch.setenv(name, text)
     assert Settings.load() == default
@@ -64,9 +98,53 @@ def test_the_example_of_an_env_file_lists_every_setting_once() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPO)))
 def test_every_relative_link_leads_somewhere(document: Path) -> None:
-    targets = re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8"))
-    absent = [target for target in targets if not _leads_somewhere(document, target)]
+    absent = [
+        target for target in _targets(document.read_text(encoding="utf-8")) if not _leads_somewhere(document, target)
+    ]
     assert not absent
+
+
+@pytest.mark.parametrize("document", GUIDES, ids=lambda path: str(path.relative_to(REPO)))
+def test_every_command_in_the_documents_exists_with_its_options(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    faults = [fault for words in _commands(text) for fault in _faults(words)]
+    assert not faults
+
+
+def test_a_command_that_does_not_exist_is_noticed() -> None:
+    text = """
+    .venv/bin/strava-pipeline flow --dry-run && make demo     # this line is right
+    .venv/bin/strava-pipeline flaw
+    .venv/bin/strava-pipeline flow --no-such-option
+    .venv/bin/strava-pipeline trips car list too many words
+    make no-such-target
+
+Also `strava-pipeline service stop`, `import --dry-ran` and `quarantine list`.
+"""
+    assert [fault for words in _commands(text) for fault in _faults(words)] == [
+        "strava-pipeline flaw: No such command 'flaw'. Did you mean 'flow'?",
+        "strava-pipeline flow --no-such-option: No such option: --no-such-option",
+        "strava-pipeline trips car list too many words: too many words",
+        "make no-such-target: no such target",
+        "strava-pipeline service stop: No such command 'stop'.",
+        "strava-pipeline import --dry-ran: No such option: --dry-ran",
+    ]
+
+
+def test_every_query_in_the_documents_runs_on_an_empty_warehouse(
+    new_lake: Callable[[Path], Lake], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lake = new_lake(tmp_path / "data")
+    _write_an_empty_track(tmp_path / "data" / "tracks" / "year=2026" / "1.parquet")
+    queries = [(document.name, query) for document in GUIDES for query in _queries(document)]
+    assert len(queries) > 12
+    with reading(lake) as warehouse:
+        for document, query in queries:
+            try:
+                warehouse.execute(query.replace("CREATE ", "CREATE TEMPORARY "))  # this connection only reads
+            except duckdb.Error as error:
+                pytest.fail(f"{document}: {query}\n{error}")
 
 
 def test_no_file_names_a_package_registry_or_a_place_on_somebodys_machine() -> None:
@@ -78,9 +156,94 @@ def test_no_file_names_a_package_registry_or_a_place_on_somebodys_machine() -> N
     assert not found
 
 
-def _section(title: str) -> str:
-    text = (REPO / "README.md").read_text(encoding="utf-8")
-    return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+def _targets(text: str) -> list[str]:
+    """What a page links to, pictures included."""
+    return re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'src="([^"]+)"', text)
+
+
+def _commands(text: str) -> Iterator[list[str]]:
+    """Command lines of this program and of make: in code blocks, then in `code` within sentences."""
+    for line in _code_lines(text):
+        yield from _split(line)
+    prose = re.sub(r"```.*?```|^ {4,}\S[^\n]*$", "", text, flags=re.DOTALL | re.MULTILINE)
+    for code in re.findall(r"`([^`\n]+)`", prose):
+        first, _, rest = code.partition(" ")
+        if first in VERBS and rest and code not in NO_COMMANDS:
+            yield from _split(f"{PROGRAM} {code}")
+        elif first in (PROGRAM, f".venv/bin/{PROGRAM}", "make"):
+            yield from _split(code)
+
+
+def _code_lines(text: str) -> Iterator[str]:
+    for block in re.findall(r"```(?:sh)?\n(.*?)```", text, re.DOTALL):
+        yield from block.splitlines()
+    yield from re.findall(r"^ {4,}(\S.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+
+
+def _split(line: str) -> Iterator[list[str]]:
+    """The parts of a shell line that call this program or make, without what stands before the program's name."""
+    if PROGRAM not in line and "make " not in line:
+        return
+    try:
+        words = shlex.split(line.replace("…", ""), comments=True)
+    except ValueError:  # a picture or a sentence, not a command
+        return
+    part: list[str] = []
+    for word in [*words, ";"]:
+        if word in SHELL_OPERATORS:
+            at = next((i for i, w in enumerate(part) if Path(w).name == PROGRAM or w == "make"), None)
+            if at is not None:
+                yield [Path(part[at]).name, *part[at + 1 :]]
+            part = []
+        else:
+            part.append(word)
+
+
+def _faults(words: list[str]) -> Iterator[str]:
+    """What is wrong with a command line; values are not looked at."""
+    line = " ".join(words)
+    if words[0] == "make":
+        targets = [word for word in words[1:] if re.fullmatch(r"[a-z][a-z-]*", word)]
+        yield from (f"{line}: no such target" for target in targets if not _is_a_target(target))
+        return
+    command: Any = typer.main.get_command(app)
+    context: Any = command.context_class(command, info_name=PROGRAM)
+    words = words[2:] if words[1:2] == ["help"] else words[1:]
+    words = [*ALIASES.get(words[0], words[:1]), *words[1:]] if words else []
+    try:
+        while words and hasattr(command, "resolve_command") and not words[0].startswith("-") and words[0].islower():
+            name, command, words = command.resolve_command(context, words)
+            context = type(context)(command, info_name=name, parent=context)
+        if not hasattr(command, "resolve_command"):
+            _, rest, _ = command.make_parser(context).parse_args([*words])
+            if rest and not context.ignore_unknown_options:
+                yield f"{line}: {' '.join(rest)}"
+    except USAGE_ERROR as error:
+        text = getattr(error, "message", "") or str(error)
+        if "Missing" not in text and "requires an argument" not in text:  # values are often left out in a sentence
+            yield f"{line}: {text}"
+
+
+def _is_a_target(word: str) -> bool:
+    """Of the Makefile. `schedule-`, for `make schedule-…`, is the beginning of several."""
+    makefile = (REPO / "Makefile").read_text(encoding="utf-8")
+    rules = re.findall(r"^([a-z][a-z %-]*):(?!=)", makefile, re.MULTILINE)
+    targets = {name for names in rules for name in names.split()}
+    return word in targets or (word.endswith("-") and any(name.startswith(word) for name in targets))
+
+
+def _queries(document: Path) -> Iterator[str]:
+    text = document.read_text(encoding="utf-8")
+    yield from re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    for words in _commands(text):
+        if words[:2] == [PROGRAM, "sql"]:
+            yield from (word for word in words if " " in word)
+
+
+def _write_an_empty_track(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    columns = ", ".join(f"NULL::{column.kind.value} AS {column.name}" for column in PARQUET_TABLES["tracks"].columns)
+    duckdb.sql(f"COPY (SELECT {columns} WHERE false) TO '{path}'")
 
 
 def _variables() -> set[str]:
