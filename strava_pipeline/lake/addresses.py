@@ -1,7 +1,7 @@
 """Addresses of the areas where trips by car began and ended: each answer of a geocoder is kept, so none is asked for twice.
 
 A line of data/bronze/addresses.jsonl is an area and its address; null: the geocoder knows none. Rows of `car_trips` get
-theirs from these lines alone, so a rebuild asks nobody. Asking is operations/addresses.py's, under LOCK.
+theirs from these lines alone, so a rebuild asks nobody. Asking is operations/cars.py's, under LOCK.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,13 @@
-"""Trips by car: what came is taken into bronze, safety nets are sent, and the log is replayed into gold. No Dagster objects."""
+"""Trips by car: pings move from the inbox into bronze, stale trips get a clock event, and the log is replayed into gold.
+
+Addresses of trips are asked for here too, where a geocoder is set. The rules of a trip are core/trips/car's, the tables are
+lake/car_trips.py's. No Dagster objects.
+"""
 
 import json
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from strava_pipeline.core.errors import PipelineError
@@ -10,71 +15,138 @@ from strava_pipeline.core.json_text import json_text
 from strava_pipeline.core.pings.answers import NotedAnswers, Oracle, UnaskedError
 from strava_pipeline.core.pings.fold import VERSION, User, content_of, digest_of
 from strava_pipeline.core.pings.lines import Answered, Kept, new_id, to_bytes
+from strava_pipeline.core.tables import CAR_TABLES, CAR_TRIPS
 from strava_pipeline.core.trips.activity.instants import format_milliseconds
 from strava_pipeline.core.trips.car.limits import USUAL
 from strava_pipeline.core.trips.car.result import Result
-from strava_pipeline.ingest.cars.connect import oracle_of
+from strava_pipeline.ingest.cars.connect import geocoder_of, oracle_of
+from strava_pipeline.lake import addresses
+from strava_pipeline.lake.car_counts import Watched, rows_by_partition, watched
 from strava_pipeline.lake.car_trips import Replay, merge_replay, replayed
 from strava_pipeline.lake.journal import ROOM, Writer
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.people_file import people_in
 from strava_pipeline.lake.ping_log import LOCK, TakenIn, take_in
 from strava_pipeline.lake.staging import MergeReport
+from strava_pipeline.lake.warehouse import reading
+from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.publishing import publish_all_right
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.settings import Settings
 
+LIVE_AGREES = "live_agrees"
+CAR_TABLE_NAMES = tuple(table.name for table in CAR_TABLES)
+MAX_AREAS = 120  # questions to the geocoder in one run, at one a second: the schedule starts a run every ten minutes
 PATIENCE = 15.0  # seconds for answers that are on their way when a run begins
 PAUSE = 0.2
 
 
-@dataclass(slots=True)
-class Trips:
-    """What a replay came to. `agreed`, `differed`: users of whom the intake's live state was, or was not, the replayed one."""
+@dataclass(frozen=True, slots=True)
+class AddressLookups:
+    """`answered`: areas that the geocoder answered in this run; `waiting`: areas that a later run asks about."""
 
-    merged: MergeReport
+    answered: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CarTrips:
+    """The result of one replay into gold. No positions.
+
+    Args:
+        replay: the users' states, and how many lines had which result.
+        merged: the rows written.
+        differing: users whose live state at the intake was not the replayed one.
+        lookups: None without a geocoder.
+        rows: of each table, the rows by year.
+        watched: figures of the run's years.
+        findings: of each table, which of its rules hold.
+    """
+
     replay: Replay
-    agreed: list[str] = field(default_factory=list)
-    differed: list[str] = field(default_factory=list)
+    merged: MergeReport
+    differing: list[str]
+    lookups: AddressLookups | None
+    rows: dict[str, dict[int, int]]
+    watched: Watched
+    findings: dict[str, list[Finding]]
 
 
-def take_pings(run: RunContext, settings: Settings, *, safety_net: bool) -> TakenIn:
-    """Everything that came, into bronze; `safety_net`: also a clock to each user whose trip has heard nothing for long."""
+def land_pings(run: RunContext, settings: Settings, *, safety_net: bool) -> TakenIn:
+    """Move everything received into bronze; `safety_net`: also send a clock event to each user whose trip is stale.
+
+    A safety net that can't be sent is reported in `fault` and stops nothing.
+    """
     with run.exclusive(LOCK):
-        taken = _settled(run)
+        landed = _land_with_answers(run)
         if safety_net:
             try:
-                taken.clocks = _send_clocks(run, settings)
-            except PipelineError as error:  # cars.toml, a package: what came is to be merged all the same
-                taken.fault = str(error)
-            _add(taken, take_in(run.lake, run.clock.local()))
-    return taken
+                landed.clocks = _send_clocks(run, settings)
+            except PipelineError as error:  # cars.toml, a package: what was received is to be merged all the same
+                landed.fault = str(error)
+            _add(landed, take_in(run.lake, run.clock.local()))
+    return landed
 
 
-def merge_cars(run: RunContext) -> Trips:
-    """The log into gold, from where the last replay ended."""
-    found = _Compared(run.lake)
+def update_car_trips(run: RunContext, settings: Settings, years: Sequence[int]) -> CarTrips:
+    """Replay the log into gold from where the last replay ended, look up addresses, and publish if the tables are right.
+
+    The replay is of all years; `years` are those that figures are counted of. Raises PipelineError for a damaged file.
+    """
+    live = _LiveStates(run.lake)
     with run.exclusive(LOCK):
-        replay, merged = merge_replay(run.lake, found.look, found.look_before)
-    return Trips(merged, replay, sorted(found.agreed), sorted(found.differed))
+        replay, merged = merge_replay(run.lake, live.compare_line, live.compare_all)
+    lookups = look_up_addresses(run, settings)
+    findings = publish_all_right(run, CAR_TABLE_NAMES)
+    findings[CAR_TRIPS.name].append(_live_finding(live))
+    with reading(run.lake) as connection:
+        rows = {name: rows_by_partition(connection, name) for name in CAR_TABLE_NAMES}
+        figures = watched(connection, years)
+    return CarTrips(replay, merged, sorted(live.differing), lookups, rows, figures, findings)
 
 
-def _settled(run: RunContext) -> TakenIn:
-    """Answers of the last moments are waited for, a little."""
-    taken, until = take_in(run.lake, run.clock.local()), time.monotonic() + PATIENCE
-    while taken.left and time.monotonic() < until:
+def look_up_addresses(run: RunContext, settings: Settings) -> AddressLookups | None:
+    """Ask the geocoder about areas of trips that nobody has asked about, and write the answers into `car_trips`.
+
+    None without TRIPS_GEOCODER_URL. A geocoder that fails stops nothing: a later run asks again.
+    """
+    with geocoder_of(settings) as geocoder:
+        if geocoder is None:
+            return None
+        with run.exclusive(addresses.LOCK):
+            areas = addresses.unknown_areas(run.lake)
+            answered = 0
+            with progressing(run.progress, "Looking up addresses", min(len(areas), MAX_AREAS)) as advance:
+                for area in areas[:MAX_AREAS]:
+                    address = geocoder.find(area)
+                    if address is not None:
+                        addresses.keep_address(run.lake, area, address.text, run.clock.local())
+                        answered += 1
+                    elif geocoder.gives_up:
+                        break
+                    advance(1)
+            addresses.merge_addresses(run.lake)
+    return AddressLookups(answered, len(areas) - answered)
+
+
+def _land_with_answers(run: RunContext) -> TakenIn:
+    """Land what is in the inbox; wait a little for cars that are just being asked."""
+    landed, until = take_in(run.lake, run.clock.local()), time.monotonic() + PATIENCE
+    while landed.left and time.monotonic() < until:
         time.sleep(PAUSE)
-        _add(taken, take_in(run.lake, run.clock.local()))
-    return taken
+        _add(landed, take_in(run.lake, run.clock.local()))
+    return landed
 
 
-def _add(taken: TakenIn, more: TakenIn) -> None:
-    taken.pings += more.pings
-    taken.readings += more.readings
-    taken.left, taken.not_ours = more.left, taken.not_ours + more.not_ours
+def _add(landed: TakenIn, more: TakenIn) -> None:
+    landed.pings += more.pings
+    landed.readings += more.readings
+    landed.left, landed.not_ours = more.left, landed.not_ours + more.not_ours
 
 
 def _send_clocks(run: RunContext, settings: Settings) -> int:
-    """A clock into the inbox for each trip of which nothing was heard for long, with what its car says now; how many."""
+    """Write a clock event for each stale trip into the inbox, with its car's answer of now; returns how many."""
     users, now = replayed(run.lake).users, run.clock.local()
     stale = [(name, user) for name, user in users.items() if user.is_stale(now.timestamp())]
     if not stale:
@@ -96,7 +168,7 @@ def _clock(user_id: str, now: datetime) -> Kept:
 
 
 def _answered(user: User, line: Kept, oracle: Oracle) -> Answered:
-    """What cars and routers say to it."""
+    """The answers of cars and routers to a line, asked for until the tracker can take its step."""
     ping, answered = content_of(line), Answered(to=line.id, user_id=line.user_id)
     at = ping.event.t if ping else 0.0
     while True:
@@ -108,14 +180,14 @@ def _answered(user: User, line: Kept, oracle: Oracle) -> Answered:
             return answered
 
 
-class _Compared:
-    """The intake's live states beside the replayed ones, each at the line after which it was noted.
+class _LiveStates:
+    """The intake's live states, compared with the replayed ones at the line after which the intake noted them.
 
-    After an update an intake that was not restarted notes digests of the older version, which say nothing about these.
+    States noted by another version of the intake (updated and not restarted) are not compared.
     """
 
     def __init__(self, lake: Lake) -> None:
-        self.agreed, self.differed = set[str](), set[str]()
+        self.agreeing, self.differing = set[str](), set[str]()
         try:
             noted = dict(json.loads(lake.live_cars.read_bytes()))
         except (FileNotFoundError, ValueError):
@@ -124,14 +196,27 @@ class _Compared:
             name: live for name, live in noted.items() if isinstance(live, dict) and live.get("version") == VERSION
         }
 
-    def look_before(self, replay: Replay) -> None:
+    def compare_all(self, replay: Replay) -> None:
+        """Compare every user before the replay goes on."""
         for name, user in replay.users.items():
             self._compare(name, user)
 
-    def look(self, line: Kept, user: User, _: Result | None) -> None:
+    def compare_line(self, line: Kept, user: User, _: Result | None) -> None:
+        """Compare the user of a line that was replayed."""
         self._compare(line.user_id, user)
 
     def _compare(self, name: str, user: User) -> None:
         live = self._live.get(name)
-        if live and live["after"] == user.after and name not in self.agreed | self.differed:
-            (self.agreed if live["state"] == digest_of(user) else self.differed).add(name)
+        if live and live["after"] == user.after and name not in self.agreeing | self.differing:
+            (self.agreeing if live["state"] == digest_of(user) else self.differing).add(name)
+
+
+def _live_finding(live: _LiveStates) -> Finding:
+    return Finding(
+        LIVE_AGREES,
+        not live.differing,
+        {"users_agreeing": len(live.agreeing), "users_differing": len(live.differing)},
+        "The trips are right, because they come from the replay; the live status that phones were shown was not. Restart the "
+        "intake, so that it starts from the replay: strava-pipeline service restart.",
+        refuses=False,
+    )

@@ -1,6 +1,7 @@
-"""What a run does with trips: reads them, has them measured and judged, keeps what may be kept, merges it into gold.
+"""Activity trips: read from their source, measured and judged, kept without positions, merged into gold and published.
 
-Measuring and judging are core's, reading and decrypting ingest's. Positions stay in memory, a batch at a time.
+Measuring and judging are core/trips/activity's, reading and decrypting ingest/trips's. Positions stay in memory, a batch at a
+time. Without TRIPS_SOURCE nothing is read and nothing kept changes. No Dagster objects.
 """
 
 from collections.abc import Sequence
@@ -26,23 +27,101 @@ from strava_pipeline.lake.tombstones import is_too_much
 from strava_pipeline.lake.trips import Kept, keep_trips, kept_trips, merge_trips
 from strava_pipeline.lake.warehouse import writing
 from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.publishing import publish_if_right
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.settings import Settings
+
+NO_SOURCE = "TRIPS_SOURCE is not set: there are no trips to read."
+MAX_UNREADABLE = 0.01  # share of the trips: more means that a key is missing or that something writes damaged columns
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What became of the rows of the run's years, how many the table has of each year, and what reading came to."""
+class TripsRead:
+    """What one reading of the source changed in a table.
 
-    kept: Kept
+    Args:
+        changed: rows of the run's years that are new, changed, or marked as deleted.
+        rows: of each year, how many present trips the table has.
+        duplicates: trips left out because another one has their external id.
+        deletions_refused: trips that the source lacks and that were not marked as deleted, because they are too many.
+        tally: states of the encrypted columns, and which keys opened them.
+    """
+
+    changed: Kept
     rows: dict[int, int]
-    doubled: int  # trips of an external id that another one has
-    held_back: int  # trips that the source lacks and that nothing was marked of
+    duplicates: int
+    deletions_refused: int
     tally: Tally
 
 
-def take_index(run: RunContext, settings: Settings, years: Sequence[int], *, allow_shrink: bool = False) -> Taken:
-    """The plain columns of the trips of `years` into `trip_index`. Raises SourceError, MissingSettingsError."""
+@dataclass(frozen=True, slots=True)
+class TripsUpdate:
+    """What became of one table. `read`: None without a source; `findings`: which rules of the table hold."""
+
+    read: TripsRead | None
+    findings: list[Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class TripReplay:
+    """The totals of each version of the algorithms by its full name, empty without a source; which rules of the table hold."""
+
+    totals: dict[str, dict[str, Any]]
+    findings: list[Finding]
+
+
+def update_trip_index(
+    run: RunContext, settings: Settings, years: Sequence[int], *, allow_shrink: bool = False
+) -> TripsUpdate:
+    """Bring the plain columns of the trips of `years` into `trip_index`; publish if the table is right.
+
+    Args:
+        allow_shrink: mark as deleted whatever the source lacks, however much of a year that is.
+
+    Raises SourceError, MissingSettingsError.
+    """
+    read = _read_index(run, settings, years, allow_shrink) if settings.trips_source else None
+    unknown = unknown_statuses(run)
+    known_statuses = Finding(
+        "known_statuses",
+        not unknown,
+        advice=f"Statuses that no verdict is known for: {', '.join(unknown)}. They count as needs_review.",
+        refuses=False,
+    )
+    findings = [*publish_if_right(run, TRIP_INDEX.name), known_statuses, _one_id_each(read), _not_shrunk(read)]
+    return TripsUpdate(read, findings)
+
+
+def diagnose_trips(
+    run: RunContext, settings: Settings, years: Sequence[int], *, allow_shrink: bool = False
+) -> TripsUpdate:
+    """Measure and judge the trips of `years` into `trip_diagnostics`; publish if the table is right.
+
+    Args:
+        allow_shrink: mark as deleted whatever the source lacks, however much of a year that is.
+
+    Raises SourceError, MissingSettingsError.
+    """
+    read = _read_diagnostics(run, settings, years, allow_shrink) if settings.trips_source else None
+    share = unreadable_share(run, years)
+    readable = Finding(
+        "readable",
+        share <= MAX_UNREADABLE,
+        {"unreadable_share": share},
+        "Is a key missing? keys_used tells which ones opened something.",
+        refuses=False,
+    )
+    return TripsUpdate(read, [*publish_if_right(run, TRIP_DIAGNOSTICS.name), readable, _not_shrunk(read)])
+
+
+def replay_trips(run: RunContext, settings: Settings) -> TripReplay:
+    """Run every version of the algorithms over all trips, into `trip_replay`; publish if the table is right."""
+    totals = _replay_all(run, settings) if settings.trips_source else {}
+    return TripReplay(totals, publish_if_right(run, TRIP_REPLAY.name))
+
+
+def _read_index(run: RunContext, settings: Settings, years: Sequence[int], allow_shrink: bool) -> TripsRead:
     trip_keys(settings)  # a run without keys ends before it begins
     with trip_source(settings) as source:
         listed = _listed(source, run)
@@ -51,8 +130,7 @@ def take_index(run: RunContext, settings: Settings, years: Sequence[int], *, all
     return _keep(run, TRIP_INDEX, rows, _gone(held, listed, years), Tally(), listed, allow_shrink)
 
 
-def diagnose_trips(run: RunContext, settings: Settings, years: Sequence[int], *, allow_shrink: bool = False) -> Taken:
-    """The trips of `years` measured and judged, into `trip_diagnostics`. Raises SourceError, MissingSettingsError."""
+def _read_diagnostics(run: RunContext, settings: Settings, years: Sequence[int], allow_shrink: bool) -> TripsRead:
     keys, limits = trip_keys(settings), thresholds()
     tally, frames = Tally(keys=keys.count), [diagnostics_rows([], {}, limits.version)]
     with trip_source(settings) as source:
@@ -73,34 +151,34 @@ def diagnose_trips(run: RunContext, settings: Settings, years: Sequence[int], *,
     return _keep(run, TRIP_DIAGNOSTICS, pl.concat(frames), gone, tally, listed, allow_shrink)
 
 
-def replay_trips(run: RunContext, settings: Settings) -> dict[str, dict[str, Any]]:
-    """Every version of the algorithms over all trips, into `trip_replay`: its totals by its name."""
+def _replay_all(run: RunContext, settings: Settings) -> dict[str, dict[str, Any]]:
     keys = trip_keys(settings)
-    replays = [Replay(each, thresholds(each.full_name)) for each in algorithms()]
+    replays = [Replay(algorithm, thresholds(algorithm.full_name)) for algorithm in algorithms()]
     with trip_source(settings) as source, progressing(run.progress, "Replaying trips", None) as advance:
         for batch in read_bundles(source, keys):
             for replay in replays:
                 replay.add(batch)
             advance(len(batch))
     rows = [
-        replay_row(it.algorithm.full_name, it.thresholds.version, str(it.input_hash), it.totals()) for it in replays
+        replay_row(replay.algorithm.full_name, replay.thresholds.version, str(replay.input_hash), replay.totals())
+        for replay in replays
     ]
     keep_trips(run.lake, TRIP_REPLAY, pl.concat(rows), run.now())
     with writing(run.lake) as connection:
         merge_trips(connection, run.lake)
-    return {it.algorithm.full_name: it.totals() for it in replays}
+    return {replay.algorithm.full_name: replay.totals() for replay in replays}
 
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """The rows of `trip_index` for every trip there is, latest first, and by which of the source's list each is found.
+    """The rows of `trip_index` for every trip of the source, latest first, and by external id the trip's place in the list.
 
-    Of several trips with one external id the one that started last counts; `doubled`: how many others there are.
+    Of several trips with one external id the one that started last counts; `duplicates`: how many others there are.
     """
 
     rows: pl.DataFrame
     places: dict[str, Listed]
-    doubled: int
+    duplicates: int
 
 
 def _listed(source: TripSource, run: RunContext) -> _Listed:
@@ -133,14 +211,14 @@ def _keep(
     tally: Tally,
     listed: _Listed,
     allow_shrink: bool,
-) -> Taken:
+) -> TripsRead:
     gone = present.filter("gone")["external_id"].to_list()
-    held_back = 0 if allow_shrink or not is_too_much(len(gone), present.height) else len(gone)
-    kept = keep_trips(run.lake, table, rows, run.now(), gone=[] if held_back else gone)
+    refused = 0 if allow_shrink or not is_too_much(len(gone), present.height) else len(gone)
+    kept = keep_trips(run.lake, table, rows, run.now(), gone=[] if refused else gone)
     with writing(run.lake) as connection:
         merge_trips(connection, run.lake)
     there = kept_trips(run.lake, table).filter(pl.col("deleted_at").is_null())
-    return Taken(kept, dict(there.group_by("year").len().iter_rows()), listed.doubled, held_back, tally)
+    return TripsRead(kept, dict(there.group_by("year").len().iter_rows()), listed.duplicates, refused, tally)
 
 
 def unknown_statuses(run: RunContext) -> list[str]:
@@ -156,3 +234,27 @@ def unreadable_share(run: RunContext, years: Sequence[int]) -> float:
     )
     bad = held.filter(pl.col("locations_state").is_in([State.UNDECRYPTABLE.value, State.MALFORMED.value]))
     return bad.height / held.height if held.height else 0.0
+
+
+def _not_shrunk(read: TripsRead | None) -> Finding:
+    """A source that is the wrong one, or was just emptied, must not mark everything as deleted."""
+    refused = read.deletions_refused if read else 0
+    return Finding(
+        "not_shrunk",
+        not refused,
+        {"deletions_not_marked": refused},
+        "Nothing was marked as deleted: the source lacks too much to be believed. Is it the right one? If that is "
+        "meant, launch these years with allow_shrink: true in the asset's config.",
+        refuses=False,
+    )
+
+
+def _one_id_each(read: TripsRead | None) -> Finding:
+    duplicates = read.duplicates if read else 0
+    return Finding(
+        "one_id_each",
+        not duplicates,
+        {"trips_left_out": duplicates},
+        "Of trips with one external id the one that started last is kept, the others are not.",
+        refuses=False,
+    )

@@ -1,4 +1,4 @@
-"""What runs by the clock: the daily flow, the profile, years compared with Strava, and trips. Their jobs stand in jobs.py.
+"""What runs by the clock: the daily flow, the profile, years compared with Strava, both kinds of trips. Their jobs are jobs.py's.
 
 Schedules in Dagster: https://docs.dagster.io/guides/automate/schedules
 """
@@ -12,13 +12,13 @@ import dagster as dg
 
 from strava_pipeline.core.years import years_since
 from strava_pipeline.lake.behind import years_behind
+from strava_pipeline.lake.car_trips import is_due
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.watermark import watermark
+from strava_pipeline.operations.trips import NO_SOURCE
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.orchestrate.assets.trips import NO_SOURCE
-from strava_pipeline.orchestrate.car_schedule import car_schedule
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
-from strava_pipeline.orchestrate.jobs import JOBS, LISTING, PROFILE_JOB, RECONCILE_JOB, TRIPS_JOB
+from strava_pipeline.orchestrate.jobs import CARS_JOB, JOBS, LISTING, PROFILE_JOB, RECONCILE_JOB, TRIPS_JOB
 from strava_pipeline.orchestrate.login import no_login
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST
@@ -116,5 +116,19 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
         every_year = range_tags(year_range(settings.first_year).all)  # a trip may be reviewed years later
         return dg.RunRequest(tags={**every_year, DATA_DIR: str(settings.data_dir)})
 
-    cars = car_schedule(settings, running=running)
-    return [daily_flow, weekly_profile, weekly_reconcile, monthly_reconcile, daily_trips, cars]
+    @scheduled(
+        name="car_trips_safety_net",
+        job_name=CARS_JOB,
+        cron_schedule="*/10 * * * *",
+        description="Takes in pings, ends the trips by car of which nothing was heard for two hours, and brings all to gold.",
+    )
+    def car_trips_safety_net(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        lake = Lake(settings.data_dir)
+        if not is_due(lake, context.scheduled_execution_time):
+            return dg.SkipReason("No ping came, and no trip is to be ended.")
+        fail_dead_runs(context.instance, lake)
+        newest = [year_range(settings.first_year).newest]
+        config = JOBS[CARS_JOB].run_config()
+        return dg.RunRequest(tags={**range_tags(newest), DATA_DIR: str(settings.data_dir)}, run_config=config)
+
+    return [daily_flow, weekly_profile, weekly_reconcile, monthly_reconcile, daily_trips, car_trips_safety_net]

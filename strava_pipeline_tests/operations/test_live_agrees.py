@@ -13,7 +13,7 @@ from strava_pipeline.core.trips.car.limits import USUAL
 from strava_pipeline.lake.car_trips import Replay
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.ping_log import take_in
-from strava_pipeline.operations.cars import _Compared
+from strava_pipeline.operations.cars import _LiveStates
 from strava_pipeline_tests.old_folders.test_old_folders import each_folder
 from strava_pipeline_tests.pings import MORNING, drive
 from strava_pipeline_tests.serve.test_live import PEOPLE, Bench, run
@@ -21,9 +21,9 @@ from strava_pipeline_tests.serve.test_live import PEOPLE, Bench, run
 
 def compared(lake: Lake) -> tuple[set[str], set[str]]:
     """Users whose live state agrees with a replay of everything in bronze, and users whose state differs."""
-    found = _Compared(lake)
-    Replay().run(lake, USUAL, found.look)
-    return found.agreed, found.differed
+    found = _LiveStates(lake)
+    Replay().run(lake, USUAL, found.compare_line)
+    return found.agreeing, found.differing
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from strava_pipeline.core.trips.car.areas import Area, area_of
 from strava_pipeline.core.trips.car.config import read_config
 from strava_pipeline.ingest.cars import geocoder
 from strava_pipeline.lake.addresses import known_addresses
-from strava_pipeline.operations import addresses
+from strava_pipeline.operations import cars
 from strava_pipeline_tests.osrm import Osrm, osrm
 from strava_pipeline_tests.pings import Log, at, config, drive
 from strava_pipeline_tests.rig import Rig
@@ -94,7 +94,7 @@ def test_an_area_that_is_refused_keeps_no_other_from_its_address(
 
 
 def test_a_run_asks_a_bounded_number_and_the_next_one_goes_on(make_rig: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(addresses, "MOST", 1)
+    monkeypatch.setattr(cars, "MAX_AREAS", 1)
     with osrm() as server:
         server.answers += [named("1, A Street"), named("2, B Street")]
         rig = driven(make_rig, server)

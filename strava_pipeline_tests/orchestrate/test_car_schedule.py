@@ -9,7 +9,7 @@ import pytest
 from strava_pipeline.core.trips.car.config import read_config
 from strava_pipeline.lake.car_trips import merge_replay
 from strava_pipeline.lake.ping_log import take_in
-from strava_pipeline.orchestrate.car_schedule import car_schedule
+from strava_pipeline.orchestrate.schedules import schedules
 from strava_pipeline_tests.pings import MORNING, Log, config, drive
 from strava_pipeline_tests.rig import Rig
 
@@ -20,7 +20,7 @@ def rig(make_rig: Callable[..., Rig]) -> Rig:
 
 
 def tick(rig: Rig, when: datetime) -> dg.RunRequest | str:
-    schedule = car_schedule(rig.settings, running=True)
+    (schedule,) = (it for it in schedules(rig.settings, running=True) if it.name == "car_trips_safety_net")
     with (
         rig.instance() as instance,
         dg.build_schedule_context(instance=instance, scheduled_execution_time=when) as context,

@@ -1,6 +1,6 @@
-"""Trips by car: pings and what cars answered, as they came, and the trips that the tracker makes of them.
+"""Trips by car: pings and the answers of cars as received, and the tables that the tracker makes of them.
 
-Nothing that these tell holds a position. The work is operations/cars.py's; whatever year is asked for, all that came is taken.
+The work is operations/cars.py's; each run takes in everything received, whatever year it is for. No metadata holds a position.
 """
 
 from collections.abc import Iterator
@@ -10,14 +10,18 @@ import dagster as dg
 from pydantic import BaseModel
 
 from strava_pipeline.core.pings.lines import Answered, Kept
-from strava_pipeline.core.tables import CAR_TABLES, CAR_TRIPS, TABLES
-from strava_pipeline.lake.car_counts import Watched, rows_by_partition, watched
+from strava_pipeline.core.tables import CAR_TRIPS, TABLES
 from strava_pipeline.lake.car_readings import count_readings
+from strava_pipeline.lake.ping_log import TakenIn
 from strava_pipeline.lake.warehouse import reading
-from strava_pipeline.operations.addresses import Looked, look_up_addresses
-from strava_pipeline.operations.cars import Trips, merge_cars, take_pings
-from strava_pipeline.operations.publishing import publish_all_right
-from strava_pipeline.operations.table_rules import Finding
+from strava_pipeline.operations.cars import (
+    CAR_TABLE_NAMES,
+    LIVE_AGREES,
+    AddressLookups,
+    CarTrips,
+    land_pings,
+    update_car_trips,
+)
 from strava_pipeline.orchestrate.checks import Result, table_results, wanted_assets, wanted_checks
 from strava_pipeline.orchestrate.jobs import PINGS, READINGS
 from strava_pipeline.orchestrate.metadata import OWNER, described, if_any, table_description, tell_rows, timed
@@ -26,9 +30,7 @@ from strava_pipeline.orchestrate.run_resources import Run
 from strava_pipeline.orchestrate.verdicts import check_result, table_spec
 from strava_pipeline.settings import Settings
 
-LIVE_AGREES = "live_agrees"
-_LIVE = {LIVE_AGREES: "what the intake made of a trip at once is what the replay makes of it"}
-_NAMES = tuple(table.name for table in CAR_TABLES)
+_LIVE_RULE = {LIVE_AGREES: "what the intake made of a trip at once is what the replay makes of it"}
 
 
 class PingsConfig(dg.Config):
@@ -51,26 +53,11 @@ def car_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> 
     )
     def pings(context: dg.AssetExecutionContext, config: PingsConfig, run: Run) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds:
-            taken = take_pings(run, settings, safety_net=config.safety_net)
+            landed = land_pings(run, settings, safety_net=config.safety_net)
         for year in years_of(context.partition_keys):
-            context.add_asset_metadata({"pings_of_year": taken.pings[year]}, partition_key=str(year))
-        yield dg.MaterializeResult(
-            metadata={
-                "pings_received": taken.pings.total(),
-                "safety_nets_sent": taken.clocks,
-                "seconds": seconds.value,
-            },
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name="all_taken",
-                    passed=not taken.left and not taken.not_ours and not taken.fault,
-                    severity=dg.AssetCheckSeverity.WARN,
-                    description=(taken.fault and f"No safety net was sent: {taken.fault}")
-                    or ("Some wait for what a car answers; the next run takes them." if taken.left else None),
-                    metadata={"lines_waiting": taken.left, "lines_not_read": taken.not_ours},
-                )
-            ],
-        )
+            context.add_asset_metadata({"pings_of_year": landed.pings[year]}, partition_key=str(year))
+        counts = {"pings_received": landed.pings.total(), "safety_nets_sent": landed.clocks, "seconds": seconds.value}
+        yield dg.MaterializeResult(metadata=counts, check_results=[_all_landed(landed)])
 
     @dg.asset(
         name=READINGS,
@@ -84,10 +71,10 @@ def car_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> 
     )
     def car_readings(context: dg.AssetExecutionContext, run: Run) -> dg.MaterializeResult[Any]:
         with timed() as seconds:
-            found = count_readings(run.lake, years_of(context.partition_keys))
-        for year, of_year in found.items():
-            told = {"dagster/row_count": of_year.readings, "api_errors": of_year.errors}
-            context.add_asset_metadata(told, partition_key=str(year))
+            counted = count_readings(run.lake, years_of(context.partition_keys))
+        for year, of_year in counted.items():
+            counts = {"dagster/row_count": of_year.readings, "api_errors": of_year.errors}
+            context.add_asset_metadata(counts, partition_key=str(year))
         return dg.MaterializeResult(metadata={"seconds": seconds.value})
 
     @dg.multi_asset(
@@ -102,35 +89,28 @@ def car_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> 
                 description=table_description(TABLES[name]),
                 metadata=described(name),
             )
-            for name in _NAMES
+            for name in CAR_TABLE_NAMES
         ],
-        check_specs=[table_spec(name, name, warns=_LIVE if name == CAR_TRIPS.name else {}) for name in _NAMES],
+        check_specs=[
+            table_spec(name, name, warns=_LIVE_RULE if name == CAR_TRIPS.name else {}) for name in CAR_TABLE_NAMES
+        ],
         can_subset=True,
     )
     def car_trip_tables(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
         wanted = wanted_assets(context)
-        if not wanted:  # checks alone: of a trip that the intake shows, only the replay says whether that agrees
+        if not wanted:  # checks alone: only a replay can compare the live state
             with reading(run.lake) as connection:
                 checks = table_results(run, connection, wanted_checks(context), {})
             yield from checks  # the warehouse is closed by now: Dagster stores each before it asks for the next
             return
-        years = years_of(context.partition_keys)
         with timed() as seconds:
-            trips = merge_cars(run)
-            looked = look_up_addresses(run, settings)
-            found = publish_all_right(run, _NAMES)
-        with reading(run.lake) as connection:
-            rows = {name: rows_by_partition(connection, name) for name in _NAMES}
-            told = watched(connection, years)
-        found[CAR_TRIPS.name].append(_agreement(trips))
+            update = update_car_trips(run, settings, years_of(context.partition_keys))
         for name in sorted(wanted):
-            tell_rows(context, rows[name], name)
-            yield dg.MaterializeResult(
-                asset_key=name,
-                metadata={"rows_merged": trips.merged.rows[name], "seconds": seconds.value}
-                | (_told(trips, told) | _addresses(looked) if name == CAR_TRIPS.name else {}),
-            )
-        yield from (check_result(name, found[name]) for name in sorted(wanted_checks(context)))
+            tell_rows(context, update.rows[name], name)
+            counts = {"rows_merged": update.merged.rows[name], "seconds": seconds.value}
+            figures = _figures(update) if name == CAR_TRIPS.name else {}
+            yield dg.MaterializeResult(asset_key=name, metadata=counts | figures)
+        yield from (check_result(name, update.findings[name]) for name in sorted(wanted_checks(context)))
 
     return [pings, car_readings, car_trip_tables]
 
@@ -141,35 +121,36 @@ def _fields(line: type[BaseModel]) -> dict[str, Any]:
     return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
-def _told(trips: Trips, watched: Watched) -> dict[str, Any]:
-    """What is worth watching over years: of the run's partitions, but for the skip pauses and statuses, which are this run's."""
-    statuses = trips.replay.statuses
+def _all_landed(landed: TakenIn) -> dg.AssetCheckResult:
+    fault = landed.fault and f"No safety net was sent: {landed.fault}"
+    waiting = "Some wait for what a car answers; the next run takes them." if landed.left else None
+    return dg.AssetCheckResult(
+        check_name="all_taken",
+        passed=not landed.left and not landed.not_ours and not landed.fault,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=fault or waiting,
+        metadata={"lines_waiting": landed.left, "lines_not_read": landed.not_ours},
+    )
+
+
+def _figures(update: CarTrips) -> dict[str, Any]:
+    """What is worth watching over years: shares are of the run's partitions, statuses and pauses of this run's lines."""
+    statuses, figures = update.replay.statuses, update.watched
     shares = {
-        "cancellation_rate": watched.cancellation_rate,
-        "points_per_trip": watched.points_per_trip,
-        "gps_only_share": watched.gps_only_share,
+        "cancellation_rate": figures.cancellation_rate,
+        "points_per_trip": figures.points_per_trip,
+        "gps_only_share": figures.gps_only_share,
     }
     return {
-        "lines_replayed": trips.replay.lines,
+        "lines_replayed": update.replay.lines,
         **if_any(pings_by_status=dict(sorted(statuses.items()))),
         "pauses_at_skip": statuses["paused_at_skip"],
-        "cancelled_trips": sum(watched.cancelled.values()),
-        **if_any(cancelled_trips_by_reason=watched.cancelled),
-        **{name: share for name, share in shares.items() if share is not None},  # of no trip there is none
+        "cancelled_trips": sum(figures.cancelled.values()),
+        **if_any(cancelled_trips_by_reason=figures.cancelled),
+        **{name: share for name, share in shares.items() if share is not None},  # without trips there is no share
+        **_lookups(update.lookups),
     }
 
 
-def _addresses(looked: Looked | None) -> dict[str, Any]:
-    """Without a geocoder there is nothing to tell."""
-    return {} if looked is None else {"areas_looked_up": looked.answered, "areas_without_answer": looked.waiting}
-
-
-def _agreement(trips: Trips) -> Finding:
-    return Finding(
-        LIVE_AGREES,
-        not trips.differed,
-        {"users_agreeing": len(trips.agreed), "users_differing": len(trips.differed)},
-        "Trips come from the replay, so they are right; what phones were shown was not. Starting the intake anew "
-        "makes it begin from the replay: strava-pipeline service restart.",
-        refuses=False,
-    )
+def _lookups(lookups: AddressLookups | None) -> dict[str, Any]:
+    return {} if lookups is None else {"areas_looked_up": lookups.answered, "areas_without_answer": lookups.waiting}
