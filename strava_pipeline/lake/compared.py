@@ -3,8 +3,7 @@
 What is the same and what is not is decided in core/files/agreement.py and file_agreement.py.
 """
 
-from strava_pipeline.core.files.agreement import Held
-from strava_pipeline.core.files.file_agreement import HeldFiles
+from strava_pipeline.core.files.agreement import Held, HeldFiles
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import Connection
 

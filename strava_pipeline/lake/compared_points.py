@@ -10,8 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from strava_pipeline.core.files.reading import VERSION as READING
-from strava_pipeline.core.matching.points import COMPARED, POINTS, compared
+from strava_pipeline.core.files.recording import VERSION as READING
+from strava_pipeline.core.matching.evidence import COMPARED, POINTS, compared
 from strava_pipeline.core.matching.rules import VERSION as RULES
 from strava_pipeline.lake.file_tracks import recorded_tracks
 from strava_pipeline.lake.files import write_rows

@@ -6,7 +6,7 @@ every point, and names and edits are none of its matter.
 
 from collections.abc import Callable, Iterable
 
-from strava_pipeline.core.files.reading import VERSION
+from strava_pipeline.core.files.recording import VERSION
 from strava_pipeline.core.sources import FILE, SOURCES
 from strava_pipeline.lake.imported import Imported, Recorded
 from strava_pipeline.lake.imports import all_imports, counting

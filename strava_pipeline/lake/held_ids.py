@@ -1,13 +1,13 @@
 """Of which athletes earlier imports hold activities that Strava has not numbered, out of the activities on disk. Reads only.
 
 Read when an import asks, and then only the listings of one source: most imports never ask. Which ids follow from it is
-core/files/numbering.py's.
+core/files/objects.py's.
 """
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from strava_pipeline.core.files.numbering import HeldBy, athlete_named
+from strava_pipeline.core.files.objects import HeldBy, athlete_named
 from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.lake.imported import imported_from
 from strava_pipeline.lake.imports import Import

@@ -23,8 +23,8 @@ from strava_pipeline.core.insights.documents import (
 )
 from strava_pipeline.core.insights.goals import Goals, Units
 from strava_pipeline.core.insights.pacing import Year, latest_day, year_until
-from strava_pipeline.core.insights.sports import unknown_sports
 from strava_pipeline.core.json_text import json_bytes
+from strava_pipeline.core.sports import unknown_sports
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql

@@ -7,7 +7,7 @@ from typing import Any
 
 from strava_pipeline.core.insights.documents import MILES_PER_KM, RIDE
 from strava_pipeline.core.insights.pacing import latest_day
-from strava_pipeline.core.insights.sports import SPORTS
+from strava_pipeline.core.sports import SPORTS
 from strava_pipeline.lake.insights import DISTANCES, PACING, SUMMARY, Athlete, insights_of
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql

@@ -6,8 +6,8 @@ from typing import Any
 
 from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.core.insights.pacing import latest_day
-from strava_pipeline.core.insights.sports import chosen_sports, unknown_sports, whole_groups
 from strava_pipeline.core.insights.told import Eddington, Gear, Load, Record, Streak, Sums, YearTold
+from strava_pipeline.core.sports import chosen_sports, unknown_sports, whole_groups
 from strava_pipeline.lake.insights import EVERYTHING, Athlete, known_of, years_made
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import Connection

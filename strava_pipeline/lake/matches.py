@@ -13,8 +13,7 @@ from typing import ClassVar
 
 import polars as pl
 
-from strava_pipeline.core.matching.groups import Decided, Pair, ordered_pair
-from strava_pipeline.core.matching.match import NOTHING_MATCHED, matched
+from strava_pipeline.core.matching.match import NOTHING_MATCHED, Decided, Pair, matched, ordered_pair
 from strava_pipeline.core.matching.rules import VERSION
 from strava_pipeline.core.sources import SOURCES
 from strava_pipeline.lake.compared_points import PointComparison, any_on_disk

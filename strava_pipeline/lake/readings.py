@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import ValidationError
 
-from strava_pipeline.core.files.reading import VERSION, Reading
+from strava_pipeline.core.files.recording import VERSION, Reading
 from strava_pipeline.lake.files import write_rows, write_unsynced
 from strava_pipeline.lake.paths import Lake
 

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.files.activities_csv import ArchiveRow
-from strava_pipeline.core.files.numbering import HeldBy, Numbering
+from strava_pipeline.core.files.archive_csv import ArchiveRow
+from strava_pipeline.core.files.objects import HeldBy, Numbering
 from strava_pipeline.ingest.archive.imported import ImportRead, Kept, RowsBefore
 from strava_pipeline.lake.file_store import stored_bytes
 from strava_pipeline.lake.files import DamagedFileError

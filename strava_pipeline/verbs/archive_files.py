@@ -1,6 +1,6 @@
 """The files and the gear of an archive beside the warehouse's: opened and hashed here, told to a person and to a program.
 
-What is the same is core/files/file_agreement.py's to say.
+What is the same is core/files/agreement.py's to say.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from strava_pipeline.core.files.file_agreement import FileDifference
+    from strava_pipeline.core.files.agreement import FileDifference
     from strava_pipeline.core.size_limits import ImportLimits
     from strava_pipeline.ingest.archive.bulk_export import BulkExport
     from strava_pipeline.ingest.archive.container import Container
@@ -34,7 +34,7 @@ def compare_whole(
     connection: "Connection", container: "Container", export: "BulkExport", limits: "ImportLimits"
 ) -> Beside:
     """Every file that the archive has or should have, and its gear."""
-    from strava_pipeline.core.files.file_agreement import (
+    from strava_pipeline.core.files.agreement import (
         FileDifference,
         FileProblem,
         compare_files,

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import chain, groupby
 from typing import Any
 
-from strava_pipeline.core.insights.sports import GROUP_OF
+from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import Connection, changed, writing

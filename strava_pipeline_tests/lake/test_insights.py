@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.insights.goals import Goals
-from strava_pipeline.core.insights.sports import SPORTS
+from strava_pipeline.core.sports import SPORTS
 from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
 from strava_pipeline.lake.insights import Athlete, InsightsReport, athlete_of, insights_of, write_insights
 from strava_pipeline.lake.insights_compared import unequal

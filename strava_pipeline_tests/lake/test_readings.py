@@ -7,8 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from strava_pipeline.core.files.reading import Reading, RecordingRead
-from strava_pipeline.core.files.recording import TRACK
+from strava_pipeline.core.files.recording import TRACK, Reading, RecordingRead
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.readings import has_reading, put_reading, reading_of, track_of
 

@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.files.numbering import athlete_named
-from strava_pipeline.core.files.objects import hashed_id
+from strava_pipeline.core.files.objects import athlete_named, hashed_id
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.lake.imported import imported
 from strava_pipeline.lake.imports import imports

@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 from lxml import etree
 
-from strava_pipeline.core.insights.sports import SPORTS
+from strava_pipeline.core.sports import SPORTS
 from strava_pipeline.lake.insights import insights_of
 from strava_pipeline.lake.locks import locked_or_none
 from strava_pipeline.lake.publish import snapshot

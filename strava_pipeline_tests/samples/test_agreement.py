@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.files.activities_csv import ArchiveRow, read_activities_csv
 from strava_pipeline.core.files.agreement import COMPARED, Held, compare, differences
+from strava_pipeline.core.files.archive_csv import ArchiveRow, read_activities_csv
 from strava_pipeline.core.files.objects import row_id
 from strava_pipeline_tests.samples.test_archives import EXPORTS, HEADERS
 

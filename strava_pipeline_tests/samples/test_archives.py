@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.core.files.activities_csv import ActivitiesCsv, ArchiveRow, read_activities_csv
-from strava_pipeline.core.files.export_header import How
-from strava_pipeline.core.files.running_page import running_page_summary
+from strava_pipeline.core.files.archive_csv import ActivitiesCsv, ArchiveRow, read_activities_csv
+from strava_pipeline.core.files.export_columns import How
+from strava_pipeline.core.files.objects import running_page_summary
 from strava_pipeline.ingest.archive.api_json import ApiObject, ObjectKind, read_objects
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, bulk_exports
 from strava_pipeline.ingest.archive.container import open_container

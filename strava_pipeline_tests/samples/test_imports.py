@@ -18,9 +18,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from strava_pipeline.core.files.export_names import sport_names
+from strava_pipeline.core.files.export_columns import sport_names
 from strava_pipeline.core.files.objects import hashed_id
-from strava_pipeline.core.files.sports import sport_type
+from strava_pipeline.core.sports import sport_type
 from strava_pipeline.lake.decisions import decide
 from strava_pipeline.lake.matches import MatchDecision
 from strava_pipeline_tests.orchestrate.test_imports import take_in

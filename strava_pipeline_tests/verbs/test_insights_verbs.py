@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from lxml import html as markup
 
-from strava_pipeline.core.insights.sports import GROUP_OF
+from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline_tests.lake.insight_rows import eddington, loads, streaks, total, week_streaks
 from strava_pipeline_tests.rig import NOW, Rig, started
 from strava_pipeline_tests.verbs.conftest import Type

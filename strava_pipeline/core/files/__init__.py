@@ -1,1 +1,3 @@
-"""What activity files and export archives hold, as records. Pure: bytes are read in `ingest/files/` and `ingest/archive/`."""
+"""What activity files and export archives hold, as records. Pure: bytes are read in `ingest/files/` and
+`ingest/archive/`.
+"""

@@ -1,21 +1,26 @@
-"""What came in by files, in the shapes of Strava's API: a SummaryActivity and a DetailedActivity of each activity. Pure.
+"""Imported activities in the shapes of Strava's API, a SummaryActivity and a DetailedActivity each, and the ids they
+get. Pure.
 
-So everything behind has one kind of input, whoever recorded it. What those shapes have no field for keeps its own name.
-The row of an archive is the truth, its file fills in what the row lacks; nothing is corrected.
+So everything downstream has one kind of input, whoever recorded it. What those shapes have no field for keeps its
+own name. The row of an archive is the truth, its file fills in what the row lacks; nothing is corrected. An activity
+without an id of Strava's gets a hash: the folder's own athlete has plain hashes, the same on every machine; another
+athlete's hash includes the athlete, so that one file of two people is two activities.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from strava_pipeline.core.files.activities_csv import ArchiveRow
-from strava_pipeline.core.files.reading import RecordingRead
-from strava_pipeline.core.files.sports import sport_type
+from strava_pipeline.core.files.archive_csv import ArchiveRow
+from strava_pipeline.core.files.recording import RecordingRead
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA_ARCHIVE
+from strava_pipeline.core.sports import sport_type
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS
 
 _LISTED = {column.source[0] for column in ACTIVITIES_ALL.sourced if column.source}
@@ -255,3 +260,99 @@ def _known(told: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with(told: dict[str, Any], **more: Json | None) -> Json:
     return told | {name: value for name, value in more.items() if value}
+
+
+HeldBy = Callable[[str, int], frozenset[int]]
+
+
+def held_by_nobody(source: str, activity_id: int) -> frozenset[int]:
+    """The `HeldBy` of a folder's first import."""
+    return frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The id of a recording, and the athlete who recorded it, where that is known."""
+
+    activity_id: int
+    athlete_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """The ids of one import.
+
+    `own_athlete`: who has plain ids in this folder; None: everybody, as in the imports of older versions.
+    `held_by`: the athletes of whom earlier imports hold an activity, by its source and id.
+    """
+
+    own_athlete: int | None = None
+    held_by: HeldBy = held_by_nobody
+
+    def identify(self, source: str, source_id: str, athlete_id: int | None) -> Identity:
+        """The identity of the recording `source_id` of a source. `athlete_id`: who recorded it, as far as the import says.
+
+        An id that earlier imports gave stays: with another athlete's activity, or with the same athlete's. A recording
+        that names no athlete and came in before belongs to the athlete it belonged to then.
+        """
+        plain = hashed_id(source, source_id)
+        if self.own_athlete is None:
+            return Identity(plain, athlete_id)
+        holders = self.held_by(source, plain)
+        if athlete_id is None:
+            return Identity(plain, next(iter(holders)) if len(holders) == 1 else None)
+        if athlete_id in holders or (athlete_id == self.own_athlete and not holders):
+            return Identity(plain, athlete_id)
+        return Identity(hashed_id(source, source_id, athlete_id), athlete_id)
+
+
+def athlete_named(activity: Json) -> int | None:
+    """The id of the athlete whom an object of the API names, if it names one."""
+    athlete = activity.get("athlete")
+    athlete_id = athlete.get("id") if isinstance(athlete, dict) else None
+    return athlete_id if type(athlete_id) is int else None
+
+
+_DURATION = re.compile(r"(?:(\d+) days?, )?(\d+):(\d{2}):(\d{2})(?:\.\d+)?")
+_AS_DATE = re.compile(r"1970-01-(\d{2}) (\d{2}):(\d{2}):(\d{2})(?:\.\d+)?")  # how its database shows a duration
+_DAY, _HOUR, _MINUTE = 86400, 3600, 60
+
+
+def running_page_summary(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A SummaryActivity of what it has; what is null there is absent here."""
+    found = {name: value for name, value in body.items() if value is not None}
+    if "run_id" in found:
+        found = {"id": found.pop("run_id"), **found}
+    for name in ("moving_time", "elapsed_time"):
+        if isinstance(found.get(name), str):
+            found[name] = _seconds(found[name])
+    for name in ("start_date", "start_date_local"):
+        if isinstance(found.get(name), str):
+            found[name] = _instant(found[name])
+    if (polyline := found.pop("summary_polyline", None)) is not None:
+        found["map"] = {"summary_polyline": polyline}
+    named = sport_type(found["type"]) if isinstance(found.get("type"), str) else None
+    if named is not None:  # what is no sport of Strava's stays in `type`
+        found.setdefault("sport_type", named)
+    return found
+
+
+def _seconds(text: str) -> int | str:
+    if (parts := _DURATION.fullmatch(text)) is not None:
+        days = int(parts[1] or 0)
+    elif (parts := _AS_DATE.fullmatch(text)) is not None:
+        days = int(parts[1]) - 1
+    else:
+        return text
+    return days * _DAY + int(parts[2]) * _HOUR + int(parts[3]) * _MINUTE + int(parts[4])
+
+
+def _instant(text: str) -> str:
+    """As Strava writes it: UTC, and the wall clock's time with the same, false, Z."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    if parsed.tzinfo is not None:
+        parsed = parsed.astimezone(UTC)
+    return f"{parsed:%Y-%m-%dT%H:%M:%S}Z"

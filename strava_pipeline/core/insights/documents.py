@@ -23,7 +23,7 @@ from strava_pipeline.core.insights.pacing import (
     projection,
     toward,
 )
-from strava_pipeline.core.insights.sports import ALL, SPORTS
+from strava_pipeline.core.sports import ALL, SPORTS
 
 MILES_PER_KM = 0.62137  # of the older system; the exact factor would be 0.621371192
 RIDE = "ride"

@@ -2,7 +2,7 @@
 
 units = "km"            # or "miles": what reports are in; unsaid: as the Strava profile says
 
-[2026.ride]             # a year and a group of core/insights/sports.py, or all
+[2026.ride]             # a year and a group of core/sports.py, or all
 distance_km = 5000      # or several: [4800, 5000]
 [every_year.all]        # counts where the year says nothing of this group's measure
 count = 200
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from strava_pipeline.core.insights.measures import BY_GOAL, Measure
-from strava_pipeline.core.insights.sports import ALL, SPORTS
+from strava_pipeline.core.sports import ALL, SPORTS
 
 EVERY_YEAR = "every_year"
 MOST = 5  # lines in a chart; more can't be told apart

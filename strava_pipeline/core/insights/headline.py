@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from strava_pipeline.core.insights.documents import Day, Paced
 from strava_pipeline.core.insights.goals import Units
-from strava_pipeline.core.insights.sports import ALL
 from strava_pipeline.core.insights.words import scaled
+from strava_pipeline.core.sports import ALL
 
 _NAMES = {
     "distance_m": "distance",

@@ -12,7 +12,6 @@ from strava_pipeline.core.insights.goals import Units
 from strava_pipeline.core.insights.heat import calendar
 from strava_pipeline.core.insights.measures import MEASURES
 from strava_pipeline.core.insights.pacing import Year
-from strava_pipeline.core.insights.sports import ALL
 from strava_pipeline.core.insights.told import Record, Sums, YearTold
 from strava_pipeline.core.insights.words import (
     MONTHS,
@@ -23,6 +22,7 @@ from strava_pipeline.core.insights.words import (
     record_name,
     record_told,
 )
+from strava_pipeline.core.sports import ALL
 from strava_pipeline.core.tables.insights import DISTANCES
 from strava_pipeline.core.text import counted, templates
 

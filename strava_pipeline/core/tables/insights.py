@@ -4,7 +4,7 @@ A row's `athlete_id` is never NULL here: what names no athlete counts as the log
 years are those that the athlete's clock showed.
 """
 
-from strava_pipeline.core.insights.sports import GROUP_OF
+from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.tables.model import Column, Kind, Table
 
 _ATHLETE = Column("athlete_id", Kind.BIGINT, "the athlete; 0: nobody has said who", key=True)

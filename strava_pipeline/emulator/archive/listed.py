@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from strava_pipeline.core.files.export_names import SPORTS_IN_METRES, ExportColumn, columns, sport_names
+from strava_pipeline.core.files.export_columns import SPORTS_IN_METRES, ExportColumn, columns, sport_names
 from strava_pipeline.emulator.documents import epoch_of
 from strava_pipeline.emulator.errors import EmulatorConfigError
 from strava_pipeline.emulator.wire import Json

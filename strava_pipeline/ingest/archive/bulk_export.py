@@ -9,10 +9,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from strava_pipeline.core.errors import SourceError
-from strava_pipeline.core.files.activities_csv import ActivitiesCsv, ArchiveRow, first_record, read_activities_csv
-from strava_pipeline.core.files.export_header import missing_columns
-from strava_pipeline.core.files.export_names import LANGUAGE_NAMES
-from strava_pipeline.core.files.export_sides import ArchiveGear, read_athlete_id, read_gear
+from strava_pipeline.core.files.archive_csv import (
+    ActivitiesCsv,
+    ArchiveGear,
+    ArchiveRow,
+    first_record,
+    read_activities_csv,
+    read_athlete_id,
+    read_gear,
+)
+from strava_pipeline.core.files.export_columns import LANGUAGE_NAMES, missing_columns
 from strava_pipeline.core.text import printable
 from strava_pipeline.ingest.archive.container import Container, Kind
 from strava_pipeline.ingest.archive.entry import Entry, Fault, UnreadableEntryError

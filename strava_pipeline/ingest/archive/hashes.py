@@ -6,7 +6,7 @@ import io
 import zlib
 from collections.abc import Callable, Iterator
 
-from strava_pipeline.core.files.file_agreement import ArchiveFile
+from strava_pipeline.core.files.agreement import ArchiveFile
 from strava_pipeline.core.files.objects import row_id
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format

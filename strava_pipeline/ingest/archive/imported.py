@@ -11,19 +11,19 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from strava_pipeline.core.files.activities_csv import ArchiveRow
-from strava_pipeline.core.files.earlier_rows import filled
-from strava_pipeline.core.files.numbering import Numbering, athlete_named
+from strava_pipeline.core.files.archive_csv import ArchiveRow, filled
 from strava_pipeline.core.files.objects import (
+    Numbering,
+    athlete_named,
     hashed_id,
     of_recording,
     of_row,
     row_content,
     row_id,
+    running_page_summary,
     summary_and_detail,
 )
-from strava_pipeline.core.files.reading import Reading
-from strava_pipeline.core.files.running_page import running_page_summary
+from strava_pipeline.core.files.recording import Reading
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.size_limits import UNLIMITED
 from strava_pipeline.core.sources import FILE, RUNNING_PAGE, STRAVA_ARCHIVE, STRAVA_JSON

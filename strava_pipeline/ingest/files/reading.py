@@ -5,7 +5,7 @@ from datetime import datetime
 
 import polars as pl
 
-from strava_pipeline.core.files.reading import Reading, reading_of
+from strava_pipeline.core.files.recording import Reading, reading_of
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.files.sniff import read_unpacked, unpack
 from strava_pipeline.ingest.files.zone import zone_of

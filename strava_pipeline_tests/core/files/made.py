@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from strava_pipeline.core.files.activities_csv import ArchiveRow, read_activities_csv
-from strava_pipeline.core.files.export_names import columns
-from strava_pipeline.core.files.reading import RecordingRead
+from strava_pipeline.core.files.archive_csv import ArchiveRow, read_activities_csv
+from strava_pipeline.core.files.export_columns import columns
+from strava_pipeline.core.files.recording import RecordingRead
 
 BEGAN = datetime(2024, 7, 1, 8, tzinfo=UTC)
 

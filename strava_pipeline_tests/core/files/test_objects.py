@@ -1,24 +1,25 @@
-"""Rows of archives and sessions of files as Strava's API would tell of them: nothing is lost, nothing corrected."""
+"""Rows of archives and sessions of files in the shapes of Strava's API: nothing is lost or corrected; and the ids they get."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from strava_pipeline.core.activities import Detail, detail_frames, summary_frame
-from strava_pipeline.core.files.activities_csv import ArchiveRow
-from strava_pipeline.core.files.export_names import columns
+from strava_pipeline.core.files.archive_csv import ArchiveRow
+from strava_pipeline.core.files.export_columns import columns
 from strava_pipeline.core.files.objects import hashed_id, of_recording, of_row, row_id, summary_and_detail
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, Table
 from strava_pipeline.core.years import YearRange
 from strava_pipeline_tests.core.fidelity import differences
 from strava_pipeline_tests.core.files.made import BEGAN, full_row, session
+from collections.abc import Mapping
+from strava_pipeline.core.files.objects import HeldBy, Identity, Numbering, athlete_named, hashed_id
+
 
 YEARS = YearRange(2020, 2026)
 FILE = {"name": "987654321.fit.gz", "sha256": "aa"}
@@ -375,3 +376,80 @@ def test_the_averages_of_several_sessions_are_weighted_by_their_length() -> None
     assert of_row(row, 7, [ride, run], None)["average_heartrate"] == 99.0, "the row is the truth"
     untold = session(1, summary={"avg_heartrate": 160.0})
     assert "average_heartrate" not in of_row(bare, 7, [ride, untold], None)
+
+
+OWN, OTHER, THIRD = 1, 2, 3
+PLAIN = hashed_id("file", "abc:0")
+
+
+def hashed_with(athlete_id: int) -> int:
+    return hashed_id("file", "abc:0", athlete_id)
+
+
+def held_by(*athletes: int) -> HeldBy:
+    """The plain id is held by these; no other id is by anybody."""
+    return lambda source, activity_id: frozenset(athletes if (source, activity_id) == ("file", PLAIN) else ())
+
+
+def test_an_athletes_id_stays_the_same_for_ever() -> None:
+    """Literally: gold is made of these, and bronze is read with them after every update."""
+    assert (PLAIN, hashed_with(OTHER)) == (-9072629553780065646, -8853906753698039540)
+    assert len({PLAIN, hashed_with(OWN), hashed_with(OTHER), hashed_id("file", "abc:0@2")}) == 4
+
+
+@pytest.mark.parametrize(
+    ("own", "holders", "athlete", "expected"),
+    [
+        (OWN, (), OWN, Identity(PLAIN, OWN)),
+        (OWN, (), OTHER, Identity(hashed_with(OTHER), OTHER)),
+        (OWN, (), None, Identity(PLAIN, None)),
+        (OWN, (OWN,), OTHER, Identity(hashed_with(OTHER), OTHER)),
+        # nobody was known, or an older version took it in
+        (None, (), OTHER, Identity(PLAIN, OTHER)),
+        (None, (OWN,), OTHER, Identity(PLAIN, OTHER)),
+        (None, (OWN,), None, Identity(PLAIN, None)),
+        # an older version gave the plain id to another athlete, or to both
+        (OWN, (OTHER,), OTHER, Identity(PLAIN, OTHER)),
+        (OWN, (OTHER,), OWN, Identity(hashed_with(OWN), OWN)),
+        (OWN, (OTHER,), THIRD, Identity(hashed_with(THIRD), THIRD)),
+        (OWN, (OWN, OTHER), OWN, Identity(PLAIN, OWN)),
+        (OWN, (OWN, OTHER), OTHER, Identity(PLAIN, OTHER)),
+        # what names nobody and came in before
+        (OWN, (OWN,), None, Identity(PLAIN, OWN)),
+        (OWN, (OTHER,), None, Identity(PLAIN, OTHER)),
+        (OWN, (OWN, OTHER), None, Identity(PLAIN, None)),
+    ],
+)
+def test_whose_recording_has_which_id(
+    own: int | None, holders: tuple[int, ...], athlete: int | None, expected: Identity
+) -> None:
+    assert Numbering(own, held_by(*holders)).identify("file", "abc:0", athlete) == expected
+
+
+@pytest.mark.parametrize(
+    ("activity", "athlete_id"),
+    [
+        ({"athlete": {"id": 7, "resource_state": 1}}, 7),
+        ({"athlete": {"id": "7"}}, None),
+        ({"athlete": {"id": True}}, None),
+        ({"athlete": 7}, None),
+        ({"athlete": {}}, None),
+        ({}, None),
+    ],
+)
+def test_the_athlete_whom_an_object_names(activity: Json, athlete_id: int | None) -> None:
+    assert athlete_named(activity) == athlete_id
+
+
+def test_nothing_is_asked_where_nobody_else_could_hold_an_id() -> None:
+    def asked(source: str, activity_id: int) -> frozenset[int]:
+        raise AssertionError
+
+    assert Numbering(None, asked).identify("file", "abc:0", OWN) == Identity(PLAIN, OWN)
+
+
+def test_other_ids_hold_nothing() -> None:
+    others: Mapping[str, str] = {"file": "abc:1", "running_page": "abc:0"}
+    for source, source_id in others.items():
+        found = Numbering(OWN, held_by(OTHER)).identify(source, source_id, OWN)
+        assert found == Identity(hashed_id(source, source_id), OWN)

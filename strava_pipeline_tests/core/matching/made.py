@@ -11,9 +11,8 @@ import polars as pl
 from strava_pipeline.core.files.objects import hashed_id
 from strava_pipeline.core.files.recording import TRACK
 from strava_pipeline.core.matching.candidates import ACTIVITIES
-from strava_pipeline.core.matching.groups import Decided
-from strava_pipeline.core.matching.match import Matching, matched
-from strava_pipeline.core.matching.points import COMPARED, POINTS, compared
+from strava_pipeline.core.matching.evidence import COMPARED, POINTS, compared
+from strava_pipeline.core.matching.match import Decided, Matching, matched
 
 Known = dict[str, Any]
 NOON = 1_750_000_000.0  # s since 1970

@@ -10,10 +10,18 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.files.activities_csv import ActivitiesCsv, ArchiveRow, read_activities_csv
-from strava_pipeline.core.files.earlier_rows import filled
-from strava_pipeline.core.files.export_header import REQUIRED, How, missing_columns, read_header
-from strava_pipeline.core.files.export_names import LANGUAGES, columns, plain, sport_names, sports
+from strava_pipeline.core.files.archive_csv import ActivitiesCsv, ArchiveRow, filled, read_activities_csv
+from strava_pipeline.core.files.export_columns import (
+    LANGUAGES,
+    REQUIRED,
+    How,
+    columns,
+    missing_columns,
+    plain,
+    read_header,
+    sport_names,
+    sport_types_by_name,
+)
 from strava_pipeline.core.files.export_values import instant, month_comes_first, raw_number, shown_number, truth
 
 AT = datetime(2020, 7, 14, 22, 36, 55, tzinfo=UTC)
@@ -372,7 +380,7 @@ def test_a_sport_nobody_knows_is_kept_and_counted() -> None:
     ],
 )
 def test_sports_as_shown_are_strava_s(shown: str, sport: str) -> None:
-    assert sports()[plain(shown)] == sport
+    assert sport_types_by_name()[plain(shown)] == sport
 
 
 def test_no_name_of_a_sport_means_two() -> None:

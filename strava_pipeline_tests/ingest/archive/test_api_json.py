@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.files.running_page import running_page_summary
+from strava_pipeline.core.files.objects import running_page_summary
 from strava_pipeline.ingest.archive.api_json import ApiObject, ObjectKind, read_objects
 from strava_pipeline.ingest.archive.container import open_container
 from strava_pipeline.ingest.archive.entry import Fault, Problem

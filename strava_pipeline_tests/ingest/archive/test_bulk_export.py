@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import SourceError
-from strava_pipeline.core.files.export_sides import ArchiveGear
+from strava_pipeline.core.files.archive_csv import ArchiveGear
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports, refuse_foreign_lists
 from strava_pipeline.ingest.archive.container import Container, open_container
 from strava_pipeline.ingest.archive.entry import Entry

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from strava_pipeline.core.files.activities_csv import ArchiveRow
+from strava_pipeline.core.files.archive_csv import ArchiveRow
 from strava_pipeline.ingest.archive.imported import RowsBefore
 
 

@@ -1,16 +1,22 @@
-"""Which column of an archive's CSV is which: by its name in any language met, else by its place. Pure.
+"""Which column of an archive's activities.csv is which, and the words that archives use in each language met. Pure.
 
-Strava has kept the order of the columns for years and adds new ones before the last. So a header in a language never met
-still tells by its place what a column is, as long as the pairs of equal names stand where they should. Reading cells is
-for activities_csv.py.
+A column is recognised by its name in any language of the tables beside this file; else by its place, since Strava
+has kept the order for years and adds new columns before the last, as long as pairs of equal names stand where they
+should; else by its content, for the four without which a row is of no use: id, date, file and pictures. A language
+is added as a column of the tables. Reading cells is for archive_csv.py.
 """
 
+import csv
+import html
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
+from importlib.resources import files
 
-from strava_pipeline.core.files.export_names import LANGUAGES, ExportColumn, columns, fields_by_name, plain, shown
+from strava_pipeline.core.files.export_values import instant
 
 _PANDAS = re.compile(r"\.(\d)$")  # "Distance.1": a program that can't have two columns of one name
 _IN_2020 = 72  # columns in 2020: without four of today's, average before maximal cadence
@@ -22,6 +28,20 @@ _OF_2018 = ("id", "date", "name", "type", "description", "elapsed_time", "distan
 _FIELDS_OF_2018 = "id start_date name sport_type description elapsed_time distance commute gear_name filename"
 REQUIRED = ("id", "start_date", "name", "sport_type", "distance")  # without these a list is not one of Strava's
 _ENOUGH = 0.5  # of the columns known by name: a language that is known, where an unknown name is a new column
+
+
+@dataclass(frozen=True, slots=True)
+class ExportColumn:
+    """A column that archives have. `kind`: id, whole, number, truth, text, date; `block`: shown, raw, or neither."""
+
+    field: str
+    kind: str
+    block: str
+    names: Mapping[str, tuple[str, ...]]  # by language, as the archive writes them
+
+    def name(self, language: str) -> str:
+        """Its header in a language, or in English where that isn't known."""
+        return (self.names.get(language) or self.names["en"])[0]
 
 
 class How(StrEnum):
@@ -163,3 +183,122 @@ def _is(found: Sequence[ExportColumn], field: str) -> bool:
 def column_of(field: str) -> ExportColumn:
     """The column called `field`."""
     return next(column for column in columns() if column.field == field)
+
+
+_LOOKED_AT = 200  # rows; enough to tell, and quick
+
+
+def named_by_content(header: ExportHeader, rows: Sequence[Sequence[str]]) -> ExportHeader:
+    """The header without places that the rows contradict, and with those of the four that one column alone can be."""
+    header = _confirmed(header, rows)
+    cells = list(header.cells)
+    for field, is_one in _LOOKS_LIKE.items():
+        if header.has(field) or not rows:
+            continue
+        fitting = [
+            place
+            for place, cell in enumerate(cells)
+            if cell.how is How.NOT and (texts := list(_texts(rows, place))) and all(map(is_one, texts))
+        ]
+        if field == "id":
+            fitting = [place for place in fitting if place == 0 and _unique(_texts(rows, place))]
+        if len(fitting) == 1:
+            cells[fitting[0]] = HeaderCell(cells[fitting[0]].header, column_of(field), How.CONTENT)
+    return replace(header, cells=tuple(cells))
+
+
+def _confirmed(header: ExportHeader, rows: Sequence[Sequence[str]]) -> ExportHeader:
+    """No column by its place, if what should be ids or files by theirs are none: it is another layout, or no list at all."""
+    for place, cell in enumerate(header.cells):
+        if cell.how is How.PLACE and cell.column is not None and cell.column.field in ("id", "filename"):
+            is_one = _LOOKS_LIKE[cell.column.field]
+            if not all(map(is_one, _texts(rows, place))):
+                bare = (
+                    replace(each, column=None, how=How.NOT) if each.how is How.PLACE else each for each in header.cells
+                )
+                return replace(header, cells=tuple(bare))
+    return header
+
+
+def _texts(rows: Sequence[Sequence[str]], place: int) -> Iterator[str]:
+    return (row[place] for row in rows[:_LOOKED_AT] if len(row) > place and row[place])
+
+
+def _unique(texts: Iterator[str]) -> bool:
+    found = list(texts)
+    return len(found) == len(set(found))
+
+
+_LOOKS_LIKE: dict[str, Callable[[str], bool]] = {
+    "id": lambda text: text.isascii() and text.isdigit(),
+    "start_date": lambda text: instant(text) is not None,
+    "filename": lambda text: text.startswith("activities/") or text == "#error#",
+    "media": lambda text: text.startswith("media/"),
+}
+
+
+LANGUAGES = ("en", "de", "nl", "fr", "es", "it", "pt")
+LANGUAGE_NAMES = ("English", "German", "Dutch", "French", "Spanish", "Italian", "Portuguese")
+_TAG = re.compile(r"<[^>]*>")
+_SPACES = re.compile(r"\s+")
+SPORTS_IN_METRES = frozenset({"Swim", "Rowing", "VirtualRow"})  # shown in metres, every other sport in kilometres
+
+
+@cache
+def columns() -> tuple[ExportColumn, ...]:
+    """Every column known, in the order of the newest archive."""
+    return tuple(
+        ExportColumn(row["field"], row["kind"], row["block"], {each: _names(row[each]) for each in LANGUAGES})
+        for row in _table("export_columns.csv")
+    )
+
+
+@cache
+def fields_by_name() -> Mapping[str, tuple[ExportColumn, ...]]:
+    """The columns that a header, plainly written, can stand for: one, or one of each block."""
+    found: dict[str, dict[str, ExportColumn]] = {}
+    for column in columns():
+        for names in column.names.values():
+            for name in names:
+                found.setdefault(plain(name), {})[column.block] = column
+    return {name: tuple(blocks.values()) for name, blocks in found.items()}
+
+
+@cache
+def sport_types_by_name() -> Mapping[str, str]:
+    """Strava's sport_type by its plain name in every language, its own identifier among them."""
+    found: dict[str, str] = {}
+    for row in _table("export_sports.csv"):
+        found.setdefault(plain(row["sport_type"]), row["sport_type"])
+        for language in LANGUAGES:
+            for name in _names(row[language]):
+                found.setdefault(plain(name), row["sport_type"])
+    return found
+
+
+@cache
+def sport_names() -> Mapping[str, Mapping[str, str]]:
+    """How an archive writes a sport_type, by language."""
+    return {
+        row["sport_type"]: {each: names[0] for each in LANGUAGES if (names := _names(row[each]))}
+        for row in _table("export_sports.csv")
+    }
+
+
+def plain(text: str) -> str:
+    """A header or a sport without what differs between exports of one language: markup, apostrophes, spaces, case."""
+    bare = unicodedata.normalize("NFKC", html.unescape(_TAG.sub("", text)).replace("\N{ZERO WIDTH NO-BREAK SPACE}", ""))
+    return _SPACES.sub(" ", bare.replace("’", "'").replace("`", "'")).strip(" \"'").casefold()
+
+
+def shown(header: str) -> str:
+    """A header as a person may read it: without markup, and on one line."""
+    return _SPACES.sub(" ", html.unescape(_TAG.sub("", header)).replace("\N{ZERO WIDTH NO-BREAK SPACE}", "")).strip()
+
+
+def _names(cell: str) -> tuple[str, ...]:
+    return tuple(name for name in cell.split("|") if name)
+
+
+def _table(name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(files(__package__).joinpath(name).read_text("utf-8").splitlines()))

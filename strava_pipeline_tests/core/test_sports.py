@@ -1,13 +1,68 @@
-"""The sports of files by Strava's names."""
-
-from typing import get_args
+"""core.sports: the sports of files by Strava's names, and the groups that every sport counts in."""
 
 import pytest
+from strava_pipeline.core.files.export_columns import sport_types_by_name
+from strava_pipeline.core.sports import (
+    ALL,
+    GROUP_OF,
+    OTHER,
+    SPORTS,
+    chosen_sports,
+    unknown_sports,
+    whole_groups,
+)
+from typing import get_args
 from stravalib.strava_model import SportType
+from strava_pipeline.core import sports
+from strava_pipeline.core.files.export_columns import sport_names
+from strava_pipeline.core.sports import sport_type
 
-from strava_pipeline.core.files import sports as table
-from strava_pipeline.core.files.export_names import sport_names
-from strava_pipeline.core.files.sports import sport_type
+
+def test_every_sport_of_strava_is_in_one_group_and_one_only() -> None:
+    named = " ".join(SPORTS.values()).split()
+    assert len(named) == len(set(named)) == len(GROUP_OF)
+    assert set(sport_types_by_name().values()) <= set(named)
+
+
+def test_rides_are_at_least_those_that_the_deprecated_type_calls_so() -> None:
+    assert {"Ride", "VirtualRide", "GravelRide", "MountainBikeRide"} <= set(SPORTS["ride"].split())
+
+
+def test_a_new_sport_is_reported() -> None:
+    assert unknown_sports(["Ride", "Quidditch", "Run", "Quidditch"]) == ["Quidditch"]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["run"], {"Run", "TrailRun", "VirtualRun"}),
+        (["Run"], {"Run"}),
+        (["Run, Hike", "swim"], {"Run", "Hike", "Swim"}),
+        ([ALL], {*GROUP_OF, "Quidditch", None}),
+        ([OTHER], {*SPORTS[OTHER].split(), "Quidditch", None}),
+        (["Quidditch"], {"Quidditch"}),
+        (["run,"], {"Run", "TrailRun", "VirtualRun"}),
+    ],
+)
+def test_sports_are_chosen_by_group_or_by_name(names: list[str], expected: set[str | None]) -> None:
+    assert chosen_sports(names, ["Quidditch", "Ride"]) == expected
+
+
+def test_what_is_neither_is_named() -> None:
+    with pytest.raises(ValueError, match="'bycicle'"):
+        chosen_sports(["run", "bycicle"])
+
+
+@pytest.mark.parametrize("names", [[], [","], [" ", ""]])
+def test_naming_none_is_a_mistake(names: list[str]) -> None:
+    with pytest.raises(ValueError, match="no sport and no group"):
+        chosen_sports(names)
+
+
+def test_groups_that_are_chosen_whole() -> None:
+    assert whole_groups(chosen_sports(["run", "Ride", "swim"])) == ["run", "swim"]
+    assert set(whole_groups(chosen_sports(["all"]))) == {*SPORTS, ALL}
+    assert OTHER not in whole_groups({*SPORTS[OTHER].split()}), "what tells no sport counts there, too"
 
 
 @pytest.mark.parametrize(
@@ -83,18 +138,18 @@ def test_a_sport_is_stravas_or_none(sport: str | None, sub_sport: str | None, st
 
 def test_the_tables_name_sports_that_strava_has() -> None:
     known = get_args(SportType.model_fields["root"].annotation)  # as stravalib has it from Strava's own description
-    assert {*table._BY_SPORT.values(), *table._BY_SUB_SPORT.values(), *sport_names()} <= set(known)
-    assert {*table._BY_SPORT.values(), *table._BY_SUB_SPORT.values()} <= sport_names().keys()
+    assert {*sports._BY_SPORT.values(), *sports._BY_SUB_SPORT.values(), *sport_names()} <= set(known)
+    assert {*sports._BY_SPORT.values(), *sports._BY_SUB_SPORT.values()} <= sport_names().keys()
 
 
 def test_no_word_stands_for_two_sports() -> None:
-    words = [word for words in table._WORDS.values() for word in words.split()]
+    words = [word for words in sports._FILE_WORDS.values() for word in words.split()]
     assert sorted(words) == sorted(set(words))
 
 
 def test_the_tables_keys_are_as_words_are_looked_up() -> None:
-    assert all(sport_type(word) == strava for word, strava in table._BY_SPORT.items())
-    assert all(sport_type(*words) == strava for words, strava in table._BY_SUB_SPORT.items())
+    assert all(sport_type(word) == strava for word, strava in sports._BY_SPORT.items())
+    assert all(sport_type(*words) == strava for words, strava in sports._BY_SUB_SPORT.items())
 
 
 def test_stravas_own_names_are_themselves() -> None:

@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strava_pipeline.core.files.reading import Reading, reading_of, track_facts
-from strava_pipeline.core.files.recording import TRACK, FileRead, Flag, Format, Recording
+from strava_pipeline.core.files.recording import (
+    TRACK,
+    FileRead,
+    Flag,
+    Format,
+    Reading,
+    Recording,
+    reading_of,
+    track_facts,
+)
 
 BEGAN = datetime(2024, 7, 1, 8, 0, 0, 250_000, UTC)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)

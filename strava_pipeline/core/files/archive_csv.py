@@ -1,7 +1,10 @@
-"""Reads an archive's activities.csv: a record per row, what could not be read, and what its columns are. Pure.
+"""The CSVs of Strava's bulk export: activities.csv as a record per row, with its faults; bikes, shoes and the athlete's
+id. Pure.
 
-The raw block is the truth; the display block before it fills in where an old archive has no other. Nothing is dropped:
-what has no column, or doesn't read as its column wants, stays in `extra` as the file has it. Rows are not judged here.
+The raw block of a row is the truth; the display block before it fills in where an old archive has no other. Nothing
+is dropped: a cell without a column, or one that doesn't read as its column wants, stays in `extra` as the file has
+it. Rows are not judged here. The small CSVs have kept the places of their columns, so no language matters there.
+Names of persons are never read.
 """
 
 import csv
@@ -9,13 +12,19 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from strava_pipeline.core.files.export_content import named_by_content
-from strava_pipeline.core.files.export_header import ExportHeader, HeaderCell, read_header
-from strava_pipeline.core.files.export_names import SPORTS_IN_METRES, plain, sports
+from strava_pipeline.core.files.export_columns import (
+    SPORTS_IN_METRES,
+    ExportHeader,
+    HeaderCell,
+    named_by_content,
+    plain,
+    read_header,
+    sport_types_by_name,
+)
 from strava_pipeline.core.files.export_values import (
     instant,
     is_blank,
@@ -104,7 +113,9 @@ def read_activities_csv(body: bytes) -> ActivitiesCsv:
     for row in rows:
         if row.activity_id is not None and counts[row.activity_id] > 1:
             faults.append(RowFault(row.line, "id", "the same activity stands in another row too; both are kept"))
-    unknown = Counter(row.sport_shown for row in rows if row.sport_shown and plain(row.sport_shown) not in sports())
+    unknown = Counter(
+        row.sport_shown for row in rows if row.sport_shown and plain(row.sport_shown) not in sport_types_by_name()
+    )
     return ActivitiesCsv(tuple(records[0][1]), header, rows, tuple(faults), dict(unknown))
 
 
@@ -176,7 +187,7 @@ _OWN = {"name", "description", "filename", "media", "gear_name", "bike", "shoes"
 
 def _row(line: int, values: dict[str, Any], extra: dict[str, str]) -> ArchiveRow:
     shown = values.get("sport_type")
-    sport = sports().get(plain(shown), shown) if shown else None
+    sport = sport_types_by_name().get(plain(shown), shown) if shown else None
     filled = _from_display(values, sport)
     started = values.get("start_date")
     filename = (values.get("filename") or "").strip()
@@ -270,4 +281,75 @@ def _free(name: str, taken: Mapping[str, str]) -> str:
         name
         if name not in taken
         else next(f"{name} ({n})" for n in range(2, len(taken) + 3) if f"{name} ({n})" not in taken)
+    )
+
+
+_BRAND, _MODEL = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveGear:
+    """A bike or a pair of shoes. The archive has no id of it here; rows name it by its name."""
+
+    kind: str  # bike or shoes
+    name: str
+    brand: str | None
+    model: str | None
+
+
+def read_gear(body: bytes, kind: str) -> tuple[ArchiveGear, ...]:
+    """The rows of bikes.csv or shoes.csv: name, brand, model."""
+    found = []
+    for cells in _rows(body):
+        name, brand, model = (*cells, "", "", "")[: _MODEL + 1]
+        if not name.strip():
+            name = " ".join(part for part in (brand.strip(), model.strip()) if part)
+        if name:
+            found.append(ArchiveGear(kind, name, brand or None, model or None))
+    return tuple(found)
+
+
+def read_athlete_id(body: bytes) -> int | None:
+    """The athlete's id of profile.csv, its first cell."""
+    for cells in _rows(body):
+        if (first := cells[0].strip()).isascii() and first.isdigit():
+            return int(first) or None
+    return None
+
+
+def _rows(body: bytes) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(body.decode("utf-8-sig", "replace"), newline=""))
+    return [cells for cells in reader if any(cells)][1:]
+
+
+def filled(row: ArchiveRow, earlier: ArchiveRow) -> ArchiveRow:
+    """The row with the values of an earlier archive's row of the same activity where its own cells are empty.
+
+    Layouts and languages lack columns, so an empty cell takes nothing back. Gear is a name and an id that belong together.
+    """
+    own = row.summary
+    same_gear = row.gear_id is None and row.gear_name in (None, earlier.gear_name)
+    kept = {name: value for name, value in earlier.summary.items() if name not in own and name != "gear_id"}
+    gear_id = earlier.gear_id if same_gear else row.gear_id
+    summary = {**kept, **own} | ({"gear_id": gear_id} if gear_id is not None else {})
+    return replace(
+        row,
+        name=row.name or earlier.name,
+        description=row.description or earlier.description,
+        sport_type=row.sport_type or earlier.sport_type,
+        sport_shown=row.sport_shown or earlier.sport_shown,
+        started_at=row.started_at or earlier.started_at,
+        elapsed_s=summary.get("elapsed_time"),
+        moving_s=summary.get("moving_time"),
+        distance_m=summary.get("distance"),
+        ascent_m=summary.get("total_elevation_gain"),
+        commute=summary.get("commute"),
+        gear_name=row.gear_name or (earlier.gear_name if same_gear else None),
+        gear_id=gear_id,
+        filename=row.filename or earlier.filename,
+        media=row.media or earlier.media,
+        from_display=row.from_display | (earlier.from_display & kept.keys()),
+        summary=summary,
+        shown={**earlier.shown, **row.shown},
+        extra={**earlier.extra, **row.extra},
     )

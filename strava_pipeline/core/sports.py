@@ -1,0 +1,183 @@
+"""Sports by Strava's SportType: what activity files call them, which count together, which one activity may go by.
+Pure.
+
+`ride` holds what the deprecated `type` calls Ride and VirtualRide, and what a person moves on wheels like them;
+bikes with a motor are a group of their own. Names as in developers.strava.com/docs/reference, SportType; those of
+FIT are from its public profile (types `sport` and `sub_sport`), those of Garmin from its activityTypes. The words of
+export archives stand in files/export_columns.py.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+OTHER, ALL = "other", "all"
+SPORTS: dict[str, str] = {
+    "ride": "Ride VirtualRide GravelRide MountainBikeRide Velomobile Handcycle",
+    "e_ride": "EBikeRide EMountainBikeRide",
+    "run": "Run TrailRun VirtualRun",
+    "walk": "Walk Hike",
+    "swim": "Swim",
+    "row": "Rowing VirtualRow",
+    "water": "Canoeing Kayaking Kitesurf Sail StandUpPaddling Surfing Windsurf",
+    "winter": "AlpineSki BackcountrySki NordicSki Snowboard Snowshoe IceSkate",
+    "skate": "InlineSkate RollerSki Skateboard",
+    "gym": "Crossfit Elliptical HighIntensityIntervalTraining Pilates StairStepper WeightTraining Workout Yoga",
+    OTHER: "Badminton Basketball Cricket Dance Golf Padel Pickleball Racquetball RockClimbing Soccer Squash TableTennis Tennis"
+    " Volleyball Wheelchair",
+}
+GROUP_OF: dict[str, str] = {sport: group for group, sports in SPORTS.items() for sport in sports.split()}
+
+
+def unknown_sports(sports: Iterable[str]) -> list[str]:
+    """Those of `sports` that no group names: they count as `other` until somebody gives them one."""
+    return sorted({sport for sport in sports if sport not in GROUP_OF})
+
+
+def chosen_sports(names: Sequence[str], known: Iterable[str] = ()) -> set[str | None]:
+    """The sports that a person names, by group or by sport, commas between; `known`: what else there is in the warehouse.
+
+    Names are told apart from groups by their case: `run` is the group, `Run` the sport. None stands for an activity that tells no
+    sport, which counts as `other`. ValueError names what is neither, and tells of no name at all.
+    """
+    sports = {*GROUP_OF, *known}
+    groups: dict[str, set[str | None]] = {group: set(held.split()) for group, held in SPORTS.items()}
+    groups[OTHER] |= {*(sports - GROUP_OF.keys()), None}
+    groups[ALL] = {*sports, None}
+    chosen: set[str | None] = set()
+    for name in (part.strip() for each in names for part in each.split(",")):
+        if name in groups:
+            chosen |= groups[name]
+        elif name in sports:
+            chosen.add(name)
+        elif name:
+            raise ValueError(
+                f"no sport or group is called {name!r}; groups are {', '.join(groups)}; "
+                "sports are written as Strava does: Ride, TrailRun"
+            )
+    if not chosen:
+        raise ValueError("no sport and no group is named")
+    return chosen
+
+
+def whole_groups(chosen: Collection[str | None]) -> list[str]:
+    """The groups of which every sport is among `chosen`; `all` where every group is."""
+    whole = [
+        group
+        for group, held in SPORTS.items()
+        if set(held.split()) <= set(chosen) and (group != OTHER or None in chosen)
+    ]
+    return [*whole, ALL] if len(whole) == len(SPORTS) else whole
+
+
+_FAMILIES = (
+    "Ride MountainBikeRide GravelRide EBikeRide EMountainBikeRide VirtualRide Velomobile Handcycle",
+    "Run TrailRun VirtualRun Walk Hike Snowshoe",
+    "NordicSki BackcountrySki RollerSki AlpineSki Snowboard InlineSkate IceSkate",
+    "Rowing VirtualRow Canoeing Kayaking StandUpPaddling Sail Windsurf Kitesurf Surfing",
+    "Workout WeightTraining Crossfit HighIntensityIntervalTraining Elliptical StairStepper Yoga Pilates",
+)
+FAMILY: dict[str, str] = {sport: family.split()[0] for family in _FAMILIES for sport in family.split()}
+UNSPECIFIED = "Workout"
+"""What devices call an activity whose sport they don't know."""
+
+
+_FILE_WORDS: dict[str, str] = {
+    "Ride": "cycling biking bike road_biking track_cycling recumbent_cycling bmx indoor_cycling spinning",
+    "MountainBikeRide": "mountain_biking downhill_biking enduro_mtb mtb",
+    "GravelRide": "gravel_cycling unbound_gravel_cycling cyclocross",
+    "VirtualRide": "virtual_ride",
+    "EBikeRide": "e_biking e_bike_fitness",
+    "EMountainBikeRide": "e_bike_mountain e_enduro_mtb",
+    "Handcycle": "hand_cycling indoor_hand_cycling",
+    "Run": "running street_running track_running indoor_running treadmill treadmill_running obstacle_run",
+    "TrailRun": "trail_running ultra_run",
+    "VirtualRun": "virtual_run",
+    "Walk": "walking casual_walking speed_walking indoor_walking",
+    "Hike": "hiking mountaineering rucking",
+    "Wheelchair": "wheelchair_push_walk wheelchair_push_run indoor_wheelchair_walk indoor_wheelchair_run",
+    "Swim": "swimming lap_swimming open_water_swimming open_water",
+    "WeightTraining": "strength_training",
+    "HighIntensityIntervalTraining": "hiit amrap emom tabata",
+    "Yoga": "yoga",
+    "Pilates": "pilates",
+    "Elliptical": "elliptical",
+    "StairStepper": "stair_climbing",
+    "Rowing": "rowing indoor_rowing",
+    "Canoeing": "paddling",
+    "Kayaking": "kayaking rafting whitewater_rafting whitewater_rafting_kayaking",
+    "StandUpPaddling": "stand_up_paddleboarding",
+    "Surfing": "surfing wakesurfing",
+    "Kitesurf": "kitesurfing kiteboarding wind_kite_surfing",
+    "Windsurf": "windsurfing",
+    "Sail": "sailing boating offshore_grinding onshore_grinding",
+    "AlpineSki": "alpine_skiing resort_skiing resort_skiing_snowboarding",
+    "BackcountrySki": "backcountry_skiing backcountry_skiing_snowboarding",
+    "NordicSki": "cross_country_skiing skate_skiing",
+    "Snowboard": "snowboarding resort_snowboarding backcountry_snowboarding",
+    "Snowshoe": "snowshoeing snow_shoe",
+    "IceSkate": "ice_skating skating",
+    "InlineSkate": "inline_skating",
+    "RockClimbing": "rock_climbing indoor_climbing bouldering",
+    "Golf": "golf disc_golf",
+    "Tennis": "tennis platform_tennis",
+    "TableTennis": "table_tennis",
+    "Badminton": "badminton",
+    "Squash": "squash",
+    "Racquetball": "racquetball",
+    "Pickleball": "pickleball",
+    "Padel": "padel paddelball",
+    "Soccer": "soccer",
+    "Basketball": "basketball",
+    "Volleyball": "volleyball",
+    "Cricket": "cricket",
+    "Dance": "dance",
+    "Workout": "training fitness_equipment generic other cardio_training indoor_cardio",
+}
+"""Words of FIT and of Garmin, by Strava's sport."""
+
+_STRAVA_GPX: dict[str, str] = {"1": "Ride", "4": "Hike", "9": "Run", "10": "Walk", "16": "Swim"}
+"""What the GPX files that Strava exports have as their type. Published by nobody; these are the ones that importers agree on."""
+
+_BY_SPORT: Mapping[str, str] = {word: sport for sport, words in _FILE_WORDS.items() for word in words.split()} | _STRAVA_GPX
+_BY_SUB_SPORT: Mapping[tuple[str, str], str] = {
+    ("cycling", "mountain"): "MountainBikeRide",
+    ("cycling", "downhill"): "MountainBikeRide",
+    ("cycling", "gravel_cycling"): "GravelRide",
+    ("cycling", "cyclocross"): "GravelRide",
+    ("cycling", "virtual_activity"): "VirtualRide",
+    ("cycling", "hand_cycling"): "Handcycle",
+    ("cycling", "indoor_hand_cycling"): "Handcycle",
+    ("cycling", "e_bike_fitness"): "EBikeRide",
+    ("cycling", "e_bike_mountain"): "EMountainBikeRide",
+    ("e_biking", "e_bike_mountain"): "EMountainBikeRide",
+    ("e_biking", "mountain"): "EMountainBikeRide",
+    ("running", "trail"): "TrailRun",
+    ("running", "ultra"): "TrailRun",
+    ("running", "virtual_activity"): "VirtualRun",
+    ("alpine_skiing", "backcountry"): "BackcountrySki",
+}
+# sports of FIT where the sub_sport is the sport
+_VAGUE = ("training", "fitness_equipment", "generic", "racket")
+_VERSIONS = ("_v2", "_ws")  # what Garmin appends to some of its words
+
+
+def sport_type(sport: str | None, sub_sport: str | None = None) -> str | None:
+    """Strava's sport_type of what a file says; None where Strava has no such sport, or the file says nothing."""
+    if sport is None or not sport.strip():
+        return None
+    word, sub_word = _word(sport), _word(sub_sport or "")
+    found = _BY_SUB_SPORT.get((word, sub_word)) or (_BY_SPORT.get(sub_word) if word in _VAGUE else None)
+    return found or _BY_SPORT.get(word) or _in_archives(sport)
+
+
+def _word(written: str) -> str:
+    word = "_".join(written.strip().lower().replace("-", " ").split())
+    for version in _VERSIONS:
+        word = word.removesuffix(version)
+    return word
+
+
+def _in_archives(sport: str) -> str | None:
+    # here, as few commands need the tables of archives
+    from strava_pipeline.core.files.export_columns import plain, sport_types_by_name
+
+    return sport_types_by_name().get(plain(sport))
