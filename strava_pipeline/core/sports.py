@@ -137,7 +137,9 @@ _FILE_WORDS: dict[str, str] = {
 _STRAVA_GPX: dict[str, str] = {"1": "Ride", "4": "Hike", "9": "Run", "10": "Walk", "16": "Swim"}
 """What the GPX files that Strava exports have as their type. Published by nobody; these are the ones that importers agree on."""
 
-_BY_SPORT: Mapping[str, str] = {word: sport for sport, words in _FILE_WORDS.items() for word in words.split()} | _STRAVA_GPX
+_BY_SPORT: Mapping[str, str] = {
+    word: sport for sport, words in _FILE_WORDS.items() for word in words.split()
+} | _STRAVA_GPX
 _BY_SUB_SPORT: Mapping[tuple[str, str], str] = {
     ("cycling", "mountain"): "MountainBikeRide",
     ("cycling", "downhill"): "MountainBikeRide",

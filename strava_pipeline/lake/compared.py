@@ -1,6 +1,6 @@
 """What the published warehouse says of activities, for whoever lays an archive's list beside it. Reads only.
 
-What is the same and what is not is decided in core/files/agreement.py and file_agreement.py.
+What is the same and what is not is decided in core/files/agreement.py.
 """
 
 from strava_pipeline.core.files.agreement import Held, HeldFiles

@@ -1,21 +1,22 @@
 """core.sports: the sports of files by Strava's names, and the groups that every sport counts in."""
 
+from typing import get_args
+
 import pytest
-from strava_pipeline.core.files.export_columns import sport_types_by_name
+from stravalib.strava_model import SportType
+
+from strava_pipeline.core import sports
+from strava_pipeline.core.files.export_columns import sport_names, sport_types_by_name
 from strava_pipeline.core.sports import (
     ALL,
     GROUP_OF,
     OTHER,
     SPORTS,
     chosen_sports,
+    sport_type,
     unknown_sports,
     whole_groups,
 )
-from typing import get_args
-from stravalib.strava_model import SportType
-from strava_pipeline.core import sports
-from strava_pipeline.core.files.export_columns import sport_names
-from strava_pipeline.core.sports import sport_type
 
 
 def test_every_sport_of_strava_is_in_one_group_and_one_only() -> None:

@@ -32,7 +32,7 @@ _HALF = 2**63
 def hashed_id(source: str, source_id: str, athlete_id: int | None = None) -> int:
     """The id of an activity that Strava has not numbered: a negative 63-bit hash of its source and its id there.
 
-    `athlete_id`: hashed too, where the recording is of another athlete than the folder's (see numbering.py).
+    `athlete_id`: hashed too, where the recording is of another athlete than the folder's (see `Numbering`).
     """
     whose = source if athlete_id is None else f"{source} of {athlete_id}"  # no source has a blank in its name
     digest = hashlib.blake2b(f"{whose}:{source_id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()

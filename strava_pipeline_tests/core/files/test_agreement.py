@@ -5,22 +5,26 @@ import io
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
 import pytest
+
 from strava_pipeline.core.files.agreement import (
     COMPARED,
     Agreement,
+    ArchiveFile,
     Deleted,
+    FileProblem,
     Held,
+    HeldFiles,
     Named,
     compare,
+    compare_files,
+    compare_gear,
     differences,
     held_id,
 )
-from strava_pipeline.core.files.archive_csv import ArchiveRow, read_activities_csv
+from strava_pipeline.core.files.archive_csv import ArchiveGear, ArchiveRow, read_activities_csv
 from strava_pipeline.core.files.objects import hashed_id, row_content, row_id
-from strava_pipeline.core.files.agreement import ArchiveFile, FileProblem, HeldFiles, compare_files, compare_gear
-from strava_pipeline.core.files.archive_csv import ArchiveGear
-
 
 START = datetime(2026, 3, 1, 10, tzinfo=UTC)
 RAW = {

@@ -1,25 +1,34 @@
 """Rows of archives and sessions of files in the shapes of Strava's API: nothing is lost or corrected; and the ids they get."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from strava_pipeline.core.activities import Detail, detail_frames, summary_frame
 from strava_pipeline.core.files.archive_csv import ArchiveRow
 from strava_pipeline.core.files.export_columns import columns
-from strava_pipeline.core.files.objects import hashed_id, of_recording, of_row, row_id, summary_and_detail
+from strava_pipeline.core.files.objects import (
+    HeldBy,
+    Identity,
+    Numbering,
+    athlete_named,
+    hashed_id,
+    of_recording,
+    of_row,
+    row_id,
+    summary_and_detail,
+)
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, Table
 from strava_pipeline.core.years import YearRange
 from strava_pipeline_tests.core.fidelity import differences
 from strava_pipeline_tests.core.files.made import BEGAN, full_row, session
-from collections.abc import Mapping
-from strava_pipeline.core.files.objects import HeldBy, Identity, Numbering, athlete_named, hashed_id
-
 
 YEARS = YearRange(2020, 2026)
 FILE = {"name": "987654321.fit.gz", "sha256": "aa"}

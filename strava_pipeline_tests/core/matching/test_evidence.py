@@ -1,13 +1,13 @@
 """Two activities: certain, probable, doubtful, or two; by what is known of both, and by the points of two recordings."""
 
 from typing import Any
-import pytest
-from strava_pipeline.core.matching.match import MATCHES
-from strava_pipeline_tests.core.matching.made import NOON, STREET, Known, file, groups, match, ride
-import polars as pl
-from strava_pipeline.core.matching.evidence import compared
-from strava_pipeline_tests.core.matching.made import NOON, Known, file, groups, match, ride, track
 
+import polars as pl
+import pytest
+
+from strava_pipeline.core.matching.evidence import compared
+from strava_pipeline.core.matching.match import MATCHES
+from strava_pipeline_tests.core.matching.made import NOON, STREET, Known, file, groups, match, ride, track
 
 API = ride(10**10, athlete_id=7)
 
