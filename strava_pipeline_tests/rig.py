@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from strava_pipeline.emulator.limits import Limits
 from strava_pipeline.emulator.server import Emulator
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.ingest.strava.clocks import ledger_path
+from strava_pipeline.lake.imports_behind import years_behind_imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.build import build_defs
@@ -31,7 +32,7 @@ from strava_pipeline.orchestrate.verdicts import BROKEN_RULES
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.metadata_keys import unreviewed
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.without_dagster import Stopped, do
+from strava_pipeline_tests.without_dagster import Done, do
 
 NOW = datetime(2026, 3, 10, 12, 0, 30, tzinfo=UTC)  # where an emulator's clock starts, whatever the host's date
 YEARS = list(range(2022, 2027))
@@ -60,9 +61,18 @@ class Rig:
         """Run a job in this process over `years` (all, unless said), on an instance in memory."""
         return reviewed(run_job(self.settings, job, years=years or self.years, told=told, instance=self.memory))
 
-    def do(self, job: str, years: list[int] | None = None, **told: dict[str, Any]) -> Stopped:
+    def do(self, job: str, years: list[int] | None = None, **config: dict[str, Any]) -> Done:
         """Do what `run` does to the data, without Dagster: no checks, no metadata, no record, a third of the CPU."""
-        return do(self.settings, job, years or self.years, told)
+        return do(self.settings, job, years or self.years, config)
+
+    def import_(self, *paths: Path) -> Done:
+        """Do what the command `import` does to the data, without Dagster; what its merge reported."""
+        landed = self.do("import_files", bronze_files={"paths": [str(path) for path in paths]})
+        behind = years_behind_imports(self.lake, year_range(self.settings.first_year))
+        if not behind:
+            return landed
+        merged = self.do("merge_files", list(range(min(behind), max(behind) + 1)))
+        return replace(merged, landed=landed.landed, files_with_problems=landed.files_with_problems)
 
     def begin_with(self, job: str, years: list[int] | None = None) -> None:
         """Have on disk, as data and logs, what a first run of `job` leaves there.

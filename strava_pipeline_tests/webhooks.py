@@ -11,6 +11,12 @@ from strava_pipeline.serve.server import serving
 from strava_pipeline_tests.rig import NOW, Rig
 
 SECRET = "a-secret-of-the-tests"
+THIS_YEAR = {"years": (2026, 2026), "activities": 12, "settings": {"first_year": 2025}}  # how to make such a rig
+
+
+def by_start(rig: Rig) -> list[int]:
+    """The ids of the source's activities, the oldest first."""
+    return [item["id"] for item in sorted(rig.truth(), key=lambda item: str(item["start_date"]))]
 
 
 @contextmanager
