@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 
 from strava_pipeline.core.addresses import http_url, own_hosts
+from strava_pipeline.core.sports import chosen_sports
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,200}")
@@ -98,6 +99,11 @@ def _cron(value: str) -> str:
     return value
 
 
+def _sports(value: str) -> str:
+    chosen_sports([value])  # raises ValueError for what is neither a group nor a sport
+    return value
+
+
 Stripped = Annotated[str, AfterValidator(str.strip)]
 Hosts = Annotated[
     str, AfterValidator(_hosts)
@@ -115,5 +121,6 @@ LedgerFolder = Annotated[
 ]  # Path(): the state folder of the user, who has one, else within `data_dir`
 Bundle = Annotated[Path, AfterValidator(_bundle)]
 Zone = Annotated[Stripped, AfterValidator(_zone)]
+Sports = Annotated[str, AfterValidator(_sports)]  # groups and sports of core/sports.py, with commas
 Cron = Annotated[Stripped, AfterValidator(_cron)]
 Megabytes = Annotated[int, Field(ge=1, le=1_000_000_000)]  # 10^6 bytes each; a petabyte is no limit any more

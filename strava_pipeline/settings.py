@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSou
 
 from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.core.size_limits import MEGABYTE, AnswerLimit, ImportLimits, TripLimits
+from strava_pipeline.core.sports import FILE_SPORTS
 from strava_pipeline.setting_files import check_secrets, faulty_secrets, is_usable, unreadable
 from strava_pipeline.setting_values import (
     AbsolutePath,
@@ -27,6 +28,7 @@ from strava_pipeline.setting_values import (
     Megabytes,
     PathSecret,
     Server,
+    Sports,
     Stripped,
     Url,
     Zone,
@@ -85,6 +87,7 @@ class Settings(BaseSettings):
     import_file_limit_mb: Megabytes = Field(100, alias="STRAVA_IMPORT_FILE_LIMIT_MB")
     import_points_limit: int = Field(2_000_000, alias="STRAVA_IMPORT_POINTS_LIMIT", ge=1, le=1_000_000_000)
     trips_column_limit_mb: Megabytes = Field(100, alias="TRIPS_COLUMN_LIMIT_MB")
+    insight_sports: Sports = Field(FILE_SPORTS, alias="STRAVA_INSIGHT_SPORTS")
     csv_escape_formulas: bool = Field(False, alias="STRAVA_CSV_ESCAPE_FORMULAS")
     alert_url: Url | None = Field(None, alias="STRAVA_ALERT_URL", repr=False)  # such URLs carry a key
     webhook_secret: PathSecret | None = Field(None, alias="STRAVA_WEBHOOK_SECRET")

@@ -137,6 +137,8 @@ NO_LIMIT = {
         ("STRAVA_CLOCK_SPEED", "0", "greater than 0"),
         ("STRAVA_CLOCK_SPEED", "inf", "finite"),
         *((name, value, fault) for name in LIMITS for value, fault in NO_LIMIT.items()),
+        ("STRAVA_INSIGHT_SPORTS", "Ride,Quidditch", "no sport or group is called 'Quidditch'"),
+        ("STRAVA_INSIGHT_SPORTS", ",", "no sport and no group is named"),
         ("STRAVA_TIMEZONE", "Mars/Olympus", "write one like Europe/London"),
         ("STRAVA_TIMEZONE", "../etc/passwd", "write one like Europe/London"),
         ("STRAVA_TIMEZONE", "Europe", "write one like Europe/London"),

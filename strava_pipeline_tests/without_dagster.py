@@ -196,7 +196,9 @@ class _Steps:
 
     def make_insights(self) -> None:
         opened = partial(snapshot, self.run.lake)
-        self.done.insights = make_insights(self.run, opened, self.years, self.settings.timezone)
+        self.done.insights = make_insights(
+            self.run, opened, self.years, self.settings.timezone, self.settings.insight_sports
+        )
 
 
 _STEPS = {

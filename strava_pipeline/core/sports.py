@@ -10,6 +10,7 @@ export archives stand in files/export_columns.py.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 OTHER, ALL = "other", "all"
+FILE_SPORTS = "Ride,VirtualRide"  # what the system whose files we write counted: default of STRAVA_INSIGHT_SPORTS
 SPORTS: dict[str, str] = {
     "ride": "Ride VirtualRide GravelRide MountainBikeRide Velomobile Handcycle",
     "e_ride": "EBikeRide EMountainBikeRide",

@@ -6,7 +6,7 @@ whichever years a run is of: an edit of an old year, a match or a rebuild leaves
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, date, datetime
@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from strava_pipeline.core.insights.documents import (
+    CountedDay,
     Day,
     Paced,
     distances,
@@ -24,7 +25,7 @@ from strava_pipeline.core.insights.documents import (
 from strava_pipeline.core.insights.goals import Goals, Units
 from strava_pipeline.core.insights.pacing import Year, latest_day, year_until
 from strava_pipeline.core.json_text import json_bytes
-from strava_pipeline.core.sports import unknown_sports
+from strava_pipeline.core.sports import FILE_SPORTS, chosen_sports, unknown_sports
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -32,7 +33,7 @@ from strava_pipeline.lake.warehouse import Connection
 
 SUMMARY, DISTANCES, PACING = "summary_activities.json", "distances.json", "pacing.json"
 EVERYTHING = "strava.main.counted_activities"  # the published view, also where a temporary one stands before it
-_FORM = "1"  # of the files: another one makes all of them anew
+_FORM = "2"  # of the files: another one makes all of them anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,13 @@ class Athlete:
 
 @dataclass(frozen=True, slots=True)
 class YearMade:
-    """A year's insights. `year`: None where it has not begun and nothing is in it."""
+    """A year's insights. `year`: None where it has not begun and nothing is in it; `counted`: days with sports of the files."""
 
     number: int
     year: Year | None
     days: list[Day]
     paced: list[Paced]
+    counted: list[CountedDay]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +99,26 @@ def athlete_of(connection: Connection, goals: Goals, now: datetime) -> Athlete |
 
 
 def write_insights(
-    connection: Connection, lake: Lake, athlete: Athlete, goals: Goals, today: date, years: Iterable[int]
+    connection: Connection,
+    lake: Lake,
+    athlete: Athlete,
+    goals: Goals,
+    today: date,
+    years: Iterable[int],
+    sports: str = FILE_SPORTS,
 ) -> InsightsReport:
-    """Make the files of `years`, and of every other year whose activities or goals changed since its own were made."""
+    """Make the files of `years`, and of every other year whose activities, goals or sports changed since its own were made.
+
+    `sports`: sports and groups, with commas, that summary_activities.json and distances.json count.
+    """
     known = known_of(connection, athlete, today)
-    asked = set(years)
+    asked, chosen = set(years), chosen_sports([sports], known.sports)
     stale = {
         number: digest
         for number in asked | known.years.keys() | _years_on_disk(lake)
-        if (digest := _digest(known.years.get(number), number, athlete, goals, today)) != made_of(lake, number)
+        if (digest := _digest(known.years.get(number), number, athlete, goals, today, chosen)) != made_of(lake, number)
     }
-    made = years_made(connection, athlete, goals, today, sorted(stale.keys() | asked), known)
+    made = years_made(connection, athlete, goals, today, sorted(stale.keys() | asked), known, chosen)
     for number, digest in sorted(stale.items()):
         _write(lake, made[number], digest)
     return InsightsReport(
@@ -125,20 +136,44 @@ def years_made(
     today: date,
     numbers: list[int],
     known: Known | None = None,
+    sports: Collection[str | None] = (),
 ) -> dict[int, YearMade]:
-    """The insights of some local years, not yet written."""
+    """The insights of some local years, not yet written. `sports`: those of the files; None: without a sport."""
     known = known or known_of(connection, athlete, today)
     days: dict[int, list[Day]] = {number: [] for number in numbers}
     asked = {"athlete_id": athlete.id, "years": numbers, "until": latest_day(today)}
     for row in connection.execute(sql("insights_made/days"), asked).fetchall():
         on, group, ids, *amounts = row
         days[on.year].append(Day(on, group, tuple(ids), *amounts))
+    counted = counted_days(connection, athlete, today, numbers, sports) if sports else {}
     found = {}
     for number in numbers:
         year = year_until(number, today, known.years[number][1] if number in known.years else None)
         of_year = paced(days[number], year, goals, athlete.units) if year else []
-        found[number] = YearMade(number, year, days[number], of_year)
+        found[number] = YearMade(number, year, days[number], of_year, counted.get(number, []))
     return found
+
+
+def counted_days(
+    connection: Connection, athlete: Athlete, today: date, numbers: list[int], sports: Collection[str | None]
+) -> dict[int, list[CountedDay]]:
+    """By local year the days with activities of `sports` (None: without a sport), up to tomorrow."""
+    asked = {
+        "athlete_id": athlete.id,
+        "years": numbers,
+        "until": latest_day(today),
+        "sports": [sport or "" for sport in sports],
+    }
+    found: dict[int, list[CountedDay]] = {}
+    for on, ids, distance_m in connection.execute(sql("insights_made/counted_days"), asked).fetchall():
+        found.setdefault(on.year, []).append(CountedDay(on, tuple(ids), distance_m))
+    return found
+
+
+def files_of(counted: Iterable[CountedDay], year: Year | None) -> dict[str, dict[str, Any]]:
+    """The two files that count a choice of sports, by name."""
+    days = list(counted)
+    return {SUMMARY: summary_activities(days), DISTANCES: distances(days, year)}
 
 
 def known_of(connection: Connection, athlete: Athlete, today: date, counted: str = "counted_activities") -> Known:
@@ -183,18 +218,25 @@ def made_of(lake: Lake, number: int) -> str | None:
 def _write(lake: Lake, made: YearMade, digest: str) -> None:
     """pacing.json last: it vouches for the others."""
     folder = lake.insights_of(made.number)
-    documents = {SUMMARY: summary_activities(made.days), DISTANCES: distances(made.days, made.year)}
     (folder / PACING).unlink(missing_ok=True)
-    for name, document in documents.items():
+    for name, document in files_of(made.counted, made.year).items():
         write_whole(folder / name, json_bytes(document))
     write_whole(folder / PACING, json_bytes(pacing_document(made.number, made.year, made.paced, digest)))
 
 
-def _digest(known: tuple[str, date] | None, number: int, athlete: Athlete, goals: Goals, today: date) -> str:
-    """Of everything that a year's files are made of: its activities, its goals, and how far it has come."""
+def _digest(
+    known: tuple[str, date] | None,
+    number: int,
+    athlete: Athlete,
+    goals: Goals,
+    today: date,
+    sports: Collection[str | None],
+) -> str:
+    """Of everything that a year's files are made of: its activities, goals and sports, and how far it has come."""
     activities, last_active = known or ("0", None)
     of_goals = sorted(repr(goal) for goal in goals.all.items() if goal[0][0] in (None, number))
-    said = (_FORM, athlete.id, activities, year_until(number, today, last_active), athlete.units, of_goals)
+    of_sports = sorted(sport or "" for sport in sports)
+    said = (_FORM, athlete.id, activities, year_until(number, today, last_active), athlete.units, of_goals, of_sports)
     return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
 
 

@@ -5,20 +5,34 @@ from datetime import date
 from math import isclose
 from typing import Any
 
-from strava_pipeline.core.insights.documents import MILES_PER_KM, RIDE
+from strava_pipeline.core.insights.documents import MILES_PER_KM
 from strava_pipeline.core.insights.pacing import latest_day
-from strava_pipeline.core.sports import SPORTS
-from strava_pipeline.lake.insights import DISTANCES, PACING, SUMMARY, Athlete, insights_of
+from strava_pipeline.core.sports import FILE_SPORTS, chosen_sports
+from strava_pipeline.lake.insights import DISTANCES, PACING, SUMMARY, Athlete, insights_of, known_of
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import Connection
 
 
 def unequal(
-    connection: Connection, lake: Lake, athlete: Athlete, numbers: Sequence[int], today: date
+    connection: Connection,
+    lake: Lake,
+    athlete: Athlete,
+    numbers: Sequence[int],
+    today: date,
+    sports: str = FILE_SPORTS,
 ) -> dict[int, list[str]]:
-    """What of the years' files is not as in the warehouse, by year; counts and names, no positions. Equal ones are left out."""
-    asked = {"years": numbers, "athlete_id": athlete.id, "rides": SPORTS[RIDE].split(), "until": latest_day(today)}
+    """How the years' files differ from the warehouse, by year; counts and names, no positions. Equal ones are left out.
+
+    `sports`: sports and groups, with commas, that summary_activities.json and distances.json count.
+    """
+    chosen = chosen_sports([sports], known_of(connection, athlete, today).sports)
+    asked = {
+        "years": numbers,
+        "athlete_id": athlete.id,
+        "sports": [sport or "" for sport in chosen],
+        "until": latest_day(today),
+    }
     told = {row[0]: row[1:] for row in connection.execute(sql("insights_made/compared"), asked).fetchall()}
     found = {number: _faults(insights_of(lake, number), told.get(number, (0, None, [], None))) for number in numbers}
     return {number: faults for number, faults in found.items() if faults}
@@ -34,14 +48,14 @@ def _faults(files: dict[str, Any], told: tuple[Any, ...]) -> list[str]:
 
 
 def _differences(
-    files: dict[str, Any], activities: int, distance_m: float | None, rides: list[int], ridden_m: float | None
+    files: dict[str, Any], activities: int, distance_m: float | None, ids: list[int], of_sports_m: float | None
 ) -> list[str]:
-    miles = (ridden_m or 0.0) / 1000 * MILES_PER_KM
+    miles = (of_sports_m or 0.0) / 1000 * MILES_PER_KM
     listed = sorted(one for day in files[SUMMARY].values() for one in day["activity_ids"])
     series = files[DISTANCES]["distance_traveled"]
     everything = files[PACING]["groups"].get("all", {})
     compared = (
-        (f"rides in {SUMMARY}", listed, rides),
+        (f"activities in {SUMMARY}", listed, ids),
         (f"miles in {SUMMARY}", sum(day["distance_miles"] for day in files[SUMMARY].values()), miles),
         (f"miles in {DISTANCES}", series[-1]["y"] if series else 0.0, miles),
         (f"activities in {PACING}", _total(everything, "activities"), activities),

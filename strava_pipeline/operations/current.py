@@ -24,7 +24,7 @@ def bring_up_to_date(run: RunContext, settings: Settings) -> None:
         publish(lake)  # which a process that died may not have done; what may leave was looked at by the rebuild
         make_tracks(run, years.all)
         if lake.snapshot.exists():
-            make_insights(run, partial(snapshot, lake), years.all, settings.timezone)
+            make_insights(run, partial(snapshot, lake), years.all, settings.timezone, settings.insight_sports)
 
 
 def make_imports(run: RunContext, limits: ImportLimits) -> None:

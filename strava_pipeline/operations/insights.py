@@ -26,9 +26,10 @@ class InsightsMade:
     unequal: dict[str, list[str]] = field(default_factory=dict)
 
 
-def make_insights(run: RunContext, opened: Opened, years: Sequence[int], zone: str) -> InsightsMade:
+def make_insights(run: RunContext, opened: Opened, years: Sequence[int], zone: str, sports: str) -> InsightsMade:
     """Out of the published warehouse, as it is when nobody else is at it. Goals that can't be followed are no reason to stop:
     years go without. A year whose files are not as the warehouse says is made once more.
+    `sports`: the setting STRAVA_INSIGHT_SPORTS.
     """
     made = InsightsMade()
     with run.exclusive(LOCK), opened() as connection:
@@ -42,12 +43,12 @@ def make_insights(run: RunContext, opened: Opened, years: Sequence[int], zone: s
             forget(run.lake)
             return made
         today = athlete.today(now, zone)
-        made.report = write_insights(connection, run.lake, athlete, goals, today, years)
-        if wrong := list(unequal(connection, run.lake, athlete, years, today)):
+        made.report = write_insights(connection, run.lake, athlete, goals, today, years, sports)
+        if wrong := list(unequal(connection, run.lake, athlete, years, today, sports)):
             for year in wrong:
                 forget(run.lake, year)
-            again = write_insights(connection, run.lake, athlete, goals, today, wrong)
+            again = write_insights(connection, run.lake, athlete, goals, today, wrong, sports)
             made.report.written = sorted({*made.report.written, *again.written})
-            found = unequal(connection, run.lake, athlete, wrong, today)
+            found = unequal(connection, run.lake, athlete, wrong, today, sports)
             made.unequal = {str(year): faults for year, faults in found.items()}
     return made

@@ -61,7 +61,7 @@ def build_defs(
             *trip_assets(partitions, settings),
             *car_assets(partitions, settings),
             *published_assets(partitions),
-            *insight_assets(partitions, settings.timezone),
+            *insight_assets(partitions, settings.timezone, settings.insight_sports),
             *profile_assets(),
             *received_assets(),
         ],

@@ -42,7 +42,9 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
             again = partial(make_imports, run, settings.import_limits)
             rebuild(run.lake, run.years, run.progress, make_imports=again)
             make_tracks(run, run.years.all)
-            insights = make_insights(run, partial(snapshot, run.lake), run.years.all, settings.timezone)
+            insights = make_insights(
+                run, partial(snapshot, run.lake), run.years.all, settings.timezone, settings.insight_sports
+            )
         for materialization in (*_made(run, seconds.value), *_insights(insights)):
             context.log_event(materialization)
 

@@ -1,5 +1,10 @@
-"""The verbs that tell of a year: as lines, as JSON, as a page. What is told is core/insights' and lake/insights_told.py's."""
+"""The commands `insights` and `report`: a year as lines, as JSON, as one of its files, as a page.
 
+The numbers come from core/insights and lake/insights_told.py, out of the published warehouse.
+"""
+
+from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,9 +14,13 @@ from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.echo import echo_json
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
+    from datetime import date
 
+    from strava_pipeline.core.insights.goals import Goals
     from strava_pipeline.core.insights.told import YearTold
+    from strava_pipeline.lake.insights import Athlete
+    from strava_pipeline.lake.warehouse import Connection
     from strava_pipeline.settings import Settings
 
 Year = Annotated[
@@ -26,9 +35,22 @@ Sports = Annotated[
 ]
 
 
+class YearFile(StrEnum):
+    """The files of a year that count a choice of sports, by their names without .json."""
+
+    SUMMARY_ACTIVITIES = "summary_activities"
+    DISTANCES = "distances"
+
+
 def insights(
     year: Year = None,
     sports: Sports = None,
+    file: Annotated[
+        YearFile | None,
+        typer.Option(
+            "--file", help="Print this file of data/insights as JSON, for --sports or else STRAVA_INSIGHT_SPORTS."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """A year: sums, goals and pace, records, streaks, gear, training load. Out of the published warehouse; no call."""
@@ -37,7 +59,11 @@ def insights(
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.values import plain
 
-    told = _told(Settings.load(), year, sports)
+    settings = Settings.load()
+    if file is not None:
+        echo_json(_year_file(settings, year, sports, file))
+        return
+    told = _told(settings, year, sports)
     if as_json:
         echo_json(plain(year_shape(told)))
     else:
@@ -74,28 +100,10 @@ def write_report(
 
 
 def _told(settings: "Settings", year: int | None, sports: list[str] | None) -> "YearTold":
-    from strava_pipeline.core.errors import PipelineError
-    from strava_pipeline.core.insights.goals import Goals
-    from strava_pipeline.ingest.strava.clocks import primed_clock
-    from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
-    from strava_pipeline.lake.insights import EVERYTHING, athlete_of, known_of
+    from strava_pipeline.lake.insights import EVERYTHING, known_of
     from strava_pipeline.lake.insights_told import count_only, newest_year, year_told
-    from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.publish import insights_snapshot
-    from strava_pipeline.verbs.terminal import err
 
-    lake = Lake(settings.data_dir)
-    try:
-        goals = goals_of(lake)
-    except UnusableGoalsError as error:
-        err.print(f"{error}\nUntil it is mended, years are shown without goals.", style="yellow")
-        goals = Goals()
-    now = primed_clock(settings).now()
-    with insights_snapshot(lake) as connection:
-        athlete = athlete_of(connection, goals, now)
-        if athlete is None:
-            raise PipelineError("The warehouse has no activity yet. Run `strava-pipeline flow` or `import` first.")
-        today = athlete.today(now, settings.timezone)
+    with _published(settings) as (connection, athlete, goals, today):
         if sports:
             try:
                 goals = goals.limited_to(count_only(connection, sports))
@@ -106,6 +114,52 @@ def _told(settings: "Settings", year: int | None, sports: list[str] | None) -> "
         if not told.totals.activities:
             _refuse_year_before_all(known_of(connection, athlete, today, EVERYTHING).years, number)
         return told
+
+
+def _year_file(settings: "Settings", year: int | None, sports: list[str] | None, file: YearFile) -> "dict[str, Any]":
+    from strava_pipeline.core.insights.pacing import year_until
+    from strava_pipeline.core.sports import chosen_sports
+    from strava_pipeline.lake.insights import counted_days, files_of, known_of
+    from strava_pipeline.lake.insights_told import newest_year
+
+    with _published(settings) as (connection, athlete, _, today):
+        known = known_of(connection, athlete, today)
+        try:
+            chosen = chosen_sports(sports or [settings.insight_sports], known.sports)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--sports") from error
+        number = year if year is not None else newest_year(connection, athlete, today)
+        if number not in known.years:
+            _refuse_year_before_all(known.years, number)
+        last_active = known.years[number][1] if number in known.years else None
+        days = counted_days(connection, athlete, today, [number], chosen).get(number, [])
+        return files_of(days, year_until(number, today, last_active))[f"{file}.json"]
+
+
+@contextmanager
+def _published(settings: "Settings") -> "Iterator[tuple[Connection, Athlete, Goals, date]]":
+    """The published warehouse, whose insights are made, their goals, and the day on their clock."""
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.core.insights.goals import Goals
+    from strava_pipeline.ingest.strava.clocks import primed_clock
+    from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
+    from strava_pipeline.lake.insights import athlete_of
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.publish import insights_snapshot
+    from strava_pipeline.verbs.terminal import err
+
+    lake = Lake(settings.data_dir)
+    try:
+        goals = goals_of(lake)
+    except UnusableGoalsError as error:
+        err.print(f"{error}\nUntil that is corrected, years are shown without goals.", style="yellow")
+        goals = Goals()
+    now = primed_clock(settings).now()
+    with insights_snapshot(lake) as connection:
+        athlete = athlete_of(connection, goals, now)
+        if athlete is None:
+            raise PipelineError("The warehouse has no activity yet. Run `strava-pipeline flow` or `import` first.")
+        yield connection, athlete, goals, athlete.today(now, settings.timezone)
 
 
 def _refuse_year_before_all(known: "Collection[int]", year: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.insights.goals import Goals
-from strava_pipeline.core.sports import SPORTS
+from strava_pipeline.core.sports import FILE_SPORTS
 from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
 from strava_pipeline.lake.insights import Athlete, InsightsReport, athlete_of, insights_of, write_insights
 from strava_pipeline.lake.insights_compared import unequal
@@ -23,13 +23,15 @@ TODAY, TOMORROW = date(2023, 3, 15), date(2023, 3, 16)
 NOW = datetime(2023, 3, 15, 12, tzinfo=UTC)
 
 
-def written(lake: Lake, years: list[int], goals: Goals | None = None, today: date = TODAY) -> InsightsReport:
+def written(
+    lake: Lake, years: list[int], goals: Goals | None = None, today: date = TODAY, sports: str = FILE_SPORTS
+) -> InsightsReport:
     publish(lake)
     with snapshot(lake) as connection:
         athlete = athlete_of(connection, goals or Goals(), NOW)
         assert athlete is not None
-        report = write_insights(connection, lake, athlete, goals or Goals(), today, years)
-        assert unequal(connection, lake, athlete, report.written, today) == {}
+        report = write_insights(connection, lake, athlete, goals or Goals(), today, years, sports)
+        assert unequal(connection, lake, athlete, report.written, today, sports) == {}
     return report
 
 
@@ -47,7 +49,7 @@ def test_the_files_are_what_the_rows_come_to(lake: Lake) -> None:
     rows = [row for row in rows if day_of(row) <= TOMORROW]
     for year in (2020, 2021, 2022, 2023):
         rides = sorted(
-            (row for row in rows if day_of(row).year == year and row["sport_type"] in SPORTS["ride"].split()),
+            (row for row in rows if day_of(row).year == year and row["sport_type"] in ("Ride", "VirtualRide")),
             key=lambda row: (row["start_date_local"], row["id"]),
         )
         files = insights_of(lake, year)
@@ -231,6 +233,42 @@ def test_what_tells_no_sport_is_other(lake: Lake, names: list[str], expected: in
     assert told.unknown_sports == ["Quidditch"], "of the whole warehouse"
 
 
+SPORTS_OF_JUNE = ("Ride", "VirtualRide", "GravelRide", "EBikeRide", "Velomobile", "Run", None)
+
+
+@pytest.mark.parametrize(
+    ("sports", "expected"),
+    [
+        (FILE_SPORTS, [1, 2]),
+        ("ride", [1, 2, 3, 5]),
+        ("Ride, Run", [1, 6]),
+        ("other", [7]),
+        ("swim", []),
+        ("all", [1, 2, 3, 4, 5, 6, 7]),
+    ],
+)
+def test_the_two_files_of_a_year_count_the_sports_that_are_set(lake: Lake, sports: str, expected: list[int]) -> None:
+    days = list(enumerate(SPORTS_OF_JUNE, start=1))
+    put(lake, [activity(one, f"2022-06-0{one}T08:00", sport_type=sport, distance=1000.0 * one) for one, sport in days])
+    written(lake, [2022], sports=sports)
+    files = insights_of(lake, 2022)
+    assert [one for day in files["summary_activities.json"].values() for one in day["activity_ids"]] == expected
+    miles = sum(expected) * 0.62137
+    assert files["distances.json"]["distance_traveled"][-1]["y"] == pytest.approx(miles)
+    assert files["pacing.json"]["groups"]["all"]["activities"]["total"] == 7, "every sport is in pacing.json"
+
+
+def test_files_follow_the_setting_and_an_edit_of_the_sport_within_its_group(lake: Lake) -> None:
+    put(lake, [activity(1, "2022-06-01T08:00"), activity(2, "2022-06-02T08:00")])
+    written(lake, [2022])
+    change(lake, "UPDATE activities_all SET sport_type = 'GravelRide' WHERE id = 2")
+    assert written(lake, []).written == [2022]
+    assert list(insights_of(lake, 2022)["summary_activities.json"]) == ["2022-06-01"]
+    assert written(lake, [], sports="GravelRide").written == [2022]
+    assert list(insights_of(lake, 2022)["summary_activities.json"]) == ["2022-06-02"]
+    assert written(lake, [], sports=" GravelRide,").written == [], "the same sports in other words"
+
+
 def test_only_the_years_that_changed_are_written_again(lake: Lake) -> None:
     put(lake, [activity(number, f"{2018 + number}-06-01T08:00") for number in range(1, 5)])
     assert written(lake, [2022]).written == [2019, 2020, 2021, 2022]
@@ -287,7 +325,7 @@ def test_damaged_files_are_told_and_made_anew(lake: Lake, name: str, damage: str
 @pytest.mark.parametrize(
     ("name", "old", "new", "told"),
     [
-        ("summary_activities.json", "[1]", "[9]", "rides in summary_activities.json: 1, in the warehouse 1"),
+        ("summary_activities.json", "[1]", "[9]", "activities in summary_activities.json: 1, in the warehouse 1"),
         ("summary_activities.json", "12.42739", "12.52739", "miles in summary_activities.json: 12.527"),
         ("distances.json", "12.42739", "12.32739", "miles in distances.json: 12.327"),
         ("pacing.json", '"total":1.0', '"total":2.0', "activities in pacing.json: 2.000"),

@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 from lxml import etree
 
-from strava_pipeline.core.sports import SPORTS
+from strava_pipeline.core.sports import FILE_SPORTS, SPORTS
 from strava_pipeline.lake.insights import insights_of
 from strava_pipeline.lake.locks import locked_or_none
 from strava_pipeline.lake.publish import snapshot
@@ -49,10 +49,10 @@ def broken(rig: Rig) -> dict[str, str | None]:
 
 
 def rides(rig: Rig, year: int) -> dict[str, list[int]]:
-    """Day → ids, of the source's rides."""
+    """Day → ids, of the source's activities that the files count."""
     found: dict[str, list[int]] = {}
     for item in sorted(rig.truth(), key=lambda item: (item["start_date_local"], item["id"])):
-        if item["start_date_local"].startswith(str(year)) and item["sport_type"] in SPORTS["ride"].split():
+        if item["start_date_local"].startswith(str(year)) and item["sport_type"] in FILE_SPORTS.split(","):
             found.setdefault(item["start_date_local"][:10], []).append(item["id"])
     return found
 
@@ -212,7 +212,7 @@ def test_the_snapshot_is_the_one_that_is_there_when_nobody_else_is_at_it(rig: Ri
         with snapshot(rig.lake) as connection:
             yield connection
 
-    insights.make_insights(run, opened, [2025], rig.settings.timezone)
+    insights.make_insights(run, opened, [2025], rig.settings.timezone, rig.settings.insight_sports)
     assert opened_at == [True], "opened while the lock was held"
 
 

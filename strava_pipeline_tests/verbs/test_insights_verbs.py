@@ -93,6 +93,45 @@ def test_a_year_without_what_is_counted_says_so(filled: Rig, type_on: TypeOn) ->
     assert "climbed" not in said.out
 
 
+@pytest.mark.parametrize(
+    ("setting", "words", "counted_sports"),
+    [
+        ("", (), {"Ride", "VirtualRide"}),
+        ("run", (), {"Run", "TrailRun", "VirtualRun"}),
+        ("run", ("--sports", "GravelRide,Hike"), {"GravelRide", "Hike"}),
+        ("", ("--sports", "Surfing"), set()),
+    ],
+)
+def test_a_file_of_the_year_for_other_sports(
+    filled: Rig,
+    type_on: TypeOn,
+    setting: str,
+    words: tuple[str, ...],
+    counted_sports: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    typed = type_on(filled)
+    if setting:
+        monkeypatch.setenv("STRAVA_INSIGHT_SPORTS", setting)
+    summary = asked(typed, "--year", str(YEAR), "--file", "summary_activities", *words)
+    points = asked(typed, "--year", str(YEAR), "--file", "distances", *words)["distance_traveled"]
+    items = [item for item in of_year(filled) if item["sport_type"] in counted_sports]
+    assert {one for told in summary.values() for one in told["activity_ids"]} == {item["id"] for item in items}
+    assert points[-1]["y"] == pytest.approx(sum(item["distance"] for item in items) / 1000 * 0.62137)
+    assert len(points) == 365
+    if not setting and not words:
+        on_disk = filled.lake.insights_of(YEAR)
+        assert summary == json.loads((on_disk / "summary_activities.json").read_bytes())
+        assert points == json.loads((on_disk / "distances.json").read_bytes())["distance_traveled"]
+
+
+def test_a_file_of_no_sport_or_of_a_year_before_all_is_refused(filled: Rig, type_on: TypeOn) -> None:
+    said = type_on(filled)("insights", "--file", "distances", "--sports", "Quidditch")
+    assert (said.code, said.out) == (2, "")
+    assert "Quidditch" in said.err
+    assert type_on(filled)("insights", "--file", "distances", "--year", "1950").code == 2
+
+
 def test_goals_and_pace(filled: Rig, type_on: TypeOn) -> None:
     told, items = asked(type_on(filled), "--year", str(YEAR)), of_year(filled)
     rides = sorted((item for item in items if GROUP_OF[item["sport_type"]] == "ride"), key=day)

@@ -1,7 +1,7 @@
 """A year's insights as the JSON documents in data/insights/<year>/: two in the shape of an older system, and one of our own.
 
-The two hold the group `ride` in miles by that system's own factor. `pacing.json` holds every group in metres and seconds;
-docs/formats.md describes all three.
+The two hold a choice of sports (setting STRAVA_INSIGHT_SPORTS) in miles by that system's own factor. `pacing.json` holds every
+group in metres and seconds; docs/formats.md describes all three.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +26,6 @@ from strava_pipeline.core.insights.pacing import (
 from strava_pipeline.core.sports import ALL, SPORTS
 
 MILES_PER_KM = 0.62137  # of the older system; the exact factor would be 0.621371192
-RIDE = "ride"
 _MEASURES = tuple(measure.name for measure in MEASURES)
 
 
@@ -44,6 +43,15 @@ class Day:
     @property
     def activities(self) -> int:
         return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class CountedDay:
+    """A local day with activities of the chosen sports. `ids` in the order of their starts; None: no distance was measured."""
+
+    on: date
+    ids: tuple[int, ...]
+    distance_m: float | None
 
     @property
     def miles(self) -> float:
@@ -68,17 +76,17 @@ class Paced:
         return self.series[-1]
 
 
-def summary_activities(days: Iterable[Day]) -> dict[str, Any]:
-    """By day with rides: their miles, their ids."""
-    rides = sorted((day for day in days if day.group == RIDE), key=lambda day: day.on)
-    return {day.on.isoformat(): {"distance_miles": day.miles, "activity_ids": list(day.ids)} for day in rides}
+def summary_activities(days: Iterable[CountedDay]) -> dict[str, Any]:
+    """The miles and the ids of each day, in the order of the days."""
+    in_order = sorted(days, key=lambda day: day.on)
+    return {day.on.isoformat(): {"distance_miles": day.miles, "activity_ids": list(day.ids)} for day in in_order}
 
 
-def distances(days: Iterable[Day], year: Year | None) -> dict[str, Any]:
-    """Cumulative miles ridden, a point a day from 1 January; none for a year that has not begun."""
+def distances(days: Iterable[CountedDay], year: Year | None) -> dict[str, Any]:
+    """Cumulative miles, a point a day from 1 January; none for a year that has not begun."""
     if year is None:
         return {"distance_traveled": []}
-    miles = {day.on: day.miles for day in days if day.group == RIDE}
+    miles = {day.on: day.miles for day in days}
     series = accumulate(miles.get(year.day(place), 0.0) for place in range(1, year.days + 1))
     return {
         "distance_traveled": [{"x": year.day(place).isoformat(), "y": y} for place, y in enumerate(series, start=1)]

@@ -23,7 +23,7 @@ EQUAL, USABLE, KNOWN = "equals_gold", "goals_usable", "sports_known"
 _PICTURES = 3  # a year; Dagster keeps those of every run
 
 
-def insight_assets(partitions: dg.PartitionsDefinition[Any], zone: str) -> list[dg.AssetsDefinition]:
+def insight_assets(partitions: dg.PartitionsDefinition[Any], zone: str, sports: str) -> list[dg.AssetsDefinition]:
     @dg.asset(
         name=INSIGHTS,
         partitions_def=partitions,
@@ -48,7 +48,7 @@ def insight_assets(partitions: dg.PartitionsDefinition[Any], zone: str) -> list[
         context: dg.AssetExecutionContext, run: Run, snapshot: DuckDBResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with timed() as seconds:
-            made = make_insights(run, snapshot.get_connection, years_of(context.partition_keys), zone)
+            made = make_insights(run, snapshot.get_connection, years_of(context.partition_keys), zone, sports)
         report = made.report
         for year, of_year in report.years.items():
             context.add_asset_metadata(

@@ -4,7 +4,14 @@ from datetime import date
 
 import pytest
 
-from strava_pipeline.core.insights.documents import Day, distances, paced, pacing_document, summary_activities
+from strava_pipeline.core.insights.documents import (
+    CountedDay,
+    Day,
+    distances,
+    paced,
+    pacing_document,
+    summary_activities,
+)
 from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.core.insights.pacing import Year
 
@@ -15,13 +22,15 @@ EXAMPLE = [
     Day(date(2024, 1, 2), "run", (4,), 5_000.0, 1500, 10.0),
 ]
 
+COUNTED = [CountedDay(date(2024, 1, 3), (2, 3), 25_000.0), CountedDay(date(2024, 1, 1), (1,), 10_000.0)]
+
 
 def test_the_worked_example_of_the_first_days_of_2024() -> None:
-    assert summary_activities(EXAMPLE) == {
+    assert summary_activities(COUNTED) == {
         "2024-01-01": {"distance_miles": pytest.approx(6.2137, abs=1e-12), "activity_ids": [1]},
         "2024-01-03": {"distance_miles": pytest.approx(15.53425, abs=1e-12), "activity_ids": [2, 3]},
     }
-    points = distances(EXAMPLE, LEAP)["distance_traveled"]
+    points = distances(COUNTED, LEAP)["distance_traveled"]
     assert [point["y"] for point in points[:3]] == pytest.approx([6.2137, 6.2137, 21.74795])
     assert len(points) == 366
     assert points[59]["x"] == "2024-02-29"
@@ -29,7 +38,7 @@ def test_the_worked_example_of_the_first_days_of_2024() -> None:
 
 
 def test_days_come_in_order_however_they_are_given() -> None:
-    assert list(summary_activities(EXAMPLE)) == ["2024-01-01", "2024-01-03"]
+    assert list(summary_activities(COUNTED)) == ["2024-01-01", "2024-01-03"]
 
 
 def test_a_year_without_activities_has_a_line_at_zero_and_no_days() -> None:

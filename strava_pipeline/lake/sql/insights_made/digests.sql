@@ -5,7 +5,7 @@ SELECT
     concat(
         count(*) FILTER (on_day <= $until),
         ':',
-        bit_xor(hash(activity_id, start_date_local, sport_group, distance_m, moving_time_seconds, elevation_gain_m))
+        bit_xor(hash(activity_id, start_date_local, sport_group, sport_type, distance_m, moving_time_seconds, elevation_gain_m))
             FILTER (on_day <= $until)
     ) AS digest,
     max(on_day) FILTER (on_day <= $until) AS last_active,
