@@ -59,4 +59,4 @@ def status(url: str, number: int = 0) -> dict[str, Any]:
 
 def settled(url: str, number: int = 0) -> None:
     """Wait until nothing is on its way to the cars."""
-    until(lambda: status(url, number)["waiting"], lambda waiting: waiting == 0)
+    until(lambda: status(url, number)["waiting"], lambda waiting: waiting == 0, every=0.05)

@@ -6,7 +6,7 @@ of assets, no metadata, no log of the run and no record of the run.
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,8 +15,18 @@ from typing import Any
 from uuid import uuid4
 
 from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError
-from strava_pipeline.core.tables import DETAIL_TABLES, FILES, MATCH_TABLES, QUARANTINE
+from strava_pipeline.core.tables import (
+    CAR_TABLES,
+    DETAIL_TABLES,
+    FILES,
+    MATCH_TABLES,
+    QUARANTINE,
+    TRIP_DIAGNOSTICS,
+    TRIP_INDEX,
+    TRIP_REPLAY,
+)
 from strava_pipeline.core.webhooks import News
+from strava_pipeline.lake.car_readings import count_readings
 from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.lake.matches import MatchReport
 from strava_pipeline.lake.merge_imported import merge_files
@@ -26,6 +36,7 @@ from strava_pipeline.lake.staging import MergeReport
 from strava_pipeline.lake.tombstones import AbsenceReport
 from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.operations.by_year import YearsReport
+from strava_pipeline.operations.cars import land_pings, update_car_trips
 from strava_pipeline.operations.current import bring_up_to_date, make_imports
 from strava_pipeline.operations.events import EventsReport, work_events
 from strava_pipeline.operations.fetching import pull_details
@@ -50,7 +61,9 @@ from strava_pipeline.operations.reading_files import read_files, unread
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.strava_source import FLOW_LOCK, StravaSource
 from strava_pipeline.operations.streaming import pull_streams
+from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.operations.tracking import TracksMade, make_tracks
+from strava_pipeline.operations.trips import diagnose_trips, replay_trips, update_trip_index
 from strava_pipeline.orchestrate.jobs import (
     DETAILS,
     EVENTS,
@@ -59,7 +72,9 @@ from strava_pipeline.orchestrate.jobs import (
     INSIGHTS,
     JOBS,
     LISTING,
+    PINGS,
     PULLING_JOBS,
+    READINGS,
     REBUILD_JOB,
     STEP_JOBS,
     STREAMS,
@@ -74,6 +89,7 @@ class Done:
     """What the operations of a job reported; empty where the job has no such step.
 
     `stopped`: the limit that ended the calls early. `files_with_problems`: of those that an import read.
+    `broken_rules`: of the tables of trips, as `table.rule`.
     """
 
     stopped: Stopped = None
@@ -88,6 +104,7 @@ class Done:
     insights: InsightsMade = field(default_factory=InsightsMade)
     landed: LandReport = field(default_factory=LandReport)
     files_with_problems: int = 0
+    broken_rules: list[str] = field(default_factory=list)
 
 
 def do(settings: Settings, job: str, years: Sequence[int], config: dict[str, dict[str, Any]]) -> Done:
@@ -200,6 +217,32 @@ class _Steps:
             self.run, opened, self.years, self.settings.timezone, self.settings.insight_sports
         )
 
+    def land_pings(self) -> None:
+        landed = land_pings(self.run, self.settings, **self.config.get(PINGS, {"safety_net": False}))
+        if landed.left or landed.not_ours or landed.fault:
+            self.done.broken_rules.append(f"{PINGS}.all_taken")
+
+    def count_readings(self) -> None:
+        count_readings(self.run.lake, self.years)
+
+    def update_car_trips(self) -> None:
+        for table, findings in update_car_trips(self.run, self.settings, self.years).findings.items():
+            self._note(table, findings)
+
+    def update_trip_index(self) -> None:
+        config = self.config.get(TRIP_INDEX.name, {})
+        self._note(TRIP_INDEX.name, update_trip_index(self.run, self.settings, self.years, **config).findings)
+
+    def diagnose_trips(self) -> None:
+        config = self.config.get(TRIP_DIAGNOSTICS.name, {})
+        self._note(TRIP_DIAGNOSTICS.name, diagnose_trips(self.run, self.settings, self.years, **config).findings)
+
+    def replay_trips(self) -> None:
+        self._note(TRIP_REPLAY.name, replay_trips(self.run, self.settings).findings)
+
+    def _note(self, table: str, findings: Iterable[Finding]) -> None:
+        self.done.broken_rules += [f"{table}.{finding.rule}" for finding in findings if not finding.holds]
+
 
 _STEPS = {
     FILE_BRONZE: _Steps.land_files,
@@ -216,5 +259,17 @@ _STEPS = {
     "tracks": _Steps.make_tracks,
     "published_warehouse": _Steps.publish,
     INSIGHTS: _Steps.make_insights,
+    PINGS: _Steps.land_pings,
+    READINGS: _Steps.count_readings,
+    CAR_TABLES[0].name: _Steps.update_car_trips,
+    TRIP_INDEX.name: _Steps.update_trip_index,
+    TRIP_DIAGNOSTICS.name: _Steps.diagnose_trips,
+    TRIP_REPLAY.name: _Steps.replay_trips,
 }
-_BY_OTHERS = {"activity_history", *MATCH_TABLES, *DETAIL_TABLES, QUARANTINE.name}  # made in a step of another asset
+_BY_OTHERS = {
+    "activity_history",
+    *MATCH_TABLES,
+    *DETAIL_TABLES,
+    QUARANTINE.name,
+    *(it.name for it in CAR_TABLES),
+}  # made in a step of another asset

@@ -16,7 +16,6 @@ from strava_pipeline_tests.osrm import Osrm, osrm
 from strava_pipeline_tests.pings import Log, at, config, drive
 from strava_pipeline_tests.rig import Rig
 
-pytestmark = pytest.mark.slow  # whole runs
 Make = Callable[..., Rig]
 HOME, OFFICE = (area_of(*at(km).values()) for km in (0, 8))
 SECRETS = ("51.07", "4.654", "Street")
@@ -39,7 +38,7 @@ def driven(make_rig: Make, server: Osrm | None) -> Rig:
 
 def looked_up(rig: Rig) -> list[tuple[str | None, str | None]]:
     """The addresses in gold after a run, which raises where it fails."""
-    rig.run("car_trips", pings={"safety_net": False})
+    rig.do("car_trips", pings={"safety_net": False})
     return rig.gold("SELECT start_address, end_address FROM car_trips")
 
 

@@ -52,12 +52,12 @@ def test_what_is_posted_comes_to_the_trips_of_a_replay(make_rig: Make) -> None:
     said: list[str] = []
     with phones(rig, script, said) as url:
         post(url, steps)
-        rig.run("car_trips", pings={"safety_net": False})
+        done = rig.do("car_trips", pings={"safety_net": False})
         live = status(url)
     assert (live["state"], live["waiting"]) == ("idle", 0)
     assert_same(rig, expected(script))
     assert rig.gold("SELECT reason, no_driving_count FROM car_trip_cancellations") == [("no_driving_car", 3)]
-    assert rig.failed_checks(rig.remembered.get_runs(limit=1)[0].run_id) == []
+    assert done.broken_rules == []
     assert not any(secret in line for line in said for secret in (TOKEN, "4.654321", "51.0"))
 
 
@@ -75,10 +75,9 @@ def test_restarts_between_events_change_nothing(make_rig: Make, every: int) -> N
             post(url, steps[begin : begin + every])
             settled(url)
         if begin % 3 == 0:
-            rig.run("car_trips", pings={"safety_net": False})
-    rig.run("car_trips", pings={"safety_net": False})
+            rig.do("car_trips", pings={"safety_net": False})
+    assert rig.do("car_trips", pings={"safety_net": False}).broken_rules == []
     assert_same(rig, expected(script))
-    assert rig.failed_checks(rig.remembered.get_runs(limit=1)[0].run_id) == []
 
 
 def test_two_users_do_not_mix(make_rig: Make) -> None:
@@ -89,7 +88,7 @@ def test_two_users_do_not_mix(make_rig: Make) -> None:
         for first, second in zip(drive(), [*two, *two[-3:]], strict=False):
             post(url, [first])
             post(url, [second], 1)
-        rig.run("car_trips", pings={"safety_net": False})
+        rig.do("car_trips", pings={"safety_net": False})
     trips = rig.gold("SELECT user_id, distance_km FROM car_trips ORDER BY 1")
     assert trips == [("anna", 8.0), ("berta", 5.0)]
 
@@ -100,23 +99,22 @@ def test_the_safety_net_ends_a_trip_that_nothing_is_heard_of(make_rig: Make, mon
     with phones(rig, scenarios((config(), steps))) as url:
         post(url, steps)
         settled(url)
-        rig.run("car_trips", pings={"safety_net": False})
+        rig.do("car_trips", pings={"safety_net": False})
         assert in_gold(rig) == []
         assert status(url)["state"] == "driving"
-        rig.run("car_trips")
+        rig.do("car_trips")
         assert in_gold(rig) == []  # it came a moment ago
         in_three_hours = datetime.now(UTC) + timedelta(hours=3)
         monkeypatch.setattr(ServerClock, "local", lambda clock: in_three_hours)
-        rig.run("car_trips")
+        rig.do("car_trips")
         (trip,) = in_gold(rig)
         # no car can be asked by a run of these tests: the length is that of the points
         assert (trip["via"], trip["distance_source"]) == ("safety_net", "haversine")
         assert trip["end_time"] == MORNING + timedelta(seconds=5 * 70)
         until(lambda: status(url)["state"], lambda state: state == "idle")
-        rig.run("car_trips")
+        rig.do("car_trips")
     assert len(in_gold(rig)) == 1
-    rig.run("car_trips")
-    assert rig.failed_checks(rig.remembered.get_runs(limit=1)[0].run_id) == []
+    assert rig.do("car_trips").broken_rules == []
 
 
 def test_nothing_of_where_somebody_was_is_in_dagsters_records_or_logs(
@@ -165,7 +163,7 @@ def test_a_run_of_another_year_tells_all_that_it_took_in(make_rig: Make) -> None
 
 def test_a_run_without_pings_does_nothing_and_says_so(make_rig: Make) -> None:
     rig = make_rig(activities=1)
-    rig.begin_with("flow")
+    rig.do("flow")
     rig.run("car_trips")
     assert in_gold(rig) == []
     assert not rig.lake.pings.exists()
@@ -173,11 +171,11 @@ def test_a_run_without_pings_does_nothing_and_says_so(make_rig: Make) -> None:
 
 def test_a_rebuild_makes_the_same_trips(make_rig: Make) -> None:
     rig = make_rig(activities=1)
-    rig.begin_with("flow")
+    rig.do("flow")
     with phones(rig, scenarios((config(), drive()))) as url:
         post(url, drive())
         settled(url)
-        rig.run("car_trips")
+        rig.do("car_trips")
     before = rig.gold("SELECT * FROM car_trips"), rig.gold("SELECT * FROM car_trip_points ORDER BY sequence")
-    rig.run_unpartitioned("rebuild")
+    rig.do("rebuild")
     assert (rig.gold("SELECT * FROM car_trips"), rig.gold("SELECT * FROM car_trip_points ORDER BY sequence")) == before

@@ -46,7 +46,7 @@ def test_years_at_once_and_one_by_one_come_to_the_same(world: Trips, tmp_path: P
     with trips_world(tmp_path / "by year") as other:
         other.write(rows())
         for year in (whole[-1], *YEARS):
-            other.run(year)
+            other.do(year)
         for table in (TRIP_INDEX, TRIP_DIAGNOSTICS):
             assert other.kept(table) == world.kept(table)
         query = "SELECT * EXCLUDE (fetched_at) FROM trip_diagnostics ORDER BY external_id"
@@ -54,7 +54,7 @@ def test_years_at_once_and_one_by_one_come_to_the_same(world: Trips, tmp_path: P
 
 
 def test_a_run_of_a_year_takes_the_trips_of_that_year_alone(world: Trips) -> None:
-    world.run(2023)
+    world.do(2023)
     assert world.years() == {"ride-2": (2023, False)}
     assert world.years(TRIP_INDEX) == {"ride-2": (2023, False)}
 
@@ -64,9 +64,9 @@ def test_a_run_of_a_year_takes_the_trips_of_that_year_alone(world: Trips) -> Non
 def test_a_trip_that_moved_to_another_year_is_there_once_whichever_year_is_looked_at(
     world: Trips, looked_at: int
 ) -> None:
-    world.run()
+    world.do()
     world.write([ride(1, 2022), ride(2, 2024), ride(3, 2024)])
-    world.run(looked_at)
+    world.do(looked_at)
     wanted = {"ride-1": (2022, False), "ride-2": (2024, False), "ride-3": (2024, False)}
     assert (world.years(), world.years(TRIP_INDEX)) == (wanted, wanted)
     assert world.rig.gold("SELECT external_id, year FROM trip_diagnostics ORDER BY 1") == [
@@ -76,9 +76,9 @@ def test_a_trip_that_moved_to_another_year_is_there_once_whichever_year_is_looke
 
 @pytest.mark.slow
 def test_a_trip_that_its_source_lost_keeps_its_row_and_is_marked_when_its_year_is_looked_at(world: Trips) -> None:
-    world.run()
+    world.do()
     world.write([ride(1, 2022), ride(3, 2024)])
-    world.run(2022)
+    world.do(2022)
     assert world.years()["ride-2"] == (2023, False)
     told = world.run(2023)
     assert (told["trip_diagnostics"]["deleted"], told["trip_index"]["deleted"]) == (1, 1)
@@ -89,7 +89,7 @@ def test_a_trip_that_its_source_lost_keeps_its_row_and_is_marked_when_its_year_i
 
 @pytest.mark.slow
 def test_where_the_source_is_not_set_any_more_nothing_is_lost(world: Trips) -> None:
-    world.run()
+    world.do()
     before = {table.name: world.kept(table) for table in (TRIP_INDEX, TRIP_DIAGNOSTICS)}
     world.rig.settings = world.rig.settings.model_copy(update={"trips_source": None, "trips_keys_file": None})
     told = world.run()
@@ -102,27 +102,27 @@ def test_where_the_source_is_not_set_any_more_nothing_is_lost(world: Trips) -> N
 def test_who_never_had_trips_has_a_run_that_does_nothing(world: Trips) -> None:
     world.rig.settings = world.rig.settings.model_copy(update={"trips_source": None, "trips_keys_file": None})
     assert "TRIPS_SOURCE is not set" in world.run()["trip_index"]["skipped"]
-    world.rig.run_unpartitioned("replay_trips")
+    world.rig.do("replay_trips")
     assert kept_trips(world.rig.lake, TRIP_REPLAY).height == 0
 
 
 @pytest.mark.parametrize("job", ["trips", "replay_trips"])
 def test_without_keys_a_run_fails_before_the_source_is_opened(world: Trips, job: str) -> None:
-    world.run()
+    world.do()
     before = world.kept(TRIP_DIAGNOSTICS)
     world.source.unlink()  # opening it would be a SourceError
     world.rig.settings = world.rig.settings.model_copy(update={"trips_keys_file": None})
     with pytest.raises(MissingSettingsError, match=r"No keys .* TRIPS_KEYS_FILE"):
-        _ = world.run() if job == "trips" else world.rig.run_unpartitioned(job)
+        _ = world.do() if job == "trips" else world.rig.do(job)
     assert world.kept(TRIP_DIAGNOSTICS) == before
 
 
 def test_a_source_that_is_away_fails_the_run_and_marks_nothing(world: Trips) -> None:
-    world.run()
+    world.do()
     before = world.kept(TRIP_DIAGNOSTICS)
     world.source.unlink()
     with pytest.raises(SourceError, match="there is no file"):
-        world.run()
+        world.do()
     assert world.kept(TRIP_DIAGNOSTICS) == before
 
 
@@ -157,7 +157,7 @@ def test_of_two_trips_with_one_external_id_the_later_one_counts(world: Trips) ->
     first, second = ride(1, 2022, external_id="twice"), ride(2, 2024, external_id="twice")
     for pair in ([first, second], [second, first]):
         world.write(pair)
-        world.run()
+        world.do()
         assert world.years() == {"twice": (2024, False)}
         assert world.kept()[0]["trip_id"] == "2"
 
@@ -165,7 +165,7 @@ def test_of_two_trips_with_one_external_id_the_later_one_counts(world: Trips) ->
 @pytest.mark.slow
 def test_a_second_run_changes_and_publishes_nothing(world: Trips) -> None:
     world.write([*rows(), *telling_trips()])
-    world.run()
+    world.do()
     kept = {path: path.stat().st_mtime_ns for path in [*world.rig.lake.trips.iterdir(), world.rig.lake.snapshot]}
     told = world.run()
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
@@ -176,10 +176,12 @@ def test_a_second_run_changes_and_publishes_nothing(world: Trips) -> None:
 @pytest.mark.slow
 def test_a_replay_is_a_row_for_each_version_and_stays_as_it_is(world: Trips) -> None:
     world.write([ride(1, 2022, review_status="approved"), ride(2, 2023, review_status="rejected"), ride(3, 2024)])
-    world.run(2022)
-    for _ in range(2):
-        told = world.rig.run_unpartitioned("replay_trips").metadata["trip_replay"]
-        assert told["totals_by_algorithm"]["cycling-2026.1"]["trips"] == 3
+    world.do(2022)
+    world.rig.do("replay_trips")
+    first = kept_trips(world.rig.lake, TRIP_REPLAY)
+    told = world.rig.run_unpartitioned("replay_trips").metadata["trip_replay"]
+    assert told["totals_by_algorithm"]["cycling-2026.1"]["trips"] == 3
+    assert kept_trips(world.rig.lake, TRIP_REPLAY).equals(first)
     (row,) = kept_trips(world.rig.lake, TRIP_REPLAY).to_dicts()
     assert (row["algorithm"], row["trips"], row["labelled"]) == ("cycling-2026.1", 3, 2)
     assert world.rig.gold("SELECT trips, better + same + worse + changed FROM trip_replay") == [(3, 3)]

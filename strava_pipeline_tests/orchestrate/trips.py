@@ -13,6 +13,7 @@ from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, Table
 from strava_pipeline.lake.trips import kept_trips
 from strava_pipeline_tests.rig import Rig, broken_rules, started
 from strava_pipeline_tests.trips import NEW, OLD, Row, points, sealed, trip, write_sqlite
+from strava_pipeline_tests.without_dagster import Done
 
 YEARS = [2022, 2023, 2024]
 
@@ -31,6 +32,10 @@ class Trips:
     def run(self, *years: int) -> dict[str, dict[str, Any]]:
         """Run the job over these years (all three, unless said): what each asset reported."""
         return self.rig.run("trips", list(years) or YEARS).metadata
+
+    def do(self, *years: int) -> Done:
+        """Do what `run` does to the data, without Dagster."""
+        return self.rig.do("trips", list(years) or YEARS)
 
     def kept(self, table: Table = TRIP_INDEX) -> list[dict[str, Any]]:
         """The rows, but for when they changed."""

@@ -22,7 +22,7 @@ def test_each_scenario_comes_to_the_same_trips(make_rig: Callable[..., Rig]) -> 
         for number, scenario in enumerate(document["scenarios"]):
             post(url, scenario["steps"], number)
             settled(url, number)
-        rig.run("car_trips", pings={"safety_net": False})
+        rig.do("car_trips", pings={"safety_net": False})
     trips = expected(document)
     assert len(trips) == 5
     assert_same(rig, trips)

@@ -24,7 +24,7 @@ def rig(make_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch) -> Rig:
     log = Log(made.lake)
     log.config(read_config(config()))
     log.steps([*drive(), *nobody_drives(MORNING + timedelta(hours=4)), *drive(MORNING + DAY, 5, odometer=20_008.0)])
-    made.run("car_trips", pings={"safety_net": False})
+    made.do("car_trips", pings={"safety_net": False})
     log.steps(drive(MORNING + 2 * DAY, odometer=20_013.0)[:4])
     monkeypatch.chdir(made.folder)
     for name, value in made.settings.environ().items():
