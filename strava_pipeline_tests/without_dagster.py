@@ -132,7 +132,9 @@ def do(settings: Settings, job: str, years: Sequence[int], config: dict[str, dic
 def _rebuild(run: RunContext, settings: Settings) -> Done:
     rebuild(run.lake, run.years, run.progress, make_imports=partial(make_imports, run, settings.import_limits))
     tracks = make_tracks(run, run.years.all)
-    insights = make_insights(run, partial(snapshot, run.lake), run.years.all, settings.timezone)
+    insights = make_insights(
+        run, partial(snapshot, run.lake), run.years.all, settings.timezone, settings.insight_sports
+    )
     return Done(tracks=tracks, insights=insights)
 
 
