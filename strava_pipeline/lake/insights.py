@@ -13,17 +13,9 @@ from datetime import MAXYEAR, MINYEAR, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from strava_pipeline.core.insights.documents import (
-    CountedDay,
-    Day,
-    Paced,
-    distances,
-    paced,
-    pacing_document,
-    summary_activities,
-)
+from strava_pipeline.core.insights.documents import CountedDay, distances, pacing_document, summary_activities
 from strava_pipeline.core.insights.goals import Goals, Units
-from strava_pipeline.core.insights.pacing import Year, latest_day, year_until
+from strava_pipeline.core.insights.pacing import Day, Paced, Year, latest_day, paced, year_until
 from strava_pipeline.core.json_text import json_bytes
 from strava_pipeline.core.sports import FILE_SPORTS, chosen_sports, unknown_sports
 from strava_pipeline.lake.files import write_whole

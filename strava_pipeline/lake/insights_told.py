@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
+from strava_pipeline.core.insights.documents import Eddington, Gear, Load, Record, Streak, Sums, YearSummary
 from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.core.insights.pacing import latest_day
-from strava_pipeline.core.insights.told import Eddington, Gear, Load, Record, Streak, Sums, YearTold
 from strava_pipeline.core.sports import chosen_sports, unknown_sports, whole_groups
 from strava_pipeline.lake.insights import EVERYTHING, Athlete, known_of, years_made
 from strava_pipeline.lake.sql import sql
@@ -40,7 +40,7 @@ def newest_year(connection: Connection, athlete: Athlete, today: date) -> int:
 
 def year_told(
     connection: Connection, athlete: Athlete, goals: Goals, today: date, number: int, sports: Sequence[str] = ()
-) -> YearTold:
+) -> YearSummary:
     """Everything of a local year; `sports`: what `count_only` was told, to be shown with it."""
     made = years_made(connection, athlete, goals, today, [number])[number]
     asked: dict[str, Any] = {"athlete_id": athlete.id, "year": number}
@@ -51,7 +51,7 @@ def year_told(
         return connection.execute(sql(f"insights_told/{name}"), asked | more).fetchall()
 
     sums = list(rows("sums", **until))
-    return YearTold(
+    return YearSummary(
         number=number,
         year=made.year,
         athlete_id=athlete.id,

@@ -15,8 +15,7 @@ def _verbs() -> None:
 @goals.command()
 def check() -> None:
     """Say which goals goals.toml sets, or what is wrong in it. Ends with 2 where it can't be followed."""
-    from strava_pipeline.core.insights.measures import MEASURES
-    from strava_pipeline.core.insights.words import amount_told, group_name
+    from strava_pipeline.core.insights.goals import MEASURES, amount_text, group_name
     from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
@@ -34,6 +33,6 @@ def check() -> None:
         return
     titles = {measure.name: measure.title for measure in MEASURES}
     for (year, group, measure), amounts in sorted(found.all.items(), key=lambda item: (item[0][0] or 0, item[0][1:])):
-        told = " and ".join(amount_told(measure, amount, found.units or "km") for amount in amounts)
+        told = " and ".join(amount_text(measure, amount, found.units or "km") for amount in amounts)
         out.print(f"{year or 'Every year'}, {group_name(group)}, {titles[measure]}: {told}")
     out.print(f"{lake.goals} can be followed: {len(found.all)} goals.")

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from datetime import date
 
+    from strava_pipeline.core.insights.documents import YearSummary
     from strava_pipeline.core.insights.goals import Goals
-    from strava_pipeline.core.insights.told import YearTold
     from strava_pipeline.lake.insights import Athlete
     from strava_pipeline.lake.warehouse import Connection
     from strava_pipeline.settings import Settings
@@ -55,7 +55,7 @@ def insights(
 ) -> None:
     """A year: sums, goals and pace, records, streaks, gear, training load. Out of the published warehouse; no call."""
 
-    from strava_pipeline.core.insights.shape import year_shape
+    from strava_pipeline.core.insights.documents import year_json
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.values import plain
 
@@ -65,7 +65,7 @@ def insights(
         return
     told = _told(settings, year, sports)
     if as_json:
-        echo_json(plain(year_shape(told)))
+        echo_json(plain(year_json(told)))
     else:
         _say(told)
 
@@ -89,7 +89,7 @@ def report(
 
 def write_report(
     settings: "Settings", path: Path, year: int | None = None, sports: list[str] | None = None
-) -> "YearTold":
+) -> "YearSummary":
     """Write the page of a year to `path`, whole or not at all."""
     from strava_pipeline.core.insights.page import year_page
     from strava_pipeline.lake.files import write_whole
@@ -99,7 +99,7 @@ def write_report(
     return told
 
 
-def _told(settings: "Settings", year: int | None, sports: list[str] | None) -> "YearTold":
+def _told(settings: "Settings", year: int | None, sports: list[str] | None) -> "YearSummary":
     from strava_pipeline.lake.insights import EVERYTHING, known_of
     from strava_pipeline.lake.insights_told import count_only, newest_year, year_told
 
@@ -170,26 +170,26 @@ def _refuse_year_before_all(known: "Collection[int]", year: int) -> None:
         raise MisuseError(f"There is no activity in {year}: the first is of {min(known)}, the last of {max(known)}.")
 
 
-def _say(told: "YearTold") -> None:
+def _say(told: "YearSummary") -> None:
+    from strava_pipeline.core.insights.goals import amount_text, day_text, group_name, record_name, record_text
     from strava_pipeline.core.insights.page import goal_rows
-    from strava_pipeline.core.insights.words import amount_told, day_told, group_name, record_name, record_told
     from strava_pipeline.verbs.terminal import err, out
 
     units, totals = told.units, told.totals
-    until = f", up to {day_told(told.year.until)}" if told.year is not None and not told.year.is_over else ""
+    until = f", up to {day_text(told.year.until)}" if told.year is not None and not told.year.is_over else ""
     limited = f" ({', '.join(told.sports)})" if told.sports else ""
     out.print(f"{told.number}{limited}{until}", style="bold")
     out.print(
         f"  {counted(totals.activities, 'activity')} on {counted(totals.active_days, 'day')}, "
-        f"{amount_told('distance_m', totals.distance_m, units)}, "
-        f"{amount_told('moving_time_seconds', totals.moving_time_seconds, units)}, "
-        f"{amount_told('elevation_gain_m', totals.elevation_gain_m, units)} climbed"
+        f"{amount_text('distance_m', totals.distance_m, units)}, "
+        f"{amount_text('moving_time_seconds', totals.moving_time_seconds, units)}, "
+        f"{amount_text('elevation_gain_m', totals.elevation_gain_m, units)} climbed"
         if totals.activities
         else "  no activities"
     )
     for streak in told.streaks:
         out.print(
-            f"  longest streak: {counted(streak.length, streak.unit)}, {day_told(streak.starts_on)} to {day_told(streak.ends_on)}"
+            f"  longest streak: {counted(streak.length, streak.unit)}, {day_text(streak.starts_on)} to {day_text(streak.ends_on)}"
         )
     _say_sports(told)
     for goal in goal_rows(told):
@@ -198,11 +198,11 @@ def _say(told: "YearTold") -> None:
     best = [each for each in told.records if each.all_time]
     out.print(f"Records of the year: {len(told.records)}, the best of all years: {len(best)}", style="bold")
     for each in best:
-        value = record_told(each.value, each.unit, each.record, units)
-        out.print(f"  {group_name(each.group)}, {record_name(each.record).lower()}: {value} on {day_told(each.on_day)}")
+        value = record_text(each.value, each.unit, each.record, units)
+        out.print(f"  {group_name(each.group)}, {record_name(each.record).lower()}: {value} on {day_text(each.on_day)}")
     for load in told.load:
         out.print(
-            f"{load.measure.replace('_', ' ').capitalize()} on {day_told(load.on_day)}: "
+            f"{load.measure.replace('_', ' ').capitalize()} on {day_text(load.on_day)}: "
             f"fitness {load.fitness:.0f}, fatigue {load.fatigue:.0f}, form {round(load.form):+d}"
         )
     if told.unknown_sports:
@@ -224,10 +224,10 @@ def _how_it_stands(goal: "Mapping[str, Any]") -> str:
     return f"{goal['apart']} {side}, at this pace {goal['projected']}, needs {goal['required']} a week"
 
 
-def _say_sports(told: "YearTold") -> None:
+def _say_sports(told: "YearSummary") -> None:
     from rich.table import Table
 
-    from strava_pipeline.core.insights.words import amount_told
+    from strava_pipeline.core.insights.goals import amount_text
     from strava_pipeline.verbs.terminal import out
 
     if not told.by_sport:
@@ -240,8 +240,8 @@ def _say_sports(told: "YearTold") -> None:
             sport or "–",
             f"{sums.activities:,}",
             f"{sums.active_days:,}",
-            amount_told("distance_m", sums.distance_m or None, told.units),
-            amount_told("moving_time_seconds", sums.moving_time_seconds, told.units),
-            amount_told("elevation_gain_m", sums.elevation_gain_m or None, told.units),
+            amount_text("distance_m", sums.distance_m or None, told.units),
+            amount_text("moving_time_seconds", sums.moving_time_seconds, told.units),
+            amount_text("elevation_gain_m", sums.elevation_gain_m or None, told.units),
         )
     out.print(table)

@@ -1,48 +1,131 @@
-"""A year's insights as the JSON documents in data/insights/<year>/: two in the shape of an older system, and one of our own.
+"""A year's insights as records and as JSON: what `insights` prints, `report` draws, and data/insights/<year>/ keeps.
 
-The two hold a choice of sports (setting STRAVA_INSIGHT_SPORTS) in miles by that system's own factor. `pacing.json` holds every
-group in metres and seconds; docs/formats.md describes all three.
+Records are in metres and seconds; None is unknown. Two of the files have the shape of an older system: a choice of
+sports (setting STRAVA_INSIGHT_SPORTS) in miles by that system's own factor. `pacing.json` holds every group in metres
+and seconds. docs/formats.md describes all shapes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date
 from itertools import accumulate
 from typing import Any
 
-from strava_pipeline.core.insights.goals import Goals
-from strava_pipeline.core.insights.measures import MEASURES, METRES_PER_MILE
+from strava_pipeline.core.insights.goals import Units, scaled
 from strava_pipeline.core.insights.pacing import (
-    DEFAULT_STEP,
-    Toward,
+    Day,
+    Paced,
     Year,
-    cumulative,
-    default_goals,
-    momentum,
-    pacing,
-    projection,
-    toward,
 )
-from strava_pipeline.core.sports import ALL, SPORTS
+from strava_pipeline.core.sports import ALL
 
 MILES_PER_KM = 0.62137  # of the older system; the exact factor would be 0.621371192
-_MEASURES = tuple(measure.name for measure in MEASURES)
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """What a group of sports did on a local day. `ids` in the order of their starts; None: nothing of it was measured."""
+class Sums:
+    """Totals of some activities."""
 
-    on: date
-    group: str
-    ids: tuple[int, ...]
+    activities: int
+    active_days: int
     distance_m: float | None
     moving_time_seconds: int | None
     elevation_gain_m: float | None
 
-    @property
-    def activities(self) -> int:
-        return len(self.ids)
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The best of the year; `all_time`: also of all years.
+
+    `value` is in `unit`, m or s; a negative `activity_id` is no id of Strava's.
+    """
+
+    group: str
+    record: str
+    value: float
+    unit: str
+    activity_id: int
+    on_day: date
+    told_by: str
+    all_time: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """Days or weeks in a row with an activity; it may begin or end outside the year."""
+
+    unit: str
+    length: int
+    starts_on: date
+    ends_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Eddington:
+    """The Eddington numbers of a group, of the year and of all years.
+
+    `days_to_next`: days that the next number of all years still needs.
+    """
+
+    group: str
+    unit: str
+    of_year: int
+    of_all: int
+    days_to_next: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gear:
+    """The use of a bike or a pair of shoes in the year; `distance_of_all_m`: in all years."""
+
+    gear_id: str
+    name: str | None
+    retired: bool | None
+    activities: int
+    distance_m: float | None
+    distance_of_all_m: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Fitness, fatigue and form at the end of the year so far, and the year's highest fitness."""
+
+    measure: str
+    on_day: date
+    fitness: float
+    fatigue: float
+    form: float
+    highest_fitness: float
+    highest_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class YearSummary:
+    """Everything about a year.
+
+    `sports`: what the summary is limited to, in the user's words; `year`: None where the year has not begun. `undated`, `later`,
+    `others`: activities left out because they have no date, a date after tomorrow, or another athlete.
+    """
+
+    number: int
+    year: Year | None
+    athlete_id: int
+    units: Units
+    sports: tuple[str, ...]
+    totals: Sums
+    by_sport: list[tuple[str, str, Sums]]  # sport, its group
+    by_month: list[tuple[int, Sums]]  # 1 to 12, those with an activity
+    days: list[Day]
+    paced: list[Paced]
+    records: list[Record]
+    streaks: list[Streak]
+    eddington: list[Eddington]
+    gear: list[Gear]
+    load: list[Load]
+    unknown_sports: list[str]
+    undated: int
+    later: int
+    others: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +141,14 @@ class CountedDay:
         return (self.distance_m or 0.0) / 1000 * MILES_PER_KM
 
 
-@dataclass(frozen=True, slots=True)
-class Paced:
-    """A measure of a group over the year: `series` is y_1 … y_n; `own`: a person set the goals; else the projection did."""
-
-    group: str
-    measure: str
-    series: Sequence[float]
-    projected: float
-    per_day: float
-    momentum: float | None
-    goals: Sequence[Toward]
-    own: bool
-
-    @property
-    def total(self) -> float:
-        return self.series[-1]
-
-
 def summary_activities(days: Iterable[CountedDay]) -> dict[str, Any]:
-    """The miles and the ids of each day, in the order of the days."""
+    """The document summary_activities.json: the miles and the ids of each day, in the order of the days."""
     in_order = sorted(days, key=lambda day: day.on)
     return {day.on.isoformat(): {"distance_miles": day.miles, "activity_ids": list(day.ids)} for day in in_order}
 
 
 def distances(days: Iterable[CountedDay], year: Year | None) -> dict[str, Any]:
-    """Cumulative miles, a point a day from 1 January; none for a year that has not begun."""
+    """The document distances.json: cumulative miles, a point a day from 1 January; none for a year that has not begun."""
     if year is None:
         return {"distance_traveled": []}
     miles = {day.on: day.miles for day in days}
@@ -93,62 +158,11 @@ def distances(days: Iterable[CountedDay], year: Year | None) -> dict[str, Any]:
     }
 
 
-def paced(days: Iterable[Day], year: Year, goals: Goals, units: str) -> list[Paced]:
-    """Every group that did something or has a goal, and all of them together; measures that nothing was measured of are left out.
-
-    `units`: in which the default goals of a distance are round, km or miles.
-    """
-    amounts = _amounts(days)
-    found = []
-    for group in (ALL, *SPORTS):
-        for measure in _MEASURES:
-            of_each = amounts.get((group, measure), {})
-            own = goals.of(year.number, group, measure)
-            if of_each or own:
-                found.append(_paced(group, measure, of_each, year, own, units))
-    return found
-
-
-def _paced(
-    group: str, measure: str, amounts: Mapping[date, float], year: Year, own: Sequence[float], units: str
-) -> Paced:
-    series = cumulative(amounts, year)
-    projected = projection(series, year.length)
-    wanted: Sequence[float] = own
-    if not own and measure == "distance_m" and group != ALL:
-        wanted = default_goals(projected, DEFAULT_STEP * (1000 if units == "km" else METRES_PER_MILE))
-    return Paced(
-        group,
-        measure,
-        series,
-        projected,
-        pacing(series, year.days),
-        momentum(amounts, year),
-        [toward(goal, series, year) for goal in wanted],
-        bool(own),
-    )
-
-
-def _amounts(days: Iterable[Day]) -> dict[tuple[str, str], dict[date, float]]:
-    """By group and measure what each day brought; a day without a value of it is left out."""
-    found: dict[tuple[str, str], dict[date, float]] = {}
-    for day in days:
-        for measure in _MEASURES:
-            amount = getattr(day, measure)
-            if amount is None:
-                continue
-            for group in (day.group, ALL):
-                of_group = found.setdefault((group, measure), {})
-                of_group[day.on] = of_group.get(day.on, 0.0) + amount
-    # zeros alone are no distance: what Strava says of yoga
-    return {key: each for key, each in found.items() if any(each.values())}
-
-
 def pacing_document(number: int, year: Year | None, found: Iterable[Paced], digest: str) -> dict[str, Any]:
-    """pacing.json: `digest` tells what it was made of."""
+    """The document pacing.json. `digest`: a hash of its input."""
     groups: dict[str, dict[str, Any]] = {}
     for each in found:
-        groups.setdefault(each.group, {})[each.measure] = paced_shape(each) | {"cumulative": list(each.series)}
+        groups.setdefault(each.group, {})[each.measure] = paced_json(each) | {"cumulative": list(each.series)}
     return {
         "year": number,
         "days": year.length if year else None,
@@ -158,8 +172,8 @@ def pacing_document(number: int, year: Year | None, found: Iterable[Paced], dige
     }
 
 
-def paced_shape(each: Paced) -> dict[str, Any]:
-    """A measure as JSON has it, without its days."""
+def paced_json(each: Paced) -> dict[str, Any]:
+    """A measure as JSON, without its days."""
     return {
         "total": each.total,
         "projection": each.projected,
@@ -175,4 +189,67 @@ def paced_shape(each: Paced) -> dict[str, Any]:
             }
             for goal in each.goals
         ],
+    }
+
+
+_NAMES = {
+    "distance_m": "distance",
+    "moving_time_seconds": "moving_time",
+    "elevation_gain_m": "elevation_gain",
+    "activities": "activities",
+}
+_SIGNS = {"mi": "miles", "h": "hours"}
+
+
+def headline(days: Sequence[Day], paced: Iterable[Paced], units: Units) -> dict[str, float]:
+    """The numbers that stand for a year, by name with their unit: totals, and for each goal of the user the distance to
+    its line.
+    """
+    found: dict[str, float] = {"active_days": float(len({day.on for day in days}))}
+    for each in paced:
+        amount, sign = scaled(each.measure, each.total, units)
+        name = _named(each.measure, sign)
+        if each.group == ALL:
+            found[name] = amount
+        if each.own:
+            prefix = "" if each.group == ALL else f"{each.group}/"
+            found[f"{prefix}{name}"] = amount
+            found[f"{prefix}{name}/projection"] = scaled(each.measure, each.projected, units)[0]
+            for goal in each.goals:
+                text = f"{scaled(each.measure, goal.goal, units)[0]:.10g}"
+                found[f"{prefix}{name}/ahead_of_{text}"] = scaled(each.measure, goal.ahead, units)[0]
+    return {name: round(amount, 2) for name, amount in found.items()}
+
+
+def _named(measure: str, sign: str) -> str:
+    unit = _SIGNS.get(sign, sign)
+    return f"{_NAMES[measure]}_{unit}" if unit else _NAMES[measure]
+
+
+def year_json(summary: YearSummary) -> dict[str, Any]:
+    """The object of `insights --json`, described in docs/formats.md. Dates stay dates; the caller formats them."""
+    groups: dict[str, dict[str, Any]] = {}
+    for each in summary.paced:
+        groups.setdefault(each.group, {})[each.measure] = paced_json(each)
+    return {
+        "year": summary.number,
+        "until": summary.year.until if summary.year else None,
+        "athlete_id": summary.athlete_id,
+        "units": summary.units,
+        "sports": list(summary.sports),
+        "totals": asdict(summary.totals),
+        "by_month": [{"month": month, **asdict(sums)} for month, sums in summary.by_month],
+        "by_sport": [
+            {"sport_type": sport, "sport_group": group, **asdict(sums)} for sport, group, sums in summary.by_sport
+        ],
+        "pacing": groups,
+        "records": [asdict(each) for each in summary.records],
+        "streaks": [asdict(each) for each in summary.streaks],
+        "eddington": [asdict(each) for each in summary.eddington],
+        "gear": [asdict(each) for each in summary.gear],
+        "training_load": [asdict(each) for each in summary.load],
+        "unknown_sports": summary.unknown_sports,
+        "undated_activities": summary.undated,
+        "later_activities": summary.later,
+        "activities_of_others": summary.others,
     }

@@ -1,22 +1,54 @@
-"""goals.toml as a record: what a person wants of a year, by group of sports. Parsed text in, goals or a list of faults out.
+"""What is counted toward a goal, in which units; the goals of goals.toml; and amounts as people read them.
 
-units = "km"            # or "miles": what reports are in; unsaid: as the Strava profile says
+The warehouse has metres and seconds. `read_goals` gets the parsed text of goals.toml and gives goals, or all faults:
 
-[2026.ride]             # a year and a group of core/sports.py, or all
+units = "km"            # or "miles": the unit of reports; without this line: as the Strava profile says
+
+[2026.ride]             # a year, and a group of core/sports.py or all
 distance_km = 5000      # or several: [4800, 5000]
-[every_year.all]        # counts where the year says nothing of this group's measure
+[every_year.all]        # counts where the year has no goal of this group's measure
 count = 200
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal
 
-from strava_pipeline.core.insights.measures import BY_GOAL, Measure
 from strava_pipeline.core.sports import ALL, SPORTS
 
+METRES_PER_MILE = 1609.344  # international yard and pound agreement, 1959
+METRES_PER_FOOT = 0.3048
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a goal counts.
+
+    `name`: as in JSON and the warehouse, with its unit; `goals`: its names in goals.toml, with their size in that
+    unit.
+    """
+
+    name: str
+    title: str
+    goals: dict[str, float]
+
+
+MEASURES: tuple[Measure, ...] = (
+    Measure("distance_m", "distance", {"distance_km": 1000.0, "distance_miles": METRES_PER_MILE}),
+    Measure("moving_time_seconds", "time", {"time_hours": 3600.0}),
+    Measure("elevation_gain_m", "elevation", {"elevation_m": 1.0, "elevation_ft": METRES_PER_FOOT}),
+    Measure("activities", "activities", {"count": 1.0}),
+)
+BY_GOAL: dict[str, tuple[Measure, float]] = {
+    name: (measure, size) for measure in MEASURES for name, size in measure.goals.items()
+}
+
+NOTHING = "–"
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+GROUPS = {"all": "All", "e_ride": "E-bike", "gym": "Gym"}
 EVERY_YEAR = "every_year"
-MOST = 5  # lines in a chart; more can't be told apart
+MOST = 5  # lines in a chart; more can't be distinguished
 Units = Literal["km", "miles"]
 _LARGEST = 1e9  # of any unit: nobody does more, and no sum of it overflows
 _YEARS = range(1970, 2101)
@@ -34,11 +66,11 @@ class Goals:
     all: Mapping[tuple[int | None, str, str], tuple[float, ...]] = field(default_factory=dict)
 
     def of(self, year: int, group: str, measure: str) -> tuple[float, ...]:
-        """The year's own, else those of every year."""
+        """The goals of the year itself, else those of every year."""
         return self.all.get((year, group, measure)) or self.all.get((None, group, measure), ())
 
     def limited_to(self, groups: Collection[str]) -> "Goals":
-        """Without the goals of other groups: of a group that is only partly counted nothing can be said."""
+        """Only the goals of `groups`: for a group that is counted in part, progress is unknown."""
         return Goals(self.units, {key: amounts for key, amounts in self.all.items() if key[1] in groups})
 
 
@@ -80,15 +112,15 @@ def _read_group(
     if not isinstance(goals, Mapping):
         faults.append(f"{place}: goals stand in a table, like {place} with a line distance_km = 5000")
         return
-    for goal, told in goals.items():
+    for goal, value in goals.items():
         if goal not in BY_GOAL:
-            faults.append(f"{place} {goal}: no goal is called so; there are {', '.join(BY_GOAL)}")
+            faults.append(f"{place} {goal}: no goal has this name; there are {', '.join(BY_GOAL)}")
             continue
         measure, size = BY_GOAL[goal]
-        amounts = _amounts(told)
+        amounts = _amounts(value)
         if amounts is None:
             faults.append(
-                f"{place} {goal}: {told!r} is not a number above 0 and below 1e9, nor one to {MOST} of them in []"
+                f"{place} {goal}: {value!r} is not a number above 0 and below 1e9, nor one to {MOST} of them in []"
             )
         elif (year, group, measure.name) in found:
             faults.append(f"{place} {goal}: there is another goal of {_title(measure)} already")
@@ -104,9 +136,62 @@ def _year(name: str) -> int | None:
     return int(name) if name.isascii() and name.isdecimal() and len(name) == 4 and int(name) in _YEARS else None
 
 
-def _amounts(told: Any) -> list[float] | None:
-    amounts = told if isinstance(told, list) else [told]
+def _amounts(value: Any) -> list[float] | None:
+    amounts = value if isinstance(value, list) else [value]
     usable = all(
-        isinstance(each, int | float) and not isinstance(each, bool) and 0 < each <= _LARGEST for each in amounts
+        isinstance(amount, int | float) and not isinstance(amount, bool) and 0 < amount <= _LARGEST
+        for amount in amounts
     )
-    return [float(each) for each in amounts] if usable and 1 <= len(amounts) <= MOST else None
+    return [float(amount) for amount in amounts] if usable and 1 <= len(amounts) <= MOST else None
+
+
+def scaled(measure: str, amount: float, units: Units) -> tuple[float, str]:
+    """An amount of a measure in the unit in which it is shown, and the sign of that unit."""
+    if measure == "distance_m":
+        return (amount / 1000, "km") if units == "km" else (amount / METRES_PER_MILE, "mi")
+    if measure == "elevation_gain_m":
+        return (amount, "m") if units == "km" else (amount / METRES_PER_FOOT, "ft")
+    if measure == "moving_time_seconds":
+        return amount / 3600, "h"
+    return amount, ""
+
+
+def amount_text(measure: str, amount: float | None, units: Units) -> str:
+    """An amount with its unit, small ones with a decimal: `1,234 km`, `12.5 km`, `310 h`, `12,040 m`, `204`."""
+    if amount is None:
+        return NOTHING
+    value, unit = scaled(measure, amount, units)
+    small = abs(value) < 100 if unit in ("km", "mi", "h") else not unit and abs(value) < 10 and value != int(value)
+    return f"{value:,.{1 if small else 0}f} {unit}".rstrip()
+
+
+def clock(seconds: float) -> str:
+    """A duration: `4:05`, `1:02:45`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def record_name(record: str) -> str:
+    """The name of a record for a person: `Fastest half marathon`, `Fastest 10 km`, `Longest distance`."""
+    words = record.replace("_", " ")
+    if words.endswith("k") and words[-2].isdigit():
+        words = f"{words[:-1]} km"
+    return words[0].upper() + words[1:].replace("400m", "400 m")
+
+
+def record_text(value: float, unit: str, record: str, units: Units) -> str:
+    """The value of a record: `41:05`, `102 km`, `2,310 m`. `unit`: that of `value`, m or s."""
+    if unit == "s":
+        return clock(value)
+    return amount_text("elevation_gain_m" if record == "biggest_climb" else "distance_m", value, units)
+
+
+def group_name(group: str) -> str:
+    """The name of a group of sports for a person: `Ride`, `E-bike`."""
+    return GROUPS.get(group) or group.capitalize()
+
+
+def day_text(day: date | None) -> str:
+    """A date: `5 Mar 2026`; a dash for none."""
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}" if day is not None else NOTHING

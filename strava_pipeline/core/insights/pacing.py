@@ -1,18 +1,23 @@
-"""A year against its goals, day by day: the formulas. Amounts are in any one unit; days count from 1 (1 January).
+"""A year against its goals, day by day: what each group of sports did, and the formulas. Days count from 1 (1 January).
 
-y_k is the amount at the end of day k of D (365 or 366); n is the last day with data, the series being carried forward to
-today. Formulas as in the system whose two files are kept up: ADR 0028 names them and their worked examples.
+y_k is the amount at the end of day k of D (365 or 366), in any one unit; n is the last day with data, the series
+being carried forward to today. Formulas as in the system whose two files are kept up: ADR 0028 names them and their
+worked examples.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import accumulate, pairwise
 
+from strava_pipeline.core.insights.goals import MEASURES, METRES_PER_MILE, Goals
+from strava_pipeline.core.sports import ALL, SPORTS
+
 RECENT_DAYS = 14  # active days that momentum looks back over
 LEAST_DAYS = 3  # active days; two have one pace between them, and no slope
 DEFAULT_STEP = 100.0  # of default goals, in the unit that the athlete thinks in
+_MEASURES = tuple(measure.name for measure in MEASURES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +37,12 @@ class Year:
 
     @property
     def length(self) -> int:
-        """D."""
+        """The days of the year, D."""
         return (date(self.number, 12, 31) - self.first).days + 1
 
     @property
     def days(self) -> int:
-        """n."""
+        """The days so far, n."""
         return self.place(self.until)
 
     @property
@@ -45,16 +50,20 @@ class Year:
         return self.days == self.length
 
     def place(self, day: date) -> int:
-        """k of a day."""
+        """The number k of a day."""
         return (day - self.first).days + 1
 
     def day(self, place: int) -> date:
+        """The day with the number `place`."""
         return self.first + timedelta(days=place - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Toward:
-    """How a goal stands. `ahead`: the amount above the desire line (negative: below); `required`: a day from now on."""
+    """The progress toward a goal.
+
+    `ahead`: the amount above the line of even pace (negative: below); `required`: amount a day from now on.
+    """
 
     goal: float
     ahead: float
@@ -62,15 +71,102 @@ class Toward:
     achieved_on: date | None
 
 
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What a group of sports did on a local day. `ids` in the order of their starts; None: that amount was not measured."""
+
+    on: date
+    group: str
+    ids: tuple[int, ...]
+    distance_m: float | None
+    moving_time_seconds: int | None
+    elevation_gain_m: float | None
+
+    @property
+    def activities(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """A measure of a group over the year: `series` is y_1 … y_n; `own`: the user set the goals, else they follow from
+    the projection.
+    """
+
+    group: str
+    measure: str
+    series: Sequence[float]
+    projected: float
+    per_day: float
+    momentum: float | None
+    goals: Sequence[Toward]
+    own: bool
+
+    @property
+    def total(self) -> float:
+        return self.series[-1]
+
+
+def paced(days: Iterable[Day], year: Year, goals: Goals, units: str) -> list[Paced]:
+    """The pace of every group with activities or a goal, and of all groups together, for each measure with data or a goal.
+
+    `units`: the unit in which default goals of a distance are round, km or miles.
+    """
+    amounts = _amounts(days)
+    found = []
+    for group in (ALL, *SPORTS):
+        for measure in _MEASURES:
+            of_each = amounts.get((group, measure), {})
+            own = goals.of(year.number, group, measure)
+            if of_each or own:
+                found.append(_paced(group, measure, of_each, year, own, units))
+    return found
+
+
+def _paced(
+    group: str, measure: str, amounts: Mapping[date, float], year: Year, own: Sequence[float], units: str
+) -> Paced:
+    series = cumulative(amounts, year)
+    projected = projection(series, year.length)
+    wanted: Sequence[float] = own
+    if not own and measure == "distance_m" and group != ALL:
+        wanted = default_goals(projected, DEFAULT_STEP * (1000 if units == "km" else METRES_PER_MILE))
+    return Paced(
+        group,
+        measure,
+        series,
+        projected,
+        pacing(series, year.days),
+        momentum(amounts, year),
+        [toward(goal, series, year) for goal in wanted],
+        bool(own),
+    )
+
+
+def _amounts(days: Iterable[Day]) -> dict[tuple[str, str], dict[date, float]]:
+    """The amount of each day by group and measure, without days that have none."""
+    found: dict[tuple[str, str], dict[date, float]] = {}
+    for day in days:
+        for measure in _MEASURES:
+            amount = getattr(day, measure)
+            if amount is None:
+                continue
+            for group in (day.group, ALL):
+                of_group = found.setdefault((group, measure), {})
+                of_group[day.on] = of_group.get(day.on, 0.0) + amount
+    # zeros alone are no distance: Strava gives yoga 0 m
+    return {key: each for key, each in found.items() if any(each.values())}
+
+
 def latest_day(today: date) -> date:
-    """The last day that an activity may be of: in the east it is tomorrow already. What is later has a wrong clock."""
+    """The last day that an activity may have: in the east it is tomorrow already. A later one has a wrong clock."""
     return today + timedelta(days=1) if today < date.max else today
 
 
 def year_until(number: int, today: date, last_active: date | None) -> Year | None:
-    """The year up to today, to its end where it is over, and to its last activity where that is of tomorrow (`latest_day`).
+    """The year up to today, to its end where it is over, or to its last activity where that is tomorrow's (`latest_day`).
 
-    None: it has not begun, and nothing is in it.
+    None: the year has not begun and has no activity.
     """
     until = min(max(today, last_active or today), date(number, 12, 31))
     return Year(number, until) if until.year == number else None
@@ -90,17 +186,17 @@ def desire(goal: float, place: int, length: int) -> float:
 
 
 def projection(series: Sequence[float], length: int) -> float:
-    """What the year comes to at the mean pace so far."""
+    """The amount at the end of the year at the mean pace so far."""
     return series[-1] / len(series) * length
 
 
 def pacing(series: Sequence[float], place: int) -> float:
-    """The mean a day so far, at the end of day `place`."""
+    """The mean amount a day up to the end of day `place`."""
     return series[place - 1] / place
 
 
 def required(goal: float, series: Sequence[float], place: int, length: int) -> float:
-    """What each day left has to bring; 0 at the end of the year, and where the goal is reached."""
+    """The amount that each remaining day needs; 0 at the end of the year and where the goal is reached."""
     if place >= length or _reaches(series[place - 1], goal):
         return 0.0
     return (goal - series[place - 1]) / (length - place)
@@ -112,12 +208,12 @@ def achieved_on(goal: float, series: Sequence[float], year: Year) -> date | None
 
 
 def _reaches(amount: float, goal: float) -> bool:
-    """As good as: sums of doubles lack some of the last digits."""
+    """Whether an amount is at least a goal, but for the last digits that sums of doubles lose."""
     return amount >= goal * (1 - 1e-9)
 
 
 def default_goals(projected: float, step: float = DEFAULT_STEP) -> list[float]:
-    """Three goals for one who has none: the projection rounded up to the next `step`, and one on either side."""
+    """Three goals for an athlete without any: the projection rounded up to the next `step`, and one step on either side."""
     if projected <= 0:
         return []
     middle = math.ceil(projected / step) * step
@@ -125,9 +221,10 @@ def default_goals(projected: float, step: float = DEFAULT_STEP) -> list[float]:
 
 
 def momentum(amounts: Mapping[date, float], year: Year) -> float | None:
-    """How the pace changes, in percent of the mean pace per week; None with too few active days.
+    """The change of the pace, in percent of the mean pace per week; None with too few active days.
 
-    The last active days have a pace between each two of them, placed halfway; the slope is a linear regression's.
+    Each two neighbours of the last active days give a pace, placed halfway between them; the slope is that of a
+    linear regression.
     """
     active = sorted(day for day, amount in amounts.items() if amount > 0 and day <= year.until)
     recent = active[-RECENT_DAYS:]
@@ -142,14 +239,14 @@ def momentum(amounts: Mapping[date, float], year: Year) -> float | None:
 
 
 def _slope(points: Sequence[tuple[float, float]]) -> float:
-    """Of the line of least squares."""
+    """The slope of the line of least squares."""
     x_mean = sum(x for x, _ in points) / len(points)
     y_mean = sum(y for _, y in points) / len(points)
     return sum((x - x_mean) * (y - y_mean) for x, y in points) / sum((x - x_mean) ** 2 for x, _ in points)
 
 
 def toward(goal: float, series: Sequence[float], year: Year) -> Toward:
-    """How `goal` stands at the end of the series."""
+    """The progress toward `goal` at the end of the series."""
     return Toward(
         goal,
         series[-1] - desire(goal, year.days, year.length),

@@ -6,70 +6,72 @@ Everything is escaped on its way into the page. There are no positions in it, an
 from collections.abc import Sequence
 from typing import Any
 
-from strava_pipeline.core.insights.chart import year_chart
-from strava_pipeline.core.insights.documents import Paced
-from strava_pipeline.core.insights.goals import Units
-from strava_pipeline.core.insights.heat import calendar
-from strava_pipeline.core.insights.measures import MEASURES
-from strava_pipeline.core.insights.pacing import Year
-from strava_pipeline.core.insights.told import Record, Sums, YearTold
-from strava_pipeline.core.insights.words import (
+from strava_pipeline.core.insights.charts import calendar, year_chart
+from strava_pipeline.core.insights.documents import Record, Sums, YearSummary
+from strava_pipeline.core.insights.goals import (
+    MEASURES,
     MONTHS,
     NOTHING,
-    amount_told,
-    day_told,
+    Units,
+    amount_text,
+    day_text,
     group_name,
     record_name,
-    record_told,
+    record_text,
 )
+from strava_pipeline.core.insights.pacing import Paced, Year
 from strava_pipeline.core.sports import ALL
 from strava_pipeline.core.tables.insights import DISTANCES
 from strava_pipeline.core.text import counted, templates
 
 MOST_CHARTS = 6
-_UNASKED = 2  # charts of groups that no goal is set for, where no other group has one either
+_WITHOUT_GOALS = 2  # charts where the user has set no goal
 _SUMS = ("distance_m", "moving_time_seconds", "elevation_gain_m")
 _ORDER = {
     name: place for place, name in enumerate(("longest_distance", "longest_moving_time", "biggest_climb", *DISTANCES))
 }
 
 
-def year_page(told: YearTold) -> str:
+def year_page(summary: YearSummary) -> str:
     """The page of a year."""
-    units = told.units
+    units = summary.units
     return (
         templates(__package__)
         .get_template("report.html")
         .render(
-            number=told.number,
-            until=None if told.year is None or told.year.is_over else day_told(told.year.until),
-            sports=told.sports,
-            tiles=_tiles(told),
-            charts=[] if told.year is None else [year_chart(each, told.year, units) for each in shown(told.paced)],
-            goals=goal_rows(told),
-            calendar=calendar(told.number, told.days, units),
-            months=_months(told),
-            by_sport=[(sport or NOTHING, group_name(group), _row(sums, units)) for sport, group, sums in told.by_sport],
-            records=_records(told),
-            eddington=[(group_name(each.group), each) for each in told.eddington],
+            number=summary.number,
+            until=None if summary.year is None or summary.year.is_over else day_text(summary.year.until),
+            sports=summary.sports,
+            tiles=_tiles(summary),
+            charts=[]
+            if summary.year is None
+            else [year_chart(each, summary.year, units) for each in charted(summary.paced)],
+            goals=goal_rows(summary),
+            calendar=calendar(summary.number, summary.days, units),
+            months=_months(summary),
+            by_sport=[
+                (sport or NOTHING, group_name(group), _row(sums, units)) for sport, group, sums in summary.by_sport
+            ],
+            records=_records(summary),
+            eddington=[(group_name(each.group), each) for each in summary.eddington],
             gear=[
                 (
                     each,
-                    amount_told("distance_m", each.distance_m, units),
-                    amount_told("distance_m", each.distance_of_all_m, units),
+                    amount_text("distance_m", each.distance_m, units),
+                    amount_text("distance_m", each.distance_of_all_m, units),
                 )
-                for each in told.gear
+                for each in summary.gear
             ],
             load=[
-                (_LOADS.get(each.measure, each.measure), day_told(each.on_day), each, day_told(each.highest_on))
-                for each in told.load
+                (_LOADS.get(each.measure, each.measure), day_text(each.on_day), each, day_text(each.highest_on))
+                for each in summary.load
             ],
             unit="km" if units == "km" else "miles",
-            unknown_sports=told.unknown_sports,
-            begun=told.year is not None,
-            undated=told.undated,
-            later=told.later,
-            others=told.others,
+            unknown_sports=summary.unknown_sports,
+            begun=summary.year is not None,
+            undated=summary.undated,
+            later=summary.later,
+            others=summary.others,
         )
     )
 
@@ -79,33 +81,33 @@ def chart_svg(each: Paced, year: Year, units: Units) -> str:
     return templates(__package__).get_template("chart.svg").render(c=year_chart(each, year, units), alone=True)
 
 
-def shown(paced: Sequence[Paced]) -> list[Paced]:
-    """What is drawn: whatever a person set a goal for; else the distance of the groups that took most time."""
-    asked = [each for each in paced if each.own]
-    if asked:
-        return asked[:MOST_CHARTS]
+def charted(paced: Sequence[Paced]) -> list[Paced]:
+    """The measures that get a chart: those with a goal of the user, else the distance of the groups with most time."""
+    with_goals = [each for each in paced if each.own]
+    if with_goals:
+        return with_goals[:MOST_CHARTS]
     time = {each.group: each.total for each in paced if each.measure == "moving_time_seconds"}
     far = [each for each in paced if each.measure == "distance_m" and each.group != ALL]
-    return sorted(far, key=lambda each: time.get(each.group, 0.0), reverse=True)[:_UNASKED]
+    return sorted(far, key=lambda each: time.get(each.group, 0.0), reverse=True)[:_WITHOUT_GOALS]
 
 
-def goal_rows(told: YearTold) -> list[dict[str, Any]]:
-    """A row per goal of a person's own."""
+def goal_rows(summary: YearSummary) -> list[dict[str, Any]]:
+    """A row for each goal that the user set."""
     return [
         {
             "group": group_name(each.group),
             "measure": next(measure.title for measure in MEASURES if measure.name == each.measure),
-            "goal": amount_told(each.measure, goal.goal, told.units),
-            "total": amount_told(each.measure, each.total, told.units),
+            "goal": amount_text(each.measure, goal.goal, summary.units),
+            "total": amount_text(each.measure, each.total, summary.units),
             "percent": each.total / goal.goal * 100,
             "ahead": goal.ahead >= 0,
-            "apart": amount_told(each.measure, abs(goal.ahead), told.units),
-            "required": amount_told(each.measure, goal.required * 7, told.units) if goal.required else NOTHING,
-            "projected": amount_told(each.measure, each.projected, told.units),
-            "achieved_on": day_told(goal.achieved_on) if goal.achieved_on else None,
-            "over": told.year is None or told.year.is_over,
+            "apart": amount_text(each.measure, abs(goal.ahead), summary.units),
+            "required": amount_text(each.measure, goal.required * 7, summary.units) if goal.required else NOTHING,
+            "projected": amount_text(each.measure, each.projected, summary.units),
+            "achieved_on": day_text(goal.achieved_on) if goal.achieved_on else None,
+            "over": summary.year is None or summary.year.is_over,
         }
-        for each in told.paced
+        for each in summary.paced
         if each.own
         for goal in each.goals
     ]
@@ -114,19 +116,19 @@ def goal_rows(told: YearTold) -> list[dict[str, Any]]:
 _LOADS = {"relative_effort": "Relative effort", "training_stress": "Training stress (power)"}
 
 
-def _tiles(told: YearTold) -> list[tuple[str, str, str]]:
-    """Name, number, and a smaller word."""
-    totals, units = told.totals, told.units
+def _tiles(summary: YearSummary) -> list[tuple[str, str, str]]:
+    """The tiles: name, number, and a smaller line below."""
+    totals, units = summary.totals, summary.units
     found = [
         ("activities", f"{totals.activities:,}", f"on {counted(totals.active_days, 'day')}"),
-        ("distance", amount_told("distance_m", totals.distance_m, units), ""),
-        ("moving time", amount_told("moving_time_seconds", totals.moving_time_seconds, units), ""),
-        ("climb", amount_told("elevation_gain_m", totals.elevation_gain_m, units), ""),
+        ("distance", amount_text("distance_m", totals.distance_m, units), ""),
+        ("moving time", amount_text("moving_time_seconds", totals.moving_time_seconds, units), ""),
+        ("climb", amount_text("elevation_gain_m", totals.elevation_gain_m, units), ""),
     ]
-    for streak in told.streaks:
-        found.append((f"longest streak, {streak.unit}s", f"{streak.length:,}", f"from {day_told(streak.starts_on)}"))
-    if told.eddington:
-        best = told.eddington[0]
+    for streak in summary.streaks:
+        found.append((f"longest streak, {streak.unit}s", f"{streak.length:,}", f"from {day_text(streak.starts_on)}"))
+    if summary.eddington:
+        best = summary.eddington[0]
         found.append(
             (
                 "Eddington number",
@@ -137,14 +139,14 @@ def _tiles(told: YearTold) -> list[tuple[str, str, str]]:
     return found
 
 
-def _months(told: YearTold) -> list[dict[str, Any]]:
-    """Twelve rows; `share`: of the month with the most time, in percent."""
-    held = dict(told.by_month)
+def _months(summary: YearSummary) -> list[dict[str, Any]]:
+    """Twelve rows; `share`: time in percent of that in the month with the most."""
+    held = dict(summary.by_month)
     most = max([sums.moving_time_seconds or 0 for sums in held.values()] or [0]) or 1
     return [
         {
             "name": name,
-            "row": _row(held[place], told.units) if place in held else None,
+            "row": _row(held[place], summary.units) if place in held else None,
             "share": ((held[place].moving_time_seconds or 0) / most * 100) if place in held else 0,
         }
         for place, name in enumerate(MONTHS, start=1)
@@ -155,18 +157,19 @@ def _row(sums: Sums, units: Units) -> list[str]:
     return [
         f"{sums.activities:,}",
         f"{sums.active_days:,}",
-        *(amount_told(name, getattr(sums, name) or None, units) for name in _SUMS),
+        *(amount_text(name, getattr(sums, name) or None, units) for name in _SUMS),
     ]
 
 
-def _records(told: YearTold) -> list[tuple[str, list[dict[str, Any]]]]:
-    """By group, the groups with most activities first."""
+def _records(summary: YearSummary) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The records by group, the groups with most activities first."""
     count: dict[str, int] = {}
-    for _, group, sums in told.by_sport:
+    for _, group, sums in summary.by_sport:
         count[group] = count.get(group, 0) + sums.activities
-    groups = sorted({record.group for record in told.records}, key=lambda group: (-count.get(group, 0), group))
+    groups = sorted({record.group for record in summary.records}, key=lambda group: (-count.get(group, 0), group))
     return [
-        (group_name(group), [_record(each, told.units) for each in _in_order(told.records, group)]) for group in groups
+        (group_name(group), [_record(each, summary.units) for each in _in_order(summary.records, group)])
+        for group in groups
     ]
 
 
@@ -179,8 +182,8 @@ def _in_order(records: Sequence[Record], group: str) -> list[Record]:
 def _record(each: Record, units: Units) -> dict[str, Any]:
     return {
         "name": record_name(each.record),
-        "value": record_told(each.value, each.unit, each.record, units),
-        "on": day_told(each.on_day),
+        "value": record_text(each.value, each.unit, each.record, units),
+        "on": day_text(each.on_day),
         "link": f"https://www.strava.com/activities/{each.activity_id}" if each.activity_id > 0 else None,
         "all_time": each.all_time,
         "by_splits": each.told_by == "splits",

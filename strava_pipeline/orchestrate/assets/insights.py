@@ -7,9 +7,9 @@ from typing import Any
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
+from strava_pipeline.core.insights.documents import headline
 from strava_pipeline.core.insights.goals import Units
-from strava_pipeline.core.insights.headline import headline
-from strava_pipeline.core.insights.page import chart_svg, shown
+from strava_pipeline.core.insights.page import chart_svg, charted
 from strava_pipeline.lake.insights import YearMade
 from strava_pipeline.operations.insights import InsightsMade, make_insights
 from strava_pipeline.operations.table_rules import Finding
@@ -70,7 +70,7 @@ def insight_assets(partitions: dg.PartitionsDefinition[Any], zone: str, sports: 
 def year_metadata(made: YearMade, units: Units) -> dict[str, Any]:
     """A year's pictures, and its numbers: each a line over the years in Dagster's plots."""
     told: dict[str, Any] = {}
-    if made.year is not None and (charts := shown(made.paced)):
+    if made.year is not None and (charts := charted(made.paced)):
         pictures = [chart_svg(each, made.year, units) for each in charts[:_PICTURES]]
         told["chart"] = dg.MetadataValue.md("\n\n".join(_image(svg) for svg in pictures))
     return told | headline(made.days, made.paced, units)

@@ -4,16 +4,9 @@ from datetime import date
 
 import pytest
 
-from strava_pipeline.core.insights.documents import (
-    CountedDay,
-    Day,
-    distances,
-    paced,
-    pacing_document,
-    summary_activities,
-)
+from strava_pipeline.core.insights.documents import CountedDay, distances, pacing_document, summary_activities
 from strava_pipeline.core.insights.goals import Goals
-from strava_pipeline.core.insights.pacing import Year
+from strava_pipeline.core.insights.pacing import Day, Year, paced
 
 LEAP = Year(2024, date(2024, 12, 31))
 EXAMPLE = [

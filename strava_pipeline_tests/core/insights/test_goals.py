@@ -45,7 +45,7 @@ def test_an_empty_file_sets_none() -> None:
     ("text", "told"),
     [
         ("2026.rides.count = 1", r"\[2026.rides\]: no group of sports is called 'rides'"),
-        ("2026.ride.km = 1", r"\[2026.ride\] km: no goal is called so"),
+        ("2026.ride.km = 1", r"\[2026.ride\] km: no goal has this name"),
         ("2026.ride.distance_km = -5", r"\[2026.ride\] distance_km: -5 is not a number above 0"),
         ("2026.ride.distance_km = 0", "0 is not a number above 0"),
         ("2026.ride.distance_km = '5000'", "'5000' is not a number"),
