@@ -8,6 +8,7 @@ export archives stand in files/export_columns.py.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 
 OTHER, ALL = "other", "all"
 FILE_SPORTS = "Ride,VirtualRide"  # what the system whose files we write counted: default of STRAVA_INSIGHT_SPORTS
@@ -57,6 +58,27 @@ def chosen_sports(names: Sequence[str], known: Iterable[str] = ()) -> set[str | 
     if not chosen:
         raise ValueError("no sport and no group is named")
     return chosen
+
+
+def typed_sports(words: Iterable[str], known: Iterable[str] = ()) -> list[str]:
+    """The sports that a person types, in any case and with commas between: `ride,TRAILRUN` are Ride and TrailRun, no groups.
+
+    `known`: sports beyond this program's table. Raises ValueError for another word, with the sports that look like it.
+    """
+    names = {sport.lower(): sport for sport in (*GROUP_OF, *known)}
+    found = set()
+    for word in (part.strip() for each in words for part in each.split(",")):
+        if word and word.lower() not in names:
+            near = get_close_matches(word.lower(), names, n=5, cutoff=0.5)
+            listed = ", ".join(sorted(names[one] for one in near or names))
+            raise ValueError(
+                f"{word!r} is no sport of Strava's. {'The nearest ones' if near else 'There are'}: {listed}"
+            )
+        if word:
+            found.add(names[word.lower()])
+    if not found:
+        raise ValueError("which sports? Write them as Strava does, with commas between: Ride,TrailRun")
+    return sorted(found)
 
 
 def whole_groups(chosen: Collection[str | None]) -> list[str]:

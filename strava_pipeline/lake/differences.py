@@ -5,7 +5,7 @@ a whole one none of what came to gold after it began.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,15 +29,15 @@ _LISTED: dict[str, Any] = {
     "ingestion_ts": pl.Datetime("us"),
 }
 _HELD: dict[str, Any] = {**_LISTED, "is_deleted": pl.Boolean}  # in the order of the statement's columns
-_SEEN: dict[str, Any] = {**_LISTED, "gear_id": pl.String}
+_SEEN: dict[str, Any] = {**_LISTED, "gear_id": pl.String, "sport_type": pl.String, "type": pl.String}
 
 
 @dataclass(frozen=True, slots=True)
 class Differences:
     """Ids, by what a merge would do with them. `edited` are those of `changed` whose detail would be fetched again.
 
-    `listed`: the start (bare UTC) of each activity of the years in the listing; `gear`: what these name. `deleted` None:
-    the listing is not whole.
+    `listed`: the start (bare UTC) of each activity of the years in the listing; `gear`: what these name; `sports`: the
+    sport of each. `deleted` None: the listing is not whole.
     """
 
     listed: dict[int, datetime | None]
@@ -46,6 +46,11 @@ class Differences:
     edited: frozenset[int]
     deleted: frozenset[int] | None
     gear: frozenset[str] = frozenset()
+    sports: dict[int, str | None] = field(default_factory=dict)
+
+    def of_sports(self, ids: Collection[int], sports: Collection[str] | None) -> frozenset[int]:
+        """Those of `ids` that were listed with one of `sports`; None: all of them."""
+        return frozenset(ids if sports is None else (one for one in ids if self.sports.get(one) in sports))
 
 
 def differences(lake: Lake, listing: Listing, years: Collection[int], within: YearRange) -> Differences:
@@ -68,6 +73,7 @@ def compare(listed: pl.DataFrame, held: pl.DataFrame, years: Collection[int], ma
         edited=_ids(known.filter(pl.col("fingerprint").ne(pl.col("fingerprint_held")))),
         deleted=_ids(_absent(newest, held, years, manifest)) if manifest.complete else None,
         gear=frozenset(newest["gear_id"].drop_nulls()),
+        sports=dict(newest.select("id", pl.coalesce("sport_type", "type")).iter_rows()),
     )
 
 

@@ -87,13 +87,18 @@ class AtHand:
 
 
 def year_counts(
-    lake: Lake, known: Known, chosen: Sequence[int], at_hand: Mapping[int, AtHand], now: datetime
+    lake: Lake,
+    known: Known,
+    chosen: Sequence[int],
+    at_hand: Mapping[int, AtHand],
+    now: datetime,
+    sports: frozenset[str] | None = None,
 ) -> dict[int, YearCount]:
-    """The counts of every year; what is due, and the listing at hand, of the chosen ones."""
+    """The counts of every year; what is due, and the listing at hand, of the chosen ones. `sports`: whose details are due."""
     due: dict[int, set[int]] = defaultdict(set)
     resting: set[int] = set()
     if lake.working.exists():
-        wanted = wanted_details(lake, chosen, Scope(), now)
+        wanted = wanted_details(lake, chosen, Scope(sports=sports), now)
         resting = {candidate.activity_id for candidate in wanted.resting}
         for candidate in wanted.due:
             due[candidate.year].add(candidate.activity_id)
@@ -101,15 +106,17 @@ def year_counts(
     for year, found in at_hand.items():
         counts[year] = replace(counts[year], landed=found.listing.manifest.whole_pages)
         if found.brings is not None:
-            still = _due_after(lake, year, due[year], found.brings) - resting
+            still = _due_after(lake, year, due[year], found.brings, sports) - resting
             counts[year] = replace(counts[year], whole=True, activities=len(found.brings.listed), due=len(still))
     return counts
 
 
-def _due_after(lake: Lake, year: int, due: set[int], brings: Differences) -> set[int]:
+def _due_after(lake: Lake, year: int, due: set[int], brings: Differences, sports: frozenset[str] | None) -> set[int]:
     """Whose detail is to be fetched once the listing has been merged."""
     on_disk = {key for key, files in detail_files(lake, year).items() if files.good is not None}
-    return (due - (brings.deleted or frozenset())) | (brings.inserted - on_disk) | brings.edited
+    return (due - (brings.deleted or frozenset())) | brings.of_sports(
+        (brings.inserted - on_disk) | brings.edited, sports
+    )
 
 
 def _count(known: Known, year: int, due: int, now: datetime) -> YearCount:

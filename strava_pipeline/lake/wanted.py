@@ -27,6 +27,7 @@ class Scope:
     never fetched. `ids` names activities, which are then fetched again. `refresh_before`: a detail inside `since` is
     looked at again when it was fetched before this moment, at most `refresh_calls` of them (None: any number); None:
     none is looked at again. `patient`: a named one that rests after a failure is left alone, like any other.
+    `sports`: only activities of these; None: of all.
     """
 
     since: datetime | None = None
@@ -37,6 +38,7 @@ class Scope:
     refresh_before: datetime | None = None
     refresh_calls: int | None = None
     patient: bool = False
+    sports: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Candidate:
     edited_at: datetime
     fetched_at: datetime | None
     files: AnswerFiles | None
+    sport: str | None = None
     is_dropped: bool = False  # a person decided that it is not asked for any more
 
     @property
@@ -155,8 +158,8 @@ def candidates(lake: Lake, years: Sequence[int]) -> list[Candidate]:
     ]
 
 
-def _candidate(row: tuple[int, int, datetime | None, date | None, datetime, datetime | None]) -> Candidate:
-    activity_id, year, start_date, local_on, edited_at, fetched_at = row
+def _candidate(row: tuple[int, int, datetime | None, date | None, datetime, datetime | None, str | None]) -> Candidate:
+    activity_id, year, start_date, local_on, edited_at, fetched_at, sport = row
     return Candidate(
         activity_id=activity_id,
         year=year,
@@ -165,10 +168,13 @@ def _candidate(row: tuple[int, int, datetime | None, date | None, datetime, date
         edited_at=edited_at.replace(tzinfo=UTC),
         fetched_at=fetched_at and fetched_at.replace(tzinfo=UTC),
         files=None,
+        sport=sport,
     )
 
 
 def _inside(candidate: Candidate, scope: Scope) -> bool:
+    if scope.sports is not None and candidate.sport not in scope.sports:
+        return False
     if scope.ids is not None:
         return candidate.activity_id in scope.ids
     recent = candidate.start_date is not None and (scope.since is None or candidate.start_date >= scope.since)

@@ -57,10 +57,13 @@ class WantedStreams:
     resting: list[Streamable]
 
 
-def wanted_streams(lake: Lake, years: Sequence[int], now: datetime) -> WantedStreams:
-    """Those of `years` that lack streams and whose track no file made, newest first; dropped ones left out."""
+def wanted_streams(lake: Lake, years: Sequence[int], now: datetime, sports: Sequence[str] = ()) -> WantedStreams:
+    """Those of `years` that lack streams and whose track no file made, newest first; dropped ones left out.
+
+    `sports`: only activities of these; none: of all.
+    """
     with reading(lake) as connection:
-        rows = connection.execute(sql("streamable"), {"years": list(years)}).fetchall()
+        rows = connection.execute(sql("streamable"), {"years": list(years), "sports": list(sports) or None}).fetchall()
         recorded = followed(connection, recorded_tracks(imported(lake))).keys()
         members = dict(connection.execute("SELECT id, activity_id FROM activity_members").fetchall())
     filed = recorded | {key for year in {row[1] for row in rows} for key in _made_of_files(lake, year)}

@@ -1,6 +1,7 @@
 """Fetch and land details: which are asked for, in which order. The loop over years is by_year.py's. No Dagster objects."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from strava_pipeline.core.errors import BudgetExhaustedError
@@ -60,6 +61,10 @@ def _fetch_spare(run: RunContext, source: StravaSource, chosen: Sequence[Candida
 
 def scope_of(run: RunContext, settings: Settings, config: DetailsOptions) -> Scope:
     """The config as a choice of activities, as of now."""
+    return replace(_scope_of_any_sport(run, settings, config), sports=frozenset(config.sports) or None)
+
+
+def _scope_of_any_sport(run: RunContext, settings: Settings, config: DetailsOptions) -> Scope:
     now = run.now()
     days = config.since_days if config.since_days is not None else settings.days
     if config.ids or config.scope == "rested":

@@ -132,7 +132,7 @@ class Forecaster:
             brings = differences(run.lake, listing, self._years, run.years)
         since = scope.since if self._is_first_pull or scope.new_since is None else None
         inside = {key for key, start in brings.listed.items() if _is_inside(start and start.replace(tzinfo=UTC), since)}
-        news = ((brings.inserted & inside) | brings.edited) - known
+        news = brings.of_sports((brings.inserted & inside) | brings.edited, scope.sports) - known
         self._listed = len(inside)
         return _Details(due, len(news) / max(len(inside), 1), since)
 

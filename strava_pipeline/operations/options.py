@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 _LEFT = "unset: what the daily run needs, a tenth of a limit at most, if whole years are fetched, else none"
+_SPORTS = "only activities of these sports, as Strava's sport_type names them; none: of all"
 
 
 class CallOptions(BaseModel):
@@ -59,6 +60,7 @@ class DetailsOptions(CallOptions):
     ids: list[int] = Field([], description="only these activities, fetched again whatever is there, dropped ones aside")
     first_on: str | None = Field(None, description="only activities from this local date on (YYYY-MM-DD)")
     last_on: str | None = Field(None, description="only activities up to this local date (YYYY-MM-DD)")
+    sports: list[str] = Field([], description=_SPORTS)
 
     @property
     def whole_years(self) -> bool:
@@ -67,6 +69,8 @@ class DetailsOptions(CallOptions):
 
 class StreamsOptions(CallOptions):
     """How streams are fetched: whatever the activities of the years lack, with calls to spare."""
+
+    sports: list[str] = Field([], description=_SPORTS)
 
     @property
     def whole_years(self) -> bool:

@@ -24,11 +24,22 @@ from strava_pipeline.operations.strava_source import StravaSource
 
 
 def plan_backfill(
-    run: RunContext, source: StravaSource, years: Sequence[int], listing: ListingOptions, *, details: bool = True
+    run: RunContext,
+    source: StravaSource,
+    years: Sequence[int],
+    listing: ListingOptions,
+    *,
+    details: bool = True,
+    sports: Sequence[str] = (),
 ) -> tuple[Plan, dict[int, AtHand]]:
-    """The plan of a run per year, and the listings at hand that these runs would use instead of asking again."""
+    """The plan of a run per year, and the listings at hand that these runs would use instead of asking again.
+
+    `sports`: those whose details are fetched; none: all.
+    """
     at_hand = _at_hand(run, source, years)
-    return _by_year(run, source, years, listing, at_hand, details=details, one_listing=False), at_hand
+    of_sports = frozenset(sports) or None
+    plan = _by_year(run, source, years, listing, at_hand, details=details, one_listing=False, sports=of_sports)
+    return plan, at_hand
 
 
 def plan_job(
@@ -66,7 +77,7 @@ def plan_job(
 
 def plan_streams(run: RunContext, source: StravaSource, years: Sequence[int], config: StreamsOptions) -> Plan:
     """The plan of one run over `years` that fetches streams."""
-    due = wanted_streams(run.lake, years, run.now()).due if run.lake.working.exists() else []
+    due = wanted_streams(run.lake, years, run.now(), config.sports).due if run.lake.working.exists() else []
     by_year = Counter(each.year for each in due)
     return Plan(
         made_at=run.now(),
@@ -84,9 +95,10 @@ def _by_year(
     *,
     details: bool,
     one_listing: bool,
+    sports: frozenset[str] | None = None,
 ) -> Plan:
     lake, now, per_page = run.lake, run.now(), _per_page(source, listing)
-    counts = year_counts(lake, known_of(lake, run.years, now), years, at_hand, now)
+    counts = year_counts(lake, known_of(lake, run.years, now), years, at_hand, now, sports)
     plans = plan_years(years, counts, per_page=per_page, details=details)
     pages = 0
     if one_listing:
@@ -127,4 +139,4 @@ def _per_page(source: StravaSource, listing: ListingOptions) -> int:
 
 
 def _is_all(details: DetailsOptions) -> bool:
-    return details.scope == "all" and not (details.ids or details.first_on or details.last_on)
+    return details.scope == "all" and not (details.ids or details.first_on or details.last_on or details.sports)

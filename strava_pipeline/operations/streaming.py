@@ -21,7 +21,7 @@ def pull_streams(run: RunContext, source: StravaSource, config: StreamsOptions, 
     report = YearsReport()
     client = source.client(config)
     calls = client.calls
-    wanted = wanted_streams(run.lake, years, run.now())
+    wanted = wanted_streams(run.lake, years, run.now(), config.sports)
     total = len(wanted.due)
     report.estimate = Forecast(0, 0, total, source.pace.done_at(total))
     with progressing(run.progress, "Fetching streams", total, eta_of(source, total)), source.pace.calling():

@@ -67,7 +67,15 @@ def _covers(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
     if new.tags.get(RESUMES) == old.run_id:
         return True
     same_years = job_of(old) in PULLING_JOBS or {*years_of_run(new)} >= {*years_of_run(old)}
-    return job_of(new) == job_of(old) and same_years and assets_of(new) >= assets_of(old)
+    return job_of(new) == job_of(old) and same_years and assets_of(new) >= assets_of(old) and _same_sports(new, old)
+
+
+def _same_sports(new: dg.DagsterRun, old: dg.DagsterRun) -> bool:
+    """Whether the later run fetches for every sport that the earlier one did; no sports named: all."""
+    later, earlier = (
+        {asset: config["config"].get("sports") for asset, config in config_of(run).items()} for run in (new, old)
+    )
+    return all(not sports or {*sports} >= {*(earlier.get(asset) or ["*"])} for asset, sports in later.items())
 
 
 def _failed_to_go_on(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:

@@ -48,20 +48,26 @@ def say_job(
     out.print("Nothing was asked for, nothing changed.")
 
 
-def say_streams(settings: Settings, years: Sequence[int], limits: dict[str, Any], *, as_json: bool) -> None:
+def say_streams(settings: Settings, years: Sequence[int], config: dict[str, Any], *, as_json: bool) -> None:
     """Print the streams that would be asked for; no call is made."""
-    options = StreamsOptions(**limits)
+    options = StreamsOptions(**config)
     run = looking(settings)
     plan = plan_streams(run, StravaSource(settings, run), years, options)
     if as_json:
         _echo(plan, settings, max_calls=options.max_calls)
         return
     say_plan(plan, ZoneInfo(settings.timezone), "streams", options.max_calls)
+    _say_sports(options.sports, "streams")
     out.print("Nothing was asked for, nothing changed.")
 
 
-def say_backfill(settings: Settings, years: Sequence[int], listing: ListingOptions, *, as_json: bool) -> bool:
-    """List the years, newest first, print what a backfill would change and cost; whether all of them could be listed."""
+def say_backfill(
+    settings: Settings, years: Sequence[int], listing: ListingOptions, sports: Sequence[str], *, as_json: bool
+) -> bool:
+    """List the years, newest first, and print what a backfill would change and cost.
+
+    `sports`: those whose details it would fetch; none: all. Returns whether all years could be listed.
+    """
     run = run_context(settings, progress_for_terminal()(), "backfill --dry-run")
     strava = StravaSource(settings, run)
     stopped: Stopped | None = None
@@ -71,7 +77,7 @@ def say_backfill(settings: Settings, years: Sequence[int], listing: ListingOptio
         if stopped is not None:
             break
     calls = strava.client().calls - before
-    plan, at_hand = plan_backfill(run, strava, years, listing)
+    plan, at_hand = plan_backfill(run, strava, years, listing, sports=sports)
     brings = {year: found.brings for year, found in at_hand.items() if found.brings is not None}
     if as_json:
         _echo(
@@ -79,11 +85,13 @@ def say_backfill(settings: Settings, years: Sequence[int], listing: ListingOptio
             settings,
             max_calls=listing.max_calls,
             calls_made=calls,
-            changes=[_change(year, brings.get(year)) for year in _newest(years)],
+            sports=list(sports),
+            changes=[_change(year, brings.get(year), sports) for year in _newest(years)],
         )
     else:
-        _say_changes(years, brings)
+        _say_changes(years, brings, sports)
         say_plan(plan, ZoneInfo(settings.timezone), max_calls=listing.max_calls)
+        _say_sports(sports, "details")
         out.print(
             f"This dry run made {counted(calls, 'call')}, all of them listings, and changed nothing but "
             "bronze, where their pages lie. A backfill within the hour uses these and does not list again."
@@ -97,7 +105,12 @@ def _echo(plan: Plan, settings: Settings, **more: Any) -> None:
     echo_json(plain({**shape(plan, ZoneInfo(settings.timezone)), **more}))
 
 
-def _change(year: int, found: Differences | None) -> dict[str, Any]:
+def _say_sports(sports: Sequence[str], what: str) -> None:
+    if sports:
+        out.print(f"Calls for {what} are counted for {', '.join(sports)} alone; every activity that is listed lands.")
+
+
+def _change(year: int, found: Differences | None, sports: Sequence[str]) -> dict[str, Any]:
     """What a backfill of the year would change; nulls where its listing is not whole."""
     if found is None:
         return dict.fromkeys(("year", "listed", "inserted", "changed", "details_again", "deleted_ids")) | {"year": year}
@@ -106,23 +119,27 @@ def _change(year: int, found: Differences | None) -> dict[str, Any]:
         "listed": len(found.listed),
         "inserted": len(found.inserted),
         "changed": len(found.changed),
-        "details_again": len(found.edited),
+        "details_again": len(_details_again(found, sports)),
         "deleted_ids": sorted(found.deleted or ()),
     }
+
+
+def _details_again(found: Differences, sports: Sequence[str]) -> frozenset[int]:
+    return found.of_sports(found.edited, frozenset(sports) or None)
 
 
 def _newest(years: Sequence[int]) -> list[int]:
     return sorted(years, reverse=True)
 
 
-def _say_changes(years: Sequence[int], brings: Mapping[int, Differences]) -> None:
+def _say_changes(years: Sequence[int], brings: Mapping[int, Differences], sports: Sequence[str]) -> None:
     table = Table("year", "listed", "to insert", "to change", "detail again", "to delete")
     for year in sorted(years, reverse=True):
         if year not in brings:
             table.add_row(str(year), "not whole", "?", "?", "?", "?")
             continue
         found = brings[year]
-        counts = (found.listed, found.inserted, found.changed, found.edited, found.deleted or ())
+        counts = (found.listed, found.inserted, found.changed, _details_again(found, sports), found.deleted or ())
         table.add_row(str(year), *(str(len(ids)) for ids in counts))
     out.print(table)
     for year in sorted(brings, reverse=True):

@@ -1,4 +1,4 @@
-"""Options that several verbs share, once. No behaviour."""
+"""Options that several commands share, and how their values are read."""
 
 from typing import Annotated, Any
 
@@ -14,6 +14,14 @@ Cushion15min = Annotated[
     int | None, typer.Option("--cushion-15min", min=0, help="Calls of each 15 minutes left unused.")
 ]
 CushionDaily = Annotated[int | None, typer.Option(min=0, help="Calls of the day left unused.")]
+Sports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sports",
+        help="Make calls only for these sports: Ride,Run (Strava's sport types, in any case). Listings are whole all the same, "
+        "because Strava can't list by sport: every activity lands, and later runs fetch what is left out here.",
+    ),
+]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for a run that is at work, instead of ending.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show Dagster's own log too.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; make no call, change nothing.")]
@@ -21,6 +29,16 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done;
 AsJson = Annotated[
     bool, typer.Option("--json", help="One JSON object on stdout when it has ended; what goes on is on stderr.")
 ]
+
+
+def sports_of(words: list[str] | None) -> list[str]:
+    """The sports of --sports; empty: all. typer.BadParameter names the sports nearest to a word that is none."""
+    from strava_pipeline.core.sports import typed_sports
+
+    try:
+        return typed_sports(words) if words is not None else []
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--sports") from error
 
 
 def call_limits(max_calls: int | None, cushion_15min: int | None, cushion_daily: int | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from strava_pipeline.core.sports import (
     SPORTS,
     chosen_sports,
     sport_type,
+    typed_sports,
     unknown_sports,
     whole_groups,
 )
@@ -155,3 +156,30 @@ def test_the_tables_keys_are_as_words_are_looked_up() -> None:
 
 def test_stravas_own_names_are_themselves() -> None:
     assert {name: sport_type(name) for name in sport_names()} == {name: name for name in sport_names()}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["Ride,Run"], ["Ride", "Run"]),
+        (["ride", "TRAILRUN, Ride"], ["Ride", "TrailRun"]),
+        (["run"], ["Run"]),  # a sport here, not the group
+        (["Quidditch"], ["Quidditch"]),
+    ],
+)
+def test_typed_sports_are_read_in_any_case_with_commas_or_repeated(words: list[str], expected: list[str]) -> None:
+    assert typed_sports(words, known=["Quidditch"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["Rid"], "'Rid' is no sport of Strava's. The nearest ones: .*Ride"),
+        (["Ride,TrailRunning"], "'TrailRunning' .* The nearest ones: .*TrailRun"),
+        (["zzz"], "'zzz' is no sport of Strava's. There are: AlpineSki, .*Yoga"),
+        ([" , "], "which sports?"),
+    ],
+)
+def test_a_word_that_is_no_sport_is_refused_with_the_nearest_ones(words: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        typed_sports(words)

@@ -85,6 +85,16 @@ def test_missing_details_are_due_newest_first_within_the_scope(
     assert due(stocked, scope) == expected
 
 
+def test_only_the_sports_asked_for_are_looked_at_and_the_deprecated_type_stands_in(stocked: Lake) -> None:
+    with writing(stocked) as connection:
+        connection.execute("UPDATE activities_all SET sport_type = 'Hike', type = 'Ride' WHERE id IN (2, 3)")
+        connection.execute("UPDATE activities_all SET sport_type = NULL, type = 'Hike' WHERE id = 4")
+        connection.execute("UPDATE activities_all SET sport_type = NULL, type = NULL WHERE id = 5")
+    assert due(stocked, Scope(sports=frozenset({"Hike"}))) == [4, 3, 2]
+    assert due(stocked, Scope(sports=frozenset({"Hike", "Swim"}), last_on=date(2025, 12, 31))) == [2]
+    assert due(stocked, Scope(sports=frozenset({"Swim"}))) == []
+
+
 def test_only_the_years_asked_for_are_looked_at(stocked: Lake) -> None:
     assert due(stocked, years=[2025]) == [2, 5]
     assert due(stocked, years=[2026]) == [4, 3, 1]

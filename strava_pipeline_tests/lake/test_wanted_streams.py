@@ -53,6 +53,13 @@ def test_all_that_were_recorded_are_due_newest_first_and_those_typed_in_are_not(
     assert due(stocked, years=[2025]) == [2, 5]
 
 
+def test_only_the_sports_asked_for_are_due(stocked: Lake) -> None:
+    with writing(stocked) as connection:
+        connection.execute("UPDATE activities_all SET sport_type = 'Hike' WHERE id IN (2, 3)")
+        connection.execute("UPDATE activities_all SET sport_type = NULL, type = 'Hike' WHERE id = 4")
+    assert [each.activity_id for each in wanted_streams(stocked, ALL, NOW, ["Hike", "Swim"]).due] == [4, 3, 2]
+
+
 def test_what_is_on_disk_is_not_due_in_whatever_year_s_folder_it_lies(stocked: Lake) -> None:
     land_streams(stocked, 2026, 4, b"{}", NOW)
     land_streams(stocked, 2023, 2, b"{}", NOW)

@@ -155,6 +155,49 @@ def test_a_dry_backfill_of_nothing_yet_lists_each_year_once(rig: Rig, type_on: T
     assert not rig.lake.snapshot.exists()
 
 
+def test_a_backfill_of_some_sports_lists_everything_and_makes_calls_for_these_alone(
+    make_rig: Make, type_on: TypeOn
+) -> None:
+    rig = make_rig(activities=60)
+    typed = type_on(rig)
+    of_2024 = {item["id"]: item["sport_type"] for item in rig.truth() if item["start_date_local"].startswith("2024")}
+    wanted = {one for one, sport in of_2024.items() if sport in ("Run", "Swim")}
+    assert 0 < len(wanted) < len(of_2024)
+    dry = typed("backfill", "--years", "2024", "--dry-run", "--sports", "run,swim")
+    assert dry.code == 0
+    assert "Calls for details are counted for Run, Swim alone; every activity that is listed lands." in dry.out
+    plan = json.loads(typed("backfill", "--years", "2024", "--dry-run", "--json", "--sports", "run,swim").out)
+    assert (plan["details_calls"], plan["sports"]) == (len(wanted), ["Run", "Swim"])
+    assert plan["changes"][0]["inserted"] == len(of_2024)
+    rig.calls()
+
+    assert typed("backfill", "--years", "2024", "--sports", "run", "--sports", "Swim").code == 0
+    made = rig.calls()
+    assert set(made["details"]) == {str(one) for one in wanted}
+    assert made["by_endpoint"].keys() <= {DETAIL, "/gear/{id}"}, "the dry run's listing was used"
+    assert rig.one("SELECT count(*) FROM activities WHERE year = 2024") == len(of_2024), "no row is left out"
+
+    assert typed("backfill", "--years", "2024", "--sports", "Run,Swim").code == 0
+    assert DETAIL not in rig.calls()["by_endpoint"], "none is fetched twice"
+    assert typed("backfill", "--years", "2024").code == 0
+    assert set(rig.calls()["details"]) == {str(one) for one in of_2024.keys() - wanted}, (
+        "a later backfill fetches the rest"
+    )
+    rig.calls()
+    tracked = typed("streams", "--years", "2024", "--sports", "Run", "--dry-run")
+    assert "Calls for streams are counted for Run alone" in tracked.out
+    assert typed("streams", "--years", "2024", "--sports", "Run").code == 0
+    assert rig.calls()["by_endpoint"]["/activities/{id}/streams"] <= sum(sport == "Run" for sport in of_2024.values())
+
+
+@pytest.mark.parametrize("verb", ["backfill", "streams"])
+def test_a_sport_that_strava_does_not_have_is_refused_before_any_call(rig: Rig, type_on: TypeOn, verb: str) -> None:
+    said = type_on(rig)(verb, "--years", "2024", "--sports", "Ride,Runn")
+    assert (said.code, rig.calls()["total"]) == (2, 0)
+    assert "Runn" in said.err
+    assert "Run" in said.err
+
+
 def test_a_dry_backfill_stopped_by_a_limit_says_what_it_does_not_know(rig: Rig, type_on: TypeOn) -> None:
     said = type_on(rig)("backfill", "--years", "2024", "2025", "--dry-run", "--max-calls", "3")
     assert said.code == 3

@@ -1,6 +1,6 @@
 -- Every present activity of $years that was recorded, not typed in, newest first: it may have streams. Where one stands for
 -- several, it alone, unless it was typed in. With when a listing first showed that it was cut or mended since, NULL where none did. Moments are in UTC
--- and bare.
+-- and bare. `sports`: only these; NULL: all.
 SELECT activity.id, activity.year, recut.at AT TIME ZONE 'UTC'
 FROM activities_all AS activity
 LEFT JOIN (
@@ -19,4 +19,5 @@ WHERE activity.deleted_at IS NULL
     WHERE member.place > 0 AND head.manual IS NOT TRUE
   )
   AND activity.year IN (SELECT unnest($years))
+  AND ($sports::VARCHAR[] IS NULL OR list_contains($sports::VARCHAR[], coalesce(activity.sport_type, activity.type)))
 ORDER BY activity.start_date DESC NULLS LAST, activity.id DESC

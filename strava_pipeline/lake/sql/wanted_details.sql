@@ -6,7 +6,8 @@ SELECT
     activity.start_date AT TIME ZONE 'UTC',
     activity.start_date_local::DATE,
     activity.edited_at AT TIME ZONE 'UTC',
-    detail.fetched_at AT TIME ZONE 'UTC'
+    detail.fetched_at AT TIME ZONE 'UTC',
+    coalesce(activity.sport_type, activity.type)
 FROM activities_all AS activity
 LEFT JOIN activity_details_by_source AS detail ON detail.activity_id = activity.id AND detail.source = 'strava'
 WHERE activity.deleted_at IS NULL

@@ -132,6 +132,7 @@ def test_streams_go_on_as_streams_however_they_were_launched(make_rig: Make) -> 
         assert (watch.tick("resume"), made) == ((None, "Nothing waits for a limit."), lacking)
 
 
+ONLY_RUNS = {"ops": {DETAILS: {"config": {"sports": ["Run"]}}}}
 CAPPED = {"ops": {DETAILS: {"config": {"max_calls": 5}}}}
 
 
@@ -164,6 +165,7 @@ def test_only_what_one_of_stravas_limits_stopped_goes_on(
         ("backfill", ("backfill", {"status": AT_WORK}), False),
         ("backfill", ("backfill", {"status": DagsterRunStatus.FAILURE}), False),
         ("backfill", ("backfill", {"years": "2025"}), True),
+        ("backfill", ("backfill", {"run_config": ONLY_RUNS}), True),  # the other sports are still to be fetched
         ("backfill", ("flow", {}), True),
         ("backfill", ("streams", {}), True),
         ("streams", ("backfill", {}), True),
