@@ -131,6 +131,14 @@ Also `strava-pipeline service stop`, `import --dry-ran` and `quarantine list`.
     ]
 
 
+def test_every_path_that_a_contributor_reads_of_exists() -> None:
+    text = (REPO / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = set(re.findall(r"\b(?:docs|strava_pipeline|strava_pipeline_tests)/[\w./-]*[\w/]", text))
+    paths |= set(re.findall(r"`([\w.-]+\.(?:md|toml)|Makefile|\.env\.example)`", text))
+    assert len(paths) > 20
+    assert [path for path in sorted(paths) if not (REPO / path).exists()] == []
+
+
 def test_every_query_in_the_documents_runs_on_an_empty_warehouse(
     new_lake: Callable[[Path], Lake], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
