@@ -1,17 +1,24 @@
 """A run's insights: who for, against which goals, up to which day; written, and laid beside gold. How is lake/insights.py's."""
 
+import base64
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Any
 
-from strava_pipeline.core.insights.goals import Goals
+from strava_pipeline.core.insights.documents import headline
+from strava_pipeline.core.insights.goals import Goals, Units
+from strava_pipeline.core.insights.page import chart_svg, charted
 from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
-from strava_pipeline.lake.insights import Athlete, InsightsReport, athlete_of, forget, write_insights
+from strava_pipeline.lake.insights import Athlete, InsightsReport, YearMade, athlete_of, forget, write_insights
 from strava_pipeline.lake.insights_compared import unequal
 from strava_pipeline.lake.warehouse import Connection
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.step_reports import Markdown, StepReport, if_any, timed
+from strava_pipeline.operations.table_rules import Finding
 
 LOCK = "insights"  # two runs at once would each write half of what the other compares
+_PICTURES = 3  # a year; Dagster keeps those of every run
 Opened = Callable[[], AbstractContextManager[Connection]]
 """Opens the published warehouse."""
 
@@ -52,3 +59,39 @@ def make_insights(run: RunContext, opened: Opened, years: Sequence[int], zone: s
             found = unequal(connection, run.lake, athlete, wrong, today, sports)
             made.unequal = {str(year): faults for year, faults in found.items()}
     return made
+
+
+def write_insights_of(run: RunContext, opened: Opened, years: Sequence[int], zone: str, sports: str) -> StepReport:
+    """The step of a run that makes the insights of `years`: its report has pictures and numbers by year."""
+    with timed() as seconds:
+        made = make_insights(run, opened, years, zone, sports)
+    report, unknown = made.report, ", ".join(made.report.unknown_sports)
+    units = made.athlete.units if made.athlete else "km"
+    return StepReport(
+        "insights",
+        {
+            "years_written": len(report.written),
+            "activities_without_date": report.left_out.undated,
+            "activities_in_the_future": report.left_out.later,
+            "seconds": seconds.value,
+        },
+        {year: _of_year(of_year, units) for year, of_year in report.years.items()},
+        [
+            Finding("equals_gold", not made.unequal, if_any(differences=made.unequal), "Run it again."),
+            Finding("goals_usable", made.fault is None, advice=made.fault or "", refuses=False),
+            Finding("sports_known", not unknown, advice=unknown, refuses=False),
+        ],
+    )
+
+
+def _of_year(made: YearMade, units: Units) -> dict[str, Any]:
+    """A year's pictures, and its numbers: each a line over the years in Dagster's plots."""
+    chart: dict[str, Any] = {}
+    if made.year is not None and (charts := charted(made.paced)):
+        pictures = [chart_svg(each, made.year, units) for each in charts[:_PICTURES]]
+        chart["chart"] = Markdown("\n\n".join(_image(svg) for svg in pictures))
+    return chart | headline(made.days, made.paced, units)
+
+
+def _image(svg: str) -> str:
+    return f"![chart](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"

@@ -1,7 +1,7 @@
 """The rules of a table, and what is found of them in the warehouse: how grave a broken one is, why, and what to do.
 
 Rules come from the catalogue; an asset adds its agreement with the layer above. Counts and column names, never a value.
-How findings become the result of Dagster's check is orchestrate/verdicts.py's.
+How findings become the result of Dagster's check is orchestrate/checks.py's.
 """
 
 import json

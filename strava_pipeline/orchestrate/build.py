@@ -7,21 +7,12 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
-from strava_pipeline.orchestrate.assets.bronze import bronze_assets
 from strava_pipeline.orchestrate.assets.cars import car_assets
-from strava_pipeline.orchestrate.assets.details import detail_assets
-from strava_pipeline.orchestrate.assets.files import file_assets
 from strava_pipeline.orchestrate.assets.gold import gold_assets
+from strava_pipeline.orchestrate.assets.imports import import_assets, received_assets
 from strava_pipeline.orchestrate.assets.insights import insight_assets
-from strava_pipeline.orchestrate.assets.matches import match_assets
-from strava_pipeline.orchestrate.assets.profile import profile_assets
-from strava_pipeline.orchestrate.assets.published import published_assets
-from strava_pipeline.orchestrate.assets.received import received_assets
-from strava_pipeline.orchestrate.assets.shards import shard_assets
-from strava_pipeline.orchestrate.assets.streams import stream_assets
-from strava_pipeline.orchestrate.assets.tracks import track_assets
+from strava_pipeline.orchestrate.assets.strava import strava_assets
 from strava_pipeline.orchestrate.assets.trips import trip_assets
-from strava_pipeline.orchestrate.assets.webhooks import webhook_assets
 from strava_pipeline.orchestrate.freshness import Asset, promised
 from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline.orchestrate.rebuilding import rebuild_job
@@ -49,21 +40,13 @@ def build_defs(
     partitions = year_partitions(settings.first_year)
     assets = promised(
         [
-            *bronze_assets(partitions),
-            *webhook_assets(partitions),
-            *shard_assets(partitions),
+            *strava_assets(partitions),
+            *import_assets(settings.import_limits),
+            *received_assets(),
             *gold_assets(partitions),
-            *file_assets(settings.import_limits),
-            *match_assets(partitions),
-            *detail_assets(partitions),
-            *stream_assets(partitions),
-            *track_assets(partitions),
+            *insight_assets(partitions, settings.timezone, settings.insight_sports),
             *trip_assets(partitions, settings),
             *car_assets(partitions, settings),
-            *published_assets(partitions),
-            *insight_assets(partitions, settings.timezone, settings.insight_sports),
-            *profile_assets(),
-            *received_assets(),
         ],
         settings,
     )

@@ -19,6 +19,14 @@ class CallLimits(dg.Config, CallOptions):
     """How many calls this run may make. The first asset that makes calls sets them for the whole run."""
 
 
+class GearConfig(CallLimits):
+    """What `gear` fetches."""
+
+    new_gear_only: bool = Field(
+        default=False, description="only gear that no answer is on disk of; else all gear again"
+    )
+
+
 class ListingConfig(dg.Config, ListingOptions):
     """How `bronze_activities` lists."""
 

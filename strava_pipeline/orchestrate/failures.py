@@ -8,6 +8,8 @@ from pathlib import Path
 import dagster as dg
 from dagster import DagsterEventType
 
+from strava_pipeline.operations.years import years_in_words
+from strava_pipeline.orchestrate.checks import full_name
 from strava_pipeline.orchestrate.dagster_private import (
     AUTO_RETRY_RUN_ID_TAG,
     BACKFILL_ID_TAG,
@@ -16,8 +18,7 @@ from strava_pipeline.orchestrate.dagster_private import (
 )
 from strava_pipeline.orchestrate.log_files import log_of
 from strava_pipeline.orchestrate.log_lines import fault, was_interrupted
-from strava_pipeline.orchestrate.runs import in_words, years_of_run
-from strava_pipeline.orchestrate.verdicts import full_name
+from strava_pipeline.orchestrate.runs import years_of_run
 
 LONGEST = 1000  # characters of an error; Discord takes 2,000 in all
 _ENDS = {DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE}
@@ -38,7 +39,7 @@ def message_about(
     instance: dg.DagsterInstance, run: dg.DagsterRun, logs_dir: Path, ui: str | None
 ) -> dict[str, object]:
     """The message as JSON: `text` is what Slack and Mattermost show, `content` what Discord does; the rest for programs."""
-    years = in_words(years_of_run(run))
+    years = years_in_words(years_of_run(run))
     error, advice = _why(instance, run)
     log = log_of(logs_dir, run.run_id)
     link = f"{ui}/runs/{run.run_id}" if ui else None

@@ -31,7 +31,7 @@ IMPORTS_RECEIVED, EVENTS_RECEIVED, STREAMS_RECEIVED = (
     "imports",
     "events_received",
     "streams_received",
-)  # made by no run: received.py
+)  # made by no run: assets/imports.py
 INSIGHTS = "insights"
 REBUILD_JOB = "rebuild"  # all years at once: it stands in rebuilding.py
 _PULL = (LISTING, "activity_shards")

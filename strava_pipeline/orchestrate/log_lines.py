@@ -13,16 +13,16 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.operations.years import years_in_words
+from strava_pipeline.orchestrate.checks import BROKEN_RULES, full_name
 from strava_pipeline.orchestrate.dagster_private import (
     BACKFILL_ID_TAG,
     SCHEDULE_NAME_TAG,
     SENSOR_NAME_TAG,
     DagsterAssetCheckFailedError,
 )
-from strava_pipeline.orchestrate.runs import in_words as years_in_words
 from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.orchestrate.tags import BY
-from strava_pipeline.orchestrate.verdicts import BROKEN_RULES, full_name
 
 BY_HAND = "the command line"
 

@@ -1,28 +1,20 @@
-"""What an asset reports to Dagster: its columns from the catalogue, and on materialisation rows, calls, bytes, seconds.
+"""What is said of an asset in its definition: its columns and where each comes from, all from the catalogue; no rows.
 
-Numbers are always reported, also 0, so that Dagster's plots have no holes; texts and lists only where they hold something.
+In bronze a column is a field of Strava's JSON: `map.summary_polyline`, and within a list `laps[].distance`.
 
 Metadata in Dagster: https://docs.dagster.io/guides/build/assets/metadata-and-tags
 """
 
-import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.plan import Forecast
-from strava_pipeline.core.tables import PARQUET_TABLES, TABLES, Table
+from strava_pipeline.core.tables import CHILDREN, PARQUET_TABLES, TABLES, Column, Table
 from strava_pipeline.core.tables.insights import INSIGHTS
-from strava_pipeline.operations.strava_source import StravaSource
-from strava_pipeline.orchestrate.lineage import field_in_bronze
-from strava_pipeline.orchestrate.runs import in_words
 
 OWNER = "team:athlete"
-MAKES_CALLS = {"strava_pipeline/calls": "yes"}  # tag of the assets that spend Strava's limits
+_LISTS = {table.name: f"{field}[]." for field, (table, _) in CHILDREN.items()}
 
 
 def described(*tables: str) -> dict[str, Any]:
@@ -75,73 +67,39 @@ def table_description(table: Table) -> str:
     return f"{table.meaning} Key: {', '.join(table.key)}."
 
 
-def tell_rows(context: dg.AssetExecutionContext, rows: Mapping[int, int], asset: str | None = None) -> None:
-    """The rows of each of the run's years, on its partition; `asset`: where the step makes several."""
-    for key in context.partition_keys:
-        context.add_asset_metadata({"dagster/row_count": rows.get(int(key), 0)}, asset_key=asset, partition_key=key)
+def field_in_bronze(table: str, column: Column) -> str:
+    """The field of Strava's JSON that a column of `table` is read from."""
+    return _LISTS.get(table, "") + ".".join(column.source or ())
 
 
-def nothing_there(context: dg.AssetExecutionContext, years: Sequence[int], rows: Mapping[int, int]) -> dict[str, str]:
-    """Says so, in the run's log too, where none of the run's years holds an activity."""
-    if any(rows.get(year, 0) for year in years):
-        return {}
-    result = f"No activities in {in_words(years)}."
-    context.log.info(result)
-    return {"result": result}
+def from_bronze(table: str, asset: str) -> dict[str, Any]:
+    """Each column of `table` from its field in the bronze `asset`."""
+    return _lineage({column.name: [(asset, field_in_bronze(table, column))] for column in TABLES[table].sourced})
 
 
-class Seconds:
-    """How long a body took; `value` is filled in when it ends."""
-
-    value = 0.0
-
-
-@contextmanager
-def timed() -> Iterator[Seconds]:
-    seconds = Seconds()
-    began = time.monotonic()
-    try:
-        yield seconds
-    finally:
-        seconds.value = round(time.monotonic() - began, 3)
+def from_layer_above(table: str, asset: str) -> dict[str, Any]:
+    """Each column of `table` from that of the same name in `asset`."""
+    return _lineage({column.name: [(asset, column.name)] for column in TABLES[table].columns})
 
 
-def calls_left(source: StravaSource, still_to_do: int) -> dict[str, Any]:
-    """The calls left under the limit that governs, and when `still_to_do` more calls will have been made."""
-    governing = source.client().budget.remaining().governing
-    found: dict[str, Any] = {
-        "calls_left": governing.left,
-        "tightest_limit": f"{governing.limit} {governing.ceiling}",
-        "calls_still_to_make": still_to_do,
-    }
-    return found | (_moment("last_call_expected_at", source.pace.done_at(still_to_do)) if still_to_do else {})
+def from_changes(table: str, asset: str) -> dict[str, Any]:
+    """What `table` tells of changes, from every column of `asset`'s that is compared; its key from the key."""
+    compared = [(asset, column.name) for column in TABLES["activities_all"].sourced if not column.key]
+    told = dict.fromkeys(("changed_fields", "previous"), compared)
+    return _lineage({"activity_id": [(asset, "id")], "valid_from": [(asset, "ingestion_ts")], **told})
 
 
-def estimated(forecast: Forecast | None) -> dict[str, Any]:
-    """What was told beforehand, to be laid beside what it took."""
-    if forecast is None:
-        return {}
-    return {"estimated_calls": forecast.calls, **_moment("estimated_done_at", forecast.done_at)}
+def from_tables(assets: Mapping[str, str]) -> dict[str, Any]:
+    """Each table of the snapshot from the keys of the asset that holds it; `assets`: the table of each."""
+    return _lineage({table: [(asset, key) for key in TABLES[table].key] for asset, table in assets.items()})
 
 
-def _moment(name: str, at: datetime | None) -> dict[str, Any]:
-    return {name: dg.MetadataValue.timestamp(at.timestamp())} if at is not None else {}
-
-
-def if_any(**found: Any) -> dict[str, Any]:
-    """Texts, lists and dictionaries by name, without the empty ones."""
+def _lineage(deps: Mapping[str, Iterable[tuple[str, str]]]) -> dict[str, Any]:
     return {
-        name: value if isinstance(value, str) else dg.MetadataValue.json(value)
-        for name, value in found.items()
-        if value
+        "dagster/column_lineage": dg.TableColumnLineage(
+            {
+                column: [dg.TableColumnDep(asset_key=asset, column_name=name) for asset, name in sources]
+                for column, sources in deps.items()
+            }
+        )
     }
-
-
-def named_ids(**found: list[int]) -> dict[str, Any]:
-    """Which activities gave not what was asked for, so that a person can look at them; nothing where none did."""
-    return if_any(**{name: [str(one) for one in ids] for name, ids in found.items()})
-
-
-def unknown_fields(unknown: Counter[str]) -> dict[str, Any]:
-    """Fields without a column, kept in `extra`: named, so that somebody can give them one."""
-    return if_any(unknown_fields=dict(sorted(unknown.items())))

@@ -3,8 +3,6 @@
 Nothing is launched here and nothing is changed.
 """
 
-from collections.abc import Iterable
-
 import dagster as dg
 from dagster import DagsterRunStatus
 
@@ -65,9 +63,3 @@ def years_of_run(run: dg.DagsterRun) -> list[int]:
     first = run.tags.get(ASSET_PARTITION_RANGE_START_TAG) or run.tags.get(PARTITION_NAME_TAG)
     last = run.tags.get(ASSET_PARTITION_RANGE_END_TAG) or run.tags.get(PARTITION_NAME_TAG)
     return list(range(int(first), int(last) + 1)) if first and last and (first + last).isdecimal() else []
-
-
-def in_words(years: Iterable[int]) -> str:
-    """`2024`, `2024 to 2026`, or nothing."""
-    found = sorted(years)
-    return "" if not found else str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"

@@ -22,12 +22,13 @@ from strava_pipeline.operations.cars import (
     land_pings,
     update_car_trips,
 )
-from strava_pipeline.orchestrate.checks import Result, table_results, wanted_assets, wanted_checks
+from strava_pipeline.operations.step_reports import check_tables, if_any, timed
+from strava_pipeline.orchestrate.checks import check_result, table_spec
 from strava_pipeline.orchestrate.jobs import PINGS, READINGS
-from strava_pipeline.orchestrate.metadata import OWNER, described, if_any, table_description, tell_rows, timed
+from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.run_resources import Run
-from strava_pipeline.orchestrate.verdicts import check_result, table_spec
+from strava_pipeline.orchestrate.steps import Result, scope_of, tell_rows
 from strava_pipeline.settings import Settings
 
 _LIVE_RULE = {LIVE_AGREES: "what the intake made of a trip at once is what the replay makes of it"}
@@ -97,20 +98,21 @@ def car_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> 
         can_subset=True,
     )
     def car_trip_tables(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        wanted = wanted_assets(context)
-        if not wanted:  # checks alone: only a replay can compare the live state
+        scope = scope_of(context, run)
+        if not scope.assets:  # checks alone: only a replay can compare the live state
             with reading(run.lake) as connection:
-                checks = table_results(run, connection, wanted_checks(context), {})
-            yield from checks  # the warehouse is closed by now: Dagster stores each before it asks for the next
+                checked = check_tables(run, connection, scope.checks, {})
+            # the warehouse is closed by now: Dagster stores each before it asks for the next
+            yield from (check_result(name, findings) for name, findings in checked.items())
             return
         with timed() as seconds:
             update = update_car_trips(run, settings, years_of(context.partition_keys))
-        for name in sorted(wanted):
+        for name in sorted(scope.assets):
             tell_rows(context, update.rows[name], name)
             counts = {"rows_merged": update.merged.rows[name], "seconds": seconds.value}
             figures = _figures(update) if name == CAR_TRIPS.name else {}
             yield dg.MaterializeResult(asset_key=name, metadata=counts | figures)
-        yield from (check_result(name, update.findings[name]) for name in sorted(wanted_checks(context)))
+        yield from (check_result(name, update.findings[name]) for name in sorted(scope.checks))
 
     return [pings, car_readings, car_trip_tables]
 

@@ -1,70 +1,118 @@
-"""Gold: activities and their history, merged by key into the working warehouse in one step. SQL and parsing are the lake's."""
+"""The assets by year that make no call: shards, gold, matches, details, tracks and the snapshot that readers open.
+
+Tables that one look at the warehouse makes are one step. The work is operations/merging_steps.py's.
+"""
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.tables import TABLES
-from strava_pipeline.lake.agreement import gold_with_shards, history_with_gold
-from strava_pipeline.lake.counts import rows_by_year
-from strava_pipeline.lake.tombstones import Shrink, held_back
-from strava_pipeline.lake.warehouse import Connection, reading
-from strava_pipeline.operations.merging import merge_listed, merge_versions
-from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.table_rules import Finding
-from strava_pipeline.orchestrate.checks import (
-    Result,
-    agreement,
-    table_results,
-    wanted_assets,
-    wanted_checks,
-    years_of_step,
+from strava_pipeline.core.tables import (
+    ACTIVITY_DETAILS,
+    ACTIVITY_MEMBERS,
+    DETAIL_TABLES,
+    IMPORTED_ACTIVITIES,
+    MATCH_TABLES,
+    QUARANTINE,
+    TABLES,
+    TRACKS,
 )
+from strava_pipeline.operations.merging_steps import (
+    ACTIVITIES,
+    HISTORY,
+    SHARDS,
+    match_sources,
+    merge_detail_tables,
+    merge_gold,
+    publish_warehouse,
+    write_activity_shards,
+    write_tracks,
+)
+from strava_pipeline.operations.table_rules import CHECKED
+from strava_pipeline.orchestrate.checks import table_spec, valid_spec
 from strava_pipeline.orchestrate.config import MergeConfig
-from strava_pipeline.orchestrate.jobs import resolved
-from strava_pipeline.orchestrate.lineage import from_changes, from_layer_above
+from strava_pipeline.orchestrate.jobs import (
+    DETAILS,
+    EVENTS_RECEIVED,
+    IMPORTS_RECEIVED,
+    LISTING,
+    STEP_JOBS,
+    STREAMS_RECEIVED,
+    resolved,
+)
 from strava_pipeline.orchestrate.metadata import (
     OWNER,
     described,
-    if_any,
-    nothing_there,
+    described_tables,
+    from_bronze,
+    from_changes,
+    from_layer_above,
+    from_tables,
     table_description,
-    tell_rows,
-    timed,
 )
+from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.run_resources import Run
-from strava_pipeline.orchestrate.verdicts import table_spec
+from strava_pipeline.orchestrate.steps import Result, reported, scope_of
+from strava_pipeline.orchestrate.tags import STEP_LAST
 
-ACTIVITIES, HISTORY = "activities", "activity_history"
+PUBLISHED = "published_warehouse"
 
 
 def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
+    """Every asset by year from the shards to the snapshot."""
+    return [
+        _shards(partitions),
+        _activities(partitions),
+        _matches(partitions),
+        _details(partitions),
+        _tracks(partitions),
+        _published(partitions),
+    ]
+
+
+def _shards(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
+    every_page = "every page of the listings in bronze is in the shards of its years"
+
+    @dg.multi_asset(
+        name=SHARDS,
+        specs=[
+            dg.AssetSpec(
+                SHARDS,
+                partitions_def=partitions,
+                deps=[LISTING, IMPORTS_RECEIVED, EVENTS_RECEIVED],
+                group_name="shards",
+                kinds={"parquet", "polars"},
+                owners=[OWNER],
+                description="The listed and the imported activities, typed, as Parquet files by local year. Fields without a "
+                "column are kept in `extra`.",
+                metadata=described("activities_all") | from_bronze("activities_all", LISTING),
+            )
+        ],
+        check_specs=[valid_spec(SHARDS, refuses={"holds_bronze": every_page})],
+        can_subset=True,
+    )
+    def activity_shards(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
+        is_last = context.run.job_name in STEP_JOBS
+        yield from reported(context, write_activity_shards(run, scope_of(context, run), is_last=is_last))
+
+    return activity_shards
+
+
+def _activities(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=ACTIVITIES,
         specs=[
-            dg.AssetSpec(
+            _table_spec(
                 ACTIVITIES,
-                partitions_def=partitions,
-                deps=["activity_shards"],
-                group_name="gold",
-                kinds={"duckdb"},
-                owners=[OWNER],
+                "activities_all",
+                partitions,
+                [SHARDS],
+                from_layer_above("activities_all", SHARDS),
                 description="One row per activity, its newest version, and whether it is gone from the source (table "
                 "activities_all; views activities: those present, deleted_activities: the others).",
-                metadata=described("activities_all") | from_layer_above("activities_all", "activity_shards"),
             ),
-            dg.AssetSpec(
-                HISTORY,
-                partitions_def=partitions,
-                deps=[ACTIVITIES],
-                group_name="gold",
-                kinds={"duckdb"},
-                owners=[OWNER],
-                description=table_description(TABLES[HISTORY]),
-                metadata=described(HISTORY) | from_changes(HISTORY, "activity_shards"),
-            ),
+            _table_spec(HISTORY, HISTORY, partitions, [ACTIVITIES], from_changes(HISTORY, SHARDS)),
         ],
         check_specs=[
             table_spec(
@@ -80,94 +128,114 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
         can_subset=True,
     )
     def gold(context: dg.AssetExecutionContext, config: MergeConfig, run: Run) -> Iterator[Result]:
-        years, wanted = years_of_step(context, run), wanted_assets(context)
-        with reading(run.lake) as connection:
-            reported: dict[str, dict[str, Any]] = {}
-            held: list[Shrink] | None = None
-            if ACTIVITIES in wanted:
-                reported[ACTIVITIES], held = _merge(context, config, run, years)
-            if HISTORY in wanted:
-                reported[HISTORY] = _merge_history(run, years)
-            rows = {asset: rows_by_year(connection, _TABLES[asset]) for asset in reported}
-            checks = _checks(context, run, connection, years, held)
-        if ACTIVITIES in reported:
-            reported[ACTIVITIES] |= {
-                "rows": sum(rows[ACTIVITIES].get(year, 0) for year in years),
-                **nothing_there(context, years, rows[ACTIVITIES]),
-            }
-        for asset, metadata in reported.items():
-            tell_rows(context, rows[asset], asset)
-            yield dg.MaterializeResult(asset_key=asset, metadata=metadata)
-        yield from checks
+        config = resolved(config, context.run.job_name, ACTIVITIES)
+        scope = scope_of(context, run)
+        reports = merge_gold(run, scope, force=bool(config.force), allow_shrink=config.allow_shrink)
+        yield from reported(context, *reports)
 
-    return [gold]
+    return gold
 
 
-_TABLES = {ACTIVITIES: "activities_all", HISTORY: HISTORY}
+def _matches(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
+    lineage = {IMPORTED_ACTIVITIES.name: from_layer_above(IMPORTED_ACTIVITIES.name, ACTIVITIES)}
 
-
-def _merge(
-    context: dg.AssetExecutionContext, config: MergeConfig, run: RunContext, years: Sequence[int]
-) -> tuple[dict[str, Any], list[Shrink]]:
-    """The activities of `years` into gold: what is reported of it, and what was held back."""
-    config = resolved(config, context.run.job_name, ACTIVITIES)
-    with timed() as seconds:
-        report, absence = merge_listed(run, years, force=bool(config.force), allow_shrink=config.allow_shrink)
-    return {
-        "inserted": report.inserted,
-        "updated": report.updated,
-        "deleted": absence.deleted,
-        "restored": absence.restored,
-        **_not_marked(absence.held),
-        "seconds": seconds.value,
-    }, absence.held
-
-
-def _merge_history(run: RunContext, years: Sequence[int]) -> dict[str, Any]:
-    with timed() as seconds:
-        merge_versions(run, years)
-    return {"seconds": seconds.value}
-
-
-def _checks(
-    context: dg.AssetExecutionContext,
-    run: RunContext,
-    connection: Connection,
-    years: Sequence[int],
-    held: list[Shrink] | None,
-) -> list[dg.AssetCheckResult]:
-    """`held`: what the merge held back; None: it was not made in this step."""
-    lake, wanted, more = run.lake, wanted_checks(context), dict[str, list[Finding]]()
-    if ACTIVITIES in wanted:
-        look = partial(gold_with_shards, connection, lake, years)
-        more[ACTIVITIES] = [
-            agreement(run, context, "holds_shards", ("in_shards", "in_gold"), years, look),
-            _not_shrunk(held_back(connection, lake, years, run.years) if held is None else held),
-        ]
-    if HISTORY in wanted:
-        look = partial(history_with_gold, connection, lake, years)
-        more[HISTORY] = [agreement(run, context, "holds_gold", ("in_gold", "in_history"), years, look)]
-    return table_results(run, connection, more, more)
-
-
-def _not_marked(held: Sequence[Shrink]) -> dict[str, Any]:
-    """How many activities listings lack that were not marked as deleted, and of which year how many."""
-    by_year = {shrink.year: shrink for shrink in held}
-    return {
-        "deletions_not_marked": sum(shrink.missing for shrink in by_year.values()),
-        **if_any(
-            deletions_not_marked_by_year={str(year): f"{one.missing} of {one.present}" for year, one in by_year.items()}
-        ),
-    }
-
-
-def _not_shrunk(shrinks: Sequence[Shrink]) -> Finding:
-    years = " ".join(dict.fromkeys(str(shrink.year) for shrink in shrinks))
-    return Finding(
-        "not_shrunk",
-        not shrinks,
-        _not_marked(shrinks),
-        f"Nothing was marked as deleted in {years}: the listing lacks too much to be believed. Look at Strava; "
-        f"if that is meant: strava-pipeline reconcile --years {years} --allow-shrink",
-        refuses=False,
+    @dg.multi_asset(
+        specs=[
+            _table_spec(name, name, partitions, [ACTIVITIES, IMPORTS_RECEIVED], lineage.get(name, {}))
+            for name in MATCH_TABLES
+        ],
+        check_specs=[table_spec(name, name) for name in MATCH_TABLES],
+        can_subset=True,
     )
+    def matching(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
+        yield from reported(context, *match_sources(run, scope_of(context, run)))
+
+    return matching
+
+
+def _details(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
+    every_detail = {"holds_bronze": "every detail on disk of the run's years is here"}
+
+    @dg.multi_asset(
+        specs=[
+            *(
+                _table_spec(
+                    name, name, partitions, [DETAILS, IMPORTS_RECEIVED], from_bronze(name, DETAILS), group="details"
+                )
+                for name in DETAIL_TABLES
+            ),
+            _table_spec(QUARANTINE.name, QUARANTINE.name, partitions, [DETAILS], {}, group="details"),
+        ],
+        check_specs=[
+            table_spec(name, name, refuses=every_detail if name == ACTIVITY_DETAILS.name else {})
+            for name in (*DETAIL_TABLES, QUARANTINE.name)
+        ],
+        can_subset=True,
+        op_tags=STEP_LAST,  # after the activities and files of its run, which are no parents of it by year
+    )
+    def detail_tables(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
+        yield from reported(context, *merge_detail_tables(run, scope_of(context, run)))
+
+    return detail_tables
+
+
+def _table_spec(
+    name: str,
+    table: str,
+    partitions: dg.PartitionsDefinition[Any],
+    deps: Sequence[str],
+    lineage: dict[str, Any],
+    *,
+    group: str = "gold",
+    description: str | None = None,
+) -> dg.AssetSpec:
+    """An asset that is `table` of the warehouse, described by the catalogue."""
+    return dg.AssetSpec(
+        name,
+        deps=deps,
+        partitions_def=partitions,
+        group_name=group,
+        kinds={"duckdb"},
+        owners=[OWNER],
+        description=description or table_description(TABLES[table]),
+        metadata=described(table) | lineage,
+    )
+
+
+def _tracks(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
+    @dg.asset(
+        partitions_def=partitions,
+        deps=[STREAMS_RECEIVED, IMPORTS_RECEIVED, ACTIVITIES, ACTIVITY_MEMBERS.name],
+        group_name="tracks",
+        kinds={"parquet"},
+        owners=[OWNER],
+        description=f"{table_description(TRACKS)} A file's points are preferred to Strava's streams.",
+        metadata=described(TRACKS.name),
+    )
+    def tracks(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
+        yield from reported(context, write_tracks(run, years_of(context.partition_keys)))
+
+    return tracks
+
+
+def _published(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
+    @dg.asset(
+        partitions_def=partitions,
+        deps=[ACTIVITIES, HISTORY, *MATCH_TABLES, *DETAIL_TABLES, QUARANTINE.name, IMPORTS_RECEIVED],
+        group_name="published",
+        kinds={"duckdb"},
+        owners=[OWNER],
+        description="data/warehouse/strava.duckdb: the warehouse as readers open it, replaced atomically, never locked.",
+        metadata=described_tables() | from_tables(CHECKED),
+        check_specs=[
+            valid_spec(
+                PUBLISHED,
+                refuses={"holds_gold": "every table of the snapshot has as many rows as in the working warehouse"},
+                warns={"views_applied": "every file of the user's own views/ is in the snapshot"},
+            )
+        ],
+    )
+    def published_warehouse(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
+        yield from reported(context, publish_warehouse(run))
+
+    return published_warehouse

@@ -9,11 +9,13 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
+from strava_pipeline.operations.step_reports import if_any, timed
 from strava_pipeline.operations.trips import NO_SOURCE, TripsUpdate, diagnose_trips, replay_trips, update_trip_index
-from strava_pipeline.orchestrate.metadata import OWNER, described, if_any, table_description, tell_rows, timed
+from strava_pipeline.orchestrate.checks import check_result, table_spec
+from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.run_resources import Run
-from strava_pipeline.orchestrate.verdicts import check_result, table_spec
+from strava_pipeline.orchestrate.steps import tell_rows
 from strava_pipeline.settings import Settings
 
 _NOT_SHRUNK = {"not_shrunk": "the source lacks no more trips than people delete"}

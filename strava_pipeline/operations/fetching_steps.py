@@ -1,0 +1,237 @@
+"""The steps of a run that make calls: listing, details, streams, webhook events, athlete and gear. Each does and reports.
+
+How each is fetched and landed is in pulling.py, fetching.py, streaming.py, events.py and pulling_profile.py.
+"""
+
+from collections.abc import Sequence
+
+from strava_pipeline.lake.counts import known_gear, unknown_gear
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.merge_profile import merge_profile
+from strava_pipeline.lake.profile_files import newest_athlete
+from strava_pipeline.lake.warehouse import reading, writing
+from strava_pipeline.operations.by_year import YearsReport
+from strava_pipeline.operations.events import EventsReport, work_events
+from strava_pipeline.operations.fetching import pull_details
+from strava_pipeline.operations.forecasting import Forecaster
+from strava_pipeline.operations.options import (
+    CallOptions,
+    DetailsOptions,
+    EventsOptions,
+    ListingOptions,
+    StreamsOptions,
+)
+from strava_pipeline.operations.publishing import publish_if_right
+from strava_pipeline.operations.pulling import PullReport, pull_listing
+from strava_pipeline.operations.pulling_profile import ProfileReport, pull_profile
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.step_reports import ROWS, StepReport, calls_left, estimated, if_any, named_ids, timed
+from strava_pipeline.operations.strava_source import StravaSource
+from strava_pipeline.operations.streaming import pull_streams
+from strava_pipeline.operations.table_rules import Finding
+
+
+def list_activities(
+    run: RunContext, strava: StravaSource, options: ListingOptions, years: Sequence[int], details: DetailsOptions | None
+) -> StepReport:
+    """List activities; `details`: how the same run fetches details, for its estimate; None: it doesn't."""
+    with timed() as seconds:
+        forecaster = Forecaster(run, strava, years, details)
+        report = pull_listing(run, strava, options, years[0] if len(years) == 1 else None, forecaster)
+    return StepReport(
+        "bronze_activities",
+        {
+            ROWS: report.manifest.rows,
+            "rows_received": report.rows,
+            "calls": report.calls,
+            "bytes": report.bytes,
+            "seconds": seconds.value,
+            "listing_mode": report.manifest.window.mode,
+            "listing_resumed": report.resumed,
+            "years": ", ".join(map(str, report.manifest.years)),
+            **estimated(report.estimate),
+            **calls_left(strava, report.forecast.still if report.forecast else 1),
+        },
+        complete=_listing_complete(report),
+        stopped=report.stopped,
+    )
+
+
+def _listing_complete(report: PullReport) -> Finding:
+    manifest = report.manifest
+    why = [str(report.stopped)] if report.stopped else []
+    counts = {"rows": manifest.rows, "pages": len(manifest.pages)}
+    if manifest.unreadable:
+        counts["rows_unreadable"] = manifest.unreadable
+        why.append(
+            f"{manifest.unreadable} of {manifest.rows} rows are no activities: nothing identifies them. The others came in; "
+            "`strava-pipeline quarantine list` tells where these are kept."
+        )
+    holds = manifest.complete and not manifest.unreadable
+    return Finding("listing_complete", holds, counts, " ".join(why), refuses=False)
+
+
+def fetch_details(run: RunContext, strava: StravaSource, options: DetailsOptions, years: Sequence[int]) -> StepReport:
+    """Fetch details of the activities of `years`, each landed before the next call."""
+    with timed() as seconds:
+        report = pull_details(run, strava, options, years)
+    fetched = report.fetched
+    return _fetched(
+        "bronze_activity_details",
+        "details",
+        strava,
+        report,
+        {
+            "gone_at_strava": len(fetched.gone),
+            "failed": len(fetched.failed),
+            **named_ids(gone_at_strava_ids=fetched.gone, failed_ids=fetched.failed),
+        },
+        seconds.value,
+    )
+
+
+def fetch_streams(run: RunContext, strava: StravaSource, options: StreamsOptions, years: Sequence[int]) -> StepReport:
+    """Fetch the streams that the activities of `years` lack."""
+    with timed() as seconds:
+        report = pull_streams(run, strava, options, years)
+    fetched = report.fetched
+    return _fetched(
+        "bronze_activity_streams",
+        "streams",
+        strava,
+        report,
+        {
+            "nothing_recorded": len(fetched.gone),
+            "failed": len(fetched.failed),
+            **named_ids(failed_ids=fetched.failed),
+        },
+        seconds.value,
+    )
+
+
+def _fetched(
+    asset: str, what: str, strava: StravaSource, report: YearsReport, failures: dict[str, object], seconds: float
+) -> StepReport:
+    """The report of details or streams (`what`); `failures`: what did not come, and of which activities."""
+    fetched = report.fetched
+    return StepReport(
+        asset,
+        {
+            f"{what}_received": fetched.landed,
+            f"{what}_missing": report.missing,
+            f"{what}_waiting_for_retry": report.resting,
+            **failures,
+            "calls": report.calls,
+            "bytes": fetched.bytes,
+            "seconds": seconds,
+            **estimated(report.estimate),
+            **calls_left(strava, report.missing),
+        },
+        {year: {ROWS: landed} for year, landed in report.by_year.items()},
+        complete=Finding(
+            f"{what}_complete",
+            report.missing + report.resting == 0,
+            {"missing": report.missing, "waiting_for_retry": report.resting},
+            str(fetched.stopped) if fetched.stopped else "",
+            refuses=False,
+        ),
+        stopped=fetched.stopped,
+    )
+
+
+def follow_events(run: RunContext, strava: StravaSource, options: EventsOptions, years: Sequence[int]) -> StepReport:
+    """Follow all webhook events that came; `years`: those whose counts are reported."""
+    with timed() as seconds:
+        report = work_events(run, strava, options)
+    fetches, fetched = report.fetches, report.fetches.fetched
+    return StepReport(
+        "webhook_events",
+        {
+            "activities_changed": len(report.news.changed),
+            "activities_deleted": len(report.news.gone),
+            "events_refused": report.refused.total(),
+            **if_any(events_refused_by_reason=dict(report.refused)),
+            "activities_followed": report.settled,
+            "activities_waiting": report.left,
+            "activities_given_up": report.given_up,
+            **named_ids(not_found_ids=fetched.gone, failed_ids=fetched.failed),
+            "calls": fetches.calls,
+            "bytes": fetched.bytes,
+            "seconds": seconds.value,
+            **(calls_left(strava, report.left) if fetches.calls else {}),
+        },
+        {year: {"details_received": fetches.by_year.get(year, 0)} for year in years},
+        [_access_granted(report), _events_settled(report)],
+        stopped=_stop_of(report),
+    )
+
+
+def _stop_of(report: EventsReport) -> str | None:
+    return report.down or (str(report.fetches.fetched.stopped) if report.fetches.fetched.stopped else None)
+
+
+def _access_granted(report: EventsReport) -> Finding:
+    return Finding(
+        "access_granted",
+        not report.revoked,
+        advice="The athlete took the access away, and no call is made any more. Strava asks that their data is then "
+        "deleted: strava-pipeline purge. If it was a mistake: strava-pipeline auth.",
+    )
+
+
+def _events_settled(report: EventsReport) -> Finding:
+    given_up = f"{report.given_up} activities could not be fetched and are left to the next listing of their year."
+    return Finding(
+        "events_settled",
+        report.left + report.given_up == 0,
+        {"activities_waiting": report.left, "activities_given_up": report.given_up},
+        _stop_of(report) or (given_up if report.given_up else "Some wait for the next run."),
+        refuses=False,
+    )
+
+
+def fetch_athlete(run: RunContext, strava: StravaSource, options: CallOptions) -> StepReport:
+    """Fetch the athlete, merge and publish."""
+    with timed() as seconds, locked(run.lake, _PROFILE):
+        report = pull_profile(run, strava, [], options, athlete=True)
+        with writing(run.lake) as connection:
+            merge_profile(connection, run.lake)
+        found = publish_if_right(run, "athlete")
+    rows = int(newest_athlete(run.lake) is not None)
+    return _profile("athlete", strava, report, rows, found, seconds.value)
+
+
+def fetch_gear(run: RunContext, strava: StravaSource, options: CallOptions, *, new_gear_only: bool) -> StepReport:
+    """Fetch gear, merge and publish. `new_gear_only`: what no answer is on disk of; else all gear again."""
+    with timed() as seconds, locked(run.lake, _PROFILE):
+        with reading(run.lake) as connection:
+            wanted = unknown_gear(connection)
+            if not new_gear_only:
+                wanted = sorted({*wanted, *known_gear(connection)})
+        report = pull_profile(run, strava, wanted, options, athlete=False)
+        with writing(run.lake) as connection:
+            merge_profile(connection, run.lake)
+            rows = len(known_gear(connection))
+        found = publish_if_right(run, "gear")
+    return _profile("gear", strava, report, rows, found, seconds.value)
+
+
+_PROFILE = "profile"  # the lock of whoever fetches athlete and gear
+
+
+def _profile(
+    asset: str, strava: StravaSource, report: ProfileReport, rows: int, found: Sequence[Finding], seconds: float
+) -> StepReport:
+    return StepReport(
+        asset,
+        {
+            ROWS: rows,
+            "failed": len(report.failed),
+            **if_any(failed_names=", ".join(report.failed)),
+            "calls": report.calls,
+            "seconds": seconds,
+            **calls_left(strava, 0),
+        },
+        findings=found,
+        stopped=report.stopped,
+    )

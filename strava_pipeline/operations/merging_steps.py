@@ -1,0 +1,329 @@
+"""The steps of a run that make no call: files, shards, gold, details, matches, tracks, snapshot. Each does and reports.
+
+A step of tables can be asked for its assets, for their checks, or for both: one look at the warehouse in any case. How tables
+are merged is merging.py's and the lake's.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.tables import ACTIVITY_DETAILS, DETAIL_TABLES, FILES, QUARANTINE
+from strava_pipeline.lake.agreement import (
+    details_with_bronze,
+    gold_with_shards,
+    history_with_gold,
+    shards_with_bronze,
+)
+from strava_pipeline.lake.counts import one_number, rows_by_year
+from strava_pipeline.lake.merge_imported import merge_files
+from strava_pipeline.lake.publish import Published
+from strava_pipeline.lake.tombstones import Shrink, held_back
+from strava_pipeline.lake.tracks import track_sizes
+from strava_pipeline.lake.warehouse import Connection, reading, writing
+from strava_pipeline.operations.importing import LOCK, make_activities, unmade
+from strava_pipeline.operations.landing_imports import land_paths
+from strava_pipeline.operations.merging import (
+    details_merged,
+    make_shards,
+    match,
+    merge_listed,
+    merge_versions,
+    publish_run,
+    update_kudos,
+    update_quarantine,
+)
+from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.reading_files import read_files, unread
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.step_reports import (
+    ROWS,
+    Scope,
+    StepReport,
+    check_agreement,
+    check_tables,
+    if_any,
+    nothing_there,
+    table_report,
+    timed,
+    unknown_fields,
+)
+from strava_pipeline.operations.table_rules import Finding
+from strava_pipeline.operations.tracking import make_tracks
+
+ACTIVITIES, HISTORY, SHARDS = "activities", "activity_history", "activity_shards"
+_EXAMPLES = 50  # problems in the metadata; the table `files` and data/bronze/imports have all
+
+
+def land_files(run: RunContext, paths: Sequence[Path], limits: ImportLimits, *, also_undone: bool) -> StepReport:
+    """Take in files and archives; no `paths`: what lies in data/inbox/files."""
+    with timed() as seconds:
+        wanted = paths or sorted(run.lake.inbox_files.glob("[!.]*"))
+        report = land_paths(run, wanted, limits, also_undone=also_undone)
+    problems = if_any(first_problems=report.problems[:_EXAMPLES])
+    return StepReport(
+        "bronze_files",
+        {
+            ROWS: report.files,
+            "new_files": report.new,
+            "bytes": report.bytes,
+            "new_imports": len(report.imports),
+            "paths_already_imported": report.known,
+            "recovered_files": report.healed,
+            "problems": len(report.problems),
+            **if_any(unknown_columns_and_sports=sorted(report.unknown)[:_EXAMPLES]),
+            **problems,
+            **if_any(left_out_by_kind={kind: len(names) for kind, names in report.left_out.items()}),
+            "seconds": seconds.value,
+        },
+        complete=Finding(
+            "all_taken_in", not report.problems, {"problems": len(report.problems), **problems}, refuses=False
+        ),
+    )
+
+
+def read_imports(run: RunContext, limits: ImportLimits) -> StepReport:
+    """Read the files that were imported and make activities of them."""
+    with timed() as seconds, run.exclusive(LOCK):
+        files, problems, activities = unread(run.lake), 0, 0
+        if files:
+            with progressing(run.progress, "Reading files", len(files)) as advance:
+                problems = read_files(run.lake, files, advance, limits=limits)
+        if unmade(run.lake):
+            with progressing(run.progress, "Making activities of them", None) as advance:
+                activities = make_activities(run, advance)
+    return StepReport(
+        "file_readings",
+        {
+            "files_read": len(files),
+            "files_with_problems": problems,
+            "activities": activities,
+            "seconds": seconds.value,
+        },
+    )
+
+
+def list_files(run: RunContext) -> StepReport:
+    """Merge the table `files`: a row for each imported file."""
+    with reading(run.lake) as connection:
+        with timed() as seconds, writing(run.lake):
+            report = merge_files(connection, run.lake)
+        rows = one_number(connection, f"SELECT count(*) FROM {FILES.name}")
+        found = check_tables(run, connection, [FILES.name], {})
+    changed = report.inserted + report.updated
+    metadata = {ROWS: rows, "rows_changed": changed, "seconds": seconds.value}
+    return StepReport(FILES.name, metadata, findings=found[FILES.name])
+
+
+def write_activity_shards(run: RunContext, scope: Scope, *, is_last: bool) -> StepReport:
+    """Write the shards of the years. `is_last`: the run ends with them."""
+    metadata: dict[str, Any] | None = None
+    by_year: dict[int, dict[str, Any]] = {}
+    findings = None
+    if scope.assets:
+        with timed() as seconds:
+            report = make_shards(run, scope.years, is_last=is_last)
+        by_year = {year: {ROWS: rows} for year, rows in report.rows.items()}
+        metadata = {
+            "rows": report.rows.total(),
+            "files": report.files,
+            "bytes": report.bytes,
+            "seconds": seconds.value,
+            **unknown_fields(report.unknown),
+        }
+    if scope.checks:
+        compare = partial(shards_with_bronze, run.lake, scope.years, run.years)
+        names = ("pages_in_bronze", "pages_in_shards")
+        findings = [check_agreement(run, scope, "holds_bronze", names, compare)]
+    return StepReport(SHARDS, metadata, by_year, findings)
+
+
+def merge_gold(run: RunContext, scope: Scope, *, force: bool, allow_shrink: bool) -> list[StepReport]:
+    """Merge shards into `activities_all`, then its versions into `activity_history`.
+
+    Args:
+        force: write every row again, changed or not.
+        allow_shrink: a person means what this run's own listing lacks, however much of a year that is.
+    """
+    reported: dict[str, dict[str, Any]] = {}
+    held: list[Shrink] | None = None
+    tables = {ACTIVITIES: "activities_all", HISTORY: HISTORY}
+    with reading(run.lake) as connection:
+        if ACTIVITIES in scope.assets:
+            with timed() as seconds:
+                report, absence = merge_listed(run, scope.years, force=force, allow_shrink=allow_shrink)
+            held = absence.held
+            reported[ACTIVITIES] = {
+                "inserted": report.inserted,
+                "updated": report.updated,
+                "deleted": absence.deleted,
+                "restored": absence.restored,
+                **_not_marked(held),
+                "seconds": seconds.value,
+            }
+        if HISTORY in scope.assets:
+            with timed() as seconds:
+                merge_versions(run, scope.years)
+            reported[HISTORY] = {"seconds": seconds.value}
+        rows = {asset: rows_by_year(connection, tables[asset]) for asset in reported}
+        found = _check_gold(run, connection, scope, held)
+    if ACTIVITIES in reported:
+        count = sum(rows[ACTIVITIES].get(year, 0) for year in scope.years)
+        reported[ACTIVITIES] |= {"rows": count, **nothing_there(scope.years, rows[ACTIVITIES])}
+    return [
+        table_report(asset, reported.get(asset), rows.get(asset, {}), scope.years, found.get(asset))
+        for asset in (ACTIVITIES, HISTORY)
+    ]
+
+
+def _check_gold(
+    run: RunContext, connection: Connection, scope: Scope, held: list[Shrink] | None
+) -> dict[str, list[Finding]]:
+    """`held`: what the merge held back; None: it was not made in this step."""
+    lake, more = run.lake, dict[str, list[Finding]]()
+    if ACTIVITIES in scope.checks:
+        compare = partial(gold_with_shards, connection, lake, scope.years)
+        more[ACTIVITIES] = [
+            check_agreement(run, scope, "holds_shards", ("in_shards", "in_gold"), compare),
+            _not_shrunk(held_back(connection, lake, scope.years, run.years) if held is None else held),
+        ]
+    if HISTORY in scope.checks:
+        compare = partial(history_with_gold, connection, lake, scope.years)
+        more[HISTORY] = [check_agreement(run, scope, "holds_gold", ("in_gold", "in_history"), compare)]
+    return check_tables(run, connection, more, more)
+
+
+def _not_marked(held: Sequence[Shrink]) -> dict[str, Any]:
+    """How many activities listings lack that were not marked as deleted, and of which year how many."""
+    by_year = {shrink.year: shrink for shrink in held}
+    return {
+        "deletions_not_marked": sum(shrink.missing for shrink in by_year.values()),
+        **if_any(
+            deletions_not_marked_by_year={
+                str(year): f"{shrink.missing} of {shrink.present}" for year, shrink in by_year.items()
+            }
+        ),
+    }
+
+
+def _not_shrunk(shrinks: Sequence[Shrink]) -> Finding:
+    years = " ".join(dict.fromkeys(str(shrink.year) for shrink in shrinks))
+    return Finding(
+        "not_shrunk",
+        not shrinks,
+        _not_marked(shrinks),
+        f"Nothing was marked as deleted in {years}: the listing lacks too much to be believed. Look at Strava; "
+        f"if that is meant: strava-pipeline reconcile --years {years} --allow-shrink",
+        refuses=False,
+    )
+
+
+def match_sources(run: RunContext, scope: Scope) -> list[StepReport]:
+    """Decide which activities of several sources are one, and make the tracks that this moves."""
+    with timed() as seconds:
+        with reading(run.lake) as connection:
+            matched = match(run) if scope.assets else None
+            rows = {name: rows_by_year(connection, name) for name in scope.assets}
+            found = check_tables(run, connection, scope.checks, {})
+        tracks = make_tracks(run, matched.tracks_due).made if matched and matched.tracks_due else 0
+    metadata = None
+    if matched is not None:
+        metadata = {
+            "rows_merged": matched.rows_merged,
+            "activities_with_several_sources": matched.matches.activities,
+            "pairs_proposed": matched.matches.proposed,
+            "matches_changed": matched.matches.changed,
+            "tracks_written": tracks,
+            "seconds": seconds.value,
+        }
+    return [
+        table_report(name, metadata if name in scope.assets else None, rows.get(name, {}), scope.years, found.get(name))
+        for name in sorted({*scope.assets, *scope.checks})
+    ]
+
+
+def merge_detail_tables(run: RunContext, scope: Scope) -> list[StepReport]:
+    """Merge details and what they nest, follow kudos, and list which details fail."""
+    tables = [name for name in DETAIL_TABLES if name in scope.assets]
+    reported: dict[str, dict[str, Any]] = {}
+    with timed() as seconds, details_merged(run, scope.years if tables else []) as (connection, report):
+        if tables:
+            raised = update_kudos(run, connection, scope.years)
+            reported = {name: {"rows_merged": report.rows[name]} for name in tables}
+            reported.get(ACTIVITY_DETAILS.name, {}).update({"kudos_updated": raised, **unknown_fields(report.unknown)})
+        if QUARANTINE.name in scope.assets:
+            reported[QUARANTINE.name] = {"rows_changed": update_quarantine(run, connection, scope.years)}
+        rows = {name: rows_by_year(connection, name) for name in reported}
+        more = dict[str, list[Finding]]()
+        if ACTIVITY_DETAILS.name in scope.checks:
+            compare = partial(details_with_bronze, connection, run.lake, scope.years)
+            names = ("on_disk", "in_gold")
+            more[ACTIVITY_DETAILS.name] = [check_agreement(run, scope, "holds_bronze", names, compare)]
+        found = check_tables(run, connection, scope.checks, more)
+    for metadata in reported.values():
+        metadata["seconds"] = seconds.value
+    return [
+        table_report(name, reported.get(name), rows.get(name, {}), scope.years, found.get(name))
+        for name in {**reported, **found}
+    ]
+
+
+def write_tracks(run: RunContext, years: Sequence[int]) -> StepReport:
+    """Write the tracks of `years`."""
+    with timed() as seconds:
+        report = make_tracks(run, years)
+    sizes = {year: track_sizes(run.lake, year) for year in years}
+    return StepReport(
+        "tracks",
+        {
+            "tracks_written": report.made,
+            "tracks_from_files": report.made_of_files,
+            "tracks_removed": report.removed,
+            "streams_damaged": report.damaged,
+            "tracks": sum(files for files, _ in sizes.values()),
+            "seconds": seconds.value,
+        },
+        {year: {ROWS: points, "files": files} for year, (files, points) in sizes.items()},
+    )
+
+
+def publish_warehouse(run: RunContext) -> StepReport:
+    """Replace the snapshot that readers open, if anything changed."""
+    with timed() as seconds:
+        published = publish_run(run)
+    return StepReport(
+        "published_warehouse",
+        {
+            "replaced": published.replaced,
+            "bytes": run.lake.snapshot.stat().st_size,
+            "seconds": seconds.value,
+            **if_any(views_left_out=published.left_out),
+            **{f"rows/{name}": count for name, count in published.rows.items()},
+        },
+        findings=[_holds_gold(published), _views_applied(published)],
+    )
+
+
+def _holds_gold(published: Published) -> Finding:
+    """A warehouse that is half rebuilt leaves nothing to compare."""
+    unequal = published.unequal or {}
+    counts = {f"rows_in_gold/{name}": gold for name, (gold, _) in unequal.items()}
+    counts |= {f"rows_published/{name}": read for name, (_, read) in unequal.items()}
+    return Finding(
+        "holds_gold",
+        not unequal,
+        {"compared": published.unequal is not None, **counts},
+        "Delete the snapshot and run `strava-pipeline compact`: it is made anew.",
+    )
+
+
+def _views_applied(published: Published) -> Finding:
+    return Finding(
+        "views_applied",
+        not published.left_out,
+        if_any(views_left_out=published.left_out),
+        "The files that are left out, each with the reason, are in `strava-pipeline status`.",
+        refuses=False,
+    )

@@ -1,0 +1,113 @@
+"""The assets of imports: the bytes, what reading them came to, a row per file; and what may be there or not.
+
+Dagster's UI warns before it runs a table whose parent was never materialized; of an asset that no run makes, it asks nothing.
+So an optional source (imports, webhook events, streams) is followed by such an asset, which stands for what lies on the disk
+and carries the lineage to the tables by year. Dagster orders direct parents only: in a run that makes both, the steps'
+priorities (tags.py) put the source first. A backfill in the UI of such a source and of years begins several steps side by
+side; what came too late for a year is brought by the sensor `imported` or by the year's next run.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import dagster as dg
+
+from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.tables import FILES
+from strava_pipeline.operations.merging_steps import land_files, list_files, read_imports
+from strava_pipeline.orchestrate.checks import table_spec
+from strava_pipeline.orchestrate.config import ImportConfig
+from strava_pipeline.orchestrate.jobs import (
+    EVENTS,
+    EVENTS_RECEIVED,
+    FILE_BRONZE,
+    FILE_READINGS,
+    IMPORTS_RECEIVED,
+    STREAMS,
+    STREAMS_RECEIVED,
+)
+from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
+from strava_pipeline.orchestrate.run_resources import Run
+from strava_pipeline.orchestrate.steps import Result, reported
+from strava_pipeline.orchestrate.tags import STEP_FIRST
+
+
+def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
+    """The three assets of imported files, none of them by year."""
+
+    @dg.asset(
+        name=FILE_BRONZE,
+        group_name="bronze",
+        kinds={"file"},
+        owners=[OWNER],
+        description="Files of activities, lists of archives and their pictures, byte for byte as they were received, each "
+        "once, and which files came in one import under which names. Without a config: what lies in data/inbox/files.",
+        check_specs=[
+            dg.AssetCheckSpec(
+                "all_taken_in", asset=FILE_BRONZE, description="No file of the import had to be left out."
+            )
+        ],
+    )
+    def bronze_files(context: dg.AssetExecutionContext, config: ImportConfig, run: Run) -> Iterator[Result]:
+        paths = [Path(path) for path in config.paths]
+        yield from reported(context, land_files(run, paths, limits, also_undone=config.also_undone))
+
+    @dg.asset(
+        name=FILE_READINGS,
+        deps=[FILE_BRONZE],
+        group_name="files",
+        kinds={"json", "parquet"},
+        owners=[OWNER],
+        description="The result of reading each file, its points, and the activities from files and lists, in the shapes of "
+        "Strava's API, so that all later steps have one kind of input.",
+    )
+    def file_readings(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
+        yield from reported(context, read_imports(run, limits))
+
+    @dg.asset(
+        name=FILES.name,
+        deps=[FILE_READINGS],
+        group_name="gold",
+        kinds={"duckdb"},
+        owners=[OWNER],
+        description=table_description(FILES),
+        metadata=described(FILES.name),
+        check_specs=[table_spec(FILES.name, FILES.name)],
+        op_tags=STEP_FIRST,  # before what reads it in the same run, by way of `imports`
+    )
+    def files(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
+        yield from reported(context, list_files(run))
+
+    return [bronze_files, file_readings, files]
+
+
+def received_assets() -> list[dg.AssetSpec]:
+    """What stands for the optional sources on disk. No run makes these assets."""
+    return [
+        _received(
+            IMPORTS_RECEIVED,
+            "files",
+            [FILE_READINGS, FILES.name],
+            "What was imported so far, if anything: activities, details and points from files and archives. "
+            "`strava-pipeline import`, or the job import_files, adds to it.",
+        ),
+        _received(
+            EVENTS_RECEIVED,
+            "bronze",
+            [EVENTS],
+            "What webhook events brought so far, if any came: details of changed activities, and which ones are deleted. "
+            "The job events adds to it.",
+        ),
+        _received(
+            STREAMS_RECEIVED,
+            "tracks",
+            [STREAMS],
+            "The streams that were fetched so far, if any. The job streams adds to it.",
+        ),
+    ]
+
+
+def _received(name: str, group: str, deps: Iterable[str], description: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        name, deps=deps, group_name=group, kinds={"json", "file"}, owners=[OWNER], description=description
+    )

@@ -1,0 +1,192 @@
+"""The assets that call Strava: listing, details, streams, webhook events, athlete and gear. Each lands what it got as received.
+
+The work is operations/fetching_steps.py's.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from strava_pipeline.core.streams import KEYS
+from strava_pipeline.core.tables import DETAIL_TABLES
+from strava_pipeline.operations.fetching_steps import (
+    fetch_athlete,
+    fetch_details,
+    fetch_gear,
+    fetch_streams,
+    follow_events,
+    list_activities,
+)
+from strava_pipeline.orchestrate.checks import table_spec
+from strava_pipeline.orchestrate.config import (
+    CallLimits,
+    DetailsConfig,
+    EventsConfig,
+    GearConfig,
+    ListingConfig,
+    StreamsConfig,
+)
+from strava_pipeline.orchestrate.jobs import DETAILS, EVENTS, JOBS, LISTING, STREAMS, resolved
+from strava_pipeline.orchestrate.metadata import OWNER, described, described_source
+from strava_pipeline.orchestrate.partitions import years_of
+from strava_pipeline.orchestrate.run_resources import Run, Strava
+from strava_pipeline.orchestrate.steps import Result, reported
+from strava_pipeline.orchestrate.tags import STEP_FIRST
+
+MAKES_CALLS = {"strava_pipeline/calls": "yes"}  # tag of the assets that spend Strava's limits
+EVENTS_SETTLED = "events_settled"
+_EVENT = ("object_type", "object_id", "aspect_type", "updates", "owner_id", "subscription_id", "event_time")
+
+
+def strava_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
+    """Every asset that calls Strava."""
+    return [_listing(partitions), _details(partitions), _streams(partitions), _events(partitions), *_profile()]
+
+
+def _listing(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
+    complete = "The listing reached its end, and every row of it can be read."
+
+    @dg.asset(
+        partitions_def=partitions,
+        group_name="bronze",
+        kinds={"json", "file"},
+        owners=[OWNER],
+        tags=MAKES_CALLS,
+        description="Every page of the athlete's activity listing as Strava sent it, gzip-compressed, never changed. "
+        "An interrupted listing resumes where it stopped.",
+        metadata=described_source("activities_all"),
+        check_specs=[dg.AssetCheckSpec("listing_complete", asset=LISTING, description=complete)],
+    )
+    def bronze_activities(
+        context: dg.AssetExecutionContext, config: ListingConfig, run: Run, strava: Strava
+    ) -> Iterator[Result]:
+        options = resolved(config, context.run.job_name, LISTING)
+        details = _details_of(context.run)
+        yield from reported(context, list_activities(run, strava, options, years_of(context.partition_keys), details))
+
+    return bronze_activities
+
+
+def _details_of(run: dg.DagsterRun) -> DetailsConfig | None:
+    """How the run will fetch details; None: it won't."""
+    fetches = DETAILS in JOBS[run.job_name].assets if run.job_name in JOBS else True
+    if run.asset_selection:  # chosen in the UI
+        fetches = dg.AssetKey(DETAILS) in run.asset_selection
+    if not fetches:
+        return None
+    ops: dict[str, Any] = dict(run.run_config).get("ops") or {}  # type: ignore[assignment]
+    return resolved(DetailsConfig(**ops.get(DETAILS, {}).get("config", {})), run.job_name, DETAILS)
+
+
+def _details(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
+    @dg.asset(
+        partitions_def=partitions,
+        deps=["activities"],
+        group_name="details",
+        kinds={"json", "file"},
+        owners=[OWNER],
+        tags=MAKES_CALLS,
+        description="Each activity's detail with all its efforts as Strava sent it. Fetched once, and again when the "
+        "activity was edited; newest first; each is saved before the next call.",
+        metadata=described_source(*DETAIL_TABLES),
+        check_specs=[
+            dg.AssetCheckSpec("details_complete", asset=DETAILS, description="No detail in scope is missing.")
+        ],
+    )
+    def bronze_activity_details(
+        context: dg.AssetExecutionContext, config: DetailsConfig, run: Run, strava: Strava
+    ) -> Iterator[Result]:
+        options = resolved(config, context.run.job_name, DETAILS)
+        yield from reported(context, fetch_details(run, strava, options, years_of(context.partition_keys)))
+
+    return bronze_activity_details
+
+
+def _streams(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=STREAMS,
+        partitions_def=partitions,
+        deps=["activities"],
+        group_name="tracks",
+        kinds={"json", "file"},
+        owners=[OWNER],
+        tags=MAKES_CALLS,
+        op_tags=STEP_FIRST,  # before the tracks of the same run, which read it by way of `streams_received`
+        description="Each activity's streams as Strava sent them: times, positions, heart rates … Fetched once, with "
+        "spare calls, newest first; not for manual activities, and not where an activity file holds the track.",
+        metadata=_json_fields(f"{key}.data[]" for key in KEYS),
+        check_specs=[
+            dg.AssetCheckSpec("streams_complete", asset=STREAMS, description="No streams of these years are missing.")
+        ],
+    )
+    def bronze_activity_streams(
+        context: dg.AssetExecutionContext, config: StreamsConfig, run: Run, strava: Strava
+    ) -> Iterator[Result]:
+        yield from reported(context, fetch_streams(run, strava, config, years_of(context.partition_keys)))
+
+    return bronze_activity_streams
+
+
+def _events(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=EVENTS,
+        partitions_def=partitions,
+        group_name="bronze",
+        kinds={"json", "file"},
+        owners=[OWNER],
+        tags=MAKES_CALLS,
+        description="Webhook events as Strava sent them, and the detail of each changed activity: one call, however many "
+        "events there were. Deleted activities are marked. A run of any year processes all events that came.",
+        op_tags=STEP_FIRST,  # before the shards of the same run, which read it by way of `events_received`
+        metadata=_json_fields(_EVENT),
+        check_specs=[
+            dg.AssetCheckSpec(
+                EVENTS_SETTLED,
+                asset=EVENTS,
+                description="Every event was followed, and the athlete did not take this application's access away "
+                "(access_granted).",
+            )
+        ],
+    )
+    def webhook_events(
+        context: dg.AssetExecutionContext, config: EventsConfig, run: Run, strava: Strava
+    ) -> Iterator[Result]:
+        report = follow_events(run, strava, config, years_of(context.partition_keys))
+        yield from reported(context, report, check=EVENTS_SETTLED)
+
+    return webhook_events
+
+
+def _json_fields(names: Iterator[str] | tuple[str, ...]) -> dict[str, Any]:
+    columns = [dg.TableColumn(name, type="JSON") for name in names]
+    return {"dagster/column_schema": dg.TableSchema(columns)}
+
+
+def _profile() -> list[dg.AssetsDefinition]:
+    @dg.asset(
+        group_name="profile",
+        kinds={"duckdb", "json"},
+        owners=[OWNER],
+        tags=MAKES_CALLS,
+        description="The athlete who logged in.",
+        metadata=described("athlete"),
+        check_specs=[table_spec("athlete", "athlete")],
+    )
+    def athlete(context: dg.AssetExecutionContext, config: CallLimits, run: Run, strava: Strava) -> Iterator[Result]:
+        yield from reported(context, fetch_athlete(run, strava, config))
+
+    @dg.asset(
+        deps=["activities"],
+        group_name="profile",
+        kinds={"duckdb", "json"},
+        owners=[OWNER],
+        tags=MAKES_CALLS,
+        description="Every bike and pair of shoes that an activity refers to.",
+        metadata=described("gear"),
+        check_specs=[table_spec("gear", "gear")],
+    )
+    def gear(context: dg.AssetExecutionContext, config: GearConfig, run: Run, strava: Strava) -> Iterator[Result]:
+        yield from reported(context, fetch_gear(run, strava, config, new_gear_only=config.new_gear_only))
+
+    return [athlete, gear]

@@ -1,0 +1,79 @@
+"""Between Dagster and the steps in operations/: what a step is asked for, and how its report becomes Dagster's events.
+
+An asset calls one step and hands its report on with `reported`. What the steps do is not here.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from strava_pipeline.core.errors import BudgetExhaustedError
+from strava_pipeline.operations.pulling import Stopped
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.step_reports import ROWS, Markdown, Scope, StepReport
+from strava_pipeline.operations.table_rules import VALID
+from strava_pipeline.orchestrate.checks import check_result, completeness_result
+from strava_pipeline.orchestrate.run_log import STOPPED_EARLY
+from strava_pipeline.orchestrate.runs import years_of_run
+from strava_pipeline.orchestrate.tags import LIMIT
+
+Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
+
+
+def scope_of(context: dg.AssetExecutionContext, run: RunContext) -> Scope:
+    """What Dagster asks of a step of tables, which can be subsetted: some of its assets, some of their checks."""
+    return Scope(
+        years=years_of_run(context.run) or run.years.all,
+        assets={key.to_user_string() for key in context.selected_asset_keys},
+        checks={key.asset_key.to_user_string() for key in context.selected_asset_check_keys if key.name == VALID},
+        run_id=context.run.run_id,
+    )
+
+
+def reported(context: dg.AssetExecutionContext, *reports: StepReport, check: str = VALID) -> Iterator[Result]:
+    """The assets that the step made, then the results of their checks; `check`: the name of the one with rules."""
+    for report in reports:
+        if report.metadata is not None:
+            yield _materialized(context, report)
+    for report in reports:
+        if report.findings is not None:
+            yield check_result(report.asset, report.findings, check=check)
+        if report.complete is not None:
+            yield completeness_result(report.asset, report.complete)
+
+
+def _materialized(context: dg.AssetExecutionContext, report: StepReport) -> dg.MaterializeResult[Any]:
+    metadata = dict(report.metadata or {})
+    if report.stopped is not None:
+        _tag_as_stopped(context, report.stopped)
+    for year, numbers in report.by_year.items():
+        context.add_asset_metadata(shown(numbers), asset_key=report.asset, partition_key=str(year))
+    if "result" in metadata:
+        context.log.info(metadata["result"])
+    return dg.MaterializeResult(asset_key=report.asset, metadata=shown(metadata))
+
+
+def _tag_as_stopped(context: dg.AssetExecutionContext, stopped: Stopped | str) -> None:
+    """Tag the run with what ended its work early; with the window, where one of Strava's was full."""
+    context.log.warning("Stopped early: %s What was fetched is kept.", stopped)
+    window = {LIMIT: stopped.ceiling.window} if isinstance(stopped, BudgetExhaustedError) else {}
+    context.instance.add_run_tags(context.run.run_id, {STOPPED_EARLY: str(stopped), **window})
+
+
+def shown(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Moments and Markdown as Dagster's; it knows numbers, texts, lists and dictionaries itself."""
+    return {name: _value(value) for name, value in metadata.items()}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Markdown):
+        return dg.MetadataValue.md(value)
+    return dg.MetadataValue.timestamp(value.timestamp()) if isinstance(value, datetime) else value
+
+
+def tell_rows(context: dg.AssetExecutionContext, rows: Mapping[int, int], asset: str | None = None) -> None:
+    """The rows of each of the run's years, on its partition; `asset`: where the step makes several."""
+    for key in context.partition_keys:
+        context.add_asset_metadata({ROWS: rows.get(int(key), 0)}, asset_key=asset, partition_key=key)
