@@ -21,7 +21,7 @@ _RECEIVED = datetime(2026, 6, 30, tzinfo=UTC)
 
 def make(folder: Path, files: int) -> None:
     """The files, in one folder."""
-    from strava_pipeline.emulator.archive.fit import fit_file
+    from strava_pipeline.emulator.generate.recordings import fit_file
 
     _source(folder).mkdir(parents=True)
     seconds = range(_POINTS)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.emulator.clock import Clock
-from strava_pipeline.emulator.server import Emulator
+from strava_pipeline.emulator.service import Clock
+from strava_pipeline.emulator.strava.app import Emulator
 from strava_pipeline.ingest.strava import clocks
 
 QUICK: dict[str, Any] = {"years": (2026, 2026), "jumping": True, "settings": {"first_year": 2026}}

@@ -17,9 +17,8 @@ import dagster as dg
 import duckdb
 import requests
 
-from strava_pipeline.emulator.config import EmulatorConfig
-from strava_pipeline.emulator.limits import Limits
-from strava_pipeline.emulator.server import Emulator
+from strava_pipeline.emulator.strava.app import Emulator
+from strava_pipeline.emulator.strava.application import EmulatorConfig, Limits
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.ingest.strava.clocks import ledger_path
 from strava_pipeline.lake.imports_behind import years_behind_imports

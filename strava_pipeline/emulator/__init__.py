@@ -1,5 +1,6 @@
-"""A Strava on your own machine, for people without API access and for tests: `strava-pipeline emulator`.
+"""Services on your own machine, for people without API access and for tests: at present Strava.
 
-Imports core only; only verbs and tests import it. `config.EmulatorConfig` says what it is, `server.Emulator` and
-`server.run` serve it, `app.create_app` is the bare application.
+`strava/` imitates Strava and can be started (`strava.app`). The modules here serve any emulated service: an HTTP server,
+a clock, a journal of calls, faults, webhook deliveries. `generate/` makes up one athlete for all of them. The emulator
+imports core only; only verbs and tests import the emulator.
 """

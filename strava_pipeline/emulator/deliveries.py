@@ -1,45 +1,51 @@
-"""Sends events to the callback in a thread of its own, and all that can go wrong with them: lost, doubled, late, in disorder.
+"""Sends webhook events of any emulated service to a callback on this machine, with faults: lost, doubled, late, out of order.
 
-An event is sent up to three times, until the callback answers 200. Which change raises one is told in events.py.
+Which change raises an event, and who subscribes, is the service's business (strava/changes.py, strava/application_api.py).
 """
 
 import heapq
+import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from http.client import HTTPConnection, HTTPException
+from ipaddress import ip_address
 from itertools import count
 from random import Random
 from typing import Literal
+from urllib.parse import urlencode, urlsplit
 
-from strava_pipeline.emulator.callback import post
-from strava_pipeline.emulator.wire import Json, dumps
+from strava_pipeline.emulator.service import JSON_TYPE, Json, dumps
 
-LOG_LENGTH = 100_000  # deliveries: a year of a busy club
-END_SECONDS = 5.0  # a callback that hangs for longer is left to itself at the end
+NO_ANSWER = 0  # in place of a status
+LARGEST_ANSWER = 64 * 1024  # bytes; more is not read
+JOURNAL_LENGTH = 100_000  # deliveries: a year of a busy club
+END_SECONDS = 5.0  # at the end, a callback that hangs for longer is not waited for
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """`lose` and `duplicate`: of the next so many events, or of a share of all (a float from 0 to 1).
+    """What happens to events. `lose` and `duplicate`: a number of the next events, or a share of all (a float from 0 to 1).
 
-    `shuffle`: so many are held back, then sent in another order. `hold`: none is sent. `timeout` and `pause` in
-    seconds of the wall clock; the handshake has the same timeout.
+    `shuffle`: as many events are held back, then sent in another order. `hold`: no event is sent. `timeout` and `pause`
+    (between attempts) in real seconds; the handshake has the same timeout.
     """
 
     lose: int | float = 0
     duplicate: int | float = 0
     shuffle: int = 0
     hold: bool = False
-    attempts: int = 3  # developers.strava.com/docs/webhooks, as is the timeout
+    attempts: int = 3  # Strava's, like the timeout: developers.strava.com/docs/webhooks
     timeout: float = 2.0
     pause: float = 1.0
 
 
 @dataclass(slots=True)
 class Delivery:
-    """One event on its way. `statuses`: what the callback answered at each attempt; 0: nothing in time."""
+    """One event under way. `statuses`: the callback's answer to each attempt, 0 if none came in time."""
 
     event: Json
     callback: str = field(repr=False)
@@ -47,23 +53,26 @@ class Delivery:
     statuses: list[int] = field(default_factory=list)
 
     def report(self) -> Json:
-        """Without the callback: its path may hold a secret."""
+        """The delivery without its callback, whose path may hold a secret."""
         statuses = list(self.statuses)
         return {"event": self.event, "outcome": self.outcome, "attempts": len(statuses), "statuses": statuses}
 
 
 class Deliveries:
-    """All events so far and those under way. `send` posts to a URL within seconds and gives the status."""
+    """Sends events in a thread of its own and keeps a journal of them; an event is sent until the callback answers 200.
+
+    Args: `send` posts a body to a URL within seconds and returns the status; `steady` is a monotonic clock in seconds.
+    """
 
     def __init__(
         self,
         seed: int,
-        send: Callable[[str, bytes, float], int] = post,
+        send: Callable[[str, bytes, float], int] | None = None,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self.orders = Orders()
-        self._send, self._steady, self._rng = send, steady, Random(f"{seed}:deliveries")
-        self._log: deque[Delivery] = deque(maxlen=LOG_LENGTH)
+        self._send, self._steady, self._rng = send or post, steady, Random(f"{seed}:deliveries")
+        self._log: deque[Delivery] = deque(maxlen=JOURNAL_LENGTH)
         self._held: list[Delivery] = []
         self._queue: list[tuple[float, int, Delivery]] = []
         self._numbers, self._busy, self._ended = count(), False, False
@@ -71,73 +80,73 @@ class Deliveries:
         self._thread: threading.Thread | None = None
 
     def add(self, event: Json, callback: str) -> None:
-        """Have an event sent, as the orders of this moment say. Returns at once."""
+        """Send an event by the present orders; returns at once."""
         with self._changed:
-            if self._strikes("lose"):
+            if self._applies("lose"):
                 self._log.append(Delivery(event, callback, "lost"))
                 return
-            for _ in range(2 if self._strikes("duplicate") else 1):
+            for _ in range(2 if self._applies("duplicate") else 1):
                 delivery = Delivery(event, callback)
                 self._log.append(delivery)
                 self._held.append(delivery)
             self._release()
 
     def order(self, **changes: int | float | bool) -> None:
-        """Other orders from now on; what they no longer hold back is sent."""
+        """Change orders; events that are no longer held back are sent."""
         with self._changed:
             self.orders = replace(self.orders, **changes)  # type: ignore[arg-type]
             self._release()
 
     def idle(self, timeout: float) -> bool:
-        """Wait until nothing is on its way, at most `timeout` seconds; events held back don't count. False: something is."""
+        """Wait at most `timeout` seconds until no event is under way, except those held back; whether that is so."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or not (self._queue or self._busy), timeout)
             return not (self._queue or self._busy)
 
     def report(self) -> Json:
-        """Orders, how many wait to be sent or sent again, and every delivery in the order of the events."""
+        """The orders, how many events wait to be sent or sent again, and every delivery in the order of the events."""
         with self._changed:
             waiting = len(self._held) + len(self._queue) + self._busy
             log = [delivery.report() for delivery in self._log]
             return {"orders": asdict(self.orders), "waiting": waiting, "deliveries": log}
 
     def stop(self) -> None:
-        """Send nothing more; returns once what was being sent is done."""
+        """Send no more events; returns when the present one is sent."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(END_SECONDS)
 
-    def _strikes(self, name: Literal["lose", "duplicate"]) -> bool:
-        wanted = getattr(self.orders, name)
-        if isinstance(wanted, float):
-            return self._rng.random() < wanted
-        if wanted > 0:
-            self.orders = replace(self.orders, **{name: wanted - 1})
-        return bool(wanted > 0)
+    def _applies(self, name: Literal["lose", "duplicate"]) -> bool:
+        amount = getattr(self.orders, name)
+        if isinstance(amount, float):
+            return self._rng.random() < amount
+        if amount > 0:
+            self.orders = replace(self.orders, **{name: amount - 1})
+        return bool(amount > 0)
 
     def _release(self) -> None:
-        """Queue what the orders don't hold back."""
+        """Queue the events that the orders don't hold back."""
         if self.orders.hold:
             return
         size = self.orders.shuffle
         if size > 1:
             while len(self._held) >= size:
-                self._put(self._disordered(self._held[:size]))
+                self._queue_all(self._shuffled(self._held[:size]))
                 del self._held[:size]
         else:
-            self._put(self._held)
+            self._queue_all(self._held)
             self._held = []
 
-    def _disordered(self, batch: list[Delivery]) -> list[Delivery]:
-        """In another order, whichever it is."""
-        order = list(range(len(batch)))
-        while order == sorted(order):
-            self._rng.shuffle(order)
-        return [batch[place] for place in order]
+    def _shuffled(self, batch: list[Delivery]) -> list[Delivery]:
+        """The batch in a different order."""
+        places = list(range(len(batch)))
+        while places == sorted(places):
+            self._rng.shuffle(places)
+        return [batch[place] for place in places]
 
-    def _put(self, batch: list[Delivery]) -> None:
+    def _queue_all(self, batch: list[Delivery]) -> None:
         for delivery in batch:
             delivery.outcome = "waiting"
             heapq.heappush(self._queue, (self._steady(), next(self._numbers), delivery))
@@ -157,12 +166,12 @@ class Deliveries:
                 elif len(delivery.statuses) >= self.orders.attempts:
                     delivery.outcome = "failed"
                 else:
-                    again = self._steady() + self.orders.pause
-                    heapq.heappush(self._queue, (again, next(self._numbers), delivery))
+                    retry_at = self._steady() + self.orders.pause
+                    heapq.heappush(self._queue, (retry_at, next(self._numbers), delivery))
                 self._changed.notify_all()
 
     def _next(self) -> Delivery | None:
-        """The next that is due, waited for; None at the end."""
+        """Wait for the next delivery that is due; None at the end."""
         with self._changed:
             while not self._ended:
                 left = self._queue[0][0] - self._steady() if self._queue else None
@@ -171,3 +180,58 @@ class Deliveries:
                     return heapq.heappop(self._queue)[2]
                 self._changed.wait(left)
             return None
+
+
+def is_local(url: str) -> bool:
+    """Whether a URL is plain HTTP to this machine, by a loopback address or as localhost."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+        return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
+    except ValueError:  # another name, an incomplete IPv6 address, a port that is no number
+        return False
+
+
+def shown_address(url: str) -> str:
+    """Host and port of a callback: all that may be shown, because its path may hold a secret."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def ask(url: str, query: Mapping[str, str], seconds: float) -> tuple[int, bytes]:
+    """GET with added parameters: status and body of an answer that is complete within `seconds`, else NO_ANSWER."""
+    separator = "&" if urlsplit(url).query else "?"
+    return _exchange("GET", f"{url}{separator}{urlencode(query)}", None, seconds)
+
+
+def post(url: str, body: bytes, seconds: float) -> int:
+    """POST JSON: the status of an answer that is complete within `seconds`, else NO_ANSWER."""
+    return _exchange("POST", url, body, seconds)[0]
+
+
+def _exchange(method: str, url: str, body: bytes | None, seconds: float) -> tuple[int, bytes]:
+    parts = urlsplit(url)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
+    headers = {} if body is None else {"Content-Type": JSON_TYPE}
+    try:
+        connection.connect()
+        end = threading.Timer(
+            seconds, _cut, [connection.sock]
+        )  # the socket's timeout covers each read, not all of them
+        end.daemon = True
+        end.start()
+        try:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read(LARGEST_ANSWER)
+        finally:
+            end.cancel()
+    except (OSError, HTTPException, ValueError):
+        return NO_ANSWER, b""
+    finally:
+        connection.close()
+
+
+def _cut(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)

@@ -1,25 +1,37 @@
-"""Faults that a test orders: what goes wrong, for which calls, how often.
+"""Faults on order: the plan of what goes wrong for which calls, and how each fault happens on the wire.
 
-The plan only; gate.py and trouble.py make them happen.
+gate.py asks the plan for every call. Connections can be broken only behind server.py, whose protocol hands each request
+its transport.
 """
 
+import asyncio
 import math
+import socket
+import struct
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from strava_pipeline.emulator.errors import OrderError
-from strava_pipeline.emulator.wire import Json
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from strava_pipeline.emulator.service import JSON_TYPE, Json, OrderError, dumps
+
+Headers = list[tuple[bytes, bytes]]
 
 KINDS = frozenset({"status", "html", "truncate", "reset", "slow", "empty", "body", "raw", "short_page", "date"})
 DEFAULT_STATUS = {"status": 500, "html": 502}
+_AFTER, _TIMES = 0, 1  # places in the counts of a fault
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kind of trouble. `processed`: a reset comes after the work was done, so that only the answer is lost.
+    """What goes wrong, for which calls: `path` and everything below it, with these `query` parameters.
 
-    `date`: the answer is right but for its Date header, which is `seconds` ahead, or `body`.
-    `raw`: `body` is the whole answer as it goes over the wire, status line and headers included, a character a byte.
+    The first `after` matching calls succeed, the next `times` meet the fault. `processed`: the connection is reset after
+    the work was done, so that only the answer is lost. `mid_body`: it is reset in the middle of the answer.
+    Kind `date`: only the Date header is wrong, `seconds` ahead or the text `body`. Kind `raw`: `body` is the whole answer
+    with status line and headers, one character per byte. Kind `short_page`: the page has `rows` rows.
     """
 
     path: str
@@ -35,8 +47,8 @@ class Fault:
     rows: int | None = None
 
     @classmethod
-    def from_order(cls, order: Json) -> "Fault":
-        """From the JSON of POST /_emulator/faults; raises OrderError."""
+    def from_order(cls, order: Json, api: str) -> "Fault":
+        """From the JSON of POST /_emulator/faults; its path may begin with `api`. Raises OrderError."""
         path, kind = order.get("path"), order.get("kind")
         if not isinstance(path, str) or not path.startswith("/"):
             raise OrderError("A fault needs a path, as in /activities/123 or /oauth/token.")
@@ -50,7 +62,7 @@ class Fault:
         try:
             times = float(order.get("times", 1))
             return cls(
-                path=path.removeprefix("/api/v3") or "/",
+                path=path.removeprefix(api) or "/",
                 kind=kind,
                 status=int(order.get("status", DEFAULT_STATUS.get(kind, 200))),
                 body=order.get("body"),
@@ -66,35 +78,142 @@ class Fault:
             raise OrderError(f"The fault can't be read: {error}.") from error
 
     def matches(self, path: str, query: dict[str, str]) -> bool:
-        """A prefix of whole path parts: /activities/12 does not match /activities/123."""
+        """Whether a call meets the fault. Only whole parts of a path match: /activities/12 does not match /activities/123."""
         prefix = self.path if self.path.endswith("/") else self.path + "/"
         return (path + "/").startswith(prefix) and all(query.get(key) == value for key, value in self.query.items())
 
 
 class FaultPlan:
-    """The faults still to come, in the order in which they were ordered; a call meets the first that matches."""
+    """The faults still to come, in the order of their arrival; a call meets the first one that matches."""
 
     def __init__(self) -> None:
         self._pending: list[tuple[Fault, list[float]]] = []
 
     def order(self, fault: Fault) -> None:
-        """Add one."""
+        """Add a fault."""
         self._pending.append((fault, [fault.after, fault.times]))
 
     def clear(self) -> None:
-        """No more trouble."""
+        """Remove all faults."""
         self._pending.clear()
 
-    def take(self, path: str, query: dict[str, str]) -> Fault | None:
-        """The fault that this call meets, counted off."""
-        for fault, left in self._pending:
+    def next_fault(self, path: str, query: dict[str, str]) -> Fault | None:
+        """The fault that this call meets; the fault then has one time less left."""
+        for fault, counts in self._pending:
             if not fault.matches(path, query):
                 continue
-            if left[0] > 0:
-                left[0] -= 1
+            if counts[_AFTER] > 0:
+                counts[_AFTER] -= 1
                 continue
-            left[1] -= 1
-            if left[1] <= 0:
-                self._pending = [(other, rest) for other, rest in self._pending if rest is not left]
+            counts[_TIMES] -= 1
+            if counts[_TIMES] <= 0:
+                self._pending = [(other, left) for other, left in self._pending if left is not counts]
             return fault
         return None
+
+
+NO_LINGER = struct.pack("ii", 1, 0)  # SO_LINGER with a timeout of zero: closing sends RST, not FIN (socket(7))
+
+HTML_PAGE = """<!DOCTYPE html>
+<html><head><title>{service} | {status}</title></head>
+<body><h1>{status}</h1><p>We're sorry, but something went wrong. Please try again in a few minutes.</p></body></html>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete answer before it is sent."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    @classmethod
+    def of(cls, response: Response) -> "Reply":
+        """The reply of a Starlette response."""
+        return cls(response.status_code, list(response.raw_headers), bytes(response.body))
+
+    def with_headers(self, headers: Headers) -> "Reply":
+        """The reply with these headers added."""
+        return Reply(self.status, self.headers + headers, self.body)
+
+
+async def collect(app: ASGIApp, scope: Scope, receive: Receive) -> Reply:
+    """Run an application and hold its answer back."""
+    start: list[Message] = []
+    body: list[bytes] = []
+
+    async def keep(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            start.append(message)
+        else:
+            body.append(message.get("body", b""))
+
+    await app(scope, receive, keep)
+    return Reply(start[0]["status"], list(start[0]["headers"]), b"".join(body))
+
+
+async def deliver(reply: Reply, send: Send) -> None:
+    """Send a reply unchanged."""
+    await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+def replacement(fault: Fault, service: str, error_body: Callable[[int], Json]) -> Reply | None:
+    """The answer that a fault gives instead of the real one; None for faults that leave the answer in place.
+
+    Args: `service` is the name on error pages; `error_body` gives the service's JSON error for a status.
+    """
+    match fault.kind:
+        case "status":
+            body = error_body(fault.status) if fault.body is None else fault.body
+            return Reply.of(Response(_encoded(body), fault.status, media_type=JSON_TYPE))
+        case "html":
+            page = HTML_PAGE.format(service=service, status=fault.status) if fault.body is None else fault.body
+            return Reply.of(Response(_encoded(page), fault.status, media_type="text/html; charset=utf-8"))
+        case "empty":
+            return Reply.of(Response(b"", fault.status, media_type=JSON_TYPE))
+        case "body":
+            return Reply.of(Response(_encoded(fault.body), fault.status, media_type=JSON_TYPE))
+        case _:
+            return None
+
+
+async def break_connection(
+    fault: Fault, scope: Scope, receive: Receive, send: Send, work: Callable[[], Awaitable[Reply]]
+) -> int:
+    """Send a raw answer, half an answer or none, then close or reset the connection.
+
+    Args: `work` makes the real answer. Returns the status that the client saw, 0 for none.
+    """
+    transport: asyncio.Transport = scope["state"]["transport"]
+    seen = 0
+    if fault.kind == "raw":
+        while (await receive()).get("more_body", False):
+            continue  # closing with an unread request sends RST, which can destroy the answer
+        transport.write(fault.body.encode("latin-1", "replace"))
+        seen = fault.status
+    if fault.kind == "truncate" or fault.mid_body or fault.processed:
+        reply = await work()
+        if fault.kind == "truncate" or fault.mid_body:
+            seen = reply.status
+            await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+            half = reply.body[: len(reply.body) // 2]
+            await send({"type": "http.response.body", "body": half, "more_body": True})
+    if fault.kind in ("raw", "truncate"):
+        transport.close()
+    else:
+        _reset(transport)
+    while (await receive())["type"] != "http.disconnect":
+        continue
+    return seen
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    connection: socket.socket = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+    transport.abort()
+
+
+def _encoded(body: object) -> bytes:
+    return body.encode() if isinstance(body, str) else dumps(body)

@@ -1,18 +1,26 @@
-"""What every call passes: who may, what counts, which fault strikes; and the headers of every answer.
+"""What stands before the pages of any emulated service: the gate that each call passes, and the control paths.
 
-A plain ASGI middleware around the routes. The order is Strava's: first the token, then the limits, then the work.
+The gate records calls, applies faults and sets the Date header; a service's own gate adds tokens and limits. The control
+paths below /_emulator order faults and time and show the journal: no token, no limit, and no real service has them.
 """
 
 import asyncio
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import ClassVar
 from urllib.parse import parse_qsl
 
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from strava_pipeline.emulator import api, push_api
-from strava_pipeline.emulator.faults import Fault
-from strava_pipeline.emulator.state import State
-from strava_pipeline.emulator.trouble import (
+from strava_pipeline.emulator.faults import (
+    Fault,
+    FaultPlan,
     Headers,
     Reply,
     break_connection,
@@ -20,144 +28,179 @@ from strava_pipeline.emulator.trouble import (
     deliver,
     replacement,
 )
-from strava_pipeline.emulator.wire import rate_limited, unauthorized
+from strava_pipeline.emulator.service import Clock, Journal, Json, OrderError, answer
 
-API = "/api/v3"
+CONTROL = "/_emulator"
 
 
-class Noted:
-    """Notes a call before its answer leaves: whoever has the answer finds the call in the log."""
+@dataclass(slots=True)
+class ServiceState:
+    """The memory of one emulated service, as far as every service has it; `app.state.emulator` of the application."""
 
-    def __init__(self, note: Callable[[int], None], send: Send) -> None:
-        self._note: Callable[[int], None] | None = note
-        self._send = send
+    clock: Clock
+    faults: FaultPlan
+    journal: Journal
 
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.end(message["status"])
-        await self._send(message)
-
-    def end(self, status: int) -> None:
-        """Note it, unless that is done; 0: no answer was sent."""
-        note, self._note = self._note, None
-        if note is not None:
-            note(status)
+    @property
+    def epoch(self) -> float:
+        """The emulator's now, in seconds since 1970-01-01 UTC."""
+        return self.clock.epoch()
 
 
 class Gate:
-    """The middleware; `state` is the emulator behind it."""
+    """ASGI middleware: dates every answer. A service's gate overrides `__call__` and calls `answer` for its own paths."""
 
-    def __init__(self, app: ASGIApp, state: State) -> None:
-        self._app, self._state = app, state
+    service: ClassVar[str] = "Emulator"  # the name on error pages
+
+    def __init__(self, app: ASGIApp, state: ServiceState) -> None:
+        self._app, self._common = app, state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-        elif path.startswith(API + "/oauth/"):  # documented alias: developers.strava.com/docs/authentication
-            path = path.removeprefix(API)
-            await self._uncounted({**scope, "path": path, "raw_path": path.encode()}, receive, send, path)
-        elif (path + "/").startswith(API + push_api.PATH + "/"):
-            await self._uncounted(scope, receive, send, path.removeprefix(API))
-        elif path == API or path.startswith(API + "/"):
-            self._state.calls.open += 1
-            try:
-                await self._api(scope, receive, send, path.removeprefix(API) or "/")
-            finally:
-                self._state.calls.open -= 1
-        elif path.startswith("/oauth/"):
-            await self._uncounted(scope, receive, send, path)
-        else:
-            await self._app(scope, receive, self._dated(send))
+        """Pass a call on and date its answer."""
+        if scope["type"] == "http":
+            send = self._dated(send)
+        await self._app(scope, receive, send)
 
-    async def _api(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
-        state = self._state
-        if state.config.latency:
-            await asyncio.sleep(state.config.latency)
-        method, raw_query = scope["method"], scope["query_string"].decode("latin-1")
-        note = Noted(lambda status: state.calls.api(state.clock.now(), method, path, raw_query, status), send)
-        query = dict(parse_qsl(raw_query))
-        headers: Headers = []
-        fault = None
-        refusal, reads = self._refusal(scope, path), method != "PUT"
-        if refusal is None:
-            if not state.usage.count(state.epoch, reads=reads):
-                refusal = Reply.of(rate_limited())
-            headers = state.usage.headers()
-        if refusal is None:
-            fault = state.faults.take(path, query)
-            if fault is not None and fault.status == 401:
-                state.usage.give_back(reads=reads)
-                headers = []
-        if refusal is not None:
-            await deliver(refusal.with_headers([*headers, self._date()]), note.send)
-        else:
-            note.end(await self._work(scope, receive, note.send, headers, fault, query))
+    def error_body(self, status: int) -> Json:
+        """The JSON that the service sends with an error status."""
+        return {"message": status_phrase(status)}
 
-    async def _uncounted(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
-        """Needs no token and counts in no limit: OAuth and subscriptions."""
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        fault = self._state.faults.take(path, query)
-        state = self._state
-        method, full = scope["method"], scope["path"]
-        note = Noted(lambda status: state.calls.uncounted(state.clock.now(), method, full, status), send)
-        note.end(await self._work(scope, receive, note.send, [], fault, query))
+    def shorten_page(self, query: dict[str, str], rows: int | None) -> None:
+        """Apply a fault of kind short_page to the page that a query asks for; a service without pages ignores it."""
 
-    async def _work(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        headers: Headers,
-        fault: Fault | None,
-        query: dict[str, str],
-    ) -> int:
-        """Answer, well or badly; gives the status that the client saw."""
+    async def answer(self, scope: Scope, receive: Receive, send: Send, *, headers: Headers, fault: Fault | None) -> int:
+        """Answer a call, or apply its fault; returns the status that the client saw, 0 for none."""
 
         async def work() -> Reply:
             reply = await collect(self._app, scope, receive)
-            return reply.with_headers([*headers, self._date(fault)])
+            return reply.with_headers([*headers, self.date(fault)])
 
         if fault is not None and fault.kind in ("raw", "truncate", "reset"):
             return await break_connection(fault, scope, receive, send, work)
         if fault is not None and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
         if fault is not None and fault.kind == "short_page":
-            api.shorten_page(self._state, query, fault.rows)
-        instead = replacement(fault) if fault is not None else None
-        reply = await work() if instead is None else instead.with_headers([*headers, self._date()])
+            self.shorten_page(query_of(scope), fault.rows)
+        instead = replacement(fault, self.service, self.error_body) if fault is not None else None
+        reply = await work() if instead is None else instead.with_headers([*headers, self.date()])
         await deliver(reply, send)
         return reply.status
 
-    def _refusal(self, scope: Scope, path: str) -> Reply | None:
-        """401, if the token in the Authorization header is dead or does not reach as far as this path."""
-        authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        kind, _, token = authorization.decode("latin-1").partition(" ")
-        tokens = self._state.tokens
-        grant = tokens.grant_of(token.strip(), self._state.epoch) if kind.lower() == "bearer" else None
-        if grant is None:
-            return Reply.of(unauthorized("Athlete", "access_token", "invalid"))
-        writes = scope["method"] == "PUT" and path.startswith("/activities/")
-        if writes and not grant.writes_activities:
-            return Reply.of(unauthorized("AccessToken", "activity:write_permission", "missing"))
-        if path.startswith(("/athlete/activities", "/activities/")) and not (writes or grant.reads_activities):
-            return Reply.of(unauthorized("AccessToken", "activity:read_permission", "missing"))
-        if path == "/athlete/zones" and "profile:read_all" not in grant.scopes:
-            return Reply.of(unauthorized("AccessToken", "profile:read_all_permission", "missing"))
-        scope.setdefault("state", {})["grant"] = grant
-        return None
-
-    def _date(self, fault: Fault | None = None) -> tuple[bytes, bytes]:
+    def date(self, fault: Fault | None = None) -> tuple[bytes, bytes]:
+        """The Date header, wrong if a fault of kind date says so."""
+        clock = self._common.clock
         if fault is None or fault.kind != "date":
-            return (b"date", self._state.clock.http_date())
+            return (b"date", clock.http_date())
         if isinstance(fault.body, str):
             return (b"date", fault.body.encode("latin-1", "replace"))
-        return (b"date", self._state.clock.http_date(ahead=fault.seconds))
+        return (b"date", clock.http_date(ahead=fault.seconds))
 
     def _dated(self, send: Send) -> Send:
         async def send_dated(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], self._date()]
+                message["headers"] = [*message["headers"], self.date()]
             await send(message)
 
         return send_dated
+
+
+class RecordedSend:
+    """Records a call just before its answer is sent: a client that has the answer finds the call in the journal."""
+
+    def __init__(self, record: Callable[[int], None], send: Send) -> None:
+        self._record: Callable[[int], None] | None = record
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        """The ASGI send of the call."""
+        if message["type"] == "http.response.start":
+            self.finish(message["status"])
+        await self._send(message)
+
+    def finish(self, status: int) -> None:
+        """Record the call unless that has happened; status 0: no answer was sent."""
+        record, self._record = self._record, None
+        if record is not None:
+            record(status)
+
+
+def query_of(scope: Scope) -> dict[str, str]:
+    """The query parameters of a call."""
+    return dict(parse_qsl(scope["query_string"].decode("latin-1")))
+
+
+def status_phrase(status: int) -> str:
+    """The standard words for an HTTP status."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def control_routes(api: str) -> list[Route]:
+    """The control paths that every service has; paths in orders of faults may begin with `api`."""
+
+    async def faults(request: Request) -> Response:
+        """POST orders a fault; DELETE removes all."""
+        plan = _common(request).faults
+        if request.method == "DELETE":
+            plan.clear()
+        else:
+            plan.order(Fault.from_order(await read_order(request), api))
+        return answer({"ok": True})
+
+    return [
+        Route(f"{CONTROL}/faults", faults, methods=["POST", "DELETE"]),
+        Route(f"{CONTROL}/clock", clock, methods=["GET", "POST"]),
+        Route(f"{CONTROL}/calls", calls, methods=["GET", "DELETE"]),
+    ]
+
+
+async def clock(request: Request) -> Response:
+    """{"advance": seconds}, {"set": ISO}, {"speed": factor}, or several at once; answers the emulator's now."""
+    own = _common(request).clock
+    if request.method == "POST":
+        order = await read_order(request)
+        try:
+            moment = datetime.fromisoformat(order["set"]) if "set" in order else None
+            advance, speed = float(order.get("advance", 0)), float(order.get("speed", 1))
+        except (TypeError, ValueError) as error:
+            raise OrderError(str(error)) from error
+        if unknown := set(order) - {"set", "advance", "speed"}:
+            raise OrderError(f"Unknown fields {', '.join(sorted(unknown))}.")
+        if moment is not None:
+            own.set(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        own.advance(advance)
+        if "speed" in order:
+            own.set_speed(speed)
+    return answer({"now": own.now().isoformat().replace("+00:00", "Z")})
+
+
+async def calls(request: Request) -> Response:
+    """GET reports the calls since the last DELETE."""
+    journal = _common(request).journal
+    if request.method == "DELETE":
+        journal.reset()
+        return answer({"ok": True})
+    return answer(journal.report())
+
+
+async def read_order(request: Request) -> Json:
+    """The JSON object of a body; {} for an empty body. Raises OrderError."""
+    try:
+        order = json.loads(await request.body() or b"{}")
+    except ValueError as error:
+        raise OrderError(f"The body is not JSON: {error}.") from error
+    if not isinstance(order, dict):
+        raise OrderError("The body must be a JSON object.")
+    return order
+
+
+async def refuse_order(_request: Request, error: Exception) -> Response:
+    """The answer to an order that can't be carried out: the handler of OrderError."""
+    return answer({"message": str(error)}, 400)
+
+
+def _common(request: Request) -> ServiceState:
+    state: ServiceState = request.app.state.emulator
+    return state

@@ -1,7 +1,7 @@
-"""Runs the application with uvicorn: in a thread for tests, or in the foreground for people.
+"""Serves an application with uvicorn, in a thread for tests or in the foreground for people.
 
-Its own Date header is off (the emulator's clock tells the time), and each request can reach its transport, so that
-connections can be broken.
+For the pages of any service. Uvicorn sends no Date header, because the emulator's clock sets it, and each request can reach
+its transport, so that faults can break connections.
 """
 
 import asyncio
@@ -17,70 +17,23 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from strava_pipeline.emulator.app import create_app
-from strava_pipeline.emulator.config import EmulatorConfig
-from strava_pipeline.emulator.errors import EmulatorConfigError
-from strava_pipeline.emulator.state import State
+from strava_pipeline.emulator.service import EmulatorConfigError
 
-LOOK_SECONDS = 0.1  # how often a signal is looked for, as uvicorn does
+SIGNAL_SECONDS = 0.1  # between two looks for a signal, as in uvicorn
 START_SECONDS = 30  # a thread that has not started by then never will
 
 
-class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-    """Uvicorn's own protocol, h11 or httptools; tells each request its transport."""
+class ServerThread:
+    """An application served in a thread while the `with` block runs; `url` is its address. Port 0 picks a free one.
 
-    app_state: dict[str, Any]
+    `on_end` is called before connections close. Raises EmulatorConfigError for a port that can't be used.
+    """
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)
-        self.app_state = {**self.app_state, "transport": transport}
-
-
-class _Server(uvicorn.Server):
-    """Says when it accepts connections, and can be ended at once: uvicorn itself looks ten times a second."""
-
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_end: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_ready, self._on_end = on_ready, on_end
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
-        await super().startup(sockets)
-        self._on_ready()
-
-    def end(self) -> None:
-        """From another thread: close everything, whatever is under way."""
-        self._loop.call_soon_threadsafe(self._ended.set)
-
-    async def on_tick(self, counter: int) -> bool:
-        return self._ended.is_set() or await super().on_tick(counter)
-
-    async def main_loop(self) -> None:
-        while not await self.on_tick(0):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), LOOK_SECONDS)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._on_end()  # before all else: calls may wait for deliveries
-        if self._ended.is_set():
-            for server in self.servers:
-                server.close()
-            for connection in list(self.server_state.connections):
-                connection.transport.abort()
-        else:
-            await super().shutdown(sockets)
-
-
-class Emulator:
-    """An emulator in a thread: `with Emulator(config) as emulator: … emulator.url …`."""
-
-    def __init__(self, config: EmulatorConfig, host: str = "127.0.0.1", port: int = 0) -> None:
-        app = create_app(config)
-        self.state: State = app.state.emulator
+    def __init__(self, app: Starlette, host: str, port: int, on_end: Callable[[], None]) -> None:
         self._socket = _bound(host, port)
         self.url = _url(host, self._socket)
         self._ready = threading.Event()
-        self._server = _Server(_uvicorn_config(app), self._ready.set, self.state.deliveries.stop)
+        self._server = _Server(_uvicorn_config(app), self._ready.set, on_end)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="emulator", daemon=True
         )
@@ -105,18 +58,65 @@ class Emulator:
         self.stop()
 
 
-def run(config: EmulatorConfig, host: str, port: int, on_ready: Callable[[str], None] = lambda url: None) -> None:
-    """Serve until Ctrl-C or SIGTERM; `on_ready` is told the URL once connections are accepted."""
-    app = create_app(config)
+def run(app: Starlette, host: str, port: int, *, on_ready: Callable[[str], None], on_end: Callable[[], None]) -> None:
+    """Serve until Ctrl-C or SIGTERM. `on_ready` gets the URL once connections are accepted; `on_end` comes before they close.
+
+    Raises EmulatorConfigError for a port that can't be used.
+    """
     bound = _bound(host, port)
-    server = _Server(_uvicorn_config(app), lambda: on_ready(_url(host, bound)), app.state.emulator.deliveries.stop)
-    with _ignored_after_the_end(), contextlib.closing(bound):
+    server = _Server(_uvicorn_config(app), lambda: on_ready(_url(host, bound)), on_end)
+    with _repeated_signals_ignored(), contextlib.closing(bound):
         server.run(sockets=[bound])
 
 
+class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """Uvicorn's own protocol, h11 or httptools; each request's state holds its transport."""
+
+    app_state: dict[str, Any]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
+
+
+class _Server(uvicorn.Server):
+    """Reports when it accepts connections, and can be ended at once; uvicorn alone would notice up to 0.1 s later."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_end: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready, self._on_end = on_ready, on_end
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
+        await super().startup(sockets)
+        self._on_ready()
+
+    def end(self) -> None:
+        """Close everything, calls under way included; for another thread."""
+        self._loop.call_soon_threadsafe(self._ended.set)
+
+    async def on_tick(self, counter: int) -> bool:
+        return self._ended.is_set() or await super().on_tick(counter)
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), SIGNAL_SECONDS)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_end()  # first, because calls may wait for deliveries
+        if self._ended.is_set():
+            for server in self.servers:
+                server.close()
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+        else:
+            await super().shutdown(sockets)
+
+
 @contextlib.contextmanager
-def _ignored_after_the_end() -> Iterator[None]:
-    """Uvicorn ends cleanly on a signal and then raises it once more; that second one is swallowed here."""
+def _repeated_signals_ignored() -> Iterator[None]:
+    """Uvicorn ends cleanly on a signal and then raises the signal again; the second one has no effect here."""
 
     def ignore(_number: int, _frame: FrameType | None) -> None:
         return None
@@ -141,7 +141,7 @@ def _uvicorn_config(app: Starlette) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=1,
-        timeout_keep_alive=75,  # as nginx: a client that waits for a limit keeps its connection
+        timeout_keep_alive=75,  # nginx's default: a client that waits for a limit keeps its connection
     )
 
 

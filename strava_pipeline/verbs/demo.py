@@ -68,7 +68,7 @@ def athlete_options(activities: int) -> tuple[str, ...]:
 
 
 def _demo(folder: Path, activities: int) -> None:
-    from strava_pipeline.emulator.trips import write_trips
+    from strava_pipeline.emulator.generate.trips import write_trips
     from strava_pipeline.ingest.strava.clocks import system_clock
     from strava_pipeline.ingest.strava.connect import make_wire
     from strava_pipeline.lake.counts import counts_by_year

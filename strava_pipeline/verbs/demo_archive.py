@@ -36,8 +36,8 @@ QUERIES = (
 
 def demo_archive(folder: Path, activities: int) -> None:
     """An archive of twelve years through the import, in `folder` alone."""
-    from strava_pipeline.emulator.archive.write import write_archive
-    from strava_pipeline.emulator.config import EmulatorConfig
+    from strava_pipeline.emulator.strava.application import EmulatorConfig
+    from strava_pipeline.emulator.strava.archive import write_archive
     from strava_pipeline.lake.counts import counts_by_year
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.publish import snapshot

@@ -12,7 +12,7 @@ import typer
 from strava_pipeline.verbs.echo import echo
 
 if TYPE_CHECKING:
-    from strava_pipeline.emulator.config import EmulatorConfig
+    from strava_pipeline.emulator.strava.application import EmulatorConfig
 
 YEARS = 12  # of history by default
 
@@ -51,10 +51,9 @@ def emulator(
     ] = False,
 ) -> None:
     """A Strava on this machine: develop and try everything without API access."""
-    from strava_pipeline.emulator.config import EmulatorConfig
-    from strava_pipeline.emulator.errors import EmulatorConfigError
-    from strava_pipeline.emulator.limits import Limits
-    from strava_pipeline.emulator.server import run
+    from strava_pipeline.emulator.service import EmulatorConfigError
+    from strava_pipeline.emulator.strava.app import run
+    from strava_pipeline.emulator.strava.application import EmulatorConfig, Limits
 
     try:
         start = _moment(now)
@@ -81,7 +80,7 @@ def _announce(url: str, config: "EmulatorConfig") -> None:
 
 
 def _moment(text: str | None) -> datetime:
-    from strava_pipeline.emulator.errors import EmulatorConfigError
+    from strava_pipeline.emulator.service import EmulatorConfigError
 
     if text is None:
         return datetime.now(UTC)
@@ -93,7 +92,7 @@ def _moment(text: str | None) -> datetime:
 
 
 def _years(text: str | None, now: datetime) -> tuple[int, int]:
-    from strava_pipeline.emulator.errors import EmulatorConfigError
+    from strava_pipeline.emulator.service import EmulatorConfigError
 
     if text is None:
         return now.year - YEARS + 1, now.year

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from strava_pipeline.emulator.limits import Limits
+from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline_tests.e2e.pty_terminal import CTRL_C, in_a_terminal
 from strava_pipeline_tests.rig import Rig
 

@@ -11,11 +11,10 @@ from pathlib import Path
 import fitdecode
 import pytest
 
-from strava_pipeline.emulator.archive.listed import Layout
-from strava_pipeline.emulator.archive.write import ArchiveMade, Oddities, write_archive
-from strava_pipeline.emulator.config import EmulatorConfig
-from strava_pipeline.emulator.errors import EmulatorConfigError
-from strava_pipeline.emulator.state import build_state
+from strava_pipeline.emulator.service import EmulatorConfigError
+from strava_pipeline.emulator.strava.application import EmulatorConfig
+from strava_pipeline.emulator.strava.archive import ArchiveSummary, Layout, Oddities, write_archive
+from strava_pipeline.emulator.strava.state import build_state
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import open_container
 
@@ -125,7 +124,7 @@ def test_what_is_wrong_on_purpose_is_as_many_as_asked_for(tmp_path: Path) -> Non
     with open_container(path) as container:
         (found,) = bulk_exports(container)
     assert (len(found.missing), len(found.unlisted)) == (3, 2)
-    assert made == ArchiveMade(
+    assert made == ArchiveSummary(
         rows=len(found.activities.rows),
         files=len(found.files) + 3,
         without_file=sum(row.filename is None for row in found.activities.rows),

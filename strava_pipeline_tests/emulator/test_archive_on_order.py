@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from strava_pipeline.core.files.archive_csv import ArchiveRow
-from strava_pipeline.emulator.archive.write import write_archive
+from strava_pipeline.emulator.strava.archive import write_archive
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, bulk_exports
 from strava_pipeline.ingest.archive.container import open_container
 from strava_pipeline_tests.emulator.client import Client

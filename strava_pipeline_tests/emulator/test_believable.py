@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import polyline
 import pytest
 
-from strava_pipeline.emulator.generate.tracks import METRES_PER_DEGREE, encode
-from strava_pipeline.emulator.state import build_state
+from strava_pipeline.emulator.generate.recordings import METRES_PER_DEGREE
+from strava_pipeline.emulator.strava.state import build_state
+from strava_pipeline.emulator.strava.summaries import encode_polyline
 from strava_pipeline_tests.emulator.conftest import NOW, config
 
 Activity = dict[str, Any]
@@ -175,7 +176,7 @@ def test_tracks_decode_to_their_ends_and_their_length(activities: list[Activity]
     ],
 )
 def test_polylines_are_encoded_as_everybody_decodes_them(points: list[tuple[float, float]]) -> None:
-    assert encode(points) == polyline.encode(points)
+    assert encode_polyline(points) == polyline.encode(points)
 
 
 def test_indoor_and_manual_ones_have_no_map(activities: list[Activity]) -> None:

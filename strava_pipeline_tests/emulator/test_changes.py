@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from strava_pipeline.emulator.clock import Clock
+from strava_pipeline.emulator.service import Clock
 from strava_pipeline_tests.emulator.client import Client
 from strava_pipeline_tests.emulator.conftest import NOW, Start
 

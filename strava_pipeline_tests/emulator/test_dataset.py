@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.emulator.dataset import read_dataset
-from strava_pipeline.emulator.errors import EmulatorConfigError
+from strava_pipeline.emulator.service import EmulatorConfigError
+from strava_pipeline.emulator.strava.state import read_dataset
 from strava_pipeline_tests.emulator.conftest import Start
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples" / "strava"

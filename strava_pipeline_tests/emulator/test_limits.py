@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from strava_pipeline.emulator.errors import EmulatorConfigError
-from strava_pipeline.emulator.limits import Limits
+from strava_pipeline.emulator.service import EmulatorConfigError
+from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline_tests.emulator.client import Client
 from strava_pipeline_tests.emulator.conftest import Start
 

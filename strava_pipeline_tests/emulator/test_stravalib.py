@@ -13,7 +13,7 @@ from stravalib.client import Client as StravalibClient
 from stravalib.exc import AccessUnauthorized, Fault, ObjectNotFound
 
 from strava_pipeline.core.streams import KEYS
-from strava_pipeline.emulator.limits import Limits
+from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline_tests.emulator.client import Client
 from strava_pipeline_tests.emulator.conftest import Start
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import requests
 
-from strava_pipeline.emulator.limits import Limits
+from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline_tests.emulator.client import EVERYTHING, Client
 from strava_pipeline_tests.emulator.conftest import Start
 from strava_pipeline_tests.emulator.test_limits import usage

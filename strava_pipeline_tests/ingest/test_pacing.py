@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError
-from strava_pipeline.emulator.limits import Limits
+from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.budget import RateBudget
 from strava_pipeline.ingest.strava.client import StravaClient

@@ -10,8 +10,8 @@ from typing import Any
 
 import requests
 
-from strava_pipeline.emulator.config import EmulatorConfig
-from strava_pipeline.emulator.server import Emulator
+from strava_pipeline.emulator.strava.app import Emulator
+from strava_pipeline.emulator.strava.application import EmulatorConfig
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.client import StravaClient
 from strava_pipeline.ingest.strava.connect import connect, make_oauth, make_wire, token_store

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.emulator.config import EmulatorConfig
-from strava_pipeline.emulator.generate.world import GeneratedWorld
-from strava_pipeline.emulator.wire import dumps
+from strava_pipeline.emulator.generate.activities import Athlete
+from strava_pipeline.emulator.service import dumps
+from strava_pipeline.emulator.strava.application import EmulatorConfig
+from strava_pipeline.emulator.strava.state import ActivityGenerator
 from strava_pipeline.lake.counts import rows_by_year
 from strava_pipeline.lake.detail_files import land_detail
 from strava_pipeline.lake.merge_details import merge_details
@@ -27,7 +28,7 @@ Document = dict[str, Any]
 def documents() -> list[tuple[bytes, bytes]]:
     """(summary, detail) of each activity as they go over the wire, newest first."""
     config = EmulatorConfig(now=NOW, activities=COUNT, years=(2020, 2026), seed=11, limits=None)
-    made = GeneratedWorld(config, 3_412_345_678).rows()
+    made = ActivityGenerator(Athlete(config.seed, COUNT, config.years, NOW), 3_412_345_678).rows()
     return [(dumps(row.source.summary()), dumps(row.source.detail())) for row in reversed(made)]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from strava_pipeline.emulator.archive.write import Oddities, write_archive
+from strava_pipeline.emulator.strava.archive import Oddities, write_archive
 from strava_pipeline.lake.decisions import decide
 from strava_pipeline.lake.matches import MatchDecision
 from strava_pipeline.lake.quarantine import QuarantineDecision

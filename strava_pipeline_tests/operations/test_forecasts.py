@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from strava_pipeline.core.plan import PER_CALL, Forecast
-from strava_pipeline.emulator.limits import Limits
+from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.merge import merge_activities

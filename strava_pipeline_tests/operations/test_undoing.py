@@ -18,8 +18,8 @@ import pytest
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.emulator.archive.write import Oddities, write_archive
-from strava_pipeline.emulator.config import EmulatorConfig
+from strava_pipeline.emulator.strava.application import EmulatorConfig
+from strava_pipeline.emulator.strava.archive import Oddities, write_archive
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake.decisions import decide
 from strava_pipeline.lake.imports import Import, all_imports, imports, undone_names

@@ -13,8 +13,8 @@ import duckdb
 import pytest
 
 from strava_pipeline.core.errors import PipelineError, SourceError
-from strava_pipeline.emulator.archive.write import Oddities, write_archive
-from strava_pipeline.emulator.config import EmulatorConfig
+from strava_pipeline.emulator.strava.application import EmulatorConfig
+from strava_pipeline.emulator.strava.archive import Oddities, write_archive
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.imports_behind import years_behind_imports
 from strava_pipeline.operations.years import year_range

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from strava_pipeline.emulator.limits import Limits
+from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline_tests.rig import Rig
 
 pytestmark = pytest.mark.slow

@@ -106,7 +106,7 @@ def test_what_a_deletion_moved_past_the_next_page_is_neither_lost_nor_marked(mak
     rig = make_rig(activities=12, latency=0.0, **THIS_YEAR)
     rig.begin_with("flow_backfill")
     known = by_start(rig)
-    landed = rig.emulator.state.calls.api
+    landed = rig.emulator.state.journal.record_api_call
 
     def delete_after_the_first_page(now: object, method: str, path: str, query: str, status: int) -> None:
         landed(now, method, path, query, status)  # type: ignore[arg-type]
@@ -114,9 +114,9 @@ def test_what_a_deletion_moved_past_the_next_page_is_neither_lost_nor_marked(mak
             rig.emulator.state.store.remove(known[2])
             known[2] = 0
 
-    rig.emulator.state.calls.api = delete_after_the_first_page  # type: ignore[method-assign]
+    rig.emulator.state.journal.record_api_call = delete_after_the_first_page  # type: ignore[method-assign]
     report = rig.run("reconcile", [2026], bronze_activities={"per_page": 5})
-    rig.emulator.state.calls.api = landed  # type: ignore[method-assign]
+    rig.emulator.state.journal.record_api_call = landed  # type: ignore[method-assign]
     assert report.metadata["activities"]["deleted"] == 0, (
         "the deleted one was still listed; the one that moved was asked for"
     )

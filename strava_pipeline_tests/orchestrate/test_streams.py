@@ -10,7 +10,7 @@ import pytest
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.streams import points_of
-from strava_pipeline.emulator.limits import Limits
+from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline.ingest.strava.retries import ATTEMPTS
 from strava_pipeline.lake.files import unpacked, unpacked_json
 from strava_pipeline.lake.tracks import track_origins, write_track

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.emulator.archive.write import Oddities, write_archive
-from strava_pipeline.emulator.config import EmulatorConfig
+from strava_pipeline.emulator.strava.application import EmulatorConfig
+from strava_pipeline.emulator.strava.archive import Oddities, write_archive
 from strava_pipeline.ingest.archive.survey import survey
 from strava_pipeline.verbs.import_ import import_, shape, told
 from strava_pipeline_tests.rig import Rig

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.emulator.limits import Limits
+from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.operations.strava_source import FLOW_LOCK
 from strava_pipeline_tests.rig import Rig

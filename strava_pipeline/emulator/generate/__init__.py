@@ -1,4 +1,4 @@
-"""A believable athlete made from a seed: years of training that never happened.
+"""A believable athlete made from a seed: years of training that never happened, whichever service shows them.
 
-Pure functions: no HTTP, no clock, no state beyond the sketches of one world.
+Pure functions: no HTTP, no clock. How a service presents an activity belongs to the service's own folder.
 """

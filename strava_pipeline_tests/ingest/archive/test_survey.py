@@ -9,8 +9,8 @@ import pytest
 
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.files.recording import FileRead, Format, Recording
-from strava_pipeline.emulator.archive.write import Oddities, write_archive
-from strava_pipeline.emulator.config import EmulatorConfig
+from strava_pipeline.emulator.strava.application import EmulatorConfig
+from strava_pipeline.emulator.strava.archive import Oddities, write_archive
 from strava_pipeline.ingest.archive.survey import survey
 from strava_pipeline_tests.ingest.archive.made import unpacked
 

@@ -1,0 +1,261 @@
+"""What a device recorded of an activity: the track, the streams with one value for each point, splits, and a FIT file.
+
+Each is made on request from the activity's own seed, so that it is the same every time.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import cos, hypot, pi, radians, sin
+from random import Random
+from typing import Any
+
+from strava_pipeline.emulator.generate.activities import Activity
+from strava_pipeline.emulator.service import Json
+
+METRES_PER_DEGREE = 111_320.0  # of latitude, and of longitude at the equator (WGS 84, rounded)
+KILOMETRE, MILE = 1000.0, 1609.344  # metres
+INDOOR_POINTS = 120  # in a recording without a track
+TRACK_POINTS = (24, 150)  # least and most; enough for a picture, few enough for a millisecond
+
+Point = tuple[float, float]
+
+_EPOCH = 631_065_600  # 1989-12-31T00:00:00Z, second 0 of FIT
+_SEMICIRCLES = 2**31 / 180  # per degree
+_ENUM, _UINT8, _UINT16, _SINT32, _UINT32 = 0x00, 0x02, 0x84, 0x85, 0x86
+_FORMS = {  # struct's letter for a base type, and the type's invalid value
+    _ENUM: ("B", 0xFF),
+    _UINT8: ("B", 0xFF),
+    _UINT16: ("H", 0xFFFF),
+    _SINT32: ("i", 0x7FFFFFFF),
+    _UINT32: ("I", 0xFFFFFFFF),
+}
+_TRAINING = 10
+_SPORTS = {"Run": 1, "Ride": 2, "VirtualRide": 2, "Swim": 5, "Walk": 11, "Hike": 17}
+_SPORTS |= dict.fromkeys(("WeightTraining", "Workout", "Yoga"), _TRAINING)
+_SUB_SPORTS = {"Swim": 17, "VirtualRide": 58, "GravelRide": 46, "MountainBikeRide": 8, "WeightTraining": 20, "Yoga": 43}
+_ACTIVITY_FILE, _DEVELOPMENT, _TIMER, _STARTED, _STOP_ALL = 4, 255, 0, 0, 4
+_POLYNOMIAL = 0xA001  # of FIT's checksum, reflected
+
+
+def track_points(seed: int, activity: Activity) -> list[Point]:
+    """The track of an activity; empty if it has none."""
+    if not activity.mapped:
+        return []
+    rng = Random(f"{seed}:{activity.id}:track")
+    return _track(rng, activity.place.lat, activity.place.lon, activity.distance, loop=not activity.commute)
+
+
+def recorded_streams(seed: int, activity: Activity) -> dict[str, list[Any]] | None:
+    """The recorded values by Strava's names of streams, all of one length; None for a manual activity.
+
+    Coarse: enough for development, not a physical model.
+    """
+    if activity.manual:
+        return None
+    points = track_points(seed, activity)
+    count = len(points) or min(INDOOR_POINTS, activity.moving)
+    rng = Random(f"{seed}:{activity.id}:streams")
+    shares = [index / max(1, count - 1) for index in range(count)]
+    found: dict[str, list[Any]] = {
+        "time": [round(share * activity.elapsed) for share in shares],
+        "distance": [round(share * activity.distance, 1) for share in shares],
+    }
+    if points:
+        found["latlng"] = [list(point) for point in points]
+        height = min(activity.gain, 30 + activity.gain * 0.4)
+        found["altitude"] = [
+            round(activity.place.elevation + height * (0.5 - 0.5 * sin(pi / 2 + 4 * pi * share)), 1) for share in shares
+        ]
+    if activity.heartrate is not None:
+        found["heartrate"] = [round(activity.heartrate + rng.uniform(-8, 8)) for _ in shares]
+    return found | _motion(activity, found) | _sensors(seed, activity, count)
+
+
+def _track(rng: Random, lat: float, lon: float, distance: float, *, loop: bool) -> list[Point]:
+    """A curve of `distance` metres that begins near a position. It ignores streets and coasts; its length is right."""
+    count = max(TRACK_POINTS[0], min(TRACK_POINTS[1], int(distance / 80)))
+    end = 2 * pi if loop else 1.1 * pi
+    a, b, turn = rng.uniform(0, 2 * pi), rng.uniform(0, 2 * pi), rng.uniform(0, 2 * pi)
+    shape = []
+    for index in range(count):
+        t = end * index / (count - 1) + turn
+        x = cos(t) + 0.35 * cos(2 * t + a) + 0.08 * cos(7 * t + b)
+        y = sin(t) + 0.35 * sin(3 * t + b) + 0.08 * sin(6 * t + a)
+        shape.append((x, y))
+    length = sum(hypot(q[0] - p[0], q[1] - p[1]) for p, q in pairwise(shape))
+    north = distance / length / METRES_PER_DEGREE
+    east = north / cos(radians(lat))
+    lat += rng.uniform(-0.004, 0.004) - shape[0][1] * north
+    lon += rng.uniform(-0.004, 0.004) - shape[0][0] * east
+    return [(round(lat + y * north, 6), round(lon + x * east, 6)) for x, y in shape]
+
+
+def _motion(activity: Activity, found: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Values that follow from the others: speed, slope, and whether the athlete moved (never at the start)."""
+    steps = [
+        (later - before, far - near)
+        for (before, later), (near, far) in zip(pairwise(found["time"]), pairwise(found["distance"]), strict=True)
+    ]
+    motion: dict[str, list[Any]] = {
+        "velocity_smooth": [0.0, *(round(metres / max(1, seconds), 3) for seconds, metres in steps)],
+        "moving": [False, *(metres > 0 or not activity.sport.moves for _, metres in steps)],
+    }
+    if "altitude" in found:
+        climbs = [high - low for low, high in pairwise(found["altitude"])]
+        slopes = [round(100 * up / max(1.0, metres), 1) for up, (_, metres) in zip(climbs, steps, strict=True)]
+        motion["grade_smooth"] = [slopes[0] if slopes else 0.0, *slopes]
+    return motion
+
+
+def _sensors(seed: int, activity: Activity, count: int) -> dict[str, list[Any]]:
+    """Cadence, power and temperature, if the activity's device measured them."""
+    rng = Random(f"{seed}:{activity.id}:sensors")
+    found: dict[str, list[Any]] = {}
+    if activity.power_meter or (activity.sport.kind == "Run" and not activity.is_early):
+        found["cadence"] = [round(84 + rng.uniform(-6, 6)) for _ in range(count)]
+    if activity.power_meter:
+        usual = (activity.distance / activity.moving) ** 2 * 2.4
+        found["watts"] = [max(0, round(usual + rng.uniform(-40, 60))) for _ in range(count)]
+    if activity.mapped and activity.sport.kind != "Walk" and activity.has_thermometer:
+        usual = rng.gauss(15, 7)
+        found["temp"] = [round(usual + rng.uniform(-1, 1)) for _ in range(count)]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of an activity: distance in metres, times in seconds; it begins after `begins` seconds of elapsed time."""
+
+    distance: float
+    moving: int
+    elapsed: int
+    begins: int
+
+
+def cut_into_pieces(activity: Activity, unit: float, rng: Random) -> list[Piece]:
+    """Pieces of one unit (metres) each, and the rest. They add up to the activity, to the decimetre and the second."""
+    total = round(activity.distance * 10)
+    step = round(unit * 10)
+    edges = [min(total, step * number) for number in range(1, total // step + 1)]
+    edges = [max(1, edge + rng.randint(-25, 25)) for edge in edges if total - edge > 25]
+    bounds = [0, *edges, total]
+    distances = [later - earlier for earlier, later in pairwise(bounds)]
+    paces = [distance * rng.uniform(0.93, 1.07) for distance in distances]
+    moving = whole_shares(activity.moving, paces)
+    stops = whole_shares(activity.elapsed - activity.moving, [rng.random() ** 3 for _ in distances])
+    found, begins = [], 0
+    for distance, moved, stopped in zip(distances, moving, stops, strict=True):
+        found.append(Piece(distance / 10, moved, moved + stopped, begins))
+        begins += moved + stopped
+    return found
+
+
+def whole_shares(total: int, weights: list[float]) -> list[int]:
+    """Whole numbers in proportion to the weights; their sum is the total."""
+    sum_of_weights, reached, given, shares = sum(weights), 0.0, 0, []
+    for weight in weights:
+        reached += weight
+        share = round(total * reached / sum_of_weights) - given if sum_of_weights else 0
+        shares.append(share)
+        given += share
+    shares[-1] += total - given
+    return shares
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """A kind of message: its number in this file and in the profile, and (field, base type) in order."""
+
+    local: int
+    number: int
+    fields: tuple[tuple[int, int], ...]
+
+    def definition(self) -> bytes:
+        """The definition that must come before the first message of the kind."""
+        head = struct.pack("<BBBHB", 0x40 | self.local, 0, 0, self.number, len(self.fields))
+        return head + b"".join(bytes((field, struct.calcsize(_FORMS[base][0]), base)) for field, base in self.fields)
+
+    def data(self, *values: float | None) -> bytes:
+        """A message of the kind; None is the base type's invalid value."""
+        form = "<B" + "".join(_FORMS[base][0] for _, base in self.fields)
+        bases = [base for _, base in self.fields]
+        encoded = [
+            _FORMS[base][1] if value is None else round(value) for base, value in zip(bases, values, strict=True)
+        ]
+        return struct.pack(form, self.local, *encoded)
+
+
+_FILE_ID = _Message(0, 0, ((0, _ENUM), (1, _UINT16), (2, _UINT16), (4, _UINT32)))
+_EVENT = _Message(1, 21, ((253, _UINT32), (0, _ENUM), (1, _ENUM)))
+_RECORD = _Message(2, 20, ((253, _UINT32), (0, _SINT32), (1, _SINT32), (2, _UINT16), (5, _UINT32), (3, _UINT8)))
+_LAP = _Message(3, 19, ((253, _UINT32), (2, _UINT32), (7, _UINT32), (8, _UINT32), (9, _UINT32)))
+_SESSION = _Message(
+    4, 18, (*_LAP.fields, (5, _ENUM), (6, _ENUM), (22, _UINT16), (16, _UINT8), (25, _UINT16), (26, _UINT16))
+)
+_ACTIVITY = _Message(
+    5, 34, ((253, _UINT32), (0, _UINT32), (1, _UINT16), (2, _ENUM), (3, _ENUM), (4, _ENUM), (5, _UINT32))
+)
+
+
+def fit_file(start: int, detail: Json, streams: Mapping[str, Sequence[Any]]) -> bytes:
+    """A small FIT file: records, one lap, one session. `start` in epoch seconds, `detail` and `streams` in Strava's terms.
+
+    Layout and numbers: the FIT protocol and its global profile, developer.garmin.com/fit.
+    """
+    begun, elapsed, moving = start - _EPOCH, detail["elapsed_time"], detail["moving_time"]
+    ended = begun + elapsed
+    whole = (ended, begun, elapsed * 1000, moving * 1000, detail["distance"] * 100)
+    sport = _SPORTS.get(detail.get("type", ""), 0)
+    sub_sport = _SUB_SPORTS.get(detail.get("sport_type", ""), 0)
+    gain, rate = detail.get("total_elevation_gain"), detail.get("average_heartrate")
+    body = b"".join(
+        [
+            *(message.definition() for message in (_FILE_ID, _EVENT, _RECORD, _LAP, _SESSION, _ACTIVITY)),
+            _FILE_ID.data(_ACTIVITY_FILE, _DEVELOPMENT, 1, begun),
+            _EVENT.data(begun, _TIMER, _STARTED),
+            *_fit_records(begun, streams),
+            _EVENT.data(ended, _TIMER, _STOP_ALL),
+            _LAP.data(*whole),
+            _SESSION.data(*whole, sport, sub_sport, gain, rate, 0, 1),
+            _ACTIVITY.data(ended, moving * 1000, 1, 0, 26, 1, ended + detail.get("utc_offset", 0)),
+        ]
+    )
+    head = struct.pack("<BBHI4s", 14, 0x20, 2195, len(body), b".FIT")
+    head += struct.pack("<H", _crc(head))
+    return head + body + struct.pack("<H", _crc(head + body))
+
+
+def _fit_records(begun: int, streams: Mapping[str, Sequence[Any]]) -> list[bytes]:
+    found = []
+    for index, second in enumerate(streams["time"]):
+        lat, lon = streams["latlng"][index] if "latlng" in streams else (None, None)
+        altitude = streams["altitude"][index] if "altitude" in streams else None
+        found.append(
+            _RECORD.data(
+                begun + second,
+                None if lat is None else lat * _SEMICIRCLES,
+                None if lon is None else lon * _SEMICIRCLES,
+                None if altitude is None else (altitude + 500) * 5,
+                streams["distance"][index] * 100,
+                streams["heartrate"][index] if "heartrate" in streams else None,
+            )
+        )
+    return found
+
+
+def _crc(body: bytes) -> int:
+    crc = 0
+    for byte in body:
+        crc = (crc >> 8) ^ _CRC[(crc ^ byte) & 0xFF]
+    return crc
+
+
+def _crc_of(byte: int) -> int:
+    for _ in range(8):
+        byte = (byte >> 1) ^ (_POLYNOMIAL if byte & 1 else 0)
+    return byte
+
+
+_CRC = [_crc_of(byte) for byte in range(256)]
