@@ -25,7 +25,7 @@ from strava_pipeline.core.tables import (
     TRIP_INDEX,
     TRIP_REPLAY,
 )
-from strava_pipeline.core.webhooks import News
+from strava_pipeline.core.webhooks import EventSummary
 from strava_pipeline.lake.car_readings import count_readings
 from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.lake.matches import MatchReport
@@ -94,7 +94,7 @@ class Done:
 
     stopped: Stopped = None
     listing: PullReport | None = None
-    events: EventsReport = field(default_factory=lambda: EventsReport(News(), Counter()))
+    events: EventsReport = field(default_factory=lambda: EventsReport(EventSummary(), Counter()))
     merged: MergeReport = field(default_factory=MergeReport)
     absent: AbsenceReport = field(default_factory=AbsenceReport)
     matched: Matched = field(default_factory=lambda: Matched(0, MatchReport(), []))

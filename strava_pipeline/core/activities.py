@@ -1,24 +1,28 @@
-"""Strava's activity objects, summaries and details, as rows of the catalogue's tables. Pure.
+"""Strava's activity objects as rows of the catalogue's tables: summaries, details, and the points of streams. Pure.
 
 A local year is the year that the athlete's clock showed. An activity older than the first partition belongs to the
 first, one of a later year than the newest to the newest, and one without a date to the first: nothing is dropped. A
 detail holds a summary too, so it updates the activity's row without a second call; that row must be the row that a
-listing would give, or the next listing would look like an edit.
+listing would give, or the next listing would look like an edit. In a stream, whatever is no number, pair or truth
+value is null: nothing raises, and nothing of the other streams is lost.
 """
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import polars as pl
 
+from strava_pipeline.core.json_text import parse_json
 from strava_pipeline.core.rows import Json, Rows, frame, read_column, typed_rows
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, CHILDREN
+from strava_pipeline.core.tables.details import TRACKS
 from strava_pipeline.core.tables.model import Table
 from strava_pipeline.core.years import YearRange
 
@@ -60,7 +64,7 @@ def local_years(activities: Sequence[Json]) -> list[int]:
     return sorted(set(_years(read_column(activities, _LOCAL), read_column(activities, _INSTANT))))
 
 
-def starts(activities: Sequence[Json]) -> list[datetime]:
+def start_instants(activities: Sequence[Json]) -> list[datetime]:
     """The starts (UTC) of those that have one."""
     return [start for start in read_column(activities, _INSTANT) if start is not None]
 
@@ -82,7 +86,7 @@ _TOO_LARGE = 2**63  # an id is a BIGINT
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableItem:
     """An item of a page without a usable id. `row` counts from 1; the content is in the page.
 
     `digest` is the same for what is listed again, though its kudos be others; `start` (UTC) is None where it tells none.
@@ -94,14 +98,14 @@ class Unreadable:
     start: datetime | None = None
 
 
-def sift(items: Sequence[Any]) -> tuple[list[Json], list[Unreadable]]:
+def split_page(items: Sequence[Any]) -> tuple[list[Json], list[UnreadableItem]]:
     """The activities among the items of a page, in their order, and the others."""
     activities: list[Json] = []
-    others: list[Unreadable] = []
+    others: list[UnreadableItem] = []
     for row, item in enumerate(items, start=1):
         if reason := _why_unreadable(item):
-            start = next(iter(starts([item])), None) if isinstance(item, dict) else None
-            others.append(Unreadable(row, reason, _digest(item), start))
+            start = next(iter(start_instants([item])), None) if isinstance(item, dict) else None
+            others.append(UnreadableItem(row, reason, _digest(item), start))
         else:
             activities.append(item)
     return activities, others
@@ -143,7 +147,7 @@ _OF_ATHLETE = ("id", "resource_state")
 _SUMMARY = 2  # Strava's resource_state of what a listing holds
 
 
-def listed_part(detail: Json, *, without: Collection[str] = (), also: Collection[str] = ()) -> Json:
+def summary_of_detail(detail: Json, *, without: Collection[str] = (), also: Collection[str] = ()) -> Json:
     """The SummaryActivity in a DetailedActivity: what has a column.
 
     `without`: those of SOMETIMES_LISTED that listings don't show; `also`: fields without a column that they do show. Any
@@ -162,7 +166,7 @@ def listed_part(detail: Json, *, without: Collection[str] = (), also: Collection
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
+class FetchedDetail:
     """One detail as received: when (UTC), and the object."""
 
     fetched_at: datetime
@@ -170,7 +174,7 @@ class Detail:
 
 
 def detail_frames(
-    details: Sequence[Detail], *, athlete_id: int | None, source: str = STRAVA
+    details: Sequence[FetchedDetail], *, athlete_id: int | None, source: str = STRAVA
 ) -> tuple[dict[str, pl.DataFrame], Counter[str]]:
     """Frames by table name, and the count of what no column holds, by `table.field`."""
     unknown: Counter[str] = Counter()
@@ -216,3 +220,101 @@ def _child(
     values["athlete_id"] = [athlete for athlete, items in zip(athletes, nested, strict=True) for _ in items]
     values[position] = [place for items in nested for place, _ in items]
     return frame(values, table), rows.unknown + rows.misfits
+
+
+STREAM_KEYS = (
+    *("time", "latlng", "distance", "altitude", "velocity_smooth", "heartrate"),
+    *("cadence", "watts", "temp", "moving", "grade_smooth"),
+)
+"""All that there are: developers.strava.com/docs/reference, getActivityStreams."""
+
+_NUMBERS = {
+    "altitude": "altitude",
+    "distance": "distance",
+    "speed": "velocity_smooth",
+    "heartrate": "heartrate",
+    "cadence": "cadence",
+    "watts": "watts",
+    "temperature": "temp",
+    "grade": "grade_smooth",
+}
+_LONGEST = 1e9  # seconds, thirty years: what is further from the start is no time of a recording
+_NUMBER: frozenset[type] = frozenset({int, float, type(None)})
+_TRUTH: frozenset[type] = frozenset({bool, type(None)})
+
+
+def stream_points(answer: Any, start: datetime | None) -> pl.DataFrame:
+    """The track: a row per point, the columns of `tracks` that streams tell. `start` is the activity's (UTC).
+
+    `answer` is keyed by type or a list of streams that name theirs. Without `time` or `start` no point has a time.
+    """
+    found = _data(answer)
+    height = max(map(len, found.values()), default=0)
+    read = {name: _numbers(found.get(key, ())) for name, key in _NUMBERS.items()}
+    seconds = _numbers(found.get("time", ()))
+    read["latitude"], read["longitude"] = _positions(found.get("latlng", ()))
+    read["moving"] = _truths(found.get("moving", ()))
+    read["recorded_at"] = _instants(seconds, start)
+    return pl.DataFrame([_as_long(read[name].alias(name), height) for name in TRACKS.polars_schema if name in read])
+
+
+def is_nothing_recorded(status: int | None, body: bytes) -> bool:
+    """Whether an answer is Strava's word that an activity has no streams: its 404, not any machine's on the way."""
+    if status != 404:
+        return False
+    try:
+        told = parse_json(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(told, dict) and "message" in told
+
+
+def is_streams(answer: Any) -> bool:
+    """Whether a body is a set of streams: one at least, or none at all in the shape of many."""
+    return bool(_data(answer)) or answer in ({}, [])
+
+
+def _data(answer: Any) -> dict[str, Sequence[Any]]:
+    """The values of every stream that is one, by key."""
+    named: Mapping[Any, Any] = answer if isinstance(answer, Mapping) else {}
+    if isinstance(answer, list):
+        named = {one["type"]: one for one in answer if isinstance(one, Mapping) and isinstance(one.get("type"), str)}
+    streams = {
+        key: one.get("data") if isinstance(one, Mapping) else one for key, one in named.items() if key in STREAM_KEYS
+    }
+    return {key: data for key, data in streams.items() if isinstance(data, list)}
+
+
+def _numbers(data: Sequence[Any]) -> pl.Series:
+    """Finite numbers. A loop only where something else is among them."""
+    if not _NUMBER.issuperset(map(type, data)):
+        data = [value if type(value) in (int, float) else None for value in data]
+    found = pl.Series(data, dtype=pl.Float64, strict=False)  # a whole number beyond what a double holds is null
+    return found.set(~found.is_finite(), None)
+
+
+def _positions(data: Sequence[Any]) -> tuple[pl.Series, pl.Series]:
+    """Latitudes and longitudes; half a position is none."""
+    pairs = [pair if type(pair) is list and len(pair) == 2 else (None, None) for pair in data]
+    flat = _numbers(list(chain.from_iterable(pairs)))
+    latitude, longitude = flat.gather_every(2), flat.gather_every(2, 1)
+    whole = latitude.is_not_null() & longitude.is_not_null()
+    return latitude.set(~whole, None), longitude.set(~whole, None)
+
+
+def _truths(data: Sequence[Any]) -> pl.Series:
+    if not _TRUTH.issuperset(map(type, data)):
+        data = [value if type(value) is bool else None for value in data]
+    return pl.Series(data, dtype=pl.Boolean)
+
+
+def _instants(seconds: pl.Series, start: datetime | None) -> pl.Series:
+    """`start` and so many seconds later, to the microsecond."""
+    near = seconds.set(seconds.abs() > _LONGEST, None)
+    later = (near * 1e6).round().cast(pl.Int64).cast(pl.Duration("us"))
+    begun = pl.Series([start], dtype=pl.Datetime("us", "UTC"))
+    return begun.new_from_index(0, len(later)) + later
+
+
+def _as_long(column: pl.Series, height: int) -> pl.Series:
+    return column.extend_constant(None, height - len(column))

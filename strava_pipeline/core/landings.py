@@ -44,7 +44,7 @@ class Landing:
         return SECOND if self.begins else SHORTLY
 
 
-def believed(landings: Sequence[Landing], before: datetime | None = None) -> list[datetime]:
+def believed_times(landings: Sequence[Landing], before: datetime | None = None) -> list[datetime]:
     """When each came, strictly increasing: `landings` in the order of their numbers; all came after `before` (UTC).
 
     A time that goes back by no more than a day is set a moment after the one before it. Where one goes back further, either

@@ -24,7 +24,7 @@ SWING = 0.3  # how far July is above the mean, January below: an assumption; 0 t
 TEMPERATE = 45.0  # degrees of latitude from which on it is all of that; nearer to the equator it is less
 PRIOR = 60.0  # activities that the plain season counts for: a known year of 200 outweighs it
 LEAST, MOST = 2 / 3, 3 / 2  # of the expected rest, in 32 made-up athletes of 500 to 3,000 activities 0.73 to 1.33 came
-AGAIN = "if it is started again when a day's limit opens"  # of a command that a day's limit ends
+RESTART_NOTE = "if it is started again when a day's limit opens"  # of a command that a day's limit ends
 _PEAK = 6.5  # mid-July, in months from the year's beginning
 
 Basis = Literal["known", "estimated", "unknown"]
@@ -124,7 +124,7 @@ class Plan:
         fewest = apart + sum(year.calls if year.fewest is None else year.fewest for year in self.years)
         most = apart + sum(year.calls if year.most is None else year.most for year in self.years)
         allowances = list(self.allowances.values())
-        done = (finish(calls, allowances, self.made_at, PER_CALL) for calls in (fewest, most))
+        done = (finish_time(calls, allowances, self.made_at, PER_CALL) for calls in (fewest, most))
         return Bounds(fewest, most, *done)
 
     @property
@@ -141,7 +141,7 @@ class Plan:
     @property
     def done_at(self) -> datetime | None:
         """When the last call will have been made (UTC); None: a limit of which all is kept back lets nothing through."""
-        return finish(self.calls, list(self.allowances.values()), self.made_at, PER_CALL)
+        return finish_time(self.calls, list(self.allowances.values()), self.made_at, PER_CALL)
 
     @property
     def needs_another_day(self) -> bool:
@@ -174,7 +174,7 @@ def listing_calls(activities: int, per_page: int) -> int:
     return -(-activities // per_page) + 1
 
 
-def finish(calls: int, allowances: Sequence[Allowance], now: datetime, per_call: timedelta) -> datetime | None:
+def finish_time(calls: int, allowances: Sequence[Allowance], now: datetime, per_call: timedelta) -> datetime | None:
     """`done_at`, or None where a limit never lets them all through."""
     if not all(_lets_through(calls, allowance) for allowance in allowances):
         return None
@@ -280,7 +280,7 @@ class Forecast:
         return self.bounds is not None or abs(self.calls - later.calls) > self.calls / 10
 
     def __str__(self) -> str:
-        again = f", {AGAIN}" if self.needs_another_day else ""
+        again = f", {RESTART_NOTE}" if self.needs_another_day else ""
         if self.bounds is not None:
             again = again if self.bounds.done_from else ""
             return f"{self.bounds}{again}; the number is known when everything is listed."
@@ -288,7 +288,7 @@ class Forecast:
         return f"About {counted(self.calls, 'call')}: {self.made + self.listing:,} to list, {self.details:,} for details{done}."
 
 
-def season_of(known: Mapping[int, int], latitude: float | None) -> Season:
+def estimate_season(known: Mapping[int, int], latitude: float | None) -> Season:
     """The season of an athlete of whose other whole years `known` activities are counted by month (1 to 12)."""
     tilt = 0.0 if latitude is None else max(-1.0, min(1.0, latitude / TEMPERATE))
     plain = [1 + SWING * tilt * cos((month + 0.5 - _PEAK) / 12 * 2 * pi) for month in range(12)]
@@ -296,7 +296,7 @@ def season_of(known: Mapping[int, int], latitude: float | None) -> Season:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ReceivedActivities:
     """How many activities came, and the first and last start among them (None: none has one)."""
 
     count: int
@@ -304,7 +304,7 @@ class Seen:
     newest: datetime | None
 
 
-def expected_between(begin: datetime, end: datetime, seen: Seen, season: Season) -> float:
+def expected_between(begin: datetime, end: datetime, seen: ReceivedActivities, season: Season) -> float:
     """How many activities start between two instants, when `seen` are all of another stretch."""
     if seen.oldest is None or seen.newest is None or begin >= end:
         return 0.0
@@ -312,7 +312,7 @@ def expected_between(begin: datetime, end: datetime, seen: Seen, season: Season)
     return (seen.count - 1) * season.weight(begin, end) / covered if covered else 0.0
 
 
-def pages_still(rest: float, per_page: int) -> int:
+def remaining_pages(rest: float, per_page: int) -> int:
     """The calls that end a listing of which `rest` activities are expected: their pages, and the empty one."""
     return ceil(rest / per_page) + 1
 

@@ -203,6 +203,6 @@ def _word(written: str) -> str:
 
 def _in_archives(sport: str) -> str | None:
     # here, as few commands need the tables of archives
-    from strava_pipeline.core.files.export_columns import plain, sport_types_by_name
+    from strava_pipeline.core.files.export_columns import normalised, sport_types_by_name
 
-    return sport_types_by_name().get(plain(sport))
+    return sport_types_by_name().get(normalised(sport))

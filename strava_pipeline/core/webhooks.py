@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from strava_pipeline.core.json_text import parse_json
 
-LARGEST = 64 * 1024  # bytes of a body; Strava's events have some hundred
+MAX_BODY_BYTES = 64 * 1024  # bytes of a body; Strava's events have some hundred
 LATEST = 32_503_680_000  # the year 3000, in seconds since 1970; a datetime ends with the year 9999
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
@@ -97,7 +97,7 @@ MEMORY = timedelta(days=2)  # of what was followed; Strava sends an event again 
 _SECOND = timedelta(seconds=1)  # events' times are whole seconds: another one may have come in the same
 
 
-class Waiting(BaseModel):
+class QueuedActivity(BaseModel):
     """An activity to be fetched: `at` is the newest event's time; it is not asked for before `not_before`."""
 
     model_config = ConfigDict(frozen=True)
@@ -109,19 +109,19 @@ class Waiting(BaseModel):
     def may_be_asked(self, now: datetime) -> bool:
         return self.not_before is None or self.not_before <= now
 
-    def rested(self, until: datetime) -> "Waiting":
+    def rested(self, until: datetime) -> "QueuedActivity":
         """The same, asked for later through no fault of its own."""
         return self.model_copy(update={"not_before": until})
 
-    def failed(self, now: datetime) -> "Waiting | None":
+    def failed(self, now: datetime) -> "QueuedActivity | None":
         """The same after a try in vain; None: it is given up."""
         if self.tries >= len(PAUSES):
             return None
-        return Waiting(at=self.at, tries=self.tries + 1, not_before=now + PAUSES[self.tries])
+        return QueuedActivity(at=self.at, tries=self.tries + 1, not_before=now + PAUSES[self.tries])
 
 
 @dataclass(slots=True)
-class News:
+class EventSummary:
     """What events say: activities that changed or are gone, each with the newest event's time, and a revocation."""
 
     changed: dict[int, datetime] = field(default_factory=dict)
@@ -129,9 +129,9 @@ class News:
     revoked_at: datetime | None = None
 
 
-def news_of(events: Iterable[WebhookEvent], now: datetime) -> News:
+def summarise_events(events: Iterable[WebhookEvent], now: datetime) -> EventSummary:
     """The sum of events, in whatever order and however often they came. One that claims to be of the future is of now."""
-    news = News()
+    news = EventSummary()
     for event in events:
         at = event.at if event.at < now + FUTURE else now
         if event.object_type is ObjectType.ATHLETE:
@@ -146,7 +146,9 @@ def news_of(events: Iterable[WebhookEvent], now: datetime) -> News:
     return news
 
 
-def queued(waiting: Mapping[int, Waiting], news: News, followed: Mapping[int, datetime]) -> dict[int, Waiting]:
+def update_queue(
+    waiting: Mapping[int, QueuedActivity], news: EventSummary, followed: Mapping[int, datetime]
+) -> dict[int, QueuedActivity]:
     """What waits, after the news: a newer event begins anew, what is gone since is not asked for.
 
     `followed`: up to which event each was followed; what comes again is nothing new.
@@ -155,7 +157,7 @@ def queued(waiting: Mapping[int, Waiting], news: News, followed: Mapping[int, da
     for key, at in news.changed.items():
         is_new = key not in followed or followed[key] < at
         if is_new and (key not in left or left[key].at < at):
-            left[key] = Waiting(at=at)
+            left[key] = QueuedActivity(at=at)
     return left
 
 
@@ -164,7 +166,9 @@ def is_followed(at: datetime, fetched_at: datetime) -> bool:
     return fetched_at >= at + _SECOND
 
 
-def remembered(followed: Mapping[int, datetime], gone: Mapping[int, datetime], now: datetime) -> dict[int, datetime]:
+def remember_followed(
+    followed: Mapping[int, datetime], gone: Mapping[int, datetime], now: datetime
+) -> dict[int, datetime]:
     """What was followed lately, a deletion as soon as it is told."""
     known = {key: max(at, followed.get(key, at)) for key, at in gone.items()}
     return {key: at for key, at in {**followed, **known}.items() if now - at < MEMORY}

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from strava_pipeline.core.files.recording import VERSION as READING
-from strava_pipeline.core.matching.evidence import COMPARED, POINTS, compared
+from strava_pipeline.core.matching.evidence import COMPARISON_COLUMNS, POINT_COLUMNS, compare_points
 from strava_pipeline.core.matching.rules import VERSION as RULES
 from strava_pipeline.lake.file_tracks import recorded_tracks
 from strava_pipeline.lake.files import write_rows
@@ -24,7 +24,7 @@ _KEPT = pl.Schema(
     {
         "one": pl.String(),
         "other": pl.String(),
-        **{name: kind for name, kind in COMPARED.items() if name not in ("id_a", "id_b")},
+        **{name: kind for name, kind in COMPARISON_COLUMNS.items() if name not in ("id_a", "id_b")},
     }
 )
 _Measures = dict[str, float | None]
@@ -44,7 +44,7 @@ class PointComparison:
     lacking: set[tuple[str, int]] = field(default_factory=set)
 
     def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
-        """From `id_a` and `id_b` to `COMPARED`, of the pairs of which imported files hold both recordings."""
+        """From `id_a` and `id_b` to `COMPARISON_COLUMNS`, of the pairs of which imported files hold both recordings."""
         recorded = recorded_tracks(imported(self.lake))
         held = lru_cache(_HELD)(self._points)
         known = _read_cache(self.lake)
@@ -57,16 +57,16 @@ class PointComparison:
             key = _name(first), _name(second)
             measures = found.get(key) or known.get(key)
             if measures is None and (a := held(first)) is not None and (b := held(second)) is not None:
-                measures = compared(a, b)
+                measures = compare_points(a, b)
             if measures is not None:
                 found[key] = measures
                 rows.append({"id_a": one, "id_b": other, **measures})
         if self.is_kept and not found.keys() <= known.keys():
             _write_cache(self.lake, found)
-        return pl.DataFrame(rows, schema=COMPARED)
+        return pl.DataFrame(rows, schema=COMPARISON_COLUMNS)
 
     def _points(self, recorded: Recorded) -> pl.DataFrame | None:
-        parts = {of: track_of(self.lake, *of, columns=POINTS) for of in recorded}
+        parts = {of: track_of(self.lake, *of, columns=POINT_COLUMNS) for of in recorded}
         there = [part for part in parts.values() if part is not None]
         self.lacking |= {of for of, part in parts.items() if part is None}
         return pl.concat(there) if len(there) == len(parts) else None

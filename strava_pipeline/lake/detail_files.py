@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from strava_pipeline.core.activities import Detail
+from strava_pipeline.core.activities import FetchedDetail
 from strava_pipeline.lake.answer_files import (
     AnswerFiles,
     answer_files,
@@ -52,12 +52,12 @@ def count_on_disk(lake: Lake, year: int) -> int:
     return sum(1 for _ in os.scandir(folder)) if folder.is_dir() else 0
 
 
-def read_details(files: Iterable[AnswerFiles]) -> Iterator[Detail]:
+def read_details(files: Iterable[AnswerFiles]) -> Iterator[FetchedDetail]:
     """The newest good answer of each, parsed. One that is damaged is set aside, so that it is fetched again."""
     for file in files:
         if file.good_at is not None:
             activity = newest_json(file)
             if isinstance(activity, dict) and activity.get("id") == file.activity_id:
-                yield Detail(file.good_at, activity)
+                yield FetchedDetail(file.good_at, activity)
             else:
                 set_aside(file)

@@ -14,14 +14,14 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from strava_pipeline.core.webhooks import (
     MEMORY,
-    News,
+    EventSummary,
     NoEventError,
-    Waiting,
+    QueuedActivity,
     WebhookEvent,
-    news_of,
-    queued,
     read_event,
-    remembered,
+    remember_followed,
+    summarise_events,
+    update_queue,
 )
 from strava_pipeline.lake.files import packed, stamp, unpacked, write_whole
 from strava_pipeline.lake.journal import Line, has_unread, take_away, unread
@@ -39,7 +39,7 @@ class EventsState(BaseModel):
     """
 
     read: dict[str, int] = {}
-    waiting: dict[int, Waiting] = {}
+    waiting: dict[int, QueuedActivity] = {}
     followed: dict[int, AwareDatetime] = {}
     claimed_at: AwareDatetime | None = None
     accepted: int = 0
@@ -61,7 +61,7 @@ def save(lake: Lake, state: EventsState) -> None:
 
 def take_in(
     lake: Lake, state: EventsState | None, refuse: Refuse, now: datetime
-) -> tuple[EventsState, News, Counter[str]]:
+) -> tuple[EventsState, EventSummary, Counter[str]]:
     """Move what the inbox holds into bronze: what waits then, the news, and how many were refused, by reason.
 
     A death between two steps leaves lines that are read once more, which changes nothing.
@@ -73,15 +73,17 @@ def take_in(
         _land(lake, lines, now)
     bodies = [*known, *(body_of(line.content) for line in lines)]
     refused: Counter[str] = Counter()
-    news = news_of(_ours(bodies, refuse, refused), now)
+    news = summarise_events(_ours(bodies, refuse, refused), now)
     if state is None:
-        news.changed = remembered(news.changed, {}, now)  # the rest was followed or given up, or listings tell of it
+        news.changed = remember_followed(
+            news.changed, {}, now
+        )  # the rest was followed or given up, or listings tell of it
     read = {**before.read, **{line.segment: line.offset for line in lines}}
     after = before.model_copy(
         update={
             "read": read,
-            "waiting": queued(before.waiting, news, before.followed),
-            "followed": remembered(before.followed, news.gone, now),
+            "waiting": update_queue(before.waiting, news, before.followed),
+            "followed": remember_followed(before.followed, news.gone, now),
             "claimed_at": news.revoked_at or before.claimed_at,
             "accepted": before.accepted + len(bodies) - refused.total(),
             "refused": dict(Counter(before.refused) + refused),

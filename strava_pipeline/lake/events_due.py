@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from strava_pipeline.core.activities import SOMETIMES_LISTED
-from strava_pipeline.core.webhooks import Waiting
+from strava_pipeline.core.webhooks import QueuedActivity
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.answer_files import AnswerFiles, answer_files
 from strava_pipeline.lake.listings import answer_times
@@ -45,7 +45,7 @@ class _Fact:
     listed: Listed
 
 
-def sort_waiting(lake: Lake, waiting: Mapping[int, Waiting], years: YearRange, now: datetime) -> Sorted:
+def sort_waiting(lake: Lake, waiting: Mapping[int, QueuedActivity], years: YearRange, now: datetime) -> Sorted:
     """Of those that may be asked for now, newest event first."""
     found = Sorted()
     asked = {key: one for key, one in waiting.items() if one.may_be_asked(now)}

@@ -7,7 +7,7 @@ core/files/objects.py's.
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from strava_pipeline.core.files.objects import HeldBy, athlete_named
+from strava_pipeline.core.files.objects import Holders, named_athlete_id
 from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.lake.imported import imported_from
 from strava_pipeline.lake.imports import Import
@@ -28,7 +28,7 @@ class HeldIds:
         self._read: dict[str, int] = {}  # by source: how many imports were read
         self._held: dict[str, dict[int, dict[int, int]]] = {}  # by source, id and athlete: the first import with it
 
-    def before(self, number: int) -> HeldBy:
+    def before(self, number: int) -> Holders:
         """Who holds an id in the imports before the one at place `number` of `came`."""
         return partial(self._held_before, number)
 
@@ -46,6 +46,6 @@ class HeldIds:
             return
         for _, activities in found.listing.pages():
             for activity in activities:
-                athlete_id = athlete_named(activity) or found.listing.manifest.athlete_id
+                athlete_id = named_athlete_id(activity) or found.listing.manifest.athlete_id
                 if activity["id"] < 0 and athlete_id is not None:
                     yield activity["id"], athlete_id

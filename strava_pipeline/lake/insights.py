@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from strava_pipeline.core.insights.documents import CountedDay, distances, pacing_document, summary_activities
 from strava_pipeline.core.insights.goals import Goals, Units
-from strava_pipeline.core.insights.pacing import Day, Paced, Year, latest_day, paced, year_until
+from strava_pipeline.core.insights.pacing import Day, PacedMeasure, Year, latest_day, pace_measures, year_until
 from strava_pipeline.core.json_text import json_bytes
 from strava_pipeline.core.sports import FILE_SPORTS, chosen_sports, unknown_sports
 from strava_pipeline.lake.files import write_whole
@@ -49,7 +49,7 @@ class YearMade:
     number: int
     year: Year | None
     days: list[Day]
-    paced: list[Paced]
+    paced: list[PacedMeasure]
     counted: list[CountedDay]
 
 
@@ -141,7 +141,7 @@ def years_made(
     found = {}
     for number in numbers:
         year = year_until(number, today, known.years[number][1] if number in known.years else None)
-        of_year = paced(days[number], year, goals, athlete.units) if year else []
+        of_year = pace_measures(days[number], year, goals, athlete.units) if year else []
         found[number] = YearMade(number, year, days[number], of_year, counted.get(number, []))
     return found
 

@@ -11,7 +11,7 @@ from datetime import MAXYEAR, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.core.activities import NO_YEAR, Unreadable, listed_part, sift
+from strava_pipeline.core.activities import NO_YEAR, UnreadableItem, split_page, summary_of_detail
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.files import (
@@ -57,7 +57,7 @@ class Listing:
         request: dict[str, Any],
         at: datetime,
         years: YearRange,
-        unreadable: Sequence[Unreadable] = (),
+        unreadable: Sequence[UnreadableItem] = (),
     ) -> None:
         """Put a page on disk: first the bytes, then its line in the manifest. `unreadable` is in `body` besides."""
         file = _page_file(len(self.manifest.pages) + 1)
@@ -162,7 +162,7 @@ class Listing:
         pages = self._editable().pages if orphans else self.manifest.pages
         for path in orphans:
             try:
-                (activities, unreadable), size = sift(unpacked_json(path)), len(unpacked(path))
+                (activities, unreadable), size = split_page(unpacked_json(path)), len(unpacked(path))
             except DamagedFileError:
                 _set_aside(path)
                 continue
@@ -175,8 +175,8 @@ class Listing:
 def _activities(content: Any, page: PageEntry) -> list[Json]:
     """A page's objects; of a detail, what a listing would hold of it."""
     if isinstance(content, dict):
-        return [listed_part(content, without=page.without, also=page.also)]
-    return sift(content)[0] if page.unreadable else content
+        return [summary_of_detail(content, without=page.without, also=page.also)]
+    return split_page(content)[0] if page.unreadable else content
 
 
 def _page_file(number: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from strava_pipeline.core.activities import Unreadable, local_years, starts
+from strava_pipeline.core.activities import UnreadableItem, local_years, start_instants
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.years import YearRange
 
@@ -168,13 +168,13 @@ def entry_of(
     request: dict[str, Any] | None,
     at: datetime,
     years: YearRange,
-    unreadable: Sequence[Unreadable] = (),
+    unreadable: Sequence[UnreadableItem] = (),
     *,
     landed: int | None = None,
     local_at: datetime | None = None,
 ) -> PageEntry:
     """The line of a page of these activities and unreadable rows."""
-    seen, said = starts(activities), local_years(activities)
+    seen, said = start_instants(activities), local_years(activities)
     return PageEntry(
         file=file,
         request=request,

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import polars as pl
 
-from strava_pipeline.core.matching.match import NOTHING_MATCHED, Decided, Pair, matched, ordered_pair
+from strava_pipeline.core.matching.match import NOTHING_MATCHED, Decisions, Pair, find_matches, ordered_pair
 from strava_pipeline.core.matching.rules import VERSION
 from strava_pipeline.core.sources import SOURCES
 from strava_pipeline.lake.compared_points import PointComparison, any_on_disk
@@ -47,14 +47,14 @@ class MatchReport:
     changed: int = 0
 
 
-def decided(lake: Lake) -> Decided:
+def decided(lake: Lake) -> Decisions:
     """What a person last decided of each pair."""
     last: dict[Pair, bool] = {}
     for each in decisions(lake, MatchDecision).all:
         pair = ordered_pair(each.id, each.other_id)
         last.pop(pair, None)  # its place is that of the last word
         last[pair] = each.joined
-    return Decided(
+    return Decisions(
         tuple(pair for pair, joined in last.items() if joined),
         frozenset(pair for pair, joined in last.items() if not joined),
     )
@@ -70,7 +70,7 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
     compare = PointComparison(lake, is_kept=True)
     with staging(lake) as folder:
         alone = not (said.joined or said.split or _has_others(connection))
-        found = NOTHING_MATCHED if alone else matched(_known(connection, folder / "known.parquet"), said, compare)
+        found = NOTHING_MATCHED if alone else find_matches(_known(connection, folder / "known.parquet"), said, compare)
         connection.execute(sql("forget_matches"))
         for name, rows in (("members", found.members), ("matches", found.matches)):
             connection.execute(sql(f"insert_{name}"), {"rows": staged(folder, name, rows)})
@@ -105,7 +105,7 @@ def _known(connection: Connection, path: Path) -> pl.DataFrame:
     return pl.read_parquet(str(path))
 
 
-def _signature(connection: Connection, said: Decided) -> str:
+def _signature(connection: Connection, said: Decisions) -> str:
     """What the tables follow from: every activity as far as it is looked at, the decisions, the rules and the sources."""
     query = f"SELECT count(*), bit_xor(hash(known)), sum(hash(known)) FROM ({sql('matching')}) AS known"
     counted = connection.execute(query).fetchall()[0]

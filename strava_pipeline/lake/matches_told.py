@@ -6,8 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from strava_pipeline.core.matching.candidates import ACTIVITIES, candidates
-from strava_pipeline.core.matching.evidence import WEIGHTS, weighed
+from strava_pipeline.core.matching.candidates import ACTIVITY_COLUMNS, candidate_pairs
+from strava_pipeline.core.matching.evidence import WEIGHTS, judge_pairs
 from strava_pipeline.lake.compared_points import PointComparison
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -88,14 +88,14 @@ def present(connection: Connection, ids: list[int]) -> dict[int, int]:
 
 def evidence(connection: Connection, lake: Lake, one: int, other: int) -> Weighed:
     """What speaks for two activities of gold being one, weighed now."""
-    known = pl.DataFrame(connection.execute(sql("matching")).fetchall(), schema=ACTIVITIES, orient="row")
+    known = pl.DataFrame(connection.execute(sql("matching")).fetchall(), schema=ACTIVITY_COLUMNS, orient="row")
     pair = pl.DataFrame({"id_a": [min(one, other)], "id_b": [max(one, other)]})
     found = pair.join(
-        candidates(known), on=["id_a", "id_b"], how="left"
+        candidate_pairs(known), on=["id_a", "id_b"], how="left"
     ).with_columns(  # a name says little if many have it
         pl.col("same_content").fill_null(False)
     )
-    told: dict[str, Any] = weighed(
+    told: dict[str, Any] = judge_pairs(
         found, known.filter(pl.col("id").is_in([one, other])), PointComparison(lake, is_kept=False)
     ).row(0, named=True)
     points = {kind: (told[f"{kind}_points"], rule.value) for kind, rule in WEIGHTS.items()}

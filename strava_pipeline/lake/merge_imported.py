@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from strava_pipeline.core.activities import Detail, detail_frames
+from strava_pipeline.core.activities import FetchedDetail, detail_frames
 from strava_pipeline.core.tables import FILES
 from strava_pipeline.lake.imported import Imported, details_of, imported, is_made
 from strava_pipeline.lake.imported_files import files_frame
@@ -83,7 +83,7 @@ def _merge(
     for page in pages:
         newest = {activity["id"]: activity for activity in details_of(page)}
         there = _present(connection, newest)
-        details = [Detail(one.said_at, newest[key]) for key in newest if key in there]
+        details = [FetchedDetail(one.said_at, newest[key]) for key in newest if key in there]
         if details:
             frames, unknown = detail_frames(details, athlete_id=one.listing.manifest.athlete_id, source=one.source)
             merge_detail_frames(connection, lake, frames, report)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from strava_pipeline.core.activities import SOMETIMES_LISTED, listed_part
+from strava_pipeline.core.activities import SOMETIMES_LISTED, summary_of_detail
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.answer_files import answered_at
@@ -47,7 +47,7 @@ def note_sighting(
     file = os.path.relpath(detail, listing.folder)
     if any(page.file == file for page in listing.manifest.pages):
         return False
-    summary = [listed_part(activity, without=listed.without, also=listed.also)]
+    summary = [summary_of_detail(activity, without=listed.without, also=listed.also)]
     number = answered_at(detail)[1]
     entry = entry_of(file, summary, detail.stat().st_size, {"id": activity["id"]}, at, years, landed=number)
     listing.refer(entry.model_copy(update={"without": [*listed.without], "also": [*listed.also]}))

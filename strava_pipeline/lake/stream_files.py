@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
-from strava_pipeline.core.streams import is_nothing_recorded
+from strava_pipeline.core.activities import is_nothing_recorded
 from strava_pipeline.lake.answer_files import AnswerFiles, answer_files, land_answer, land_evidence
 from strava_pipeline.lake.files import unpacked
 from strava_pipeline.lake.listings import answer_times

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from strava_pipeline.core.streams import points_of
+from strava_pipeline.core.activities import stream_points
 from strava_pipeline.lake.answer_files import AnswerFiles, newest_json, set_aside
 from strava_pipeline.lake.files import stamp, sync_folder
 from strava_pipeline.lake.paths import Lake
@@ -16,7 +16,7 @@ from strava_pipeline.lake.stream_files import stream_files
 from strava_pipeline.lake.tracks import is_of_a_file, track_origins, track_path, write_track
 from strava_pipeline.lake.warehouse import Connection
 
-_READING = 1  # of streams as points: raised whenever core/streams.py reads the same answer as other points
+_READING = 1  # of streams as points: raised whenever core/activities.py reads the same answer as other points
 _OF_STREAMS = "streams:"
 
 
@@ -53,7 +53,7 @@ def sync_stream_tracks(
             set_aside(files)
             report.damaged += 1
             continue
-        write_track(lake, year, key, found.athlete_id, "strava", [points_of(answer, found.start)], origin)
+        write_track(lake, year, key, found.athlete_id, "strava", [stream_points(answer, found.start)], origin)
         report.made += 1
         tick()
     report.removed = _remove(

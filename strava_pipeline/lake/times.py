@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from strava_pipeline.core.landings import DAY, SHORTLY, Landing, believed
+from strava_pipeline.core.landings import DAY, SHORTLY, Landing, believed_times
 from strava_pipeline.lake.landed import time_of
 from strava_pipeline.lake.manifests import Manifest, PageEntry
 
@@ -81,7 +81,7 @@ def times_of(manifests: Mapping[str, Manifest], local: datetime | None) -> Times
     limit = _limit(landings, [page for page, _ in older], local)
     undated = {place for page, place in older if limit is not None and page.fetched_at > limit}
     before = max((page.fetched_at for page, place in older if place not in undated), default=None)
-    moments = believed(landings, before)
+    moments = believed_times(landings, before)
     changed = {
         place: at
         for landing, at in zip(landings, moments, strict=True)
@@ -118,7 +118,7 @@ def _limit(landings: Sequence[Landing], older: Sequence[PageEntry], local: datet
     beyond, or those that do go on where the others end.
     """
     if landings:
-        first = believed(landings)[0]
+        first = believed_times(landings)[0]
         limit = max(first, landings[0].local_at) + DAY
         if landings[0].is_confirmed:
             return limit

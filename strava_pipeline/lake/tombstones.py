@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import polars as pl
 
-from strava_pipeline.core.activities import starts
+from strava_pipeline.core.activities import start_instants
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.absence import Proof, Span, bounds, gaps, lies_in, proofs, proven
 from strava_pipeline.lake.decisions import Decision, decide, decisions
@@ -234,7 +234,7 @@ def _without_seen(
             for one in activities:
                 if one["id"] in new and one["id"] not in seen:
                     last, start = known[one["id"]]
-                    moved = [at.timestamp() for at in starts([one])] != [start]
+                    moved = [at.timestamp() for at in start_instants([one])] != [start]
                     if page.fetched_at >= new[one["id"]] or (moved and _microseconds(page.fetched_at) > last):
                         seen.add(one["id"])
     return [row for row in missing if row[0] not in seen]

@@ -10,7 +10,7 @@ from strava_pipeline.core.activities import local_years
 from strava_pipeline.core.errors import TransientError
 from strava_pipeline.core.json_text import parse_json
 from strava_pipeline.core.rows import Json
-from strava_pipeline.core.webhooks import News, is_followed
+from strava_pipeline.core.webhooks import EventSummary, is_followed
 from strava_pipeline.ingest.strava.activities import get_detail
 from strava_pipeline.ingest.strava.connect import token_store
 from strava_pipeline.ingest.strava.revocation import is_login_dead, note_revoked, revoked_at
@@ -35,7 +35,7 @@ OUTAGE_PAUSE = timedelta(minutes=5)  # Strava is down: no fault of what was aske
 class EventsReport:
     """What became of the events. `down`: Strava did not answer; `left`: activities that wait for their detail."""
 
-    news: News
+    news: EventSummary
     refused: Counter[str]
     fetches: YearsReport = field(default_factory=YearsReport)
     settled: int = 0

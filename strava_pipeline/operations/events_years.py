@@ -5,7 +5,7 @@ Looks only: whoever asks may be a sensor, twice a minute.
 
 from contextlib import suppress
 
-from strava_pipeline.core.webhooks import news_of
+from strava_pipeline.core.webhooks import summarise_events
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake.events import EventsState, has_news, peek
@@ -30,7 +30,7 @@ LOOKED_AT = 5000  # events; the run takes in all of them
 def years_of_news(settings: Settings, state: EventsState, years: YearRange, clock: ServerClock) -> set[int]:
     """The partitions that a run now is likely to touch; none: there is nothing new that can be followed."""
     lake = Lake(settings.data_dir)
-    news = news_of(peek(lake, state, LOOKED_AT), clock.now())
+    news = summarise_events(peek(lake, state, LOOKED_AT), clock.now())
     waiting = {key for key, one in state.waiting.items() if one.may_be_asked(clock.now())}
     if waiting and not has_news(lake, state) and not _may_call(settings, clock):
         waiting = set()

@@ -11,8 +11,17 @@ from datetime import UTC, datetime
 from functools import cached_property
 from statistics import median
 
-from strava_pipeline.core.activities import local_years, starts
-from strava_pipeline.core.plan import LEAST, MOST, Bounds, Forecast, Seen, expected_between, pages_still, season_of
+from strava_pipeline.core.activities import local_years, start_instants
+from strava_pipeline.core.plan import (
+    LEAST,
+    MOST,
+    Bounds,
+    Forecast,
+    ReceivedActivities,
+    estimate_season,
+    expected_between,
+    remaining_pages,
+)
 from strava_pipeline.core.rows import Json
 from strava_pipeline.ingest.strava.activities import Page
 from strava_pipeline.lake.behind import first_pull_ended_at
@@ -104,7 +113,7 @@ class Forecaster:
         """Those still to be made to list and for details, where a share of the expected rest comes."""
         found = self._details or _Details(0, 0.0, None)
         detailed = rest.detailed * share if rest is not None else 0.0
-        pages = pages_still(rest.expected * share, per_page) if rest is not None else 0
+        pages = remaining_pages(rest.expected * share, per_page) if rest is not None else 0
         return pages, found.due + round((self._listed + detailed) * found.per_activity)
 
     def _bounds(self, rest: "_Rest | None", per_page: int, made: int) -> Bounds | None:
@@ -138,7 +147,9 @@ class Forecaster:
 
     def _may_bring_one(self, activity: Json, since: datetime | None) -> bool:
         (year,) = local_years([activity])
-        return self._run.years.clamp(year) in self._years and _is_inside(next(iter(starts([activity])), None), since)
+        return self._run.years.clamp(year) in self._years and _is_inside(
+            next(iter(start_instants([activity])), None), since
+        )
 
     def _rest(self, listing: Listing) -> tuple[datetime, datetime]:
         """Which stretch is still to be listed."""
@@ -153,8 +164,8 @@ class Forecaster:
         if begin < end and self._known.is_covered(begin, end):
             with reading(self._run.lake) as connection:
                 return count_between(connection, begin, end)
-        seen = Seen(manifest.rows, manifest.oldest, manifest.newest)
-        return expected_between(begin, end, seen, season_of(self._known.season(but=self._years), self._latitude))
+        seen = ReceivedActivities(manifest.rows, manifest.oldest, manifest.newest)
+        return expected_between(begin, end, seen, estimate_season(self._known.season(but=self._years), self._latitude))
 
     @cached_property
     def _known(self) -> Known:

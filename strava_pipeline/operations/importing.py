@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.files.archive_csv import ArchiveRow
-from strava_pipeline.core.files.objects import HeldBy, Numbering
+from strava_pipeline.core.files.objects import Holders, Numbering
 from strava_pipeline.ingest.archive.imported import ImportRead, Kept, RowsBefore
 from strava_pipeline.lake.file_store import stored_bytes
 from strava_pipeline.lake.files import DamagedFileError
@@ -53,7 +53,7 @@ def make_activities(run: RunContext, tick: Callable[[int], object], *, anew: boo
     return count
 
 
-def import_read(lake: Lake, one: Import, held_by: HeldBy) -> ImportRead:
+def import_read(lake: Lake, one: Import, held_by: Holders) -> ImportRead:
     """An import with its lists read. PipelineError where the bytes of one of them are missing or damaged.
 
     `held_by`: who holds the ids of what Strava has not numbered by the imports before it.
@@ -68,7 +68,7 @@ def import_read(lake: Lake, one: Import, held_by: HeldBy) -> ImportRead:
     return ImportRead(kept, manifest.kind, manifest.athletes, partial(_bytes, lake), numbering)
 
 
-def _rows(lake: Lake, one: Import, held_by: HeldBy) -> Iterator[ArchiveRow]:
+def _rows(lake: Lake, one: Import, held_by: Holders) -> Iterator[ArchiveRow]:
     return import_read(lake, one, held_by).rows()
 
 

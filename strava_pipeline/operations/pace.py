@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from strava_pipeline.core.plan import PER_CALL, exceeds_a_day, finish
+from strava_pipeline.core.plan import PER_CALL, exceeds_a_day, finish_time
 from strava_pipeline.ingest.strava.client import StravaClient
 
 ENOUGH = 5  # calls: the first one, which opens the connection and renews the token, says little of the others
@@ -36,7 +36,7 @@ class Pace:
     def done_at(self, calls: int) -> datetime | None:
         """When so many more will have been made, under all limits; None: one of them never lets them through."""
         allowances = list(self._client.budget.allowances().values())
-        return finish(calls, allowances, self._client.clock.now(), self.per_call)
+        return finish_time(calls, allowances, self._client.clock.now(), self.per_call)
 
     def needs_another_day(self, calls: int) -> bool:
         """Whether the day's limit ends the command before so many more are made."""

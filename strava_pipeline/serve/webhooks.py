@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from strava_pipeline.core.webhooks import LARGEST, NoEventError, intake_path, read_event, verify_token
+from strava_pipeline.core.webhooks import MAX_BODY_BYTES, NoEventError, intake_path, read_event, verify_token
 from strava_pipeline.serve.answers import refusal
 from strava_pipeline.serve.bodies import read_body
 from strava_pipeline.serve.inbox import Inbox
@@ -47,7 +47,7 @@ class Webhooks:
 
     async def event(self, request: Request) -> Response:
         """200 when the event is on disk. Raises what `taken` refuses."""
-        body = await read_body(request, LARGEST)
+        body = await read_body(request, MAX_BODY_BYTES)
         read_event(body)
         await self._inbox.keep(body)
         return JSONResponse({"kept": True})

@@ -15,7 +15,7 @@ from strava_pipeline.verbs.echo import echo_json
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from strava_pipeline.core.files.agreement import Agreement, Named
+    from strava_pipeline.core.files.agreement import Agreement, NamedActivity
     from strava_pipeline.ingest.archive.bulk_export import BulkExport
     from strava_pipeline.ingest.archive.container import Container
     from strava_pipeline.verbs.archive_files import Beside
@@ -47,7 +47,7 @@ def verify(
     Changes nothing, makes no call.
     """
 
-    from strava_pipeline.core.files.agreement import compare, held_id
+    from strava_pipeline.core.files.agreement import compare_activities, gold_id
     from strava_pipeline.core.files.objects import row_id
     from strava_pipeline.ingest.archive.container import open_container
     from strava_pipeline.lake.compared import held_activities, stand_ins
@@ -65,8 +65,8 @@ def verify(
         salvaged, export = container.salvaged, _only_export(container)
         with current_snapshot(lake) as connection:
             held, athlete_id = held_activities(connection), export.athlete_id
-            export = export.with_ids(lambda row: held_id(row, held, athlete_id))
-            agreement = compare(export.activities.rows, held, stand_ins(connection), athlete_id)
+            export = export.with_ids(lambda row: gold_id(row, held, athlete_id))
+            agreement = compare_activities(export.activities.rows, held, stand_ins(connection), athlete_id)
             beside = compare_whole(connection, container, export, limits)
     files = {row_id(row) for row in export.files.values()}
     tracks = {"rows_with_file": len(files), "with_track": len(files & tracked(lake))}
@@ -185,7 +185,7 @@ def _verdict(agreement: "Agreement", beside: "Beside") -> list[str]:
     return told
 
 
-def _named(activity: "Named") -> dict[str, Any]:
+def _named(activity: "NamedActivity") -> dict[str, Any]:
     return {"id": activity.activity_id, "start_date": activity.start_date, "name": activity.name}
 
 
@@ -193,7 +193,7 @@ def _by_field(fields: dict[str, int]) -> str:
     return f" ({', '.join(f'{name} {count}' for name, count in fields.items())})" if fields else ""
 
 
-def _line(activity: "Named") -> str:
+def _line(activity: "NamedActivity") -> str:
     return f"{activity.activity_id}  {_moment(activity.start_date)}  {_text(activity.name or '(no name)')}"
 
 

@@ -18,7 +18,7 @@ from strava_pipeline.verbs.options import Verbose
 from strava_pipeline.verbs.values import left_out_line
 
 if TYPE_CHECKING:
-    from strava_pipeline.core.files.recording import FileRead
+    from strava_pipeline.core.files.recording import DecodedFile
     from strava_pipeline.ingest.archive.bulk_export import BulkExport
     from strava_pipeline.ingest.archive.survey import Survey
     from strava_pipeline.orchestrate.execute import RunOutcome
@@ -126,7 +126,7 @@ def _say_what_is_there(paths: list[Path], *, as_json: bool) -> None:
     now, limits = datetime.now(UTC), Settings.load().import_limits
     with watched("Reading activity files", None, output_follows=True) as advance:
 
-        def read(name: str, content: bytes) -> "FileRead":
+        def read(name: str, content: bytes) -> "DecodedFile":
             advance(1)
             return read_file(content, name, now, limits)
 

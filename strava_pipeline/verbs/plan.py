@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from strava_pipeline.core.plan import AGAIN
+from strava_pipeline.core.plan import RESTART_NOTE
 from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.years import HELP
@@ -139,7 +139,7 @@ def _finish(made: "Plan", zone: ZoneInfo) -> str:
         return "It never ends: a limit is kept back as a whole."
     earliest = "no earlier than " if made.basis == "unknown" else ""
     there = f"{done.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
-    span = ("today" if days == 1 else f"on {days} days") + (f", {AGAIN}" if made.needs_another_day else "")
+    span = ("today" if days == 1 else f"on {days} days") + (f", {RESTART_NOTE}" if made.needs_another_day else "")
     return f"Done {earliest}{_utc(done)} ({there}), begun now: {span}."
 
 

@@ -1,7 +1,7 @@
-"""core.activities: which items of a page are activities, and the rows of listed activities and of details."""
+"""core.activities: the items of a page, the rows of listed activities and of details, and streams as points."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -9,8 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strava_pipeline.core.activities import NO_YEAR, Detail, detail_frames, local_years, sift, starts, summary_frame
-from strava_pipeline.core.tables import ACTIVITIES_ALL, CHILDREN, DETAIL_TABLES, TABLES
+from strava_pipeline.core.activities import (
+    NO_YEAR,
+    STREAM_KEYS,
+    FetchedDetail,
+    detail_frames,
+    is_nothing_recorded,
+    is_streams,
+    local_years,
+    split_page,
+    start_instants,
+    stream_points,
+    summary_frame,
+)
+from strava_pipeline.core.tables import ACTIVITIES_ALL, CHILDREN, DETAIL_TABLES, TABLES, TRACKS
 from strava_pipeline.core.years import YearRange
 
 YEARS = YearRange(2008, 2026)
@@ -109,7 +121,7 @@ def test_the_years_that_a_page_promises_are_those_of_its_rows(activities: list[d
 
 def test_starts_are_instants_with_a_zone_whatever_was_written() -> None:
     written = ["2025-05-05T06:00:00Z", "2025-05-05T06:00:00", "2025-05-05T08:00:00+02:00", "soon", None, 5]
-    assert starts([{"start_date": text} for text in written]) == [datetime(2025, 5, 5, 6, tzinfo=UTC)] * 3
+    assert start_instants([{"start_date": text} for text in written]) == [datetime(2025, 5, 5, 6, tzinfo=UTC)] * 3
 
 
 EDITS: dict[str, Any] = {
@@ -211,40 +223,43 @@ GOOD = {"id": 7, "name": "Ride"}
     ids=str,
 )
 def test_an_item_without_a_usable_id_is_set_apart(item: object, reason: str) -> None:
-    activities, (row,) = sift([GOOD, item, GOOD])
+    activities, (row,) = split_page([GOOD, item, GOOD])
     assert activities == [GOOD, GOOD]
     assert (row.row, row.reason) == (2, reason)
 
 
 def test_the_largest_id_is_one() -> None:
-    assert sift([{"id": 2**63 - 1}]) == ([{"id": 2**63 - 1}], [])
+    assert split_page([{"id": 2**63 - 1}]) == ([{"id": 2**63 - 1}], [])
 
 
 def test_the_same_content_has_the_same_digest_wherever_it_stands() -> None:
-    (one, other), (again,) = sift([{"id": "7", "name": "x"}, {"id": "8"}])[1], sift([{"name": "x", "id": "7"}])[1]
+    (one, other), (again,) = (
+        split_page([{"id": "7", "name": "x"}, {"id": "8"}])[1],
+        split_page([{"name": "x", "id": "7"}])[1],
+    )
     assert one.digest == again.digest != other.digest
 
 
 def test_a_row_is_known_again_though_its_kudos_are_others() -> None:
     row = {"id": "7", "start_date": "2026-05-01T08:00:00Z", "kudos_count": 1}
-    (one, again, other) = sift([row, row | {"kudos_count": 2}, row | {"id": "8"}])[1]
+    (one, again, other) = split_page([row, row | {"kudos_count": 2}, row | {"id": "8"}])[1]
     assert one.digest == again.digest != other.digest
     assert one.start == datetime(2026, 5, 1, 8, tzinfo=UTC)
 
 
 def test_text_that_is_no_unicode_is_no_obstacle() -> None:
-    assert len(sift([{"id": "\ud800"}])[1]) == 1
+    assert len(split_page([{"id": "\ud800"}])[1]) == 1
 
 
 LISTS = {name: table.name for name, (table, _) in CHILDREN.items()}
 
 
 def frames(*activities: dict[str, Any], athlete_id: int | None = None) -> dict[str, pl.DataFrame]:
-    return detail_frames([Detail(AT, activity) for activity in activities], athlete_id=athlete_id)[0]
+    return detail_frames([FetchedDetail(AT, activity) for activity in activities], athlete_id=athlete_id)[0]
 
 
 def unknown(*activities: dict[str, Any]) -> dict[str, int]:
-    return dict(detail_frames([Detail(AT, activity) for activity in activities], athlete_id=None)[1])
+    return dict(detail_frames([FetchedDetail(AT, activity) for activity in activities], athlete_id=None)[1])
 
 
 def test_every_detail_table_has_a_frame_of_its_schema_even_for_no_details() -> None:
@@ -333,3 +348,154 @@ def test_an_effort_says_its_own_times_not_its_activity_s() -> None:
     row = frames({"id": 1, "best_efforts": [times]})["activity_best_efforts"].row(0, named=True)
     assert row["start_date"] == datetime(2025, 5, 5, 6, tzinfo=UTC)
     assert row["start_date_local"] == datetime(2025, 5, 5, 8)  # noqa: DTZ001
+
+
+START = datetime(2026, 6, 1, 12, tzinfo=UTC)
+BIG = 10**400  # beyond any double
+WHOLE: dict[str, list[Any]] = {
+    "time": [0, 1, 2.5],
+    "latlng": [[52.5, 13.4], [52.6, 13.5], [-90, 180.0]],
+    "distance": [0.0, 3, 7.5],
+    "altitude": [34.2, 34.4, -2],
+    "velocity_smooth": [0.0, 3.0, 3.1],
+    "heartrate": [90, 91, 92],
+    "cadence": [0, 84, 85],
+    "watts": [None, 210, 215],
+    "temp": [-3, 20, 21],
+    "moving": [False, True, True],
+    "grade_smooth": [-1.5, 0, 2.5],
+}
+
+
+def keyed(streams: dict[str, Any]) -> dict[str, Any]:
+    return {key: {"data": data, "series_type": "distance", "resolution": "high"} for key, data in streams.items()}
+
+
+def column(name: str, streams: dict[str, Any]) -> list[Any]:
+    return stream_points(keyed(streams), START)[name].to_list()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [keyed(WHOLE), [{"type": key, **stream} for key, stream in keyed(WHOLE).items()], WHOLE],
+    ids=["by type", "a list", "bare lists"],
+)
+def test_streams_become_points_in_each_of_their_shapes(answer: Any) -> None:
+    points = stream_points(answer, START)
+    assert dict(points.schema) == {name: kind for name, kind in TRACKS.polars_schema.items() if name in points.columns}
+    assert points.to_dict(as_series=False) == {
+        "recorded_at": [START, START + timedelta(seconds=1), START + timedelta(seconds=2.5)],
+        "latitude": [52.5, 52.6, -90.0],
+        "longitude": [13.4, 13.5, 180.0],
+        "altitude": WHOLE["altitude"],
+        "distance": WHOLE["distance"],
+        "speed": WHOLE["velocity_smooth"],
+        "heartrate": WHOLE["heartrate"],
+        "cadence": WHOLE["cadence"],
+        "watts": WHOLE["watts"],
+        "temperature": WHOLE["temp"],
+        "moving": WHOLE["moving"],
+        "grade": WHOLE["grade_smooth"],
+    }
+
+
+def test_every_key_that_is_asked_for_ends_in_a_column() -> None:
+    assert set(STREAM_KEYS) == set(WHOLE)
+    points = stream_points(keyed(WHOLE), START)
+    assert not [name for name in points.columns if points[name].null_count() == points.height]
+
+
+@pytest.mark.parametrize(
+    ("data", "read"),
+    [
+        ([1, "2", 3], [1.0, None, 3.0]),
+        ([True, [4], {"a": 1}, None], [None] * 4),
+        ([BIG, -BIG, 5], [None, None, 5.0]),
+        ([float("nan"), float("inf"), 6], [None, None, 6.0]),
+        ([2**63, 2**53 + 1], [float(2**63), float(2**53)]),
+        ([], []),
+    ],
+)
+def test_what_is_no_number_is_null(data: list[Any], read: list[float | None]) -> None:
+    assert column("watts", {"watts": data}) == read
+
+
+@pytest.mark.parametrize(
+    "pair", [None, [], [1], [1, 2, 3], "1,2", [1, None], ["1", 2], {"lat": 1}, [BIG, 1], [float("nan"), 2], [[1, 2]]]
+)
+def test_half_a_position_is_none(pair: Any) -> None:
+    points = stream_points(keyed({"latlng": [[1.5, 2.5], pair, [3, 4]]}), START)
+    assert points.select("latitude", "longitude").rows() == [(1.5, 2.5), (None, None), (3.0, 4.0)]
+
+
+def test_what_is_no_truth_is_null() -> None:
+    assert column("moving", {"moving": [True, 1, "false", None, False]}) == [True, None, None, None, False]
+
+
+@pytest.mark.parametrize("second", [None, "1", BIG, 1e300, -1e12, True])
+def test_a_second_that_is_none_or_beyond_belief_is_no_moment(second: Any) -> None:
+    assert column("recorded_at", {"time": [0, second, 60]}) == [START, None, START + timedelta(minutes=1)]
+
+
+def test_without_times_or_a_start_no_point_has_a_moment() -> None:
+    assert column("recorded_at", {"watts": [1, 2]}) == [None, None]
+    assert stream_points(keyed(WHOLE), None)["recorded_at"].to_list() == [None] * 3
+
+
+def test_a_shorter_stream_ends_in_nulls_and_shortens_no_other() -> None:
+    points = stream_points(
+        keyed({"time": [0, 1], "distance": [0.0, 1.0, 2.0, 3.0], "moving": [], "latlng": [[1, 2]]}), START
+    )
+    assert points["distance"].to_list() == [0.0, 1.0, 2.0, 3.0]
+    assert [points[name].null_count() for name in ("recorded_at", "moving", "latitude", "speed")] == [2, 4, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        5,
+        "x",
+        [],
+        {},
+        [1],
+        [{"type": [], "data": [1]}],
+        {"time": 5},
+        {"time": {"data": "x"}},
+        {"time": {}},
+        {"seconds": [1]},
+    ],
+    ids=repr,
+)
+def test_what_is_no_stream_gives_no_point(answer: Any) -> None:
+    points = stream_points(answer, START)
+    assert points.height == 0
+    assert points.schema == stream_points(WHOLE, START).schema
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_one"),
+    [(keyed(WHOLE), True), ([{"type": "time", "data": []}], True), ({}, True), ([], True)]
+    + [(answer, False) for answer in (None, 1, "x", [1], {"message": "x"}, {"time": 5})],
+)
+def test_a_set_of_streams_is_told_from_anything_else(answer: Any, is_one: bool) -> None:
+    assert is_streams(answer) is is_one
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "nothing"),
+    [
+        (404, json.dumps({"message": "Resource Not Found", "errors": []}).encode(), True),
+        (404, b'{"message": "Record Not Found"}', True),
+        (403, b'{"message": "Forbidden"}', False),
+        (None, b"", False),
+        (404, b"<html>not here</html>", False),  # a proxy on the way
+        (404, b"", False),
+        (404, b"[]", False),
+        (404, b'{"error": "no such route"}', False),
+    ],
+)
+def test_only_a_404_of_stravas_own_says_that_nothing_was_recorded(
+    status: int | None, body: bytes, nothing: bool
+) -> None:
+    assert is_nothing_recorded(status, body) is nothing

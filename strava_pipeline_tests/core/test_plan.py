@@ -11,15 +11,15 @@ from strava_pipeline.core.plan import (
     Bounds,
     Forecast,
     Plan,
+    ReceivedActivities,
     Season,
-    Seen,
     YearCount,
     YearPlan,
+    estimate_season,
     expected_between,
     listing_calls,
-    pages_still,
     plan_years,
-    season_of,
+    remaining_pages,
 )
 from strava_pipeline.core.rate_limits import Allowance
 
@@ -210,7 +210,7 @@ def test_a_season_has_twelve_months_above_nothing(months: tuple[float, ...]) -> 
     [(52.0, 1.29 / 0.71), (-37.0, None), (0.0, 1.0), (None, 1.0)],
 )
 def test_summer_is_where_the_athlete_is(latitude: float | None, july_over_january: float | None) -> None:
-    months = season_of({}, latitude).months
+    months = estimate_season({}, latitude).months
     if july_over_january is None:
         assert months[6] < months[3] < months[0]
     else:
@@ -218,7 +218,7 @@ def test_summer_is_where_the_athlete_is(latitude: float | None, july_over_januar
 
 
 def test_the_athlete_s_own_years_outweigh_the_plain_season() -> None:
-    months = season_of({1: 400, 7: 100}, 52.0).months
+    months = estimate_season({1: 400, 7: 100}, 52.0).months
     assert months[0] > 3 * months[6] > months[3]
 
 
@@ -226,22 +226,24 @@ def test_the_athlete_s_own_years_outweigh_the_plain_season() -> None:
     ("begin", "end", "seen", "expected"),
     [
         # 11 in ten days are ten intervals of a day
-        (at(2025, 1, 11), at(2025, 1, 31), Seen(11, at(2025, 1, 1), at(2025, 1, 11)), 20.0),
+        (at(2025, 1, 11), at(2025, 1, 31), ReceivedActivities(11, at(2025, 1, 1), at(2025, 1, 11)), 20.0),
         # newest first: what is left lies before
-        (at(2024, 12, 22), at(2025, 1, 1), Seen(11, at(2025, 1, 1), at(2025, 1, 11)), 10.0),
-        (at(2025, 2, 1), at(2025, 1, 1), Seen(11, at(2025, 1, 1), at(2025, 1, 11)), 0.0),
-        (at(2025, 1, 1), at(2025, 2, 1), Seen(0, None, None), 0.0),
-        (at(2025, 1, 1), at(2025, 2, 1), Seen(1, at(2025), at(2025)), 0.0),
-        (at(2025, 1, 1), at(2025, 2, 1), Seen(5, at(2025), at(2025)), 0.0),
+        (at(2024, 12, 22), at(2025, 1, 1), ReceivedActivities(11, at(2025, 1, 1), at(2025, 1, 11)), 10.0),
+        (at(2025, 2, 1), at(2025, 1, 1), ReceivedActivities(11, at(2025, 1, 1), at(2025, 1, 11)), 0.0),
+        (at(2025, 1, 1), at(2025, 2, 1), ReceivedActivities(0, None, None), 0.0),
+        (at(2025, 1, 1), at(2025, 2, 1), ReceivedActivities(1, at(2025), at(2025)), 0.0),
+        (at(2025, 1, 1), at(2025, 2, 1), ReceivedActivities(5, at(2025), at(2025)), 0.0),
     ],
 )
-def test_the_rest_is_as_dense_as_what_came(begin: datetime, end: datetime, seen: Seen, expected: float) -> None:
+def test_the_rest_is_as_dense_as_what_came(
+    begin: datetime, end: datetime, seen: ReceivedActivities, expected: float
+) -> None:
     assert expected_between(begin, end, seen, EVEN) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("rest", "calls"), [(0.0, 1), (0.4, 2), (200.0, 2), (200.1, 3)])
 def test_an_empty_page_ends_a_listing(rest: float, calls: int) -> None:
-    assert pages_still(rest, 200) == calls
+    assert remaining_pages(rest, 200) == calls
 
 
 def test_a_forecast_tells_what_was_made_and_what_is_still_to_be_made() -> None:

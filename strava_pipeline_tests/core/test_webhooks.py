@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strava_pipeline.core.activities import listed_part
+from strava_pipeline.core.activities import summary_of_detail
 from strava_pipeline.core.webhooks import (
     FUTURE,
     MEMORY,
@@ -16,13 +16,13 @@ from strava_pipeline.core.webhooks import (
     Aspect,
     NoEventError,
     ObjectType,
-    Waiting,
+    QueuedActivity,
     WebhookEvent,
     is_followed,
-    news_of,
-    queued,
     read_event,
-    remembered,
+    remember_followed,
+    summarise_events,
+    update_queue,
 )
 
 EVENT: dict[str, Any] = {
@@ -116,29 +116,31 @@ EVENTS = st.lists(
 def test_neither_order_nor_repetition_matters(events: list[WebhookEvent], chance: Any) -> None:
     again = [*events, *events]
     chance.shuffle(again)
-    assert news_of(again, NOW) == news_of(events, NOW)
+    assert summarise_events(again, NOW) == summarise_events(events, NOW)
 
 
 @given(EVENTS, st.integers(0, 12))
 def test_it_does_not_matter_either_which_came_before_a_look_and_which_after(
     events: list[WebhookEvent], cut: int
 ) -> None:
-    at_once = queued({}, news_of(events, NOW), {})
-    first = queued({}, news_of(events[:cut], NOW), {})
-    then = queued(first, news_of(events[cut:], NOW), {})
-    gone = news_of(events, NOW).gone
+    at_once = update_queue({}, summarise_events(events, NOW), {})
+    first = update_queue({}, summarise_events(events[:cut], NOW), {})
+    then = update_queue(first, summarise_events(events[cut:], NOW), {})
+    gone = summarise_events(events, NOW).gone
     assert {key: one for key, one in then.items() if key not in gone} == at_once
 
 
 def test_the_newest_counts_and_of_one_second_the_deletion() -> None:
-    news = news_of([event(1, ago=9), event(1, "delete", ago=5), event(2, "delete", ago=5), event(2, ago=1)], NOW)
+    news = summarise_events(
+        [event(1, ago=9), event(1, "delete", ago=5), event(2, "delete", ago=5), event(2, ago=1)], NOW
+    )
     assert (set(news.gone), set(news.changed)) == ({1}, {2})
-    tied = news_of([event(3), event(3, "delete")], NOW)
+    tied = summarise_events([event(3), event(3, "delete")], NOW)
     assert (set(tied.gone), set(tied.changed)) == ({3}, set())
 
 
 def test_what_claims_to_be_of_the_future_is_of_now() -> None:
-    ahead = news_of([event(1, "delete", ago=-86_400), event(2, ago=-2)], NOW)
+    ahead = summarise_events([event(1, "delete", ago=-86_400), event(2, ago=-2)], NOW)
     assert ahead.gone == {1: NOW}
     assert ahead.changed == {2: NOW + timedelta(seconds=2)}
     assert timedelta(seconds=2) < FUTURE
@@ -146,15 +148,15 @@ def test_what_claims_to_be_of_the_future_is_of_now() -> None:
 
 def test_a_revocation_is_told_and_other_news_of_the_athlete_are_not() -> None:
     athlete = {"object_type": "athlete"}
-    assert news_of([event(7, ago=3, updates={"authorized": "false"}, **athlete)], NOW).revoked_at == NOW - timedelta(
-        seconds=3
-    )
-    quiet = news_of([event(7, updates={"premium": "true"}, **athlete)], NOW)
+    assert summarise_events(
+        [event(7, ago=3, updates={"authorized": "false"}, **athlete)], NOW
+    ).revoked_at == NOW - timedelta(seconds=3)
+    quiet = summarise_events([event(7, updates={"premium": "true"}, **athlete)], NOW)
     assert (quiet.revoked_at, quiet.changed) == (None, {})
 
 
 def test_what_fails_rests_longer_each_time_and_is_given_up() -> None:
-    one: Waiting | None = Waiting(at=NOW)
+    one: QueuedActivity | None = QueuedActivity(at=NOW)
     for pause in PAUSES:
         assert one is not None
         assert one.may_be_asked(NOW)
@@ -167,21 +169,21 @@ def test_what_fails_rests_longer_each_time_and_is_given_up() -> None:
 
 
 def test_a_newer_event_begins_anew_and_an_older_one_changes_nothing() -> None:
-    tried = Waiting(at=NOW - timedelta(seconds=60), tries=2, not_before=NOW + timedelta(hours=1))
-    assert queued({1: tried}, news_of([event(1)], NOW), {}) == {1: Waiting(at=NOW)}
-    assert queued({1: tried}, news_of([event(1, ago=60)], NOW), {}) == {1: tried}
-    assert queued({1: tried}, news_of([event(1, "delete", ago=61)], NOW), {}) == {1: tried}
-    assert queued({1: tried}, news_of([event(1, "delete", ago=60)], NOW), {}) == {}
+    tried = QueuedActivity(at=NOW - timedelta(seconds=60), tries=2, not_before=NOW + timedelta(hours=1))
+    assert update_queue({1: tried}, summarise_events([event(1)], NOW), {}) == {1: QueuedActivity(at=NOW)}
+    assert update_queue({1: tried}, summarise_events([event(1, ago=60)], NOW), {}) == {1: tried}
+    assert update_queue({1: tried}, summarise_events([event(1, "delete", ago=61)], NOW), {}) == {1: tried}
+    assert update_queue({1: tried}, summarise_events([event(1, "delete", ago=60)], NOW), {}) == {}
 
 
 def test_what_was_followed_is_nothing_new_but_the_next_second_is() -> None:
     followed = {1: NOW}
-    assert queued({}, news_of([event(1)], NOW), followed) == {}
-    assert queued({}, news_of([event(1, ago=-1)], NOW), followed).keys() == {1}
+    assert update_queue({}, summarise_events([event(1)], NOW), followed) == {}
+    assert update_queue({}, summarise_events([event(1, ago=-1)], NOW), followed).keys() == {1}
     assert not is_followed(NOW, NOW + timedelta(seconds=0.9))
     assert is_followed(NOW, NOW + timedelta(seconds=1))
-    assert remembered(followed, {}, NOW + MEMORY) == {}
-    assert remembered(followed, {1: NOW - timedelta(1), 2: NOW}, NOW + MEMORY - timedelta(seconds=1)) == {
+    assert remember_followed(followed, {}, NOW + MEMORY) == {}
+    assert remember_followed(followed, {1: NOW - timedelta(1), 2: NOW}, NOW + MEMORY - timedelta(seconds=1)) == {
         1: NOW,
         2: NOW,
     }
@@ -206,6 +208,7 @@ def test_a_detail_tells_what_a_listing_would() -> None:
         "device_name": "Watch",
     }
     assert (
-        listed_part(detail | {"of_details_only_next_year": 1}, without=["device_name"], also=["of_next_year"]) == listed
+        summary_of_detail(detail | {"of_details_only_next_year": 1}, without=["device_name"], also=["of_next_year"])
+        == listed
     )
-    assert listed_part(detail)["device_name"] == "Watch"
+    assert summary_of_detail(detail)["device_name"] == "Watch"

@@ -12,7 +12,7 @@ from stravalib import strava_model
 from stravalib.client import Client as StravalibClient
 from stravalib.exc import AccessUnauthorized, Fault, ObjectNotFound
 
-from strava_pipeline.core.streams import KEYS
+from strava_pipeline.core.activities import STREAM_KEYS
 from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline_tests.emulator.client import Client
 from strava_pipeline_tests.emulator.conftest import Start
@@ -149,7 +149,7 @@ def test_generated_models_accept_athlete_gear_stats_zones_and_streams(
     assert stats.all_ride_totals is not None
     strava_model.Zones.model_validate(default_athlete.get("/athlete/zones").json())
     recorded = next(each["id"] for each in default_truth["activities"] if not each["manual"])
-    streams = default_athlete.get(f"/activities/{recorded}/streams", keys=",".join(KEYS), key_by_type="true")
+    streams = default_athlete.get(f"/activities/{recorded}/streams", keys=",".join(STREAM_KEYS), key_by_type="true")
     strava_model.StreamSet.model_validate(streams.json())
     for zone in default_athlete.get(f"/activities/{recorded}/zones").json():
         strava_model.ActivityZone.model_validate(zone)

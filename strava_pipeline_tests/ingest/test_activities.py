@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline.core.activities import STREAM_KEYS
 from strava_pipeline.core.errors import GoneError, RefusedError, RepeatingListingError, TransientError
-from strava_pipeline.core.streams import KEYS
 from strava_pipeline.ingest.strava.activities import (
     REPEATED,
     get_athlete,
@@ -224,7 +224,7 @@ def test_streams_are_asked_for_with_every_key_by_type_in_one_call(world: World) 
     activity_id = recorded(world)
     before = world.calls()["total"]
     answer = get_streams(world.connect(), activity_id)
-    assert {"time", "distance", "velocity_smooth", "moving"} <= answer.json.keys() <= set(KEYS)
+    assert {"time", "distance", "velocity_smooth", "moving"} <= answer.json.keys() <= set(STREAM_KEYS)
     assert world.calls()["total"] == before + 1
     assert "keys=time%2Clatlng%2C" in world.calls()["log"][-1][2]
     assert "key_by_type=true" in world.calls()["log"][-1][2]

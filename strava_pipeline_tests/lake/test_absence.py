@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.activities import sift
+from strava_pipeline.core.activities import split_page
 from strava_pipeline.lake.absence import Span, gaps, lies_in, proofs
 from strava_pipeline.lake.listing import Listing
 from strava_pipeline.lake.listings import listings
@@ -72,7 +72,7 @@ def test_where_a_row_that_cant_be_read_may_belong_nothing_is_proven(
 ) -> None:
     listing = started(lake, mode=mode, after=after, before=JUNE if after else None)
     for place, page in enumerate(pages):
-        _, bad = sift([None] if place == unreadable_in else [])
+        _, bad = split_page([None] if place == unreadable_in else [])
         request = {"per_page": 2, "page": place + 1}
         listing.land(page, b"[null]", request, NOW + place * SECOND, YEARS, bad)
     everywhere = {BEFORE_MAY, FIRST, SECOND_, THIRD, LATER}

@@ -7,12 +7,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from strava_pipeline.core.files.recording import TRACK, Reading, RecordingRead
+from strava_pipeline.core.files.recording import TRACK, Reading, RecordingSummary
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.readings import has_reading, put_reading, reading_of, track_of
 
 READING = Reading(
-    content="c", format="fit", kind="activity", recordings=[RecordingRead(place=0, points=2), RecordingRead(place=1)]
+    content="c",
+    format="fit",
+    kind="activity",
+    recordings=[RecordingSummary(place=0, points=2), RecordingSummary(place=1)],
 )
 AT = [datetime(2024, 7, 1, 8, tzinfo=UTC), None]
 TRACKS = [

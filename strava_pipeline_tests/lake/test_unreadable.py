@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from strava_pipeline.core.activities import sift
+from strava_pipeline.core.activities import split_page
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.unreadable import unreadable_rows
 from strava_pipeline_tests.lake.bronze import DAY, NOW, SECOND, YEARS, activity, started
@@ -17,7 +17,7 @@ def listed(lake: Lake, day: int, items: list[Any], after: datetime | None) -> No
     """A complete listing of a day; `after` None: of everything."""
     at = NOW + day * DAY
     listing = started(lake, at=at, mode="incremental" if after else "all", after=after)
-    activities, unreadable = sift(items)
+    activities, unreadable = split_page(items)
     listing.land(activities, b"[]", {"per_page": 200, "page": 1}, at, YEARS, unreadable)
     listing.land([], b"[]", {"per_page": 200, "page": 2}, at + SECOND, YEARS)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.files.objects import athlete_named, hashed_id
+from strava_pipeline.core.files.objects import hashed_id, named_athlete_id
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.lake.imported import imported
 from strava_pipeline.lake.imports import imports
@@ -103,7 +103,7 @@ def owners(run: RunContext) -> dict[int, int | None]:
         for _, activities in each.listing.pages():
             for activity in activities:
                 if activity["id"] < 0:
-                    found[activity["id"]] = athlete_named(activity) or each.listing.manifest.athlete_id
+                    found[activity["id"]] = named_athlete_id(activity) or each.listing.manifest.athlete_id
     return found
 
 
@@ -263,7 +263,7 @@ def test_what_earlier_archives_said_fills_in_the_rows_of_the_same_athlete_alone(
         rows = ["", *row_of(A)[1:4], distance, ""], row_of(athlete_id)
         take_in(run, zip_of(tmp_path / "zips", "a.zip", archive_of(athlete_id, {}, *rows)))
     said = [activity for each in imported(run.lake) for _, page in each.listing.pages() for activity in page]
-    assert {athlete_named(each): each.get("distance") for each in said if each["id"] < 0} == {A: 5000.0, B: None}
+    assert {named_athlete_id(each): each.get("distance") for each in said if each["id"] < 0} == {A: 5000.0, B: None}
 
 
 @pytest.mark.parametrize("named", ["activity_id", "run_id"])

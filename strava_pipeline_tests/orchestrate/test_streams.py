@@ -8,8 +8,8 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from strava_pipeline.core.activities import stream_points
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.streams import points_of
 from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline.ingest.strava.retries import ATTEMPTS
 from strava_pipeline.lake.files import unpacked, unpacked_json
@@ -116,7 +116,7 @@ def test_tracks_are_the_source_s_streams(listed: Rig) -> None:
             ("moving", "moving"),
         ):
             assert of_one[column].to_list() == recording.get(name, [None] * of_one.height), column
-        points = points_of(recording, starts[key])
+        points = stream_points(recording, starts[key])
         assert of_one.select(points.columns).equals(points)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.files.agreement import COMPARED, Held, compare, differences
+from strava_pipeline.core.files.agreement import COMPARED, GoldActivity, compare_activities, differences
 from strava_pipeline.core.files.archive_csv import ArchiveRow, read_activities_csv
 from strava_pipeline.core.files.objects import row_id
 from strava_pipeline_tests.samples.test_archives import EXPORTS, HEADERS
@@ -35,13 +35,13 @@ def cut(value: float, decimals: int) -> float:
     return math.floor(value * 10**decimals) / 10**decimals
 
 
-def held(row: ArchiveRow, how: Callable[[float, int], float]) -> Held:
+def held(row: ArchiveRow, how: Callable[[float, int], float]) -> GoldActivity:
     """What gold would hold of the activity."""
     values: dict[str, Any] = {name: row.summary.get(name) for name in COMPARED} | {"start_date": row.started_at}
     for name, value in values.items():
         if isinstance(value, float) and name not in WHOLE:
             values[name] = how(value, DECIMALS.get(name, 1))
-    return Held(row_id(row), 7, None, values)
+    return GoldActivity(row_id(row), 7, None, values)
 
 
 @pytest.mark.parametrize("how", [rounded, cut])
@@ -49,7 +49,7 @@ def held(row: ArchiveRow, how: Callable[[float, int], float]) -> Held:
 def test_a_real_list_agrees_with_the_apis_numbers(name: str, how: Callable[[float, int], float]) -> None:
     rows = read_activities_csv(LISTS[name].read_bytes()).rows
     gold = {one.activity_id: one for one in (held(row, how) for row in reversed(rows))}
-    found = compare(rows, gold, {}, 7)
+    found = compare_activities(rows, gold, {}, 7)
     assert (found.differing, found.agrees, found.in_both) == ((), True, len(gold))
 
 

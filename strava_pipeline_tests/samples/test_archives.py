@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.files.archive_csv import ActivitiesCsv, ArchiveRow, read_activities_csv
-from strava_pipeline.core.files.export_columns import How
+from strava_pipeline.core.files.export_columns import Recognition
 from strava_pipeline.core.files.objects import running_page_summary
 from strava_pipeline.ingest.archive.api_json import ApiObject, ObjectKind, read_objects
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, bulk_exports
@@ -67,7 +67,7 @@ def test_no_header_is_left_out() -> None:
 def test_every_column_of_every_header_is_known_by_its_name(name: str) -> None:
     count, distances = HEADER_FILES[name]
     header = listed(HEADERS / f"{name}.csv").header
-    assert {cell.how for cell in header.cells} == {How.NAME}
+    assert {cell.how for cell in header.cells} == {Recognition.NAME}
     assert len(header.cells) == count
     fields = [cell.column.field for cell in header.cells if cell.column]
     assert len(fields) == len(set(fields)) == count

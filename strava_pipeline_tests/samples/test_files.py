@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from strava_pipeline.core.files.recording import FileRead, Recording
+from strava_pipeline.core.files.recording import DecodedFile, Recording
 from strava_pipeline.ingest.files.sniff import read_file
 from strava_pipeline.ingest.files.zone import zone_of
 
@@ -31,7 +31,7 @@ def names(kind: str) -> list[str]:
 
 
 @cache
-def read(name: str) -> FileRead:
+def read(name: str) -> DecodedFile:
     return read_file((SAMPLES / name).read_bytes(), name, RECEIVED)
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from strava_pipeline.core.activities import listed_part, summary_frame
+from strava_pipeline.core.activities import summary_frame, summary_of_detail
 from strava_pipeline.core.webhooks import Aspect, ObjectType, read_event
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.strava.http import Exchange
@@ -32,7 +32,9 @@ def test_the_documented_events_are_read() -> None:
 def test_a_real_detail_tells_a_summary_and_nothing_that_listings_lack(name: str) -> None:
     activity = json.loads((STRAVA / f"{name}.json").read_bytes())
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    rows, typed = summary_frame([listed_part(activity)], years=YearRange(2008, 2026), ingestion_ts=now, athlete_id=None)
+    rows, typed = summary_frame(
+        [summary_of_detail(activity)], years=YearRange(2008, 2026), ingestion_ts=now, athlete_id=None
+    )
     assert not typed.unknown, "a field of details alone would make an edit of every event"
     assert rows["resource_state"].to_list() == [2]
     assert rows["polyline"].to_list() == [None]

@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from strava_pipeline.core.files.archive_csv import ArchiveGear, ArchiveRow
-from strava_pipeline.core.files.export_columns import SPORTS_IN_METRES, plain, sport_types_by_name
+from strava_pipeline.core.files.export_columns import SPORTS_IN_METRES, normalised, sport_types_by_name
 from strava_pipeline.core.files.objects import hashed_id, row_content, row_id
 from strava_pipeline.core.sources import STRAVA_ARCHIVE
 
@@ -45,7 +45,7 @@ COMPARED = ("start_date", "name", "sport_type", "description", "private_note", "
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class GoldActivity:
     """An activity of gold. `values`: what it has in each field of COMPARED; `gear_names`: how its gear is called."""
 
     activity_id: int
@@ -56,7 +56,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedActivity:
     """An activity to a person: by whom it is told, archive or gold, there it has this start (UTC) and name."""
 
     activity_id: int
@@ -65,19 +65,19 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted:
+class DeletedActivity:
     """One that the archive has and gold holds as deleted. `archive_is_newer`: it was made after that, so gold is wrong."""
 
-    activity: Named
+    activity: NamedActivity
     deleted_at: datetime
     archive_is_newer: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Differing:
+class DifferingActivity:
     """One that both have. `fields`: what the archive tells and what gold holds, of each that is not the same."""
 
-    activity: Named
+    activity: NamedActivity
     fields: Mapping[str, tuple[Any, Any]]
 
 
@@ -93,10 +93,10 @@ class Agreement:
     newest_start: datetime | None
     in_both: int
     stood_for: int
-    only_in_archive: tuple[Named, ...]
-    only_in_gold: tuple[Named, ...]
-    deleted: tuple[Deleted, ...]
-    differing: tuple[Differing, ...]
+    only_in_archive: tuple[NamedActivity, ...]
+    only_in_gold: tuple[NamedActivity, ...]
+    deleted: tuple[DeletedActivity, ...]
+    differing: tuple[DifferingActivity, ...]
     other_athletes: tuple[int, ...] = ()
 
     @property
@@ -111,8 +111,8 @@ class Agreement:
         return dict(Counter(name for each in self.differing for name in each.fields).most_common())
 
 
-def compare(
-    rows: Iterable[ArchiveRow], held: Mapping[int, Held], stand_ins: Mapping[int, int], athlete_id: int | None
+def compare_activities(
+    rows: Iterable[ArchiveRow], held: Mapping[int, GoldActivity], stand_ins: Mapping[int, int], athlete_id: int | None
 ) -> Agreement:
     """Lay the rows of `athlete_id`'s archive beside what gold holds, by id; of two rows with one id the first counts.
 
@@ -125,20 +125,20 @@ def compare(
     missing, deleted, differing, met = [], [], [], set(listed)
     in_both = stood_for = 0
     for key, row in listed.items():
-        known = Named(key, row.started_at, row.name)
+        known = NamedActivity(key, row.started_at, row.name)
         found = _held(key, held, stand_ins)
         if found is None:
             missing.append(known)
             continue
         met |= {found.activity_id, stand_ins.get(key, key)}
         if found.deleted_at is not None:
-            deleted.append(Deleted(known, found.deleted_at, newest is not None and found.deleted_at < newest))
+            deleted.append(DeletedActivity(known, found.deleted_at, newest is not None and found.deleted_at < newest))
             continue
         in_both += 1
         if found.activity_id != key:
             stood_for += 1
         elif fields := differences(row, found):
-            differing.append(Differing(known, fields))
+            differing.append(DifferingActivity(known, fields))
     athletes = {one.athlete_id for one in held.values()} - {None}
     return Agreement(
         rows=len(listed),
@@ -155,7 +155,7 @@ def compare(
     )
 
 
-def held_id(row: ArchiveRow, held: Mapping[int, Held], athlete_id: int | None) -> int:
+def gold_id(row: ArchiveRow, held: Mapping[int, GoldActivity], athlete_id: int | None) -> int:
     """The id under which gold holds a row of `athlete_id`'s archive; the id that it would have, where gold lacks it.
 
     A row without a readable id has a hash, and of another athlete than the folder's a hash with the athlete.
@@ -168,7 +168,7 @@ def held_id(row: ArchiveRow, held: Mapping[int, Held], athlete_id: int | None) -
     return of_athlete if is_of_another or of_athlete in held else usual
 
 
-def differences(row: ArchiveRow, held: Held) -> dict[str, tuple[Any, Any]]:
+def differences(row: ArchiveRow, held: GoldActivity) -> dict[str, tuple[Any, Any]]:
     """The fields in which a row and gold don't tell the same, with what each tells."""
     claims = {name: row.summary.get(name) for name in COMPARED}
     claims |= {"start_date": row.started_at, "sport_type": _sport(row)}
@@ -190,7 +190,7 @@ def differences(row: ArchiveRow, held: Held) -> dict[str, tuple[Any, Any]]:
     return found
 
 
-def _other_gear(row: ArchiveRow, held: Held) -> bool:
+def _other_gear(row: ArchiveRow, held: GoldActivity) -> bool:
     """Whether the row names other gear. How gear that is known by its id alone is called, nobody can tell."""
     if (
         row.gear_name is None
@@ -201,7 +201,7 @@ def _other_gear(row: ArchiveRow, held: Held) -> bool:
     return not any(_same(row.gear_name, name, None) for name in held.gear_names)
 
 
-def _held(key: int, held: Mapping[int, Held], stand_ins: Mapping[int, int]) -> Held | None:
+def _held(key: int, held: Mapping[int, GoldActivity], stand_ins: Mapping[int, int]) -> GoldActivity | None:
     """The activity itself, or where that is not there, or deleted, the one that stands for it."""
     own, other = held.get(key), held.get(stand_ins.get(key, key))
     if own is None or (own.deleted_at is not None and other is not None and other.deleted_at is None):
@@ -209,7 +209,9 @@ def _held(key: int, held: Mapping[int, Held], stand_ins: Mapping[int, int]) -> H
     return own
 
 
-def _only_held(held: Iterable[Held], met: set[int], newest: datetime | None, athlete_id: int | None) -> Iterable[Named]:
+def _only_held(
+    held: Iterable[GoldActivity], met: set[int], newest: datetime | None, athlete_id: int | None
+) -> Iterable[NamedActivity]:
     """Present activities of Strava's that the archive would have, had they been there: it tells up to its newest start."""
     for one in held:
         start = one.values["start_date"]
@@ -221,7 +223,7 @@ def _only_held(held: Iterable[Held], met: set[int], newest: datetime | None, ath
             and None not in (start, newest)
             and start <= newest
         ):
-            yield Named(one.activity_id, start, one.values["name"])
+            yield NamedActivity(one.activity_id, start, one.values["name"])
 
 
 def _same(told: Any, held: Any, step: Decimal | None) -> bool:
@@ -251,10 +253,10 @@ def _shown_step(row: ArchiveRow, name: str) -> Decimal | None:
 
 def _sport(row: ArchiveRow) -> str | None:
     """Strava's word for it; None where the archive's is in no table, and so can't be compared."""
-    return row.sport_type if plain(row.sport_shown or "") in sport_types_by_name() else None
+    return row.sport_type if normalised(row.sport_shown or "") in sport_types_by_name() else None
 
 
-def _order(activity: Named) -> tuple[datetime, int]:
+def _order(activity: NamedActivity) -> tuple[datetime, int]:
     return activity.start_date or datetime.max.replace(tzinfo=UTC), activity.activity_id
 
 
@@ -284,7 +286,7 @@ class ArchiveFile:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldFiles:
+class GoldFiles:
     """The files of gold. `contents`: what each holds unpacked, by the hash of its bytes; `names`: the last parts of all names.
 
     `of_activity`: the file of each activity's row in an archive, by its hash. `gear`: names and nicknames with brand, model.
@@ -308,7 +310,7 @@ class FileDifference:
         return f"{self.name}: {self.problem.value}"
 
 
-def compare_files(found: Iterable[ArchiveFile], held: HeldFiles) -> list[FileDifference]:
+def compare_files(found: Iterable[ArchiveFile], held: GoldFiles) -> list[FileDifference]:
     """The files whose contents gold does not have, or has for another activity; only what can't be read without `of_archives`."""
     known = {content for content in held.contents.values() if content is not None}
     differing = []
@@ -318,7 +320,7 @@ def compare_files(found: Iterable[ArchiveFile], held: HeldFiles) -> list[FileDif
     return differing
 
 
-def compare_gear(listed: Iterable[ArchiveGear], held: HeldFiles) -> dict[str, tuple[str, str | None]]:
+def compare_gear(listed: Iterable[ArchiveGear], held: GoldFiles) -> dict[str, tuple[str, str | None]]:
     """By name, what the archive tells of a piece (name, brand, model) and what gold tells, where that is not the same."""
     if not held.of_archives:
         return {}
@@ -331,7 +333,7 @@ def compare_gear(listed: Iterable[ArchiveGear], held: HeldFiles) -> dict[str, tu
     return differing
 
 
-def _problem(file: ArchiveFile, held: HeldFiles, known: set[str]) -> FileProblem | None:
+def _problem(file: ArchiveFile, held: GoldFiles, known: set[str]) -> FileProblem | None:
     if file.sha256 is None:
         return FileProblem.UNREADABLE
     if not held.of_archives:

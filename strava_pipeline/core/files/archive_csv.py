@@ -20,9 +20,9 @@ from strava_pipeline.core.files.export_columns import (
     SPORTS_IN_METRES,
     ExportHeader,
     HeaderCell,
-    named_by_content,
-    plain,
+    normalised,
     read_header,
+    recognise_by_content,
     sport_types_by_name,
 )
 from strava_pipeline.core.files.export_values import (
@@ -103,7 +103,7 @@ def read_activities_csv(body: bytes) -> ActivitiesCsv:
     if not records:
         return ActivitiesCsv((), read_header([]), (), tuple(faults))
     cells = [cell for _, cell in records[1:]]
-    header = named_by_content(read_header(records[0][1]), cells)
+    header = recognise_by_content(read_header(records[0][1]), cells)
     dates = next((place for place, cell in enumerate(header.cells) if _field(cell) == "start_date"), None)
     found = () if dates is None else (cell[dates] for cell in cells if len(cell) > dates)
     english = any(cell.header == "Activity Date" for cell in header.cells)
@@ -114,7 +114,7 @@ def read_activities_csv(body: bytes) -> ActivitiesCsv:
         if row.activity_id is not None and counts[row.activity_id] > 1:
             faults.append(RowFault(row.line, "id", "the same activity stands in another row too; both are kept"))
     unknown = Counter(
-        row.sport_shown for row in rows if row.sport_shown and plain(row.sport_shown) not in sport_types_by_name()
+        row.sport_shown for row in rows if row.sport_shown and normalised(row.sport_shown) not in sport_types_by_name()
     )
     return ActivitiesCsv(tuple(records[0][1]), header, rows, tuple(faults), dict(unknown))
 
@@ -187,8 +187,8 @@ _OWN = {"name", "description", "filename", "media", "gear_name", "bike", "shoes"
 
 def _row(line: int, values: dict[str, Any], extra: dict[str, str]) -> ArchiveRow:
     shown = values.get("sport_type")
-    sport = sport_types_by_name().get(plain(shown), shown) if shown else None
-    filled = _from_display(values, sport)
+    sport = sport_types_by_name().get(normalised(shown), shown) if shown else None
+    filled_from_earlier = _from_display(values, sport)
     started = values.get("start_date")
     filename = (values.get("filename") or "").strip()
     gear_id = f"b{bike}" if (bike := values.get("bike")) else f"g{shoes}" if (shoes := values.get("shoes")) else None
@@ -218,7 +218,7 @@ def _row(line: int, values: dict[str, Any], extra: dict[str, str]) -> ArchiveRow
         filename=filename if filename and filename != UNEXPORTED else None,
         unexported=filename == UNEXPORTED,
         media=tuple(name for each in (values.get("media") or "").split("|") if (name := each.strip())),
-        from_display=filled,
+        from_display=filled_from_earlier,
         summary=summary | {name: value for name, value in told.items() if value is not None},
         shown={name.removesuffix("_shown"): value for name, value in values.items() if name.endswith("_shown")},
         extra=extra,
@@ -229,13 +229,13 @@ def _from_display(values: dict[str, Any], sport: str | None) -> frozenset[str]:
     """Fill in what the raw block lacks; gives the names of the fields."""
     if (distance := values.get("distance_shown")) is not None and sport not in SPORTS_IN_METRES:
         values["distance_shown"] = distance * _KILOMETRE
-    filled = {
+    filled_from_earlier = {
         name
         for name in ("elapsed_time", "distance", "max_heartrate", "suffer_score", "commute")
         if name not in values and values.get(f"{name}_shown") is not None
     }
-    values.update({name: values[f"{name}_shown"] for name in filled})
-    return frozenset(filled)
+    values.update({name: values[f"{name}_shown"] for name in filled_from_earlier})
+    return frozenset(filled_from_earlier)
 
 
 def _records(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -322,7 +322,7 @@ def _rows(body: bytes) -> list[list[str]]:
     return [cells for cells in reader if any(cells)][1:]
 
 
-def filled(row: ArchiveRow, earlier: ArchiveRow) -> ArchiveRow:
+def filled_from_earlier(row: ArchiveRow, earlier: ArchiveRow) -> ArchiveRow:
     """The row with the values of an earlier archive's row of the same activity where its own cells are empty.
 
     Layouts and languages lack columns, so an empty cell takes nothing back. Gear is a name and an id that belong together.

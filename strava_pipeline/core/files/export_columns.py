@@ -44,7 +44,7 @@ class ExportColumn:
         return (self.names.get(language) or self.names["en"])[0]
 
 
-class How(StrEnum):
+class Recognition(StrEnum):
     """How a column was recognised."""
 
     NAME = "name"
@@ -59,7 +59,7 @@ class HeaderCell:
 
     header: str
     column: ExportColumn | None
-    how: How
+    how: Recognition
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,12 @@ class ExportHeader:
     @property
     def unnamed(self) -> tuple[str, ...]:
         """Headers that no table names, whether place or content told what they are or not."""
-        return tuple(cell.header for cell in self.cells if cell.how is not How.NAME)
+        return tuple(cell.header for cell in self.cells if cell.how is not Recognition.NAME)
 
     @property
     def unknown(self) -> tuple[str, ...]:
         """Headers of which nothing is known."""
-        return tuple(cell.header for cell in self.cells if cell.how is How.NOT)
+        return tuple(cell.header for cell in self.cells if cell.how is Recognition.NOT)
 
     def has(self, field: str) -> bool:
         """Whether a column was recognised as `field`."""
@@ -96,7 +96,7 @@ def missing_columns(headers: Sequence[str]) -> tuple[str, ...]:
         tuple(
             column.name(language)
             for column in map(column_of, REQUIRED)
-            if found.isdisjoint(map(plain, column.names[language]))
+            if found.isdisjoint(map(normalised, column.names[language]))
         )
         for language in LANGUAGES
     )
@@ -117,17 +117,17 @@ def read_header(headers: Sequence[str]) -> ExportHeader:
     cells = []
     for header, name, place in zip(headers, named, placed, strict=True):
         if name is not None:
-            cells.append(HeaderCell(shown(header), name, How.NAME))
+            cells.append(HeaderCell(readable(header), name, Recognition.NAME))
         elif place is not None and place.field not in taken:
             taken.add(place.field)
-            cells.append(HeaderCell(shown(header), place, How.PLACE))
+            cells.append(HeaderCell(readable(header), place, Recognition.PLACE))
         else:
-            cells.append(HeaderCell(shown(header), None, How.NOT))
+            cells.append(HeaderCell(readable(header), None, Recognition.NOT))
     return ExportHeader(tuple(cells))
 
 
 def _by_name(headers: Sequence[str]) -> list[ExportColumn | None]:
-    known = fields_by_name()
+    known = columns_by_header()
     candidates = [known.get(_unsuffixed(header), ()) for header in headers]
     filename = next((place for place, found in enumerate(candidates) if _is(found, "filename")), len(headers))
     taken: set[str] = set()
@@ -144,11 +144,11 @@ def _by_place(headers: Sequence[str], named: Sequence[ExportColumn | None]) -> l
     """What the layout of so many columns has in each place, if what is known of the header agrees with it."""
     layout = _layout(len(headers))
     agrees = all(name is None or place is None or name == place for name, place in zip(named, layout, strict=True))
-    return layout if agrees and _pairs(list(map(plain, headers))) >= _pairs_of(layout) else [None] * len(headers)
+    return layout if agrees and _pairs(list(map(normalised, headers))) >= _pairs_of(layout) else [None] * len(headers)
 
 
 def _layout(count: int) -> list[ExportColumn | None]:
-    newest = [column for column in columns() if column.block != "odd"]
+    newest = [column for column in export_columns() if column.block != "odd"]
     if count == len(_OF_2018):
         return [column_of(field) for field in _TO_2019.split()]
     if count == _IN_2020:
@@ -172,8 +172,8 @@ def _pairs_of(layout: Sequence[ExportColumn | None]) -> set[tuple[int, int]]:
 
 
 def _unsuffixed(header: str) -> str:
-    name = plain(header)
-    return _PANDAS.sub("", name) if name not in fields_by_name() else name
+    name = normalised(header)
+    return _PANDAS.sub("", name) if name not in columns_by_header() else name
 
 
 def _is(found: Sequence[ExportColumn], field: str) -> bool:
@@ -182,13 +182,13 @@ def _is(found: Sequence[ExportColumn], field: str) -> bool:
 
 def column_of(field: str) -> ExportColumn:
     """The column called `field`."""
-    return next(column for column in columns() if column.field == field)
+    return next(column for column in export_columns() if column.field == field)
 
 
 _LOOKED_AT = 200  # rows; enough to tell, and quick
 
 
-def named_by_content(header: ExportHeader, rows: Sequence[Sequence[str]]) -> ExportHeader:
+def recognise_by_content(header: ExportHeader, rows: Sequence[Sequence[str]]) -> ExportHeader:
     """The header without places that the rows contradict, and with those of the four that one column alone can be."""
     header = _confirmed(header, rows)
     cells = list(header.cells)
@@ -198,23 +198,24 @@ def named_by_content(header: ExportHeader, rows: Sequence[Sequence[str]]) -> Exp
         fitting = [
             place
             for place, cell in enumerate(cells)
-            if cell.how is How.NOT and (texts := list(_texts(rows, place))) and all(map(is_one, texts))
+            if cell.how is Recognition.NOT and (texts := list(_texts(rows, place))) and all(map(is_one, texts))
         ]
         if field == "id":
             fitting = [place for place in fitting if place == 0 and _unique(_texts(rows, place))]
         if len(fitting) == 1:
-            cells[fitting[0]] = HeaderCell(cells[fitting[0]].header, column_of(field), How.CONTENT)
+            cells[fitting[0]] = HeaderCell(cells[fitting[0]].header, column_of(field), Recognition.CONTENT)
     return replace(header, cells=tuple(cells))
 
 
 def _confirmed(header: ExportHeader, rows: Sequence[Sequence[str]]) -> ExportHeader:
     """No column by its place, if what should be ids or files by theirs are none: it is another layout, or no list at all."""
     for place, cell in enumerate(header.cells):
-        if cell.how is How.PLACE and cell.column is not None and cell.column.field in ("id", "filename"):
+        if cell.how is Recognition.PLACE and cell.column is not None and cell.column.field in ("id", "filename"):
             is_one = _LOOKS_LIKE[cell.column.field]
             if not all(map(is_one, _texts(rows, place))):
                 bare = (
-                    replace(each, column=None, how=How.NOT) if each.how is How.PLACE else each for each in header.cells
+                    replace(each, column=None, how=Recognition.NOT) if each.how is Recognition.PLACE else each
+                    for each in header.cells
                 )
                 return replace(header, cells=tuple(bare))
     return header
@@ -245,7 +246,7 @@ SPORTS_IN_METRES = frozenset({"Swim", "Rowing", "VirtualRow"})  # shown in metre
 
 
 @cache
-def columns() -> tuple[ExportColumn, ...]:
+def export_columns() -> tuple[ExportColumn, ...]:
     """Every column known, in the order of the newest archive."""
     return tuple(
         ExportColumn(row["field"], row["kind"], row["block"], {each: _names(row[each]) for each in LANGUAGES})
@@ -254,13 +255,13 @@ def columns() -> tuple[ExportColumn, ...]:
 
 
 @cache
-def fields_by_name() -> Mapping[str, tuple[ExportColumn, ...]]:
+def columns_by_header() -> Mapping[str, tuple[ExportColumn, ...]]:
     """The columns that a header, plainly written, can stand for: one, or one of each block."""
     found: dict[str, dict[str, ExportColumn]] = {}
-    for column in columns():
+    for column in export_columns():
         for names in column.names.values():
             for name in names:
-                found.setdefault(plain(name), {})[column.block] = column
+                found.setdefault(normalised(name), {})[column.block] = column
     return {name: tuple(blocks.values()) for name, blocks in found.items()}
 
 
@@ -269,10 +270,10 @@ def sport_types_by_name() -> Mapping[str, str]:
     """Strava's sport_type by its plain name in every language, its own identifier among them."""
     found: dict[str, str] = {}
     for row in _table("export_sports.csv"):
-        found.setdefault(plain(row["sport_type"]), row["sport_type"])
+        found.setdefault(normalised(row["sport_type"]), row["sport_type"])
         for language in LANGUAGES:
             for name in _names(row[language]):
-                found.setdefault(plain(name), row["sport_type"])
+                found.setdefault(normalised(name), row["sport_type"])
     return found
 
 
@@ -285,13 +286,13 @@ def sport_names() -> Mapping[str, Mapping[str, str]]:
     }
 
 
-def plain(text: str) -> str:
+def normalised(text: str) -> str:
     """A header or a sport without what differs between exports of one language: markup, apostrophes, spaces, case."""
     bare = unicodedata.normalize("NFKC", html.unescape(_TAG.sub("", text)).replace("\N{ZERO WIDTH NO-BREAK SPACE}", ""))
     return _SPACES.sub(" ", bare.replace("’", "'").replace("`", "'")).strip(" \"'").casefold()
 
 
-def shown(header: str) -> str:
+def readable(header: str) -> str:
     """A header as a person may read it: without markup, and on one line."""
     return _SPACES.sub(" ", html.unescape(_TAG.sub("", header)).replace("\N{ZERO WIDTH NO-BREAK SPACE}", "")).strip()
 

@@ -17,7 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from strava_pipeline.core.files.archive_csv import ArchiveRow
-from strava_pipeline.core.files.recording import RecordingRead
+from strava_pipeline.core.files.recording import RecordingSummary
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA_ARCHIVE
 from strava_pipeline.core.sports import sport_type
@@ -55,7 +55,7 @@ def summary_and_detail(whole: Json) -> tuple[Json, Json | None]:
     return summary, whole if whole.keys() - summary.keys() else None
 
 
-def of_row(row: ArchiveRow, activity_id: int, recordings: Sequence[RecordingRead], file: Json | None) -> Json:
+def row_object(row: ArchiveRow, activity_id: int, recordings: Sequence[RecordingSummary], file: Json | None) -> Json:
     """A row of an archive with what its file says. `file` tells which that is, for `extra`."""
     told: dict[str, Any] = {"id": activity_id, **row.summary}
     told.update(_local(row.started_at, recordings))
@@ -75,7 +75,7 @@ def of_row(row: ArchiveRow, activity_id: int, recordings: Sequence[RecordingRead
     return _with({**told, **_lists(recordings)}, archive=_known(archive), file=file)
 
 
-def of_recording(recording: RecordingRead, activity_id: int, file: Json) -> Json:
+def recording_object(recording: RecordingSummary, activity_id: int, file: Json) -> Json:
     """A session of a file that stands for itself."""
     told: dict[str, Any] = {"id": activity_id, "manual": False, "external_id": file.get("name")}
     told.update(_local(recording.started_at, [recording]))
@@ -83,7 +83,7 @@ def of_recording(recording: RecordingRead, activity_id: int, file: Json) -> Json
     return _with({**told, **_lists([recording])}, file=file)
 
 
-def _of_recordings(recordings: Sequence[RecordingRead]) -> dict[str, Any]:
+def _of_recordings(recordings: Sequence[RecordingSummary]) -> dict[str, Any]:
     """SummaryActivity's fields from all sessions of a file: sums, extremes, and what the first one says."""
     if not recordings:
         return {}
@@ -119,13 +119,13 @@ def _of_recordings(recordings: Sequence[RecordingRead]) -> dict[str, Any]:
     return _known(told)
 
 
-def _sport(recording: RecordingRead) -> dict[str, str | None]:
+def _sport(recording: RecordingSummary) -> dict[str, str | None]:
     """Strava's name of the sport; where it has none, the file's own words, which no column holds."""
     named = sport_type(recording.sport, recording.sub_sport)
     return {"sport": recording.sport, "sub_sport": recording.sub_sport} if named is None else {"sport_type": named}
 
 
-def _means(recordings: Sequence[RecordingRead]) -> dict[str, Any]:
+def _means(recordings: Sequence[RecordingSummary]) -> dict[str, Any]:
     """The averages of several sessions, weighted by how long each was; None where one doesn't tell how long."""
     means: dict[str, Any] = {}
     for name in _AVERAGES:
@@ -153,13 +153,13 @@ _DEVICE = {
 }
 
 
-def _measured(recording: RecordingRead) -> dict[str, Any]:
+def _measured(recording: RecordingSummary) -> dict[str, Any]:
     """What the device summed up, else what the points come to."""
     device = {name: recording.summary.get(word) for name, word in _DEVICE.items()}
     return recording.track | _known(device)
 
 
-def _lists(recordings: Sequence[RecordingRead]) -> dict[str, Any]:
+def _lists(recordings: Sequence[RecordingSummary]) -> dict[str, Any]:
     found = {
         "laps": [_lap(lap, each, len(recordings)) for each in recordings for lap in each.laps],
         "lengths": [{**length, "session": each.place} for each in recordings for length in each.lengths],
@@ -183,7 +183,7 @@ _LAP = {
 _WHOLE = ("elapsed_time", "moving_time")
 
 
-def _lap(lap: Mapping[str, Any], recording: RecordingRead, sessions: int) -> dict[str, Any]:
+def _lap(lap: Mapping[str, Any], recording: RecordingSummary, sessions: int) -> dict[str, Any]:
     """A lap by Strava's names. Whole seconds where Strava has those; the device's own fraction stays beside them."""
     rest = dict(lap)
     began = datetime.fromisoformat(rest.pop("started_at")) if rest.get("started_at") else rest.pop("started_at", None)
@@ -199,12 +199,12 @@ def _lap(lap: Mapping[str, Any], recording: RecordingRead, sessions: int) -> dic
     return _known(told | rest | ({"session": recording.place} if sessions > 1 else {}))
 
 
-def _session(recording: RecordingRead) -> dict[str, Any]:
+def _session(recording: RecordingSummary) -> dict[str, Any]:
     told = recording.model_dump(exclude={"laps", "lengths", "summary", "track", "started_at"})
     return _known(told | {"started_at": _zulu(recording.started_at)}) | recording.summary
 
 
-def _local(started_at: datetime | None, recordings: Sequence[RecordingRead]) -> dict[str, Any]:
+def _local(started_at: datetime | None, recordings: Sequence[RecordingSummary]) -> dict[str, Any]:
     """The athlete's own clock at the start, as far as a file tells where or by which clock it was recorded."""
     clock = next((each for each in recordings if each.utc_offset_s is not None), None)
     if started_at is None or clock is None or clock.utc_offset_s is None:
@@ -229,7 +229,7 @@ def _label(name: str | None, at: datetime) -> str | None:
     return f"(GMT{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}) {name}"
 
 
-def _shifted(at: datetime | None, clock: RecordingRead) -> datetime | None:
+def _shifted(at: datetime | None, clock: RecordingSummary) -> datetime | None:
     if at is None or clock.utc_offset_s is None:
         return None
     try:
@@ -249,7 +249,7 @@ def _upload_id(filename: str | None) -> int | None:
     return int(stem) if stem.isascii() and stem.isdigit() and int(stem) < _HALF else None
 
 
-def _sum(recordings: Sequence[RecordingRead], name: str) -> float | None:
+def _sum(recordings: Sequence[RecordingSummary], name: str) -> float | None:
     told = [value for each in recordings if (value := getattr(each, name)) is not None]
     return sum(told) if told else None
 
@@ -262,11 +262,11 @@ def _with(told: dict[str, Any], **more: Json | None) -> Json:
     return told | {name: value for name, value in more.items() if value}
 
 
-HeldBy = Callable[[str, int], frozenset[int]]
+Holders = Callable[[str, int], frozenset[int]]
 
 
-def held_by_nobody(source: str, activity_id: int) -> frozenset[int]:
-    """The `HeldBy` of a folder's first import."""
+def no_earlier_holders(source: str, activity_id: int) -> frozenset[int]:
+    """The `Holders` of a folder's first import."""
     return frozenset()
 
 
@@ -287,7 +287,7 @@ class Numbering:
     """
 
     own_athlete: int | None = None
-    held_by: HeldBy = held_by_nobody
+    held_by: Holders = no_earlier_holders
 
     def identify(self, source: str, source_id: str, athlete_id: int | None) -> Identity:
         """The identity of the recording `source_id` of a source. `athlete_id`: who recorded it, as far as the import says.
@@ -306,7 +306,7 @@ class Numbering:
         return Identity(hashed_id(source, source_id, athlete_id), athlete_id)
 
 
-def athlete_named(activity: Json) -> int | None:
+def named_athlete_id(activity: Json) -> int | None:
     """The id of the athlete whom an object of the API names, if it names one."""
     athlete = activity.get("athlete")
     athlete_id = athlete.get("id") if isinstance(athlete, dict) else None

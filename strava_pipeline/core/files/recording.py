@@ -87,7 +87,7 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class FileRead:
+class DecodedFile:
     """What reading a file came to. `kind`: activity, course, route, workout, settings …
 
     `problem`: why nothing or not all was read; `unknown`: fields that no column holds, and how often they occur.
@@ -105,7 +105,7 @@ class FileRead:
 VERSION = 1  # of what is read out of a file: a higher one has every file read again
 
 
-class RecordingRead(BaseModel):
+class RecordingSummary(BaseModel):
     """One session of a file, as `Recording`; `timezone` is IANA's, by the first position. `track`: what its points come to."""
 
     model_config = ConfigDict(frozen=True)
@@ -147,7 +147,7 @@ class Reading(BaseModel):
     problem: str | None = None
     unknown: dict[str, int] = {}
     limited: dict[str, int] = {}
-    recordings: list[RecordingRead] = []
+    recordings: list[RecordingSummary] = []
 
     @property
     def flags(self) -> list[str]:
@@ -159,7 +159,7 @@ class Reading(BaseModel):
         return all(getattr(limits, name) <= value for name, value in self.limited.items())
 
 
-def reading_of(read: FileRead, content: str, zones: Sequence[tuple[str | None, float | None]]) -> Reading:
+def reading_of(read: DecodedFile, content: str, zones: Sequence[tuple[str | None, float | None]]) -> Reading:
     """`zones`: of each recording, its zone's name and its offset at the start, by its place on Earth."""
     return Reading(
         content=content,
@@ -172,9 +172,9 @@ def reading_of(read: FileRead, content: str, zones: Sequence[tuple[str | None, f
     )
 
 
-def _recording(recording: Recording, zone: tuple[str | None, float | None]) -> RecordingRead:
+def _recording(recording: Recording, zone: tuple[str | None, float | None]) -> RecordingSummary:
     name, offset = zone
-    return RecordingRead(
+    return RecordingSummary(
         place=recording.place,
         sport=recording.sport,
         sub_sport=recording.sub_sport,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from strava_pipeline.core.insights.goals import MONTHS, Units, amount_text, day_text, group_name, scaled
-from strava_pipeline.core.insights.pacing import Day, Paced, Year
+from strava_pipeline.core.insights.pacing import Day, PacedMeasure, Year
 
 WIDTH, HEIGHT = 720, 300
 LEFT, RIGHT, TOP, BOTTOM = 66, 104, 14, 28  # room for the numbers, in the larger type of a phone, too
@@ -58,7 +58,7 @@ class YearChart:
     floor: int = HEIGHT - BOTTOM
 
 
-def year_chart(each: Paced, year: Year, units: Units) -> YearChart:
+def year_chart(each: PacedMeasure, year: Year, units: Units) -> YearChart:
     """The chart of a measure of a group; `each.series` holds a value for each day so far."""
     highest = max([each.total, each.projected, *(goal.goal for goal in each.goals)])
     unit = scaled(each.measure, 1.0, units)[0]

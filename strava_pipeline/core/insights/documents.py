@@ -14,7 +14,7 @@ from typing import Any
 from strava_pipeline.core.insights.goals import Units, scaled
 from strava_pipeline.core.insights.pacing import (
     Day,
-    Paced,
+    PacedMeasure,
     Year,
 )
 from strava_pipeline.core.sports import ALL
@@ -116,7 +116,7 @@ class YearSummary:
     by_sport: list[tuple[str, str, Sums]]  # sport, its group
     by_month: list[tuple[int, Sums]]  # 1 to 12, those with an activity
     days: list[Day]
-    paced: list[Paced]
+    paced: list[PacedMeasure]
     records: list[Record]
     streaks: list[Streak]
     eddington: list[Eddington]
@@ -158,7 +158,7 @@ def distances(days: Iterable[CountedDay], year: Year | None) -> dict[str, Any]:
     }
 
 
-def pacing_document(number: int, year: Year | None, found: Iterable[Paced], digest: str) -> dict[str, Any]:
+def pacing_document(number: int, year: Year | None, found: Iterable[PacedMeasure], digest: str) -> dict[str, Any]:
     """The document pacing.json. `digest`: a hash of its input."""
     groups: dict[str, dict[str, Any]] = {}
     for each in found:
@@ -172,7 +172,7 @@ def pacing_document(number: int, year: Year | None, found: Iterable[Paced], dige
     }
 
 
-def paced_json(each: Paced) -> dict[str, Any]:
+def paced_json(each: PacedMeasure) -> dict[str, Any]:
     """A measure as JSON, without its days."""
     return {
         "total": each.total,
@@ -201,7 +201,7 @@ _NAMES = {
 _SIGNS = {"mi": "miles", "h": "hours"}
 
 
-def headline(days: Sequence[Day], paced: Iterable[Paced], units: Units) -> dict[str, float]:
+def headline(days: Sequence[Day], paced: Iterable[PacedMeasure], units: Units) -> dict[str, float]:
     """The numbers that stand for a year, by name with their unit: totals, and for each goal of the user the distance to
     its line.
     """

@@ -59,7 +59,7 @@ class Year:
 
 
 @dataclass(frozen=True, slots=True)
-class Toward:
+class GoalProgress:
     """The progress toward a goal.
 
     `ahead`: the amount above the line of even pace (negative: below); `required`: amount a day from now on.
@@ -88,7 +88,7 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class Paced:
+class PacedMeasure:
     """A measure of a group over the year: `series` is y_1 … y_n; `own`: the user set the goals, else they follow from
     the projection.
     """
@@ -99,7 +99,7 @@ class Paced:
     projected: float
     per_day: float
     momentum: float | None
-    goals: Sequence[Toward]
+    goals: Sequence[GoalProgress]
     own: bool
 
     @property
@@ -107,7 +107,7 @@ class Paced:
         return self.series[-1]
 
 
-def paced(days: Iterable[Day], year: Year, goals: Goals, units: str) -> list[Paced]:
+def pace_measures(days: Iterable[Day], year: Year, goals: Goals, units: str) -> list[PacedMeasure]:
     """The pace of every group with activities or a goal, and of all groups together, for each measure with data or a goal.
 
     `units`: the unit in which default goals of a distance are round, km or miles.
@@ -125,20 +125,20 @@ def paced(days: Iterable[Day], year: Year, goals: Goals, units: str) -> list[Pac
 
 def _paced(
     group: str, measure: str, amounts: Mapping[date, float], year: Year, own: Sequence[float], units: str
-) -> Paced:
+) -> PacedMeasure:
     series = cumulative(amounts, year)
     projected = projection(series, year.length)
     wanted: Sequence[float] = own
     if not own and measure == "distance_m" and group != ALL:
         wanted = default_goals(projected, DEFAULT_STEP * (1000 if units == "km" else METRES_PER_MILE))
-    return Paced(
+    return PacedMeasure(
         group,
         measure,
         series,
         projected,
         pacing(series, year.days),
         momentum(amounts, year),
-        [toward(goal, series, year) for goal in wanted],
+        [goal_progress(goal, series, year) for goal in wanted],
         bool(own),
     )
 
@@ -245,9 +245,9 @@ def _slope(points: Sequence[tuple[float, float]]) -> float:
     return sum((x - x_mean) * (y - y_mean) for x, y in points) / sum((x - x_mean) ** 2 for x, _ in points)
 
 
-def toward(goal: float, series: Sequence[float], year: Year) -> Toward:
+def goal_progress(goal: float, series: Sequence[float], year: Year) -> GoalProgress:
     """The progress toward `goal` at the end of the series."""
-    return Toward(
+    return GoalProgress(
         goal,
         series[-1] - desire(goal, year.days, year.length),
         required(goal, series, year.days, year.length),

@@ -19,7 +19,7 @@ from strava_pipeline.core.insights.goals import (
     record_name,
     record_text,
 )
-from strava_pipeline.core.insights.pacing import Paced, Year
+from strava_pipeline.core.insights.pacing import PacedMeasure, Year
 from strava_pipeline.core.sports import ALL
 from strava_pipeline.core.tables.insights import DISTANCES
 from strava_pipeline.core.text import counted, templates
@@ -76,12 +76,12 @@ def year_page(summary: YearSummary) -> str:
     )
 
 
-def chart_svg(each: Paced, year: Year, units: Units) -> str:
+def chart_svg(each: PacedMeasure, year: Year, units: Units) -> str:
     """One chart as an SVG document of its own."""
     return templates(__package__).get_template("chart.svg").render(c=year_chart(each, year, units), alone=True)
 
 
-def charted(paced: Sequence[Paced]) -> list[Paced]:
+def charted(paced: Sequence[PacedMeasure]) -> list[PacedMeasure]:
     """The measures that get a chart: those with a goal of the user, else the distance of the groups with most time."""
     with_goals = [each for each in paced if each.own]
     if with_goals:

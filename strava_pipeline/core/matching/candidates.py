@@ -1,6 +1,6 @@
 """Pairs of activities worth a look: those that overlap in time, share a name, or differ by a shifted clock. Pure.
 
-`ACTIVITIES` is what is known of each; a pair stands once, the smaller id first.
+`ACTIVITY_COLUMNS` is what is known of each; a pair stands once, the smaller id first.
 """
 
 import polars as pl
@@ -8,7 +8,7 @@ import polars as pl
 from strava_pipeline.core.matching.rules import CLOCK_SPREAD, CLOCK_STEP, COMMON_NAME, CROWD, LONGEST, MOST_SHIFT, Rule
 from strava_pipeline.core.sources import FILE
 
-ACTIVITIES: dict[str, pl.DataType] = {
+ACTIVITY_COLUMNS: dict[str, pl.DataType] = {
     "id": pl.Int64(),
     "athlete_id": pl.Int64(),
     "source": pl.String(),
@@ -35,7 +35,7 @@ _DATE = r"^(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])(\d{4}|\d{6})?$"
 _KEYS = ["id_a", "id_b"]
 
 
-def numbered_by() -> pl.Expr:
+def numbering_source() -> pl.Expr:
     """Who gave the activity its number. Two that one source numbers are two to it; files are numbered by nobody."""
     return (
         pl.when(pl.col("id") > 0)
@@ -62,14 +62,14 @@ def numbers() -> pl.Expr:
     return pl.concat_list(*[each.cast(pl.String) for each in own], in_names).list.drop_nulls().list.unique()
 
 
-def candidates(activities: pl.DataFrame) -> pl.DataFrame:
+def candidate_pairs(activities: pl.DataFrame) -> pl.DataFrame:
     """`id_a`, `id_b`, whether they hold the `same_content`, and the `same_number` and the `same_name` where there is one.
 
     Names and numbers tell something between a file and what a source numbers: two files in two folders may have one
     name. The sessions of one file share its content, and are not one for that.
     """
     known = activities.select(
-        "id", "start", "elapsed", "contents", numbered_by().alias("by"), numbers=numbers(), names=names()
+        "id", "start", "elapsed", "contents", numbering_source().alias("by"), numbers=numbers(), names=names()
     )
     content = _sharing(known, "contents", CROWD).select(*_KEYS, same_content=pl.lit(True)).unique()
     numbered = _sharing(known, "numbers", COMMON_NAME).group_by(_KEYS).agg(pl.col("numbers").min().alias("same_number"))
@@ -121,10 +121,10 @@ def _by_a_shifted_clock(known: pl.DataFrame) -> pl.DataFrame:
         others = others.with_columns(pl.concat_list([pl.col(cell) + each for each in (-1, 0, 1)]).alias(cell)).explode(
             cell
         )
-    return _pairs(others, celled, ["day", "length"]).filter(shifted())
+    return _pairs(others, celled, ["day", "length"]).filter(is_shifted())
 
 
-def shifted() -> pl.Expr:
+def is_shifted() -> pl.Expr:
     """Whether the two of a pair differ by a zone and nothing else: as long, and some quarters of an hour apart."""
     step, spread = CLOCK_STEP.value, CLOCK_SPREAD.value
     apart = (pl.col("start_a") - pl.col("start_b")).abs()

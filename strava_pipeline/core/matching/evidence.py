@@ -12,13 +12,13 @@ import polars as pl
 
 from strava_pipeline.core.haversine import column_distance_m
 from strava_pipeline.core.matching import rules
-from strava_pipeline.core.matching.candidates import shifted
+from strava_pipeline.core.matching.candidates import is_shifted
 from strava_pipeline.core.sources import FILE
 from strava_pipeline.core.sports import FAMILY, UNSPECIFIED
 
-POINTS = ("at", "latitude", "longitude", "heartrate")
+POINT_COLUMNS = ("at", "latitude", "longitude", "heartrate")
 """The columns of `core.files.recording.TRACK` that are looked at."""
-COMPARED: dict[str, pl.DataType] = {
+COMPARISON_COLUMNS: dict[str, pl.DataType] = {
     "id_a": pl.Int64(),
     "id_b": pl.Int64(),
     "common_seconds": pl.Int64(),  # in which both tell a place
@@ -27,36 +27,36 @@ COMPARED: dict[str, pl.DataType] = {
     "points_maximum_apart": pl.Float64(),  # bpm, of the highest in those
 }
 """A pair of which both recordings have points, and what comparing them came to."""
-NOT_COMPARED = pl.DataFrame(schema=COMPARED)
+NO_COMPARISONS = pl.DataFrame(schema=COMPARISON_COLUMNS)
 
-Compare = Callable[[pl.DataFrame], pl.DataFrame]
-"""From pairs (`id_a`, `id_b`) to `COMPARED` of those of which both recordings have points."""
+ComparePoints = Callable[[pl.DataFrame], pl.DataFrame]
+"""From pairs (`id_a`, `id_b`) to `COMPARISON_COLUMNS` of those of which both recordings have points."""
 
 CERTAIN, PROBABLE, DOUBTFUL, NOTHING = "certain", "probable", "doubtful", "nothing"
 _KEYS = ["id_a", "id_b"]
 WEIGHTS = {"time": rules.TIME, "distance": rules.DISTANCE, "place": rules.PLACE, "sport": rules.SPORT}
 
 
-def weighed(pairs: pl.DataFrame, activities: pl.DataFrame, compare: Compare) -> pl.DataFrame:
+def judge_pairs(pairs: pl.DataFrame, activities: pl.DataFrame, compare: ComparePoints) -> pl.DataFrame:
     """The pairs with what was measured (`*_apart`, `together`, `within`), `*_points`, `score`, `verdict` and `reasons`.
 
     Points are compared only of two that overlap in time and place and that all else does not make one.
     """
-    judged = _weighed(pairs, activities, NOT_COMPARED)
+    judged = _weighed(pairs, activities, NO_COMPARISONS)
     unsettled = pl.col("verdict").is_in([DOUBTFUL, NOTHING]) & pl.col("one_athlete")
     near = judged.filter(unsettled & pl.col("here") & _overlapping()).select(_KEYS)
-    compared = NOT_COMPARED if near.is_empty() else compare(near)
-    if compared.is_empty():
+    comparisons = NO_COMPARISONS if near.is_empty() else compare(near)
+    if comparisons.is_empty():
         return judged
-    again = pairs.join(compared, on=_KEYS, how="semi")
-    return pl.concat([judged.join(compared, on=_KEYS, how="anti"), _weighed(again, activities, compared)])
+    again = pairs.join(comparisons, on=_KEYS, how="semi")
+    return pl.concat([judged.join(comparisons, on=_KEYS, how="anti"), _weighed(again, activities, comparisons)])
 
 
-def _weighed(pairs: pl.DataFrame, activities: pl.DataFrame, compared: pl.DataFrame) -> pl.DataFrame:
+def _weighed(pairs: pl.DataFrame, activities: pl.DataFrame, comparisons: pl.DataFrame) -> pl.DataFrame:
     left = activities.select(pl.all().name.suffix("_a"))
     right = activities.select(pl.all().name.suffix("_b"))
     both = pairs.join(left, on="id_a", how="left").join(right, on="id_b", how="left")
-    both = both.join(compared.select(*COMPARED), on=_KEYS, how="left")
+    both = both.join(comparisons.select(*COMPARISON_COLUMNS), on=_KEYS, how="left")
     return _judged(_pointed(_measured(both))).with_columns(reasons=_reasons())
 
 
@@ -80,7 +80,7 @@ def _measured(both: pl.DataFrame) -> pl.DataFrame:
         place_apart=pl.min_horizontal(_metres("start_lat", "start_lng"), ends),
         heart_apart=_heart_apart("points_heart_apart", "heartrate"),
         maximum_apart=_heart_apart("points_maximum_apart", "max_heartrate"),
-    ).with_columns(sport_alike=_alike(), shifted=shifted())
+    ).with_columns(sport_alike=_alike(), shifted=is_shifted())
 
 
 def _heart_apart(by_points: str, told: str) -> pl.Expr:
@@ -259,8 +259,8 @@ def _percent(name: str) -> pl.Expr:
     return (pl.col(name) * 100).round(1)
 
 
-def compared(one: pl.DataFrame, other: pl.DataFrame) -> dict[str, float | None]:
-    """The values of `COMPARED` but for the ids, of two recordings with the columns `POINTS`."""
+def compare_points(one: pl.DataFrame, other: pl.DataFrame) -> dict[str, float | None]:
+    """The values of `COMPARISON_COLUMNS` but for the ids, of two recordings with the columns `POINT_COLUMNS`."""
     a, b = _by_second(one), _by_second(other)
     common = a.join(b, on="second", suffix="_b")
     hearts = common.drop_nulls(["heartrate", "heartrate_b"])

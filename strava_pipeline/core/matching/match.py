@@ -13,8 +13,8 @@ from typing import TypeVar
 import polars as pl
 import polars.selectors as cs
 
-from strava_pipeline.core.matching.candidates import ACTIVITIES, candidates, numbered_by
-from strava_pipeline.core.matching.evidence import CERTAIN, DOUBTFUL, NOTHING, Compare, weighed
+from strava_pipeline.core.matching.candidates import ACTIVITY_COLUMNS, candidate_pairs, numbering_source
+from strava_pipeline.core.matching.evidence import CERTAIN, DOUBTFUL, NOTHING, ComparePoints, judge_pairs
 from strava_pipeline.core.matching.rules import WHOLE
 from strava_pipeline.core.sources import FILE, SOURCES
 
@@ -45,7 +45,7 @@ class Likeness:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Identities:
     """By id: which source numbers an activity (None: files), whose it is, and what a file by itself holds; where known."""
 
     numbered_by: Mapping[int, str | None]
@@ -54,7 +54,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class Decisions:
     """What a person last decided of pairs; `joined`: in the order in which they did, as a later one gives way."""
 
     joined: tuple[Pair, ...] = ()
@@ -94,29 +94,29 @@ class Matching:
 NOTHING_MATCHED = Matching(pl.DataFrame(schema=MATCHES), pl.DataFrame(schema=MEMBERS))
 
 
-def matched(activities: pl.DataFrame, decided: Decided, compare: Compare) -> Matching:
-    """All activities (columns `ACTIVITIES`), and what a person decided; the same in whatever order either comes.
+def find_matches(activities: pl.DataFrame, decided: Decisions, compare: ComparePoints) -> Matching:
+    """All activities (columns `ACTIVITY_COLUMNS`), and what a person decided; the same in whatever order either comes.
 
     `compare` looks at the points of the pairs that are near.
     """
-    known = activities.select(pl.col(name).cast(kind) for name, kind in ACTIVITIES.items()).sort("id")
+    known = activities.select(pl.col(name).cast(kind) for name, kind in ACTIVITY_COLUMNS.items()).sort("id")
     known = known.with_columns(cs.float().fill_nan(None))
     there = set(known["id"])
-    decided = Decided(
+    decided = Decisions(
         tuple(pair for pair in decided.joined if there.issuperset(pair)),
         frozenset(pair for pair in decided.split if there.issuperset(pair)),
     )
-    pairs = _with_decided(candidates(known), decided)
+    pairs = _with_decided(candidate_pairs(known), decided)
     if pairs.is_empty():  # as where all is the API's
         return NOTHING_MATCHED
-    judged = weighed(pairs, known, compare)
-    numbers = dict(known.select("id", numbered_by().alias("by")).iter_rows())
-    known_of = Known(
+    judged = judge_pairs(pairs, known, compare)
+    numbers = dict(known.select("id", numbering_source().alias("by")).iter_rows())
+    known_of = Identities(
         numbered_by=numbers,
         athletes=dict(known.select("id", "athlete_id").iter_rows()),
         contents=dict(known.filter(pl.col("source") == FILE).select("id", pl.col("contents").list.first()).iter_rows()),
     )
-    groups = grouped(_likenesses(judged, known), _alike(judged), known_of, decided)
+    groups = group_activities(_likenesses(judged, known), _alike(judged), known_of, decided)
     return Matching(_matches(judged, groups, numbers, decided), _members(known, groups))
 
 
@@ -137,7 +137,7 @@ def _alike(judged: pl.DataFrame) -> set[tuple[int, int]]:
     return set(alike.select("id_a", "id_b").iter_rows())
 
 
-def _with_decided(pairs: pl.DataFrame, decided: Decided) -> pl.DataFrame:
+def _with_decided(pairs: pl.DataFrame, decided: Decisions) -> pl.DataFrame:
     """What a person decided is judged too, so that it can be explained."""
     rows = sorted({*decided.joined, *decided.split})
     more = pl.DataFrame(
@@ -148,7 +148,7 @@ def _with_decided(pairs: pl.DataFrame, decided: Decided) -> pl.DataFrame:
     return pl.concat([pairs, more.select(pairs.columns)])
 
 
-def _matches(judged: pl.DataFrame, groups: Groups, numbers: dict[int, str | None], decided: Decided) -> pl.DataFrame:
+def _matches(judged: pl.DataFrame, groups: Groups, numbers: dict[int, str | None], decided: Decisions) -> pl.DataFrame:
     """Joined pairs, decided ones, and of the others those that a person could join: whose groups have room for each other."""
     rows = []
     for one, other, verdict, score, reasons in judged.select("id_a", "id_b", "verdict", "score", "reasons").iter_rows():
@@ -192,14 +192,14 @@ def _members(known: pl.DataFrame, groups: Groups) -> pl.DataFrame:
     ).sort("id")
 
 
-def grouped(likenesses: Iterable[Likeness], alike: set[Pair], known: Known, decided: Decided) -> Groups:
+def group_activities(likenesses: Iterable[Likeness], alike: set[Pair], known: Identities, decided: Decisions) -> Groups:
     """The groups: what a person joined, then the likenesses, those of deleted activities last.
 
     `alike`: pairs that may stand in one group.
     """
     groups = Groups()
     for pair in decided.joined:
-        if not forbidding(groups, pair, decided):
+        if not split_between(groups, pair, decided):
             groups.unite(pair)
     for each in sorted(likenesses, key=lambda each: (each.gone, not each.certain, -each.score, each.pair)):
         if not groups.together(each.pair) and _agree(groups, each, alike, known, decided):
@@ -207,9 +207,9 @@ def grouped(likenesses: Iterable[Likeness], alike: set[Pair], known: Known, deci
     return groups
 
 
-def _agree(groups: Groups, each: Likeness, alike: set[Pair], known: Known, decided: Decided) -> bool:
+def _agree(groups: Groups, each: Likeness, alike: set[Pair], known: Identities, decided: Decisions) -> bool:
     left, right = groups.of(each.pair[0]), groups.of(each.pair[1])
-    if _told(left, known.numbered_by) & _told(right, known.numbered_by) or forbidding(groups, each.pair, decided):
+    if _told(left, known.numbered_by) & _told(right, known.numbered_by) or split_between(groups, each.pair, decided):
         return False
     if len(_told(left, known.athletes) | _told(right, known.athletes)) > 1:
         return False
@@ -220,7 +220,7 @@ def _agree(groups: Groups, each: Likeness, alike: set[Pair], known: Known, decid
     return _match_each_other(left, right, alike, decided)
 
 
-def _match_each_other(left: set[int], right: set[int], alike: set[Pair], decided: Decided) -> bool:
+def _match_each_other(left: set[int], right: set[int], alike: set[Pair], decided: Decisions) -> bool:
     """Each is like each; of those that a person joined with others it is enough that one is."""
     spoken = {one for pair in decided.joined for one in pair}
 
@@ -236,7 +236,7 @@ def _told(group: set[int], by_id: Mapping[int, T | None]) -> set[T]:
     return {value for one in group if (value := by_id.get(one)) is not None}
 
 
-def forbidding(groups: Groups, pair: Pair, decided: Decided) -> Pair | None:
+def split_between(groups: Groups, pair: Pair, decided: Decisions) -> Pair | None:
     """Two that a person split and that would come together, if there are any."""
     if not decided.split:
         return None

@@ -3,9 +3,18 @@
 import hashlib
 from functools import cache
 
-from strava_pipeline.core.tables.activities import ACTIVITIES_ALL, ACTIVITY_HISTORY, ATHLETE, GEAR, QUARANTINE
+from strava_pipeline.core.tables.activities import (
+    ACTIVITIES_ALL,
+    ACTIVITY_HISTORY,
+    ACTIVITY_MATCHES,
+    ACTIVITY_MEMBERS,
+    ATHLETE,
+    FILES,
+    GEAR,
+    IMPORTED_ACTIVITIES,
+    QUARANTINE,
+)
 from strava_pipeline.core.tables.details import ACTIVITY_DETAILS, CHILDREN, TRACKS
-from strava_pipeline.core.tables.imports import ACTIVITY_MATCHES, ACTIVITY_MEMBERS, FILES, IMPORTED_ACTIVITIES
 from strava_pipeline.core.tables.model import Column, Kind, Table
 from strava_pipeline.core.tables.trips import (
     CAR_TABLES,

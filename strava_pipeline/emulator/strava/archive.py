@@ -16,7 +16,7 @@ from random import Random
 from typing import Any, BinaryIO, Self
 from xml.sax.saxutils import escape
 
-from strava_pipeline.core.files.export_columns import SPORTS_IN_METRES, ExportColumn, columns, sport_names
+from strava_pipeline.core.files.export_columns import SPORTS_IN_METRES, ExportColumn, export_columns, sport_names
 from strava_pipeline.emulator.generate.recordings import fit_file
 from strava_pipeline.emulator.service import EmulatorConfigError, Json
 from strava_pipeline.emulator.strava.activities import Row, epoch_of
@@ -79,13 +79,13 @@ class Layout:
             raise EmulatorConfigError(
                 f"An archive is written in one of {', '.join(_COLUMN_COUNTS)}, not {self.language!r}."
             )
-        most = len(columns()) - 1
+        most = len(export_columns()) - 1
         if self.columns is not None and not 86 <= self.columns <= most:
             raise EmulatorConfigError(f"An archive has 86 to {most} columns, not {self.columns}.")
 
     def header(self) -> list[ExportColumn]:
         """The columns in order; Media is always the last."""
-        *others, media = [column for column in columns() if column.block != "odd"]
+        *others, media = [column for column in export_columns() if column.block != "odd"]
         return [*others[: (self.columns or _COLUMN_COUNTS[self.language]) - 1], media]
 
     def text(self, rows: Sequence[Sequence[str]]) -> bytes:

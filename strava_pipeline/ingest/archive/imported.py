@@ -11,15 +11,15 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from strava_pipeline.core.files.archive_csv import ArchiveRow, filled
+from strava_pipeline.core.files.archive_csv import ArchiveRow, filled_from_earlier
 from strava_pipeline.core.files.objects import (
     Numbering,
-    athlete_named,
     hashed_id,
-    of_recording,
-    of_row,
+    named_athlete_id,
+    recording_object,
     row_content,
     row_id,
+    row_object,
     running_page_summary,
     summary_and_detail,
 )
@@ -178,7 +178,7 @@ def _say(said: dict[int, ArchiveRow], rows: Iterable[ArchiveRow]) -> None:
     for row in rows:
         if (key := row_id(row)) not in seen:
             seen.add(key)
-            said[key] = filled(row, said[key]) if key in said else row
+            said[key] = filled_from_earlier(row, said[key]) if key in said else row
 
 
 def _of_export(
@@ -193,7 +193,7 @@ def _of_export(
     shared = {row.line for row in export.shared}
     for told in rows:
         activity_id = row_id(told)
-        row = filled(told, rows_before[activity_id]) if activity_id in rows_before else told
+        row = filled_from_earlier(told, rows_before[activity_id]) if activity_id in rows_before else told
         name = names.get(row.line)
         digest = by_name[name].sha256 if name is not None else None
         if name is None and row.filename is not None and row.line not in shared:
@@ -202,7 +202,7 @@ def _of_export(
         read = reading(digest) if digest is not None else None
         recordings = read.recordings if read is not None else []
         file = _file(PurePosixPath(name).name, digest, read) if name is not None and digest is not None else None
-        whole = of_row(row, activity_id, recordings, file)
+        whole = row_object(row, activity_id, recordings, file)
         summary, _ = summary_and_detail(whole)  # the detail is all of it
         recorded = tuple((digest, place) for place, each in enumerate(recordings) if each.points) if digest else ()
         yield ImportedActivity(STRAVA_ARCHIVE, activity_id, summary, whole, recorded)
@@ -240,7 +240,7 @@ def _of_file(
     for place, recording in enumerate(read.recordings):
         identity = numbering.identify(FILE, f"{read.content}:{place}", recorded_by)
         file = _file(PurePosixPath(kept.name).name, kept.sha256, read)
-        whole = {**of_recording(recording, identity.activity_id, file), **_athlete(identity.athlete_id)}
+        whole = {**recording_object(recording, identity.activity_id, file), **_athlete(identity.athlete_id)}
         summary, detail = summary_and_detail(whole)
         recorded = ((kept.sha256, place),) if recording.points else ()
         yield ImportedActivity(FILE, identity.activity_id, summary, detail, recorded)
@@ -250,7 +250,7 @@ def _of_object(each: ApiObject, recorded_by: int | None, numbering: Numbering) -
     is_running_page = each.kind is ObjectKind.RUNNING_PAGE
     source = RUNNING_PAGE if is_running_page else STRAVA_JSON
     whole = running_page_summary(each.body) if is_running_page else dict(each.body)
-    named = athlete_named(whole)
+    named = named_athlete_id(whole)
     source_id = str(whole.get("id"))
     strava_id = _running_page_id(whole.get("id")) if is_running_page else _strava_id(source_id)
     if strava_id is None:

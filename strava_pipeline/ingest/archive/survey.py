@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.core.files.recording import FileRead, Recording
+from strava_pipeline.core.files.recording import DecodedFile, Recording
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.core.sports import sport_type
 from strava_pipeline.ingest.archive.api_json import ObjectKind, is_json, read_objects
@@ -19,7 +19,7 @@ from strava_pipeline.ingest.archive.container import Container, open_container
 from strava_pipeline.ingest.archive.entry import Entry, Fault, UnreadableEntryError, by_kind
 from strava_pipeline.ingest.files.zone import zone_of
 
-ReadFile = Callable[[str, bytes], FileRead]
+ReadFile = Callable[[str, bytes], DecodedFile]
 YearSport = tuple[int | None, str]
 _ACTIVITIES = (ObjectKind.SUMMARY, ObjectKind.DETAIL, ObjectKind.RUNNING_PAGE)
 UNKNOWN = "unknown"

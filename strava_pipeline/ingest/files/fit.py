@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from strava_pipeline.core.files.recording import FileRead, Flag, Format, Recording
+from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Recording
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.files.fit_fields import creator, fields, piece
 from strava_pipeline.ingest.files.fit_heartrate import with_heart_rates
@@ -28,7 +28,7 @@ DEGREES = 180 / 2**31  # of a semicircle
 FARTHEST_ZONE = timedelta(hours=14)  # Pacific/Kiritimati
 
 
-def read_fit(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> FileRead:
+def read_fit(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
     """Whatever `content` holds between damaged bytes; raises for none of it."""
     told = [messages(part, limits) for part in parts(content)]
     found = [_recordings(part, received_at) for part in told]
@@ -45,7 +45,7 @@ def read_fit(content: bytes, received_at: datetime, limits: ImportLimits = Impor
         for place, recording in enumerate(recording for its in found for recording in its)
     ]
     kinds = [str(part.file_id.get("type", "unknown")) for part in told]
-    return FileRead(
+    return DecodedFile(
         Format.FIT,
         kind="activity" if recordings else next((kind for kind in kinds if kind != "unknown"), "unknown"),
         recordings=tuple(recordings),

@@ -10,7 +10,7 @@ from datetime import datetime
 import polars as pl
 from lxml import etree
 
-from strava_pipeline.core.files.recording import FileRead, Flag, Format, Recording
+from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Recording
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.files.markup import Markup, instant, local, number, offset_s, text
 from strava_pipeline.ingest.files.points import (
@@ -46,7 +46,7 @@ POINT = {name: PLACES[column] for name, column in COLUMNS.items()}
 NO_VALUES = ("trkpt", "time", "extensions", "TrackPointExtension", "")
 
 
-def read_gpx(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> FileRead:
+def read_gpx(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
     """Whatever can be read of `content`; raises for none of it."""
     document = Markup(content, "gpx", "trkpt", ("trkseg", "trk", "rtept", "wpt", "metadata"))
     told = _Told(limits.points)
@@ -59,11 +59,11 @@ def read_gpx(content: bytes, received_at: datetime, limits: ImportLimits = Impor
     if frame["at"].null_count() == frame.height:
         kind = told.kind()
         why = problem(document.flags, limits) or ("It holds no points." if kind == "empty" else None)
-        return FileRead(
+        return DecodedFile(
             Format.GPX, kind=kind, problem=why, unknown=dict(told.unknown), limited=limited(document.flags, limits)
         )
     recording = _recording(told, frame, document.flags, received_at)
-    return FileRead(
+    return DecodedFile(
         Format.GPX,
         kind="activity",
         recordings=(recording,),

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import PurePath
 
-from strava_pipeline.core.files.recording import FileRead, Flag, Format
+from strava_pipeline.core.files.recording import DecodedFile, Flag, Format
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.files.fit import read_fit
 from strava_pipeline.ingest.files.gpx import read_gpx
@@ -25,18 +25,18 @@ FIT_SIGNATURE = slice(8, 12)
 READERS = {Format.FIT: read_fit, Format.GPX: read_gpx, Format.TCX: read_tcx}
 
 
-def read_file(content: bytes, name: str, received_at: datetime, limits: ImportLimits = ImportLimits()) -> FileRead:
+def read_file(content: bytes, name: str, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
     """What is in a file. `name` only helps to say what an unknown one may be; `received_at` tells clocks that run ahead."""
     return read_unpacked(*unpack(content, limits), name, received_at, limits)
 
 
 def read_unpacked(
     unpacked: bytes, flags: frozenset[Flag], name: str, received_at: datetime, limits: ImportLimits = ImportLimits()
-) -> FileRead:
+) -> DecodedFile:
     """What is in a file that `unpack` unpacked."""
     if len(unpacked) > limits.file_bytes:
         refused = {"file_bytes": limits.file_bytes}
-        return FileRead(None, kind="unknown", problem=limits.file_exceeded, limited=refused)
+        return DecodedFile(None, kind="unknown", problem=limits.file_exceeded, limited=refused)
     if not unpacked.strip(b" \t\r\n\0"):
         return _unknown("It is empty." if not flags else "Nothing in it could be unpacked.")
     found = _format(unpacked)
@@ -86,8 +86,8 @@ def _format(content: bytes) -> Format | None:
     return None
 
 
-def _unknown(why: str) -> FileRead:
-    return FileRead(None, kind="unknown", problem=why)
+def _unknown(why: str) -> DecodedFile:
+    return DecodedFile(None, kind="unknown", problem=why)
 
 
 def _what(content: bytes, name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 from lxml import etree
 
-from strava_pipeline.core.files.recording import FileRead, Flag, Format, Recording
+from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Recording
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.files.markup import Markup, instant, local, number, offset_s, text
 from strava_pipeline.ingest.files.points import (
@@ -60,7 +60,7 @@ LAP = TOTALS | {
 WORDS = {"Intensity": "intensity", "TriggerMethod": "trigger"}
 
 
-def read_tcx(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> FileRead:
+def read_tcx(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
     """Whatever can be read of `content`; raises for none of it."""
     document = Markup(
         content, "TrainingCenterDatabase", "Trackpoint", ("Track", "Lap", "Activity", "Course", "Workout")
@@ -83,7 +83,7 @@ def read_tcx(content: bytes, received_at: datetime, limits: ImportLimits = Impor
     if told and not _in_course(last):  # the activity never ended
         recordings.append(told.recording(None, len(recordings), received_at))
     kind = next((kind for kind in ("Course", "Workout") if seen[kind]), "empty").lower()
-    return FileRead(
+    return DecodedFile(
         Format.TCX,
         kind="activity" if recordings else kind,
         recordings=tuple(replace(one, flags=one.flags | document.flags) for one in recordings),

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
 
-from strava_pipeline.core.activities import Unreadable, sift
+from strava_pipeline.core.activities import STREAM_KEYS, UnreadableItem, is_nothing_recorded, is_streams, split_page
 from strava_pipeline.core.errors import GoneError, RefusedError, RepeatingListingError
 from strava_pipeline.core.rows import Json
-from strava_pipeline.core.streams import KEYS, is_nothing_recorded, is_streams
 from strava_pipeline.ingest.strava.client import Answer, StravaClient
 
 REPEATED = 2  # pages in a row without a new activity, behind which a listing is taken for endless
@@ -27,7 +26,7 @@ class Page:
     number: int
     request: dict[str, int]
     activities: list[Json] = field(repr=False)
-    unreadable: list[Unreadable] = field(repr=False)
+    unreadable: list[UnreadableItem] = field(repr=False)
     body: bytes = field(repr=False)
     fetched_at: datetime
     calls: int
@@ -50,7 +49,7 @@ def list_pages(
         request |= {"per_page": per_page, "page": number}
         calls = client.calls
         answer = client.get("/athlete/activities", request, check=_is_page)
-        activities, unreadable = sift(answer.json)
+        activities, unreadable = split_page(answer.json)
         yield Page(number, request, activities, unreadable, answer.body, answer.fetched_at, client.calls - calls)
         if not answer.json:
             return
@@ -77,7 +76,7 @@ def get_streams(client: StravaClient, activity_id: int, *, patient: bool = True)
     try:
         return client.get(
             f"/activities/{activity_id}/streams",
-            {"keys": ",".join(KEYS), "key_by_type": "true"},
+            {"keys": ",".join(STREAM_KEYS), "key_by_type": "true"},
             check=lambda answer: None if is_streams(answer.json) else "the body is no set of streams",
             patient=patient,
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.streams import KEYS
+from strava_pipeline.core.activities import STREAM_KEYS
 from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.operations.fetching_steps import (
     fetch_athlete,
@@ -115,7 +115,7 @@ def _streams(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
         op_tags=STEP_FIRST,  # before the tracks of the same run, which read it by way of `streams_received`
         description="Each activity's streams as Strava sent them: times, positions, heart rates … Fetched once, with "
         "spare calls, newest first; not for manual activities, and not where an activity file holds the track.",
-        metadata=_json_fields(f"{key}.data[]" for key in KEYS),
+        metadata=_json_fields(f"{key}.data[]" for key in STREAM_KEYS),
         check_specs=[
             dg.AssetCheckSpec("streams_complete", asset=STREAMS, description="No streams of these years are missing.")
         ],

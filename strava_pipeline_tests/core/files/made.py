@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from strava_pipeline.core.files.archive_csv import ArchiveRow, read_activities_csv
-from strava_pipeline.core.files.export_columns import columns
-from strava_pipeline.core.files.recording import RecordingRead
+from strava_pipeline.core.files.export_columns import export_columns
+from strava_pipeline.core.files.recording import RecordingSummary
 
 BEGAN = datetime(2024, 7, 1, 8, tzinfo=UTC)
 
@@ -19,8 +19,8 @@ WORDS = {
 }
 
 
-def session(place: int = 0, **told: Any) -> RecordingRead:
-    return RecordingRead(place=place, **({"started_at": BEGAN} | told))
+def session(place: int = 0, **told: Any) -> RecordingSummary:
+    return RecordingSummary(place=place, **({"started_at": BEGAN} | told))
 
 
 def full_list(language: str = "en", **instead: str) -> bytes:
@@ -29,7 +29,7 @@ def full_list(language: str = "en", **instead: str) -> bytes:
     `instead`: other texts by the field's name.
     """
     headers, cells = ["A column of tomorrow"], ["as it is"]
-    for number, column in enumerate(columns()):
+    for number, column in enumerate(export_columns()):
         headers.append(column.name(language))
         text = VALUES.get(column.kind, f"{number + 3}") if column.kind != "text" else WORDS.get(column.field)
         cells.append(instead.get(column.field, text or f"words {number}"))

@@ -12,16 +12,16 @@ from strava_pipeline.core.files.agreement import (
     COMPARED,
     Agreement,
     ArchiveFile,
-    Deleted,
+    DeletedActivity,
     FileProblem,
-    Held,
-    HeldFiles,
-    Named,
-    compare,
+    GoldActivity,
+    GoldFiles,
+    NamedActivity,
+    compare_activities,
     compare_files,
     compare_gear,
     differences,
-    held_id,
+    gold_id,
 )
 from strava_pipeline.core.files.archive_csv import ArchiveGear, ArchiveRow, read_activities_csv
 from strava_pipeline.core.files.objects import hashed_id, row_content, row_id
@@ -102,18 +102,18 @@ def rows(*told: dict[str, str], raw: bool = True) -> list[ArchiveRow]:
 
 def held(
     activity_id: int = 1001, deleted_at: datetime | None = None, athlete_id: int | None = 7, **values: Any
-) -> Held:
+) -> GoldActivity:
     """An activity of gold that tells what the row of RAW does."""
-    return Held(activity_id, athlete_id, deleted_at, {**dict.fromkeys(COMPARED), **GOLD, **values})
+    return GoldActivity(activity_id, athlete_id, deleted_at, {**dict.fromkeys(COMPARED), **GOLD, **values})
 
 
 def compared(
     listed: list[ArchiveRow],
-    *gold: Held,
+    *gold: GoldActivity,
     stand_ins: dict[int, int] | None = None,
     athlete_id: int | None = 7,
 ) -> Agreement:
-    return compare(listed, {one.activity_id: one for one in gold}, stand_ins or {}, athlete_id)
+    return compare_activities(listed, {one.activity_id: one for one in gold}, stand_ins or {}, athlete_id)
 
 
 def differing(told: dict[str, str], raw: bool = True, **values: Any) -> dict[str, tuple[Any, Any]]:
@@ -296,9 +296,9 @@ def test_what_only_one_of_both_has_is_named_in_the_order_of_starts() -> None:
     gold = [held(), held(11, start_date=START, name="Same moment"), held(12, start_date=START - timedelta(days=1))]
     found = compared(listed, *gold)
     early = datetime(2020, 1, 1, 10, tzinfo=UTC)
-    assert found.only_in_archive == (Named(2, early, "Early"), Named(3, START, "Late"))
+    assert found.only_in_archive == (NamedActivity(2, early, "Early"), NamedActivity(3, START, "Late"))
     assert [each.activity_id for each in found.only_in_gold] == [12, 11]
-    assert found.only_in_gold[1] == Named(11, START, "Same moment")
+    assert found.only_in_gold[1] == NamedActivity(11, START, "Same moment")
     assert (found.rows, found.in_both, found.agrees) == (3, 1, False)
 
 
@@ -317,7 +317,7 @@ def test_either_of_these_alone_is_a_difference() -> None:
         held(5, athlete_id=8),  # of another athlete's archive, imported beside this one's
     ],
 )
-def test_what_the_archive_can_not_have_is_no_difference(one: Held) -> None:
+def test_what_the_archive_can_not_have_is_no_difference(one: GoldActivity) -> None:
     found = compared(rows({}), held(), one)
     assert (found.only_in_gold, found.agrees) == ((), True)
 
@@ -332,7 +332,7 @@ def test_an_archive_that_does_not_tell_whose_it_is_is_held_against_all_of_gold()
 def test_a_deletion_that_the_archive_is_too_old_to_know_of_is_told_and_no_difference() -> None:
     later = START + timedelta(days=3)
     found = compared(rows({}), held(deleted_at=later, name="Other"))
-    assert found.deleted == (Deleted(Named(1001, START, "Lunch"), later, archive_is_newer=False),)
+    assert found.deleted == (DeletedActivity(NamedActivity(1001, START, "Lunch"), later, archive_is_newer=False),)
     assert (found.in_both, found.differing, found.only_in_archive, found.agrees) == (0, (), (), True)
 
 
@@ -348,7 +348,7 @@ def test_a_row_without_an_id_is_found_by_its_hash() -> None:
     assert row_id(row) < 0
     assert compared([row], held(row_id(row))).agrees
     missing = compared([row], held()).only_in_archive
-    assert missing == (Named(row_id(row), START, "Lunch"),)
+    assert missing == (NamedActivity(row_id(row), START, "Lunch"),)
 
 
 def test_a_row_without_an_id_is_found_under_the_id_of_its_athlete() -> None:
@@ -364,10 +364,10 @@ def test_a_row_without_an_id_is_found_under_the_id_of_its_athlete() -> None:
         ({usual: 8, of_athlete: 7}, of_athlete),
     ):
         gold = {key: held(key, athlete_id=athlete_id) for key, athlete_id in holders.items()}
-        assert held_id(row, gold, 7) == expected
-        assert held_id(row, gold, None) == usual
+        assert gold_id(row, gold, 7) == expected
+        assert gold_id(row, gold, None) == usual
     (numbered,) = rows({})
-    assert held_id(numbered, {}, 7) == 1001
+    assert gold_id(numbered, {}, 7) == 1001
 
 
 def test_of_two_rows_with_one_id_the_first_counts() -> None:
@@ -411,7 +411,7 @@ def test_an_empty_archive_tells_nothing_and_contradicts_nothing() -> None:
     assert (found.rows, found.newest_start, found.agrees) == (0, None, True)
 
 
-HELD = HeldFiles(
+HELD = GoldFiles(
     contents={"a": "A", "b": "B", "picture": None},
     names=frozenset({"1.fit.gz", "2.gpx", "x.jpg"}),
     of_activity={1: "a", 2: "b"},
@@ -442,7 +442,7 @@ def test_a_file_is_the_same_by_what_it_holds(file: ArchiveFile, problem: FilePro
 
 def test_where_gold_has_no_archives_files_only_what_can_not_be_read_differs() -> None:
     found = [ArchiveFile("1.fit", "other", "OTHER", 1), ArchiveFile("2.fit", None)]
-    assert [str(each) for each in compare_files(found, HeldFiles())] == ["2.fit: can't be read in the archive"]
+    assert [str(each) for each in compare_files(found, GoldFiles())] == ["2.fit: can't be read in the archive"]
 
 
 @pytest.mark.parametrize(

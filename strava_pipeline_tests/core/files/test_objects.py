@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strava_pipeline.core.activities import Detail, detail_frames, summary_frame
+from strava_pipeline.core.activities import FetchedDetail, detail_frames, summary_frame
 from strava_pipeline.core.files.archive_csv import ArchiveRow
-from strava_pipeline.core.files.export_columns import columns
+from strava_pipeline.core.files.export_columns import export_columns
 from strava_pipeline.core.files.objects import (
-    HeldBy,
+    Holders,
     Identity,
     Numbering,
-    athlete_named,
     hashed_id,
-    of_recording,
-    of_row,
+    named_athlete_id,
+    recording_object,
     row_id,
+    row_object,
     summary_and_detail,
 )
 from strava_pipeline.core.rows import Json
@@ -40,7 +40,7 @@ def rows_of(whole: Json) -> tuple[dict[str, Any], dict[str, Any] | None, dict[st
     frame, _ = summary_frame([summary], years=YEARS, ingestion_ts=BEGAN, athlete_id=7, source="file")
     if detail is None:
         return frame.row(0, named=True), None, {}
-    frames, _ = detail_frames([Detail(BEGAN, detail)], athlete_id=7, source="file")
+    frames, _ = detail_frames([FetchedDetail(BEGAN, detail)], athlete_id=7, source="file")
     nested = {name: each.to_dicts() for name, each in frames.items() if name != ACTIVITY_DETAILS.name and each.height}
     return frame.row(0, named=True), frames[ACTIVITY_DETAILS.name].row(0, named=True), nested
 
@@ -101,7 +101,7 @@ def test_an_id_stays_the_same_for_ever() -> None:
 def test_every_column_that_archives_ever_had_is_read_from_the_row() -> None:
     row = full_row()
     assert row.extra == {"A column of tomorrow": "as it is"}
-    fields = {column.field for column in columns()}
+    fields = {column.field for column in export_columns()}
     own = {"id", "name", "description", "sport_type", "start_date", "filename", "media", "gear_name", "bike", "shoes"}
     assert fields - own - row.summary.keys() == {
         "elapsed_time_shown", "distance_shown", "max_heartrate_shown", "suffer_score_shown", "commute_shown"
@@ -126,7 +126,7 @@ def test_every_column_that_archives_ever_had_is_read_from_the_row() -> None:
     "recordings", [[], [session(utc_offset_s=7200.0, timezone="Europe/Paris", name="by the watch")]]
 )
 def test_nothing_of_a_row_is_lost(row: ArchiveRow, recordings: list[Any]) -> None:
-    whole = of_row(row, row.activity_id or 5, recordings, FILE)
+    whole = row_object(row, row.activity_id or 5, recordings, FILE)
     listed, detail, _ = rows_of(whole)
     assert detail is not None
     wanted = {
@@ -147,7 +147,7 @@ def test_nothing_of_a_row_is_lost(row: ArchiveRow, recordings: list[Any]) -> Non
 
 @pytest.mark.parametrize("row", [full_row(), full_row(filename="#error#"), full_row(shoes="17", bike="")])
 def test_each_value_stands_in_its_own_column(row: ArchiveRow) -> None:
-    whole = of_row(row, 5, [session(utc_offset_s=7200.0, laps=[{"elapsed_s": 3.5}])], FILE)
+    whole = row_object(row, 5, [session(utc_offset_s=7200.0, laps=[{"elapsed_s": 3.5}])], FILE)
     listed, detail, _ = rows_of(whole)
     assert detail is not None
     assert differences(summary_and_detail(whole)[0], listed, ACTIVITIES_ALL) == []
@@ -165,7 +165,7 @@ def test_the_row_is_the_truth_and_its_file_fills_in_what_it_lacks() -> None:
             summary={"max_heartrate": 171.0, "avg_heartrate": 140.0},
         )
     ]
-    whole = of_row(full_row(max_heartrate="", average_heartrate="", max_heartrate_shown=""), 5, recordings, FILE)
+    whole = row_object(full_row(max_heartrate="", average_heartrate="", max_heartrate_shown=""), 5, recordings, FILE)
     row = full_row()
     assert {name: whole[name] for name in ("name", "sport_type", "distance", "elapsed_time")} == {
         "name": row.name, "sport_type": "TrailRun", "distance": row.distance_m, "elapsed_time": row.elapsed_s
@@ -175,13 +175,13 @@ def test_the_row_is_the_truth_and_its_file_fills_in_what_it_lacks() -> None:
 
 def test_a_sport_that_strava_lacks_is_null_and_its_words_are_kept() -> None:
     change = session(sport="transition", sub_sport="swim_to_bike_transition")
-    listed, _, _ = rows_of(of_recording(change, -5, FILE))
+    listed, _, _ = rows_of(recording_object(change, -5, FILE))
     assert listed["sport_type"] is None
     words = {"sport": "transition", "sub_sport": "swim_to_bike_transition"}
     assert json.loads(listed["extra"]) | words == json.loads(listed["extra"])
-    told, _, _ = rows_of(of_recording(session(sport="16"), -5, FILE))
+    told, _, _ = rows_of(recording_object(session(sport="16"), -5, FILE))
     assert (told["sport_type"], "sport" in json.loads(told["extra"])) == ("Swim", False)
-    row = of_row(full_row(), 5, [change], FILE)
+    row = row_object(full_row(), 5, [change], FILE)
     assert (row["sport_type"], row["sport"]) == ("TrailRun", "transition"), "the row is the truth"
 
 
@@ -199,7 +199,7 @@ def test_a_sport_that_strava_lacks_is_null_and_its_words_are_kept() -> None:
     ],
 )
 def test_a_file_names_its_upload_and_none_was_typed_in(filename: str, *, manual: bool, upload_id: int | None) -> None:
-    whole = of_row(full_row(filename=filename), 5, [], None)
+    whole = row_object(full_row(filename=filename), 5, [], None)
     assert (whole["manual"], whole.get("upload_id")) == (manual, upload_id)
     assert whole.get("upload_id_str") == (str(upload_id) if upload_id else None)
 
@@ -235,14 +235,14 @@ def test_a_local_start_and_a_zone_are_as_strava_tells_them(
     zone: str | None, offset: float | None, at: str, local: str | None, label: str | None
 ) -> None:
     began = datetime.fromisoformat(at).replace(tzinfo=UTC)
-    whole = of_recording(session(started_at=began, utc_offset_s=offset, timezone=zone), -1, FILE)
+    whole = recording_object(session(started_at=began, utc_offset_s=offset, timezone=zone), -1, FILE)
     assert (whole["start_date"], whole.get("start_date_local"), whole.get("timezone")) == (f"{at}Z", local, label)
     assert whole.get("utc_offset") == offset
 
 
 def test_the_first_session_that_knows_its_clock_tells_it() -> None:
     recordings = [session(0, sport="swimming"), session(1, utc_offset_s=3600.0), session(2, utc_offset_s=7200.0)]
-    assert of_row(full_row(), 5, recordings, None)["start_date_local"] == "2024-07-01T09:00:00Z"
+    assert row_object(full_row(), 5, recordings, None)["start_date_local"] == "2024-07-01T09:00:00Z"
 
 
 # --- several sessions
@@ -274,7 +274,7 @@ def test_several_sessions_are_summed_and_their_extremes_taken() -> None:
         ),
         session(2, sport="running", track={"elev_low": -3.0, "max_speed": 6.0}),
     ]
-    whole = of_row(ArchiveRow(1, activity_id=5), 5, recordings, None)
+    whole = row_object(ArchiveRow(1, activity_id=5), 5, recordings, None)
     assert whole["sport_type"] == "Swim"
     assert (whole["elapsed_time"], whole["moving_time"], whole["distance"]) == (2401, 2380, 10_500.0)
     assert (whole["total_elevation_gain"], whole["calories"]) == (55.0, 400.0)
@@ -287,7 +287,7 @@ def test_several_sessions_are_summed_and_their_extremes_taken() -> None:
 
 
 def test_a_session_that_tells_nothing_leaves_everything_out() -> None:
-    whole = of_recording(session(started_at=None), -1, FILE)
+    whole = recording_object(session(started_at=None), -1, FILE)
     assert whole == {
         "id": -1, "manual": False, "external_id": "987654321.fit.gz", "has_heartrate": False, "file": FILE,
         "sessions": [{"place": 0, "flags": [], "points": 0}],
@@ -306,7 +306,7 @@ def test_a_session_is_a_row_with_all_that_the_device_summed_up() -> None:
         summary={"pool_length_m": 25.0, "lengths": 4, "total_strokes": 61},
         lengths=[{"elapsed_s": 25.1, "stroke": "freestyle", "cycles": 15, "kind": "active"}] * 4,
     )
-    _, _, nested = rows_of(of_recording(recording, -1, FILE))
+    _, _, nested = rows_of(recording_object(recording, -1, FILE))
     (row,) = nested["activity_sessions"]
     assert {name: row[name] for name in ("sport", "sub_sport", "elapsed_time_seconds", "moving_time_seconds")} == {
         "sport": "swimming", "sub_sport": "lap_swimming", "elapsed_time_seconds": 100.5, "moving_time_seconds": 99.25
@@ -325,7 +325,7 @@ def test_a_session_is_a_row_with_all_that_the_device_summed_up() -> None:
 
 def lap_row(lap: dict[str, Any], sessions: int = 1) -> dict[str, Any]:
     recordings = [session(0, laps=[lap], utc_offset_s=7200.0), *(session(place) for place in range(1, sessions))]
-    _, _, nested = rows_of(of_row(full_row(), 5, recordings, None))
+    _, _, nested = rows_of(row_object(full_row(), 5, recordings, None))
     return nested["activity_laps"][0]
 
 
@@ -378,13 +378,13 @@ def test_the_averages_of_several_sessions_are_weighted_by_their_length() -> None
     ride = session(0, elapsed_s=3_000.0, summary={"avg_heartrate": 120.0, "avg_watts": 200.0})
     run = session(1, elapsed_s=1_000.0, summary={"avg_heartrate": 160.0})
     bare = replace(full_row(), summary={})
-    mixed = of_row(bare, 7, [ride, run], None)
+    mixed = row_object(bare, 7, [ride, run], None)
     assert (mixed["average_heartrate"], mixed["average_watts"]) == (130.0, 200.0)
-    assert of_row(bare, 7, [ride], None)["average_heartrate"] == 120.0
+    assert row_object(bare, 7, [ride], None)["average_heartrate"] == 120.0
     row = replace(full_row(), summary={"average_heartrate": 99.0})
-    assert of_row(row, 7, [ride, run], None)["average_heartrate"] == 99.0, "the row is the truth"
+    assert row_object(row, 7, [ride, run], None)["average_heartrate"] == 99.0, "the row is the truth"
     untold = session(1, summary={"avg_heartrate": 160.0})
-    assert "average_heartrate" not in of_row(bare, 7, [ride, untold], None)
+    assert "average_heartrate" not in row_object(bare, 7, [ride, untold], None)
 
 
 OWN, OTHER, THIRD = 1, 2, 3
@@ -395,7 +395,7 @@ def hashed_with(athlete_id: int) -> int:
     return hashed_id("file", "abc:0", athlete_id)
 
 
-def held_by(*athletes: int) -> HeldBy:
+def held_by(*athletes: int) -> Holders:
     """The plain id is held by these; no other id is by anybody."""
     return lambda source, activity_id: frozenset(athletes if (source, activity_id) == ("file", PLAIN) else ())
 
@@ -447,7 +447,7 @@ def test_whose_recording_has_which_id(
     ],
 )
 def test_the_athlete_whom_an_object_names(activity: Json, athlete_id: int | None) -> None:
-    assert athlete_named(activity) == athlete_id
+    assert named_athlete_id(activity) == athlete_id
 
 
 def test_nothing_is_asked_where_nobody_else_could_hold_an_id() -> None:

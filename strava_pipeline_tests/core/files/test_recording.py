@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from strava_pipeline.core.files.recording import (
     TRACK,
-    FileRead,
+    DecodedFile,
     Flag,
     Format,
     Reading,
@@ -34,7 +34,7 @@ def track(**columns: list[Any]) -> pl.DataFrame:
 
 
 def kept(*recordings: Recording, zone: tuple[str | None, float | None] = (None, None), **told: Any) -> Reading:
-    read = FileRead(Format.FIT, "activity", recordings, **told)
+    read = DecodedFile(Format.FIT, "activity", recordings, **told)
     return reading_of(read, "content", [zone] * len(recordings))
 
 

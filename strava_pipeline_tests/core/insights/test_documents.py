@@ -6,7 +6,7 @@ import pytest
 
 from strava_pipeline.core.insights.documents import CountedDay, distances, pacing_document, summary_activities
 from strava_pipeline.core.insights.goals import Goals
-from strava_pipeline.core.insights.pacing import Day, Year, paced
+from strava_pipeline.core.insights.pacing import Day, Year, pace_measures
 
 LEAP = Year(2024, date(2024, 12, 31))
 EXAMPLE = [
@@ -37,7 +37,7 @@ def test_days_come_in_order_however_they_are_given() -> None:
 def test_a_year_without_activities_has_a_line_at_zero_and_no_days() -> None:
     assert summary_activities([]) == {}
     assert {point["y"] for point in distances([], LEAP)["distance_traveled"]} == {0.0}
-    assert paced([], LEAP, Goals(), "km") == []
+    assert pace_measures([], LEAP, Goals(), "km") == []
     assert distances([], None) == {"distance_traveled": []}
     assert pacing_document(2024, None, [], "x") == {
         "year": 2024, "days": None, "until": None, "digest": "x", "groups": {},
@@ -45,7 +45,7 @@ def test_a_year_without_activities_has_a_line_at_zero_and_no_days() -> None:
 
 
 def test_groups_and_all_of_them_have_each_measure_that_anything_was_measured_of() -> None:
-    found = {(each.group, each.measure): each for each in paced(EXAMPLE, LEAP, Goals(), "km")}
+    found = {(each.group, each.measure): each for each in pace_measures(EXAMPLE, LEAP, Goals(), "km")}
     assert found["all", "distance_m"].total == 40_000
     assert found["all", "activities"].total == 4
     assert found["ride", "elevation_gain_m"].total == 100
@@ -56,18 +56,20 @@ def test_groups_and_all_of_them_have_each_measure_that_anything_was_measured_of(
 
 def test_zeros_are_no_distance() -> None:
     yoga = [Day(date(2024, 5, 5), "gym", (9,), 0.0, 3600, 0.0)]
-    assert {each.measure for each in paced(yoga, LEAP, Goals(), "km")} == {"moving_time_seconds", "activities"}
+    assert {each.measure for each in pace_measures(yoga, LEAP, Goals(), "km")} == {"moving_time_seconds", "activities"}
 
 
 def test_a_goal_of_a_group_that_did_nothing_is_shown_all_the_same() -> None:
     goals = Goals(all={(2024, "swim", "distance_m"): (100_000.0,)})
-    (swim,) = paced([], LEAP, goals, "km")
+    (swim,) = pace_measures([], LEAP, goals, "km")
     assert (swim.group, swim.total, swim.own) == ("swim", 0.0, True)
     assert swim.goals[0].ahead == -100_000
 
 
 def test_goals_made_for_one_who_has_none_are_round_in_the_athletes_unit() -> None:
     (far,) = [
-        each for each in paced(EXAMPLE, LEAP, Goals(), "miles") if (each.group, each.measure) == ("ride", "distance_m")
+        each
+        for each in pace_measures(EXAMPLE, LEAP, Goals(), "miles")
+        if (each.group, each.measure) == ("ride", "distance_m")
     ]
     assert [goal.goal for goal in far.goals] == pytest.approx([160_934.4, 321_868.8])

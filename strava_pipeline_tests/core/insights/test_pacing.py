@@ -10,12 +10,12 @@ from strava_pipeline.core.insights.pacing import (
     cumulative,
     default_goals,
     desire,
+    goal_progress,
     latest_day,
     momentum,
     pacing,
     projection,
     required,
-    toward,
     year_until,
 )
 
@@ -144,5 +144,5 @@ def test_a_year_can_not_end_in_another_one() -> None:
 
 def test_how_a_goal_stands() -> None:
     year, series = Year(2025, date(2025, 1, 2)), [10.0, 30.0]
-    stands = toward(365, series, year)
+    stands = goal_progress(365, series, year)
     assert (stands.ahead, stands.required, stands.achieved_on) == (pytest.approx(28), pytest.approx(335 / 363), None)

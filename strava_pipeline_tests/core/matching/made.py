@@ -10,9 +10,9 @@ import polars as pl
 
 from strava_pipeline.core.files.objects import hashed_id
 from strava_pipeline.core.files.recording import TRACK
-from strava_pipeline.core.matching.candidates import ACTIVITIES
-from strava_pipeline.core.matching.evidence import COMPARED, POINTS, compared
-from strava_pipeline.core.matching.match import Decided, Matching, matched
+from strava_pipeline.core.matching.candidates import ACTIVITY_COLUMNS
+from strava_pipeline.core.matching.evidence import COMPARISON_COLUMNS, POINT_COLUMNS, compare_points
+from strava_pipeline.core.matching.match import Decisions, Matching, find_matches
 
 Known = dict[str, Any]
 NOON = 1_750_000_000.0  # s since 1970
@@ -22,7 +22,7 @@ STREET = 0.0001  # ° of latitude: 11 m
 def ride(one: int = 1, **told: Any) -> Known:
     """An hour's ride that the API tells."""
     return {
-        **dict.fromkeys(ACTIVITIES),
+        **dict.fromkeys(ACTIVITY_COLUMNS),
         "id": one,
         "source": "strava",
         "sport_type": "Ride",
@@ -54,15 +54,15 @@ def match(
 
     def compare(pairs: pl.DataFrame) -> pl.DataFrame:
         rows = [
-            {"id_a": a, "id_b": b, **compared(tracks[a], tracks[b])}
+            {"id_a": a, "id_b": b, **compare_points(tracks[a], tracks[b])}
             for a, b in pairs.select("id_a", "id_b").iter_rows()
             if a in tracks and b in tracks
         ]
-        return pl.DataFrame(rows, schema=COMPARED)
+        return pl.DataFrame(rows, schema=COMPARISON_COLUMNS)
 
-    return matched(
-        pl.DataFrame(list(known), schema=ACTIVITIES),
-        Decided(tuple(dict.fromkeys(each for each in joined if each not in set(split))), frozenset(split)),
+    return find_matches(
+        pl.DataFrame(list(known), schema=ACTIVITY_COLUMNS),
+        Decisions(tuple(dict.fromkeys(each for each in joined if each not in set(split))), frozenset(split)),
         compare,
     )
 
@@ -80,7 +80,7 @@ def track(
             "longitude": [11.5 + aside * metre / math.cos(math.radians(48.0))] * len(told),
             "heartrate": [heartrate and heartrate + second % 10 for second in told],
         },
-        schema={name: TRACK[name] for name in POINTS},
+        schema={name: TRACK[name] for name in POINT_COLUMNS},
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from strava_pipeline.core.matching.evidence import compared
+from strava_pipeline.core.matching.evidence import compare_points
 from strava_pipeline.core.matching.match import MATCHES
 from strava_pipeline_tests.core.matching.made import NOON, STREET, Known, file, groups, match, ride, track
 
@@ -178,26 +178,26 @@ NOWHERE = track(HOUR).with_columns(latitude=pl.lit(None, pl.Float64))
     ],
 )
 def test_the_share_of_seconds_at_one_place(other: pl.DataFrame, common: int, same: float | None) -> None:
-    for found in (compared(WHOLE, other), compared(other, WHOLE)):
+    for found in (compare_points(WHOLE, other), compare_points(other, WHOLE)):
         assert (found["common_seconds"], found["same_seconds"]) == (common, pytest.approx(same))
 
 
 def test_points_at_other_seconds_tell_nothing() -> None:
     odd, even = track(range(1, 3600, 2)), track([*range(0, 3600, 2), *range(1, 100, 2)])
-    found = compared(odd, even)
+    found = compare_points(odd, even)
     assert (found["common_seconds"], found["same_seconds"]) == (50, None)
 
 
 def test_who_stays_in_one_room_is_at_one_place_with_everybody() -> None:
-    found = compared(track(HOUR, pace=0.01), track(HOUR, pace=0.01))
+    found = compare_points(track(HOUR, pace=0.01), track(HOUR, pace=0.01))
     assert (found["common_seconds"], found["same_seconds"]) == (3600, None)
 
 
 def test_heart_rates_are_averaged_over_the_same_seconds() -> None:
     strap, watch = track(range(3600), heartrate=120.0), track(range(1800), heartrate=121.0)
-    found = compared(strap, pl.concat([watch, track(range(3600, 7200), heartrate=180.0)]))
+    found = compare_points(strap, pl.concat([watch, track(range(3600, 7200), heartrate=180.0)]))
     assert (found["points_heart_apart"], found["points_maximum_apart"]) == (1.0, 1.0)
-    assert compared(strap, WHOLE)["points_heart_apart"] is None
+    assert compare_points(strap, WHOLE)["points_heart_apart"] is None
 
 
 def verdicts(one: Known, other: Known, *points: pl.DataFrame) -> list[tuple[Any, ...]]:
@@ -248,7 +248,9 @@ def test_one_stray_position_is_no_way() -> None:
     latitude = pl.when(pl.int_range(pl.len()) == 1800).then(48.5).otherwise("latitude").alias("latitude")
     still = track(HOUR, pace=0.0)
     stray = still.with_columns(latitude)
-    assert [compared(*pair)["same_seconds"] for pair in ((still, stray), (stray, still), (stray, stray))] == [None] * 3
+    assert [compare_points(*pair)["same_seconds"] for pair in ((still, stray), (stray, still), (stray, stray))] == [
+        None
+    ] * 3
 
 
 def test_a_part_of_a_recording_is_one_with_the_whole() -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.files.archive_csv import ActivitiesCsv, ArchiveRow, filled, read_activities_csv
+from strava_pipeline.core.files.archive_csv import ActivitiesCsv, ArchiveRow, filled_from_earlier, read_activities_csv
 from strava_pipeline.core.files.export_columns import (
     LANGUAGES,
     REQUIRED,
-    How,
-    columns,
+    Recognition,
+    export_columns,
     missing_columns,
-    plain,
+    normalised,
     read_header,
     sport_names,
     sport_types_by_name,
@@ -25,7 +25,7 @@ from strava_pipeline.core.files.export_columns import (
 from strava_pipeline.core.files.export_values import instant, month_comes_first, raw_number, shown_number, truth
 
 AT = datetime(2020, 7, 14, 22, 36, 55, tzinfo=UTC)
-NEWEST = [column.name("en") for column in columns() if column.block != "odd"]
+NEWEST = [column.name("en") for column in export_columns() if column.block != "odd"]
 ROW = {
     "id": "4776629789",
     "start_date": "Jul 14, 2020, 10:36:55 PM",
@@ -61,7 +61,7 @@ def body(headers: Sequence[str], rows: Sequence[Sequence[str]], **how: Any) -> b
 
 
 def cells(values: Mapping[str, str], count: int = len(NEWEST)) -> list[str]:
-    kept = [column.field for column in columns() if column.block != "odd"]
+    kept = [column.field for column in export_columns() if column.block != "odd"]
     return [values.get(field, "") for field in [*kept[: count - 1], "media"]]
 
 
@@ -118,7 +118,7 @@ def test_the_raw_block_has_the_names_of_summary_activity() -> None:
 )  # fmt: skip
 def test_every_language_says_the_same(language: str, date: str) -> None:
     english = one(body(NEWEST, [cells(ROW)]))
-    headers = [column.name(language) for column in columns() if column.block != "odd"]
+    headers = [column.name(language) for column in export_columns() if column.block != "odd"]
     local = {"start_date": date, "sport_type": sport_names()["Ride"][language], "distance_shown": "24,30"}
     row = one(body(headers, [cells(ROW | local)]))
     assert row.summary == english.summary
@@ -130,7 +130,7 @@ def test_a_language_never_met_is_read_by_place_and_its_columns_are_told() -> Non
     found = read_activities_csv(body(headers, [cells(ROW)]))
     assert found.rows[0].summary == one(body(NEWEST, [cells(ROW)])).summary
     assert found.header.unnamed == tuple(headers)
-    assert {cell.how for cell in found.header.cells} == {How.PLACE}
+    assert {cell.how for cell in found.header.cells} == {Recognition.PLACE}
 
 
 def test_a_language_never_met_without_its_order_is_read_by_content_and_the_rest_is_kept() -> None:
@@ -147,7 +147,7 @@ def test_a_language_never_met_without_its_order_is_read_by_content_and_the_rest_
 
 def test_a_language_never_met_of_2020_has_the_places_of_2020() -> None:
     gone = ("max_heartrate_shown", "private_note", "type_code", "start_time")
-    fields = [column.field for column in columns() if column.field not in gone][:72]
+    fields = [column.field for column in export_columns() if column.field not in gone][:72]
     at = fields.index("max_cadence")
     fields[at : at + 2] = ["average_cadence", "max_cadence"]
     headers = [f"ž{field.removesuffix('_shown')}" for field in fields]
@@ -163,13 +163,13 @@ def test_places_are_not_trusted_where_the_rows_say_otherwise(change: dict[str, s
     row = {"id": "1", "start_date": "2020-07-14 22:36:55", "filename": "activities/1.gpx"} | change
     fields = ["id", "start_date", "name", "type", "description", "elapsed", "distance", "commute", "gear", "filename"]
     found = read_activities_csv(body(headers, [[row.get(field, "") for field in fields]]))
-    assert How.PLACE not in {cell.how for cell in found.header.cells}
+    assert Recognition.PLACE not in {cell.how for cell in found.header.cells}
 
 
 def test_places_are_not_trusted_where_pairs_of_names_stand_elsewhere() -> None:
     headers = [f"ž{name}" for name in NEWEST]
     headers[20], headers[6] = headers[6], headers[20]
-    assert {cell.how for cell in read_header(headers).cells} == {How.NOT}
+    assert {cell.how for cell in read_header(headers).cells} == {Recognition.NOT}
 
 
 def test_a_new_column_in_a_known_language_is_kept_and_told() -> None:
@@ -340,7 +340,7 @@ def test_headers_with_markup_and_the_suffixes_of_pandas_are_recognised() -> None
     assert one(body(marked, [cells(ROW)])).summary == plainly
     assert one(body(suffixed, [cells(ROW | {"commute_shown": "True"})])).summary == plainly
     assert read_header(marked).cells[0].header == "Activity ID"
-    assert {cell.how for cell in (*read_header(marked).cells, *read_header(suffixed).cells)} == {How.NAME}
+    assert {cell.how for cell in (*read_header(marked).cells, *read_header(suffixed).cells)} == {Recognition.NAME}
 
 
 def test_windows_text_is_read_and_told() -> None:
@@ -380,22 +380,24 @@ def test_a_sport_nobody_knows_is_kept_and_counted() -> None:
     ],
 )
 def test_sports_as_shown_are_strava_s(shown: str, sport: str) -> None:
-    assert sport_types_by_name()[plain(shown)] == sport
+    assert sport_types_by_name()[normalised(shown)] == sport
 
 
 def test_no_name_of_a_sport_means_two() -> None:
     meant: dict[str, set[str]] = {}
     for sport, names in sport_names().items():
         for name in names.values():
-            meant.setdefault(plain(name), set()).add(sport)
+            meant.setdefault(normalised(name), set()).add(sport)
     assert {name: each for name, each in meant.items() if len(each) > 1} == {}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_both_blocks_have_the_same_headers(language: str) -> None:
-    raw = {column.field: column.names[language] for column in columns() if column.block == "raw"}
+    raw = {column.field: column.names[language] for column in export_columns() if column.block == "raw"}
     shown = {
-        column.field.removesuffix("_shown"): column.names[language] for column in columns() if column.block == "shown"
+        column.field.removesuffix("_shown"): column.names[language]
+        for column in export_columns()
+        if column.block == "shown"
     }
     assert {field: raw[field] for field in shown} == shown
 
@@ -403,10 +405,10 @@ def test_both_blocks_have_the_same_headers(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_header_of_a_language_means_two_columns_of_one_block(language: str) -> None:
     seen: set[tuple[str, str]] = set()
-    for column in columns():
+    for column in export_columns():
         for name in column.names[language]:
-            assert (plain(name), column.block) not in seen
-            seen.add((plain(name), column.block))
+            assert (normalised(name), column.block) not in seen
+            seen.add((normalised(name), column.block))
 
 
 BROKEN: dict[str, tuple[dict[str, str], str, str]] = {
@@ -497,7 +499,7 @@ def test_a_list_is_stravas_if_five_columns_stand_there_in_one_language(
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_header_in_every_language_is_stravas(language: str) -> None:
-    assert missing_columns([column.name(language) for column in columns()]) == ()
+    assert missing_columns([column.name(language) for column in export_columns()]) == ()
 
 
 @pytest.mark.soak(part="damage")
@@ -505,16 +507,16 @@ def test_a_header_in_every_language_is_stravas(language: str) -> None:
 def test_a_header_of_any_names_in_any_languages_is_stravas_only_with_all_five_in_one(seed: int) -> None:
     chance = random.Random(seed)
     language, other = chance.sample(list(LANGUAGES), 2)
-    needed = {column.field: column for column in columns() if column.field in REQUIRED}
+    needed = {column.field: column for column in export_columns() if column.field in REQUIRED}
     lost = set(chance.sample(sorted(needed), chance.randint(0, 2)))
-    headers = [column.name(language) for column in columns() if column.field not in lost]
+    headers = [column.name(language) for column in export_columns() if column.field not in lost]
     headers += [needed[field].name(other) for field in lost if chance.random() < 0.5]
     headers += chance.sample(VELOVIEWER, 3)
     chance.shuffle(headers)
     in_one = [
         each
         for each in LANGUAGES
-        if all({*map(plain, column.names[each])} & {*map(plain, headers)} for column in needed.values())
+        if all({*map(normalised, column.names[each])} & {*map(normalised, headers)} for column in needed.values())
     ]
     assert (missing_columns(headers) == ()) is bool(in_one)
     assert bool(in_one) or lost
@@ -542,8 +544,8 @@ def test_an_empty_cell_takes_nothing_of_an_earlier_archive_back(kept: tuple[str,
     earlier = one(body(NEWEST, [cells(ROW)]))
     only = {"id": ROW["id"], "start_date": ROW["start_date"]} | {name: ROW[name] for name in kept}
     later = one(body(NEWEST, [cells(only)]))
-    assert as_told(filled(later, earlier)) == as_told(earlier)
-    assert as_told(filled(earlier, later)) == as_told(earlier)
+    assert as_told(filled_from_earlier(later, earlier)) == as_told(earlier)
+    assert as_told(filled_from_earlier(earlier, later)) == as_told(earlier)
 
 
 @pytest.mark.parametrize(
@@ -557,7 +559,7 @@ def test_an_empty_cell_takes_nothing_of_an_earlier_archive_back(kept: tuple[str,
     ],
 )
 def test_gear_of_two_archives_is_never_mixed(later: dict[str, str], gear: tuple[str | None, str | None]) -> None:
-    found = filled(one(body(NEWEST, [cells({"id": "1", "start_date": ROW["start_date"]} | later)])), one(body(NEWEST, [cells(ROW)])))  # fmt: skip
+    found = filled_from_earlier(one(body(NEWEST, [cells({"id": "1", "start_date": ROW["start_date"]} | later)])), one(body(NEWEST, [cells(ROW)])))  # fmt: skip
     assert (found.gear_name, found.gear_id) == gear
     assert found.summary.get("gear_id") == gear[1]
 
@@ -565,4 +567,4 @@ def test_gear_of_two_archives_is_never_mixed(later: dict[str, str], gear: tuple[
 def test_what_a_later_archive_says_counts() -> None:
     edited = {"name": "Intervals", "distance": "10.5", "commute": "0.0", "description": "hard"}
     later = one(body(NEWEST, [cells(ROW | edited)]))
-    assert filled(later, one(body(NEWEST, [cells(ROW)]))) == later
+    assert filled_from_earlier(later, one(body(NEWEST, [cells(ROW)]))) == later

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import SourceError
-from strava_pipeline.core.files.recording import FileRead, Format, Recording
+from strava_pipeline.core.files.recording import DecodedFile, Format, Recording
 from strava_pipeline.emulator.strava.application import EmulatorConfig
 from strava_pipeline.emulator.strava.archive import Oddities, write_archive
 from strava_pipeline.ingest.archive.survey import survey
@@ -25,11 +25,11 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def read_file(name: str, body: bytes) -> FileRead:
+def read_file(name: str, body: bytes) -> DecodedFile:
     """Stands in for the reader of activity files."""
     if body == b"broken":
-        return FileRead(Format.GPX, "activity", problem="no XML")
-    return FileRead(Format.GPX, "activity", (Recording(Format.GPX, sport="cycling", started_at=datetime(2019, 5, 1, tzinfo=UTC)),))  # fmt: skip
+        return DecodedFile(Format.GPX, "activity", problem="no XML")
+    return DecodedFile(Format.GPX, "activity", (Recording(Format.GPX, sport="cycling", started_at=datetime(2019, 5, 1, tzinfo=UTC)),))  # fmt: skip
 
 
 def test_an_export_is_counted_by_year_and_sport_and_its_gaps_are_named(export: Path) -> None:

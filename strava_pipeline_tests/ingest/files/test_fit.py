@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from strava_pipeline.core.files.recording import FileRead, Flag
+from strava_pipeline.core.files.recording import DecodedFile, Flag
 from strava_pipeline.ingest.files.sniff import read_file
 from strava_pipeline_tests.ingest.files import made
 from strava_pipeline_tests.ingest.files.made import BEGAN, FIT_BEGAN, RECEIVED, U8, U16, U32
@@ -14,7 +14,7 @@ from strava_pipeline_tests.ingest.files.made import BEGAN, FIT_BEGAN, RECEIVED, 
 WHOLE = made.fit(made.file_id(), made.records(60), made.lap(0, 30), made.lap(30, 30), made.session(0, 60))
 
 
-def read(content: bytes) -> FileRead:
+def read(content: bytes) -> DecodedFile:
     return read_file(content, "ride.fit", RECEIVED)
 
 

@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from strava_pipeline.core.files.recording import FileRead, Flag, Recording
+from strava_pipeline.core.files.recording import DecodedFile, Flag, Recording
 from strava_pipeline.ingest.files.sniff import read_file
 from strava_pipeline_tests.ingest.files.made import BEGAN, RECEIVED, gpx, trkpt
 
 POINTS = "".join(trkpt(at, latitude=52 + at / 1000) for at in range(5))
 
 
-def read(content: str | bytes) -> FileRead:
+def read(content: str | bytes) -> DecodedFile:
     return read_file(content.encode() if isinstance(content, str) else content, "tour.gpx", RECEIVED)
 
 
