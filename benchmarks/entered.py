@@ -59,7 +59,7 @@ def operations(place: Place) -> Callable[[], object]:
 
 def job(place: Place) -> Callable[[], object]:
     from strava_pipeline.orchestrate.build import build_defs
-    from strava_pipeline.orchestrate.execute import run_job
+    from strava_pipeline.verbs.run_job import run_job
 
     build_defs(place.settings)
     return lambda: run_job(place.settings, "run_all", years=place.years.all)

@@ -99,7 +99,7 @@ def flow(place: Place) -> Work:
 
 def compact(place: Place) -> Work:
     """Everything merged into gold and published, with Dagster."""
-    from strava_pipeline.orchestrate.execute import run_job
+    from strava_pipeline.verbs.run_job import run_job
 
     def work() -> int:
         run_job(place.settings, "compact", years=place.years.all)
@@ -112,7 +112,7 @@ def first_run(place: Place) -> Work:
     """The first run after an update that changed the tables, so all is made from bronze. Calls: as the emulator counts."""
     import duckdb
 
-    from strava_pipeline.orchestrate.execute import run_job
+    from strava_pipeline.verbs.run_job import run_job
 
     for warehouse in (place.lake.working, place.lake.snapshot):
         warehouse.chmod(0o644)
@@ -130,8 +130,8 @@ def first_run(place: Place) -> Work:
 
 def rebuild(place: Place) -> Work:
     """Everything from bronze, with Dagster."""
-    from strava_pipeline.orchestrate.execute import run_job
     from strava_pipeline.orchestrate.jobs import REBUILD_JOB
+    from strava_pipeline.verbs.run_job import run_job
 
     def work() -> int:
         run_job(place.settings, REBUILD_JOB, years=None)
@@ -142,7 +142,7 @@ def rebuild(place: Place) -> Work:
 
 def _run(place: Place, job: str) -> Work:
     """The whole job in this process, on the Dagster instance on disk, as the verb runs it."""
-    from strava_pipeline.orchestrate.execute import run_job
+    from strava_pipeline.verbs.run_job import run_job
 
     years = place.years.all if job == "flow_backfill" else place.years.all[-1:]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 from dagster import DagsterEventType
 
+from strava_pipeline.operations.log_files import log_of
 from strava_pipeline.operations.years import years_in_words
 from strava_pipeline.orchestrate.checks import full_name
 from strava_pipeline.orchestrate.dagster_private import (
@@ -16,7 +17,6 @@ from strava_pipeline.orchestrate.dagster_private import (
     BULK_ACTION_TERMINAL_STATUSES,
     WILL_RETRY_TAG,
 )
-from strava_pipeline.orchestrate.log_files import log_of
 from strava_pipeline.orchestrate.log_lines import fault, was_interrupted
 from strava_pipeline.orchestrate.runs import years_of_run
 

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import yaml  # type: ignore[import-untyped]
 
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.orchestrate.dagster_private import SqliteRunStorage, create_db_conn_string
-from strava_pipeline.orchestrate.home import CONFIG, STORAGES, own_configuration
+from strava_pipeline.orchestrate.home import CONFIG, own_configuration
 from strava_pipeline.orchestrate.instance_faults import (
     NO_CONFIGURATION,
     NotUnderstoodError,
@@ -37,12 +36,6 @@ _EARLIER = {  # SHA-256 of each dagster.yaml that a version before this one wrot
 }
 _NO_COMPUTE_LOGS = {
     "compute_logs": {"module": "dagster.core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-}
-# each the user's to choose; by the names under which dagster.yaml may say it
-_CHOICES = {
-    "storage": STORAGES,
-    "run_launcher": {"run_launcher"},
-    "compute_logs": {"compute_logs"},
 }
 
 
@@ -74,7 +67,9 @@ def load_instance(home: Path, overrides: Mapping[str, Any] | None = None) -> dg.
     """
     provide_secrets(home)
     try:
-        ours = (home / CONFIG).exists() and _configuration(home).get("storage") == _storage({"env": "DAGSTER_HOME"})
+        ours = (home / CONFIG).exists() and configuration_sections(home).get("storage") == _storage(
+            {"env": "DAGSTER_HOME"}
+        )
         storage = {"storage": _storage(str(home))} if ours else {}
         with retries_unsaid():
             return dg.DagsterInstance.local_temp(str(home), overrides=storage | dict(overrides or {}))
@@ -123,45 +118,9 @@ def _migrate(instance: dg.DagsterInstance, home: Path) -> None:
         on_error.pop_all()
 
 
-def missing_configuration(home: Path) -> list[str]:
-    """What the project's own dagster.yaml says and the one in `home`, of an older version or edited, does not.
-
-    A storage, a run launcher or compute logs of the user's own are never missing.
-    """
-    own, present = _own(), _configuration(home)
-    return sorted(
-        name for name in _absent(own, present) if not _CHOICES.get(name.partition(".")[0], set()) & present.keys()
-    )
-
-
-def configuration_lines(names: list[str]) -> str:
-    """The project's own settings of these dotted names, as lines of a dagster.yaml."""
-    lines: dict[str, Any] = {}
-    for name in names:
-        *above, last = name.split(".")
-        value, target = _own(), lines
-        for part in above:
-            value, target = value[part], target.setdefault(part, {})
-        target[last] = value[last]
-    return str(yaml.safe_dump(lines, sort_keys=False))
-
-
-def _own() -> dict[str, Any]:
-    return dict(dg.config_from_yaml_strings([own_configuration().decode()]))
-
-
-def _configuration(home: Path) -> dict[str, Any]:
+def configuration_sections(home: Path) -> dict[str, Any]:
+    """The sections of the dagster.yaml in `home`, as Dagster reads them."""
     return dict(dg.config_from_files([str(home / CONFIG)]))
-
-
-def _absent(own: Mapping[str, Any], present: Any, above: str = "") -> list[str]:
-    found: list[str] = []
-    for name, value in own.items():
-        if not isinstance(present, dict) or name not in present:
-            found.append(f"{above}{name}")
-        elif isinstance(value, dict):
-            found += _absent(value, present[name], f"{above}{name}.")
-    return found
 
 
 def is_behind(instance: dg.DagsterInstance) -> bool:

@@ -19,8 +19,8 @@ import dagster as dg
 from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 from dagster_shared.error import SerializableErrorInfo
 
+from strava_pipeline.operations.log_files import point_latest, prune, reserve
 from strava_pipeline.orchestrate.dagster_private import RunFailureReason
-from strava_pipeline.orchestrate.log_files import point_latest, prune, reserve
 from strava_pipeline.orchestrate.log_lines import (
     failed_check,
     fault,

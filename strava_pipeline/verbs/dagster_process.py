@@ -123,9 +123,10 @@ def _prepare(settings: "Settings") -> None:
     """Mark the runs that died, remove old records, say what dagster.yaml lacks."""
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.home import CONFIG
-    from strava_pipeline.orchestrate.instance import missing_configuration, open_instance
+    from strava_pipeline.orchestrate.instance import open_instance
     from strava_pipeline.orchestrate.janitor import clean_up
     from strava_pipeline.orchestrate.run_records import prune_daily
+    from strava_pipeline.verbs.instance_health import missing_configuration
 
     with open_instance(settings.dagster_home) as instance:
         for run_id in clean_up(instance, Lake(settings.data_dir)):
@@ -240,5 +241,5 @@ def _command(ui: Address | None) -> list[str]:
     if ui is None:
         from strava_pipeline.orchestrate.home import workspace_file
 
-        return ["strava_pipeline.orchestrate.quiet_start", "dagster._daemon", "run", "-w", str(workspace_file())]
+        return ["strava_pipeline.verbs.quiet_start", "dagster._daemon", "run", "-w", str(workspace_file())]
     return ["strava_pipeline.verbs.dagster_ui", ui.host, str(ui.port)]

@@ -1,7 +1,7 @@
 """Dagster's daemon, and its UI behind a check of who asks: the process that `dev` and `service` start for both.
 
 `python -m strava_pipeline.verbs.dagster_ui HOST PORT`, with DAGSTER_HOME set. It ends when it is interrupted or when the
-daemon ends. Each part is orchestrate/ui.py's, the check serve/same_origin.py's.
+daemon ends. Each part is verbs/dagster_servers.py's, the check serve/same_origin.py's.
 """
 
 import os
@@ -23,8 +23,6 @@ GRACE = 2  # seconds that requests being answered get to end; they take less, an
 def main() -> None:
     for how in (signal.SIGINT, signal.SIGTERM):
         signal.signal(how, lambda *_: os._exit(0))  # there is nothing to end while modules load, which takes seconds
-    import strava_pipeline.orchestrate.ui
-    import strava_pipeline.serve.same_origin  # noqa: F401 - loaded here, used below
 
     for how in (signal.SIGINT, signal.SIGTERM):
         signal.signal(how, signal.default_int_handler)
@@ -39,8 +37,8 @@ def run(host: str, port: int) -> None:
     import uvicorn
 
     from strava_pipeline.orchestrate.dagster_private import configure_loggers
-    from strava_pipeline.orchestrate.ui import code_server, daemon, web_application
     from strava_pipeline.serve.same_origin import SameOrigin
+    from strava_pipeline.verbs.dagster_servers import code_server, daemon, web_application
 
     configure_loggers(formatter="colored", log_level="INFO")
     with (

@@ -83,9 +83,9 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.lake import people_file as people
     from strava_pipeline.lake.imports import imports
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.orchestrate import health as dagster
     from strava_pipeline.orchestrate.home import CONFIG
     from strava_pipeline.settings import env_file
+    from strava_pipeline.verbs import dagster_health as dagster
 
     lake, home = Lake(settings.data_dir), settings.dagster_home
     no_server = "STRAVA_BASE_URL" in faults

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from strava_pipeline.core.files.recording import DecodedFile
     from strava_pipeline.ingest.archive.bulk_export import BulkExport
     from strava_pipeline.ingest.archive.survey import Survey
-    from strava_pipeline.orchestrate.execute import RunOutcome
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.run_job import RunOutcome
 
 _SHOWN = 20  # problems and names of a kind; --json has all
 
@@ -79,8 +79,8 @@ def take_in(settings: "Settings", paths: list[Path], *, verbose: bool = False) -
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.publish import is_published
     from strava_pipeline.operations.years import year_range
-    from strava_pipeline.orchestrate.execute import run_job
     from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB, MERGE_FILES_JOB
+    from strava_pipeline.verbs.run_job import run_job
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
     run = partial(run_job, settings, progress_of=progress_for_terminal(), log_level="INFO" if verbose else "CRITICAL")

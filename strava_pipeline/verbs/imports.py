@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from strava_pipeline.lake.imports import Import
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.undoing import UndoPlan
-    from strava_pipeline.orchestrate.execute import RunOutcome
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.run_job import RunOutcome
 
 _COUNTED = ("activities_all", "files")
 _WORD = "undo"
@@ -125,8 +125,8 @@ def _have_all_read(settings: "Settings", *, verbose: bool) -> None:
 
 
 def _rebuild(settings: "Settings", *, verbose: bool) -> "RunOutcome":
-    from strava_pipeline.orchestrate.execute import run_job
     from strava_pipeline.orchestrate.jobs import REBUILD_JOB
+    from strava_pipeline.verbs.run_job import run_job
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
     log_level = "INFO" if verbose else "CRITICAL"

@@ -17,7 +17,7 @@ def latest(
     as_json: Annotated[bool, typer.Option("--json", help="The structured log: one JSON object per line.")] = False,
 ) -> None:
     """Print the log of the run that began last."""
-    from strava_pipeline.orchestrate.log_files import HUMAN, STRUCTURED, list_logs
+    from strava_pipeline.operations.log_files import HUMAN, STRUCTURED, list_logs
     from strava_pipeline.settings import Settings
 
     logs_dir = Settings.load().logs_dir
@@ -38,7 +38,7 @@ def clean(
     """Remove logs older than 14 days, structured ones older than 30, as every run does."""
     from datetime import UTC, datetime
 
-    from strava_pipeline.orchestrate.log_files import prune
+    from strava_pipeline.operations.log_files import prune
     from strava_pipeline.settings import Settings
 
     logs_dir = Settings.load().logs_dir

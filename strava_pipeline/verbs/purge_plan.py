@@ -14,7 +14,7 @@ from strava_pipeline.ingest.strava.revocation import revoked_at
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.purge import Place, data_places
-from strava_pipeline.orchestrate.log_files import KINDS, list_logs, prune
+from strava_pipeline.operations.log_files import KINDS, list_logs, prune
 from strava_pipeline.settings import Settings, env_file
 from strava_pipeline.verbs.service_log import before, service_log
 

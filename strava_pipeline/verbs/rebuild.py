@@ -6,9 +6,9 @@ from strava_pipeline.verbs.options import Verbose
 
 def rebuild(verbose: Verbose = False) -> None:
     """Make shards and the warehouse anew from data/bronze, without a call. Readers keep the old snapshot meanwhile."""
-    from strava_pipeline.orchestrate.execute import run_job
     from strava_pipeline.orchestrate.jobs import REBUILD_JOB
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.run_job import run_job
     from strava_pipeline.verbs.terminal import out, progress_for_terminal, say_left_out
 
     log_level = "INFO" if verbose else "CRITICAL"

@@ -8,7 +8,7 @@ from strava_pipeline.verbs.options import AsJson, Cushion15min, CushionDaily, Ma
 from strava_pipeline.verbs.years import HELP, typed_years
 
 if TYPE_CHECKING:
-    from strava_pipeline.orchestrate.execute import RunOutcome
+    from strava_pipeline.verbs.run_job import RunOutcome
 
 AllowShrink = Annotated[
     bool,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from strava_pipeline.orchestrate.execute import RunOutcome
+    from strava_pipeline.verbs.run_job import RunOutcome
 
 # name in the object → the asset that reports it, and under which name; null where no run of the command made that asset
 _SUMS = {

@@ -11,10 +11,10 @@ from strava_pipeline.lake.locks import holder, locked_or_none
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.operations.strava_source import FLOW_LOCK
-from strava_pipeline.orchestrate.execute import RunOutcome, run_job
 from strava_pipeline.orchestrate.jobs import NEW_GEAR_JOB
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.echo import echo_json
+from strava_pipeline.verbs.run_job import RunOutcome, run_job
 from strava_pipeline.verbs.run_json import shape
 from strava_pipeline.verbs.run_lines import run_line
 from strava_pipeline.verbs.terminal import err, out, progress_for_terminal, say_left_out

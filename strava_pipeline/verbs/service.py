@@ -54,10 +54,10 @@ def down() -> None:
 def restart() -> None:
     """End it and start it again, with the present settings and the UI where it was."""
     from strava_pipeline.core.errors import PipelineError
-    from strava_pipeline.orchestrate.ticks import check_schedule
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.service_process import end, running
     from strava_pipeline.verbs.service_unit import how_to_restart
+    from strava_pipeline.verbs.ticks import check_schedule
 
     settings = Settings.load()
     check_schedule(settings)  # before anything is ended
@@ -145,9 +145,9 @@ def install(
     uninstall: Annotated[bool, typer.Option("--uninstall", help="Remove it again.")] = False,
 ) -> None:
     """Write a systemd user unit or a launchd agent, so that it is there after a reboot."""
-    from strava_pipeline.orchestrate.ticks import check_schedule
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.service_unit import remove, unit_text, write
+    from strava_pipeline.verbs.ticks import check_schedule
 
     settings = Settings.load()
     if uninstall:
@@ -181,9 +181,9 @@ def run(
     from strava_pipeline.verbs.interrupts import end_at_interrupt
 
     end_at_interrupt()
-    from strava_pipeline.orchestrate.ticks import check_schedule
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.service_process import run as be_the_service
+    from strava_pipeline.verbs.ticks import check_schedule
 
     settings = Settings.load()
     check_schedule(settings)
@@ -204,8 +204,8 @@ def health() -> None:
 
 
 def _up(settings: "Settings", ui: "Address | None") -> None:
-    from strava_pipeline.orchestrate.ticks import check_schedule
     from strava_pipeline.verbs.service_process import running, start
+    from strava_pipeline.verbs.ticks import check_schedule
 
     check_schedule(settings)
     start(settings, ui)

@@ -7,7 +7,11 @@ from zoneinfo import ZoneInfo
 
 from strava_pipeline.orchestrate.home import may_have_records
 from strava_pipeline.orchestrate.instance import open_instance
-from strava_pipeline.orchestrate.ticks import (
+from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.service_intake import answers
+from strava_pipeline.verbs.service_log import service_log
+from strava_pipeline.verbs.service_process import running
+from strava_pipeline.verbs.ticks import (
     ScheduleState,
     check_schedule,
     heard_of_scheduler,
@@ -15,10 +19,6 @@ from strava_pipeline.orchestrate.ticks import (
     next_ticks,
     schedule_states,
 )
-from strava_pipeline.settings import Settings
-from strava_pipeline.verbs.service_intake import answers
-from strava_pipeline.verbs.service_log import service_log
-from strava_pipeline.verbs.service_process import running
 
 SILENT = timedelta(minutes=3)  # a heartbeat comes every 30 s, later while the daemon is busy
 

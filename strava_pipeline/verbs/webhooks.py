@@ -10,8 +10,8 @@ from strava_pipeline.verbs.options import CushionDaily, DryRun, MaxCalls, Verbos
 from strava_pipeline.verbs.years import HELP, typed_years
 
 if TYPE_CHECKING:
-    from strava_pipeline.orchestrate.execute import RunOutcome
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.run_job import RunOutcome
 
 webhooks = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Strava's webhook events: follow them, replay some."
@@ -117,8 +117,8 @@ def _follow(
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.events_years import years_behind_events, years_of_news
     from strava_pipeline.operations.years import year_range
-    from strava_pipeline.orchestrate.execute import run_job
     from strava_pipeline.orchestrate.jobs import EVENTS, EVENTS_JOB
+    from strava_pipeline.verbs.run_job import run_job
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
     partitions = year_range(settings.first_year)

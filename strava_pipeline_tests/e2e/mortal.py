@@ -26,7 +26,7 @@ from dagster import DagsterInstance
 
 from strava_pipeline import cli
 from strava_pipeline.ingest.strava.http import Wire
-from strava_pipeline.orchestrate import execute
+from strava_pipeline.verbs import run_job
 
 WEIGHTY = re.compile(r"\s*(BEGIN|COMMIT|CHECKPOINT|MERGE|INSERT|UPDATE|DELETE|CREATE)")
 
@@ -124,7 +124,7 @@ def live(order: dict[str, Any]) -> None:
     if order["journal"]:
         watch(Fate(Path(order["journal"]), order["die_at"], order["after"]), f"{order['folder']}/")
     if order["in_memory"]:
-        execute.open_instance = lambda home, **_: DagsterInstance.ephemeral()
+        run_job.open_instance = lambda home, **_: DagsterInstance.ephemeral()
     sys.argv = ["strava-pipeline", *order["argv"]]
     cli.main()
 

@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.emulator.strava.application import Limits
-from strava_pipeline.orchestrate.execute import run_job
 from strava_pipeline.orchestrate.tags import RESUMES
+from strava_pipeline.verbs.run_job import run_job
 from strava_pipeline_tests.e2e.dagster_dev import dagster_dev, until
 from strava_pipeline_tests.receiver import receiver
 from strava_pipeline_tests.rig import Rig

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.orchestrate.log_files import HUMAN, STRUCTURED, list_logs
+from strava_pipeline.operations.log_files import HUMAN, STRUCTURED, list_logs
 from strava_pipeline.orchestrate.run_log import logged
 
 AT = datetime(2026, 3, 10, 12, 0, 30, tzinfo=UTC)

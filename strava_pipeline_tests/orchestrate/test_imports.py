@@ -18,7 +18,7 @@ from strava_pipeline.emulator.strava.archive import Oddities, write_archive
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.imports_behind import years_behind_imports
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.orchestrate.execute import RunOutcome
+from strava_pipeline.verbs.run_job import RunOutcome
 from strava_pipeline_tests.rig import NOW, Rig
 
 Make = Callable[..., Rig]

@@ -20,13 +20,11 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.home import names_other_storage
 from strava_pipeline.orchestrate.instance import (
-    configuration_lines,
     is_replaceable,
-    missing_configuration,
     open_instance,
     own_configuration,
 )
-from strava_pipeline.orchestrate.instance_health import look_at_instance
+from strava_pipeline.verbs.instance_health import configuration_lines, look_at_instance, missing_configuration
 
 OLDER = "284a732df317"  # before columns of runs, backfills and limits were added
 

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from strava_pipeline.emulator.strava.application import Limits
-from strava_pipeline.orchestrate.execute import RunOutcome, run_job
 from strava_pipeline.orchestrate.home import own_configuration
+from strava_pipeline.verbs.run_job import RunOutcome, run_job
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import Rig
 

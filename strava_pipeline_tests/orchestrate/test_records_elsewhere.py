@@ -14,11 +14,11 @@ from sqlalchemy import create_engine
 
 from strava_pipeline.core.errors import Finding, PipelineError, State
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.orchestrate.health import config_health, instance_health
 from strava_pipeline.orchestrate.home import own_configuration
 from strava_pipeline.orchestrate.instance import is_behind, open_instance
 from strava_pipeline.orchestrate.instance_faults import records_told
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.dagster_health import config_health, instance_health
 from strava_pipeline.verbs.dagster_process import environment_of_dagster
 from strava_pipeline.verbs.service_status import look
 from strava_pipeline_tests import postgres

@@ -14,8 +14,8 @@ from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline.ingest.strava.retries import ATTEMPTS
 from strava_pipeline.lake.files import unpacked, unpacked_json
 from strava_pipeline.lake.tracks import track_origins, write_track
-from strava_pipeline.orchestrate.execute import RunOutcome, run_job
 from strava_pipeline.orchestrate.tags import LIMIT
+from strava_pipeline.verbs.run_job import RunOutcome, run_job
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.orchestrate.test_interruptions import start
 from strava_pipeline_tests.orchestrate.test_trip_privacy import unpacked as parts_of

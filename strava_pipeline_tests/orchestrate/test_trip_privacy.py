@@ -13,7 +13,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from strava_pipeline.orchestrate.execute import run_job
+from strava_pipeline.verbs.run_job import run_job
 from strava_pipeline_tests.orchestrate.trips import ride, trips_world
 from strava_pipeline_tests.trips import (
     DEVICE,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.orchestrate.log_files import HUMAN, KINDS, STRUCTURED, reserve
+from strava_pipeline.operations.log_files import HUMAN, KINDS, STRUCTURED, reserve
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
 

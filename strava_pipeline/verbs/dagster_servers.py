@@ -18,10 +18,10 @@ import yaml  # type: ignore[import-untyped]
 from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__
 
-from strava_pipeline.orchestrate import quiet_start
 from strava_pipeline.orchestrate.dagster_private import ProxyServerManager, WorkspaceFileTarget, WorkspaceProcessContext
 from strava_pipeline.orchestrate.home import workspace_file
-from strava_pipeline.orchestrate.quiet_start import interrupts_held
+from strava_pipeline.verbs import quiet_start
+from strava_pipeline.verbs.quiet_start import interrupts_held
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 _LOG_LEVEL = "warning"  # of the code server, as `dagster dev` has it

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.orchestrate import quiet_start
-from strava_pipeline.orchestrate.ui import daemon
+from strava_pipeline.verbs import quiet_start
+from strava_pipeline.verbs.dagster_servers import daemon
 
 
 def test_a_daemon_that_is_ended_before_it_has_loaded_leaves_no_traceback(

@@ -12,9 +12,10 @@ from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster._daemon.auto_run_reexecution.auto_run_reexecution import filter_runs_to_should_retry
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 
-from strava_pipeline.orchestrate import command_run
+from strava_pipeline.orchestrate.dagster_private import InMemoryJob, execute_run
 from strava_pipeline.orchestrate.instance import open_instance
 from strava_pipeline.orchestrate.log_lines import started_by
+from strava_pipeline.verbs import run_job
 
 REPO = Path(__file__).resolve().parent.parent.parent
 YEARS = dg.StaticPartitionsDefinition(["2025", "2026"])
@@ -37,7 +38,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 
 def created(instance: dg.DagsterInstance, status: DagsterRunStatus | None = None) -> dg.DagsterRun:
-    run = command_run.create(JOB, instance, run_id=str(uuid4()), config={}, year="2026", tags={})
+    run = run_job._create(JOB, instance, run_id=str(uuid4()), config={}, year="2026", tags={})
     if status is DagsterRunStatus.STARTED:
         started = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job_name=run.job_name, message="")
         instance.report_dagster_event(started, run_id=run.run_id)
@@ -53,15 +54,15 @@ def known(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
 @pytest.mark.parametrize("path", ["workspace.yaml", "strava_pipeline/orchestrate/workspace.yaml"])
 def test_a_command_s_run_has_the_origin_of_the_workspace(path: str) -> None:
     (location,) = WorkspaceFileTarget(paths=[str(REPO / path)]).create_origins()
-    origin = command_run._origin("flow")
+    origin = run_job._origin("flow")
     assert origin.repository_origin.code_location_origin == location
     assert origin.repository_origin.repository_name == "__repository__"
 
 
 def test_a_command_s_run_makes_its_year_and_says_who_asked_for_it(instance: dg.DagsterInstance) -> None:
     run_id = str(uuid4())
-    run = command_run.create(JOB, instance, run_id=run_id, config={}, year="2026", tags={"more": "yes"})
-    command_run.execute(JOB, run, instance)
+    run = run_job._create(JOB, instance, run_id=run_id, config={}, year="2026", tags={"more": "yes"})
+    execute_run(InMemoryJob(JOB), run, instance)
     run = known(instance, run_id)
     assert run.status is DagsterRunStatus.SUCCESS
     assert instance.get_materialized_partitions(dg.AssetKey("rides")) == {"2026"}

@@ -1,34 +1,49 @@
-"""Running a job in this process, on the shared Dagster instance: what the command line does. No daemon needed.
+"""Runs a job in this process, on the shared Dagster instance: what the command line does. No daemon needed.
 
-The run, its logs and its lineage are in Dagster's UI like any other's.
+The run, its logs and its lineage are in Dagster's UI like any other's. `execute_in_process` records a run without an origin, and
+the UI's first page leaves such a run out. A run with an origin is one that Dagster's daemon starts again when its process
+dies; a command's run must not be started again (docs/adr/0040).
 """
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
 import dagster as dg
+import yaml  # type: ignore[import-untyped]
 from dagster import DagsterExecutionInterruptedError, DagsterUserCodeExecutionError, JobExecutionResult
 
 from strava_pipeline.core.errors import CheckFailedError, PipelineError
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.orchestrate.command_run import create, execute
-from strava_pipeline.orchestrate.dagster_private import DagsterAssetCheckFailedError
+from strava_pipeline.orchestrate.dagster_private import (
+    MAX_RETRIES_TAG,
+    DagsterAssetCheckFailedError,
+    InMemoryJob,
+    LoadableTargetOrigin,
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+    execute_run,
+)
+from strava_pipeline.orchestrate.home import workspace_file
 from strava_pipeline.orchestrate.instance import open_instance
 from strava_pipeline.orchestrate.instance_faults import records_told
 from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import JOBS
+from strava_pipeline.orchestrate.log_lines import BY_HAND
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.run_log import STOPPED_EARLY
 from strava_pipeline.orchestrate.run_records import prune_daily
 from strava_pipeline.orchestrate.run_resources import ProgressOf
+from strava_pipeline.orchestrate.tags import BY
 from strava_pipeline.settings import Settings
 
 
@@ -70,8 +85,8 @@ def run_job(
         fail_dead_runs(instance, lake)
         try:
             with live_run(lake, run_id):  # from before Dagster knows of it until it has heard of its end
-                created = create(job, instance, run_id=run_id, config=config, year=one, tags=tags)
-                result = execute(job, created, instance)
+                created = _create(job, instance, run_id=run_id, config=config, year=one, tags=tags)
+                result = execute_run(InMemoryJob(job), created, instance, raise_on_error=True)
         except DagsterExecutionInterruptedError as error:  # Ctrl-C, after Dagster has marked the run
             signal.raise_signal(signal.SIGINT)  # for the handler that was there before Dagster's
             raise KeyboardInterrupt from error
@@ -85,6 +100,43 @@ def run_job(
         if on_disk:
             prune_daily(instance, settings, datetime.now(UTC))
         return RunOutcome(run_id, run.tags.get(STOPPED_EARLY) if run else None, _metadata(result))
+
+
+def _create(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    *,
+    run_id: str,
+    config: Mapping[str, Any],
+    year: str | None,
+    tags: Mapping[str, str],
+) -> dg.DagsterRun:
+    """Create the run `run_id` of `job` in Dagster's records; it has not begun.
+
+    `year`: the partition, None for a run over a range (whose years are in `tags`) or of a job without partitions.
+    """
+    of_year = job.get_tags_for_partition_key(year, None) if year is not None else {}
+    return instance.create_run_for_job(
+        job,
+        run_id=run_id,
+        run_config=config,
+        tags={**job.run_tags, **tags, **of_year, BY: BY_HAND, MAX_RETRIES_TAG: "0"},
+        remote_job_origin=_origin(job.name),
+    )
+
+
+def _origin(job: str) -> RemoteJobOrigin:
+    return RemoteJobOrigin(RemoteRepositoryOrigin(_location(), "__repository__"), job)  # Dagster's name of `defs`
+
+
+@cache
+def _location() -> ManagedGrpcPythonEnvCodeLocationOrigin:
+    """The one location of workspace.yaml, which `dev` and the service load."""
+    (entry,) = yaml.safe_load(workspace_file().read_bytes())["load_from"]
+    told = entry["python_module"]
+    return ManagedGrpcPythonEnvCodeLocationOrigin(
+        LoadableTargetOrigin(module_name=told["module_name"]), told["location_name"]
+    )
 
 
 def _failed_checks(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:

@@ -20,8 +20,9 @@ def config_health(home: Path) -> Finding:
         return skipped(CONFIG, f"none in {home} yet")
     if path.read_bytes() == own_configuration():
         return ok(CONFIG, "the project's own")
-    from strava_pipeline.orchestrate.instance import configuration_lines, is_replaceable, missing_configuration
+    from strava_pipeline.orchestrate.instance import is_replaceable
     from strava_pipeline.orchestrate.instance_faults import NO_CONFIGURATION
+    from strava_pipeline.verbs.instance_health import configuration_lines, missing_configuration
 
     if is_replaceable(path):
         return ok(CONFIG, "empty, or an earlier version's own; the next command replaces it")
@@ -47,6 +48,6 @@ def instance_health(home: Path, lake: Lake, now: datetime) -> list[Finding]:
     """Dagster's records, its daemon and runs that died. An instance that was never used is not made."""
     if not may_have_records(home):
         return [skipped(INSTANCE, f"none in {home} yet; the first run makes it")]
-    from strava_pipeline.orchestrate.instance_health import look_at_instance
+    from strava_pipeline.verbs.instance_health import look_at_instance
 
     return look_at_instance(home, lake, now)

@@ -1,17 +1,19 @@
-"""What `doctor` asks Dagster's instance: its records, its daemon, automation, runs that died. Reads only."""
+"""What `doctor` asks Dagster's instance: its records, its daemon, automation, runs that died, its configuration. Reads only."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import yaml  # type: ignore[import-untyped]
 from sqlalchemy.exc import SQLAlchemyError
 
 from strava_pipeline.core.errors import Finding, ok, problem, skipped, warning
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.dagster_private import DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS
-from strava_pipeline.orchestrate.health import INSTANCE
-from strava_pipeline.orchestrate.home import CONFIG, names_other_storage
-from strava_pipeline.orchestrate.instance import is_behind, keeps_records_in, load_instance
+from strava_pipeline.orchestrate.home import CONFIG, STORAGES, names_other_storage, own_configuration
+from strava_pipeline.orchestrate.instance import configuration_sections, is_behind, keeps_records_in, load_instance
 from strava_pipeline.orchestrate.instance_faults import (
     NotUnderstoodError,
     fault_of_database,
@@ -20,10 +22,17 @@ from strava_pipeline.orchestrate.instance_faults import (
 )
 from strava_pipeline.orchestrate.janitor import dead_runs
 from strava_pipeline.orchestrate.storage import OtherHomeError
+from strava_pipeline.verbs.dagster_health import INSTANCE
 
 DAEMON, AUTOMATION, RUNS = "dagster daemon", "automation", "runs"
 RUNNING = timedelta(minutes=3)  # a heartbeat comes every 30 s, later while the daemon is busy
 GONE = timedelta(seconds=DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS)
+# each the user's to choose; by the names under which dagster.yaml may say it
+_CHOICES = {
+    "storage": STORAGES,
+    "run_launcher": {"run_launcher"},
+    "compute_logs": {"compute_logs"},
+}
 
 
 def look_at_instance(home: Path, lake: Lake, now: datetime) -> list[Finding]:
@@ -109,3 +118,40 @@ def _dead(instance: dg.DagsterInstance, lake: Lake) -> Finding:
         return ok(RUNS, "none that died and still counts as running")
     mend = "Nothing to do: the next command, or `strava-pipeline service up`, marks them as failed. What they fetched is kept."
     return warning(RUNS, f"died without a word: {', '.join(dead)}.", mend)
+
+
+def missing_configuration(home: Path) -> list[str]:
+    """What the project's own dagster.yaml says and the one in `home`, of an older version or edited, does not.
+
+    A storage, a run launcher or compute logs of the user's own are never missing.
+    """
+    own, present = _own(), configuration_sections(home)
+    return sorted(
+        name for name in _absent(own, present) if not _CHOICES.get(name.partition(".")[0], set()) & present.keys()
+    )
+
+
+def configuration_lines(names: list[str]) -> str:
+    """The project's own settings of these dotted names, as lines of a dagster.yaml."""
+    lines: dict[str, Any] = {}
+    for name in names:
+        *above, last = name.split(".")
+        value, target = _own(), lines
+        for part in above:
+            value, target = value[part], target.setdefault(part, {})
+        target[last] = value[last]
+    return str(yaml.safe_dump(lines, sort_keys=False))
+
+
+def _own() -> dict[str, Any]:
+    return dict(dg.config_from_yaml_strings([own_configuration().decode()]))
+
+
+def _absent(own: Mapping[str, Any], present: Any, above: str = "") -> list[str]:
+    found: list[str] = []
+    for name, value in own.items():
+        if not isinstance(present, dict) or name not in present:
+            found.append(f"{above}{name}")
+        elif isinstance(value, dict):
+            found += _absent(value, present[name], f"{above}{name}.")
+    return found

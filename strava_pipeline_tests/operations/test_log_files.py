@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.orchestrate.log_files import (
+from strava_pipeline.operations.log_files import (
     HUMAN,
     STRUCTURED,
     latest_link,

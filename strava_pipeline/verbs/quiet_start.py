@@ -1,6 +1,6 @@
 """Runs a module as `python -m` does; an interrupt that comes before the module handles it ends the process without a traceback.
 
-`python -m strava_pipeline.orchestrate.quiet_start MODULE ARGUMENTS…`. Dagster takes seconds to load. `interrupts_held` keeps
+`python -m strava_pipeline.verbs.quiet_start MODULE ARGUMENTS…`. Dagster takes seconds to load. `interrupts_held` keeps
 back what comes even earlier, while Python starts.
 """
 
