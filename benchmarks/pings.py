@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.intake import free_port
 from strava_pipeline.core.pings.lines import Kept
-from strava_pipeline.core.trips.car.limits import Limits
+from strava_pipeline.core.trips.car.config import Limits
 from strava_pipeline.lake.car_trips import Replay
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.ping_log import landed, take_in, waiting_lines

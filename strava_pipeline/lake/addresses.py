@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from strava_pipeline.core.trips.car.areas import Area, area_of
+from strava_pipeline.core.trips.car.config import Area, area_of
 from strava_pipeline.lake.files import append_line, sync_folder
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql

@@ -6,7 +6,7 @@ from typing import Any
 
 from strava_pipeline.core.pings.fold import User
 from strava_pipeline.core.pings.lines import Answered, Kept
-from strava_pipeline.core.trips.car.limits import USUAL, Limits
+from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS, Limits
 from strava_pipeline.core.trips.car.trip import Trip
 from strava_pipeline.lake.car_trips import Replay, last_replay
 from strava_pipeline.lake.paths import Lake
@@ -18,11 +18,11 @@ from strava_pipeline.lake.warehouse import Connection
 def users_now(lake: Lake) -> dict[str, User]:
     """Each user after everything that came; what no car was asked about yet counts as unanswered."""
     waiting, replay, known = waiting_lines(lake), last_replay(lake), set[str]()
-    replay.run(lake, USUAL, lambda line, *_: known.add(line.id))
+    replay.run(lake, DEFAULT_LIMITS, lambda line, *_: known.add(line.id))
     answers = {line.to: line for line in waiting if isinstance(line, Answered)}
     for line in waiting:
         if isinstance(line, Kept) and line.id not in known:  # a run may just have taken it in
-            replay.take(line, answers.get(line.id), USUAL)
+            replay.take(line, answers.get(line.id), DEFAULT_LIMITS)
     return replay.users
 
 
@@ -60,7 +60,7 @@ class Comparison:
 def compared(lake: Lake, limits: Limits) -> Comparison:
     """All of bronze replayed with the usual limits and with `limits`."""
     before, after = Replay(), Replay()
-    before.run(lake, USUAL)
+    before.run(lake, DEFAULT_LIMITS)
     after.run(lake, limits)
     old, new = _by_id(before), _by_id(after)
     found = Comparison(

@@ -19,7 +19,7 @@ from strava_pipeline.core.pings.fold import VERSION, User, content_of, read_user
 from strava_pipeline.core.pings.lines import Answered, Kept
 from strava_pipeline.core.pings.rows import Outcomes
 from strava_pipeline.core.tables import CAR_TABLES, Table
-from strava_pipeline.core.trips.car.limits import USUAL, Limits
+from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS, Limits
 from strava_pipeline.core.trips.car.result import Result
 from strava_pipeline.lake.addresses import fill_addresses
 from strava_pipeline.lake.files import write_whole
@@ -87,7 +87,7 @@ def last_replay(lake: Lake) -> Replay:
 def replayed(lake: Lake) -> Replay:
     """The states after all that is in bronze, with the usual limits."""
     replay = last_replay(lake)
-    replay.run(lake, USUAL)
+    replay.run(lake, DEFAULT_LIMITS)
     return replay
 
 
@@ -115,7 +115,7 @@ def merge_replay(
     if before is not None:
         before(replay)
     is_anew = replay.after is None
-    replay.run(lake, USUAL, tell)
+    replay.run(lake, DEFAULT_LIMITS, tell)
     with writing(lake) as connection:
         report = _merge(connection, lake, replay, is_anew)
     keep(lake, replay)
@@ -125,7 +125,7 @@ def merge_replay(
 def merge_car_trips(connection: Connection, lake: Lake) -> MergeReport:
     """All trips from the first line of bronze on, inside the caller's transaction."""
     replay = Replay()
-    replay.run(lake, USUAL)
+    replay.run(lake, DEFAULT_LIMITS)
     return _merge(connection, lake, replay, is_anew=True)
 
 

@@ -16,9 +16,9 @@ from strava_pipeline.core.pings.answers import NotedAnswers, Oracle, UnaskedErro
 from strava_pipeline.core.pings.fold import VERSION, User, content_of, digest_of
 from strava_pipeline.core.pings.lines import Answered, Kept, new_id, to_bytes
 from strava_pipeline.core.tables import CAR_TABLES, CAR_TRIPS
-from strava_pipeline.core.trips.activity.instants import format_milliseconds
-from strava_pipeline.core.trips.car.limits import USUAL
+from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
 from strava_pipeline.core.trips.car.result import Result
+from strava_pipeline.core.trips.values import format_milliseconds
 from strava_pipeline.ingest.cars.connect import geocoder_of, oracle_of
 from strava_pipeline.lake import addresses
 from strava_pipeline.lake.car_counts import Watched, rows_by_partition, watched
@@ -173,7 +173,7 @@ def _answered(user: User, line: Kept, oracle: Oracle) -> Answered:
     at = ping.event.t if ping else 0.0
     while True:
         try:
-            user.taking(line, NotedAnswers(answered, at, asks_cars=True, asks_routes=True), USUAL, ping)
+            user.taking(line, NotedAnswers(answered, at, asks_cars=True, asks_routes=True), DEFAULT_LIMITS, ping)
         except UnaskedError as need:
             answered = need.noted(answered, oracle, at)
         else:

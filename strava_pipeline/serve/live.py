@@ -20,7 +20,7 @@ from strava_pipeline.core.pings.formats import Ping
 from strava_pipeline.core.pings.lines import MOMENT, Answered, Kept, Line, new_id, to_bytes
 from strava_pipeline.core.pings.people import People, Person
 from strava_pipeline.core.pings.told import interval_s, told
-from strava_pipeline.core.trips.car.limits import USUAL
+from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
 from strava_pipeline.lake.car_trips import replayed
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
@@ -175,13 +175,13 @@ class Live:
         in_time = now - line.received_at <= MOMENT
         asks = in_time and (line.scripted or belongs(now.timestamp(), at))
         answers = NotedAnswers(answered, at, asks_cars=asks, asks_routes=in_time)
-        return self._user(line.user_id).taking(line, answers, USUAL, ping)[0]
+        return self._user(line.user_id).taking(line, answers, DEFAULT_LIMITS, ping)[0]
 
     def _take(self, line: Kept, answered: Answered | None) -> None:
         """With what the log tells."""
         ping = content_of(line)
         answers = NotedAnswers(answered, ping.event.t if ping else 0.0)
-        self._users[line.user_id] = self._user(line.user_id).taking(line, answers, USUAL, ping)[0]
+        self._users[line.user_id] = self._user(line.user_id).taking(line, answers, DEFAULT_LIMITS, ping)[0]
 
     async def _look(self) -> None:
         """Now and then: leave a note of how things stand, and do what could not be done before."""

@@ -23,7 +23,7 @@ def replay(
     """What the tracker makes of scenarios, step by step, as JSON: no network, no storage, no clock."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.core.json_text import parse_json
-    from strava_pipeline.core.trips.car.limits import limits_with
+    from strava_pipeline.core.trips.car.config import limits_with
     from strava_pipeline.core.trips.car.scenarios import read_scenarios, result_parts
     from strava_pipeline.verbs.private_file import emit
     from strava_pipeline.verbs.trips_car_recorded import replay_recorded

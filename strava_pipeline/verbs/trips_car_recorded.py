@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from strava_pipeline.verbs.echo import echo_json
 
 if TYPE_CHECKING:
-    from strava_pipeline.core.trips.car.limits import Limits
+    from strava_pipeline.core.trips.car.config import Limits
     from strava_pipeline.lake.car_told import Comparison
 
 FORMAT = "car-tracker-comparison/1"
@@ -51,7 +51,7 @@ def _show(found: "Comparison") -> None:
 
 def _plain(told: Mapping[str, Any]) -> dict[str, Any]:
     """With instants as text."""
-    from strava_pipeline.core.trips.activity.instants import format_milliseconds
+    from strava_pipeline.core.trips.values import format_milliseconds
 
     def trip(one: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None if one is None else {**one, "end_time": format_milliseconds(one["end_time"])}
@@ -61,7 +61,7 @@ def _plain(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    from strava_pipeline.core.trips.activity.instants import format_milliseconds
+    from strava_pipeline.core.trips.values import format_milliseconds
 
     if isinstance(value, float):
         return format_milliseconds(value) or "–" if value > 1e8 else f"{value:.3f}"

@@ -82,6 +82,6 @@ def list_(
 
 def _times(trip: Mapping[str, Any]) -> dict[str, str | None]:
     """Start and end of a row of `car_trips`, with milliseconds as in trip ids."""
-    from strava_pipeline.core.trips.activity.instants import format_milliseconds
+    from strava_pipeline.core.trips.values import format_milliseconds
 
     return {name: format_milliseconds(trip[name].timestamp()) for name in ("start_time", "end_time")}

@@ -9,7 +9,7 @@ import pytest
 
 from strava_pipeline.core.errors import PipelineError, RefusedError, TransientError
 from strava_pipeline.core.size_limits import SMALL_ANSWER
-from strava_pipeline.core.trips.car.areas import area_of
+from strava_pipeline.core.trips.car.config import area_of
 from strava_pipeline.ingest import alerts
 from strava_pipeline.ingest.cars.connect import geocoder_of
 from strava_pipeline.ingest.cars.osrm_route import CarRouter, Route

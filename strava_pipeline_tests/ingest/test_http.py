@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import PipelineError, TransientError
-from strava_pipeline.core.trips.car.areas import area_of
+from strava_pipeline.core.trips.car.config import area_of
 from strava_pipeline.ingest.alerts import post_alert
 from strava_pipeline.ingest.cars.connect import geocoder_of
 from strava_pipeline.ingest.strava.clocks import system_clock

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.core.trips.car.areas import Area, area_of
-from strava_pipeline.core.trips.car.config import read_config
+from strava_pipeline.core.trips.car.config import Area, area_of, read_config
 from strava_pipeline.lake.addresses import keep_address, known_addresses, merge_addresses, unknown_areas
 from strava_pipeline.lake.car_trips import merge_car_trips, merge_replay
 from strava_pipeline.lake.paths import Lake

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.tables import CAR_TABLES
-from strava_pipeline.core.trips.car.config import read_config
-from strava_pipeline.core.trips.car.limits import limits_with
+from strava_pipeline.core.trips.car.config import limits_with, read_config
 from strava_pipeline.lake.car_told import compared, published_trips, users_now
 from strava_pipeline.lake.car_trips import is_due, last_replay, merge_car_trips, merge_replay
 from strava_pipeline.lake.paths import Lake

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.car.limits import USUAL
+from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
 from strava_pipeline.lake.car_trips import Replay
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.ping_log import take_in
@@ -22,7 +22,7 @@ from strava_pipeline_tests.serve.test_live import PEOPLE, Bench, run
 def compared(lake: Lake) -> tuple[set[str], set[str]]:
     """Users whose live state agrees with a replay of everything in bronze, and users whose state differs."""
     found = _LiveStates(lake)
-    Replay().run(lake, USUAL, found.compare_line)
+    Replay().run(lake, DEFAULT_LIMITS, found.compare_line)
     return found.agreeing, found.differing
 
 

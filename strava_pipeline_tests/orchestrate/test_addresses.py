@@ -7,8 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from strava_pipeline.core.trips.car.areas import Area, area_of
-from strava_pipeline.core.trips.car.config import read_config
+from strava_pipeline.core.trips.car.config import Area, area_of, read_config
 from strava_pipeline.ingest.cars import geocoder
 from strava_pipeline.lake.addresses import known_addresses
 from strava_pipeline.operations import cars

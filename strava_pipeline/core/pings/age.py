@@ -1,6 +1,6 @@
 """Whether a car's answer tells of the moment of a ping. Which answers there are, and what they say, is told elsewhere."""
 
-from strava_pipeline.core.trips.car.limits import Limits
+from strava_pipeline.core.trips.car.config import Limits
 
 APART_S = Limits().counted_s
 """Seconds: pings count when they are as far apart, so an answer further off tells of another ping's moment, or of none's.

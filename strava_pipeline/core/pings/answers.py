@@ -10,7 +10,7 @@ from typing import Protocol
 
 from strava_pipeline.core.pings.age import belongs
 from strava_pipeline.core.pings.lines import Answered, Read, Routed
-from strava_pipeline.core.trips.car.answers import CarAnswer, read_answer
+from strava_pipeline.core.trips.car.events import CarAnswer, read_answer
 
 Points = Sequence[tuple[float, float]]  # longitude, latitude
 

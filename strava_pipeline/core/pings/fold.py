@@ -12,14 +12,18 @@ from typing import Any
 from strava_pipeline.core.json_text import json_text, parse_json
 from strava_pipeline.core.pings.formats import FUTURE_S, Ping, believable_time, read_ping
 from strava_pipeline.core.pings.lines import Kept
-from strava_pipeline.core.trips.car.answers import Answers
-from strava_pipeline.core.trips.car.config import CarConfig, config_json, read_config
-from strava_pipeline.core.trips.car.events import Event, NoEventError
-from strava_pipeline.core.trips.car.limits import USUAL, Limits
-from strava_pipeline.core.trips.car.position import Position, position_json
+from strava_pipeline.core.trips.car.config import (
+    DEFAULT_LIMITS,
+    CarConfig,
+    Limits,
+    Position,
+    config_json,
+    position_json,
+    read_config,
+)
+from strava_pipeline.core.trips.car.events import Answers, Event, NoEventError
 from strava_pipeline.core.trips.car.result import Result
-from strava_pipeline.core.trips.car.state import TrackerState
-from strava_pipeline.core.trips.car.state_json import read_state, state_json
+from strava_pipeline.core.trips.car.state import TrackerState, read_state, state_json
 from strava_pipeline.core.trips.car.tracker import step
 
 REMEMBERED = 300  # events of a user that may come again: five hours of pings a minute
@@ -66,7 +70,7 @@ class User:
 
     def is_stale(self, now: float) -> bool:
         """Whether a trip is under way of which nothing was heard for long, neither by its own time nor by its coming."""
-        cache, long = self.tracker.cache, USUAL.stale_s
+        cache, long = self.tracker.cache, DEFAULT_LIMITS.stale_s
         return cache is not None and now - cache.x_last_event_at >= long and now - self.came_at >= long
 
     def _is_late(self, event: Event) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from strava_pipeline.core.pings.values import moment
+from strava_pipeline.core.trips.car.config import longitude, read_position
 from strava_pipeline.core.trips.car.events import Event, Kind, NoEventError, read_event
-from strava_pipeline.core.trips.car.position import longitude, read_position
 
 _FIELDS = ("t", "event", "gps", "bluetooth")
 

@@ -36,9 +36,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import SecretStr
 
 from strava_pipeline.core.pings.tables import Table
-from strava_pipeline.core.trips.car.config import KINDS, SKIP, Car, CarConfig, Place
-from strava_pipeline.core.trips.car.limits import Limits
-from strava_pipeline.core.trips.car.position import MAX_LAT, MAX_LNG, Position
+from strava_pipeline.core.trips.car.config import KINDS, MAX_LAT, MAX_LNG, SKIP, Car, CarConfig, Limits, Place, Position
 
 PLACEHOLDER = "replace-me"  # how tokens of the example begin; they open nothing
 WIDEST_M = 100_000  # of a place

@@ -6,10 +6,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from strava_pipeline.core.tables import CAR_TRIP_CANCELLATIONS, CAR_TRIP_POINTS, CAR_TRIPS
-from strava_pipeline.core.trips.activity.instants import format_milliseconds
 from strava_pipeline.core.trips.car.config import CarConfig
 from strava_pipeline.core.trips.car.result import Cancellation, Result
 from strava_pipeline.core.trips.car.trip import Trip
+from strava_pipeline.core.trips.values import format_milliseconds
 
 PINGS = "pings"  # the source of these rows, as `strava` is of activities
 _PLAIN = (

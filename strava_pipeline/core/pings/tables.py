@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from strava_pipeline.core.trips.activity.values import finite_number
+from strava_pipeline.core.trips.values import finite_number
 
 _NUMBER = re.compile(r"\[\d+\]")
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from strava_pipeline.core.haversine import distance_m
 from strava_pipeline.core.pings.fold import User
-from strava_pipeline.core.trips.activity.instants import format_milliseconds
-from strava_pipeline.core.trips.car.limits import USUAL
+from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
 from strava_pipeline.core.trips.car.state import Cache, state_name
-from strava_pipeline.core.trips.car.trail import km_now
+from strava_pipeline.core.trips.car.trip import km_now
+from strava_pipeline.core.trips.values import format_milliseconds
 
 MOVING_S, STANDING_S = 15, 60  # seconds between pings
 DEBOUNCE = 0.8  # of the interval: what comes sooner after the last ping was sent twice by a timer that drifts
@@ -23,7 +23,7 @@ def told(user: User) -> dict[str, Any]:
         "car_name": cache.car_name if cache else None,
         "start_time": format_milliseconds(cache.start_time) if cache else None,
         "last_event_at": format_milliseconds(cache.x_last_event_at) if cache else None,
-        "distance_km": round(km_now(cache, USUAL), 3) if cache else None,
+        "distance_km": round(km_now(cache, DEFAULT_LIMITS), 3) if cache else None,
         "duration_s": round(cache.x_last_event_at - cache.start_time, 3) if cache else None,
         "speed_kmh": round(user.speed_kmh, 1) if cache and user.speed_kmh is not None else None,
         "interval_s": wanted,
@@ -47,4 +47,4 @@ def _stands(cache: Cache) -> bool:
     before = next(
         (point for point in reversed(points[:-1]) if last.timestamp - point.timestamp >= STANDING_S - MOVING_S), None
     )
-    return before is not None and distance_m(before.lat, before.lng, last.lat, last.lng) < USUAL.thinning_m
+    return before is not None and distance_m(before.lat, before.lng, last.lat, last.lng) < DEFAULT_LIMITS.thinning_m

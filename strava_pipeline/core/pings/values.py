@@ -6,10 +6,9 @@ Which field holds what is each format's own file's. No error here: what a missin
 import re
 from typing import Any
 
-from strava_pipeline.core.trips.activity.instants import parse_instant
-from strava_pipeline.core.trips.activity.values import finite_number
+from strava_pipeline.core.trips.car.config import MAX_LAT, MAX_LNG, Position, degrees
 from strava_pipeline.core.trips.car.events import EARLIEST, LATEST
-from strava_pipeline.core.trips.car.position import MAX_LAT, MAX_LNG, Position, degrees
+from strava_pipeline.core.trips.values import finite_number, parse_instant
 
 KNOT_KMH = 1.852
 MS_KMH = 3.6

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.trips.car.areas import Area
+from strava_pipeline.core.trips.car.config import Area
 from strava_pipeline.ingest.osrm import NO_ANSWER
 from strava_pipeline.ingest.strava.http import Wire
 

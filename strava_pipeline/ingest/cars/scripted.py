@@ -14,9 +14,9 @@ from typing import Any
 
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.json_text import parse_json
-from strava_pipeline.core.trips.activity.instants import parse_instant
-from strava_pipeline.core.trips.car.answers import read_answer
+from strava_pipeline.core.trips.car.events import read_answer
 from strava_pipeline.core.trips.car.scenarios import FORMAT
+from strava_pipeline.core.trips.values import parse_instant
 from strava_pipeline.ingest.cars.reading import Reading, Trouble
 
 _Key = tuple[str, str, int]  # user, car, milliseconds since 1970

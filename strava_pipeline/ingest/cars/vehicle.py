@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from strava_pipeline.core.trips.activity.values import finite_number
-from strava_pipeline.core.trips.car.position import read_position
+from strava_pipeline.core.trips.car.config import read_position
+from strava_pipeline.core.trips.values import finite_number
 
 KM = {"km": 1.0, "mi": 1.609344, "m": 0.001, "ft": 0.0003048}
 """Kilometres in one of each unit of length; a number in another, or in none, is no distance."""

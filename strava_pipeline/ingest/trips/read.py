@@ -15,8 +15,7 @@ from strava_pipeline.core.errors import MisuseError, SourceError
 from strava_pipeline.core.process import without_garbage_collection
 from strava_pipeline.core.size_limits import TripLimits
 from strava_pipeline.core.trips.activity.bundle import Bundle, State, entry_comment
-from strava_pipeline.core.trips.activity.instants import parse_instant
-from strava_pipeline.core.trips.activity.values import finite_number
+from strava_pipeline.core.trips.values import finite_number, parse_instant
 from strava_pipeline.ingest.trips.decrypt import Column, read_column
 from strava_pipeline.ingest.trips.keys import KeyRing
 from strava_pipeline.ingest.trips.rows import bundle, number, plain_json

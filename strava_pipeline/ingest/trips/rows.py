@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, Summary
-from strava_pipeline.core.trips.activity.instants import normal_instant
+from strava_pipeline.core.trips.values import normal_instant
 from strava_pipeline.ingest.trips.decrypt import Column, parse
 from strava_pipeline.ingest.trips.table import FEEDBACK, LOCATIONS, MIX
 

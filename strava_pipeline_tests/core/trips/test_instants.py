@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.activity.instants import format_instant, format_milliseconds, parse_instant
+from strava_pipeline.core.trips.values import format_instant, format_milliseconds, parse_instant
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 
 from strava_pipeline.core.trips.activity.decision import Decision, Verdict
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
-from strava_pipeline.core.trips.activity.values import number_text
 from strava_pipeline.core.trips.activity.verdict import Rule, Severity, rules
+from strava_pipeline.core.trips.values import number_text
 
 REJECTED, NOT_REJECTED = "rejected", "not_rejected"
 _BY_CODE = {rule.code: rule for rule in rules()}

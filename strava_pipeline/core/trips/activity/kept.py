@@ -14,8 +14,7 @@ from strava_pipeline.core.rows import frame
 from strava_pipeline.core.tables.trips import METRICS, TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 from strava_pipeline.core.trips.activity.bundle import Bundle, entry_comment
 from strava_pipeline.core.trips.activity.codes import code, told_code, version
-from strava_pipeline.core.trips.activity.instants import parse_instant
-from strava_pipeline.core.trips.activity.values import finite_number
+from strava_pipeline.core.trips.values import finite_number, parse_instant
 from strava_pipeline.core.years import YearRange
 
 TRIPS = "trips"  # the source of these rows, as `strava` is of activities

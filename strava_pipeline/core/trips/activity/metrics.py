@@ -11,12 +11,11 @@ import polars as pl
 
 from strava_pipeline.core.haversine import column_distance_m
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.instants import parse_instant
 from strava_pipeline.core.trips.activity.mix import MIX, mix_of, mixes
 from strava_pipeline.core.trips.activity.points import points_frame
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 from strava_pipeline.core.trips.activity.track import KMH, segments, usable_points, used_points
-from strava_pipeline.core.trips.activity.values import finite_number
+from strava_pipeline.core.trips.values import finite_number, parse_instant
 
 _ZERO_WITHOUT_POINTS = frozenset(
     {"points_raw", "points_usable", "points_used", "unsorted_timestamps", "segments", "haversine_m", "haversine_raw_m"}

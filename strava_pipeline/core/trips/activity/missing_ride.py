@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.instants import format_instant, parse_instant
 from strava_pipeline.core.trips.activity.redaction import REDACTED, safe_text, safe_value
+from strava_pipeline.core.trips.values import format_instant, parse_instant
 
 SILENCE_S = 60  # a longer pause between two lines is marked: the app was asleep, or killed
 _LOW_POWER = frozenset({"lowpowermode", "islowpowermode", "lowpowermodeenabled", "islowpowermodeenabled", "lowpower"})

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.values import clean_text, finite_number
+from strava_pipeline.core.trips.values import clean_text, finite_number
 
 MIX = pl.List(pl.Struct({"activity": pl.String, "share": pl.Float64}))
 

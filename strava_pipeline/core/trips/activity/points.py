@@ -12,8 +12,7 @@ from typing import Any
 import polars as pl
 
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.instants import MILLISECONDS, parse_instant
-from strava_pipeline.core.trips.activity.values import clean_text, finite_number
+from strava_pipeline.core.trips.values import MILLISECONDS, clean_text, finite_number, parse_instant
 
 _NUMBERS = {"latitude": "latitude", "longitude": "longitude", "speed": "speed", "accuracy": "horizontal_accuracy"}
 _GETTERS = {key: itemgetter(key) for key in (*_NUMBERS.values(), "timestamp", "activity")}

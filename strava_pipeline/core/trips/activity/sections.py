@@ -10,9 +10,9 @@ from typing import Any
 from strava_pipeline.core.trips.activity.bundle import Bundle, State, entry_comment, submitted_at
 from strava_pipeline.core.trips.activity.codes import told_code
 from strava_pipeline.core.trips.activity.decision import Verdict
-from strava_pipeline.core.trips.activity.instants import format_instant
 from strava_pipeline.core.trips.activity.quantities import NOTHING, duration, told, unit_of
 from strava_pipeline.core.trips.activity.redaction import one_line, safe_text
+from strava_pipeline.core.trips.values import format_instant
 
 LABELS = {"ride": "a ride", "not_ride": "no ride", None: "none: neither a review nor a feedback says what it was"}
 OUTCOMES = {

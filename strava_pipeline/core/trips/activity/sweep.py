@@ -16,7 +16,7 @@ from strava_pipeline.core.trips.activity.decision import Verdict
 from strava_pipeline.core.trips.activity.labels import STATUSES, Label
 from strava_pipeline.core.trips.activity.replay import Decided, InputHash, decided
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
-from strava_pipeline.core.trips.activity.values import number_text
+from strava_pipeline.core.trips.values import number_text
 
 FORMAT = "activity-trip-sweep/1"
 BASELINE = "baseline"

@@ -1,14 +1,16 @@
-"""What happens to a tracker: pings, the phone's start and end, and the clock of the safety net. Reading one from JSON.
+"""What goes into a step of the tracker: the event, and the answers that it can ask for (a car's API, a router, saving a trip).
 
-What an event does to a trip stands in tracker.py and the files beside it.
+Both are read from JSON here. What an event does to a trip is tracker.py's, who asks is turn.py's, who answers lies outside
+core.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
-from strava_pipeline.core.trips.activity.instants import parse_instant
-from strava_pipeline.core.trips.car.position import Position, read_position
+from strava_pipeline.core.trips.car.config import Position, read_position
+from strava_pipeline.core.trips.car.trip import Trip
+from strava_pipeline.core.trips.values import finite_number, parse_instant
 
 Kind = Literal["ping", "start", "end", "clock"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -17,7 +19,7 @@ EARLIEST, LATEST = -62_104_060_800.0, 253_370_764_800.0
 
 
 class NoEventError(ValueError):
-    """What came is no event. Its text tells what is expected, and nothing of what came."""
+    """What was received is no event. The text says what is expected, and nothing of what was received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +63,45 @@ def read_event(json: Mapping[str, Any]) -> Event:
 
 def _usable(instant: float | None) -> float | None:
     return instant if instant is not None and EARLIEST <= instant < LATEST else None
+
+
+@dataclass(frozen=True, slots=True)
+class CarAnswer:
+    """`is_parked` None: the car doesn't know. `odometer` in km."""
+
+    is_parked: bool | None = None
+    odometer: float | None = None
+    lat: float | None = None
+    lng: float | None = None
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the answer says anything about driving; one that doesn't counts as an error."""
+        return self.is_parked is not None or self.odometer is not None
+
+    @property
+    def position(self) -> Position | None:
+        """Where the car was."""
+        return None if self.lat is None or self.lng is None else Position(self.lat, self.lng)
+
+
+class Answers(Protocol):
+    """A step asks each car at most once. `car` and `route` may raise: then the step hasn't happened and can be repeated."""
+
+    def car(self, car_id: str) -> CarAnswer | None:
+        """What the car's API says now; None: an error."""
+
+    def route(self, points: Sequence[tuple[float, float]]) -> float | None:
+        """Kilometres of the route through points (longitude, latitude); None: no route, or no router."""
+
+    def save(self, trip: Trip) -> bool:
+        """Whether the trip is kept."""
+
+
+def read_answer(json: Any) -> CarAnswer | None:
+    """A car's answer; None for what is no object, as `"error"`. A field of another type counts as missing."""
+    if not isinstance(json, Mapping):
+        return None
+    parked, position = json.get("is_parked"), read_position(json)
+    is_parked = parked if isinstance(parked, bool) else None
+    return CarAnswer(is_parked, finite_number(json.get("odometer")), *(position or (None, None)))

@@ -1,18 +1,14 @@
 """The end of a trip that counts: measured, located, compared with the direct route, classified, saved. In this order.
 
-When a trip is over is decided by pings.py, endings.py and safety_net.py.
+When a trip is over is decided in tracker.py.
 """
 
 from typing import Any, NamedTuple
 
-from strava_pipeline.core.trips.car.classify import classify
-from strava_pipeline.core.trips.car.limits import Limits, rounded
-from strava_pipeline.core.trips.car.places import place_at
-from strava_pipeline.core.trips.car.position import Position
+from strava_pipeline.core.trips.car.config import Limits, Position, place_at, rounded
 from strava_pipeline.core.trips.car.result import Reason, Status
 from strava_pipeline.core.trips.car.state import Cache, LastTrip, Point, TrackerState
-from strava_pipeline.core.trips.car.trail import length_km, trail
-from strava_pipeline.core.trips.car.trip import DistanceSource, Trip, Via, trip_id
+from strava_pipeline.core.trips.car.trip import DistanceSource, Trip, Via, classify, length_km, trail, trip_id
 from strava_pipeline.core.trips.car.turn import Stepped, Turn
 
 
@@ -23,25 +19,25 @@ class Measured(NamedTuple):
     source: DistanceSource
 
 
-def finalise(turn: Turn, cache: Cache, via: Via, *, api_down: bool = False, **told: Any) -> Stepped:
-    """The trip's record, saved, or why there is none; a save that fails leaves the trip as it is.
+def finalise(turn: Turn, cache: Cache, via: Via, *, api_down: bool = False, **fields: Any) -> Stepped:
+    """Save the trip's record, or cancel the trip and say why; a save that fails leaves the trip as it is.
 
-    `api_down`: the last reading of the odometer failed. `told` are fields of the result.
+    `api_down`: the last reading of the odometer failed. `fields` are those of the result.
     """
     points = trail(cache, turn.limits)
     measured = _measured(turn, cache, points, api_down=api_down)
     if measured is None:
-        return turn.cancelled(cache, Reason.NO_DISTANCE, **told)
+        return turn.cancelled(cache, Reason.NO_DISTANCE, **fields)
     if rounded(measured.km) < turn.limits.min_trip_km:
-        return turn.cancelled(cache, Reason.BELOW_MIN_DISTANCE, **told)
+        return turn.cancelled(cache, Reason.BELOW_MIN_DISTANCE, **fields)
     trip = _record(turn, cache, points, measured, via)
     if not turn.asking.save(trip):
-        return turn.told(Status.FINALIZE_FAILED, cache, **told)
+        return turn.result(Status.FINALIZE_FAILED, cache, **fields)
     parked = dict(turn.state.last_parked_gps)
     if trip.car_id is not None and trip.end_gps is not None:
         parked[trip.car_id] = trip.end_gps
     last = LastTrip(trip.trip_id, trip.car_id, trip.end_time, trip.end_odo)
-    return turn.finalised(TrackerState(None, parked, last), trip=trip, car_id=trip.car_id, **told)
+    return turn.finalised(TrackerState(None, parked, last), trip=trip, car_id=trip.car_id, **fields)
 
 
 def _measured(turn: Turn, cache: Cache, points: tuple[Point, ...], *, api_down: bool) -> Measured | None:

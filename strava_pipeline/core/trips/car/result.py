@@ -1,14 +1,13 @@
-"""What a step came to: its status and what belongs to it, and of a trip that was given up what is kept of it.
+"""The result of a step: its status with what belongs to it, and the record of a trip that was cancelled.
 
-Which event comes to what stands in tracker.py and the files beside it.
+Which event has which result is decided in tracker.py.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from strava_pipeline.core.trips.car.state import Cache, TripState
-from strava_pipeline.core.trips.car.state_json import cache_json
+from strava_pipeline.core.trips.car.state import Cache, TripState, cache_json
 from strava_pipeline.core.trips.car.trip import Trip, trip_json
 
 
@@ -35,7 +34,7 @@ class Status(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a trip was given up."""
+    """Why a trip was cancelled."""
 
     NO_DRIVING_CAR = "no_driving_car"
     BELOW_MIN_DISTANCE = "below_min_distance"
@@ -52,7 +51,7 @@ CAR_STATE_UNKNOWN = "car_state_unknown"
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
-    """A trip that was given up, for the rate of cancellations; instants are epoch seconds, the end is the event's."""
+    """A cancelled trip, for the rate of cancellations; instants are epoch seconds, the end is the event's."""
 
     user_id: str
     car_id: str | None
@@ -103,8 +102,8 @@ _OPTIONAL = (
 
 
 def result_json(result: Result) -> dict[str, Any]:
-    """The result as a replay tells it: what doesn't apply is left out."""
-    told = {name: getattr(result, name) for name in _OPTIONAL}
+    """The result as a replay prints it: what doesn't apply is left out."""
+    optional = {name: getattr(result, name) for name in _OPTIONAL}
     return {
         "status": result.status.value,
         "state": result.state.value,
@@ -112,5 +111,5 @@ def result_json(result: Result) -> dict[str, Any]:
         "trip": None if result.trip is None else trip_json(result.trip),
         "api_calls": result.api_calls,
         "osrm_coords": list(result.osrm_coords),
-        **{name: value for name, value in told.items() if value is not None},
+        **{name: value for name, value in optional.items() if value is not None},
     }

@@ -9,16 +9,20 @@ from typing import Any
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.json_text import json_bytes
-from strava_pipeline.core.trips.activity.values import finite_number
-from strava_pipeline.core.trips.car.answers import CarAnswer, read_answer
-from strava_pipeline.core.trips.car.config import CarConfig, CarConfigError, checked_position, read_config
-from strava_pipeline.core.trips.car.events import Event, NoEventError, read_event
-from strava_pipeline.core.trips.car.limits import Limits
-from strava_pipeline.core.trips.car.position import Position
+from strava_pipeline.core.trips.car.config import (
+    CarConfig,
+    CarConfigError,
+    Limits,
+    Position,
+    checked_position,
+    read_config,
+)
+from strava_pipeline.core.trips.car.events import CarAnswer, Event, NoEventError, read_answer, read_event
 from strava_pipeline.core.trips.car.result import Result, result_json
 from strava_pipeline.core.trips.car.state import TrackerState
 from strava_pipeline.core.trips.car.tracker import step
 from strava_pipeline.core.trips.car.trip import Trip
+from strava_pipeline.core.trips.values import finite_number
 
 FORMAT = "car-tracker-scenarios/1"
 RESULT_FORMAT = "car-tracker-result/1"
@@ -49,7 +53,7 @@ class ScenarioStep:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One user's story; `last_parked_gps` is what earlier trips left."""
+    """The steps of one user; `last_parked_gps`: where earlier trips left the cars."""
 
     id: str
     config: CarConfig
@@ -62,17 +66,17 @@ class Scenario:
 class ScenarioAnswers:
     """The `Answers` of one step."""
 
-    told: ScenarioStep
+    step: ScenarioStep
     routes: Routes
 
     def car(self, car_id: str) -> CarAnswer | None:
-        return self.told.cars.get(car_id)
+        return self.step.cars.get(car_id)
 
     def route(self, points: Sequence[tuple[float, float]]) -> float | None:
         return self.routes.length_km(points)
 
     def save(self, trip: Trip) -> bool:
-        return not self.told.fails_to_save
+        return not self.step.fails_to_save
 
 
 def read_scenarios(document: Any, limits: Limits = Limits()) -> list[Scenario]:
@@ -103,9 +107,9 @@ def result_parts(scenarios: Sequence[Scenario], limits: Limits = Limits()) -> It
 
 def _results(scenario: Scenario, limits: Limits) -> Iterator[Result]:
     state, routes = TrackerState(last_parked_gps=scenario.last_parked_gps), scenario.routes
-    for told in scenario.steps:
-        routes = routes if told.routes is None else told.routes
-        state, result = step(state, told.event, ScenarioAnswers(told, routes), scenario.config, limits)
+    for current in scenario.steps:
+        routes = routes if current.routes is None else current.routes
+        state, result = step(state, current.event, ScenarioAnswers(current, routes), scenario.config, limits)
         yield result
 
 
@@ -138,12 +142,12 @@ def _step(json: Any, path: str) -> ScenarioStep:
         event = read_event(json)
     except NoEventError as error:
         raise MisuseError(f"{path}.{error}") from None
-    cars = {car_id: read_answer(told) for car_id, told in _object(json.get("api"), f"{path}.api", {}).items()}
+    cars = {car_id: read_answer(answer) for car_id, answer in _object(json.get("api"), f"{path}.api", {}).items()}
     return ScenarioStep(event, cars, _routes(json.get("osrm"), f"{path}.osrm"), json.get("fail_save") is True)
 
 
 def _routes(json: Any, path: str) -> Routes | None:
-    """None where nothing is told of the router; any code but Ok is a router that fails."""
+    """None without an entry for the router; any code but Ok is a router that fails."""
     if json is None:
         return None
     if _object(json, path).get("code") != "Ok":

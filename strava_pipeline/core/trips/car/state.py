@@ -1,14 +1,17 @@
 """What a tracker remembers of a user between two events: the trip under way (the cache), and what outlives trips.
 
-Immutable; instants are epoch seconds. What it looks like in JSON is state_json.py's, what changes it tracker.py's.
+Immutable; instants are epoch seconds. As JSON the state is exact, to be kept between two events: instants are numbers, so that
+nothing is rounded on the way. In results the cache is shown with UTC texts. What changes a state is tracker.py's.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from strava_pipeline.core.trips.car.position import Position
+from strava_pipeline.core.trips.car.config import Position, position_json
+from strava_pipeline.core.trips.values import format_milliseconds
 
 
 class TripState(StrEnum):
@@ -65,7 +68,7 @@ class Cache:
 
 @dataclass(frozen=True, slots=True)
 class LastTrip:
-    """Of the last finalised trip what the cooldown asks for."""
+    """What the cooldown needs of the last finalised trip."""
 
     trip_id: str
     car_id: str | None
@@ -75,7 +78,7 @@ class LastTrip:
 
 @dataclass(frozen=True, slots=True)
 class TrackerState:
-    """One user's; `last_parked_gps` by car id."""
+    """The state of one user; `last_parked_gps` by car id."""
 
     cache: Cache | None = None
     last_parked_gps: Mapping[str, Position] = field(default_factory=dict)
@@ -83,7 +86,7 @@ class TrackerState:
 
 
 def state_name(cache: Cache | None) -> TripState:
-    """The first that fits."""
+    """The state of a cache; of several that fit the first counts."""
     if cache is None:
         return TripState.IDLE
     if cache.skip_pause_count > 0:
@@ -93,3 +96,76 @@ def state_name(cache: Cache | None) -> TripState:
     if cache.car_id is None:
         return TripState.IDENTIFYING
     return TripState.PARKING if cache.parked_count > 0 else TripState.DRIVING
+
+
+FORMAT = "car-tracker-state/1"
+_INSTANTS = ("start_time", "end_triggered", "x_last_counted_at", "x_last_event_at", "x_parked_since")
+_MANY = 65_536  # a replay shows the whole cache after every step: the same points again and again
+
+
+def state_json(state: TrackerState) -> dict[str, Any]:
+    """The complete state; `read_state` reads it back."""
+    return {
+        "format": FORMAT,
+        "cache": None if state.cache is None else _cache(state.cache, _unchanged, _exact),
+        "last_parked_gps": {car_id: position_json(position) for car_id, position in state.last_parked_gps.items()},
+        "last_trip": None if state.last_trip is None else asdict(state.last_trip),
+    }
+
+
+def read_state(json: Mapping[str, Any]) -> TrackerState:
+    """The state that `state_json` wrote. Raises ValueError for anything else."""
+    if json.get("format") != FORMAT:
+        raise ValueError(f"this is no {FORMAT}")
+    try:
+        cache, last = json["cache"], json["last_trip"]
+        parked = {car_id: Position(**position) for car_id, position in json["last_parked_gps"].items()}
+        return TrackerState(
+            None if cache is None else _read_cache(cache), parked, None if last is None else LastTrip(**last)
+        )
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError(f"a {FORMAT} with other fields than this version knows") from None
+
+
+def cache_json(cache: Cache | None) -> dict[str, Any] | None:
+    """The cache as results show it."""
+    return None if cache is None else _cache(cache, format_milliseconds, _shown)
+
+
+def _cache(
+    cache: Cache, instant: Callable[[float | None], Any], points: Callable[[Iterable[Point]], list[dict[str, Any]]]
+) -> dict[str, Any]:
+    held: dict[str, Any] = {name: getattr(cache, name) for name in Cache.__slots__}
+    for name in _INSTANTS:
+        held[name] = instant(held[name])
+    held["gps_events"] = points(cache.gps_events)
+    held["gps_trail"] = points(cache.gps_trail)
+    held["audi_gps"] = None if cache.audi_gps is None else points([cache.audi_gps])[0]
+    return held
+
+
+def _exact(points: Iterable[Point]) -> list[dict[str, Any]]:
+    return [point._asdict() for point in points]
+
+
+def _shown(points: Iterable[Point]) -> list[dict[str, Any]]:
+    return list(map(dict.copy, map(_point, points)))
+
+
+@lru_cache(maxsize=_MANY)
+def _point(point: Point) -> dict[str, Any]:
+    return {**point._asdict(), "timestamp": format_milliseconds(point.timestamp)}
+
+
+def _read_cache(json: Mapping[str, Any]) -> Cache:
+    car = json["audi_gps"]
+    points: dict[str, Any] = {
+        "gps_events": tuple(Point(**point) for point in json["gps_events"]),
+        "gps_trail": tuple(Point(**point) for point in json["gps_trail"]),
+        "audi_gps": None if car is None else Point(**car),
+    }
+    return Cache(**{**json, **points})
+
+
+def _unchanged(seconds: float | None) -> float | None:
+    return seconds

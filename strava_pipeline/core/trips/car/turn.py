@@ -1,14 +1,74 @@
-"""One step at work: what it was given, and the two ways for it to end that all share. No rule of a trip stands here."""
+"""One step at work: what it was given, what it asks, what positions and answers change in the cache, and how it ends.
 
+Each car is asked at most once in a step, and every call is counted. Which event reads what, and what becomes of the trip, is
+tracker.py's.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
-from strava_pipeline.core.trips.car.asking import Asking
-from strava_pipeline.core.trips.car.config import Car, CarConfig
-from strava_pipeline.core.trips.car.events import Event
-from strava_pipeline.core.trips.car.limits import Limits
+from strava_pipeline.core.trips.car.config import Car, CarConfig, Limits, Position, is_at_skip, rounded
+from strava_pipeline.core.trips.car.events import Answers, CarAnswer, Event
 from strava_pipeline.core.trips.car.result import Cancellation, Reason, Result, Status
-from strava_pipeline.core.trips.car.state import Cache, TrackerState, state_name
+from strava_pipeline.core.trips.car.state import Cache, Point, TrackerState, state_name
+from strava_pipeline.core.trips.car.trip import Trip, km_now
+from strava_pipeline.core.trips.sampling import sampled
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The outcome of asking all cars; `car` is the one that drives."""
+
+    outcome: Literal["driving", "no_cars", "parked", "api_error"]
+    car: Car | None = None
+
+
+class Asking:
+    """The questions of one step, counted. A car that was asked once in the step is not asked again."""
+
+    def __init__(self, answers: Answers, config: CarConfig) -> None:
+        self._answers = answers
+        self._config = config
+        self._answered: dict[str, CarAnswer | None] = {}
+        self.osrm_coords: list[int] = []
+
+    @property
+    def api_calls(self) -> int:
+        return len(self._answered)
+
+    def car(self, car_id: str) -> CarAnswer | None:
+        """The car's usable answer; None: an error, or no credentials to ask it with."""
+        car = self._config.car(car_id)
+        if car is None or not car.has_credentials:
+            return None
+        if car_id not in self._answered:
+            self._answered[car_id] = self._answers.car(car_id)
+        answer = self._answered[car_id]
+        return answer if answer is not None and answer.is_usable else None
+
+    def driving_car(self) -> Search:
+        """Ask the cars with credentials in order, up to the first that drives."""
+        asked = [car for car in self._config.cars if car.has_credentials]
+        usable = False
+        for car in asked:
+            answer = self.car(car.car_id)
+            usable = usable or answer is not None
+            if answer is not None and answer.is_parked is False:
+                return Search("driving", car)
+        if not asked:
+            return Search("no_cars")
+        return Search("parked" if usable else "api_error")
+
+    def route_km(self, positions: Sequence[Position]) -> float | None:
+        """Kilometres of the route through the positions; through a sample of them where they are many. None: no route."""
+        points = [(position.lng, position.lat) for position in sampled(positions)]
+        self.osrm_coords.append(len(points))
+        return self._answers.route(points)
+
+    def save(self, trip: Trip) -> bool:
+        return self._answers.save(trip)
+
 
 Stepped = tuple[TrackerState, Result]
 
@@ -28,13 +88,13 @@ class Turn:
         """The configured car that the phone is connected to; unknown ids are ignored."""
         return self.config.car(self.event.bluetooth)
 
-    def told(self, status: Status, cache: Cache | None, **fields: Any) -> Stepped:
-        """Ends the step with a trip under way, or with none as before; `fields` are Result's."""
+    def result(self, status: Status, cache: Cache | None, **fields: Any) -> Stepped:
+        """End the step with this cache: a trip under way, or still none. `fields` are Result's."""
         return self._ended(status, replace(self.state, cache=cache), **fields)
 
     def cancelled(self, cache: Cache, reason: Reason, **fields: Any) -> Stepped:
-        """Ends the step and gives the trip up."""
-        given_up = Cancellation(
+        """End the step and cancel the trip."""
+        cancellation = Cancellation(
             user_id=cache.user_id,
             car_id=cache.car_id,
             start_time=cache.start_time,
@@ -45,21 +105,104 @@ class Turn:
             skip_pause_count=cache.skip_pause_count,
             api_error_count=cache.api_error_count,
         )
-        fields = {"car_id": cache.car_id, "reason": reason, "cancellation": given_up, **fields}
+        fields = {"car_id": cache.car_id, "reason": reason, "cancellation": cancellation, **fields}
         return self._ended(Status.CANCELLED, replace(self.state, cache=None), **fields)
 
     def finalised(self, after: TrackerState, **fields: Any) -> Stepped:
-        """Ends the step with a trip that is over and kept."""
+        """End the step with a trip that is over and saved."""
         return self._ended(Status.FINALIZED, after, **fields)
 
     def _ended(self, status: Status, after: TrackerState, **fields: Any) -> Stepped:
         cache = after.cache
-        told = {"trip": None, "car_id": None if cache is None else cache.car_id, **fields}
+        fields = {"trip": None, "car_id": None if cache is None else cache.car_id, **fields}
         return after, Result(
             status=status,
             state=state_name(cache),
             cache=cache,
             api_calls=self.asking.api_calls,
             osrm_coords=tuple(self.asking.osrm_coords),
-            **told,
+            **fields,
         )
+
+
+def with_phone_gps(turn: Turn, cache: Cache) -> Cache:
+    """Add the event's position to the phone's points; without a position the cache stays as it is."""
+    event, position = turn.event, turn.event.position
+    if position is None:
+        return cache
+    at = event.t if event.gps_at is None else event.gps_at
+    point = Point(*position, at, is_at_skip(turn.config, position))
+    return replace(cache, gps_events=(*cache.gps_events, point))
+
+
+def with_car(cache: Cache, car: Car) -> Cache:
+    """Assign the trip to this car."""
+    return replace(cache, car_id=car.car_id, car_name=car.name)
+
+
+def with_answer(turn: Turn, cache: Cache, answer: CarAnswer, *, at: float | None = None) -> Cache:
+    """Add the odometer and position of a usable answer, the position as of `at`, else of the event; the row of errors ends."""
+    cache = replace(cache, api_error_count=0)
+    if answer.odometer is not None:
+        cache = _with_odometer(cache, answer.odometer)
+    position = answer.position
+    if position is None:
+        return cache
+    point = Point(*position, turn.event.t if at is None else at, is_at_skip(turn.config, position))
+    return replace(cache, gps_trail=(*cache.gps_trail, point), audi_gps=point)
+
+
+def with_error(cache: Cache) -> Cache:
+    """Count one more error in a row; nothing else is known, so nothing else changes."""
+    return replace(cache, api_error_count=cache.api_error_count + 1)
+
+
+def as_driving(cache: Cache) -> Cache:
+    """The cache after a reading that says driving. Whether the phone ended the trip stays as it is."""
+    return replace(cache, parked_count=0, skip_pause_count=0, x_parked_since=None, x_odo_anchor=cache.last_odo)
+
+
+def paused(cache: Cache) -> Cache:
+    """Count one more parked reading at a skip location."""
+    return replace(cache, skip_pause_count=cache.skip_pause_count + 1)
+
+
+def is_driving(cache: Cache, answer: CarAnswer, limits: Limits) -> bool | None:
+    """Whether the car drives, by an answer that the cache already holds: odometer first, then API. None: neither knows."""
+    if answer.odometer is not None and cache.last_odo is not None and cache.x_odo_anchor is not None:
+        driven = rounded(cache.last_odo - cache.x_odo_anchor)  # since the last parked reset: small steps add up
+        if driven > limits.odometer_km:
+            return True
+    return None if answer.is_parked is None else not answer.is_parked
+
+
+def stands_at_skip(turn: Turn, cache: Cache, answer: CarAnswer | None) -> bool:
+    """Whether the best known position is at a skip location: this answer's, this event's, the car's last, the phone's last."""
+    known: tuple[Position | None, ...] = (
+        None if answer is None else answer.position,
+        turn.event.position,
+        None if cache.audi_gps is None else cache.audi_gps.position,
+        cache.gps_events[-1].position if cache.gps_events else None,
+    )
+    position = next((position for position in known if position is not None), None)
+    return position is not None and is_at_skip(turn.config, position)
+
+
+def _with_odometer(cache: Cache, km: float) -> Cache:
+    """An odometer never goes back: a smaller value is bad data."""
+    now = km if cache.last_odo is None else max(km, cache.last_odo)
+    return replace(
+        cache,
+        last_odo=now,
+        start_odo=now if cache.start_odo is None else cache.start_odo,
+        x_odo_anchor=now if cache.x_odo_anchor is None else cache.x_odo_anchor,
+    )
+
+
+def total_km(turn: Turn, cache: Cache) -> float:
+    """Kilometres so far, to the metre."""
+    return round(km_now(cache, turn.limits), 3)
+
+
+def paused_result(turn: Turn, cache: Cache) -> Stepped:
+    return turn.result(Status.PAUSED_AT_SKIP, cache, pause_count=cache.skip_pause_count, total_km=total_km(turn, cache))

@@ -8,14 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from strava_pipeline.core.trips.car.answers import CarAnswer
-from strava_pipeline.core.trips.car.config import Car, CarConfig, Place
-from strava_pipeline.core.trips.car.events import Event, Kind
-from strava_pipeline.core.trips.car.limits import Limits
-from strava_pipeline.core.trips.car.position import Position
+from strava_pipeline.core.trips.car.config import Car, CarConfig, Limits, Place, Position
+from strava_pipeline.core.trips.car.events import CarAnswer, Event, Kind
 from strava_pipeline.core.trips.car.result import Result, result_json
-from strava_pipeline.core.trips.car.state import Cache, LastTrip, TrackerState
-from strava_pipeline.core.trips.car.state_json import read_state, state_json
+from strava_pipeline.core.trips.car.state import Cache, LastTrip, TrackerState, read_state, state_json
 from strava_pipeline.core.trips.car.tracker import step
 from strava_pipeline.core.trips.car.trip import Trip
 

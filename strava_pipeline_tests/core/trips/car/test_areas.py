@@ -2,7 +2,7 @@
 
 import pytest
 
-from strava_pipeline.core.trips.car.areas import area_of
+from strava_pipeline.core.trips.car.config import area_of
 
 
 @pytest.mark.parametrize(

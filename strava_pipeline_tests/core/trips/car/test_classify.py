@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from strava_pipeline.core.trips.car.classify import classify
 from strava_pipeline.core.trips.car.config import CarConfig, Place
+from strava_pipeline.core.trips.car.trip import classify
 from strava_pipeline_tests.core.trips.car.made import place
 
 DESK, HOME, GYM = place("Desk", "office", 0.0), place("Home", "home", 0.0), place("Gym", "skip", 0.0)

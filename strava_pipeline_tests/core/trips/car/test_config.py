@@ -5,8 +5,15 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.car.config import Car, CarConfig, CarConfigError, Place, config_json, read_config
-from strava_pipeline.core.trips.car.limits import Limits
+from strava_pipeline.core.trips.car.config import (
+    Car,
+    CarConfig,
+    CarConfigError,
+    Limits,
+    Place,
+    config_json,
+    read_config,
+)
 from strava_pipeline_tests.core.trips.car.made import CONFIG
 
 WHOLE: dict[str, Any] = {

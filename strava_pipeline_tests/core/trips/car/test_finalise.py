@@ -4,9 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from strava_pipeline.core.trips.car.config import CarConfig
-from strava_pipeline.core.trips.car.limits import Limits
-from strava_pipeline.core.trips.car.position import Position
+from strava_pipeline.core.trips.car.config import CarConfig, Limits, Position
 from strava_pipeline.core.trips.car.state import LastTrip, TrackerState
 from strava_pipeline.core.trips.car.trip import Trip, trip_json
 from strava_pipeline_tests.core.trips.car.made import (

@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 import pytest
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.trips.car.limits import Limits, limits_with, rounded
+from strava_pipeline.core.trips.car.config import Limits, limits_with, rounded
 
 DEFAULTS = {
     "no_driving_count": 3, "api_error_count": 2, "parked_count": 3, "stale_s": 7200, "thinning_m": 50, "skip_radius_m": 200,

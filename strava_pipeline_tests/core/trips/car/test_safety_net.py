@@ -2,7 +2,7 @@
 
 import pytest
 
-from strava_pipeline.core.trips.car.limits import Limits
+from strava_pipeline.core.trips.car.config import Limits
 from strava_pipeline.core.trips.car.trip import Trip
 from strava_pipeline_tests.core.trips.car.made import (
     GYM_M,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.trips.car.limits import Limits
+from strava_pipeline.core.trips.car.config import Limits
 from strava_pipeline.core.trips.car.result import result_json
 from strava_pipeline.core.trips.car.scenarios import read_scenarios, result_parts, run_scenario
 

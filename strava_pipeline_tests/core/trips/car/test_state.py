@@ -7,10 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strava_pipeline.core.trips.car.limits import Limits
-from strava_pipeline.core.trips.car.position import Position
-from strava_pipeline.core.trips.car.state import Cache, LastTrip, Point, TrackerState, state_name
-from strava_pipeline.core.trips.car.state_json import cache_json, read_state, state_json
+from strava_pipeline.core.trips.car.config import Limits, Position
+from strava_pipeline.core.trips.car.state import (
+    Cache,
+    LastTrip,
+    Point,
+    TrackerState,
+    cache_json,
+    read_state,
+    state_json,
+    state_name,
+)
 from strava_pipeline_tests.core.trips.car.made import (
     MONDAY,
     Drive,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from strava_pipeline.core.trips.car.limits import Limits
+from strava_pipeline.core.trips.car.config import Limits
 from strava_pipeline.core.trips.car.state import Cache, Point
-from strava_pipeline.core.trips.car.trail import km_now, length_km, trail
+from strava_pipeline.core.trips.car.trip import km_now, length_km, trail
 from strava_pipeline_tests.core.trips.car.made import north
 
 Told = tuple[float, float]

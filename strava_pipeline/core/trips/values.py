@@ -1,10 +1,35 @@
-"""Timestamps of trips, which come as seconds, milliseconds or ISO text: parsed to an instant before anything else."""
+"""Numbers, texts and instants in the JSON of trips, read leniently: what is none becomes None.
 
+A number is a finite int or float; no bool, no NaN, no numeric text. A timestamp comes as seconds, milliseconds or ISO text and
+is an instant (epoch seconds) from here on. What a missing value means, each reader knows.
+"""
+
+import math
 import re
 from datetime import UTC, datetime
 from typing import Any
 
-from strava_pipeline.core.trips.activity.values import finite_number
+
+def finite_number(value: Any) -> float | None:
+    """The number that a value is; None where it is none, or one that no float holds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def clean_text(value: str) -> str:
+    """The text, with `?` for what no UTF-8 holds: half a surrogate pair, which Python's JSON reader lets through."""
+    return value.encode(errors="replace").decode()
+
+
+def number_text(value: float) -> str:
+    """As a person would type it, every digit kept: `35`, `0.05`."""
+    return str(int(value)) if value == int(value) else repr(value)
+
 
 MILLISECONDS = 1e11  # seconds beyond it would be after the year 5138; milliseconds before it, before March 1973
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]|$)|\d{8}T")  # of what fromisoformat takes, no numbers alone
