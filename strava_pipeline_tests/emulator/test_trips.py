@@ -13,8 +13,8 @@ import pytest
 from strava_pipeline.core.trips.activity.bundle import Bundle, State
 from strava_pipeline.core.trips.activity.diagnose import Diagnosed, diagnose
 from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline.emulator.generate.trips import DAYS, write_trips
 from strava_pipeline.core.trips.values import parse_instant
+from strava_pipeline.emulator.generate.trips import DAYS, write_trips
 from strava_pipeline.ingest.trips.keys import KeyRing
 from strava_pipeline.ingest.trips.read import read_bundles
 from strava_pipeline.ingest.trips.source import open_source
