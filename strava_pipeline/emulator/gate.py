@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -47,13 +47,16 @@ class ServiceState:
         return self.clock.epoch()
 
 
-class Gate:
+StateT = TypeVar("StateT", bound=ServiceState)
+
+
+class Gate(Generic[StateT]):
     """ASGI middleware: dates every answer. A service's gate overrides `__call__` and calls `answer` for its own paths."""
 
     service: ClassVar[str] = "Emulator"  # the name on error pages
 
-    def __init__(self, app: ASGIApp, state: ServiceState) -> None:
-        self._app, self._common = app, state
+    def __init__(self, app: ASGIApp, state: StateT) -> None:
+        self._app, self.state = app, state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a call on and date its answer."""
@@ -88,7 +91,7 @@ class Gate:
 
     def date(self, fault: Fault | None = None) -> tuple[bytes, bytes]:
         """The Date header, wrong if a fault of kind date says so."""
-        clock = self._common.clock
+        clock = self.state.clock
         if fault is None or fault.kind != "date":
             return (b"date", clock.http_date())
         if isinstance(fault.body, str):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from strava_pipeline.emulator import server
 from strava_pipeline.emulator.faults import Headers, Reply, deliver
@@ -53,14 +53,10 @@ def create_app(config: EmulatorConfig) -> Starlette:
     return app
 
 
-class StravaGate(Gate):
+class StravaGate(Gate[State]):
     """Which calls need a token, which count in the limits, and Strava's refusals."""
 
     service = "Strava"
-
-    def __init__(self, app: ASGIApp, state: State) -> None:
-        super().__init__(app, state)
-        self._state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a call on by the group that its path belongs to."""
@@ -73,11 +69,11 @@ class StravaGate(Gate):
         elif (path + "/").startswith(API + application_api.SUBSCRIPTIONS + "/"):
             await self._uncounted(scope, receive, send, path.removeprefix(API))
         elif path == API or path.startswith(API + "/"):
-            self._state.journal.open += 1
+            self.state.journal.open += 1
             try:
                 await self._counted(scope, receive, send, path.removeprefix(API) or "/")
             finally:
-                self._state.journal.open -= 1
+                self.state.journal.open -= 1
         elif path.startswith("/oauth/"):
             await self._uncounted(scope, receive, send, path)
         else:
@@ -89,11 +85,11 @@ class StravaGate(Gate):
 
     def shorten_page(self, query: dict[str, str], rows: int | None) -> None:
         """From now on, that page of a listing of activities has so few rows."""
-        api.shorten_page(self._state, query, rows)
+        api.shorten_page(self.state, query, rows)
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         """An API call: needs a token and counts in the limits."""
-        state = self._state
+        state = self.state
         if state.config.latency:
             await asyncio.sleep(state.config.latency)
         method, raw_query = scope["method"], scope["query_string"].decode("latin-1")
@@ -119,7 +115,7 @@ class StravaGate(Gate):
 
     async def _uncounted(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         """A call for OAuth or subscriptions: needs no token and counts in no limit."""
-        state, method, full_path = self._state, scope["method"], scope["path"]
+        state, method, full_path = self.state, scope["method"], scope["path"]
         fault = state.faults.next_fault(path, query_of(scope))
         recorded = RecordedSend(
             lambda status: state.journal.record_other_call(state.clock.now(), method, full_path, status), send
@@ -130,8 +126,8 @@ class StravaGate(Gate):
         """401 if the token in the Authorization header is not valid, or does not allow this path."""
         authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
         kind, _, token = authorization.decode("latin-1").partition(" ")
-        tokens = self._state.tokens
-        grant = tokens.grant_of(token.strip(), self._state.epoch) if kind.lower() == "bearer" else None
+        tokens = self.state.tokens
+        grant = tokens.grant_of(token.strip(), self.state.epoch) if kind.lower() == "bearer" else None
         if grant is None:
             return Reply.of(api.unauthorized("Athlete", "access_token", "invalid"))
         writes = scope["method"] == "PUT" and path.startswith("/activities/")
