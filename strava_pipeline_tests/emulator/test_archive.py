@@ -1,22 +1,28 @@
-"""The archive that the emulator writes tells the same history as its API, in files that others can read."""
+"""The archive that the emulator writes holds the same activities as its API, in files that others can read."""
 
 import csv
 import gzip
 import io
+import json
 import zipfile
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import fitdecode
 import pytest
+import requests
 
+from strava_pipeline.core.files.archive_csv import ArchiveRow
 from strava_pipeline.emulator.service import EmulatorConfigError
 from strava_pipeline.emulator.strava.application import EmulatorConfig
 from strava_pipeline.emulator.strava.archive import ArchiveSummary, Layout, Oddities, write_archive
 from strava_pipeline.emulator.strava.state import build_state
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import open_container
+from strava_pipeline_tests.emulator.client import Client
+from strava_pipeline_tests.emulator.conftest import Start, config
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CONFIG = EmulatorConfig(now=NOW, activities=80, years=(2024, 2026), speed=0.0)
@@ -40,7 +46,7 @@ def read(path: Path) -> BulkExport:
     return found
 
 
-def test_the_list_says_what_the_api_says(export: Path) -> None:
+def test_the_list_agrees_with_the_api(export: Path) -> None:
     state = build_state(CONFIG)
     rows = {row.activity_id: row for row in read(export).activities.rows}
     existing = state.store.existing(state.epoch)
@@ -91,12 +97,12 @@ def test_every_file_is_named_by_a_row_and_numbered_by_its_upload(export: Path) -
 
 def test_the_same_configuration_makes_the_same_bytes_and_another_seed_others() -> None:
     small = EmulatorConfig(now=NOW, activities=20, years=(2025, 2026))
-    made = [io.BytesIO() for _ in range(3)]
-    for config, out in zip(
-        (small, small, EmulatorConfig(now=NOW, activities=20, years=(2025, 2026), seed=2)), made, strict=True
+    archives = [io.BytesIO() for _ in range(3)]
+    for configuration, out in zip(
+        (small, small, EmulatorConfig(now=NOW, activities=20, years=(2025, 2026), seed=2)), archives, strict=True
     ):
-        write_archive(config, out)
-    assert made[0].getvalue() == made[1].getvalue() != made[2].getvalue()
+        write_archive(configuration, out)
+    assert archives[0].getvalue() == archives[1].getvalue() != archives[2].getvalue()
 
 
 @pytest.mark.parametrize(
@@ -108,7 +114,7 @@ def test_the_same_configuration_makes_the_same_bytes_and_another_seed_others() -
         (Layout("en", 103), "Activity ID", 103),
     ],
 )
-def test_every_language_and_layout_tells_the_same(
+def test_every_language_and_layout_holds_the_same(
     export: Path, tmp_path: Path, layout: Layout, header: str, count: int
 ) -> None:
     write_archive(CONFIG, tmp_path / "export.zip", layout)
@@ -118,13 +124,13 @@ def test_every_language_and_layout_tells_the_same(
     assert [row.summary for row in found.activities.rows] == [row.summary for row in read(export).activities.rows]
 
 
-def test_what_is_wrong_on_purpose_is_as_many_as_asked_for(tmp_path: Path) -> None:
+def test_there_are_as_many_deliberate_faults_as_ordered(tmp_path: Path) -> None:
     path = tmp_path / "export.zip"
-    made = write_archive(CONFIG, path, oddities=Oddities(missing=3, unlisted=2))
+    summary = write_archive(CONFIG, path, oddities=Oddities(missing=3, unlisted=2))
     with open_container(path) as container:
         (found,) = bulk_exports(container)
     assert (len(found.missing), len(found.unlisted)) == (3, 2)
-    assert made == ArchiveSummary(
+    assert summary == ArchiveSummary(
         rows=len(found.activities.rows),
         files=len(found.files) + 3,
         without_file=sum(row.filename is None for row in found.activities.rows),
@@ -166,3 +172,106 @@ def test_gpx_and_tcx_begin_when_the_row_says(export: Path) -> None:
 def test_a_layout_that_no_archive_has_is_refused(language: str, count: int | None) -> None:
     with pytest.raises(EmulatorConfigError):
         Layout(language, count)
+
+
+@pytest.fixture
+def client(start: Start) -> Client:
+    return start()
+
+
+def order_archive(client: Client, order: dict[str, Any] | None = None) -> requests.Response:
+    return requests.post(f"{client.url}/_emulator/archive", json=order, timeout=60)
+
+
+def ordered_export(client: Client, tmp_path: Path, order: dict[str, Any] | None = None) -> BulkExport:
+    answer = order_archive(client, order)
+    assert answer.status_code == 200, answer.text
+    path = tmp_path / "export.zip"
+    path.write_bytes(answer.content)
+    with open_container(path) as container:
+        assert list(container.faults) == []
+        (found,) = bulk_exports(container)
+    return found
+
+
+def rows(export: BulkExport) -> dict[int | None, ArchiveRow]:
+    return {row.activity_id: row for row in export.activities.rows}
+
+
+def test_while_nothing_happened_it_is_the_archive_of_the_configuration(client: Client) -> None:
+    answer, expected = order_archive(client), io.BytesIO()
+    write_archive(config(), expected)
+    assert answer.content == expected.getvalue()
+    assert answer.headers["content-type"] == "application/zip"
+    athlete = client.truth()["athlete"]["id"]
+    assert answer.headers["content-disposition"] == f'attachment; filename="export_{athlete}.zip"'
+    assert client.calls()["by_endpoint"] == {}, "it needs no token and counts nowhere"
+
+
+def test_edits_deletions_and_late_uploads_are_in_it(client: Client, tmp_path: Path) -> None:
+    before = rows(ordered_export(client, tmp_path))
+    edited, deleted = client.ids()[3], client.ids()[5]
+    client.control("/edit", id=edited, set={"name": "Renamed ✏️", "sport_type": "Hike", "description": "new"})
+    client.control("/delete", id=deleted)
+    late = client.control("/add", generate={"start_date": "2025-05-04T06:00:00Z", "sport_type": "Run"})["id"]
+    given = client.control("/add", activity={"name": "By hand", "distance": 1234.5, "manual": True})["id"]
+    ahead = client.control("/add", generate={"start_date": "2026-06-01T13:00:00Z", "sport_type": "Walk"})["id"]
+    found = ordered_export(client, tmp_path)
+    assert rows(found).keys() == (before.keys() - {deleted}) | {late, given}
+    row = rows(found)[edited]
+    assert (row.name, row.sport_type, row.description) == ("Renamed ✏️", "Hike", "new")
+    assert row.filename == before[edited].filename, "what was recorded stays"
+    assert rows(found)[late].filename is not None
+    assert (rows(found)[given].filename, rows(found)[given].distance_m) == (None, 1234.5)
+    assert [each.started_at for each in found.activities.rows] == sorted(
+        each.started_at for each in found.activities.rows if each.started_at
+    )
+    same = before.keys() - {edited, deleted}
+    assert {key: rows(found)[key].summary for key in same} == {key: before[key].summary for key in same}
+    client.control("/clock", advance=12 * 3600)
+    assert ahead in rows(ordered_export(client, tmp_path))
+
+
+def test_language_columns_and_oddities_are_on_order(client: Client, tmp_path: Path) -> None:
+    found = ordered_export(client, tmp_path, {"language": "de", "columns": 90, "missing": 3, "unlisted": 2})
+    cells = found.activities.header.cells
+    assert (cells[0].header, len(cells)) == ("Aktivitäts-ID", 90)
+    assert (len(found.missing), len(found.unlisted)) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("order", "word"),
+    [
+        ({"language": "xx"}, "'xx'"),
+        ({"language": None}, "en, nl, de"),
+        ({"columns": 10}, "86 to 103"),
+        ({"columns": "90"}, "'90'"),
+        ({"missing": -1}, "-1"),
+        ({"unlisted": True}, "True"),
+        ({"rows": 3}, "Unknown fields rows"),
+    ],
+)
+def test_an_archive_that_can_not_be_written_is_refused(client: Client, order: dict[str, Any], word: str) -> None:
+    answer = order_archive(client, order)
+    assert answer.status_code == 400
+    assert word in answer.json()["message"]
+
+
+def test_of_a_dataset_with_few_fields_the_cells_are_empty(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "poor.json").write_text(
+        json.dumps(
+            [
+                {"id": 7, "start_date": "2024-05-01T06:00:00Z", "type": "Ride", "gear_id": "beater"},
+                {"id": 8, "start_date": "2024-05-02T06:00:00Z", "distance": None, "name": "Nothing"},
+            ]
+        )
+    )
+    found = rows(ordered_export(start(dataset=tmp_path / "poor.json"), tmp_path))
+    assert found.keys() == {7, 8}
+    assert (found[7].sport_type, found[7].gear_id, found[7].elapsed_s) == ("Ride", None, None)
+    assert (found[8].name, found[8].distance_m) == ("Nothing", None)
+
+
+def test_it_is_dated_by_the_emulators_clock_as_far_as_a_zip_can(client: Client) -> None:
+    client.control("/clock", set="1975-01-01T00:00:00Z")
+    assert order_archive(client).status_code == 200

@@ -24,8 +24,8 @@ class Stage:
         self.emulator, self.hook = emulator, hook
         self.client = Client(emulator.url, EVERYTHING + ",activity:write")
         fields = {**APPLICATION, "callback_url": hook.url, "verify_token": "t"}
-        made = requests.post(f"{emulator.url}/api/v3/push_subscriptions", data=fields, timeout=20)
-        self.subscription: int = made.json()["id"]
+        created = requests.post(f"{emulator.url}/api/v3/push_subscriptions", data=fields, timeout=20)
+        self.subscription: int = created.json()["id"]
         self.athlete: int = emulator.state.athlete["id"]
         truth = self.client.truth()["activities"]
         self.ride = next(each for each in truth if each["sport_type"] == "Ride" and each["visibility"] == "everyone")
@@ -40,7 +40,7 @@ class Stage:
     def edit(self, **changes: Any) -> None:
         self.client.control("/edit", id=self.ride["id"], set=changes)
 
-    def told(self) -> list[tuple[str, dict[str, Any]]]:
+    def updates(self) -> list[tuple[str, dict[str, Any]]]:
         return [(event["aspect_type"], event["updates"]) for event in self.got()]
 
 
@@ -80,7 +80,7 @@ def test_an_event_says_what_happened_to_what_of_whom_and_when(stage: Stage) -> N
 )
 def test_title_type_and_privacy_raise_an_update(stage: Stage, changes: dict[str, Any], updates: dict[str, Any]) -> None:
     stage.edit(**changes)
-    assert stage.told() == [("update", updates)]
+    assert stage.updates() == [("update", updates)]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_an_edit_by_the_api_raises_its_event(stage: Stage) -> None:
     url = f"{stage.client.url}/api/v3/activities/{stage.ride['id']}"
     stage.client.http.put(url, json={"name": "x", "commute": True}, timeout=20)
     stage.client.http.put(url, json={"commute": False}, timeout=20)
-    assert stage.told() == [("update", {"title": "x"})]
+    assert stage.updates() == [("update", {"title": "x"})]
 
 
 def test_a_new_activity_is_told_even_before_it_can_be_fetched(stage: Stage) -> None:
@@ -155,7 +155,7 @@ def test_who_may_not_see_an_activity_is_told_that_it_goes_and_comes(stage: Stage
     stage.edit(**EVERYONE)
     hidden = stage.client.control("/add", activity={"id": 5, **ONLY_ME})["id"]
     stage.client.control("/delete", id=hidden)
-    assert stage.told() == [("delete", {}), ("create", {})]
+    assert stage.updates() == [("delete", {}), ("create", {})]
 
 
 def test_without_a_subscription_there_are_no_events(stage: Stage) -> None:

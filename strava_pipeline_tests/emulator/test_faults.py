@@ -137,7 +137,7 @@ def test_a_fault_strikes_as_often_as_ordered(client: Client, order: dict[str, in
 
 
 @pytest.mark.parametrize(
-    ("path", "query", "struck"),
+    ("path", "query", "hit"),
     [
         ("/activities/123", {}, {"/activities/123", "/activities/123/laps"}),
         ("/activities", {}, {"/activities/123", "/activities/123/laps", "/activities/1234"}),
@@ -149,11 +149,11 @@ def test_a_fault_strikes_as_often_as_ordered(client: Client, order: dict[str, in
     ],
 )
 def test_a_path_means_whole_parts_from_the_front(
-    client: Client, path: str, query: dict[str, Any], struck: set[str]
+    client: Client, path: str, query: dict[str, Any], hit: set[str]
 ) -> None:
     client.control("/faults", path=path, kind="status", status=507, times=-1, query=query)
-    asked = ("/activities/123", "/activities/123/laps", "/activities/1234", "/athlete", "/athlete/activities?page=4")
-    assert {path for path in asked if client.get(path).status_code == 507} == struck
+    paths = ("/activities/123", "/activities/123/laps", "/activities/1234", "/athlete", "/athlete/activities?page=4")
+    assert {path for path in paths if client.get(path).status_code == 507} == hit
 
 
 def test_faults_can_be_called_off(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""Rate limits: four ceilings, natural windows, what counts and what doesn't, and the headers that tell."""
+"""Rate limits: four ceilings, natural windows, what counts and what doesn't, and the headers that show them."""
 
 from datetime import UTC, datetime
 
@@ -41,7 +41,7 @@ def test_other_limits_are_refused_with_an_example(text: str) -> None:
         Limits.parse(text)
 
 
-def test_every_counted_answer_tells_limits_and_usage_with_itself_included(start: Start) -> None:
+def test_every_counted_answer_shows_limits_and_usage_including_itself(start: Start) -> None:
     client = start(limits=Limits())
     assert usage(client.get("/athlete")) == ("200,2000", "1,1", "100,1000", "1,1")
     assert usage(client.get("/activities/1")) == ("200,2000", "2,2", "100,1000", "2,2")
@@ -100,7 +100,7 @@ def test_the_day_ends_at_midnight_utc(start: Start) -> None:
     assert (fresh.status_code, fresh.headers["X-RateLimit-Usage"]) == (200, "1,1")
 
 
-def test_tokens_and_401_neither_count_nor_tell(start: Start) -> None:
+def test_tokens_and_401_neither_count_nor_show_limits(start: Start) -> None:
     client = start(limits=Limits(), scope="read")
     client.get("/athlete")
     assert usage(client.refresh()) == (None,) * 4
@@ -127,7 +127,7 @@ def test_control_paths_count_nowhere(start: Start) -> None:
     assert client.get("/athlete").headers["X-RateLimit-Usage"] == "1,1"
 
 
-def test_without_limits_the_headers_tell_limits_that_nobody_reaches(start: Start) -> None:
+def test_without_limits_the_headers_show_limits_that_nobody_reaches(start: Start) -> None:
     assert usage(start(limits=None).get("/athlete"))[0] == "1000000,100000000"
 
 

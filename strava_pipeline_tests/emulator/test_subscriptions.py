@@ -1,4 +1,4 @@
-"""Push subscriptions: one for an application, made when its callback says the challenge back, and of this machine only."""
+"""Push subscriptions: one for an application, created when its callback on this machine repeats the challenge."""
 
 import json
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ APPLICATION = {"client_id": "12345", "client_secret": "emulator-secret"}
 
 @pytest.fixture
 def hook() -> Iterator[Subscriber]:
-    with subscriber() as made:
-        yield made
+    with subscriber() as created:
+        yield created
 
 
 @pytest.fixture
@@ -42,19 +42,19 @@ def errors(answer: requests.Response) -> list[dict[str, str]]:
     return found
 
 
-def test_a_subscription_is_made_shown_and_deleted(client: Client, hook: Subscriber) -> None:
+def test_a_subscription_is_created_shown_and_deleted(client: Client, hook: Subscriber) -> None:
     assert push(client, "GET", params=APPLICATION).json() == []
-    made = create(client, hook.url)
-    assert made.status_code == 201
+    created = create(client, hook.url)
+    assert created.status_code == 201
     expected = {
-        "id": made.json()["id"],
+        "id": created.json()["id"],
         "resource_state": 2,
         "application_id": 12345,
         "callback_url": hook.url,
         "created_at": "2026-06-01T12:07:30Z",
         "updated_at": "2026-06-01T12:07:30Z",
     }
-    assert made.json() == expected
+    assert created.json() == expected
     [(path, query)] = hook.asked
     assert path == "/hooks/S3CRET-IN-THE-PATH"
     assert {**query, "hub.challenge": ""} == {"hub.mode": "subscribe", "hub.verify_token": "t 1", "hub.challenge": ""}
@@ -85,7 +85,7 @@ def test_there_is_only_one(client: Client, hook: Subscriber) -> None:
         (lambda _: (200, json.dumps({"hub.challenge": "another"}).encode()), "not verifiable"),
     ],
 )
-def test_a_callback_that_does_not_say_the_challenge_back_is_refused(
+def test_a_callback_that_does_not_repeat_the_challenge_is_refused(
     client: Client, hook: Subscriber, handshake: Handshake | None, code: str
 ) -> None:
     client.control("/webhooks", timeout=0.2 if handshake is None else 20)
@@ -164,8 +164,8 @@ def test_faults_can_be_ordered_for_it(client: Client) -> None:
 
 def test_stravalib_subscribes(client: Client, hook: Subscriber) -> None:
     library: StravalibClient = stravalib_on(client)
-    made = library.create_subscription(12345, "emulator-secret", hook.url, "token")
-    assert [each.id for each in library.list_subscriptions(12345, "emulator-secret")] == [made.id]
-    assert made.id is not None
-    library.delete_subscription(made.id, 12345, "emulator-secret")
+    created = library.create_subscription(12345, "emulator-secret", hook.url, "token")
+    assert [subscription.id for subscription in library.list_subscriptions(12345, "emulator-secret")] == [created.id]
+    assert created.id is not None
+    library.delete_subscription(created.id, 12345, "emulator-secret")
     assert list(library.list_subscriptions(12345, "emulator-secret")) == []

@@ -1,4 +1,4 @@
-"""The demo's trips: the same of a seed, opened by their own keys alone, and judged as what they were made to be."""
+"""The demo's trips: the same of a seed, readable with their own keys only, and judged as what they were generated as."""
 
 import json
 import sqlite3
@@ -23,7 +23,7 @@ from strava_pipeline_tests.trips import RING
 UNTIL = datetime(2026, 3, 10, 12, 0, 30, tzinfo=UTC)
 
 
-def made(folder: Path, *, seed: int = 1, count: int = 40, until: datetime = UNTIL) -> tuple[Path, KeyRing]:
+def demo_trips(folder: Path, *, seed: int = 1, count: int = 40, until: datetime = UNTIL) -> tuple[Path, KeyRing]:
     source, keys = write_trips(folder, seed=seed, count=count, until=until)
     return source, KeyRing.from_file(keys)
 
@@ -33,30 +33,33 @@ def bundles(source: Path, keys: KeyRing) -> list[Bundle]:
         return [bundle for batch in read_bundles(opened, keys) for bundle in batch]
 
 
-def told(source: Path, keys: KeyRing) -> list[dict[str, Any]]:
+def contents(source: Path, keys: KeyRing) -> list[dict[str, Any]]:
     return [bundle.as_json() for bundle in bundles(source, keys)]
 
 
 def test_a_seed_makes_the_same_trips_and_another_one_others(tmp_path: Path) -> None:
-    first, second, other = (made(tmp_path / name, seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
-    assert told(*first) == told(*second)
+    first, second, other = (demo_trips(tmp_path / name, seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
+    assert contents(*first) == contents(*second)
     keys = [(source.parent / "TEST_KEYS_ONLY.json").read_text() for source, _ in (first, second, other)]
     assert keys[0] == keys[1] != keys[2]
-    assert told(*first) != told(*other)
+    assert contents(*first) != contents(*other)
 
 
-def test_the_zone_that_the_end_is_told_in_changes_nothing(tmp_path: Path) -> None:
-    here, there = made(tmp_path / "a"), made(tmp_path / "b", until=UNTIL.astimezone(timezone(timedelta(hours=-11))))
-    assert told(*here) == told(*there)
+def test_the_time_zone_of_the_end_changes_nothing(tmp_path: Path) -> None:
+    here, there = (
+        demo_trips(tmp_path / "a"),
+        demo_trips(tmp_path / "b", until=UNTIL.astimezone(timezone(timedelta(hours=-11)))),
+    )
+    assert contents(*here) == contents(*there)
 
 
-def test_they_are_made_anew_in_a_folder_that_holds_others(tmp_path: Path) -> None:
-    made(tmp_path, seed=2)
-    assert told(*made(tmp_path)) == told(*made(tmp_path / "fresh"))
+def test_they_replace_the_trips_in_a_folder(tmp_path: Path) -> None:
+    demo_trips(tmp_path, seed=2)
+    assert contents(*demo_trips(tmp_path)) == contents(*demo_trips(tmp_path / "fresh"))
 
 
 def test_every_trip_ends_before_the_end_and_lies_within_two_years(tmp_path: Path) -> None:
-    held = [bundle.summary for bundle in bundles(*made(tmp_path, count=100))]
+    held = [bundle.summary for bundle in bundles(*demo_trips(tmp_path, count=100))]
     starts, ends = (
         [parse_instant(it) for it in times]
         for times in zip(*((one.start_time, one.end_time) for one in held), strict=True)
@@ -67,7 +70,7 @@ def test_every_trip_ends_before_the_end_and_lies_within_two_years(tmp_path: Path
 
 
 def test_they_open_with_both_of_their_own_keys_and_with_no_others(tmp_path: Path) -> None:
-    source, keys = made(tmp_path, seed=9, count=100)  # of seed 1 are the keys of the tests, too
+    source, keys = demo_trips(tmp_path, seed=9, count=100)  # of seed 1 are the keys of the tests, too
     with_their_own = bundles(source, keys)
     assert {bundle.decryption.key_index for bundle in with_their_own} == {0, 1, None}
     states = Counter(bundle.decryption.locations for bundle in with_their_own)
@@ -77,8 +80,8 @@ def test_they_open_with_both_of_their_own_keys_and_with_no_others(tmp_path: Path
     assert "TEST KEYS" in json.loads((tmp_path / "TEST_KEYS_ONLY.json").read_text())["WARNING"]
 
 
-def test_no_plain_column_tells_a_place(tmp_path: Path) -> None:
-    source, keys = made(tmp_path, count=10)
+def test_no_plain_column_holds_a_position(tmp_path: Path) -> None:
+    source, keys = demo_trips(tmp_path, count=10)
     places = {str(point["latitude"]) for bundle in bundles(source, keys) for point in bundle.locations}
     with closing(sqlite3.connect(source)) as database:
         dumped = "\n".join(database.iterdump())
@@ -89,7 +92,7 @@ def test_no_plain_column_tells_a_place(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def diagnosed(tmp_path_factory: pytest.TempPathFactory) -> list[Diagnosed]:
     """As many as the demo makes."""
-    return diagnose(bundles(*made(tmp_path_factory.mktemp("demo"), seed=2026, count=300)), thresholds())
+    return diagnose(bundles(*demo_trips(tmp_path_factory.mktemp("demo"), seed=2026, count=300)), thresholds())
 
 
 def activity(trip: Diagnosed) -> str:
@@ -120,6 +123,6 @@ def test_what_goes_wrong_on_the_way_is_among_the_reasons(diagnosed: list[Diagnos
 def test_missed_rides_come_with_what_the_phone_logged(diagnosed: list[Diagnosed]) -> None:
     missed = [trip.told for trip in diagnosed if trip.told["primary"] == "no_locations"]
     assert missed
-    assert all(told["has_diagnostic"] and told["label"] in ("ride", "not_ride") for told in missed)
+    assert all(diagnosis["has_diagnostic"] and diagnosis["label"] in ("ride", "not_ride") for diagnosis in missed)
     outcomes = {trip.told["outcome_vs_stored"] for trip in diagnosed}
     assert outcomes == {"better", "same", "worse", "changed"}

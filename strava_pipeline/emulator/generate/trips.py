@@ -1,7 +1,7 @@
-"""A made-up source of activity trips for the demo: believable rides, what is not one, and what goes wrong, encrypted.
+"""Made-up activity trips for the demo, encrypted in an SQLite file: rides, other trips, and recordings with faults.
 
-What the trips hold comes from the seed and `until`; tokens differ, as encryption wants it. The positions are made up, the keys
-are worth nothing: they open this alone.
+The content follows from the seed and `until`; the tokens differ each time, because encryption is random. The positions are made
+up, and the keys open only this file.
 """
 
 import base64
@@ -19,7 +19,7 @@ from typing import Any
 from cryptography.fernet import Fernet
 
 WARNING = "TEST KEYS: they open the demo's made-up trips and nothing else. Never use them for real data."
-DAYS = 720  # before `until`: two years, so that there are partitions to look at
+DAYS = 720  # before `until`: two years, for more than one partition
 _METRES = 111_195.0  # of a degree of latitude, on a sphere of 6,371,009 m
 _TABLE = "activity_trip"
 _COLUMNS = (
@@ -32,13 +32,13 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """One sort of trip: how often, how fast (m/s), and what is wrong with it."""
+    """A kind of trip: how often (weight), how fast (m/s), its mix of activities, and its faults."""
 
     weight: int
     speed: float
     mix: dict[str, float]
     accuracy: float = 7.0
-    gap: float = 0.0  # share of the points that were not recorded, in one piece
+    gap: float = 0.0  # share of the points that are missing, one after the other
     jumps: int = 0
     minutes: tuple[float, float] = (6, 35)
     points: bool = True
@@ -58,7 +58,7 @@ _KINDS = {
 
 
 def write_trips(folder: Path, *, seed: int, count: int, until: datetime) -> tuple[Path, Path]:
-    """Make `count` trips that end before `until`; the SQLite file with them, and the file with their keys."""
+    """Write `count` trips that end before `until`; returns the SQLite file of the trips and the file of their keys."""
     chance = random.Random(seed)
     keys = [base64.urlsafe_b64encode(chance.randbytes(32)).decode() for _ in range(2)]
     folder.mkdir(parents=True, exist_ok=True)
@@ -86,13 +86,13 @@ def _row(chance: random.Random, keys: Sequence[str], number: int, name: str, sta
     kind = _KINDS[name]
     seconds = chance.uniform(*kind.minutes) * 60
     points = list(_points(chance, kind, start, seconds)) if kind.points else []
-    good = name in ("ride", "e-bike", "noisy", "gap", "missed")
-    status = "accepted" if good != (chance.random() < 0.12) else "rejected"
-    review = chance.choices(("pending", "approved" if good else "rejected"), (8, 2))[0]
-    seal = Fernet(keys[0] if number % 5 else keys[1]).encrypt  # a fifth is of before the key was changed
+    is_good = name in ("ride", "e-bike", "noisy", "gap", "missed")
+    status = "accepted" if is_good != (chance.random() < 0.12) else "rejected"
+    review = chance.choices(("pending", "approved" if is_good else "rejected"), (8, 2))[0]
+    seal = Fernet(keys[0] if number % 5 else keys[1]).encrypt  # a fifth is older than the change of keys
     locations = seal(json.dumps(points).encode()).decode()
     if number % 97 == 0:
-        locations = locations[:-9]  # cut off on its way
+        locations = locations[:-9]  # truncated
     distance = kind.speed * seconds * chance.uniform(0.97, 1.04)
     return (
         number,
@@ -118,7 +118,7 @@ def _row(chance: random.Random, keys: Sequence[str], number: int, name: str, sta
 
 
 def _points(chance: random.Random, kind: _Kind, start: datetime, seconds: float) -> Iterator[dict[str, Any]]:
-    """A point every five seconds or so along a way that bends now and then."""
+    """A point about every five seconds, along a path with bends."""
     lat, lon = 0.4 + chance.uniform(-0.05, 0.05), 1.6 + chance.uniform(-0.05, 0.05)  # in the Gulf of Guinea
     heading, elapsed, count = chance.uniform(0, 2 * math.pi), 0.0, max(2, int(seconds / 5))
     jumps = set(chance.sample(range(1, count), min(kind.jumps, count - 1)))

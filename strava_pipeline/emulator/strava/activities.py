@@ -196,8 +196,8 @@ class Pager:
 
     def shorten(self, listing: Listing, page: int, rows: int | None) -> None:
         """From now on, this page of this listing has `rows` rows (at least one; None: half of per_page)."""
-        wanted = max(1, listing.per_page // 2 if rows is None else rows)
-        self._shortened.setdefault(listing, {})[page] = max(0, listing.per_page - wanted)
+        shown = max(1, listing.per_page // 2 if rows is None else rows)
+        self._shortened.setdefault(listing, {})[page] = max(0, listing.per_page - shown)
 
     def _ghosts(self, listing: Listing, page: int) -> int:
         ghosts = self._shortened.get(listing, {}).get(page)

@@ -199,8 +199,8 @@ class TokenStore:
     def consent(self, requested: tuple[str, ...]) -> Grant:
         """The requested scopes that the athlete allows; `read` belongs to every request."""
         ticked = self.ticked if self.ticked is not None else frozenset(SCOPES)
-        wanted = {"read", *requested} & ticked
-        return Grant(tuple(scope for scope in SCOPES if scope in wanted))
+        allowed = {"read", *requested} & ticked
+        return Grant(tuple(scope for scope in SCOPES if scope in allowed))
 
     def new_code(self, grant: Grant) -> str:
         """A code that can be exchanged for tokens once."""

@@ -62,15 +62,15 @@ def add(state: State, order: Json) -> int:
 
     The event is raised at once, for an activity under way as well.
     """
-    given, wanted = order.get("activity"), order.get("generate")
+    given, generate = order.get("activity"), order.get("generate")
     if isinstance(given, dict):
         document = _completed(state, given)
         _store(state, document, None)
         activity_changed(state, None, document)
         return int(document["id"])
-    if isinstance(wanted, dict):
+    if isinstance(generate, dict):
         try:
-            row = state.generator.add(wanted, _next_id(state), state.clock.now())
+            row = state.generator.add(generate, _next_id(state), state.clock.now())
         except ValueError as error:
             raise OrderError(str(error)) from error
         state.store.put(row)
