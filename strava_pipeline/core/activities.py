@@ -27,11 +27,11 @@ from strava_pipeline.core.tables.model import Table
 from strava_pipeline.core.years import YearRange
 
 _EDITED = tuple(column.name for column in ACTIVITIES_ALL.columns if column.edited)
-_SAID = (*(column.name for column in ACTIVITIES_ALL.sourced), "extra")
+_LISTED_COLUMNS = (*(column.name for column in ACTIVITIES_ALL.sourced), "extra")
 _LOCAL, _INSTANT = (
     next(c for c in ACTIVITIES_ALL.columns if c.name == name) for name in ("start_date_local", "start_date")
 )
-NO_YEAR = 0  # of what has no date: before every partition, so that it belongs to the first
+NO_YEAR = 0  # of an activity without a date: before every partition, so that it belongs to the first
 
 
 def summary_frame(
@@ -42,7 +42,7 @@ def summary_frame(
     athlete_id: int | None,
     source: str = STRAVA,
 ) -> tuple[pl.DataFrame, Rows]:
-    """A shard's rows, one per object: the catalogue's columns of `activities_all`, and what did not fit.
+    """The rows of a shard, one per object, with the columns of `activities_all`; and the values that don't fit.
 
     `ingestion_ts` is when the page arrived (UTC); `athlete_id` fills in where an object names no athlete.
     """
@@ -53,19 +53,19 @@ def summary_frame(
     values["source"] = [source] * height
     values["year"] = [years.clamp(year) for year in _years(values["start_date_local"], values["start_date"])]
     values["fingerprint"] = _hashes(values, _EDITED)
-    values["content_hash"] = _hashes(values, _SAID)
+    values["content_hash"] = _hashes(values, _LISTED_COLUMNS)
     values["ingestion_ts"] = [ingestion_ts] * height
     values["edited_at"] = [ingestion_ts] * height
     return frame(values, ACTIVITIES_ALL), rows
 
 
 def local_years(activities: Sequence[Json]) -> list[int]:
-    """The local years of `activities`, ascending, not yet bound to the partitions; NO_YEAR where one has no date."""
+    """The local years of `activities`, ascending, not yet clamped to the partitions; NO_YEAR for one without a date."""
     return sorted(set(_years(read_column(activities, _LOCAL), read_column(activities, _INSTANT))))
 
 
 def start_instants(activities: Sequence[Json]) -> list[datetime]:
-    """The starts (UTC) of those that have one."""
+    """The starts (UTC) of the activities that have one."""
     return [start for start in read_column(activities, _INSTANT) if start is not None]
 
 
@@ -81,7 +81,7 @@ def _hashes(values: dict[str, list[Any]], names: tuple[str, ...]) -> list[str]:
     ]
 
 
-_LASTING = ("id", "upload_id", "external_id", "start_date")  # what stays as it is for as long as an activity is listed
+_PERMANENT = ("id", "upload_id", "external_id", "start_date")  # the fields of an activity that never change
 _TOO_LARGE = 2**63  # an id is a BIGINT
 
 
@@ -89,7 +89,7 @@ _TOO_LARGE = 2**63  # an id is a BIGINT
 class UnreadableItem:
     """An item of a page without a usable id. `row` counts from 1; the content is in the page.
 
-    `digest` is the same for what is listed again, though its kudos be others; `start` (UTC) is None where it tells none.
+    `digest` is the same when the item is listed again, even with other kudos; `start` (UTC) is None where the item has none.
     """
 
     row: int
@@ -134,40 +134,42 @@ def _kind(value: Any) -> str:
 
 
 def _digest(item: Any) -> str:
-    known = {name: item[name] for name in _LASTING if item.get(name) is not None} if isinstance(item, dict) else {}
-    content = json.dumps(known or item, sort_keys=True).encode("utf-8", "surrogatepass")
+    permanent = (
+        {name: item[name] for name in _PERMANENT if item.get(name) is not None} if isinstance(item, dict) else {}
+    )
+    content = json.dumps(permanent or item, sort_keys=True).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 SOMETIMES_LISTED = ("device_name", "guid")
-"""Every detail has them, listings of some years and applications have not."""
+"""Fields that every detail has and the listings of some years and applications lack."""
 
 _LISTED = {column.source[0] for column in ACTIVITIES_ALL.sourced if column.source}
 _OF_ATHLETE = ("id", "resource_state")
-_SUMMARY = 2  # Strava's resource_state of what a listing holds
+_SUMMARY = 2  # Strava's resource_state of a listed activity
 
 
 def summary_of_detail(detail: Json, *, without: Collection[str] = (), also: Collection[str] = ()) -> Json:
-    """The SummaryActivity in a DetailedActivity: what has a column.
+    """The SummaryActivity in a DetailedActivity: its fields with a column.
 
-    `without`: those of SOMETIMES_LISTED that listings don't show; `also`: fields without a column that they do show. Any
-    other one is the detail's alone, also where Strava has made it up since.
+    `without`: the fields of SOMETIMES_LISTED that listings lack; `also`: fields without a column that listings have. Every
+    other field belongs to the detail alone, including those that Strava adds in future.
     """
     summary: dict[str, Any] = {
         name: value for name, value in detail.items() if (name in _LISTED and name not in without) or name in also
     }
     if "resource_state" in summary:
         summary["resource_state"] = _SUMMARY
-    if isinstance(athlete := summary.get("athlete"), dict):  # older details named them, too
+    if isinstance(athlete := summary.get("athlete"), dict):  # older details name the athlete, too
         summary["athlete"] = {name: value for name, value in athlete.items() if name in _OF_ATHLETE}
-    if isinstance(drawn := summary.get("map"), dict):
-        summary["map"] = {name: value for name, value in drawn.items() if name != "polyline"}
+    if isinstance(map_ := summary.get("map"), dict):
+        summary["map"] = {name: value for name, value in map_.items() if name != "polyline"}
     return summary
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedDetail:
-    """One detail as received: when (UTC), and the object."""
+    """A detail as received, and when (UTC)."""
 
     fetched_at: datetime
     activity: Json
@@ -176,7 +178,7 @@ class FetchedDetail:
 def detail_frames(
     details: Sequence[FetchedDetail], *, athlete_id: int | None, source: str = STRAVA
 ) -> tuple[dict[str, pl.DataFrame], Counter[str]]:
-    """Frames by table name, and the count of what no column holds, by `table.field`."""
+    """The rows of details: frames by table name, and the count of fields that no column holds, by `table.field`."""
     unknown: Counter[str] = Counter()
     frames: dict[str, pl.DataFrame] = {}
     activities = [detail.activity for detail in details]
@@ -197,7 +199,7 @@ def detail_frames(
 
 
 def _without_children(activity: Json) -> Json:
-    """The activity without the lists that go whole into tables of their own; what is no list of objects stays."""
+    """The activity without the lists that have tables of their own; a value that is no list of objects stays."""
     return {name: value for name, value in activity.items() if name not in CHILDREN or not _is_whole(value)}
 
 
@@ -226,7 +228,7 @@ STREAM_KEYS = (
     *("time", "latlng", "distance", "altitude", "velocity_smooth", "heartrate"),
     *("cadence", "watts", "temp", "moving", "grade_smooth"),
 )
-"""All that there are: developers.strava.com/docs/reference, getActivityStreams."""
+"""All streams that Strava has: developers.strava.com/docs/reference, getActivityStreams."""
 
 _NUMBERS = {
     "altitude": "altitude",
@@ -238,55 +240,59 @@ _NUMBERS = {
     "temperature": "temp",
     "grade": "grade_smooth",
 }
-_LONGEST = 1e9  # seconds, thirty years: what is further from the start is no time of a recording
+_LONGEST = 1e9  # seconds, thirty years: a time further from the start is wrong
 _NUMBER: frozenset[type] = frozenset({int, float, type(None)})
-_TRUTH: frozenset[type] = frozenset({bool, type(None)})
+_BOOLEANS: frozenset[type] = frozenset({bool, type(None)})
 
 
 def stream_points(answer: Any, start: datetime | None) -> pl.DataFrame:
-    """The track: a row per point, the columns of `tracks` that streams tell. `start` is the activity's (UTC).
+    """The track of an activity that starts at `start` (UTC): a row per point, with the columns of `tracks` that streams have.
 
-    `answer` is keyed by type or a list of streams that name theirs. Without `time` or `start` no point has a time.
+    `answer` is an object by type or a list of streams with their type. Without `time` or `start` no point has a time.
     """
     found = _data(answer)
     height = max(map(len, found.values()), default=0)
     read = {name: _numbers(found.get(key, ())) for name, key in _NUMBERS.items()}
     seconds = _numbers(found.get("time", ()))
     read["latitude"], read["longitude"] = _positions(found.get("latlng", ()))
-    read["moving"] = _truths(found.get("moving", ()))
+    read["moving"] = _booleans(found.get("moving", ()))
     read["recorded_at"] = _instants(seconds, start)
     return pl.DataFrame([_as_long(read[name].alias(name), height) for name in TRACKS.polars_schema if name in read])
 
 
 def is_nothing_recorded(status: int | None, body: bytes) -> bool:
-    """Whether an answer is Strava's word that an activity has no streams: its 404, not any machine's on the way."""
+    """Whether an answer says that an activity has no streams: Strava's own 404, not that of a machine on the way."""
     if status != 404:
         return False
     try:
-        told = parse_json(body)
+        value = parse_json(body)
     except (ValueError, RecursionError):
         return False
-    return isinstance(told, dict) and "message" in told
+    return isinstance(value, dict) and "message" in value
 
 
 def is_streams(answer: Any) -> bool:
-    """Whether a body is a set of streams: one at least, or none at all in the shape of many."""
+    """Whether a body is a set of streams, or an empty set."""
     return bool(_data(answer)) or answer in ({}, [])
 
 
 def _data(answer: Any) -> dict[str, Sequence[Any]]:
-    """The values of every stream that is one, by key."""
+    """The values of every valid stream, by key."""
     named: Mapping[Any, Any] = answer if isinstance(answer, Mapping) else {}
     if isinstance(answer, list):
-        named = {one["type"]: one for one in answer if isinstance(one, Mapping) and isinstance(one.get("type"), str)}
+        named = {
+            item["type"]: item for item in answer if isinstance(item, Mapping) and isinstance(item.get("type"), str)
+        }
     streams = {
-        key: one.get("data") if isinstance(one, Mapping) else one for key, one in named.items() if key in STREAM_KEYS
+        key: item.get("data") if isinstance(item, Mapping) else item
+        for key, item in named.items()
+        if key in STREAM_KEYS
     }
     return {key: data for key, data in streams.items() if isinstance(data, list)}
 
 
 def _numbers(data: Sequence[Any]) -> pl.Series:
-    """Finite numbers. A loop only where something else is among them."""
+    """The finite numbers, else null. Loops over the values only where one is no number."""
     if not _NUMBER.issuperset(map(type, data)):
         data = [value if type(value) in (int, float) else None for value in data]
     found = pl.Series(data, dtype=pl.Float64, strict=False)  # a whole number beyond what a double holds is null
@@ -294,7 +300,7 @@ def _numbers(data: Sequence[Any]) -> pl.Series:
 
 
 def _positions(data: Sequence[Any]) -> tuple[pl.Series, pl.Series]:
-    """Latitudes and longitudes; half a position is none."""
+    """Latitudes and longitudes; both are null where one is missing."""
     pairs = [pair if type(pair) is list and len(pair) == 2 else (None, None) for pair in data]
     flat = _numbers(list(chain.from_iterable(pairs)))
     latitude, longitude = flat.gather_every(2), flat.gather_every(2, 1)
@@ -302,14 +308,14 @@ def _positions(data: Sequence[Any]) -> tuple[pl.Series, pl.Series]:
     return latitude.set(~whole, None), longitude.set(~whole, None)
 
 
-def _truths(data: Sequence[Any]) -> pl.Series:
-    if not _TRUTH.issuperset(map(type, data)):
+def _booleans(data: Sequence[Any]) -> pl.Series:
+    if not _BOOLEANS.issuperset(map(type, data)):
         data = [value if type(value) is bool else None for value in data]
     return pl.Series(data, dtype=pl.Boolean)
 
 
 def _instants(seconds: pl.Series, start: datetime | None) -> pl.Series:
-    """`start` and so many seconds later, to the microsecond."""
+    """The instants `seconds` after `start`, to the microsecond."""
     near = seconds.set(seconds.abs() > _LONGEST, None)
     later = (near * 1e6).round().cast(pl.Int64).cast(pl.Duration("us"))
     begun = pl.Series([start], dtype=pl.Datetime("us", "UTC"))

@@ -1,14 +1,16 @@
-"""Addresses that a person sets: what is one, and where plain http may go. Pure: nothing is looked up."""
+"""Addresses that a person sets: which are valid, and where plain http may go. Pure: nothing is looked up."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-# Names that are never public: RFC 6761, RFC 6762 (.local), RFC 8375 (.home.arpa), ICANN's .internal; .lan by custom of routers.
+# Names that are never public: RFC 6761, RFC 6762 (.local), RFC 8375 (.home.arpa), ICANN's .internal; .lan in many routers.
 _OWN_DOMAINS = (".home.arpa", ".internal", ".invalid", ".lan", ".local", ".localdomain", ".localhost", ".test")
 
 
 def http_url(value: str, plain_hosts: str | None) -> str:
-    """`value`, if it is an address by https, or by http of this machine or of `plain_hosts` (with commas); else ValueError."""
+    """`value`, if it is an address with https, or with http to this machine or to `plain_hosts` (with commas); else
+    ValueError.
+    """
     fault = "not an address; write one like https://www.strava.com"
     try:
         parts = urlsplit(value)
@@ -27,12 +29,12 @@ def http_url(value: str, plain_hosts: str | None) -> str:
 
 
 def own_hosts(hosts: str) -> list[str]:
-    """The hosts that are listed with commas. Raises ValueError where one may be public."""
+    """The hosts in a list with commas. Raises ValueError where one may be public."""
     listed = _listed(hosts)
     for host in listed:
-        if not is_of_ones_own(host):
+        if not is_private_host(host):
             raise ValueError(
-                f"{host} may be a public address, where everybody on the way reads along; name hosts of a network of your own: "
+                f"{host} may be a public address, where everybody on the way can read; name hosts of a network of your own: "
                 "a service of a compose file, an address like 192.168.1.20, a name that ends in .local or .lan"
             )
     return listed
@@ -52,8 +54,8 @@ def _listed(hosts: str) -> list[str]:
     return [host.strip().strip("[]").rstrip(".").lower() for host in hosts.split(",") if host.strip()]
 
 
-def is_of_ones_own(host: str) -> bool:
-    """Whether the host can't be a public one: a private address, or a name that no public domain has."""
+def is_private_host(host: str) -> bool:
+    """Whether the host can't be public: a private address, or a name that no public domain has."""
     try:
         address = ip_address(host)
     except ValueError:

@@ -12,48 +12,50 @@ from enum import StrEnum
 
 
 class PipelineError(Exception):
-    """Anything the pipeline stops for on purpose. `exit_code` is what a command line ends with."""
+    """Anything the pipeline stops for on purpose. `exit_code` is the exit code of the command."""
 
     exit_code = 1
 
 
 class CheckFailedError(PipelineError):
-    """Checks found something that must not be published; `failed`: what each said, by `asset.check`."""
+    """Checks found something that must not be published. `failed`: the message of each, by `asset.check`."""
 
     def __init__(self, failed: Mapping[str, str]) -> None:
-        said = [f"{name}: {why or 'its counts are in `strava-pipeline logs latest`.'}" for name, why in failed.items()]
-        super().__init__("\n".join(["A check stopped the run; what was fetched is kept.", *said]))
+        messages = [
+            f"{name}: {why or 'its counts are in `strava-pipeline logs latest`.'}" for name, why in failed.items()
+        ]
+        super().__init__("\n".join(["A check stopped the run; what was fetched is kept.", *messages]))
         self.failed = dict(failed)
 
 
 class MissingSettingsError(PipelineError):
-    """A setting or a login that only a person can supply is not there yet."""
+    """A setting or a login that only a person can supply is missing."""
 
     exit_code = 2
 
 
 class MisuseError(PipelineError):
-    """What was asked for makes no sense: a name that there is none of, a file that isn't one."""
+    """The request makes no sense: a name that doesn't exist, a file of another kind."""
 
     exit_code = 2
 
 
 class SourceError(PipelineError):
-    """A source that a person named can't be read: not there, not what it should be, gone while it was read."""
+    """A source that a person named can't be read: it is missing, of another kind, or vanished during reading."""
 
     exit_code = 2
 
 
 class NeedsLoginError(PipelineError):
-    """The stored login no longer works (revoked, wrong secret): a person must run `auth` or mend settings."""
+    """The stored login no longer works (revoked, wrong secret): a person must run `auth` or correct the settings."""
 
 
 class WrongApplicationError(NeedsLoginError):
-    """Strava does not know the API application of the settings; nothing is known of the login itself."""
+    """Strava does not know the API application of the settings; whether the login works is unknown."""
 
 
 class RefreshTokenRefusedError(NeedsLoginError):
-    """Strava does not take the stored refresh token: the login is dead for good."""
+    """Strava refuses the stored refresh token: the login is dead for good."""
 
 
 class LoginRefusedError(NeedsLoginError):
@@ -66,7 +68,7 @@ class LoginRefusedError(NeedsLoginError):
 
 
 class RefusedError(PipelineError):
-    """Strava answered with a 4xx that trying again won't change; `body` is what came, kept as evidence."""
+    """Strava answered with a 4xx that a retry won't change; `body` is the answer, kept as evidence."""
 
     def __init__(self, message: str, *, status: int, body: bytes = b"") -> None:
         super().__init__(message)
@@ -86,9 +88,9 @@ class ForbiddenError(RefusedError):
 
 
 class TransientError(PipelineError):
-    """It may work when tried again: a 5xx, a broken connection, a body that is not what was asked for.
+    """A retry may work: after a 5xx, a broken connection, or a body of another kind than expected.
 
-    `status` is the HTTP status (None where no answer came); `body` is what did come, kept as evidence.
+    `status` is the HTTP status (None: no answer came); `body` is the answer, kept as evidence.
     """
 
     def __init__(self, message: str, *, status: int | None = None, body: bytes = b"") -> None:
@@ -98,7 +100,7 @@ class TransientError(PipelineError):
 
 
 class RepeatingListingError(PipelineError):
-    """A listing brings what it brought before, page after page: it would never end, and each page is a call."""
+    """A listing repeats itself page after page: it would never end, and each page costs a call."""
 
     def __init__(self, pages: int) -> None:
         super().__init__(
@@ -109,7 +111,7 @@ class RepeatingListingError(PipelineError):
 
 
 class LoginServiceError(PipelineError):
-    """Strava's login service gave no token, however often it was asked: for now no call can be made at all."""
+    """Strava's login service gave no token after several tries: for now no call can be made."""
 
 
 class GoneError(PipelineError):
@@ -152,7 +154,7 @@ class BudgetExhaustedError(PipelineError):
 
 
 class CallCapReachedError(PipelineError):
-    """This process has made all the calls it was allowed; work may be left."""
+    """This process has made as many calls as it may; work may be left."""
 
     exit_code = 3
 
@@ -162,7 +164,7 @@ class CallCapReachedError(PipelineError):
 
 
 class State(StrEnum):
-    """How a thing stands. Only a problem makes `doctor` end with 1."""
+    """The state of the thing examined. Only a problem makes `doctor` end with 1."""
 
     OK = "ok"
     WARNING = "warning"
@@ -172,7 +174,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`what` is the case with the thing called `name`; `mend` says what to do about it, a step a line."""
+    """One thing that `doctor` examined: its `name`, `what` was found, and in `mend` what to do, a step a line."""
 
     name: str
     state: State
@@ -181,7 +183,7 @@ class Finding:
 
     def __post_init__(self) -> None:
         if (self.mend is not None) != (self.state in (State.WARNING, State.PROBLEM)):
-            raise ValueError(f"{self.name}: what is wrong needs a way to mend it, and nothing else does")
+            raise ValueError(f"{self.name}: a warning or a problem needs a fix, and nothing else does")
 
 
 def ok(name: str, what: str) -> Finding:

@@ -24,12 +24,14 @@ def parse_json(body: bytes) -> Any:
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError:
-            pass  # a BOM, half a surrogate pair, NaN: Python's own reader takes these
+            pass  # a BOM, half a surrogate pair, NaN: Python's own reader accepts these
     return json.loads(body)
 
 
 def json_bytes(value: Any) -> bytes:
-    """Compact JSON in UTF-8, several times as fast; NaN is null, what else it has no room for is as in `json_text`."""
+    """Compact JSON in UTF-8, several times as fast as `json_text`; NaN is null, other values that JSON can't hold are as
+    there.
+    """
     try:
         return orjson.dumps(value)
     except TypeError:  # half a surrogate pair, a whole number beyond 64 bits
@@ -37,8 +39,8 @@ def json_bytes(value: Any) -> bytes:
 
 
 def json_text(value: Any) -> str:
-    """Compact JSON that every reader takes. What JSON or UTF-8 has no room for stays as text: NaN as "NaN", half a
-    surrogate pair as its escape, backslash and all.
+    """Compact JSON that every reader takes. What JSON or UTF-8 can't hold becomes text: NaN as "NaN", half a
+    surrogate pair as its escape with the backslash.
     """
     if value == []:
         return "[]"  # most efforts have no achievement

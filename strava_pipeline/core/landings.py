@@ -1,7 +1,7 @@
-"""In which order answers came, and at what moment each is believed to have come. Pure.
+"""The order in which answers arrived, and the time at which each is believed to have arrived. Pure.
 
-The order is that of the numbers which answers get as they land (lake/landed.py), never that of a server's Date headers: one
-false header must neither hide what comes later nor let what came before look newer. Times follow the order: one that
+The order is that of the numbers that answers get as they land (lake/landed.py), never that of a server's Date headers: one
+false header must neither hide a later answer nor make an earlier one look newer. Times follow the order: a time that
 contradicts it is replaced by a moment between its neighbours.
 """
 
@@ -18,9 +18,9 @@ _AGREES_WITH_LOCAL = 3  # times the weight of a time that this machine's clock d
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """Something that landed: its number, when it came by the server's clock and by this machine's (UTC).
+    """An answer that landed: its number, and when it arrived by the server's clock and by this machine's (UTC).
 
-    `begins`: it is the first of its listing.
+    `begins`: the answer is the first of its listing.
     """
 
     number: int
@@ -30,61 +30,62 @@ class Landing:
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether this machine's clock says nearly the same."""
+        """Whether this machine's clock agrees to within a day."""
         return abs(self.at - self.local_at) <= DAY
 
     @property
     def weight(self) -> int:
-        """Of its word, where others contradict it."""
+        """How much its time counts where others contradict it."""
         return _AGREES_WITH_LOCAL if self.is_confirmed else 1
 
     @property
     def step(self) -> timedelta:
-        """By how much it came later than what landed before it, at least."""
+        """The least time between the landing before and this one."""
         return SECOND if self.begins else SHORTLY
 
 
 def believed_times(landings: Sequence[Landing], before: datetime | None = None) -> list[datetime]:
-    """When each came, strictly increasing: `landings` in the order of their numbers; all came after `before` (UTC).
+    """The arrival time of each landing, strictly increasing.
 
-    A time that goes back by no more than a day is set a moment after the one before it. Where one goes back further, either
-    what came before claims to be of the future or it claims to be of the past: the side with less weight gives way.
+    `landings` are in the order of their numbers; all arrived after `before` (UTC). A time that goes back by at most a
+    day becomes a moment after the one before it. If a time goes back further, either the earlier landings claim a
+    time in the future or this one a time in the past: the side with less weight gives way.
     """
-    if all(one.at < other.at for one, other in pairwise(landings)) and not (
+    if all(earlier.at < later.at for earlier, later in pairwise(landings)) and not (
         before and landings and landings[0].at <= before
     ):
-        return [one.at for one in landings]
+        return [landing.at for landing in landings]
     trusted = _trusted(landings)
     times: list[datetime] = []
     last, moved = before, False
-    for place, one in enumerate(landings):
+    for place, landing in enumerate(landings):
         if last is None:
-            following = next((other.at for other in landings[place:] if other.number in trusted), one.at)
-            last = one.at if one.number in trusted else min(one.at, following - SECOND)
-        elif one.number in trusted and last + (one.step if moved else timedelta(0)) < one.at:
-            last = one.at
+            following = next((other.at for other in landings[place:] if other.number in trusted), landing.at)
+            last = landing.at if landing.number in trusted else min(landing.at, following - SECOND)
+        elif landing.number in trusted and last + (landing.step if moved else timedelta(0)) < landing.at:
+            last = landing.at
         else:
-            last += one.step
-        moved = last != one.at
+            last += landing.step
+        moved = last != landing.at
         times.append(last)
     return times
 
 
 def _trusted(landings: Sequence[Landing]) -> set[int]:
-    """The numbers of those whose times don't contradict each other by more than a day; the heavier side of a quarrel."""
+    """The numbers of the landings whose times agree to within a day; in a contradiction, those of the heavier side."""
     kept: list[Landing] = []
     challengers: list[Landing] = []
     latest: datetime | None = None  # of `kept`
-    for one in landings:
-        if latest is None or latest <= one.at + DAY:
-            kept.append(one)
-            latest = max(one.at, latest or one.at)
+    for landing in landings:
+        if latest is None or latest <= landing.at + DAY:
+            kept.append(landing)
+            latest = max(landing.at, latest or landing.at)
             challengers = []
             continue
-        challengers = [*(other for other in challengers if other.at <= one.at + DAY), one]
-        ahead = [other for other in kept if other.at > one.at + DAY]
+        challengers = [*(other for other in challengers if other.at <= landing.at + DAY), landing]
+        ahead = [other for other in kept if other.at > landing.at + DAY]
         if sum(other.weight for other in challengers) >= sum(other.weight for other in ahead):
-            kept = [*(other for other in kept if other.at <= one.at + DAY), *challengers]
+            kept = [*(other for other in kept if other.at <= landing.at + DAY), *challengers]
             latest = max(other.at for other in kept)
             challengers = []
-    return {one.number for one in kept}
+    return {landing.number for landing in kept}

@@ -18,13 +18,13 @@ from strava_pipeline.core.rate_limits import DAY, Allowance, done_at
 from strava_pipeline.core.text import counted
 
 PER_CALL = timedelta(seconds=0.5)  # a detail from Strava takes 0.3 to 0.7 s
-SLACK = timedelta(days=2)  # a year that was listed up to yesterday is known; what came since is a call or two
-DENSE = timedelta(days=30)  # a shorter stretch says little of how often an athlete trains
-SWING = 0.3  # how far July is above the mean, January below: an assumption; 0 told a fifth too few from 200 of 700
-TEMPERATE = 45.0  # degrees of latitude from which on it is all of that; nearer to the equator it is less
-PRIOR = 60.0  # activities that the plain season counts for: a known year of 200 outweighs it
-LEAST, MOST = 2 / 3, 3 / 2  # of the expected rest, in 32 made-up athletes of 500 to 3,000 activities 0.73 to 1.33 came
-RESTART_NOTE = "if it is started again when a day's limit opens"  # of a command that a day's limit ends
+SLACK = timedelta(days=2)  # a year listed up to yesterday is known; later activities are a call or two
+DENSE = timedelta(days=30)  # a shorter stretch shows little of how often an athlete trains
+SWING = 0.3  # how far July is above the mean, January below: an assumption; with 0, 200 of 700 gave a fifth too few
+TEMPERATE = 45.0  # degrees of latitude of the full swing; nearer to the equator it is smaller
+PRIOR = 60.0  # the weight of the plain season, in activities: a listed year of 200 outweighs it
+LEAST, MOST = 2 / 3, 3 / 2  # of the expected rest; of 32 simulated athletes with 500 to 3,000 activities 0.73 to 1.33
+RESTART_NOTE = "if it is started again when a day's limit opens"  # appended when a day's limit ends the command
 _PEAK = 6.5  # mid-July, in months from the year's beginning
 
 Basis = Literal["known", "estimated", "unknown"]
@@ -34,9 +34,10 @@ Basis = Literal["known", "estimated", "unknown"]
 class YearCount:
     """What is on disk of a year.
 
-    `activities`: present ones; `due`: those whose detail is missing or was edited since; `covered`: how much of the year
-    whole listings reach; `open`: how much of it, to now, none does (before the athlete joined: nothing is expected).
-    `landed`: pages of a listing of the year that a run would go on with; `whole`: that listing has all its pages.
+    `activities`: present ones; `due`: those without a detail, or edited since it was fetched; `covered`: the time of
+    the year that complete listings cover; `open`: the time up to now that none covers (before the athlete joined,
+    nothing is expected). `landed`: pages of an unfinished listing of the year that a run would continue; `whole`:
+    that listing has all its pages.
     """
 
     year: int
@@ -50,9 +51,9 @@ class YearCount:
 
 @dataclass(frozen=True, slots=True)
 class YearPlan:
-    """Calls of a year. `activities` None: nothing tells how many; the calls are then the fewest possible.
+    """The calls of a year. `activities` None: their number is unknown, and the calls are the fewest possible.
 
-    `fewest`, `most`: between which numbers they lie where the year is estimated.
+    `fewest`, `most`: the range of the calls where the year is estimated.
     """
 
     year: int
@@ -68,14 +69,14 @@ class YearPlan:
         return self.listing + self.details
 
     def without_listing(self) -> "YearPlan":
-        """The same where one listing of several years brings its pages."""
+        """The same plan where one listing of several years brings the pages of this year."""
         fewest = None if self.fewest is None else max(self.fewest - self.listing, 0)
         return replace(self, listing=0, fewest=fewest, most=None if self.most is None else self.most - self.listing)
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Between which numbers the calls of a run lie, all of them, and when the last one is made (None: never)."""
+    """The range of all calls of a run, and when the last one is made (None: never)."""
 
     fewest: int
     most: int
@@ -97,7 +98,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Calls by stage and year. `listing` are those of a listing that is not by year; `gear` of gear never fetched."""
+    """The calls by stage and year. `listing`: of a listing over several years; `gear`: for gear never fetched."""
 
     made_at: datetime
     years: tuple[YearPlan, ...]
@@ -111,13 +112,13 @@ class Plan:
 
     @property
     def basis(self) -> Basis:
-        """That of the year of which least is known."""
+        """The least certain basis of all years."""
         found = {year.basis for year in self.years}
         return "unknown" if "unknown" in found else "estimated" if "estimated" in found else "known"
 
     @property
     def bounds(self) -> Bounds | None:
-        """Between which numbers the calls lie, and when the last one is made; None unless the plan is estimated."""
+        """The range of the calls, and when the last one is made; None unless the plan is estimated."""
         if self.basis != "estimated":
             return None
         apart = self.listing + self.gear
@@ -129,18 +130,18 @@ class Plan:
 
     @property
     def governing(self) -> Ceiling:
-        """The limit under which alone the work would end last; of several the one with the fewest calls left."""
+        """The limit that alone would make the work end last; of several the one with the fewest calls left."""
 
         def ends(ceiling: Ceiling) -> tuple[bool, datetime, int]:
             allowance = self.allowances[ceiling]
             end = done_at(self.calls, [allowance], self.made_at, PER_CALL)
-            return not _lets_through(self.calls, allowance), end, -allowance.left
+            return not _allows_all(self.calls, allowance), end, -allowance.left
 
         return max(self.allowances, key=ends)
 
     @property
     def done_at(self) -> datetime | None:
-        """When the last call will have been made (UTC); None: a limit of which all is kept back lets nothing through."""
+        """When the last call will have been made (UTC); None: a limit whose calls are all kept back allows none."""
         return finish_time(self.calls, list(self.allowances.values()), self.made_at, PER_CALL)
 
     @property
@@ -150,43 +151,41 @@ class Plan:
 
     @property
     def days(self) -> int | None:
-        """On how many days, UTC as Strava's limits count them, calls are made."""
+        """The number of days with calls, in UTC as Strava's limits count days."""
         end = self.done_at
         if end is None:
             return None
-        last = max(
-            end - timedelta(microseconds=1), self.made_at
-        )  # one that ends at midnight did not begin the next day
+        last = max(end - timedelta(microseconds=1), self.made_at)  # an end at midnight is not the next day
         return (last.date() - self.made_at.date()).days + 1 if self.calls else 0
 
 
 def plan_years(
     chosen: Sequence[int], counts: Mapping[int, YearCount], *, per_page: int, details: bool
 ) -> tuple[YearPlan, ...]:
-    """The plan of each chosen year, newest first. `counts` may hold more years, which tell how often the athlete trains."""
+    """The plan of each chosen year, newest first. More years in `counts` show how often the athlete trains."""
     return tuple(
         _plan(counts[year], counts.values(), per_page, details=details) for year in sorted(chosen, reverse=True)
     )
 
 
 def listing_calls(activities: int, per_page: int) -> int:
-    """The pages that hold them and the empty one that ends a listing."""
+    """The pages of a listing with so many activities, and the empty page that ends it."""
     return -(-activities // per_page) + 1
 
 
 def finish_time(calls: int, allowances: Sequence[Allowance], now: datetime, per_call: timedelta) -> datetime | None:
-    """`done_at`, or None where a limit never lets them all through."""
-    if not all(_lets_through(calls, allowance) for allowance in allowances):
+    """`done_at`, or None where a limit never allows all calls."""
+    if not all(_allows_all(calls, allowance) for allowance in allowances):
         return None
     return done_at(calls, allowances, now, per_call)
 
 
 def exceeds_a_day(calls: int, allowances: Sequence[Allowance]) -> bool:
-    """Whether a day's limit lets through fewer calls than these. Shorter limits are waited for, a day's ends a command."""
-    return any(one.length >= DAY and one.left < calls for one in allowances)
+    """Whether a day's limit allows fewer calls. A command waits for shorter limits and ends at a day's."""
+    return any(allowance.length >= DAY and allowance.left < calls for allowance in allowances)
 
 
-def _lets_through(calls: int, allowance: Allowance) -> bool:
+def _allows_all(calls: int, allowance: Allowance) -> bool:
     return allowance.limit > 0 or allowance.left >= calls
 
 
@@ -211,7 +210,7 @@ def _plan(count: YearCount, all_counts: Collection[YearCount], per_page: int, *,
 
 
 def _expected(count: YearCount, all_counts: Collection[YearCount]) -> tuple[Basis, int]:
-    """How sure the counts are, and how many activities are expected beyond those counted."""
+    """The certainty of the counts, and the number of activities expected beyond them."""
     if count.whole or (count.covered and count.open <= SLACK):
         return "known", 0
     if not count.open:
@@ -223,7 +222,7 @@ def _expected(count: YearCount, all_counts: Collection[YearCount]) -> tuple[Basi
 
 
 def _rates_near(year: int, counts: Collection[YearCount]) -> list[float]:
-    """Activities a day in the year itself where enough of it was listed, else in the nearest such years on both sides."""
+    """Activities a day in the year itself if enough of it was listed, else in the nearest such years on both sides."""
     dense = {count.year: count.activities / (count.covered / DAY) for count in counts if count.covered >= DENSE}
     if year in dense:
         return [dense[year]]
@@ -243,7 +242,7 @@ class Season:
             raise ValueError("a season has twelve months, each above 0")
 
     def weight(self, begin: datetime, end: datetime) -> float:
-        """How much of it lies between two instants; 0 where they are none apart."""
+        """The training between two instants; 0 where the second is not after the first."""
         total, at = 0.0, begin.astimezone(UTC)
         while at < end:
             until = min(end, _next_month(at))
@@ -254,10 +253,10 @@ class Season:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Calls of a run: those made so far, those still to be made by stage, and when the last is done (None: never).
+    """The calls of a run: `made` so far, the remaining ones by stage, and when the last is done (None: never).
 
-    `bounds` where the number of activities is not known yet: the numbers are then the most likely ones.
-    `needs_another_day`: a day's limit ends the command before all of them are made.
+    `bounds`: their range while the number of activities is unknown; the other numbers are then the most likely ones.
+    `needs_another_day`: a day's limit ends the command before all calls are made.
     """
 
     made: int
@@ -276,28 +275,28 @@ class Forecast:
         return self.made + self.still
 
     def needs_correction(self, later: "Forecast") -> bool:
-        """Whether a later forecast is to be told as well: it is a number instead of a range, or another by a tenth."""
+        """Whether a later forecast is worth showing: it has a number instead of a range, or one that differs by a tenth."""
         return self.bounds is not None or abs(self.calls - later.calls) > self.calls / 10
 
     def __str__(self) -> str:
-        again = f", {RESTART_NOTE}" if self.needs_another_day else ""
+        restart = f", {RESTART_NOTE}" if self.needs_another_day else ""
         if self.bounds is not None:
-            again = again if self.bounds.done_from else ""
-            return f"{self.bounds}{again}; the number is known when everything is listed."
-        done = f"; done about {self.done_at:%Y-%m-%d %H:%M:%S} UTC{again}" if self.done_at else ""
+            restart = restart if self.bounds.done_from else ""
+            return f"{self.bounds}{restart}; the number is known when everything is listed."
+        done = f"; done about {self.done_at:%Y-%m-%d %H:%M:%S} UTC{restart}" if self.done_at else ""
         return f"About {counted(self.calls, 'call')}: {self.made + self.listing:,} to list, {self.details:,} for details{done}."
 
 
-def estimate_season(known: Mapping[int, int], latitude: float | None) -> Season:
-    """The season of an athlete of whose other whole years `known` activities are counted by month (1 to 12)."""
+def estimate_season(by_month: Mapping[int, int], latitude: float | None) -> Season:
+    """The season of an athlete with so many activities in each month (1 to 12) of other complete years."""
     tilt = 0.0 if latitude is None else max(-1.0, min(1.0, latitude / TEMPERATE))
     plain = [1 + SWING * tilt * cos((month + 0.5 - _PEAK) / 12 * 2 * pi) for month in range(12)]
-    return Season(tuple(PRIOR / 12 * weight + known.get(month, 0) for month, weight in enumerate(plain, start=1)))
+    return Season(tuple(PRIOR / 12 * weight + by_month.get(month, 0) for month, weight in enumerate(plain, start=1)))
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedActivities:
-    """How many activities came, and the first and last start among them (None: none has one)."""
+    """The number of activities received, and their first and last start (None: no activity has one)."""
 
     count: int
     oldest: datetime | None
@@ -305,7 +304,7 @@ class ReceivedActivities:
 
 
 def expected_between(begin: datetime, end: datetime, seen: ReceivedActivities, season: Season) -> float:
-    """How many activities start between two instants, when `seen` are all of another stretch."""
+    """The activities expected between two instants, if `seen` are all activities of another stretch."""
     if seen.oldest is None or seen.newest is None or begin >= end:
         return 0.0
     covered = season.weight(seen.oldest, seen.newest)
@@ -313,12 +312,12 @@ def expected_between(begin: datetime, end: datetime, seen: ReceivedActivities, s
 
 
 def remaining_pages(rest: float, per_page: int) -> int:
-    """The calls that end a listing of which `rest` activities are expected: their pages, and the empty one."""
+    """The remaining calls of a listing with `rest` more activities: their pages, and the empty page."""
     return ceil(rest / per_page) + 1
 
 
 def _rounded(number: int, outwards: Callable[[float], int]) -> int:
-    """To two digits: more would claim more than is known."""
+    """`number` to two digits, since the forecast is no more exact."""
     unit: int = 10 ** max(floor(log10(max(number, 1))) - 1, 0)
     return outwards(number / unit) * unit
 

@@ -17,10 +17,10 @@ INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def deferred_interrupts() -> Iterator[None]:
-    """The first interrupt within the body takes effect at its end, a second one at once.
+    """The first interrupt during the body takes effect at its end, a second one at once.
 
-    Signals that end the process by default, or are ignored, are left alone. Only the main thread handles signals: in another
-    one nothing changes. Blocking them (sigmask) would not do: any other thread could take them.
+    Signals that end the process by default, or are ignored, stay as they are. Only the main thread handles signals: in other
+    threads nothing changes. Blocking signals (sigmask) would not help: any other thread could receive them.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -47,12 +47,15 @@ def deferred_interrupts() -> Iterator[None]:
 
 
 # importing Dagster makes 250,000 objects that stay; with Python's own 700 they would be searched 500 times
-_YOUNG, _MIDDLE = 20_000, 50
+_YOUNGEST, _MIDDLE = 20_000, 50
 
 
 @contextmanager
 def without_garbage_collection() -> Iterator[None]:
-    """A hundred thousand objects of JSON, no cycle among them: looking for some takes a sixth of a merge's time."""
+    """No garbage collection during the body.
+
+    For work on a hundred thousand objects of JSON without a cycle: looking for cycles is a sixth of a merge's time.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -64,13 +67,13 @@ def without_garbage_collection() -> Iterator[None]:
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """Imports in the body are not searched for garbage, and what there is at its end never will be: modules stay."""
+    """For a body that imports: no garbage collection during it, and none ever of the objects that exist at its end."""
     with without_garbage_collection():
         yield
         gc.freeze()
 
 
 def collect_seldom() -> None:
-    """For a process of ours: collect by tens of thousands of new objects, and not at its end, when all of them go at once."""
-    gc.set_threshold(_YOUNG, _MIDDLE)
+    """Collect garbage only after tens of thousands of new objects, and not at the end of the process."""
+    gc.set_threshold(_YOUNGEST, _MIDDLE)
     atexit.register(gc.freeze)

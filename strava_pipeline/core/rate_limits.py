@@ -15,7 +15,7 @@ DAY = timedelta(days=1)  # same page: the daily window ends at midnight UTC
 
 @dataclass(frozen=True, slots=True)
 class LimitPair:
-    """One pair of ceilings and what was used of them, in calls."""
+    """The limits and usages of one pair of windows, in calls."""
 
     limit_15min: int
     usage_15min: int
@@ -29,14 +29,14 @@ class LimitPair:
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """What one answer said: `overall` counts every call, `read` those that upload nothing. None: not said."""
+    """The limits in one answer: `overall` counts every call, `read` those that upload nothing. None: the answer has none."""
 
     overall: LimitPair | None
     read: LimitPair | None
 
 
 def parse_rate_limits(headers: Mapping[str, str]) -> RateLimits:
-    """The limits in an answer's headers, of any letters' case; a pair that is absent or garbage is None."""
+    """The limits in an answer's headers, in upper or lower case; a pair that is absent or malformed is None."""
     lowered = {name.lower(): value for name, value in headers.items()}
     return RateLimits(overall=_pair(lowered, "x-ratelimit"), read=_pair(lowered, "x-readratelimit"))
 
@@ -49,7 +49,7 @@ def quarter_start(now: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What one limit still lets through: `left` calls now, `limit` in each later window of `length`."""
+    """The calls that one limit still allows: `left` now, `limit` in each later window of `length`."""
 
     left: int
     limit: int

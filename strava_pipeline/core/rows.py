@@ -1,9 +1,9 @@
-"""From a provider's JSON objects to typed columns, by the catalogue. Pure: no files, no frames beyond the result.
+"""A provider's JSON objects as typed columns, by the catalogue. Pure: no files, no frames beyond the result.
 
 Nothing is lost on the way: a field without a column, and a value that does not fit its column, stay in `extra` as
 JSON at the field's own place and are counted. Absent and null both become NULL, never false or 0.
-The work is done column by column: the JSON objects are Python's already, and this is the only loop over them. A column
-whose values all are what it wants, as nearly every one's are, is told so by built-ins and taken as it is.
+The work is done column by column: the JSON objects are Python's already, so a loop over them can't be avoided, and this is
+the only one. A column whose values all fit, as in nearly every column, is recognised by built-ins and kept as it is.
 """
 
 import math
@@ -23,7 +23,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Typed values by column name, all of one length, and what did not fit: counts by field name."""
+    """Typed values by column name, all of one length; and counts by name of unknown fields and of values that don't fit."""
 
     values: dict[str, list[Any]]
     unknown: Counter[str] = field(default_factory=Counter)
@@ -45,14 +45,14 @@ def typed_rows(objects: Sequence[Json], table: Table) -> Rows:
                     kept.setdefault(place, []).append((column.source or (), raw[place]))
                     misfits[column.name] += 1
         values[column.name] = typed
-    known = _known(table)
-    names, branches = known.keys(), {name: branch for name, branch in known.items() if branch is not None}
+    fields = _field_tree(table)
+    names, branches = fields.keys(), {name: branch for name, branch in fields.items() if branch is not None}
     odd = {place for place, item in enumerate(objects) if not item.keys() <= names} | kept.keys()
     unknown: Counter[str] = Counter()
     extras: list[str | None] = [None] * len(objects)
     for place in range(len(objects)) if branches else sorted(odd):
         item = objects[place]
-        rest = {name: value for name, value in item.items() if name not in known} if place in odd else {}
+        rest = {name: value for name, value in item.items() if name not in fields} if place in odd else {}
         _rest_of_branches(item, branches, rest)
         if rest:
             unknown.update(rest.keys())
@@ -105,7 +105,7 @@ def _typed(raw: list[Any], kind: Kind) -> list[Any]:
 
 
 def _all_of(wanted: type, also: Callable[[list[Any]], bool] = lambda present: True) -> Callable[[list[Any]], bool]:
-    """Tells of a column whether every value is None or of the type `wanted`, and those that are no None pass `also`."""
+    """A predicate of a column: every value is None or of the type `wanted`, and the values that are not None pass `also`."""
 
     def fits(raw: list[Any]) -> bool:
         found = set(map(type, raw))
@@ -204,7 +204,7 @@ _CONVERTERS: dict[Kind, Callable[[Any], Any]] = {
 
 
 def _nearest(value: Any, kind: Kind) -> Any:
-    """What a column shows for a value that does not fit: a huge number rounded, text with "?" for what UTF-8 lacks, or NULL."""
+    """The cell for a value that doesn't fit: a huge number rounded, text with "?" for what UTF-8 can't hold, or NULL."""
     if kind is Kind.TEXT and isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if kind is Kind.DOUBLE and type(value) is int:
@@ -212,11 +212,11 @@ def _nearest(value: Any, kind: Kind) -> Any:
     return None
 
 
-Known = dict[str, "Known | None"]  # None: everything below is known
+FieldTree = dict[str, "FieldTree | None"]  # None: every field below has a column or is ignored
 
 
-def _known(table: Table) -> Known:
-    tree: Known = {}
+def _field_tree(table: Table) -> FieldTree:
+    tree: FieldTree = {}
     paths: Iterable[tuple[str, ...]] = [*(column.source or () for column in table.sourced), *table.ignored]
     for path in sorted(paths, key=len):
         if len(path) == 1:
@@ -228,7 +228,7 @@ def _known(table: Table) -> Known:
     return tree
 
 
-def _rest_of_branches(item: Json, branches: Mapping[str, Known], rest: dict[str, Any]) -> None:
+def _rest_of_branches(item: Json, branches: Mapping[str, FieldTree], rest: dict[str, Any]) -> None:
     """Add to `rest` the nested fields of `item` that no column and no ignored path names."""
     for name, branch in branches.items():
         nested = item.get(name)

@@ -10,21 +10,21 @@ STRAVA = "strava"  # the API
 STRAVA_JSON = "strava_json"  # the API's answers, as another tool kept them
 STRAVA_ARCHIVE = "strava_archive"  # the bulk export: fewer fields, and rounded in the oldest
 RUNNING_PAGE = "running_page"  # that tool's own list, thinned
-FILE = "file"  # an activity file of which nobody tells more
+FILE = "file"  # an activity file without a row in any list
 
-SOURCES = [STRAVA, STRAVA_JSON, STRAVA_ARCHIVE, RUNNING_PAGE, FILE]  # a list, as DuckDB takes it
+SOURCES = [STRAVA, STRAVA_JSON, STRAVA_ARCHIVE, RUNNING_PAGE, FILE]  # a list, since DuckDB wants one
 
-IMPORTED = frozenset({STRAVA_JSON, STRAVA_ARCHIVE, RUNNING_PAGE, FILE})  # what the command `import` brings
+IMPORTED = frozenset({STRAVA_JSON, STRAVA_ARCHIVE, RUNNING_PAGE, FILE})  # the sources of the command `import`
 
 
-_CLOCK = ("start_date", "timezone", "utc_offset")  # archives tell no zone, files a place; the local start follows
+_CLOCK = ("start_date", "timezone", "utc_offset")  # archives have no zone, files have a place; the local start follows
 _COURSE = ("distance", "moving_time", "elapsed_time", "total_elevation_gain", "elev_high", "elev_low")
 _SPEED = ("average_speed", "max_speed")
 _BODY = ("average_heartrate", "max_heartrate", "average_cadence")
 _POWER = ("average_watts", "weighted_average_watts", "max_watts", "kilojoules", "device_watts")
 _AROUND = ("average_temp", "start_latlng", "end_latlng", "polyline", "summary_polyline")
 _DEVICE = ("device_name", "external_id")
-_SAID = ("name", "sport_type")  # a row that no list tells of has only its file's
+_TITLE = ("name", "sport_type")  # an activity without a row in a list has only its file's
 
-FILLED: tuple[str, ...] = (*_CLOCK, *_COURSE, *_SPEED, *_BODY, *_POWER, *_AROUND, *_DEVICE, *_SAID)
+FILLED: tuple[str, ...] = (*_CLOCK, *_COURSE, *_SPEED, *_BODY, *_POWER, *_AROUND, *_DEVICE, *_TITLE)
 """The columns of `activities` that a further source fills in, in the order of core/sources.py; the others it never does."""

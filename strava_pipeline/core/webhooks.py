@@ -33,7 +33,7 @@ class Aspect(StrEnum):
 
 
 class NoEventError(ValueError):
-    """A body that is no event; says why in words that may be answered."""
+    """A body that is no event. The message may be sent back to the caller."""
 
 
 class WebhookEvent(BaseModel):
@@ -56,17 +56,17 @@ class WebhookEvent(BaseModel):
     @property
     def revokes(self) -> bool:
         """Whether the athlete took the application's access away."""
-        said = self.updates.get("authorized")
-        return self.object_type is ObjectType.ATHLETE and (said is False or str(said).lower() == "false")
+        authorized = self.updates.get("authorized")
+        return self.object_type is ObjectType.ATHLETE and (authorized is False or str(authorized).lower() == "false")
 
 
 def verify_token(secret: str) -> str:
-    """What a subscription's handshake shows, so that only who knows the path's secret can subscribe it. Opens nothing."""
+    """The token of a subscription's handshake, which only somebody who knows the path's secret can make. Opens nothing."""
     return hashlib.blake2b(secret.encode(), digest_size=16, person=b"verify_token").hexdigest()
 
 
 def intake_path(secret: str) -> str:
-    """Where Strava's events are posted to, below the intake's address."""
+    """The path to which Strava posts events, below the intake's address."""
     return f"/webhooks/strava/{secret}"
 
 
@@ -87,18 +87,17 @@ def read_event(body: bytes) -> WebhookEvent:
         raise NoEventError(f"missing or no such value: {', '.join(faulty)}") from error
 
 
-PAUSES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
-"""Before an activity that could not be fetched is asked for again: events may come before Strava shows it. Then the
-next listing finds it."""
+RETRY_PAUSES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
+"""Pauses before the retries of an activity that could not be fetched: events may come before Strava shows the activity. After
+the last one the next listing finds it."""
 
-
-FUTURE = timedelta(minutes=5)  # by which the time of an event may be ahead: no clock of a server is that wrong
-MEMORY = timedelta(days=2)  # of what was followed; Strava sends an event again within minutes
+MAX_LEAD = timedelta(minutes=5)  # how far the time of an event may be ahead; no server's clock is that wrong
+MEMORY = timedelta(days=2)  # how long followed events are remembered; Strava repeats an event within minutes
 _SECOND = timedelta(seconds=1)  # events' times are whole seconds: another one may have come in the same
 
 
 class QueuedActivity(BaseModel):
-    """An activity to be fetched: `at` is the newest event's time; it is not asked for before `not_before`."""
+    """An activity to fetch: `at` is the time of its newest event; no fetch before `not_before`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -106,23 +105,23 @@ class QueuedActivity(BaseModel):
     tries: int = 0
     not_before: AwareDatetime | None = None
 
-    def may_be_asked(self, now: datetime) -> bool:
+    def may_be_fetched(self, now: datetime) -> bool:
         return self.not_before is None or self.not_before <= now
 
-    def rested(self, until: datetime) -> "QueuedActivity":
-        """The same, asked for later through no fault of its own."""
+    def postponed(self, until: datetime) -> "QueuedActivity":
+        """The same activity, fetched later for a reason that is not its own."""
         return self.model_copy(update={"not_before": until})
 
     def failed(self, now: datetime) -> "QueuedActivity | None":
-        """The same after a try in vain; None: it is given up."""
-        if self.tries >= len(PAUSES):
+        """The same activity after a failed fetch; None: no more retries."""
+        if self.tries >= len(RETRY_PAUSES):
             return None
-        return QueuedActivity(at=self.at, tries=self.tries + 1, not_before=now + PAUSES[self.tries])
+        return QueuedActivity(at=self.at, tries=self.tries + 1, not_before=now + RETRY_PAUSES[self.tries])
 
 
 @dataclass(slots=True)
 class EventSummary:
-    """What events say: activities that changed or are gone, each with the newest event's time, and a revocation."""
+    """Activities that changed or were deleted, each with the time of its newest event, and when access was revoked."""
 
     changed: dict[int, datetime] = field(default_factory=dict)
     gone: dict[int, datetime] = field(default_factory=dict)
@@ -130,45 +129,47 @@ class EventSummary:
 
 
 def summarise_events(events: Iterable[WebhookEvent], now: datetime) -> EventSummary:
-    """The sum of events, in whatever order and however often they came. One that claims to be of the future is of now."""
-    news = EventSummary()
+    """The summary of events in any order and with repetitions. An event from the future counts as of now."""
+    summary = EventSummary()
     for event in events:
-        at = event.at if event.at < now + FUTURE else now
+        at = event.at if event.at < now + MAX_LEAD else now
         if event.object_type is ObjectType.ATHLETE:
             if event.revokes:
-                news.revoked_at = max(at, news.revoked_at or at)
+                summary.revoked_at = max(at, summary.revoked_at or at)
             continue
-        side = news.gone if event.aspect_type is Aspect.DELETE else news.changed
+        side = summary.gone if event.aspect_type is Aspect.DELETE else summary.changed
         side[event.object_id] = max(at, side.get(event.object_id, at))
-    for key in news.gone.keys() & news.changed.keys():
-        outdated = news.changed if news.changed[key] <= news.gone[key] else news.gone
+    for key in summary.gone.keys() & summary.changed.keys():
+        outdated = summary.changed if summary.changed[key] <= summary.gone[key] else summary.gone
         del outdated[key]
-    return news
+    return summary
 
 
 def update_queue(
-    waiting: Mapping[int, QueuedActivity], news: EventSummary, followed: Mapping[int, datetime]
+    waiting: Mapping[int, QueuedActivity], events: EventSummary, followed: Mapping[int, datetime]
 ) -> dict[int, QueuedActivity]:
-    """What waits, after the news: a newer event begins anew, what is gone since is not asked for.
+    """The queue after `events`: a newer event resets the tries, and activities deleted since leave it.
 
-    `followed`: up to which event each was followed; what comes again is nothing new.
+    `followed`: for each activity the time of the last event that was followed; a repeated event is ignored.
     """
-    left = {key: one for key, one in waiting.items() if not (gone_at := news.gone.get(key)) or gone_at < one.at}
-    for key, at in news.changed.items():
+    queue = {
+        key: queued for key, queued in waiting.items() if not (gone_at := events.gone.get(key)) or gone_at < queued.at
+    }
+    for key, at in events.changed.items():
         is_new = key not in followed or followed[key] < at
-        if is_new and (key not in left or left[key].at < at):
-            left[key] = QueuedActivity(at=at)
-    return left
+        if is_new and (key not in queue or queue[key].at < at):
+            queue[key] = QueuedActivity(at=at)
+    return queue
 
 
-def is_followed(at: datetime, fetched_at: datetime) -> bool:
-    """Whether a detail that came then tells of everything that events of that second can mean."""
+def covers_event(at: datetime, fetched_at: datetime) -> bool:
+    """Whether a detail fetched then includes every change that events of that second can mean."""
     return fetched_at >= at + _SECOND
 
 
 def remember_followed(
     followed: Mapping[int, datetime], gone: Mapping[int, datetime], now: datetime
 ) -> dict[int, datetime]:
-    """What was followed lately, a deletion as soon as it is told."""
-    known = {key: max(at, followed.get(key, at)) for key, at in gone.items()}
-    return {key: at for key, at in {**followed, **known}.items() if now - at < MEMORY}
+    """The events followed lately, and the deletions, without those older than MEMORY."""
+    deleted = {key: max(at, followed.get(key, at)) for key, at in gone.items()}
+    return {key: at for key, at in {**followed, **deleted}.items() if now - at < MEMORY}

@@ -48,7 +48,7 @@ class _Fact:
 def sort_waiting(lake: Lake, waiting: Mapping[int, QueuedActivity], years: YearRange, now: datetime) -> Sorted:
     """Of those that may be asked for now, newest event first."""
     found = Sorted()
-    asked = {key: one for key, one in waiting.items() if one.may_be_asked(now)}
+    asked = {key: one for key, one in waiting.items() if one.may_be_fetched(now)}
     if not asked:
         return found
     facts, of_new = _facts(lake, asked, years)

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from strava_pipeline.core.addresses import is_of_ones_own, is_this_machine
+from strava_pipeline.core.addresses import is_private_host, is_this_machine
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.paths import Lake
@@ -24,4 +24,4 @@ def refuse_emulator(lake: Lake, api_url: str) -> None:
 
 
 def _is_near(host: str) -> bool:
-    return is_this_machine(host) or is_of_ones_own(host)
+    return is_this_machine(host) or is_private_host(host)

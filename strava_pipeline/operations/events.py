@@ -10,7 +10,7 @@ from strava_pipeline.core.activities import local_years
 from strava_pipeline.core.errors import TransientError
 from strava_pipeline.core.json_text import parse_json
 from strava_pipeline.core.rows import Json
-from strava_pipeline.core.webhooks import EventSummary, is_followed
+from strava_pipeline.core.webhooks import EventSummary, covers_event
 from strava_pipeline.ingest.strava.activities import get_detail
 from strava_pipeline.ingest.strava.connect import token_store
 from strava_pipeline.ingest.strava.revocation import is_login_dead, note_revoked, revoked_at
@@ -153,7 +153,7 @@ class _Work:
 
     def _note(self, due: Due, detail: Path, activity: Json) -> None:
         at, _ = answered_at(detail)
-        if is_followed(due.at, at):
+        if covers_event(due.at, at):
             self.state.followed[due.activity_id] = due.at
         note_sighting(
             self.run.lake,
@@ -173,4 +173,4 @@ class _Work:
     def _rest(self, pause: timedelta) -> None:
         until = self.run.now() + pause
         for key in self._due.keys() & self.state.waiting.keys():
-            self.state.waiting[key] = self.state.waiting[key].rested(until)
+            self.state.waiting[key] = self.state.waiting[key].postponed(until)

@@ -31,7 +31,7 @@ def years_of_news(settings: Settings, state: EventsState, years: YearRange, cloc
     """The partitions that a run now is likely to touch; none: there is nothing new that can be followed."""
     lake = Lake(settings.data_dir)
     news = summarise_events(peek(lake, state, LOOKED_AT), clock.now())
-    waiting = {key for key, one in state.waiting.items() if one.may_be_asked(clock.now())}
+    waiting = {key for key, one in state.waiting.items() if one.may_be_fetched(clock.now())}
     if waiting and not has_news(lake, state) and not _may_call(settings, clock):
         waiting = set()
     ids = waiting | news.changed.keys() | news.gone.keys()

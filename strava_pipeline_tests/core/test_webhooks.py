@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from strava_pipeline.core.activities import summary_of_detail
 from strava_pipeline.core.webhooks import (
-    FUTURE,
+    MAX_LEAD,
     MEMORY,
-    PAUSES,
+    RETRY_PAUSES,
     Aspect,
     NoEventError,
     ObjectType,
     QueuedActivity,
     WebhookEvent,
-    is_followed,
+    covers_event,
     read_event,
     remember_followed,
     summarise_events,
@@ -143,7 +143,7 @@ def test_what_claims_to_be_of_the_future_is_of_now() -> None:
     ahead = summarise_events([event(1, "delete", ago=-86_400), event(2, ago=-2)], NOW)
     assert ahead.gone == {1: NOW}
     assert ahead.changed == {2: NOW + timedelta(seconds=2)}
-    assert timedelta(seconds=2) < FUTURE
+    assert timedelta(seconds=2) < MAX_LEAD
 
 
 def test_a_revocation_is_told_and_other_news_of_the_athlete_are_not() -> None:
@@ -157,12 +157,15 @@ def test_a_revocation_is_told_and_other_news_of_the_athlete_are_not() -> None:
 
 def test_what_fails_rests_longer_each_time_and_is_given_up() -> None:
     one: QueuedActivity | None = QueuedActivity(at=NOW)
-    for pause in PAUSES:
+    for pause in RETRY_PAUSES:
         assert one is not None
-        assert one.may_be_asked(NOW)
+        assert one.may_be_fetched(NOW)
         one = one.failed(NOW)
         assert one is not None
-        assert (one.may_be_asked(NOW + pause - timedelta(seconds=1)), one.may_be_asked(NOW + pause)) == (False, True)
+        assert (one.may_be_fetched(NOW + pause - timedelta(seconds=1)), one.may_be_fetched(NOW + pause)) == (
+            False,
+            True,
+        )
         one = one.model_copy(update={"not_before": None})
     assert one is not None
     assert one.failed(NOW) is None
@@ -180,8 +183,8 @@ def test_what_was_followed_is_nothing_new_but_the_next_second_is() -> None:
     followed = {1: NOW}
     assert update_queue({}, summarise_events([event(1)], NOW), followed) == {}
     assert update_queue({}, summarise_events([event(1, ago=-1)], NOW), followed).keys() == {1}
-    assert not is_followed(NOW, NOW + timedelta(seconds=0.9))
-    assert is_followed(NOW, NOW + timedelta(seconds=1))
+    assert not covers_event(NOW, NOW + timedelta(seconds=0.9))
+    assert covers_event(NOW, NOW + timedelta(seconds=1))
     assert remember_followed(followed, {}, NOW + MEMORY) == {}
     assert remember_followed(followed, {1: NOW - timedelta(1), 2: NOW}, NOW + MEMORY - timedelta(seconds=1)) == {
         1: NOW,

@@ -57,7 +57,7 @@ def an_older_version(change: Callable[[Table], Table]) -> Iterator[None]:
         patch.setitem(tables.TABLES, "activities_all", older)
         patch.setattr(activities, "ACTIVITIES_ALL", older)
         held = {column.name for column in older.columns}
-        for fields in ("_EDITED", "_SAID"):
+        for fields in ("_EDITED", "_LISTED_COLUMNS"):
             patch.setattr(activities, fields, tuple(name for name in getattr(activities, fields) if name in held))
         yield
 
