@@ -1,4 +1,6 @@
-"""The warehouse's own views: activities that are one, and insights. Made with the tables, and anew where a version changed.
+"""The warehouse's own views: activities that are one, what notebooks of another project read, and insights.
+
+They are made with the tables, and again where a version changed.
 
 A view costs a reader some milliseconds and is never behind: whatever writes gold (a merge, a match, a rebuild, a deletion)
 has no insight to think of. What a view says stands in lake/sql/; the catalogue (core/tables/) names and explains its columns.
@@ -57,6 +59,7 @@ def _gold() -> Iterator[str]:
     others = ", ".join(f"arg_min({name}, member.place) AS {name}" for name in told)
     filled = ", ".join(f"coalesce(head.{name}, others.{name}) AS {name}" for name in told)
     yield sql("views").format(others=others, filled=filled)
+    yield sql("gold_activities")
 
 
 def _stretches() -> dict[str, str]:

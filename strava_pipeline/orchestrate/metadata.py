@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.tables import CHILDREN, PARQUET_TABLES, TABLES, Column, Table
+from strava_pipeline.core.tables import CHILDREN, GOLD_ACTIVITIES, PARQUET_TABLES, TABLES, Column, Table
 from strava_pipeline.core.tables.insights import INSIGHTS
 
 OWNER = "team:athlete"
@@ -56,7 +56,7 @@ def described_tables() -> dict[str, Any]:
         "dagster/column_schema": dg.TableSchema(
             columns=[
                 dg.TableColumn(name=name, type=kind, description=table.meaning)
-                for kind, tables in (("TABLE", TABLES), ("VIEW", INSIGHTS))
+                for kind, tables in (("TABLE", TABLES), ("VIEW", {GOLD_ACTIVITIES.name: GOLD_ACTIVITIES} | INSIGHTS))
                 for name, table in tables.items()
             ]
         )

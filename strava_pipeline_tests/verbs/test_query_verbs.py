@@ -177,12 +177,13 @@ def test_without_a_warehouse_the_way_to_one_is_told(rig: Rig, type_on: TypeOn, v
 
 def test_schema_tells_every_column_with_its_unit(pulled: Rig, type_on: TypeOn) -> None:
     told = json.loads(type_on(pulled)("schema", "--json").out)
-    assert set(told) == {*TABLES, *INSIGHTS}
+    assert set(told) == {*TABLES, *INSIGHTS, "gold.activities"}
     assert {"name": "distance", "type": "DOUBLE", "unit": "m", "meaning": "distance"} in told["activities_all"][
         "columns"
     ]
     assert "moving_time" in type_on(pulled)("schema", "activities").out
     assert "E kilometres" in type_on(pulled)("schema", "eddington_numbers").out
+    assert "UTC without a zone" in type_on(pulled)("schema", "gold.activities").out
     assert type_on(pulled)("schema", "nothing").code == 2
 
 

@@ -11,6 +11,7 @@ from strava_pipeline.core.tables.activities import (
     ATHLETE,
     FILES,
     GEAR,
+    GOLD_ACTIVITIES,
     IMPORTED_ACTIVITIES,
     QUARANTINE,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "DETAIL_TABLES",
     "FILES",
     "GEAR",
+    "GOLD_ACTIVITIES",
     "IMPORTED_ACTIVITIES",
     "MATCH_TABLES",
     "PARQUET_TABLES",

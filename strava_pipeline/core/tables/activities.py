@@ -285,3 +285,31 @@ ACTIVITY_MATCHES = Table(
     ),
     may_shrink=True,
 )
+
+_GOLD_COLUMNS = """
+    name sport_type type distance moving_time elapsed_time total_elevation_gain start_date start_date_local timezone utc_offset
+    achievement_count kudos_count average_speed max_speed average_heartrate max_heartrate suffer_score commute manual visibility
+    gear_id location_city location_state location_country map_id polyline summary_polyline
+"""
+_OTHER_IN_GOLD = {
+    "sport_type": Column(
+        "sport_type", Kind.TEXT, "sport, as Strava names it; where there is none, the deprecated type"
+    ),
+    "start_date": Column("start_date", Kind.WALL, "start, in UTC without a zone"),
+    "commute": Column("commute", Kind.BOOLEAN, "a commute; false where nothing is known"),
+    "manual": Column("manual", Kind.BOOLEAN, "entered by hand; false where nothing is known"),
+}
+_FIELDS = {column.name: column for column in SUMMARY_FIELDS}
+
+GOLD_ACTIVITIES = Table(
+    "gold.activities",
+    "The rows of `activities` as strava-stats-msrvc has them in its table of this name, so that notebooks written for it work.",
+    (
+        Column("id", Kind.BIGINT, _ID, key=True),
+        *(
+            _OTHER_IN_GOLD.get(name) or Column(name, _FIELDS[name].kind, _FIELDS[name].meaning, _FIELDS[name].unit)
+            for name in _GOLD_COLUMNS.split()
+        ),
+        Column("ingestion_ts", Kind.WALL, "since when the source has said this, in UTC without a zone"),
+    ),
+)
