@@ -52,8 +52,8 @@ def floor(place: Place) -> Work:
 
 def diagnose(place: Place) -> Work:
     """As `trips activity diagnose --format json` does it."""
-    from strava_pipeline.core.trips.activity.diagnose import diagnose as diagnosed
-    from strava_pipeline.core.trips.activity.reports import json_parts
+    from strava_pipeline.core.trips.activity.diagnosis import diagnose as diagnosed
+    from strava_pipeline.core.trips.activity.report import json_parts
     from strava_pipeline.core.trips.activity.thresholds import thresholds
     from strava_pipeline.ingest.trips.tally import Tally
 
@@ -72,9 +72,9 @@ def diagnose(place: Place) -> Work:
 def replay(place: Place) -> Work:
     """As `trips activity replay --format json --processes 1` does it."""
     from strava_pipeline.core.json_text import json_bytes
-    from strava_pipeline.core.trips.activity.algorithms import algorithms
     from strava_pipeline.core.trips.activity.replay import Replay
     from strava_pipeline.core.trips.activity.thresholds import thresholds
+    from strava_pipeline.core.trips.activity.verdict import algorithms
 
     bundles = _opener(place)
     made = Replay(algorithms()[-1], thresholds(algorithms()[-1].full_name))

@@ -11,13 +11,12 @@ from typing import Any
 import polars as pl
 
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY, Table
-from strava_pipeline.core.trips.activity.algorithms import algorithms
 from strava_pipeline.core.trips.activity.bundle import State
-from strava_pipeline.core.trips.activity.diagnose import diagnose
-from strava_pipeline.core.trips.activity.kept import diagnostics_rows, index_rows, replay_row
-from strava_pipeline.core.trips.activity.labels import PENDING, STATUSES
-from strava_pipeline.core.trips.activity.replay import Replay
+from strava_pipeline.core.trips.activity.diagnosis import diagnose
+from strava_pipeline.core.trips.activity.replay import PENDING, STATUSES, Replay
+from strava_pipeline.core.trips.activity.table_rows import diagnostics_rows, index_rows, replay_row
 from strava_pipeline.core.trips.activity.thresholds import thresholds
+from strava_pipeline.core.trips.activity.verdict import algorithms
 from strava_pipeline.ingest.trips.connect import trip_keys, trip_routes, trip_source
 from strava_pipeline.ingest.trips.index import plain_rows
 from strava_pipeline.ingest.trips.read import read_bundles
@@ -144,7 +143,7 @@ def _read_diagnostics(run: RunContext, settings: Settings, years: Sequence[int],
         ):
             for batch in read_bundles(source, keys, order=order):
                 tally.add(batch)
-                found = [(trip.bundle, trip.told) for trip in diagnose(batch, limits, routes(batch))]
+                found = [(trip.bundle, trip.diagnosis) for trip in diagnose(batch, limits, routes(batch))]
                 frames.append(diagnostics_rows(found, partitions, limits.version))
                 advance(len(batch))
     gone = _gone(held, listed, years)

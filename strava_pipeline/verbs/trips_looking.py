@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from strava_pipeline.core.trips.activity.bundle import Bundle
-    from strava_pipeline.core.trips.activity.decision import Verdict
-    from strava_pipeline.core.trips.activity.diagnose import Diagnosed
+    from strava_pipeline.core.trips.activity.diagnosis import Diagnosed
+    from strava_pipeline.core.trips.activity.verdict import Verdict
 
 Sketch = Annotated[
     bool, typer.Option("--sketch", help="Add a line of the speed and a picture of the track, in metres.")
@@ -134,8 +134,8 @@ def explain(
 ) -> None:
     """Verdict, reasons with the numbers that decided, and the smallest change that would flip it; of chosen trips."""
     from strava_pipeline.core.errors import MisuseError
-    from strava_pipeline.core.trips.activity.diagnose import diagnose as diagnosed
-    from strava_pipeline.core.trips.activity.reports import explanation_parts, json_parts
+    from strava_pipeline.core.trips.activity.diagnosis import diagnose as diagnosed
+    from strava_pipeline.core.trips.activity.report import explanation_parts, json_parts
     from strava_pipeline.core.trips.activity.thresholds import thresholds
     from strava_pipeline.ingest.trips.export_file import read_export
     from strava_pipeline.ingest.trips.table import Filters
@@ -170,8 +170,8 @@ def _report(
     out: Path | None,
 ) -> None:
     from strava_pipeline.core.errors import MisuseError
-    from strava_pipeline.core.trips.activity.diagnose import diagnose as diagnosed
-    from strava_pipeline.core.trips.activity.reports import json_parts, page_parts, text_parts
+    from strava_pipeline.core.trips.activity.diagnosis import diagnose as diagnosed
+    from strava_pipeline.core.trips.activity.report import json_parts, page_parts, text_parts
     from strava_pipeline.core.trips.activity.thresholds import thresholds
     from strava_pipeline.ingest.trips.connect import trip_routes
     from strava_pipeline.ingest.trips.tally import Tally

@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from strava_pipeline.core.trips.activity.bundle import Bundle
-    from strava_pipeline.core.trips.activity.decision import Verdict
+    from strava_pipeline.core.trips.activity.verdict import Verdict
     from strava_pipeline.ingest.trips.keys import KeyRing
     from strava_pipeline.ingest.trips.table import Filters
     from strava_pipeline.ingest.trips.tally import Tally
@@ -84,8 +84,8 @@ StatusMeans = Annotated[
 def meanings(told: list[str] | None) -> "Mapping[str, Verdict]":
     """What stored statuses mean: accepted and rejected themselves, and what was typed."""
     from strava_pipeline.core.errors import MisuseError
-    from strava_pipeline.core.trips.activity.decision import Verdict
-    from strava_pipeline.core.trips.activity.labels import STATUSES
+    from strava_pipeline.core.trips.activity.replay import STATUSES
+    from strava_pipeline.core.trips.activity.verdict import Verdict
 
     known = dict(STATUSES)
     for text in told or ():

@@ -31,10 +31,9 @@ from strava_pipeline.verbs.trips_options import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from strava_pipeline.core.trips.activity.algorithms import Algorithm
-    from strava_pipeline.core.trips.activity.decision import Verdict
     from strava_pipeline.core.trips.activity.replay import Decided
     from strava_pipeline.core.trips.activity.thresholds import Thresholds
+    from strava_pipeline.core.trips.activity.verdict import Algorithm, Verdict
     from strava_pipeline.ingest.trips.table import Filters
 
 DIFFERENCES = 4  # exit code of a comparison that found some
@@ -57,7 +56,7 @@ CORES = os.cpu_count() or 1
 
 def algorithms_() -> None:
     """List the versions of the algorithms, and their thresholds."""
-    from strava_pipeline.core.trips.activity.algorithms import algorithms
+    from strava_pipeline.core.trips.activity.verdict import algorithms
 
     for known in algorithms():
         echo(f"{known.version}  {known.full_name}: {(known.decide.__doc__ or '').strip()}")
@@ -84,10 +83,10 @@ def replay(
 ) -> None:
     """Decide of past trips anew: better, same or worse than what is stored, by what people said of them."""
     from strava_pipeline.core.json_text import json_bytes
-    from strava_pipeline.core.trips.activity.algorithms import find_algorithm
     from strava_pipeline.core.trips.activity.replay import Replay
-    from strava_pipeline.core.trips.activity.replay_told import replay_text
+    from strava_pipeline.core.trips.activity.sweep import replay_text
     from strava_pipeline.core.trips.activity.thresholds import Thresholds, thresholds
+    from strava_pipeline.core.trips.activity.verdict import find_algorithm
     from strava_pipeline.ingest.trips.external import external_algorithm
     from strava_pipeline.verbs.private_file import emit
 
@@ -102,7 +101,7 @@ def replay(
         made = Replay(chosen, limits, meanings(status_means))
         work = (chosen, [made.thresholds], made.statuses)
         for batch in _decided(export, source, keys_file, keys_env, filters, *work, processes=cores):
-            made.take(batch)
+            made.count(batch)
     emit(iter([json_bytes(made.as_json()) + b"\n" if format_ is Format.JSON else replay_text(made).encode()]), None)
     if fail_on_worse and made.confusion["worse"]:
         raise typer.Exit(DIFFERENCES)
@@ -132,10 +131,9 @@ def sweep(
 ) -> None:
     """Many sets of thresholds over the same past trips: which decides nearest to what people said."""
     from strava_pipeline.core.json_text import json_bytes
-    from strava_pipeline.core.trips.activity.algorithms import find_algorithm
-    from strava_pipeline.core.trips.activity.replay_told import sweep_text
-    from strava_pipeline.core.trips.activity.sweep import Sweep, threshold_sets
+    from strava_pipeline.core.trips.activity.sweep import Sweep, sweep_text, threshold_sets
     from strava_pipeline.core.trips.activity.thresholds import thresholds
+    from strava_pipeline.core.trips.activity.verdict import find_algorithm
     from strava_pipeline.verbs.private_file import emit
 
     filters = filters_of(external_id, status, review_status, only_with_feedback, comment, limit)
@@ -144,7 +142,7 @@ def sweep(
     made = Sweep(chosen, sets, meanings(status_means))
     work = (chosen, made.thresholds, made.statuses)
     for batch in _decided(export, source, keys_file, keys_env, filters, *work, processes=processes):
-        made.take(batch)
+        made.count(batch)
     emit(iter([json_bytes(made.as_json()) + b"\n" if format_ is Format.JSON else sweep_text(made).encode()]), None)
     if fail_on_worse and any(result.confusion["worse"] for result in made.results()):
         raise typer.Exit(DIFFERENCES)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.trips.activity.bundle import Bundle, State
-from strava_pipeline.core.trips.activity.diagnose import Diagnosed, diagnose
+from strava_pipeline.core.trips.activity.diagnosis import Diagnosed, diagnose
 from strava_pipeline.core.trips.activity.thresholds import thresholds
 from strava_pipeline.core.trips.values import parse_instant
 from strava_pipeline.emulator.generate.trips import DAYS, write_trips
@@ -96,24 +96,24 @@ def diagnosed(tmp_path_factory: pytest.TempPathFactory) -> list[Diagnosed]:
 
 
 def activity(trip: Diagnosed) -> str:
-    mix = trip.told["metrics"]["activity_mix"]
+    mix = trip.diagnosis["metrics"]["activity_mix"]
     return max(mix, key=lambda name: mix[name]) if mix else ""
 
 
 def test_walks_and_drives_are_rejected_and_nearly_all_rides_are_not(diagnosed: list[Diagnosed]) -> None:
     verdicts = {
-        name: Counter(trip.told["verdict"] for trip in diagnosed if activity(trip) == name)
+        name: Counter(trip.diagnosis["verdict"] for trip in diagnosed if activity(trip) == name)
         for name in ("walking", "automotive", "cycling")
     }
     assert set(verdicts["walking"]) | set(verdicts["automotive"]) <= {"rejected", "unknown"}
     assert min(sum(verdicts[name].values()) for name in verdicts) >= 5
-    whole = Counter(trip.told["verdict"] for trip in diagnosed)
+    whole = Counter(trip.diagnosis["verdict"] for trip in diagnosed)
     assert whole["accepted"] > len(diagnosed) / 2
     assert {"accepted", "rejected", "unknown"} <= set(whole)
 
 
 def test_what_goes_wrong_on_the_way_is_among_the_reasons(diagnosed: list[Diagnosed]) -> None:
-    found = {reason for trip in diagnosed for reason in trip.told["reasons"]}
+    found = {reason for trip in diagnosed for reason in trip.diagnosis["reasons"]}
     assert found >= {
         "locations_undecryptable", "no_locations", "too_short_duration", "poor_accuracy", "teleports", "gaps",
         "unrealistic_avg_speed", "vehicle_speed", "too_slow", "automotive_activity", "foot_activity",
@@ -121,8 +121,8 @@ def test_what_goes_wrong_on_the_way_is_among_the_reasons(diagnosed: list[Diagnos
 
 
 def test_missed_rides_come_with_what_the_phone_logged(diagnosed: list[Diagnosed]) -> None:
-    missed = [trip.told for trip in diagnosed if trip.told["primary"] == "no_locations"]
+    missed = [trip.diagnosis for trip in diagnosed if trip.diagnosis["primary"] == "no_locations"]
     assert missed
     assert all(diagnosis["has_diagnostic"] and diagnosis["label"] in ("ride", "not_ride") for diagnosis in missed)
-    outcomes = {trip.told["outcome_vs_stored"] for trip in diagnosed}
+    outcomes = {trip.diagnosis["outcome_vs_stored"] for trip in diagnosed}
     assert outcomes == {"better", "same", "worse", "changed"}

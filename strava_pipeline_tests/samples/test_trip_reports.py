@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.diagnose import Diagnosed, diagnose
-from strava_pipeline.core.trips.activity.reports import json_parts, page_parts, text_parts
+from strava_pipeline.core.trips.activity.diagnosis import Diagnosed, diagnose
+from strava_pipeline.core.trips.activity.report import json_parts, page_parts, text_parts
 from strava_pipeline.core.trips.activity.thresholds import thresholds
 
 pytestmark = pytest.mark.samples

@@ -9,15 +9,13 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.activity.algorithms import find_algorithm
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.decision import Decision
-from strava_pipeline.core.trips.activity.flip import nearest_flip
-from strava_pipeline.core.trips.activity.labels import outcome, stored_verdict, truth
+from strava_pipeline.core.trips.activity.explanation import nearest_flip
 from strava_pipeline.core.trips.activity.metrics import metrics_of, metrics_rows
+from strava_pipeline.core.trips.activity.replay import outcome, stored_verdict, truth
 from strava_pipeline.core.trips.activity.sweep import Sweep, threshold_sets
 from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline.core.trips.activity.verdict import judge
+from strava_pipeline.core.trips.activity.verdict import Decision, find_algorithm, judge
 
 pytestmark = pytest.mark.samples
 

@@ -14,11 +14,10 @@ from queue import Empty, Queue
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.json_text import json_bytes, parse_json
-from strava_pipeline.core.trips.activity.algorithms import Algorithm
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.codes import code
-from strava_pipeline.core.trips.activity.decision import Decision, Verdict
+from strava_pipeline.core.trips.activity.text import code
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
+from strava_pipeline.core.trips.activity.verdict import Algorithm, Decision, Verdict
 
 TIMEOUT = 30.0  # seconds for one trip: a hundred thousand points take a phone's code less
 _LONGEST = 1_000_000  # bytes of an answer; a decision has some hundred

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from strava_pipeline.core.errors import PipelineError, TransientError
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.waypoints import Position, waypoints
+from strava_pipeline.core.trips.activity.track import Position, waypoints
 from strava_pipeline.ingest.osrm import NO_ANSWER, PATIENCE, ask_route
 from strava_pipeline.ingest.strava.http import Wire
 

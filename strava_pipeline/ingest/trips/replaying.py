@@ -11,10 +11,9 @@ from concurrent.futures.process import BrokenProcessPool
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.size_limits import TripLimits
-from strava_pipeline.core.trips.activity.algorithms import Algorithm
-from strava_pipeline.core.trips.activity.decision import Verdict
 from strava_pipeline.core.trips.activity.replay import Decided, decided
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
+from strava_pipeline.core.trips.activity.verdict import Algorithm, Verdict
 from strava_pipeline.ingest.trips.keys import KeyRing
 from strava_pipeline.ingest.trips.read import in_order, read_bundles
 from strava_pipeline.ingest.trips.source import open_source

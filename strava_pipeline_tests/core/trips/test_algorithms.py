@@ -3,10 +3,16 @@
 import pytest
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.trips.activity.algorithms import Algorithm, Registry, algorithms, find_algorithm
 from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State
-from strava_pipeline.core.trips.activity.decision import Decision, Verdict
 from strava_pipeline.core.trips.activity.thresholds import Thresholds, thresholds, versions
+from strava_pipeline.core.trips.activity.verdict import (
+    Algorithm,
+    Decision,
+    Registry,
+    Verdict,
+    algorithms,
+    find_algorithm,
+)
 from strava_pipeline_tests.core.trips.made import ride
 
 TRIPS = [ride("slow", 4), ride("bike", 18), ride("car", 60), Bundle("none"), ride("short", 18, points=5)]

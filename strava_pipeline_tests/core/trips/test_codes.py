@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.activity.codes import FREE_TEXT, code, told_code, version
+from strava_pipeline.core.trips.activity.text import FREE_TEXT, code, shown_code, version
 
 
 @pytest.mark.parametrize("text", ["too_short", "accepted", "InReview", "ride_not_detected", "not-bike", "rule2", "IOS"])
 def test_a_name_that_a_program_chose_is_a_code(text: str) -> None:
-    assert (code(text), told_code(text)) == (text, text)
+    assert (code(text), shown_code(text)) == (text, text)
 
 
 @pytest.mark.parametrize(
@@ -28,12 +28,12 @@ def test_a_name_that_a_program_chose_is_a_code(text: str) -> None:
     ],
 )
 def test_whatever_may_hold_something_else_is_free_text(text: str) -> None:
-    assert (code(text), version(text), told_code(text)) == (None, None, FREE_TEXT)
+    assert (code(text), version(text), shown_code(text)) == (None, None, FREE_TEXT)
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", 7, True, ["gaps"]])
 def test_what_is_no_text_is_no_code(value: Any) -> None:
-    assert code(value) is told_code(value) is None
+    assert code(value) is shown_code(value) is None
 
 
 @pytest.mark.parametrize("text", ["1", "0.7", "0.7.0", "12.1.1004", "2026.1", "1.2.3-beta.2", "3.0.0.1", "v2"])

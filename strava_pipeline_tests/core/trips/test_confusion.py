@@ -2,9 +2,8 @@
 
 import pytest
 
-from strava_pipeline.core.trips.activity.confusion import Confusion
-from strava_pipeline.core.trips.activity.decision import Verdict
-from strava_pipeline.core.trips.activity.labels import Label, Outcome
+from strava_pipeline.core.trips.activity.replay import Confusion, Label, Outcome
+from strava_pipeline.core.trips.activity.verdict import Verdict
 
 ACCEPTED, REJECTED, REVIEW, UNKNOWN = Verdict.ACCEPTED, Verdict.REJECTED, Verdict.NEEDS_REVIEW, Verdict.UNKNOWN
 RIDE, NOT_RIDE = Label.RIDE, Label.NOT_RIDE

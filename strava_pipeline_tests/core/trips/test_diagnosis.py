@@ -4,9 +4,9 @@ import json
 
 from strava_pipeline.core.json_text import json_bytes
 from strava_pipeline.core.trips.activity.bundle import Decryption, State
-from strava_pipeline.core.trips.activity.decision import Decision, Verdict
 from strava_pipeline.core.trips.activity.diagnosis import trip_diagnosis
-from strava_pipeline.core.trips.activity.flip import Flip
+from strava_pipeline.core.trips.activity.explanation import Flip
+from strava_pipeline.core.trips.activity.verdict import Decision, Verdict
 from strava_pipeline_tests.core.trips.made_reports import METRICS, diagnosed, ride
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.trips.activity.bundle import State
-from strava_pipeline.core.trips.activity.flip import flip_text, nearest_flip
+from strava_pipeline.core.trips.activity.explanation import flip_text, nearest_flip
 from strava_pipeline.core.trips.activity.thresholds import Thresholds, thresholds
 from strava_pipeline.core.trips.activity.verdict import judge
 from strava_pipeline_tests.core.trips.test_verdict import GOOD

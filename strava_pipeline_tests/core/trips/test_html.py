@@ -9,12 +9,18 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State
-from strava_pipeline.core.trips.activity.charts import HEIGHT, WIDTH, speed_chart, speed_class, speed_histogram
-from strava_pipeline.core.trips.activity.html import trips_page
-from strava_pipeline.core.trips.activity.metres import drawn
+from strava_pipeline.core.trips.activity.charts import (
+    HEIGHT,
+    WIDTH,
+    speed_chart,
+    speed_class,
+    speed_histogram,
+    track_chart,
+)
 from strava_pipeline.core.trips.activity.metrics import metrics_of
+from strava_pipeline.core.trips.activity.report import trips_page
+from strava_pipeline.core.trips.activity.sketch import drawn
 from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline.core.trips.activity.track_chart import track_chart
 from strava_pipeline_tests.core.trips.made_reports import (
     FLIP,
     LATITUDE,

@@ -8,14 +8,14 @@ import pytest
 
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 from strava_pipeline.core.tables.trips import METRICS
-from strava_pipeline.core.trips.activity.algorithms import find_algorithm
 from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State
-from strava_pipeline.core.trips.activity.codes import FREE_TEXT
-from strava_pipeline.core.trips.activity.diagnose import diagnose
-from strava_pipeline.core.trips.activity.kept import diagnostics_rows, index_rows, partition_of, replay_row
+from strava_pipeline.core.trips.activity.diagnosis import diagnose
 from strava_pipeline.core.trips.activity.metrics import SCHEMA
 from strava_pipeline.core.trips.activity.replay import Replay
+from strava_pipeline.core.trips.activity.table_rows import diagnostics_rows, index_rows, partition_of, replay_row
+from strava_pipeline.core.trips.activity.text import FREE_TEXT
 from strava_pipeline.core.trips.activity.thresholds import thresholds
+from strava_pipeline.core.trips.activity.verdict import find_algorithm
 from strava_pipeline.core.years import YearRange
 from strava_pipeline_tests.core.trips.made import point, ride, trip
 
@@ -60,7 +60,7 @@ def index(**columns: Any) -> dict[str, Any]:
 
 def diagnostics(bundle: Bundle) -> dict[str, Any]:
     (found,) = diagnose([bundle], thresholds())
-    rows = diagnostics_rows([(bundle, found.told)], {bundle.external_id: 2026}, thresholds().version)
+    rows = diagnostics_rows([(bundle, found.diagnosis)], {bundle.external_id: 2026}, thresholds().version)
     return rows.row(0, named=True)
 
 

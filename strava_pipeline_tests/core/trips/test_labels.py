@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.decision import Verdict
-from strava_pipeline.core.trips.activity.labels import Label, Outcome, Truth, outcome, stored_verdict, truth
+from strava_pipeline.core.trips.activity.replay import Label, Outcome, Truth, outcome, stored_verdict, truth
+from strava_pipeline.core.trips.activity.verdict import Verdict
 
 ACCEPTED, REJECTED, REVIEW, UNKNOWN = Verdict.ACCEPTED, Verdict.REJECTED, Verdict.NEEDS_REVIEW, Verdict.UNKNOWN
 RIDE, NOT_RIDE = Label.RIDE, Label.NOT_RIDE

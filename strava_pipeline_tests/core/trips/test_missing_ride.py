@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.activity.missing_ride import missing_ride
+from strava_pipeline.core.trips.activity.diagnosis import missing_ride
 from strava_pipeline_tests.core.trips.made_reports import ride
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.activity.points import points_frame
+from strava_pipeline.core.trips.activity.track import points_frame
 from strava_pipeline_tests.core.trips.made import START, point, trip
 
 

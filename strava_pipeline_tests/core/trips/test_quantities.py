@@ -2,7 +2,7 @@
 
 import pytest
 
-from strava_pipeline.core.trips.activity.quantities import beside_limit, limit_told, round_length, told, unit_of
+from strava_pipeline.core.trips.activity.text import beside_limit, limit_text, quantity, round_length, unit_of
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_the_unit_is_in_the_name(metric: str, unit: str) -> None:
     ],
 )
 def test_a_number_is_told_with_its_unit(value: float | None, unit: str, text: str) -> None:
-    assert told(value, unit) == text
+    assert quantity(value, unit) == text
 
 
 @pytest.mark.parametrize(
@@ -67,4 +67,4 @@ def test_beside_its_limit_a_number_never_reads_as_the_limit_unless_it_is(
 
 def test_a_limit_has_no_more_decimals_than_it_needs() -> None:
     assert [round_length(0.5), round_length(200), round_length(5000)] == ["0.5 m", "200 m", "5 km"]
-    assert [limit_told(35, "km/h"), limit_told(0.05, "%"), limit_told(10, "")] == ["35 km/h", "5 %", "10"]
+    assert [limit_text(35, "km/h"), limit_text(0.05, "%"), limit_text(10, "")] == ["35 km/h", "5 %", "10"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.activity.reasons import MEANS, limit_words, reasons, rules_with_numbers
+from strava_pipeline.core.trips.activity.explanation import MEANS, limit_words, reasons, rules_with_numbers
 from strava_pipeline.core.trips.activity.thresholds import thresholds
 from strava_pipeline.core.trips.activity.verdict import rules
 from strava_pipeline_tests.core.trips.made_reports import NO_METRICS, diagnosed, ride, without_points
@@ -55,6 +55,6 @@ def test_every_rule_has_its_meaning_in_words_and_every_limit_its_reason() -> Non
 def test_without_a_point_every_rule_has_a_dash_or_nought() -> None:
     found = without_points(ride(locations=[]), "rejected", ["no_locations"])
     assert rules_with_numbers(found | {"verdict": "unknown"}, LIMITS) == []
-    told = {rule.value_told for rule in rules_with_numbers(found, LIMITS)}
+    told = {rule.value_text for rule in rules_with_numbers(found, LIMITS)}
     assert told == {"–", "0", "0.0 m", "0 s"}
     assert NO_METRICS["avg_speed_kmh"] is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strava_pipeline.core.trips.activity.redaction import REDACTED, one_line, safe_text, safe_value
+from strava_pipeline.core.trips.activity.text import REDACTED, one_line, safe_text, safe_value
 
 
 @pytest.mark.parametrize(

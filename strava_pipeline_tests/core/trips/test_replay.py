@@ -2,11 +2,10 @@
 
 import orjson
 
-from strava_pipeline.core.trips.activity.algorithms import find_algorithm
 from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State
-from strava_pipeline.core.trips.activity.decision import Verdict
 from strava_pipeline.core.trips.activity.replay import Replay
 from strava_pipeline.core.trips.activity.thresholds import thresholds
+from strava_pipeline.core.trips.activity.verdict import Verdict, find_algorithm
 from strava_pipeline_tests.core.trips.made import ride
 
 TRIPS = [

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State
-from strava_pipeline.core.trips.activity.diagnose import diagnose
+from strava_pipeline.core.trips.activity.diagnosis import diagnose
 from strava_pipeline.core.trips.activity.report import explanation, overview, trip_report
 from strava_pipeline.core.trips.activity.thresholds import thresholds
 from strava_pipeline_tests.core.trips.made_reports import FLIP, diagnosed, point, ride, without_points
@@ -170,8 +170,8 @@ def test_no_trip_at_all_is_told_too() -> None:
 
 def test_of_points_that_cannot_be_read_nothing_is_told_not_even_that_there_are_none() -> None:
     lost = diagnose([Bundle("lost", decryption=Decryption(State.UNDECRYPTABLE))], LIMITS)[0]
-    text = trip_report(lost.bundle, lost.told, LIMITS, lost.flip)
+    text = trip_report(lost.bundle, lost.diagnosis, LIMITS, lost.flip)
     assert "points recorded          –" in text
     assert "0.0 m" not in text
     none = diagnose([Bundle("none")], LIMITS)[0]
-    assert "points recorded          0" in trip_report(none.bundle, none.told, LIMITS, none.flip)
+    assert "points recorded          0" in trip_report(none.bundle, none.diagnosis, LIMITS, none.flip)

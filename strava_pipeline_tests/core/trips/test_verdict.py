@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.trips.activity.bundle import State
-from strava_pipeline.core.trips.activity.decision import Decision, Verdict
 from strava_pipeline.core.trips.activity.metrics import SCHEMA
 from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline.core.trips.activity.verdict import judge, rules
+from strava_pipeline.core.trips.activity.verdict import Decision, Verdict, judge, rules
 
 GOOD = dict.fromkeys(SCHEMA) | {
     "points_used": 100,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.activity.waypoints import waypoints
+from strava_pipeline.core.trips.activity.track import waypoints
 from strava_pipeline.core.trips.sampling import sampled
 from strava_pipeline_tests.core.trips.made import point, trip
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.trips.activity.algorithms import Algorithm
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.decision import Decision, Verdict
 from strava_pipeline.core.trips.activity.replay import Replay
 from strava_pipeline.core.trips.activity.thresholds import thresholds
+from strava_pipeline.core.trips.activity.verdict import Algorithm, Decision, Verdict
 from strava_pipeline.ingest.trips.external import ExternalAlgorithmError, external_algorithm
 from strava_pipeline_tests.core.trips.made import point, trip
 

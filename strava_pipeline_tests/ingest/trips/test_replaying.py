@@ -10,12 +10,10 @@ import pytest
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.json_text import json_bytes
 from strava_pipeline.core.size_limits import TripLimits
-from strava_pipeline.core.trips.activity.algorithms import find_algorithm
-from strava_pipeline.core.trips.activity.decision import Verdict
-from strava_pipeline.core.trips.activity.labels import STATUSES
-from strava_pipeline.core.trips.activity.replay import Decided, Replay
+from strava_pipeline.core.trips.activity.replay import STATUSES, Decided, Replay
 from strava_pipeline.core.trips.activity.sweep import Sweep, threshold_sets
 from strava_pipeline.core.trips.activity.thresholds import thresholds
+from strava_pipeline.core.trips.activity.verdict import Verdict, find_algorithm
 from strava_pipeline.ingest.trips import replaying
 from strava_pipeline.ingest.trips.replaying import decided_of_source
 from strava_pipeline.ingest.trips.source import open_source
@@ -40,7 +38,7 @@ def decided(url: str, filters: Filters = Filters(), processes: int = 1) -> Itera
 def replayed(url: str, filters: Filters = Filters(), processes: int = 1) -> Replay:
     made = Replay(ALGORITHM, thresholds())
     for batch in decided(url, filters, processes):
-        made.take(batch)
+        made.count(batch)
     return made
 
 
@@ -61,7 +59,7 @@ def test_a_replay_is_the_same_to_the_byte_on_one_process_and_on_several(
         for batch in decided_of_source(
             url, RING, Filters(), ALGORITHM, sweep.thresholds, STATUSES, processes=processes
         ):
-            sweep.take(batch)
+            sweep.count(batch)
     assert made[0].as_json() == made[1].as_json()
     assert json.loads(alone[None])["totals"]["trips"] == 34
 

@@ -1,7 +1,7 @@
 """The bundle of one trip: what the source holds of it, decrypted; the shape that `export` writes and everything reads.
 
 What the encrypted columns hold is kept as it came, whatever it is: its oddities are evidence. Reading it into numbers is
-points.py's and metrics.py's. No bundle shows its positions, its feedback or its diagnostic in a repr.
+track.py's and metrics.py's. No bundle shows its positions, its feedback or its diagnostic in a repr.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _WITH_DIAGNOSTIC = frozenset({MISSING_START_END, RIDE_NOT_DETECTED, NOT_BIKE})
 
 
 class State(StrEnum):
-    """What reading one encrypted column came to; the five stay apart in everything that is said of a trip."""
+    """The outcome of reading one encrypted column; the five are kept apart in every report."""
 
     ABSENT = "absent"
     UNDECRYPTABLE = "undecryptable"
@@ -85,7 +85,7 @@ class Bundle:
 
     @property
     def diagnostic(self) -> Mapping[str, Any] | None:
-        """What the phone told with the latest feedback that carries it."""
+        """The diagnostic of the latest feedback that has one."""
         latest, found = -float("inf"), None
         for entry in self.feedback:
             payload = entry.get("payload") if isinstance(entry, Mapping) else None
@@ -115,9 +115,9 @@ class Bundle:
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
-        """The bundle that an export holds. Raises ValueError, which tells no value, when it is none.
+        """The bundle in an export. Raises ValueError, which shows no value, for what is none.
 
-        An export without `decryption` is of before it was written: its states go by what is there.
+        An older export has no `decryption`: its states follow from what is there.
         """
         if not isinstance(value, Mapping) or not isinstance(value.get("externalId"), str):
             raise ValueError("a trip is an object with the text externalId")
@@ -181,16 +181,16 @@ def _text(value: Mapping[str, Any], name: str) -> str | None:
 def _decryption(
     value: Mapping[str, Any], locations: list[Any], mix: Mapping[str, Any] | None, feedback: list[Any]
 ) -> Decryption:
-    told = value.get("decryption")
-    if not isinstance(told, Mapping):
+    decryption = value.get("decryption")
+    if not isinstance(decryption, Mapping):
         held = [State.OK if there else State.EMPTY for there in (locations, mix, feedback)]
         return Decryption(held[0], held[1], held[2])
-    index = told.get("keyIndex")
+    index = decryption.get("keyIndex")
     if not (index is None or (isinstance(index, int) and not isinstance(index, bool))):
         raise ValueError(f"trip {value['externalId']}: decryption.keyIndex is no number")
     try:
-        states = [State(str(told.get(name))) for name in ("locations", "activityDistribution", "feedback")]
+        states = [State(str(decryption.get(name))) for name in ("locations", "activityDistribution", "feedback")]
     except ValueError:
-        states_known = ", ".join(State)
-        raise ValueError(f"trip {value['externalId']}: a state of decryption is none of {states_known}") from None
+        possible = ", ".join(State)
+        raise ValueError(f"trip {value['externalId']}: a state of decryption is none of {possible}") from None
     return Decryption(states[0], states[1], states[2], index)

@@ -1,7 +1,8 @@
 """The metrics of trips, by which every verdict is given: all trips of a batch in one frame, a row per trip.
 
 What counts as a point or a segment is track.py's, what a number means for a trip verdict.py's. A metric is null where what it is
-made of is missing, or where no float holds it.
+computed from is missing, or where no float holds it. The mix of activities is here too: shares need not add up to 1, because a
+phone may see several activities at once, and a point may have none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,11 +12,44 @@ import polars as pl
 
 from strava_pipeline.core.haversine import column_distance_m
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.mix import MIX, mix_of, mixes
-from strava_pipeline.core.trips.activity.points import points_frame
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
-from strava_pipeline.core.trips.activity.track import KMH, segments, usable_points, used_points
-from strava_pipeline.core.trips.values import finite_number, parse_instant
+from strava_pipeline.core.trips.activity.track import KMH, points_frame, segments, usable_points, used_points
+from strava_pipeline.core.trips.values import clean_text, finite_number, parse_instant
+
+MIX = pl.List(pl.Struct({"activity": pl.String, "share": pl.Float64}))
+
+
+def mixes(bundles: Sequence[Bundle], used: pl.DataFrame) -> pl.DataFrame:
+    """The columns trip, activity_mix and activity_source (`stored` or `points`), a row per trip that has a mix.
+
+    Of a stored mix only numbers count; a mix without any counts as not stored.
+    """
+    held = [_stored(bundle.activity_distribution) for bundle in bundles]
+    stored = [(trip, name, share, "stored") for trip, mix in enumerate(held) for name, share in mix.items()]
+    rows = stored + _of_points(used, [trip for trip, mix in enumerate(held) if not mix])
+    schema = {"trip": pl.UInt32, "activity": pl.String, "share": pl.Float64, "activity_source": pl.String}
+    shares = pl.DataFrame(rows, schema=schema, orient="row")
+    return shares.group_by("trip", maintain_order=True).agg(
+        activity_mix=pl.struct("activity", "share"), activity_source=pl.col("activity_source").first()
+    )
+
+
+def mix_of(value: Sequence[Mapping[str, Any]] | None) -> dict[str, float]:
+    """One value of the column activity_mix as a dict: share by activity."""
+    return {entry["activity"]: entry["share"] for entry in value or ()}
+
+
+def _stored(distribution: Mapping[str, Any] | None) -> dict[str, float]:
+    shares = {clean_text(name): finite_number(share) for name, share in (distribution or {}).items()}
+    return {name: share for name, share in shares.items() if share is not None}
+
+
+def _of_points(used: pl.DataFrame, trips: Sequence[int]) -> list[tuple[int, str, float, str]]:
+    wanted = used.select("trip", "activity").filter(pl.col("trip").is_in(pl.Series(trips, dtype=pl.UInt32).implode()))
+    counted = wanted.group_by("trip", "activity").len().with_columns(of=pl.col("len").sum().over("trip"))
+    named = counted.filter(pl.col("activity").is_not_null()).sort("trip", "activity")
+    return named.select("trip", "activity", pl.col("len") / pl.col("of"), source=pl.lit("points")).rows()
+
 
 _ZERO_WITHOUT_POINTS = frozenset(
     {"points_raw", "points_usable", "points_used", "unsorted_timestamps", "segments", "haversine_m", "haversine_raw_m"}
@@ -93,7 +127,7 @@ def metrics_frame(
 def metrics_rows(
     bundles: Sequence[Bundle], thresholds: Thresholds, routes: Mapping[str, float | None] | None = None
 ) -> list[dict[str, Any]]:
-    """The same as plain values, a dict per bundle: None for null, activity_mix a dict."""
+    """The metrics as plain values, a dict per bundle: None for null, activity_mix a dict."""
     rows = metrics_frame(bundles, thresholds, routes).to_dicts()
     for row in rows:
         row["activity_mix"] = mix_of(row["activity_mix"])
@@ -103,13 +137,13 @@ def metrics_rows(
 def metrics_of(
     bundle: Bundle, thresholds: Thresholds, routes: Mapping[str, float | None] | None = None
 ) -> dict[str, Any]:
-    """The metrics of one trip, plain values."""
+    """The metrics of one trip as plain values."""
     return metrics_rows([bundle], thresholds, routes)[0]
 
 
 def _reported(bundles: Sequence[Bundle], routes: Mapping[str, float | None]) -> pl.DataFrame:
-    """What the source says of each trip itself, and the router."""
-    told = [
+    """What the source reports of each trip itself, and the router's length."""
+    reported = [
         (
             trip,
             finite_number(bundle.summary.duration_seconds),
@@ -122,7 +156,7 @@ def _reported(bundles: Sequence[Bundle], routes: Mapping[str, float | None]) -> 
         for trip, bundle in enumerate(bundles)
     ]
     names = ["duration_reported_s", "distance_reported_m", "location_count", "start", "end", "distance_route_m"]
-    return pl.DataFrame(told, schema={"trip": pl.UInt32, **dict.fromkeys(names, pl.Float64)}, orient="row")
+    return pl.DataFrame(reported, schema={"trip": pl.UInt32, **dict.fromkeys(names, pl.Float64)}, orient="row")
 
 
 def _counts(points: pl.DataFrame, usable: pl.DataFrame, used: pl.DataFrame) -> pl.DataFrame:

@@ -1,21 +1,151 @@
-"""Replay: what an algorithm decides of known trips beside what was decided then, batch by batch.
+"""Replay: what an algorithm decides of known trips beside what was decided then and what people said, batch by batch.
 
-What is kept of a trip is one small record; its points go with its batch.
+A label is what people said; it must not depend on metrics or rules. The confusion counts verdicts against labels. Of a trip one
+small record is kept; its points go with its batch.
 """
 
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from strava_pipeline.core.json_text import json_bytes
-from strava_pipeline.core.trips.activity.algorithms import Algorithm
-from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.confusion import Confusion
-from strava_pipeline.core.trips.activity.decision import Decision, Verdict
-from strava_pipeline.core.trips.activity.labels import STATUSES, Outcome, Truth, outcome, stored_verdict, truth
+from strava_pipeline.core.trips.activity.bundle import (
+    MISSING_START_END,
+    NOT_BIKE,
+    RIDE_NOT_DETECTED,
+    Bundle,
+    entry_comment,
+    submitted_at,
+)
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
+from strava_pipeline.core.trips.activity.verdict import Algorithm, Decision, Verdict
+
+STATUSES: Mapping[str, Verdict] = {"accepted": Verdict.ACCEPTED, "rejected": Verdict.REJECTED}
+"""The verdict of each stored status; every other status needs review. A source with other names has a map of its own."""
+
+
+PENDING = frozenset({"pending", "needs_review"})
+"""Statuses of trips that the source has not decided on."""
+
+
+class Label(StrEnum):
+    """What the trip was."""
+
+    RIDE = "ride"
+    NOT_RIDE = "not_ride"
+
+
+class Outcome(StrEnum):
+    """A new verdict beside the old one: of a labelled trip better, same or worse, of another same or changed."""
+
+    BETTER = "better"
+    SAME = "same"
+    WORSE = "worse"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A label and its source: `review` or `feedback`."""
+
+    label: Label
+    source: str
+
+
+_REVIEWS = {"approved": Label.RIDE, "rejected": Label.NOT_RIDE}
+_COMMENTS = {NOT_BIKE: Label.NOT_RIDE, RIDE_NOT_DETECTED: Label.RIDE, MISSING_START_END: Label.RIDE}
+
+
+def truth(bundle: Bundle) -> Truth | None:
+    """The label by the reviewer's decision, else by the latest feedback with a telling comment; None without either."""
+    if bundle.review_status in _REVIEWS:
+        return Truth(_REVIEWS[bundle.review_status], "review")
+    latest, label = -float("inf"), None
+    for entry in bundle.feedback:
+        commented = _COMMENTS.get(entry_comment(entry) or "")
+        if commented is not None and (submitted := submitted_at(entry)) >= latest:
+            latest, label = submitted, commented
+    return None if label is None else Truth(label, "feedback")
+
+
+def stored_verdict(bundle: Bundle, statuses: Mapping[str, Verdict] = STATUSES) -> Verdict:
+    """The source's own decision on a trip."""
+    return statuses.get(bundle.status or "", Verdict.NEEDS_REVIEW)
+
+
+def outcome(old: Verdict, new: Verdict, label: Label | None) -> Outcome:
+    """Whether the new verdict is nearer to the label than the old one; without a label, whether it is another."""
+    if label is None:
+        return Outcome.SAME if new == old else Outcome.CHANGED
+    gained = _score(new, label) - _score(old, label)
+    if gained == 0:
+        return Outcome.SAME
+    return Outcome.BETTER if gained > 0 else Outcome.WORSE
+
+
+def _score(verdict: Verdict, label: Label) -> float:
+    if verdict not in (Verdict.ACCEPTED, Verdict.REJECTED):
+        return 0.5
+    return float((verdict is Verdict.ACCEPTED) == (label is Label.RIDE))
+
+
+_CELLS = {
+    (Label.RIDE, Verdict.ACCEPTED): "TP",
+    (Label.NOT_RIDE, Verdict.ACCEPTED): "FP",
+    (Label.NOT_RIDE, Verdict.REJECTED): "TN",
+    (Label.RIDE, Verdict.REJECTED): "FN",
+}
+_NAMES = (*_CELLS.values(), "review_ride", "review_not_ride", *(outcome.value for outcome in Outcome))
+
+
+class Confusion:
+    """Counts over trips, one `add` each: the cells over labelled ones, the outcomes over all."""
+
+    def __init__(self) -> None:
+        self._counts = dict.fromkeys(_NAMES, 0)
+
+    def __getitem__(self, name: str) -> int:
+        return self._counts[name]
+
+    def add(self, verdict: Verdict, label: Label | None, outcome: Outcome) -> None:
+        """Count one trip."""
+        self._counts[outcome.value] += 1
+        if label is not None:
+            self._counts[_CELLS.get((label, verdict), f"review_{label.value}")] += 1
+
+    @property
+    def precision(self) -> float | None:
+        """Of the accepted, the share of rides; None where none was accepted."""
+        return _share(self["TP"], self["FP"])
+
+    @property
+    def recall(self) -> float | None:
+        """Of the rides decided, the share accepted; None where none was decided."""
+        return _share(self["TP"], self["FN"])
+
+    @property
+    def f1(self) -> float | None:
+        """The harmonic mean of both; None where one is None or both are 0."""
+        precision, recall = self.precision, self.recall
+        if precision is None or recall is None or precision + recall == 0:
+            return None
+        return 2 * precision * recall / (precision + recall)
+
+    def as_json(self) -> dict[str, int]:
+        """The counts."""
+        return dict(self._counts)
+
+    def scores(self) -> dict[str, float | None]:
+        """The three measures."""
+        return {"precision": self.precision, "recall": self.recall, "f1": self.f1}
+
+
+def _share(of: int, others: int) -> float | None:
+    return of / (of + others) if of + others else None
+
 
 FORMAT = "activity-trip-replay/1"
 
@@ -32,7 +162,7 @@ class Replayed:
     outcome: Outcome
 
     def as_json(self) -> dict[str, Any]:
-        """The trip as a replay tells it."""
+        """The trip in a replay."""
         return {
             "externalId": self.external_id,
             "old": self.old.value,
@@ -46,7 +176,7 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What came of one batch: for each of the thresholds a record per trip, and a digest of each trip that went in."""
+    """The decisions on one batch: for each of the thresholds a record per trip, and a digest of each trip."""
 
     sets: list[list[Replayed]]
     digests: list[bytes]
@@ -58,11 +188,11 @@ def decided(
     bundles: Sequence[Bundle],
     statuses: Mapping[str, Verdict] = STATUSES,
 ) -> Decided:
-    """The work of a replay or a sweep on one batch: all that needs the points."""
-    known = [(stored_verdict(bundle, statuses), truth(bundle)) for bundle in bundles]
+    """Decide on one batch for a replay or a sweep: everything that needs the points."""
+    stored = [(stored_verdict(bundle, statuses), truth(bundle)) for bundle in bundles]
     return Decided(
         [
-            [_beside(*trip) for trip in zip(bundles, decisions, known, strict=True)]
+            [_beside(*trip) for trip in zip(bundles, decisions, stored, strict=True)]
             for decisions in algorithm.decide_all(bundles, sets)
         ],
         [_digest(bundle) for bundle in bundles],
@@ -70,14 +200,14 @@ def decided(
 
 
 def _digest(bundle: Bundle) -> bytes:
-    """Which key opened a trip makes no other trip of it."""
+    """The same for a trip whichever key opened it."""
     held = bundle.as_json()
     held["decryption"].pop("keyIndex")
     return hashlib.sha256(json_bytes(held)).digest()
 
 
 class InputHash:
-    """Of all trips that went in, in their order: two results with the same one are of the same trips."""
+    """The hash of all trips, in their order: two results with one hash are of the same trips."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
@@ -104,11 +234,11 @@ class Replay:
         self.statuses = statuses
 
     def add(self, bundles: Sequence[Bundle]) -> None:
-        """Decides of the next trips and counts them."""
-        self.take(decided(self.algorithm, [self.thresholds], bundles, self.statuses))
+        """Decide on the next trips and count them."""
+        self.count(decided(self.algorithm, [self.thresholds], bundles, self.statuses))
 
-    def take(self, batch: Decided) -> None:
-        """Counts the next trips, decided elsewhere."""
+    def count(self, batch: Decided) -> None:
+        """Count the next trips, decided elsewhere."""
         (added,) = batch.sets
         self.input_hash.add(batch.digests)
         for trip in added:
@@ -144,10 +274,10 @@ def replayed(bundle: Bundle, decision: Decision, statuses: Mapping[str, Verdict]
     return _beside(bundle, decision, (stored_verdict(bundle, statuses), truth(bundle)))
 
 
-def _beside(bundle: Bundle, decision: Decision, known: tuple[Verdict, Truth | None]) -> Replayed:
-    old, told = known
-    came = outcome(old, decision.verdict, told.label if told else None)
-    return Replayed(bundle.external_id, old, decision.verdict, decision.reasons, told, came)
+def _beside(bundle: Bundle, decision: Decision, stored: tuple[Verdict, Truth | None]) -> Replayed:
+    old, label = stored
+    compared = outcome(old, decision.verdict, label.label if label else None)
+    return Replayed(bundle.external_id, old, decision.verdict, decision.reasons, label, compared)
 
 
 def _counted(verdicts: Sequence[Verdict]) -> dict[str, int]:

@@ -1,37 +1,55 @@
-"""The report of trips as text: the first three lines answer "why", then come the reasons, then every table.
+"""Reports of trips: of one trip as text or as a part of a page, and of many as one output (text, JSON or a page), part by part.
 
-At most 100 columns, no colour. What is told stands in sections.py, reasons.py and missing_ride_told.py; drawings in sketch.py.
+The first three lines of a text answer "why", then come the reasons, then every table; at most 100 columns, no colour. The page is
+one HTML file without scripts that needs no network; its look is in page/, and everything is escaped on its way into it.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from textwrap import wrap
 from typing import Any
 
+from strava_pipeline.core.json_text import json_bytes
+from strava_pipeline.core.text import templates
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.columns import WIDTH, columns, cut
-from strava_pipeline.core.trips.activity.missing_ride_told import log_rows, log_summary, phone_told
-from strava_pipeline.core.trips.activity.quantities import NOTHING, told
-from strava_pipeline.core.trips.activity.reasons import VERDICTS, Reason, limit_words, reasons
-from strava_pipeline.core.trips.activity.redaction import one_line
-from strava_pipeline.core.trips.activity.sections import Section, known_metrics, sections
+from strava_pipeline.core.trips.activity.charts import (
+    accuracy_chart,
+    class_names,
+    speed_chart,
+    speed_histogram,
+    speeds_by,
+    track_chart,
+)
+from strava_pipeline.core.trips.activity.diagnosis import FORMAT, Diagnosed
+from strava_pipeline.core.trips.activity.explanation import VERDICTS, Reason, limit_words, reasons, rules_with_numbers
+from strava_pipeline.core.trips.activity.sections import (
+    Section,
+    known_metrics,
+    log_rows,
+    log_section,
+    phone_section,
+    sections,
+)
+from strava_pipeline.core.trips.activity.sketch import drawn, sketch
+from strava_pipeline.core.trips.activity.text import NOTHING, WIDTH, aligned, cut, one_line, quantity, unit_of
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 
 _INDENT = "  "
 
 
 def trip_report(bundle: Bundle, diagnosis: Mapping[str, Any], thresholds: Thresholds, flip: str) -> str:
-    """All that is told of one trip. `diagnosis`: its object of the JSON diagnosis; `flip`: the sentence of flip.py."""
+    """The whole report of one trip. `diagnosis`: its JSON diagnosis; `flip`: the sentence of explanation.py."""
     missing = diagnosis["missing_ride"]
     limits = _limits(reasons(diagnosis, thresholds), thresholds)
     parts = [explanation(diagnosis, thresholds, flip), limits, *map(_table, sections(bundle, diagnosis))]
     if missing is not None:
-        parts += [_table(phone_told(missing)), _table(log_summary(missing)), _log(missing)]
+        parts += [_table(phone_section(missing)), _table(log_section(missing)), _log(missing)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def explanation(diagnosis: Mapping[str, Any], thresholds: Thresholds, flip: str) -> str:
-    """The verdict, the reasons and what would flip it, alone."""
+    """The verdict, the reasons and what would flip the verdict; nothing else."""
     found = reasons(diagnosis, thresholds)
     lines = [
         *wrap(f"{one_line(diagnosis['externalId'])}: {verdict_line(diagnosis)}", WIDTH, subsequent_indent=_INDENT * 3),
@@ -42,7 +60,7 @@ def explanation(diagnosis: Mapping[str, Any], thresholds: Thresholds, flip: str)
         lines += [
             "",
             f"Reasons (thresholds {thresholds.version})",
-            *columns([_reason_row(*row) for row in enumerate(found, 1)]),
+            *aligned([_reason_row(*row) for row in enumerate(found, 1)]),
         ]
     return "\n".join(lines)
 
@@ -67,7 +85,7 @@ def overview(trips: Sequence[tuple[Bundle, Mapping[str, Any]]]) -> str:
     head = ("trip", "started", "verdict", "first reason", "distance", "label", "vs stored")
     rows = [_overview_row(bundle, diagnosis) for bundle, diagnosis in trips]
     return (
-        "\n".join([*columns([head, *rows], right={4}, indent=""), "", *_totals([found for _, found in trips])]) + "\n"
+        "\n".join([*aligned([head, *rows], right={4}, indent=""), "", *_totals([found for _, found in trips])]) + "\n"
     )
 
 
@@ -77,7 +95,7 @@ def _overview_row(bundle: Bundle, diagnosis: Mapping[str, Any]) -> tuple[str, ..
         (bundle.summary.start_time or NOTHING)[:10],
         VERDICTS.get(diagnosis["verdict"], diagnosis["verdict"]),
         diagnosis["primary"] or NOTHING,
-        told(known_metrics(diagnosis).get("haversine_m"), "m"),
+        quantity(known_metrics(diagnosis).get("haversine_m"), "m"),
         diagnosis["label"] or NOTHING,
         diagnosis["outcome_vs_stored"],
     )
@@ -95,7 +113,7 @@ def _totals(diagnoses: Sequence[Mapping[str, Any]]) -> list[str]:
     for name, counts in counted.items():
         ordered = sorted(counts.items(), key=lambda counted: (-counted[1], counted[0]))
         lines.append((name, ", ".join(f"{number} {what}" for what, number in ordered) or NOTHING))
-    return columns(lines, indent="")
+    return aligned(lines, indent="")
 
 
 def _reason_row(number: int, reason: Reason) -> tuple[str, ...]:
@@ -119,11 +137,142 @@ def _labelled(label: str, text: str) -> list[str]:
 def _table(section: Section) -> str:
     numeric = set(range(1, len(section.headings)))
     rows = [section.headings, *section.rows] if section.headings else list(section.rows)
-    return "\n".join([section.title, *columns(rows, right=numeric)])
+    return "\n".join([section.title, *aligned(rows, right=numeric)])
 
 
 def _log(missing: Mapping[str, Any]) -> str:
     rows = [
         (row["at"], row["since"], row["mark"], row["level"], row["event"], row["message"]) for row in log_rows(missing)
     ]
-    return "\n".join(["Missing ride: log", *columns(rows)]) if rows else ""
+    return "\n".join(["Missing ride: log", *aligned(rows)]) if rows else ""
+
+
+_FACTS = (
+    ("distance", "haversine_m"),
+    ("duration", "duration_s"),
+    ("average", "avg_speed_kmh"),
+    ("95 % below", "speed_p95_kmh"),
+    ("accuracy", "accuracy_p50_m"),
+    ("points used", "points_used"),
+)
+
+
+def trips_page(trips: Sequence[tuple[Bundle, Mapping[str, Any], str]], thresholds: Thresholds) -> str:
+    """The page of one trip or of many: each with its JSON diagnosis and the sentence that says what would flip its verdict."""
+    shown_trips = [_page_trip(*trip, thresholds) for trip in trips]
+    verdicts = Counter(trip["verdict"] for trip in shown_trips)
+    return (
+        templates(__package__)
+        .get_template("page.html")
+        .render(
+            trips=shown_trips,
+            verdicts=[(verdict, verdicts[verdict]) for verdict in VERDICTS if verdicts[verdict]],
+            verdict_names=VERDICTS,
+            version=thresholds.version,
+        )
+    )
+
+
+def _page_trip(bundle: Bundle, diagnosis: Mapping[str, Any], flip: str, thresholds: Thresholds) -> dict[str, Any]:
+    metrics, missing = known_metrics(diagnosis), diagnosis["missing_ride"]
+    found = reasons(diagnosis, thresholds)
+    return {
+        "name": one_line(bundle.external_id),
+        "on": (bundle.summary.start_time or NOTHING)[:10],
+        "verdict": diagnosis["verdict"],
+        "why": why(found),
+        "flip": flip,
+        "primary": diagnosis["primary"],
+        "label": diagnosis["label"],
+        "outcome": diagnosis["outcome_vs_stored"],
+        "distance": quantity(metrics.get("haversine_m"), "m"),
+        "facts": [(name, quantity(metrics.get(metric), unit_of(metric))) for name, metric in _FACTS],
+        "reasons": [_page_reason(reason, thresholds) for reason in found],
+        "rules": [_page_reason(rule, thresholds) for rule in rules_with_numbers(diagnosis, thresholds)],
+        "charts": _charts(bundle, metrics, thresholds),
+        "sections": sections(bundle, diagnosis),
+        "missing": None
+        if missing is None
+        else {"sections": [phone_section(missing), log_section(missing)], "log": log_rows(missing)},
+    }
+
+
+def _page_reason(reason: Reason, thresholds: Thresholds) -> dict[str, Any]:
+    """A rule with its bar: how far value and limit reach, in percent of the bar's width."""
+    shown: dict[str, Any] = {"reason": reason, "bar": None, "limit_words": ""}
+    if reason.limit is not None and reason.limit_key is not None:
+        shown["limit_words"] = limit_words(thresholds, reason.limit_key)
+        if reason.value is not None:
+            whole = max(reason.value, reason.limit) * 1.15 or 1.0
+            shown["bar"] = (round(reason.value / whole * 100, 2), round(reason.limit / whole * 100, 2))
+    return shown
+
+
+def _charts(bundle: Bundle, metrics: Mapping[str, Any], thresholds: Thresholds) -> dict[str, Any] | None:
+    """None for a trip without a point."""
+    track, steps = drawn(bundle, thresholds)
+    if not track:
+        return None
+    limits = [
+        (f"{name} {thresholds[key]:g}", thresholds[key])
+        for name, key in (("average", "max_avg_speed_kmh"), ("95 %", "max_p95_speed_kmh"))
+    ]
+    source = metrics.get("speed_source") or "displacement"
+    percentiles = [(name, metrics.get(f"speed_{source}_{name}_kmh")) for name in ("p50", "p85", "p95")]
+    return {
+        "graphs": [
+            speed_chart(track, steps, limits),
+            accuracy_chart(track, steps, thresholds["poor_accuracy_m"]),
+            speed_histogram(speeds_by(source, track, steps), percentiles, source),
+        ],
+        "track": track_chart(track, steps),
+        "classes": class_names(),
+    }
+
+
+Batches = Iterable[Sequence[Diagnosed]]
+
+
+def text_parts(batches: Batches, thresholds: Thresholds, *, sketched: bool = False) -> Iterator[bytes]:
+    """A report per trip; after several, a line each and the totals."""
+    trips: list[tuple[Bundle, Mapping[str, Any]]] = []
+    for trip in (trip for batch in batches for trip in batch):
+        parts = [trip_report(trip.bundle, trip.diagnosis, thresholds, trip.flip)]
+        if sketched:
+            parts.append(sketch(trip.bundle, thresholds))
+        yield (("─" * WIDTH + "\n\n" if trips else "") + "\n".join(parts) + "\n").encode(errors="replace")
+        trips.append(
+            (replace(trip.bundle, locations=[], feedback=[]), trip.diagnosis)
+        )  # all points would fill the memory
+    if len(trips) != 1:
+        yield (("═" * WIDTH + "\n\n" if trips else "") + overview(trips)).encode(errors="replace")
+
+
+def explanation_parts(batches: Batches, thresholds: Thresholds) -> Iterator[bytes]:
+    """The verdict of each trip, the reasons and what would flip it."""
+    for number, trip in enumerate(trip for batch in batches for trip in batch):
+        text = explanation(trip.diagnosis, thresholds, trip.flip)
+        yield f"{'' if number == 0 else chr(10)}{text}\n".encode(errors="replace")
+
+
+def json_parts(
+    batches: Batches,
+    thresholds: Thresholds,
+    tally: Callable[[], tuple[Mapping[str, int], Mapping[str, Any]]],
+) -> Iterator[bytes]:
+    """One JSON object. The tally (keys_used, counts) is complete when all trips were read, so it comes last."""
+    yield (
+        b'{"format":' + json_bytes(FORMAT) + b',"thresholds_version":' + json_bytes(thresholds.version) + b',"trips":['
+    )
+    between = b"\n"
+    for trip in (trip for batch in batches for trip in batch):
+        yield between + json_bytes(trip.diagnosis)
+        between = b",\n"
+    keys_used, counts = tally()
+    yield b'\n],"keys_used":' + json_bytes(keys_used) + b',"counts":' + json_bytes(counts) + b"}\n"
+
+
+def page_parts(batches: Batches, thresholds: Thresholds) -> Iterator[bytes]:
+    """One page of all trips."""
+    trips = [(trip.bundle, trip.diagnosis, trip.flip) for batch in batches for trip in batch]
+    yield trips_page(trips, thresholds).encode(errors="replace")

@@ -1,6 +1,6 @@
-"""What a report tells of one trip beside its verdict, as tables of text: the text report and the page both show these.
+"""What a report says of one trip beside its verdict, as tables of text: the text report and the page both show these.
 
-No positions. A cell of None is told as a dash by whoever shows it.
+No positions. What the missing-ride section holds is diagnosis.py's.
 """
 
 from collections.abc import Mapping
@@ -8,10 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from strava_pipeline.core.trips.activity.bundle import Bundle, State, entry_comment, submitted_at
-from strava_pipeline.core.trips.activity.codes import told_code
-from strava_pipeline.core.trips.activity.decision import Verdict
-from strava_pipeline.core.trips.activity.quantities import NOTHING, duration, told, unit_of
-from strava_pipeline.core.trips.activity.redaction import one_line, safe_text
+from strava_pipeline.core.trips.activity.diagnosis import severity
+from strava_pipeline.core.trips.activity.text import (
+    NOTHING,
+    duration,
+    one_line,
+    quantity,
+    safe_text,
+    shown_code,
+    unit_of,
+)
+from strava_pipeline.core.trips.activity.verdict import Verdict
 from strava_pipeline.core.trips.values import format_instant
 
 LABELS = {"ride": "a ride", "not_ride": "no ride", None: "none: neither a review nor a feedback says what it was"}
@@ -33,7 +40,7 @@ class Section:
 
 
 def sections(bundle: Bundle, diagnosis: Mapping[str, Any]) -> list[Section]:
-    """All tables of one trip, in the order of reading; the missing ride has its own (missing_ride_told.py)."""
+    """All tables of one trip, in the order of reading; without those of a missing ride."""
     metrics = known_metrics(diagnosis)
     return [
         _trip(bundle),
@@ -57,7 +64,7 @@ def shown(value: Any) -> str:
 
 
 def known_metrics(diagnosis: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The metrics as people are told them: of points that can't be read nothing is known, not even that there are none."""
+    """The metrics for people: where the points can't be read, every metric of points is missing, their number too."""
     metrics: Mapping[str, Any] = diagnosis["metrics"]
     if diagnosis["verdict"] != Verdict.UNKNOWN:
         return metrics
@@ -69,17 +76,17 @@ _WITHOUT_POINTS = frozenset({"distance_reported_m", "duration_reported_s", "acti
 
 def metric(metrics: Mapping[str, Any], name: str) -> str:
     """A metric with its unit."""
-    return told(metrics.get(name), unit_of(name))
+    return quantity(metrics.get(name), unit_of(name))
 
 
 def _trip(bundle: Bundle) -> Section:
     extra = bundle.extra_properties if isinstance(bundle.extra_properties, Mapping) else {}
     rows = (
         ("external id", one_line(bundle.external_id)),
-        ("platform", shown(told_code(bundle.platform))),
+        ("platform", shown(shown_code(bundle.platform))),
         ("algorithm version", shown(extra.get("algorithm_version"))),
         ("recording trigger", shown(extra.get("recording_trigger"))),
-        ("activity type", shown(told_code(bundle.summary.activity_type))),
+        ("activity type", shown(shown_code(bundle.summary.activity_type))),
         ("started", shown(bundle.summary.start_time)),
         ("ended", shown(bundle.summary.end_time)),
     )
@@ -90,9 +97,9 @@ def _label(bundle: Bundle, diagnosis: Mapping[str, Any]) -> Section:
     label, source = diagnosis["label"], diagnosis["label_source"]
     outcome = diagnosis["outcome_vs_stored"]
     rows = (
-        ("status", shown(told_code(bundle.status))),
-        ("review", shown(told_code(bundle.review_status))),
-        ("rejection reason", shown(told_code(bundle.rejection_reason))),
+        ("status", shown(shown_code(bundle.status))),
+        ("review", shown(shown_code(bundle.review_status))),
+        ("rejection reason", shown(shown_code(bundle.rejection_reason))),
         ("label", LABELS.get(label, shown(label)) + (f", says the {source}" if source else "")),
         ("our verdict is", OUTCOMES.get(outcome, shown(outcome))),
     )
@@ -107,7 +114,7 @@ def _distances(metrics: Mapping[str, Any]) -> Section:
         ("along the track, with jumps", metric(metrics, "haversine_raw_m"), ""),
         ("while moving", "", metric(metrics, "moving_s")),
         ("straight from start to end", metric(metrics, "net_displacement_m"), ""),
-        ("reported differs from track by", told(mismatch, "%"), ""),
+        ("reported differs from track by", quantity(mismatch, "%"), ""),
     ]
     if metrics.get("distance_route_m") is not None:
         ratio = metrics.get("route_ratio")
@@ -162,17 +169,17 @@ def _mix(metrics: Mapping[str, Any]) -> Section:
     mix, source = metrics.get("activity_mix") or {}, metrics.get("activity_source")
     held = sorted(mix.items(), key=lambda kind: (-kind[1] if isinstance(kind[1], int | float) else 0, kind[0]))
     rows = [(safe_text(str(kind)), _mix_share(share)) for kind, share in held]
-    told_by = {"stored": "the stored distribution", "points": "the points' own", None: NOTHING}.get(
+    source = {"stored": "the stored distribution", "points": "the points' own", None: NOTHING}.get(
         source, shown(source)
     )
-    return Section("Activity mix", (*rows, ("told by", told_by)))
+    return Section("Activity mix", (*rows, ("told by", source)))
 
 
 def _mix_share(share: Any) -> str:
     """In percent; a number that was stored and is no share, 80 for 80 % say, as it is."""
     if not isinstance(share, int | float):
         return NOTHING
-    return told(share, "%") if 0 <= share <= 1 else f"{share:g} (as stored; a share is from 0 to 1)"
+    return quantity(share, "%") if 0 <= share <= 1 else f"{share:g} (as stored; a share is from 0 to 1)"
 
 
 def _clipping(metrics: Mapping[str, Any]) -> Section:
@@ -196,12 +203,57 @@ def _feedback(bundle: Bundle) -> Section:
         return Section("Feedback", (("not readable", bundle.decryption.feedback.value),))
     entries = sorted(bundle.feedback, key=submitted_at)
     rows = [
-        (format_instant(submitted_at(entry)) or "no date", shown(told_code(entry_comment(entry)))) for entry in entries
+        (format_instant(submitted_at(entry)) or "no date", shown(shown_code(entry_comment(entry)))) for entry in entries
     ]
     return Section("Feedback", tuple(rows) or (("none", NOTHING),))
 
 
-def pause_told(line: Mapping[str, Any]) -> str:
+def pause_text(line: Mapping[str, Any]) -> str:
     """The time since the previous line of a log."""
     since = line["since_previous_s"]
     return "" if since is None else f"+{duration(since)}"
+
+
+def phone_section(missing: Mapping[str, Any]) -> Section:
+    """What the phone says of itself: permissions, power, versions, and whatever else."""
+    rows = [(f"permission: {name}", shown(value)) for name, value in (missing["permissions"] or {}).items()]
+    rows.append(("low-power mode", shown(missing["low_power_mode"])))
+    rows += [(name, shown(value)) for kind in ("versions", "other", "shapes") for name, value in missing[kind].items()]
+    return Section("Missing ride", tuple(rows))
+
+
+def log_section(missing: Mapping[str, Any]) -> Section:
+    """How much there is to read, then errors and warnings, errors first."""
+    summary = missing["summary"]
+    longest = summary["longest_gap_s"]
+    rows = [
+        ("lines", f"{summary['lines']}, of these errors {summary['errors']}, warnings {summary['warnings']}"),
+        (
+            "silences",
+            f"{summary['gaps']} of more than 60 s" + (f", the longest {duration(longest)}" if longest else ""),
+        ),
+    ]
+    rows += [
+        (line["level"] or NOTHING, " – ".join(filter(None, (line["event"], line["message"], line["at"]))))
+        for line in summary["worst"]
+    ]
+    return Section("Missing ride: summary of the log", tuple(rows))
+
+
+def log_rows(missing: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The log, a row a line: time, time since the previous one, mark, level, event, message with what else there is, severity."""
+    return [
+        {
+            "at": line["at"] or "no time",
+            "since": pause_text(line),
+            "mark": "SILENCE" if line["gap"] else "",
+            "level": line["level"] or NOTHING,
+            "event": line["event"] or NOTHING,
+            "message": " ".join(
+                [line["message"] or "", *(f"{name}={value}" for name, value in line["other"].items())]
+            ).strip()
+            or NOTHING,
+            "severity": severity(line) or "",
+        }
+        for line in missing["logs"]
+    ]

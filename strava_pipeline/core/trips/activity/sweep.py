@@ -1,6 +1,6 @@
-"""Sweep: many sets of thresholds over the same trips, each against the labels, ranked.
+"""Sweep: many sets of thresholds over the same trips, each against the labels, ranked; and a replay or a sweep as text.
 
-How sets are typed (`--set`, `--grid`) stands here too, for a set is known by what was typed. What one set decides is replay.py's.
+How sets are typed (`--set`, `--grid`) is here too, for a set is named by what was typed. What one set decides is replay.py's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,21 @@ from itertools import product
 from typing import Any
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.trips.activity.algorithms import Algorithm
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.confusion import Confusion
-from strava_pipeline.core.trips.activity.decision import Verdict
-from strava_pipeline.core.trips.activity.labels import STATUSES, Label
-from strava_pipeline.core.trips.activity.replay import Decided, InputHash, decided
+from strava_pipeline.core.trips.activity.replay import (
+    STATUSES,
+    Confusion,
+    Decided,
+    InputHash,
+    Label,
+    Outcome,
+    Replay,
+    Replayed,
+    decided,
+)
+from strava_pipeline.core.trips.activity.text import NOTHING, aligned, cut, one_line
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
+from strava_pipeline.core.trips.activity.verdict import Algorithm, Verdict
 from strava_pipeline.core.trips.values import number_text
 
 FORMAT = "activity-trip-sweep/1"
@@ -24,7 +32,7 @@ BASELINE = "baseline"
 
 @dataclass(frozen=True, slots=True)
 class ThresholdSet:
-    """A name and what is set otherwise than in the baseline."""
+    """A name, and the values that differ from the baseline."""
 
     name: str
     thresholds: Thresholds
@@ -33,7 +41,7 @@ class ThresholdSet:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A trip on which a set decides otherwise than the baseline."""
+    """A trip on which a set and the baseline decide differently."""
 
     external_id: str
     baseline: Verdict
@@ -41,7 +49,7 @@ class Moved:
     label: Label | None
 
     def as_json(self) -> dict[str, Any]:
-        """The trip as a sweep tells it."""
+        """The trip in a sweep."""
         return {
             "externalId": self.external_id,
             "baseline": self.baseline.value,
@@ -52,16 +60,16 @@ class Moved:
 
 @dataclass(slots=True)
 class SetResult:
-    """What one set came to over the trips added so far."""
+    """The counts of one set over the trips added so far."""
 
-    made: ThresholdSet
+    set: ThresholdSet
     confusion: Confusion = field(default_factory=Confusion)
     moved: list[Moved] = field(default_factory=list)
 
     @property
     def name(self) -> str:
         """The set's name."""
-        return self.made.name
+        return self.set.name
 
 
 def threshold_sets(
@@ -81,12 +89,12 @@ def threshold_sets(
     else:
         chosen = [{key: value} for key, values in axes.items() for value in values]
     named = [*typed, *((_name(changes), changes) for changes in chosen)]
-    made = [ThresholdSet(BASELINE, baseline, {})]
+    found = [ThresholdSet(BASELINE, baseline, {})]
     for name, changes in named:
-        if any(name == other.name for other in made):
+        if any(name == other.name for other in found):
             raise MisuseError(f"two sets are called {name}: give each a name of its own")
-        made.append(ThresholdSet(name, baseline.with_values(changes), changes))
-    return made
+        found.append(ThresholdSet(name, baseline.with_values(changes), changes))
+    return found
 
 
 class Sweep:
@@ -97,20 +105,20 @@ class Sweep:
     ) -> None:
         self.algorithm = algorithm
         self.input_hash = InputHash()
-        self._results = [SetResult(made) for made in sets]
+        self._results = [SetResult(chosen) for chosen in sets]
         self.statuses = statuses
 
     @property
     def thresholds(self) -> list[Thresholds]:
         """Of every set, the baseline's first."""
-        return [result.made.thresholds for result in self._results]
+        return [result.set.thresholds for result in self._results]
 
     def add(self, bundles: Sequence[Bundle]) -> None:
-        """Decides of the next trips with every set and counts them."""
-        self.take(decided(self.algorithm, self.thresholds, bundles, self.statuses))
+        """Decide on the next trips with every set and count them."""
+        self.count(decided(self.algorithm, self.thresholds, bundles, self.statuses))
 
-    def take(self, batch: Decided) -> None:
-        """Counts the next trips, decided elsewhere."""
+    def count(self, batch: Decided) -> None:
+        """Count the next trips, decided elsewhere."""
         self.input_hash.add(batch.digests)
         for result, trips in zip(self._results, batch.sets, strict=True):
             for trip, before in zip(trips, batch.sets[0], strict=True):
@@ -125,14 +133,14 @@ class Sweep:
 
     def as_json(self) -> dict[str, Any]:
         """The whole sweep, each part by the set's name; for the same trips always the same."""
-        baseline = self._results[0].made.thresholds
+        baseline = self._results[0].set.thresholds
         return {
             "format": FORMAT,
             "algorithm": self.algorithm.full_name,
             "thresholds_version": baseline.version,
             "thresholds": dict(baseline.values),
             "input_hash": str(self.input_hash),
-            "sets": {result.name: dict(result.made.changes) for result in self._results},
+            "sets": {result.name: dict(result.set.changes) for result in self._results},
             "confusion": {result.name: result.confusion.as_json() for result in self._results},
             "scores": {result.name: result.confusion.scores() for result in self._results},
             "ranking": [result.name for result in self.results()],
@@ -167,3 +175,116 @@ def _number(text: str, whole: str) -> float:
 
 def _name(changes: Mapping[str, float]) -> str:
     return ",".join(f"{key}={number_text(value)}" for key, value in changes.items())
+
+
+SHOWN = 50  # trips of a list; all of them are in the JSON
+_ORDER = (Outcome.WORSE, Outcome.BETTER, Outcome.CHANGED)
+
+
+def replay_text(replay: Replay) -> str:
+    """The totals, the confusion, and the trips that came out otherwise: the worse ones first."""
+    totals = replay.totals()
+    lines = [
+        f"{replay.algorithm.full_name} with the thresholds {replay.thresholds.version}, {totals['trips']} trips",
+        f"{replay.input_hash}",
+        "",
+        *aligned(
+            [(outcome.value, str(replay.confusion[outcome.value]), _OUTCOME_MEANS[outcome]) for outcome in Outcome],
+            right={1},
+        ),
+        "",
+        f"Of {totals['labelled']} trips that people said something of:",
+        *_confusion(replay.confusion),
+    ]
+    moved = sorted((trip for trip in replay.trips if trip.outcome is not Outcome.SAME), key=_place)
+    return "\n".join([*lines, *_moved(moved)]) + "\n"
+
+
+def sweep_text(sweep: Sweep) -> str:
+    """A line per set, best first, and the trips that change sides against the baseline."""
+    head = ("set", "worse", "better", "same", "changed", "TP", "FN", "FP", "TN", "review", "precision", "recall", "F1")
+    found = sweep.results()
+    rows = [(cut(result.name, 34), *_counts(result.confusion), *_scores(result.confusion)) for result in found]
+    lines = [
+        f"{sweep.algorithm.full_name} with {len(found)} sets, the best first",
+        f"{sweep.input_hash}",
+        "",
+        *aligned([head, *rows], right=set(range(1, len(head))), indent=""),
+    ]
+    for result in found:
+        if result.name != BASELINE:
+            trips = [
+                f"{one_line(it.external_id)} {it.baseline.value} → {it.new.value}{_label(it.label)}"
+                for it in result.moved
+            ]
+            lines += [
+                "",
+                f"{result.name}: {len(trips)} change sides",
+                *(f"  {text}" for text in trips[:SHOWN]),
+                *_rest(len(trips)),
+            ]
+    return "\n".join(lines) + "\n"
+
+
+_OUTCOME_MEANS = {
+    Outcome.BETTER: "nearer to what people said than the stored verdict",
+    Outcome.SAME: "as near, or nobody said anything and the verdict is the stored one",
+    Outcome.WORSE: "farther from it",
+    Outcome.CHANGED: "nobody said anything, and the verdict is another",
+}
+
+
+def _place(trip: Replayed) -> int:
+    return _ORDER.index(trip.outcome)
+
+
+def _moved(trips: Sequence[Replayed]) -> list[str]:
+    if not trips:
+        return []
+    rows = [
+        (
+            trip.outcome.value,
+            one_line(trip.external_id),
+            f"{trip.old.value} → {trip.new.value}",
+            trip.truth.label.value if trip.truth else NOTHING,
+            ", ".join(trip.reasons) or NOTHING,
+        )
+        for trip in trips[:SHOWN]
+    ]
+    return [
+        "",
+        "Other verdicts than stored",
+        *aligned([("", "trip", "verdict", "label", "reasons"), *rows]),
+        *_rest(len(trips)),
+    ]
+
+
+def _rest(count: int) -> list[str]:
+    return [f"  … and {count - SHOWN} more: --format json tells all"] if count > SHOWN else []
+
+
+def _confusion(confusion: Confusion) -> list[str]:
+    rows = [
+        ("", "accepted", "rejected", "neither"),
+        ("rides", str(confusion["TP"]), str(confusion["FN"]), str(confusion["review_ride"])),
+        ("not rides", str(confusion["FP"]), str(confusion["TN"]), str(confusion["review_not_ride"])),
+    ]
+    precision, recall, f1 = _scores(confusion)
+    return [*aligned(rows, right={1, 2, 3}), f"  precision {precision}, recall {recall}, F1 {f1}"]
+
+
+def _counts(confusion: Confusion) -> list[str]:
+    review = confusion["review_ride"] + confusion["review_not_ride"]
+    return [str(confusion[name]) for name in ("worse", "better", "same", "changed", "TP", "FN", "FP", "TN")] + [
+        str(review)
+    ]
+
+
+def _scores(confusion: Confusion) -> list[str]:
+    return [
+        NOTHING if score is None else f"{score:.3f}" for score in (confusion.precision, confusion.recall, confusion.f1)
+    ]
+
+
+def _label(label: Label | None) -> str:
+    return f" ({label.value})" if label else ""

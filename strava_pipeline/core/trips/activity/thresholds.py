@@ -1,6 +1,6 @@
 """Thresholds are data: a version is a file in thresholds/, each number with its unit, reason and source.
 
-Which rule uses which stands in verdict.py; five of them metrics.py uses already.
+Which rule uses which is in verdict.py; five of them are used by metrics.py already.
 """
 
 import json
@@ -16,7 +16,7 @@ from strava_pipeline.core.trips.values import number_text
 
 CURRENT = "cycling-2026.1"
 INSIDE_METRICS = ("teleport_speed_ms", "gap_s", "stationary_speed_ms", "poor_accuracy_m", "min_device_speed_share")
-"""What metrics are computed with: another value needs them anew."""
+"""What metrics are computed with: with another value they are computed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Thresholds:
         differing = {key: value for key, value in changes.items() if value != self.values[key]}
         if not differing:
             return self
-        told = ",".join(f"{key}={number_text(value)}" for key, value in sorted(differing.items()))
-        return Thresholds(f"{self.version}+{told}", {**self.values, **differing})
+        changed = ",".join(f"{key}={number_text(value)}" for key, value in sorted(differing.items()))
+        return Thresholds(f"{self.version}+{changed}", {**self.values, **differing})
 
     @property
     def inside_metrics(self) -> tuple[float, ...]:
@@ -50,10 +50,10 @@ class Thresholds:
 
 @cache
 def thresholds(version: str = CURRENT) -> Thresholds:
-    """A version's thresholds. Raises MisuseError for one that there is none of."""
-    known = versions()
-    if version not in known:
-        raise MisuseError(f"{version} is no version of the thresholds. There are: {', '.join(known)}")
+    """The thresholds of a version. Raises MisuseError for a version that doesn't exist."""
+    available = versions()
+    if version not in available:
+        raise MisuseError(f"{version} is no version of the thresholds. There are: {', '.join(available)}")
     return Thresholds(version, {key: float(entry["value"]) for key, entry in described(version).items()})
 
 

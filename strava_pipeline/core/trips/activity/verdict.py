@@ -1,16 +1,41 @@
-"""The rules, as a table, and the verdict they give: which hit, in their order, and what becomes of the trip.
+"""The rules, as a table, the verdict they give, and the versions of the algorithms that decide of trips.
 
-The limits are data (thresholds.py). How far a trip was from another verdict is flip.py's.
+An algorithm is a pure function of a bundle and thresholds; an old version stays callable, so that any two can be compared. The
+limits are data (thresholds.py). How far a trip was from another verdict is explanation.py's.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from strava_pipeline.core.trips.activity.bundle import State
-from strava_pipeline.core.trips.activity.decision import Decision, Verdict
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.trips.activity.bundle import Bundle, State
+from strava_pipeline.core.trips.activity.metrics import metrics_of, metrics_rows
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
+
+
+class Verdict(StrEnum):
+    """What becomes of a trip."""
+
+    ACCEPTED = "accepted"
+    NEEDS_REVIEW = "needs_review"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`reasons` are codes in the order of the rules, the first one `primary`; `metrics` the names of metrics.py."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def primary(self) -> str | None:
+        return self.reasons[0] if self.reasons else None
+
 
 MIN_CYCLING = "min_cycling_ratio"
 _UNREADABLE = {State.UNDECRYPTABLE: "locations_undecryptable", State.MALFORMED: "locations_malformed"}
@@ -66,7 +91,7 @@ class Rule:
 
 
 def rules() -> tuple[Rule, ...]:
-    """All rules, in the order in which they are told; rules 0 and 1 go by the state of `locations`."""
+    """All rules, in the order in which reports list them; rules 0 and 1 go by the state of `locations`."""
     return _RULES
 
 
@@ -106,3 +131,84 @@ _COMPARED = (
     Rule(16, "clipped_end", _FLAG, "clip_end_s", ">", "max_clip_s"),
 )
 _RULES = (*(Rule(0, code, Severity.UNKNOWN) for code in _UNREADABLE.values()), _NO_LOCATIONS, *_COMPARED)
+
+
+Decide = Callable[[Bundle, Thresholds], Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """The same decision in two steps, for speed: many trips measured at once, each then judged by state and metrics."""
+
+    measure: Callable[[Sequence[Bundle], Thresholds], list[dict[str, Any]]]
+    judge: Callable[[State, Mapping[str, Any], Thresholds], Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """One version of an algorithm. `decide` is what it is; `halves`, where it has them, must come to the same."""
+
+    name: str
+    version: str
+    decide: Decide
+    halves: Halves | None = None
+
+    @property
+    def full_name(self) -> str:
+        """As its thresholds are called: `cycling-2026.1`."""
+        return f"{self.name}-{self.version}"
+
+    def decide_all(self, bundles: Sequence[Bundle], sets: Sequence[Thresholds]) -> list[list[Decision]]:
+        """For each of the thresholds, a decision per bundle. Metrics are computed once for all thresholds that share them."""
+        if self.halves is None:
+            return [[self.decide(bundle, chosen) for bundle in bundles] for chosen in sets]
+        measured: dict[tuple[float, ...], list[dict[str, Any]]] = {}
+        decided = []
+        for chosen in sets:
+            if chosen.inside_metrics not in measured:
+                measured[chosen.inside_metrics] = self.halves.measure(bundles, chosen)
+            rows = zip(bundles, measured[chosen.inside_metrics], strict=True)
+            decided.append([self.halves.judge(bundle.decryption.locations, row, chosen) for bundle, row in rows])
+        return decided
+
+
+class Registry:
+    """Algorithms by version; no version is given twice, whatever the algorithm's name."""
+
+    def __init__(self) -> None:
+        self._algorithms: dict[str, Algorithm] = {}
+
+    def algorithm(self, name: str, version: str, *, halves: Halves | None = None) -> Callable[[Decide], Decide]:
+        """Decorates the function that decides: `@algorithm("cycling", "2026.1")`."""
+
+        def register(decide: Decide) -> Decide:
+            if version in self._algorithms:
+                raise ValueError(
+                    f"there is an algorithm of version {version} already: {self._algorithms[version].full_name}"
+                )
+            self._algorithms[version] = Algorithm(name, version, decide, halves)
+            return decide
+
+        return register
+
+    def algorithms(self) -> list[Algorithm]:
+        """All there are, in the order of their versions."""
+        return [self._algorithms[version] for version in sorted(self._algorithms)]
+
+    def find(self, version: str) -> Algorithm:
+        """One by its version, or by its full name. Raises MisuseError, which names those there are."""
+        for found in self._algorithms.values():
+            if version in (found.version, found.full_name):
+                return found
+        names = ", ".join(found.full_name for found in self.algorithms())
+        raise MisuseError(f"{version} is no version of an algorithm. There are: {names}")
+
+
+_REGISTRY = Registry()
+algorithm, algorithms, find_algorithm = _REGISTRY.algorithm, _REGISTRY.algorithms, _REGISTRY.find
+
+
+@algorithm("cycling", "2026.1", halves=Halves(metrics_rows, judge))
+def cycling_2026_1(bundle: Bundle, thresholds: Thresholds) -> Decision:
+    """The metrics against the limits, rule by rule."""
+    return judge(bundle.decryption.locations, metrics_of(bundle, thresholds), thresholds)

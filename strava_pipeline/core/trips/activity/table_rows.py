@@ -1,6 +1,6 @@
-"""What is kept of trips: rows for the tables of core/tables/trips.py. No position, no device's detail, no free text goes in.
+"""Rows of the tables `trip_index`, `trip_diagnostics` and `trip_replay`: what may be kept of activity trips.
 
-Text is kept where it is a code or a version; of whatever else stands in its place only that there was something.
+Metrics, verdicts and codes; no positions, no device's detail, no free text. How rows are merged is lake/trips.py's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from strava_pipeline.core.json_text import json_bytes
 from strava_pipeline.core.rows import frame
 from strava_pipeline.core.tables.trips import METRICS, TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 from strava_pipeline.core.trips.activity.bundle import Bundle, entry_comment
-from strava_pipeline.core.trips.activity.codes import code, told_code, version
+from strava_pipeline.core.trips.activity.text import code, shown_code, version
 from strava_pipeline.core.trips.values import finite_number, parse_instant
 from strava_pipeline.core.years import YearRange
 
@@ -21,9 +21,9 @@ TRIPS = "trips"  # the source of these rows, as `strava` is of activities
 
 
 def partition_of(row: Mapping[str, Any], years: YearRange) -> int:
-    """The partition of a trip: the year in UTC of its start, else of its creation; the newest where neither is told."""
-    told = (_instant(row.get("start_time")), _instant(row.get("created_at")))
-    moment = next((moment for moment in told if moment is not None), None)
+    """The partition of a trip: the year in UTC of its start, else of its creation; the newest without either."""
+    candidates = (_instant(row.get("start_time")), _instant(row.get("created_at")))
+    moment = next((moment for moment in candidates if moment is not None), None)
     return years.newest if moment is None else years.clamp(moment.year)
 
 
@@ -42,9 +42,9 @@ def index_rows(rows: Sequence[Mapping[str, Any]], years: YearRange) -> pl.DataFr
             "duration_s": [finite_number(row["duration_seconds"]) for row in rows],
             "location_count": [_whole(row["location_count"]) for row in rows],
             "created_at": [_instant(row["created_at"]) for row in rows],
-            **{name: [told_code(row[name]) for row in rows] for name in _CODES},
+            **{name: [shown_code(row[name]) for row in rows] for name in _CODES},
             "algorithm_version": [_version(extra.get("algorithm_version")) for extra in extras],
-            "recording_trigger": [told_code(extra.get("recording_trigger")) for extra in extras],
+            "recording_trigger": [shown_code(extra.get("recording_trigger")) for extra in extras],
         },
         TRIP_INDEX,
     )
@@ -75,21 +75,21 @@ def diagnostics_rows(
         "primary_reason": [diagnosis["primary"] for diagnosis in found],
         "nearest_flip": [_json(diagnosis["nearest_flip"]) for diagnosis in found],
         "comments": [_comments(bundle) for bundle in bundles],
-        **{name: [diagnosis[name] for diagnosis in found] for name in _TOLD},
+        **{name: [diagnosis[name] for diagnosis in found] for name in _DIAGNOSIS_KEYS},
         **{column.name: [diagnosis["metrics"][column.name] for diagnosis in found] for column in METRICS},
     }
     values["activity_mix"] = [_json(_codes_only(diagnosis["metrics"]["activity_mix"])) for diagnosis in found]
     return frame(values, TRIP_DIAGNOSTICS)
 
 
-_TOLD = ("verdict", "reasons", "label", "label_source", "outcome_vs_stored", "has_diagnostic")
+_DIAGNOSIS_KEYS = ("verdict", "reasons", "label", "label_source", "outcome_vs_stored", "has_diagnostic")
 
 
 def replay_row(algorithm: str, thresholds_version: str, input_hash: str, totals: Mapping[str, Any]) -> pl.DataFrame:
     """What one version of an algorithm came to over all trips, for `trip_replay`."""
     values = {column: [totals[name]] for column, name in _TOTALS.items()}
-    told = {"algorithm": [algorithm], "thresholds_version": [thresholds_version], "input_hash": [input_hash]}
-    return frame({**told, "source": [TRIPS], **values}, TRIP_REPLAY)
+    identity = {"algorithm": [algorithm], "thresholds_version": [thresholds_version], "input_hash": [input_hash]}
+    return frame({**identity, "source": [TRIPS], **values}, TRIP_REPLAY)
 
 
 _TOTALS = {
@@ -118,7 +118,7 @@ def _whole(value: Any) -> int | None:
 
 
 def _version(value: Any) -> str | None:
-    return version(value) or told_code(value)
+    return version(value) or shown_code(value)
 
 
 def _comments(bundle: Bundle) -> list[str]:
