@@ -1,14 +1,20 @@
-"""The jobs of jobs.py as Dagster's. No names, assets or config of their own.
+"""The jobs as Dagster's: those of jobs.py, of assets, and `rebuild`, of one op.
 
-Jobs in Dagster: https://docs.dagster.io/guides/build/jobs/asset-jobs
-"""
+A rebuild is whole or nothing, and a run of one year could not replace the warehouse; so it is no run of the assets. Its run
+reports each asset as materialised all the same, year by year. The work is operations/rebuilding.py's.
+
+Jobs in Dagster: https://docs.dagster.io/guides/build/jobs"""
 
 from functools import cache
 
 import dagster as dg
 
+from strava_pipeline.operations.rebuilding import rebuild_all
 from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
-from strava_pipeline.orchestrate.jobs import JOBS
+from strava_pipeline.orchestrate.jobs import JOBS, REBUILD_JOB
+from strava_pipeline.orchestrate.resources import Run
+from strava_pipeline.orchestrate.steps import shown
+from strava_pipeline.settings import Settings
 
 
 @cache
@@ -23,3 +29,19 @@ def asset_jobs() -> tuple[UnresolvedAssetJobDefinition, ...]:
         )
         for job in JOBS.values()
     )
+
+
+def rebuild_job(settings: Settings) -> dg.JobDefinition:
+    """The job; it imports what was dropped under the limits of `settings`, and makes insights in their time zone."""
+
+    @dg.op(description="Shards, gold and tracks from bronze, then published. Readers keep the old snapshot meanwhile.")
+    def from_bronze(context: dg.OpExecutionContext, run: Run) -> None:
+        for report in rebuild_all(run, settings):
+            for year, metadata in report.by_year.items():
+                context.log_event(dg.AssetMaterialization(report.asset, partition=str(year), metadata=shown(metadata)))
+
+    @dg.job(name=REBUILD_JOB, description="Rebuild shards and the warehouse from bronze, without a call, and publish.")
+    def job() -> None:
+        from_bronze()
+
+    return job

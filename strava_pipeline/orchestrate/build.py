@@ -6,20 +6,17 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.orchestrate.asset_jobs import asset_jobs
+from strava_pipeline.orchestrate.asset_jobs import asset_jobs, rebuild_job
 from strava_pipeline.orchestrate.assets.cars import car_assets
-from strava_pipeline.orchestrate.assets.gold import gold_assets
+from strava_pipeline.orchestrate.assets.gold import gold_assets, insight_assets
 from strava_pipeline.orchestrate.assets.imports import import_assets, received_assets
-from strava_pipeline.orchestrate.assets.insights import insight_assets
 from strava_pipeline.orchestrate.assets.strava import strava_assets
 from strava_pipeline.orchestrate.assets.trips import trip_assets
-from strava_pipeline.orchestrate.freshness import Asset, promised
 from strava_pipeline.orchestrate.partitions import year_partitions
-from strava_pipeline.orchestrate.rebuilding import rebuild_job
-from strava_pipeline.orchestrate.retrying import quarantine_retry
-from strava_pipeline.orchestrate.run_resources import ProgressOf, run_resource, snapshot_resource, strava_resource
-from strava_pipeline.orchestrate.schedules import schedules
+from strava_pipeline.orchestrate.resources import ProgressOf, run_resource, snapshot_resource, strava_resource
+from strava_pipeline.orchestrate.schedules import Asset, schedules, with_freshness
 from strava_pipeline.orchestrate.sensors import sensors
+from strava_pipeline.orchestrate.sensors.missing import quarantine_retry
 from strava_pipeline.settings import Settings
 
 
@@ -38,7 +35,7 @@ def build_defs(
         code_references: let each asset in the UI lead to its file. Commands do without, because it takes 20 ms of CPU.
     """
     partitions = year_partitions(settings.first_year)
-    assets = promised(
+    assets = with_freshness(
         [
             *strava_assets(partitions),
             *import_assets(settings.import_limits),

@@ -33,7 +33,7 @@ IMPORTS_RECEIVED, EVENTS_RECEIVED, STREAMS_RECEIVED = (
     "streams_received",
 )  # made by no run: assets/imports.py
 INSIGHTS = "insights"
-REBUILD_JOB = "rebuild"  # all years at once: it stands in rebuilding.py
+REBUILD_JOB = "rebuild"  # all years at once: it stands in asset_jobs.py
 _PULL = (LISTING, "activity_shards")
 _GOLD = ("activities", "activity_history", *MATCH_TABLES)
 _PUBLISH = ("published_warehouse", INSIGHTS)  # what readers see, and the year's numbers of it

@@ -5,7 +5,7 @@ check a partition of an asset, the last runs of each job and sensor, and what wa
 log_files.py's.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,13 +29,12 @@ from strava_pipeline.orchestrate.dagster_private import (
     SqliteEventLogStorage,
 )
 from strava_pipeline.orchestrate.jobs import JOBS
-from strava_pipeline.orchestrate.runs import UNFINISHED, is_ours, newest
-from strava_pipeline.orchestrate.stopped_runs import not_gone_on_with
+from strava_pipeline.orchestrate.runs import UNFINISHED, is_ours, newest, unresumed_runs
 from strava_pipeline.orchestrate.tags import LIMIT
 from strava_pipeline.settings import Settings
 
 AT_ONCE = 100  # runs that are removed in one look: some seconds, of the minute that Dagster gives a sensor
-LAST_OF_A_JOB = 10  # as many of its runs as any sensor looks back on (webhooks.py, inbox.py)
+LAST_OF_A_JOB = 10  # as many of its runs as any sensor looks back on (sensors/inbox.py)
 _DAILY = timedelta(days=1)
 _NOTE, _LOCK = ".run_records_pruned", ".run_records.lock"
 _ASSET_EVENTS = (
@@ -166,7 +165,7 @@ def _last_of_jobs(instance: dg.DagsterInstance, lake: Lake, old: Sequence[dg.Dag
             _newest_first(instance, dg.RunsFilter(tags={SENSOR_NAME_TAG: sensor})), 1
         )  # Dagster starts no run key twice
     if any(LIMIT in run.tags for run in old):
-        for stopped, failed in not_gone_on_with(instance, lake):
+        for stopped, failed in unresumed_runs(instance, lake):
             kept |= {record.dagster_run.run_id for record in (stopped, *failed)}
     return kept
 
@@ -226,3 +225,20 @@ def _remove_files(storage: SqliteEventLogStorage, run_id: str) -> None:
     path = Path(storage.path_for_shard(run_id))
     for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
         file.unlink(missing_ok=True)
+
+
+def run_records_sensor(
+    settings: Settings, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
+) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="run_records",
+        minimum_interval_seconds=3600,
+        default_status=status,
+        description="Removes Dagster's records of runs older than STRAVA_RUN_RECORDS_DAYS that nothing asks for any more.",
+    )
+    def run_records(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        pruned = prune_daily(context.instance, settings, now())
+        left = f" Those of {pruned.skipped} can't be read or removed." if pruned.skipped else ""
+        return dg.SkipReason(pruned.why or f"{pruned.removed} records of runs removed.{left}")
+
+    return run_records

@@ -1,20 +1,29 @@
-"""What the runs of an instance are, as the sensors ask: whose, of which years, of which assets, at work or over.
+"""Runs in Dagster's records: whose they are, what they make, which of them died and which a limit stopped.
 
-Nothing is launched here and nothing is changed.
-"""
+Dagster's default launcher can't tell that a run's process is dead. A live run holds its lock in data/state/runs/; a run that
+claims to be alive while its lock is free is reported as failed. Nothing is launched here: what a limit stopped is resumed by
+sensors/resume.py."""
+
+from datetime import datetime, timedelta
+from typing import Any
 
 import dagster as dg
 from dagster import DagsterRunStatus
 
+from strava_pipeline.lake.files import sweep_unfinished
+from strava_pipeline.lake.locks import forget_run, has_died, is_live, noted_runs
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.dagster_private import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
+    BACKFILL_ID_TAG,
     IMPLICIT_ASSET_JOB_NAME,
     PARTITION_NAME_TAG,
+    SCHEDULE_NAME_TAG,
+    SENSOR_NAME_TAG,
 )
-from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, STREAMS, STREAMS_JOB
-from strava_pipeline.orchestrate.tags import DATA_DIR
+from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, PULLING_JOBS, STREAMS, STREAMS_JOB
+from strava_pipeline.orchestrate.tags import BY, BY_HAND, DATA_DIR, LIMIT, LIMITS_WAITED_FOR, NO_LIMIT, RESUMES
 
 UNFINISHED = [
     DagsterRunStatus.NOT_STARTED,
@@ -58,8 +67,147 @@ def assets_of(run: dg.DagsterRun) -> frozenset[str]:
     return frozenset(JOBS[run.job_name].assets) if run.job_name in JOBS else frozenset()
 
 
+def started_by(run: dg.DagsterRun) -> str:
+    """Whoever asked for the run: a schedule, a sensor, a backfill, Dagster's UI, else a command line."""
+    for tag, what in ((BACKFILL_ID_TAG, "backfill"), (SCHEDULE_NAME_TAG, "schedule"), (SENSOR_NAME_TAG, "sensor")):
+        if tag in run.tags:
+            return f"{what} {run.tags[tag]}"
+    by_command = run.tags.get(BY) == BY_HAND and run.parent_run_id is None  # run again in the UI, it has both
+    return BY_HAND if by_command or run.remote_job_origin is None else "Dagster's UI"
+
+
 def years_of_run(run: dg.DagsterRun) -> list[int]:
     """The years it covers; none where it is not by year."""
     first = run.tags.get(ASSET_PARTITION_RANGE_START_TAG) or run.tags.get(PARTITION_NAME_TAG)
     last = run.tags.get(ASSET_PARTITION_RANGE_END_TAG) or run.tags.get(PARTITION_NAME_TAG)
     return list(range(int(first), int(last) + 1)) if first and last and (first + last).isdecimal() else []
+
+
+_ALIVE = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+_WORDS = "Its process is gone (a power cut, a kill). What it had landed is kept."
+
+
+def clean_up(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
+    """Before the daemon starts: report every orphan as failed and free what ended runs hold; the ids reported.
+
+    Never to be run beside a live daemon on the same instance: a run that has just begun may not hold its lock yet.
+    Runs of other data folders are left to their own.
+    """
+    dead = [run for run in _runs(instance, lake, _ALIVE) if not is_live(lake, run.run_id)]
+    for run in dead:
+        instance.report_run_failed(run, _WORDS)
+    storage = instance.event_log_storage
+    if storage.supports_global_concurrency_limits:
+        for run_id in storage.get_concurrency_run_ids():
+            record = instance.get_run_by_id(run_id)
+            if record is None or record.is_finished:
+                storage.free_concurrency_slots_for_run(run_id)
+    return [run.run_id for run in dead] + fail_dead_runs(instance, lake)
+
+
+def fail_dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
+    """At any time: report the runs as failed that held their lock once and do no more; their ids.
+
+    What they left half written is swept away. One may have died before this instance heard of it.
+    """
+    gone = _gone(lake)
+    dead = _unfinished(instance, gone)
+    for run in dead:
+        instance.report_run_failed(run, _WORDS)
+    sweep_unfinished(lake.data_dir if gone else lake.state)
+    for run_id in gone:
+        forget_run(lake, run_id)
+    return [run.run_id for run in dead]
+
+
+def dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
+    """What `fail_dead_runs` would report; nothing is changed."""
+    return [run.run_id for run in _unfinished(instance, _gone(lake))]
+
+
+def _gone(lake: Lake) -> list[str]:
+    return [run_id for run_id in noted_runs(lake) if has_died(lake, run_id)]
+
+
+def _unfinished(instance: dg.DagsterInstance, run_ids: list[str]) -> list[dg.DagsterRun]:
+    return [run for run in map(instance.get_run_by_id, run_ids) if run is not None and not run.is_finished]
+
+
+def _runs(instance: dg.DagsterInstance, lake: Lake, statuses: list[DagsterRunStatus]) -> list[dg.DagsterRun]:
+    runs = instance.get_runs(filters=dg.RunsFilter(statuses=statuses))
+    return [run for run in runs if is_ours(run, lake)]
+
+
+TRIES = 3  # of one stopped run: an outage at midnight must not end what goes on for days
+PAUSE = timedelta(hours=1)  # after one that failed
+RESUMABLE = tuple(
+    name for name, job in JOBS.items() if name != "enrich" and {LISTING, DETAILS, STREAMS} & {*job.assets}
+)
+
+
+def waiting_runs(instance: dg.DagsterInstance, lake: Lake, now: datetime) -> list[dg.DagsterRun]:
+    """The runs that are to be gone on with now, of the newest year first. Where going on failed, only after a pause."""
+    left = [
+        stopped.dagster_run
+        for stopped, failed in unresumed_runs(instance, lake)
+        if all(other.end_time is None or now.timestamp() - other.end_time > PAUSE.total_seconds() for other in failed)
+    ]
+    return sorted(left, key=lambda run: max(years_of_run(run)), reverse=True)
+
+
+def unresumed_runs(instance: dg.DagsterInstance, lake: Lake) -> list[tuple[dg.RunRecord, list[dg.RunRecord]]]:
+    """The runs that a limit stopped and that nobody went on with since, each with the tries that failed."""
+    ended = instance.get_run_records(
+        dg.RunsFilter(
+            statuses=[DagsterRunStatus.SUCCESS], tags={LIMIT: LIMITS_WAITED_FOR, DATA_DIR: str(lake.data_dir)}
+        )
+    )
+    runs = [record for record in ended if _is_resumable(record.dagster_run)]
+    if not runs:
+        return []
+    later = instance.get_run_records(dg.RunsFilter(created_after=min(record.create_timestamp for record in runs)))
+    left = []
+    for record in runs:
+        covering = [other for other in later if _covers(other, record) and is_ours(other.dagster_run, lake)]
+        failed = [other for other in covering if _is_failed_resume(other, record)]
+        if covering == failed and len(failed) < TRIES:
+            left.append((record, failed))
+        else:
+            instance.add_run_tags(record.dagster_run.run_id, {LIMIT: NO_LIMIT})  # never to be looked at again
+    return left
+
+
+def _is_resumable(run: dg.DagsterRun) -> bool:
+    told = [asset.get("config", {}) for asset in config_of(run).values()]
+    capped = any(config.get("max_calls") is not None for config in told)
+    return job_of(run) in RESUMABLE and bool(assets_of(run)) and bool(years_of_run(run)) and not capped
+
+
+def _covers(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
+    """Whether the later run is the same work, be it queued, at work or over. A pull takes up what the last one left."""
+    new, old = later.dagster_run, earlier.dagster_run
+    if later.storage_id <= earlier.storage_id:
+        return False
+    if new.tags.get(RESUMES) == old.run_id:
+        return True
+    same_years = job_of(old) in PULLING_JOBS or {*years_of_run(new)} >= {*years_of_run(old)}
+    return job_of(new) == job_of(old) and same_years and assets_of(new) >= assets_of(old) and _same_sports(new, old)
+
+
+def _same_sports(new: dg.DagsterRun, old: dg.DagsterRun) -> bool:
+    """Whether the later run fetches for every sport that the earlier one did; no sports named: all."""
+    later, earlier = (
+        {asset: config["config"].get("sports") for asset, config in config_of(run).items()} for run in (new, old)
+    )
+    return all(not sports or {*sports} >= {*(earlier.get(asset) or ["*"])} for asset, sports in later.items())
+
+
+def _is_failed_resume(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
+    run = later.dagster_run
+    return run.tags.get(RESUMES) == earlier.dagster_run.run_id and run.status is DagsterRunStatus.FAILURE
+
+
+def config_of(run: dg.DagsterRun) -> dict[str, Any]:
+    """What the run's assets were told; what was for its console alone is left out."""
+    ops: Any = run.run_config.get("ops", {})
+    return {name: told for name, told in ops.items() if told.get("config")}

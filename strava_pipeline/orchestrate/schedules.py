@@ -1,26 +1,33 @@
-"""What runs by the clock: the daily flow, the profile, years compared with Strava, both kinds of trips. Their jobs are jobs.py's.
+"""What runs by the clock: the daily flow, the profile, years compared with Strava, trips; and by when it must have run.
+
+Dagster's daemon marks an asset that is older than its freshness policy allows. An asset that was never made stays unmarked, so
+that a fresh instance is not red; where nothing runs by itself, there is no policy. The jobs are jobs.py's.
 
 Schedules in Dagster: https://docs.dagster.io/guides/automate/schedules
-"""
+Freshness policies in Dagster: https://docs.dagster.io/guides/observe/asset-freshness-policies"""
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice, pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from strava_pipeline.core.years import years_since
+from strava_pipeline.ingest.strava.connect import token_store
+from strava_pipeline.ingest.strava.revocation import why_no_access
 from strava_pipeline.lake.behind import years_behind
 from strava_pipeline.lake.car_trips import is_due
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.watermark import watermark
 from strava_pipeline.operations.trips import NO_SOURCE
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.orchestrate.janitor import fail_dead_runs
-from strava_pipeline.orchestrate.jobs import CARS_JOB, JOBS, LISTING, PROFILE_JOB, RECONCILE_JOB, TRIPS_JOB
-from strava_pipeline.orchestrate.login import no_login
+from strava_pipeline.orchestrate.dagster_private import cron_string_iterator
+from strava_pipeline.orchestrate.jobs import CARS_JOB, DETAILS, JOBS, LISTING, PROFILE_JOB, RECONCILE_JOB, TRIPS_JOB
 from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline.orchestrate.runs import fail_dead_runs
 from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST
 from strava_pipeline.settings import Settings
 
@@ -132,3 +139,42 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
         return dg.RunRequest(tags={**range_tags(newest), DATA_DIR: str(settings.data_dir)}, run_config=config)
 
     return [daily_flow, weekly_profile, weekly_reconcile, monthly_reconcile, daily_trips, car_trips_safety_net]
+
+
+def no_login(settings: Settings) -> dg.SkipReason | None:
+    """Why nothing can be asked of Strava; None: a login is there, and may be used as far as is known."""
+    if told := why_no_access(settings):
+        return dg.SkipReason(told)
+    if not token_store(settings).path.exists():
+        return dg.SkipReason("There is no login yet. Run `strava-pipeline auth`.")
+    return None
+
+
+DAILY_ASSETS = (LISTING, DETAILS, "published_warehouse")  # Strava was asked, for both; and readers have it
+LATE = timedelta(hours=2)  # a daily run of minutes, after a start that was late by a restart
+TOO_LATE = timedelta(hours=8)  # nobody minds a laptop that was opened at noon
+Asset = dg.AssetsDefinition | dg.AssetSpec
+_TICKS = 200  # enough to see the longest pause of a schedule by hours, days, weeks or months
+_THURSDAY = datetime(2024, 1, 4, tzinfo=UTC)  # any, so that a weekend is soon reached
+
+
+def with_freshness(assets: Iterable[Asset], settings: Settings) -> list[Asset]:
+    """The assets, with their freshness where the daily run is expected."""
+    if not settings.automation:
+        return list(assets)
+    policy = freshness(settings.schedule)
+    return list(
+        dg.map_asset_specs(
+            lambda spec: (
+                spec.replace_attributes(freshness_policy=policy) if spec.key.to_user_string() in DAILY_ASSETS else spec
+            ),
+            assets,
+        )
+    )
+
+
+def freshness(schedule: str) -> dg.FreshnessPolicy:
+    """Two runs of `schedule` (five cron fields) are as far apart as this at most; an hour more when the clocks change."""
+    ticks = islice(cron_string_iterator(_THURSDAY.timestamp(), schedule, "UTC"), _TICKS)
+    pause = max(later - earlier for earlier, later in pairwise(ticks)) + timedelta(hours=1)
+    return dg.FreshnessPolicy.time_window(fail_window=pause + TOO_LATE, warn_window=pause + LATE)

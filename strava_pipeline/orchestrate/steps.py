@@ -15,9 +15,8 @@ from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import ROWS, Markdown, Scope, StepReport
 from strava_pipeline.operations.table_rules import VALID
 from strava_pipeline.orchestrate.checks import check_result, completeness_result
-from strava_pipeline.orchestrate.run_log import STOPPED_EARLY
 from strava_pipeline.orchestrate.runs import years_of_run
-from strava_pipeline.orchestrate.tags import LIMIT
+from strava_pipeline.orchestrate.tags import LIMIT, STOPPED_EARLY
 
 Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
@@ -73,7 +72,7 @@ def _value(value: Any) -> Any:
     return dg.MetadataValue.timestamp(value.timestamp()) if isinstance(value, datetime) else value
 
 
-def tell_rows(context: dg.AssetExecutionContext, rows: Mapping[int, int], asset: str | None = None) -> None:
+def report_rows(context: dg.AssetExecutionContext, rows: Mapping[int, int], asset: str | None = None) -> None:
     """The rows of each of the run's years, on its partition; `asset`: where the step makes several."""
     for key in context.partition_keys:
         context.add_asset_metadata({ROWS: rows.get(int(key), 0)}, asset_key=asset, partition_key=key)

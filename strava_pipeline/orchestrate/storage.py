@@ -10,8 +10,10 @@ Storage in Dagster: https://docs.dagster.io/deployment/oss/dagster-yaml
 import os
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from operator import attrgetter
@@ -21,14 +23,12 @@ from typing import Any
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from dagster import DagsterInstance, EventLogEntry
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Connection, Engine, create_engine, inspect
 from sqlalchemy.exc import DatabaseError
 from watchdog.events import FileSystemEvent
 from watchdog.observers import Observer
 
 from strava_pipeline.core.errors import PipelineError
-
-# Dagster's extension point is a `DagsterStorage`; it exports none of its SQLite classes, which we subclass
 from strava_pipeline.orchestrate.dagster_private import (
     INDEX_SHARD_NAME,
     ConfigurableClassData,
@@ -43,7 +43,6 @@ from strava_pipeline.orchestrate.dagster_private import (
     get_alembic_config,
     sqlite_event_log,
 )
-from strava_pipeline.orchestrate.engines import Engines
 
 BATCH_SIZE = 1000  # events; more than any run plans
 _SETTLING = 0.2  # seconds: a write-ahead log is written, then flushed to the disk, and only then read by others
@@ -84,7 +83,7 @@ class PipelineStorage(DagsterSqliteStorage):
 class PipelineEventLog(SqliteEventLogStorage):
     """The event log: a database for each run and an index of all. Nested uses of one database join its transaction."""
 
-    def __init__(self, home: Path, engines: Engines) -> None:
+    def __init__(self, home: Path, engines: "Engines") -> None:
         self._home = home
         self._engines = engines
         self._turn = threading.RLock()  # of one thread; Dagster's own lock can't be taken twice
@@ -199,7 +198,7 @@ class _Watcher(SqliteEventLogStorageWatchdog):
 class _OnKeptEngine:
     """The connections of a storage that is one database."""
 
-    _engines: Engines
+    _engines: "Engines"
     _conn_string: str
 
     @contextmanager
@@ -212,7 +211,7 @@ class _OnKeptEngine:
 class PipelineRuns(_OnKeptEngine, SqliteRunStorage):
     """Runs, their tags, backfills and the daemon's heartbeats, in one database."""
 
-    def __init__(self, folder: Path, engines: Engines) -> None:
+    def __init__(self, folder: Path, engines: "Engines") -> None:
         url = create_db_conn_string(str(folder), "runs")
         if not (folder / "runs.db").exists() or not _is_stamped(engines.engine(url), "runs", "instance_info"):
             SqliteRunStorage.from_local(str(folder))
@@ -223,7 +222,7 @@ class PipelineRuns(_OnKeptEngine, SqliteRunStorage):
 class PipelineSchedules(_OnKeptEngine, SqliteScheduleStorage):
     """Ticks and states of schedules and sensors, in one database."""
 
-    def __init__(self, folder: Path, engines: Engines) -> None:
+    def __init__(self, folder: Path, engines: "Engines") -> None:
         url = create_db_conn_string(str(folder), "schedules")
         if not (folder / "schedules.db").exists() or not _is_stamped(engines.engine(url), "job_ticks"):
             SqliteScheduleStorage.from_local(str(folder))
@@ -243,3 +242,61 @@ def _is_stamped(engine: Engine, *tables: str) -> bool:
 def _migrations() -> ScriptDirectory:
     """Those of Dagster's event log."""
     return ScriptDirectory.from_config(get_alembic_config(sqlite_event_log.__file__))
+
+
+_LIMIT = 8  # open databases: runs, schedules, the index, the run at work, and some that are read
+_PATIENCE = 30  # seconds to wait for another writer: what Dagster gives its event log (its runs only have 5)
+
+
+class Engines:
+    """The engines of one Dagster instance, by URL, until `dispose`; the longest unused goes first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # reentrant: the garbage collector may dispose of an engine inside
+        self._databases: OrderedDict[str, _Database] = OrderedDict()
+
+    def engine(self, url: str) -> Engine:
+        """The open engine, or a new one where another file stands in the database's place by now, or none."""
+        with self._lock:
+            if url in self._databases and self._databases[url].has_moved():
+                self.forget(url)
+            if url not in self._databases:
+                if len(self._databases) >= _LIMIT:
+                    self.forget(next(iter(self._databases)))
+                # no limit on connections: an interrupt can cost a place in the pool
+                self._databases[url] = _Database(
+                    create_engine(url, connect_args={"timeout": _PATIENCE}, max_overflow=-1)
+                )
+            self._databases.move_to_end(url)
+            return self._databases[url].engine
+
+    def forget(self, url: str) -> None:
+        """Close a database, whatever stands in its place by now."""
+        with self._lock:
+            database = self._databases.pop(url, None)
+        if database is not None:
+            database.engine.dispose()
+
+    def dispose(self) -> None:
+        """Close all of them. The next use opens again what it needs."""
+        with self._lock:
+            while self._databases:
+                self._databases.popitem()[1].engine.dispose()
+
+
+@dataclass(slots=True)
+class _Database:
+    """An engine, and which file it has open: device and inode, once there is one."""
+
+    engine: Engine
+    file: tuple[int, int] | None = None
+
+    def has_moved(self) -> bool:
+        """Whether the file was moved away, deleted or replaced: nobody would find again what is written to it."""
+        try:
+            status = Path(str(self.engine.url.database)).stat()
+        except OSError:
+            return self.file is not None
+        present = (status.st_dev, status.st_ino)
+        self.file = self.file or present
+        return self.file != present

@@ -1,7 +1,6 @@
-"""Tags of runs and steps that are set in one file and read in others, and what the queue makes of them. No behaviour.
+"""Tags of runs and steps that are set in one file and read in others, and how the queue orders by them. No behaviour.
 
-Not here: the one that is as old as the first run, `STOPPED_EARLY` (run_log.py).
-"""
+Tags in Dagster: https://docs.dagster.io/guides/build/assets/metadata-and-tags/tags"""
 
 PRIORITY = "dagster/priority"  # of runs and steps, as Dagster documents it: commands that only read import no Dagster
 DATA_DIR = "strava_pipeline/data_dir"  # several data folders may share one Dagster instance
@@ -12,6 +11,8 @@ LIMITS_WAITED_FOR = ("15min", "day")  # the windows, as LIMIT has them until the
 NO_LIMIT = "gone on with"  # LIMIT of a run that nothing is to go on with any more
 RESUMES = "strava_pipeline/resumes"  # the run that this one goes on with; dagster.yaml lets one at a time have a place
 CATCHES_UP = "strava_pipeline/catches_up"  # the day that a missed daily run is made good on
+STOPPED_EARLY = "stopped_early"  # the limit or the outage that ended the work of a run
+BY_HAND = "the command line"  # BY of a run that a person typed
 BY = "by"  # who asked for the run: the first and a short one in the UI's list of runs
 ALERT = "strava_pipeline/alert"  # of a failed run: what became of the message about it; empty where nothing did yet
 

@@ -124,8 +124,8 @@ def _prepare(settings: "Settings") -> None:
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.home import CONFIG
     from strava_pipeline.orchestrate.instance import open_instance
-    from strava_pipeline.orchestrate.janitor import clean_up
     from strava_pipeline.orchestrate.run_records import prune_daily
+    from strava_pipeline.orchestrate.runs import clean_up
     from strava_pipeline.verbs.instance_health import missing_configuration
 
     with open_instance(settings.dagster_home) as instance:

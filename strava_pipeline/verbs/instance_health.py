@@ -13,14 +13,17 @@ from strava_pipeline.core.errors import Finding, ok, problem, skipped, warning
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.dagster_private import DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS
 from strava_pipeline.orchestrate.home import CONFIG, STORAGES, names_other_storage, own_configuration
-from strava_pipeline.orchestrate.instance import configuration_sections, is_behind, keeps_records_in, load_instance
-from strava_pipeline.orchestrate.instance_faults import (
+from strava_pipeline.orchestrate.instance import (
     NotUnderstoodError,
+    configuration_sections,
     fault_of_database,
+    is_behind,
+    keeps_records_in,
+    load_instance,
     unreachable,
     unset_variables,
 )
-from strava_pipeline.orchestrate.janitor import dead_runs
+from strava_pipeline.orchestrate.runs import dead_runs
 from strava_pipeline.orchestrate.storage import OtherHomeError
 from strava_pipeline.verbs.dagster_health import INSTANCE
 

@@ -34,16 +34,13 @@ from strava_pipeline.orchestrate.dagster_private import (
     execute_run,
 )
 from strava_pipeline.orchestrate.home import workspace_file
-from strava_pipeline.orchestrate.instance import open_instance
-from strava_pipeline.orchestrate.instance_faults import records_told
-from strava_pipeline.orchestrate.janitor import fail_dead_runs
+from strava_pipeline.orchestrate.instance import database_faults_named, open_instance
 from strava_pipeline.orchestrate.jobs import JOBS
-from strava_pipeline.orchestrate.log_lines import BY_HAND
 from strava_pipeline.orchestrate.partitions import range_tags
-from strava_pipeline.orchestrate.run_log import STOPPED_EARLY
+from strava_pipeline.orchestrate.resources import ProgressOf
 from strava_pipeline.orchestrate.run_records import prune_daily
-from strava_pipeline.orchestrate.run_resources import ProgressOf
-from strava_pipeline.orchestrate.tags import BY
+from strava_pipeline.orchestrate.runs import fail_dead_runs
+from strava_pipeline.orchestrate.tags import BY, BY_HAND, STOPPED_EARLY
 from strava_pipeline.settings import Settings
 
 
@@ -78,7 +75,7 @@ def run_job(
     tags = range_tags(years) if years is not None and one is None else {}
     lake, run_id, on_disk = Lake(settings.data_dir), str(uuid4()), instance is None
     with (
-        records_told(settings.dagster_home),
+        database_faults_named(settings.dagster_home),
         nullcontext(instance) if instance else open_instance(settings.dagster_home, compute_logs=False) as instance,
         _hangup_interrupts(),
     ):

@@ -13,8 +13,8 @@ import pytest
 
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.orchestrate.freshness import PROMISED, freshness
 from strava_pipeline.orchestrate.jobs import JOBS
+from strava_pipeline.orchestrate.schedules import DAILY_ASSETS, freshness
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.metadata_keys import reviewed, unreviewed
 
@@ -200,7 +200,7 @@ def test_dagster_s_ui_warns_of_no_source_that_nobody_has_to_have() -> None:
 
 
 def test_where_nothing_runs_by_itself_nothing_is_promised(specs: dict[str, dg.AssetSpec], tmp_path: Path) -> None:
-    assert {name for name, spec in specs.items() if spec.freshness_policy} == set(PROMISED)
+    assert {name for name, spec in specs.items() if spec.freshness_policy} == set(DAILY_ASSETS)
     still = build_defs(Settings.load(_env_file=None, data_dir=tmp_path, automation=False))
     assert not [spec for spec in still.resolve_all_asset_specs() if spec.freshness_policy]
 

@@ -256,7 +256,7 @@ def test_killed_in_its_details_it_goes_on_without_repeating_a_call(make_rig: Mak
 
 def test_a_run_of_another_data_folder_is_left_alone(rig: Rig, tmp_path: Path) -> None:
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.orchestrate.janitor import clean_up
+    from strava_pipeline.orchestrate.runs import clean_up
     from strava_pipeline.orchestrate.tags import DATA_DIR
 
     @dg.job

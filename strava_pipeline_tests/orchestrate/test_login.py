@@ -8,7 +8,7 @@ import pytest
 from strava_pipeline.ingest.strava.connect import token_store
 from strava_pipeline.ingest.strava.revocation import forget_revoked, note_revoked
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.orchestrate.login import no_login
+from strava_pipeline.orchestrate.schedules import no_login
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.rig import Rig
 

@@ -15,8 +15,7 @@ from sqlalchemy import create_engine
 from strava_pipeline.core.errors import Finding, PipelineError, State
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.home import own_configuration
-from strava_pipeline.orchestrate.instance import is_behind, open_instance
-from strava_pipeline.orchestrate.instance_faults import records_told
+from strava_pipeline.orchestrate.instance import database_faults_named, is_behind, open_instance
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_health import config_health, instance_health
 from strava_pipeline.verbs.dagster_process import environment_of_dagster
@@ -111,7 +110,7 @@ def test_a_database_that_is_away_is_one_sentence_and_nothing_is_moved_away(
 def test_a_database_that_goes_away_in_the_middle_is_one_sentence(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_instance(home) as instance:
         monkeypatch.setattr(instance.run_storage, "_engine", create_engine(AWAY))
-        with pytest.raises(PipelineError, match="see that it runs and lets you in"), records_told(home):
+        with pytest.raises(PipelineError, match="see that it runs and lets you in"), database_faults_named(home):
             instance.get_runs()
 
 

@@ -16,7 +16,7 @@ from dagster import DagsterRunStatus
 from dagster._core.launcher import WorkerStatus
 
 from strava_pipeline.lake.locks import has_died
-from strava_pipeline.orchestrate.janitor import fail_dead_runs
+from strava_pipeline.orchestrate.runs import fail_dead_runs
 from strava_pipeline_tests.launching import ENDS, Daemon, use_settings_of
 from strava_pipeline_tests.rig import Rig
 

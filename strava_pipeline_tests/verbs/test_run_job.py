@@ -14,7 +14,7 @@ from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 
 from strava_pipeline.orchestrate.dagster_private import InMemoryJob, execute_run
 from strava_pipeline.orchestrate.instance import open_instance
-from strava_pipeline.orchestrate.log_lines import started_by
+from strava_pipeline.orchestrate.runs import started_by
 from strava_pipeline.verbs import run_job
 
 REPO = Path(__file__).resolve().parent.parent.parent

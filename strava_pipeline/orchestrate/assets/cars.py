@@ -27,8 +27,8 @@ from strava_pipeline.orchestrate.checks import check_result, table_spec
 from strava_pipeline.orchestrate.jobs import PINGS, READINGS
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
 from strava_pipeline.orchestrate.partitions import years_of
-from strava_pipeline.orchestrate.run_resources import Run
-from strava_pipeline.orchestrate.steps import Result, scope_of, tell_rows
+from strava_pipeline.orchestrate.resources import Run
+from strava_pipeline.orchestrate.steps import Result, report_rows, scope_of
 from strava_pipeline.settings import Settings
 
 _LIVE_RULE = {LIVE_AGREES: "what the intake made of a trip at once is what the replay makes of it"}
@@ -108,7 +108,7 @@ def car_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> 
         with timed() as seconds:
             update = update_car_trips(run, settings, years_of(context.partition_keys))
         for name in sorted(scope.assets):
-            tell_rows(context, update.rows[name], name)
+            report_rows(context, update.rows[name], name)
             counts = {"rows_merged": update.merged.rows[name], "seconds": seconds.value}
             figures = _figures(update) if name == CAR_TRIPS.name else {}
             yield dg.MaterializeResult(asset_key=name, metadata=counts | figures)

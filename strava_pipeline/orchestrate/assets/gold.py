@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
+from dagster_duckdb import DuckDBResource
 
 from strava_pipeline.core.tables import (
     ACTIVITY_DETAILS,
@@ -18,6 +19,7 @@ from strava_pipeline.core.tables import (
     TABLES,
     TRACKS,
 )
+from strava_pipeline.operations.insights import write_insights_of
 from strava_pipeline.operations.merging_steps import (
     ACTIVITIES,
     HISTORY,
@@ -36,6 +38,7 @@ from strava_pipeline.orchestrate.jobs import (
     DETAILS,
     EVENTS_RECEIVED,
     IMPORTS_RECEIVED,
+    INSIGHTS,
     LISTING,
     STEP_JOBS,
     STREAMS_RECEIVED,
@@ -52,7 +55,7 @@ from strava_pipeline.orchestrate.metadata import (
     table_description,
 )
 from strava_pipeline.orchestrate.partitions import years_of
-from strava_pipeline.orchestrate.run_resources import Run
+from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import Result, reported, scope_of
 from strava_pipeline.orchestrate.tags import STEP_LAST
 
@@ -239,3 +242,38 @@ def _published(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
         yield from reported(context, publish_warehouse(run))
 
     return published_warehouse
+
+
+def insight_assets(partitions: dg.PartitionsDefinition[Any], zone: str, sports: str) -> list[dg.AssetsDefinition]:
+    """The insights of each year.
+
+    Args:
+        zone: whose today they go by where the athlete's own is not known.
+        sports: those that two of a year's files count.
+    """
+
+    @dg.asset(
+        name=INSIGHTS,
+        partitions_def=partitions,
+        deps=["published_warehouse"],
+        group_name="insights",
+        kinds={"json"},
+        owners=[OWNER],
+        description="data/insights/YYYY: each group of sports day by day against its goals (goals.toml), pace and projection.",
+        check_specs=[
+            valid_spec(
+                INSIGHTS,
+                refuses={"equals_gold": "the files of the run's years agree with gold"},
+                warns={
+                    "goals_usable": "goals.toml can be followed, if there is one",
+                    "sports_known": "every sport has a group; one without counts as other",
+                },
+                blocking=False,  # nothing stands below, and the next run makes the files again
+            )
+        ],
+    )
+    def insights(context: dg.AssetExecutionContext, run: Run, snapshot: DuckDBResource) -> Iterator[Result]:
+        years = years_of(context.partition_keys)
+        yield from reported(context, write_insights_of(run, snapshot.get_connection, years, zone, sports))
+
+    return [insights]

@@ -27,7 +27,7 @@ from strava_pipeline.orchestrate.jobs import (
     STREAMS_RECEIVED,
 )
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
-from strava_pipeline.orchestrate.run_resources import Run
+from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import Result, reported
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 

@@ -30,7 +30,7 @@ from strava_pipeline.orchestrate.config import (
 from strava_pipeline.orchestrate.jobs import DETAILS, EVENTS, JOBS, LISTING, STREAMS, resolved
 from strava_pipeline.orchestrate.metadata import OWNER, described, described_source
 from strava_pipeline.orchestrate.partitions import years_of
-from strava_pipeline.orchestrate.run_resources import Run, Strava
+from strava_pipeline.orchestrate.resources import Run, Strava
 from strava_pipeline.orchestrate.steps import Result, reported
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 

@@ -14,8 +14,8 @@ from strava_pipeline.operations.trips import NO_SOURCE, TripsUpdate, diagnose_tr
 from strava_pipeline.orchestrate.checks import check_result, table_spec
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
 from strava_pipeline.orchestrate.partitions import years_of
-from strava_pipeline.orchestrate.run_resources import Run
-from strava_pipeline.orchestrate.steps import tell_rows
+from strava_pipeline.orchestrate.resources import Run
+from strava_pipeline.orchestrate.steps import report_rows
 from strava_pipeline.settings import Settings
 
 _NOT_SHRUNK = {"not_shrunk": "the source lacks no more trips than people delete"}
@@ -110,7 +110,7 @@ def _result(
     if read is None:
         context.log.info(NO_SOURCE)
         return dg.MaterializeResult(metadata={"skipped": NO_SOURCE}, check_results=[check])
-    tell_rows(context, read.rows)
+    report_rows(context, read.rows)
     counts: dict[str, Any] = {
         "seconds": seconds,
         "inserted": read.changed.inserted,

@@ -1,7 +1,6 @@
-"""What wakes a run, or a person: one file per sensor. What runs by the clock is schedules.py's.
+"""What starts a run because of what is there, or informs a person. What runs by the clock is schedules.py's.
 
-Sensors in Dagster: https://docs.dagster.io/guides/automate/sensors
-"""
+Sensors in Dagster: https://docs.dagster.io/guides/automate/sensors"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,14 +8,12 @@ from datetime import datetime
 import dagster as dg
 
 from strava_pipeline.ingest.strava.clocks import system_clock, utc_now
-from strava_pipeline.orchestrate.sensors.catch_up import catch_up_sensor
+from strava_pipeline.orchestrate.run_records import run_records_sensor
 from strava_pipeline.orchestrate.sensors.failure_alert import failure_alert_sensor
-from strava_pipeline.orchestrate.sensors.inbox import imported_sensor, inbox_sensor
-from strava_pipeline.orchestrate.sensors.new_gear import new_gear_sensor
+from strava_pipeline.orchestrate.sensors.inbox import imported_sensor, inbox_sensor, webhooks_sensor
+from strava_pipeline.orchestrate.sensors.missing import catch_up_sensor, new_gear_sensor
 from strava_pipeline.orchestrate.sensors.resume import resume_sensor
-from strava_pipeline.orchestrate.sensors.run_records import run_records_sensor
 from strava_pipeline.orchestrate.sensors.trip_replay import trip_replay_sensor
-from strava_pipeline.orchestrate.sensors.webhooks import webhooks_sensor
 from strava_pipeline.settings import Settings
 
 

@@ -1,26 +1,33 @@
-"""What a person drops into data/inbox/files: taken in when it has stopped growing. Nothing there is moved, changed or deleted.
+"""Sensors that start a run because something came in: files in data/inbox/files, imports, webhook events.
 
-And whatever was imported, however, and has not come down to the warehouse: a run that died in the middle is made up for.
-"""
+A file is taken in when it has stopped growing; nothing in the inbox is moved, changed or deleted. What a run that died left
+undone of an import is done by the next one. What is done about events is operations/events.py's."""
 
 import hashlib
 import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+from dagster import DagsterRunStatus
 
+from strava_pipeline.ingest.strava.clocks import system_clock
+from strava_pipeline.lake.events import EventsState, load
 from strava_pipeline.lake.imported import is_made
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.imports_behind import years_behind_imports
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sightings import digest_of_events
 from strava_pipeline.lake.undoing import is_finished
+from strava_pipeline.operations.events_years import years_behind_events, years_of_news
 from strava_pipeline.operations.inbox_marks import inbox_marks
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
-from strava_pipeline.orchestrate.janitor import fail_dead_runs
-from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB, JOBS, MERGE_FILES_JOB
+from strava_pipeline.orchestrate.jobs import EVENTS_JOB, FILE_BRONZE, IMPORT_JOB, JOBS, MERGE_FILES_JOB
 from strava_pipeline.orchestrate.partitions import range_tags
-from strava_pipeline.orchestrate.runs import UNFINISHED, is_ours
+from strava_pipeline.orchestrate.runs import UNFINISHED, fail_dead_runs, is_ours, newest, years_of_run
+from strava_pipeline.orchestrate.schedules import no_login
 from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline.settings import Settings
 
@@ -118,3 +125,67 @@ def _state(lake: Lake, path: Path) -> str:
 
 def _digest(lines: list[str]) -> str:
     return hashlib.blake2b("\n".join(lines).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+
+
+INTERVAL = 30  # seconds: what is said of one activity within it costs one call
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)  # after runs that failed, four times as long each
+FAILED = [DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
+
+
+def webhooks_sensor(
+    settings: Settings, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
+) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="webhooks",
+        job_name=EVENTS_JOB,
+        minimum_interval_seconds=INTERVAL,
+        default_status=status,
+        description="Follows webhook events: fetches what changed, marks what is gone.",
+    )
+    def webhooks(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        lake = Lake(settings.data_dir)
+        state = load(lake)
+        if state is None and not lake.inbox_webhooks.is_dir():
+            return dg.SkipReason("No webhook event ever came.")
+        if (why := no_login(settings)) is not None:
+            return why
+        fail_dead_runs(context.instance, lake)  # or one of them would be waited for for ever
+        if at_work := newest(context.instance, lake, EVENTS_JOB, UNFINISHED):
+            return dg.SkipReason(f"Run {at_work.dagster_run.run_id} is at work on them.")
+        failed = _failed_in_a_row(context.instance, lake)
+        if failed and now() < (again := _ended(failed[0]) + _pause(len(failed))):
+            return dg.SkipReason(f"The last run failed; the next try is at {again:%H:%M} UTC.")
+        years = year_range(settings.first_year)
+        clock = system_clock(settings, now)
+        behind = years_of_news(settings, state or EventsState(), years, clock)
+        told = digest_of_events(lake)
+        if told != context.cursor:  # else nothing was told since all of it was in gold
+            lacking = years_behind_events(lake, years)
+            behind |= lacking
+            context.update_cursor(context.cursor if lacking else told)
+        if failed:
+            behind |= {*years_of_run(failed[0].dagster_run)}
+        if not behind:
+            return dg.SkipReason("Every event was followed, or waits for its time.")
+        return dg.RunRequest(job_name=EVENTS_JOB, tags={**range_tags(sorted(behind)), DATA_DIR: str(settings.data_dir)})
+
+    return webhooks
+
+
+def _failed_in_a_row(instance: dg.DagsterInstance, lake: Lake) -> list[dg.RunRecord]:
+    """The runs that failed since the last good one, newest first."""
+    failed = []
+    for record in instance.get_run_records(dg.RunsFilter(job_name=EVENTS_JOB), limit=10):
+        if is_ours(record.dagster_run, lake):
+            if record.dagster_run.status not in FAILED:
+                break
+            failed.append(record)
+    return failed
+
+
+def _pause(failures: int) -> timedelta:
+    return min(FIRST_PAUSE * int(4 ** (failures - 1)), LONGEST_PAUSE)
+
+
+def _ended(record: dg.RunRecord) -> datetime:
+    return datetime.fromtimestamp(record.end_time or record.create_timestamp.timestamp(), UTC)

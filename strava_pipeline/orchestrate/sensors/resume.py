@@ -18,12 +18,20 @@ from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.strava_source import budget_of
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, StreamsConfig
-from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import DETAILS, ENRICH, JOBS, LISTING, STREAMS, resolved
-from strava_pipeline.orchestrate.login import no_login
 from strava_pipeline.orchestrate.partitions import range_tags
-from strava_pipeline.orchestrate.runs import UNFINISHED, assets_of, is_ours, job_of, years_of_run
-from strava_pipeline.orchestrate.stopped_runs import RESUMABLE, config_of, waiting_runs
+from strava_pipeline.orchestrate.runs import (
+    RESUMABLE,
+    UNFINISHED,
+    assets_of,
+    config_of,
+    fail_dead_runs,
+    is_ours,
+    job_of,
+    waiting_runs,
+    years_of_run,
+)
+from strava_pipeline.orchestrate.schedules import no_login
 from strava_pipeline.orchestrate.tags import DATA_DIR, LAST, RESUMES
 from strava_pipeline.settings import Settings
 

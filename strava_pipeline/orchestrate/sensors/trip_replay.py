@@ -4,9 +4,8 @@ import dagster as dg
 
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_REPLAY
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.orchestrate.janitor import fail_dead_runs
 from strava_pipeline.orchestrate.jobs import TRIP_REPLAY_JOB
-from strava_pipeline.orchestrate.runs import UNFINISHED, assets_of, is_ours
+from strava_pipeline.orchestrate.runs import UNFINISHED, assets_of, fail_dead_runs, is_ours
 from strava_pipeline.orchestrate.schedules import NO_TRIPS
 from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline.settings import Settings

@@ -11,7 +11,7 @@ from dagster import DagsterRunStatus
 
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.orchestrate.home import note_ui
-from strava_pipeline.orchestrate.janitor import clean_up, fail_dead_runs
+from strava_pipeline.orchestrate.runs import clean_up, fail_dead_runs
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.receiver import KEY, Receiver, receiver
 from strava_pipeline_tests.rig import Rig

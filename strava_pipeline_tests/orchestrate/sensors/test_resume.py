@@ -11,7 +11,7 @@ from dagster import DagsterRunStatus
 from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline.orchestrate.jobs import DETAILS, ENRICH, JOBS, LISTING, STREAMS
 from strava_pipeline.orchestrate.partitions import range_tags
-from strava_pipeline.orchestrate.stopped_runs import RESUMABLE
+from strava_pipeline.orchestrate.runs import RESUMABLE
 from strava_pipeline.orchestrate.tags import DATA_DIR, LIMIT, RESUMES
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.rig import Rig, definitions

@@ -22,9 +22,9 @@ from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.strava_source import FLOW_LOCK, StravaSource
 from strava_pipeline.orchestrate.dagster_private import MAX_RETRIES_TAG
 from strava_pipeline.orchestrate.jobs import LISTING, PULLING_JOBS, REBUILD_JOB, STEP_JOBS
-from strava_pipeline.orchestrate.log_lines import BY_HAND, started_by
-from strava_pipeline.orchestrate.run_log import STOPPED_EARLY, logged
-from strava_pipeline.orchestrate.tags import ALERT, BY, DATA_DIR, LIMIT, NO_LIMIT
+from strava_pipeline.orchestrate.run_log import logged
+from strava_pipeline.orchestrate.runs import started_by
+from strava_pipeline.orchestrate.tags import ALERT, BY, BY_HAND, DATA_DIR, LIMIT, NO_LIMIT, STOPPED_EARLY
 from strava_pipeline.settings import Settings
 
 ProgressOf = Callable[[], Progress]
@@ -53,7 +53,7 @@ def run_resource(settings: Settings, progress_of: ProgressOf | None = None) -> d
                 if context.instance is not None:
                     now = datetime.now(UTC)
                     held.enter_context(logged(settings.logs_dir, context.instance, run, now, tell=progress.say))
-                held.enter_context(_warnings_heard(log, watcher))
+                held.enter_context(_warnings_shown(log, watcher))
                 if not is_live(found.lake, run.run_id):  # a verb's run is, from before its first word to Dagster
                     held.enter_context(live_run(found.lake, run.run_id))
                 if context.instance is not None:
@@ -95,9 +95,9 @@ def _lists(run: dg.DagsterRun) -> bool:
 
 
 @contextmanager
-def _warnings_heard(log: logging.Logger, watcher: Progress | None) -> Iterator[None]:
+def _warnings_shown(log: logging.Logger, watcher: Progress | None) -> Iterator[None]:
     """What the lower rooms warn of (retries) goes to Dagster's log and to the watcher, above their progress bar."""
-    ears = _Ears(log, watcher)
+    ears = _WarningsHandler(log, watcher)
     ours = logging.getLogger("strava_pipeline")
     ours.addHandler(ears)
     try:
@@ -106,7 +106,7 @@ def _warnings_heard(log: logging.Logger, watcher: Progress | None) -> Iterator[N
         ours.removeHandler(ears)
 
 
-class _Ears(logging.Handler):
+class _WarningsHandler(logging.Handler):
     def __init__(self, log: logging.Logger, watcher: Progress | None) -> None:
         super().__init__(logging.WARNING)
         self._log, self._watcher = log, watcher

@@ -1,0 +1,144 @@
+"""Sensors that start a run because something is missing: the daily run, gear, details whose pause after a failure is over.
+
+Dagster by itself runs the latest tick that was missed while the machine slept, and tries no failed one again. Outside the
+window of the daily run nothing else would ask for a detail again. Which details fail, and how long they rest, is
+lake/detail_files.py's and lake/quarantine.py's."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from dagster import DagsterRunStatus
+
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.strava.clocks import primed_clock
+from strava_pipeline.lake.counts import unknown_gear
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.publish import snapshot
+from strava_pipeline.lake.quarantine import failing_now
+from strava_pipeline.lake.warehouse import is_outdated
+from strava_pipeline.operations.years import year_range
+from strava_pipeline.orchestrate.dagster_private import InstigatorStatus, InstigatorType, get_latest_completed_cron_tick
+from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, NEW_GEAR_JOB
+from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline.orchestrate.runs import UNFINISHED, fail_dead_runs, newest
+from strava_pipeline.orchestrate.schedules import DAILY, flow_request, no_login
+from strava_pipeline.orchestrate.tags import CATCHES_UP, DATA_DIR
+from strava_pipeline.settings import Settings
+
+GRACE = timedelta(hours=2)  # after a tick: the schedule's own run has been and gone by then, or is at work
+PAUSE = timedelta(hours=4)  # between two tries: what is wrong is rarely over in minutes, and each may cost two calls
+TRIES = 3  # a day: after that it is for a person, who has been told three times
+
+
+def catch_up_sensor(
+    settings: Settings, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
+) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="catch_up",
+        job_name="flow",
+        minimum_interval_seconds=300,
+        default_status=status,
+        description="Starts the daily run where the last one that was due failed, or never came about.",
+    )
+    def catch_up(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if skip := no_login(settings):
+            return skip
+        if _switched_off(context.instance):
+            return dg.SkipReason(f"The schedule {DAILY} was switched off, so nothing is missed.")
+        lake, at = Lake(settings.data_dir), now()
+        fail_dead_runs(context.instance, lake)  # or one of them would be taken to be at work for ever
+        if newest(context.instance, lake, "flow", UNFINISHED):
+            return dg.SkipReason("A daily run is queued or at work.")
+        due = get_latest_completed_cron_tick(settings.schedule, at - GRACE, settings.timezone)
+        done = newest(context.instance, lake, "flow", [DagsterRunStatus.SUCCESS])
+        if done is not None and _ended(done) >= due:
+            return dg.SkipReason("The daily run that was due is done.")
+        last = newest(context.instance, lake, "flow", [])
+        if last is not None and at < (again := _ended(last) + PAUSE):
+            return dg.SkipReason(f"The last daily run came to no good end; the next try is at {again:%H:%M} UTC.")
+        return _try(context.instance, settings, at)
+
+    return catch_up
+
+
+def _try(instance: dg.DagsterInstance, settings: Settings, at: datetime) -> dg.RunRequest | dg.SkipReason:
+    day, mine = f"{at:%Y-%m-%d}", {DATA_DIR: str(settings.data_dir)}
+    tried = instance.get_runs_count(dg.RunsFilter(job_name="flow", tags={CATCHES_UP: day, **mine}))
+    if tried >= TRIES:
+        return dg.SkipReason(f"{TRIES} tries on {day} (UTC) came to no good end; the next is on the next day.")
+    return flow_request(settings, run_key=f"{day} {tried + 1} {settings.data_dir}", tags={CATCHES_UP: day})
+
+
+def _ended(record: dg.RunRecord) -> datetime:
+    """When a run was over; one that never began (cancelled in the queue): when it was made."""
+    return datetime.fromtimestamp(record.end_time or record.create_timestamp.timestamp(), UTC)
+
+
+def _switched_off(instance: dg.DagsterInstance) -> bool:
+    """Whether a person stopped the daily schedule in the UI: then they don't want its run by another way."""
+    known = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
+    return any(state.name == DAILY and state.status is InstigatorStatus.STOPPED for state in known)
+
+
+OFTEN = timedelta(hours=1)  # a look into every detail's folder, some 0.1 s for ten thousand; pauses are days
+
+
+def quarantine_retry(settings: Settings, *, running: bool) -> dg.SensorDefinition:
+    """The sensor; `running`: it looks as soon as the daemon is there."""
+
+    @dg.sensor(
+        name="quarantine_retry",
+        job_name="enrich",
+        minimum_interval_seconds=int(OFTEN.total_seconds()),
+        default_status=dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED,
+        description="Asks again for details that failed, when their pause is over; never for dropped ones.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if skip := no_login(settings):
+            return skip
+        lake, now = Lake(settings.data_dir), primed_clock(settings).now()
+        due = {
+            each.activity_id: (each.retry_at, activity.year)
+            for each, activity in failing_now(lake)
+            if activity is not None and each.retry_at is not None and each.retry_at <= now
+        }
+        if not due:
+            return dg.SkipReason("No detail that failed is to be asked for again now.")
+        # The date: a run that met an outage left no evidence, and is to be made up for.
+        years = year_range(settings.first_year)
+        newest = max(retry_at for retry_at, _ in due.values())
+        return dg.RunRequest(
+            run_key=f"{now:%Y-%m-%d} {newest:%Y%m%dT%H%M%S} {','.join(map(str, due))}",
+            run_config=JOBS["enrich"].run_config(**{DETAILS: {"scope": "rested", "ids": list(due)}}),
+            tags=range_tags([years.clamp(year) for _, year in due.values()]),
+        )
+
+    made: dg.SensorDefinition = sensor
+    return made
+
+
+def new_gear_sensor(settings: Settings, status: dg.DefaultSensorStatus, clock: ServerClock) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="new_gear",
+        job_name=NEW_GEAR_JOB,
+        minimum_interval_seconds=300,
+        default_status=status,
+        description="Fetches gear when an activity names one that was never fetched.",
+    )
+    def new_gear(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if skip := no_login(settings):
+            return skip
+        lake = Lake(settings.data_dir)
+        if not lake.snapshot.exists():
+            return dg.SkipReason("Nothing is published yet.")
+        with snapshot(lake) as connection:
+            if is_outdated(connection):
+                return dg.SkipReason("The warehouse is of another version; the next run makes it anew.")
+            missing = unknown_gear(connection)
+        if not missing:
+            return dg.SkipReason("All gear is known.")
+        today = f"{clock.now():%Y-%m-%d}"  # what failed is asked for again the next day
+        return dg.RunRequest(run_key=f"{today} {','.join(missing)}", run_config=JOBS[NEW_GEAR_JOB].run_config())
+
+    return new_gear
