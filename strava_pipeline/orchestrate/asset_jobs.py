@@ -3,7 +3,8 @@
 A rebuild is whole or nothing, and a run of one year could not replace the warehouse; so it is no run of the assets. Its run
 reports each asset as materialised all the same, year by year. The work is operations/rebuilding.py's.
 
-Jobs in Dagster: https://docs.dagster.io/guides/build/jobs"""
+Jobs in Dagster: https://docs.dagster.io/guides/build/jobs/asset-jobs
+"""
 
 from functools import cache
 

@@ -4,7 +4,8 @@ A note in the folder says which Dagster looked last at the databases there, beca
 may be SQLite files in Dagster's home or, where dagster.yaml names another storage, in a database elsewhere. Then they are asked
 each time, and nothing in the home is to be moved away: without its section storage, Dagster begins with an empty history.
 
-The instance in Dagster: https://docs.dagster.io/deployment/oss/dagster-yaml"""
+The instance in Dagster: https://docs.dagster.io/deployment/oss/dagster-yaml
+"""
 
 import logging
 from collections.abc import Iterator, Mapping

@@ -3,7 +3,8 @@
 Every line comes from an event of Dagster's as it is stored, so a new asset or check is logged without any code for it.
 Where the files lie is operations/log_files.py's. A log that can't be written never fails a run; that is reported once. An
 error that is not ours may carry anything in its message, a row or a position too: only its type and its places in the code
-are logged."""
+are logged.
+"""
 
 import json
 import logging

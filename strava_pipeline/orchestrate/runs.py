@@ -2,7 +2,8 @@
 
 Dagster's default launcher can't tell that a run's process is dead. A live run holds its lock in data/state/runs/; a run that
 claims to be alive while its lock is free is reported as failed. Nothing is launched here: what a limit stopped is resumed by
-sensors/resume.py."""
+sensors/resume.py.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any

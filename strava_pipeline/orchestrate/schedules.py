@@ -4,7 +4,8 @@ Dagster's daemon marks an asset that is older than its freshness policy allows. 
 that a fresh instance is not red; where nothing runs by itself, there is no policy. The jobs are jobs.py's.
 
 Schedules in Dagster: https://docs.dagster.io/guides/automate/schedules
-Freshness policies in Dagster: https://docs.dagster.io/guides/observe/asset-freshness-policies"""
+Freshness policies in Dagster: https://docs.dagster.io/guides/observe/asset-freshness-policies
+"""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta

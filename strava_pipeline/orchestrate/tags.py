@@ -1,6 +1,7 @@
 """Tags of runs and steps that are set in one file and read in others, and how the queue orders by them. No behaviour.
 
-Tags in Dagster: https://docs.dagster.io/guides/build/assets/metadata-and-tags/tags"""
+Tags in Dagster: https://docs.dagster.io/guides/build/assets/metadata-and-tags/tags
+"""
 
 PRIORITY = "dagster/priority"  # of runs and steps, as Dagster documents it: commands that only read import no Dagster
 DATA_DIR = "strava_pipeline/data_dir"  # several data folders may share one Dagster instance

@@ -1,6 +1,7 @@
 """What starts a run because of what is there, or informs a person. What runs by the clock is schedules.py's.
 
-Sensors in Dagster: https://docs.dagster.io/guides/automate/sensors"""
+Sensors in Dagster: https://docs.dagster.io/guides/automate/sensors
+"""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -3,7 +3,8 @@
 This is no run-failure sensor of Dagster's: that sees each failure once, and the commonest one is a machine without a connection,
 which can't send the message either. Here a run that failed within a day is looked at until its tag says that a message was
 sent. A command fails before whoever typed it (or cron, which sends mail), and no message is sent. Messages of errors that are
-not ours may carry a row or a position; they are left out (run_log.fault)."""
+not ours may carry a row or a position; they are left out (run_log.fault).
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
 """Sensors that start a run because something came in: files in data/inbox/files, imports, webhook events.
 
 A file is taken in when it has stopped growing; nothing in the inbox is moved, changed or deleted. What a run that died left
-undone of an import is done by the next one. What is done about events is operations/events.py's."""
+undone of an import is done by the next one. What is done about events is operations/events.py's.
+"""
 
 import hashlib
 import json

@@ -2,7 +2,8 @@
 
 Dagster by itself runs the latest tick that was missed while the machine slept, and tries no failed one again. Outside the
 window of the daily run nothing else would ask for a detail again. Which details fail, and how long they rest, is
-lake/detail_files.py's and lake/quarantine.py's."""
+lake/detail_files.py's and lake/quarantine.py's.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
