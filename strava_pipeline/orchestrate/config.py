@@ -1,4 +1,4 @@
-"""What a run can be told, as the config of assets: the options of options.py in Dagster's form, and what only assets take.
+"""The config of assets: the options of operations/options.py in Dagster's form, and options that only assets have.
 
 Run configuration in Dagster: https://docs.dagster.io/guides/operate/configuration/run-configuration
 """

@@ -78,6 +78,6 @@ def note_ui(home: Path, url: str) -> None:
 
 
 def ui_of(home: Path) -> str | None:
-    """Where the UI was last served, as far as is known."""
+    """Where the UI was last served; None: never."""
     note = home / _UI
     return note.read_text() if note.exists() else None

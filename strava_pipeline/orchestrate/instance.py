@@ -126,7 +126,7 @@ def is_behind(instance: dg.DagsterInstance) -> bool:
     """Whether an older Dagster made any of its databases."""
     storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
     revisions = [storage.alembic_version() for storage in storages if storage is not None]
-    return any(known is not None and known[0] != known[1] for known in revisions)
+    return any(revision is not None and revision[0] != revision[1] for revision in revisions)
 
 
 NO_CONFIGURATION = (  # what Dagster raises where it can't make sense of a dagster.yaml
@@ -250,5 +250,5 @@ def unreachable(home: Path, fault: SQLAlchemyError) -> str:
     return (
         f"Dagster's records in {home} can't be read or written ({why}). If the disk is full, free some space "
         "and run the same command again. If they are damaged, end the service and other commands and move the folders "
-        "history and schedules out of there: they hold the logs of past runs and nothing that was fetched, and are made anew."
+        "history and schedules out of there: they hold the logs of past runs and nothing that was fetched, and new ones are made."
     )

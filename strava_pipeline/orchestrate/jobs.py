@@ -1,4 +1,7 @@
-"""The jobs: a verb of the command line each (`_` for `-`), and the sensor's. Which assets, and how these are told to work."""
+"""The jobs as plain records: their assets and the config of these. Most are a command each (`_` for `-`).
+
+No Dagster is imported: commands that only look read these. The jobs as Dagster's are asset_jobs.py's.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -56,7 +59,7 @@ _ALL = (*_PULL, *_GOLD, *ENRICH)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job: its assets and the config of those that it tells something."""
+    """A job: its assets, and config of some of them."""
 
     name: str
     assets: tuple[str, ...]
@@ -65,7 +68,7 @@ class Job:
 
     def run_config(self, **overrides: dict[str, Any]) -> dict[str, Any]:
         """The run config, `overrides` by asset on top; what is None is left to its default."""
-        told = {
+        ops = {
             asset: {
                 "config": {
                     k: v for k, v in (self.config.get(asset, {}) | overrides.get(asset, {})).items() if v is not None
@@ -74,7 +77,7 @@ class Job:
             for asset in {*self.config, *overrides}
             if asset in self.assets
         }
-        return {"ops": told}
+        return {"ops": ops}
 
 
 JOBS: dict[str, Job] = {
@@ -178,13 +181,13 @@ ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
 
 def resolved(config: ConfigT, job_name: str, asset: str) -> ConfigT:
-    """What an asset was told, with the job's own where nothing was: a run launched with an empty config is the job still.
+    """The config of an asset, with the job's own values where none was given, so that an empty config is the job's.
 
     Runs of no job of ours (a materialisation or a backfill from the asset graph) are a backfill's.
     """
     own = JOBS[job_name].config.get(asset, {}) if job_name in JOBS else {}
-    told = {**_BACKFILLS[asset], **own}
-    unset = {name: value for name, value in told.items() if getattr(config, name) in (None, "job")}
+    defaults = {**_BACKFILLS[asset], **own}
+    unset = {name: value for name, value in defaults.items() if getattr(config, name) in (None, "job")}
     return config.model_copy(update=unset)
 
 

@@ -85,8 +85,8 @@ def from_layer_above(table: str, asset: str) -> dict[str, Any]:
 def from_changes(table: str, asset: str) -> dict[str, Any]:
     """What `table` tells of changes, from every column of `asset`'s that is compared; its key from the key."""
     compared = [(asset, column.name) for column in TABLES["activities_all"].sourced if not column.key]
-    told = dict.fromkeys(("changed_fields", "previous"), compared)
-    return _lineage({"activity_id": [(asset, "id")], "valid_from": [(asset, "ingestion_ts")], **told})
+    changes = dict.fromkeys(("changed_fields", "previous"), compared)
+    return _lineage({"activity_id": [(asset, "id")], "valid_from": [(asset, "ingestion_ts")], **changes})
 
 
 def from_tables(assets: Mapping[str, str]) -> dict[str, Any]:

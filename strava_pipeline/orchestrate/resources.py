@@ -52,7 +52,7 @@ def run_resource(settings: Settings, progress_of: ProgressOf | None = None) -> d
             if run is not None:
                 if context.instance is not None:
                     now = datetime.now(UTC)
-                    held.enter_context(logged(settings.logs_dir, context.instance, run, now, tell=progress.say))
+                    held.enter_context(logged(settings.logs_dir, context.instance, run, now, warn=progress.say))
                 held.enter_context(_warnings_shown(log, watcher))
                 if not is_live(found.lake, run.run_id):  # a verb's run is, from before its first word to Dagster
                     held.enter_context(live_run(found.lake, run.run_id))
@@ -78,7 +78,9 @@ def strava_resource(settings: Settings) -> dg.ResourceDefinition:
 
 
 def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, lake: Lake) -> None:
-    """Say whose run it is. One that is executed again has its parent's tags: what they say of that one's work goes."""
+    """Tag the run with its data folder and who asked for it. A run that is executed again has the tags of its parent: those
+    about the parent's work are reset.
+    """
     tags = {DATA_DIR: str(lake.data_dir), BY: started_by(run)}
     if run.parent_run_id is not None:
         neutral = {LIMIT: NO_LIMIT, STOPPED_EARLY: "", ALERT: ""}
@@ -90,20 +92,20 @@ def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, lake: Lake) -> None:
 
 
 def _lists(run: dg.DagsterRun) -> bool:
-    """Whether the listing is among the run's assets: what goes on with details alone is in no pull's way."""
+    """Whether the listing is among the run's assets; a run that resumes with details alone gets in no listing's way."""
     return not run.asset_selection or dg.AssetKey(LISTING) in run.asset_selection
 
 
 @contextmanager
 def _warnings_shown(log: logging.Logger, watcher: Progress | None) -> Iterator[None]:
-    """What the lower rooms warn of (retries) goes to Dagster's log and to the watcher, above their progress bar."""
-    ears = _WarningsHandler(log, watcher)
+    """Warnings of the other rooms (retries) go to Dagster's log and to the watcher, above its progress bar."""
+    handler = _WarningsHandler(log, watcher)
     ours = logging.getLogger("strava_pipeline")
-    ours.addHandler(ears)
+    ours.addHandler(handler)
     try:
         yield
     finally:
-        ours.removeHandler(ears)
+        ours.removeHandler(handler)
 
 
 class _WarningsHandler(logging.Handler):

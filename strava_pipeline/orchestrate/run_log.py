@@ -31,18 +31,18 @@ from strava_pipeline.orchestrate.dagster_private import (
 from strava_pipeline.orchestrate.runs import started_by, years_of_run
 from strava_pipeline.orchestrate.tags import STOPPED_EARLY
 
-Tell = Callable[[str], object]
+Warn = Callable[[str], object]
 End = tuple[str, int, str, dict[str, Any]]  # the outcome, how grave it is, in words, what a program may want to know
 _FINISHED = (DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED)
 
 
 @contextmanager
 def logged(
-    logs_dir: Path, instance: dg.DagsterInstance, run: dg.DagsterRun, at: datetime, tell: Tell
+    logs_dir: Path, instance: dg.DagsterInstance, run: dg.DagsterRun, at: datetime, warn: Warn
 ) -> Iterator[None]:
     """Log the run from here to its last event, which comes after the body; old logs are removed first.
 
-    `tell` gets what a person should know of trouble with the log.
+    `warn` is called with what a person should know about trouble with the log.
     """
 
     def stored() -> dg.DagsterRun:
@@ -51,9 +51,9 @@ def logged(
     if stored().is_finished:  # `dagster job execute` opens the resources once more after the end
         yield
         return
-    log = RunLog(run, at, lambda: stored().tags.get(STOPPED_EARLY) or None, tell)
+    log = RunLog(run, at, lambda: stored().tags.get(STOPPED_EARLY) or None, warn)
     log.open(logs_dir)
-    instance.add_event_listener(run.run_id, log.hear)
+    instance.add_event_listener(run.run_id, log.log_entry)
     try:
         yield
     finally:
@@ -73,9 +73,9 @@ class Stage:
 class RunLog:
     """Turns the events of a run into lines of its two files."""
 
-    def __init__(self, run: dg.DagsterRun, at: datetime, limit: Callable[[], str | None], tell: Tell) -> None:
+    def __init__(self, run: dg.DagsterRun, at: datetime, limit: Callable[[], str | None], warn: Warn) -> None:
         """`limit`: what stopped the run early, as far as is known."""
-        self._run, self._began, self._limit, self._tell = run, at, limit, tell
+        self._run, self._began, self._limit, self._warn = run, at, limit, warn
         self._files: list[BinaryIO] = []
         self._stages: dict[str, Stage] = {}
         self._step: str | None = None
@@ -100,9 +100,9 @@ class RunLog:
             self._write(self._began, logging.WARNING, "message", text, {"text": text})
         _, faults = prune(logs_dir, self._began.date())
         if faults:
-            self._tell(f"Old logs could not be removed: {'; '.join(faults)}")
+            self._warn(f"Old logs could not be removed: {'; '.join(faults)}")
 
-    def hear(self, entry: EventLogEntry) -> None:
+    def log_entry(self, entry: EventLogEntry) -> None:
         """Log an entry of Dagster's event log, as it is stored."""
         at = datetime.fromtimestamp(entry.timestamp, UTC)
         event = entry.dagster_event
@@ -130,7 +130,7 @@ class RunLog:
         """Say once what keeps the log from being written."""
         text, self._trouble = self._trouble, None
         if text is not None:
-            self._tell(text)
+            self._warn(text)
 
     def _end_stage(self, event: DagsterEvent, step: str, at: datetime) -> None:
         stage = self._stages.setdefault(step, Stage(at))
@@ -223,10 +223,10 @@ def reported(materialization: dg.AssetMaterialization) -> dict[str, Any]:
     }
 
 
-def in_words(told: Mapping[str, Mapping[str, Any]], step: str) -> str:
+def in_words(reports: Mapping[str, Mapping[str, Any]], step: str) -> str:
     """What the assets of a stage reported, as `name value` pairs; the stage's own name and seconds are not repeated."""
     parts = []
-    for asset, values in told.items():
+    for asset, values in reports.items():
         pairs = ", ".join(
             f"{name.removeprefix('dagster/')} {_word(value)}" for name, value in values.items() if name != "seconds"
         )
@@ -249,14 +249,14 @@ def failed_check(evaluation: dg.AssetCheckEvaluation) -> tuple[int, str, str, di
 def fault(error: SerializableErrorInfo) -> tuple[str, dict[str, Any]]:
     """An error in words and as fields: ours and the system's by their message, any other by its traceback alone."""
     links = list(_chain(error))
-    told = {
+    ours = {
         *_names(PipelineError),
         *(name for name in _names(OSError) if "." not in name),
         *_names(DagsterAssetCheckFailedError),  # the names of the checks
     }
     for link in links:
         name, _, message = link.message.strip().partition(": ")  # Dagster hands an error on as text, its type first
-        if name in told:
+        if name in ours:
             return message or name, {"error": link.cls_name, "message": message}
     last = links[-1].cls_name
     frames = [frame.rstrip() for link in links for frame in [f"{link.cls_name}:", *link.stack]]

@@ -36,12 +36,12 @@ UNFINISHED = [
 
 
 def is_ours(run: dg.DagsterRun, lake: Lake) -> bool:
-    """Whether it is of this data folder. One that doesn't say (it hasn't begun) is taken to be."""
+    """Whether the run is of this data folder. One without the tag, which has not begun, is taken to be."""
     return run.tags.get(DATA_DIR, str(lake.data_dir)) == str(lake.data_dir)
 
 
 def newest(instance: dg.DagsterInstance, lake: Lake, job: str, statuses: list[DagsterRunStatus]) -> dg.RunRecord | None:
-    """The run of all of `job` that was made last, among ours in one of `statuses` (none: in any)."""
+    """The newest run with all assets of `job`, of this data folder and in one of `statuses` (empty: in any)."""
     cursor: str | None = None
     while records := instance.get_run_records(
         dg.RunsFilter(job_name=job, statuses=statuses or None), limit=50, cursor=cursor
@@ -54,7 +54,7 @@ def newest(instance: dg.DagsterInstance, lake: Lake, job: str, statuses: list[Da
 
 
 def job_of(run: dg.DagsterRun) -> str:
-    """The job whose work it is: what is launched from the asset graph is a backfill (see jobs.resolved), streams aside."""
+    """The job whose work the run does: a run launched from the asset graph is a backfill (see jobs.resolved), or streams."""
     if run.job_name != IMPLICIT_ASSET_JOB_NAME:
         return run.job_name
     assets = assets_of(run)
@@ -84,19 +84,19 @@ def years_of_run(run: dg.DagsterRun) -> list[int]:
     return list(range(int(first), int(last) + 1)) if first and last and (first + last).isdecimal() else []
 
 
-_ALIVE = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
-_WORDS = "Its process is gone (a power cut, a kill). What it had landed is kept."
+_STARTED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+_DIED = "Its process is gone (a power cut, a kill). What it had landed is kept."
 
 
 def clean_up(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
-    """Before the daemon starts: report every orphan as failed and free what ended runs hold; the ids reported.
+    """Before the daemon starts: report every dead run as failed and free what ended runs hold; the ids reported.
 
-    Never to be run beside a live daemon on the same instance: a run that has just begun may not hold its lock yet.
-    Runs of other data folders are left to their own.
+    Never call it beside a live daemon on the same instance: a run that has just begun may not hold its lock yet.
+    Runs of other data folders are left alone.
     """
-    dead = [run for run in _runs(instance, lake, _ALIVE) if not is_live(lake, run.run_id)]
+    dead = [run for run in _runs(instance, lake, _STARTED) if not is_live(lake, run.run_id)]
     for run in dead:
-        instance.report_run_failed(run, _WORDS)
+        instance.report_run_failed(run, _DIED)
     storage = instance.event_log_storage
     if storage.supports_global_concurrency_limits:
         for run_id in storage.get_concurrency_run_ids():
@@ -107,26 +107,26 @@ def clean_up(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
 
 
 def fail_dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
-    """At any time: report the runs as failed that held their lock once and do no more; their ids.
+    """At any time: report runs as failed that once held their lock and no longer do; their ids.
 
-    What they left half written is swept away. One may have died before this instance heard of it.
+    Files that they left half written are removed. A run may have died before this instance had a record of it.
     """
-    gone = _gone(lake)
-    dead = _unfinished(instance, gone)
+    dead_ids = _dead_ids(lake)
+    dead = _unfinished(instance, dead_ids)
     for run in dead:
-        instance.report_run_failed(run, _WORDS)
-    sweep_unfinished(lake.data_dir if gone else lake.state)
-    for run_id in gone:
+        instance.report_run_failed(run, _DIED)
+    sweep_unfinished(lake.data_dir if dead_ids else lake.state)
+    for run_id in dead_ids:
         forget_run(lake, run_id)
     return [run.run_id for run in dead]
 
 
 def dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
     """What `fail_dead_runs` would report; nothing is changed."""
-    return [run.run_id for run in _unfinished(instance, _gone(lake))]
+    return [run.run_id for run in _unfinished(instance, _dead_ids(lake))]
 
 
-def _gone(lake: Lake) -> list[str]:
+def _dead_ids(lake: Lake) -> list[str]:
     return [run_id for run_id in noted_runs(lake) if has_died(lake, run_id)]
 
 
@@ -139,7 +139,7 @@ def _runs(instance: dg.DagsterInstance, lake: Lake, statuses: list[DagsterRunSta
     return [run for run in runs if is_ours(run, lake)]
 
 
-TRIES = 3  # of one stopped run: an outage at midnight must not end what goes on for days
+TRIES = 3  # to resume one run: an outage at midnight must not end what takes days
 PAUSE = timedelta(hours=1)  # after one that failed
 RESUMABLE = tuple(
     name for name, job in JOBS.items() if name != "enrich" and {LISTING, DETAILS, STREAMS} & {*job.assets}
@@ -147,7 +147,7 @@ RESUMABLE = tuple(
 
 
 def waiting_runs(instance: dg.DagsterInstance, lake: Lake, now: datetime) -> list[dg.DagsterRun]:
-    """The runs that are to be gone on with now, of the newest year first. Where going on failed, only after a pause."""
+    """The runs to resume now, of the newest year first; where resuming one failed, only after a pause."""
     left = [
         stopped.dagster_run
         for stopped, failed in unresumed_runs(instance, lake)
@@ -157,7 +157,7 @@ def waiting_runs(instance: dg.DagsterInstance, lake: Lake, now: datetime) -> lis
 
 
 def unresumed_runs(instance: dg.DagsterInstance, lake: Lake) -> list[tuple[dg.RunRecord, list[dg.RunRecord]]]:
-    """The runs that a limit stopped and that nobody went on with since, each with the tries that failed."""
+    """The runs that a limit stopped and that nothing has resumed since, each with the tries that failed."""
     ended = instance.get_run_records(
         dg.RunsFilter(
             statuses=[DagsterRunStatus.SUCCESS], tags={LIMIT: LIMITS_WAITED_FOR, DATA_DIR: str(lake.data_dir)}
@@ -179,13 +179,13 @@ def unresumed_runs(instance: dg.DagsterInstance, lake: Lake) -> list[tuple[dg.Ru
 
 
 def _is_resumable(run: dg.DagsterRun) -> bool:
-    told = [asset.get("config", {}) for asset in config_of(run).values()]
-    capped = any(config.get("max_calls") is not None for config in told)
+    configs = [asset["config"] for asset in config_of(run).values()]
+    capped = any(config.get("max_calls") is not None for config in configs)
     return job_of(run) in RESUMABLE and bool(assets_of(run)) and bool(years_of_run(run)) and not capped
 
 
 def _covers(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
-    """Whether the later run is the same work, be it queued, at work or over. A pull takes up what the last one left."""
+    """Whether the later run (queued, running or over) does the same work. A pull resumes what the last one left."""
     new, old = later.dagster_run, earlier.dagster_run
     if later.storage_id <= earlier.storage_id:
         return False
@@ -209,6 +209,6 @@ def _is_failed_resume(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
 
 
 def config_of(run: dg.DagsterRun) -> dict[str, Any]:
-    """What the run's assets were told; what was for its console alone is left out."""
+    """The config of the run's assets by name, those without any left out."""
     ops: Any = run.run_config.get("ops", {})
-    return {name: told for name, told in ops.items() if told.get("config")}
+    return {name: op for name, op in ops.items() if op.get("config")}

@@ -40,9 +40,9 @@ def flow_years(settings: Settings, *, days: int | None = None) -> list[int]:
     """The years that a pull from the watermark may touch, from the first one on that gold is behind with."""
     years = year_range(settings.first_year)
     lake = Lake(settings.data_dir)
-    known = watermark(lake)
+    newest = watermark(lake)
     lookback = timedelta(days=settings.days if days is None else days)
-    touched = years_since(known - lookback if known else None, years)
+    touched = years_since(newest - lookback if newest else None, years)
     return years.since(min([*touched, *years_behind(lake, years)]))
 
 
@@ -143,9 +143,9 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
 
 
 def no_login(settings: Settings) -> dg.SkipReason | None:
-    """Why nothing can be asked of Strava; None: a login is there, and may be used as far as is known."""
-    if told := why_no_access(settings):
-        return dg.SkipReason(told)
+    """Why Strava can't be asked; None: there is a login, and nothing says that it may not be used."""
+    if reason := why_no_access(settings):
+        return dg.SkipReason(reason)
     if not token_store(settings).path.exists():
         return dg.SkipReason("There is no login yet. Run `strava-pipeline auth`.")
     return None

@@ -32,7 +32,7 @@ def scope_of(context: dg.AssetExecutionContext, run: RunContext) -> Scope:
 
 
 def reported(context: dg.AssetExecutionContext, *reports: StepReport, check: str = VALID) -> Iterator[Result]:
-    """The assets that the step made, then the results of their checks; `check`: the name of the one with rules."""
+    """The materialisations of the step's assets, then the results of their checks; `check`: the one with rules."""
     for report in reports:
         if report.metadata is not None:
             yield _materialized(context, report)

@@ -119,8 +119,8 @@ def _dead(instance: dg.DagsterInstance, lake: Lake) -> Finding:
     dead = dead_runs(instance, lake)
     if not dead:
         return ok(RUNS, "none that died and still counts as running")
-    mend = "Nothing to do: the next command, or `strava-pipeline service up`, marks them as failed. What they fetched is kept."
-    return warning(RUNS, f"died without a word: {', '.join(dead)}.", mend)
+    fix = "Nothing to do: the next command, or `strava-pipeline service up`, marks them as failed. What they fetched is kept."
+    return warning(RUNS, f"died without a word: {', '.join(dead)}.", fix)
 
 
 def missing_configuration(home: Path) -> list[str]:

@@ -130,20 +130,19 @@ def _origin(job: str) -> RemoteJobOrigin:
 def _location() -> ManagedGrpcPythonEnvCodeLocationOrigin:
     """The one location of workspace.yaml, which `dev` and the service load."""
     (entry,) = yaml.safe_load(workspace_file().read_bytes())["load_from"]
-    told = entry["python_module"]
+    module = entry["python_module"]
     return ManagedGrpcPythonEnvCodeLocationOrigin(
-        LoadableTargetOrigin(module_name=told["module_name"]), told["location_name"]
+        LoadableTargetOrigin(module_name=module["module_name"]), module["location_name"]
     )
 
 
 def _failed_checks(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
-    """The checks that stopped a run, and what each said."""
+    """The checks that stopped a run, and the description of each result."""
     found = {}
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
-        event = entry.dagster_event
-        told = event.asset_check_evaluation_data if event is not None else None
-        if told is not None and not told.passed and told.blocking and told.severity is dg.AssetCheckSeverity.ERROR:
-            found[f"{told.asset_key.to_user_string()}.{told.check_name}"] = told.description or ""
+        check = entry.dagster_event.asset_check_evaluation_data if entry.dagster_event is not None else None
+        if check is not None and not check.passed and check.blocking and check.severity is dg.AssetCheckSeverity.ERROR:
+            found[f"{check.asset_key.to_user_string()}.{check.check_name}"] = check.description or ""
     return found
 
 

@@ -55,28 +55,32 @@ def failure_alert_sensor(
         if at < pause.until:
             return dg.SensorResult(skip_reason=f"The next try to send is at {pause.until:%H:%M} UTC.")
         sent = 0
-        for record in _untold(context.instance, Lake(settings.data_dir), at)[:AT_ONCE]:
+        for record in _unreported(context.instance, Lake(settings.data_dir), at)[:AT_ONCE]:
             run_id = record.dagster_run.run_id
             try:
                 post_alert(settings.alert_url, _message(context.instance, record, settings), settings)
             except TransientError as error:
                 pause = pause.longer(at)
-                told = f"The failure of run {run_id} could not be told: {error}. Next try at {pause.until:%H:%M} UTC."
-                context.log.warning(told)
-                return dg.SensorResult(skip_reason=told, cursor=pause.written())
+                reason = (
+                    f"The message about run {run_id} could not be sent: {error}. Next try at {pause.until:%H:%M} UTC."
+                )
+                context.log.warning(reason)
+                return dg.SensorResult(skip_reason=reason, cursor=pause.written())
             except PipelineError as error:
-                context.log.warning(f"The failure of run {run_id} can't be told: {error}")
+                context.log.warning(f"The message about run {run_id} was refused: {error}")
                 context.instance.add_run_tags(run_id, {ALERT: "refused"})
             else:
                 sent += 1
                 context.instance.add_run_tags(run_id, {ALERT: "sent"})
-        return dg.SensorResult(skip_reason=f"{sent} sent." if sent else "No run failed that is to be told.", cursor="")
+        return dg.SensorResult(
+            skip_reason=f"{sent} sent." if sent else "No run failed that calls for a message.", cursor=""
+        )
 
     return failure_alert
 
 
-def _untold(instance: dg.DagsterInstance, lake: Lake, at: datetime) -> list[dg.RunRecord]:
-    """The runs whose failure is to be told, the earliest first."""
+def _unreported(instance: dg.DagsterInstance, lake: Lake, at: datetime) -> list[dg.RunRecord]:
+    """The runs that failed and that no message was sent about, the earliest first."""
     failed = instance.get_run_records(
         dg.RunsFilter(statuses=[DagsterRunStatus.FAILURE], updated_after=at - FRESH), ascending=True
     )

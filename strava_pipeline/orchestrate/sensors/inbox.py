@@ -48,16 +48,18 @@ def inbox_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Senso
         lake = Lake(settings.data_dir)
         there = {path: _state(lake, path) for path in _dropped(lake.inbox_files)}
         before: dict[str, str] = json.loads(context.cursor or "{}")
-        settled = [path for path, state in there.items() if before.get(path.name) == state]
+        unchanged = [path for path, state in there.items() if before.get(path.name) == state]
         context.update_cursor(json.dumps({path.name: state for path, state in there.items()}))
-        if not settled:
+        if not unchanged:
             return dg.SkipReason("Still growing." if there else f"Nothing in {lake.inbox_files}.")
-        key = _digest([f"{path} {there[path]}" for path in settled])  # what is there already is known, and costs little
+        key = _digest(
+            [f"{path} {there[path]}" for path in unchanged]
+        )  # what is there already is known, and costs little
         return dg.RunRequest(
             job_name=IMPORT_JOB,
             run_key=f"{settings.data_dir} {key}",
             run_config=JOBS[IMPORT_JOB].run_config(
-                **{FILE_BRONZE: {"paths": [str(path.absolute()) for path in settled]}}
+                **{FILE_BRONZE: {"paths": [str(path.absolute()) for path in unchanged]}}
             ),
             tags={DATA_DIR: str(settings.data_dir)},
         )
@@ -94,13 +96,13 @@ def imported_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
             return dg.SkipReason("All of it is in the warehouse.")
         mark = {DATA_DIR: str(settings.data_dir), _AFTER: _digest(names)}
         job = IMPORT_JOB if unread else MERGE_FILES_JOB
-        made = context.instance.get_runs_count(dg.RunsFilter(job_name=job, tags=mark))
+        runs = context.instance.get_runs_count(dg.RunsFilter(job_name=job, tags=mark))
         failed = context.instance.get_runs_count(dg.RunsFilter(job_name=job, tags=mark, statuses=_FAILED))
-        if failed >= TRIES or made >= MOST:
-            return dg.SkipReason(f"{made} runs of it, {failed} failed; `strava-pipeline import` of the same shows why.")
+        if failed >= TRIES or runs >= MOST:
+            return dg.SkipReason(f"{runs} runs of it, {failed} failed; `strava-pipeline import` of the same shows why.")
         return dg.RunRequest(
             job_name=job,
-            run_key=f"{job} {mark} {made + 1}",
+            run_key=f"{job} {mark} {runs + 1}",
             tags=mark | ({} if unread else range_tags(sorted(behind))),
         )
 
@@ -159,11 +161,11 @@ def webhooks_sensor(
         years = year_range(settings.first_year)
         clock = system_clock(settings, now)
         behind = years_of_news(settings, state or EventsState(), years, clock)
-        told = digest_of_events(lake)
-        if told != context.cursor:  # else nothing was told since all of it was in gold
+        digest = digest_of_events(lake)
+        if digest != context.cursor:  # else nothing was told since all of it was in gold
             lacking = years_behind_events(lake, years)
             behind |= lacking
-            context.update_cursor(context.cursor if lacking else told)
+            context.update_cursor(context.cursor if lacking else digest)
         if failed:
             behind |= {*years_of_run(failed[0].dagster_run)}
         if not behind:

@@ -29,7 +29,7 @@ from strava_pipeline.settings import Settings
 
 GRACE = timedelta(hours=2)  # after a tick: the schedule's own run has been and gone by then, or is at work
 PAUSE = timedelta(hours=4)  # between two tries: what is wrong is rarely over in minutes, and each may cost two calls
-TRIES = 3  # a day: after that it is for a person, who has been told three times
+TRIES = 3  # a day: after that it is for a person, who has had three messages
 
 
 def catch_up_sensor(
@@ -78,8 +78,8 @@ def _ended(record: dg.RunRecord) -> datetime:
 
 def _switched_off(instance: dg.DagsterInstance) -> bool:
     """Whether a person stopped the daily schedule in the UI: then they don't want its run by another way."""
-    known = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
-    return any(state.name == DAILY and state.status is InstigatorStatus.STOPPED for state in known)
+    states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
+    return any(state.name == DAILY and state.status is InstigatorStatus.STOPPED for state in states)
 
 
 OFTEN = timedelta(hours=1)  # a look into every detail's folder, some 0.1 s for ten thousand; pauses are days
@@ -115,8 +115,8 @@ def quarantine_retry(settings: Settings, *, running: bool) -> dg.SensorDefinitio
             tags=range_tags([years.clamp(year) for _, year in due.values()]),
         )
 
-    made: dg.SensorDefinition = sensor
-    return made
+    definition: dg.SensorDefinition = sensor
+    return definition
 
 
 def new_gear_sensor(settings: Settings, status: dg.DefaultSensorStatus, clock: ServerClock) -> dg.SensorDefinition:
@@ -135,10 +135,10 @@ def new_gear_sensor(settings: Settings, status: dg.DefaultSensorStatus, clock: S
             return dg.SkipReason("Nothing is published yet.")
         with snapshot(lake) as connection:
             if is_outdated(connection):
-                return dg.SkipReason("The warehouse is of another version; the next run makes it anew.")
+                return dg.SkipReason("The warehouse is of another version; the next run rebuilds it.")
             missing = unknown_gear(connection)
         if not missing:
-            return dg.SkipReason("All gear is known.")
+            return dg.SkipReason("All gear was fetched.")
         today = f"{clock.now():%Y-%m-%d}"  # what failed is asked for again the next day
         return dg.RunRequest(run_key=f"{today} {','.join(missing)}", run_config=JOBS[NEW_GEAR_JOB].run_config())
 

@@ -79,7 +79,7 @@ def _is_open(settings: Settings, run: dg.DagsterRun, rest: frozenset[str], clock
 
 
 def _first_to_call(run: dg.DagsterRun, rest: frozenset[str]) -> CallOptions:
-    """What the first asset that will make calls is told: its limits are the whole run's."""
+    """What the first asset that will make calls is given: its limits are the whole run's."""
     ops, job = _ops(run, rest), job_of(run)
     if LISTING in rest:
         return resolved(ListingConfig(**ops.get(LISTING, {}).get("config", {})), job, LISTING)
@@ -127,7 +127,7 @@ def _ops(run: dg.DagsterRun, rest: frozenset[str]) -> dict[str, Any]:
     That a shrink was meant is not carried on: it was said of another listing.
     """
     config = config_of(run)
-    ops = {name: {"config": {**told.get("config", {})}} for name, told in config.items() if name in rest}
+    ops = {name: {"config": {**op["config"]}} for name, op in config.items() if name in rest}
     ops.get("activities", {"config": {}})["config"].pop("allow_shrink", None)
     listing = config.get(LISTING, {}).get("config", {})
     kept = {name: listing[name] for name in ("cushion_15min", "cushion_daily") if listing.get(name) is not None}

@@ -52,7 +52,7 @@ def test_a_run_that_failed_is_told_once_with_what_to_do(watch: Watch, told: Rece
     note_ui(rig.settings.dagster_home, "http://127.0.0.1:3000")
     run = fail(watch)
     assert watch.tick("failure_alert")[1] == "1 sent."
-    assert watch.tick("failure_alert")[1] == "No run failed that is to be told."
+    assert watch.tick("failure_alert")[1] == "No run failed that calls for a message."
     (got,) = told.got
     assert (got["job"], got["run_id"], got["years"]) == ("flow", run.run_id, "2026")
     assert got["url"] == f"http://127.0.0.1:3000/runs/{run.run_id}"
