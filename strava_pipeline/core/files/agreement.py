@@ -46,7 +46,7 @@ COMPARED = ("start_date", "name", "sport_type", "description", "private_note", "
 
 @dataclass(frozen=True, slots=True)
 class GoldActivity:
-    """An activity of gold. `values`: what it has in each field of COMPARED; `gear_names`: how its gear is called."""
+    """An activity of gold. `values`: its value of each field of COMPARED; `gear_names`: the names of its gear."""
 
     activity_id: int
     athlete_id: int | None
@@ -57,7 +57,7 @@ class GoldActivity:
 
 @dataclass(frozen=True, slots=True)
 class NamedActivity:
-    """An activity to a person: by whom it is told, archive or gold, there it has this start (UTC) and name."""
+    """An activity for a report, with its start (UTC) and name in the archive or in gold."""
 
     activity_id: int
     start_date: datetime | None
@@ -66,7 +66,7 @@ class NamedActivity:
 
 @dataclass(frozen=True, slots=True)
 class DeletedActivity:
-    """One that the archive has and gold holds as deleted. `archive_is_newer`: it was made after that, so gold is wrong."""
+    """An activity of the archive that is deleted in gold. `archive_is_newer`: than the deletion, so gold is wrong."""
 
     activity: NamedActivity
     deleted_at: datetime
@@ -75,7 +75,7 @@ class DeletedActivity:
 
 @dataclass(frozen=True, slots=True)
 class DifferingActivity:
-    """One that both have. `fields`: what the archive tells and what gold holds, of each that is not the same."""
+    """An activity of both. `fields`: the values of archive and gold of each field that differs."""
 
     activity: NamedActivity
     fields: Mapping[str, tuple[Any, Any]]
@@ -83,10 +83,10 @@ class DifferingActivity:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What came of comparing. `rows` = `in_both` + `only_in_archive` + `deleted`; lists are in the order of starts.
+    """The result of a comparison. `rows` = `in_both` + `only_in_archive` + `deleted`; lists are in the order of starts.
 
-    `stood_for`: of those in both, activities that gold holds as another one's; their fields are that one's, and not compared.
-    `other_athletes`: whose gold is, where it has nothing of the archive's athlete.
+    `stood_for`: activities in both that gold shows under another activity, whose fields it has; they are not compared.
+    `other_athletes`: the athletes of gold, if it has none of the archive's athlete.
     """
 
     rows: int
@@ -101,7 +101,7 @@ class Agreement:
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing is missing and nothing differs. A deletion that the archive is too old to know of is no difference."""
+        """Whether nothing is missing and nothing differs. A deletion after the archive was made is no difference."""
         wrong = (self.only_in_archive, self.only_in_gold, self.differing, self.other_athletes)
         return not any(wrong) and not any(each.archive_is_newer for each in self.deleted)
 
@@ -114,31 +114,31 @@ class Agreement:
 def compare_activities(
     rows: Iterable[ArchiveRow], held: Mapping[int, GoldActivity], stand_ins: Mapping[int, int], athlete_id: int | None
 ) -> Agreement:
-    """Lay the rows of `athlete_id`'s archive beside what gold holds, by id; of two rows with one id the first counts.
+    """Compare the rows of `athlete_id`'s archive with gold, by id; of two rows with the same id the first counts.
 
-    `stand_ins`: by id, the activity that gold has in its place.
+    `stand_ins`: by id, the activity that gold shows in its place.
     """
     listed: dict[int, ArchiveRow] = {}
-    for row in rows:  # they are objects already, each with fields of its own
+    for row in rows:  # a loop, since rows are objects with fields of their own
         listed.setdefault(row_id(row), row)
     newest = max((row.started_at for row in listed.values() if row.started_at), default=None)
     missing, deleted, differing, met = [], [], [], set(listed)
     in_both = stood_for = 0
     for key, row in listed.items():
-        known = NamedActivity(key, row.started_at, row.name)
+        named = NamedActivity(key, row.started_at, row.name)
         found = _held(key, held, stand_ins)
         if found is None:
-            missing.append(known)
+            missing.append(named)
             continue
         met |= {found.activity_id, stand_ins.get(key, key)}
         if found.deleted_at is not None:
-            deleted.append(DeletedActivity(known, found.deleted_at, newest is not None and found.deleted_at < newest))
+            deleted.append(DeletedActivity(named, found.deleted_at, newest is not None and found.deleted_at < newest))
             continue
         in_both += 1
         if found.activity_id != key:
             stood_for += 1
         elif fields := differences(row, found):
-            differing.append(DifferingActivity(known, fields))
+            differing.append(DifferingActivity(named, fields))
     athletes = {one.athlete_id for one in held.values()} - {None}
     return Agreement(
         rows=len(listed),
@@ -156,9 +156,9 @@ def compare_activities(
 
 
 def gold_id(row: ArchiveRow, held: Mapping[int, GoldActivity], athlete_id: int | None) -> int:
-    """The id under which gold holds a row of `athlete_id`'s archive; the id that it would have, where gold lacks it.
+    """The id that a row of `athlete_id`'s archive has in gold, or would have.
 
-    A row without a readable id has a hash, and of another athlete than the folder's a hash with the athlete.
+    A row without a readable id has a hash, which includes the athlete unless that is the folder's own.
     """
     usual = row_id(row)
     if row.activity_id or athlete_id is None:
@@ -169,21 +169,21 @@ def gold_id(row: ArchiveRow, held: Mapping[int, GoldActivity], athlete_id: int |
 
 
 def differences(row: ArchiveRow, held: GoldActivity) -> dict[str, tuple[Any, Any]]:
-    """The fields in which a row and gold don't tell the same, with what each tells."""
+    """The fields in which a row and gold differ, with both values."""
     claims = {name: row.summary.get(name) for name in COMPARED}
     claims |= {"start_date": row.started_at, "sport_type": _sport(row)}
     found = {
-        name: (told, held.values[name])
-        for name, told in claims.items()
-        if told is not None and not _same(told, held.values[name], _step(row, name))
+        name: (claim, held.values[name])
+        for name, claim in claims.items()
+        if claim is not None and not _same(claim, held.values[name], _step(row, name))
     }
     found |= {
-        f"{name}_shown": (told, held.values[name])
-        for name, told in row.shown.items()
+        f"{name}_shown": (claim, held.values[name])
+        for name, claim in row.shown.items()
         if name in COMPARED
         and name not in found
         and name not in row.from_display
-        and not _same(told, held.values[name], _shown_step(row, name))
+        and not _same(claim, held.values[name], _shown_step(row, name))
     }
     if "gear_id" not in found and _other_gear(row, held):
         found["gear_name"] = (row.gear_name, next(iter(held.gear_names), None))
@@ -191,7 +191,7 @@ def differences(row: ArchiveRow, held: GoldActivity) -> dict[str, tuple[Any, Any
 
 
 def _other_gear(row: ArchiveRow, held: GoldActivity) -> bool:
-    """Whether the row names other gear. How gear that is known by its id alone is called, nobody can tell."""
+    """Whether the row names other gear. Gear without a known name can't be compared."""
     if (
         row.gear_name is None
         or not row.gear_name.strip()
@@ -202,7 +202,7 @@ def _other_gear(row: ArchiveRow, held: GoldActivity) -> bool:
 
 
 def _held(key: int, held: Mapping[int, GoldActivity], stand_ins: Mapping[int, int]) -> GoldActivity | None:
-    """The activity itself, or where that is not there, or deleted, the one that stands for it."""
+    """The activity itself, or if it is missing or deleted, the activity in its place."""
     own, other = held.get(key), held.get(stand_ins.get(key, key))
     if own is None or (own.deleted_at is not None and other is not None and other.deleted_at is None):
         return other
@@ -212,7 +212,7 @@ def _held(key: int, held: Mapping[int, GoldActivity], stand_ins: Mapping[int, in
 def _only_held(
     held: Iterable[GoldActivity], met: set[int], newest: datetime | None, athlete_id: int | None
 ) -> Iterable[NamedActivity]:
-    """Present activities of Strava's that the archive would have, had they been there: it tells up to its newest start."""
+    """Present activities of Strava's that the archive lacks, up to its newest start."""
     for one in held:
         start = one.values["start_date"]
         if (
@@ -226,17 +226,17 @@ def _only_held(
             yield NamedActivity(one.activity_id, start, one.values["name"])
 
 
-def _same(told: Any, held: Any, step: Decimal | None) -> bool:
-    """Whether both tell one value; `step`: by how much numbers may be apart, None for what is no number."""
+def _same(claim: Any, held: Any, step: Decimal | None) -> bool:
+    """Whether both values are the same; `step`: the difference that numbers may have, None for other values."""
     if step is not None:
-        return not told if held is None else abs(Decimal(repr(told)) - Decimal(repr(held))) < step
-    if isinstance(told, str):
-        return not told.strip() if held is None else _lines(told) == _lines(held)
-    return not told if held is None else bool(told == held)
+        return not claim if held is None else abs(Decimal(repr(claim)) - Decimal(repr(held))) < step
+    if isinstance(claim, str):
+        return not claim.strip() if held is None else _lines(claim) == _lines(held)
+    return not claim if held is None else bool(claim == held)
 
 
 def _lines(text: str) -> str:
-    """A text with one kind of line ends and without those at its edges, which a CSV's way through other programs changes."""
+    """A text with one kind of line ends and none at its edges, since other programs change those of a CSV."""
     return text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
 
 
@@ -245,14 +245,14 @@ def _step(row: ArchiveRow, name: str) -> Decimal | None:
 
 
 def _shown_step(row: ArchiveRow, name: str) -> Decimal | None:
-    """How coarse the display block is."""
+    """The precision of the display block."""
     if name != "distance":
         return STEPS.get(name)
     return _SHOWN_M if row.sport_type in SPORTS_IN_METRES else _SHOWN_KM
 
 
 def _sport(row: ArchiveRow) -> str | None:
-    """Strava's word for it; None where the archive's is in no table, and so can't be compared."""
+    """The sport by Strava's name; None if no table has the archive's word, which then can't be compared."""
     return row.sport_type if normalised(row.sport_shown or "") in sport_types_by_name() else None
 
 
@@ -261,7 +261,7 @@ def _order(activity: NamedActivity) -> tuple[datetime, int]:
 
 
 class FileProblem(StrEnum):
-    """In what a file differs, in the words that a person and a program read."""
+    """How a file differs, in words for people and programs."""
 
     NOT_IN_ARCHIVE = "named by a row, and not in the archive"
     SHARED = "named by a row, and by an earlier row too"
@@ -276,7 +276,7 @@ class FileProblem(StrEnum):
 class ArchiveFile:
     """A file of an archive, an activity's or a picture. `sha256`: of its bytes, None where they can't be read.
 
-    `content`: the same of what it holds unpacked. `activity_id`: whose row names it as its recording.
+    `content`: the hash of its unpacked bytes. `activity_id`: the activity whose row names the file.
     """
 
     name: str
@@ -287,21 +287,22 @@ class ArchiveFile:
 
 @dataclass(frozen=True, slots=True)
 class GoldFiles:
-    """The files of gold. `contents`: what each holds unpacked, by the hash of its bytes; `names`: the last parts of all names.
+    """The files of gold. `contents`: the hash of the unpacked bytes by that of the bytes; `names`: the last parts of all names.
 
-    `of_activity`: the file of each activity's row in an archive, by its hash. `gear`: names and nicknames with brand, model.
+    `of_activity`: the hash of the file that each activity's row names. `gear`: names and nicknames with brand and model.
+    `of_archives`: whether any file came with an archive.
     """
 
     contents: Mapping[str, str | None] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
     of_activity: Mapping[int, str] = field(default_factory=dict)
     gear: Sequence[tuple[tuple[str, ...], str | None, str | None]] = ()
-    of_archives: bool = False  # whether any came in with an archive
+    of_archives: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FileDifference:
-    """A file, by its name in the archive, and what is wrong with it."""
+    """A file, by its name in the archive, and its problem."""
 
     name: str
     problem: FileProblem
@@ -311,34 +312,34 @@ class FileDifference:
 
 
 def compare_files(found: Iterable[ArchiveFile], held: GoldFiles) -> list[FileDifference]:
-    """The files whose contents gold does not have, or has for another activity; only what can't be read without `of_archives`."""
-    known = {content for content in held.contents.values() if content is not None}
+    """The files whose content gold lacks or has for another activity; without `of_archives` only those that can't be read."""
+    contents = {content for content in held.contents.values() if content is not None}
     differing = []
     for file in found:
-        if (problem := _problem(file, held, known)) is not None:
+        if (problem := _problem(file, held, contents)) is not None:
             differing.append(FileDifference(file.name, problem))
     return differing
 
 
 def compare_gear(listed: Iterable[ArchiveGear], held: GoldFiles) -> dict[str, tuple[str, str | None]]:
-    """By name, what the archive tells of a piece (name, brand, model) and what gold tells, where that is not the same."""
+    """The pieces of gear that differ, by name, as archive and gold describe them (name, brand, model; None: gold lacks it)."""
     if not held.of_archives:
         return {}
     differing = {}
     for piece in listed:
         called = [each for each in held.gear if piece.name in each[0]]
         if not any(piece.brand in (None, brand) and piece.model in (None, model) for _, brand, model in called):
-            told = _words(piece.name, piece.brand, piece.model)
-            differing[piece.name] = told, _words(piece.name, *called[0][1:]) if called else None
+            claim = _words(piece.name, piece.brand, piece.model)
+            differing[piece.name] = claim, _words(piece.name, *called[0][1:]) if called else None
     return differing
 
 
-def _problem(file: ArchiveFile, held: GoldFiles, known: set[str]) -> FileProblem | None:
+def _problem(file: ArchiveFile, held: GoldFiles, contents: set[str]) -> FileProblem | None:
     if file.sha256 is None:
         return FileProblem.UNREADABLE
     if not held.of_archives:
         return None
-    if file.sha256 not in held.contents and file.content not in known:
+    if file.sha256 not in held.contents and file.content not in contents:
         last = file.name.rpartition("/")[2]
         named = {last, last.removesuffix(".gz"), f"{last}.gz"} & held.names
         return FileProblem.OTHER_CONTENT if named else FileProblem.NOT_IN_WAREHOUSE

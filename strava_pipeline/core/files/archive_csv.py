@@ -37,22 +37,22 @@ from strava_pipeline.core.files.export_values import (
 UNEXPORTED = "#error#"  # in the place of a file's name: Strava could not export it
 _LONE_CR = "\N{SYMBOL FOR CARRIAGE RETURN}\ue00d"  # stands in while the CSV is taken apart; no export has it
 _BARE_CR = re.compile(r"\r(?!\n)")
-_MAX_CELL = 2**31 - 1  # what every system takes; 128 kB otherwise, and a longer description would end the reading
+_MAX_CELL = 2**31 - 1  # the most that every system allows; by default a description over 128 kB ends the reading
 _KILOMETRE = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveRow:
-    """One row. `summary` has what SummaryActivity has a field for, and the raw block's other values by their own names.
+    """A row of activities.csv. `summary`: SummaryActivity's fields, and other values of the raw block by their own names.
 
-    `shown`: what the rounded display block tells, by the raw block's names; `from_display`: fields that only it told.
+    `shown`: the values of the rounded display block, by the raw block's names; `from_display`: fields that only it has.
     """
 
     line: int  # where it begins in the file
     activity_id: int | None = None
     name: str | None = None
     description: str | None = None
-    sport_type: str | None = None  # Strava's, or what is shown where that isn't known
+    sport_type: str | None = None  # Strava's name, or the word in the file where that is unknown
     sport_shown: str | None = None
     started_at: datetime | None = None  # UTC
     elapsed_s: int | None = None
@@ -62,7 +62,7 @@ class ArchiveRow:
     commute: bool | None = None
     gear_name: str | None = None
     gear_id: str | None = None
-    filename: str | None = None  # None for what was typed in by hand, and for what could not be exported
+    filename: str | None = None  # None for a manual activity, and for one that could not be exported
     unexported: bool = False
     media: tuple[str, ...] = ()
     from_display: frozenset[str] = frozenset()
@@ -73,7 +73,7 @@ class ArchiveRow:
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """What did not read; never the content itself."""
+    """A cell or row that could not be read; never its content."""
 
     line: int
     column: str
@@ -97,7 +97,7 @@ class ActivitiesCsv:
 
 
 def read_activities_csv(body: bytes) -> ActivitiesCsv:
-    """Every row of the file, in its order; nothing is raised for a file that isn't one, its header is then unknown."""
+    """Every row of the file, in its order. A file of another kind raises nothing; its header is then unknown."""
     text, faults = _text(body)
     records = list(_records(text))
     if not records:
@@ -126,7 +126,7 @@ def first_record(body: bytes) -> list[str]:
 
 
 class _Reader:
-    """Makes rows of cells, and notes what doesn't read."""
+    """Makes rows of cells, and notes the cells that can't be read."""
 
     def __init__(self, header: ExportHeader, month_first: bool | None, faults: list[RowFault]) -> None:
         self._header, self._month_first, self._faults = header, month_first, faults
@@ -193,13 +193,13 @@ def _row(line: int, values: dict[str, Any], extra: dict[str, str]) -> ArchiveRow
     filename = (values.get("filename") or "").strip()
     gear_id = f"b{bike}" if (bike := values.get("bike")) else f"g{shoes}" if (shoes := values.get("shoes")) else None
     summary = {name: value for name, value in values.items() if name not in _OWN and not name.endswith("_shown")}
-    told = {
+    named = {
         "name": values.get("name"),
         "sport_type": sport,
         "gear_id": gear_id,
         "description": values.get("description"),
     }
-    told["start_date"] = f"{started:%Y-%m-%dT%H:%M:%S}Z" if started else None
+    named["start_date"] = f"{started:%Y-%m-%dT%H:%M:%S}Z" if started else None
     return ArchiveRow(
         line=line,
         activity_id=values.get("id"),
@@ -219,14 +219,14 @@ def _row(line: int, values: dict[str, Any], extra: dict[str, str]) -> ArchiveRow
         unexported=filename == UNEXPORTED,
         media=tuple(name for each in (values.get("media") or "").split("|") if (name := each.strip())),
         from_display=filled_from_earlier,
-        summary=summary | {name: value for name, value in told.items() if value is not None},
+        summary=summary | {name: value for name, value in named.items() if value is not None},
         shown={name.removesuffix("_shown"): value for name, value in values.items() if name.endswith("_shown")},
         extra=extra,
     )
 
 
 def _from_display(values: dict[str, Any], sport: str | None) -> frozenset[str]:
-    """Fill in what the raw block lacks; gives the names of the fields."""
+    """Fill in values that the raw block lacks; returns the names of their fields."""
     if (distance := values.get("distance_shown")) is not None and sport not in SPORTS_IN_METRES:
         values["distance_shown"] = distance * _KILOMETRE
     filled_from_earlier = {
@@ -240,9 +240,9 @@ def _from_display(values: dict[str, Any], sport: str | None) -> frozenset[str]:
 
 def _records(text: str) -> Iterator[tuple[int, list[str]]]:
     """The records that aren't empty, each with the line it begins in."""
-    csv.field_size_limit(_MAX_CELL)  # for the whole process; the file itself is bounded by whoever read it
+    csv.field_size_limit(_MAX_CELL)  # for the whole process; the size of the file was limited before
     head = text.partition("\n")[0]
-    delimiter = max(",;\t", key=head.count)  # a spreadsheet may have saved it anew
+    delimiter = max(",;\t", key=head.count)  # a spreadsheet may have saved the file
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     line = 1
     for cells in reader:
@@ -252,7 +252,7 @@ def _records(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _text(body: bytes) -> tuple[str, list[RowFault]]:
-    """The file as text, a lone CR inside of it replaced by what the reader of CSV takes for a letter."""
+    """The file as text. A lone CR is replaced by a letter, so that the CSV reader doesn't end the line."""
     faults = []
     try:
         text = body.decode("utf-16" if body.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
@@ -289,7 +289,7 @@ _BRAND, _MODEL = 1, 2
 
 @dataclass(frozen=True, slots=True)
 class ArchiveGear:
-    """A bike or a pair of shoes. The archive has no id of it here; rows name it by its name."""
+    """A bike or a pair of shoes. The archive has no id for it; rows use its name."""
 
     kind: str  # bike or shoes
     name: str
@@ -323,9 +323,9 @@ def _rows(body: bytes) -> list[list[str]]:
 
 
 def filled_from_earlier(row: ArchiveRow, earlier: ArchiveRow) -> ArchiveRow:
-    """The row with the values of an earlier archive's row of the same activity where its own cells are empty.
+    """The row, its empty cells filled in from an earlier archive's row of the same activity.
 
-    Layouts and languages lack columns, so an empty cell takes nothing back. Gear is a name and an id that belong together.
+    Layouts and languages lack columns, so an empty cell deletes nothing. The name and the id of gear belong together.
     """
     own = row.summary
     same_gear = row.gear_id is None and row.gear_name in (None, earlier.gear_name)

@@ -27,7 +27,7 @@ _TO_2019 = (
 _OF_2018 = ("id", "date", "name", "type", "description", "elapsed_time", "distance", "commute", "gear", "filename")
 _FIELDS_OF_2018 = "id start_date name sport_type description elapsed_time distance commute gear_name filename"
 REQUIRED = ("id", "start_date", "name", "sport_type", "distance")  # without these a list is not one of Strava's
-_ENOUGH = 0.5  # of the columns known by name: a language that is known, where an unknown name is a new column
+_ENOUGH = 0.5  # of the columns recognised by name: the language is known, and another name is a new column
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class ExportColumn:
     names: Mapping[str, tuple[str, ...]]  # by language, as the archive writes them
 
     def name(self, language: str) -> str:
-        """Its header in a language, or in English where that isn't known."""
+        """Its header in a language, or in English where no table has it."""
         return (self.names.get(language) or self.names["en"])[0]
 
 
@@ -50,12 +50,12 @@ class Recognition(StrEnum):
     NAME = "name"
     PLACE = "place"
     CONTENT = "content"
-    NOT = "not"
+    NONE = "not"
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderCell:
-    """One column of a file: its header as a person may read it, and what it is, if anything."""
+    """One column of a file: its readable header, the column recognised, and how."""
 
     header: str
     column: ExportColumn | None
@@ -70,13 +70,13 @@ class ExportHeader:
 
     @property
     def unnamed(self) -> tuple[str, ...]:
-        """Headers that no table names, whether place or content told what they are or not."""
+        """Headers that no table has, even if the column was recognised by its place or content."""
         return tuple(cell.header for cell in self.cells if cell.how is not Recognition.NAME)
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """Headers of which nothing is known."""
-        return tuple(cell.header for cell in self.cells if cell.how is Recognition.NOT)
+        """Headers of columns that were not recognised."""
+        return tuple(cell.header for cell in self.cells if cell.how is Recognition.NONE)
 
     def has(self, field: str) -> bool:
         """Whether a column was recognised as `field`."""
@@ -86,7 +86,7 @@ class ExportHeader:
 def missing_columns(headers: Sequence[str]) -> tuple[str, ...]:
     """The names of the REQUIRED columns that a header lacks; empty for a list of activities as Strava writes it.
 
-    All of them have to stand there in one language. The names are those of the language of which most are there, of
+    All of them must be there in one language. The names are in the language with the most of them, or in
     English where no language has more.
     """
     if tuple(headers[: len(_OF_2018)]) == _OF_2018:
@@ -104,7 +104,7 @@ def missing_columns(headers: Sequence[str]) -> tuple[str, ...]:
 
 
 def read_header(headers: Sequence[str]) -> ExportHeader:
-    """What each column is; nothing is raised for one that is unknown."""
+    """The column of each header; an unknown header raises nothing."""
     if tuple(headers[: len(_OF_2018)]) == _OF_2018:
         named: list[ExportColumn | None] = [
             *map(column_of, _FIELDS_OF_2018.split()),
@@ -122,13 +122,13 @@ def read_header(headers: Sequence[str]) -> ExportHeader:
             taken.add(place.field)
             cells.append(HeaderCell(readable(header), place, Recognition.PLACE))
         else:
-            cells.append(HeaderCell(readable(header), None, Recognition.NOT))
+            cells.append(HeaderCell(readable(header), None, Recognition.NONE))
     return ExportHeader(tuple(cells))
 
 
 def _by_name(headers: Sequence[str]) -> list[ExportColumn | None]:
-    known = columns_by_header()
-    candidates = [known.get(_unsuffixed(header), ()) for header in headers]
+    by_header = columns_by_header()
+    candidates = [by_header.get(_unsuffixed(header), ()) for header in headers]
     filename = next((place for place, found in enumerate(candidates) if _is(found, "filename")), len(headers))
     taken: set[str] = set()
     named: list[ExportColumn | None] = []
@@ -141,7 +141,7 @@ def _by_name(headers: Sequence[str]) -> list[ExportColumn | None]:
 
 
 def _by_place(headers: Sequence[str], named: Sequence[ExportColumn | None]) -> list[ExportColumn | None]:
-    """What the layout of so many columns has in each place, if what is known of the header agrees with it."""
+    """The columns of the layout of this length, if the columns recognised by name agree with it."""
     layout = _layout(len(headers))
     agrees = all(name is None or place is None or name == place for name, place in zip(named, layout, strict=True))
     return layout if agrees and _pairs(list(map(normalised, headers))) >= _pairs_of(layout) else [None] * len(headers)
@@ -185,11 +185,11 @@ def column_of(field: str) -> ExportColumn:
     return next(column for column in export_columns() if column.field == field)
 
 
-_LOOKED_AT = 200  # rows; enough to tell, and quick
+_SAMPLED_ROWS = 200  # enough to decide, and quick
 
 
 def recognise_by_content(header: ExportHeader, rows: Sequence[Sequence[str]]) -> ExportHeader:
-    """The header without places that the rows contradict, and with those of the four that one column alone can be."""
+    """The header, without places that the rows contradict, and with those of the four columns that only one column can be."""
     header = _confirmed(header, rows)
     cells = list(header.cells)
     for field, is_one in _LOOKS_LIKE.items():
@@ -198,7 +198,7 @@ def recognise_by_content(header: ExportHeader, rows: Sequence[Sequence[str]]) ->
         fitting = [
             place
             for place, cell in enumerate(cells)
-            if cell.how is Recognition.NOT and (texts := list(_texts(rows, place))) and all(map(is_one, texts))
+            if cell.how is Recognition.NONE and (texts := list(_texts(rows, place))) and all(map(is_one, texts))
         ]
         if field == "id":
             fitting = [place for place in fitting if place == 0 and _unique(_texts(rows, place))]
@@ -208,13 +208,13 @@ def recognise_by_content(header: ExportHeader, rows: Sequence[Sequence[str]]) ->
 
 
 def _confirmed(header: ExportHeader, rows: Sequence[Sequence[str]]) -> ExportHeader:
-    """No column by its place, if what should be ids or files by theirs are none: it is another layout, or no list at all."""
+    """The header without any column by its place, if the cells of ids or files are none: the layout is another."""
     for place, cell in enumerate(header.cells):
         if cell.how is Recognition.PLACE and cell.column is not None and cell.column.field in ("id", "filename"):
             is_one = _LOOKS_LIKE[cell.column.field]
             if not all(map(is_one, _texts(rows, place))):
                 bare = (
-                    replace(each, column=None, how=Recognition.NOT) if each.how is Recognition.PLACE else each
+                    replace(each, column=None, how=Recognition.NONE) if each.how is Recognition.PLACE else each
                     for each in header.cells
                 )
                 return replace(header, cells=tuple(bare))
@@ -222,7 +222,7 @@ def _confirmed(header: ExportHeader, rows: Sequence[Sequence[str]]) -> ExportHea
 
 
 def _texts(rows: Sequence[Sequence[str]], place: int) -> Iterator[str]:
-    return (row[place] for row in rows[:_LOOKED_AT] if len(row) > place and row[place])
+    return (row[place] for row in rows[:_SAMPLED_ROWS] if len(row) > place and row[place])
 
 
 def _unique(texts: Iterator[str]) -> bool:
@@ -247,7 +247,7 @@ SPORTS_IN_METRES = frozenset({"Swim", "Rowing", "VirtualRow"})  # shown in metre
 
 @cache
 def export_columns() -> tuple[ExportColumn, ...]:
-    """Every column known, in the order of the newest archive."""
+    """Every known column, in the order of the newest archive."""
     return tuple(
         ExportColumn(row["field"], row["kind"], row["block"], {each: _names(row[each]) for each in LANGUAGES})
         for row in _table("export_columns.csv")
@@ -256,7 +256,7 @@ def export_columns() -> tuple[ExportColumn, ...]:
 
 @cache
 def columns_by_header() -> Mapping[str, tuple[ExportColumn, ...]]:
-    """The columns that a header, plainly written, can stand for: one, or one of each block."""
+    """The columns that a normalised header can mean: one, or one of each block."""
     found: dict[str, dict[str, ExportColumn]] = {}
     for column in export_columns():
         for names in column.names.values():
@@ -267,7 +267,7 @@ def columns_by_header() -> Mapping[str, tuple[ExportColumn, ...]]:
 
 @cache
 def sport_types_by_name() -> Mapping[str, str]:
-    """Strava's sport_type by its plain name in every language, its own identifier among them."""
+    """Strava's sport_type by its normalised name in every language and by its own identifier."""
     found: dict[str, str] = {}
     for row in _table("export_sports.csv"):
         found.setdefault(normalised(row["sport_type"]), row["sport_type"])
@@ -279,7 +279,7 @@ def sport_types_by_name() -> Mapping[str, str]:
 
 @cache
 def sport_names() -> Mapping[str, Mapping[str, str]]:
-    """How an archive writes a sport_type, by language."""
+    """The word of archives for each sport_type, by language."""
     return {
         row["sport_type"]: {each: names[0] for each in LANGUAGES if (names := _names(row[each]))}
         for row in _table("export_sports.csv")
@@ -287,13 +287,13 @@ def sport_names() -> Mapping[str, Mapping[str, str]]:
 
 
 def normalised(text: str) -> str:
-    """A header or a sport without what differs between exports of one language: markup, apostrophes, spaces, case."""
+    """A header or a sport without the differences between exports of one language: markup, apostrophes, spaces, case."""
     bare = unicodedata.normalize("NFKC", html.unescape(_TAG.sub("", text)).replace("\N{ZERO WIDTH NO-BREAK SPACE}", ""))
     return _SPACES.sub(" ", bare.replace("’", "'").replace("`", "'")).strip(" \"'").casefold()
 
 
 def readable(header: str) -> str:
-    """A header as a person may read it: without markup, and on one line."""
+    """A header for people: without markup, and on one line."""
     return _SPACES.sub(" ", html.unescape(_TAG.sub("", header)).replace("\N{ZERO WIDTH NO-BREAK SPACE}", "")).strip()
 
 

@@ -1,6 +1,6 @@
 """Single values of an archive's CSV: instants in every language met, numbers of both blocks, yes and no. Pure.
 
-Each gives None for what it can't read; whoever asked keeps the text and says so.
+Each function returns None for a text that it can't read; the caller keeps the text and reports it.
 """
 
 import math
@@ -52,7 +52,7 @@ def instant(text: str, *, month_first: bool = False) -> datetime | None:
 
 
 def month_comes_first(texts: Iterable[str], *, english: bool) -> bool | None:
-    """Whether 03/04/2020 is March 4 in a file: told by a date that can only be one of both, else None if it matters."""
+    """Whether 03/04/2020 is March 4 in a file, by a date that can only be one of both; None if unclear and relevant."""
     matters = False
     for text in texts:
         if (found := _YEAR_LAST.search(text)) is not None and found[2] == "/":
@@ -64,7 +64,7 @@ def month_comes_first(texts: Iterable[str], *, english: bool) -> bool | None:
 
 
 def raw_number(text: str) -> float | None:
-    """A number of the raw block: a point for decimals; commas only between thousands, unless a program wrote it anew."""
+    """A number of the raw block: a point for decimals; commas only between thousands, unless another program rewrote the file."""
     return _number(text, raw=True)
 
 
@@ -74,14 +74,14 @@ def shown_number(text: str) -> float | None:
 
 
 def is_blank(text: str) -> bool:
-    """Whether a cell says nothing."""
+    """Whether a cell is empty, or has a word for nothing."""
     return text.strip().lower() in _NONE
 
 
 def truth(text: str) -> bool | None:
-    """Yes or no as either block writes it: a word, or a number, of which all but 0 are yes ("Flagged" is 2.0 in some rows)."""
-    known = _TRUTHS.get(text.strip().lower())
-    return bool(number) if known is None and (number := raw_number(text)) is not None else known
+    """Yes or no as either block writes it: a word, or a number, where all but 0 mean yes ("Flagged" is 2.0 in some rows)."""
+    word = _TRUTHS.get(text.strip().lower())
+    return bool(number) if word is None and (number := raw_number(text)) is not None else word
 
 
 def _with_zone(text: str) -> datetime | None:

@@ -30,9 +30,9 @@ _HALF = 2**63
 
 
 def hashed_id(source: str, source_id: str, athlete_id: int | None = None) -> int:
-    """The id of an activity that Strava has not numbered: a negative 63-bit hash of its source and its id there.
+    """The id of an activity without an id of Strava's: a negative 63-bit hash of its source and its id there.
 
-    `athlete_id`: hashed too, where the recording is of another athlete than the folder's (see `Numbering`).
+    `athlete_id`: part of the hash if the recording is another athlete's than the folder's (see `Numbering`).
     """
     whose = source if athlete_id is None else f"{source} of {athlete_id}"  # no source has a blank in its name
     digest = hashlib.blake2b(f"{whose}:{source_id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -40,30 +40,30 @@ def hashed_id(source: str, source_id: str, athlete_id: int | None = None) -> int
 
 
 def row_id(row: ArchiveRow) -> int:
-    """The id of an archive's row: Strava's, or where that doesn't read a hash of its content."""
+    """The id of an archive's row: Strava's, or a hash of its content where the id can't be read."""
     return row.activity_id or hashed_id(STRAVA_ARCHIVE, row_content(row))
 
 
 def row_content(row: ArchiveRow) -> str:
-    """What distinguishes a row without a readable id from the other rows of any archive."""
+    """A text that distinguishes a row without a readable id from the other rows of any archive."""
     return repr((row.filename, row.started_at, row.name))
 
 
 def summary_and_detail(whole: Json) -> tuple[Json, Json | None]:
-    """An object taken apart: what a listing would hold, and all of it where that is more, else None."""
+    """The summary in an object, as a listing would have it, and the whole object if it holds more, else None."""
     summary = {name: value for name, value in whole.items() if name not in _DETAIL_ONLY and name not in _LISTS}
     return summary, whole if whole.keys() - summary.keys() else None
 
 
 def row_object(row: ArchiveRow, activity_id: int, recordings: Sequence[RecordingSummary], file: Json | None) -> Json:
-    """A row of an archive with what its file says. `file` tells which that is, for `extra`."""
-    told: dict[str, Any] = {"id": activity_id, **row.summary}
-    told.update(_local(row.started_at, recordings))
-    told["manual"] = row.filename is None and not row.unexported
+    """A row of an archive, filled in from its file. `file` describes that file in `extra`."""
+    fields: dict[str, Any] = {"id": activity_id, **row.summary}
+    fields.update(_local(row.started_at, recordings))
+    fields["manual"] = row.filename is None and not row.unexported
     if (upload := _upload_id(row.filename)) is not None and upload != activity_id:
-        told |= {"upload_id": upload, "upload_id_str": str(upload)}
+        fields |= {"upload_id": upload, "upload_id_str": str(upload)}
     filled = _of_recordings(recordings)
-    told |= {name: value for name, value in filled.items() if told.get(name) is None}
+    fields |= {name: value for name, value in filled.items() if fields.get(name) is None}
     archive = {
         "gear_name": row.gear_name,
         "sport_shown": row.sport_shown if row.sport_shown != row.sport_type else None,
@@ -72,24 +72,24 @@ def row_object(row: ArchiveRow, activity_id: int, recordings: Sequence[Recording
         "rounded": sorted(row.from_display) or None,
         "columns": dict(row.extra) or None,
     }
-    return _with({**told, **_lists(recordings)}, archive=_known(archive), file=file)
+    return _with_objects({**fields, **_lists(recordings)}, archive=_without_none(archive), file=file)
 
 
 def recording_object(recording: RecordingSummary, activity_id: int, file: Json) -> Json:
-    """A session of a file that stands for itself."""
-    told: dict[str, Any] = {"id": activity_id, "manual": False, "external_id": file.get("name")}
-    told.update(_local(recording.started_at, [recording]))
-    told.update(_of_recordings([recording]))
-    return _with({**told, **_lists([recording])}, file=file)
+    """A session of a file that no row names."""
+    fields: dict[str, Any] = {"id": activity_id, "manual": False, "external_id": file.get("name")}
+    fields.update(_local(recording.started_at, [recording]))
+    fields.update(_of_recordings([recording]))
+    return _with_objects({**fields, **_lists([recording])}, file=file)
 
 
 def _of_recordings(recordings: Sequence[RecordingSummary]) -> dict[str, Any]:
-    """SummaryActivity's fields from all sessions of a file: sums, extremes, and what the first one says."""
+    """SummaryActivity's fields from all sessions of a file: sums, extremes, and the words of the first session."""
     if not recordings:
         return {}
     first = recordings[0]
     moving, distance = _sum(recordings, "moving_s"), _sum(recordings, "distance_m")
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "name": first.name,
         "description": first.description,
         **_sport(first),
@@ -102,38 +102,38 @@ def _of_recordings(recordings: Sequence[RecordingSummary]) -> dict[str, Any]:
         "device_name": first.creator,
         "average_speed": round(distance / moving, 3) if distance is not None and moving else None,
     }
-    for each in recordings:
-        for name, value in _measured(each).items():
-            known = told.get(name)
-            if known is None:
-                told[name] = value
+    for recording in recordings:
+        for name, value in _measured(recording).items():
+            earlier = fields.get(name)
+            if earlier is None:
+                fields[name] = value
             elif name.startswith("max_") or name == "elev_high":
-                told[name] = max(known, value)
+                fields[name] = max(earlier, value)
             elif name == "elev_low":
-                told[name] = min(known, value)
+                fields[name] = min(earlier, value)
             elif name == "end_latlng":
-                told[name] = value
+                fields[name] = value
     if len(recordings) > 1:
-        told |= _means(recordings)
-    told["has_heartrate"] = told.get("average_heartrate") is not None
-    return _known(told)
+        fields |= _means(recordings)
+    fields["has_heartrate"] = fields.get("average_heartrate") is not None
+    return _without_none(fields)
 
 
 def _sport(recording: RecordingSummary) -> dict[str, str | None]:
-    """Strava's name of the sport; where it has none, the file's own words, which no column holds."""
+    """Strava's name of the sport; where Strava has none, the words of the file, which no column holds."""
     named = sport_type(recording.sport, recording.sub_sport)
     return {"sport": recording.sport, "sub_sport": recording.sub_sport} if named is None else {"sport_type": named}
 
 
 def _means(recordings: Sequence[RecordingSummary]) -> dict[str, Any]:
-    """The averages of several sessions, weighted by how long each was; None where one doesn't tell how long."""
+    """The averages of several sessions, weighted by their durations; None where a duration is missing."""
     means: dict[str, Any] = {}
     for name in _AVERAGES:
-        told = [(value, each.elapsed_s) for each in recordings if (value := _measured(each).get(name)) is not None]
-        weights = [weight for _, weight in told if weight]
-        whole = len(weights) == len(told) and weights
+        weighted = [(value, each.elapsed_s) for each in recordings if (value := _measured(each).get(name)) is not None]
+        weights = [weight for _, weight in weighted if weight]
+        whole = len(weights) == len(weighted) and weights
         means[name] = (
-            round(sum(value * weight for value, weight in told if weight) / sum(weights), 3) if whole else None
+            round(sum(value * weight for value, weight in weighted if weight) / sum(weights), 3) if whole else None
         )
     return means
 
@@ -154,9 +154,9 @@ _DEVICE = {
 
 
 def _measured(recording: RecordingSummary) -> dict[str, Any]:
-    """What the device summed up, else what the points come to."""
+    """The values that the device calculated, else those of the points."""
     device = {name: recording.summary.get(word) for name, word in _DEVICE.items()}
-    return recording.track | _known(device)
+    return recording.track | _without_none(device)
 
 
 def _lists(recordings: Sequence[RecordingSummary]) -> dict[str, Any]:
@@ -184,32 +184,32 @@ _WHOLE = ("elapsed_time", "moving_time")
 
 
 def _lap(lap: Mapping[str, Any], recording: RecordingSummary, sessions: int) -> dict[str, Any]:
-    """A lap by Strava's names. Whole seconds where Strava has those; the device's own fraction stays beside them."""
+    """A lap by Strava's names. Times in whole seconds, as Strava has them; the device's own fraction stays beside them."""
     rest = dict(lap)
     began = datetime.fromisoformat(rest.pop("started_at")) if rest.get("started_at") else rest.pop("started_at", None)
-    told: dict[str, Any] = {"start_date": _zulu(began), "start_date_local": _zulu(_shifted(began, recording))}
+    fields: dict[str, Any] = {"start_date": _zulu(began), "start_date_local": _zulu(_shifted(began, recording))}
     for name, word in _LAP.items():
         value = rest.get(word)
         if value is not None and name in _WHOLE:
-            told[name] = round(value)
-            if told[name] == value:
+            fields[name] = round(value)
+            if fields[name] == value:
                 del rest[word]
         elif value is not None:
-            told[name] = rest.pop(word)
-    return _known(told | rest | ({"session": recording.place} if sessions > 1 else {}))
+            fields[name] = rest.pop(word)
+    return _without_none(fields | rest | ({"session": recording.place} if sessions > 1 else {}))
 
 
 def _session(recording: RecordingSummary) -> dict[str, Any]:
-    told = recording.model_dump(exclude={"laps", "lengths", "summary", "track", "started_at"})
-    return _known(told | {"started_at": _zulu(recording.started_at)}) | recording.summary
+    fields = recording.model_dump(exclude={"laps", "lengths", "summary", "track", "started_at"})
+    return _without_none(fields | {"started_at": _zulu(recording.started_at)}) | recording.summary
 
 
 def _local(started_at: datetime | None, recordings: Sequence[RecordingSummary]) -> dict[str, Any]:
-    """The athlete's own clock at the start, as far as a file tells where or by which clock it was recorded."""
+    """The athlete's own clock at the start, if a file has a place or an offset."""
     clock = next((each for each in recordings if each.utc_offset_s is not None), None)
     if started_at is None or clock is None or clock.utc_offset_s is None:
         return {}
-    return _known(
+    return _without_none(
         {
             "start_date_local": _zulu(_shifted(started_at, clock)),
             "utc_offset": clock.utc_offset_s,
@@ -219,7 +219,7 @@ def _local(started_at: datetime | None, recordings: Sequence[RecordingSummary]) 
 
 
 def _label(name: str | None, at: datetime) -> str | None:
-    """A zone as Strava labels it: with its standard offset, also in summer."""
+    """Strava's label of a zone: with the standard offset, also in summer."""
     try:
         local = at.astimezone(ZoneInfo(name or ""))
     except (ZoneInfoNotFoundError, ValueError, OverflowError):
@@ -239,40 +239,40 @@ def _shifted(at: datetime | None, clock: RecordingSummary) -> datetime | None:
 
 
 def _zulu(at: datetime | None) -> str | None:
-    """As Strava writes moments, to the second."""
+    """A moment as Strava writes it, to the second."""
     return None if at is None else f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
 
 
 def _upload_id(filename: str | None) -> int | None:
-    """The number in the name of an archive's file: the upload's id, but for what Strava wrote itself."""
+    """The number in the name of an archive's file: the upload's id, except in files that Strava wrote itself."""
     stem = PurePosixPath(filename or "").name.partition(".")[0]
     return int(stem) if stem.isascii() and stem.isdigit() and int(stem) < _HALF else None
 
 
 def _sum(recordings: Sequence[RecordingSummary], name: str) -> float | None:
-    told = [value for each in recordings if (value := getattr(each, name)) is not None]
-    return sum(told) if told else None
+    values = [value for each in recordings if (value := getattr(each, name)) is not None]
+    return sum(values) if values else None
 
 
-def _known(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in told.items() if value is not None}
+def _without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
-def _with(told: dict[str, Any], **more: Json | None) -> Json:
-    return told | {name: value for name, value in more.items() if value}
+def _with_objects(fields: dict[str, Any], **more: Json | None) -> Json:
+    return fields | {name: value for name, value in more.items() if value}
 
 
 Holders = Callable[[str, int], frozenset[int]]
 
 
 def no_earlier_holders(source: str, activity_id: int) -> frozenset[int]:
-    """The `Holders` of a folder's first import."""
+    """The `Holders` of a folder's first import: nobody."""
     return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The id of a recording, and the athlete who recorded it, where that is known."""
+    """The id of a recording, and the athlete who recorded it (None: unknown)."""
 
     activity_id: int
     athlete_id: int | None
@@ -280,20 +280,20 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Numbering:
-    """The ids of one import.
+    """The rules for the ids of one import.
 
-    `own_athlete`: who has plain ids in this folder; None: everybody, as in the imports of older versions.
-    `held_by`: the athletes of whom earlier imports hold an activity, by its source and id.
+    `own_athlete`: the athlete with plain ids in this folder; None: everybody, as in the imports of older versions.
+    `held_by`: gives for a source and an id the athletes whose activity earlier imports hold.
     """
 
     own_athlete: int | None = None
     held_by: Holders = no_earlier_holders
 
     def identify(self, source: str, source_id: str, athlete_id: int | None) -> Identity:
-        """The identity of the recording `source_id` of a source. `athlete_id`: who recorded it, as far as the import says.
+        """The identity of the recording `source_id` of a source, recorded by `athlete_id` if the import names the athlete.
 
-        An id that earlier imports gave stays: with another athlete's activity, or with the same athlete's. A recording
-        that names no athlete and came in before belongs to the athlete it belonged to then.
+        An id that an earlier import gave stays, for this athlete or another one. A recording without an athlete that was
+        imported before keeps the athlete it had then.
         """
         plain = hashed_id(source, source_id)
         if self.own_athlete is None:
@@ -307,7 +307,7 @@ class Numbering:
 
 
 def named_athlete_id(activity: Json) -> int | None:
-    """The id of the athlete whom an object of the API names, if it names one."""
+    """The id of the athlete in an object of the API, if it has one."""
     athlete = activity.get("athlete")
     athlete_id = athlete.get("id") if isinstance(athlete, dict) else None
     return athlete_id if type(athlete_id) is int else None
@@ -319,7 +319,10 @@ _DAY, _HOUR, _MINUTE = 86400, 3600, 60
 
 
 def running_page_summary(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A SummaryActivity of what it has; what is null there is absent here."""
+    """An item of running_page's activities.json by Strava's names, without its nulls.
+
+    Its ids are Strava's, or the start in milliseconds. A value that can't be read stays as it is.
+    """
     found = {name: value for name, value in body.items() if value is not None}
     if "run_id" in found:
         found = {"id": found.pop("run_id"), **found}
@@ -332,7 +335,7 @@ def running_page_summary(body: Mapping[str, Any]) -> dict[str, Any]:
     if (polyline := found.pop("summary_polyline", None)) is not None:
         found["map"] = {"summary_polyline": polyline}
     named = sport_type(found["type"]) if isinstance(found.get("type"), str) else None
-    if named is not None:  # what is no sport of Strava's stays in `type`
+    if named is not None:  # another sport stays in `type`
         found.setdefault("sport_type", named)
     return found
 
@@ -348,7 +351,7 @@ def _seconds(text: str) -> int | str:
 
 
 def _instant(text: str) -> str:
-    """As Strava writes it: UTC, and the wall clock's time with the same, false, Z."""
+    """A moment as Strava writes it: in UTC, and local time with the same, false, Z."""
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:

@@ -18,7 +18,7 @@ from strava_pipeline.core.size_limits import ImportLimits
 
 
 class Format(StrEnum):
-    """What a file is, by its content, whatever its name says."""
+    """The format of a file, by its content, whatever its name."""
 
     FIT = "fit"
     GPX = "gpx"
@@ -26,7 +26,7 @@ class Format(StrEnum):
 
 
 class Flag(StrEnum):
-    """What is odd about a recording or its file. It is kept all the same."""
+    """Something odd about a recording or its file, which is kept all the same."""
 
     TRUNCATED = "truncated"  # the file ends in the middle
     BAD_CHECKSUM = "bad_checksum"  # its checksum doesn't match
@@ -51,7 +51,7 @@ TRACK: Mapping[str, pl.DataType] = {
     "watts": pl.Float64(),  # W
     "temperature": pl.Float64(),  # °C
 }
-"""A row per point in the file's order; null where the file doesn't tell."""
+"""The columns of a track: a row per point in the file's order; null where the file has no value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Recording:
     description: str | None = None
     creator: str | None = None  # program or device model; never a serial number
     started_at: datetime | None = None  # UTC
-    utc_offset_s: float | None = None  # local minus UTC, where the file tells
+    utc_offset_s: float | None = None  # local minus UTC, if the file has it
     elapsed_s: float | None = None
     moving_s: float | None = None  # the device's timer
     distance_m: float | None = None
@@ -75,7 +75,7 @@ class Recording:
     calories: float | None = None  # kcal
     summary: Mapping[str, Any] = field(
         default_factory=dict
-    )  # what else the session tells, by names as in TRACK: max_heartrate …
+    )  # other values of the session, by names as in TRACK: max_heartrate …
     laps: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     lengths: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     track: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TRACK), repr=False)
@@ -88,10 +88,10 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class DecodedFile:
-    """What reading a file came to. `kind`: activity, course, route, workout, settings …
+    """The content of a file. `kind`: activity, course, route, workout, settings …
 
-    `problem`: why nothing or not all was read; `unknown`: fields that no column holds, and how often they occur.
-    `limited`: the limits that kept the rest from being read, as `ImportLimits` names them, with their values.
+    `problem`: why nothing or only a part was read; `unknown`: fields that no column holds, with their counts.
+    `limited`: the limits that stopped the reading, by their names in `ImportLimits`, with their values.
     """
 
     format: Format | None
@@ -102,11 +102,11 @@ class DecodedFile:
     limited: Mapping[str, int] = field(default_factory=dict)
 
 
-VERSION = 1  # of what is read out of a file: a higher one has every file read again
+VERSION = 1  # of the reading; raising it makes every file be read again
 
 
 class RecordingSummary(BaseModel):
-    """One session of a file, as `Recording`; `timezone` is IANA's, by the first position. `track`: what its points come to."""
+    """A `Recording` without its track. `timezone`: the IANA zone of the first position; `track`: `track_facts` of its points."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -134,9 +134,9 @@ class RecordingSummary(BaseModel):
 
 
 class Reading(BaseModel):
-    """A file. `content` is the hash of what it holds unpacked, which is the same for a file and its .gz.
+    """What was read from a file. `content` is the hash of its unpacked bytes, the same for a file and its .gz.
 
-    `limited`: as FileRead has it. A person who raises one of these limits wants the file to be read again.
+    `limited`: as in DecodedFile. A file is read again when a person raises one of these limits.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -151,16 +151,19 @@ class Reading(BaseModel):
 
     @property
     def flags(self) -> list[str]:
-        """Those of all its recordings."""
+        """The flags of all recordings."""
         return sorted({flag for recording in self.recordings for flag in recording.flags})
 
     def is_all_within(self, limits: ImportLimits) -> bool:
-        """Whether reading the file again under these limits would bring no more of it."""
+        """Whether reading the file again with these limits would bring nothing more."""
         return all(getattr(limits, name) <= value for name, value in self.limited.items())
 
 
 def reading_of(read: DecodedFile, content: str, zones: Sequence[tuple[str | None, float | None]]) -> Reading:
-    """`zones`: of each recording, its zone's name and its offset at the start, by its place on Earth."""
+    """The record of a decoded file.
+
+    `zones`: for each recording the zone of its position, and the offset at its start in seconds.
+    """
     return Reading(
         content=content,
         format=read.format,
@@ -200,12 +203,12 @@ def _recording(recording: Recording, zone: tuple[str | None, float | None]) -> R
 
 
 def track_facts(track: pl.DataFrame) -> dict[str, Any]:
-    """Start, end, extremes and means of a track's points, by SummaryActivity's names; what no point tells is left out."""
+    """Start, end, extremes and means of a track's points, by SummaryActivity's names; without those that no point has."""
     placed = track.select("latitude", "longitude").drop_nulls()
     facts: dict[str, Any] = {}
     if not placed.is_empty():
         facts |= {"start_latlng": list(placed.row(0)), "end_latlng": list(placed.row(-1))}
-    told = track.select(
+    values = track.select(
         pl.col("altitude").max().alias("elev_high"),
         pl.col("altitude").min().alias("elev_low"),
         pl.col("speed").max().alias("max_speed"),
@@ -216,9 +219,9 @@ def track_facts(track: pl.DataFrame) -> dict[str, Any]:
         pl.col("watts").max().alias("max_watts"),
         pl.col("temperature").mean().alias("average_temp"),
     ).row(0, named=True)
-    return facts | {name: round(value, 3) for name, value in told.items() if value is not None}
+    return facts | {name: round(value, 3) for name, value in values.items() if value is not None}
 
 
 def _plain(piece: Any) -> dict[str, Any]:
-    """A lap or a length, its moment as text: JSON knows no other."""
+    """A lap or a length with its moment as text, for JSON."""
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in piece.items()}

@@ -1,6 +1,6 @@
 """Pairs of activities worth a look: those that overlap in time, share a name, or differ by a shifted clock. Pure.
 
-`ACTIVITY_COLUMNS` is what is known of each; a pair stands once, the smaller id first.
+`ACTIVITY_COLUMNS` are the columns of the input; each pair is there once, the smaller id first.
 """
 
 import polars as pl
@@ -36,7 +36,7 @@ _KEYS = ["id_a", "id_b"]
 
 
 def numbering_source() -> pl.Expr:
-    """Who gave the activity its number. Two that one source numbers are two to it; files are numbered by nobody."""
+    """The source that gave the activity its number; null for files. Two activities numbered by one source are never one."""
     return (
         pl.when(pl.col("id") > 0)
         .then(pl.lit("strava"))
@@ -47,7 +47,7 @@ def numbering_source() -> pl.Expr:
 
 
 def names() -> pl.Expr:
-    """What a file is called, without folder and endings; short ones name nothing."""
+    """The names of a file without folder and endings, and without short names, which identify nothing."""
     called = pl.concat_list(pl.concat_list("external_id"), pl.col("file_names").fill_null([])).list.drop_nulls()
     stem = pl.element().str.to_lowercase().str.replace(r"^.*[/\\]", "").str.replace(r"(\.(fit|gpx|tcx))?(\.gz)?$", "")
     stems = called.list.eval(stem).list.unique(maintain_order=True)
@@ -55,7 +55,7 @@ def names() -> pl.Expr:
 
 
 def numbers() -> pl.Expr:
-    """Ids that a source gave the activity, and those in a file's name."""
+    """The ids that a source gave the activity, and the ids in a file's name."""
     in_names = names().list.join(" ").str.extract_all(_NUMBER).fill_null([])
     in_names = in_names.list.eval(pl.element().filter(~pl.element().str.contains(_DATE)))
     own = [pl.when(pl.col("id") > 0).then(pl.col("id")), pl.col("upload_id")]
@@ -63,10 +63,10 @@ def numbers() -> pl.Expr:
 
 
 def candidate_pairs(activities: pl.DataFrame) -> pl.DataFrame:
-    """`id_a`, `id_b`, whether they hold the `same_content`, and the `same_number` and the `same_name` where there is one.
+    """The pairs: `id_a`, `id_b`, whether they have the `same_content`, and the `same_number` and `same_name` where there is one.
 
-    Names and numbers tell something between a file and what a source numbers: two files in two folders may have one
-    name. The sessions of one file share its content, and are not one for that.
+    Names and numbers count only between a file and an activity numbered by a source: two files in two folders may have one
+    name. The sessions of one file share its content and are still several activities.
     """
     known = activities.select(
         "id", "start", "elapsed", "contents", numbering_source().alias("by"), numbers=numbers(), names=names()
@@ -87,17 +87,17 @@ def candidate_pairs(activities: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _sharing(known: pl.DataFrame, column: str, crowd: Rule) -> pl.DataFrame:
-    """Pairs of a file and what a source numbers that share an element of a list; what a crowd shares tells nothing."""
-    each = known.select("id", "by", column).explode(column).drop_nulls(column)
+def _sharing(activities: pl.DataFrame, column: str, crowd: Rule) -> pl.DataFrame:
+    """Pairs of a file and an activity numbered by a source that share an element of a list, unless a crowd shares it."""
+    each = activities.select("id", "by", column).explode(column).drop_nulls(column)
     each = each.filter(pl.len().over(column).is_between(2, crowd.value))
     pairs = _pairs(each.filter(_of_another_source()), each, [column])
     return pairs.filter(pl.col("by_a").is_not_null() | pl.col("by_b").is_not_null())
 
 
-def _at_one_time(known: pl.DataFrame) -> pl.DataFrame:
-    """Pairs whose times overlap. Of a moment at which a crowd begins nothing is known."""
-    timed = known.with_columns(until=pl.col("start") + pl.col("elapsed").fill_null(0).clip(0, LONGEST.value))
+def _at_one_time(activities: pl.DataFrame) -> pl.DataFrame:
+    """Pairs whose times overlap. Moments at which a crowd begins are left out."""
+    timed = activities.with_columns(until=pl.col("start") + pl.col("elapsed").fill_null(0).clip(0, LONGEST.value))
     bucketed = timed.with_columns(
         bucket=pl.int_ranges(
             (pl.col("start") / _BUCKET).floor().cast(pl.Int64), (pl.col("until") / _BUCKET).floor().cast(pl.Int64) + 1
@@ -109,9 +109,9 @@ def _at_one_time(known: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _by_a_shifted_clock(known: pl.DataFrame) -> pl.DataFrame:
-    """Pairs as long as each other whose starts are quarters of an hour apart, but not one."""
-    celled = known.filter(pl.col("elapsed") > 0).with_columns(
+def _by_a_shifted_clock(activities: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of the same length whose starts differ by some quarters of an hour."""
+    celled = activities.filter(pl.col("elapsed") > 0).with_columns(
         day=(pl.col("start") / MOST_SHIFT.value).floor().cast(pl.Int64),
         length=(pl.col("elapsed") / (CLOCK_SPREAD.value + 1)).floor().cast(pl.Int64),
     )
@@ -125,7 +125,7 @@ def _by_a_shifted_clock(known: pl.DataFrame) -> pl.DataFrame:
 
 
 def is_shifted() -> pl.Expr:
-    """Whether the two of a pair differ by a zone and nothing else: as long, and some quarters of an hour apart."""
+    """Whether two activities differ only by a zone: the same length, and some quarters of an hour apart."""
     step, spread = CLOCK_STEP.value, CLOCK_SPREAD.value
     apart = (pl.col("start_a") - pl.col("start_b")).abs()
     rest = (apart + step / 2) % step - step / 2
@@ -137,19 +137,19 @@ def is_shifted() -> pl.Expr:
 
 
 def _of_another_source() -> pl.Expr:
-    """One of a pair is: the API, which has most, numbers all of its own."""
+    """Whether an activity is not of the API, as at least one of each pair; the API numbers all of its own."""
     return pl.col("by").is_null() | (pl.col("by") != "strava")
 
 
 def _pairs(others: pl.DataFrame, each: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """Each of `others` with each of the same keys."""
+    """Pairs of `others` and `each` with the same keys."""
     names = [name for name in each.columns if name not in keys]
     left, right = ({name: f"{name}_{side}" for name in names} for side in "ab")
     return _once(others.rename(left).join(each.rename(right), on=keys))
 
 
 def _once(both: pl.DataFrame) -> pl.DataFrame:
-    """Every pair in one order, whichever of the two was found first, but for two that one source numbers."""
+    """Every pair once, the smaller id first, without pairs numbered by one source."""
     others = (pl.col("by_a") != pl.col("by_b")).fill_null(True)
     both = both.filter(pl.col("id_a") != pl.col("id_b"), others)
     swapped = pl.col("id_a") > pl.col("id_b")

@@ -17,20 +17,20 @@ from strava_pipeline.core.sources import FILE
 from strava_pipeline.core.sports import FAMILY, UNSPECIFIED
 
 POINT_COLUMNS = ("at", "latitude", "longitude", "heartrate")
-"""The columns of `core.files.recording.TRACK` that are looked at."""
+"""The columns of `core.files.recording.TRACK` that are compared."""
 COMPARISON_COLUMNS: dict[str, pl.DataType] = {
     "id_a": pl.Int64(),
     "id_b": pl.Int64(),
-    "common_seconds": pl.Int64(),  # in which both tell a place
-    "same_seconds": pl.Float64(),  # share of them at one place; null where they are too few to tell
-    "points_heart_apart": pl.Float64(),  # bpm, of the means over the seconds in which both tell a heart rate
+    "common_seconds": pl.Int64(),  # with a place in both
+    "same_seconds": pl.Float64(),  # share of them at one place; null if they are too few
+    "points_heart_apart": pl.Float64(),  # bpm, of the means over the seconds with a heart rate in both
     "points_maximum_apart": pl.Float64(),  # bpm, of the highest in those
 }
-"""A pair of which both recordings have points, and what comparing them came to."""
+"""A pair of recordings with points, and the result of comparing them."""
 NO_COMPARISONS = pl.DataFrame(schema=COMPARISON_COLUMNS)
 
 ComparePoints = Callable[[pl.DataFrame], pl.DataFrame]
-"""From pairs (`id_a`, `id_b`) to `COMPARISON_COLUMNS` of those of which both recordings have points."""
+"""A function from pairs (`id_a`, `id_b`) to `COMPARISON_COLUMNS`, for the pairs of recordings with points."""
 
 CERTAIN, PROBABLE, DOUBTFUL, NOTHING = "certain", "probable", "doubtful", "nothing"
 _KEYS = ["id_a", "id_b"]
@@ -38,26 +38,26 @@ WEIGHTS = {"time": rules.TIME, "distance": rules.DISTANCE, "place": rules.PLACE,
 
 
 def judge_pairs(pairs: pl.DataFrame, activities: pl.DataFrame, compare: ComparePoints) -> pl.DataFrame:
-    """The pairs with what was measured (`*_apart`, `together`, `within`), `*_points`, `score`, `verdict` and `reasons`.
+    """The pairs with measurements (`*_apart`, `together`, `within`), `*_points`, `score`, `verdict` and `reasons`.
 
-    Points are compared only of two that overlap in time and place and that all else does not make one.
+    Points are compared only for pairs that overlap in time and place and that other evidence doesn't join.
     """
-    judged = _weighed(pairs, activities, NO_COMPARISONS)
-    unsettled = pl.col("verdict").is_in([DOUBTFUL, NOTHING]) & pl.col("one_athlete")
-    near = judged.filter(unsettled & pl.col("here") & _overlapping()).select(_KEYS)
+    judged = _judged_by(pairs, activities, NO_COMPARISONS)
+    undecided = pl.col("verdict").is_in([DOUBTFUL, NOTHING]) & pl.col("one_athlete")
+    near = judged.filter(undecided & pl.col("here") & _overlapping()).select(_KEYS)
     comparisons = NO_COMPARISONS if near.is_empty() else compare(near)
     if comparisons.is_empty():
         return judged
     again = pairs.join(comparisons, on=_KEYS, how="semi")
-    return pl.concat([judged.join(comparisons, on=_KEYS, how="anti"), _weighed(again, activities, comparisons)])
+    return pl.concat([judged.join(comparisons, on=_KEYS, how="anti"), _judged_by(again, activities, comparisons)])
 
 
-def _weighed(pairs: pl.DataFrame, activities: pl.DataFrame, comparisons: pl.DataFrame) -> pl.DataFrame:
+def _judged_by(pairs: pl.DataFrame, activities: pl.DataFrame, comparisons: pl.DataFrame) -> pl.DataFrame:
     left = activities.select(pl.all().name.suffix("_a"))
     right = activities.select(pl.all().name.suffix("_b"))
     both = pairs.join(left, on="id_a", how="left").join(right, on="id_b", how="left")
     both = both.join(comparisons.select(*COMPARISON_COLUMNS), on=_KEYS, how="left")
-    return _judged(_pointed(_measured(both))).with_columns(reasons=_reasons())
+    return _judged(_scored(_measured(both))).with_columns(reasons=_reasons())
 
 
 def _measured(both: pl.DataFrame) -> pl.DataFrame:
@@ -67,7 +67,7 @@ def _measured(both: pl.DataFrame) -> pl.DataFrame:
     timed = pl.all_horizontal(pl.col(name).is_not_null() for name in times) & (shorter > 0)
     overlap = (pl.min_horizontal(a_end, b_end) - pl.max_horizontal("start_a", "start_b")).clip(0)
     far, near = pl.max_horizontal("distance_a", "distance_b"), pl.min_horizontal("distance_a", "distance_b")
-    told = pl.col("distance_a").is_not_null() & pl.col("distance_b").is_not_null() & (near > 0)
+    known = pl.col("distance_a").is_not_null() & pl.col("distance_b").is_not_null() & (near > 0)
     ends = _metres("end_lat", "end_lng")
     return both.with_columns(
         start_apart=(pl.col("start_a") - pl.col("start_b")).abs(),
@@ -76,16 +76,16 @@ def _measured(both: pl.DataFrame) -> pl.DataFrame:
         together=pl.when(timed).then(overlap / longer),
         within=pl.when(timed).then(overlap / shorter),
         covered=pl.when(timed).then(overlap / pl.when(pl.col("id_b") > 0).then(pl.col("elapsed_b")).otherwise(shorter)),
-        distance_apart=pl.when(told).then((far - near) / far),
+        distance_apart=pl.when(known).then((far - near) / far),
         place_apart=pl.min_horizontal(_metres("start_lat", "start_lng"), ends),
         heart_apart=_heart_apart("points_heart_apart", "heartrate"),
         maximum_apart=_heart_apart("points_maximum_apart", "max_heartrate"),
     ).with_columns(sport_alike=_alike(), shifted=is_shifted())
 
 
-def _heart_apart(by_points: str, told: str) -> pl.Expr:
-    """Of the same seconds where points tell; devices and sites average over other ones, with or without pauses."""
-    return pl.coalesce(by_points, (pl.col(f"{told}_a") - pl.col(f"{told}_b")).abs())
+def _heart_apart(by_points: str, column: str) -> pl.Expr:
+    """The difference over the same seconds if points have them; devices and sites average with or without pauses."""
+    return pl.coalesce(by_points, (pl.col(f"{column}_a") - pl.col(f"{column}_b")).abs())
 
 
 def _metres(lat: str, lng: str) -> pl.Expr:
@@ -93,7 +93,7 @@ def _metres(lat: str, lng: str) -> pl.Expr:
 
 
 def _alike() -> pl.Expr:
-    """1 the same sport, 0 another one; None where one tells none."""
+    """1: the same sport; 0: another; None: one has no sport."""
     a, b = pl.col("sport_type_a"), pl.col("sport_type_b")
     family = [each.replace_strict(FAMILY, default=each, return_dtype=pl.String) for each in (a, b)]
     return (
@@ -108,7 +108,7 @@ def _alike() -> pl.Expr:
     )
 
 
-def _pointed(measured: pl.DataFrame) -> pl.DataFrame:
+def _scored(measured: pl.DataFrame) -> pl.DataFrame:
     least = rules.LEAST_TOGETHER.value
     shares = {
         "time": (pl.col("together") - least) / (1 - least),
@@ -119,17 +119,17 @@ def _pointed(measured: pl.DataFrame) -> pl.DataFrame:
     pointed = measured.with_columns(
         (share.clip(0, 1) * WEIGHTS[name].value).alias(f"{name}_points") for name, share in shares.items()
     )
-    told = [
+    weights = [
         pl.when(pl.col(f"{name}_points").is_not_null()).then(rule.value).otherwise(0.0)
         for name, rule in WEIGHTS.items()
     ]
     points = pl.sum_horizontal(*[f"{name}_points" for name in WEIGHTS])
-    return pointed.with_columns(score=(100 * points / pl.sum_horizontal(told)).fill_nan(0).round(1))
+    return pointed.with_columns(score=(100 * points / pl.sum_horizontal(weights)).fill_nan(0).round(1))
 
 
 def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
-    """`alike`: of one recording, or of two devices of one athlete, as far as it can be told."""
-    told = pointed.with_columns(
+    """The pairs with a verdict. `alike`: they are of one recording, or probably of two devices of one athlete."""
+    judged = pointed.with_columns(
         here=_at_most("place_apart", rules.ELSEWHERE, unknown=True),
         one_heart=_at_most("heart_apart", rules.ANOTHER_HEART, unknown=True)
         & _at_most("maximum_apart", rules.ANOTHER_MAXIMUM, unknown=True),
@@ -137,7 +137,7 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
         to_the_second=_at_most("start_apart", rules.EXACT, unknown=False)
         & _at_most("end_apart", rules.EXACT, unknown=False),
     )
-    told = told.with_columns(
+    judged = judged.with_columns(
         alike=((_alike_enough() & pl.col("here")) | _one_recording()).fill_null(False) & pl.col("one_athlete")
     )
     verdict = (
@@ -151,16 +151,16 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit(DOUBTFUL))
         .otherwise(pl.lit(NOTHING))
     )
-    return told.with_columns(verdict=verdict)
+    return judged.with_columns(verdict=verdict)
 
 
 def _two_files() -> pl.Expr:
-    """Neither is an athlete's for certain: two who ride together leave two files that differ by a minute."""
+    """Whether both are files. Their athletes are unknown: two people who ride together leave two files a minute apart."""
     return (pl.col("source_a") == FILE) & (pl.col("source_b") == FILE)
 
 
 def _one_recording() -> pl.Expr:
-    """Both are at one place all the time: no two devices are. And the longer one holds all of the other."""
+    """Whether both are at one place all the time, as two devices never are, and the longer one holds the other."""
     return _same_points() & (pl.col("within") >= rules.CONTAINED.value).fill_null(False)
 
 
@@ -183,12 +183,12 @@ def _covered() -> pl.Expr:
 
 
 def _numbered() -> pl.Expr:
-    """A file is called by the number that a source gave, and the times agree: but for a crop, or for a zone."""
+    """Whether a file has the number of an activity as its name, and the times agree but for a crop or a zone."""
     return pl.col("same_number").is_not_null() & (_covered() | pl.col("shifted"))
 
 
 def _named() -> pl.Expr:
-    """Both have a name. Some programs give all files one: nothing else may speak against it."""
+    """Whether both have the same name and nothing contradicts it, since some programs give every file the same name."""
     all_else = _at_most("place_apart", rules.SHIFTED_PLACE, unknown=True) & _at_most(
         "distance_apart", rules.SHIFTED_DISTANCE, unknown=True
     )
@@ -236,23 +236,23 @@ def _at_most(name: str, rule: rules.Rule, *, unknown: bool) -> pl.Expr:
 
 
 def _reasons() -> pl.Expr:
-    """For a person: what was found, a phrase each; no position."""
-    column = pl.col
-    said = [
-        pl.when(column("same_content")).then(pl.lit("the same file")),
-        pl.format("the same number: {}", column("same_number")),
-        pl.format("the same name: {}", column("same_name")),
-        pl.when(column("shifted")).then(pl.format("clocks {} h apart", (column("start_apart") / 3600).round(2))),
-        pl.when(~column("shifted")).then(pl.format("{} % of the time together", _percent("together"))),
-        pl.when(~column("shifted")).then(pl.format("starts {} s apart", column("start_apart").round(0).cast(pl.Int64))),
-        pl.format("{} % of {} common seconds at one place", _percent("same_seconds"), column("common_seconds")),
+    """The evidence for a person, in phrases; no position."""
+    col = pl.col
+    phrases = [
+        pl.when(col("same_content")).then(pl.lit("the same file")),
+        pl.format("the same number: {}", col("same_number")),
+        pl.format("the same name: {}", col("same_name")),
+        pl.when(col("shifted")).then(pl.format("clocks {} h apart", (col("start_apart") / 3600).round(2))),
+        pl.when(~col("shifted")).then(pl.format("{} % of the time together", _percent("together"))),
+        pl.when(~col("shifted")).then(pl.format("starts {} s apart", col("start_apart").round(0).cast(pl.Int64))),
+        pl.format("{} % of {} common seconds at one place", _percent("same_seconds"), col("common_seconds")),
         pl.format("distances {} % apart", _percent("distance_apart")),
-        pl.format("places {} m apart", ((column("place_apart") / 10).round() * 10).cast(pl.Int64)),
-        pl.when(column("sport_alike") < 1).then(pl.format("{} and {}", column("sport_type_a"), column("sport_type_b"))),
-        pl.when(~column("one_heart")).then(pl.lit("another heart rate")),
-        pl.when(~column("one_athlete")).then(pl.lit("another athlete")),
+        pl.format("places {} m apart", ((col("place_apart") / 10).round() * 10).cast(pl.Int64)),
+        pl.when(col("sport_alike") < 1).then(pl.format("{} and {}", col("sport_type_a"), col("sport_type_b"))),
+        pl.when(~col("one_heart")).then(pl.lit("another heart rate")),
+        pl.when(~col("one_athlete")).then(pl.lit("another athlete")),
     ]
-    return pl.concat_list(said).list.drop_nulls()
+    return pl.concat_list(phrases).list.drop_nulls()
 
 
 def _percent(name: str) -> pl.Expr:
@@ -260,7 +260,7 @@ def _percent(name: str) -> pl.Expr:
 
 
 def compare_points(one: pl.DataFrame, other: pl.DataFrame) -> dict[str, float | None]:
-    """The values of `COMPARISON_COLUMNS` but for the ids, of two recordings with the columns `POINT_COLUMNS`."""
+    """The values of `COMPARISON_COLUMNS` without the ids, for two recordings with the columns `POINT_COLUMNS`."""
     a, b = _by_second(one), _by_second(other)
     common = a.join(b, on="second", suffix="_b")
     hearts = common.drop_nulls(["heartrate", "heartrate_b"])
@@ -269,7 +269,7 @@ def compare_points(one: pl.DataFrame, other: pl.DataFrame) -> dict[str, float | 
 
 
 def _by_second(points: pl.DataFrame) -> pl.DataFrame:
-    """The first point of each second; without a place where half of one is missing."""
+    """The first point of each second; its place is null where half of it is missing."""
     there = pl.col("latitude").is_not_null() & pl.col("longitude").is_not_null()
     return (
         points.lazy()
@@ -286,7 +286,10 @@ def _by_second(points: pl.DataFrame) -> pl.DataFrame:
 
 
 def _same(a: pl.DataFrame, b: pl.DataFrame, placed: pl.DataFrame) -> float | None:
-    """`placed`: the seconds in which both tell a place."""
+    """The share of common seconds at one place; None if they are too few, or one stands still.
+
+    `placed`: seconds with a place in both.
+    """
     there = [each.drop_nulls("latitude")["second"] for each in (a, b)]
     first, last = max(each.min() or 0 for each in there), min(each.max() or 0 for each in there)
     sparser = min(int(each.is_between(first, last).sum()) for each in there)

@@ -35,7 +35,7 @@ MEMBERS = {"id": pl.Int64(), "activity_id": pl.Int64(), "place": pl.Int32()}
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """Two activities that may be one. `by_content`: they hold the same file; `gone`: one is deleted at its source."""
+    """Two activities that may be one. `by_content`: they hold the same file; `gone`: one of them is deleted at its source."""
 
     pair: Pair
     score: float
@@ -46,7 +46,9 @@ class Likeness:
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """By id: which source numbers an activity (None: files), whose it is, and what a file by itself holds; where known."""
+    """By id, where known: the source that numbers an activity (None: files), its athlete, and the content of a file
+    without a row.
+    """
 
     numbered_by: Mapping[int, str | None]
     athletes: Mapping[int, int | None]
@@ -55,7 +57,7 @@ class Identities:
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What a person last decided of pairs; `joined`: in the order in which they did, as a later one gives way."""
+    """A person's last decisions about pairs; `joined` in the order of the decisions, since a later one gives way."""
 
     joined: tuple[Pair, ...] = ()
     split: frozenset[Pair] = frozenset()
@@ -63,7 +65,7 @@ class Decisions:
 
 @dataclass(slots=True)
 class Groups:
-    """Each activity's group, by the smallest id in it; those that stand alone are in none."""
+    """Groups of activities, by the smallest id in each; a single activity is in none."""
 
     members: dict[int, set[int]] = field(default_factory=dict)
     _of: dict[int, int] = field(default_factory=dict)
@@ -85,7 +87,9 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """`matches`: pairs that are joined, may be, or of which a person decided; `members`: of groups, the best source first."""
+    """`matches`: pairs that are joined, may be, or were decided by a person; `members`: the members of groups, the best
+    source first.
+    """
 
     matches: pl.DataFrame
     members: pl.DataFrame
@@ -95,33 +99,33 @@ NOTHING_MATCHED = Matching(pl.DataFrame(schema=MATCHES), pl.DataFrame(schema=MEM
 
 
 def find_matches(activities: pl.DataFrame, decided: Decisions, compare: ComparePoints) -> Matching:
-    """All activities (columns `ACTIVITY_COLUMNS`), and what a person decided; the same in whatever order either comes.
+    """The matches among all activities (columns `ACTIVITY_COLUMNS`), in any order, under a person's decisions.
 
-    `compare` looks at the points of the pairs that are near.
+    `compare` compares the points of pairs that are near.
     """
     known = activities.select(pl.col(name).cast(kind) for name, kind in ACTIVITY_COLUMNS.items()).sort("id")
     known = known.with_columns(cs.float().fill_nan(None))
-    there = set(known["id"])
+    ids = set(known["id"])
     decided = Decisions(
-        tuple(pair for pair in decided.joined if there.issuperset(pair)),
-        frozenset(pair for pair in decided.split if there.issuperset(pair)),
+        tuple(pair for pair in decided.joined if ids.issuperset(pair)),
+        frozenset(pair for pair in decided.split if ids.issuperset(pair)),
     )
     pairs = _with_decided(candidate_pairs(known), decided)
-    if pairs.is_empty():  # as where all is the API's
+    if pairs.is_empty():  # as in a folder with activities of the API alone
         return NOTHING_MATCHED
     judged = judge_pairs(pairs, known, compare)
     numbers = dict(known.select("id", numbering_source().alias("by")).iter_rows())
-    known_of = Identities(
+    identities = Identities(
         numbered_by=numbers,
         athletes=dict(known.select("id", "athlete_id").iter_rows()),
         contents=dict(known.filter(pl.col("source") == FILE).select("id", pl.col("contents").list.first()).iter_rows()),
     )
-    groups = group_activities(_likenesses(judged, known), _alike(judged), known_of, decided)
+    groups = group_activities(_likenesses(judged, known), _alike(judged), identities, decided)
     return Matching(_matches(judged, groups, numbers, decided), _members(known, groups))
 
 
-def _likenesses(judged: pl.DataFrame, known: pl.DataFrame) -> list[Likeness]:
-    gone = set(known.filter(pl.col("deleted").fill_null(False))["id"])
+def _likenesses(judged: pl.DataFrame, activities: pl.DataFrame) -> list[Likeness]:
+    gone = set(activities.filter(pl.col("deleted").fill_null(False))["id"])
     sure = judged.filter(~pl.col("verdict").is_in([DOUBTFUL, NOTHING]))
     return [
         Likeness((one, other), score, verdict == CERTAIN, by_content, one in gone or other in gone)
@@ -132,13 +136,13 @@ def _likenesses(judged: pl.DataFrame, known: pl.DataFrame) -> list[Likeness]:
 
 
 def _alike(judged: pl.DataFrame) -> set[tuple[int, int]]:
-    """Pairs that don't differ, though two files alone would not be joined for that."""
+    """Pairs without a difference that may be in one group, though two files alone would not be joined for that."""
     alike = judged.filter(pl.col("alike") | (pl.col("verdict") == CERTAIN))
     return set(alike.select("id_a", "id_b").iter_rows())
 
 
 def _with_decided(pairs: pl.DataFrame, decided: Decisions) -> pl.DataFrame:
-    """What a person decided is judged too, so that it can be explained."""
+    """The pairs with those that a person decided, so that these are judged and can be explained, too."""
     rows = sorted({*decided.joined, *decided.split})
     more = pl.DataFrame(
         {"id_a": [a for a, _ in rows], "id_b": [b for _, b in rows]}, schema={"id_a": pl.Int64, "id_b": pl.Int64}
@@ -149,14 +153,14 @@ def _with_decided(pairs: pl.DataFrame, decided: Decisions) -> pl.DataFrame:
 
 
 def _matches(judged: pl.DataFrame, groups: Groups, numbers: dict[int, str | None], decided: Decisions) -> pl.DataFrame:
-    """Joined pairs, decided ones, and of the others those that a person could join: whose groups have room for each other."""
+    """Joined pairs, decided pairs, and other pairs that a person could join, since their groups have no source in common."""
     rows = []
     for one, other, verdict, score, reasons in judged.select("id_a", "id_b", "verdict", "score", "reasons").iter_rows():
         pair = (one, other)
-        said = "split" if pair in decided.split else "joined" if pair in decided.joined else None
+        decision = "split" if pair in decided.split else "joined" if pair in decided.joined else None
         joined = groups.together(pair)
-        if said or (verdict != NOTHING and (joined or _have_room(groups, pair, numbers))):
-            rows.append((one, other, verdict, joined, score, reasons, said))
+        if decision or (verdict != NOTHING and (joined or _have_room(groups, pair, numbers))):
+            rows.append((one, other, verdict, joined, score, reasons, decision))
     return pl.DataFrame(rows, schema=MATCHES, orient="row").sort("id", "other_id")
 
 
@@ -165,10 +169,10 @@ def _have_room(groups: Groups, pair: tuple[int, int], numbers: dict[int, str | N
     return not sources[0] & sources[1]
 
 
-def _members(known: pl.DataFrame, groups: Groups) -> pl.DataFrame:
-    """Each group's members in order: by source, of files the whole first, by format, then by id; the first one stands for all.
+def _members(activities: pl.DataFrame, groups: Groups) -> pl.DataFrame:
+    """The members of each group by source, complete files first, then by format and id; the first one stands for the group.
 
-    What is deleted at Strava stays so by its files, but not where Strava has the same activity under another id.
+    An activity deleted at Strava stays deleted though its files remain, unless Strava has it under another id.
     """
     of = {one: first for first, group in groups.members.items() for one in group}
     schema = {"id": pl.Int64, "group": pl.Int64}
@@ -179,7 +183,7 @@ def _members(known: pl.DataFrame, groups: Groups) -> pl.DataFrame:
     longest = pl.col("elapsed").max().over("group", "rank")
     ordered = (
         pl.DataFrame({"id": list(of), "group": list(of.values())}, schema=schema)
-        .join(known, on="id")
+        .join(activities, on="id")
         .with_columns(rank=rank, form=form, gone=pl.col("deleted").fill_null(False))
         .with_columns(cut=((pl.col("source") == FILE) & (pl.col("elapsed") < WHOLE.value * longest)).fill_null(False))
         .with_columns(_there=((pl.col("id") > 0) & ~pl.col("gone")).any().over("group"))
@@ -192,52 +196,60 @@ def _members(known: pl.DataFrame, groups: Groups) -> pl.DataFrame:
     ).sort("id")
 
 
-def group_activities(likenesses: Iterable[Likeness], alike: set[Pair], known: Identities, decided: Decisions) -> Groups:
-    """The groups: what a person joined, then the likenesses, those of deleted activities last.
+def group_activities(
+    likenesses: Iterable[Likeness], alike: set[Pair], identities: Identities, decided: Decisions
+) -> Groups:
+    """The groups of the pairs that a person joined, then of the likenesses, those of deleted activities last.
 
-    `alike`: pairs that may stand in one group.
+    `alike`: pairs that may be in one group.
     """
     groups = Groups()
     for pair in decided.joined:
         if not split_between(groups, pair, decided):
             groups.unite(pair)
-    for each in sorted(likenesses, key=lambda each: (each.gone, not each.certain, -each.score, each.pair)):
-        if not groups.together(each.pair) and _agree(groups, each, alike, known, decided):
-            groups.unite(each.pair)
+    for likeness in sorted(
+        likenesses, key=lambda likeness: (likeness.gone, not likeness.certain, -likeness.score, likeness.pair)
+    ):
+        if not groups.together(likeness.pair) and _agree(groups, likeness, alike, identities, decided):
+            groups.unite(likeness.pair)
     return groups
 
 
-def _agree(groups: Groups, each: Likeness, alike: set[Pair], known: Identities, decided: Decisions) -> bool:
-    left, right = groups.of(each.pair[0]), groups.of(each.pair[1])
-    if _told(left, known.numbered_by) & _told(right, known.numbered_by) or split_between(groups, each.pair, decided):
+def _agree(groups: Groups, likeness: Likeness, alike: set[Pair], identities: Identities, decided: Decisions) -> bool:
+    left, right = groups.of(likeness.pair[0]), groups.of(likeness.pair[1])
+    if _values(left, identities.numbered_by) & _values(right, identities.numbered_by) or split_between(
+        groups, likeness.pair, decided
+    ):
         return False
-    if len(_told(left, known.athletes) | _told(right, known.athletes)) > 1:
+    if len(_values(left, identities.athletes) | _values(right, identities.athletes)) > 1:
         return False
-    if each.by_content:
+    if likeness.by_content:
         return True
-    if _told(left, known.contents) & _told(right, known.contents):
+    if _values(left, identities.contents) & _values(right, identities.contents):
         return False  # two sessions of one file
     return _match_each_other(left, right, alike, decided)
 
 
 def _match_each_other(left: set[int], right: set[int], alike: set[Pair], decided: Decisions) -> bool:
-    """Each is like each; of those that a person joined with others it is enough that one is."""
-    spoken = {one for pair in decided.joined for one in pair}
+    """Whether each member is like each of the other group; of members that a person joined, one is enough."""
+    joined_by_person = {one for pair in decided.joined for one in pair}
 
     def fits(one: int, others: set[int]) -> bool:
         like = [ordered_pair(one, other) in alike for other in others]
-        needed = [fit for fit, other in zip(like, others, strict=True) if other not in spoken]
+        needed = [fit for fit, other in zip(like, others, strict=True) if other not in joined_by_person]
         return any(like) and all(needed)
 
-    return all(fits(one, right) for one in left - spoken) and all(fits(one, left) for one in right - spoken)
+    return all(fits(one, right) for one in left - joined_by_person) and all(
+        fits(one, left) for one in right - joined_by_person
+    )
 
 
-def _told(group: set[int], by_id: Mapping[int, T | None]) -> set[T]:
+def _values(group: set[int], by_id: Mapping[int, T | None]) -> set[T]:
     return {value for one in group if (value := by_id.get(one)) is not None}
 
 
 def split_between(groups: Groups, pair: Pair, decided: Decisions) -> Pair | None:
-    """Two that a person split and that would come together, if there are any."""
+    """A pair that a person split and that this pair would join again, if there is one."""
     if not decided.split:
         return None
     left, right = groups.of(pair[0]), groups.of(pair[1])
@@ -246,5 +258,5 @@ def split_between(groups: Groups, pair: Pair, decided: Decisions) -> Pair | None
 
 
 def ordered_pair(one: int, other: int) -> Pair:
-    """The pair as it is kept."""
+    """The pair with the smaller id first."""
     return (one, other) if one < other else (other, one)

@@ -1,6 +1,6 @@
-"""The weights and limits by which two activities are told to be one: a table, with the reason of each. Nothing else.
+"""The weights and limits for deciding whether two activities are one: a table, with the reason of each. Nothing else.
 
-Who changes one raises `VERSION`: every pair is judged anew.
+A change of one needs a higher `VERSION`: every pair is then judged again.
 """
 
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ class Rule:
     reason: str
 
 
-# What each kind of evidence weighs. What two sources don't both tell is left out, and the others weigh the more.
-TIME = Rule(45, "points", "nobody records two activities at one time; nothing else tells equal commutes apart")
+# The weight of each kind of evidence. Evidence that one source lacks is left out, and the other kinds weigh more.
+TIME = Rule(45, "points", "nobody records two activities at one time; nothing else distinguishes equal commutes")
 DISTANCE = Rule(25, "points", "devices differ by some per cent, other activities by more")
 PLACE = Rule(20, "points", "who rides at that time elsewhere is somebody else")
 SPORT = Rule(10, "points", "people correct it afterwards, and devices guess it")
 COMPATIBLE = Rule(0.8, "of its points", "a sport of the same family: a Ride that was edited to a GravelRide")
 UNSAID = Rule(0.5, "of its points", "a device's `Workout` may be anything")
 
-# Where each kind of evidence is worth nothing any more.
+# The limit at which each kind of evidence is worth nothing.
 LEAST_TOGETHER = Rule(0.5, "of the longer one's time", "half an activity is another one, or a part of it")
 MOST_DISTANCE = Rule(
     0.10, "of the longer distance", "phone and watch in a city differ by up to 5 per cent, cut ones by more"
@@ -50,14 +50,14 @@ ANOTHER_HEART = Rule(3, "bpm of the mean", "the same beats, averaged with or wit
 SAME_HEART = Rule(1.5, "bpm of the mean, and twice as much of the highest", "one strap, two devices")
 ANOTHER_MAXIMUM = Rule(8, "bpm of the highest", "one optical sensor's spike")
 
-# One recording in two files, told by the points of both.
+# One recording in two files, by the points of both.
 SAME_PLACE = Rule(
     1.5, "m", "programs round positions by up to a metre; side by side is up to 15 m, so a wider limit joins two people"
 )
 SAME_SECONDS = Rule(0.95, "of the common seconds", "copies share all; two watches on one runner share 0.005 of them")
-LEAST_SECONDS = Rule(20, "s that both tell", "who waits at one traffic light is at one place for less")
+LEAST_SECONDS = Rule(20, "s with a place in both", "who waits at one traffic light is at one place for less")
 LEAST_SHARED = Rule(
-    0.5, "of the seconds of the one that tells fewer", "files thinned by one program share all, other devices' few"
+    0.5, "of the seconds of the one with fewer", "files thinned by one program share all, other devices' few"
 )
 LEAST_WAY = Rule(100, "m from the first place", "everybody in one room is at one place")
 MOST_OF_THE_WAY = Rule(
@@ -70,7 +70,7 @@ CONTAINED = Rule(
 )
 WHOLE = Rule(0.95, "of the longest one's time", "a file that was cut is not shown in place of the whole one")
 
-# A name that both have (an upload's number, a file's name) makes it certain where the times don't speak against it.
+# A common name (an upload's number, a file's name) makes a pair certain unless the times contradict it.
 NAMED_TOGETHER = Rule(
     0.5, "of the time of what is numbered", "a cropped activity lies within its file, a lap's file within its activity"
 )
@@ -82,7 +82,7 @@ SHIFTED_DISTANCE = Rule(
     0.005, "of the longer distance", "a shifted clock alone proves nothing: everything else must be the same"
 )
 
-# What keeps nonsense from costing hours: a thousand files with a dead clock all begin at one moment.
+# Limits that keep nonsense from costing hours: a thousand files with a dead clock all begin at one moment.
 CROWD = Rule(50, "activities within six hours", "more than that at one time is a wrong clock, not an athlete")
 COMMON_NAME = Rule(10, "activities of one name", "`activity.gpx` names nothing")
-LONGEST = Rule(8 * 86_400, "s", "an activity longer than that is looked at by its first week")
+LONGEST = Rule(8 * 86_400, "s", "of a longer activity only the first days count")

@@ -169,7 +169,7 @@ def test_places_are_not_trusted_where_the_rows_say_otherwise(change: dict[str, s
 def test_places_are_not_trusted_where_pairs_of_names_stand_elsewhere() -> None:
     headers = [f"ž{name}" for name in NEWEST]
     headers[20], headers[6] = headers[6], headers[20]
-    assert {cell.how for cell in read_header(headers).cells} == {Recognition.NOT}
+    assert {cell.how for cell in read_header(headers).cells} == {Recognition.NONE}
 
 
 def test_a_new_column_in_a_known_language_is_kept_and_told() -> None:
