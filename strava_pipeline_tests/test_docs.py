@@ -1,7 +1,6 @@
 """What the documents say and the code can contradict: commands, options, settings, queries, links. Prose is for people to check."""
 
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,19 +17,8 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.conftest import SOAK
+from strava_pipeline_tests.documents import DOCUMENTS, GUIDES, PROGRAM, REPO, commands_in, queries_in
 
-REPO = Path(__file__).resolve().parent.parent
-DOCUMENTS = sorted(
-    path
-    for path in (
-        *REPO.glob("*.md"),
-        *(REPO / "docs").rglob("*.md"),
-        REPO / "data" / "README.md",
-        REPO / "deploy" / "README.md",
-    )
-    if path.is_file()
-)
-GUIDES = [path for path in DOCUMENTS if path.name != "CHANGELOG.md" and path.parent.name != "adr"]
 README_LINES = 170  # what a person reads before trying the program
 REGISTRIES = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".com", "crates" + ".io", "conda" + ".anaconda.org")
 FOLLOWING = {
@@ -41,10 +29,7 @@ FOLLOWING = {
 MACHINE_PATH = re.compile(
     r"(?<![\w.}>*~-])/(?:work|root|Users|home)/[a-z_]"
 )  # of whoever's machine this was written on
-PROGRAM = "strava-pipeline"
-NO_COMMANDS = {"run ends"}  # a line of a log
 USAGE_ERROR = typer.BadParameter.__base__ or Exception  # Typer has no public name for it
-SHELL_OPERATORS = {"|", "&&", "||", ";", ">", "<"}
 
 
 def test_the_data_dictionary_is_what_the_catalogue_says() -> None:
@@ -107,7 +92,7 @@ def test_every_relative_link_leads_somewhere(document: Path) -> None:
 @pytest.mark.parametrize("document", GUIDES, ids=lambda path: str(path.relative_to(REPO)))
 def test_every_command_in_the_documents_exists_with_its_options(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
-    faults = [fault for words in _commands(text) for fault in _faults(words)]
+    faults = [fault for words in commands_in(text) for fault in _faults(words)]
     assert not faults
 
 
@@ -121,7 +106,7 @@ def test_a_command_that_does_not_exist_is_noticed() -> None:
 
 Also `strava-pipeline service stop`, `import --dry-ran` and `quarantine list`.
 """
-    assert [fault for words in _commands(text) for fault in _faults(words)] == [
+    assert [fault for words in commands_in(text) for fault in _faults(words)] == [
         "strava-pipeline flaw: No such command 'flaw'. Did you mean 'flow'?",
         "strava-pipeline flow --no-such-option: No such option: --no-such-option",
         "strava-pipeline trips car list too many words: too many words",
@@ -145,7 +130,7 @@ def test_every_query_in_the_documents_runs_on_an_empty_warehouse(
     monkeypatch.chdir(tmp_path)
     lake = new_lake(tmp_path / "data")
     _write_an_empty_track(tmp_path / "data" / "tracks" / "year=2026" / "1.parquet")
-    queries = [(document.name, query) for document in GUIDES for query in _queries(document)]
+    queries = [(document.name, query) for document in GUIDES for query in queries_in(document)]
     assert len(queries) > 12
     with reading(lake) as warehouse:
         for document, query in queries:
@@ -167,44 +152,6 @@ def test_no_file_names_a_package_registry_or_a_place_on_somebodys_machine() -> N
 def _targets(text: str) -> list[str]:
     """What a page links to, pictures included."""
     return re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'src="([^"]+)"', text)
-
-
-def _commands(text: str) -> Iterator[list[str]]:
-    """Command lines of this program and of make: in code blocks, then in `code` within sentences."""
-    for line in _code_lines(text):
-        yield from _split(line)
-    prose = re.sub(r"```.*?```|^ {4,}\S[^\n]*$", "", text, flags=re.DOTALL | re.MULTILINE)
-    for code in re.findall(r"`([^`\n]+)`", prose):
-        first, _, rest = code.partition(" ")
-        if first in VERBS and rest and code not in NO_COMMANDS:
-            yield from _split(f"{PROGRAM} {code}")
-        elif first in (PROGRAM, f".venv/bin/{PROGRAM}", "make"):
-            yield from _split(code)
-
-
-def _code_lines(text: str) -> Iterator[str]:
-    for block in re.findall(r"```(?:sh)?\n(.*?)```", text, re.DOTALL):
-        yield from block.splitlines()
-    yield from re.findall(r"^ {4,}(\S.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
-
-
-def _split(line: str) -> Iterator[list[str]]:
-    """The parts of a shell line that call this program or make, without what stands before the program's name."""
-    if PROGRAM not in line and "make " not in line:
-        return
-    try:
-        words = shlex.split(line.replace("…", ""), comments=True)
-    except ValueError:  # a picture or a sentence, not a command
-        return
-    part: list[str] = []
-    for word in [*words, ";"]:
-        if word in SHELL_OPERATORS:
-            at = next((i for i, w in enumerate(part) if Path(w).name == PROGRAM or w == "make"), None)
-            if at is not None:
-                yield [Path(part[at]).name, *part[at + 1 :]]
-            part = []
-        else:
-            part.append(word)
 
 
 def _faults(words: list[str]) -> Iterator[str]:
@@ -238,14 +185,6 @@ def _is_a_target(word: str) -> bool:
     rules = re.findall(r"^([a-z][a-z %-]*):(?!=)", makefile, re.MULTILINE)
     targets = {name for names in rules for name in names.split()}
     return word in targets or (word.endswith("-") and any(name.startswith(word) for name in targets))
-
-
-def _queries(document: Path) -> Iterator[str]:
-    text = document.read_text(encoding="utf-8")
-    yield from re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
-    for words in _commands(text):
-        if words[:2] == [PROGRAM, "sql"]:
-            yield from (word for word in words if " " in word)
 
 
 def _write_an_empty_track(path: Path) -> None:
