@@ -1,15 +1,20 @@
-"""Where the logs of runs lie, one for people and a structured one per run in a folder per day (UTC), and for how long.
+"""The logs of runs, one for people and one of JSON lines each, in a folder per day (UTC): where they lie, how they are written.
 
 `flow/YYYY/MM/DD/flow_<stamp>.log`, `flow/structured/YYYY/MM/DD/flow_<stamp>.jsonl`, and the link `flow/latest.log` to the
-newest. Their content is run_log.py's. No Dagster here, so that looking is fast.
+newest. A log that can't be written never fails a run; that is reported once. What is written is orchestrate/run_log.py's,
+which hears of it from Dagster; nothing of Dagster's is imported here, so that looking at logs is fast.
 """
 
+import json
+import logging
 import os
 import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from strava_pipeline.lake.files import stamp
 
@@ -113,3 +118,163 @@ def prune(logs_dir: Path, today: date, days: int | None = None) -> tuple[int, li
         if latest.is_symlink() and not latest.exists():
             latest.unlink()
     return removed, list(faults.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a stage or a run ended: in a word, how grave that is (a level of `logging`), why, and more for programs."""
+
+    name: str
+    level: int = logging.INFO
+    why: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+DONE = Outcome("done")
+
+
+@dataclass(slots=True)
+class _Stage:
+    """A step so far; `assets`: by asset, what it reported."""
+
+    began: datetime
+    outcome: str = "broken off"
+    seconds: float | None = None
+    assets: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class RunLog:
+    """Writes the two logs of one run.
+
+    Args:
+        run_id: Dagster's.
+        began: when the run began, which names the files.
+        warn: called with what a person should know about trouble with the log.
+    """
+
+    def __init__(self, run_id: str, began: datetime, warn: Callable[[str], object]) -> None:
+        self._run_id, self._began, self._warn = run_id, began, warn
+        self._files: list[BinaryIO] = []
+        self._stages: dict[str, _Stage] = {}
+        self._step: str | None = None
+        self._trouble: str | None = None
+
+    def open(self, logs_dir: Path, text: str, fields: Mapping[str, Any]) -> None:
+        """Make the files, write how the run began, remove old files."""
+        try:
+            human, structured = reserve(logs_dir, self._began)
+            self._files.append(human.open("ab"))
+            self._files.append(structured.open("ab"))
+        except OSError as error:
+            self._give_up(error)
+            self.report_trouble()
+            return
+        self.write(self._began, logging.INFO, "run_begins", text, fields)
+        try:
+            point_latest(logs_dir, human)
+        except OSError as error:
+            text = f"latest.log can't lead here ({error.strerror}); `strava-pipeline logs latest` finds this log"
+            self.message(self._began, logging.WARNING, text)
+        _, faults = prune(logs_dir, self._began.date())
+        if faults:
+            self._warn(f"Old logs could not be removed: {'; '.join(faults)}")
+
+    def message(self, at: datetime, level: int, text: str, step: str | None = None) -> None:
+        """Log a line of `step`, by default of the one that is running."""
+        self.write(at, level, "message", text, {"text": text}, step or self._step)
+
+    def begin_stage(self, step: str, at: datetime) -> None:
+        """Log that a step begins."""
+        self._step, self._stages[step] = step, _Stage(at)
+        self.write(at, logging.INFO, "stage_begins", "begins", {}, step)
+
+    def add_report(self, step: str, at: datetime, asset: str, values: Mapping[str, Any]) -> None:
+        """Keep what an asset reported for the line that ends its step."""
+        self._stages.setdefault(step, _Stage(at)).assets.setdefault(asset, {}).update(values)
+
+    def end_stage(self, step: str, at: datetime, outcome: Outcome) -> None:
+        """Log how a step ended, with what its assets reported where all went well."""
+        stage = self._stages.setdefault(step, _Stage(at))
+        stage.outcome, stage.seconds, self._step = outcome.name, _seconds(stage.began, at), None
+        words = in_words(stage.assets, step) if outcome is DONE else outcome.why
+        text = f"{outcome.name} after {stage.seconds:.1f} s" + (f": {words}" if words else "")
+        fields = {"outcome": outcome.name, "seconds": stage.seconds, "assets": stage.assets, **outcome.fields}
+        self.write(at, outcome.level, "stage_ends", text, fields, step)
+
+    @property
+    def has_failed_stage(self) -> bool:
+        """Whether a step failed; its line says why."""
+        return any(stage.outcome == "failed" for stage in self._stages.values())
+
+    def end_run(self, at: datetime, outcome: Outcome) -> None:
+        """Log how the run ended and how long each step took, and close the files."""
+        seconds = _seconds(self._began, at)
+        for stage in self._stages.values():
+            if stage.seconds is None:  # begun and not ended
+                stage.seconds = _seconds(stage.began, at)
+        stages = {name: {"outcome": stage.outcome, "seconds": stage.seconds} for name, stage in self._stages.items()}
+        table = [f"{stage['seconds']:>10.1f} s  {name}, {stage['outcome']}" for name, stage in stages.items()]
+        why = f". {outcome.why}" if outcome.why else ""
+        text = "\n".join([f"run ends: {outcome.name} after {seconds:.1f} s{why}", *table])
+        fields = {"outcome": outcome.name.replace(" ", "_"), "seconds": seconds, "stages": stages, **outcome.fields}
+        self.write(at, outcome.level, "run_ends", text, fields)
+        self._close()
+        self.report_trouble()
+
+    def write(
+        self, at: datetime, level: int, event: str, text: str, fields: Mapping[str, Any], step: str | None = None
+    ) -> None:
+        """Write a line to both files. `text` is for people, `fields` for programs: docs/formats.md names them."""
+        name, stage = logging.getLevelName(level), f"{step}: " if step else ""
+        human = f"{at:%Y-%m-%d %H:%M:%S}Z {name:<7} {stage}{text}".replace("\n", "\n    ")
+        row = {"ts": iso(at), "level": name, "event": event, "run_id": self._run_id, "step": step, "fields": fields}
+        try:
+            for file, line in zip(self._files, (human, json.dumps(row, ensure_ascii=False, default=str)), strict=False):
+                file.write(f"{line}\n".encode(errors="backslashreplace"))
+                file.flush()  # what was written before a kill is there
+        except OSError as error:
+            self._give_up(error)
+
+    def report_trouble(self) -> None:
+        """Report once what keeps the log from being written."""
+        text, self._trouble = self._trouble, None
+        if text is not None:
+            self._warn(text)
+
+    def _give_up(self, error: OSError) -> None:
+        where = error.filename or "the file"
+        self._trouble = f"This run's log can't be written ({where}: {error.strerror}); it goes on without."
+        self._close()
+
+    def _close(self) -> None:
+        files, self._files = self._files, []
+        for file in files:
+            with suppress(OSError):
+                file.close()
+
+
+def in_words(reports: Mapping[str, Mapping[str, Any]], step: str) -> str:
+    """What the assets of a step reported, as `name value` pairs; the step's own name and seconds are not repeated."""
+    parts = []
+    for asset, values in reports.items():
+        pairs = ", ".join(
+            f"{name.removeprefix('dagster/')} {_word(value)}" for name, value in values.items() if name != "seconds"
+        )
+        if pairs:
+            parts.append(pairs if asset == step else f"{asset}: {pairs}")
+    return "; ".join(parts)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " ".join(map(str, value)) if isinstance(value, list | dict) else str(value)
+
+
+def iso(at: datetime) -> str:
+    """A moment in UTC as ISO 8601, to the microsecond."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _seconds(began: datetime, ended: datetime) -> float:
+    return round(max((ended - began).total_seconds(), 0.0), 3)

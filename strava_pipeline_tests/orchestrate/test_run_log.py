@@ -13,9 +13,9 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.core.errors import CheckFailedError, PipelineError, TransientError
-from strava_pipeline.operations.log_files import HUMAN, latest_link, list_logs
+from strava_pipeline.operations.log_files import HUMAN, in_words, latest_link, list_logs
 from strava_pipeline.operations.progress import LogProgress
-from strava_pipeline.orchestrate.run_log import in_words, logged, reported
+from strava_pipeline.orchestrate.run_log import logged, reported
 from strava_pipeline_tests.orchestrate.run_logs import AT, Row, human_logs, only, small_run, structured_logs
 from strava_pipeline_tests.rig import Rig
 
