@@ -11,7 +11,7 @@ import dagster as dg
 import duckdb
 import polars
 
-from strava_pipeline.orchestrate.instance import open_instance
+from strava_pipeline.verbs.instance import open_instance
 
 NAMES = ("one", "two", "three", "four")
 

@@ -26,8 +26,8 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.checks import BROKEN_RULES
-from strava_pipeline.orchestrate.instance import open_instance
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline.verbs.run_job import RunOutcome, run_job
 from strava_pipeline_tests.metadata_keys import unreviewed
 from strava_pipeline_tests.patience import PATIENCE

@@ -1,6 +1,6 @@
 """What is ours in Dagster's home: the configuration as the project wants it, where the UI is served, whether there are records.
 
-Nothing of Dagster's is imported: commands that only look, and definitions, read these. Opening the instance is instance.py's.
+Nothing of Dagster's is imported: commands that only look read these. Opening the instance is verbs/instance.py's.
 """
 
 from importlib.resources import files

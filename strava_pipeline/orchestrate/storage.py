@@ -2,7 +2,7 @@
 
 dagster.yaml names `PipelineStorage` (docs/adr/0034), so every process that opens the instance loads this module: commands, runs,
 Dagster's daemon and web server. It must not import the definitions, Polars or DuckDB. Statements, tables and files are
-Dagster's; stock Dagster reads what this wrote, and the other way round. Opening the instance stands in instance.py.
+Dagster's; stock Dagster reads what this wrote, and the other way round. Opening the instance is verbs/instance.py's.
 
 Storage in Dagster: https://docs.dagster.io/deployment/oss/dagster-yaml
 """

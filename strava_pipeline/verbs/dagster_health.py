@@ -20,7 +20,7 @@ def config_health(home: Path) -> Finding:
         return skipped(CONFIG, f"none in {home} yet")
     if path.read_bytes() == own_configuration():
         return ok(CONFIG, "the project's own")
-    from strava_pipeline.orchestrate.instance import NO_CONFIGURATION, is_replaceable
+    from strava_pipeline.verbs.instance import NO_CONFIGURATION, is_replaceable
     from strava_pipeline.verbs.instance_health import configuration_lines, missing_configuration
 
     if is_replaceable(path):

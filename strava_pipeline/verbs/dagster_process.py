@@ -123,9 +123,9 @@ def _prepare(settings: "Settings") -> None:
     """Mark the runs that died, remove old records, say what dagster.yaml lacks."""
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.home import CONFIG
-    from strava_pipeline.orchestrate.instance import open_instance
     from strava_pipeline.orchestrate.run_records import prune_daily
     from strava_pipeline.orchestrate.runs import clean_up
+    from strava_pipeline.verbs.instance import open_instance
     from strava_pipeline.verbs.instance_health import missing_configuration
 
     with open_instance(settings.dagster_home) as instance:

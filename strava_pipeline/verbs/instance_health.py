@@ -13,7 +13,10 @@ from strava_pipeline.core.errors import Finding, ok, problem, skipped, warning
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.dagster_private import DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS
 from strava_pipeline.orchestrate.home import CONFIG, STORAGES, names_other_storage, own_configuration
-from strava_pipeline.orchestrate.instance import (
+from strava_pipeline.orchestrate.runs import dead_runs
+from strava_pipeline.orchestrate.storage import OtherHomeError
+from strava_pipeline.verbs.dagster_health import INSTANCE
+from strava_pipeline.verbs.instance import (
     NotUnderstoodError,
     configuration_sections,
     fault_of_database,
@@ -23,9 +26,6 @@ from strava_pipeline.orchestrate.instance import (
     unreachable,
     unset_variables,
 )
-from strava_pipeline.orchestrate.runs import dead_runs
-from strava_pipeline.orchestrate.storage import OtherHomeError
-from strava_pipeline.verbs.dagster_health import INSTANCE
 
 DAEMON, AUTOMATION, RUNS = "dagster daemon", "automation", "runs"
 RUNNING = timedelta(minutes=3)  # a heartbeat comes every 30 s, later while the daemon is busy

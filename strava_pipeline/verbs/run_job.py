@@ -34,7 +34,6 @@ from strava_pipeline.orchestrate.dagster_private import (
     execute_run,
 )
 from strava_pipeline.orchestrate.home import workspace_file
-from strava_pipeline.orchestrate.instance import database_faults_named, open_instance
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.resources import ProgressOf
@@ -42,6 +41,7 @@ from strava_pipeline.orchestrate.run_records import prune_daily
 from strava_pipeline.orchestrate.runs import fail_dead_runs
 from strava_pipeline.orchestrate.tags import BY, BY_HAND, STOPPED_EARLY
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.instance import database_faults_named, open_instance
 
 
 @dataclass(frozen=True, slots=True)

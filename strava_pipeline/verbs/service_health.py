@@ -29,7 +29,7 @@ def faults(settings: "Settings") -> list[str]:
 
 def _scheduler(settings: "Settings") -> list[str]:
     """What `dagster-daemon liveness-check` finds: whether each of its threads was heard of lately."""
-    from strava_pipeline.orchestrate.instance import provide_secrets
+    from strava_pipeline.verbs.instance import provide_secrets
 
     provide_secrets(settings.dagster_home)
     check = [sys.executable, "-m", "dagster._daemon", "liveness-check"]

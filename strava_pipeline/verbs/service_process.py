@@ -82,7 +82,7 @@ def run(settings: "Settings", ui: Address | None, *, by_unit: bool, log_to_stdou
 
 def start(settings: "Settings", ui: Address | None) -> None:
     """Start the service in a session of its own and wait until it is alive; PipelineError with the end of its log."""
-    from strava_pipeline.orchestrate.instance import open_instance
+    from strava_pipeline.verbs.instance import open_instance
     from strava_pipeline.verbs.ticks import heard_of_scheduler
 
     where = ["--no-ui"] if ui is None else ["--host", ui.host, "--port", str(ui.port)]

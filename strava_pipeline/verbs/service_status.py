@@ -6,8 +6,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from strava_pipeline.orchestrate.home import may_have_records
-from strava_pipeline.orchestrate.instance import open_instance
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline.verbs.service_intake import answers
 from strava_pipeline.verbs.service_log import service_log
 from strava_pipeline.verbs.service_process import running

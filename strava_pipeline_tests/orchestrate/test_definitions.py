@@ -12,10 +12,10 @@ from strava_pipeline.lake.locks import live_run, noted_runs
 from strava_pipeline.lake.manifests import Window
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, MergeConfig
-from strava_pipeline.orchestrate.instance import open_instance
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, resolved
 from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline.orchestrate.runs import clean_up, fail_dead_runs
+from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline_tests.rig import Rig, definitions
 
 RECEIVED = ("imports", "events_received", "streams_received")  # made by no run

@@ -27,10 +27,10 @@ from strava_pipeline.operations.strava_source import FLOW_LOCK
 from strava_pipeline.orchestrate import launcher
 from strava_pipeline.orchestrate.fork_server import LONGEST, package_files, stamps, user_files
 from strava_pipeline.orchestrate.home import own_configuration
-from strava_pipeline.orchestrate.instance import open_instance
 from strava_pipeline.orchestrate.launcher import ForkRunLauncher
 from strava_pipeline.orchestrate.tags import ALERT, BY, BY_HAND, DATA_DIR, LIMIT, NO_LIMIT, STOPPED_EARLY
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline_tests.e2e.dagster_dev import until
 from strava_pipeline_tests.launching import OF_THE_DAEMON, daemon, origins, use_settings_of
 from strava_pipeline_tests.patience import PATIENCE

@@ -15,10 +15,10 @@ from sqlalchemy import create_engine
 from strava_pipeline.core.errors import Finding, PipelineError, State
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.home import own_configuration
-from strava_pipeline.orchestrate.instance import database_faults_named, is_behind, open_instance
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_health import config_health, instance_health
 from strava_pipeline.verbs.dagster_process import environment_of_dagster
+from strava_pipeline.verbs.instance import database_faults_named, is_behind, open_instance
 from strava_pipeline.verbs.service_status import look
 from strava_pipeline_tests import postgres
 
@@ -132,7 +132,7 @@ def test_a_variable_may_be_a_file_among_the_secrets(
     secrets = tmp_path / "secrets"
     secrets.mkdir()
     (secrets / VARIABLE).write_text(f"{url}\n")
-    monkeypatch.setattr("strava_pipeline.orchestrate.instance.SECRETS", secrets)
+    monkeypatch.setattr("strava_pipeline.verbs.instance.SECRETS", secrets)
     monkeypatch.setenv(VARIABLE, "")
     with open_instance(home) as instance:
         assert instance.get_runs() == []
@@ -144,7 +144,7 @@ def test_a_file_among_the_secrets_that_cannot_be_read_is_named(
 ) -> None:
     secrets = tmp_path / "secrets"
     (secrets / VARIABLE).mkdir(parents=True)
-    monkeypatch.setattr("strava_pipeline.orchestrate.instance.SECRETS", secrets)
+    monkeypatch.setattr("strava_pipeline.verbs.instance.SECRETS", secrets)
     monkeypatch.setenv(VARIABLE, "")
     with pytest.raises(PipelineError, match=f"{secrets / VARIABLE} is no file"):
         open_instance(home)

@@ -19,8 +19,8 @@ import pytest
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import OperationalError
 
-from strava_pipeline.orchestrate.instance import open_instance
 from strava_pipeline.orchestrate.storage import OtherHomeError
+from strava_pipeline.verbs.instance import open_instance
 
 YEARS = dg.StaticPartitionsDefinition(["2024", "2025"])
 TABLES = {

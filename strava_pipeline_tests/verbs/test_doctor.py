@@ -34,9 +34,9 @@ from strava_pipeline.lake.health import warehouse_health
 from strava_pipeline.lake.health_files import judged_room, writable
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.orchestrate.instance import open_instance
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.doctor import examine, looks
+from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline_tests.ingest.tls import https_server, make_certificate
 from strava_pipeline_tests.rig import Rig, started
 from strava_pipeline_tests.verbs.conftest import Type

@@ -13,9 +13,9 @@ from dagster._daemon.auto_run_reexecution.auto_run_reexecution import filter_run
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 
 from strava_pipeline.orchestrate.dagster_private import InMemoryJob, execute_run
-from strava_pipeline.orchestrate.instance import open_instance
 from strava_pipeline.orchestrate.runs import started_by
 from strava_pipeline.verbs import run_job
+from strava_pipeline.verbs.instance import open_instance
 
 REPO = Path(__file__).resolve().parent.parent.parent
 YEARS = dg.StaticPartitionsDefinition(["2025", "2026"])

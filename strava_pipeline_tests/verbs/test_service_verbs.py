@@ -179,7 +179,7 @@ def test_a_schedule_is_told_as_its_daemon_sees_it(
     settings: Callable[..., Settings], status: InstigatorStatus, automation: bool, is_running: bool
 ) -> None:
     own = settings(automation=automation)
-    from strava_pipeline.orchestrate.instance import open_instance
+    from strava_pipeline.verbs.instance import open_instance
 
     with open_instance(own.dagster_home) as instance:
         ticked(instance, status)

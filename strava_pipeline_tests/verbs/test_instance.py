@@ -19,7 +19,7 @@ from dagster._core.storage.sql import get_alembic_config, run_alembic_downgrade
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.home import names_other_storage
-from strava_pipeline.orchestrate.instance import (
+from strava_pipeline.verbs.instance import (
     is_replaceable,
     open_instance,
     own_configuration,
@@ -79,7 +79,7 @@ def test_an_instance_of_an_older_dagster_is_migrated_and_keeps_its_runs(
 def test_two_processes_that_open_it_at_once_migrate_it_once(tmp_path: Path) -> None:
     run_id = made_by_an_older_dagster(tmp_path)
     code = (
-        "import sys\nfrom pathlib import Path\nfrom strava_pipeline.orchestrate.instance import open_instance\n"
+        "import sys\nfrom pathlib import Path\nfrom strava_pipeline.verbs.instance import open_instance\n"
         "with open_instance(Path(sys.argv[1])) as instance:\n    print([run.run_id for run in instance.get_runs()])"
     )
     both = [
