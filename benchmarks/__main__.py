@@ -1,4 +1,4 @@
-"""`python -m benchmarks 1000 10000`: measure and print tables that are Markdown, too; with `--json` one object."""
+"""`python -m benchmarks 1000 10000`: measures, and prints tables in Markdown or, with `--json`, one object."""
 
 import argparse
 import json
@@ -33,7 +33,7 @@ from benchmarks.rounds import (
 )
 
 LIBRARIES = ("strava_pipeline", "dagster", "duckdb", "polars", "orjson", "requests", "urllib3")
-MOST_MB = 500  # of a whole run, whatever the number of activities
+MOST_MB = 500  # aim for a whole run with any number of activities
 TITLES = {
     "listing": "listing → bronze",
     "shards": "shards",
@@ -45,70 +45,71 @@ TITLES = {
 
 
 def main() -> None:
-    asked = _arguments()
+    options = _arguments()
     out = Console(width=140)
     machine = _machine()
-    if not asked.json:
+    if not options.json:
         out.print(", ".join(machine.values()), soft_wrap=True)
     sizes = []
-    for activities in asked.sizes:
-        rounds = asked.rounds or max(1, min(5, 20_000 // activities))
-        size = measure_size(activities, rounds, details=activities <= asked.details, whole=not asked.stages)
+    for activities in options.sizes:
+        rounds = options.rounds or max(1, min(5, 20_000 // activities))
+        size = measure_size(activities, rounds, details=activities <= options.details, whole=not options.stages)
         sizes.append(size)
-        if not asked.json:
-            out.print(_table(size))
-    beside = {
-        "trips": {count: measure_trips(count, asked.rounds or 3) for count in asked.trips},
-        "files": {count: measure_files(count, asked.rounds or 3) for count in asked.files},
-        "matching": {count: measure_matching(count, asked.rounds or 3) for count in asked.matching},
-        "insights": {count: measure_insights(count, asked.rounds or 3) for count in asked.insights},
-        "memory": {count: measure_memory(count) for count in asked.memory},
+        if not options.json:
+            out.print(_stages_table(size))
+    beside_floor = {
+        "trips": {count: measure_trips(count, options.rounds or 3) for count in options.trips},
+        "files": {count: measure_files(count, options.rounds or 3) for count in options.files},
+        "matching": {count: measure_matching(count, options.rounds or 3) for count in options.matching},
+        "insights": {count: measure_insights(count, options.rounds or 3) for count in options.insights},
+        "memory": {count: measure_memory(count) for count in options.memory},
     }
-    intake = measure_intake(asked.intake) if asked.intake else {}
-    startup = {} if asked.stages else measure_startup()
-    commands = measure_commands(asked.commands) if asked.commands and not asked.stages else None
-    if not asked.json:
-        for count, figures in beside["trips"].items():
-            out.print(_beside_floor(f"{count:,} activity trips, one core", trips.STAGES, figures))
-        for count, figures in beside["files"].items():
-            out.print(_beside_floor(f"{count:,} activity files of 3,600 points, one core", files.STAGES, figures))
-        for count, figures in beside["matching"].items():
-            out.print(_beside_floor(f"{count:,} activities and as many files, one core", matching.STAGES, figures))
-        for count, figures in beside["insights"].items():
-            out.print(_beside_floor(f"{count:,} activities, half with splits, one core", insights.STAGES, figures))
-        for count, figures in beside["memory"].items():
+    intake = measure_intake(options.intake) if options.intake else {}
+    startup = {} if options.stages else measure_startup()
+    commands = measure_commands(options.commands) if options.commands and not options.stages else None
+    if not options.json:
+        for count, figures in beside_floor["trips"].items():
+            out.print(_floor_table(f"{count:,} activity trips, one core", trips.STAGES, figures))
+        for count, figures in beside_floor["files"].items():
+            out.print(_floor_table(f"{count:,} activity files of 3,600 points, one core", files.STAGES, figures))
+        for count, figures in beside_floor["matching"].items():
+            out.print(_floor_table(f"{count:,} activities and as many files, one core", matching.STAGES, figures))
+        for count, figures in beside_floor["insights"].items():
+            out.print(_floor_table(f"{count:,} activities, half with splits, one core", insights.STAGES, figures))
+        for count, figures in beside_floor["memory"].items():
             out.print(_memory_table(count, figures))
         if intake:
-            out.print(_intake_table(intake, asked.intake))
-    if asked.json:
-        told = {
-            what: {
-                count: {stage: each.as_json() for stage, each in figures.items()} for count, figures in found.items()
+            out.print(_intake_table(intake, options.intake))
+    if options.json:
+        subjects = {
+            subject: {
+                count: {stage: found.as_json() for stage, found in figures.items()} for count, figures in counts.items()
             }
-            for what, found in beside.items()
+            for subject, counts in beside_floor.items()
         }
-        posted = {side: figures.as_json() for side, figures in intake.items()}
-        held = {
+        report = {
             "machine": machine,
             "sizes": [_as_json(size) for size in sizes],
-            **told,
-            "intake": posted,
+            **subjects,
+            "intake": {side: figures.as_json() for side, figures in intake.items()},
             "startup": startup,
             "commands": commands.as_json() if commands else {},
         }
-        print(json.dumps(held, indent=1))
+        print(json.dumps(report, indent=1))
     elif startup:
         out.print(_startup_table(startup))
-    if commands and not asked.json:
+    if commands and not options.json:
         out.print(_commands_table(commands))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("sizes", nargs="*", type=int, default=[1_000, 10_000], help="numbers of activities")
-    parser.add_argument("--details", type=int, default=10_000, help="with details up to this many (default 10000)")
-    parser.add_argument("--rounds", type=int, help="how often; unset: the fewer activities, the oftener")
-    parser.add_argument("--stages", action="store_true", help="the stages alone: no whole runs, no start")
+    parser.add_argument(
+        "--details", type=int, default=10_000, help="details up to this many activities (default 10000)"
+    )
+    parser.add_argument("--rounds", type=int, help="how often (default: more often with fewer activities)")
+    parser.add_argument("--stages", action="store_true", help="only the stages: no whole runs, no start")
     parser.add_argument("--trips", nargs="*", type=int, default=[5_000, 20_000], help="numbers of activity trips")
     parser.add_argument("--files", nargs="*", type=int, default=[100], help="numbers of activity files")
     parser.add_argument(
@@ -139,35 +140,35 @@ def _machine() -> dict[str, str]:
 
 
 def _processor() -> str:
-    known = Path("/proc/cpuinfo")
-    lines = known.read_text().splitlines() if known.exists() else []
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def _table(size: Size) -> Table:
+def _stages_table(size: Size) -> Table:
     title = f"{size.activities:,} activities, {size.rounds} rounds"
     names = ("stage", "CPU s", "(min)", "floor", "(min)", "ratio", "peak MB", "floor", "calls", "wall s", "floor")
     table = Table(box=box.MARKDOWN, title=title, title_justify="left")
     for place, name in enumerate(names):
         table.add_column(name, justify="right" if place else "left")
     for stage, product in size.product.items():
-        table.add_row(TITLES[stage], *_pair(product, size.floor[stage]))
+        table.add_row(TITLES[stage], *_both_cells(product, size.floor[stage]))
     if size.whole and size.quiet and size.dagster is not None:
-        table.add_row("all stages in one run, with Dagster", *_alone(size.whole))
+        table.add_row("all stages in one run, with Dagster", *_product_cells(size.whole))
         table.add_row("of it Dagster and reports", f"{size.dagster:.2f}")
-        table.add_row("daily run with nothing new", *_alone(size.quiet))
+        table.add_row("daily run with nothing new", *_product_cells(size.quiet))
     if size.first_run and size.read_bronze:
-        table.add_row("first run after an update", *_pair(size.first_run, size.read_bronze))
+        table.add_row("first run after an update", *_both_cells(size.first_run, size.read_bronze))
     if size.peer:
         scaled = [seconds * peer_scale() for seconds in size.peer.cpu]
         table.add_row("1,000 details row by row (scaled)", f"{median(scaled):.2f}", f"{min(scaled):.2f}")
     return table
 
 
-def _pair(product: Figures, floor: Figures) -> list[str]:
+def _both_cells(product: Figures, floor: Figures) -> list[str]:
     return [
-        *_cpu(product),
-        *_cpu(floor),
+        *_cpu_cells(product),
+        *_cpu_cells(floor),
         f"{min(product.cpu) / min(floor.cpu):.1f}",
         f"{max(product.peak_mb):.0f}",
         f"{max(floor.peak_mb):.0f}",
@@ -177,23 +178,23 @@ def _pair(product: Figures, floor: Figures) -> list[str]:
     ]
 
 
-def _alone(figures: Figures) -> list[str]:
+def _product_cells(figures: Figures) -> list[str]:
     peak, calls, wall = max(figures.peak_mb), max(figures.calls), median(figures.wall)
-    return [*_cpu(figures), "", "", "", f"{peak:.0f}", "", f"{calls:,}", f"{wall:.2f}", ""]
+    return [*_cpu_cells(figures), "", "", "", f"{peak:.0f}", "", f"{calls:,}", f"{wall:.2f}", ""]
 
 
-def _cpu(figures: Figures) -> list[str]:
+def _cpu_cells(figures: Figures) -> list[str]:
     return [f"{median(figures.cpu):.2f}", f"{min(figures.cpu):.2f}"]
 
 
-def _beside_floor(title: str, stages: dict[str, str], found: dict[str, Figures]) -> Table:
+def _floor_table(title: str, stages: dict[str, str], found: dict[str, Figures]) -> Table:
     table = Table(box=box.MARKDOWN, title=title, title_justify="left")
     for name in ("stage", "CPU s", "(min)", "of the floor's throughput", "peak MB"):
         table.add_column(name, justify="left" if name == "stage" else "right")
-    least = min(found["floor"].cpu)
+    fastest = min(found["floor"].cpu)
     for stage, figures in found.items():
-        share, peak = f"{least / min(figures.cpu):.0%}", f"{max(figures.peak_mb):.0f}"
-        table.add_row(stages.get(stage, "floor"), *_cpu(figures), share, peak)
+        share, peak = f"{fastest / min(figures.cpu):.0%}", f"{max(figures.peak_mb):.0f}"
+        table.add_row(stages.get(stage, "floor"), *_cpu_cells(figures), share, peak)
     return table
 
 
@@ -231,14 +232,14 @@ def _commands_table(found: Commands) -> Table:
         table.add_column(name, justify="right" if name else "left")
     for name, seconds in found.cpu.items():
         of_imports, of_floor = AIMS.get(name, (None, None))
-        beside_floor = [f"{found.ratio(name, FLOOR):.2f}", f"≤ {of_floor}"] if of_floor is not None else ["", ""]
+        floor_cells = [f"{found.ratio(name, FLOOR):.2f}", f"≤ {of_floor}"] if of_floor is not None else ["", ""]
         aim = "" if of_imports is None else f"≤ {of_imports}"
-        table.add_row(name, f"{median(seconds):.2f}", f"{found.ratio(name):.2f}", aim, *beside_floor)
+        table.add_row(name, f"{median(seconds):.2f}", f"{found.ratio(name):.2f}", aim, *floor_cells)
     return table
 
 
 def _as_json(size: Size) -> dict[str, object]:
-    alone = {
+    others = {
         "peer_200_details": size.peer,
         "whole": size.whole,
         "quiet_day": size.quiet,
@@ -250,7 +251,7 @@ def _as_json(size: Size) -> dict[str, object]:
         "rounds": size.rounds,
         "product": {stage: figures.as_json() for stage, figures in size.product.items()},
         "floor": {stage: figures.as_json() for stage, figures in size.floor.items()},
-        **{name: figures.as_json() if figures else None for name, figures in alone.items()},
+        **{name: figures.as_json() if figures else None for name, figures in others.items()},
         "dagster_cpu": round(size.dagster, 3) if size.dagster is not None else None,
     }
 

@@ -1,7 +1,7 @@
-"""A backfill of many years, launched as Dagster's UI does it: `python -m benchmarks.backfill 15 100` (years, activities each).
+"""A backfill of many years, launched as Dagster's UI does: `python -m benchmarks.backfill 15 100` (years, activities of each).
 
-A real `strava-pipeline dev` beside an emulator, schedules and sensors off. CPU seconds are those of the whole tree of
-processes, from its start to its end; the emulator's are not counted. Prints the aims beside the figures. Linux only.
+A real `strava-pipeline dev` runs beside an emulator, with schedules and sensors off. CPU seconds are those of its whole tree of
+processes, from the start to the end; the emulator's don't count. Prints the aims beside the figures. Linux only.
 """
 
 import argparse
@@ -36,8 +36,8 @@ from strava_pipeline.verbs.demo import demo_settings
 from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
 
 LAST_YEAR = 2026
-PATIENCE = 1800  # seconds that anything may take
-SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of <linux/prctl.h>: orphans below us become our children, and we count them
+PATIENCE = 1800  # seconds to wait for anything
+SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of <linux/prctl.h>: orphans below this process become its children, and count
 T = TypeVar("T")
 AIMS = {"span_s": 30.0, "total_s": 75.0, "failed_runs": 0.0, "cpu_s": 50.0, "wrong_rows": 0.0}
 TITLES = {
@@ -53,11 +53,11 @@ TITLES = {
     "runs_cpu_s": "of it the runs, with what forks or spawns them",
     "daemon_cpu_s": "of it the daemon",
     "ui_cpu_s": "of it the web server, which starts the daemon",
-    "rest_cpu_s": "of it what starts them",
+    "rest_cpu_s": "of it the processes that start them",
     "ending_cpu_s": "of it ending them all",
     "wrong_rows": "rows that differ from the source",
 }
-PARTS = {  # words of their command lines
+PARTS = {  # words in the command lines of the processes
     "runs_cpu_s": ("dagster api grpc", "fork_server"),
     "daemon_cpu_s": ("dagster._daemon",),
     "ui_cpu_s": ("dagster_ui",),
@@ -84,7 +84,7 @@ query ($id: String!) {
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """What was measured; seconds."""
+    """The figures of one backfill; `_s` in seconds."""
 
     runs: int
     failed_runs: int
@@ -104,26 +104,29 @@ class Backfill:
 
 
 def main() -> None:
-    asked = _arguments()
+    options = _arguments()
     _adopt_orphans()
     found = [
-        measure(asked.years, asked.activities, default_launcher=asked.default_launcher) for _ in range(asked.rounds)
+        measure(options.years, options.activities, default_launcher=options.default_launcher)
+        for _ in range(options.rounds)
     ]
-    if asked.json:
-        print(json.dumps([asdict(each) for each in found], indent=1))
+    if options.json:
+        print(json.dumps([asdict(backfill) for backfill in found], indent=1))
         return
-    how = f"load {os.getloadavg()[0]:.1f}" + (", Dagster's own launcher" if asked.default_launcher else "")
-    table = Table(box=box.MARKDOWN, title=f"{asked.years} years of {asked.activities} activities, {how}")
+    conditions = f"load {os.getloadavg()[0]:.1f}" + (", Dagster's own launcher" if options.default_launcher else "")
+    table = Table(box=box.MARKDOWN, title=f"{options.years} years of {options.activities} activities, {conditions}")
     for place, name in enumerate(["", *(f"round {number + 1}" for number in range(len(found))), "aim"]):
         table.add_column(name, justify="right" if place else "left")
     for name, title in TITLES.items():
         aim = AIMS.get(name)
-        table.add_row(title, *(f"{getattr(each, name):.1f}" for each in found), "" if aim is None else f"≤ {aim:.0f}")
+        table.add_row(
+            title, *(f"{getattr(backfill, name):.1f}" for backfill in found), "" if aim is None else f"≤ {aim:.0f}"
+        )
     Console(width=140).print(table)
 
 
 def measure(years: int, activities: int, *, default_launcher: bool) -> Backfill:
-    """One backfill of `years` years on new folders; `default_launcher`: by Dagster's own instead of ours."""
+    """Measure a backfill of `years` years on new folders; `default_launcher`: with Dagster's own launcher instead of ours."""
     first = LAST_YEAR - years + 1
     options: tuple[str, ...] = (
         "--seed",
@@ -183,7 +186,7 @@ def _backfill(ui: str, years: list[str]) -> dict[str, Any]:
         found: dict[str, Any] = _ask(ui, BACKFILL, id=launched)["partitionBackfillOrError"]
         return None if found["status"] in ("REQUESTED", "CANCELING", "FAILING") else found
 
-    found = _until(look, every=3)  # who looks often takes the time of those looked at
+    found = _until(look, every=3)  # frequent questions would slow the backfill down
     assert found is not None
     return found
 
@@ -196,22 +199,22 @@ def _ask(ui: str, query: str, **variables: object) -> dict[str, Any]:
 
 
 def _wrong_rows(settings: Settings, url: str) -> int:
-    """Activities and details of the source that gold does not hold as they are, and those that it holds beyond."""
+    """Activities and details that differ between the source and gold, or are in only one of them."""
     truth = requests.get(f"{url}/_emulator/truth", timeout=60).json()["activities"]
     with snapshot(Lake(settings.data_dir)) as gold:
         rows = set(gold.execute("SELECT id, name, distance, sport_type FROM activities").fetchall())
         details = set(gold.execute("SELECT activity_id, name, description FROM activity_details").fetchall())
-    wanted = {(item["id"], item["name"], item["distance"], item["sport_type"]) for item in truth}
-    wanted_details = {(item["id"], item["name"], item.get("description")) for item in truth}
-    return len(rows ^ wanted) + len(details ^ wanted_details)
+    expected = {(item["id"], item["name"], item["distance"], item["sport_type"]) for item in truth}
+    expected_details = {(item["id"], item["name"], item.get("description")) for item in truth}
+    return len(rows ^ expected) + len(details ^ expected_details)
 
 
 @contextmanager
 def _dagster(settings: Settings, log: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """`strava-pipeline dev`, as a person starts it; ended as by Ctrl-C, and waited for to its last process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    """Run `strava-pipeline dev` as a person does, end it as by Ctrl-C, and wait for its last process."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
     ui = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "strava_pipeline", "dev", "--port", str(port)]
     environment = {**os.environ, **settings.environ()}
@@ -223,7 +226,7 @@ def _dagster(settings: Settings, log: Path) -> Iterator[tuple[str, "subprocess.P
             sessions = {str(process.pid), *_children(process.pid)}
             process.send_signal(signal.SIGINT)
             process.wait(60)
-            _until(lambda: not _left(sessions), every=0.2)
+            _until(lambda: not _is_alive(sessions), every=0.2)
 
 
 def _answers(ui: str) -> bool:
@@ -233,8 +236,8 @@ def _answers(ui: str) -> bool:
         return False
 
 
-def _left(sessions: set[str]) -> bool:
-    """Whether processes of `sessions` live; those that have ended and are ours are counted and let go."""
+def _is_alive(sessions: set[str]) -> bool:
+    """Whether processes of `sessions` live; children of this process that have ended are reaped, so that they count."""
     rows = [(pid, fields) for pid, fields in _processes() if fields[3] in sessions]
     for pid, fields in rows:
         if fields[1] == str(os.getpid()) and fields[0] == "Z":
@@ -243,7 +246,7 @@ def _left(sessions: set[str]) -> bool:
 
 
 def _cpu_of(root: int) -> float:
-    """CPU seconds of a live process and everything below it, those that have ended included."""
+    """CPU seconds of a live process and of all processes below it, ended ones included."""
     return sum(int(ticks) for fields in _below(root).values() for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
 
@@ -289,11 +292,11 @@ def _adopt_orphans() -> None:
 
 
 def _until(look: Callable[[], T], *, every: float) -> T:
-    """Look every so many seconds until there is something; that."""
+    """Call `look` every so many seconds until it returns something true, and return that; raises TimeoutError."""
     deadline = time.monotonic() + PATIENCE
     while not (found := look()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not there after {PATIENCE} s")
+            raise TimeoutError(f"nothing after {PATIENCE} s")
         time.sleep(every)
     return found
 
@@ -303,7 +306,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("years", nargs="?", type=int, default=15)
     parser.add_argument("activities", nargs="?", type=int, default=100, help="of each year")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--default-launcher", action="store_true", help="launch runs as Dagster does by itself")
+    parser.add_argument("--default-launcher", action="store_true", help="launch runs with Dagster's own launcher")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""The floor of the intake: Starlette and uvicorn that read a body and answer 200. `STRAVA_SERVE_ADDRESS` says where."""
+"""The floor of the intake: Starlette and uvicorn read a body and answer 200. `STRAVA_SERVE_ADDRESS` is the address."""
 
 import os
 import sys
@@ -10,19 +10,19 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 
-async def taken(request: Request) -> Response:
+async def receive(request: Request) -> Response:
     await request.body()
     return JSONResponse({})
 
 
 def main() -> None:
     host, _, port = os.environ["STRAVA_SERVE_ADDRESS"].rpartition(":")
-    app = Starlette(routes=[Route("/", taken, methods=["POST"])])
+    app = Starlette(routes=[Route("/", receive, methods=["POST"])])
     config = uvicorn.Config(app, host, int(port), access_log=False, log_level="warning", timeout_graceful_shutdown=5)
-    listening = config.bind_socket()
-    listening.listen()
+    listener = config.bind_socket()
+    listener.listen()
     print("listening", file=sys.stderr, flush=True)
-    uvicorn.Server(config).run([listening])
+    uvicorn.Server(config).run([listener])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""What whole commands cost, each a process of its own: CPU as ratios to importing Dagster, DuckDB and Polars, and to a floor.
+"""What whole commands cost, each in a process of its own: CPU beside importing Dagster, DuckDB and Polars, and beside a floor.
 
-The machine's speed changes from minute to minute, so every round runs all of them in turn. The floor is run_floor.py's.
+The machine's speed changes from minute to minute, so every round runs all of them in turn. The floor is run_floor.py.
 """
 
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +16,10 @@ from benchmarks.place import Place
 from strava_pipeline.verbs.demo import GOALS
 
 IMPORTS, FLOOR = "import dagster, duckdb, polars", "floor: four assets, four checks"
-READING = 0.8  # of the imports: a command that only reads imports no Dagster
+READING = 0.8  # times the imports: a command that only reads doesn't import Dagster
+HELP_ROUNDS = 7
 FLOW, COMPACT = "flow, nothing new", "compact, nothing new"
-AIMS = {  # at most so many times the imports, and so many times the floor
+AIMS = {  # the most, as a multiple of the imports and of the floor
     "definitions": (1.6, None),
     "plan": (READING, None),
     "insights": (READING, None),
@@ -34,7 +36,7 @@ AIMS = {  # at most so many times the imports, and so many times the floor
 
 @dataclass(slots=True)
 class Commands:
-    """CPU seconds of each round, by what was run."""
+    """CPU seconds of each round, by the name of the command."""
 
     cpu: dict[str, list[float]] = field(default_factory=dict)
 
@@ -56,43 +58,53 @@ class Commands:
 
 
 def measure(place: Place, rounds: int) -> Commands:
-    """Fill the folder, then run each command `rounds` times in turn, once more before that to warm the caches."""
+    """Fill the folder, run each command once to warm the caches, then all of them in turn `rounds` times."""
     (place.folder / "goals.toml").write_text(GOALS)
-    for verb in ("flow-backfill", "flow"):
-        _run(place, _verb(verb))
+    for name in ("flow-backfill", "flow"):
+        _run(place, _command(name))
     empty = {"STRAVA_DATA_DIR": str(place.folder / "new"), "DAGSTER_HOME": str(place.folder / "new_home")}
     commands: dict[str, tuple[Sequence[str], Mapping[str, str]]] = {
         IMPORTS: ((sys.executable, "-c", IMPORTS), {}),
         "definitions": ((sys.executable, "-c", "from strava_pipeline.definitions import defs; assert defs"), {}),
-        "plan": (_verb("plan"), {}),
-        "insights": (_verb("insights"), {}),
-        "report": (_verb("report", "--html", str(place.folder / "report.html")), {}),
-        "matches list": (_verb("matches", "list"), {}),
-        "goals check": (_verb("goals", "check"), {}),
-        "status": (_verb("status"), {}),
-        "doctor": (_verb("doctor"), empty),
-        "doctor, with an instance to ask": (_verb("doctor"), {}),
+        "plan": (_command("plan"), {}),
+        "insights": (_command("insights"), {}),
+        "report": (_command("report", "--html", str(place.folder / "report.html")), {}),
+        "matches list": (_command("matches", "list"), {}),
+        "goals check": (_command("goals", "check"), {}),
+        "status": (_command("status"), {}),
+        "doctor": (_command("doctor"), empty),
+        "doctor, with an instance to ask": (_command("doctor"), {}),
         FLOOR: ((sys.executable, str(Path(__file__).with_name("run_floor.py")), str(place.folder / "floor_home")), {}),
-        FLOW: (_verb("flow"), {}),
-        COMPACT: (_verb("compact"), {}),
+        FLOW: (_command("flow"), {}),
+        COMPACT: (_command("compact"), {}),
     }
     found = Commands({name: [] for name in commands})
     for number in range(rounds + 1):
-        for name, (command, more) in commands.items():
+        for name, (command, variables) in commands.items():
             print(f"round {number}: {name}", file=sys.stderr)
-            seconds = _run(place, command, more)
+            seconds = _run(place, command, variables)
             if number:
                 found.cpu[name].append(seconds)
     return found
 
 
-def _verb(*words: str) -> tuple[str, ...]:
+def seconds_of_help() -> list[float]:
+    """Seconds from the start to the end of `strava-pipeline --help`, of each round after the first."""
+    found = []
+    for _ in range(HELP_ROUNDS + 1):
+        started = time.perf_counter()
+        subprocess.run(_command("--help"), stdout=subprocess.DEVNULL, cwd=Path(__file__).parent.parent, check=True)
+        found.append(time.perf_counter() - started)
+    return found[1:]
+
+
+def _command(*words: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "strava_pipeline", *words)
 
 
-def _run(place: Place, command: Sequence[str], more: Mapping[str, str] = {}) -> float:
-    """CPU seconds, user and system, of the process and of those that it waited for."""
-    environment = {**os.environ, **place.settings.environ(), **more}
+def _run(place: Place, command: Sequence[str], variables: Mapping[str, str] = {}) -> float:
+    """CPU seconds, user and system, of the process and of the processes that it waited for."""
+    environment = {**os.environ, **place.settings.environ(), **variables}
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=place.folder, env=environment
     ) as process:

@@ -1,7 +1,7 @@
-"""How much of the package one listing page enters on its way to a shard: `python -m benchmarks.entered`.
+"""How much of the package one listing page passes on its way to a shard: `python -m benchmarks.entered`.
 
-Counted by sys.setprofile, in this thread, with the definitions built before: files and functions of strava_pipeline that are
-entered at least once, by the operations alone and by the job `run_all`. It is what a reader has to open to follow one page.
+Counts the files and functions of strava_pipeline that are entered at least once, by sys.setprofile in this thread, after the
+definitions are built: for the operations alone, and for the job `run_all`. A reader has to open that much to follow one page.
 """
 
 import logging
@@ -22,16 +22,16 @@ PACKAGE = str(Path(strava_pipeline.__file__).parent)
 ACTIVITIES = "20"  # one page
 
 
-def entered(work: Callable[[], object]) -> tuple[int, int]:
-    """(files, functions) of the package that `work` enters."""
+def count_entered(work: Callable[[], object]) -> tuple[int, int]:
+    """How many files and functions of the package `work` enters."""
     found: set[tuple[str, str, int]] = set()
 
-    def note(frame: FrameType, event: str, _: Any) -> None:
+    def record(frame: FrameType, event: str, _: Any) -> None:
         code = frame.f_code
         if event == "call" and code.co_filename.startswith(PACKAGE):
             found.add((code.co_filename, code.co_qualname, code.co_firstlineno))
 
-    sys.setprofile(note)
+    sys.setprofile(record)
     try:
         work()
     finally:
@@ -40,6 +40,7 @@ def entered(work: Callable[[], object]) -> tuple[int, int]:
 
 
 def operations(place: Place) -> Callable[[], object]:
+    """Pull a listing and make shards, without Dagster."""
     from strava_pipeline.operations.merging import make_shards
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.operations.progress import LogProgress
@@ -58,6 +59,7 @@ def operations(place: Place) -> Callable[[], object]:
 
 
 def job(place: Place) -> Callable[[], object]:
+    """The job `run_all`."""
     from strava_pipeline.orchestrate.build import build_defs
     from strava_pipeline.verbs.run_job import run_job
 
@@ -66,7 +68,7 @@ def job(place: Place) -> Callable[[], object]:
 
 
 def main() -> None:
-    for name, of in (("operations", operations), ("job run_all", job)):
+    for name, prepare in (("operations", operations), ("job run_all", job)):
         with (
             TemporaryDirectory() as folder,
             emulator_process(*ATHLETE, "--activities", ACTIVITIES, log=Path(folder) / "log") as url,
@@ -74,7 +76,7 @@ def main() -> None:
             place = Place(Path(folder), url)
             with redirect_stdout(sys.stderr):
                 log_in_locally(place.settings)
-            files, functions = entered(of(place))
+            files, functions = count_entered(prepare(place))
             print(f"{name}: {files} files, {functions} functions")
 
 

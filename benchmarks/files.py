@@ -1,7 +1,7 @@
-"""Activity files on one core: taken in, read, and taken in again, beside a floor that only decodes the same ones.
+"""Activity files on one core: stored, read, and stored again, beside a floor that only decodes the same files.
 
-The files are FIT of an hour each, a point a second, packed; made before anything is measured. Stages are as in product.py:
-each prepares, and returns the work, which returns how many files it went through. No printing.
+The files are gzipped FIT of an hour each with a point a second, written before anything is measured. Stages have the shape of
+product.py's and return the number of files. No printing.
 """
 
 import gzip
@@ -13,14 +13,14 @@ from typing import Any
 from benchmarks.place import Place
 from benchmarks.product import Work
 
-STAGES = {"land": "taken in", "read": "read", "again": "taken in again"}
+STAGES = {"land": "stored", "read": "read", "again": "stored again"}
 _POINTS = 3_600
-_BEGAN = 1_750_000_000  # epoch seconds
+_FIRST_START = 1_750_000_000  # epoch seconds
 _RECEIVED = datetime(2026, 6, 30, tzinfo=UTC)
 
 
-def make(folder: Path, files: int) -> None:
-    """The files, in one folder."""
+def prepare(folder: Path, files: int) -> None:
+    """Write the files to a folder."""
     from strava_pipeline.emulator.generate.recordings import fit_file
 
     _source(folder).mkdir(parents=True)
@@ -34,12 +34,12 @@ def make(folder: Path, files: int) -> None:
     }
     ride = {"elapsed_time": _POINTS, "moving_time": _POINTS, "distance": 27_000.0, "type": "Ride", "sport_type": "Ride"}
     for number in range(files):
-        body = fit_file(_BEGAN + number * 86_400, ride, streams)
+        body = fit_file(_FIRST_START + number * 86_400, ride, streams)
         (_source(folder) / f"{number}.fit.gz").write_bytes(gzip.compress(body, mtime=0))
 
 
 def floor(place: Place) -> Work:
-    """fitdecode as it comes, every message of every file, and nothing kept."""
+    """fitdecode with its defaults: every message of every file, nothing stored."""
     import fitdecode
 
     def work() -> int:
@@ -54,7 +54,7 @@ def floor(place: Place) -> Work:
 
 
 def land(place: Place) -> Work:
-    """Into bronze: what the container holds, its bytes under their hash."""
+    """Store the members of a container in bronze, by their hash."""
     from strava_pipeline.ingest.archive.container import open_container
     from strava_pipeline.ingest.archive.landing import contents
     from strava_pipeline.lake.file_store import FileStore
@@ -75,7 +75,7 @@ again = land
 
 
 def read(place: Place) -> Work:
-    """What landed, decoded, with what it comes to on disk."""
+    """Decode the stored files and write what they hold."""
     from strava_pipeline.operations.reading_files import Unread, read_one
 
     def work() -> int:

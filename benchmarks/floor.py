@@ -1,13 +1,14 @@
-"""The floor: the bare work of each stage with the product's own libraries, and none of its care.
+"""The floor: the bare work of each stage with the product's own libraries; and a peer that inserts row by row.
 
-No budget, retries, checks, clocks, locks, manifests, hashes, history, unknown fields or reports: what is left is what
-any program must do that keeps the same bytes as durably and merges the same columns. Same shape as product.py.
+No budget, retries, checks, clocks, locks, manifests, hashes, history, unknown fields or reports: only what any program must do
+that stores the same bytes as durably and merges the same columns. Stages have the shape of product.py's.
 """
 
 import gzip
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, CHILDR
 from strava_pipeline.core.tables.model import Kind
 
 BATCH = 1000  # details parsed at once, so that memory is bounded
+PEER_ACTIVITIES = 200  # some 10,000 rows
 
 
 def listing(place: Place) -> Work:
@@ -30,7 +32,7 @@ def listing(place: Place) -> Work:
     def work() -> int:
         page = 1
         while (body := pool.request("GET", f"{url}{page}").data) != b"[]":
-            _keep(floor / "pages" / f"{page:05}.json.gz", body)
+            _store(floor / "pages" / f"{page:05}.json.gz", body)
             page += 1
         return page
 
@@ -38,7 +40,7 @@ def listing(place: Place) -> Work:
 
 
 def read_bronze(place: Place) -> Work:
-    """Every answer in the product's bronze, unpacked and parsed, and nothing more."""
+    """Unpack and parse every answer in the product's bronze, and nothing more."""
 
     def work() -> int:
         for folder in (place.lake.listings, place.lake.details):
@@ -89,7 +91,7 @@ def details(place: Place) -> Work:
     def work() -> int:
         for activity_id in ids:
             body = pool.request("GET", f"{url}/{activity_id}?include_all_efforts=true").data
-            _keep(floor / "details" / f"{activity_id}.json.gz", body)
+            _store(floor / "details" / f"{activity_id}.json.gz", body)
         return len(ids)
 
     return work
@@ -120,6 +122,33 @@ def merge_details(place: Place) -> Work:
     return work
 
 
+def merge_details_row_by_row(place: Place) -> Work:
+    """A peer that inserts details row by row, as many programs do. The product gives the columns, so that only that differs.
+
+    Of PEER_ACTIVITIES activities: its time grows with the rows, so it can be scaled.
+    """
+    from strava_pipeline.core.activities import detail_frames
+    from strava_pipeline.core.tables import TABLES
+    from strava_pipeline.lake.detail_files import detail_files, read_details
+
+    found = (files for year in place.years.all for files in detail_files(place.lake, year).values())
+
+    def work() -> int:
+        frames, _ = detail_frames(list(read_details(islice(found, PEER_ACTIVITIES))), athlete_id=None)
+        with duckdb.connect(str(place.floor / "peer.duckdb")) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("BEGIN")
+            for name, rows in frames.items():
+                connection.execute(f"CREATE TABLE {name} ({TABLES[name].ddl})")
+                insert = f"INSERT INTO {name} VALUES ({', '.join('?' * rows.width)})"
+                for row in rows.iter_rows():
+                    connection.execute(insert, row)
+            connection.execute("COMMIT")
+        return 0
+
+    return work
+
+
 def publish(place: Place) -> Work:
     def work() -> int:
         source, copy = place.floor / "floor.duckdb", place.floor / "snapshot.tmp"
@@ -135,11 +164,34 @@ def publish(place: Place) -> Work:
     return work
 
 
+def imports(place: Place) -> Work:
+    """Import the libraries and nothing else, for the memory that they hold."""
+
+    def work() -> int:
+        import dagster
+
+        return len({dagster, duckdb, pl}) - 3
+
+    return work
+
+
+def one_statement(place: Place) -> Work:
+    """The product's shards copied into a table by one statement."""
+
+    def work() -> int:
+        with duckdb.connect(str(place.floor / "one_statement.duckdb")) as connection:
+            connection.execute(f"CREATE TABLE copied AS SELECT * FROM '{place.lake.data_dir}/activities/*/*.parquet'")
+        return 0
+
+    place.floor.mkdir(parents=True, exist_ok=True)
+    return work
+
+
 def _pool(place: Place) -> urllib3.PoolManager:
     return urllib3.PoolManager(headers={"Authorization": f"Bearer {place.token}", "Accept-Encoding": "gzip"})
 
 
-def _keep(path: Path, body: bytes) -> None:
+def _store(path: Path, body: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb") as file:
@@ -190,29 +242,3 @@ def _series(objects: Sequence[dict[str, Any]], column: Any) -> pl.Series:
         case Kind.JSON:
             values = [None if value is None else orjson.dumps(value).decode() for value in values]
     return pl.Series(column.name, values, dtype=column.kind.polars, strict=False)
-
-
-def imports(place: Place) -> Work:
-    """The libraries and nothing else: what their import holds in memory."""
-
-    def work() -> int:
-        import dagster
-        import duckdb
-        import polars
-
-        return len({dagster, duckdb, polars}) - 3
-
-    return work
-
-
-def one_statement(place: Place) -> Work:
-    """The product's shards in a table of their own, by one statement."""
-    import duckdb
-
-    def work() -> int:
-        with duckdb.connect(str(place.floor / "one_statement.duckdb")) as connection:
-            connection.execute(f"CREATE TABLE held AS SELECT * FROM '{place.lake.data_dir}/activities/*/*.parquet'")
-        return 0
-
-    place.floor.mkdir(parents=True, exist_ok=True)
-    return work

@@ -1,6 +1,6 @@
-"""All insights of N activities of eighteen years, half of them with splits, beside a floor that only sums them by day.
+"""All insights of N activities over eighteen years, half of them with splits, beside a floor that only sums them by day.
 
-Stages are as in product.py. No printing.
+Stages have the shape of product.py's. No printing.
 """
 
 import random
@@ -22,29 +22,27 @@ _TODAY, _NOW = date(2026, 3, 1), datetime(2026, 3, 1, tzinfo=UTC)
 _SPORTS = ("Ride", "Run", "Swim", "Yoga", "GravelRide", "Hike")
 
 
-def make(folder: Path, count: int) -> None:
-    """The rows of activities_all and of the splits, in two Parquet files."""
-    chance = random.Random(1)
+def prepare(folder: Path, count: int) -> None:
+    """Write the rows of activities_all and the splits to two Parquet files."""
+    rng = random.Random(1)
     rows, splits = [], []
     for number in range(count):
-        sport = chance.choice(_SPORTS)
-        metres = 0.0 if sport == "Yoga" else chance.uniform(3_000, 45_000)
-        start = _FIRST + timedelta(seconds=chance.randrange(_DAYS * 86_400))
+        sport = rng.choice(_SPORTS)
+        metres = 0.0 if sport == "Yoga" else rng.uniform(3_000, 45_000)
+        start = _FIRST + timedelta(seconds=rng.randrange(_DAYS * 86_400))
         rows.append(
             (
                 number + 1,
                 sport,
                 start,
                 metres,
-                chance.randrange(900, 9_000),
-                chance.uniform(0, 900),
-                chance.uniform(5, 150),
+                rng.randrange(900, 9_000),
+                rng.uniform(0, 900),
+                rng.uniform(5, 150),
             )
         )
         if number % 2:
-            splits += [
-                (number + 1, place + 1, 1000.0, chance.randrange(120, 500)) for place in range(int(metres / 1000))
-            ]
+            splits += [(number + 1, place + 1, 1000.0, rng.randrange(120, 500)) for place in range(int(metres / 1000))]
     folder.mkdir(exist_ok=True)
     names = ["id", "sport_type", "start_date_local", "distance", "moving_time", "total_elevation_gain", "suffer_score"]
     frame = pl.DataFrame(rows, schema=names, orient="row")
@@ -61,7 +59,7 @@ def make(folder: Path, count: int) -> None:
 
 
 def floor(place: Place) -> Work:
-    """Read, one sum by day and sport, written."""
+    """Read the rows, sum them by day and sport, write the sums."""
 
     def work() -> int:
         rows = pl.read_parquet(_rows(place.folder))
@@ -73,7 +71,7 @@ def floor(place: Place) -> Work:
 
 
 def files(place: Place) -> Work:
-    """Out of the published warehouse; the years that are not as they were made are written."""
+    """Compute the insights of all years from the published warehouse and write the files that changed."""
     from strava_pipeline.core.insights.goals import Goals
     from strava_pipeline.lake.insights import athlete_of, write_insights
     from strava_pipeline.lake.publish import publish, snapshot
@@ -92,25 +90,25 @@ def files(place: Place) -> Work:
 
 
 def one_more(place: Place) -> Work:
-    """The same as `files`, where they are all there but for one activity of one year."""
+    """The same as `files`, after one more activity in one year."""
     from strava_pipeline.lake.warehouse import changed, writing
 
     with writing(place.lake) as connection:
-        copied = "SELECT * REPLACE (-id AS id) FROM activities_all WHERE id = 1"
-        connection.execute(f"INSERT INTO activities_all {copied}")
+        copy = "SELECT * REPLACE (-id AS id) FROM activities_all WHERE id = 1"
+        connection.execute(f"INSERT INTO activities_all {copy}")
         changed(connection)
     return files(place)
 
 
 def views(place: Place) -> Work:
-    """Every view of insights, all its columns and rows."""
+    """Query all columns and rows of every view of insights."""
     from strava_pipeline.core.tables.insights import INSIGHTS
     from strava_pipeline.lake.publish import snapshot
 
     def work() -> int:
         with snapshot(place.lake) as connection:
             for name in INSIGHTS:
-                connection.execute(f"CREATE OR REPLACE TEMP TABLE told AS SELECT * FROM {name}")
+                connection.execute(f"CREATE OR REPLACE TEMP TABLE result AS SELECT * FROM {name}")
             return int(connection.execute("SELECT count(*) FROM activities").fetchall()[0][0])
 
     return work

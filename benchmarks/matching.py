@@ -1,7 +1,7 @@
-"""Telling which of N activities and N files are one, beside a floor that only joins those that begin at the same second.
+"""Matching N activities with N files of the same efforts, beside a floor that only joins rows with the same second of start.
 
-Commutes of one length on one course, each by the API and by a file that is some seconds and some permille off: the worst case for
-whoever compares. Stages are as in product.py. No printing.
+Commutes of one length on one course, each from the API and from a file that differs by some seconds and some permille: the worst
+case for a comparison. Stages have the shape of product.py's. No printing.
 """
 
 import random
@@ -13,22 +13,22 @@ import polars as pl
 from benchmarks.place import Place
 from benchmarks.product import Work
 
-STAGES = {"match": "told which are one", "again": "told again, nothing new"}
+STAGES = {"match": "matched", "again": "matched again, nothing new"}
 _FIRST = datetime(2010, 1, 1, 7, tzinfo=UTC)
 
 
-def make(folder: Path, count: int) -> None:
-    """The rows of activities_all, in one Parquet file."""
-    chance = random.Random(1)
+def prepare(folder: Path, count: int) -> None:
+    """Write the rows of activities_all to a Parquet file."""
+    rng = random.Random(1)
     rows = []
     for number in range(count):
-        start = _FIRST + timedelta(hours=12 * number, seconds=chance.randrange(600))
-        place = [48 + chance.gauss(0, 5e-5), 11.5]
-        true = (start, 1_200, 5_000.0, place)
-        rows.append((10**10 + number, "strava", *true))
-        late = timedelta(seconds=chance.choice((0, 0, 2, 3)))
-        length = 5_000.0 * chance.gauss(1, 0.005)
-        rows.append((-number - 1, "file", start + late, 1_200 - late.seconds, length, place))
+        start = _FIRST + timedelta(hours=12 * number, seconds=rng.randrange(600))
+        place = [48 + rng.gauss(0, 5e-5), 11.5]
+        exact = (start, 1_200, 5_000.0, place)
+        rows.append((10**10 + number, "strava", *exact))
+        delay = timedelta(seconds=rng.choice((0, 0, 2, 3)))
+        length = 5_000.0 * rng.gauss(1, 0.005)
+        rows.append((-number - 1, "file", start + delay, 1_200 - delay.seconds, length, place))
     names = ["id", "source", "start_date", "elapsed_time", "distance", "start_latlng"]
     frame = pl.DataFrame(rows, schema=names, orient="row")
     folder.mkdir(exist_ok=True)
@@ -36,7 +36,7 @@ def make(folder: Path, count: int) -> None:
 
 
 def floor(place: Place) -> Work:
-    """Read, one join on the second of the start, written."""
+    """Read the rows, join them on the second of their start, write the pairs."""
 
     def work() -> int:
         rows = pl.read_parquet(_rows(place.folder))
@@ -48,7 +48,7 @@ def floor(place: Place) -> Work:
 
 
 def match(place: Place) -> Work:
-    """Out of gold, judged, grouped, and the tables of it written."""
+    """Match the activities of gold and write the tables of matches."""
     from strava_pipeline.lake.matches import match_activities
     from strava_pipeline.lake.warehouse import writing
 

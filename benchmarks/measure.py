@@ -1,7 +1,7 @@
-"""One stage, measured, in this process: `python -m benchmarks.measure product details FOLDER URL`. Prints JSON.
+"""Measures one stage in this process: `python -m benchmarks.measure product details FOLDER URL`. Prints JSON.
 
-CPU seconds (user and system) are the work's alone, without the imports before it; the peak of memory is the whole
-process's, imports included. With `--profile` also where the time went, to stderr.
+CPU seconds (user and system) are those of the work, without the imports before it; the peak of memory is the whole process's,
+imports included. With `--profile` a profile goes to stderr.
 """
 
 import cProfile
@@ -17,13 +17,13 @@ from benchmarks.place import Place
 
 
 def main() -> None:
-    side, stage, folder, url, *more = sys.argv[1:]
+    side, stage, folder, url, *options = sys.argv[1:]
     work = getattr(importlib.import_module(f"benchmarks.{side}"), stage)(Place(Path(folder), url))
-    profile = cProfile.Profile() if "--profile" in more else None
+    profile = cProfile.Profile() if "--profile" in options else None
     cpu, wall = _cpu(), time.perf_counter()
     calls = profile.runcall(work) if profile else work()
-    found = {"cpu": _cpu() - cpu, "wall": time.perf_counter() - wall, "calls": calls, "peak_mb": _peak()}
-    print(json.dumps(found))
+    figures = {"cpu": _cpu() - cpu, "wall": time.perf_counter() - wall, "calls": calls, "peak_mb": _peak_mb()}
+    print(json.dumps(figures))
     if profile:
         stats = pstats.Stats(profile, stream=sys.stderr).strip_dirs()
         stats.sort_stats("tottime").print_stats(30)
@@ -35,8 +35,8 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _peak() -> float:
-    """MB. Linux counts in KiB, macOS in bytes."""
+def _peak_mb() -> float:
+    """The highest memory so far in MB. Linux counts in KiB, macOS in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 

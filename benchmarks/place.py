@@ -11,7 +11,7 @@ from strava_pipeline.verbs.demo import demo_settings
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder of its own for each round: the product's stages and the floor's follow one another in it."""
+    """A data folder for one round of stages, of the product and of the floor; `url` is the emulator's."""
 
     folder: Path
     url: str
@@ -26,13 +26,13 @@ class Place:
 
     @property
     def years(self) -> YearRange:
-        from strava_pipeline.operations.years import year_range  # Dagster: only where it is wanted
+        from strava_pipeline.operations.years import year_range  # imports Dagster, which not every stage needs
 
         return year_range(self.settings.first_year)
 
     @property
     def floor(self) -> Path:
-        """What the floor program makes."""
+        """The folder of the floor program."""
         return self.folder / "floor"
 
     @property

@@ -1,7 +1,7 @@
-"""The product's stages, called as its assets call them, without Dagster; and whole runs with it.
+"""The product's stages, called as its assets call them, without Dagster; and whole runs with Dagster.
 
-A stage is a function that prepares (imports, connections; not measured) and returns the work to be measured, which
-returns the number of API calls it made.
+A stage is a function that prepares (imports, connections; not measured) and returns the work to be measured. The work returns
+the number of API calls, or of things that it processed.
 """
 
 import logging
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from strava_pipeline.operations.run_context import RunContext
 
 Work = Callable[[], int]
+LARGE_BYTES = 200_000_000
 
 
 def listing(place: Place) -> Work:
@@ -89,6 +90,25 @@ def publish(place: Place) -> Work:
     return work
 
 
+def publish_large(place: Place) -> Work:
+    """Publish a warehouse of LARGE_BYTES."""
+    from strava_pipeline.lake.publish import publish
+    from strava_pipeline.lake.warehouse import changed, writing
+
+    with writing(place.lake) as connection:
+        connection.execute("CREATE TABLE filler (a DOUBLE, b DOUBLE)")
+    while place.lake.working.stat().st_size < LARGE_BYTES:
+        with writing(place.lake) as connection:  # random doubles can't be compressed
+            connection.execute("INSERT INTO filler SELECT random(), random() FROM range(2_000_000)")
+            changed(connection)
+
+    def work() -> int:
+        publish(place.lake)
+        return 0
+
+    return work
+
+
 def flow_backfill(place: Place) -> Work:
     return _run(place, "flow_backfill")
 
@@ -98,7 +118,7 @@ def flow(place: Place) -> Work:
 
 
 def compact(place: Place) -> Work:
-    """Everything merged into gold and published, with Dagster."""
+    """Merge everything into gold and publish, with Dagster."""
     from strava_pipeline.verbs.run_job import run_job
 
     def work() -> int:
@@ -109,7 +129,7 @@ def compact(place: Place) -> Work:
 
 
 def first_run(place: Place) -> Work:
-    """The first run after an update that changed the tables, so all is made from bronze. Calls: as the emulator counts."""
+    """The first run after an update that changed the tables: everything is rebuilt from bronze. The emulator counts the calls."""
     import duckdb
 
     from strava_pipeline.verbs.run_job import run_job
@@ -118,7 +138,7 @@ def first_run(place: Place) -> Work:
         warehouse.chmod(0o644)
         with duckdb.connect(str(warehouse)) as connection:
             connection.execute("UPDATE lake_meta SET value = 'of an older version' WHERE key = 'catalogue'")
-    shutil.rmtree(place.lake.shards)  # each would be made anew
+    shutil.rmtree(place.lake.shards)  # an update rebuilds each
     before = _calls(place)
 
     def work() -> int:
@@ -129,7 +149,7 @@ def first_run(place: Place) -> Work:
 
 
 def rebuild(place: Place) -> Work:
-    """Everything from bronze, with Dagster."""
+    """Rebuild everything from bronze, with Dagster."""
     from strava_pipeline.orchestrate.jobs import REBUILD_JOB
     from strava_pipeline.verbs.run_job import run_job
 
@@ -141,20 +161,20 @@ def rebuild(place: Place) -> Work:
 
 
 def _run(place: Place, job: str) -> Work:
-    """The whole job in this process, on the Dagster instance on disk, as the verb runs it."""
+    """The whole job in this process, on the Dagster instance on disk, as the command runs it."""
     from strava_pipeline.verbs.run_job import run_job
 
     years = place.years.all if job == "flow_backfill" else place.years.all[-1:]
 
     def work() -> int:
-        told = run_job(place.settings, job, years=years).metadata
-        return sum(told[asset]["calls"] for asset in ("bronze_activities", "bronze_activity_details"))
+        metadata = run_job(place.settings, job, years=years).metadata
+        return sum(metadata[asset]["calls"] for asset in ("bronze_activities", "bronze_activity_details"))
 
     return work
 
 
 def _calls(place: Place) -> int:
-    """What was asked of the emulator so far."""
+    """API calls that the emulator has counted so far."""
     return int(requests.get(f"{place.url}/_emulator/calls", timeout=10).json()["total"])
 
 

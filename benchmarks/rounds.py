@@ -1,4 +1,4 @@
-"""Runs the stages, each in a process of its own, beside an emulator in another; gathers the figures. No printing."""
+"""Runs the stages, each in a process of its own, beside an emulator in another, and gathers the figures. No printing."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks import commands, files, insights, intake, matching, peer, startup, trips
+from benchmarks import commands, files, floor, insights, intake, matching, product, trips
 from benchmarks.place import Place
 from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
 
@@ -55,9 +55,9 @@ class Figures:
 
 @dataclass(slots=True)
 class Size:
-    """Everything measured with `activities` activities. `whole`: runs with Dagster; `quiet`: a day with nothing new.
+    """All figures of a number of activities. `whole`: runs with Dagster; `quiet`: a day with nothing new.
 
-    `first_run`: after an update that changed the tables; `read_bronze`: its floor, unpacking and parsing the same answers.
+    `first_run`: the first run after an update that changed the tables; `read_bronze`: its floor, which parses the same answers.
     """
 
     activities: int
@@ -72,28 +72,28 @@ class Size:
 
     @property
     def dagster(self) -> float | None:
-        """CPU seconds of the whole run that are no stage's: Dagster's own, and what an asset reports."""
+        """CPU seconds of the whole run outside all stages: Dagster's own, and the reports of assets."""
         if self.whole is None:
             return None
         return median(self.whole.cpu) - sum(median(figures.cpu) for figures in self.product.values())
 
 
 def measure_size(activities: int, rounds: int, *, details: bool, whole: bool) -> Size:
-    """The stages in order, product and floor in turn, `rounds` times on new folders; then, if asked, whole runs."""
+    """Measure the stages in order, product and floor in turn, `rounds` times on new folders; with `whole`, then whole runs."""
     size = Size(activities, rounds)
     stages = (*SUMMARIES, *(DETAILS if details else ()), "publish")
     with _folder() as folder, emulator_process(*ATHLETE, "--activities", str(activities), log=folder / "log") as url:
         for number in range(rounds):
-            place = _new(folder / f"round-{number}", url)
+            place = _logged_in(folder / f"round-{number}", url)
             for stage in stages:
                 for side, figures in (("product", size.product), ("floor", size.floor)):
                     figures.setdefault(stage, Figures()).add(_measured(side, stage, place))
             if details:
                 size.peer = size.peer or Figures()
-                size.peer.add(_measured("peer", "merge_details", place))
+                size.peer.add(_measured("floor", "merge_details_row_by_row", place))
             shutil.rmtree(place.folder)
         for number in range(rounds if details and whole else 0):
-            place = _new(folder / f"whole-{number}", url)
+            place = _logged_in(folder / f"whole-{number}", url)
             size.whole, size.quiet = size.whole or Figures(), size.quiet or Figures()
             size.whole.add(_measured("product", "flow_backfill", place))
             size.quiet.add(_measured("product", "flow", place))
@@ -105,10 +105,10 @@ def measure_size(activities: int, rounds: int, *, details: bool, whole: bool) ->
 
 
 def measure_trips(count: int, rounds: int) -> dict[str, Figures]:
-    """The floor and each stage of benchmarks/trips.py in turn over the same trips, on one core, `rounds` times."""
+    """Measure the floor and each stage of trips.py in turn over the same trips, on one core, `rounds` times."""
     found = {stage: Figures() for stage in ("floor", *trips.STAGES)}
     with _folder() as folder:
-        trips.make(folder, count)
+        trips.prepare(folder, count)
         for _ in range(rounds):
             for stage, figures in found.items():
                 figures.add(_measured("trips", stage, Place(folder, "http://127.0.0.1:1"), trips.ONE_CORE))
@@ -116,25 +116,25 @@ def measure_trips(count: int, rounds: int) -> dict[str, Figures]:
 
 
 def measure_files(count: int, rounds: int) -> dict[str, Figures]:
-    """The floor and each stage of benchmarks/files.py in turn over the same files, in one process, `rounds` times."""
-    return _in_turn("files", files.STAGES, files.make, count, rounds)
+    """Measure the floor and each stage of files.py in turn over the same files, in one process, `rounds` times."""
+    return _measure_in_turn("files", files.STAGES, files.prepare, count, rounds)
 
 
 def measure_matching(count: int, rounds: int) -> dict[str, Figures]:
-    """The floor and each stage of benchmarks/matching.py in turn over the same activities, `rounds` times."""
-    return _in_turn("matching", matching.STAGES, matching.make, count, rounds)
+    """Measure the floor and each stage of matching.py in turn over the same activities, `rounds` times."""
+    return _measure_in_turn("matching", matching.STAGES, matching.prepare, count, rounds)
 
 
 def measure_insights(count: int, rounds: int) -> dict[str, Figures]:
-    """The floor and each stage of benchmarks/insights.py in turn over the same activities, `rounds` times."""
-    return _in_turn("insights", insights.STAGES, insights.make, count, rounds)
+    """Measure the floor and each stage of insights.py in turn over the same activities, `rounds` times."""
+    return _measure_in_turn("insights", insights.STAGES, insights.prepare, count, rounds)
 
 
 def measure_memory(count: int) -> dict[str, Figures]:
-    """What whole runs over `count` activities without details hold in memory, beside the floor's; a run each."""
+    """Measure the memory of whole runs over `count` activities without details, beside the floor; one run each."""
     found = {stage: Figures() for stage in MEMORY}
     with _folder() as folder, emulator_process(*ATHLETE, "--activities", str(count), log=folder / "log") as url:
-        place = _new(folder / "memory", url)
+        place = _logged_in(folder / "memory", url)
         for stage in ("listing", "shards"):
             _measured("product", stage, place)
         for stage, figures in found.items():
@@ -142,12 +142,12 @@ def measure_memory(count: int) -> dict[str, Figures]:
     return found
 
 
-def _in_turn(
-    side: str, stages: Iterable[str], make: Callable[[Path, int], None], count: int, rounds: int
+def _measure_in_turn(
+    side: str, stages: Iterable[str], prepare: Callable[[Path, int], None], count: int, rounds: int
 ) -> dict[str, Figures]:
     found = {stage: Figures() for stage in ("floor", *stages)}
     with _folder() as folder:
-        make(folder, count)
+        prepare(folder, count)
         for _ in range(rounds):
             place = Place(folder, "http://127.0.0.1:1")
             for stage, figures in found.items():
@@ -157,44 +157,44 @@ def _in_turn(
 
 
 def measure_intake(seconds: int) -> dict[str, intake.Intake]:
-    """The webhook intake and its floor under a fixed rate of events, for `seconds` each."""
+    """Measure the webhook intake and its floor under a fixed rate of events, for `seconds` each."""
     with _folder() as folder:
         return intake.measure(folder, seconds)
 
 
 def measure_commands(rounds: int) -> commands.Commands:
-    """Whole commands on a folder of a thousand activities, beside their floor, `rounds` times in turn."""
+    """Measure whole commands on a folder of a thousand activities, beside their floor, `rounds` times in turn."""
     with _folder() as folder, emulator_process(*ATHLETE, "--activities", "1000", log=folder / "log") as url:
-        return commands.measure(_new(folder / "commands", url), rounds)
+        return commands.measure(_logged_in(folder / "commands", url), rounds)
 
 
 def measure_startup() -> dict[str, list[float]]:
-    """Seconds, each round's, by what was measured."""
+    """Measure starting and publishing: the seconds of each round, by name."""
     publishes = []
     for _ in range(3):
         with _folder() as folder:
-            publishes.append(_measured("startup", "big_publish", Place(folder, "http://127.0.0.1:1"))["wall"])
+            publishes.append(_measured("product", "publish_large", Place(folder, "http://127.0.0.1:1"))["wall"])
     return {
-        "--help, wall": startup.wall_of_help(),
-        f"publish {startup.BYTES // 1_000_000} MB, wall": publishes,
+        "--help, wall": commands.seconds_of_help(),
+        f"publish {product.LARGE_BYTES // 1_000_000} MB, wall": publishes,
     }
 
 
 def peer_scale() -> float:
-    """By what the peer's figures are multiplied for a thousand activities."""
-    return 1000 / peer.ACTIVITIES
+    """The factor from the peer's figures to a thousand activities."""
+    return 1000 / floor.PEER_ACTIVITIES
 
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """On the disk that the checkout is on: a temporary folder may lie in memory, where fsync costs nothing."""
+    """A temporary folder on the checkout's disk: the system's may be in memory, where fsync costs nothing."""
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=Path(__file__).parent) as folder:
         yield Path(folder)
 
 
-def _new(folder: Path, url: str) -> Place:
+def _logged_in(folder: Path, url: str) -> Place:
     place = Place(folder, url)
-    with redirect_stdout(sys.stderr):  # stdout is the tables' or the JSON's
+    with redirect_stdout(sys.stderr):  # stdout is for tables or JSON
         log_in_locally(place.settings)
     return place
 

@@ -1,6 +1,6 @@
 """The floor of a run: four trivial assets with a check each, run in this process on the product's storage.
 
-`python benchmarks/run_floor.py HOME`. What a command costs above this is the product's own; what is below is Dagster's. The
+`python benchmarks/run_floor.py HOME`. A command's cost above this floor is the product's own; the floor is Dagster's. The
 instance is opened as a command opens it, so that the floor follows when that changes.
 """
 

@@ -1,7 +1,7 @@
-"""Activity trips on one core: diagnosed and replayed, beside a floor that only reads, decrypts and parses the same ones.
+"""Activity trips on one core: diagnosed and replayed, beside a floor that only reads, decrypts and parses the same trips.
 
-The trips are made before anything is measured: 80 points each on average, two keys, a random one for each trip. Stages are as in
-product.py: each prepares, and returns the work, which returns how many trips it went through. No printing.
+The trips are written before anything is measured: 80 points on average, two keys, one at random for each trip. Stages have the
+shape of product.py's and return the number of trips. No printing.
 """
 
 import os
@@ -22,15 +22,15 @@ STAGES = {"diagnose": "trips diagnosed, as JSON", "replay": "trips replayed, as 
 ONE_CORE = {"POLARS_MAX_THREADS": "1"}
 
 
-def make(folder: Path, trips: int) -> None:
-    """The source."""
+def prepare(folder: Path, trips: int) -> None:
+    """Write the source of the trips."""
     from strava_pipeline_tests.trips import rides, write_sqlite
 
     write_sqlite(_source(folder), rides(trips))
 
 
 def floor(place: Place) -> Work:
-    """What nobody can go without: SQLite's rows in its own order, cryptography's MultiFernet, orjson."""
+    """The least possible work: SQLite's rows in their order, cryptography's MultiFernet, orjson."""
     import orjson
     from cryptography.fernet import Fernet, MultiFernet
 
@@ -52,7 +52,7 @@ def floor(place: Place) -> Work:
 
 def diagnose(place: Place) -> Work:
     """As `trips activity diagnose --format json` does it."""
-    from strava_pipeline.core.trips.activity.diagnosis import diagnose as diagnosed
+    from strava_pipeline.core.trips.activity.diagnosis import diagnose as diagnose_batch
     from strava_pipeline.core.trips.activity.report import json_parts
     from strava_pipeline.core.trips.activity.thresholds import thresholds
     from strava_pipeline.ingest.trips.tally import Tally
@@ -62,7 +62,7 @@ def diagnose(place: Place) -> Work:
     def work() -> int:
         tally = Tally()
         with bundles() as batches, Path(os.devnull).open("wb") as out:
-            found = (diagnosed(batch, limits) for batch in _counted(batches, tally))
+            found = (diagnose_batch(batch, limits) for batch in _counted(batches, tally))
             out.writelines(json_parts(found, limits, lambda: (tally.keys_used, tally.counts)))
         return tally.trips
 
@@ -77,13 +77,13 @@ def replay(place: Place) -> Work:
     from strava_pipeline.core.trips.activity.verdict import algorithms
 
     bundles = _opener(place)
-    made = Replay(algorithms()[-1], thresholds(algorithms()[-1].full_name))
+    result = Replay(algorithms()[-1], thresholds(algorithms()[-1].full_name))
 
     def work() -> int:
         with bundles() as batches:
             for batch in batches:
-                made.add(batch)
-        return len(made.trips) if json_bytes(made.as_json()) else 0
+                result.add(batch)
+        return len(result.trips) if json_bytes(result.as_json()) else 0
 
     return work
 
