@@ -30,15 +30,15 @@ GROUP_OF: dict[str, str] = {sport: group for group, sports in SPORTS.items() for
 
 
 def unknown_sports(sports: Iterable[str]) -> list[str]:
-    """Those of `sports` that no group names: they count as `other` until somebody gives them one."""
+    """The sports without a group, which count as `other`."""
     return sorted({sport for sport in sports if sport not in GROUP_OF})
 
 
 def chosen_sports(names: Sequence[str], known: Iterable[str] = ()) -> set[str | None]:
-    """The sports that a person names, by group or by sport, commas between; `known`: what else there is in the warehouse.
+    """The sports that a person names, by group or by sport, with commas; `known`: other sports in the warehouse.
 
-    Names are told apart from groups by their case: `run` is the group, `Run` the sport. None stands for an activity that tells no
-    sport, which counts as `other`. ValueError names what is neither, and tells of no name at all.
+    Case distinguishes groups and sports: `run` is the group, `Run` the sport. None stands for activities without a sport,
+    which count as `other`. Raises ValueError for another name, and for no name at all.
     """
     sports = {*GROUP_OF, *known}
     groups: dict[str, set[str | None]] = {group: set(held.split()) for group, held in SPORTS.items()}
@@ -82,7 +82,7 @@ def typed_sports(words: Iterable[str], known: Iterable[str] = ()) -> list[str]:
 
 
 def whole_groups(chosen: Collection[str | None]) -> list[str]:
-    """The groups of which every sport is among `chosen`; `all` where every group is."""
+    """The groups whose sports are all in `chosen`; also `all` if every group is."""
     whole = [
         group
         for group, held in SPORTS.items()
@@ -158,7 +158,7 @@ _FILE_WORDS: dict[str, str] = {
 """Words of FIT and of Garmin, by Strava's sport."""
 
 _STRAVA_GPX: dict[str, str] = {"1": "Ride", "4": "Hike", "9": "Run", "10": "Walk", "16": "Swim"}
-"""What the GPX files that Strava exports have as their type. Published by nobody; these are the ones that importers agree on."""
+"""The types in GPX files that Strava exports. Strava doesn't publish them; importers agree on these."""
 
 _BY_SPORT: Mapping[str, str] = {
     word: sport for sport, words in _FILE_WORDS.items() for word in words.split()
@@ -186,7 +186,7 @@ _VERSIONS = ("_v2", "_ws")  # what Garmin appends to some of its words
 
 
 def sport_type(sport: str | None, sub_sport: str | None = None) -> str | None:
-    """Strava's sport_type of what a file says; None where Strava has no such sport, or the file says nothing."""
+    """Strava's sport_type for the words of a file; None where Strava has no such sport, or the file has none."""
     if sport is None or not sport.strip():
         return None
     word, sub_word = _word(sport), _word(sub_sport or "")

@@ -127,7 +127,7 @@ def find_matches(activities: pl.DataFrame, decided: Decisions, compare: CompareP
 def _likenesses(judged: pl.DataFrame, activities: pl.DataFrame) -> list[Likeness]:
     gone = set(activities.filter(pl.col("deleted").fill_null(False))["id"])
     sure = judged.filter(~pl.col("verdict").is_in([DOUBTFUL, NOTHING]))
-    return [
+    return [  # a loop, since groups are built of pairs one after the other
         Likeness((one, other), score, verdict == CERTAIN, by_content, one in gone or other in gone)
         for one, other, score, verdict, by_content in sure.select(
             "id_a", "id_b", "score", "verdict", "same_content"
@@ -155,6 +155,7 @@ def _with_decided(pairs: pl.DataFrame, decided: Decisions) -> pl.DataFrame:
 def _matches(judged: pl.DataFrame, groups: Groups, numbers: dict[int, str | None], decided: Decisions) -> pl.DataFrame:
     """Joined pairs, decided pairs, and other pairs that a person could join, since their groups have no source in common."""
     rows = []
+    # a loop, since groups are Python's sets; few pairs get here
     for one, other, verdict, score, reasons in judged.select("id_a", "id_b", "verdict", "score", "reasons").iter_rows():
         pair = (one, other)
         decision = "split" if pair in decided.split else "joined" if pair in decided.joined else None

@@ -1,4 +1,4 @@
-"""The catalogue: every table of the warehouse, in the order in which they are created. Columns stand in the files."""
+"""The catalogue: every table of the warehouse, in the order of creation. The columns stand in the modules beside this one."""
 
 import hashlib
 from functools import cache
@@ -48,7 +48,7 @@ TABLES: dict[str, Table] = {
 }
 
 PARQUET_TABLES: dict[str, Table] = {TRACKS.name: TRACKS}
-"""They lie as Parquet by year; no warehouse holds them."""
+"""Tables that lie as Parquet by year and not in the warehouse."""
 
 MATCH_TABLES: tuple[str, ...] = (IMPORTED_ACTIVITIES.name, ACTIVITY_MEMBERS.name, ACTIVITY_MATCHES.name)
 
@@ -56,11 +56,11 @@ DETAIL_TABLES: tuple[str, ...] = (ACTIVITY_DETAILS.name, *(child.name for child,
 
 
 def catalogue_version() -> str:
-    """A hash that changes whenever what stands in a table or a shard would: columns, types, sources, keys, fingerprints."""
+    """A hash that changes when the content of a table or a shard would: by columns, types, sources, keys, fingerprints."""
     return _version(tuple(sorted(TABLES.values(), key=lambda table: table.name)))
 
 
-@cache  # asked for some hundred times a run
+@cache  # called some hundred times a run
 def _version(tables: tuple[Table, ...]) -> str:
     shape = [
         (

@@ -257,7 +257,7 @@ ACTIVITY_LENGTHS = Table(
     may_shrink=True,
 )
 
-# the field of a DetailedActivity that holds each child table's list, and that table's column for the place in it
+# by the field of a DetailedActivity with its list: each child table, and its column for the place in the list
 CHILDREN: dict[str, tuple[Table, str]] = {
     "splits_metric": (ACTIVITY_SPLITS_METRIC, "split_index"),
     "splits_standard": (ACTIVITY_SPLITS_STANDARD, "split_index"),
@@ -268,7 +268,7 @@ CHILDREN: dict[str, tuple[Table, str]] = {
     "lengths": (ACTIVITY_LENGTHS, "length_index"),
 }
 RECORDED = (ACTIVITY_SESSIONS.name, ACTIVITY_LENGTHS.name)
-"""Those of them that only files tell: whatever Strava says of an activity, they stay."""
+"""The child tables that only files fill: their rows stay, whatever Strava's detail holds."""
 
 
 TRACKS = Table(

@@ -1,7 +1,7 @@
-"""Insights as readers find them: views over gold, so that they are true whenever gold is. Their SQL is lake/sql/insights/.
+"""The views of insights over gold, which are always in sync with gold. Their SQL is lake/sql/insights/.
 
-A row's `athlete_id` is never NULL here: what names no athlete counts as the login's, or as the archive's. Local days, weeks and
-years are those that the athlete's clock showed.
+`athlete_id` is never NULL here: an activity without an athlete counts as the login's, or as the archive's. Local days, weeks
+and years are those that the athlete's clock showed.
 """
 
 from strava_pipeline.core.sports import GROUP_OF
@@ -189,7 +189,7 @@ INSIGHTS: dict[str, Table] = {
         TRAINING_LOAD,
     )
 }
-"""In the order in which one is made of another."""
+"""In the order of creation: a view uses views before it."""
 
 DISTANCES: dict[str, tuple[int, int | None]] = {  # metres as Strava's best efforts have them; whole kilometres
     "fastest_400m": (400, None),

@@ -1,4 +1,4 @@
-"""What a table and a column are. Every table's columns stand in the files beside this one; nothing else is a source.
+"""The records of a table and a column. The columns of every table stand in the modules beside this one, and nowhere else.
 
 From a `Table` come the DuckDB DDL, the Polars schema, Dagster's column metadata, the asset checks and the data
 dictionary, so that a column is added in one place. No rows, no SQL beyond type names.
@@ -35,7 +35,7 @@ class Kind(Enum):
 
 @cache
 def _polars() -> "dict[Kind, pl.DataType]":
-    import polars as pl  # here: commands that only read SQL know the tables without it
+    import polars as pl  # here: commands that only read SQL use the tables without Polars
 
     return {
         Kind.BIGINT: pl.Int64(),
@@ -56,8 +56,8 @@ def _polars() -> "dict[Kind, pl.DataType]":
 class Column:
     """One column. `source` is the path in the provider's JSON; None: the pipeline itself makes the value.
 
-    `low` and `high` bound what is believable (never enforced); `edited` says that a person's edit at the
-    source can change it, so that a change makes the stored detail stale.
+    `low` and `high` are the bounds of believable values (never enforced). `edited`: a person's edit at the source can
+    change the value, so a change makes the stored detail stale.
     """
 
     name: str
@@ -71,13 +71,13 @@ class Column:
     edited: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # compared by identity: hashing all columns costs more than it tells
+@dataclass(frozen=True, slots=True, eq=False)  # compared by identity, since hashing all columns is slow
 class Table:
-    """A table: its columns in order, its `key`, and the table whose `id` its `activity_id` points to.
+    """A table: its columns in order, its `key`, and its `parent`, the table whose `id` its `activity_id` is.
 
-    `ignored` are paths in the source that are known and not kept (the level-of-detail markers of nested objects).
-    `may_shrink`: rows leave rightly (an edit made a lap less); of the other tables none ever does.
-    `follows`: its rows are kept by the ids that sources gave (in `stored`), and shown by the activity that these are.
+    `ignored`: known paths in the source that are not kept (the level-of-detail markers of nested objects).
+    `may_shrink`: rows may rightly disappear (an edit removed a lap); rows of other tables never do.
+    `follows`: rows are stored under the ids that sources gave (in `stored`), and shown under the activity with that id.
     """
 
     name: str

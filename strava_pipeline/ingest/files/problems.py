@@ -20,5 +20,5 @@ def problem(flags: Set[Flag], limits: ImportLimits = ImportLimits()) -> str | No
 
 
 def limited(flags: Set[Flag], limits: ImportLimits) -> dict[str, int]:
-    """`FileRead.limited` of a file with these flags."""
+    """`DecodedFile.limited` of a file with these flags."""
     return {"points": limits.points} if Flag.OVER_LIMIT in flags else {}

@@ -1,4 +1,4 @@
-"""Any bytes in, one FileRead out: unpacked, known by their content and read.
+"""Any bytes in, one DecodedFile out: unpacked, known by their content and read.
 
 Where files lie, and what becomes of them, is decided elsewhere.
 

@@ -205,7 +205,7 @@ def _settle(
 
 
 def _window_start(ceiling: Ceiling, moment: datetime) -> int:
-    # Epoch seconds count from a midnight UTC, so windows start at whole multiples, as in core.limits.
+    # Epoch seconds count from a midnight UTC, so windows start at whole multiples, as in core.rate_limits.
     length = int(LENGTHS[ceiling.window].total_seconds())
     return int(moment.timestamp()) // length * length
 

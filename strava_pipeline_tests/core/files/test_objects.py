@@ -28,7 +28,7 @@ from strava_pipeline.core.rows import Json
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, Table
 from strava_pipeline.core.years import YearRange
 from strava_pipeline_tests.core.fidelity import differences
-from strava_pipeline_tests.core.files.made import BEGAN, full_row, session
+from strava_pipeline_tests.core.files.builders import BEGAN, full_row, session
 
 YEARS = YearRange(2020, 2026)
 FILE = {"name": "987654321.fit.gz", "sha256": "aa"}

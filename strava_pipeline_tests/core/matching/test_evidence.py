@@ -7,7 +7,7 @@ import pytest
 
 from strava_pipeline.core.matching.evidence import compare_points
 from strava_pipeline.core.matching.match import MATCHES
-from strava_pipeline_tests.core.matching.made import NOON, STREET, Known, file, groups, match, ride, track
+from strava_pipeline_tests.core.matching.builders import NOON, STREET, Known, file, groups, match, ride, track
 
 API = ride(10**10, athlete_id=7)
 

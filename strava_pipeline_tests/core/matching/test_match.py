@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strava_pipeline.core.matching.match import Matching
-from strava_pipeline_tests.core.matching.made import NOON, Known, commutes, file, groups, match, ride
+from strava_pipeline_tests.core.matching.builders import NOON, Known, commutes, file, groups, match, ride
 
 API = ride(10**10, athlete_id=7)
 
