@@ -16,7 +16,7 @@ from benchmarks.product import Work
 
 if TYPE_CHECKING:
     from strava_pipeline.core.trips.activity.bundle import Bundle
-    from strava_pipeline.ingest.trips.tally import Tally
+    from strava_pipeline.ingest.trips.read import Tally
 
 STAGES = {"diagnose": "trips diagnosed, as JSON", "replay": "trips replayed, as JSON"}
 ONE_CORE = {"POLARS_MAX_THREADS": "1"}
@@ -55,7 +55,7 @@ def diagnose(place: Place) -> Work:
     from strava_pipeline.core.trips.activity.diagnosis import diagnose as diagnose_batch
     from strava_pipeline.core.trips.activity.report import json_parts
     from strava_pipeline.core.trips.activity.thresholds import thresholds
-    from strava_pipeline.ingest.trips.tally import Tally
+    from strava_pipeline.ingest.trips.read import Tally
 
     limits, bundles = thresholds(), _opener(place)
 

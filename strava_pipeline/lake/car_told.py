@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from strava_pipeline.core.pings.fold import User
 from strava_pipeline.core.pings.lines import Answered, Kept
+from strava_pipeline.core.pings.users import User
 from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS, Limits
 from strava_pipeline.core.trips.car.trip import Trip
 from strava_pipeline.lake.car_trips import Replay, last_replay

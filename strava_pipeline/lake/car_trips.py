@@ -15,9 +15,9 @@ from typing import Any
 import polars as pl
 
 from strava_pipeline.core.pings.answers import NotedAnswers
-from strava_pipeline.core.pings.fold import VERSION, User, content_of, read_user, user_json
 from strava_pipeline.core.pings.lines import Answered, Kept
 from strava_pipeline.core.pings.rows import Outcomes
+from strava_pipeline.core.pings.users import VERSION, User, content_of, read_user, user_json
 from strava_pipeline.core.tables import CAR_TABLES, Table
 from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS, Limits
 from strava_pipeline.core.trips.car.result import Result
@@ -55,7 +55,7 @@ class Replay:
     def take(self, line: Kept, answered: Answered | None, limits: Limits, tell: Told | None = None) -> None:
         ping = content_of(line)
         answers = NotedAnswers(answered, ping.event.t if ping else 0.0)
-        user, result = self.users.get(line.user_id, User()).taking(line, answers, limits, ping)
+        user, result = self.users.get(line.user_id, User()).after_line(line, answers, limits, ping)
         self.users[line.user_id] = user
         self.lines += 1
         self.unknown.update((line.id, car_id) for car_id in answers.unknown)

@@ -13,8 +13,8 @@ from datetime import datetime
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_text import json_text
 from strava_pipeline.core.pings.answers import NotedAnswers, Oracle, UnaskedError
-from strava_pipeline.core.pings.fold import VERSION, User, content_of, digest_of
 from strava_pipeline.core.pings.lines import Answered, Kept, new_id, to_bytes
+from strava_pipeline.core.pings.users import VERSION, User, content_of, digest_of
 from strava_pipeline.core.tables import CAR_TABLES, CAR_TRIPS
 from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
 from strava_pipeline.core.trips.car.result import Result
@@ -173,7 +173,7 @@ def _answered(user: User, line: Kept, oracle: Oracle) -> Answered:
     at = ping.event.t if ping else 0.0
     while True:
         try:
-            user.taking(line, NotedAnswers(answered, at, asks_cars=True, asks_routes=True), DEFAULT_LIMITS, ping)
+            user.after_line(line, NotedAnswers(answered, at, asks_cars=True, asks_routes=True), DEFAULT_LIMITS, ping)
         except UnaskedError as need:
             answered = need.noted(answered, oracle, at)
         else:

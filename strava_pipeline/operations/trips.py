@@ -18,10 +18,8 @@ from strava_pipeline.core.trips.activity.table_rows import diagnostics_rows, ind
 from strava_pipeline.core.trips.activity.thresholds import thresholds
 from strava_pipeline.core.trips.activity.verdict import algorithms
 from strava_pipeline.ingest.trips.connect import trip_keys, trip_routes, trip_source
-from strava_pipeline.ingest.trips.index import plain_rows
-from strava_pipeline.ingest.trips.read import read_bundles
+from strava_pipeline.ingest.trips.read import Tally, plain_rows, read_bundles
 from strava_pipeline.ingest.trips.table import Listed, TripSource
-from strava_pipeline.ingest.trips.tally import Tally
 from strava_pipeline.lake.tombstones import is_too_much
 from strava_pipeline.lake.trips import Kept, keep_trips, kept_trips, merge_trips
 from strava_pipeline.lake.warehouse import writing

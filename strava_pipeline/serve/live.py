@@ -13,13 +13,11 @@ from typing import Any
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_text import json_text
-from strava_pipeline.core.pings.age import belongs
-from strava_pipeline.core.pings.answers import NotedAnswers, Oracle, UnaskedError
-from strava_pipeline.core.pings.fold import VERSION, User, config_body, content_of, digest_of
+from strava_pipeline.core.pings.answers import NotedAnswers, Oracle, UnaskedError, is_of_moment
 from strava_pipeline.core.pings.formats import Ping
 from strava_pipeline.core.pings.lines import MOMENT, Answered, Kept, Line, new_id, to_bytes
 from strava_pipeline.core.pings.people import People, Person
-from strava_pipeline.core.pings.told import interval_s, told
+from strava_pipeline.core.pings.users import VERSION, User, config_body, content_of, digest_of, interval_s, live_status
 from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
 from strava_pipeline.lake.car_trips import replayed
 from strava_pipeline.lake.files import write_whole
@@ -117,7 +115,7 @@ class Live:
 
     def status(self, user_id: str) -> dict[str, Any]:
         waiting = len(self._queues.get(user_id, ()))
-        return {"user_id": user_id, **told(self._user(user_id)), "waiting": waiting}
+        return {"user_id": user_id, **live_status(self._user(user_id)), "waiting": waiting}
 
     def interval_s(self, user_id: str) -> int:
         return interval_s(self._user(user_id))
@@ -173,15 +171,15 @@ class Live:
         """The user after `line`. Raises Unasked… where something is to be asked first, and it is not too late for that."""
         now, at = self._now(), ping.event.t if ping else 0.0
         in_time = now - line.received_at <= MOMENT
-        asks = in_time and (line.scripted or belongs(now.timestamp(), at))
+        asks = in_time and (line.scripted or is_of_moment(now.timestamp(), at))
         answers = NotedAnswers(answered, at, asks_cars=asks, asks_routes=in_time)
-        return self._user(line.user_id).taking(line, answers, DEFAULT_LIMITS, ping)[0]
+        return self._user(line.user_id).after_line(line, answers, DEFAULT_LIMITS, ping)[0]
 
     def _take(self, line: Kept, answered: Answered | None) -> None:
         """With what the log tells."""
         ping = content_of(line)
         answers = NotedAnswers(answered, ping.event.t if ping else 0.0)
-        self._users[line.user_id] = self._user(line.user_id).taking(line, answers, DEFAULT_LIMITS, ping)[0]
+        self._users[line.user_id] = self._user(line.user_id).after_line(line, answers, DEFAULT_LIMITS, ping)[0]
 
     async def _look(self) -> None:
         """Now and then: leave a note of how things stand, and do what could not be done before."""

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from strava_pipeline.core.pings.fold import believed
 from strava_pipeline.core.pings.formats import LARGEST, OWNTRACKS, read_ping
 from strava_pipeline.core.pings.lines import Kept, new_id, to_bytes
 from strava_pipeline.core.pings.people import People
+from strava_pipeline.core.pings.users import believed
 from strava_pipeline.core.trips.car.events import NoEventError
 from strava_pipeline.serve.answers import refusal
 from strava_pipeline.serve.bodies import read_body

@@ -74,7 +74,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.ingest import certificates
     from strava_pipeline.ingest.strava import health as strava
     from strava_pipeline.ingest.strava.connect import token_store
-    from strava_pipeline.ingest.trips import health as trips
+    from strava_pipeline.ingest.trips import connect as trips
     from strava_pipeline.lake import first_year as years
     from strava_pipeline.lake import goals, purge
     from strava_pipeline.lake import health as warehouse

@@ -13,13 +13,13 @@ UserId = Annotated[str | None, typer.Option("--user", help="Only this user's, as
 
 def status(as_json: Json = False) -> None:
     """Show each user's trip as it is now: state, car, distance, duration."""
-    from strava_pipeline.core.pings.told import told
+    from strava_pipeline.core.pings.users import live_status
     from strava_pipeline.lake.car_told import users_now
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
 
-    users = {name: told(user) for name, user in sorted(users_now(Lake(Settings.load().data_dir)).items())}
+    users = {name: live_status(user) for name, user in sorted(users_now(Lake(Settings.load().data_dir)).items())}
     if as_json:
         echo_json({"users": [{"user_id": name, **user} for name, user in users.items()]})
         return

@@ -138,8 +138,8 @@ def explain(
     from strava_pipeline.core.trips.activity.report import explanation_parts, json_parts
     from strava_pipeline.core.trips.activity.thresholds import thresholds
     from strava_pipeline.ingest.trips.export_file import read_export
+    from strava_pipeline.ingest.trips.read import Tally
     from strava_pipeline.ingest.trips.table import Filters
-    from strava_pipeline.ingest.trips.tally import Tally
 
     if not external_id:
         raise MisuseError("Which trip? --external-id names one, and may be repeated.")
@@ -174,7 +174,7 @@ def _report(
     from strava_pipeline.core.trips.activity.report import json_parts, page_parts, text_parts
     from strava_pipeline.core.trips.activity.thresholds import thresholds
     from strava_pipeline.ingest.trips.connect import trip_routes
-    from strava_pipeline.ingest.trips.tally import Tally
+    from strava_pipeline.ingest.trips.read import Tally
     from strava_pipeline.settings import Settings
 
     if sketched and format_ is Format.JSON:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from strava_pipeline.core.trips.activity.bundle import Bundle
     from strava_pipeline.core.trips.activity.verdict import Verdict
     from strava_pipeline.ingest.trips.keys import KeyRing
+    from strava_pipeline.ingest.trips.read import Tally
     from strava_pipeline.ingest.trips.table import Filters
-    from strava_pipeline.ingest.trips.tally import Tally
     from strava_pipeline.settings import Settings
 
 
@@ -152,8 +152,7 @@ def batches_of(
     """
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.ingest.trips.connect import trip_source
-    from strava_pipeline.ingest.trips.read import in_order, read_bundles, refuse_unknown
-    from strava_pipeline.ingest.trips.tally import Tally
+    from strava_pipeline.ingest.trips.read import Tally, in_order, read_bundles, refuse_unknown
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import watched
 

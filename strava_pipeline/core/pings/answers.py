@@ -1,6 +1,7 @@
-"""What the tracker is told when it asks about a car or a route: what stands in the log of it, and nothing else. Pure.
+"""What the tracker gets when it asks about a car or a route: what is noted in the log, and nothing else.
 
-Who is at the ping's moment asks, notes the answer and lets the tracker take its step again; a replay takes what was noted.
+Whoever is there at the moment of a ping asks, notes the answer and lets the tracker repeat its step; a replay uses what was
+noted. An answer counts only for the ping whose moment it is of.
 """
 
 import hashlib
@@ -8,15 +9,28 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
-from strava_pipeline.core.pings.age import belongs
 from strava_pipeline.core.pings.lines import Answered, Read, Routed
+from strava_pipeline.core.trips.car.config import Limits
 from strava_pipeline.core.trips.car.events import CarAnswer, read_answer
+
+APART_S = Limits().counted_s
+"""Seconds: pings count when they are as far apart, so an answer further off is of another ping's moment, or of none.
+
+A phone without a network sends its pings hours later; then the car must not be asked where it is now, and what it said last
+before the trip is no answer either.
+"""
+
+
+def is_of_moment(measured_at: float, ping_t: float) -> bool:
+    """Whether an answer measured at `measured_at` belongs to a ping at `ping_t`, both in epoch seconds. Else it is an error."""
+    return abs(measured_at - ping_t) <= APART_S
+
 
 Points = Sequence[tuple[float, float]]  # longitude, latitude
 
 
 class Oracle(Protocol):
-    """Who asks cars and routers, at length: both may take their 10 seconds. Neither raises."""
+    """Asks cars and routers; each may take 10 seconds. Neither method raises."""
 
     def car(self, user_id: str, car_id: str, at: float) -> Read: ...
 
@@ -28,11 +42,11 @@ class UnaskedError(Exception, ABC):
 
     @abstractmethod
     def noted(self, answered: Answered, oracle: Oracle, at: float) -> Answered:
-        """Asks for it, because of an event at `at` (epoch seconds); what is noted then."""
+        """Ask for it, because of an event at `at` (epoch seconds); returns `answered` with the new answer."""
 
 
 class UnaskedCarError(UnaskedError):
-    """It is a car's."""
+    """The answer of a car."""
 
     def __init__(self, car_id: str) -> None:
         super().__init__("a car is to be asked")
@@ -44,7 +58,7 @@ class UnaskedCarError(UnaskedError):
 
 
 class UnaskedRouteError(UnaskedError):
-    """It is the length of a route."""
+    """The length of a route."""
 
     def __init__(self, points: Points) -> None:
         super().__init__("a route is to be asked for")
@@ -70,14 +84,14 @@ class NotedAnswers:
         self.unknown: list[str] = []
 
     def car(self, car_id: str) -> CarAnswer | None:
-        """What the car said at that moment; None: it said nothing, or too early or late to tell of it."""
+        """What the car answered at that moment; None: no answer, or one of another moment."""
         read = self._cars.get(car_id)
         if read is None:
             if self._asks_cars:
                 raise UnaskedCarError(car_id)
             self.unknown.append(car_id)
             return None
-        if read.error is not None or not belongs(read.at.timestamp(), self._at):
+        if read.error is not None or not is_of_moment(read.at.timestamp(), self._at):
             return None
         return read_answer(read.model_dump(include={"is_parked", "odometer", "lat", "lng"}))
 
@@ -89,11 +103,11 @@ class NotedAnswers:
         return routed.km if routed else None
 
     def save(self, trip: object) -> bool:
-        """What is made of the log is kept by who makes it."""
+        """Always true: whoever replays the log saves its trips."""
         return True
 
 
 def route_key(points: Points) -> str:
-    """Which points a route is asked for: to 10 cm, as a router's address has them."""
-    told = ";".join(f"{longitude:.6f},{latitude:.6f}" for longitude, latitude in points)
-    return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+    """The key of the points of a route: to 10 cm, as in the router's address."""
+    text = ";".join(f"{longitude:.6f},{latitude:.6f}" for longitude, latitude in points)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

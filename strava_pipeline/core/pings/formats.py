@@ -1,17 +1,22 @@
-"""What phones send as pings: which format it is, and the event that it tells. Pure; the formats themselves stand beside this.
+"""What phones send as pings: which format it is, and the event in it. Pure.
 
-No error holds anything of what came. Whose ping it is, and what it means to a trip, is told elsewhere.
+Our own format is a step of a scenario without answers, `{t?, event?, gps?, bluetooth?}`. OwnTracks posts JSON objects with a
+`_type` (owntracks.org/booklet/tech/json). OsmAnd and Traccar Client send fields in a query or form, or since Traccar Client 9
+JSON (www.traccar.org/osmand). No error holds anything of what was received. Whose ping it is, and what it does to a trip, is
+not decided here.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import parse_qs, parse_qsl
 
 from strava_pipeline.core.json_text import parse_json
-from strava_pipeline.core.pings import owntracks, traccar
-from strava_pipeline.core.pings.age import APART_S
-from strava_pipeline.core.pings.own import check_position, read_own
-from strava_pipeline.core.trips.car.events import Event, NoEventError
+from strava_pipeline.core.pings.answers import APART_S
+from strava_pipeline.core.trips.car.config import MAX_LAT, MAX_LNG, Position, degrees, longitude, read_position
+from strava_pipeline.core.trips.car.events import EARLIEST, LATEST, Event, Kind, NoEventError, read_event
+from strava_pipeline.core.trips.values import finite_number, parse_instant
 
 LARGEST = 16_384  # bytes of a body; OwnTracks' longest, a list of waypoints aside, have some 500
 FUTURE_S = APART_S
@@ -24,7 +29,7 @@ Sent = Literal["ping", "start", "end"]
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """`speed_kmh`: as the phone told it, in whatever unit; `format`: own, owntracks or traccar."""
+    """`speed_kmh`: the phone's own, whatever its unit was; `format`: own, owntracks or traccar."""
 
     event: Event = field(repr=False)
     speed_kmh: float | None
@@ -32,7 +37,7 @@ class Ping:
 
 
 def read_ping(body: bytes, query: str, kind: Sent, received_at: float, *, is_new: bool = False) -> Ping | None:
-    """What came as `kind` at `received_at` (epoch seconds, ours). None: a message in order that is no ping.
+    """Read what was received as `kind` at `received_at` (epoch seconds, ours). None: a valid message that is no ping.
 
     A JSON body counts before the query, the query before a form. `is_new`: it is being received now, and a position that is
     none is refused in our own format too; what was kept before that rule is an event without a position. Raises
@@ -46,10 +51,10 @@ def read_ping(body: bytes, query: str, kind: Sent, received_at: float, *, is_new
         raise NoEventError("the body is no UTF-8") from None
     if text.startswith(("{", "[")):
         return _of_json(_object(text), kind, received_at, is_new=is_new)
-    fields = traccar.fields_of(query) or traccar.fields_of(text)
+    fields = traccar_fields(query) or traccar_fields(text)
     if fields is not None:
-        return _ping(traccar.read_fields(fields, kind, received_at), TRACCAR)
-    if text or not owntracks.says_who(query):
+        return _ping(read_traccar_fields(fields, kind, received_at), TRACCAR)
+    if text or not is_owntracks_query(query):
         raise NoEventError("neither a JSON object nor a query or form with lat and lon")
     if kind == "ping":
         return None  # OwnTracks posts nothing at all where a friend was removed
@@ -57,15 +62,15 @@ def read_ping(body: bytes, query: str, kind: Sent, received_at: float, *, is_new
 
 
 def believable_time(t: float, received_at: float) -> float:
-    """The phone's time of an event; that of its coming where the phone's clock is plainly ahead."""
+    """The phone's time of an event; the time of arrival where the phone's clock is plainly ahead."""
     return received_at if t > received_at + FUTURE_S else t
 
 
 def _of_json(value: Mapping[str, Any], kind: Sent, received_at: float, *, is_new: bool) -> Ping | None:
-    if owntracks.TYPE in value:
-        return _ping(owntracks.read_owntracks(value, kind, received_at), OWNTRACKS)
-    if isinstance(value.get(traccar.LOCATION), Mapping):
-        return _ping(traccar.read_json(value, kind, received_at), TRACCAR)
+    if OWNTRACKS_TYPE in value:
+        return _ping(read_owntracks(value, kind, received_at), OWNTRACKS)
+    if isinstance(value.get(TRACCAR_LOCATION), Mapping):
+        return _ping(read_traccar_json(value, kind, received_at), TRACCAR)
     if is_new:
         check_position(value)
     return Ping(read_own(value, kind, received_at), None, OWN)
@@ -83,3 +88,155 @@ def _object(text: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise NoEventError("the body is no JSON object")
     return value
+
+
+_OWN_FIELDS = ("t", "event", "gps", "bluetooth")
+
+
+def read_own(value: Mapping[str, Any], kind: Kind, received_at: float) -> Event:
+    """The address of pings takes any named event, those of `start` and `end` only theirs; without a time the event is now.
+
+    Raises NoEventError.
+    """
+    if value and not any(name in value for name in _OWN_FIELDS):
+        raise NoEventError(f"no format that is known: our own has {', '.join(_OWN_FIELDS)}")
+    named = value.get("event")
+    if named is not None and named != kind and kind != "ping":
+        raise NoEventError(f"event: the address is for {kind}; leave it out, or send it to the address of pings")
+    t = value.get("t")
+    return read_event(
+        {**value, "event": kind if named is None else named, "t": received_at if moment(t) is None else t}
+    )
+
+
+def check_position(value: Mapping[str, Any]) -> None:
+    """Raise NoEventError where `gps` is neither a position nor the absence of one (null, or null degrees)."""
+    gps = value.get("gps")
+    if gps is None or read_position(gps) is not None:
+        return
+    if not isinstance(gps, Mapping) or gps.get("lat") is not None or longitude(gps) is not None:
+        raise NoEventError(
+            "gps: expected lat from -90 to 90 and lng from -180 to 180, as numbers; without a position leave gps out"
+        )
+
+
+OWNTRACKS_TYPE = "_type"
+OWNTRACKS_LOCATION, OWNTRACKS_ENCRYPTED = "location", "encrypted"
+OWNTRACKS_NO_POSITIONS = frozenset(
+    {
+        *("beacon", "card", "cmd", "configuration", "dump", "lwt", "msg"),
+        *("request", "status", "steps", "transition", "waypoint", "waypoints"),
+    }
+)
+_OWNTRACKS_WHO = frozenset({"u", "d"})  # user and device: some people's address of OwnTracks ends with ?u=…&d=…
+
+
+def is_owntracks_query(query: str) -> bool:
+    """Whether a query names a user and a device and nothing else, or is empty."""
+    try:
+        return parse_qs(query, keep_blank_values=True, max_num_fields=len(_OWNTRACKS_WHO)).keys() <= _OWNTRACKS_WHO
+    except ValueError:  # more fields
+        return False
+
+
+def read_owntracks(value: Mapping[str, Any], kind: Kind, received_at: float) -> tuple[Event, float | None] | None:
+    """The event and the speed in km/h; None: a message that is no position. Raises NoEventError."""
+    of = value.get(OWNTRACKS_TYPE)
+    if of == OWNTRACKS_ENCRYPTED:
+        raise NoEventError(
+            "OwnTracks encrypts its payload, which nobody can read here: empty the encryption key in the app's settings. "
+            "On the way it is HTTPS that protects it."
+        )
+    if isinstance(of, str) and of in OWNTRACKS_NO_POSITIONS:
+        return None
+    if of != OWNTRACKS_LOCATION:
+        raise NoEventError(f"{OWNTRACKS_TYPE}: no type of OwnTracks' messages that is known")
+    place = position(value.get("lat"), value.get("lon"))
+    if place is None:
+        raise NoEventError("lat, lon: expected degrees, as numbers")
+    at = moment(value.get("tst"))
+    return Event(kind, received_at if at is None else at, *place), speed_kmh(value.get("vel"))
+
+
+TRACCAR_LOCATION = "location"
+MAX_FIELDS = 100  # fields of a form; a phone sends a dozen
+_TRACCAR_FIELDS = frozenset({"lat", "lon", TRACCAR_LOCATION, "id", "deviceid"})
+_NO_FIX = ("false", "0")
+_Read = tuple[Event, float | None]
+
+
+def traccar_fields(text: str) -> dict[str, str] | None:
+    """The fields of a query or a form, each with its first value; None where it isn't this protocol's."""
+    try:
+        pairs = parse_qsl(text, max_num_fields=MAX_FIELDS)
+    except ValueError:  # too many
+        return None
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        fields.setdefault(name, value)
+    return None if _TRACCAR_FIELDS.isdisjoint(fields) else fields
+
+
+def read_traccar_fields(fields: Mapping[str, str], kind: Kind, received_at: float) -> _Read | None:
+    """The event and the speed in km/h; None: a message without a position, or with one that is no fix. Raises NoEventError."""
+    lat, lng = fields.get("lat"), fields.get("lon")
+    if lat is None and lng is None:
+        together = fields.get(TRACCAR_LOCATION)
+        if together is None:
+            return None
+        lat, _, lng = together.partition(",")
+    if fields.get("valid", "").lower() in _NO_FIX:
+        return None
+    place = position(number_of_text((lat or "").strip()), number_of_text((lng or "").strip()))
+    if place is None:
+        raise NoEventError("lat, lon, or location=lat,lon: expected degrees")
+    at = moment_of_text(fields.get("timestamp", ""))
+    speed = speed_kmh(number_of_text(fields.get("speed", "").strip()), KNOT_KMH)
+    return Event(kind, received_at if at is None else at, *place), speed
+
+
+def read_traccar_json(value: Mapping[str, Any], kind: Kind, received_at: float) -> _Read | None:
+    """The event and the speed of `{"location": {"timestamp", "coords": {"latitude", "longitude", "speed"}}}`."""
+    location = value[TRACCAR_LOCATION]
+    coords = location.get("coords")
+    if coords is None:
+        return None
+    place = position(coords.get("latitude"), coords.get("longitude")) if isinstance(coords, Mapping) else None
+    if place is None:
+        raise NoEventError("location.coords: expected latitude and longitude in degrees, as numbers")
+    at = moment(location.get("timestamp"))
+    return Event(kind, received_at if at is None else at, *place), speed_kmh(coords.get("speed"), MS_KMH)
+
+
+KNOT_KMH = 1.852
+MS_KMH = 3.6
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+def moment(value: Any) -> float | None:
+    """Epoch seconds of a timestamp that some calendar holds."""
+    instant = parse_instant(value)
+    return instant if instant is not None and EARLIEST <= instant < LATEST else None
+
+
+def moment_of_text(text: str) -> float | None:
+    """Epoch seconds of a timestamp as text, which may be seconds or milliseconds."""
+    number = number_of_text(text.strip())
+    return moment(text if number is None else number)
+
+
+def position(lat: Any, lng: Any) -> Position | None:
+    """The position of two numbers, where they are one on the Earth."""
+    north, east = degrees(lat, MAX_LAT), degrees(lng, MAX_LNG)
+    return None if north is None or east is None else Position(north, east)
+
+
+def speed_kmh(value: Any, factor: float = 1.0) -> float | None:
+    """`factor`: km/h in one of the sender's unit. A speed below zero is none: phones send it where they don't know."""
+    number = finite_number(value)
+    return None if number is None or number < 0 else finite_number(number * factor)
+
+
+def number_of_text(text: str) -> float | None:
+    """The number that digits stand for, as a person or a program writes them; `nan`, `inf` and `1_000` are none."""
+    return finite_number(float(text)) if _NUMBER.fullmatch(text) else None

@@ -1,4 +1,4 @@
-"""The lines of the log of pings, as the inbox and bronze keep them: what came, and what was answered at its moment.
+"""The lines of the log of pings, as the inbox and bronze keep them: what was received, and what was answered at its moment.
 
 Names and shapes only. Whatever decides anything about a trip stands in these lines, so that a replay needs nothing else.
 """
@@ -11,13 +11,13 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 MOMENT = timedelta(seconds=60)
-"""How long after a ping what cars and routers say is waited for; then the ping counts as unanswered for good."""
+"""How long after a ping the answers of cars and routers are waited for; then the ping counts as unanswered for good."""
 
 _FROZEN = ConfigDict(frozen=True)
 
 
 class Kept(BaseModel):
-    """Something that came. `body`, `query`: as received; of a `config` and a `clock`: ours.
+    """Something received. `body`, `query`: as received; of a `config` and a `clock`: ours.
 
     `id` is unique; `received_at` is our machine's time. `scripted`: a scripted car answers, and the script's times count.
     """
@@ -34,7 +34,7 @@ class Kept(BaseModel):
 
 
 class Read(BaseModel):
-    """What a car answered. `measured_at`: when the car itself knew it, where it tells; `error`: why there is no answer."""
+    """What a car answered. `measured_at`: when the car itself measured it, where it says so; `error`: why there is no answer."""
 
     model_config = _FROZEN
 
@@ -53,7 +53,7 @@ class Read(BaseModel):
 
 
 class Routed(BaseModel):
-    """What a router answered: kilometres, or None. `key` tells which points it was asked about."""
+    """What a router answered: kilometres, or None. `key` stands for the points that it was asked about."""
 
     model_config = _FROZEN
 
@@ -62,7 +62,7 @@ class Routed(BaseModel):
 
 
 class Answered(BaseModel):
-    """All that was asked because of one line, and answered: `to` is its id. Nothing may have been asked."""
+    """All answers to questions asked because of one line, whose id is `to`. There may be none."""
 
     model_config = _FROZEN
 
@@ -76,7 +76,7 @@ Line = Kept | Answered
 
 
 def new_id(at: datetime) -> str:
-    """An id for a line that came at `at`, unlike any other."""
+    """A unique id for a line received at `at`."""
     return f"{at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{token_hex(4)}"
 
 
@@ -93,7 +93,7 @@ def from_bytes(text: bytes) -> Line | None:
 
 
 def whole_part(lines: Sequence[Line | None], now: datetime) -> int:
-    """How many of the first lines can be gone on with: each of what came is answered among them, or too late for that."""
+    """How many of the first lines are complete: each line in them has its answers there too, or no longer waits for any."""
     whole, unanswered = 0, set[str]()
     for number, line in enumerate(lines, start=1):
         if isinstance(line, Answered):

@@ -1,4 +1,4 @@
-"""What the tracker's results come to as rows of the tables of core/tables/trips.py."""
+"""The tracker's results as rows of the tables of core/tables/trips.py."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ _COUNTED = ("no_driving_count", "parked_count", "skip_pause_count", "api_error_c
 
 @dataclass(slots=True)
 class Outcomes:
-    """Trips and cancellations, each with the user's zone and when the event came that ended it."""
+    """Trips and cancellations, each with the user's zone and the arrival of the event that ended it."""
 
     trips: list[tuple[Trip, str, datetime]] = field(default_factory=list)
     cancellations: list[tuple[Cancellation, str, datetime]] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Outcomes:
             self.cancellations.append((result.cancellation, zone, came_at))
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
-        """By table."""
+        """The rows of each table."""
         return {
             CAR_TRIPS.name: [_trip(trip, _year(trip.start_time, zone), at) for trip, zone, at in self.trips],
             CAR_TRIP_CANCELLATIONS.name: [
@@ -89,7 +89,7 @@ def _user(user_id: str, year: int) -> dict[str, Any]:
 
 
 def _moment(seconds: float) -> datetime:
-    """To the millisecond, as every other output tells it."""
+    """To the millisecond, as every other output has it."""
     return datetime.fromtimestamp(round(seconds, 3), UTC)
 
 

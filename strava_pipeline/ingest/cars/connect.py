@@ -1,24 +1,26 @@
-"""Who answers for cars and routers: the real ones as cars.toml and the settings tell, or a script. As lines of the log.
+"""Who answers for cars and routers: the real ones as cars.toml and the settings say, or a script. As lines of the log.
 
-And who answers for addresses, which no line of the log holds: no trip depends on them.
+And who answers for addresses, which no line of the log holds: no trip depends on them. A router is asked each question once:
+a ping doesn't wait for a second try.
 """
 
-from collections.abc import Callable, Iterator
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.pings.answers import Oracle, Points
 from strava_pipeline.core.pings.lines import Read
 from strava_pipeline.core.pings.people import People
-from strava_pipeline.ingest.cars.bounded import BoundedCars
 from strava_pipeline.ingest.cars.geocoder import Geocoder
-from strava_pipeline.ingest.cars.osrm_route import CarRouter
-from strava_pipeline.ingest.cars.reading import CarAdapter, Reading, Trouble
-from strava_pipeline.ingest.cars.scripted import ScriptedCars
-from strava_pipeline.ingest.cars.scripted_routes import ScriptedRoutes
-from strava_pipeline.ingest.osrm import PATIENCE
-from strava_pipeline.ingest.strava.http import small_wire
+from strava_pipeline.ingest.cars.reading import BoundedCars, CarAdapter, Reading, Trouble
+from strava_pipeline.ingest.cars.scripted import ScriptedCars, ScriptedRoutes
+from strava_pipeline.ingest.osrm import NO_ANSWER, PATIENCE, ask_route, is_definite
+from strava_pipeline.ingest.strava.http import Wire, small_wire
 from strava_pipeline.settings import Settings
 
 
@@ -91,3 +93,45 @@ def _line(reading: Reading) -> Read:
         lng=reading.lng,
         error=reading.error.value if reading.error else None,
     )
+
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`metres` None: there is none. `answered`: the server said so and would say it again; else it may be asked later."""
+
+    metres: float | None
+    answered: bool
+    why: str | None = None
+
+    @property
+    def km(self) -> float | None:
+        return None if self.metres is None else self.metres / 1000
+
+
+class CarRouter:
+    """One server. `wire`: one with a patience of ingest/osrm.py's PATIENCE. At the end of a run, `tell` says what went wrong."""
+
+    def __init__(self, url: str, wire: Wire) -> None:
+        self._url, self._wire = url.rstrip("/"), wire
+        self._without: Counter[str] = Counter()
+
+    def length_km(self, points: Sequence[tuple[float, float]]) -> Route:
+        """The route through points (longitude, latitude) in their order."""
+        try:
+            found = ask_route(self._wire, self._url, "driving", points)
+        except PipelineError:
+            found = NO_ANSWER
+        if isinstance(found, str):
+            self._without[found] += 1
+            return Route(None, is_definite(found), found)
+        return Route(found, answered=True)
+
+    def tell(self) -> None:
+        """One WARNING, if any question was left without a route."""
+        if self._without:
+            why = ", ".join(f"{reason}: {count}" for reason, count in sorted(self._without.items()))
+            log.warning("ways of cars without a route from TRIPS_OSRM_URL, by what it answered: %s.", why)
+            self._without.clear()

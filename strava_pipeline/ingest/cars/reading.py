@@ -1,9 +1,17 @@
-"""What a car answered at the moment of a ping, and what every way of asking one has in common. No service is asked here."""
+"""What a car answered at the moment of a ping, and bounds on asking: how long, how many at once, how soon again.
 
+Bounds are not for a scripted car, whose answers go by the ping's time: here what was answered a moment ago counts for the
+next ping too.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 
 class Trouble(StrEnum):
@@ -47,3 +55,100 @@ class CarAdapter(Protocol):
 
     def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
         """How that user's car is now; `at` is the moment of the ping because of which it is asked."""
+
+
+log = logging.getLogger(__name__)
+_Key = tuple[str, str]  # user, car
+
+
+class _Call:
+    """One question under way, or answered. `waiting`: who waits for it; `is_told`: that it hangs is in the log."""
+
+    def __init__(self, begun: datetime) -> None:
+        self.begun = begun
+        self.done = threading.Event()
+        self.reading: Reading | None = None
+        self.waiting = 0
+        self.is_told = False
+
+
+class BoundedCars:
+    """Safe to be asked from many threads: who asks waits for `seconds` at most, whatever the adapter does.
+
+    `workers` cars are asked at once; a car that is being asked, or was in the last `keep_s` seconds, isn't asked again. The
+    threads are daemons: one that hangs keeps no process alive.
+    """
+
+    def __init__(
+        self,
+        adapter: CarAdapter,
+        clock: Callable[[], datetime],
+        *,
+        seconds: float = 10.0,
+        workers: int = 4,
+        keep_s: float = 10.0,
+    ) -> None:
+        self._adapter, self._clock = adapter, clock
+        self._seconds, self._keep = seconds, timedelta(seconds=keep_s)
+        self._free = threading.Semaphore(workers)
+        self._lock = threading.Lock()
+        self._calls: dict[_Key, _Call] = {}
+        self.calls = 0
+        """How often the adapter was asked."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the adapter end what it began; it must not wait for a question that hangs."""
+        close = getattr(self._adapter, "close", None)
+        if close is not None:
+            close()
+
+    def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
+        asked_at, key = self._clock(), (user_id, car_id)
+        with self._lock:
+            call = self._calls.get(key)
+            if call is None or self._is_old(call, asked_at):
+                call = self._calls[key] = _Call(asked_at)
+                threading.Thread(target=self._work, args=(call, key, at), name="asking a car", daemon=True).start()
+            call.waiting += 1
+        # of a question that hangs longer than that, nobody waits for the end
+        left = self._seconds - (asked_at - call.begun).total_seconds()
+        call.done.wait(max(0.0, left))
+        with self._lock:
+            call.waiting -= 1
+            found = call.reading
+            hangs = found is None and not call.is_told
+            call.is_told |= hangs
+        if hangs:
+            log.warning(
+                "Car %s of %s did not answer within %.0f s. Until it does, its pings count as unanswered; where it never does, "
+                "starting the intake anew asks again.",
+                car_id,
+                user_id,
+                self._seconds,
+            )
+        return found or Reading(car_id, asked_at, self._clock(), error=Trouble.TIMEOUT)
+
+    def _is_old(self, call: _Call, now: datetime) -> bool:
+        return call.reading is not None and abs(now - call.reading.answered_at) > self._keep
+
+    def _work(self, call: _Call, key: _Key, at: datetime) -> None:
+        user_id, car_id = key
+        with self._free:
+            with self._lock:
+                if not call.waiting:  # all have given up in the queue: nobody would hear the answer
+                    del self._calls[key]
+                    return
+                self.calls += 1
+            try:
+                reading = self._adapter.ask(car_id, at, user_id)
+            except Exception as error:  # noqa: BLE001 - it must not, but whoever waits needs an answer
+                log.warning("asking a car failed (%s).", type(error).__name__)
+                reading = Reading(car_id, call.begun, self._clock(), error=Trouble.FAILED)
+        with self._lock:
+            call.reading = reading
+        call.done.set()

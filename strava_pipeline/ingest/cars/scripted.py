@@ -1,4 +1,4 @@
-"""A car that says what a file says: for demos, and for tests of all that stands around a car. It asks nobody.
+"""A car and a router that answer what a file says: for demos, and for tests of everything around a car. Nobody is asked.
 
 The file is one of scenarios (`car-tracker-scenarios/1`), or `{"answers": [{"user_id", "car_id", "t", "answer"}]}`. What a
 scenario expects plays no part.
@@ -7,15 +7,15 @@ scenario expects plays no part.
 import threading
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.core.errors import SourceError
+from strava_pipeline.core.errors import MisuseError, SourceError
 from strava_pipeline.core.json_text import parse_json
 from strava_pipeline.core.trips.car.events import read_answer
-from strava_pipeline.core.trips.car.scenarios import FORMAT
+from strava_pipeline.core.trips.car.scenarios import FORMAT, Routes, Scenario, read_scenarios
 from strava_pipeline.core.trips.values import parse_instant
 from strava_pipeline.ingest.cars.reading import Reading, Trouble
 
@@ -106,3 +106,33 @@ def _milliseconds(t: Any) -> int:
     if seconds is None:
         raise ValueError("no moment")
     return round(seconds * 1000)
+
+
+class ScriptedRoutes:
+    """What the router of a user's scenario answers at a moment: what its last step up to then told, else its config."""
+
+    def __init__(self, scenarios: Sequence[Scenario] = ()) -> None:
+        told: defaultdict[str, list[tuple[float, Routes]]] = defaultdict(list)
+        for scenario in scenarios:
+            routes = scenario.routes
+            for step in scenario.steps:
+                routes = step.routes or routes
+                told[scenario.config.user_id].append((step.event.t, routes))
+        self._told = {user_id: sorted(steps, key=lambda step: step[0]) for user_id, steps in told.items()}
+
+    @classmethod
+    def from_file(cls, path: Path) -> "ScriptedRoutes":
+        """Without routes where the file holds answers of cars alone. Raises SourceError, MisuseError."""
+        script = read_script(path)
+        if not isinstance(script, dict) or script.get("format") != FORMAT:
+            return cls()
+        try:
+            return cls(read_scenarios(script))
+        except MisuseError as error:
+            raise MisuseError(f"{path}: {error}") from None
+
+    def length_km(self, user_id: str, points: Sequence[tuple[float, float]], at: float) -> float | None:
+        """Kilometres; None: no route."""
+        steps = self._told.get(user_id, [])
+        place = bisect_right(steps, at, key=lambda step: step[0])
+        return steps[place - 1][1].length_km(points) if place else None

@@ -1,16 +1,33 @@
-"""From settings to what trips are read with: the open source, the keys, the router."""
+"""From settings to what trips are read with (the open source, the keys, the router), and whether `doctor` finds it all in order.
 
+The address of a request to the router holds positions, so nothing of it is logged: a run says how many trips got no route,
+and why. A trip without a route is complete all the same.
+"""
+
+import logging
+import stat
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from strava_pipeline.core.errors import MissingSettingsError
-from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.ingest.strava.http import small_wire
-from strava_pipeline.ingest.trips.keys import NO_KEYS, KeyRing
-from strava_pipeline.ingest.trips.keys_command import SETTING, keys_text
-from strava_pipeline.ingest.trips.osrm import PATIENCE, Router
+from strava_pipeline.core.errors import (
+    Finding,
+    MissingSettingsError,
+    PipelineError,
+    TransientError,
+    ok,
+    problem,
+    skipped,
+    warning,
+)
+from strava_pipeline.core.trips.activity.bundle import Bundle, State
+from strava_pipeline.core.trips.activity.track import Position, waypoints
+from strava_pipeline.ingest.osrm import NO_ANSWER, PATIENCE, ask_route
+from strava_pipeline.ingest.strava.http import Wire, small_wire
+from strava_pipeline.ingest.trips.keys import NO_KEYS, SETTING, KeyRing, keys_text
+from strava_pipeline.ingest.trips.read import read_bundles
 from strava_pipeline.ingest.trips.source import open_source
-from strava_pipeline.ingest.trips.table import TripSource
+from strava_pipeline.ingest.trips.table import Filters, TripSource
 from strava_pipeline.settings import Settings
 
 NO_SOURCE = (
@@ -54,3 +71,91 @@ def trip_routes(settings: Settings) -> Iterator[Callable[[Sequence[Bundle]], Map
         yield router.routes
     finally:
         router.tell()
+
+
+SOURCE, KEYS = "trips: source", "trips: keys"
+_LATEST_TRIPS = 20  # trips that the keys are tried on
+
+
+def trips_health(settings: Settings) -> list[Finding]:
+    """The source and the keys, tried on the latest trips; nothing where there is no source."""
+    if not settings.trips_source:
+        return []
+    try:
+        with trip_source(settings) as source:
+            trips = sum(count for *_, count in source.counts().groups)
+            return [ok(SOURCE, f"{source.name} opens, {trips} trips"), _keys(settings, source)]
+    except PipelineError as error:
+        return [problem(SOURCE, f"{error}", "Correct TRIPS_SOURCE or what it names."), skipped(KEYS, "no source")]
+
+
+def _keys(settings: Settings, source: TripSource) -> Finding:
+    try:
+        keys = trip_keys(settings)
+    except PipelineError as error:
+        return problem(KEYS, f"{error}", "Correct TRIPS_KEYS_FILE, TRIPS_FERNET_KEYS or TRIPS_KEYS_COMMAND.")
+    file = settings.trips_keys_file
+    if file is not None and stat.S_IMODE(file.stat().st_mode) & 0o077:
+        return warning(KEYS, f"{file} can be read by others.", f"chmod 600 '{file}'")
+    states = [
+        bundle.decryption.locations
+        for batch in read_bundles(source, keys, Filters(limit=_LATEST_TRIPS))
+        for bundle in batch
+    ]
+    tokens = [state for state in states if state is not State.ABSENT]
+    if tokens and all(state is State.UNDECRYPTABLE for state in tokens):
+        mend = "Put the key that wrote them in front of the others in TRIPS_KEYS_FILE, TRIPS_FERNET_KEYS or TRIPS_KEYS_COMMAND."
+        return problem(KEYS, f"none of the {keys.count} keys opens any of the latest {len(tokens)} trips.", mend)
+    return ok(
+        KEYS, f"{keys.count}, and they open the latest trips" if tokens else f"{keys.count}; no trip to try them on"
+    )
+
+
+log = logging.getLogger(__name__)
+
+TRIES = 2  # of one request that got no answer
+GIVE_UP = (
+    3  # trips in a row without an answer: then the server is down, and waiting for it at each trip would take hours
+)
+
+
+class Router:
+    """One server for the length of a run; afterwards, `tell` says what went wrong."""
+
+    def __init__(self, url: str, wire: Wire) -> None:
+        self._url = url.rstrip("/")
+        self._wire = wire
+        self._without: Counter[str] = Counter()
+        self._silent = 0  # trips in a row that got no answer
+
+    def routes(self, bundles: Sequence[Bundle]) -> dict[str, float]:
+        """Metres by external id, of the trips for which there is a route."""
+        asked = {name: self._length(points) for name, points in waypoints(bundles).items()}
+        return {name: metres for name, metres in asked.items() if metres is not None}
+
+    def tell(self) -> None:
+        """One WARNING, if any trip got no route."""
+        if self._without:
+            why = ", ".join(f"{reason}: {count}" for reason, count in sorted(self._without.items()))
+            log.warning("trips without a route from TRIPS_OSRM_URL, by what it answered: %s.", why)
+
+    def _length(self, points: Sequence[Position]) -> float | None:
+        found = NO_ANSWER if self._silent == GIVE_UP else self._asked(points)
+        if isinstance(found, str):
+            self._without[found] += 1
+            return None
+        return found
+
+    def _asked(self, points: Sequence[Position]) -> float | str:
+        """Metres, or why there are none."""
+        for _ in range(TRIES):
+            try:
+                found = ask_route(self._wire, self._url, "bike", points)
+            except TransientError:
+                continue
+            except PipelineError:  # a certificate, an address that is none
+                break
+            self._silent = 0
+            return found
+        self._silent += 1
+        return NO_ANSWER

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.ingest.trips.decrypt import parse
+from strava_pipeline.ingest.trips.columns import parse
 from strava_pipeline.ingest.trips.read import batched
 
 _BOM = b"\xef\xbb\xbf"

@@ -1,13 +1,14 @@
-"""From an open source to bundles, newest first, in batches that fit in memory; and a look at a source without keys.
+"""From an open source to bundles, newest first, in batches that fit in memory; the plain columns of all trips; and a tally.
 
-The order is by instant, never by text, so the list of trips is fetched and sorted before their rows are; where the
-feedback decides, only it is decrypted first. Nothing of what is decrypted is logged.
+The order is by instant, never by text, so the list of trips is fetched and sorted before their rows are; where the feedback
+decides, only it is decrypted first. Nothing of what is decrypted is logged. The tally counts states and keys over bundles, so it
+is the same for a source and for its export.
 """
 
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -16,9 +17,8 @@ from strava_pipeline.core.process import without_garbage_collection
 from strava_pipeline.core.size_limits import TripLimits
 from strava_pipeline.core.trips.activity.bundle import Bundle, State, entry_comment
 from strava_pipeline.core.trips.values import finite_number, parse_instant
-from strava_pipeline.ingest.trips.decrypt import Column, read_column
+from strava_pipeline.ingest.trips.columns import Column, bundle_of, name_of, number, plain_json, read_column
 from strava_pipeline.ingest.trips.keys import KeyRing
-from strava_pipeline.ingest.trips.rows import bundle, number, plain_json
 from strava_pipeline.ingest.trips.table import (
     ENCRYPTED,
     FEEDBACK,
@@ -159,7 +159,7 @@ def _bundles(source: TripSource, keys: KeyRing, filters: Filters, order: Sequenc
         left -= len(found)
         with without_garbage_collection():
             bundles = [
-                bundle(row, held | {name: _opened(name, row[name], row["id"], keys, source) for name in columns})
+                bundle_of(row, held | {name: _opened(name, row[name], row["id"], keys, source) for name in columns})
                 for row, held in found
             ]
         yield from bundles
@@ -250,3 +250,55 @@ def _age(entry: Listed) -> tuple[bool, float, int, Any]:
     start, of_number = parse_instant(entry.start_time), finite_number(number(entry.id))
     of_id = (1, str(entry.id)) if of_number is None else (0, number(entry.id))
     return (start is not None, start or 0.0, *of_id)
+
+
+_AT_ONCE = 2_000  # rows: about 2 MB of plain columns
+
+
+def plain_rows(source: TripSource) -> Iterator[list[dict[str, Any]]]:
+    """All trips in portions, latest first: the plain columns as JSON has them, `external_id` never empty, and `listed`, by
+    which the trip is read again. Raises SourceError.
+    """
+    order = in_order(source)
+    for begin in range(0, len(order), _AT_ONCE):
+        portion = order[begin : begin + _AT_ONCE]
+        rows = source.rows([entry.key for entry in portion], PLAIN)
+        yield [
+            {**plain_json(rows[entry.key]), "external_id": name_of(rows[entry.key]), "listed": entry}
+            for entry in portion
+            if entry.key in rows
+        ]
+
+
+@dataclass(slots=True)
+class Tally:
+    """`keys`: how many there are on the ring, so that one which opened nothing shows as 0: it can retire."""
+
+    keys: int = 0
+    trips: int = 0
+    _states: Counter[tuple[str, State]] = field(default_factory=Counter, repr=False)
+    _opened: Counter[int] = field(default_factory=Counter, repr=False)
+
+    def add(self, bundles: Iterable[Bundle]) -> None:
+        """Counts these trips, too."""
+        for bundle in bundles:
+            told = bundle.decryption
+            self.trips += 1
+            self._states["locations", told.locations] += 1
+            self._states["activityDistribution", told.activity_distribution] += 1
+            self._states["feedback", told.feedback] += 1
+            if told.key_index is not None:
+                self._opened[told.key_index] += 1
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """For each encrypted column, by the names of a bundle's `decryption`, how many trips are in each state."""
+        return {
+            column: {state.value: self._states[column, state] for state in State}
+            for column in ("locations", "activityDistribution", "feedback")
+        }
+
+    @property
+    def keys_used(self) -> dict[str, int]:
+        """How many trips' `locations` each key opened, by its index."""
+        return {str(index): self._opened[index] for index in sorted({*range(self.keys), *self._opened})}

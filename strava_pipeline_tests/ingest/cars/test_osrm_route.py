@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from strava_pipeline.ingest.cars.osrm_route import CarRouter, Route
+from strava_pipeline.ingest.cars.connect import CarRouter, Route
 from strava_pipeline.ingest.osrm import PATIENCE
 from strava_pipeline.ingest.strava.http import Wire
 from strava_pipeline_tests.osrm import Osrm, osrm

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strava_pipeline.ingest.trips.fernet import Opened, opened
-from strava_pipeline.ingest.trips.keys import KeyRing
+from strava_pipeline.ingest.trips.keys import KeyRing, Opened, opened
 from strava_pipeline_tests.trips import LOST, NEW, OLD, RING, sealed
 
 TOKEN = sealed(b"content").encode()

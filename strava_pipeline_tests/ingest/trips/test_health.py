@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import Finding, State
-from strava_pipeline.ingest.trips.health import KEYS, SOURCE, trips_health
+from strava_pipeline.ingest.trips.connect import KEYS, SOURCE, trips_health
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.trips import LOST, NEW, OLD, rides, write_sqlite
 

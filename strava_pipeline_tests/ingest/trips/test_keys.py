@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import MissingSettingsError
-from strava_pipeline.ingest.trips.fernet import opened
-from strava_pipeline.ingest.trips.keys import KeyRing
+from strava_pipeline.ingest.trips.keys import KeyRing, opened
 from strava_pipeline_tests.trips import LOST, NEW, OLD, RING, sealed
 
 FORMS = {

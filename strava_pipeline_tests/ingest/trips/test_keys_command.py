@@ -11,19 +11,18 @@ from shlex import quote
 import pytest
 
 from strava_pipeline.core.errors import MissingSettingsError
-from strava_pipeline.ingest.trips import keys_command
+from strava_pipeline.ingest.trips import keys
 from strava_pipeline.ingest.trips.connect import trip_keys
-from strava_pipeline.ingest.trips.fernet import opened
-from strava_pipeline.ingest.trips.keys_command import keys_text
+from strava_pipeline.ingest.trips.keys import keys_text, opened
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.trips import LOST, NEW, OLD, sealed
 
 
 @pytest.fixture(autouse=True)
 def new_process() -> Iterator[None]:
-    keys_command._asked.clear()
+    keys._asked.clear()
     yield
-    keys_command._asked.clear()
+    keys._asked.clear()
 
 
 def program(folder: Path, script: str) -> str:

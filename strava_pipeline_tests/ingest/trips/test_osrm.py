@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from strava_pipeline.ingest.strava.http import Wire
-from strava_pipeline.ingest.trips.osrm import GIVE_UP, TRIES, Router
+from strava_pipeline.ingest.trips.connect import GIVE_UP, TRIES, Router
 from strava_pipeline_tests.core.trips.made import point, ride, trip
 from strava_pipeline_tests.osrm import Osrm, osrm
 

@@ -9,10 +9,9 @@ import pytest
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.size_limits import TripLimits
 from strava_pipeline.core.trips.activity.bundle import Bundle, State
-from strava_pipeline.ingest.trips.read import probe, read_bundles
+from strava_pipeline.ingest.trips.read import Tally, probe, read_bundles
 from strava_pipeline.ingest.trips.source import open_source
 from strava_pipeline.ingest.trips.table import Filters, TripSource
-from strava_pipeline.ingest.trips.tally import Tally
 from strava_pipeline_tests.trips import (
     LOST,
     OLD,

@@ -1,0 +1,195 @@
+"""One user's log, line by line, through the tracker: what the intake does at once, and what every replay does again. Pure.
+
+Beside the tracker's rules there are three: what is received twice counts once; what is not newer than the end of the last
+trip, or ends one that began after it, is too late; the time of a phone whose clock is ahead is replaced by the time of
+arrival. The live status of a user, as phones show it, is here too.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from strava_pipeline.core.haversine import distance_m
+from strava_pipeline.core.json_text import json_text, parse_json
+from strava_pipeline.core.pings.formats import FUTURE_S, Ping, believable_time, read_ping
+from strava_pipeline.core.pings.lines import Kept
+from strava_pipeline.core.trips.car.config import (
+    DEFAULT_LIMITS,
+    CarConfig,
+    Limits,
+    Position,
+    config_json,
+    position_json,
+    read_config,
+)
+from strava_pipeline.core.trips.car.events import Answers, Event, NoEventError
+from strava_pipeline.core.trips.car.result import Result
+from strava_pipeline.core.trips.car.state import Cache, TrackerState, read_state, state_json, state_name
+from strava_pipeline.core.trips.car.tracker import step
+from strava_pipeline.core.trips.car.trip import km_now
+from strava_pipeline.core.trips.values import format_milliseconds
+
+REMEMBERED = 300  # events of a user that may come again: five hours of pings a minute
+VERSION = 2  # of what a state says and how trips are named; another one starts every replay from the first ping
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """The state of one user after some of their log. `config` None: none was received yet; `seen`: digests of the last events.
+
+    `parked`: where cars stand until a trip says otherwise; `came_at`: arrival of the last line, in epoch seconds.
+    """
+
+    config: CarConfig | None = None
+    tracker: TrackerState = field(default_factory=TrackerState)
+    seen: tuple[str, ...] = ()
+    after: str = ""
+    speed_kmh: float | None = None
+    parked: Mapping[str, Position] = field(default_factory=dict)
+    came_at: float = 0.0
+
+    def after_line(
+        self, line: Kept, answers: Answers, limits: Limits, ping: Ping | None
+    ) -> tuple["User", Result | None]:
+        """The state after `line`, whose content is `ping`, and the result; None: the line changed no trip."""
+        here = replace(self, after=line.id, came_at=line.received_at.timestamp())
+        if line.kind == "config":
+            return _configured(here, parse_json(line.body.encode())), None
+        if ping is None or self.config is None:
+            return here, None
+        here = replace(here, speed_kmh=ping.speed_kmh)
+        digest = _digest(ping.event)
+        if digest in self.seen or self._is_late(ping.event):
+            return here, None
+        before = self.tracker.last_parked_gps
+        tracker, result = step(
+            replace(self.tracker, last_parked_gps={**self.parked, **before}), ping.event, answers, self.config, limits
+        )
+        left_by_trips = {
+            car_id: position
+            for car_id, position in tracker.last_parked_gps.items()
+            if car_id in before or position != self.parked.get(car_id)
+        }
+        tracker = replace(tracker, last_parked_gps=left_by_trips)
+        return replace(here, tracker=tracker, seen=(*self.seen[-REMEMBERED:], digest)), result
+
+    def is_stale(self, now: float) -> bool:
+        """Whether a trip is under way without news for long, neither by the phone's time nor by arrival."""
+        cache, long = self.tracker.cache, DEFAULT_LIMITS.stale_s
+        return cache is not None and now - cache.x_last_event_at >= long and now - self.came_at >= long
+
+    def _is_late(self, event: Event) -> bool:
+        """Whether the event is of a time before the current trip."""
+        last, cache = self.tracker.last_trip, self.tracker.cache
+        if last is not None and event.t <= last.end_time:
+            return True
+        return event.kind == "end" and cache is not None and event.t < cache.start_time
+
+
+def config_body(config: CarConfig, last_parked_gps: Mapping[str, Position]) -> str:
+    """The body of a `config` line: the user's cars and places, and where the cars stand until a trip says otherwise."""
+    parked = {car_id: position_json(position) for car_id, position in last_parked_gps.items()}
+    return json_text({**config_json(config), "last_parked_gps": parked})
+
+
+def _configured(user: User, body: Mapping[str, Any]) -> User:
+    parked = {car_id: Position(**position) for car_id, position in body.get("last_parked_gps", {}).items()}
+    return replace(user, config=read_config(body), parked=parked)
+
+
+def content_of(line: Kept) -> Ping | None:
+    """The ping in a line; None where the line is no ping."""
+    if line.kind == "config":
+        return None
+    try:
+        kind = "ping" if line.kind == "clock" else line.kind
+        ping = read_ping(line.body.encode(), line.query, kind, line.received_at.timestamp())
+    except NoEventError:  # an older version accepted it
+        return None
+    return None if ping is None else believed(ping, line)
+
+
+def believed(ping: Ping, line: Kept) -> Ping:
+    """`ping`, as read from `line`, with a time that can be true: a phone's clock may be ahead, a script's is right."""
+    event, came = ping.event, line.received_at.timestamp()
+    if line.scripted or max(event.t, event.gps_at or 0.0) <= came + FUTURE_S:
+        return ping
+    told_at = None if event.gps_at is not None and event.gps_at > came + FUTURE_S else event.gps_at
+    return replace(ping, event=replace(event, t=believable_time(event.t, came), gps_at=told_at))
+
+
+def user_json(user: User) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "config": config_json(user.config) if user.config else None,
+        "tracker": state_json(user.tracker),
+        "seen": list(user.seen),
+        "after": user.after,
+        "speed_kmh": user.speed_kmh,
+        "parked": {car_id: position_json(position) for car_id, position in user.parked.items()},
+        "came_at": user.came_at,
+    }
+
+
+def digest_of(user: User) -> str:
+    """A digest that is the same for equal states."""
+    return hashlib.blake2b(json_text(user_json(user)).encode(), digest_size=8).hexdigest()
+
+
+def read_user(saved: Mapping[str, Any]) -> User:
+    """ValueError or KeyError where another version wrote it."""
+    if saved["version"] != VERSION:
+        raise ValueError("another version's")
+    config = read_config(saved["config"]) if saved["config"] else None
+    parked = {car_id: Position(**position) for car_id, position in saved["parked"].items()}
+    tracker = read_state(saved["tracker"])
+    return User(
+        config, tracker, tuple(saved["seen"]), saved["after"], saved["speed_kmh"], parked, float(saved["came_at"])
+    )
+
+
+def _digest(event: Event) -> str:
+    fields = (event.kind, event.t, event.lat, event.lng, event.gps_at, event.bluetooth)
+    return hashlib.blake2b(repr(fields).encode(), digest_size=8).hexdigest()
+
+
+MOVING_S, STANDING_S = 15, 60  # seconds between pings
+DEBOUNCE = 0.8  # of the interval: what comes sooner after the last ping was sent twice by a timer that drifts
+_STANDING = frozenset({"idle", "parking", "paused_at_skip"})
+
+
+def live_status(user: User) -> dict[str, Any]:
+    """The live state as JSON. `duration_s`, `distance_km`: since the trip began; null without one."""
+    cache, wanted = user.tracker.cache, interval_s(user)
+    return {
+        "state": state_name(cache),
+        "car_id": cache.car_id if cache else None,
+        "car_name": cache.car_name if cache else None,
+        "start_time": format_milliseconds(cache.start_time) if cache else None,
+        "last_event_at": format_milliseconds(cache.x_last_event_at) if cache else None,
+        "distance_km": round(km_now(cache, DEFAULT_LIMITS), 3) if cache else None,
+        "duration_s": round(cache.x_last_event_at - cache.start_time, 3) if cache else None,
+        "speed_kmh": round(user.speed_kmh, 1) if cache and user.speed_kmh is not None else None,
+        "interval_s": wanted,
+        "debounce_s": round(DEBOUNCE * wanted),
+        "last_trip_id": user.tracker.last_trip.trip_id if user.tracker.last_trip else None,
+    }
+
+
+def interval_s(user: User) -> int:
+    """Seconds until the next ping: short in movement; long without a trip, parked, paused or hardly moving."""
+    cache = user.tracker.cache
+    return STANDING_S if cache is None or state_name(cache) in _STANDING or _stands(cache) else MOVING_S
+
+
+def _stands(cache: Cache) -> bool:
+    """Whether the phone's last two positions, a minute or more apart, are one place."""
+    points = cache.gps_events
+    if len(points) < 2:
+        return False
+    last = points[-1]
+    before = next(
+        (point for point in reversed(points[:-1]) if last.timestamp - point.timestamp >= STANDING_S - MOVING_S), None
+    )
+    return before is not None and distance_m(before.lat, before.lng, last.lat, last.lng) < DEFAULT_LIMITS.thinning_m
