@@ -263,9 +263,9 @@ def unknown(*activities: dict[str, Any]) -> dict[str, int]:
 
 
 def test_every_detail_table_has_a_frame_of_its_schema_even_for_no_details() -> None:
-    made = frames()
-    assert tuple(made) == DETAIL_TABLES
-    for name, rows in made.items():
+    tables = frames()
+    assert tuple(tables) == DETAIL_TABLES
+    for name, rows in tables.items():
         assert rows.height == 0
         assert rows.schema == TABLES[name].polars_schema
 
@@ -313,9 +313,9 @@ def test_what_is_no_list_of_objects_stays_beside_the_parent_and_is_counted(
     name: str, value: Any, places: list[int], kept: bool
 ) -> None:
     table, position = CHILDREN[name]
-    made = frames({"id": 1, name: value})
-    assert made[table.name][position].to_list() == places
-    text = made["activity_details"]["extra"][0]
+    tables = frames({"id": 1, name: value})
+    assert tables[table.name][position].to_list() == places
+    text = tables["activity_details"]["extra"][0]
     assert (json.loads(text) if text else {}) == ({name: value} if kept else {})
     assert (f"activity_details.{name}" in unknown({"id": 1, name: value})) is kept
 

@@ -14,12 +14,12 @@ DAY = timedelta(days=1)
 YEAR = timedelta(days=400)
 
 
-def came(*said: timedelta, apart: timedelta = DAY, local: timedelta = timedelta(0)) -> list[Landing]:
-    """Listings a day apart by this machine's clock, which is `local` off; `said`: how far off each one's Date header is."""
-    days = [NOW + place * apart for place in range(len(said))]
+def came(*offsets: timedelta, apart: timedelta = DAY, local: timedelta = timedelta(0)) -> list[Landing]:
+    """Listings a day apart by this machine's clock, which is `local` off; `offsets`: how far off each one's Date header is."""
+    days = [NOW + place * apart for place in range(len(offsets))]
     return [
         Landing(place + 1, day + off, day + local, begins=True)
-        for place, (day, off) in enumerate(zip(days, said, strict=True))
+        for place, (day, off) in enumerate(zip(days, offsets, strict=True))
     ]
 
 
@@ -93,10 +93,10 @@ def test_a_listing_begins_in_another_second_than_what_was_moved_before_it() -> N
 
 
 @given(st.lists(st.tuples(st.integers(-900, 900), st.integers(-900, 900), st.booleans()), max_size=12))
-def test_whatever_clocks_say_times_follow_the_order(said: list[tuple[int, int, bool]]) -> None:
+def test_whatever_clocks_say_times_follow_the_order(clocks: list[tuple[int, int, bool]]) -> None:
     landings = [
         Landing(place, NOW + at * HOUR * 8, NOW + local * HOUR * 8, begins)
-        for place, (at, local, begins) in enumerate(said, start=1)
+        for place, (at, local, begins) in enumerate(clocks, start=1)
     ]
     times = believed_times(landings)
     assert len(times) == len(landings)

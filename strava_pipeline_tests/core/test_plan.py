@@ -82,13 +82,13 @@ def plan(calls: int, allowances: Mapping[Ceiling, Allowance], now: datetime = NO
 def test_a_plan_names_the_limit_that_governs_and_the_finish(
     calls: int, allowances: Mapping[Ceiling, Allowance], governing: Ceiling, done: datetime | None, days: int | None
 ) -> None:
-    made = plan(calls, allowances)
-    assert (made.calls, made.governing, made.done_at, made.days) == (calls, governing, done, days)
+    result = plan(calls, allowances)
+    assert (result.calls, result.governing, result.done_at, result.days) == (calls, governing, done, days)
 
 
 def test_a_plan_that_ends_at_midnight_has_not_begun_the_next_day() -> None:
-    made = plan(20, limits(), now=MIDNIGHT - 20 * PER_CALL)
-    assert (made.done_at, made.days) == (MIDNIGHT, 1)
+    result = plan(20, limits(), now=MIDNIGHT - 20 * PER_CALL)
+    assert (result.done_at, result.days) == (MIDNIGHT, 1)
 
 
 @pytest.mark.parametrize(
@@ -163,17 +163,17 @@ def test_a_year_is_planned_by_what_is_known_of_it_and_of_its_neighbours(
 
 
 def test_without_details_only_pages_are_asked_for() -> None:
-    (made,) = plan_years([2024], {2024: count(2024, 450, 7, YEAR)}, per_page=200, details=False)
-    assert (made.listing, made.details) == (4, 0)
+    (result,) = plan_years([2024], {2024: count(2024, 450, 7, YEAR)}, per_page=200, details=False)
+    assert (result.listing, result.details) == (4, 0)
 
 
 @pytest.mark.parametrize(
-    ("bases", "told"),
+    ("bases", "expected"),
     [([], "known"), (["known"], "known"), (["known", "estimated"], "estimated"), (["estimated", "unknown"], "unknown")],
 )
-def test_a_plan_is_as_sure_as_its_least_known_year(bases: list[str], told: str) -> None:
+def test_a_plan_is_as_sure_as_its_least_known_year(bases: list[str], expected: str) -> None:
     years = tuple(YearPlan(2020 + place, basis, None, 1, 0) for place, basis in enumerate(bases))  # type: ignore[arg-type]
-    assert Plan(NOW, years, limits()).basis == told
+    assert Plan(NOW, years, limits()).basis == expected
 
 
 EVEN = Season((1.0,) * 12)
@@ -256,8 +256,8 @@ def test_a_forecast_tells_what_was_made_and_what_is_still_to_be_made() -> None:
 def test_a_forecast_beyond_the_days_limit_says_that_the_command_ends_before() -> None:
     first, last = at(2026, 6, 1), at(2026, 6, 3)
     again = ", if it is started again when a day's limit opens"
-    known = Forecast(1, 2, 3000, last, needs_another_day=True)
-    assert str(known) == f"About 3,003 calls: 3 to list, 3,000 for details; done about 2026-06-03 00:00:00 UTC{again}."
+    exact = Forecast(1, 2, 3000, last, needs_another_day=True)
+    assert str(exact) == f"About 3,003 calls: 3 to list, 3,000 for details; done about 2026-06-03 00:00:00 UTC{again}."
     ranged = Forecast(1, 2, 3000, last, Bounds(2000, 4000, first, last), needs_another_day=True)
     assert str(ranged) == (
         "2,000–4,000 calls, done between 2026-06-01 00:00 and 2026-06-03 00:00 UTC"

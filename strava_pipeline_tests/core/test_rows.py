@@ -192,9 +192,9 @@ def test_whatever_object_comes_nothing_fails_and_nothing_is_lost(table: Table) -
     @settings(max_examples=75)
     @given(st.lists(_objects(table), max_size=3))
     def holds(objects: list[dict[str, Any]]) -> None:
-        made = frame(typed_rows(objects, table).values, table)
-        assert made.height == len(objects)
-        for source, row in zip(objects, made.to_dicts(), strict=True):
+        typed = frame(typed_rows(objects, table).values, table)
+        assert typed.height == len(objects)
+        for source, row in zip(objects, typed.to_dicts(), strict=True):
             assert differences(source, row, table) == []
 
     holds()

@@ -52,9 +52,9 @@ def test_an_event_says_what_happened_to_what() -> None:
 
 @pytest.mark.parametrize("updates", [None, {}, "left out"])
 def test_a_creation_may_come_without_updates(updates: object) -> None:
-    told = {name: value for name, value in EVENT.items() if name != "updates"}
-    told |= {} if updates == "left out" else {"updates": updates}
-    assert read_event(json.dumps(told).encode()).updates == {}
+    fields = {name: value for name, value in EVENT.items() if name != "updates"}
+    fields |= {} if updates == "left out" else {"updates": updates}
+    assert read_event(json.dumps(fields).encode()).updates == {}
 
 
 def test_unknown_fields_are_no_fault() -> None:
@@ -68,7 +68,7 @@ def test_an_athlete_who_takes_the_access_away(said: object, revokes: bool) -> No
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "fault"),
     [
         (b"", "no JSON"),
         (b"{", "no JSON"),
@@ -86,8 +86,8 @@ def test_an_athlete_who_takes_the_access_away(said: object, revokes: bool) -> No
         (body(owner_id=None), "owner_id"),
     ],
 )
-def test_what_is_no_event_is_told_by_its_fields(given: bytes, told: str) -> None:
-    with pytest.raises(NoEventError, match=told) as raised:
+def test_a_body_that_is_no_event_names_its_faulty_fields(given: bytes, fault: str) -> None:
+    with pytest.raises(NoEventError, match=fault) as raised:
         read_event(given)
     assert "134815" not in str(raised.value)
 

@@ -1,4 +1,4 @@
-"""Makes sessions of files and rows of archives for tests; what is not named is not told."""
+"""Makes sessions of files and rows of archives for tests; fields that are not given are absent."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -19,8 +19,8 @@ WORDS = {
 }
 
 
-def session(place: int = 0, **told: Any) -> RecordingSummary:
-    return RecordingSummary(place=place, **({"started_at": BEGAN} | told))
+def session(place: int = 0, **fields: Any) -> RecordingSummary:
+    return RecordingSummary(place=place, **({"started_at": BEGAN} | fields))
 
 
 def full_list(language: str = "en", **instead: str) -> bytes:

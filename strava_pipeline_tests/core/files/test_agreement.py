@@ -85,15 +85,15 @@ GOLD: dict[str, Any] = {
 }
 
 
-def rows(*told: dict[str, str], raw: bool = True) -> list[ArchiveRow]:
-    """Rows of a list, each as RAW and BLOCK but for what is told; `raw=False`: of a layout that has the display block alone.
+def rows(*row_cells: dict[str, str], raw: bool = True) -> list[ArchiveRow]:
+    """Rows of a list, each as RAW and BLOCK but for what is row_cells; `raw=False`: of a layout that has the display block alone.
 
     A key that stands in both blocks means the raw one, "shown …" the other.
     """
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([*RAW, *(BLOCK if raw else [])])
-    for each in told:
+    for each in row_cells:
         shown = [each.get(f"shown {name}", RAW[name] if name in BLOCK else each.get(name, RAW[name])) for name in RAW]
         writer.writerow([*shown, *([each.get(name, BLOCK[name]) for name in BLOCK] if raw else [])])
     found = read_activities_csv(out.getvalue().encode())
@@ -116,8 +116,8 @@ def compared(
     return compare_activities(listed, {one.activity_id: one for one in gold}, stand_ins or {}, athlete_id)
 
 
-def differing(told: dict[str, str], raw: bool = True, **values: Any) -> dict[str, tuple[Any, Any]]:
-    (row,) = rows(told, raw=raw)
+def differing(row_cells: dict[str, str], raw: bool = True, **values: Any) -> dict[str, tuple[Any, Any]]:
+    (row,) = rows(row_cells, raw=raw)
     return differences(row, held(**values))
 
 
@@ -128,7 +128,7 @@ def test_the_floats_behind_the_apis_numbers_are_the_same_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "values", "field"),
+    ("row_cells", "values", "field"),
     [
         ({"Activity Date": "Mar 1, 2026, 10:00:01 AM"}, {}, "start_date"),
         ({"Activity Name": "Supper"}, {}, "name"),
@@ -164,9 +164,9 @@ def test_the_floats_behind_the_apis_numbers_are_the_same_numbers() -> None:
     ],
 )
 def test_each_field_that_is_not_the_same_is_told_and_no_other(
-    told: dict[str, str], values: dict[str, Any], field: str
+    row_cells: dict[str, str], values: dict[str, Any], field: str
 ) -> None:
-    found = compared(rows(told), held(**values))
+    found = compared(rows(row_cells), held(**values))
     assert found.fields == {field: 1}
     assert not found.agrees
     (one,) = found.differing
@@ -176,7 +176,7 @@ def test_each_field_that_is_not_the_same_is_told_and_no_other(
 
 
 @pytest.mark.parametrize(
-    ("told", "values"),
+    ("row_cells", "values"),
     [
         ({}, {"distance": 25123.5}),  # rounded up
         ({"Distance": "25123.4"}, {}),  # as the newest archives write it
@@ -191,12 +191,14 @@ def test_each_field_that_is_not_the_same_is_told_and_no_other(
         ({"Commute": ""} | {"shown Commute": "false"}, {}),
     ],
 )
-def test_a_number_rounded_or_cut_and_a_text_reflowed_is_the_same(told: dict[str, str], values: dict[str, Any]) -> None:
-    assert differing(told, **values) == {}
+def test_a_number_rounded_or_cut_and_a_text_reflowed_is_the_same(
+    row_cells: dict[str, str], values: dict[str, Any]
+) -> None:
+    assert differing(row_cells, **values) == {}
 
 
 @pytest.mark.parametrize(
-    ("told", "values"),
+    ("row_cells", "values"),
     [
         ({name: "" for name in BLOCK if name not in RAW} | {"Activity Description": ""}, {"description": "gold knows"}),
         ({"Activity Name": ""}, {}),
@@ -204,12 +206,12 @@ def test_a_number_rounded_or_cut_and_a_text_reflowed_is_the_same(told: dict[str,
         ({"Elevation Gain": "not a number"}, {}),
     ],
 )
-def test_an_empty_cell_claims_nothing(told: dict[str, str], values: dict[str, Any]) -> None:
-    assert differing(told, **values) == {}
+def test_an_empty_cell_claims_nothing(row_cells: dict[str, str], values: dict[str, Any]) -> None:
+    assert differing(row_cells, **values) == {}
 
 
 @pytest.mark.parametrize(
-    ("told", "field"),
+    ("row_cells", "field"),
     [
         ({"Average Heart Rate": "0.0"}, "average_heartrate"),
         ({"Elevation Low": "0.0"}, "elev_low"),
@@ -217,13 +219,13 @@ def test_an_empty_cell_claims_nothing(told: dict[str, str], values: dict[str, An
         ({"Activity Name": "  "}, "name"),
     ],
 )
-def test_nothing_in_the_archive_is_nothing_in_gold(told: dict[str, str], field: str) -> None:
+def test_nothing_in_the_archive_is_nothing_in_gold(row_cells: dict[str, str], field: str) -> None:
     """Where the API is silent, archives write 0 and false."""
-    assert differing(told, **{field: None}) == {}
+    assert differing(row_cells, **{field: None}) == {}
 
 
 @pytest.mark.parametrize(
-    ("told", "field"),
+    ("row_cells", "field"),
     [
         ({"shown Commute": "true"}, "commute_shown"),
         ({"shown Elapsed Time": "4001"}, "elapsed_time_shown"),
@@ -231,12 +233,12 @@ def test_nothing_in_the_archive_is_nothing_in_gold(told: dict[str, str], field: 
         ({"shown Max Heart Rate": "172"}, "max_heartrate_shown"),
     ],
 )
-def test_the_cells_for_display_are_compared_too(told: dict[str, str], field: str) -> None:
-    assert set(differing(told)) == {field}
+def test_the_cells_for_display_are_compared_too(row_cells: dict[str, str], field: str) -> None:
+    assert set(differing(row_cells)) == {field}
 
 
 @pytest.mark.parametrize(
-    ("told", "names", "gear_id", "differs"),
+    ("row_cells", "names", "gear_id", "differs"),
     [
         ("Tarmac", ("Tarmac",), "b12345", False),
         ("Tarmac", ("Specialized Tarmac", "Tarmac"), "b12345", False),
@@ -245,10 +247,10 @@ def test_the_cells_for_display_are_compared_too(told: dict[str, str], field: str
         ("", ("Tarmac",), "b12345", False),
     ],
 )
-def test_gear_is_compared_by_its_names(told: str, names: tuple[str, ...], gear_id: str, differs: bool) -> None:
-    (row,) = rows({"Activity Gear": told})
+def test_gear_is_compared_by_its_names(row_cells: str, names: tuple[str, ...], gear_id: str, differs: bool) -> None:
+    (row,) = rows({"Activity Gear": row_cells})
     gold = replace(held(gear_id=gear_id), gear_names=names)
-    assert differences(row, gold) == ({"gear_name": (told, names[0])} if differs else {})
+    assert differences(row, gold) == ({"gear_name": (row_cells, names[0])} if differs else {})
 
 
 def test_gear_that_gold_lacks_differs() -> None:
@@ -274,8 +276,8 @@ def test_a_sport_that_no_table_knows_is_not_compared() -> None:
 def test_a_list_that_only_shows_distances_is_as_coarse_as_it_shows(
     shown: str, sport: str, name: str, distance: float, same: bool
 ) -> None:
-    told = {"shown Distance": shown, "Activity Type": name}
-    found = differing(told, raw=False, distance=distance, sport_type=sport)
+    row_cells = {"shown Distance": shown, "Activity Type": name}
+    found = differing(row_cells, raw=False, distance=distance, sport_type=sport)
     assert (found == {}) is same
     assert set(found) <= {"distance"}
 

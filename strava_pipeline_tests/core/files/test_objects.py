@@ -64,10 +64,10 @@ def held(row: dict[str, Any], table: Table) -> set[str]:
         value = row[column.name]
         is_json = column.name == "extra" or (isinstance(value, str) and value[:1] in "[{")
         found += list(leaves(json.loads(value) if is_json and value else value))
-    return {told(value) for value in found}
+    return {as_text(value) for value in found}
 
 
-def told(value: Any) -> str:
+def as_text(value: Any) -> str:
     if isinstance(value, datetime):
         return repr(f"{value:%Y-%m-%dT%H:%M:%SZ}")
     return repr(float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else repr(str(value))
@@ -130,7 +130,7 @@ def test_nothing_of_a_row_is_lost(row: ArchiveRow, recordings: list[Any]) -> Non
     listed, detail, _ = rows_of(whole)
     assert detail is not None
     wanted = {
-        told(value)
+        as_text(value)
         for value in leaves(
             [dict(row.summary), dict(row.extra), row.media, row.gear_name, row.gear_id, row.description, FILE]
         )
@@ -138,10 +138,11 @@ def test_nothing_of_a_row_is_lost(row: ArchiveRow, recordings: list[Any]) -> Non
     in_detail = held(detail, ACTIVITY_DETAILS)
     assert wanted - in_detail == set()
     without = {
-        told(row.summary.get(name)) for name in ("description", "private_note", "calories", "perceived_exertion")
+        as_text(row.summary.get(name)) for name in ("description", "private_note", "calories", "perceived_exertion")
     }
     assert (
-        wanted - without - {told(row.summary.get("prefer_perceived_exertion"))} - held(listed, ACTIVITIES_ALL) == set()
+        wanted - without - {as_text(row.summary.get("prefer_perceived_exertion"))} - held(listed, ACTIVITIES_ALL)
+        == set()
     )
 
 
@@ -179,8 +180,8 @@ def test_a_sport_that_strava_lacks_is_null_and_its_words_are_kept() -> None:
     assert listed["sport_type"] is None
     words = {"sport": "transition", "sub_sport": "swim_to_bike_transition"}
     assert json.loads(listed["extra"]) | words == json.loads(listed["extra"])
-    told, _, _ = rows_of(recording_object(session(sport="16"), -5, FILE))
-    assert (told["sport_type"], "sport" in json.loads(told["extra"])) == ("Swim", False)
+    summary, _, _ = rows_of(recording_object(session(sport="16"), -5, FILE))
+    assert (summary["sport_type"], "sport" in json.loads(summary["extra"])) == ("Swim", False)
     row = row_object(full_row(), 5, [change], FILE)
     assert (row["sport_type"], row["sport"]) == ("TrailRun", "transition"), "the row is the truth"
 

@@ -33,8 +33,8 @@ def track(**columns: list[Any]) -> pl.DataFrame:
     )
 
 
-def kept(*recordings: Recording, zone: tuple[str | None, float | None] = (None, None), **told: Any) -> Reading:
-    read = DecodedFile(Format.FIT, "activity", recordings, **told)
+def kept(*recordings: Recording, zone: tuple[str | None, float | None] = (None, None), **fields: Any) -> Reading:
+    read = DecodedFile(Format.FIT, "activity", recordings, **fields)
     return reading_of(read, "content", [zone] * len(recordings))
 
 

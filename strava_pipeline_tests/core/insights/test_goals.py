@@ -42,7 +42,7 @@ def test_an_empty_file_sets_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "fault"),
     [
         ("2026.rides.count = 1", r"\[2026.rides\]: no group of sports is called 'rides'"),
         ("2026.ride.km = 1", r"\[2026.ride\] km: no goal has this name"),
@@ -64,8 +64,8 @@ def test_an_empty_file_sets_none() -> None:
         ('units = "furlongs"', "units: 'furlongs'"),
     ],
 )
-def test_faults_are_named_with_their_place(text: str, told: str) -> None:
-    with pytest.raises(GoalsError, match=told):
+def test_faults_are_named_with_their_place(text: str, fault: str) -> None:
+    with pytest.raises(GoalsError, match=fault):
         read(text)
 
 

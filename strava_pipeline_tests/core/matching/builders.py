@@ -1,4 +1,4 @@
-"""Activities as matching knows them, made up. No assertions here."""
+"""Activities for tests of matching, made up. No assertions here."""
 
 import math
 import random
@@ -14,12 +14,12 @@ from strava_pipeline.core.matching.candidates import ACTIVITY_COLUMNS
 from strava_pipeline.core.matching.evidence import COMPARISON_COLUMNS, POINT_COLUMNS, compare_points
 from strava_pipeline.core.matching.match import Decisions, Matching, find_matches
 
-Known = dict[str, Any]
+Activity = dict[str, Any]
 NOON = 1_750_000_000.0  # s since 1970
 STREET = 0.0001  # ° of latitude: 11 m
 
 
-def ride(one: int = 1, **told: Any) -> Known:
+def ride(one: int = 1, **fields: Any) -> Activity:
     """An hour's ride that the API tells."""
     return {
         **dict.fromkeys(ACTIVITY_COLUMNS),
@@ -34,17 +34,17 @@ def ride(one: int = 1, **told: Any) -> Known:
         "end_lat": 48.1,
         "end_lng": 11.5,
         "contents": [],
-    } | told
+    } | fields
 
 
-def file(name: object = "a", **told: Any) -> Known:
+def file(name: object = "a", **fields: Any) -> Activity:
     """The same by a file."""
-    called = {"file_names": [told.pop("external_id")]} if told.get("external_id") else {}
-    return ride(hashed_id("file", f"{name}:0"), **({"source": "file", "format": "fit"} | told | called))
+    called = {"file_names": [fields.pop("external_id")]} if fields.get("external_id") else {}
+    return ride(hashed_id("file", f"{name}:0"), **({"source": "file", "format": "fit"} | fields | called))
 
 
 def match(
-    *known: Known,
+    *known: Activity,
     joined: Iterable[tuple[int, int]] = (),
     split: Iterable[tuple[int, int]] = (),
     points: Mapping[int, pl.DataFrame] | None = None,
@@ -71,14 +71,14 @@ def track(
     seconds: Iterable[int], *, aside: float = 0.0, pace: float = 7.0, heartrate: float | None = None
 ) -> pl.DataFrame:
     """Points of a ride north from where `ride` begins, `pace` in m/s and `aside` in m; at seconds since NOON."""
-    told = list(seconds)
+    moments = list(seconds)
     metre = 180 / (6_371_000 * math.pi)  # of latitude, in degrees
     return pl.DataFrame(
         {
-            "at": [datetime.fromtimestamp(NOON + second, UTC) for second in told],
-            "latitude": [48.0 + second * pace * metre for second in told],
-            "longitude": [11.5 + aside * metre / math.cos(math.radians(48.0))] * len(told),
-            "heartrate": [heartrate and heartrate + second % 10 for second in told],
+            "at": [datetime.fromtimestamp(NOON + second, UTC) for second in moments],
+            "latitude": [48.0 + second * pace * metre for second in moments],
+            "longitude": [11.5 + aside * metre / math.cos(math.radians(48.0))] * len(moments),
+            "heartrate": [heartrate and heartrate + second % 10 for second in moments],
         },
         schema={name: TRACK[name] for name in POINT_COLUMNS},
     )
@@ -90,7 +90,7 @@ def groups(found: Matching) -> set[frozenset[int]]:
     return {frozenset(ids) for ids in each}
 
 
-def commutes(chance: random.Random, days: int) -> Iterator[Known]:
+def commutes(chance: random.Random, days: int) -> Iterator[Activity]:
     """There in the morning, back and there and back again: one course, one length, one pace, the same every day.
 
     Some leave a file, some a number at the API, most both.

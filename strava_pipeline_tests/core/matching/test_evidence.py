@@ -7,12 +7,12 @@ import pytest
 
 from strava_pipeline.core.matching.evidence import compare_points
 from strava_pipeline.core.matching.match import MATCHES
-from strava_pipeline_tests.core.matching.builders import NOON, STREET, Known, file, groups, match, ride, track
+from strava_pipeline_tests.core.matching.builders import NOON, STREET, Activity, file, groups, match, ride, track
 
 API = ride(10**10, athlete_id=7)
 
 
-def verdict(one: Known, other: Known) -> tuple[str, bool] | None:
+def verdict(one: Activity, other: Activity) -> tuple[str, bool] | None:
     """What is said of the pair, and whether it is joined; None: nothing is."""
     found = match(one, other)
     assert found.matches.schema == MATCHES
@@ -26,7 +26,7 @@ PROPOSED = ("doubtful", False)
 
 
 @pytest.mark.parametrize(
-    ("told", "wanted"),
+    ("fields", "wanted"),
     [
         ({}, JOINED),
         ({"start": NOON + 3, "elapsed": 3_595.0, "distance": 25_110.0}, JOINED),
@@ -59,8 +59,8 @@ PROPOSED = ("doubtful", False)
     ],
     ids=str,
 )
-def test_what_is_told_of_an_activity_and_a_file(told: dict[str, Any], wanted: tuple[str, bool] | None) -> None:
-    assert verdict(API, file(**told)) == wanted
+def test_the_verdict_on_an_activity_and_a_file(fields: dict[str, Any], wanted: tuple[str, bool] | None) -> None:
+    assert verdict(API, file(**fields)) == wanted
 
 
 def test_two_that_nothing_places_are_one_only_to_the_second() -> None:
@@ -200,9 +200,9 @@ def test_heart_rates_are_averaged_over_the_same_seconds() -> None:
     assert compare_points(strap, WHOLE)["points_heart_apart"] is None
 
 
-def verdicts(one: Known, other: Known, *points: pl.DataFrame) -> list[tuple[Any, ...]]:
-    known = dict(zip((one["id"], other["id"]), points, strict=False))
-    found = match(one, other, points=known)
+def verdicts(one: Activity, other: Activity, *points: pl.DataFrame) -> list[tuple[Any, ...]]:
+    tracks = dict(zip((one["id"], other["id"]), points, strict=False))
+    found = match(one, other, points=tracks)
     assert bool(groups(found)) == found.matches["joined"].any()
     return found.matches.select("verdict", "joined").rows()
 
@@ -212,7 +212,7 @@ EXPORT = file("export", format="gpx", start=NOON + 14, elapsed=3_586.0, distance
 
 
 @pytest.mark.parametrize(
-    ("points", "told"),
+    ("points", "expected"),
     [
         ((), ("doubtful", False)),
         ((WHOLE,), ("doubtful", False)),
@@ -222,8 +222,10 @@ EXPORT = file("export", format="gpx", start=NOON + 14, elapsed=3_586.0, distance
     ],
     ids=["no_points", "points_of_one", "the_same", "side_by_side", "on_one_wrist"],
 )
-def test_two_loose_files_with_the_same_points_are_one(points: tuple[pl.DataFrame, ...], told: tuple[str, bool]) -> None:
-    assert verdicts(WATCH, EXPORT, *points) == [told]
+def test_two_loose_files_with_the_same_points_are_one(
+    points: tuple[pl.DataFrame, ...], expected: tuple[str, bool]
+) -> None:
+    assert verdicts(WATCH, EXPORT, *points) == [expected]
 
 
 @pytest.mark.parametrize("of_whole", ["fit", "gpx"])
@@ -231,8 +233,8 @@ def test_two_loose_files_with_the_same_points_are_one(points: tuple[pl.DataFrame
 @pytest.mark.parametrize("number", range(4))  # ids are hashes of names: either may come first
 def test_the_whole_stands_for_a_part_of_it(of_whole: str, of_part: str, number: int) -> None:
     whole = file(f"whole {number}", format=of_whole)
-    told = {"start": NOON + 600, "elapsed": 600.0, "distance": 4_200.0, "start_lat": 48.04, "end_lat": 48.08}
-    part = file(f"part {number}", format=of_part, **told)
+    fields = {"start": NOON + 600, "elapsed": 600.0, "distance": 4_200.0, "start_lat": 48.04, "end_lat": 48.08}
+    part = file(f"part {number}", format=of_part, **fields)
     found = match(whole, part, points={whole["id"]: WHOLE, part["id"]: track(range(600, 1200))})
     assert {*found.members["activity_id"]} == {whole["id"]}
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strava_pipeline.core.matching.match import Matching
-from strava_pipeline_tests.core.matching.builders import NOON, Known, commutes, file, groups, match, ride
+from strava_pipeline_tests.core.matching.builders import NOON, Activity, commutes, file, groups, match, ride
 
 API = ride(10**10, athlete_id=7)
 
@@ -105,8 +105,8 @@ def test_what_is_no_number_is_nothing() -> None:
 
 
 def test_the_sessions_of_one_file_are_as_many_unless_one_row_tells_of_all() -> None:
-    told = {"contents": ["abc"], "external_id": "triathlon.fit", "distance": 2_000.0}
-    sessions = [file(place, start=NOON + 1_200 * place, elapsed=1_199.0, **told) for place in range(3)]
+    shared = {"contents": ["abc"], "external_id": "triathlon.fit", "distance": 2_000.0}
+    sessions = [file(place, start=NOON + 1_200 * place, elapsed=1_199.0, **shared) for place in range(3)]
     assert groups(match(*sessions)) == set()
     whole = ride(-5, source="strava_archive", contents=["abc"])
     assert groups(match(*sessions, whole)) == {frozenset({-5, *(each["id"] for each in sessions)})}
@@ -134,11 +134,11 @@ def test_what_a_person_joined_is_one_and_what_they_split_is_two() -> None:
 
 
 def test_of_twenty_thousand_equal_commutes_none_is_joined_with_another() -> None:
-    known = list(commutes(random.Random(7), days=5_000))
-    there = {each["id"] for each in known}
+    activities = list(commutes(random.Random(7), days=5_000))
+    there = {each["id"] for each in activities}
     both = [(10**10 + number, file(number)["id"]) for number in range(20_000)]
-    assert groups(match(*known)) == {frozenset(pair) for pair in both if there.issuperset(pair)}
-    assert len(known) > 35_000
+    assert groups(match(*activities)) == {frozenset(pair) for pair in both if there.issuperset(pair)}
+    assert len(activities) > 35_000
 
 
 def test_files_of_a_dead_clock_are_not_compared_by_time() -> None:
@@ -163,12 +163,12 @@ _ALIKE = st.fixed_dictionaries(
 @settings(max_examples=60)
 @given(st.lists(_ALIKE, min_size=2, max_size=9), st.randoms(use_true_random=False), st.data())
 def test_in_whatever_order_they_come_the_same_are_one(
-    told: list[dict[str, Any]], chance: random.Random, data: st.DataObject
+    drawn: list[dict[str, Any]], chance: random.Random, data: st.DataObject
 ) -> None:
-    known: list[Known] = [
-        ride(10**10 + place if each["source"] == "strava" else -10 - place, **each) for place, each in enumerate(told)
+    activities: list[Activity] = [
+        ride(10**10 + place if each["source"] == "strava" else -10 - place, **each) for place, each in enumerate(drawn)
     ]
-    ids = [each["id"] for each in known]
+    ids = [each["id"] for each in activities]
     pair = (
         st.tuples(st.sampled_from(ids), st.sampled_from(ids))
         .map(sorted)
@@ -176,12 +176,12 @@ def test_in_whatever_order_they_come_the_same_are_one(
         .filter(lambda two: two[0] != two[1])
     )
     joined, split = data.draw(st.lists(pair, max_size=2)), data.draw(st.lists(pair, max_size=2))
-    first = match(*known, joined=joined, split=split)
-    chance.shuffle(known)
-    second = match(*known, joined=joined, split=split[::-1])
+    first = match(*activities, joined=joined, split=split)
+    chance.shuffle(activities)
+    second = match(*activities, joined=joined, split=split[::-1])
     assert first.members.equals(second.members)
     assert first.matches.equals(second.matches)
-    by_id = {each["id"]: each for each in known}
+    by_id = {each["id"]: each for each in activities}
     for group in groups(first):
         told_apart = [each for each in split if set(each) <= group]
         assert told_apart == [], "a person's word stands"
@@ -190,7 +190,7 @@ def test_in_whatever_order_they_come_the_same_are_one(
             assert sum(by_id[one]["source"] == "strava" for one in group) <= 1
 
 
-@pytest.mark.parametrize("known", [(), (API,)])
-def test_none_or_one_is_no_group(known: tuple[Known, ...]) -> None:
-    found = match(*known)
+@pytest.mark.parametrize("activities", [(), (API,)])
+def test_none_or_one_is_no_group(activities: tuple[Activity, ...]) -> None:
+    found = match(*activities)
     assert (found.members.height, found.matches.height) == (0, 0)
