@@ -55,7 +55,7 @@ class Fault:
         if kind not in KINDS:
             raise OrderError(f"Unknown kind {kind!r}: one of {', '.join(sorted(KINDS))}.")
         if kind == "raw" and not isinstance(order.get("body"), str):
-            raise OrderError("A raw answer needs a body: all of it, from the status line on.")
+            raise OrderError("A raw answer needs a body: the whole answer, from the status line on.")
         unknown = set(order) - set(cls.__dataclass_fields__)
         if unknown:
             raise OrderError(f"Unknown fields {', '.join(sorted(unknown))}.")

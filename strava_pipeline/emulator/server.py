@@ -151,7 +151,7 @@ def _bound(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=128)
     except (OSError, OverflowError) as error:
         raise EmulatorConfigError(
-            f"Port {port} of {host} can't be used: {error}. Another --port, or 0 for a free one."
+            f"Port {port} of {host} can't be used: {error}. Choose another --port, or 0 for a free one."
         ) from error
 
 

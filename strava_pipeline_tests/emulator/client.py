@@ -1,4 +1,4 @@
-"""A plain client of the emulator for its tests: logs in, calls the API, pulls the control strings.
+"""A plain client of the emulator for its tests: logs in, calls the API, gives control orders.
 
 It knows HTTP and nothing of the emulator's inside; what a real client library makes of it is in test_stravalib.py.
 """

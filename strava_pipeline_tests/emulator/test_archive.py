@@ -155,7 +155,7 @@ def test_readers_of_fit_read_the_fit_files(export: Path) -> None:
     assert names
 
 
-def test_gpx_and_tcx_begin_when_the_row_says(export: Path) -> None:
+def test_gpx_and_tcx_begin_at_the_start_in_the_row(export: Path) -> None:
     found = read(export)
     with zipfile.ZipFile(export) as archive:
         for name, row in found.files.items():

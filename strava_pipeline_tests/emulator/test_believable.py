@@ -28,7 +28,7 @@ def when(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def test_there_are_as_many_as_asked_within_the_years_and_before_now(activities: list[Activity]) -> None:
+def test_the_ordered_number_lies_within_the_years_and_before_now(activities: list[Activity]) -> None:
     assert len(activities) == 2000
     years = Counter(each["start_date_local"][:4] for each in activities)
     assert sorted(years) == [str(year) for year in range(2015, 2027)]

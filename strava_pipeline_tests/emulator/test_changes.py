@@ -81,7 +81,7 @@ def test_an_edit_keeps_the_recording(client: Client) -> None:
 
 
 @pytest.mark.parametrize("change", [{}, {"id": 5}, {"start_date": "yesterday"}, {"start_date": None}])
-def test_an_edit_that_makes_no_activity_is_refused(client: Client, change: dict[str, Any]) -> None:
+def test_an_edit_without_a_valid_result_is_refused(client: Client, change: dict[str, Any]) -> None:
     identity = client.ids()[0]
     before = client.truth()
     assert refused(client, "/edit", {"id": identity, "set": change})
@@ -131,7 +131,7 @@ def test_a_late_upload_has_a_new_id_and_an_old_date(client: Client) -> None:
         ),
     ],
 )
-def test_a_generated_addition_is_where_and_what_was_ordered(
+def test_a_generated_addition_has_the_ordered_sport_zone_and_start(
     client: Client, order: dict[str, str], expected: tuple[Any, ...]
 ) -> None:
     row = row_of(client, client.control("/add", generate=order)["id"])
@@ -139,7 +139,7 @@ def test_a_generated_addition_is_where_and_what_was_ordered(
     assert tuple(row[field] for field in fields) == expected
 
 
-def test_a_given_addition_is_served_as_it_is_with_what_none_lacks(client: Client) -> None:
+def test_a_given_addition_is_served_unchanged_with_defaults_for_other_fields(client: Client) -> None:
     given = {"id": 2**60, "name": "By hand", "distance": 5, "start_date": "2025-06-01T08:00:00Z", "utc_offset": 7200.0}
     assert client.control("/add", activity=given)["id"] == 2**60
     row = row_of(client, 2**60)
@@ -166,11 +166,11 @@ def test_a_given_detail_is_a_detail(client: Client) -> None:
         ({"generate": {"timezone": "Mars/Olympus"}}, "Mars/Olympus"),
     ],
 )
-def test_an_addition_that_makes_no_sense_is_refused(client: Client, order: object, word: str) -> None:
+def test_an_unusable_addition_is_refused(client: Client, order: object, word: str) -> None:
     assert word in refused(client, "/add", order)
 
 
-def test_what_is_still_going_on_does_not_exist_yet(client: Client) -> None:
+def test_an_activity_under_way_does_not_exist_yet(client: Client) -> None:
     ahead = client.control("/add", generate={"start_date": "2026-06-01T13:00:00Z", "sport_type": "Walk"})["id"]
     assert ahead not in client.ids()
     assert client.get(f"/activities/{ahead}").status_code == 404
@@ -181,7 +181,7 @@ def test_what_is_still_going_on_does_not_exist_yet(client: Client) -> None:
     assert client.truth()["activities"][-1]["id"] == ahead
 
 
-def test_every_answer_tells_the_emulators_time_and_no_other(client: Client) -> None:
+def test_every_answer_has_the_emulators_time_and_no_other(client: Client) -> None:
     def dates() -> set[datetime]:
         answers = [
             client.get("/athlete"),
@@ -206,7 +206,7 @@ def test_a_clock_order_that_can_not_be_read_changes_nothing(client: Client, orde
     assert client.control("/clock") == {"now": "2026-06-01T12:07:30Z"}
 
 
-def test_the_clock_goes_at_its_speed_from_wherever_it_is() -> None:
+def test_the_clock_keeps_its_speed_after_a_jump() -> None:
     wall = [100.0]
     clock = Clock(NOW, speed=60.0, steady=lambda: wall[0])
     assert clock.now() == NOW
@@ -282,7 +282,7 @@ def test_a_value_of_the_wrong_kind_changes_nothing(writer: Client, sent: object,
 
 
 @pytest.mark.parametrize("body", [{"json": {"private": True, "distance": 1, "name": None}}, {"data": b"{}"}, {}])
-def test_what_strava_does_not_take_is_ignored(writer: Client, body: dict[str, Any]) -> None:
+def test_fields_that_strava_does_not_take_are_ignored(writer: Client, body: dict[str, Any]) -> None:
     before = writer.truth()
     assert put(writer, writer.ids()[0], **body).status_code == 200
     assert writer.truth() == before
@@ -293,7 +293,7 @@ def test_a_body_that_is_no_json_is_refused(writer: Client) -> None:
 
 
 @pytest.mark.parametrize("identity", [1, "abc"])
-def test_what_there_is_not_can_not_be_edited(writer: Client, identity: int | str) -> None:
+def test_an_activity_that_does_not_exist_can_not_be_edited(writer: Client, identity: int | str) -> None:
     assert put(writer, identity, json={"name": "x"}).status_code == 404
 
 

@@ -100,7 +100,7 @@ def test_the_last_of_one_id_wins(tmp_path: Path) -> None:
     assert read_dataset(write(tmp_path / "d.json", json.dumps([first, second]))) == [second]
 
 
-def test_a_dataset_of_none_is_an_athlete_without_activities(start: Start, tmp_path: Path) -> None:
+def test_an_empty_dataset_is_an_athlete_without_activities(start: Start, tmp_path: Path) -> None:
     client = start(dataset=write(tmp_path / "d.json", "[]"))
     assert client.ids() == []
     assert client.get("/athlete").status_code == 200

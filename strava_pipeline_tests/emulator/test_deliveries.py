@@ -50,7 +50,7 @@ def test_an_event_is_sent_up_to_three_times_until_it_is_200(
     assert titles(stage) == ["x"] * len(statuses)
 
 
-def test_nobody_listening_is_no_answer(stage: Stage) -> None:
+def test_a_callback_that_does_not_listen_gives_no_answer(stage: Stage) -> None:
     stage.client.control("/webhooks", pause=0, attempts=2)
     gone = "http://127.0.0.1:9/hook"
     stage.emulator.state.deliveries.add({"object_id": 1}, gone)
@@ -87,7 +87,7 @@ def test_between_attempts_there_is_a_pause() -> None:
     assert [body[13:14] for body in sent] == [b"1", b"1", b"2"]
 
 
-def test_the_end_waits_for_nobody() -> None:
+def test_the_end_does_not_wait_for_events() -> None:
     deliveries = Deliveries(1, lambda *_: 500)
     deliveries.order(pause=600)
     deliveries.add({"object_id": 1}, "http://127.0.0.1:9/")
@@ -140,7 +140,7 @@ def test_events_come_in_another_order_and_the_rest_when_it_is_called_off(stage: 
     assert titles(stage) == ["g", "h"]
 
 
-def test_events_are_held_until_they_may_go(stage: Stage) -> None:
+def test_held_events_are_sent_when_the_order_ends(stage: Stage) -> None:
     stage.client.control("/webhooks", hold=True)
     rename(stage, *"abc")
     assert titles(stage) == []
@@ -162,7 +162,7 @@ def test_any_event_can_be_sent(stage: Stage) -> None:
     assert stage.got() == [usual, sent]
 
 
-def test_the_report_tells_the_subscription_but_not_the_path_of_its_callback(stage: Stage) -> None:
+def test_the_report_shows_the_subscription_without_the_path_of_its_callback(stage: Stage) -> None:
     rename(stage, "x")
     found = requests.get(f"{stage.client.url}/_emulator/webhooks?wait=20", timeout=30)
     host = stage.hook.base.removeprefix("http://")

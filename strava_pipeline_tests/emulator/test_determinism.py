@@ -74,13 +74,13 @@ def test_another_seed_is_another_athlete(here: str) -> None:
     assert digest(seed=8) != here
 
 
-def test_a_detail_is_the_same_whenever_it_is_asked_for() -> None:
+def test_a_detail_is_the_same_every_time() -> None:
     state = build_state(config())
     for row in state.store.existing(state.epoch):
         assert row.source.detail() == row.source.detail()
 
 
-def test_an_addition_is_the_same_whenever_it_is_ordered_and_another_is_another() -> None:
+def test_the_first_addition_is_the_same_at_any_time_and_the_second_differs() -> None:
     def added(later: float) -> list[tuple[float, ...]]:
         state = build_state(config())
         state.clock.advance(later)

@@ -51,7 +51,7 @@ def stage() -> Iterator[Stage]:
         yield Stage(emulator, hook)
 
 
-def test_an_event_says_what_happened_to_what_of_whom_and_when(stage: Stage) -> None:
+def test_an_event_names_its_object_owner_change_and_time(stage: Stage) -> None:
     stage.client.control("/clock", advance=100)
     stage.edit(name="Anders")
     assert stage.got() == [
@@ -106,7 +106,7 @@ def test_an_edit_by_the_api_raises_its_event(stage: Stage) -> None:
     assert stage.updates() == [("update", {"title": "x"})]
 
 
-def test_a_new_activity_is_told_even_before_it_can_be_fetched(stage: Stage) -> None:
+def test_a_new_activity_raises_an_event_before_it_can_be_fetched(stage: Stage) -> None:
     late = stage.client.control("/add", generate={"start_date": "2024-05-04T10:00:00Z"})["id"]
     ahead = stage.client.control("/add", generate={"start_date": "2026-06-01T13:00:00Z"})["id"]
     given = stage.client.control("/add", activity={"id": 2**60})["id"]
@@ -118,13 +118,13 @@ def test_a_new_activity_is_told_even_before_it_can_be_fetched(stage: Stage) -> N
     assert stage.client.get(f"/activities/{ahead}").status_code == 404
 
 
-def test_a_deleted_activity_is_told(stage: Stage) -> None:
+def test_a_deletion_raises_an_event(stage: Stage) -> None:
     stage.client.control("/delete", id=stage.ride["id"])
     assert [(event["aspect_type"], event["object_id"]) for event in stage.got()] == [("delete", stage.ride["id"])]
 
 
 @pytest.mark.parametrize("way", ["control", "revoke", "deauthorize"])
-def test_a_withdrawal_is_told_and_nothing_after_it(stage: Stage, way: str) -> None:
+def test_a_withdrawal_raises_an_event_and_later_changes_none(stage: Stage, way: str) -> None:
     client = stage.client
     if way == "control":
         client.control("/revoke")
@@ -146,7 +146,7 @@ def test_an_unknown_token_withdraws_nothing(stage: Stage) -> None:
     assert stage.got() == []
 
 
-def test_who_may_not_see_an_activity_is_told_that_it_goes_and_comes(stage: Stage) -> None:
+def test_a_hidden_activity_is_deleted_and_created_for_a_login_that_may_not_see_it(stage: Stage) -> None:
     stage.client.control("/revoke")
     stage.client.login(WITHOUT_PRIVATE)
     stage.got()

@@ -115,7 +115,7 @@ def test_a_short_page_is_followed_by_what_it_left_out(client: Client) -> None:
     assert len(client.ids(per_page=20, page=2)) == 20
 
 
-def test_a_short_page_has_half_its_rows_unless_told_and_never_none(client: Client) -> None:
+def test_a_short_page_has_half_its_rows_by_default_and_at_least_one(client: Client) -> None:
     client.control("/faults", path="/athlete/activities", kind="short_page")
     client.control("/faults", path="/athlete/activities", kind="short_page", rows=0, query={"page": "2"})
     assert [len(page) for page in client.pages(per_page=10)] == [5, 1, 10, 10, 10, 4]
@@ -131,7 +131,7 @@ def test_a_short_page_has_half_its_rows_unless_told_and_never_none(client: Clien
         ({"after": 1, "times": 2}, [200, 500, 500, 200, 200]),
     ],
 )
-def test_a_fault_strikes_as_often_as_ordered(client: Client, order: dict[str, int], statuses: list[int]) -> None:
+def test_a_fault_happens_as_often_as_ordered(client: Client, order: dict[str, int], statuses: list[int]) -> None:
     client.control("/faults", path="/athlete", kind="status", **order)
     assert [client.get("/athlete").status_code for _ in statuses] == statuses
 

@@ -67,7 +67,7 @@ def test_what_no_page_can_be_is_refused(three: Client, query: dict[str, Any], fi
     }
 
 
-def test_a_page_has_thirty_rows_unless_told_otherwise_and_two_hundred_at_most(default_athlete: Client) -> None:
+def test_a_page_has_thirty_rows_by_default_and_two_hundred_at_most(default_athlete: Client) -> None:
     assert len(default_athlete.ids()) == 30
     assert len(default_athlete.ids(per_page=200)) == 200
 
@@ -122,7 +122,7 @@ def test_short_pages_lose_no_row_and_only_the_end_is_empty(start: Start, per_pag
     assert per_page in (1, 200) or any(len(page) < per_page for page in pages[:-1])
 
 
-def test_a_page_may_bring_a_single_row_although_more_follow() -> None:
+def test_a_page_may_have_a_single_row_although_more_follow() -> None:
     pager = Pager(seed=1, always_short=True)
     listing = Listing(None, None, 50)
     sizes = [len(pager.cut(range(1000), listing, page)) for page in range(1, 9)]
@@ -159,7 +159,7 @@ def test_without_all_efforts_only_the_first_few_open_ones_are_shown(
         ("/nowhere", "Resource"),
     ],
 )
-def test_what_is_not_there_is_a_404_in_stravas_shape(default_athlete: Client, path: str, resource: str) -> None:
+def test_a_missing_object_is_a_404_in_stravas_shape(default_athlete: Client, path: str, resource: str) -> None:
     answer = default_athlete.get(path)
     assert answer.status_code == 404
     assert answer.json() == {
@@ -195,7 +195,7 @@ def test_streams_of_no_known_key_are_the_distance(default_athlete: Client, defau
     }
 
 
-def test_a_404_for_streams_tells_what_was_typed_in_from_what_is_not_there(
+def test_a_404_for_streams_differs_for_a_manual_and_a_missing_activity(
     default_athlete: Client, default_truth: dict[str, Any]
 ) -> None:
     manual = next(each["id"] for each in default_truth["activities"] if each["manual"])
@@ -243,7 +243,7 @@ ACTIVITY = {"id": 12, "start_date": "2021-05-01T08:00:00Z", "name": "Ride", "pho
 
 
 @pytest.mark.parametrize("what", COUNTS)
-def test_there_are_as_many_as_the_activity_of_a_dataset_says(start: Start, tmp_path: Path, what: str) -> None:
+def test_reactions_are_as_many_as_the_counts_in_a_dataset(start: Start, tmp_path: Path, what: str) -> None:
     file = tmp_path / "dataset.json"
     file.write_text(json.dumps([ACTIVITY, {"id": 13, "start_date": "2021-05-02T08:00:00Z"}]))
     client = start(dataset=file)
@@ -257,14 +257,14 @@ def test_there_are_as_many_as_the_activity_of_a_dataset_says(start: Start, tmp_p
     assert client.get(f"/activities/12/{what}?page=0").status_code == 400
 
 
-def test_what_the_detail_says_of_its_photo_is_said_again(start: Start, tmp_path: Path) -> None:
+def test_the_first_photo_is_the_primary_photo_of_the_detail(start: Start, tmp_path: Path) -> None:
     file = tmp_path / "dataset.json"
     file.write_text(json.dumps([ACTIVITY]))
     first, second = start(dataset=file).get("/activities/12/photos").json()
     assert (first["unique_id"], first["default_photo"], second["default_photo"]) == ("6D1E4A0B", True, False)
 
 
-def test_made_up_activities_have_them_too(start: Start) -> None:
+def test_generated_activities_have_reactions(start: Start) -> None:
     client = start(activities=10)
     for row in client.get("/athlete/activities").json():
         for what, (count, _) in COUNTS.items():

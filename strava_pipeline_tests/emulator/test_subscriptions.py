@@ -124,7 +124,7 @@ def test_a_callback_elsewhere_is_never_called(client: Client, callback: str) -> 
         ({"callback_url": "http://127.0.0.1/" + 240 * "x"}, "callback url", "too long"),
     ],
 )
-def test_what_is_missing_is_named(client: Client, changes: dict[str, str], field: str, code: str) -> None:
+def test_a_missing_field_is_named(client: Client, changes: dict[str, str], field: str, code: str) -> None:
     refused = create(client, "http://127.0.0.1:9/hook", **changes)
     assert (refused.status_code, errors(refused)[0]["field"], errors(refused)[0]["code"]) == (400, field, code)
 
@@ -144,7 +144,7 @@ def test_it_is_the_applications_alone(
     assert len(push(client, "GET", params=APPLICATION).json()) == 1
 
 
-def test_nothing_of_it_counts_and_the_log_holds_no_secret(client: Client, hook: Subscriber) -> None:
+def test_subscription_calls_do_not_count_and_the_log_holds_no_secret(client: Client, hook: Subscriber) -> None:
     create(client, hook.url)
     shown = push(client, "GET", params=APPLICATION)
     assert "X-RateLimit-Usage" not in shown.headers
@@ -156,7 +156,7 @@ def test_nothing_of_it_counts_and_the_log_holds_no_secret(client: Client, hook: 
     assert (calls["total"], calls["by_endpoint"]) == (0, {})
 
 
-def test_faults_can_be_ordered_for_it(client: Client) -> None:
+def test_subscription_calls_can_have_faults(client: Client) -> None:
     client.control("/faults", path="/push_subscriptions", kind="status", status=503)
     assert push(client, "GET", params=APPLICATION).status_code == 503
     assert push(client, "GET", params=APPLICATION).status_code == 200

@@ -112,7 +112,7 @@ def test_walks_and_drives_are_rejected_and_nearly_all_rides_are_not(diagnosed: l
     assert {"accepted", "rejected", "unknown"} <= set(whole)
 
 
-def test_what_goes_wrong_on_the_way_is_among_the_reasons(diagnosed: list[Diagnosed]) -> None:
+def test_faults_of_recordings_are_among_the_reasons(diagnosed: list[Diagnosed]) -> None:
     found = {reason for trip in diagnosed for reason in trip.diagnosis["reasons"]}
     assert found >= {
         "locations_undecryptable", "no_locations", "too_short_duration", "poor_accuracy", "teleports", "gaps",

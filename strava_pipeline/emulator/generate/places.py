@@ -1,7 +1,7 @@
 """Where the made-up athlete trains: home in Berlin and journeys, the clocks there, the segments and the efforts on them.
 
-Journeys go where time is difficult: over New Year, over changes of daylight-saving time, to a zone with half an hour, beyond
-the date line. Ranks are true: an effort is a personal record only if no earlier one was faster.
+Journeys go where time is difficult: over New Year, over changes of daylight-saving time, to a time zone of half an hour,
+beyond the date line. Ranks are true: an effort is a personal record only if no earlier one was faster.
 """
 
 from bisect import bisect_left

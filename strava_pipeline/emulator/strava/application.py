@@ -146,7 +146,9 @@ class EmulatorConfig:
                 raise EmulatorConfigError(problem)
         begins = datetime(first, 1, 1, tzinfo=UTC)
         if self.dataset is None and self.activities and self.now < begins + timedelta(days=1):
-            raise EmulatorConfigError(f"Nothing of {first}-{last} has passed at the emulator's now, {self.now}.")
+            raise EmulatorConfigError(
+                f"The years {first}-{last} lie after the emulator's now, {self.now}: choose other years or another now."
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def _store(state: State, document: Json, row: Row | None) -> None:
         else:
             state.store.put(Row.of_document(document, appears=row.appears, recorded=row.source))
     except ValueError as error:
-        raise OrderError(f"That would be no activity: {error}.") from error
+        raise OrderError(f"The result would not be a valid activity: {error}.") from error
 
 
 def _row(state: State, order: Json) -> Row:

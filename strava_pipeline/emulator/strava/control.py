@@ -155,7 +155,7 @@ async def send_event(request: Request) -> Response:
     if not isinstance(given, dict):
         raise OrderError('An event is an object: {"event": {"object_id": 123}}.')
     if current is None:
-        raise OrderError("There is no subscription, so nowhere to send an event to.")
+        raise OrderError("There is no subscription that an event could be sent to.")
     event = event_of(state, given)
     state.deliveries.add(event, current.callback)
     return answer({"event": event})
@@ -183,7 +183,7 @@ def _delivery_orders(order: Json) -> dict[str, int | float | bool]:
 
 def _count(name: str, value: object, least: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise OrderError(f"{name} is a whole number from {least} on, not {value!r}.")
+        raise OrderError(f"{name} is a whole number of {least} or more, not {value!r}.")
     return value
 
 
