@@ -1,4 +1,4 @@
-"""Makes the whole definitions from settings, so that a test can make one on a temporary folder and an emulator."""
+"""Builds the whole definitions from settings, so that a test can build them on a temporary folder and an emulator."""
 
 import warnings
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def build_defs(
     """All assets, checks, jobs, schedules and sensors. Reads nothing, logs in nowhere.
 
     Args:
-        progress_of: makes what is informed of progress beside Dagster's log.
+        progress_of: makes the watcher that is informed of progress beside Dagster's log.
         executor: of runs that name no other.
         code_references: let each asset in the UI lead to its file. Commands do without, because it takes 20 ms of CPU.
     """

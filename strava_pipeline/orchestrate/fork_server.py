@@ -62,7 +62,7 @@ def package_files() -> list[Path]:
 
 
 def user_files(settings: "Settings") -> list[Path]:
-    """What a person writes that definitions may depend on."""
+    """The files of the user's that definitions may depend on."""
     from strava_pipeline.settings import env_file
 
     folders = {env_file().parent, settings.data_dir.parent}
@@ -71,7 +71,7 @@ def user_files(settings: "Settings") -> list[Path]:
 
 
 def stamps(paths: Iterable[Path]) -> Stamps:
-    """What tells each file from an earlier one of its name: time, inode and size. A file that is not there has none."""
+    """Time, inode and size of each file, which differ where it was replaced or edited. A missing file has none."""
     found: Stamps = {}
     for path in paths:
         with suppress(OSError):
@@ -80,8 +80,8 @@ def stamps(paths: Iterable[Path]) -> Stamps:
     return found
 
 
-def _serve(channel: socket.socket, settings: "Settings", known: Stamps) -> None:
-    """Fork a run for each request until the launcher is gone; then wait for the runs that are still at work."""
+def _serve(channel: socket.socket, settings: "Settings", loaded: Stamps) -> None:
+    """Fork a run for each request until the launcher is gone; then wait for the runs that are still running."""
     children: Children = {}
     accepting = True
     while accepting or children:
@@ -97,8 +97,8 @@ def _serve(channel: socket.socket, settings: "Settings", known: Stamps) -> None:
             time.sleep(LOOK)
         if request:
             with socket.socket(fileno=descriptors[0]) as answer:
-                if stamps([*package_files(), *user_files(settings)]) != known:
-                    with suppress(OSError):  # nobody waits for it any more
+                if stamps([*package_files(), *user_files(settings)]) != loaded:
+                    with suppress(OSError):  # the launcher no longer waits
                         answer.send(STALE)
                 else:
                     asked = json.loads(request)
@@ -153,7 +153,7 @@ def _forked(work: Callable[[], int], channel: socket.socket) -> int:
 
 
 def _run(asked: dict[str, Any], answer: socket.socket, settings: "Settings") -> int:
-    """In a child: execute the run as a process of Dagster's own does; 0 when Dagster has heard of its end."""
+    """In a child: execute the run as a process of Dagster's own does; 0 when Dagster has a record of its end."""
     from dagster import DagsterInstance, DagsterRun, deserialize_value
 
     from strava_pipeline.lake.locks import live_run
@@ -189,7 +189,7 @@ def _run(asked: dict[str, Any], answer: socket.socket, settings: "Settings") -> 
 
 
 def _report_deaths(children: Children, channel: socket.socket) -> None:
-    """Have a child tell Dagster of each run whose process ended before the run did."""
+    """Have a child report to Dagster each run whose process ended before the run did."""
     while children:
         child, status = os.waitpid(-1, os.WNOHANG)
         if not child:
@@ -210,7 +210,7 @@ def _report(asked: dict[str, Any], code: int) -> int:
         run = instance.get_run_by_id(deserialize_value(asked["run"], DagsterRun).run_id)
         if run is not None and not run.is_finished:
             instance.report_engine_event(get_run_crash_explanation(f"The process of the run {run.run_id}", code), run)
-            if _is_canceling(run):  # what a person ended is not to be launched again, as a failed run is
+            if _is_canceling(run):  # Dagster starts a failed run again; what a person ended must not be
                 instance.report_run_canceled(run)
             else:
                 instance.report_run_failed(run)

@@ -1,4 +1,4 @@
-"""How Dagster launches runs here: by a fork of a process that has imported the definitions (docs/adr/0041).
+"""The run launcher: it forks runs from a process that has imported the definitions (docs/adr/0041).
 
 dagster.yaml names the class. Dagster's default launcher, which it extends, launches what can't be forked: on systems other
 than Linux, runs of other code, and where the server (fork_server.py) does not answer. Health and termination ask the run's
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 DEFINITIONS = "strava_pipeline.definitions"
 PATIENCE = 75  # seconds for an answer: the first one imports everything, 3 s on an idle machine and 30 on a busy one
-PAUSE = 300  # seconds without another try after one that brought no answer: each run would wait as long for nothing
+PAUSE = 300  # seconds without another try after one without an answer, or each run would wait as long for nothing
 NOT_HERE = (
     "The run's process can't be interrupted from here: it runs in another container, as another user, or not on Linux. "
     "Press Ctrl-C where it runs, or end its container."
@@ -138,7 +138,7 @@ def _lake_of(run: dg.DagsterRun) -> "Lake | None":
 
 
 class _Servers:
-    """The server that forks this process's runs, begun with the first and replaced when it is out of date.
+    """The server that forks this process's runs. It starts with the first run and is replaced when its code is out of date.
 
     It ends when this process does, after the runs that it forked.
     """
@@ -150,7 +150,7 @@ class _Servers:
         self._one_at_a_time = threading.Lock()
 
     def fork(self, request: bytes) -> bool:
-        """Whether a run was forked. Where it was not, it never will be by this request."""
+        """Whether a run was forked; if not, this request will never fork one."""
         with self._one_at_a_time:
             if len(request) > LONGEST or self._clock() < self._pause_ends:
                 return False

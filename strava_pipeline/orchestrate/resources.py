@@ -1,7 +1,7 @@
-"""Dagster's resources: the circumstances of a run with its locks and its log, Strava, and the published warehouse.
+"""Dagster's resources: the context of a run with its locks and its log, Strava, and the published warehouse.
 
-A live run holds data/state/runs/<run_id>.lock, so that a dead one can be told from it. Runs that pull from the
-watermark on hold `flow.lock` too: two of them would list the same pages; so does a rebuild.
+A live run holds data/state/runs/<run_id>.lock, which tells it from a dead one. A run that lists from the watermark also holds
+`flow.lock`, because two of them would list the same pages; so does a rebuild. The working warehouse is no resource (docs/adr).
 
 Resources in Dagster: https://docs.dagster.io/guides/build/external-resources
 """
@@ -45,7 +45,7 @@ def run_resource(settings: Settings, progress_of: ProgressOf | None = None) -> d
         who = f"{run.job_name}, run {run.run_id}" if run is not None else "a run"
         watcher = progress_of() if progress_of else None
         progress = BothProgress(LogProgress(log), watcher) if watcher else LogProgress(log)
-        found = run_context(
+        context_of_run = run_context(
             settings, progress, who, run_id=(run.root_run_id or run.run_id) if run is not None else None
         )
         with ExitStack() as held:
@@ -54,21 +54,25 @@ def run_resource(settings: Settings, progress_of: ProgressOf | None = None) -> d
                     now = datetime.now(UTC)
                     held.enter_context(logged(settings.logs_dir, context.instance, run, now, warn=progress.say))
                 held.enter_context(_warnings_shown(log, watcher))
-                if not is_live(found.lake, run.run_id):  # a verb's run is, from before its first word to Dagster
-                    held.enter_context(live_run(found.lake, run.run_id))
+                if not is_live(
+                    context_of_run.lake, run.run_id
+                ):  # a command holds it before Dagster has a record of the run
+                    held.enter_context(live_run(context_of_run.lake, run.run_id))
                 if context.instance is not None:
-                    _tag(context.instance, run, found.lake)
+                    _tag(context.instance, run, context_of_run.lake)
                 if run.job_name not in (*STEP_JOBS, REBUILD_JOB):
-                    bring_up_to_date(found, settings)
+                    bring_up_to_date(context_of_run, settings)
                 if run.job_name == REBUILD_JOB or (run.job_name in PULLING_JOBS and _lists(run)):
-                    held.enter_context(locked(found.lake, FLOW_LOCK, who=who, tell=found.progress.say))
-            yield found
+                    held.enter_context(
+                        locked(context_of_run.lake, FLOW_LOCK, who=who, tell=context_of_run.progress.say)
+                    )
+            yield context_of_run
 
     return run_of
 
 
 def strava_resource(settings: Settings) -> dg.ResourceDefinition:
-    """Strava as the run uses it. No `ConfigurableResource`: its fields are shown in the UI, and these settings are secret."""
+    """Strava, with one client per run. Not a `ConfigurableResource`: the UI shows its fields, and these settings are secret."""
 
     @dg.resource(required_resource_keys={"run"}, description="Strava's API, with one client for each run.")
     def strava(context: dg.InitResourceContext) -> StravaSource:

@@ -1,8 +1,8 @@
 """Removing Dagster's records of old runs, with their files, so that a daily run does not fill the disk for ever.
 
-What the UI and the sensors still ask for is kept, however old (docs/adr/0039): a run that was the last to make, to plan or to
-check a partition of an asset, the last runs of each job and sensor, and what waits for a limit. The logs in logs/ are
-log_files.py's.
+What the UI and the sensors still read is kept, however old (docs/adr/0039): a run that was the last to make, to plan or to
+check a partition of an asset, the last runs of each job and sensor, and runs that wait for a limit. The logs in logs/ are
+operations/log_files.py's. The sensor that calls this while the daemon runs for months is at the end.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

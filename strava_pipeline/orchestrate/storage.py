@@ -2,7 +2,7 @@
 
 dagster.yaml names `PipelineStorage` (docs/adr/0034), so every process that opens the instance loads this module: commands, runs,
 Dagster's daemon and web server. It must not import the definitions, Polars or DuckDB. Statements, tables and files are
-Dagster's; stock Dagster reads what this wrote, and the other way round. Opening the instance is verbs/instance.py's.
+Dagster's: stock Dagster reads what this writes, and the other way round. Opening the instance is verbs/instance.py's.
 
 Storage in Dagster: https://docs.dagster.io/deployment/oss/dagster-yaml
 """
@@ -245,18 +245,22 @@ def _migrations() -> ScriptDirectory:
 
 
 _LIMIT = 8  # open databases: runs, schedules, the index, the run at work, and some that are read
-_PATIENCE = 30  # seconds to wait for another writer: what Dagster gives its event log (its runs only have 5)
+_BUSY_TIMEOUT = 30  # seconds to wait for another writer: what Dagster gives its event log (its runs only have 5)
 
 
 class Engines:
-    """The engines of one Dagster instance, by URL, until `dispose`; the longest unused goes first."""
+    """The SQLAlchemy engines of one Dagster instance, by URL, until `dispose`. The one unused for longest is closed first.
+
+    An engine per use would compile each statement again, open each file, bring it up to date with its write-ahead log, and
+    close it: half the CPU of a small run.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # reentrant: the garbage collector may dispose of an engine inside
         self._databases: OrderedDict[str, _Database] = OrderedDict()
 
     def engine(self, url: str) -> Engine:
-        """The open engine, or a new one where another file stands in the database's place by now, or none."""
+        """The open engine; a new one where another file, or none, is at the database's path by now."""
         with self._lock:
             if url in self._databases and self._databases[url].has_moved():
                 self.forget(url)
@@ -265,20 +269,20 @@ class Engines:
                     self.forget(next(iter(self._databases)))
                 # no limit on connections: an interrupt can cost a place in the pool
                 self._databases[url] = _Database(
-                    create_engine(url, connect_args={"timeout": _PATIENCE}, max_overflow=-1)
+                    create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT}, max_overflow=-1)
                 )
             self._databases.move_to_end(url)
             return self._databases[url].engine
 
     def forget(self, url: str) -> None:
-        """Close a database, whatever stands in its place by now."""
+        """Close a database, whatever is at its path by now."""
         with self._lock:
             database = self._databases.pop(url, None)
         if database is not None:
             database.engine.dispose()
 
     def dispose(self) -> None:
-        """Close all of them. The next use opens again what it needs."""
+        """Close all of them. The next use opens what it needs."""
         with self._lock:
             while self._databases:
                 self._databases.popitem()[1].engine.dispose()
@@ -292,7 +296,7 @@ class _Database:
     file: tuple[int, int] | None = None
 
     def has_moved(self) -> bool:
-        """Whether the file was moved away, deleted or replaced: nobody would find again what is written to it."""
+        """Whether the file was moved, deleted or replaced: nobody would find what is written to it."""
         try:
             status = Path(str(self.engine.url.database)).stat()
         except OSError:
