@@ -12,12 +12,13 @@ import dagster as dg
 from strava_pipeline.core.errors import BudgetExhaustedError
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.step_reports import ROWS, Markdown, Scope, StepReport
+from strava_pipeline.operations.step_reports import Markdown, Scope, StepReport
 from strava_pipeline.operations.table_rules import VALID
 from strava_pipeline.orchestrate.checks import check_result, completeness_result
 from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.orchestrate.tags import LIMIT, STOPPED_EARLY
 
+_SENTENCES = {"result", "skipped"}  # why there was nothing to do: for the log, too
 Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 
@@ -49,8 +50,8 @@ def _materialized(context: dg.AssetExecutionContext, report: StepReport) -> dg.M
         _tag_as_stopped(context, report.stopped)
     for year, numbers in report.by_year.items():
         context.add_asset_metadata(shown(numbers), asset_key=report.asset, partition_key=str(year))
-    if "result" in metadata:
-        context.log.info(metadata["result"])
+    for name in _SENTENCES & metadata.keys():
+        context.log.info(metadata[name])
     return dg.MaterializeResult(asset_key=report.asset, metadata=shown(metadata))
 
 
@@ -70,9 +71,3 @@ def _value(value: Any) -> Any:
     if isinstance(value, Markdown):
         return dg.MetadataValue.md(value)
     return dg.MetadataValue.timestamp(value.timestamp()) if isinstance(value, datetime) else value
-
-
-def report_rows(context: dg.AssetExecutionContext, rows: Mapping[int, int], asset: str | None = None) -> None:
-    """The rows of each of the run's years, on its partition; `asset`: where the step makes several."""
-    for key in context.partition_keys:
-        context.add_asset_metadata({ROWS: rows.get(int(key), 0)}, asset_key=asset, partition_key=key)

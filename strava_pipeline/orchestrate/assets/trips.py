@@ -1,6 +1,6 @@
 """Activity trips: the index, what each trip measures and was judged, and how the algorithms do on all of them.
 
-The work is operations/trips.py's. Nothing here reports or keeps a position, a device's detail or free text.
+The work is operations/trip_steps.py's. Nothing here reports or keeps a position, a device's detail or free text.
 """
 
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
-from strava_pipeline.operations.step_reports import if_any, timed
-from strava_pipeline.operations.trips import NO_SOURCE, TripsUpdate, diagnose_trips, replay_trips, update_trip_index
-from strava_pipeline.orchestrate.checks import check_result, table_spec
+from strava_pipeline.operations.trip_steps import index_trips, judge_trips, replay_all_trips
+from strava_pipeline.operations.trips import NO_SOURCE
+from strava_pipeline.orchestrate.checks import table_spec
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Run
-from strava_pipeline.orchestrate.steps import report_rows
+from strava_pipeline.orchestrate.steps import Result, reported
 from strava_pipeline.settings import Settings
 
 _NOT_SHRUNK = {"not_shrunk": "the source lacks no more trips than people delete"}
@@ -47,13 +47,9 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) ->
             )
         ],
     )
-    def trip_index(
-        context: dg.AssetExecutionContext, config: TripsConfig, run: Run
-    ) -> Iterator[dg.MaterializeResult[Any]]:
+    def trip_index(context: dg.AssetExecutionContext, config: TripsConfig, run: Run) -> Iterator[Result]:
         years = years_of(context.partition_keys)
-        with timed() as seconds:
-            update = update_trip_index(run, settings, years, allow_shrink=config.allow_shrink)
-        yield _result(context, TRIP_INDEX.name, update, seconds.value)
+        yield from reported(context, index_trips(run, settings, years, allow_shrink=config.allow_shrink))
 
     @dg.asset(
         partitions_def=partitions,
@@ -72,13 +68,9 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) ->
             )
         ],
     )
-    def trip_diagnostics(
-        context: dg.AssetExecutionContext, config: TripsConfig, run: Run
-    ) -> Iterator[dg.MaterializeResult[Any]]:
+    def trip_diagnostics(context: dg.AssetExecutionContext, config: TripsConfig, run: Run) -> Iterator[Result]:
         years = years_of(context.partition_keys)
-        with timed() as seconds:
-            update = diagnose_trips(run, settings, years, allow_shrink=config.allow_shrink)
-        yield _result(context, TRIP_DIAGNOSTICS.name, update, seconds.value)
+        yield from reported(context, judge_trips(run, settings, years, allow_shrink=config.allow_shrink))
 
     @dg.asset(
         deps=[trip_diagnostics],
@@ -89,34 +81,9 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) ->
         metadata=described(TRIP_REPLAY.name),
         check_specs=[table_spec(TRIP_REPLAY.name, TRIP_REPLAY.name)],
     )
-    def trip_replay(context: dg.AssetExecutionContext, run: Run) -> Iterator[dg.MaterializeResult[Any]]:
+    def trip_replay(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
         if not settings.trips_source:
             context.log.info(NO_SOURCE)
-        with timed() as seconds:
-            replay = replay_trips(run, settings)
-        counts = {"dagster/row_count": len(replay.totals), **if_any(totals_by_algorithm=replay.totals)}
-        yield dg.MaterializeResult(
-            metadata=counts | {"seconds": seconds.value},
-            check_results=[check_result(TRIP_REPLAY.name, replay.findings)],
-        )
+        yield from reported(context, replay_all_trips(run, settings))
 
     return [trip_index, trip_diagnostics, trip_replay]
-
-
-def _result(
-    context: dg.AssetExecutionContext, table: str, update: TripsUpdate, seconds: float
-) -> dg.MaterializeResult[Any]:
-    check, read = check_result(table, update.findings), update.read
-    if read is None:
-        context.log.info(NO_SOURCE)
-        return dg.MaterializeResult(metadata={"skipped": NO_SOURCE}, check_results=[check])
-    report_rows(context, read.rows)
-    counts: dict[str, Any] = {
-        "seconds": seconds,
-        "inserted": read.changed.inserted,
-        "updated": read.changed.updated,
-        "deleted": read.changed.deleted,
-    }
-    if read.tally.trips:
-        counts |= if_any(keys_used=read.tally.keys_used, payloads_by_state=read.tally.counts)
-    return dg.MaterializeResult(metadata=counts, check_results=[check])
