@@ -1,4 +1,4 @@
-"""Pings of every format become events; what is no ping, and what is no message at all, is told apart and tells nothing."""
+"""Pings as phones send them, in every format; and which answers belong to one."""
 
 import json
 from typing import Any
@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from strava_pipeline.core.pings.answers import APART_S, is_of_moment
 from strava_pipeline.core.pings.formats import FUTURE_S, LARGEST, Ping, Sent, believable_time, read_ping
 from strava_pipeline.core.trips.car.events import Event, NoEventError
 
@@ -377,3 +378,12 @@ def test_any_bytes_are_taken_or_refused(body: bytes, query: str, kind: Sent) -> 
 @example({"t": 5, "bluetooth": "\ud800", "gps": {"lat": 1, "lng": 2, "timestamp": 10**400}}, "", "ping")
 def test_any_json_is_taken_or_refused(value: Any, query: str, kind: Sent) -> None:
     taken_or_refused(json.dumps(value).encode(), query, kind)
+
+
+AT = 1_768_826_000.0
+
+
+@pytest.mark.parametrize(("off", "does"), [(0, True), (50, True), (-50, True), (50.001, False), (-50.001, False)])
+def test_an_answer_belongs_to_a_ping_that_is_no_further_off_than_the_next_one(off: float, does: bool) -> None:
+    assert APART_S == 50
+    assert is_of_moment(AT + off, AT) is does

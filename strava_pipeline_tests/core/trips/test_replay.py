@@ -1,9 +1,21 @@
-"""Replay: the new verdict beside the stored one, and what it comes to over all trips."""
+"""Labels, the confusion, and a replay: what an algorithm decides beside what was decided then."""
+
+from typing import Any
 
 import orjson
+import pytest
 
 from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State
-from strava_pipeline.core.trips.activity.replay import Replay
+from strava_pipeline.core.trips.activity.replay import (
+    Confusion,
+    Label,
+    Outcome,
+    Replay,
+    Truth,
+    outcome,
+    stored_verdict,
+    truth,
+)
 from strava_pipeline.core.trips.activity.thresholds import thresholds
 from strava_pipeline.core.trips.activity.verdict import Verdict, find_algorithm
 from strava_pipeline_tests.core.trips.made import ride
@@ -98,3 +110,139 @@ def test_the_same_trips_have_the_same_hash_in_any_batches_and_others_another() -
     assert whole == str(replay_of(TRIPS[:2], TRIPS[2:]).input_hash) == replay_of(TRIPS).as_json()["input_hash"]
     assert whole != str(replay_of(TRIPS[:-1]).input_hash)
     assert whole != str(replay_of(list(reversed(TRIPS))).input_hash)
+
+
+ACCEPTED, REJECTED, REVIEW, UNKNOWN = Verdict.ACCEPTED, Verdict.REJECTED, Verdict.NEEDS_REVIEW, Verdict.UNKNOWN
+RIDE, NOT_RIDE = Label.RIDE, Label.NOT_RIDE
+
+
+def said(comment: Any, at: Any) -> dict[str, Any]:
+    return {"comment": comment, "submitted_at": at}
+
+
+@pytest.mark.parametrize(
+    ("review", "feedback", "expected"),
+    [
+        (None, [], None),
+        ("pending", [], None),
+        ("approved", [said("not_bike", 5)], Truth(RIDE, "review")),
+        ("rejected", [said("ride_not_detected", 5)], Truth(NOT_RIDE, "review")),
+        (None, [said("not_bike", 5)], Truth(NOT_RIDE, "feedback")),
+        ("pending", [said("ride_not_detected", 5)], Truth(RIDE, "feedback")),
+        (None, [said("missing_start_end", 5)], Truth(RIDE, "feedback")),
+        (None, [said("great_app", 5), said(None, 6), 7, None], None),
+        # the latest that tells, by instant and not as text; at the same instant the later in the list
+        (
+            None,
+            [said("not_bike", "2026-01-05T10:00:00+05:00"), said("missing_start_end", "2026-01-05T09:00:00Z")],
+            Truth(RIDE, "feedback"),
+        ),
+        (
+            None,
+            [said("missing_start_end", "2026-01-05T09:00:00Z"), said("not_bike", "2026-01-05T10:00:00+05:00")],
+            Truth(RIDE, "feedback"),
+        ),
+        (None, [said("not_bike", 5), said("ride_not_detected", 5)], Truth(RIDE, "feedback")),
+        (None, [said("not_bike", 5), said("thanks", 9)], Truth(NOT_RIDE, "feedback")),
+        (None, [said("not_bike", 5), said("ride_not_detected", "later")], Truth(NOT_RIDE, "feedback")),
+    ],
+)
+def test_a_review_goes_before_feedback_and_later_feedback_before_earlier(
+    review: str | None, feedback: list[Any], expected: Truth | None
+) -> None:
+    assert truth(Bundle("T", review_status=review, feedback=feedback)) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        ("accepted", ACCEPTED),
+        ("rejected", REJECTED),
+        ("pending", REVIEW),
+        ("ACCEPTED", REVIEW),
+        ("", REVIEW),
+        (None, REVIEW),
+    ],
+)
+def test_a_status_that_is_not_known_needs_review(status: str | None, verdict: Verdict) -> None:
+    assert stored_verdict(Bundle("T", status=status)) is verdict
+
+
+def test_other_names_of_statuses_come_with_a_map_of_their_own() -> None:
+    assert stored_verdict(Bundle("T", status="ok"), {"ok": ACCEPTED}) is ACCEPTED
+    assert stored_verdict(Bundle("T", status="accepted"), {"ok": ACCEPTED}) is REVIEW
+
+
+@pytest.mark.parametrize(
+    ("label", "old", "new", "expected"),
+    [
+        (RIDE, REJECTED, ACCEPTED, Outcome.BETTER),
+        (RIDE, REJECTED, REVIEW, Outcome.BETTER),
+        (RIDE, REVIEW, ACCEPTED, Outcome.BETTER),
+        (RIDE, REVIEW, UNKNOWN, Outcome.SAME),
+        (RIDE, ACCEPTED, ACCEPTED, Outcome.SAME),
+        (RIDE, ACCEPTED, UNKNOWN, Outcome.WORSE),
+        (RIDE, ACCEPTED, REJECTED, Outcome.WORSE),
+        (NOT_RIDE, ACCEPTED, REJECTED, Outcome.BETTER),
+        (NOT_RIDE, REVIEW, ACCEPTED, Outcome.WORSE),
+        (NOT_RIDE, REJECTED, REVIEW, Outcome.WORSE),
+        (None, ACCEPTED, ACCEPTED, Outcome.SAME),
+        (None, ACCEPTED, REJECTED, Outcome.CHANGED),
+        (None, REVIEW, UNKNOWN, Outcome.CHANGED),
+    ],
+)
+def test_only_a_label_makes_another_verdict_better_or_worse(
+    label: Label | None, old: Verdict, new: Verdict, expected: Outcome
+) -> None:
+    assert outcome(old, new, label) is expected
+
+
+@pytest.mark.parametrize(
+    ("trips", "precision", "recall", "f1"),
+    [
+        ([], None, None, None),
+        (
+            [(RIDE, ACCEPTED), (RIDE, ACCEPTED), (RIDE, REJECTED), (NOT_RIDE, ACCEPTED)],
+            2 / 3,
+            2 / 3,
+            pytest.approx(2 / 3),
+        ),
+        ([(RIDE, ACCEPTED), (NOT_RIDE, REJECTED)], 1.0, 1.0, 1.0),
+        ([(RIDE, REJECTED), (NOT_RIDE, ACCEPTED)], 0.0, 0.0, None),
+        ([(RIDE, REJECTED), (NOT_RIDE, REJECTED)], None, 0.0, None),
+        ([(NOT_RIDE, ACCEPTED), (RIDE, REVIEW)], 0.0, None, None),
+        ([(RIDE, REVIEW), (NOT_RIDE, UNKNOWN), (None, ACCEPTED)], None, None, None),
+    ],
+)
+def test_a_share_of_nothing_is_no_number(
+    trips: list[tuple[Label | None, Verdict]], precision: float | None, recall: float | None, f1: float | None
+) -> None:
+    confusion = Confusion()
+    for label, verdict in trips:
+        confusion.add(verdict, label, Outcome.SAME)
+    assert confusion.scores() == {"precision": precision, "recall": recall, "f1": f1}
+    assert confusion["same"] == len(trips)
+
+
+@pytest.mark.parametrize(
+    ("label", "verdict", "cell"),
+    [
+        (RIDE, ACCEPTED, "TP"),
+        (RIDE, REJECTED, "FN"),
+        (RIDE, REVIEW, "review_ride"),
+        (RIDE, UNKNOWN, "review_ride"),
+        (NOT_RIDE, ACCEPTED, "FP"),
+        (NOT_RIDE, REJECTED, "TN"),
+        (NOT_RIDE, REVIEW, "review_not_ride"),
+        (NOT_RIDE, UNKNOWN, "review_not_ride"),
+        (None, ACCEPTED, None),
+    ],
+)
+def test_a_labelled_trip_is_counted_in_one_cell_and_every_trip_in_one_outcome(
+    label: Label | None, verdict: Verdict, cell: str | None
+) -> None:
+    confusion = Confusion()
+    confusion.add(verdict, label, Outcome.WORSE)
+    assert {name: count for name, count in confusion.as_json().items() if count} == ({cell: 1} if cell else {}) | {
+        "worse": 1
+    }

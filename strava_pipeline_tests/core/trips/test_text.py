@@ -1,4 +1,4 @@
-"""core.trips.activity.redaction: no position and no device leaves, however it is written; what helps a person stays."""
+"""Numbers with units, codes, and text without positions or identities."""
 
 from typing import Any
 
@@ -6,7 +6,125 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strava_pipeline.core.trips.activity.text import REDACTED, one_line, safe_text, safe_value
+from strava_pipeline.core.trips.activity.text import (
+    FREE_TEXT,
+    REDACTED,
+    beside_limit,
+    code,
+    limit_text,
+    one_line,
+    quantity,
+    round_length,
+    safe_text,
+    safe_value,
+    shown_code,
+    unit_of,
+    version,
+)
+
+
+@pytest.mark.parametrize(
+    ("metric", "unit"),
+    [
+        ("haversine_m", "m"),
+        ("avg_speed_kmh", "km/h"),
+        ("duration_s", "s"),
+        ("gap_share", "%"),
+        ("distance_mismatch", "%"),
+        ("activity_mix.foot", "%"),
+        ("points_used", ""),
+        ("teleports", ""),
+    ],
+)
+def test_the_unit_is_in_the_name(metric: str, unit: str) -> None:
+    assert unit_of(metric) == unit
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (None, "m", "–"),
+        (0, "", "0"),
+        (0.0, "m", "0.0 m"),
+        (86.72, "m", "86.7 m"),
+        (820.7, "m", "821 m"),
+        (1747.74, "m", "1.75 km"),
+        (38.25, "km/h", "38.2 km/h"),
+        (0.125, "%", "12.5 %"),
+        (12.34, "s", "12.3 s"),
+        (59.0, "s", "59 s"),
+        (310.4, "s", "5 min 10 s"),
+        (3599.6, "s", "1 h 00 min"),
+        (86_400, "s", "24 h 00 min"),
+    ],
+)
+def test_a_number_is_told_with_its_unit(value: float | None, unit: str, text: str) -> None:
+    assert quantity(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "unit", "text"),
+    [
+        (38.2, 35, "km/h", "38.2 km/h"),
+        (35.04, 35, "km/h", "35.04 km/h"),
+        (35.0004, 35, "km/h", "35.0004 km/h"),
+        (35.0, 35, "km/h", "35.0 km/h"),
+        (0.05001, 0.05, "%", "5.001 %"),
+        (9, 10, "", "9"),
+        (10, 10, "", "10"),
+        (35.0000000001, 35, "km/h", "35.0 km/h"),
+        (59.96, 60, "s", "59.96 s"),
+        (None, 35, "km/h", "–"),
+    ],
+)
+def test_beside_its_limit_a_number_never_reads_as_the_limit_unless_it_is(
+    value: float | None, limit: float, unit: str, text: str
+) -> None:
+    assert beside_limit(value, limit, unit) == text
+
+
+def test_a_limit_has_no_more_decimals_than_it_needs() -> None:
+    assert [round_length(0.5), round_length(200), round_length(5000)] == ["0.5 m", "200 m", "5 km"]
+    assert [limit_text(35, "km/h"), limit_text(0.05, "%"), limit_text(10, "")] == ["35 km/h", "5 %", "10"]
+
+
+@pytest.mark.parametrize("text", ["too_short", "accepted", "InReview", "ride_not_detected", "not-bike", "rule2", "IOS"])
+def test_a_name_that_a_program_chose_is_a_code(text: str) -> None:
+    assert (code(text), shown_code(text)) == (text, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I was at home",
+        "in review",
+        "geofence:48.85837",
+        "lat48.85837lon2.2944",
+        "48.858",
+        "a3f0c2d1-1111-2222-3333-444455556666",
+        "B827EB4A3F12",
+        "anna@example.com",
+        "x" * 41,
+        "zürich",
+    ],
+)
+def test_whatever_may_hold_something_else_is_free_text(text: str) -> None:
+    assert (code(text), version(text), shown_code(text)) == (None, None, FREE_TEXT)
+
+
+@pytest.mark.parametrize("value", [None, "", "  ", 7, True, ["gaps"]])
+def test_what_is_no_text_is_no_code(value: Any) -> None:
+    assert code(value) is shown_code(value) is None
+
+
+@pytest.mark.parametrize("text", ["1", "0.7", "0.7.0", "12.1.1004", "2026.1", "1.2.3-beta.2", "3.0.0.1", "v2"])
+def test_a_version_is_one(text: str) -> None:
+    assert version(text) == text
+
+
+@pytest.mark.parametrize("text", ["48.858", "2.2944", "1767572087.5", "1.2 at home", "1.2.3-B827EB4A3F12"])
+def test_what_could_be_a_position_is_no_version(text: str) -> None:
+    assert version(text) is None
 
 
 @pytest.mark.parametrize(

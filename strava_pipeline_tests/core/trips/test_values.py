@@ -1,4 +1,4 @@
-"""Instants: what is a timestamp, and when."""
+"""Timestamps of trips, in every form in which they are sent."""
 
 from typing import Any
 

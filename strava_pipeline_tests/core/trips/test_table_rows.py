@@ -1,4 +1,4 @@
-"""core.trips.activity.kept: what is kept of trips are numbers, codes and versions; never a position or free text."""
+"""What is kept of trips in tables: metrics, verdicts and codes; no positions, no free text."""
 
 from datetime import UTC, datetime
 from typing import Any
