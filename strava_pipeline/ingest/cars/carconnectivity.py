@@ -1,8 +1,8 @@
 """Cars asked through CarConnectivity (github.com/tillsteinbach/CarConnectivity), which knows the services of several makers.
 
-It is an optional package, imported when it is needed. What a vehicle says is vehicle.py's. Of the package only what it takes to
-ask is used: it polls nothing on its own, its plugins stay off, and the positions that it would send to OpenStreetMap's geocoder
-of its own accord stay here.
+It is an optional package, imported when it is needed. Only what it takes to ask is used: it polls nothing on its own, its plugins
+stay off, and positions are not sent to the geocoder that it would use. Names and units are those of carconnectivity 0.11
+(vehicle.py, position.py, units.py, attributes.py); values are compared by their text, so that reading a vehicle needs no import.
 """
 
 import importlib
@@ -13,14 +13,15 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from strava_pipeline.core.errors import PipelineError, SourceError
+from strava_pipeline.core.trips.car.config import read_position
+from strava_pipeline.core.trips.values import finite_number
 from strava_pipeline.ingest.cars.reading import Reading, Trouble
-from strava_pipeline.ingest.cars.vehicle import forget_times, said_by
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ def _utc_now() -> datetime:
 class CarConnectivityCars:
     """Asks for the cars of `vins` (by user and car), with the package's own configuration file `config`.
 
-    `tokens`: where logins are kept from one process to the next; without it each one logs in anew. Raises PipelineError where
+    `tokens`: where logins are kept from one process to the next; without it each one logs in again. Raises PipelineError where
     the package isn't installed, SourceError for a configuration that can't be read. The login comes with the first question.
     """
 
@@ -109,16 +110,16 @@ class CarConnectivityCars:
                 return Reading(car_id, asked_at, self._now(), error=noted.trouble)
         if vehicle is None:
             return Reading(car_id, asked_at, self._now(), error=Trouble.UNKNOWN_CAR)
-        said = said_by(vehicle)
+        state = vehicle_state(vehicle)
         return Reading(
             car_id,
             asked_at,
             self._now(),
-            said.measured_at,
-            said.is_parked,
-            said.odometer_km,
-            said.lat,
-            said.lng,
+            state.measured_at,
+            state.is_parked,
+            state.odometer_km,
+            state.lat,
+            state.lng,
         )
 
     def _fetch(self) -> None:
@@ -143,7 +144,7 @@ class CarConnectivityCars:
             return
         try:
             act()
-        except Exception as error:  # noqa: BLE001 - told with each car that it concerns
+        except Exception as error:  # noqa: BLE001 - reported with each car that it concerns
             trouble = self._trouble(error)
             until = self._now() + (PAUSE if trouble in _RESTING else timedelta())
             self._troubles[name] = _Noted(connector, trouble, until)
@@ -219,3 +220,78 @@ def _formats_kept() -> Iterator[None]:
     finally:
         for handler, formatter in before:
             handler.setFormatter(formatter)
+
+
+KM = {"km": 1.0, "mi": 1.609344, "m": 0.001, "ft": 0.0003048}
+"""Kilometres in one of each unit of length; a number in another, or in none, is no distance."""
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleState:
+    """As in a Reading. `measured_at` None: no time was given, or the car is parked, which holds until it says otherwise."""
+
+    measured_at: datetime | None
+    is_parked: bool | None
+    odometer_km: float | None
+    lat: float | None = field(repr=False)
+    lng: float | None = field(repr=False)
+
+
+def forget_times(vehicle: Any) -> None:
+    """Before a fetch: take the times from what a vehicle says, so that afterwards only what came with the fetch has one.
+
+    The package gives a value that came twice with one time the time of its second coming, and then drops every newer value that
+    the car measured before that: asked each minute, it would never notice that a car was parked.
+    """
+    for attribute in _used(vehicle):
+        attribute.last_updated = None
+
+
+def vehicle_state(vehicle: Any) -> VehicleState:
+    """After the fetch."""
+    parked, odometer = is_parked(vehicle), odometer_km(vehicle)
+    measured = None
+    if parked is False:
+        measured = _measured(vehicle.state)
+    elif parked is None and odometer is not None:
+        measured = _measured(vehicle.odometer)
+    place = read_position({"lat": _value(vehicle.position.latitude), "lng": _value(vehicle.position.longitude)})
+    return VehicleState(measured, parked, odometer, *(place or (None, None)))
+
+
+def is_parked(vehicle: Any) -> bool | None:
+    """A car with its ignition on drives, unless its position is still the parked one; then nobody knows."""
+    state, position = _text(vehicle.state), _text(vehicle.position.position_type)
+    if state == "driving" or (state == "ignition_on" and position != "parking"):
+        return False
+    return True if state == "parked" else None
+
+
+def odometer_km(vehicle: Any) -> float | None:
+    number = finite_number(_value(vehicle.odometer))
+    factor = KM.get(str(getattr(vehicle.odometer.unit, "value", "")))
+    return None if number is None or factor is None or number < 0 else number * factor
+
+
+def _used(vehicle: Any) -> tuple[Any, ...]:
+    position = vehicle.position
+    return vehicle.state, vehicle.odometer, position.position_type, position.latitude, position.longitude
+
+
+def _value(attribute: Any) -> Any:
+    """The value received with the last fetch; None without one."""
+    return None if attribute.last_updated is None else attribute.value
+
+
+def _text(attribute: Any) -> str | None:
+    """The text of an attribute's enumerated value: `parked`, `driving`."""
+    value = getattr(_value(attribute), "value", None)
+    return value if isinstance(value, str) else None
+
+
+def _measured(attribute: Any) -> datetime | None:
+    """When the car measured it; None where its service gives no time, for which the package puts the time of arrival."""
+    updated = attribute.last_updated
+    if not isinstance(updated, datetime) or updated == attribute.last_updated_local:
+        return None
+    return updated.replace(tzinfo=UTC) if updated.tzinfo is None else updated.astimezone(UTC)

@@ -43,7 +43,7 @@ def oracle_of(settings: Settings, people: People, scripted: Path | None = None) 
 
 @contextmanager
 def geocoder_of(settings: Settings) -> Iterator[Geocoder | None]:
-    """What asks TRIPS_GEOCODER_URL for addresses; None without the setting: then nobody is told anything."""
+    """What asks TRIPS_GEOCODER_URL for addresses; None without the setting: then no position leaves this machine."""
     if not settings.trips_geocoder_url:
         yield None
         return
@@ -65,7 +65,7 @@ class _Asked:
 
 
 class _NoAdapter:
-    """Nobody told how to ask any car."""
+    """Without a configuration no car can be asked."""
 
     def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
         now = datetime.now(UTC)
@@ -100,7 +100,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`metres` None: there is none. `answered`: the server said so and would say it again; else it may be asked later."""
+    """`metres` None: there is none. `answered`: the server said so and would say so again; else it may be asked later."""
 
     metres: float | None
     answered: bool

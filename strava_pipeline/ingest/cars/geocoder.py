@@ -30,7 +30,7 @@ GIVE_UP = 3  # failures in a row that say that the server is down or busy: then 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What a server said of an area; `text` None: it knows no address there."""
+    """What a server answered about an area; `text` None: it knows no address there."""
 
     text: str | None = field(repr=False)
 
@@ -103,13 +103,13 @@ class Geocoder:
 def _address(body: bytes) -> Address | _Failure:
     """`display_name`; where the server has none, it answers status 200 and `error`, as with some errors of its own."""
     try:
-        told: Any = orjson.loads(body)
+        answer: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
         return _Failure("no JSON")
-    told = told if isinstance(told, dict) else {}
-    name = told.get("display_name")
+    answer = answer if isinstance(answer, dict) else {}
+    name = answer.get("display_name")
     if isinstance(name, str) and name.strip():
         return Address(name.strip()[:LONGEST])
-    if told.get("error") == NOTHING_THERE:
+    if answer.get("error") == NOTHING_THERE:
         return Address(None)
-    return _Failure("an error with status 200" if "error" in told else "neither address nor error")
+    return _Failure("an error with status 200" if "error" in answer else "neither address nor error")

@@ -19,7 +19,7 @@ class Trouble(StrEnum):
 
     TIMEOUT = "timeout"  # none in time
     UNAVAILABLE = "unavailable"  # the service can't be reached, or has a fault
-    TOO_MANY = "too_many_requests"  # the service wants to be left alone
+    TOO_MANY = "too_many_requests"  # the service refuses more questions for now
     LOGIN = "login_refused"
     MISCONFIGURED = "misconfigured"
     UNKNOWN_CAR = "unknown_car"  # the service, or our configuration, has no such car
@@ -29,9 +29,9 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`measured_at`: when the car itself told what counts, where its service says so; `is_parked` None: it doesn't know.
+    """`measured_at`: when the car itself measured it, where its service says so; `is_parked` None: it doesn't know.
 
-    With an `error` nothing is told.
+    With an `error` there are no values.
     """
 
     car_id: str
@@ -46,7 +46,7 @@ class Reading:
 
     @property
     def at(self) -> datetime:
-        """The moment that it tells of."""
+        """The moment that the reading is of."""
         return self.measured_at or self.answered_at
 
 
@@ -62,14 +62,14 @@ _Key = tuple[str, str]  # user, car
 
 
 class _Call:
-    """One question under way, or answered. `waiting`: who waits for it; `is_told`: that it hangs is in the log."""
+    """One question under way, or answered. `waiting`: who waits for it; `is_logged`: the log says that it hangs."""
 
     def __init__(self, begun: datetime) -> None:
         self.begun = begun
         self.done = threading.Event()
         self.reading: Reading | None = None
         self.waiting = 0
-        self.is_told = False
+        self.is_logged = False
 
 
 class BoundedCars:
@@ -121,12 +121,12 @@ class BoundedCars:
         with self._lock:
             call.waiting -= 1
             found = call.reading
-            hangs = found is None and not call.is_told
-            call.is_told |= hangs
+            hangs = found is None and not call.is_logged
+            call.is_logged |= hangs
         if hangs:
             log.warning(
                 "Car %s of %s did not answer within %.0f s. Until it does, its pings count as unanswered; where it never does, "
-                "starting the intake anew asks again.",
+                "restarting the intake asks again.",
                 car_id,
                 user_id,
                 self._seconds,

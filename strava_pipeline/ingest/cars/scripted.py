@@ -95,10 +95,10 @@ class ScriptedCars:
     def _scenario(self, config: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> None:
         user_id, cars = config["user_id"], [car["car_id"] for car in config.get("cars") or ()]
         for step in steps:
-            moment, told = _milliseconds(step["t"]), step.get("api") or {}
+            moment, answers = _milliseconds(step["t"]), step.get("api") or {}
             (self._clocks if step["event"] == "clock" else self._events)[user_id].append(moment)
-            for car_id in dict.fromkeys([*cars, *told]):
-                self._answers[user_id, car_id, moment].append(told.get(car_id))
+            for car_id in dict.fromkeys([*cars, *answers]):
+                self._answers[user_id, car_id, moment].append(answers.get(car_id))
 
 
 def _milliseconds(t: Any) -> int:
@@ -109,20 +109,20 @@ def _milliseconds(t: Any) -> int:
 
 
 class ScriptedRoutes:
-    """What the router of a user's scenario answers at a moment: what its last step up to then told, else its config."""
+    """What the router of a user's scenario answers at a moment: what its last step up to then says, else its config."""
 
     def __init__(self, scenarios: Sequence[Scenario] = ()) -> None:
-        told: defaultdict[str, list[tuple[float, Routes]]] = defaultdict(list)
+        steps_of: defaultdict[str, list[tuple[float, Routes]]] = defaultdict(list)
         for scenario in scenarios:
             routes = scenario.routes
             for step in scenario.steps:
                 routes = step.routes or routes
-                told[scenario.config.user_id].append((step.event.t, routes))
-        self._told = {user_id: sorted(steps, key=lambda step: step[0]) for user_id, steps in told.items()}
+                steps_of[scenario.config.user_id].append((step.event.t, routes))
+        self._routes = {user_id: sorted(steps, key=lambda step: step[0]) for user_id, steps in steps_of.items()}
 
     @classmethod
     def from_file(cls, path: Path) -> "ScriptedRoutes":
-        """Without routes where the file holds answers of cars alone. Raises SourceError, MisuseError."""
+        """Without routes where the file holds only answers of cars. Raises SourceError, MisuseError."""
         script = read_script(path)
         if not isinstance(script, dict) or script.get("format") != FORMAT:
             return cls()
@@ -133,6 +133,6 @@ class ScriptedRoutes:
 
     def length_km(self, user_id: str, points: Sequence[tuple[float, float]], at: float) -> float | None:
         """Kilometres; None: no route."""
-        steps = self._told.get(user_id, [])
+        steps = self._routes.get(user_id, [])
         place = bisect_right(steps, at, key=lambda step: step[0])
         return steps[place - 1][1].length_km(points) if place else None

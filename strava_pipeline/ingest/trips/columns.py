@@ -155,7 +155,7 @@ def number(value: Any) -> Any:
 
 
 def properties(value: Any) -> Any:
-    """`extra_properties`, which is JSON text or came parsed; None where it can't be parsed."""
+    """`extra_properties`, which is JSON text or already parsed; None where it can't be parsed."""
     if isinstance(value, str):
         value = value.encode("utf-8", "replace")
     if not isinstance(value, bytes):

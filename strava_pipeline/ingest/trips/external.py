@@ -111,20 +111,20 @@ class _Program:
 
 def _decision(answer: bytes, bundle: Bundle, who: str) -> Decision:
     try:
-        told = parse_json(answer)
+        answered = parse_json(answer)
     except (ValueError, RecursionError):
         raise ExternalAlgorithmError(f"{who} answered a line that is no JSON ({len(answer)} bytes).") from None
-    if not isinstance(told, dict) or told.get("externalId") != bundle.external_id:
+    if not isinstance(answered, dict) or answered.get("externalId") != bundle.external_id:
         raise ExternalAlgorithmError(
             f"{who} answered without that trip's externalId: one line for each line, in their order."
         )
-    reasons = told.get("reasons", [])
+    reasons = answered.get("reasons", [])
     if (
-        told.get("verdict") not in list(Verdict)  # a set would hash what may be a list
+        answered.get("verdict") not in list(Verdict)  # a set would hash what may be a list
         or not isinstance(reasons, list)
         or not all(code(it) for it in reasons)
     ):
         raise ExternalAlgorithmError(
             f"{who} answered no decision: verdict is one of {', '.join(Verdict)}, reasons a list of codes such as too_short."
         )
-    return Decision(Verdict(told["verdict"]), tuple(reasons))
+    return Decision(Verdict(answered["verdict"]), tuple(reasons))

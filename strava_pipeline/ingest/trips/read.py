@@ -104,24 +104,24 @@ class Probe:
 
 
 def probe(source: TripSource) -> Probe:
-    """Looks at a source without asking for the content of any encrypted column. Raises SourceError."""
+    """Look at a source without asking for the content of any encrypted column. Raises SourceError."""
     groups, present = source.counts()
-    told = [dict(zip((*GROUPS, "trips"), group, strict=True)) for group in groups]
-    told.sort(key=lambda group: [(group[name] is None, str(group[name])) for name in GROUPS])
+    counted = [dict(zip((*GROUPS, "trips"), group, strict=True)) for group in groups]
+    counted.sort(key=lambda group: [(group[name] is None, str(group[name])) for name in GROUPS])
     latest = max(source.listed(Filters()), key=_age, default=None)
     row = source.rows([latest.key], PLAIN).get(latest.key) if latest else None
-    return Probe(sum(group["trips"] for group in told), told, present, plain_json(row) if row else None)
+    return Probe(sum(group["trips"] for group in counted), counted, present, plain_json(row) if row else None)
 
 
 def refuse_unknown(source: TripSource, filters: Filters) -> None:
     """MisuseError where the source has no trip with one of the values that were asked for: most likely it is mistyped."""
-    alone = {
+    by_column = {
         "external_id": lambda value: Filters(external_ids=(value,)),
         "status": lambda value: Filters(statuses=(value,)),
         "review_status": lambda value: Filters(review_statuses=(value,)),
     }
     for column, values in filters.plain.items():
-        missing = [value for value in values if not any(True for _ in source.listed(alone[column](value)))]
+        missing = [value for value in values if not any(True for _ in source.listed(by_column[column](value)))]
         if missing and column == "external_id":
             raise MisuseError(f"There is no trip {', '.join(sorted(missing))}.")
         if missing:
@@ -150,12 +150,12 @@ def _bundles(source: TripSource, keys: KeyRing, filters: Filters, order: Sequenc
     for portion in _measured(source, portions(order, source.rows_at_once, source.points_at_once)):
         if left <= 0:
             return
-        known: dict[Any, dict[str, Column]] = {key: {} for key in portion.keys}
+        opened: dict[Any, dict[str, Column]] = {key: {} for key in portion.keys}
         if filters.needs_feedback:
-            known = dict(islice(_with_feedback(source, keys, filters, portion), left))
+            opened = dict(islice(_with_feedback(source, keys, filters, portion), left))
         columns = [name for name in ENCRYPTED if not (filters.needs_feedback and name == FEEDBACK)]
-        rows = _rows(source, list(known), (*PLAIN, *columns), portion)
-        found = [(rows[key], held) for key, held in known.items() if key in rows]
+        rows = _rows(source, list(opened), (*PLAIN, *columns), portion)
+        found = [(rows[key], held) for key, held in opened.items() if key in rows]
         left -= len(found)
         with without_garbage_collection():
             bundles = [
@@ -272,7 +272,7 @@ def plain_rows(source: TripSource) -> Iterator[list[dict[str, Any]]]:
 
 @dataclass(slots=True)
 class Tally:
-    """`keys`: how many there are on the ring, so that one which opened nothing shows as 0: it can retire."""
+    """`keys`: how many keys there are, so that a key which opened nothing is shown with 0: it can be removed."""
 
     keys: int = 0
     trips: int = 0
@@ -280,15 +280,15 @@ class Tally:
     _opened: Counter[int] = field(default_factory=Counter, repr=False)
 
     def add(self, bundles: Iterable[Bundle]) -> None:
-        """Counts these trips, too."""
+        """Count these trips, too."""
         for bundle in bundles:
-            told = bundle.decryption
+            decryption = bundle.decryption
             self.trips += 1
-            self._states["locations", told.locations] += 1
-            self._states["activityDistribution", told.activity_distribution] += 1
-            self._states["feedback", told.feedback] += 1
-            if told.key_index is not None:
-                self._opened[told.key_index] += 1
+            self._states["locations", decryption.locations] += 1
+            self._states["activityDistribution", decryption.activity_distribution] += 1
+            self._states["feedback", decryption.feedback] += 1
+            if decryption.key_index is not None:
+                self._opened[decryption.key_index] += 1
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:

@@ -39,9 +39,9 @@ def decided_of_source(
 
     Raises SourceError; PipelineError where a process was ended from outside.
     """
-    alone = processes < 2 or filters.needs_feedback  # then which trips these are takes the keys to tell, too
+    in_this_process = processes < 2 or filters.needs_feedback  # then which trips these are takes the keys to tell, too
     with open_source(url, limits) as source:
-        order = [] if alone else in_order(source, filters)[: filters.limit]
+        order = [] if in_this_process else in_order(source, filters)[: filters.limit]
         if len(order) <= SHARE:
             yield from (decided(algorithm, sets, batch, statuses) for batch in read_bundles(source, keys, filters))
             return
@@ -65,7 +65,7 @@ def decided_of_source(
 
 
 _Work = tuple[str, TripLimits, KeyRing, Algorithm, Sequence[Thresholds], Mapping[str, Verdict]]
-_work: list[_Work] = []  # of this process, told once
+_work: list[_Work] = []  # of this process, set once when it starts
 
 
 def _begin(work: _Work) -> None:
