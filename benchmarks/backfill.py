@@ -33,7 +33,7 @@ from strava_pipeline.orchestrate.home import own_configuration
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.demo import demo_settings
-from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
+from strava_pipeline.verbs.emulator import emulator_process, log_in_locally
 
 LAST_YEAR = 2026
 PATIENCE = 1800  # seconds to wait for anything

@@ -16,7 +16,7 @@ from typing import Any
 import strava_pipeline
 from benchmarks.place import Place
 from benchmarks.rounds import ATHLETE
-from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
+from strava_pipeline.verbs.emulator import emulator_process, log_in_locally
 
 PACKAGE = str(Path(strava_pipeline.__file__).parent)
 ACTIVITIES = "20"  # one page

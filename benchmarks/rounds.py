@@ -14,7 +14,7 @@ from statistics import median
 
 from benchmarks import commands, files, floor, insights, intake, matching, product, trips
 from benchmarks.place import Place
-from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
+from strava_pipeline.verbs.emulator import emulator_process, log_in_locally
 
 SUMMARIES = ("listing", "shards", "merge_summaries")
 DETAILS = ("details", "merge_details")

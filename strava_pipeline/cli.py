@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from strava_pipeline.verbs.echo import echo
 from strava_pipeline.verbs.interrupts import only_first_interrupt
+from strava_pipeline.verbs.output import echo
 
 INTERRUPTED = 130  # a shell's code for Ctrl-C
 
@@ -24,9 +24,9 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
     "plan": ("plan", "plan", "Calls and days that a backfill will take, by year; makes no call.", "Start here"),
     "flow": ("pipeline", "flow", "The daily run: pull, merge, fetch recent details, publish.", "Pipeline"),
     "flow-backfill": ("pipeline", "flow_backfill", "Everything: pull all, merge, fetch every detail.", "Pipeline"),
-    "backfill": ("backfill", "backfill", "Whole years again, a run each.", "Pipeline"),
+    "backfill": ("whole_years", "backfill", "Whole years again, a run each.", "Pipeline"),
     "reconcile": (
-        "reconcile",
+        "whole_years",
         "reconcile",
         "Whole years compared with Strava: deletions, edits, late uploads.",
         "Pipeline",
@@ -36,11 +36,11 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
     "run-all": ("pipeline", "run_all", "Pull everything, back to day zero.", "Pipeline"),
     "compact": ("pipeline", "compact", "Merge shards into gold and publish.", "Pipeline"),
     "recompact": ("pipeline", "recompact", "Merge all shards again, changed or not.", "Pipeline"),
-    "rebuild": ("rebuild", "rebuild", "Shards and the warehouse anew from bronze, without a call.", "Pipeline"),
+    "rebuild": ("pipeline", "rebuild", "Shards and the warehouse anew from bronze, without a call.", "Pipeline"),
     "enrich": ("pipeline", "enrich", "Fetch details of the recent window, or of chosen activities.", "Pipeline"),
     "enrich-all": ("pipeline", "enrich_all", "Fetch every detail that is missing or was edited.", "Pipeline"),
     "quarantine": ("quarantine", "quarantine", "Activities whose detail always fails: list, retry, drop.", "Pipeline"),
-    "streams": ("streams", "streams", "Tracks from Strava, a call each, with calls to spare.", "Pipeline"),
+    "streams": ("whole_years", "streams", "Tracks from Strava, a call each, with calls to spare.", "Pipeline"),
     "import": ("import_", "import_", "Strava's archive, folders and files into the warehouse; no call.", "Pipeline"),
     "refresh": ("pipeline", "refresh", "Pull what is new, merge, publish; no details.", "Pipeline"),
     "profile": ("pipeline", "profile", "Fetch the athlete and all gear again.", "Pipeline"),
@@ -54,7 +54,7 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
         "Look",
     ),
     "report": ("insights", "report", "A year as one HTML page: charts, calendar, months, records.", "Look"),
-    "goals": ("goals", "goals", "Your goals in goals.toml: check them.", "Look"),
+    "goals": ("insights", "goals", "Your goals in goals.toml: check them.", "Look"),
     "matches": ("matches", "matches", "One activity from several sources: list, explain, join, split.", "Look"),
     "logs": ("logs", "logs", "Logs of runs: the newest one, or remove old ones.", "Look"),
     "archive": ("archive", "archive", "Is all that Strava's archive lists in the warehouse, and the same?", "Look"),

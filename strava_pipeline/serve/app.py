@@ -1,12 +1,15 @@
-"""The web application: its routes, its log, and what it opens and closes. What serves it is server.py.
+"""The web application: its routes, a line of log for each request, and what it opens and closes. What serves it is server.py.
 
-A kind of event has an inbox and a file with its routes; here they are put together.
+A kind of event has an inbox and a file with its routes; here they are put together. The log is an ASGI middleware, and hides
+in a path whatever may be a secret; uvicorn's own access log, which would show whole paths, is off.
 """
 
+import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,16 +17,16 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from strava_pipeline.core.pings.answers import Oracle
 from strava_pipeline.core.pings.people import People
 from strava_pipeline.lake.journal import ROOM
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.serve.answers import refusal
+from strava_pipeline.serve.bodies import refusal
 from strava_pipeline.serve.inbox import Inbox
 from strava_pipeline.serve.live import Live
 from strava_pipeline.serve.pings import Pings
-from strava_pipeline.serve.request_log import RequestLog
 from strava_pipeline.serve.webhooks import Webhooks
 
 
@@ -92,3 +95,59 @@ async def _nowhere(request: Request, _: Exception) -> Response:
 
 async def _wrong_method(request: Request, error: Exception) -> Response:
     return refusal(request, 405, "no such method here", error.headers if isinstance(error, HTTPException) else None)
+
+
+HIDDEN = "***"
+_OPEN = ("/health",)  # paths without a secret
+_BELOW = ("/webhooks/strava/", "/pings/")  # what follows is one
+
+
+class RequestLog:
+    """Tells `say` a line when a request was answered, or its client went away (status 0)."""
+
+    def __init__(self, app: ASGIApp, say: Callable[[str], object], now: Callable[[], datetime]) -> None:
+        self._app, self._say, self._now = app, say, now
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status, size, began = 0, 0, time.monotonic()
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        async def counting() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            return message
+
+        try:
+            await self._app(scope, counting, noting)
+        except Exception as error:
+            status = status or 500  # as which it is answered further out
+            scope.setdefault("state", {})["why"] = f"a fault of ours: {type(error).__name__}"
+            raise
+        finally:
+            line = {
+                "at": self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                "method": scope["method"],
+                "path": masked(scope["path"]),
+                "status": status,
+                "bytes": size,
+                "ms": round((time.monotonic() - began) * 1000, 1),
+            }
+            if why := scope.get("state", {}).get("why"):
+                line["why"] = why
+            self._say(json.dumps(line))
+
+
+def masked(path: str) -> str:
+    """The path without what may be a secret: whatever is not known to be none is hidden."""
+    if path in _OPEN:
+        return path
+    return next((f"{below}{HIDDEN}" for below in _BELOW if path.startswith(below)), f"/{HIDDEN}")

@@ -16,11 +16,9 @@ from strava_pipeline.core.pings.lines import Kept, new_id, to_bytes
 from strava_pipeline.core.pings.people import People
 from strava_pipeline.core.pings.users import believed
 from strava_pipeline.core.trips.car.events import NoEventError
-from strava_pipeline.serve.answers import refusal
-from strava_pipeline.serve.bodies import read_body
+from strava_pipeline.serve.bodies import read_body, refusal, taken
 from strava_pipeline.serve.inbox import Inbox
 from strava_pipeline.serve.live import Live
-from strava_pipeline.serve.taking import taken
 
 Kind = Literal["ping", "start", "end"]
 LONGEST_QUERY = 4_000  # characters; OsmAnd's have some 200

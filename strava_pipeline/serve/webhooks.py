@@ -11,10 +11,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from strava_pipeline.core.webhooks import MAX_BODY_BYTES, NoEventError, intake_path, read_event, verify_token
-from strava_pipeline.serve.answers import refusal
-from strava_pipeline.serve.bodies import read_body
+from strava_pipeline.serve.bodies import read_body, refusal, taken
 from strava_pipeline.serve.inbox import Inbox
-from strava_pipeline.serve.taking import taken
 
 LONGEST_CHALLENGE = 1000  # characters; Strava's have some dozen
 

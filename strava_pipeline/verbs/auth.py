@@ -34,7 +34,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import land_athlete
 from strava_pipeline.lake.server import refuse_emulator
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs.echo import echo
+from strava_pipeline.verbs.output import echo
 
 PORT = 8721
 TERMS = (

@@ -1,6 +1,7 @@
 """Dagster's daemon and web server as a child of this process: alone on its home, the janitor first, gone when we are.
 
-For the verbs dev and service, who say what a person sees of it. The child's own side is guard.py.
+The commands `dev` and `service` say what a person sees of it. Everything ends within 20 seconds of SIGTERM to the service:
+container engines and service managers kill what takes longer. The child's own side is guard.py.
 """
 
 import os
@@ -8,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -18,11 +20,11 @@ from typing import TYPE_CHECKING
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.process import INTERRUPTS, deferred_interrupts
 from strava_pipeline.file_locks import is_held, try_lock
-from strava_pipeline.verbs.echo import echo
-from strava_pipeline.verbs.process_group import DAGSTER_GRACE, end_group
+from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
+
 
 GRACE = 30  # seconds that Dagster's daemon and web server get to end where nobody waits for them: in `dev`, or without a parent
 PATIENCE = {
@@ -243,3 +245,57 @@ def _command(ui: Address | None) -> list[str]:
 
         return ["strava_pipeline.verbs.quiet_start", "dagster._daemon", "run", "-w", str(workspace_file())]
     return ["strava_pipeline.verbs.dagster_ui", ui.host, str(ui.port)]
+
+
+DAGSTER_GRACE = 9  # seconds for Dagster's daemon and web server, which take 3 to 6
+RUN_GRACE = 6  # then for runs at work: the call under way is answered and kept
+LAST_GRACE = (
+    2  # for what waits for an answer that does not come, after a second interrupt; and for the kernel after a kill
+)
+
+
+def end_group(group: int) -> None:
+    """Interrupt what is left of a process group, runs at work above all, and kill what does not end."""
+    for number, patience in (
+        (signal.SIGINT, RUN_GRACE),
+        (signal.SIGINT, LAST_GRACE),
+        (signal.SIGKILL, LAST_GRACE),
+    ):
+        if number is signal.SIGKILL:
+            echo("Something did not end when it was interrupted, so it is killed; what it fetched is kept.", err=True)
+        with suppress(ProcessLookupError, PermissionError):  # macOS refuses where only zombies are left
+            os.killpg(group, number)
+        if until(lambda: not _has_members(group), patience):
+            return
+
+
+def until(is_over: Callable[[], bool], patience: float) -> bool:
+    """Look until it is over; False where it is not within so many seconds."""
+    deadline = time.monotonic() + patience
+    while not is_over():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _has_members(group: int) -> bool:
+    """Whether a live process belongs to it.
+
+    In a container without an init nobody waits for orphans: they stay behind as zombies, which take signals like the living.
+    """
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    stats = list(Path("/proc").glob("[0-9]*/stat"))  # none where there is no Linux
+    return not stats or any(_is_alive_in(group, stat) for stat in stats)
+
+
+def _is_alive_in(group: int, stat: Path) -> bool:
+    """`stat`: of a process, proc(5): its state and group stand behind its name, which may hold anything but a last bracket."""
+    try:
+        state, _, its_group = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
+    except OSError:  # it has just gone
+        return False
+    return int(its_group) == group and state not in "ZX"

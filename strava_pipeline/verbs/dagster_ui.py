@@ -12,7 +12,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from strava_pipeline.verbs.echo import echo
+from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
     import uvicorn

@@ -1,4 +1,4 @@
-"""The demo: an emulated athlete's twelve years through the whole pipeline, in demo/ alone. Of an archive: demo_archive.py."""
+"""The command `demo`: an emulated athlete through the whole pipeline, in a folder of its own, also by an archive."""
 
 import json
 import os
@@ -13,7 +13,10 @@ import typer
 from strava_pipeline.core.errors import PipelineError
 
 if TYPE_CHECKING:
+    from strava_pipeline.lake.counts import YearCounts
+    from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
+
 
 TRIPS, TRIP_COUNT = "trips", 300
 GOALS = """# What this athlete wants of a year: `strava-pipeline goals check` explains it.
@@ -54,7 +57,6 @@ def demo(
     ] = False,
 ) -> None:
     """Twelve years of a made-up athlete, end to end, in demo/: no account, no network."""
-    from strava_pipeline.verbs.demo_archive import demo_archive
 
     if archive:
         demo_archive(folder.absolute(), activities or ARCHIVED)
@@ -75,10 +77,10 @@ def _demo(folder: Path, activities: int) -> None:
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.publish import snapshot
     from strava_pipeline.orchestrate.jobs import TRIP_REPLAY_JOB, TRIPS_JOB
+    from strava_pipeline.verbs.emulator import emulator_process, log_in_locally
     from strava_pipeline.verbs.insights import write_report
-    from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
     from strava_pipeline.verbs.looking import all_years
-    from strava_pipeline.verbs.running import fetch_new_gear, run_verb
+    from strava_pipeline.verbs.run_report import fetch_new_gear, run_verb
     from strava_pipeline.verbs.terminal import out
 
     began = time.monotonic()
@@ -110,7 +112,7 @@ def _demo(folder: Path, activities: int) -> None:
 def demo_settings(folder: Path, url: str) -> "Settings":
     """Settings of the demo: nothing of the user's own is read or written, nothing runs by itself."""
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.local_strava import CLIENT_ID, CLIENT_SECRET
+    from strava_pipeline.verbs.emulator import CLIENT_ID, CLIENT_SECRET
 
     trips = folder / TRIPS / "activity_trip.sqlite"
     return Settings.load(
@@ -227,3 +229,88 @@ def say_dev(shown: Path) -> None:
     out.print("\nThe same run in Dagster's UI, with lineage, checks and backfills:")
     where = "" if shown == Path("demo") else f" --folder {shown}"
     out.print(f"  {program()} dev --demo{where}      and open http://127.0.0.1:3000")
+
+
+NOWHERE = "http://127.0.0.1:9"  # nothing is asked; `dev --demo` brings an emulator
+ARCHIVE_QUERIES = (
+    "SELECT year, count(DISTINCT activity_id) AS tracks, count(*) AS points, round(avg(heartrate)) AS heartrate, "
+    "round(max(altitude)) AS highest_m FROM read_parquet('{tracks}/**/*.parquet', hive_partitioning = true) "
+    "GROUP BY year ORDER BY year",
+    "SELECT s.device_name, count(DISTINCT s.activity_id) AS activities, count(*) AS laps, round(avg(l.distance)) AS lap_m, "
+    "max(l.max_heartrate) AS highest_hr FROM activity_sessions s JOIN activity_laps l USING (activity_id) "
+    "GROUP BY 1 ORDER BY activities DESC",
+    "SELECT role, format, count(*) AS files, sum(recordings) AS recordings, round(sum(size) / 1e6, 1) AS mb, "
+    "count(problem) AS problems FROM files GROUP BY ALL ORDER BY files DESC",
+)
+
+
+def demo_archive(folder: Path, activities: int) -> None:
+    """An archive of twelve years through the import, in `folder` alone."""
+    from strava_pipeline.emulator.strava.application import EmulatorConfig
+    from strava_pipeline.emulator.strava.archive import write_archive
+    from strava_pipeline.lake.counts import counts_by_year
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.publish import snapshot
+    from strava_pipeline.verbs.emulator import YEARS
+    from strava_pipeline.verbs.import_ import take_in
+    from strava_pipeline.verbs.insights import write_report
+    from strava_pipeline.verbs.run_report import say
+    from strava_pipeline.verbs.terminal import out
+
+    began, now = time.monotonic(), datetime.now(UTC)
+    start_anew(folder, athlete_options(activities))
+    years = (now.year - YEARS + 1, now.year)
+    config = EmulatorConfig(now=now, activities=activities, years=years, seed=SEED, limits=None)
+    path = folder / "mailed" / f"export_{SEED}.zip"
+    path.parent.mkdir()
+    out.print("Writing an archive as Strava mails it …")
+    made = write_archive(config, path)
+    size = path.stat().st_size / 1e6
+    out.print(
+        f"{seen_from_here(path)}: {made.rows} activities, {made.files} with a file, {made.without_file} without ({size:.1f} MB)"
+    )
+    settings = demo_settings(folder, NOWHERE)
+    for outcome in take_in(settings, [path]):
+        say(outcome)
+    lake = Lake(settings.data_dir)
+    with snapshot(lake) as connection:
+        counted = counts_by_year(connection)
+    _print_archive_years(counted, lake)
+    write_report(settings, folder / REPORT)
+    _print_what_the_archive_made(folder, time.monotonic() - began)
+
+
+def _print_archive_years(years: "list[YearCounts]", lake: "Lake") -> None:
+    from rich.table import Table
+
+    from strava_pipeline.lake.tracks import track_sizes
+    from strava_pipeline.verbs.terminal import out
+
+    tracks = {year.year: track_sizes(lake, year.year) for year in years}
+    table = Table(show_footer=True)
+    table.add_column("year", footer="all", justify="right")
+    for name, total in (
+        ("activities", sum(year.activities for year in years)),
+        ("kilometres", sum(year.kilometres for year in years)),
+        ("tracks", sum(files for files, _ in tracks.values())),
+        ("points", sum(points for _, points in tracks.values())),
+    ):
+        table.add_column(name, footer=f"{total:,.0f}", justify="right")
+    for year in years:
+        files, points = tracks[year.year]
+        table.add_row(str(year.year), f"{year.activities:,}", f"{year.kilometres:,.0f}", f"{files:,}", f"{points:,}")
+    out.print(table)
+
+
+def _print_what_the_archive_made(folder: Path, seconds: float) -> None:
+    from strava_pipeline.verbs.terminal import out
+
+    shown = seen_from_here(folder)
+    out.print(f"\nDone in {seconds:.0f} s, without a call. Everything is in {shown}{os.sep}:")
+    out.print("  data/bronze/files    what the archive held, byte for byte")
+    out.print("  data/bronze/imports  under which names it came")
+    out.print("  data/tracks          the points of activities, Parquet by local year")
+    out.print("  data/warehouse/strava.duckdb  the warehouse, for SQL, notebooks and BI")
+    out.print(f"  {REPORT}          the newest year as a page: open it in a browser")
+    say_queries(shown, tuple(query.format(tracks=shown / "data" / "tracks") for query in ARCHIVE_QUERIES))
+    say_dev(shown)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.verbs.echo import echo
+from strava_pipeline.verbs.output import echo
 
 
 def dev(
@@ -22,7 +22,7 @@ def dev(
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.dagster_process import Address, alone_on, serve
     from strava_pipeline.verbs.demo import MARK, demo_settings
-    from strava_pipeline.verbs.local_strava import emulator_process, log_in_locally
+    from strava_pipeline.verbs.emulator import emulator_process, log_in_locally
     from strava_pipeline.verbs.terminal import program
 
     with ExitStack() as held:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strava_pipeline.core.errors import Finding, PipelineError, State, ok, problem, skipped, warning
-from strava_pipeline.verbs.echo import echo, echo_json
+from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings

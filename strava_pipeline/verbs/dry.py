@@ -18,11 +18,10 @@ from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, Job
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.looking import looking
+from strava_pipeline.verbs.output import echo_json, plain
 from strava_pipeline.verbs.plan import say_plan, shape
 from strava_pipeline.verbs.terminal import err, out, progress_for_terminal
-from strava_pipeline.verbs.values import plain
 
 
 def say_job(

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.options import Verbose
-from strava_pipeline.verbs.values import left_out_line
+from strava_pipeline.verbs.output import echo_json, left_out_line
 
 if TYPE_CHECKING:
     from strava_pipeline.core.files.recording import DecodedFile
@@ -52,7 +51,7 @@ def _take_in(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
     from strava_pipeline.ingest.archive.bulk_export import refuse_foreign_lists
     from strava_pipeline.ingest.archive.container import open_container
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import say
+    from strava_pipeline.verbs.run_report import say
     from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
@@ -120,8 +119,8 @@ def _say_what_is_there(paths: list[Path], *, as_json: bool) -> None:
     from strava_pipeline.ingest.archive.survey import survey
     from strava_pipeline.ingest.files.sniff import read_file
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.output import plain
     from strava_pipeline.verbs.terminal import out, watched
-    from strava_pipeline.verbs.values import plain
 
     now, limits = datetime.now(UTC), Settings.load().import_limits
     with watched("Reading activity files", None, output_follows=True) as advance:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.options import Verbose
+from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.imports import Import
@@ -29,8 +29,8 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.undoing import import_line
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.output import plain
     from strava_pipeline.verbs.terminal import out
-    from strava_pipeline.verbs.values import plain
 
     came = all_imports(Lake(Settings.load().data_dir))
     held = {one.name: one for one in counting(came)}

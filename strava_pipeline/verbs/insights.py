@@ -1,4 +1,4 @@
-"""The commands `insights` and `report`: a year as lines, as JSON, as one of its files, as a page.
+"""The commands `insights`, `report` and `goals check`: a year as lines, as JSON, as one of its files, as a page.
 
 The numbers come from core/insights and lake/insights_told.py, out of the published warehouse.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.echo import echo_json
+from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from strava_pipeline.lake.insights import Athlete
     from strava_pipeline.lake.warehouse import Connection
     from strava_pipeline.settings import Settings
+
 
 Year = Annotated[
     int | None, typer.Option("--year", min=1, max=9999, help="Local year; else the newest with an activity.")
@@ -57,7 +58,7 @@ def insights(
 
     from strava_pipeline.core.insights.documents import year_json
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.values import plain
+    from strava_pipeline.verbs.output import plain
 
     settings = Settings.load()
     if file is not None:
@@ -245,3 +246,39 @@ def _say_sports(told: "YearSummary") -> None:
             amount_text("elevation_gain_m", sums.elevation_gain_m or None, told.units),
         )
     out.print(table)
+
+
+goals = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Your goals, in goals.toml beside the data folder."
+)
+
+
+@goals.callback()
+def _verbs() -> None:
+    """Keeps `check` a word of its own while it is the only one."""
+
+
+@goals.command()
+def check() -> None:
+    """Say which goals goals.toml sets, or what is wrong in it. Ends with 2 where it can't be followed."""
+    from strava_pipeline.core.insights.goals import MEASURES, amount_text, group_name
+    from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.terminal import err, out
+
+    lake = Lake(Settings.load().data_dir)
+    try:
+        found = goals_of(lake)
+    except UnusableGoalsError as error:
+        err.print(str(error), style="red")
+        err.print("Until it is mended, years are shown without goals. goals.example.toml shows how one is written.")
+        raise typer.Exit(2) from error
+    if not lake.goals.exists():
+        out.print(f"There is no {lake.goals}; years are shown without goals. Copy goals.example.toml to begin.")
+        return
+    titles = {measure.name: measure.title for measure in MEASURES}
+    for (year, group, measure), amounts in sorted(found.all.items(), key=lambda item: (item[0][0] or 0, item[0][1:])):
+        told = " and ".join(amount_text(measure, amount, found.units or "km") for amount in amounts)
+        out.print(f"{year or 'Every year'}, {group_name(group)}, {titles[measure]}: {told}")
+    out.print(f"{lake.goals} can be followed: {len(found.all)} goals.")

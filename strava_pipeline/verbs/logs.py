@@ -7,7 +7,7 @@ import typer
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.text import counted, escaped_json, printable
-from strava_pipeline.verbs.echo import echo
+from strava_pipeline.verbs.output import echo
 
 logs = typer.Typer(no_args_is_help=True, add_completion=False, help="Logs of runs: the newest one, or remove old ones.")
 

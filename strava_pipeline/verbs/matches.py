@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.echo import echo_json
 from strava_pipeline.verbs.options import Verbose
+from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,8 +34,8 @@ def list_(as_json: Json = False) -> None:
     """Show which activities may be one without being joined, what a person decided, and how many are joined."""
 
     from strava_pipeline.lake.matches_told import members, pairs
+    from strava_pipeline.verbs.output import plain
     from strava_pipeline.verbs.terminal import out
-    from strava_pipeline.verbs.values import plain
 
     with _snapshot() as connection:
         joined, others = members(connection), pairs(connection)
@@ -73,8 +73,8 @@ def explain(
     """Tell which sources an activity comes from, and why; or what speaks for two being one, point by point."""
 
     from strava_pipeline.lake.matches_told import evidence, members, pairs
+    from strava_pipeline.verbs.output import plain
     from strava_pipeline.verbs.terminal import out
-    from strava_pipeline.verbs.values import plain
 
     ids = [one] if other is None else [one, other]
     if one == other:
@@ -145,7 +145,7 @@ def _decide(one: int, others: list[int], *, joined: bool, verbose: bool) -> None
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.jobs import MATCH_JOB
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import run_verb
+    from strava_pipeline.verbs.run_report import run_verb
     from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()

@@ -1,10 +1,11 @@
-"""The verbs that run a job over a range of years in one run: run*, compact, enrich*, flow*, refresh, profile."""
+"""The commands that run one job of the pipeline, over a range of years or on everything."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.options import (
     AsJson,
     Cushion15min,
@@ -137,7 +138,7 @@ def enrich_all(
 def profile(verbose: Verbose = False) -> None:
     """Fetch the athlete and all gear again."""
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import run_verb
+    from strava_pipeline.verbs.run_report import run_verb
 
     run_verb(Settings.load(), "profile", years=None, verbose=verbose)
 
@@ -157,7 +158,7 @@ def _pull(
     from strava_pipeline.orchestrate.schedules import flow_years
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.looking import all_years
-    from strava_pipeline.verbs.running import Report, end, fetch_new_gear, run_verb, what_is_left
+    from strava_pipeline.verbs.run_report import Report, end, fetch_new_gear, run_verb, what_is_left
 
     settings = Settings.load()
     everything = JOBS[job].config[LISTING]["mode"] == "all"
@@ -180,7 +181,7 @@ def _pull(
 def _local(job: str, *, as_json: bool, verbose: bool) -> None:
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.looking import lake_years
-    from strava_pipeline.verbs.running import Report, run_verb
+    from strava_pipeline.verbs.run_report import Report, run_verb
 
     settings = Settings.load()
     report = Report(as_json=as_json)
@@ -198,7 +199,7 @@ def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, as_j
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.looking import lake_years
-    from strava_pipeline.verbs.running import Report, end, run_verb
+    from strava_pipeline.verbs.run_report import Report, end, run_verb
 
     settings = Settings.load()
     if narrow:
@@ -254,3 +255,22 @@ def _date(text: str | None, option: str) -> str | None:
         return date.fromisoformat(text).isoformat() if text else None
     except ValueError as error:
         raise typer.BadParameter("a date is written YYYY-MM-DD", param_hint=option) from error
+
+
+def rebuild(verbose: Verbose = False) -> None:
+    """Make shards and the warehouse anew from data/bronze, without a call. Readers keep the old snapshot meanwhile."""
+    from strava_pipeline.orchestrate.jobs import REBUILD_JOB
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.run_job import run_job
+    from strava_pipeline.verbs.terminal import out, progress_for_terminal, say_left_out
+
+    log_level = "INFO" if verbose else "CRITICAL"
+    outcome = run_job(
+        Settings.load(), REBUILD_JOB, years=None, progress_of=progress_for_terminal(), log_level=log_level
+    )
+    told = outcome.metadata["published_warehouse"]
+    say_left_out(told.get("views_left_out", {}))
+    out.print(
+        f"Made anew from bronze and published: {counted(told['rows/activities_all'], 'activity')}, "
+        f"{counted(told['rows/activity_details'], 'detail')} ({told['seconds']:.1f} s)"
+    )

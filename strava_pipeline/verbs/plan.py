@@ -10,8 +10,8 @@ import typer
 
 from strava_pipeline.core.plan import RESTART_NOTE
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.echo import echo_json
-from strava_pipeline.verbs.years import HELP
+from strava_pipeline.verbs.options import HELP
+from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,8 +32,8 @@ def plan(
     from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.looking import all_years, looking
-    from strava_pipeline.verbs.values import plain
-    from strava_pipeline.verbs.years import typed_years
+    from strava_pipeline.verbs.options import typed_years
+    from strava_pipeline.verbs.output import plain
 
     settings = Settings.load()
     known = all_years(settings)

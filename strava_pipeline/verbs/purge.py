@@ -1,21 +1,30 @@
-"""`strava-pipeline purge`: deletes all of the athlete's data that is kept here, and the login. What goes: purge_plan.py.
+"""The command `purge`: it gives the access back at Strava, then deletes all data, the logs and the login.
 
-First Strava is told, then data and logs go, the login last: a purge that died goes on when it is called again.
+What would be deleted is listed first, and shown by --dry-run; nothing outside these folders is touched.
 """
 
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.errors import MissingSettingsError, MisuseError, PipelineError
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.echo import echo_json
-
-if TYPE_CHECKING:
-    from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.purge_plan import Purge
+from strava_pipeline.ingest.strava.clocks import ledger_path
+from strava_pipeline.ingest.strava.connect import token_store
+from strava_pipeline.ingest.strava.revocation import revoked_at
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.profile_files import newest_athlete
+from strava_pipeline.lake.purge import Place, data_places
+from strava_pipeline.operations.log_files import KINDS, list_logs, prune
+from strava_pipeline.settings import Settings, env_file
+from strava_pipeline.verbs.output import echo_json
+from strava_pipeline.verbs.service_process import before, service_log
 
 APPS_PAGE = "https://www.strava.com/settings/apps"
 WORD = "purge"  # to be typed where the athlete's id is not known
@@ -30,9 +39,7 @@ def purge(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Delete all of the athlete's data kept here and the login, and give the application's access back at Strava."""
-    from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.purge_plan import look
-    from strava_pipeline.verbs.values import plain
+    from strava_pipeline.verbs.output import plain
 
     settings = Settings.load()
     found = look(settings, keep_access=keep_access)
@@ -60,10 +67,8 @@ def purge(
 
 def carry_out(settings: "Settings", found: "Purge") -> str:
     """Tell Strava, delete data, logs and login, in this order; what came of the access. PipelineError where it can't go on."""
-    from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import alone, delete_data
     from strava_pipeline.verbs.dagster_process import alone_on
-    from strava_pipeline.verbs.purge_plan import HELD, delete_logs
 
     lake = Lake(settings.data_dir)
     with ExitStack() as held:
@@ -82,14 +87,11 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
 
 def _refuse(settings: "Settings") -> None:
     """PipelineError while anything works on the data, or where the data folder holds other things."""
-    from pathlib import Path
 
     from strava_pipeline.ingest.trips.source import trips_file
-    from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import refuse_other_places, refuse_work
-    from strava_pipeline.settings import env_file
     from strava_pipeline.verbs.dagster_process import is_taken
-    from strava_pipeline.verbs.service_intake import answers
+    from strava_pipeline.verbs.service_process import answers
 
     lake, package = Lake(settings.data_dir), Path(__file__).parent.parent
     places = [package, settings.secrets_dir, settings.logs_dir, settings.dagster_home, env_file()]
@@ -112,7 +114,6 @@ def _refuse(settings: "Settings") -> None:
 def _give_back(settings: "Settings") -> str:
     from strava_pipeline.ingest.strava.clocks import system_clock
     from strava_pipeline.ingest.strava.revocation import give_access_back
-    from strava_pipeline.verbs.purge_plan import REVOKED
 
     try:
         give_access_back(settings, system_clock(settings))
@@ -125,8 +126,6 @@ def _give_back(settings: "Settings") -> str:
 
 
 def _delete_secrets(settings: "Settings") -> None:
-    from strava_pipeline.ingest.strava.connect import token_store
-    from strava_pipeline.verbs.purge_plan import secrets_files
 
     if secrets_files(settings):
         token_store(settings).forget()
@@ -187,3 +186,132 @@ def _say_done(found: "Purge", access: str) -> None:
         out.print("The application's access was given back at Strava.")
     elif access == "kept":
         out.print(f"The application still has access at Strava: take it away at {APPS_PAGE}")
+
+
+SUBSCRIPTION = "strava_subscription.json"
+NONE, BEFORE, KEPT, HELD, REVOKED = "none", "revoked before", "kept", "held", "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """`access`: what is the case with the application's access at Strava. `stays`: a place, or None, and why."""
+
+    athlete_id: int | None
+    data_dir: Path
+    access: str
+    places: list[Place]
+    drop_folder: Place | None
+    stays: list[tuple[Path | None, str]]
+
+    @property
+    def files(self) -> int:
+        return sum(place.files for place in self.places)
+
+    @property
+    def bytes(self) -> int:
+        return sum(place.bytes for place in self.places)
+
+    def report(self, *, deleted: bool, access: str) -> dict[str, Any]:
+        """For programs; docs/formats.md describes it."""
+        return {
+            "deleted": deleted,
+            "athlete_id": self.athlete_id,
+            "access": access,
+            "files": self.files,
+            "bytes": self.bytes,
+            "places": [asdict(place) for place in self.places],
+            "drop_folder_files": self.drop_folder.files if self.drop_folder else 0,
+            "stays": [{"path": path, "why": why} for path, why in self.stays],
+        }
+
+
+def look(settings: Settings, *, keep_access: bool) -> Purge:
+    """What would go, what would stay."""
+    lake = Lake(settings.data_dir)
+    places = data_places(lake)
+    if logs := _log_files(settings.logs_dir):
+        places.append(Place.of(settings.logs_dir, logs))
+    places += [Place.of(path, [path]) for path in secrets_files(settings)]
+    return Purge(
+        athlete_id=_athlete_id(settings, lake),
+        data_dir=lake.data_dir,
+        access=_access(settings, keep_access=keep_access),
+        places=places,
+        drop_folder=next((place for place in places if place.path == lake.inbox_files), None),
+        stays=list(_staying(settings, lake, places)),
+    )
+
+
+def secrets_files(settings: Settings) -> list[Path]:
+    """The login and the webhook subscription, what a process that died left of them, and their locks."""
+    names = (token_store(settings).path.name, SUBSCRIPTION)
+    folder = settings.secrets_dir
+    found = [[folder / name, *folder.glob(f".{name}.*"), folder / f"{name}.lock"] for name in names]
+    return [path for paths in found for path in sorted(paths) if path.exists() or path.is_symlink()]
+
+
+def delete_logs(logs_dir: Path) -> None:
+    """Delete every log that a run or the service wrote, and the folders that this leaves empty."""
+    _, faults = prune(logs_dir, date.max, days=0)
+    if faults:
+        raise PipelineError(
+            f"Logs can't be deleted: {'; '.join(faults)}. Fix that, then run strava-pipeline purge again."
+        )
+    for path in _log_files(logs_dir):  # the service's
+        path.unlink()
+    for folder in (service_log(logs_dir).parent, *(kind.root(logs_dir) for kind in reversed(KINDS))):
+        with suppress(OSError):  # not there, or not empty
+            folder.rmdir()
+
+
+def _log_files(logs_dir: Path) -> list[Path]:
+    of_service = (before(service_log(logs_dir)), service_log(logs_dir))
+    return [path for kind in KINDS for path in list_logs(logs_dir, kind)] + [
+        path for path in of_service if path.exists()
+    ]
+
+
+def _athlete_id(settings: Settings, lake: Lake) -> int | None:
+    try:
+        of_login = token_store(settings).load().athlete_id
+    except PipelineError:
+        of_login = None
+    known = newest_athlete(lake)
+    found = of_login or (known[1].get("id") if known else None)
+    return found if isinstance(found, int) else None
+
+
+def _access(settings: Settings, *, keep_access: bool) -> str:
+    if revoked_at(settings):
+        return BEFORE
+    try:
+        token_store(settings).load()
+    except MissingSettingsError:
+        return NONE
+    except PipelineError:
+        pass  # there is one, whatever is wrong with it
+    return KEPT if keep_access else HELD
+
+
+def _staying(settings: Settings, lake: Lake, places: list[Place]) -> Iterator[tuple[Path | None, str]]:
+    for link in (link for place in places for link in place.links):
+        yield link.readlink(), f"only the link {link} goes"
+    for path, why in (
+        (lake.goals, "your goals"),
+        (lake.views, "your own views"),
+        (settings.pings_config, "users, tokens, cars and places of pings"),
+        (env_file(), "settings: the application's secret among them"),
+        (settings.dagster_home, "Dagster's records: ids, times and counts of runs, perhaps of other data folders too"),
+    ):
+        if path.exists():
+            yield path, why
+    ledger = ledger_path(settings)
+    if ledger.exists() and lake.data_dir not in ledger.parents:
+        yield (
+            ledger,
+            "how many calls the API application has made: nothing of the athlete, and its other data folders need it",
+        )
+    if (settings.secrets_dir / SUBSCRIPTION).exists():
+        yield None, "the application's subscription at Strava: strava-pipeline subscription delete"
+    yield None, "what you imported from elsewhere, and reports and exports that you wrote elsewhere"
+    yield None, "the source of trips and the demo, which are apart"

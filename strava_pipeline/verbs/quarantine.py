@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.verbs.echo import echo, echo_json
 from strava_pipeline.verbs.options import Cushion15min, CushionDaily, MaxCalls, Verbose, call_limits
+from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,8 +32,8 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.unreadable import unreadable_rows
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.output import plain
     from strava_pipeline.verbs.terminal import out
-    from strava_pipeline.verbs.values import plain
 
     lake = Lake(Settings.load().data_dir)
     rows = [_row(each, activity) for each, activity in _held(lake)]
@@ -76,7 +76,7 @@ def retry(
     from strava_pipeline.orchestrate.jobs import DETAILS
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.looking import lake_years
-    from strava_pipeline.verbs.running import end, run_verb
+    from strava_pipeline.verbs.run_report import end, run_verb
     from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from strava_pipeline.core.text import printable
-from strava_pipeline.verbs.echo import echo, echo_json
-from strava_pipeline.verbs.values import plain
+from strava_pipeline.verbs.output import echo, echo_json, plain
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.paths import Lake

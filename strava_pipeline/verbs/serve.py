@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from strava_pipeline.verbs.echo import echo
+from strava_pipeline.verbs.output import echo
 
 Scripted = Annotated[
     Path | None,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strava_pipeline.verbs.echo import echo, echo_json
+from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
@@ -78,8 +78,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
     from datetime import UTC, datetime
 
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.output import plain
     from strava_pipeline.verbs.service_status import look, status_lines
-    from strava_pipeline.verbs.values import plain
 
     report = look(Settings.load(), datetime.now(UTC))
     if as_json:
@@ -100,7 +100,7 @@ def logs(
 
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.service_log import last_lines, service_log
+    from strava_pipeline.verbs.service_process import last_lines, service_log
 
     log = service_log(Settings.load().logs_dir)
     if not log.exists():
@@ -195,7 +195,7 @@ def run(
 def health() -> None:
     """Ask the UI, the intake and the scheduler whether they live; exit code 1 where one does not. For containers."""
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.service_health import faults
+    from strava_pipeline.verbs.service_status import faults
 
     if found := faults(Settings.load()):
         echo("\n".join(found), err=True)

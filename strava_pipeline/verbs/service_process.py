@@ -1,32 +1,45 @@
-"""The service's process: who it is, started apart from any terminal, ended for certain. The verbs are service.py's.
+"""The service as a process: it starts apart from any terminal, keeps the web intake running, and ends for certain.
 
-While it lives it holds the file .service.json in DAGSTER_HOME locked, where it has written who it is. What stands there
-is true exactly as long as somebody holds it, so no process is ever ended for having a dead one's id.
+While it lives it holds the file .service.json in DAGSTER_HOME locked, where it has written who it is. The file is true
+exactly as long as somebody holds it, so no process is ever ended for having the id of a dead one. Its log is one file that
+stays small; logs of runs are another thing (orchestrate/run_log.py).
 """
 
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from contextlib import nullcontext, suppress
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.file_locks import is_held
 from strava_pipeline.lake.files import held
-from strava_pipeline.verbs.dagster_process import GRACE, Address, alone_on, is_taken, serve
-from strava_pipeline.verbs.echo import echo
-from strava_pipeline.verbs.process_group import until
-from strava_pipeline.verbs.service_intake import intake_beside
-from strava_pipeline.verbs.service_log import last_lines, saying_into, service_log
+from strava_pipeline.verbs.dagster_process import (
+    GRACE,
+    LAST_GRACE,
+    Address,
+    alone_on,
+    environment_of,
+    is_taken,
+    serve,
+    until,
+)
+from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
+
 
 PATIENCE = 180  # seconds until it must be alive; Dagster gives its code server as many (dagster.yaml)
 
@@ -157,3 +170,151 @@ def _said_since(log: Path, begin: int) -> str:
         file.seek(begin)
         lines = file.read().decode(errors="replace").splitlines()
     return "\n".join(lines[-20:] or last_lines(log, 20))
+
+
+LONGEST_PAUSE = 60  # seconds between two starts; the first one is a second long
+INTAKE_GRACE = 10  # seconds that it gets to end; requests being answered get 5
+
+
+@contextmanager
+def intake_beside(settings: "Settings") -> Iterator[Callable[[], None]]:
+    """Keep the intake running while the body does, where there is anything to take in. PipelineError: its address is taken.
+
+    Yields what interrupts it before the body's end, so that it ends while the body does.
+    """
+    if not settings.has_intake:
+        yield lambda: None
+        return
+    from strava_pipeline.serve.server import bound
+
+    bound(settings.serve_address).close()
+    keeper = _Keeper(environment_of(settings))
+    keeper.start()
+    try:
+        yield keeper.interrupt
+    finally:
+        keeper.stop()
+
+
+def answers(address: str) -> bool:
+    """Whether an intake there takes events."""
+    connection = http.client.HTTPConnection(address, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+class _Keeper(Thread):
+    """Starts the process, and starts it again."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        super().__init__(name="intake", daemon=True)
+        self._environment, self._over = environment, Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._kill_at = 0.0
+        self._watched, self._kept = os.pipe()  # the kernel closes `kept` when we die, however we die
+
+    def run(self) -> None:
+        pause = 1
+        while not self._over.is_set():
+            self._process = self._launched()
+            if self._over.is_set():  # told to stop while it was being started
+                self._process.send_signal(signal.SIGINT)
+            code = self._process.wait()
+            if self._over.wait(0):
+                return
+            echo(f"The intake ended by itself (exit {code}); it is started again in {pause} s.", err=True)
+            self._over.wait(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def interrupt(self) -> None:
+        """Tell it to end, once; it is not waited for."""
+        if self._over.is_set():
+            return
+        self._over.set()
+        self._kill_at = time.monotonic() + INTAKE_GRACE
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGINT)
+
+    def stop(self) -> None:
+        self.interrupt()
+        if self._process is not None:
+            try:
+                self._process.wait(max(self._kill_at - time.monotonic(), LAST_GRACE))
+            except subprocess.TimeoutExpired:
+                with suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+        self.join()
+        os.close(self._kept)
+        os.close(self._watched)
+
+    def _launched(self) -> "subprocess.Popen[bytes]":
+        guard = [sys.executable, "-m", "strava_pipeline.verbs.guard", str(self._watched), str(GRACE)]
+        return subprocess.Popen(
+            [*guard, "strava_pipeline", "serve"],
+            env=self._environment,
+            start_new_session=True,
+            pass_fds=[self._watched],
+        )
+
+
+ENOUGH = 5_000_000  # bytes; two months of a quiet service (a sensor says 240 bytes every five minutes: 70 kB a day)
+EVERY = 60  # seconds between two looks at its size
+
+
+def service_log(logs_dir: Path) -> Path:
+    return logs_dir / "service" / "service.log"
+
+
+def before(log: Path) -> Path:
+    """What was said before the present log began anew."""
+    return log.with_name(f"{log.name}.1")
+
+
+@contextmanager
+def saying_into(log: Path) -> Iterator[None]:
+    """Everything that this process says from now on, and what it starts, goes to the end of `log`, which is kept small."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        os.dup2(out.fileno(), 1)
+        os.dup2(out.fileno(), 2)
+    over = Event()
+    Thread(target=_keep_small, args=(log, over), daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def begin_anew(log: Path, enough: int = ENOUGH) -> None:
+    """Where `log` has become larger than that: keep it as `.1` and empty it.
+
+    Whoever writes into it has it open for appending and goes on at its beginning. What is said between the two steps,
+    some microseconds, is lost.
+    """
+    if log.exists() and log.stat().st_size > enough:
+        shutil.copyfile(log, before(log))
+        os.truncate(log, 0)
+
+
+def last_lines(log: Path, count: int) -> list[str]:
+    """The newest lines, also where the log has just begun anew."""
+    found: deque[str] = deque(maxlen=count)
+    for path in (before(log), log):
+        if path.exists():
+            with path.open(encoding="utf-8", errors="replace") as file:
+                found.extend(line.rstrip("\n") for line in file)
+    return list(found)
+
+
+def _keep_small(log: Path, over: Event) -> None:
+    while not over.wait(EVERY):
+        try:
+            begin_anew(log)
+        except OSError as error:  # a full disk: the service goes on
+            echo(f"{log} could not begin anew: {error.strerror}", err=True)

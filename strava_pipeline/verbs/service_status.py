@@ -1,5 +1,10 @@
-"""What `service status` and `service time` tell. They look only: an instance that was never used is not made."""
+"""What `service status`, `service time` and `service health` show.
 
+They only look: an instance that was never used is not made.
+"""
+
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,10 +12,9 @@ from zoneinfo import ZoneInfo
 
 from strava_pipeline.orchestrate.home import may_have_records
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.dagster_process import environment_of_dagster
 from strava_pipeline.verbs.instance import open_instance
-from strava_pipeline.verbs.service_intake import answers
-from strava_pipeline.verbs.service_log import service_log
-from strava_pipeline.verbs.service_process import running
+from strava_pipeline.verbs.service_process import answers, running, service_log, ui_answers
 from strava_pipeline.verbs.ticks import (
     ScheduleState,
     check_schedule,
@@ -118,3 +122,33 @@ def _local(at: datetime, timezone: str) -> str:
     there = at.astimezone(ZoneInfo(timezone))
     offset = there.strftime("%z")
     return f"{there:%a %Y-%m-%d %H:%M} {there.tzname()} (UTC{offset[:3]}:{offset[3:5]})"
+
+
+PATIENCE = 60  # seconds for the scheduler's records: importing Dagster takes 2 on an idle machine
+
+
+def faults(settings: "Settings") -> list[str]:
+    """A sentence for each part of the service that does not answer; the cheap questions first."""
+    present = running(settings.dagster_home)
+    if present is None:
+        return [f"No service is running on {settings.dagster_home}."]
+    found = []
+    if present.ui is not None and not ui_answers(present.ui):
+        found.append(f"The UI does not answer GET {present.ui.url}/server_info.")
+    if settings.has_intake and not answers(settings.serve_address):
+        found.append(f"The intake does not answer GET http://{settings.serve_address}/health, or its inbox is full.")
+    return found or _scheduler(settings)
+
+
+def _scheduler(settings: "Settings") -> list[str]:
+    """What `dagster-daemon liveness-check` finds: whether each of its threads was heard of lately."""
+    from strava_pipeline.verbs.instance import provide_secrets
+
+    provide_secrets(settings.dagster_home)
+    check = [sys.executable, "-m", "dagster._daemon", "liveness-check"]
+    environment = environment_of_dagster(settings)
+    try:
+        asked = subprocess.run(check, env=environment, stdout=subprocess.DEVNULL, timeout=PATIENCE, check=False)
+    except subprocess.TimeoutExpired:
+        return [f"`dagster-daemon liveness-check` took longer than {PATIENCE} s."]
+    return [] if asked.returncode == 0 else ["`dagster-daemon liveness-check` hears nothing of the scheduler."]

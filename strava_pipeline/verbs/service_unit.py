@@ -12,7 +12,7 @@ from pathlib import Path
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.verbs.dagster_process import Address
-from strava_pipeline.verbs.service_log import service_log
+from strava_pipeline.verbs.service_process import service_log
 
 NAME = "strava-pipeline"
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from strava_pipeline.verbs.echo import echo_json
+from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.ingest.strava.subscriptions import Subscription, Subscriptions

@@ -5,7 +5,7 @@ The sub-verbs' bodies stand in files beside this one.
 
 import typer
 
-from strava_pipeline.verbs import trips_car, trips_car_drain, trips_car_told
+from strava_pipeline.verbs import trips_car
 from strava_pipeline.verbs.trips_looking import analyze, diagnose, explain, export
 from strava_pipeline.verbs.trips_replaying import algorithms_, replay, sweep
 
@@ -25,6 +25,6 @@ activity.command()(replay)
 activity.command()(sweep)
 activity.command("algorithms")(algorithms_)
 car.command("replay")(trips_car.replay)
-car.command("drain")(trips_car_drain.drain)
-car.command("status")(trips_car_told.status)
-car.command("list")(trips_car_told.list_)
+car.command("drain")(trips_car.drain)
+car.command("status")(trips_car.status)
+car.command("list")(trips_car.list_)

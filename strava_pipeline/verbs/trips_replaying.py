@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strava_pipeline.verbs.echo import echo
+from strava_pipeline.verbs.output import echo
 from strava_pipeline.verbs.trips_options import (
     Comments,
     ExternalIds,

@@ -1,17 +1,27 @@
-"""The verbs `webhooks drain` and `webhooks replay`. Posting stands in webhooks_replaying.py, following in orchestrate/."""
+"""The commands `webhooks drain` and `webhooks replay`: follow events now, or send one for each known activity."""
 
+import http.client
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.echo import echo_json
-from strava_pipeline.verbs.options import CushionDaily, DryRun, MaxCalls, Verbose, call_limits
-from strava_pipeline.verbs.years import HELP, typed_years
+from strava_pipeline.core.webhooks import intake_path
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.options import HELP, CushionDaily, DryRun, MaxCalls, Verbose, call_limits, typed_years
+from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_job import RunOutcome
+
 
 webhooks = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Strava's webhook events: follow them, replay some."
@@ -21,8 +31,7 @@ webhooks = typer.Typer(
 @webhooks.command()
 def drain(max_calls: MaxCalls = None, cushion_daily: CushionDaily = None, verbose: Verbose = False) -> None:
     """Follow the events that came, now: what the sensor does where Dagster runs."""
-    from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.running import STOPPED, say
+    from strava_pipeline.verbs.run_report import STOPPED, say
     from strava_pipeline.verbs.terminal import out
 
     outcome = _follow(Settings.load(), call_limits(max_calls, None, cushion_daily), verbose=verbose)
@@ -45,11 +54,9 @@ def replay(
 ) -> None:
     """Post a made-up event for each known activity through the real intake, follow them, and tell what changed: a call each."""
 
-    from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.replay import known_activities
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.looking import all_years
-    from strava_pipeline.verbs.running import STOPPED
+    from strava_pipeline.verbs.run_report import STOPPED
     from strava_pipeline.verbs.terminal import err, out
 
     settings = Settings.load()
@@ -75,12 +82,10 @@ def _replay(
     settings: "Settings", years: list[int], ids: list[int], rate: float, max_calls: int | None
 ) -> dict[str, Any]:
     from strava_pipeline.ingest.strava.subscription_file import known_id
-    from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.replay import picture
     from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.verbs.looking import looking
     from strava_pipeline.verbs.terminal import watched
-    from strava_pipeline.verbs.webhooks_replaying import an_intake, events_of, post
 
     lake, run = Lake(settings.data_dir), looking(settings)
     secret = settings.require_webhook_secret().get_secret_value()
@@ -114,7 +119,6 @@ def _follow(
     """Run the job over the years that events concern, and `years`; None: there is nothing to do now."""
     from strava_pipeline.ingest.strava.clocks import primed_clock
     from strava_pipeline.lake.events import EventsState, load
-    from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.events_years import years_behind_events, years_of_news
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.jobs import EVENTS, EVENTS_JOB
@@ -164,3 +168,83 @@ def _say(told: dict[str, Any]) -> None:
         out.print(
             f"{told['waiting']} wait for a limit or for their next try; `strava-pipeline webhooks drain` goes on."
         )
+
+
+NO_SUBSCRIPTION = 1  # where none is known, any will do
+
+
+@contextmanager
+def an_intake(settings: Settings) -> Iterator[str]:
+    """The address of the intake that runs, or of one of our own for the length of the body."""
+    from strava_pipeline.serve.app import create_app
+    from strava_pipeline.serve.server import serving
+    from strava_pipeline.verbs.service_process import answers
+
+    if answers(settings.serve_address):
+        yield f"http://{settings.serve_address}"
+        return
+    secret = settings.require_webhook_secret().get_secret_value()
+    app = create_app(
+        Lake(settings.data_dir), webhook_secret=secret, say=lambda line: None, now=lambda: datetime.now(UTC)
+    )
+    with serving(app) as url:
+        yield url
+
+
+def events_of(
+    ids: Sequence[int], owner: int | None, subscription: int | None, now: Callable[[], datetime]
+) -> Iterator[bytes]:
+    """An update of each, as Strava would tell it at the moment it is asked for."""
+    for activity_id in ids:
+        yield json.dumps(
+            {
+                "object_type": "activity",
+                "object_id": activity_id,
+                "aspect_type": "update",
+                "updates": {},
+                "owner_id": owner or activity_id,
+                "subscription_id": subscription or NO_SUBSCRIPTION,
+                "event_time": int(now().timestamp()),
+            }
+        ).encode()
+
+
+def post(
+    url: str,
+    secret: str,
+    events: Iterator[bytes],
+    rate: float,
+    tick: Callable[[int], object],
+    sleep: Callable[[float], object] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> int:
+    """Post `events`, `rate` a second; how many were acknowledged. PipelineError where one is refused."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    acknowledged, due = 0, monotonic()
+    try:
+        for body in events:
+            sleep(max(due - monotonic(), 0))
+            due = max(due, monotonic() - 1 / rate) + 1 / rate
+            connection.request("POST", intake_path(secret), body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            told = answer.read()
+            if answer.status != http.HTTPStatus.OK:
+                raise PipelineError(
+                    f"The intake answered {answer.status}: {_why(told)}. {acknowledged} events are kept."
+                )
+            acknowledged += 1
+            tick(1)
+    except (OSError, http.client.HTTPException) as error:
+        raise PipelineError(
+            f"The intake at {url} broke off ({type(error).__name__}). {acknowledged} events are kept."
+        ) from error
+    finally:
+        connection.close()
+    return acknowledged
+
+
+def _why(told: bytes) -> str:
+    try:
+        return str(json.loads(told)["message"])
+    except (ValueError, LookupError, TypeError):
+        return "without a reason"

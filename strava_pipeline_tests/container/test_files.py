@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from strava_pipeline.verbs.process_group import DAGSTER_GRACE, LAST_GRACE, RUN_GRACE
+from strava_pipeline.verbs.dagster_process import DAGSTER_GRACE, LAST_GRACE, RUN_GRACE
 from strava_pipeline.verbs.service import service
 
 REPO = Path(__file__).resolve().parent.parent.parent

@@ -3,7 +3,7 @@
 import pytest
 
 from strava_pipeline.operations.step_reports import nothing_there
-from strava_pipeline.verbs.run_lines import run_line
+from strava_pipeline.verbs.run_report import run_line
 
 
 @pytest.mark.parametrize(

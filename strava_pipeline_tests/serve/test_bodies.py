@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.serve import bodies, connections, server
+from strava_pipeline.serve import bodies, server
 from strava_pipeline_tests.serve.client import PATH, Intake, answer, ended, event, intake, posted
 
 HEAD = f"POST {PATH} HTTP/1.1\r\nHost: intake\r\n".encode()
@@ -136,7 +136,7 @@ def test_a_head_without_end_is_broken_off(served: Intake, before: bytes, head: b
 
 
 def test_a_connection_may_send_more_than_that_in_many_requests(served: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "LONGEST", 1000)
+    monkeypatch.setattr(server, "LONGEST", 1000)
     with served.connected() as wire:
         for _ in range(20):
             wire.sendall(posted(event()))
@@ -166,7 +166,7 @@ def test_connections_without_a_request_hold_up_no_new_one(
     served: Intake, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
     """All places are held by connections that ask nothing; the oldest gives up its own."""
-    monkeypatch.setattr(connections, "MOST", 5)
+    monkeypatch.setattr(server, "MOST", 5)
     wires = [served.connected() for _ in range(5)]
     try:
         for wire in wires:
@@ -187,7 +187,7 @@ def test_connections_without_a_request_hold_up_no_new_one(
 def test_of_many_connections_that_come_at_once_the_oldest_give_up_their_places(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "MOST", 5)
+    monkeypatch.setattr(server, "MOST", 5)
     listening = server.bound("127.0.0.1:0")
     monkeypatch.setattr(server, "bound", lambda address: listening)
     wires = [socket.create_connection(listening.getsockname(), timeout=20) for _ in range(12)]
@@ -215,7 +215,7 @@ def test_six_hundred_idle_connections_hold_up_no_event(served: Intake) -> None:
 def test_a_request_that_is_worked_on_gives_up_no_place_and_a_free_place_is_given_on(
     served: Intake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "MOST", 3)
+    monkeypatch.setattr(server, "MOST", 3)
     wires = [served.connected() for _ in range(3)]
     try:
         for wire in wires:

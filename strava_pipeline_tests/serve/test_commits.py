@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from strava_pipeline.serve.commits import GroupCommit
+from strava_pipeline.serve.inbox import GroupCommit
 
 
 class Disk:

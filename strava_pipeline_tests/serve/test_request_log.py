@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.webhooks import verify_token
+from strava_pipeline.serve.app import masked
 from strava_pipeline.serve.inbox import Inbox
-from strava_pipeline.serve.request_log import masked
 from strava_pipeline_tests.serve.client import PATH, SECRET, Intake, answer, event, intake, posted
 
 SHOWN = "/webhooks/strava/***"

@@ -10,9 +10,8 @@ from dagster._grpc.utils import default_grpc_timeout
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs import process_group
-from strava_pipeline.verbs.dagster_process import _alone_on_data, alone_on, environment_of_dagster, serve
-from strava_pipeline.verbs.process_group import end_group
+from strava_pipeline.verbs import dagster_process
+from strava_pipeline.verbs.dagster_process import _alone_on_data, alone_on, end_group, environment_of_dagster, serve
 
 
 @pytest.mark.parametrize(("own", "seconds"), [(None, 180), ("90", 90)], ids=["ours", "the user's own"])
@@ -77,7 +76,7 @@ def test_what_env_sets_beside_settings_comes_with_it_below_the_environment(
 
 
 def test_everything_ends_within_twenty_seconds_of_sigterm() -> None:
-    graces = [process_group.DAGSTER_GRACE, process_group.RUN_GRACE, *2 * [process_group.LAST_GRACE]]
+    graces = [dagster_process.DAGSTER_GRACE, dagster_process.RUN_GRACE, *2 * [dagster_process.LAST_GRACE]]
     assert sum(graces) < 20  # the rest of a second is for the kernel
 
 
@@ -92,8 +91,8 @@ def test_a_zombie_that_nobody_waits_for_is_not_waited_for_or_killed(capfd: pytes
 def test_what_does_not_end_when_it_is_interrupted_is_killed_and_that_is_said(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(process_group, "RUN_GRACE", 0)
-    monkeypatch.setattr(process_group, "LAST_GRACE", 0)
+    monkeypatch.setattr(dagster_process, "RUN_GRACE", 0)
+    monkeypatch.setattr(dagster_process, "LAST_GRACE", 0)
     deaf = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print(flush=True); time.sleep(600)"
     with subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdout is not None

@@ -20,7 +20,7 @@ from strava_pipeline.lake import purge
 from strava_pipeline.lake.journal import Writer
 from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.verbs.dagster_process import alone_on
-from strava_pipeline.verbs.purge_plan import look
+from strava_pipeline.verbs.purge import look
 from strava_pipeline_tests.rig import NOW, Rig, log_in
 from strava_pipeline_tests.verbs.conftest import Type, Typed
 

@@ -28,8 +28,7 @@ from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.lake.files import held
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_process import Address, alone_on
-from strava_pipeline.verbs.service_log import begin_anew, last_lines, service_log
-from strava_pipeline.verbs.service_process import running
+from strava_pipeline.verbs.service_process import begin_anew, last_lines, running, service_log
 from strava_pipeline.verbs.service_status import look, status_lines, time_lines
 from strava_pipeline.verbs.service_unit import unit_text
 from strava_pipeline_tests.rig import Rig

@@ -1,4 +1,7 @@
-"""Values as `--json` and `--format json` show them. Shapes are described in docs/formats.md."""
+"""What commands print: lines for a person, one JSON value for a program, and how values look in JSON.
+
+The only way to stdout and stderr beside the tables and bars of terminal.py. Shapes of JSON are described in docs/formats.md.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -6,7 +9,19 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
-from strava_pipeline.core.text import counted
+import typer
+
+from strava_pipeline.core.text import counted, json_line, printable
+
+
+def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
+    """A line (or several) on stdout, or on stderr."""
+    typer.echo(printable(str(text)), err=err, nl=nl)
+
+
+def echo_json(value: Any) -> None:
+    """One JSON value in one line on stdout."""
+    typer.echo(json_line(value))
 
 
 def plain(value: Any) -> Any:

@@ -1,0 +1,166 @@
+"""The commands on whole years: `backfill`, `reconcile` and `streams`. Each year is a run, the newest first."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from strava_pipeline.verbs.options import (
+    HELP,
+    AsJson,
+    Cushion15min,
+    CushionDaily,
+    DryRun,
+    MaxCalls,
+    PerPage,
+    Sports,
+    Verbose,
+    call_limits,
+    sports_of,
+    typed_years,
+)
+
+if TYPE_CHECKING:
+    from strava_pipeline.verbs.run_job import RunOutcome
+
+
+_ListingDryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="List the years and say what would be inserted, changed, deleted and fetched. Makes the listing calls, which "
+        "a backfill within the hour does not repeat, and changes nothing.",
+    ),
+]
+
+
+def backfill(
+    years: Annotated[list[str] | None, typer.Argument(help="More years.", show_default=False)] = None,
+    first: Annotated[list[str] | None, typer.Option("--years", help=HELP)] = None,
+    per_page: PerPage = None,
+    sports: Sports = None,
+    max_calls: MaxCalls = None,
+    cushion_15min: Cushion15min = None,
+    cushion_daily: CushionDaily = None,
+    dry_run: _ListingDryRun = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Pull whole years again and fetch their details: `backfill --years 2023 2024`."""
+    from strava_pipeline.orchestrate.jobs import DETAILS, LISTING
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.looking import all_years
+    from strava_pipeline.verbs.run_report import STOPPED, Report, end, fetch_new_gear, run_verb, what_is_left
+
+    settings = Settings.load()
+    chosen = typed_years([*(first or []), *(years or [])], all_years(settings))
+    of_sports = sports_of(sports)
+    limits = call_limits(max_calls, cushion_15min, cushion_daily)
+    if dry_run:
+        from strava_pipeline.operations.options import ListingOptions
+        from strava_pipeline.verbs.dry import say_backfill
+
+        listing = ListingOptions(mode="year", per_page=per_page, days=None, **limits)
+        if not say_backfill(settings, chosen, listing, of_sports, as_json=as_json):
+            raise typer.Exit(STOPPED)
+        return
+    outcome, report = None, Report(as_json=as_json)
+    with report.shown():
+        for year in sorted(chosen, reverse=True):
+            report.heading(year)
+            config = {LISTING: {"per_page": per_page, **limits}, DETAILS: {"sports": of_sports, **limits}}
+            outcome = run_verb(settings, "backfill", years=[year], told=config, verbose=verbose, report=report)
+            end(outcome)
+            limits = what_is_left(limits, outcome)
+        end(fetch_new_gear(settings, outcome, limits, report))
+
+
+AllowShrink = Annotated[
+    bool,
+    typer.Option("--allow-shrink", help="So much less was meant: mark what is gone, however much of a year that is."),
+]
+
+
+def reconcile(
+    years: Annotated[list[str] | None, typer.Argument(help="More years.", show_default=False)] = None,
+    first: Annotated[list[str] | None, typer.Option("--years", help=f"{HELP} None: all, in one listing.")] = None,
+    allow_shrink: AllowShrink = False,
+    per_page: PerPage = None,
+    max_calls: MaxCalls = None,
+    cushion_15min: Cushion15min = None,
+    cushion_daily: CushionDaily = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Compare whole years with Strava: mark what was deleted there, take in edits and late uploads."""
+    from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, RECONCILE_JOB
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.looking import all_years
+    from strava_pipeline.verbs.run_report import Report, end, run_verb, what_is_left
+
+    settings = Settings.load()
+    known = all_years(settings)
+    words = [*(first or []), *(years or [])]
+    limits = call_limits(max_calls, cushion_15min, cushion_daily)
+    told: dict[str, dict[str, Any]] = {
+        LISTING: {"per_page": per_page, **limits},
+        DETAILS: limits,
+        "activities": {"allow_shrink": allow_shrink},
+    }
+    report = Report(as_json=as_json)
+    with report.shown():
+        if not words:
+            told[LISTING] |= {"mode": "all"}
+            outcome = run_verb(settings, RECONCILE_JOB, years=known, told=told, verbose=verbose, report=report)
+            end(outcome)
+            raise typer.Exit(int(_is_held_back(outcome)))
+        held_back = False
+        for year in sorted(typed_years(words, known), reverse=True):
+            report.heading(year)
+            outcome = run_verb(settings, RECONCILE_JOB, years=[year], told=told, verbose=verbose, report=report)
+            end(outcome)
+            limits = what_is_left(limits, outcome)
+            held_back |= _is_held_back(outcome)
+            told |= {LISTING: {"per_page": per_page, **limits}, DETAILS: limits}
+        raise typer.Exit(int(held_back))
+
+
+def _is_held_back(outcome: "RunOutcome | None") -> bool:
+    return outcome is not None and bool(outcome.metadata["activities"]["deletions_not_marked"])
+
+
+def streams(
+    years: Annotated[list[str] | None, typer.Argument(help="More years.", show_default=False)] = None,
+    first: Annotated[list[str] | None, typer.Option("--years", help=f"{HELP} None: all, in one run.")] = None,
+    sports: Sports = None,
+    max_calls: MaxCalls = None,
+    cushion_15min: Cushion15min = None,
+    cushion_daily: CushionDaily = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Fetch the streams of activities that lack a track, a call each, newest first, and make tracks of them."""
+    from strava_pipeline.orchestrate.jobs import STREAMS, STREAMS_JOB
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.looking import all_years, lake_years
+    from strava_pipeline.verbs.run_report import Report, end, run_verb, what_is_left
+
+    settings = Settings.load()
+    words = [*(first or []), *(years or [])]
+    chosen = typed_years(words, all_years(settings)) if words else lake_years(settings)
+    of_sports = sports_of(sports)
+    limits = call_limits(max_calls, cushion_15min, cushion_daily)
+    if dry_run:
+        from strava_pipeline.verbs.dry import say_streams
+
+        say_streams(settings, chosen, {"sports": of_sports, **limits}, as_json=as_json)
+        return
+    report = Report(as_json=as_json)
+    with report.shown():
+        for several in [[year] for year in reversed(chosen)] if words else [chosen]:
+            if words:
+                report.heading(several[0])
+            config = {STREAMS: {"sports": of_sports, **limits}}
+            outcome = run_verb(settings, STREAMS_JOB, years=several, told=config, verbose=verbose, report=report)
+            end(outcome)
+            limits = what_is_left(limits, outcome)
