@@ -10,6 +10,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -24,6 +25,20 @@ if TYPE_CHECKING:  # a rig imports Dagster, which takes seconds: tests of other 
 
 if find_spec("pandas") is None:
     sys.modules["pandas"] = None  # type: ignore[assignment]  # or DuckDB looks for it at every statement: a tenth of the time
+
+# A test's tables are tiny, and each core has a worker of its own: more threads only add to the CPU, a sixth of that of a
+# rebuild. What starts processes of its own tests DuckDB with all its threads.
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
+_connect = duckdb.connect
+
+
+def _connect_with_one_thread(
+    database: Path | str = ":memory:", read_only: bool = False, config: dict[str, Any] | None = None
+) -> duckdb.DuckDBPyConnection:
+    return _connect(database, read_only=read_only, config={"threads": 1, **(config or {})})
+
+
+duckdb.connect = _connect_with_one_thread
 
 # The same examples every time, however fast the machine: what fails here fails everywhere.
 settings.register_profile(
