@@ -119,29 +119,41 @@ IN_2026: dict[str, Any] = {"name": "new", "start": "2026-01-01T10:00:00Z"}
 IN_2024: dict[str, Any] = {"name": "older", "start": "2024-01-01T10:00:00Z"}
 
 
-@pytest.mark.parametrize(
-    ("versions", "name", "year"),
-    [
-        ([IN_2025, IN_2026], "new", 2026),
-        ([IN_2026, IN_2025], "old", 2025),
-        ([IN_2025, IN_2026, IN_2025], "old", 2025),
-        ([IN_2026, IN_2025, IN_2026], "new", 2026),
-        ([IN_2025, IN_2026, IN_2025, IN_2026], "new", 2026),
-        ([IN_2024, IN_2025, IN_2026, IN_2024], "older", 2024),
-        ([IN_2025, IN_2025, IN_2026, IN_2026, IN_2025, IN_2025], "old", 2025),
-    ],
-)
+YEARS_EDITED: dict[
+    int, tuple[list[dict[str, Any]], str, int]
+] = {  # by id: the versions, a day apart; name and year at last
+    1: ([IN_2025, IN_2026], "new", 2026),
+    2: ([IN_2026, IN_2025], "old", 2025),
+    3: ([IN_2025, IN_2026, IN_2025], "old", 2025),
+    4: ([IN_2026, IN_2025, IN_2026], "new", 2026),
+    5: ([IN_2025, IN_2026, IN_2025, IN_2026], "new", 2026),
+    6: ([IN_2024, IN_2025, IN_2026, IN_2024], "older", 2024),
+    7: ([IN_2025, IN_2025, IN_2026, IN_2026, IN_2025, IN_2025], "old", 2025),
+}
+
+
+@pytest.mark.parametrize("order", [(2024, 2025, 2026), (2026, 2025, 2024), (2025, 2026, 2024)], ids=str)
 def test_an_activity_whose_year_was_edited_stands_in_its_newest_year_whichever_is_merged_last(
-    new_lake: NewLake, tmp_path: Path, versions: list[dict[str, Any]], name: str, year: int
+    lake: Lake, order: tuple[int, ...]
 ) -> None:
-    for number, order in enumerate([(2024, 2025, 2026), (2026, 2025, 2024), (2025, 2026, 2024)]):
-        lake = new_lake(tmp_path / str(number))
-        seen(lake, *versions)
-        merge(lake, order)
-        assert told(lake, "name", "year") == (name, year), order
-        merge(lake, order, force=True)
-        assert not merge(lake, order).wrote
-        assert told(lake, "name", "year") == (name, year), order
+    for day in range(max(len(versions) for versions, _, _ in YEARS_EDITED.values())):
+        of_day = [
+            activity(key, **versions[day]) for key, (versions, _, _) in YEARS_EDITED.items() if day < len(versions)
+        ]
+        listed(lake, of_day, at=NOW + day * DAY)
+    expected = {key: (name, year) for key, (_, name, year) in YEARS_EDITED.items()}
+
+    def in_gold() -> dict[int, tuple[str, int]]:
+        with reading(lake) as connection:
+            rows = connection.execute("SELECT id, name, year FROM activities_all").fetchall()
+        assert len(rows) == len(expected)
+        return {key: (name, year) for key, name, year in rows}
+
+    merge(lake, order)
+    assert in_gold() == expected
+    merge(lake, order, force=True)
+    assert not merge(lake, order).wrote
+    assert in_gold() == expected
 
 
 def test_an_activity_that_came_back_to_its_year_is_edited_since_then(lake: Lake) -> None:
