@@ -17,7 +17,7 @@ from strava_pipeline_tests.rig import Rig
 pytestmark = pytest.mark.slow
 
 SPEED = 900.0  # a day passes in a minute and a half
-EARLY = datetime(2026, 3, 10, 0, 10, tzinfo=UTC)  # the first run has met the day's limit long before the day is over
+NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)  # the first run has met the day's limit long before the day is over
 
 
 def test_what_the_days_limit_stopped_goes_on_after_midnight_once(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_what_the_days_limit_stopped_goes_on_after_midnight_once(make_rig: Calla
         rig = make_rig(
             activities=60,
             years=(2025, 2025),
-            now=EARLY,
+            now=NOON,
             speed=SPEED,
             limits=Limits(900, 2000, 900, 40),
             settings={"first_year": 2025, "clock_speed": SPEED, "automation": True, "alert_url": told.url},
