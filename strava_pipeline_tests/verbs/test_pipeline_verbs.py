@@ -65,8 +65,7 @@ def test_step_by_step_is_the_same_as_flow_and_each_step_tells_what_it_did(rig: R
 
 def test_rebuild_says_what_it_made_and_asks_nothing(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
-    typed("flow-backfill")
-    rig.calls()
+    rig.begin_with("flow_backfill")
     said = typed("rebuild")
     assert (said.code, rig.calls()["total"]) == (0, 0)
     assert "Made anew from bronze and published: 30 activities, 30 details" in said.out
@@ -109,9 +108,7 @@ def test_years_that_are_none_are_refused(rig: Rig, type_on: TypeOn, words: tuple
 
 def test_enrich_by_ids_and_by_dates(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
-    typed("run-all")
-    typed("compact")
-    rig.calls()
+    rig.begin_with("refresh")
     ids = [item["id"] for item in rig.truth()[:3]]
     assert typed("enrich", "--ids", ",".join(map(str, ids))).code == 0
     assert set(rig.calls()["details"]) == set(map(str, ids))

@@ -54,8 +54,8 @@ def test_a_plan_needs_no_login(rig: Rig, type_on: TypeOn) -> None:
 def test_a_plan_is_what_a_backfill_then_takes(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(limits=Limits(100, 9999, 50, 9999))
     typed = type_on(rig)
-    typed("run-all")
-    typed("compact")
+    rig.do("run_all")
+    rig.do("compact")
     rig.calls()
     plan = planned(typed, "--years", "2024,2025")
     listed = dict(rig.gold("SELECT year, count(*) FROM activities GROUP BY 1"))
@@ -77,7 +77,7 @@ def test_years_beside_listed_ones_are_estimated_and_say_so(make_rig: Make, type_
     rig = make_rig(activities=200)
     typed = type_on(rig)
     typed("backfill", "--years", "2024", "--max-calls", "2")
-    typed("compact")
+    rig.do("compact")
     plan = planned(typed, "--years", "2023-2024", "--no-details")
     known = rig.one("SELECT count(*) FROM activities WHERE year = 2024")
     assert by_year(plan) == {2024: ("known", 2, 0), 2023: ("estimated", 2, 0)}
@@ -90,8 +90,8 @@ def test_years_beside_listed_ones_are_estimated_and_say_so(make_rig: Make, type_
 def test_the_finish_is_told_in_both_zones_and_across_midnight(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(limits=Limits(900, 2000, 900, 20), settings={"timezone": "Asia/Kolkata"})
     typed = type_on(rig)
-    typed("run-all")
-    typed("compact")
+    rig.do("run_all")
+    rig.do("compact")
     said = typed("plan")
     plan = planned(typed)
     assert (plan["governing"], plan["days"]) == ("read calls in a day", 3)
@@ -210,8 +210,8 @@ def test_a_dry_backfill_stopped_by_a_limit_says_what_it_does_not_know(rig: Rig, 
 @pytest.mark.parametrize("verb", ["flow", "flow-backfill", "run", "enrich", "enrich-all"])
 def test_a_dry_run_of_another_verb_counts_what_is_there_and_makes_no_call(rig: Rig, type_on: TypeOn, verb: str) -> None:
     typed = type_on(rig)
-    typed("run-all")
-    typed("compact")
+    rig.do("run_all")
+    rig.do("compact")
     rig.calls()
     said = typed(verb, "--dry-run")
     assert (said.code, rig.calls()["total"]) == (0, 0)
