@@ -64,7 +64,7 @@ class Rig:
         """Do what `run` does to the data, without Dagster: no checks, no metadata, no record, a third of the CPU."""
         return do(self.settings, job, years or self.years, config)
 
-    def import_(self, *paths: Path) -> Done:
+    def import_files(self, *paths: Path) -> Done:
         """Do what the command `import` does to the data, without Dagster; what its merge reported."""
         landed = self.do("import_files", bronze_files={"paths": [str(path) for path in paths]})
         behind = years_behind_imports(self.lake, year_range(self.settings.first_year))

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake.imports_behind import years_behind_imports
-from strava_pipeline.operations.years import year_range
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type, type_in, type_on
 
@@ -41,12 +39,6 @@ def ids(rows: list[dict[str, Any]]) -> list[int]:
     return [row["id"] for row in rows]
 
 
-def take_in(rig: Rig, path: Path) -> None:
-    rig.run_unpartitioned("import_files", bronze_files={"paths": [str(path)]})
-    behind = years_behind_imports(rig.lake, year_range(rig.settings.first_year))
-    rig.run("merge_files", list(range(min(behind), max(behind) + 1)))
-
-
 def changed(rig: Rig) -> tuple[int, int, int]:
     """One edited, one deleted, one uploaded late."""
     edited, deleted = (item["id"] for item in sorted(rig.truth(), key=lambda item: str(item["start_date"]))[10:12])
@@ -74,7 +66,7 @@ def test_what_happened_at_strava_since_is_told_and_nothing_else(
     assert found["fields"] == {"name": 1, "distance": 1}
     assert found["differing"][0]["fields"]["distance"]["archive"] == 4321.5
 
-    rig.run("reconcile", bronze_activities={"mode": "all"})
+    rig.do("reconcile", bronze_activities={"mode": "all"})
     code, found = verify(new)
     assert (code, found["agrees"], found["in_both"]) == (0, True, 60)
     code, found = verify(old)
@@ -89,7 +81,7 @@ def test_an_archive_beside_the_api_adds_what_is_new_and_is_proven(rig: Rig, veri
     new = rig.archive("new.zip")
     before = dict(rig.gold("SELECT id, source FROM activities"))
     rig.calls()
-    take_in(rig, new)
+    rig.import_files(new)
     after = dict(rig.gold("SELECT id, source FROM activities"))
     assert after == before | {added: "strava_archive"}, "a known one stays one row, and the API's"
     code, found = verify(new)
@@ -98,7 +90,7 @@ def test_an_archive_beside_the_api_adds_what_is_new_and_is_proven(rig: Rig, veri
     assert found["tracks"]["rows_with_file"] == found["tracks"]["with_track"] > 40
     assert rig.calls()["by_endpoint"] == {}
 
-    rig.run("reconcile", bronze_activities={"mode": "all"})
+    rig.do("reconcile", bronze_activities={"mode": "all"})
     code, found = verify(new)
     assert (code, found["agrees"], found["in_both"]) == (0, True, 60)
 
@@ -106,6 +98,6 @@ def test_an_archive_beside_the_api_adds_what_is_new_and_is_proven(rig: Rig, veri
 def test_an_archive_alone_holds_what_it_told(make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type]) -> None:
     rig = make_rig(logged_in=False)
     path = rig.archive("export.zip", language="nl")
-    take_in(rig, path)
+    rig.import_files(path)
     said = type_on(rig)("archive", "verify", str(path), "--json")
     assert (said.code, json.loads(said.out)["in_both"]) == (0, 30)

@@ -16,8 +16,8 @@ from strava_pipeline.lake.warehouse import writing
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline_tests.e2e.dagster_dev import dagster_dev, until
+from strava_pipeline_tests.operations.test_insights import in_files, rides
 from strava_pipeline_tests.orchestrate.run_logs import structured_logs
-from strava_pipeline_tests.orchestrate.test_insights import in_files, rides
 from strava_pipeline_tests.rig import Rig
 
 ASSETS = [*JOBS["backfill"].assets]

@@ -27,7 +27,7 @@ def test_killed_at_any_step_the_next_run_makes_it_whole(
     make_rig: Callable[..., Rig], tmp_path: Path, seed: int, deaths: int
 ) -> None:
     rig = make_rig(activities=10, years=(2026, 2026), settings={"first_year": 2025})
-    rig.run("flow_backfill", [2025, 2026])
+    rig.do("flow_backfill", [2025, 2026])
     first, second, gone, *_ = [key for (key,) in rig.gold("SELECT id FROM activities ORDER BY id")]
     with subscribed(rig):
         for key in (first, second):

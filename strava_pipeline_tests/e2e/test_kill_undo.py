@@ -15,7 +15,7 @@ from strava_pipeline.lake.undoing import is_finished
 from strava_pipeline_tests.e2e.mortals import Mortals, choose, mortals
 from strava_pipeline_tests.e2e.test_kill_import import an_archive, made
 from strava_pipeline_tests.e2e.witness import assert_nothing_is_half
-from strava_pipeline_tests.orchestrate.test_imports import a_gpx
+from strava_pipeline_tests.imports import a_gpx
 from strava_pipeline_tests.rig import Rig
 
 GOLD = (

@@ -28,7 +28,7 @@ def box(make_rig: Callable[..., Rig]) -> Iterator[Box]:
         "serve_address": f"127.0.0.1:{free_port()}",
     }
     rig = make_rig(years=(2026, 2026), activities=10, settings=settings)
-    rig.run("flow_backfill", [2025, 2026])
+    rig.do("flow_backfill", [2025, 2026])
     made = Box(rig)
     yield made
     made.typed("service", "down")

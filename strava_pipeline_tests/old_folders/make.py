@@ -15,7 +15,7 @@ from strava_pipeline.emulator.strava.archive import Oddities, write_archive
 from strava_pipeline.lake.decisions import decide
 from strava_pipeline.lake.matches import MatchDecision
 from strava_pipeline.lake.quarantine import QuarantineDecision
-from strava_pipeline_tests.orchestrate.test_imports import a_gpx, take_in
+from strava_pipeline_tests.imports import a_gpx, import_by_dagster
 from strava_pipeline_tests.orchestrate.trips import ride
 from strava_pipeline_tests.phones import phones, post
 from strava_pipeline_tests.pings import MORNING, config, drive, nobody_drives, scenarios
@@ -82,11 +82,11 @@ def take_in_files(rig: Rig) -> None:
     """An archive, and files of which two are one by the evidence; a person says that they are two, and joins two others."""
     archive = rig.folder / "export_1.zip"
     write_archive(rig.emulator.state.config, archive, oddities=Oddities())
-    take_in(rig, archive)
+    import_by_dagster(rig, archive)
     for name, minute in (("one", 0), ("same", 0), ("other", 20), ("another", 40)):
         seconds = 31 if name == "same" else 30
         (rig.folder / f"{name}.gpx").write_bytes(a_gpx(minute=minute, seconds=seconds))
-    take_in(rig, *(rig.folder / f"{name}.gpx" for name in ("one", "same", "other", "another")))
+    import_by_dagster(rig, *(rig.folder / f"{name}.gpx" for name in ("one", "same", "other", "another")))
     ids = [key for (key,) in rig.gold("SELECT id FROM activities_all WHERE source = 'file' ORDER BY start_date, id")]
     at = datetime(2026, 3, 10, 15, tzinfo=UTC)
     decide(rig.lake, MatchDecision(at=at, by="test", id=ids[0], other_id=ids[1], joined=False))

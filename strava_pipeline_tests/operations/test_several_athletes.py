@@ -27,9 +27,8 @@ from strava_pipeline.operations.reading_files import read_files, unread
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.looking import looking
+from strava_pipeline_tests.imports import a_gpx, tracks
 from strava_pipeline_tests.ingest.archive.made import zipped
-from strava_pipeline_tests.orchestrate.test_imports import a_gpx, tracks
-from strava_pipeline_tests.orchestrate.test_imports import take_in as run_import
 from strava_pipeline_tests.rig import Rig
 
 A, B = 1001, 1002
@@ -296,12 +295,12 @@ def test_both_are_in_the_warehouse_with_their_tracks_and_nothing_mixes(make_rig:
     paths = [own_archive(tmp_path / "zips", athlete_id) for athlete_id in (A, B)]
     (tmp_path / "once more.gpx").write_bytes(SHARED)
     for path in (*paths, tmp_path / "once more.gpx"):
-        run_import(rig, path)
+        rig.import_files(path)
         before = rig.golds(held), tracks(rig)
-        rig.run_unpartitioned("rebuild")
+        rig.do("rebuild")
         assert (rig.golds(held), tracks(rig)) == before
     land_athlete(rig.lake, json.dumps({"id": B}).encode(), datetime(2026, 3, 10, tzinfo=UTC))
-    rig.run_unpartitioned("rebuild")
+    rig.do("rebuild")
     assert rig.golds(held) == before[0]
     assert set(rig.gold("SELECT id, athlete_id FROM activities WHERE source = 'file'")) == both
     assert {activity_id for activity_id, *_ in tracks(rig)} == {PLAIN, OF_B}

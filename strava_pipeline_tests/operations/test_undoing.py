@@ -34,7 +34,7 @@ from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.tracking import make_tracks
 from strava_pipeline.operations.undoing import UndoPlan, plan_undo, undo
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.orchestrate.test_imports import a_gpx
+from strava_pipeline_tests.imports import a_gpx
 from strava_pipeline_tests.rig import NOW
 
 MOMENTS = {  # columns that tell when and in which import something came: others in a folder that was told it later

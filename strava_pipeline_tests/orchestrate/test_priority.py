@@ -73,7 +73,7 @@ def test_a_daily_run_beside_a_waiting_backfill_of_its_year_waits_for_nothing(mak
     assert (daily.waits, [outcome.stopped_early for outcome in done]) == ([], [None, None])
     calls = rig.calls()
     assert (set(calls["details"].values()), calls["by_endpoint"][DETAIL], calls["refused"]) == ({1}, 61, 0)
-    rig.run("flow")
+    rig.do("flow")
     rig.assert_true_to_source()
 
 
@@ -84,7 +84,7 @@ def test_looking_again_is_no_reason_to_wait(make_rig: Make) -> None:
         limits=Limits(900, 9000, 50, 9000),
         settings={"first_year": 2026, "days": 400, "refresh_calls": 20},
     )
-    rig.run("flow_backfill")
+    rig.do("flow_backfill")
     rig.control("clock", advance=21 * 3600)
     rig.control("limits", limits="900,9000/12,9000")
     rig.calls()
@@ -94,7 +94,7 @@ def test_looking_again_is_no_reason_to_wait(make_rig: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("job", "told", "calls"),
+    ("job", "config", "calls"),
     [
         ("flow_backfill", {}, 36),
         ("backfill", {}, 36),
@@ -104,12 +104,12 @@ def test_looking_again_is_no_reason_to_wait(make_rig: Make) -> None:
     ],
 )
 def test_who_fetches_whole_years_leaves_the_daily_run_a_tenth_of_the_day_at_most(
-    make_rig: Make, job: str, told: dict[str, Any], calls: int
+    make_rig: Make, job: str, config: dict[str, Any], calls: int
 ) -> None:
     rig = make_rig(
         activities=60, years=(2026, 2026), limits=Limits(900, 2000, 900, 40), settings={"first_year": 2026, "days": 400}
     )
-    assert rig.run(job, [2026], bronze_activities=told, bronze_activity_details=told).stopped_early
+    assert rig.do(job, [2026], bronze_activities=config, bronze_activity_details=config).stopped
     assert rig.calls()["total"] == calls
 
 

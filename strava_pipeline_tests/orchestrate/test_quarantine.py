@@ -83,7 +83,7 @@ def test_what_fails_thrice_while_others_succeed_is_quarantined_and_leaves_with_a
     rig.do("enrich_all")
     assert rig.calls()["total"] == 0, "they rest"
     before = rig.gold("SELECT * FROM quarantine ORDER BY 1")
-    rig.run_unpartitioned("rebuild")
+    rig.do("rebuild")
     assert rig.gold("SELECT * FROM quarantine ORDER BY 1") == before
     rig.clear_faults()
     learn_the_time(rig, 4)

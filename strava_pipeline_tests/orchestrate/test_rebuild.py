@@ -49,7 +49,7 @@ def break_off_a_rebuild(rig: Rig) -> None:
 def test_the_next_run_makes_anew_what_was_there_without_a_call(rig: Rig, lose: Lose) -> None:
     rig.begin_with("flow_backfill")
     rig.control("edit", id=max(rig.truth(), key=lambda item: item["start_date"])["id"], set={"name": "Renamed"})
-    rig.run("flow")
+    rig.do("flow")
     before = everything(rig)
     rig.calls()
     lose(rig)
@@ -88,6 +88,6 @@ def test_a_rebuild_waits_for_a_flow_and_the_next_flow_asks_no_more_than_any(rig:
     waiting.join(timeout=120)
     assert not waiting.is_alive()
     rig.calls()
-    rig.run("flow", [2026])
+    rig.do("flow", [2026])
     assert rig.calls()["total"] == 2
     rig.assert_true_to_source()

@@ -21,6 +21,7 @@ from strava_pipeline_tests.orchestrate.test_interruptions import start
 from strava_pipeline_tests.orchestrate.test_trip_privacy import unpacked as parts_of
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.without_dagster import Done
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +33,8 @@ NOT_FOUND = '{"message":"Resource Not Found","errors":[]}'
 @pytest.fixture
 def listed(rig: Rig) -> Rig:
     """Gold with 30 activities, no details; no call is counted yet."""
-    return in_gold(rig)
+    rig.begin_with("refresh")
+    return rig
 
 
 def in_gold(rig: Rig) -> Rig:
@@ -57,11 +59,17 @@ def asked(rig: Rig) -> list[int]:
     return [int(match[1]) for match in found if match]
 
 
-def streams(rig: Rig, **told: Any) -> RunOutcome:
-    return rig.run("streams", **{STREAMS: told})
+def fetch(rig: Rig) -> Done:
+    """Fetch streams without Dagster."""
+    return rig.do("streams")
 
 
-def told(outcome: RunOutcome, *names: str) -> list[Any]:
+def run_streams(rig: Rig, **config: Any) -> RunOutcome:
+    """The job in Dagster."""
+    return rig.run("streams", **{STREAMS: config})
+
+
+def reported(outcome: RunOutcome, *names: str) -> list[Any]:
     return [outcome.metadata[STREAMS][name] for name in names]
 
 
@@ -77,17 +85,17 @@ def tracks(rig: Rig) -> pl.DataFrame:
 
 
 def test_each_recorded_activity_costs_one_call_newest_first_and_then_none(listed: Rig) -> None:
-    first = streams(listed)
+    first = run_streams(listed)
     assert asked(listed) == recorded(listed), "what was typed in is not asked for"
-    assert told(first, "streams_received", "streams_missing", "nothing_recorded", "failed") == [28, 0, 0, 0]
+    assert reported(first, "streams_received", "streams_missing", "nothing_recorded", "failed") == [28, 0, 0, 0]
     assert first.metadata[TRACKS]["tracks_written"] == 28
-    again = streams(listed)
+    again = run_streams(listed)
     assert asked(listed) == []
     assert (again.metadata[TRACKS]["tracks_written"], again.metadata[TRACKS]["tracks"]) == (0, 28)
 
 
 def test_bronze_is_what_came_byte_for_byte_in_the_folder_of_its_year(listed: Rig) -> None:
-    streams(listed)
+    fetch(listed)
     years = dict(listed.gold("SELECT id, year FROM activities"))
     files = sorted(listed.lake.streams.rglob("*.gz"))
     assert {int(path.parts[-2]): int(path.parts[-3].removeprefix("year=")) for path in files} == {
@@ -101,7 +109,7 @@ def test_bronze_is_what_came_byte_for_byte_in_the_folder_of_its_year(listed: Rig
 
 
 def test_tracks_are_the_source_s_streams(listed: Rig) -> None:
-    streams(listed)
+    fetch(listed)
     starts = dict(listed.gold("SELECT id, start_date FROM activities"))
     made = tracks(listed)
     for key, recording in source(listed).items():
@@ -122,14 +130,14 @@ def test_tracks_are_the_source_s_streams(listed: Rig) -> None:
 
 def test_a_cap_stops_it_and_the_next_run_goes_on(listed: Rig) -> None:
     ids = recorded(listed)
-    first = streams(listed, max_calls=10)
+    first = run_streams(listed, max_calls=10)
     assert "--max-calls" in str(first.stopped_early)
     assert asked(listed) == ids[:10]
-    assert told(first, "streams_received", "streams_missing", "calls_still_to_make") == [10, 18, 18]
+    assert reported(first, "streams_received", "streams_missing", "calls_still_to_make") == [10, 18, 18]
     assert first.metadata[TRACKS]["tracks_written"] == 10, "what came is made use of"
     (check,) = checks(listed, first.run_id)
     assert (check.passed, check.severity, check.metadata["missing"].value) == (False, dg.AssetCheckSeverity.WARN, 18)
-    second = streams(listed)
+    second = run_streams(listed)
     assert (asked(listed), second.stopped_early) == (ids[10:], None)
     (check,) = checks(listed, second.run_id)
     assert check.passed
@@ -155,7 +163,7 @@ def test_killed_it_goes_on_without_repeating_a_call(make_rig: Make) -> None:
 
 
 def test_only_the_years_that_are_told_are_asked_for(listed: Rig) -> None:
-    listed.run("streams", [2024])
+    listed.do("streams", [2024])
     of_2024 = {
         item["id"] for item in listed.truth() if item["start_date_local"].startswith("2024") and not item["manual"]
     }
@@ -166,7 +174,7 @@ def test_only_the_years_that_are_told_are_asked_for(listed: Rig) -> None:
 def test_the_daily_run_keeps_its_calls(make_rig: Make) -> None:
     rig = make_rig(limits=Limits(900, 2000, 900, 24))
     in_gold(rig)
-    outcome = streams(rig)
+    outcome = run_streams(rig)
     assert outcome.stopped_early
     assert len(asked(rig)) == 24 - 2 - 2, "two for the listing before, a tenth for the daily run"
     run = rig.remembered.get_run_by_id(outcome.run_id)
@@ -179,15 +187,15 @@ def test_the_daily_run_keeps_its_calls(make_rig: Make) -> None:
 def test_a_404_of_one_that_was_not_typed_in_is_remembered_and_deletes_nothing(listed: Rig) -> None:
     unrecorded = listed.control("add", activity={"start_date": "2026-03-10T09:00:00Z"})["id"]
     in_gold(listed)
-    first = streams(listed)
+    first = fetch(listed).fetched.fetched
     assert asked(listed)[0] == unrecorded
-    assert told(first, "streams_received", "streams_missing", "nothing_recorded", "failed") == [28, 0, 1, 0]
+    assert (first.landed, first.gone, first.failed) == (28, [unrecorded], [])
     (evidence,) = listed.lake.streams.glob(f"year=2026/{unrecorded}/*")
     assert evidence.name.endswith(".failed-404.gz")
     assert unpacked(evidence).decode() == NOT_FOUND
     listed.control("clock", advance=60 * 86_400)
     in_gold(listed)
-    streams(listed)
+    fetch(listed)
     assert asked(listed) == []
     assert listed.one(f"SELECT deleted_at IS NULL FROM activities_all WHERE id = {unrecorded}")
 
@@ -197,22 +205,17 @@ def test_one_that_fails_leaves_evidence_rests_and_stops_no_other(make_rig: Make)
     in_gold(rig)
     sick, *others = recorded(rig)
     rig.fault(f"/activities/{sick}/streams", "status", status=500, times=-1)
-    outcome = streams(rig)
+    report = fetch(rig).fetched
     assert asked(rig) == [sick] * ATTEMPTS + others
-    assert told(outcome, "failed", "failed_ids", "streams_missing", "streams_waiting_for_retry") == [
-        1,
-        [str(sick)],
-        0,
-        1,
-    ]
+    assert (report.fetched.failed, report.missing, report.resting) == ([sick], 0, 1)
     assert len(list(rig.lake.streams.glob(f"*/{sick}/*.failed-500.gz"))) == 1
-    streams(rig)
+    fetch(rig)
     assert asked(rig) == [], "it rests for a day"
     rig.clear_faults()
     rig.control("clock", advance=86_401)
     rig.do("run")  # its listing tells what time it is
     rig.calls()
-    streams(rig)
+    fetch(rig)
     assert asked(rig) == [sick]
     assert set(tracks(rig)["activity_id"]) == set(recorded(rig))
 
@@ -222,57 +225,57 @@ def test_an_address_that_knows_nothing_of_strava_blames_no_activity(make_rig: Ma
     in_gold(rig)
     rig.fault("/", "body", body="<html>not here</html>", status=404, times=-1)
     with pytest.raises(PipelineError):
-        streams(rig)
+        fetch(rig)
     assert not list(rig.lake.streams.rglob("*.gz"))
     rig.clear_faults()
     rig.calls()
-    streams(rig)
+    fetch(rig)
     assert asked(rig) == recorded(rig)
 
 
 def test_where_a_file_made_the_track_no_call_is_spent_and_it_stays(listed: Rig) -> None:
     first, *others = recorded(listed)
     write_track(listed.lake, 2026, first, 1, "strava", [pl.DataFrame({"watts": [1.0]})], "file:abc 0")
-    streams(listed)
+    fetch(listed)
     assert asked(listed) == others
     assert track_origins(listed.lake, 2026)[first] == "file:abc 0"
 
 
 def test_lost_tracks_are_made_again_without_a_call(listed: Rig) -> None:
-    streams(listed)
+    fetch(listed)
     before = tracks(listed)
     for path in listed.lake.tracks.rglob("*.parquet"):
         path.unlink()
     listed.calls()
-    streams(listed)
+    fetch(listed)
     assert asked(listed) == []
     assert tracks(listed).equals(before)
 
 
 def test_streams_that_were_damaged_are_set_aside_and_fetched_again(listed: Rig) -> None:
-    streams(listed)
+    fetch(listed)
     victim = recorded(listed)[3]
     (path,) = listed.lake.streams.glob(f"*/{victim}/*")
     path.write_bytes(b"garbage")
     for track in listed.lake.tracks.glob(f"*/{victim}.parquet"):
         track.unlink()
     listed.calls()
-    assert streams(listed).metadata[TRACKS]["streams_damaged"] == 1
+    assert fetch(listed).tracks.damaged == 1
     assert asked(listed) == []
-    streams(listed)
+    fetch(listed)
     assert asked(listed) == [victim]
     assert set(tracks(listed)["activity_id"]) == set(recorded(listed))
 
 
 def test_one_that_was_cut_at_strava_is_fetched_again_once(listed: Rig) -> None:
-    streams(listed)
+    fetch(listed)
     cut, renamed, *_ = recorded(listed)
     listed.control("edit", id=cut, set={"distance": 1234.5, "elapsed_time": 600})
     listed.control("edit", id=renamed, set={"name": "Another name"})
     in_gold(listed)
-    streams(listed)
+    fetch(listed)
     assert asked(listed) == [cut]
-    streams(listed)
+    fetch(listed)
     assert asked(listed) == []
 
 

@@ -102,7 +102,7 @@ def test_a_folder_that_an_older_version_poisoned_heals(make_rig: Make, heal: str
     local = datetime.now(NOW.tzinfo)
     assert "claim to have come later" in times_health(rig.lake, min(local, NOW)).what
     if heal == "rebuild":
-        rig.run_unpartitioned("rebuild")
+        rig.do("rebuild")
     assert_kept_up_with(rig)
 
 
@@ -125,6 +125,6 @@ def test_two_folders_merged_by_hand_hold_what_both_held(make_rig: Make, tmp_path
     rig.do("flow")
     shutil.copytree(other / "bronze", rig.lake.data_dir / "bronze", dirs_exist_ok=True)
     (rig.lake.state / "landed").unlink()
-    rig.run_unpartitioned("rebuild")
+    rig.do("rebuild")
     rig.assert_true_to_source()
     assert_kept_up_with(rig)

@@ -23,7 +23,7 @@ from strava_pipeline.core.files.objects import hashed_id
 from strava_pipeline.core.sports import sport_type
 from strava_pipeline.lake.decisions import decide
 from strava_pipeline.lake.matches import MatchDecision
-from strava_pipeline_tests.orchestrate.test_imports import take_in
+from strava_pipeline_tests.imports import import_by_dagster
 from strava_pipeline_tests.rig import Rig, started
 
 pytestmark = pytest.mark.samples
@@ -105,7 +105,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     ]
     folder = tmp_path_factory.mktemp("samples")
     with started(folder, logged_in=False, activities=1, settings={"first_year": 2010}) as rig:
-        told = take_in(rig, *paths)
+        told = import_by_dagster(rig, *paths)
         split_all(rig)
         yield Warehouse(rig, told)
 
@@ -120,7 +120,7 @@ def split_all(rig: Rig) -> None:
             for a, b in combinations(ids, 2)
         )
         decide(rig.lake, *taken)
-        rig.run("match")
+        rig.do("match")
 
 
 def names(kind: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline_tests.orchestrate.test_imports import take_in, tracks
+from strava_pipeline_tests.imports import tracks
 from strava_pipeline_tests.rig import Rig, started
 
 pytestmark = pytest.mark.samples
@@ -50,8 +50,8 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """One data folder with every sample in it, the archives last."""
     folder = tmp_path_factory.mktemp("twins")
     with started(folder, logged_in=False, activities=1, settings={"first_year": 2010}) as rig:
-        take_in(rig, *(SAMPLES / name for name in FOLDERS))
-        take_in(rig, SAMPLES / "bulk_export/geo-activity-playground", SAMPLES / SPORTIVA)
+        rig.import_files(*(SAMPLES / name for name in FOLDERS))
+        rig.import_files(SAMPLES / "bulk_export/geo-activity-playground", SAMPLES / SPORTIVA)
         yield rig
 
 
@@ -93,9 +93,9 @@ def test_files_of_an_archive_that_lie_about_add_no_row(tmp_path_factory: pytest.
         body: Any = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         (folder / "watch" / f"ride {place}.gpx").write_bytes(body + b"\n")  # other bytes, and a name that tells nothing
     with started(folder, logged_in=False, activities=1, settings={"first_year": 2010}) as rig:
-        take_in(rig, SAMPLES / SPORTIVA)
+        rig.import_files(SAMPLES / SPORTIVA)
         before = rig.gold("SELECT id, name, distance FROM activities ORDER BY id")
-        take_in(rig, folder / "watch")
+        rig.import_files(folder / "watch")
         after = rig.gold("SELECT id, name, distance FROM activities ORDER BY id")
         alone = rig.gold("SELECT external_id, start_date, elapsed_time, distance FROM activities WHERE source = 'file'")
         print(alone, rig.gold("SELECT verdict, score, reasons FROM activity_matches WHERE NOT joined"))

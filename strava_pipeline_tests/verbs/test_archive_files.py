@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline_tests.orchestrate.test_imports import an_archive, take_in
+from strava_pipeline_tests.imports import an_archive
 from strava_pipeline_tests.rig import Rig, started
 from strava_pipeline_tests.verbs.conftest import Type
 
@@ -21,7 +21,7 @@ Files = dict[str, bytes]
 def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """A warehouse of one archive; no test here changes it."""
     with started(tmp_path_factory.mktemp("imported"), activities=30, years=(2025, 2026), settings={"first_year": 2025}) as rig:  # fmt: skip
-        take_in(rig, an_archive(rig))
+        rig.import_files(an_archive(rig))
         yield rig
 
 

@@ -29,7 +29,7 @@ KEYS = {
 def pulled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """A warehouse of the API alone; no test here changes it."""
     with started(tmp_path_factory.mktemp("pulled")) as rig:
-        rig.run("flow_backfill")
+        rig.do("flow_backfill")
         rig.calls()
         yield rig
 

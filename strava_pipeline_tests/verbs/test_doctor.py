@@ -82,7 +82,7 @@ class Patient:
 def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """A rig whose pipeline ran once, with an instance on disk that holds no run."""
     with started(tmp_path_factory.mktemp("healthy"), activities=6) as rig:
-        rig.run("flow_backfill")
+        rig.do("flow_backfill")
         rig.run_unpartitioned("profile")
         rig.calls()
         with rig.instance():

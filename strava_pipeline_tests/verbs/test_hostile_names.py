@@ -29,7 +29,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     with started(tmp_path_factory.mktemp("hostile"), activities=6) as rig:
         newest = max(rig.truth(), key=lambda item: item["start_date"])["id"]
         rig.control("edit", id=newest, set={"name": NAME})
-        rig.run("flow_backfill")
+        rig.do("flow_backfill")
         yield rig
 
 

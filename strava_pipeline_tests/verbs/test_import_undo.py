@@ -14,7 +14,7 @@ import pytest
 from strava_pipeline.lake.imports import imports, undone_imports
 from strava_pipeline.lake.undoing import find_import
 from strava_pipeline.operations.undoing import undo as note
-from strava_pipeline_tests.orchestrate.test_imports import a_gpx, an_archive, take_in, tracks
+from strava_pipeline_tests.imports import a_gpx, an_archive, tracks
 from strava_pipeline_tests.rig import NOW, Rig
 from strava_pipeline_tests.verbs.conftest import Type
 
@@ -56,9 +56,9 @@ def undo_by_rig(rig: Rig, name: str) -> None:
 def test_what_an_import_changed_is_as_it_was_before(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, **SMALL)
     archive = an_archive(rig)
-    take_in(rig, archive)
+    rig.import_files(archive)
     before, bronze = state(rig), {path.name for path in rig.lake.files.rglob("*")}
-    take_in(rig, edited(archive, tmp_path))
+    rig.import_files(edited(archive, tmp_path))
     assert rig.one("SELECT count(*) FROM activities WHERE name LIKE '%, edited'") == 13
     typed = type_on(rig)
     name = list(imports(rig.lake))[1].name
@@ -74,8 +74,8 @@ def test_what_an_import_changed_is_as_it_was_before(make_rig: Make, type_on: Typ
     assert state(rig) == before
     assert bronze < {path.name for path in rig.lake.files.rglob("*")}, "the bytes stay"
     assert (rig.lake.imports / name / "manifest.json").exists()
-    take_in(rig, archive)
-    rig.run_unpartitioned("rebuild")
+    rig.import_files(archive)
+    rig.do("rebuild")
     assert state(rig) == before
     again = typed("import", "undo", name, "--yes")
     assert (again.code, again.out) == (2, "")
@@ -88,7 +88,7 @@ def test_what_an_import_changed_is_as_it_was_before(make_rig: Make, type_on: Typ
         ("activities.csv", False),
     ]
     assert "; undone 20" in typed("import", "list").out
-    take_in(rig, tmp_path / "activities.csv")
+    rig.import_files(tmp_path / "activities.csv")
     assert rig.one("SELECT name LIKE '%, edited' FROM activities WHERE id = 77"), "a person imported it again"
 
 
@@ -97,7 +97,7 @@ def test_the_only_import_leaves_an_empty_warehouse(
 ) -> None:
     rig = make_rig(logged_in=False, **SMALL)
     (tmp_path / "ride.gpx").write_bytes(a_gpx())
-    take_in(rig, tmp_path / "ride.gpx")
+    rig.import_files(tmp_path / "ride.gpx")
     assert tracks(rig)
     typed = type_on(rig)
     seen = json.loads(typed("import", "undo", "ride.gpx", "--dry-run", "--json").out)
@@ -119,9 +119,9 @@ def at_a_terminal(typed: str) -> io.StringIO:
 
 def test_what_the_api_says_of_the_same_activities_stays(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(**SMALL)
-    rig.run("flow_backfill")
+    rig.do("flow_backfill")
     before = rig.golds({name: LOOKS[name] for name in ("rows", "details", "history", "files")})
-    take_in(rig, an_archive(rig))
+    rig.import_files(an_archive(rig))
     assert tracks(rig)
     rig.calls()
     seen = json.loads(type_on(rig)("import", "undo", "export_1.zip", "--dry-run", "--json").out)
@@ -139,9 +139,9 @@ def test_an_undo_that_died_is_ended_by_any_run_or_the_same_command(
     rig = make_rig(logged_in=False, **SMALL)
     for minute, name in ((0, "one.gpx"), (20, "two.gpx"), (40, "three.gpx")):
         (tmp_path / name).write_bytes(a_gpx(minute=minute))
-        take_in(rig, tmp_path / name)
+        rig.import_files(tmp_path / name)
     undo_by_rig(rig, "one.gpx")
-    take_in(rig, tmp_path / "two.gpx")
+    rig.import_files(tmp_path / "two.gpx")
     assert sorted(rig.gold("SELECT name FROM files")) == [("three.gpx",), ("two.gpx",)]
     assert len(tracks(rig)) == rig.one("SELECT count(*) FROM activities") == 2
     undo_by_rig(rig, "two.gpx")
@@ -155,7 +155,7 @@ def test_an_undo_that_died_is_ended_by_any_run_or_the_same_command(
 def test_lost_readings_hinder_no_undo(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, **SMALL)
     (tmp_path / "ride.gpx").write_bytes(a_gpx())
-    take_in(rig, tmp_path / "ride.gpx")
+    rig.import_files(tmp_path / "ride.gpx")
     shutil.rmtree(rig.lake.readings)
     assert type_on(rig)("import", "undo", "ride.gpx", "--yes").code == 0
     assert rig.one("SELECT count(*) FROM activities_all") == 0
@@ -167,7 +167,7 @@ def test_a_loss_that_is_no_undos_stops_it_before_anything_is_noted(
     rig = make_rig(logged_in=False, **SMALL)
     for minute, name in ((0, "one.gpx"), (20, "two.gpx")):
         (tmp_path / name).write_bytes(a_gpx(minute=minute))
-        take_in(rig, tmp_path / name)
+        rig.import_files(tmp_path / name)
     (digest,) = (one.manifest.files[0].sha256 for one in imports(rig.lake) if one.manifest.came_as == "two.gpx")
     (rig.lake.files / digest[:2] / f"{digest}.gz").unlink()
     shutil.rmtree(rig.lake.readings)

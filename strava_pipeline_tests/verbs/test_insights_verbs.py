@@ -27,7 +27,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         (rig.folder / "goals.toml").write_text(
             "[2025.ride]\ndistance_km = [100, 90000]\n[2025.all]\ntime_hours = 5\n[every_year.run]\ncount = 1\n"
         )
-        rig.run("flow_backfill")
+        rig.do("flow_backfill")
         rig.run_unpartitioned("profile")
         yield rig
 
@@ -381,7 +381,7 @@ def test_an_empty_folder_says_what_to_do(make_rig: Callable[..., Rig], type_on: 
     rig = make_rig(activities=0)
     typed = type_on(rig)
     assert "Run `strava-pipeline flow` first" in typed("insights").err
-    rig.run("flow")
+    rig.do("flow")
     said = typed("report", "--html", str(rig.folder / "page.html"))
     assert said.code == 1
     assert "no activity yet" in said.err
@@ -408,7 +408,7 @@ def test_a_snapshot_of_before_an_update_is_told_and_compact_mends_it(
     assert json.loads(typed("status", "--json").out)["outdated"]
     assert typed("matches", "list").code == 0, "its tables are the present ones"
     before = rig.one("SELECT count(*) FROM activities_all")
-    rig.run("compact")
+    rig.do("compact")
     newest = rig.one("SELECT max(local_year) FROM counted_activities")
     assert asked(typed)["totals"]["activities"] == rig.one(f"SELECT count(*) FROM activities WHERE year = {newest}") > 0
     assert rig.one("SELECT count(*) FROM records") > 0

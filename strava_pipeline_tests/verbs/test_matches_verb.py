@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from strava_pipeline_tests.orchestrate.test_imports import a_gpx, take_in, tracks
-from strava_pipeline_tests.orchestrate.test_matches import loose_files, own_rows, shown
+from strava_pipeline_tests.imports import a_gpx, loose_files, own_rows, shown, tracks
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
 
@@ -20,7 +19,7 @@ def twice(make_rig: Make) -> Rig:
     (rig.folder / "watch.gpx").write_bytes(a_gpx(60))
     (rig.folder / "phone.gpx").write_bytes(a_gpx(58, latitude=48.0002))
     (rig.folder / "half.gpx").write_bytes(a_gpx(32, latitude=48.0001))
-    take_in(rig, *(rig.folder / f"{name}.gpx" for name in ("watch", "phone", "half")))
+    rig.import_files(*(rig.folder / f"{name}.gpx" for name in ("watch", "phone", "half")))
     return rig
 
 
@@ -93,7 +92,7 @@ def test_two_of_strava_s_are_one_when_a_person_says_so_and_the_one_that_stays_st
 ) -> None:
     rig = make_rig(activities=6, years=(2026, 2026), settings={"first_year": 2026})
     rig.begin_with("flow_backfill")
-    rig.run("streams")
+    rig.do("streams")
     typed, streamed = type_on(rig), {one for one, *_ in tracks(rig)}
     all_ids = sorted(row[0] for row in rig.gold("SELECT id FROM activities"))
     recorded = next(one for one in all_ids if one in streamed)
@@ -105,13 +104,13 @@ def test_two_of_strava_s_are_one_when_a_person_says_so_and_the_one_that_stays_st
     rig.calls()
     assert typed("matches", "join", str(recorded), str(other)).code == 0
     assert {one for one, *_ in tracks(rig)} >= {lower}, "whichever of the two has points"
-    rig.run("streams")
-    rig.run("flow")
+    rig.do("streams")
+    rig.do("flow")
     asked = rig.calls()["by_endpoint"]
     assert set(asked) == {"/athlete/activities"}, "all that either needs is there"
     assert typed("archive", "verify", str(rig.archive("export.zip"))).code == 0
     rig.control("delete", id=lower)
-    rig.run("reconcile", [2026])
+    rig.do("reconcile", [2026])
     assert rig.gold(f"SELECT id FROM activities WHERE id IN ({lower}, {higher})") == [(higher,)]
     assert rig.one(f"SELECT count(*) FROM activity_laps WHERE activity_id = {higher}") == before["activity_laps"]
 
@@ -137,9 +136,9 @@ def test_what_is_split_is_as_it_was_and_stays_so_through_a_rebuild(
     rig = make_rig(logged_in=False)
     (rig.folder / "watch.gpx").write_bytes(a_gpx())
     (rig.folder / "phone.gpx").write_bytes(a_gpx(29, latitude=48.0002))
-    take_in(rig, rig.folder / "watch.gpx")
+    rig.import_files(rig.folder / "watch.gpx")
     alone = rig.one("SELECT id FROM activities")
-    take_in(rig, rig.folder / "phone.gpx")
+    rig.import_files(rig.folder / "phone.gpx")
     one, other = (row[0] for row in rig.gold("SELECT id FROM activity_sources ORDER BY id"))
     assert alone in (one, other)
     assert rig.gold("SELECT id, activity_id, place FROM activity_members ORDER BY place") == [
@@ -157,16 +156,16 @@ def test_what_is_split_is_as_it_was_and_stays_so_through_a_rebuild(
     assert {row[0] for row in tracks(rig)} == {one, other}
     assert {row[0] for row in rig.gold("SELECT activity_id FROM activity_sessions")} == {one, other}
     assert own_rows(rig) == stored, "no row of any source was touched"
-    rig.run_unpartitioned("rebuild")
+    rig.do("rebuild")
     assert (shown(rig), tracks(rig)) == apart
-    take_in(rig, rig.folder / "phone.gpx")
+    rig.import_files(rig.folder / "phone.gpx")
     assert (shown(rig), tracks(rig)) == apart
 
     said = typed("matches", "join", str(other), str(one))
     assert said.code == 0, said.err
     assert f"{other} and {one} are one activity now: {one}." in said.out
     assert (shown(rig), tracks(rig)) == joined
-    rig.run_unpartitioned("rebuild")
+    rig.do("rebuild")
     assert (shown(rig), tracks(rig)) == joined
 
 
@@ -174,9 +173,9 @@ def test_what_is_split_is_as_it_was_and_stays_so_through_a_rebuild(
 def test_a_split_activity_has_its_own_streams_again(make_rig: Make, type_on: Callable[[Rig], Type]) -> None:
     rig = make_rig(activities=4, years=(2025, 2025))
     rig.begin_with("flow_backfill")
-    rig.run("streams")
+    rig.do("streams")
     before = tracks(rig)
-    take_in(rig, loose_files(rig))
+    rig.import_files(loose_files(rig))
     heads = [row[0] for row in rig.gold("SELECT DISTINCT activity_id FROM activity_members")]
     assert {one for one, *_ in tracks(rig)} == {one for one, *_ in before}
     origins = f"SELECT DISTINCT source FROM '{rig.lake.tracks}/*/*.parquet'"

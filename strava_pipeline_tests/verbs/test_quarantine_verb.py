@@ -30,7 +30,7 @@ def sick(rig: Rig) -> list[int]:
         rig.fault(f"/activities/{one['id']}", "status", status=status, times=-1)
         for days in (20, 10):
             land_failure(rig.lake, int(one["start_date_local"][:4]), one["id"], b"", status, NOW - timedelta(days=days))
-    rig.run("flow_backfill")
+    rig.do("flow_backfill")
     rig.calls()
     return [one["id"] for one in chosen]
 
@@ -62,7 +62,7 @@ def test_with_nothing_in_it_every_verb_says_so(rig: Rig, typed: Type) -> None:
             assert (said.code, said.out.startswith("Nothing is in quarantine")) == (0, True)
         assert listed(typed) == {}
         if not pulled:
-            rig.run("flow_backfill")
+            rig.do("flow_backfill")
     assert held(typed) == {"activities": 0, "since": None, "dropped": 0, "unreadable_rows": 0}
     assert "quarantine" not in typed("status").out
 

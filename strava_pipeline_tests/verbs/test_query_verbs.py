@@ -32,7 +32,7 @@ def pulled(tmp_path_factory: pytest.TempPathFactory) -> Rig:
     """A warehouse to look at."""
     folder = tmp_path_factory.mktemp("pulled")
     with started(folder) as rig:
-        rig.run("flow_backfill")
+        rig.do("flow_backfill")
         return rig
 
 
@@ -208,7 +208,7 @@ def test_status_tells_login_budget_and_what_is_missing(make_rig: Make, type_on: 
     assert before["login"]["missing_scopes"] == []
     assert (before["counts"], before["last_pull"], before["missing_details"]) == ({}, None, None)
     assert "Details missing: not known before the next publish" in typed("status").out
-    rig.run("flow_backfill", bronze_activities={"max_calls": 12}, bronze_activity_details={"max_calls": 12})
+    rig.do("flow_backfill", bronze_activities={"max_calls": 12}, bronze_activity_details={"max_calls": 12})
     rig.calls()
     after = json.loads(typed("status", "--json").out)
     assert rig.calls()["total"] == 0

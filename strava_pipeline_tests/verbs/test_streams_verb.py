@@ -23,7 +23,7 @@ def listed(rig: Rig) -> Rig:
 
 def in_gold(rig: Rig) -> Rig:
     rig.begin_with("run_all")
-    rig.run("compact")
+    rig.do("compact")
     rig.calls()
     return rig
 

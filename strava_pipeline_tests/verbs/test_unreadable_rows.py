@@ -53,17 +53,17 @@ def test_the_others_come_in_and_nothing_around_it_is_taken_for_deleted(
     doomed = max(present(rig))
     rig.control("delete", id=doomed)
     page_with(rig, BAD[1:3])
-    rig.run("run_all", YEARS)
-    rig.run("compact", YEARS)
+    rig.do("run_all", YEARS)
+    rig.do("compact", YEARS)
     assert doomed in present(rig), "it may be one of the rows that can't be read"
     assert [row.row for row in unreadable_rows(rig.lake)] == [3, 4], (
         "of the others a whole listing knows nothing any more"
     )
 
-    rig.run_unpartitioned("rebuild")
+    rig.do("rebuild")
     assert len(present(rig)) == 6
     rig.control("clock", advance=7200)
-    rig.run("run_all", YEARS)
+    rig.do("run_all", YEARS)
     rig.run("compact", YEARS)
     rig.assert_true_to_source()
     assert doomed not in present(rig)

@@ -68,7 +68,7 @@ def test_the_next_flow_makes_an_older_folder_right_without_a_call(
 ) -> None:
     rig = make_rig(activities=12)
     with an_older_version(change):
-        rig.run("flow_backfill")
+        rig.do("flow_backfill")
     with snapshot(rig.lake) as connection:
         assert is_outdated(connection)
     told = json.loads(type_on(rig)("status", "--json").out)
@@ -76,7 +76,7 @@ def test_the_next_flow_makes_an_older_folder_right_without_a_call(
     assert "another version" in type_on(rig)("status").out
     assert type_on(rig)("sql", "SELECT count(*) FROM activities").code == 0
     rig.calls()
-    rig.run("flow", flow_years(rig.settings))
+    rig.do("flow", flow_years(rig.settings))
     assert rig.calls()["by_endpoint"] == {"/athlete/activities": 2}
     rig.assert_true_to_source()
     assert all(len(shard_files(rig.lake, year)) for year in {row[0] for row in rig.gold("SELECT year FROM activities")})
@@ -106,6 +106,6 @@ def test_a_table_that_an_older_folder_lacks_is_there_after_the_next_flow(make_ri
             connection.execute("UPDATE lake_meta SET value = 'older' WHERE key = 'catalogue'")
     assert type_on(rig)("status").code == 0
     rig.calls()
-    rig.run("flow", flow_years(rig.settings))
+    rig.do("flow", flow_years(rig.settings))
     assert rig.calls()["by_endpoint"] == {"/athlete/activities": 2}
     rig.assert_true_to_source()

@@ -9,9 +9,11 @@ from dagster import DagsterRunStatus
 
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.undoing import find_import
+from strava_pipeline.operations.landing_imports import land_paths
 from strava_pipeline.operations.undoing import undo
+from strava_pipeline.verbs.looking import looking
+from strava_pipeline_tests.imports import an_archive
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
-from strava_pipeline_tests.orchestrate.test_imports import take_in
 from strava_pipeline_tests.rig import NOW, Rig
 
 POINT = '<trkpt lat="48" lon="11.5"><time>2025-06-01T10:{:02}:00Z</time></trkpt>'
@@ -131,7 +133,7 @@ def test_a_merge_that_fails_thrice_is_for_a_person(watch: Watch, tmp_path: Path)
 def test_an_undo_that_died_is_ended(watch: Watch) -> None:
     lake, path = watch.rig.lake, watch.rig.folder / "run.gpx"
     path.write_text(GPX)
-    take_in(watch.rig, path)
+    watch.rig.import_files(path)
     assert watch.rig.one("SELECT count(*) FROM files") == 1
     undo(lake, find_import(lake, "run.gpx"), NOW)
     asked, why = watch.tick("imported")
@@ -139,3 +141,19 @@ def test_an_undo_that_died_is_ended(watch: Watch) -> None:
     assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
     assert watch.rig.one("SELECT count(*) FROM files") == 0
     assert watch.tick("imported") == (None, "All of it is in the warehouse.")
+
+
+def test_an_import_that_died_between_landing_and_reading_goes_on(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(logged_in=False)
+    land_paths(looking(rig.settings), [an_archive(rig)], rig.settings.import_limits)
+    with watched(rig) as watch:
+        asked, why = watch.tick("imported")
+        assert asked is not None, why
+        assert asked.job_name == "import_files"
+        watch.launch(asked)
+        asked, why = watch.tick("imported")
+        assert asked is not None, why
+        assert asked.job_name == "merge_files"
+        watch.launch(asked)
+        assert watch.tick("imported") == (None, "All of it is in the warehouse.")
+    assert len(rig.gold("FROM activities")) == len(rig.truth())

@@ -105,7 +105,7 @@ def test_a_run_of_a_backfill_from_the_asset_graph_goes_on_as_the_job_that_does_t
 def test_streams_go_on_as_streams_however_they_were_launched(make_rig: Make) -> None:
     rig = make_rig(activities=20, years=(2025, 2025), settings={"first_year": 2025})
     rig.begin_with("run_all")
-    rig.run("compact")
+    rig.do("compact")
     lacking = sum(not item["manual"] for item in rig.truth())
     rig.control("limits", limits="900,10/900,2000")
     rig.control("clock", advance=86_400)

@@ -1,6 +1,5 @@
-"""One activity from API, archive and files: one row whatever came first, nothing counted twice, and a person's word kept."""
+"""One activity from API, archive and files: one row in any order of arrival, nothing counted twice, a person's decision kept."""
 
-import gzip
 import json
 import re
 import shutil
@@ -8,7 +7,6 @@ import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,54 +15,22 @@ from strava_pipeline.lake.decisions import decide
 from strava_pipeline.lake.matches import MatchDecision
 from strava_pipeline.lake.matches_told import evidence
 from strava_pipeline.lake.publish import current_snapshot
-from strava_pipeline_tests.orchestrate.test_imports import a_gpx, an_archive, take_in, tracks
+from strava_pipeline_tests.imports import a_gpx, an_archive, loose_files, shown, tracks
 from strava_pipeline_tests.rig import Rig
 
 Make = Callable[..., Rig]
 
 
-def loose_files(rig: Rig) -> Path:
-    """The recordings of this rig's athlete as a watch's folder has them: their own names, other bytes, no list."""
-    folder = rig.folder / "watch"
-    folder.mkdir()
-    with zipfile.ZipFile(an_archive(rig)) as archive:
-        names = sorted(name for name in archive.namelist() if name.startswith("activities/"))
-        for place, name in enumerate(names):
-            body, ending = archive.read(name), name[name.index(".") :]
-            if ending.endswith(".gz"):
-                (folder / f"recording-{place}{ending.removesuffix('.gz')}").write_bytes(gzip.decompress(body))
-            else:
-                (folder / f"recording-{place}{ending}.gz").write_bytes(gzip.compress(body))
-    assert names
-    return folder
-
-
-def shown(rig: Rig) -> dict[str, list[tuple[Any, ...]]]:
-    """Everything that a reader sees of activities, but for when it came."""
-    hidden = {"activities": "ingestion_ts, edited_at", "activity_details": "fetched_at"}
-    return {
-        name: rig.gold(f"SELECT * {f'EXCLUDE ({hidden[name]})' if name in hidden else ''} FROM {name} ORDER BY ALL")
-        for name in ("activities", *DETAIL_TABLES)
-    }
-
-
-def own_rows(rig: Rig) -> list[list[tuple[Any, ...]]]:
-    """What is kept by the ids that sources gave."""
-    stored = [f"{name}_by_source" for name in DETAIL_TABLES]
-    return [rig.gold(f"FROM {name} ORDER BY ALL") for name in ("activities_all", "imported_activities", *stored)]
-
-
-@pytest.mark.slow
-def test_the_files_of_activities_that_the_api_told_add_no_row_and_their_tracks_follow(make_rig: Make) -> None:
+def test_files_of_activities_that_the_api_listed_add_no_row_and_their_tracks_follow(make_rig: Make) -> None:
     rig = make_rig()
     rig.begin_with("flow_backfill")
     before = shown(rig)
     folder = loose_files(rig)
-    told = take_in(rig, folder)
+    matches = rig.import_files(folder).matched.matches
     recorded = len(list(folder.iterdir()))
     rig.assert_true_to_source()
     after = shown(rig)
-    assert told["activity_matches"]["activities_with_several_sources"] == recorded
+    assert matches.activities == recorded
     assert rig.one("SELECT count(*) FROM activities_all") == len(before["activities"]) + recorded
     nested = [name for name in DETAIL_TABLES if name not in ("activity_sessions", "activity_lengths")]
     for name in nested:
@@ -78,21 +44,20 @@ def test_the_files_of_activities_that_the_api_told_add_no_row_and_their_tracks_f
     assert rig.calls()["by_endpoint"] == {}
 
 
-@pytest.mark.slow
 def test_in_whatever_order_api_archive_and_files_come_readers_see_the_same(make_rig: Make, tmp_path: Path) -> None:
-    rig = make_rig()
+    rig = make_rig(activities=12, years=(2025, 2026), settings={"first_year": 2025})
     archive, folder = an_archive(rig, "export_9.zip"), loose_files(rig)
     steps: dict[str, Callable[[], object]] = {
-        "api": lambda: rig.run("flow_backfill"),
-        "archive": lambda: take_in(rig, archive),
-        "files": lambda: take_in(rig, folder),
+        "api": lambda: rig.do("flow_backfill"),
+        "archive": lambda: rig.import_files(archive),
+        "files": lambda: rig.import_files(folder),
     }
     found = []
     for order in (["api", "archive", "files"], ["files", "archive", "api"], ["archive", "api", "files"]):
         shutil.rmtree(rig.settings.data_dir, ignore_errors=True)
         for step in order:
             steps[step]()
-        rig.run("match")
+        rig.do("match")
         rig.assert_true_to_source()
         members = rig.gold("SELECT id, activity_id, place, source FROM activity_members ORDER BY 1")
         sources = rig.gold(
@@ -104,37 +69,34 @@ def test_in_whatever_order_api_archive_and_files_come_readers_see_the_same(make_
     assert [source for source, *_ in found[0][1]] == ["file", "strava", "strava_archive"]
 
 
-@pytest.mark.slow
 def test_an_archive_in_a_warehouse_that_the_api_filled_adds_no_row_and_loses_none(make_rig: Make) -> None:
     rig = make_rig()
     rig.begin_with("flow_backfill")
     before = rig.gold("FROM activities ORDER BY id"), rig.gold("FROM activities_all ORDER BY id")
-    take_in(rig, an_archive(rig))
+    rig.import_files(an_archive(rig))
     assert (rig.gold("FROM activities ORDER BY id"), rig.gold("FROM activities_all ORDER BY id")) == before
     listed = rig.one("SELECT count(*) FROM activity_sources WHERE source = 'strava_archive'")
     assert listed == len(before[0]), "and every row of its list is kept"
 
 
-@pytest.mark.slow
 def test_no_stream_is_asked_for_whose_track_a_file_of_one_s_own_holds(make_rig: Make) -> None:
     rig = make_rig(activities=12)
     rig.begin_with("flow_backfill")
-    take_in(rig, loose_files(rig))
+    rig.import_files(loose_files(rig))
     with_track = {one for one, *_ in tracks(rig)}
     rig.calls()
-    rig.run("streams")
+    rig.do("streams")
     asked = rig.calls()["by_endpoint"]
     recorded = {item["id"] for item in rig.truth() if not item["manual"]}
     assert sum(asked.values()) == len(recorded - with_track)
 
 
-@pytest.mark.slow
 def test_a_file_of_a_wrong_clock_tells_the_zone_and_not_the_time(make_rig: Make) -> None:
     rig = make_rig(logged_in=False)
     with zipfile.ZipFile(an_archive(rig)) as archive:
         (rig.folder / "activities.csv").write_bytes(archive.read("activities.csv"))
-    take_in(rig, rig.folder / "activities.csv")
-    take_in(rig, loose_files(rig))
+    rig.import_files(rig.folder / "activities.csv")
+    rig.import_files(loose_files(rig))
     truth = {item["id"]: item["start_date_local"] for item in rig.truth()}
     local = rig.gold("SELECT id, start_date_local FROM activities WHERE start_date_local IS NOT NULL AND id > 0")
     assert len(local) > 15
@@ -147,17 +109,17 @@ def test_when_nothing_came_nothing_is_published_anew(make_rig: Make) -> None:
     rig = make_rig(logged_in=False)
     for name, minute in (("one", 0), ("two", 20)):
         (rig.folder / f"{name}.gpx").write_bytes(a_gpx(minute=minute))
-    take_in(rig, rig.folder / "one.gpx", rig.folder / "two.gpx")
+    rig.import_files(rig.folder / "one.gpx", rig.folder / "two.gpx")
     assert rig.one("SELECT count(*) FROM activities") == 2, "one after the other"
-    told = rig.run("match").metadata
-    assert told["published_warehouse"]["replaced"] is False
-    assert told["activity_matches"]["matches_changed"] == 0
+    done = rig.do("match")
+    assert not done.is_published
+    assert done.matched.matches.changed == 0
 
 
 @pytest.mark.parametrize("names", [("4567890123.gpx", "copy.gpx"), ("copy.gpx", "4567890123.gpx")])
 def test_a_file_that_came_under_two_names_is_known_by_either(make_rig: Make, names: tuple[str, str]) -> None:
     rig = make_rig(logged_in=False)
-    told = {
+    summary = {
         "id": 15_000_000_001,
         "name": "Cropped",
         "type": "Run",
@@ -170,12 +132,12 @@ def test_a_file_that_came_under_two_names_is_known_by_either(make_rig: Make, nam
         "external_id": "garmin_push_4567890123",
         "athlete": {"id": 7},
     }
-    (rig.folder / "told.json").write_text(json.dumps([told]))
-    take_in(rig, rig.folder / "told.json")
+    (rig.folder / "summary.json").write_text(json.dumps([summary]))
+    rig.import_files(rig.folder / "summary.json")
     for name in names:
         (rig.folder / name).write_bytes(a_gpx(60))
-        take_in(rig, rig.folder / name)
-    assert rig.gold("SELECT id FROM activities") == [(told["id"],)]
+        rig.import_files(rig.folder / name)
+    assert rig.gold("SELECT id FROM activities") == [(summary["id"],)]
     assert rig.gold("SELECT verdict, joined FROM activity_matches") == [("certain", True)]
     assert rig.gold("SELECT names FROM files WHERE role = 'activity'") == [(sorted(names),)]
 
@@ -194,14 +156,14 @@ def one_recording(make_rig: Make) -> Rig:
     (rig.folder / "whole.gpx").write_bytes(a_gpx(60))
     (rig.folder / "cut.gpx").write_bytes(cropped(a_gpx(60), 20, 54))
     (rig.folder / "aside.gpx").write_bytes(cropped(a_gpx(60, latitude=48.0002), 26, 50))
-    take_in(rig, *(rig.folder / f"{name}.gpx" for name in ("whole", "cut", "aside")))
+    rig.import_files(*(rig.folder / f"{name}.gpx" for name in ("whole", "cut", "aside")))
     return rig
 
 
 def joined(rig: Rig) -> set[str]:
     """What the files of the activity that comes from several are called."""
-    told = "SELECT external_id FROM activity_members JOIN activities_all USING (id)"
-    return {name for (name,) in rig.gold(told)}
+    query = "SELECT external_id FROM activity_members JOIN activities_all USING (id)"
+    return {name for (name,) in rig.gold(query)}
 
 
 def decide_something(rig: Rig) -> None:
@@ -215,15 +177,15 @@ def test_two_files_of_one_recording_are_one_by_their_points(one_recording: Rig) 
     assert "100.0 % of 35 common seconds at one place" in reasons
     one, other = (row[0] for row in one_recording.gold("SELECT id FROM activity_members"))
     with current_snapshot(one_recording.lake) as connection:
-        told = evidence(connection, one_recording.lake, one, other)
-    assert (told.verdict, told.reasons) == ("probable", reasons)
+        found = evidence(connection, one_recording.lake, one, other)
+    assert (found.verdict, found.reasons) == ("probable", reasons)
     assert str(48.0) not in str(reasons)
 
 
 def test_points_are_compared_once_and_what_they_came_to_is_kept(one_recording: Rig) -> None:
     shutil.rmtree(one_recording.lake.readings / "files")
     decide_something(one_recording)
-    assert one_recording.run("match").metadata["activity_matches"]["matches_changed"] == 0
+    assert one_recording.do("match").matched.matches.changed == 0
     assert joined(one_recording) == {"whole.gpx", "cut.gpx"}
 
 
@@ -233,8 +195,8 @@ def test_points_that_were_lost_are_compared_when_they_are_back(one_recording: Ri
     kept.unlink()
     (lake.readings / "files").rename(lake.readings / "moved")
     decide_something(one_recording)
-    one_recording.run("match")
+    one_recording.do("match")
     assert joined(one_recording) == set()
     (lake.readings / "moved").rename(lake.readings / "files")
-    one_recording.run("match")
+    one_recording.do("match")
     assert joined(one_recording) == {"whole.gpx", "cut.gpx"}

@@ -15,7 +15,7 @@ Make = Callable[..., Rig]
 
 def test_newest_details_come_first(make_rig: Make) -> None:
     rig = make_rig(activities=40)
-    rig.run("flow_backfill", bronze_activities={"max_calls": 12}, bronze_activity_details={"max_calls": 12})
+    rig.do("flow_backfill", bronze_activities={"max_calls": 12}, bronze_activity_details={"max_calls": 12})
     held = {row[0] for row in rig.gold("SELECT activity_id FROM activity_details")}
     newest = sorted(rig.truth(), key=lambda item: item["start_date"], reverse=True)[:10]
     assert held == {item["id"] for item in newest}
@@ -23,20 +23,20 @@ def test_newest_details_come_first(make_rig: Make) -> None:
 
 def test_a_cap_and_cushions_leave_calls_unused(make_rig: Make) -> None:
     rig = make_rig(activities=40, limits=Limits(900, 2000, 900, 30))
-    capped = rig.run("flow_backfill", bronze_activities={"max_calls": 5}, bronze_activity_details={"max_calls": 5})
-    assert "--max-calls" in str(capped.stopped_early)
+    capped = rig.do("flow_backfill", bronze_activities={"max_calls": 5}, bronze_activity_details={"max_calls": 5})
+    assert "--max-calls" in str(capped.stopped)
     assert rig.calls()["total"] == 5
-    rig.run("enrich_all", bronze_activity_details={"cushion_daily": 10})
+    rig.do("enrich_all", bronze_activity_details={"cushion_daily": 10})
     assert rig.calls()["total"] == 15, "30 a day, 5 used, 10 left to others"
 
 
 def test_a_listing_that_met_a_limit_is_merged_as_far_as_it_came_and_goes_on(make_rig: Make) -> None:
     rig = make_rig(activities=50)
-    rig.run("run_all", bronze_activities={"per_page": 10, "max_calls": 3})
-    rig.run("compact")
+    rig.do("run_all", bronze_activities={"per_page": 10, "max_calls": 3})
+    rig.do("compact")
     assert rig.one("SELECT count(*) FROM activities") == 30
     rig.calls()
-    rig.run("flow_backfill", bronze_activities={"per_page": 10})
+    rig.do("flow_backfill", bronze_activities={"per_page": 10})
     assert rig.calls()["by_endpoint"]["/athlete/activities"] <= 4
     rig.assert_true_to_source()
 
@@ -47,10 +47,10 @@ def test_a_host_whose_clock_is_wrong_calls_as_often_as_any_other(make_rig: Make,
     rig = make_rig(
         activities=12, years=(2026, 2026), now=now, limits=Limits(99, 999, 99, 10), settings={"first_year": 2026}
     )
-    assert "03-11 00:00:00 UTC" in str(rig.run("flow_backfill").stopped_early)
-    assert "03-11 00:00:00 UTC" in str(rig.run("flow_backfill").stopped_early)
+    assert "03-11 00:00:00 UTC" in str(rig.do("flow_backfill").stopped)
+    assert "03-11 00:00:00 UTC" in str(rig.do("flow_backfill").stopped)
     rig.control("clock", set=f"{server}-03-11T00:00:01Z")
-    assert rig.run("flow_backfill").stopped_early is None
+    assert rig.do("flow_backfill").stopped is None
     calls = rig.calls()
     assert (calls["by_endpoint"], calls["refused"]) == ({"/athlete/activities": 4, "/activities/{id}": 12}, 0)
     rig.assert_true_to_source()

@@ -1,4 +1,4 @@
-"""What an import can't read: kept where it can be, told in the run, and in nobody's way. And two imports at once."""
+"""Imports of what can't be read, is too large or finds the disk full: it hinders no other file. And imports at once."""
 
 import errno
 import gzip
@@ -6,36 +6,21 @@ import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import dagster as dg
 import pytest
 
 from strava_pipeline.core.errors import SourceError
-from strava_pipeline.core.size_limits import ImportLimits
-from strava_pipeline.lake.file_store import FileStore, stored_bytes
+from strava_pipeline.lake.file_store import FileStore
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.readings import reading_of
 from strava_pipeline.operations.landing_imports import LandReport, land_paths
 from strava_pipeline.verbs.looking import looking
+from strava_pipeline_tests.imports import a_gpx
 from strava_pipeline_tests.ingest.archive.made import forged, unpacked, zipped
-from strava_pipeline_tests.orchestrate.test_imports import a_gpx, take_in
 from strava_pipeline_tests.rig import Rig
 
 Make = Callable[..., Rig]
 OK, ALSO = a_gpx(), a_gpx(minute=20)
-
-
-def told_problems(rig: Rig) -> list[str]:
-    """What the last import's run said of each thing that it left out."""
-    (run,) = rig.remembered.get_runs(dg.RunsFilter(job_name="import_files"), limit=1)
-    entries = rig.remembered.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-    (data,) = [entry.dagster_event.event_specific_data for entry in entries if entry.dagster_event]
-    evaluation: Any = data
-    told = evaluation.metadata.get("first_problems")  # not there where there is none
-    first = list(told.value) if told is not None else []
-    assert evaluation.passed is not bool(first)
-    return first
 
 
 @pytest.mark.parametrize(
@@ -56,9 +41,9 @@ def test_a_member_that_cant_be_read_is_told_and_the_others_come_in(
     path = tmp_path / "odd.zip"
     raw = zipped({"ok.gpx": OK, name: body, "zz.gpx.gz": gzip.compress(a_gpx(minute=40))})
     path.write_bytes(forged(raw, name, **change) if change else raw)
-    told = take_in(rig, path)
-    assert (told["bronze_files"]["problems"], told["bronze_files"]["dagster/row_count"]) == (1, 2)
-    (only,) = told_problems(rig)
+    landed = rig.import_files(path).landed
+    assert landed.files == 2
+    (only,) = landed.problems
     assert only.startswith(f"{name}: ")
     assert only.endswith(problem)
     assert len(rig.gold("FROM activities")) == 2
@@ -67,70 +52,22 @@ def test_a_member_that_cant_be_read_is_told_and_the_others_come_in(
     assert [fault.name for fault in one.manifest.faults] == [name]
 
 
-def padded(body: bytes) -> bytes:
-    """The same file with a megabyte and a half more in it."""
-    return body.replace(b"</gpx>", b" " * 1_500_000 + b"</gpx>")
-
-
-LARGE = padded(ALSO)
-TOO_LARGE = (
-    "2 MB unpacked; files of more than 1 MB are not read. To read it, raise STRAVA_IMPORT_FILE_LIMIT_MB, import it again and "
-    "run `strava-pipeline rebuild`"
-)
-
-
 def with_limits(rig: Rig, **limits: int) -> None:
     """From now on the rig's runs have these."""
     rig.settings = rig.settings.model_copy(update=limits)
-
-
-def activities(rig: Rig) -> int:
-    return int(rig.one("SELECT count(*) FROM activities"))
-
-
-def test_a_file_above_the_limit_is_kept_and_read_when_a_person_raises_it(make_rig: Make, tmp_path: Path) -> None:
-    rig = make_rig(logged_in=False)
-    with_limits(rig, import_file_limit_mb=1)
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "ok.gpx").write_bytes(OK)
-    (folder / "large.gpx").write_bytes(LARGE)
-    (folder / "packed.gpx.gz").write_bytes(gzip.compress(padded(a_gpx(minute=40))))
-    take_in(rig, folder)
-    assert told_problems(rig) == [f"large.gpx: {TOO_LARGE}"]
-    rows = rig.gold("SELECT name, kind, problem FROM files ORDER BY name")
-    assert rows == [
-        ("large.gpx", None, TOO_LARGE),
-        ("ok.gpx", "activity", None),
-        ("packed.gpx.gz", "unknown", ImportLimits(file_bytes=1_000_000).file_exceeded),
-    ]
-    assert activities(rig) == 1
-    digest = rig.one("SELECT sha256 FROM files WHERE name = 'large.gpx'")
-    assert reading_of(rig.lake, digest) is None
-    assert stored_bytes(rig.lake, digest) == LARGE
-    told = take_in(rig, folder)
-    assert told["bronze_files"]["new_files"] == 0
-    assert len(list(imports(rig.lake))) == 1
-    with_limits(rig, import_file_limit_mb=2)
-    rig.run_unpartitioned("rebuild")
-    assert activities(rig) == 3
-    assert rig.gold("SELECT name FROM files WHERE problem IS NOT NULL") == []
-    with_limits(rig, import_file_limit_mb=1, import_points_limit=1)
-    rig.run_unpartitioned("rebuild")
-    assert activities(rig) == 3, "who lowers a limit loses nothing that was read"
 
 
 def test_points_that_a_limit_kept_back_come_when_a_person_raises_it(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     with_limits(rig, import_points_limit=10)
     (tmp_path / "ok.gpx").write_bytes(OK)
-    take_in(rig, tmp_path / "ok.gpx")
+    rig.import_files(tmp_path / "ok.gpx")
     digest = rig.one("SELECT sha256 FROM files WHERE 'over_limit' IN flags")
     cut = reading_of(rig.lake, digest)
     assert cut is not None
     assert (cut.recordings[0].points, cut.limited) == (10, {"points": 10})
     with_limits(rig, import_points_limit=20)
-    rig.run_unpartitioned("rebuild")
+    rig.do("rebuild")
     more = reading_of(rig.lake, digest)
     assert more is not None
     assert (more.recordings[0].points, more.limited) == (20, {"points": 20})
@@ -184,13 +121,6 @@ def test_an_import_that_fills_the_disk_leaves_it_as_it_was(
     assert on_disk(rig.lake.files) == set()
 
 
-def test_nothing_to_tell_is_told_as_such(make_rig: Make, tmp_path: Path) -> None:
-    rig = make_rig(logged_in=False)
-    (tmp_path / "ok.gpx").write_bytes(OK)
-    take_in(rig, tmp_path / "ok.gpx")
-    assert told_problems(rig) == []
-
-
 def test_imports_at_the_same_time_lose_nothing_and_double_nothing(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     names = [f"{number:02}.gpx" for number in range(30)]
@@ -218,18 +148,3 @@ def test_imports_at_the_same_time_lose_nothing_and_double_nothing(make_rig: Make
     stored = [path for path in rig.lake.files.rglob("*") if path.is_file()]
     assert len(stored) == 30
     assert not [path for path in stored if path.name.startswith(".")]
-
-
-@pytest.mark.slow
-def test_a_list_of_another_program_comes_not_in_and_what_lies_beside_it_does(make_rig: Make, tmp_path: Path) -> None:
-    rig = make_rig(logged_in=False)
-    foreign = tmp_path / "activities.csv"
-    foreign.write_text("When,Name,Type,Dist km,Activity Id\n2026-01-05 10:00:00,Lunch,Ride,24.3,1\n")
-    with pytest.raises(SourceError, match="is no list of activities of Strava's"):
-        rig.run_unpartitioned("import_files", bronze_files={"paths": [str(foreign)]})
-    (tmp_path / "run.gpx").write_bytes(a_gpx())
-    (tmp_path / "letter.txt").write_bytes(b"dear")
-    paths = [str(foreign), str(tmp_path / "run.gpx"), str(tmp_path / "letter.txt")]
-    told = rig.run_unpartitioned("import_files", bronze_files={"paths": paths}).metadata["bronze_files"]
-    assert (told["new_imports"], told["problems"], told["left_out_by_kind"]) == (1, 1, {"txt": 1})
-    assert [one.manifest.came_as for one in imports(rig.lake)] == ["run.gpx"]

@@ -1,4 +1,4 @@
-"""Imports beside everything else that runs: whatever ends in the middle, comes late or is cut otherwise, nothing is wrong."""
+"""Imports beside everything else that runs: what comes late, is not merged yet or is cut otherwise does no harm."""
 
 import csv
 import io
@@ -15,14 +15,10 @@ from strava_pipeline.lake.profile_files import land_gear
 from strava_pipeline.lake.tracks import track_origins
 from strava_pipeline.lake.wanted_streams import wanted_streams
 from strava_pipeline.lake.warehouse import reading, writing
-from strava_pipeline.operations.landing_imports import land_paths
-from strava_pipeline.verbs.looking import looking
-from strava_pipeline_tests.orchestrate.sensors.ticks import watched
-from strava_pipeline_tests.orchestrate.test_imports import an_archive, behind, take_in
+from strava_pipeline_tests.imports import an_archive, years_behind
 from strava_pipeline_tests.rig import NOW, Rig
 
 Make = Callable[..., Rig]
-pytestmark = pytest.mark.slow
 
 
 def test_what_another_tool_kept_hides_no_sighting_when_shards_are_merged(
@@ -33,10 +29,10 @@ def test_what_another_tool_kept_hides_no_sighting_when_shards_are_merged(
     for year in (2025, 2026):
         rig.do("reconcile", [year])
     (rig.folder / "activities.json").write_text(json.dumps(rig.truth()))
-    take_in(rig, rig.folder / "activities.json")
+    rig.import_files(rig.folder / "activities.json")
     monkeypatch.setattr(shards, "MANY", 2)
     for year in (2025, 2026):
-        assert rig.run("flow", [year]).metadata["activities"]["deletions_not_marked"] == 0
+        assert rig.do("flow", [year]).absent.held == []
     assert rig.gold("FROM deleted_activities") == []
     rig.assert_true_to_source()
 
@@ -46,36 +42,20 @@ def test_an_import_that_is_not_merged_stops_no_run_of_another_year(make_rig: Mak
     path = an_archive(rig)
     gone = next(item["id"] for item in rig.truth() if item["start_date"].startswith("2023-0"))
     rig.control("delete", id=gone)
-    rig.run_unpartitioned("import_files", bronze_files={"paths": [str(path)]})
+    rig.do("import_files", bronze_files={"paths": [str(path)]})
     rig.do("backfill", [2025])
     assert {year for (year,) in rig.gold("SELECT DISTINCT year FROM activities")} == {2025}
-    assert behind(rig) >= {2023}
-    rig.do("merge_files", sorted(behind(rig)))
-    assert behind(rig) == set()
+    assert years_behind(rig) >= {2023}
+    rig.do("merge_files", sorted(years_behind(rig)))
+    assert years_behind(rig) == set()
     assert rig.gold(f"SELECT source FROM activity_details WHERE activity_id = {gone}") == [("strava_archive",)]
-
-
-def test_what_died_between_landing_and_reading_is_gone_on_with(make_rig: Make) -> None:
-    rig = make_rig(logged_in=False)
-    land_paths(looking(rig.settings), [an_archive(rig)], rig.settings.import_limits)
-    with watched(rig) as watch:
-        asked, why = watch.tick("imported")
-        assert asked is not None, why
-        assert asked.job_name == "import_files"
-        watch.launch(asked)
-        asked, why = watch.tick("imported")
-        assert asked is not None, why
-        assert asked.job_name == "merge_files"
-        watch.launch(asked)
-        assert watch.tick("imported") == (None, "All of it is in the warehouse.")
-    assert len(rig.gold("FROM activities")) == len(rig.truth())
 
 
 @pytest.mark.parametrize(("first", "then"), [(2022, 2024), (2024, 2022)])
 def test_another_first_year_doubles_no_track_and_costs_no_call(make_rig: Make, first: int, then: int) -> None:
     rig = make_rig(settings={"first_year": first})
     rig.begin_with("flow_backfill")
-    take_in(rig, an_archive(rig))
+    rig.import_files(an_archive(rig))
     rig.settings = rig.settings.model_copy(update={"first_year": then})
     rig.do("flow")
     recorded = {key for year in range(2008, 2030) for key in track_origins(rig.lake, year)}
@@ -102,21 +82,20 @@ def test_an_older_archive_that_comes_later_stays_the_older_one(make_rig: Make, t
                 mine = next(line for line in lines if line.startswith(str(renamed["id"])))
                 body = "\n".join([head, mine.replace(renamed["name"], "Before it was renamed"), ""]).encode()
             older.writestr(info, body)
-    take_in(rig, path)
-    take_in(rig, tmp_path / "older.zip")
+    rig.import_files(path)
+    rig.import_files(tmp_path / "older.zip")
     assert rig.one(f"SELECT name FROM activities WHERE id = {renamed['id']}") == renamed["name"]
     versions = f"SELECT version, changed_fields FROM activity_history WHERE activity_id = {renamed['id']} ORDER BY 1"
     assert rig.gold(versions) == [(1, []), (2, ["name"])]
     table = rig.gold("SELECT * FROM activities_all ORDER BY id")
-    rig.run_unpartitioned("rebuild")
+    rig.do("rebuild")
     assert rig.gold("SELECT * FROM activities_all ORDER BY id") == table
 
 
-@pytest.mark.slow
 def test_a_later_archive_with_empty_cells_takes_nothing_back(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, activities=12, years=(2025, 2026), settings={"first_year": 2025})
     path = an_archive(rig)
-    take_in(rig, path)
+    rig.import_files(path)
     looks = {
         "rows": "SELECT * EXCLUDE (ingestion_ts, edited_at) FROM activities_all ORDER BY id",
         "details": "SELECT * EXCLUDE (fetched_at) FROM activity_details ORDER BY ALL",
@@ -130,15 +109,15 @@ def test_a_later_archive_with_empty_cells_takes_nothing_back(make_rig: Make, tmp
     with (tmp_path / "activities.csv").open("w", newline="") as file:
         emptied = ([cell if place in kept else "" for place, cell in enumerate(line)] for line in lines)
         csv.writer(file).writerows([head, *emptied])
-    assert take_in(rig, tmp_path / "activities.csv")["bronze_files"]["new_imports"] == 1
+    assert len(rig.import_files(tmp_path / "activities.csv").landed.imports) == 1
     assert rig.golds(looks) == before
-    rig.run_unpartitioned("rebuild")
+    rig.do("rebuild")
     assert rig.golds(looks) == before
 
 
 def test_gear_that_strava_no_longer_shows_keeps_the_name_of_the_archive(make_rig: Make) -> None:
     rig = make_rig(logged_in=False)
-    take_in(rig, an_archive(rig))
+    rig.import_files(an_archive(rig))
     gear_id, name = rig.gold("SELECT gear_id, name FROM gear ORDER BY 1")[0]
     land_gear(rig.lake, gear_id, json.dumps({"message": "Record Not Found"}).encode(), NOW, gone=True)
     with writing(rig.lake) as connection:
