@@ -16,7 +16,6 @@ from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline.orchestrate.resources import ProgressOf, run_resource, snapshot_resource, strava_resource
 from strava_pipeline.orchestrate.schedules import Asset, schedules, with_freshness
 from strava_pipeline.orchestrate.sensors import sensors
-from strava_pipeline.orchestrate.sensors.missing import quarantine_retry
 from strava_pipeline.settings import Settings
 
 
@@ -51,10 +50,7 @@ def build_defs(
         assets=_with_code_references(assets) if code_references else assets,
         jobs=[*asset_jobs(), rebuild_job(settings)],
         schedules=schedules(settings, running=settings.automation),
-        sensors=[
-            *sensors(settings, running=settings.automation),
-            quarantine_retry(settings, running=settings.automation),
-        ],
+        sensors=sensors(settings, running=settings.automation),
         resources={
             "run": run_resource(settings, progress_of),
             "strava": strava_resource(settings),

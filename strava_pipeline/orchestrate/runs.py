@@ -5,7 +5,7 @@ claims to be alive while its lock is free is reported as failed. Nothing is laun
 sensors/resume.py.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -33,6 +33,7 @@ UNFINISHED = [
     DagsterRunStatus.STARTED,
     DagsterRunStatus.CANCELING,
 ]
+FAILED = [DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 
 
 def is_ours(run: dg.DagsterRun, lake: Lake) -> bool:
@@ -75,6 +76,11 @@ def started_by(run: dg.DagsterRun) -> str:
             return f"{what} {run.tags[tag]}"
     by_command = run.tags.get(BY) == BY_HAND and run.parent_run_id is None  # run again in the UI, it has both
     return BY_HAND if by_command or run.remote_job_origin is None else "Dagster's UI"
+
+
+def ended_at(record: dg.RunRecord) -> datetime:
+    """When a run was over; one that never began (cancelled in the queue): when it was made."""
+    return datetime.fromtimestamp(record.end_time or record.create_timestamp.timestamp(), UTC)
 
 
 def years_of_run(run: dg.DagsterRun) -> list[int]:

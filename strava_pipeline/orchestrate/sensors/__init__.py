@@ -12,7 +12,7 @@ from strava_pipeline.ingest.strava.clocks import system_clock, utc_now
 from strava_pipeline.orchestrate.run_records import run_records_sensor
 from strava_pipeline.orchestrate.sensors.failure_alert import failure_alert_sensor
 from strava_pipeline.orchestrate.sensors.inbox import imported_sensor, inbox_sensor, webhooks_sensor
-from strava_pipeline.orchestrate.sensors.missing import catch_up_sensor, new_gear_sensor
+from strava_pipeline.orchestrate.sensors.missing import catch_up_sensor, new_gear_sensor, quarantine_retry_sensor
 from strava_pipeline.orchestrate.sensors.resume import resume_sensor
 from strava_pipeline.orchestrate.sensors.trip_replay import trip_replay_sensor
 from strava_pipeline.settings import Settings
@@ -31,4 +31,5 @@ def sensors(settings: Settings, *, running: bool, now: Callable[[], datetime] = 
         inbox_sensor(settings, status),
         imported_sensor(settings, status),
         webhooks_sensor(settings, status, now),
+        quarantine_retry_sensor(settings, status),
     ]

@@ -7,11 +7,10 @@ undone of an import is done by the next one. What is done about events is operat
 import hashlib
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
-from dagster import DagsterRunStatus
 
 from strava_pipeline.ingest.strava.clocks import system_clock
 from strava_pipeline.lake.events import EventsState, load
@@ -27,13 +26,16 @@ from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
 from strava_pipeline.orchestrate.jobs import EVENTS_JOB, FILE_BRONZE, IMPORT_JOB, JOBS, MERGE_FILES_JOB
 from strava_pipeline.orchestrate.partitions import range_tags
-from strava_pipeline.orchestrate.runs import UNFINISHED, fail_dead_runs, is_ours, newest, years_of_run
+from strava_pipeline.orchestrate.runs import FAILED, UNFINISHED, ended_at, fail_dead_runs, is_ours, newest, years_of_run
 from strava_pipeline.orchestrate.schedules import no_login
 from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline.settings import Settings
 
 TRIES = 3  # of the same imports: what fails thrice is for a person
 MOST = 10  # runs for the same imports: what ten did not bring down, an eleventh won't
+INTERVAL = 30  # seconds: what is said of one activity within it costs one call
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)  # after runs that failed, four times as long each
+_AFTER = "strava_pipeline/imports"  # tag: which imports a merge is of
 
 
 def inbox_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
@@ -97,7 +99,7 @@ def imported_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
         mark = {DATA_DIR: str(settings.data_dir), _AFTER: _digest(names)}
         job = IMPORT_JOB if unread else MERGE_FILES_JOB
         runs = context.instance.get_runs_count(dg.RunsFilter(job_name=job, tags=mark))
-        failed = context.instance.get_runs_count(dg.RunsFilter(job_name=job, tags=mark, statuses=_FAILED))
+        failed = context.instance.get_runs_count(dg.RunsFilter(job_name=job, tags=mark, statuses=FAILED))
         if failed >= TRIES or runs >= MOST:
             return dg.SkipReason(f"{runs} runs of it, {failed} failed; `strava-pipeline import` of the same shows why.")
         return dg.RunRequest(
@@ -107,10 +109,6 @@ def imported_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
         )
 
     return imported
-
-
-_FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-_AFTER = "strava_pipeline/imports"  # tag: which imports a merge is of
 
 
 def _dropped(inbox: Path) -> list[Path]:
@@ -128,11 +126,6 @@ def _state(lake: Lake, path: Path) -> str:
 
 def _digest(lines: list[str]) -> str:
     return hashlib.blake2b("\n".join(lines).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
-
-
-INTERVAL = 30  # seconds: what is said of one activity within it costs one call
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)  # after runs that failed, four times as long each
-FAILED = [DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 
 
 def webhooks_sensor(
@@ -156,7 +149,7 @@ def webhooks_sensor(
         if at_work := newest(context.instance, lake, EVENTS_JOB, UNFINISHED):
             return dg.SkipReason(f"Run {at_work.dagster_run.run_id} is at work on them.")
         failed = _failed_in_a_row(context.instance, lake)
-        if failed and now() < (again := _ended(failed[0]) + _pause(len(failed))):
+        if failed and now() < (again := ended_at(failed[0]) + _pause(len(failed))):
             return dg.SkipReason(f"The last run failed; the next try is at {again:%H:%M} UTC.")
         years = year_range(settings.first_year)
         clock = system_clock(settings, now)
@@ -188,7 +181,3 @@ def _failed_in_a_row(instance: dg.DagsterInstance, lake: Lake) -> list[dg.RunRec
 
 def _pause(failures: int) -> timedelta:
     return min(FIRST_PAUSE * int(4 ** (failures - 1)), LONGEST_PAUSE)
-
-
-def _ended(record: dg.RunRecord) -> datetime:
-    return datetime.fromtimestamp(record.end_time or record.create_timestamp.timestamp(), UTC)

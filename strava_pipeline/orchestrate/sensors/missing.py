@@ -6,7 +6,7 @@ lake/detail_files.py's and lake/quarantine.py's.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
 from dagster import DagsterRunStatus
@@ -22,7 +22,7 @@ from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.dagster_private import InstigatorStatus, InstigatorType, get_latest_completed_cron_tick
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, NEW_GEAR_JOB
 from strava_pipeline.orchestrate.partitions import range_tags
-from strava_pipeline.orchestrate.runs import UNFINISHED, fail_dead_runs, newest
+from strava_pipeline.orchestrate.runs import UNFINISHED, ended_at, fail_dead_runs, newest
 from strava_pipeline.orchestrate.schedules import DAILY, flow_request, no_login
 from strava_pipeline.orchestrate.tags import CATCHES_UP, DATA_DIR
 from strava_pipeline.settings import Settings
@@ -53,10 +53,10 @@ def catch_up_sensor(
             return dg.SkipReason("A daily run is queued or at work.")
         due = get_latest_completed_cron_tick(settings.schedule, at - GRACE, settings.timezone)
         done = newest(context.instance, lake, "flow", [DagsterRunStatus.SUCCESS])
-        if done is not None and _ended(done) >= due:
+        if done is not None and ended_at(done) >= due:
             return dg.SkipReason("The daily run that was due is done.")
         last = newest(context.instance, lake, "flow", [])
-        if last is not None and at < (again := _ended(last) + PAUSE):
+        if last is not None and at < (again := ended_at(last) + PAUSE):
             return dg.SkipReason(f"The last daily run came to no good end; the next try is at {again:%H:%M} UTC.")
         return _try(context.instance, settings, at)
 
@@ -71,11 +71,6 @@ def _try(instance: dg.DagsterInstance, settings: Settings, at: datetime) -> dg.R
     return flow_request(settings, run_key=f"{day} {tried + 1} {settings.data_dir}", tags={CATCHES_UP: day})
 
 
-def _ended(record: dg.RunRecord) -> datetime:
-    """When a run was over; one that never began (cancelled in the queue): when it was made."""
-    return datetime.fromtimestamp(record.end_time or record.create_timestamp.timestamp(), UTC)
-
-
 def _switched_off(instance: dg.DagsterInstance) -> bool:
     """Whether a person stopped the daily schedule in the UI: then they don't want its run by another way."""
     states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
@@ -85,28 +80,26 @@ def _switched_off(instance: dg.DagsterInstance) -> bool:
 OFTEN = timedelta(hours=1)  # a look into every detail's folder, some 0.1 s for ten thousand; pauses are days
 
 
-def quarantine_retry(settings: Settings, *, running: bool) -> dg.SensorDefinition:
-    """The sensor; `running`: it looks as soon as the daemon is there."""
-
+def quarantine_retry_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     @dg.sensor(
         name="quarantine_retry",
         job_name="enrich",
         minimum_interval_seconds=int(OFTEN.total_seconds()),
-        default_status=dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED,
+        default_status=status,
         description="Asks again for details that failed, when their pause is over; never for dropped ones.",
     )
-    def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    def quarantine_retry(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         if skip := no_login(settings):
             return skip
         lake, now = Lake(settings.data_dir), primed_clock(settings).now()
         due = {
-            each.activity_id: (each.retry_at, activity.year)
-            for each, activity in failing_now(lake)
-            if activity is not None and each.retry_at is not None and each.retry_at <= now
+            failing.activity_id: (failing.retry_at, activity.year)
+            for failing, activity in failing_now(lake)
+            if activity is not None and failing.retry_at is not None and failing.retry_at <= now
         }
         if not due:
             return dg.SkipReason("No detail that failed is to be asked for again now.")
-        # The date: a run that met an outage left no evidence, and is to be made up for.
+        # with the date: a run that met an outage left no evidence, and another one is due
         years = year_range(settings.first_year)
         newest = max(retry_at for retry_at, _ in due.values())
         return dg.RunRequest(
@@ -115,8 +108,7 @@ def quarantine_retry(settings: Settings, *, running: bool) -> dg.SensorDefinitio
             tags=range_tags([years.clamp(year) for _, year in due.values()]),
         )
 
-    definition: dg.SensorDefinition = sensor
-    return definition
+    return quarantine_retry
 
 
 def new_gear_sensor(settings: Settings, status: dg.DefaultSensorStatus, clock: ServerClock) -> dg.SensorDefinition:
