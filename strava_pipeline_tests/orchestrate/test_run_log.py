@@ -76,6 +76,16 @@ def test_an_asset_that_has_nothing_to_tell_is_not_named() -> None:
     assert in_words(told, "step") == "full: row_count 2, calls 3; bytes 4"
 
 
+def test_the_end_of_a_stage_names_what_its_assets_reported(tmp_path: Path) -> None:
+    def report(context: dg.OpExecutionContext) -> None:
+        context.log_event(dg.AssetMaterialization("tracks", metadata={"tracks_written": 3, "seconds": 0.5}))
+
+    small_run(tmp_path, report)
+    (rows,) = structured_logs(tmp_path)
+    assert only(rows, "stage_ends", "work")["fields"]["assets"] == {"tracks": {"tracks_written": 3, "seconds": 0.5}}
+    assert human_logs(tmp_path)[0].count(": tracks: tracks_written 3\n") == 1
+
+
 def test_retries_and_checks_that_fail_are_told(make_rig: Make) -> None:
     rig = small(make_rig)
     sick = rig.truth()[0]["id"]
