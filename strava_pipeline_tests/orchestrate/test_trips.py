@@ -88,6 +88,19 @@ def test_a_trip_that_its_source_lost_keeps_its_row_and_is_marked_when_its_year_i
 
 
 @pytest.mark.slow
+def test_a_source_that_lost_nearly_everything_marks_nothing_as_deleted_until_a_person_confirms(world: Trips) -> None:
+    world.write(ride(number, 2022) for number in range(1, 9))
+    assert world.do(2022).broken_rules == []
+    world.write([ride(1, 2022)])
+    assert set(world.do(2022).broken_rules) == {"trip_index.not_shrunk", "trip_diagnostics.not_shrunk"}
+    assert not any(deleted for _, deleted in (world.years() | world.years(TRIP_INDEX)).values())
+    confirmed = {"allow_shrink": True}
+    assert world.rig.do("trips", [2022], trip_index=confirmed, trip_diagnostics=confirmed).broken_rules == []
+    for table in (TRIP_INDEX, TRIP_DIAGNOSTICS):
+        assert [name for name, (_, deleted) in world.years(table).items() if not deleted] == ["ride-1"]
+
+
+@pytest.mark.slow
 def test_where_the_source_is_not_set_any_more_nothing_is_lost(world: Trips) -> None:
     world.do()
     before = {table.name: world.kept(table) for table in (TRIP_INDEX, TRIP_DIAGNOSTICS)}
