@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,6 +42,11 @@ class Address:
     @property
     def url(self) -> str:
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+def ui_options(ui: Address | None) -> list[str]:
+    """The options of `service run` that name this address."""
+    return ["--no-ui"] if ui is None else ["--host", ui.host, "--port", str(ui.port)]
 
 
 @contextmanager
@@ -203,12 +208,9 @@ def _run(
     for number in INTERRUPTS:  # also where a shell started us in the background
         signal.signal(number, signal.default_int_handler)
     watched, kept = os.pipe()  # the kernel closes `kept` when we die, however we die
-    guarded = [sys.executable, "-m", "strava_pipeline.verbs.guard", str(watched), str(GRACE), *command]
     with ExitStack() as deferred:
         deferred.enter_context(deferred_interrupts())
-        with subprocess.Popen(
-            guarded, cwd=folder, env=environment, start_new_session=True, pass_fds=[*locks, watched]
-        ) as process:
+        with guarded(command, watched, env=environment, folder=folder, locks=locks) as process:
             os.close(watched)
             try:
                 deferred.close()  # one that came meanwhile ends Dagster, too
@@ -224,6 +226,22 @@ def _run(
                 return 0
             finally:
                 os.close(kept)
+
+
+def guarded(
+    command: list[str], watched: int, *, env: dict[str, str], folder: Path | None = None, locks: Sequence[int] = ()
+) -> "subprocess.Popen[bytes]":
+    """A Python module with its arguments as a child in a session of its own, which ends when this process does.
+
+    `watched`: the reading end of a pipe whose writing end only this process holds; `locks`: descriptors to inherit.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", "strava_pipeline.verbs.guard", str(watched), str(GRACE), *command],
+        cwd=folder,
+        env=env,
+        start_new_session=True,
+        pass_fds=[*locks, watched],
+    )
 
 
 def _stop(process: subprocess.Popen[bytes], *, runs_may_finish: bool) -> None:

@@ -24,7 +24,7 @@ from strava_pipeline.lake.purge import Place, data_places
 from strava_pipeline.operations.log_files import KINDS, list_logs, prune
 from strava_pipeline.settings import Settings, env_file
 from strava_pipeline.verbs.output import echo_json
-from strava_pipeline.verbs.service_process import before, service_log
+from strava_pipeline.verbs.service_process import rotated, service_log
 
 APPS_PAGE = "https://www.strava.com/settings/apps"
 WORD = "purge"  # to be typed where the athlete's id is not known
@@ -91,7 +91,7 @@ def _refuse(settings: "Settings") -> None:
     from strava_pipeline.ingest.trips.source import trips_file
     from strava_pipeline.lake.purge import refuse_other_places, refuse_work
     from strava_pipeline.verbs.dagster_process import is_taken
-    from strava_pipeline.verbs.service_process import answers
+    from strava_pipeline.verbs.service_process import intake_answers
 
     lake, package = Lake(settings.data_dir), Path(__file__).parent.parent
     places = [package, settings.secrets_dir, settings.logs_dir, settings.dagster_home, env_file()]
@@ -104,7 +104,7 @@ def _refuse(settings: "Settings") -> None:
             f"Nothing was deleted: Dagster runs on {settings.dagster_home}. End it first: strava-pipeline service down "
             "(or Ctrl-C in the terminal of `dev`)."
         )
-    if settings.webhook_secret is not None and answers(settings.serve_address):
+    if settings.webhook_secret is not None and intake_answers(settings.serve_address):
         raise PipelineError(
             f"Nothing was deleted: the webhook intake answers at {settings.serve_address} and would go on to write; end it first."
         )
@@ -265,7 +265,7 @@ def delete_logs(logs_dir: Path) -> None:
 
 
 def _log_files(logs_dir: Path) -> list[Path]:
-    of_service = (before(service_log(logs_dir)), service_log(logs_dir))
+    of_service = (rotated(service_log(logs_dir)), service_log(logs_dir))
     return [path for kind in KINDS for path in list_logs(logs_dir, kind)] + [
         path for path in of_service if path.exists()
     ]

@@ -15,7 +15,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,8 +31,10 @@ from strava_pipeline.verbs.dagster_process import (
     Address,
     alone_on,
     environment_of,
+    guarded,
     is_taken,
     serve,
+    ui_options,
     until,
 )
 from strava_pipeline.verbs.output import echo
@@ -46,7 +48,7 @@ PATIENCE = 180  # seconds until it must be alive; Dagster gives its code server 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A live one. `ui` None: without; `by_unit`: started by systemd or launchd.
+    """A running service. `ui` None: without; `by_unit`: started by systemd or launchd.
 
     `place`: where its process id means something; a folder may be shared with a container or another machine.
     """
@@ -64,21 +66,21 @@ def running(home: Path) -> Service | None:
     if not is_held(note):
         return None
     try:
-        told = json.loads(note.read_text())
+        note_of = json.loads(note.read_text())
     except (OSError, ValueError):  # it has just begun, or just ended
         return None
-    ui = Address(**told["ui"]) if told["ui"] else None
-    return Service(told["pid"], told["place"], datetime.fromisoformat(told["since"]), ui, told["by_unit"])
+    ui = Address(**note_of["ui"]) if note_of["ui"] else None
+    return Service(note_of["pid"], note_of["place"], datetime.fromisoformat(note_of["since"]), ui, note_of["by_unit"])
 
 
 def run(settings: "Settings", ui: Address | None, *, by_unit: bool, log_to_stdout: bool = False) -> int:
-    """Be the service, in this process, until told to end; the exit code. A closed terminal does not end it.
+    """Be the service in this process until a signal ends it; returns the exit code. A closed terminal does not end it.
 
-    `log_to_stdout`: leave the scheduler's log to whoever started us, as a container does.
+    `log_to_stdout`: leave the log to the program that started this one, as in a container.
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with (
-        nullcontext() if log_to_stdout else saying_into(service_log(settings.logs_dir)),
+        nullcontext() if log_to_stdout else logged_into(service_log(settings.logs_dir)),
         alone_on(settings.dagster_home) as lock,
         held(_note(settings.dagster_home)) as note,
     ):
@@ -98,13 +100,12 @@ def start(settings: "Settings", ui: Address | None) -> None:
     from strava_pipeline.verbs.instance import open_instance
     from strava_pipeline.verbs.ticks import heard_of_scheduler
 
-    where = ["--no-ui"] if ui is None else ["--host", ui.host, "--port", str(ui.port)]
     log = service_log(settings.logs_dir)
     log.parent.mkdir(parents=True, exist_ok=True)
     with open_instance(settings.dagster_home) as instance, log.open("ab") as out:
-        before, said = heard_of_scheduler(instance), out.tell()
+        before, began_at = heard_of_scheduler(instance), out.tell()
         process = subprocess.Popen(
-            [sys.executable, "-m", "strava_pipeline", "service", "run", *where],
+            [sys.executable, "-m", "strava_pipeline", "service", "run", *ui_options(ui)],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
@@ -125,7 +126,7 @@ def start(settings: "Settings", ui: Address | None) -> None:
             return
         process.terminate()
         what = "did not start" if in_time else f"was not alive after {PATIENCE} s, so it was ended"
-    raise PipelineError(f"The service {what}. The end of {log}:\n{_said_since(log, said)}")
+    raise PipelineError(f"The service {what}. The end of {log}:\n{_lines_since(log, began_at)}")
 
 
 def end(home: Path, service: Service) -> None:
@@ -155,17 +156,24 @@ def _place() -> str:
 
 def ui_answers(ui: Address) -> bool:
     """Whether Dagster's web server answers there."""
-    connection = http.client.HTTPConnection(ui.host, ui.port, timeout=2)
-    try:
-        connection.request("GET", "/server_info")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    return _is_ok(http.client.HTTPConnection(ui.host, ui.port, timeout=2), "/server_info")
 
 
-def _said_since(log: Path, begin: int) -> str:
+def intake_answers(address: str) -> bool:
+    """Whether an intake at `host:port` takes events."""
+    return _is_ok(http.client.HTTPConnection(address, timeout=2), "/health")
+
+
+def _is_ok(connection: http.client.HTTPConnection, path: str) -> bool:
+    with closing(connection):
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+def _lines_since(log: Path, begin: int) -> str:
     with log.open("rb") as file:
         file.seek(begin)
         lines = file.read().decode(errors="replace").splitlines()
@@ -196,20 +204,8 @@ def intake_beside(settings: "Settings") -> Iterator[Callable[[], None]]:
         keeper.stop()
 
 
-def answers(address: str) -> bool:
-    """Whether an intake there takes events."""
-    connection = http.client.HTTPConnection(address, timeout=2)
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
 class _Keeper(Thread):
-    """Starts the process, and starts it again."""
+    """Starts the intake's process, and starts it again when it ends by itself, after a growing pause."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         super().__init__(name="intake", daemon=True)
@@ -221,8 +217,8 @@ class _Keeper(Thread):
     def run(self) -> None:
         pause = 1
         while not self._over.is_set():
-            self._process = self._launched()
-            if self._over.is_set():  # told to stop while it was being started
+            self._process = guarded(["strava_pipeline", "serve"], self._watched, env=self._environment)
+            if self._over.is_set():  # `interrupt` came while the process was being started
                 self._process.send_signal(signal.SIGINT)
             code = self._process.wait()
             if self._over.wait(0):
@@ -232,7 +228,7 @@ class _Keeper(Thread):
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def interrupt(self) -> None:
-        """Tell it to end, once; it is not waited for."""
+        """Interrupt the process, once, without waiting for its end."""
         if self._over.is_set():
             return
         self._over.set()
@@ -253,15 +249,6 @@ class _Keeper(Thread):
         os.close(self._kept)
         os.close(self._watched)
 
-    def _launched(self) -> "subprocess.Popen[bytes]":
-        guard = [sys.executable, "-m", "strava_pipeline.verbs.guard", str(self._watched), str(GRACE)]
-        return subprocess.Popen(
-            [*guard, "strava_pipeline", "serve"],
-            env=self._environment,
-            start_new_session=True,
-            pass_fds=[self._watched],
-        )
-
 
 ENOUGH = 5_000_000  # bytes; two months of a quiet service (a sensor says 240 bytes every five minutes: 70 kB a day)
 EVERY = 60  # seconds between two looks at its size
@@ -271,50 +258,50 @@ def service_log(logs_dir: Path) -> Path:
     return logs_dir / "service" / "service.log"
 
 
-def before(log: Path) -> Path:
-    """What was said before the present log began anew."""
+def rotated(log: Path) -> Path:
+    """Where the older lines are."""
     return log.with_name(f"{log.name}.1")
 
 
 @contextmanager
-def saying_into(log: Path) -> Iterator[None]:
-    """Everything that this process says from now on, and what it starts, goes to the end of `log`, which is kept small."""
+def logged_into(log: Path) -> Iterator[None]:
+    """Append to `log` what this process and its children write to stdout and stderr; rotate `log` when it is large."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         os.dup2(out.fileno(), 1)
         os.dup2(out.fileno(), 2)
     over = Event()
-    Thread(target=_keep_small, args=(log, over), daemon=True).start()
+    Thread(target=_keep_rotating, args=(log, over), daemon=True).start()
     try:
         yield
     finally:
         over.set()
 
 
-def begin_anew(log: Path, enough: int = ENOUGH) -> None:
-    """Where `log` has become larger than that: keep it as `.1` and empty it.
+def rotate(log: Path, enough: int = ENOUGH) -> None:
+    """If `log` is larger than `enough` bytes: copy it to `.1` and empty it.
 
-    Whoever writes into it has it open for appending and goes on at its beginning. What is said between the two steps,
-    some microseconds, is lost.
+    Writers have the file open for appending and continue at its beginning. What they write between the two steps, some
+    microseconds, is lost.
     """
     if log.exists() and log.stat().st_size > enough:
-        shutil.copyfile(log, before(log))
+        shutil.copyfile(log, rotated(log))
         os.truncate(log, 0)
 
 
 def last_lines(log: Path, count: int) -> list[str]:
-    """The newest lines, also where the log has just begun anew."""
+    """The newest lines, also if the log has just been rotated."""
     found: deque[str] = deque(maxlen=count)
-    for path in (before(log), log):
+    for path in (rotated(log), log):
         if path.exists():
             with path.open(encoding="utf-8", errors="replace") as file:
                 found.extend(line.rstrip("\n") for line in file)
     return list(found)
 
 
-def _keep_small(log: Path, over: Event) -> None:
+def _keep_rotating(log: Path, over: Event) -> None:
     while not over.wait(EVERY):
         try:
-            begin_anew(log)
+            rotate(log)
         except OSError as error:  # a full disk: the service goes on
-            echo(f"{log} could not begin anew: {error.strerror}", err=True)
+            echo(f"{log} could not be rotated: {error.strerror}", err=True)

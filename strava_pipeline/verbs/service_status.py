@@ -14,7 +14,7 @@ from strava_pipeline.orchestrate.home import may_have_records
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_process import environment_of_dagster
 from strava_pipeline.verbs.instance import open_instance
-from strava_pipeline.verbs.service_process import answers, running, service_log, ui_answers
+from strava_pipeline.verbs.service_process import intake_answers, running, service_log, ui_answers
 from strava_pipeline.verbs.ticks import (
     ScheduleState,
     check_schedule,
@@ -72,7 +72,7 @@ def _intake(settings: Settings) -> dict[str, Any] | None:
     """None: switched off."""
     if not settings.has_intake:
         return None
-    return {"address": settings.serve_address, "takes_events": answers(settings.serve_address)}
+    return {"address": settings.serve_address, "takes_events": intake_answers(settings.serve_address)}
 
 
 def status_lines(report: ServiceStatus) -> list[str]:
@@ -135,7 +135,7 @@ def faults(settings: "Settings") -> list[str]:
     found = []
     if present.ui is not None and not ui_answers(present.ui):
         found.append(f"The UI does not answer GET {present.ui.url}/server_info.")
-    if settings.has_intake and not answers(settings.serve_address):
+    if settings.has_intake and not intake_answers(settings.serve_address):
         found.append(f"The intake does not answer GET http://{settings.serve_address}/health, or its inbox is full.")
     return found or _scheduler(settings)
 

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.verbs.dagster_process import Address
+from strava_pipeline.verbs.dagster_process import Address, ui_options
 from strava_pipeline.verbs.service_process import service_log
 
 NAME = "strava-pipeline"
@@ -50,8 +50,7 @@ _LAUNCHD = _Manager(
 
 def unit_text(ui: Address | None, logs_dir: Path) -> str:
     """The unit for this machine: this Python, this working directory, the UI where it is wanted."""
-    where = ["--no-ui"] if ui is None else ["--host", ui.host, "--port", str(ui.port)]
-    command = [sys.executable, "-m", "strava_pipeline", "service", "run", "--by-unit", *where]
+    command = [sys.executable, "-m", "strava_pipeline", "service", "run", "--by-unit", *ui_options(ui)]
     template = files("strava_pipeline.verbs.units").joinpath(f"{NAME}{_manager().ending}").read_bytes()
     if _manager() is _LAUNCHD:
         log = str(service_log(logs_dir))

@@ -178,9 +178,9 @@ def an_intake(settings: Settings) -> Iterator[str]:
     """The address of the intake that runs, or of one of our own for the length of the body."""
     from strava_pipeline.serve.app import create_app
     from strava_pipeline.serve.server import serving
-    from strava_pipeline.verbs.service_process import answers
+    from strava_pipeline.verbs.service_process import intake_answers
 
-    if answers(settings.serve_address):
+    if intake_answers(settings.serve_address):
         yield f"http://{settings.serve_address}"
         return
     secret = settings.require_webhook_secret().get_secret_value()

@@ -28,7 +28,7 @@ from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.lake.files import held
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_process import Address, alone_on
-from strava_pipeline.verbs.service_process import begin_anew, last_lines, running, service_log
+from strava_pipeline.verbs.service_process import last_lines, rotate, running, service_log
 from strava_pipeline.verbs.service_status import look, status_lines, time_lines
 from strava_pipeline.verbs.service_unit import unit_text
 from strava_pipeline_tests.rig import Rig
@@ -219,14 +219,14 @@ def ticked(instance: dg.DagsterInstance, status: InstigatorStatus) -> None:
     )
 
 
-def test_the_log_begins_anew_when_it_is_large_and_its_writer_goes_on(tmp_path: Path) -> None:
+def test_the_log_is_rotated_when_it_is_large_and_its_writer_goes_on(tmp_path: Path) -> None:
     log = tmp_path / "service.log"
     with log.open("ab", buffering=0) as writer:
         writer.write(b"one\ntwo\n")
-        begin_anew(log, enough=8)
+        rotate(log, enough=8)
         assert log.read_bytes() == b"one\ntwo\n"
         writer.write(b"three\n")
-        begin_anew(log, enough=8)
+        rotate(log, enough=8)
         writer.write(b"four\n")
     assert log.read_bytes() == b"four\n"
     assert last_lines(log, 3) == ["two", "three", "four"]
