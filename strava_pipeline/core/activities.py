@@ -20,14 +20,15 @@ import polars as pl
 
 from strava_pipeline.core.json_text import parse_json
 from strava_pipeline.core.rows import Json, Rows, frame, read_column, typed_rows
-from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.sources import STRAVA, gear_source
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, CHILDREN
+from strava_pipeline.core.tables.activities import SOURCE_ID
 from strava_pipeline.core.tables.details import TRACKS
 from strava_pipeline.core.tables.model import Table
 from strava_pipeline.core.years import YearRange
 
 _EDITED = tuple(column.name for column in ACTIVITIES_ALL.columns if column.edited)
-_LISTED_COLUMNS = (*(column.name for column in ACTIVITIES_ALL.sourced), "extra")
+_LISTED_COLUMNS = (*(column.name for column in ACTIVITIES_ALL.sourced if column is not SOURCE_ID), "extra")
 _LOCAL, _INSTANT = (
     next(c for c in ACTIVITIES_ALL.columns if c.name == name) for name in ("start_date_local", "start_date")
 )
@@ -41,16 +42,24 @@ def summary_frame(
     ingestion_ts: datetime,
     athlete_id: int | None,
     source: str = STRAVA,
+    account: str | None = None,
 ) -> tuple[pl.DataFrame, Rows]:
     """The rows of a shard, one per object, with the columns of `activities_all`; and the values that don't fit.
 
-    `ingestion_ts` is when the page arrived (UTC); `athlete_id` fills in where an object names no athlete.
+    `ingestion_ts` is when the page arrived (UTC); `athlete_id` fills in where an object names no athlete;
+    `account`: whose login at the source showed them.
     """
     rows = typed_rows(activities, ACTIVITIES_ALL)
     values = rows.values
     height = len(activities)
     values["athlete_id"] = [athlete_id if value is None else value for value in values["athlete_id"]]
     values["source"] = [source] * height
+    values["source_id"] = [
+        str(key) if said is None and key > 0 else said
+        for key, said in zip(values["id"], values["source_id"], strict=True)
+    ]
+    values["account"] = [account] * height
+    values["gear_source"] = [gear_source(source, gear_id) for gear_id in values["gear_id"]]
     values["year"] = [years.clamp(year) for year in _years(values["start_date_local"], values["start_date"])]
     values["fingerprint"] = _hashes(values, _EDITED)
     values["content_hash"] = _hashes(values, _LISTED_COLUMNS)
@@ -105,7 +114,7 @@ def split_page(items: Sequence[Any]) -> tuple[list[Json], list[UnreadableItem]]:
     for row, item in enumerate(items, start=1):
         if reason := _why_unreadable(item):
             start = next(iter(start_instants([item])), None) if isinstance(item, dict) else None
-            others.append(UnreadableItem(row, reason, _digest(item), start))
+            others.append(UnreadableItem(row, reason, digest_of(item), start))
         else:
             activities.append(item)
     return activities, others
@@ -113,18 +122,19 @@ def split_page(items: Sequence[Any]) -> tuple[list[Json], list[UnreadableItem]]:
 
 def _why_unreadable(item: Any) -> str | None:
     if not isinstance(item, dict):
-        return f"it is {_kind(item)} and not an object"
+        return f"it is {kind_of(item)} and not an object"
     if "id" not in item:
         return "it has no id"
     found = item["id"]
     if type(found) is not int:
-        return f"its id is {_kind(found)} and not a whole number"
+        return f"its id is {kind_of(found)} and not a whole number"
     if not 0 < found < _TOO_LARGE:
         return "its id is out of range"
     return None
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """What kind of JSON value it is, in words."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -133,7 +143,8 @@ def _kind(value: Any) -> str:
     return kinds[type(value)]
 
 
-def _digest(item: Any) -> str:
+def digest_of(item: Any) -> str:
+    """A hash that stays the same while the same item is listed."""
     permanent = (
         {name: item[name] for name in _PERMANENT if item.get(name) is not None} if isinstance(item, dict) else {}
     )

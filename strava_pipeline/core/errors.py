@@ -153,6 +153,19 @@ class BudgetExhaustedError(PipelineError):
         self.resumes_at = resumes_at
 
 
+class LimitReachedError(PipelineError):
+    """A provider lets no more calls through for longer than a run waits. Work may go on at `resumes_at` (UTC)."""
+
+    exit_code = 3
+
+    def __init__(self, title: str, resumes_at: datetime) -> None:
+        super().__init__(
+            f"{title} lets no more calls through until {resumes_at:%Y-%m-%d %H:%M:%S} UTC; what came is kept, and the next "
+            "run goes on there."
+        )
+        self.resumes_at = resumes_at
+
+
 class CallCapReachedError(PipelineError):
     """This process has made as many calls as it may; work may be left."""
 

@@ -6,6 +6,8 @@ measures, the next source that has it fills it in. No value is corrected: Strava
 rows belong to one activity is decided by their ids.
 """
 
+import hashlib
+
 STRAVA = "strava"  # the API
 STRAVA_JSON = "strava_json"  # the API's answers, as another tool kept them
 STRAVA_ARCHIVE = "strava_archive"  # the bulk export: fewer fields, and rounded in the oldest
@@ -15,6 +17,28 @@ FILE = "file"  # an activity file without a row in any list
 SOURCES = [STRAVA, STRAVA_JSON, STRAVA_ARCHIVE, RUNNING_PAGE, FILE]  # a list, since DuckDB wants one
 
 IMPORTED = frozenset({STRAVA_JSON, STRAVA_ARCHIVE, RUNNING_PAGE, FILE})  # the sources of the command `import`
+
+
+def hashed_id(source: str, source_id: str, athlete_id: int | None = None) -> int:
+    """The id of an activity that Strava has not numbered: a negative 63-bit hash of its source and its id there.
+
+    `athlete_id`: hashed too, where the recording is of another athlete than the folder's (see `Numbering`).
+    """
+    whose = source if athlete_id is None else f"{source} of {athlete_id}"  # no source has a blank in its name
+    digest = hashlib.blake2b(f"{whose}:{source_id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return -(int.from_bytes(digest) % (2**63 - 1) + 1)
+
+
+def gear_source(source: str, gear_id: str | None) -> str | None:
+    """Whose id `gear_id` is, in a row of `source`; None: the row names no gear.
+
+    Strava's ids are Strava's wherever they stand. An archive that does not tell them has ids of its own, with a minus.
+    """
+    if not gear_id:
+        return None
+    if source == STRAVA_ARCHIVE:
+        return STRAVA_ARCHIVE if "-" in gear_id else STRAVA
+    return STRAVA if source in (STRAVA_JSON, RUNNING_PAGE, FILE) else source
 
 
 _CLOCK = ("start_date", "timezone", "utc_offset")  # archives have no zone, files have a place; the local start follows

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from strava_pipeline.core.errors import PipelineError, TransientError
-from strava_pipeline.ingest.strava.http import BrokenOffError, TooLargeError, small_wire
+from strava_pipeline.ingest.http import BrokenOffError, TooLargeError, small_wire
 from strava_pipeline.settings import Settings
 
 PATIENCE = 10  # seconds for an answer: a sensor's tick has 60 for all it does

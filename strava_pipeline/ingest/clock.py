@@ -5,6 +5,7 @@ header along a steady counter. One header that contradicts what is believed is e
 server may be wrong once. Windows and limits are not known here.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -126,6 +127,22 @@ class ServerClock:
             return self.local()
         moment, counter = self._anchor
         return moment + timedelta(seconds=(self._monotonic() - counter) * self.speed)
+
+
+def utc_now() -> datetime:
+    """This machine's time."""
+    return datetime.now(UTC)
+
+
+def machine_clock(speed: float = 1.0, now: Callable[[], datetime] = utc_now) -> ServerClock:
+    """A clock on this machine's, or on `now` (aware); `speed`: as of ServerClock."""
+    return ServerClock(now, _steady, time.sleep, speed=speed)
+
+
+def _steady() -> float:
+    """Seconds on a counter that goes on while the machine sleeps, where the system has one."""
+    boottime = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boottime is None else time.clock_gettime(boottime)
 
 
 def parse_date_header(value: str | None) -> datetime | None:

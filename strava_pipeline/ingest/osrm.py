@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from strava_pipeline.core.trips.values import finite_number
-from strava_pipeline.ingest.strava.http import Exchange, Wire
+from strava_pipeline.ingest.http import Exchange, Wire
 
 PATIENCE = 10  # seconds for an answer
 NO_ANSWER = "no answer"

@@ -27,6 +27,7 @@ class Proof:
 
     listing: str
     athlete_id: int | None
+    account: str | None
     began_at: datetime
     found_at: datetime
     after: int | None = None
@@ -40,10 +41,12 @@ def proofs(listings: Iterable[Listing]) -> Iterator[Proof]:
         manifest = listing.manifest
         for gone in manifest.gone:
             later = gone.at.replace(microsecond=0) + timedelta(seconds=1)  # an event's time is known to the second
-            yield Proof(listing.name, manifest.athlete_id, later, gone.at, activity_id=gone.activity_id)
+            yield Proof(
+                listing.name, manifest.athlete_id, manifest.account, later, gone.at, activity_id=gone.activity_id
+            )
         began = manifest.started_at.replace(microsecond=0)  # a page's time may be known to the second only
         for after, before in proven(manifest):
-            yield Proof(listing.name, manifest.athlete_id, began, manifest.fetched_at, after, before)
+            yield Proof(listing.name, manifest.athlete_id, manifest.account, began, manifest.fetched_at, after, before)
 
 
 def proven(manifest: Manifest) -> Iterator[Span]:
@@ -66,7 +69,7 @@ def gaps(manifest: Manifest) -> list[Span]:
     walk, asked = manifest.walk, manifest.window
     if any(page.oldest is None or page.newest is None for page in walk):
         return [(asked.after, asked.before)]
-    ascending = asked.after is not None
+    ascending = manifest.is_ascending
     found = [_between(page, following, ascending=ascending) for page, following in pairwise(walk)]
     if walk and _is_full(walk[-1]):
         after, before = _around(walk[-1], ascending=ascending)
@@ -105,7 +108,7 @@ def _around(page: PageEntry, *, ascending: bool) -> tuple[int, int]:
 
 def _unreadable(manifest: Manifest) -> Iterator[Span]:
     """Where a row that can't be read may belong: from the end of the page before its own to the beginning of the next."""
-    ascending = manifest.window.after is not None
+    ascending = manifest.is_ascending
     walk = manifest.walk if ascending else manifest.walk[::-1]
     for place, page in enumerate(walk):
         if page.unreadable:

@@ -8,6 +8,7 @@ is compared where it is published.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.detail_files import detail_files
 from strava_pipeline.lake.listings import listings
@@ -34,7 +35,7 @@ def shards_with_bronze(lake: Lake, wanted: Sequence[int], years: YearRange) -> A
     with locked(lake, LOCK):
         held = {year: holdings(lake, year) for year in wanted}
     above = missing = 0
-    for listing in listings(lake):
+    for listing in (each for source in lake.listed_sources for each in listings(lake, source)):
         partitions = held.keys() & listing.manifest.years_within(years)
         if partitions:
             above += listing.manifest.whole_pages
@@ -61,9 +62,9 @@ def history_with_gold(connection: Connection, lake: Lake, years: Sequence[int]) 
     """Activities of `years` in gold, and those without a version in the history."""
     query = (
         "SELECT count(*), count(*) FILTER (id NOT IN (SELECT activity_id FROM activity_history)) FROM activities_all "
-        "WHERE source = 'strava' AND year IN (SELECT unnest($years))"
+        "WHERE NOT list_contains($imported, source) AND year IN (SELECT unnest($years))"
     )
-    above, missing = connection.execute(query, {"years": list(years)}).fetchall()[0]
+    above, missing = connection.execute(query, {"imported": sorted(IMPORTED), "years": list(years)}).fetchall()[0]
     return Agreement(above, above - missing, missing)
 
 

@@ -6,6 +6,7 @@ A run that ended between two stages, or met a limit, leaves these; the next dail
 from contextlib import suppress
 from datetime import datetime
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.imported import all_listings
 from strava_pipeline.lake.listings import listings
@@ -30,7 +31,10 @@ def years_behind(lake: Lake, years: YearRange) -> set[int]:
             unfetched |= years_unmerged(connection, lake, years)
             since = first_pull_ended_at(lake)
             if since is not None:
-                unfetched |= {row[0] for row in connection.execute(sql("years_unfetched"), {"since": since}).fetchall()}
+                unfetched |= {
+                    row[0]
+                    for row in connection.execute(sql("years_unfetched"), {"source": STRAVA, "since": since}).fetchall()
+                }
     return unfetched.union(*(years_lacking(merged, listing, years) for listing in all_listings(lake)))
 
 

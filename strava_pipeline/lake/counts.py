@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.warehouse import Connection
@@ -22,7 +23,7 @@ class YearCounts:
 
 
 def counts_by_year(connection: Connection) -> list[YearCounts]:
-    return [YearCounts(*row) for row in connection.execute(sql("counts_by_year")).fetchall()]
+    return [YearCounts(*row) for row in connection.execute(sql("counts_by_year"), {"source": STRAVA}).fetchall()]
 
 
 def row_counts(connection: Connection) -> dict[str, int]:
@@ -68,9 +69,16 @@ def _keys(connection: Connection, table: str, columns: Sequence[str]) -> set[tup
     return set(connection.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall())
 
 
+_KNOWN_GEAR = "SELECT gear_id FROM gear WHERE source = $source AND found IS NOT NULL ORDER BY gear_id"
+
+
 def unknown_gear(connection: Connection) -> list[str]:
     """Gear that activities name and that was never fetched. Ids that could not be Strava's are left out."""
-    return [row[0] for row in connection.execute(sql("unknown_gear")).fetchall() if could_be_gear(row[0])]
+    return [
+        row[0]
+        for row in connection.execute(sql("unknown_gear"), {"source": STRAVA}).fetchall()
+        if could_be_gear(row[0])
+    ]
 
 
 def could_be_gear(gear_id: str) -> bool:
@@ -78,10 +86,7 @@ def could_be_gear(gear_id: str) -> bool:
 
 
 def known_gear(connection: Connection) -> list[str]:
-    return [
-        row[0]
-        for row in connection.execute("SELECT gear_id FROM gear WHERE source = 'strava' ORDER BY gear_id").fetchall()
-    ]
+    return [row[0] for row in connection.execute(_KNOWN_GEAR, {"source": STRAVA}).fetchall()]
 
 
 def unknown_ids(connection: Connection, ids: Iterable[int]) -> list[int]:
@@ -92,7 +97,9 @@ def unknown_ids(connection: Connection, ids: Iterable[int]) -> list[int]:
 
 def count_between(connection: Connection, begin: datetime, end: datetime) -> int:
     """Present activities of Strava's that start between two instants."""
-    return int(connection.execute(sql("count_between"), {"begin": begin, "end": end}).fetchall()[0][0])
+    return int(
+        connection.execute(sql("count_between"), {"source": STRAVA, "begin": begin, "end": end}).fetchall()[0][0]
+    )
 
 
 def one_number(connection: Connection, text: str) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
-from strava_pipeline.core.sources import FILLED
+from strava_pipeline.core.sources import FILLED, IMPORTED
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.core.tables.insights import DISTANCES, GROUPS, INSIGHTS, TOTALS
 from strava_pipeline.lake.sql import sql
@@ -58,7 +58,8 @@ def _gold() -> Iterator[str]:
     told = [column.name for column in TABLES["activities_all"].columns if column.name in FILLED]
     others = ", ".join(f"arg_min({name}, member.place) AS {name}" for name in told)
     filled = ", ".join(f"coalesce(head.{name}, others.{name}) AS {name}" for name in told)
-    yield sql("views").format(others=others, filled=filled)
+    imported = ", ".join(f"'{source}'" for source in sorted(IMPORTED))
+    yield sql("views").format(others=others, filled=filled, imported=imported)
     yield sql("gold_activities")
 
 

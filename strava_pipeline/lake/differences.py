@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from strava_pipeline.core.activities import summary_frame
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.absence import bounds, proven
 from strava_pipeline.lake.listing import Listing
@@ -111,5 +112,7 @@ def _held(lake: Lake, ids: Collection[int], years: Collection[int]) -> pl.DataFr
     if not lake.working.exists():
         return pl.DataFrame(schema=_HELD)
     with reading(lake) as connection:
-        rows = connection.execute(sql("held_of_listing"), {"years": list(years), "ids": list(ids)}).fetchall()
+        rows = connection.execute(
+            sql("held_of_listing"), {"source": STRAVA, "years": list(years), "ids": list(ids)}
+        ).fetchall()
     return pl.DataFrame(rows, schema=_HELD, orient="row")

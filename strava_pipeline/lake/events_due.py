@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from strava_pipeline.core.activities import SOMETIMES_LISTED
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.webhooks import QueuedActivity
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.answer_files import AnswerFiles, answer_files
@@ -78,7 +79,7 @@ def on_disk(lake: Lake, ids: Mapping[int, object]) -> dict[int, AnswerFiles]:
 def _facts(lake: Lake, ids: Mapping[int, object], years: YearRange) -> tuple[dict[int, _Fact], _Fact]:
     """By activity, and of one that gold does not know."""
     with reading(lake) as connection:
-        rows = connection.execute(sql("facts_of_events"), {"ids": list(ids)}).fetchall()
+        rows = connection.execute(sql("facts_of_events"), {"source": STRAVA, "ids": list(ids)}).fetchall()
     facts: dict[int, _Fact] = {}
     of_new = _Fact(years.newest, None, Listed())
     for key, year, deleted_at, *absent, extra in rows:

@@ -19,9 +19,14 @@ from strava_pipeline.lake.warehouse import Connection
 def recorded_tracks(known: Iterable[Imported]) -> dict[int, Recorded]:
     """Where the track of each activity lies, of the best source that has one, and of its newest import."""
     found: dict[int, Recorded] = {}
-    for each in sorted(known, key=lambda each: (-SOURCES.index(each.source), each.name)):
+    for each in sorted(known, key=lambda each: (-_place(each.source), each.name)):
         found |= each.tracks()
     return found
+
+
+def _place(source: str) -> int:
+    """The place of a source among those whose tracks count, the best first; a provider's before a mere file's."""
+    return SOURCES.index(source) if source in SOURCES else SOURCES.index(FILE) - 1
 
 
 def followed(connection: Connection, recorded: dict[int, Recorded]) -> dict[int, Recorded]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from strava_pipeline.core.sources import SOURCES
 from strava_pipeline.core.tables import TABLES, Column
 from strava_pipeline.lake.connections import spill
 from strava_pipeline.lake.counts import one_number
+from strava_pipeline.lake.listings import sources_of
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.merge import batches, shard_signature, sharing
 from strava_pipeline.lake.paths import Lake
@@ -40,7 +40,7 @@ def _merge_versions(connection: Connection, lake: Lake, years: Sequence[int], sh
         return 0
     others = [str(path) for year in sharing(connection, years) for path in shard_files(lake, year)]
     files = {"shards": shards, "others": others}
-    connection.execute(sql("incoming_versions"), {**files, "years": list(years), "sources": SOURCES})
+    connection.execute(sql("incoming_versions"), {**files, "years": list(years), "sources": sources_of(lake)})
     connection.execute(sql("delete_versions"))
     insert = sql("insert_versions").format(differing=_differing(), before=_before())
     return int(connection.execute(insert, files).fetchall()[0][0])

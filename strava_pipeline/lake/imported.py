@@ -25,6 +25,8 @@ from strava_pipeline.lake.paths import Lake
 PAGE = 500  # activities
 _WINDOW = Window(mode="import", after=None, before=None)
 _TRACKS, _GEAR = "tracks.json", "gear.json"
+_VERSION = "version"  # a file in an import's folder: which form its pages have
+VERSION = 2  # since then an activity names its source's own id
 Recorded = tuple[tuple[str, int], ...]  # hashes of files and the number of the session in each
 
 
@@ -46,6 +48,15 @@ class Activity(Protocol):
 def is_made(lake: Lake, name: str) -> bool:
     """Whether the activities of the import are on disk."""
     return made_folder(lake, name).is_dir()
+
+
+def are_outdated(lake: Lake) -> bool:
+    """Whether the activities of some import were put on disk in an earlier form, and are to be made again."""
+    folders = [each for each in _top(lake).glob("*") if each.is_dir() and not each.name.startswith(".")]
+    return any(
+        not (folder / _VERSION).exists() or (folder / _VERSION).read_bytes() != str(VERSION).encode()
+        for folder in folders
+    )
 
 
 def make(
@@ -79,6 +90,7 @@ def make(
     for pages in makers.values():
         pages.end()
     write_unsynced(unfinished / _GEAR, json_bytes(gear))
+    write_unsynced(unfinished / _VERSION, str(VERSION).encode())
     sync_folder(unfinished)
     _put_in_place(unfinished, _top(lake) / one.name)
     return count
@@ -162,7 +174,8 @@ def imported_gear(lake: Lake) -> dict[str, tuple[Import, Json]]:
 
 def all_listings(lake: Lake) -> Iterator[Listing]:
     """What shards are made of: what the API listed, and what was imported."""
-    yield from listings(lake)
+    for source in lake.listed_sources:
+        yield from listings(lake, source)
     yield from (each.listing for each in imported(lake))
 
 

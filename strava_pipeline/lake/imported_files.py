@@ -1,6 +1,7 @@
 """The rows of `files`: every file that was imported, with what reading it came to. Manifests and readings only, no bytes."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -9,7 +10,7 @@ from strava_pipeline.core.rows import frame
 from strava_pipeline.core.sources import FILE, STRAVA_ARCHIVE, STRAVA_JSON
 from strava_pipeline.core.tables import FILES
 from strava_pipeline.lake.imported import is_made
-from strava_pipeline.lake.imports import imports
+from strava_pipeline.lake.imports import ImportedFile, imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.readings import reading_of
 
@@ -24,7 +25,7 @@ def files_frame(lake: Lake) -> pl.DataFrame:
         for file in one.manifest.files:
             names[file.sha256].add(_text(file.name))
     for one in whole:
-        is_archive = any(file.role == "list" for file in one.manifest.files)
+        roots = [file.name.rpartition("/")[0] for file in one.manifest.files if file.role == "list"]
         for file in one.manifest.files:
             if file.sha256 in seen:
                 continue
@@ -33,7 +34,7 @@ def files_frame(lake: Lake) -> pl.DataFrame:
             row = {
                 "sha256": file.sha256,
                 "athlete_id": one.manifest.athlete_id,
-                "source": STRAVA_JSON if file.role == "objects" else STRAVA_ARCHIVE if is_archive else FILE,
+                "source": _source(file, roots),
                 "name": _text(file.name),
                 "names": sorted(names[file.sha256]),
                 "came_as": _text(one.manifest.came_as),
@@ -51,6 +52,13 @@ def files_frame(lake: Lake) -> pl.DataFrame:
             for name, value in row.items():
                 values[name].append(value)
     return frame(values, FILES)
+
+
+def _source(file: ImportedFile, archive_roots: Sequence[str]) -> str:
+    """Where a file came from: out of an archive, if it lies below the folder of an archive's list of activities."""
+    if file.role == "objects":
+        return STRAVA_JSON
+    return STRAVA_ARCHIVE if any(not root or file.name.startswith(f"{root}/") for root in archive_roots) else FILE
 
 
 def _text(name: str) -> str:

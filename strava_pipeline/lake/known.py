@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from strava_pipeline.core.plan import SLACK, YearCount
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.detail_files import detail_files
 from strava_pipeline.lake.differences import Differences
@@ -139,7 +140,7 @@ def _gold(lake: Lake) -> tuple[dict[int, dict[str, int]], Counter[tuple[int, int
         return {}, Counter()
     with reading(lake) as connection:
         merged = merged_pages(connection)
-        rows = connection.execute(sql("activities_by_month")).fetchall()
+        rows = connection.execute(sql("activities_by_month"), {"source": STRAVA}).fetchall()
     return merged, Counter({(year, month): count for year, month, count in rows})
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.core.activities import NO_YEAR, UnreadableItem, split_page, summary_of_detail
+from strava_pipeline.core.providers import UnreadableRowError, spec_of
 from strava_pipeline.core.rows import Json
+from strava_pipeline.core.sources import SOURCES, STRAVA
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.files import (
     DamagedFileError,
@@ -81,12 +83,12 @@ class Listing:
     def rest(self) -> tuple[int | None, int | None]:
         """The window that is still to be listed: (after, before)."""
         window, manifest = self.manifest.window, self.manifest
-        if window.after is not None:  # oldest first
+        if manifest.is_ascending:
             return (
                 window.after if manifest.newest is None else int(manifest.newest.timestamp()) - 1,
                 window.before,
             )
-        return (None, window.before if manifest.oldest is None else int(manifest.oldest.timestamp()) + 1)
+        return (window.after, window.before if manifest.oldest is None else int(manifest.oldest.timestamp()) + 1)
 
     def pages(self) -> Iterator[tuple[PageEntry, list[Json]]]:
         """Each page that holds rows, with its objects. One that can't be read is set aside and noted as lost."""
@@ -98,7 +100,7 @@ class Listing:
                 except (FileNotFoundError, DamagedFileError):
                     self._lose(page, path)
                 else:
-                    yield page, _activities(content, page)
+                    yield page, _activities(content, page, self.manifest.source)
 
     def _lose(self, page: PageEntry, path: Path) -> None:
         _set_aside(path)
@@ -121,6 +123,11 @@ class Listing:
         if run_id is not None and self.manifest.run_id != run_id:
             self._editable().run_id = run_id
             self._save()
+
+    def end(self) -> None:
+        """Note that the provider has nothing more in the window, where no empty page says so."""
+        self._editable().ended = True
+        self._save()
 
     def settle(self) -> None:
         """Note that a run has made use of it to the end, so that the next one asks anew. Half a listing is gone on with."""
@@ -162,8 +169,9 @@ class Listing:
         pages = self._editable().pages if orphans else self.manifest.pages
         for path in orphans:
             try:
-                (activities, unreadable), size = split_page(unpacked_json(path)), len(unpacked(path))
-            except DamagedFileError:
+                content, size = unpacked_json(path), len(unpacked(path))
+                activities, unreadable = spec_of(self.manifest.source).read_page(content)
+            except (DamagedFileError, UnreadableRowError):
                 _set_aside(path)
                 continue
             at, number = packed_at(path)
@@ -172,8 +180,10 @@ class Listing:
         return len(pages) > known
 
 
-def _activities(content: Any, page: PageEntry) -> list[Json]:
+def _activities(content: Any, page: PageEntry, source: str) -> list[Json]:
     """A page's objects; of a detail, what a listing would hold of it."""
+    if source not in SOURCES:
+        return spec_of(source).read_page(content)[0]
     if isinstance(content, dict):
         return [summary_of_detail(content, without=page.without, also=page.also)]
     return split_page(content)[0] if page.unreadable else content
@@ -198,6 +208,8 @@ def begin(
     *,
     athlete_id: int | None,
     at: datetime,
+    source: str = STRAVA,
+    account: str | None = None,
     sees_private: bool = True,
     host: str | None = None,
     run_id: str | None = None,
@@ -205,15 +217,19 @@ def begin(
     """Start a listing: a new folder with a manifest of no pages.
 
     Args:
+        source, account: the provider, and whose login there asks, where that is not Strava.
         host: of the API that answered.
         run_id: of the run that asks.
     """
-    while (folder := lake.listings / f"{stamp(at)}-{window.mode}").exists():
+    end = window.mode if source == STRAVA else f"{window.mode}-{source}"
+    while (folder := lake.listings_of(source) / f"{stamp(at)}-{end}").exists():
         at += timedelta(microseconds=1)  # a proxy may tell the same time twice
     folder.mkdir(parents=True)
     sync_folder(folder.parent)
     manifest = Manifest(
+        source=source,
         athlete_id=athlete_id,
+        account=account,
         window=window,
         started_at=at,
         landed=next_number(lake, at),
@@ -240,12 +256,15 @@ def read_listing(folder: Path, lake: Lake | None = None) -> Listing:
 
 def mended(folder: Path, lake: Lake) -> Listing | None:
     """A listing whose manifest is missing or damaged, from its pages; it claims to have asked for what they hold only."""
-    started, _, mode = folder.name.partition("-")
+    started, _, end = folder.name.partition("-")
+    mode, source = end.partition("-")[0], lake.source_of(folder.parent)
     if not any(folder.glob("page-[0-9]*.json.gz")):
         return None
     try:
         asked = Window(mode=mode, after=None, before=None)
-        manifest = Manifest(athlete_id=None, window=asked, started_at=from_stamp(started), sees_private=False)
+        manifest = Manifest(
+            source=source, athlete_id=None, window=asked, started_at=from_stamp(started), sees_private=False
+        )
         listing = Listing(folder, manifest, lake)
     except ValueError:
         return None  # no folder of ours

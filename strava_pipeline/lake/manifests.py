@@ -8,7 +8,9 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from strava_pipeline.core.activities import UnreadableItem, local_years, start_instants
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.rows import Json
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
 
 Mode = Literal["year", "incremental", "lite", "all", "import", "event"]
@@ -87,8 +89,9 @@ class Gone(BaseModel):
 class Manifest(BaseModel):
     """What stands in manifest.json. `gone`: of a day's events. `landed`, `local_at`: as of a page, when it began."""
 
-    source: str = "strava"
+    source: str = STRAVA
     athlete_id: int | None = None
+    account: str | None = None  # whose login at the source asked; Strava's is the athlete
     window: Window
     started_at: datetime
     landed: int | None = None
@@ -97,14 +100,20 @@ class Manifest(BaseModel):
     host: str | None = None  # of the API that answered
     run_id: str | None = None  # of the run that asked last
     sees_private: bool = True  # whether the login was allowed to list what only the athlete may see
+    ended: bool = False  # the provider said that there is nothing more, without an empty page
     settled: bool = False  # a run that used it came to its end
     pages: list[PageEntry] = []
     gone: list[Gone] = []
 
     @property
     def complete(self) -> bool:
-        """Only an empty page ends a listing; one that has lost a page is not whole any more."""
-        return not self.has_lost and any(page.rows == 0 for page in self.pages)
+        """Only an empty page ends a listing of Strava's; one that has lost a page is not whole any more."""
+        return not self.has_lost and (self.ended or any(page.rows == 0 for page in self.pages))
+
+    @property
+    def is_ascending(self) -> bool:
+        """Whether its pages begin with the oldest activity."""
+        return self.window.after is not None and spec_of(self.source).oldest_first
 
     @property
     def walk(self) -> list[PageEntry]:

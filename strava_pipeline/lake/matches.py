@@ -15,9 +15,9 @@ import polars as pl
 
 from strava_pipeline.core.matching.match import NOTHING_MATCHED, Decisions, Pair, find_matches, ordered_pair
 from strava_pipeline.core.matching.rules import VERSION
-from strava_pipeline.core.sources import SOURCES
 from strava_pipeline.lake.compared_points import PointComparison, any_on_disk
 from strava_pipeline.lake.decisions import Decision, decisions
+from strava_pipeline.lake.listings import sources_of
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.staging import staged, staging
@@ -63,14 +63,19 @@ def decided(lake: Lake) -> Decisions:
 def match_activities(connection: Connection, lake: Lake) -> MatchReport:
     """Make the tables what gold and decisions say, within the caller's transaction."""
     said = decided(lake)
-    seen = _signature(connection, said)
+    sources = sources_of(lake)
+    seen = _signature(connection, said, sources)
     noted = notes(connection, _SEEN)
     if noted.get(_SEEN) == seen and not any_on_disk(lake, json.loads(noted.get(_LACKING, "[]"))):
         return match_counts(connection)
     compare = PointComparison(lake, is_kept=True)
     with staging(lake) as folder:
         alone = not (said.joined or said.split or _has_others(connection))
-        found = NOTHING_MATCHED if alone else find_matches(_known(connection, folder / "known.parquet"), said, compare)
+        found = (
+            NOTHING_MATCHED
+            if alone
+            else find_matches(_known(connection, folder / "known.parquet"), said, compare, sources)
+        )
         connection.execute(sql("forget_matches"))
         for name, rows in (("members", found.members), ("matches", found.matches)):
             connection.execute(sql(f"insert_{name}"), {"rows": staged(folder, name, rows)})
@@ -105,11 +110,11 @@ def _known(connection: Connection, path: Path) -> pl.DataFrame:
     return pl.read_parquet(str(path))
 
 
-def _signature(connection: Connection, said: Decisions) -> str:
+def _signature(connection: Connection, said: Decisions, sources: list[str]) -> str:
     """What the tables follow from: every activity as far as it is looked at, the decisions, the rules and the sources."""
     query = f"SELECT count(*), bit_xor(hash(known)), sum(hash(known)) FROM ({sql('matching')}) AS known"
     counted = connection.execute(query).fetchall()[0]
-    follows = (counted, said.joined, sorted(said.split), VERSION, SOURCES)
+    follows = (counted, said.joined, sorted(said.split), VERSION, sources)
     return hashlib.blake2b(repr(follows).encode(), digest_size=16).hexdigest()
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from strava_pipeline.core.sources import SOURCES
+from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.connections import spill
 from strava_pipeline.lake.listing import Listing
-from strava_pipeline.lake.listings import listing_times
+from strava_pipeline.lake.listings import sources_of, times_of_all
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import LOCK, damage_named, holdings, shard_files
@@ -33,7 +33,7 @@ def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *
         files = {year: shard_files(lake, year) for year in years}
         known = notes(connection, SHARDS)
         due = [year for year in years if force or known.get(f"{SHARDS}{year}") != shard_signature(files[year])]
-        believed = [*listing_times(lake).pages] if due else []
+        believed = [*times_of_all(lake).pages] if due else []
         for some in batches(due, files):
             spill(connection)
             _merge_years(
@@ -66,7 +66,8 @@ def _merge_years(
         "shards": paths,
         "others": [str(path) for path in others],
         "years": years,
-        "sources": SOURCES,
+        "sources": sources_of(lake),
+        "imported": sorted(IMPORTED),
         "believed": believed,
         "force": force,
     }

@@ -10,11 +10,12 @@ import polars as pl
 
 from strava_pipeline.core.activities import detail_frames
 from strava_pipeline.core.process import without_garbage_collection
-from strava_pipeline.core.sources import SOURCES
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.tables import ACTIVITY_DETAILS, CHILDREN, TABLES
 from strava_pipeline.core.tables.details import ACTIVITY_SESSIONS, RECORDED
 from strava_pipeline.lake.answer_files import AnswerFiles
 from strava_pipeline.lake.detail_files import detail_files, read_details
+from strava_pipeline.lake.listings import sources_of
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import LOCK, shard_files
@@ -63,8 +64,11 @@ def _fresh(connection: Connection, newest: dict[int, AnswerFiles]) -> list[Answe
 
 def fetched_in_gold(connection: Connection) -> dict[int, datetime]:
     """When the detail of Strava's that gold holds was received (UTC), by activity."""
-    known = "SELECT activity_id, fetched_at AT TIME ZONE 'UTC' FROM activity_details_by_source WHERE source = 'strava'"
-    return {activity_id: at.replace(tzinfo=UTC) for activity_id, at in connection.execute(known).fetchall()}
+    known = "SELECT activity_id, fetched_at AT TIME ZONE 'UTC' FROM activity_details_by_source WHERE source = $source"
+    return {
+        activity_id: at.replace(tzinfo=UTC)
+        for activity_id, at in connection.execute(known, {"source": STRAVA}).fetchall()
+    }
 
 
 def _newest_on_disk(lake: Lake, years: Iterable[int]) -> dict[int, AnswerFiles]:
@@ -113,13 +117,15 @@ def merge_detail_frames(
     with staging(lake) as folder:
         rows_of = {name: staged(folder, name, rows) for name, rows in frames.items()}
         details = {"details": rows_of[ACTIVITY_DETAILS.name]}
-        connection.execute(sql("incoming_details"), {**details, "sources": SOURCES, "disbelieved": [*disbelieved]})
+        connection.execute(
+            sql("incoming_details"), {**details, "sources": sources_of(lake), "disbelieved": [*disbelieved]}
+        )
         report.count(connection.execute(sql("merge_details"), details).fetchall())
         for table, _ in CHILDREN.values():
             if table.name not in RECORDED:
                 _replace(connection, table.stored, rows_of[table.name])
         if any(frames[name].height for name in RECORDED):
-            sessions = {"rows": rows_of[ACTIVITY_SESSIONS.name], "sources": SOURCES}
+            sessions = {"rows": rows_of[ACTIVITY_SESSIONS.name], "sources": sources_of(lake)}
             connection.execute(sql("incoming_sessions"), sessions)
             for name in RECORDED:
                 _replace(connection, TABLES[name].stored, rows_of[name])
@@ -140,7 +146,9 @@ def sync_kudos(connection: Connection, lake: Lake, years: Sequence[int]) -> int:
         shards = [str(path) for year in years for path in shard_files(lake, year)]
         if not shards:
             return 0
-        row = connection.execute(sql("kudos_sync"), {"shards": shards, "years": list(years)}).fetchone()
+        row = connection.execute(
+            sql("kudos_sync"), {"source": STRAVA, "shards": shards, "years": list(years)}
+        ).fetchone()
     raised = int(row[0]) if row else 0
     if raised:
         changed(connection)

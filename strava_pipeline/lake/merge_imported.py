@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from strava_pipeline.core.activities import FetchedDetail, detail_frames
+from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.tables import FILES
 from strava_pipeline.lake.imported import Imported, details_of, imported, is_made
 from strava_pipeline.lake.imported_files import files_frame
@@ -117,7 +118,11 @@ def merge_imported_activities(connection: Connection, lake: Lake, years: Sequenc
         if due:
             others = [path for year in sharing(connection, due) for path in shard_files(lake, year)]
             shards = [path for year in due for path in files[year]]
-            values = {"shards": [str(path) for path in shards], "others": [str(path) for path in others]}
+            values = {
+                "shards": [str(path) for path in shards],
+                "others": [str(path) for path in others],
+                "imported": sorted(IMPORTED),
+            }
             with damage_named([*shards, *others]):
                 report.count(connection.execute(sql("merge_imported_activities"), values).fetchall())
         for year in due:

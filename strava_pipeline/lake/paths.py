@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from strava_pipeline.core.sources import STRAVA
+
 
 def log_of(database: Path) -> Path:
     """DuckDB's write-ahead log of a database: what was committed to it and is not in the file yet."""
@@ -35,6 +37,29 @@ class Lake:
     @property
     def listings(self) -> Path:
         return self.data_dir / "bronze" / "activities"
+
+    @property
+    def providers(self) -> Path:
+        """A folder for each provider beside Strava, with its listings, files and gear."""
+        return self.data_dir / "bronze" / "providers"
+
+    def listings_of(self, source: str) -> Path:
+        """The listings of a provider. Strava's stay where they were before there were others."""
+        return self.listings if source == STRAVA else self.providers / source / "activities"
+
+    def gear_of(self, source: str) -> Path:
+        """What a provider beside Strava answered about gear."""
+        return self.providers / source / "gear"
+
+    def source_of(self, listings: Path) -> str:
+        """Whose listings lie in a folder that `listings_of` names."""
+        return STRAVA if listings == self.listings else listings.parent.name
+
+    @property
+    def listed_sources(self) -> list[str]:
+        """The providers of which the lake has listings, or may have: Strava, and the others in name order."""
+        others = sorted(path.parent.name for path in self.providers.glob("*/activities"))
+        return [STRAVA, *others]
 
     @property
     def details(self) -> Path:

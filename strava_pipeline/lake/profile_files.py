@@ -5,6 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.rows import Json
 from strava_pipeline.lake.files import unpacked_json
 from strava_pipeline.lake.landed import in_order, land_file, read_name
 from strava_pipeline.lake.listings import answer_times
@@ -41,17 +43,28 @@ def newest_gear(lake: Lake) -> Iterator[tuple[str, datetime, dict[str, Any] | No
             yield folder.name, at, found
 
 
+def land_provider_gear(lake: Lake, source: str, body: bytes, at: datetime) -> None:
+    """Put a provider's answer about gear on disk."""
+    land_file(lake, lake.gear_of(source), _GOOD, body, at)
+
+
+def provider_gear(lake: Lake) -> Iterator[tuple[str, str, datetime, Json]]:
+    """(source, id, when, fields) of every piece of gear that a provider beside Strava ever showed, as last received."""
+    for source in lake.listed_sources[1:]:
+        newest: dict[str, tuple[datetime, Json]] = {}
+        for at, _, path in sorted(_answers(lake, lake.gear_of(source)), key=lambda one: in_order(one[:2])):
+            try:
+                content = unpacked_json(path)
+            except (OSError, ValueError):  # damaged
+                continue
+            newest |= {gear_id: (at, fields) for gear_id, fields in spec_of(source).read_gear(content)}
+        for gear_id, (at, fields) in sorted(newest.items()):
+            yield source, gear_id, at, fields
+
+
 def _newest(lake: Lake, folder: Path) -> tuple[datetime | None, dict[str, Any] | None]:
     """When the newest whole answer came, and its object (None: it was a 404). Damaged files are passed over."""
-    times = answer_times(lake)
-    found: list[tuple[datetime, int | None, Path]] = []
-    for path in folder.iterdir():
-        try:
-            at, number = read_name(path.name.removesuffix(_GONE).removesuffix(_GOOD))
-        except ValueError:  # no name of ours
-            continue
-        found.append((times.of_answer(at, number), number, path))
-    for at, _, path in sorted(found, key=lambda one: in_order(one[:2]), reverse=True):
+    for at, _, path in sorted(_answers(lake, folder), key=lambda one: in_order(one[:2]), reverse=True):
         try:
             if path.name.endswith(_GONE):
                 return at, None
@@ -61,6 +74,17 @@ def _newest(lake: Lake, folder: Path) -> tuple[datetime | None, dict[str, Any] |
         if isinstance(said, dict):
             return at, said
     return None, None
+
+
+def _answers(lake: Lake, folder: Path) -> Iterator[tuple[datetime, int | None, Path]]:
+    """When each answer in a folder is believed to have come, its number, and its file."""
+    times = answer_times(lake)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        try:
+            at, number = read_name(path.name.removesuffix(_GONE).removesuffix(_GOOD))
+        except ValueError:  # no name of ours
+            continue
+        yield times.of_answer(at, number), number, path
 
 
 def gear_folder(lake: Lake, gear_id: str) -> Path:

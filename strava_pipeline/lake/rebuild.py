@@ -11,7 +11,8 @@ from typing import Protocol
 import duckdb
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
+from strava_pipeline.core.sources import STRAVA, gear_source
+from strava_pipeline.core.tables import DETAIL_TABLES, GEAR, TABLES
 from strava_pipeline.core.tables.details import RECORDED
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.car_trips import merge_car_trips
@@ -19,7 +20,7 @@ from strava_pipeline.lake.counts import faulty_keys, keys
 from strava_pipeline.lake.detail_files import count_on_disk, detail_files
 from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.history import merge_history
-from strava_pipeline.lake.imported import all_listings, forget
+from strava_pipeline.lake.imported import all_listings, are_outdated, forget
 from strava_pipeline.lake.imports import undone_names
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.matches import match_activities
@@ -56,7 +57,7 @@ from strava_pipeline.lake.warehouse import (
 )
 
 LOCK = "rebuild"
-_PUBLISHED = "SELECT activity_id FROM published.activity_details_by_source WHERE source = 'strava'"
+_PUBLISHED = "SELECT activity_id FROM published.activity_details_by_source WHERE source = $source"
 Work = Callable[[], object]
 _SHARDS_TOO = "shards are to be made anew"  # a note in the new warehouse, for whoever goes on with it
 _IMPORTS_TOO = "activities of imports are to be made anew"  # the same
@@ -107,7 +108,7 @@ def _rebuild(lake: Lake, years: YearRange, watch: Watch, make_imports: Work, *, 
         with writing(new) as connection:
             if anew:
                 mark(connection, _SHARDS_TOO)
-            if anew or (follows_undo and not is_noted(connection)):
+            if anew or are_outdated(lake) or (follows_undo and not is_noted(connection)):
                 mark(connection, _IMPORTS_TOO)
             note_made_without(connection, undone)
         _make_imports(lake, watch, make_imports, drop=follows_undo)
@@ -176,7 +177,8 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange) -> None:
                 merge_imported_activities(connection, new, years.all)
                 merge_trips(connection, new)
                 merge_car_trips(connection, new)
-                mark_absent(connection, new, years.all, years)
+                for source in new.listed_sources:
+                    mark_absent(connection, new, years.all, years, source)
                 match_activities(connection, new)
                 merge_history(connection, new, years.all)
                 sync_kudos(connection, new, years.all)
@@ -203,7 +205,7 @@ def _keep_what_was_damaged(lake: Lake, made: Connection, years: YearRange) -> No
         if is_outdated(published):
             return
     attach(made, lake.snapshot, "published", read_only=True)
-    fetched = {key for (key,) in made.execute(_PUBLISHED).fetchall()}
+    fetched = {key for (key,) in made.execute(_PUBLISHED, {"source": STRAVA}).fetchall()}
     missing = sorted((lost & fetched) - fetched_in_gold(made).keys())
     for table in DETAIL_TABLES:
         if table not in RECORDED:  # what an archive says instead
@@ -234,6 +236,8 @@ def _refuse_a_loss(lake: Lake, made: Connection) -> None:
         meant = may_leave(lake, connection)
         for name in (name for name, table in TABLES.items() if not table.may_shrink):
             held = keys(connection, name)
+            if name == GEAR.name:  # earlier versions said which archive named a piece, not whose id it is
+                held = {(gear_source(str(source), str(gear_id)), gear_id) for source, gear_id in held}
             gone = held - keys(made, name)
             if gone := gone - meant.among(connection, name, gone):
                 lost.append(f"{name}: {len(gone)} of {len(held)} published are not in bronze")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.publish import snapshot, snapshot_file
 from strava_pipeline.lake.sql import sql
@@ -50,12 +51,14 @@ def known_activities(lake: Lake, years: Sequence[int]) -> list[int]:
     """The present activities of the API's in `years` as published, newest first. PipelineError where nothing is."""
     snapshot_file(lake)
     with snapshot(lake) as connection:
-        return [key for (key,) in connection.execute(sql("replayed"), {"years": list(years)}).fetchall()]
+        return [
+            key for (key,) in connection.execute(sql("replayed"), {"source": STRAVA, "years": list(years)}).fetchall()
+        ]
 
 
 def picture(lake: Lake, ids: Sequence[int]) -> Picture:
     """These activities as they are published now."""
     with snapshot(lake) as connection:
-        rows = connection.execute(sql("replayed_details"), {"ids": list(ids)}).fetchall()
+        rows = connection.execute(sql("replayed_details"), {"source": STRAVA, "ids": list(ids)}).fetchall()
     details = {key: json.loads(row) if row else {} for key, row, _ in rows}
     return Picture(details, frozenset(key for key, _, is_deleted in rows if is_deleted))

@@ -22,7 +22,7 @@ from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.imported import all_listings
 from strava_pipeline.lake.listing import Listing
-from strava_pipeline.lake.listings import listing_times
+from strava_pipeline.lake.listings import times_of_all
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.times import Times
@@ -65,7 +65,7 @@ def write_shards(
     report = ShardReport()
     asked = set(wanted)
     with locked(lake, LOCK):
-        times = listing_times(lake)
+        times = times_of_all(lake)
         for year in asked:
             _clear(lake, year, years, times)
         held = {year: holdings(lake, year) for year in asked}
@@ -222,6 +222,7 @@ def _shard(lake: Lake, listing: Listing, wanted: set[int], years: YearRange, tim
                 ingestion_ts=page.fetched_at,
                 athlete_id=listing.manifest.athlete_id,
                 source=listing.manifest.source,
+                account=listing.manifest.account,
             )
             report.unknown.update(typed.unknown + typed.misfits)
             for (year,), some in rows.filter(pl.col("year").is_in(wanted)).group_by("year", maintain_order=True):

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from strava_pipeline.core.activities import SOMETIMES_LISTED, summary_of_detail
 from strava_pipeline.core.rows import Json
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.answer_files import answered_at
 from strava_pipeline.lake.listing import Listing, begin, read_listing
@@ -74,7 +75,7 @@ def years_unmerged(connection: Connection, lake: Lake, within: YearRange) -> set
     for listing in of_events(listings(lake)):
         found |= years_lacking(merged, listing, within)
         gone |= {one.activity_id for one in listing.manifest.gone} - judged.get(listing.name, set())
-    known = connection.execute(sql("years_of_events"), {"ids": list(gone)}).fetchall()
+    known = connection.execute(sql("years_of_events"), {"source": STRAVA, "ids": list(gone)}).fetchall()
     return found | {within.clamp(year) for _, year in known}
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from strava_pipeline.core.activities import stream_points
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.lake.answer_files import AnswerFiles, newest_json, set_aside
 from strava_pipeline.lake.files import stamp, sync_folder
 from strava_pipeline.lake.paths import Lake
@@ -73,7 +74,9 @@ class _Told:
 
 def _activities(connection: Connection, year: int) -> dict[int, list[_Told]]:
     found: dict[int, list[_Told]] = {}
-    for key, athlete_id, told_as, start in connection.execute(sql("strava_starts"), {"year": year}).fetchall():
+    for key, athlete_id, told_as, start in connection.execute(
+        sql("strava_starts"), {"source": STRAVA, "year": year}
+    ).fetchall():
         found.setdefault(key, []).append(_Told(told_as, athlete_id, start and start.replace(tzinfo=UTC)))
     return found
 

@@ -7,7 +7,7 @@ came with its listing, and a listing of which nothing else is known proves nothi
 
 import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -100,6 +100,24 @@ def times_of(manifests: Mapping[str, Manifest], local: datetime | None) -> Times
         numbers=[landing.number for landing in landings],
         moments=moments,
         limit=limit,
+    )
+
+
+def joined(parts: Iterable[tuple[Times, Sequence[Manifest]]]) -> Times:
+    """The times of listings of several providers, each with all its manifests as they stand on disk."""
+    found = list(parts)
+    corrected = {name: manifest for times, _ in found for name, manifest in times.manifests.items()}
+    said = (
+        page.fetched_at
+        for times, manifests in found
+        if not times.manifests
+        for each in manifests
+        for page in each.pages
+    )
+    return Times(
+        manifests=corrected,
+        replaced={at: now for times, _ in found for at, now in times.replaced.items()},
+        pages=frozenset(said).union(*(times.pages for times, _ in found)) if corrected else frozenset(),
     )
 
 

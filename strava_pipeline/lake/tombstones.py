@@ -15,6 +15,7 @@ from typing import ClassVar
 import polars as pl
 
 from strava_pipeline.core.activities import start_instants
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.absence import Proof, Span, bounds, gaps, lies_in, proofs, proven
 from strava_pipeline.lake.decisions import Decision, decide, decisions
@@ -76,32 +77,40 @@ class AbsenceReport:
     restored: int = 0
     held: list[Shrink] = field(default_factory=list)
 
+    def __iadd__(self, other: "AbsenceReport") -> "AbsenceReport":
+        self.deleted += other.deleted
+        self.restored += other.restored
+        self.held += other.held
+        return self
+
 
 def mark_absent(
     connection: Connection,
     lake: Lake,
     years: Sequence[int],
     within: YearRange,
+    source: str = STRAVA,
     *,
     confirm: Callable[[Shrink], Confirmation | None] | None = None,
 ) -> AbsenceReport:
-    """Set `deleted_at` of the activities of `years`, within the caller's transaction and after these were merged.
+    """Set `deleted_at` of a provider's activities of `years`, within the caller's transaction and after these were merged.
 
     `within`: all partitions. `confirm` makes the decision of a person who means what would be held back, or none.
     """
     report = AbsenceReport()
-    known = list(listings(lake))
+    known = list(listings(lake, source))
     found = list(proofs(known))
     confirmed = _confirmed(lake)
     common = repr((found, sorted(confirmed)))
     with locked(lake, LOCK):
+        note_of = {year: f"{JUDGED}{year}" if source == STRAVA else f"{JUDGED}{year}:{source}" for year in years}
         judged = notes(connection, JUDGED)
         signature = {year: _digest(shard_signature(shard_files(lake, year)), common) for year in years}
-        due = [year for year in years if judged.get(f"{JUDGED}{year}") != signature[year]]
+        due = [year for year in years if judged.get(note_of[year]) != signature[year]]
         shards = [str(path) for year in (*due, *sharing(connection, due)) for path in shard_files(lake, year)]
         if not due or not shards:
             return report
-        connection.execute(sql("sightings"), {"shards": shards, "years": due})
+        connection.execute(sql("sightings"), {"source": source, "shards": shards, "years": due})
     missing = _without_seen(connection, _missing(connection, lake, found), found, _unmerged(connection, known, within))
     verdicts, report.held = judge(missing, found, confirmed, _present_in(connection))
     if confirm is not None and (meant := [taken for shrink in report.held if (taken := confirm(shrink))]):
@@ -109,7 +118,7 @@ def mark_absent(
         verdicts, report.held = judge(missing, found, _confirmed(lake), _present_in(connection))
     _set_marks(connection, lake, verdicts, report)
     for year in {*due} - {shrink.year for shrink in report.held}:  # those are judged, and told, each time
-        note(connection, f"{JUDGED}{year}", signature[year])
+        note(connection, note_of[year], signature[year])
     _note_gone(connection, known, due)
     return report
 
@@ -118,7 +127,11 @@ def held_back(connection: Connection, lake: Lake, years: Sequence[int], within: 
     """What `mark_absent` holds back of `years`. Changes nothing."""
     connection.execute("BEGIN TRANSACTION")
     try:
-        return mark_absent(connection, lake, years, within).held
+        return [
+            shrink
+            for source in lake.listed_sources
+            for shrink in mark_absent(connection, lake, years, within, source).held
+        ]
     finally:
         connection.execute("ROLLBACK")
 
@@ -138,7 +151,9 @@ def _note_gone(connection: Connection, known: Iterable[Listing], years: Sequence
     judged = judged_gone(connection)
     told = {listing.name: {one.activity_id for one in listing.manifest.gone} for listing in of_events(known)}
     new = {name: ids - judged.get(name, set()) for name, ids in told.items()}
-    of_years = connection.execute(sql("years_of_events"), {"ids": sorted(set().union(*new.values()))}).fetchall()
+    of_years = connection.execute(
+        sql("years_of_events"), {"source": STRAVA, "ids": sorted(set().union(*new.values()))}
+    ).fetchall()
     here = {key for key, year in of_years if year in years}
     for name, ids in new.items():
         if ids & here:
@@ -151,9 +166,13 @@ def doubtful(lake: Lake, listing: Listing) -> list[Span]:
     if not spans or not lake.working.exists():
         return []
     seen = {activity["id"] for _, activities in listing.pages() for activity in activities}
-    query = "SELECT id, epoch_us(start_date) / 1e6 FROM activities WHERE source = 'strava' AND start_date IS NOT NULL"
+    query = (
+        "SELECT id, epoch_us(start_date) / 1e6 FROM activities_all "
+        "WHERE source = $source AND deleted_at IS NULL AND start_date IS NOT NULL"
+    )
+    values = {"source": listing.manifest.source}
     with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
-        missing = [start for key, start in connection.execute(query).fetchall() if key not in seen]
+        missing = [start for key, start in connection.execute(query, values).fetchall() if key not in seen]
         found = [span for span in spans if any(lies_in(start, span) for start in missing)]
         return found if len(found) <= FEW else []  # so many are the listing's fault: the next one tells
     return []  # it is to be made anew
@@ -245,10 +264,16 @@ def _missing(connection: Connection, lake: Lake, found: Sequence[Proof]) -> Miss
         "number": range(len(found)),
         "activity_id": [proof.activity_id for proof in found],
         "athlete_id": [proof.athlete_id for proof in found],
+        "account": [proof.account for proof in found],
         "began_at": [proof.began_at for proof in found],
         **bounds((proof.after, proof.before) for proof in found),
     }
-    schema = {"activity_id": pl.Int64(), "athlete_id": pl.Int64(), "began_at": pl.Datetime("us", "UTC")}
+    schema = {
+        "activity_id": pl.Int64(),
+        "athlete_id": pl.Int64(),
+        "account": pl.String(),
+        "began_at": pl.Datetime("us", "UTC"),
+    }
     with staging(lake) as folder:
         path = staged(folder, "proofs", pl.DataFrame(columns, schema_overrides=schema))
         return connection.execute(sql("absent"), {"proofs": path}).fetchall()

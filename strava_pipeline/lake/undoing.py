@@ -109,6 +109,9 @@ def note_tracks_made_without(connection: Connection, names: list[str]) -> None:
         note(connection, _TRACKS_WITHOUT, json.dumps(names))
 
 
+_NAMED_BY_ARCHIVES = "SELECT source, gear_id FROM gear WHERE source <> $source OR found IS NULL"
+
+
 @dataclass(frozen=True, slots=True)
 class MayLeave:
     """What a published warehouse may lose, as it was made with imports that are undone now: what only these brought."""
@@ -131,21 +134,22 @@ class MayLeave:
             return set()
         if table == FILES.name:
             return {key for key in lost if key[0] in self.files}
+        if table == GEAR.name:
+            named = published.execute(_NAMED_BY_ARCHIVES, {"source": STRAVA}).fetchall()
+            return {key for key in lost.intersection(named) if key[-1] in self.gear}
         sources: dict[tuple[object, ...], set[str]] = defaultdict(set)
         columns = ", ".join((*TABLES[table].key, "source"))
         with suppress(duckdb.Error):  # the tables of another version: then nothing is known to be meant
             for *key, source in published.execute(f"SELECT {columns} FROM {TABLES[table].stored}").fetchall():
                 sources[tuple(key)].add(source)
-        return {key for key in lost if self._may(table, key[0], sources.get(key, {STRAVA}))}
+        return {key for key in lost if self._may(table, key, sources.get(key, {STRAVA}))}
 
-    def _may(self, table: str, first: object, sources: set[str]) -> bool:
+    def _may(self, table: str, key: tuple[object, ...], sources: set[str]) -> bool:
         if STRAVA in sources:
             return False
-        if table == GEAR.name:
-            return first in self.gear
         if table == "activity_history":  # with the cells of one import, the versions of another's row may go
             return True
-        return all((first, source) in self.activities for source in sources)
+        return all((key[0], source) in self.activities for source in sources)
 
 
 def may_leave(lake: Lake, published: Connection) -> MayLeave:

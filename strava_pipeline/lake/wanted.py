@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.lake.answer_files import AnswerFiles
 from strava_pipeline.lake.detail_files import detail_files
 from strava_pipeline.lake.paths import Lake
@@ -146,7 +147,7 @@ def as_of_now(lake: Lake, chosen: Sequence[Candidate]) -> list[Candidate]:
 def candidates(lake: Lake, years: Sequence[int]) -> list[Candidate]:
     """Every present activity of `years`, newest first."""
     with reading(lake) as connection:
-        rows = connection.execute(sql("wanted_details"), {"years": list(years)}).fetchall()
+        rows = connection.execute(sql("wanted_details"), {"source": STRAVA, "years": list(years)}).fetchall()
     on_disk = {year: detail_files(lake, year) for year in {row[1] for row in rows}}
     found = [_candidate(row).with_files(on_disk[row[1]].get(row[0])) for row in rows]
     dropped = drops(lake)

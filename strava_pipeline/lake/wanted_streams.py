@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.lake.answer_files import AnswerFiles
 from strava_pipeline.lake.file_tracks import followed, recorded_tracks
 from strava_pipeline.lake.imported import imported
@@ -63,7 +64,8 @@ def wanted_streams(lake: Lake, years: Sequence[int], now: datetime, sports: Sequ
     `sports`: only activities of these; none: of all.
     """
     with reading(lake) as connection:
-        rows = connection.execute(sql("streamable"), {"years": list(years), "sports": list(sports) or None}).fetchall()
+        values = {"source": STRAVA, "years": list(years), "sports": list(sports) or None}
+        rows = connection.execute(sql("streamable"), values).fetchall()
         recorded = followed(connection, recorded_tracks(imported(lake))).keys()
         members = dict(connection.execute("SELECT id, activity_id FROM activity_members").fetchall())
     filed = recorded | {key for year in {row[1] for row in rows} for key in _made_of_files(lake, year)}

@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.paths import Lake
 
 
-def watermark(lake: Lake) -> datetime | None:
+def watermark(lake: Lake, source: str = STRAVA, account: str | None = None) -> datetime | None:
     """Up to which start (UTC) the lake is complete, without a gap since the athlete's first activity.
 
     The complete listings are laid end to end: the newest year alone says nothing of what came before it. Where one
@@ -15,7 +16,8 @@ def watermark(lake: Lake) -> datetime | None:
     """
     reach: datetime | None = None
     mark: datetime | None = None
-    whole = (listing.manifest for listing in listings(lake) if listing.manifest.complete)
+    of_account = (each.manifest for each in listings(lake, source) if each.manifest.account == account)
+    whole = (manifest for manifest in of_account if manifest.complete)
     for manifest in sorted(whole, key=lambda manifest: (manifest.window.after is not None, manifest.window.after or 0)):
         window = manifest.window
         if window.after is not None and (reach is None or window.after > reach.timestamp()):

@@ -5,6 +5,7 @@ Looks only: whoever asks may be a sensor, twice a minute.
 
 from contextlib import suppress
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.webhooks import summarise_events
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
@@ -39,7 +40,9 @@ def years_of_news(settings: Settings, state: EventsState, years: YearRange, cloc
     if ids and lake.snapshot.exists():
         with snapshot(lake) as connection:
             if not is_outdated(connection):
-                known = dict(connection.execute(sql("years_of_events"), {"ids": list(ids)}).fetchall())
+                known = dict(
+                    connection.execute(sql("years_of_events"), {"source": STRAVA, "ids": list(ids)}).fetchall()
+                )
     found = {years.clamp(year) for year in known.values()}
     if ids - known.keys() or (has_news(lake, state) and not ids):
         found.add(years.newest)

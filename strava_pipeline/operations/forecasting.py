@@ -23,7 +23,7 @@ from strava_pipeline.core.plan import (
     remaining_pages,
 )
 from strava_pipeline.core.rows import Json
-from strava_pipeline.ingest.strava.activities import Page
+from strava_pipeline.ingest.provider import Page
 from strava_pipeline.lake.behind import first_pull_ended_at
 from strava_pipeline.lake.counts import count_between
 from strava_pipeline.lake.differences import differences

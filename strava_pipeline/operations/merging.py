@@ -10,7 +10,7 @@ from functools import partial
 
 from strava_pipeline.lake.history import merge_history
 from strava_pipeline.lake.listing import read_listing
-from strava_pipeline.lake.listings import settle_listings_of
+from strava_pipeline.lake.listings import folder_of, settle_listings_of
 from strava_pipeline.lake.matches import MatchReport, match_activities, tracks_due
 from strava_pipeline.lake.merge import merge_activities
 from strava_pipeline.lake.merge_details import has_fresh_details, merge_details, sync_kudos
@@ -56,12 +56,14 @@ def merge_listed(
     def confirm(shrink: Shrink) -> Confirmation | None:
         if not allow_shrink or run.run_id is None:
             return None
-        own = read_listing(run.lake.listings / shrink.listing).manifest.run_id == run.run_id
+        own = read_listing(folder_of(run.lake, shrink.listing)).manifest.run_id == run.run_id
         return confirmation(shrink, run.now(), f"run {run.run_id}") if own else None
 
     with writing(run.lake) as connection:
         report = merge_activities(connection, run.lake, years, force=force)
-        absence = mark_absent(connection, run.lake, years, run.years, confirm=confirm)
+        absence = AbsenceReport()
+        for source in run.lake.listed_sources:
+            absence += mark_absent(connection, run.lake, years, run.years, source, confirm=confirm)
         merge_profile(connection, run.lake)  # what the login landed; costs no call
     return report, absence
 

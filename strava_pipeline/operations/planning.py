@@ -52,7 +52,7 @@ def plan_job(
     """The plan of one run over `years` with one listing, or none. What a listing brings anew is not known before."""
     if (
         listing is not None
-        and window_of(run, source.settings, listing, None).mode == "all"
+        and window_of(run, source, listing, None).mode == "all"
         and (details is None or _is_all(details))
     ):
         return _by_year(run, source, years, listing, {}, details=details is not None, one_listing=True)
@@ -63,7 +63,7 @@ def plan_job(
         by_year = Counter(candidate.year for candidate in (*wanted.due, *wanted.refresh))
     pages = 0
     if listing is not None:
-        after = window_of(run, source.settings, listing, None).after
+        after = window_of(run, source, listing, None).after
         known = candidates(run.lake, years) if there else []
         again = sum(one.start_date is not None and one.start_date.timestamp() > (after or 0) for one in known)
         pages = max(listing_calls(again, _per_page(source, listing)), 2)  # whatever is new fills a page
@@ -121,8 +121,8 @@ def _at_hand(run: RunContext, source: StravaSource, years: Iterable[int]) -> dic
 
 def _resumable(run: RunContext, source: StravaSource, year: int) -> Listing | None:
     """What a run of the year would go on with; whoever is listing it right now is left alone."""
-    window = window_of(run, source.settings, ListingOptions(mode="year", per_page=None, days=None), year)
-    with locked_or_none(run.lake, listing_lock(window, year)) as free:
+    window = window_of(run, source, ListingOptions(mode="year", per_page=None, days=None), year)
+    with locked_or_none(run.lake, listing_lock(source, window, year)) as free:
         return resume(run.lake, window, at=run.now(), years=run.years) if free else None
 
 

@@ -6,15 +6,19 @@ A limit ends the work early and is told in the report; what came before it is on
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
 
 from strava_pipeline.core.errors import (
     BudgetExhaustedError,
     CallCapReachedError,
+    LimitReachedError,
     PipelineError,
 )
 from strava_pipeline.core.plan import Forecast
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import year_window
-from strava_pipeline.ingest.strava.activities import Page, list_pages
+from strava_pipeline.ingest.provider import Lister, Page
 from strava_pipeline.lake.landed import require_writable
 from strava_pipeline.lake.listing import Listing, begin
 from strava_pipeline.lake.listings import resume
@@ -23,10 +27,9 @@ from strava_pipeline.lake.tombstones import doubtful
 from strava_pipeline.lake.watermark import watermark
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.strava_source import StravaSource
-from strava_pipeline.settings import Settings
+from strava_pipeline.operations.source import Account, Source
 
-Stopped = BudgetExhaustedError | CallCapReachedError
+Stopped = BudgetExhaustedError | CallCapReachedError | LimitReachedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ Look = Callable[[Listing, Page | None, int, int], Forecast]
 """Forecasts a run from its listing, the page that just came, the page size and the calls made so far."""
 
 
-def window_of(run: RunContext, settings: Settings, config: ListingOptions, year: int | None) -> Window:
+def window_of(run: RunContext, source: Source, config: ListingOptions, year: int | None) -> Window:
     """What is to be listed, by the mode."""
     mode = "year" if config.mode == "job" else config.mode
     if mode == "year" and year is None:
@@ -60,29 +63,30 @@ def window_of(run: RunContext, settings: Settings, config: ListingOptions, year:
     if mode == "year" and year is not None:
         after, before = year_window(year, run.years)
         return Window(mode="year", after=after, before=before)
-    known = watermark(run.lake)
+    known = watermark(run.lake, source.spec.name, source.account_name)
     if mode == "all" or known is None:
         return Window(mode="all", after=None, before=None)
-    days = config.days if config.days is not None else settings.days
+    days = config.days if config.days is not None else source.days
     lookback = timedelta(days=days) if mode == "incremental" else timedelta(seconds=1)
     return Window(mode=mode, after=int((known - lookback).timestamp()), before=None, watermark=known)
 
 
-def listing_lock(window: Window, year: int | None) -> str:
+def listing_lock(source: Source, window: Window, year: int | None) -> str:
     """The lock that whoever lists the window holds."""
-    return f"listing-{window.mode}-{year or 'all'}"
+    of_provider = "" if source.spec.name == STRAVA else f"-{source.spec.name}"
+    return f"listing-{window.mode}-{year or 'all'}{of_provider}"
 
 
 def pull_listing(
-    run: RunContext, source: StravaSource, config: ListingOptions, year: int | None, look: Look | None = None
+    run: RunContext, source: Source, config: ListingOptions, year: int | None, look: Look | None = None
 ) -> PullReport:
     """List a window, each page on disk before the next call; goes on where an earlier listing of it broke off.
 
     `look` forecasts the run after each page; the first forecast is told, and the last one where the first was not right.
     """
-    window = window_of(run, source.settings, config, year)
-    client = source.client(config)
-    per_page = config.per_page or source.settings.per_page
+    window = window_of(run, source, config, year)
+    client = source.lister(config)
+    per_page = config.per_page or source.per_page
     forecasts: list[Forecast] = []
     listing: Listing | None = None
 
@@ -104,8 +108,10 @@ def pull_listing(
             if len(forecasts) == 1 and forecasts[0].still:
                 run.progress.say(str(forecasts[0]))
 
-    with run.exclusive(listing_lock(window, year)), source.pace.calling():
-        earlier = resume(run.lake, window, at=run.now(), years=run.years)
+    with run.exclusive(listing_lock(source, window, year)), source.calling():
+        earlier = resume(
+            run.lake, window, at=run.now(), years=run.years, source=source.spec.name, account=source.account_name
+        )
         if earlier is not None and not earlier.manifest.complete and not _is_of_the_same_login(source, earlier):
             earlier.distrust()
         if earlier is not None:
@@ -116,14 +122,16 @@ def pull_listing(
         try:
             if earlier is not None:
                 run.progress.advance(earlier.manifest.rows)
-            for page in client.landed(_pages(run, source, per_page, window, earlier), land):
+            for page in client.landed(_pages(run, source, client, per_page, window, earlier), land):
                 rows, size = rows + len(page.activities), size + len(page.body)
                 assert listing is not None, "the page was landed in it"
                 forecast(listing, page)
                 run.progress.advance(len(page.activities))
-            for page in _pages_again(run, source, per_page, listing):
+            if listing is not None and not listing.manifest.complete and not listing.manifest.has_lost:
+                listing.end()
+            for page in _pages_again(run, source, client, per_page, listing):
                 rows, size = rows + len(page.activities), size + len(page.body)
-        except (BudgetExhaustedError, CallCapReachedError) as error:
+        except (BudgetExhaustedError, CallCapReachedError, LimitReachedError) as error:
             stopped = error
         finally:
             run.progress.end()
@@ -137,26 +145,26 @@ def pull_listing(
 
 
 def _pages(
-    run: RunContext, source: StravaSource, per_page: int, window: Window, earlier: Listing | None
+    run: RunContext, source: Source, client: Lister, per_page: int, window: Window, earlier: Listing | None
 ) -> Iterator[Page]:
     """What is still to be listed; nothing where the earlier listing is complete."""
     if earlier is not None and earlier.manifest.complete:
         return iter(())
-    require_writable(run.lake, earlier.folder if earlier else run.lake.listings)
+    require_writable(run.lake, earlier.folder if earlier else run.lake.listings_of(source.spec.name))
     after, before = earlier.rest() if earlier else (window.after, window.before)
-    return list_pages(source.client(), after, before, per_page)
+    return client.list_pages(after, before, per_page)
 
 
-def _pages_again(run: RunContext, source: StravaSource, per_page: int, listing: Listing | None) -> Iterable[Page]:
+def _pages_again(
+    run: RunContext, source: Source, client: Lister, per_page: int, listing: Listing | None
+) -> Iterable[Page]:
     """Ask again for what may have moved past between two pages, and land it: hardly ever anything."""
     if listing is None or not _is_of_the_same_login(source, listing):
         return
     for after, before in doubtful(run.lake, listing):
         require_writable(run.lake, listing.folder)
-        with source.client().landing():
-            page = next(list_pages(source.client(), after, before, per_page))
-            _land(run, listing, page)
-        yield page
+        again = islice(client.list_pages(after, before, per_page), 1)
+        yield from client.landed(again, partial(_land, run, listing))
 
 
 def _land(run: RunContext, listing: Listing, page: Page) -> None:
@@ -164,20 +172,23 @@ def _land(run: RunContext, listing: Listing, page: Page) -> None:
     listing.land(page.activities, page.body, request, page.fetched_at, run.years, page.unreadable)
 
 
-def _begin(run: RunContext, source: StravaSource, window: Window, at: datetime) -> Listing:
+def _begin(run: RunContext, source: Source, window: Window, at: datetime) -> Listing:
     """A listing begins when its first page is here: by the server's clock, whatever this machine's shows."""
-    athlete_id, sees_private = source.login()
+    account = source.account()
     return begin(
         run.lake,
         window,
-        athlete_id=athlete_id,
+        athlete_id=account.athlete_id,
         at=at.astimezone(UTC),
-        sees_private=sees_private,
+        source=source.spec.name,
+        account=account.account,
+        sees_private=account.sees_private,
         host=source.host,
         run_id=run.run_id,
     )
 
 
-def _is_of_the_same_login(source: StravaSource, listing: Listing) -> bool:
+def _is_of_the_same_login(source: Source, listing: Listing) -> bool:
     """Whether the present login sees what that of the listing's first page saw."""
-    return source.login() == (listing.manifest.athlete_id, listing.manifest.sees_private)
+    said = listing.manifest
+    return source.account() == Account(said.athlete_id, said.account, said.sees_private)

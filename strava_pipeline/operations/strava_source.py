@@ -1,11 +1,15 @@
 """Strava as one run uses it: one client with one pace, however many assets fetch something. No fetching of its own."""
 
+from contextlib import AbstractContextManager
 from functools import cached_property
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import Ceiling
+from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.core.rate_limits import Allowance
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.strava.activities import StravaLister
 from strava_pipeline.ingest.strava.budget import RateBudget
 from strava_pipeline.ingest.strava.client import StravaClient
 from strava_pipeline.ingest.strava.clocks import make_budget
@@ -16,6 +20,7 @@ from strava_pipeline.lake.server import refuse_emulator
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.pace import Pace
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.source import Account
 from strava_pipeline.settings import Settings
 
 FLOW_LOCK = "flow"
@@ -28,6 +33,21 @@ class StravaSource:
         self.settings = settings
         self._run = run
         self._client: StravaClient | None = None
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """Strava's record."""
+        return spec_of(STRAVA)
+
+    @property
+    def days(self) -> int:
+        """How far before the watermark an incremental listing begins."""
+        return self.settings.days
+
+    @property
+    def per_page(self) -> int:
+        """The page size that is asked for."""
+        return self.settings.per_page
 
     @property
     def host(self) -> str | None:
@@ -64,12 +84,25 @@ class StravaSource:
         """What each limit of Strava's still allows a run with these limits. Makes no call."""
         return budget_of(self.settings, limits or CallOptions(), self._run.clock).allowances()
 
-    def login(self) -> tuple[int | None, bool]:
+    def lister(self, limits: CallOptions | None = None) -> StravaLister:
+        """What lists, on the run's one client."""
+        return StravaLister(self.client(limits))
+
+    def calling(self) -> AbstractContextManager[None]:
+        """A stage that makes calls."""
+        return self.pace.calling()
+
+    @property
+    def account_name(self) -> None:
+        """Strava's listings name the athlete."""
+        return
+
+    def account(self) -> Account:
         """Whose login it is, as far as is known, and whether it sees activities that only the athlete may see."""
         athlete = newest_athlete(self._run.lake)
         scope = token_store(self.settings).load().scope
         sees_private = scope is None or SEES_PRIVATE in scope.replace(",", " ").split()
-        return athlete[1].get("id") if athlete else None, sees_private
+        return Account(athlete[1].get("id") if athlete else None, None, sees_private)
 
     def owner(self) -> int | None:
         """The athlete of the data folder, as far as is known; without a login, too."""

@@ -39,7 +39,7 @@ def say_job(
         _echo(plan, settings, max_calls=max_calls)
         return
     if listing is not None:
-        window = window_of(run, settings, listing, None)
+        window = window_of(run, strava, listing, None)
         out.print(f"List {window.mode}: {_bounds(window.after, window.before)}")
     say_plan(plan, ZoneInfo(settings.timezone), max_calls=max_calls)
     if listing is not None and details is not None:

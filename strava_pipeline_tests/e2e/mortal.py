@@ -25,7 +25,7 @@ import polars as pl
 from dagster import DagsterInstance
 
 from strava_pipeline import cli
-from strava_pipeline.ingest.strava.http import Wire
+from strava_pipeline.ingest.http import Wire
 from strava_pipeline.verbs import run_job
 
 WEIGHTY = re.compile(r"\s*(BEGIN|COMMIT|CHECKPOINT|MERGE|INSERT|UPDATE|DELETE|CREATE)")

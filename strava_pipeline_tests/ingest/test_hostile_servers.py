@@ -12,7 +12,7 @@ from strava_pipeline.core.size_limits import SMALL_ANSWER
 from strava_pipeline.core.trips.car.config import area_of
 from strava_pipeline.ingest import alerts
 from strava_pipeline.ingest.cars.connect import CarRouter, Route, geocoder_of
-from strava_pipeline.ingest.strava.http import Wire
+from strava_pipeline.ingest.http import Wire
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.hostile import KINDS, bomb, continuing, endless, hostile, trickling, trickling_head
 

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.files.objects import hashed_id, named_athlete_id
+from strava_pipeline.core.files.objects import named_athlete_id
 from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.lake.imported import imported
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.profile_files import land_athlete

@@ -16,8 +16,8 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
-from strava_pipeline.ingest.strava import http
-from strava_pipeline.ingest.strava.retries import ATTEMPTS
+from strava_pipeline.ingest import http
+from strava_pipeline.ingest.retries import ATTEMPTS
 from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.profile_files import newest_athlete, newest_gear
 from strava_pipeline.operations.pulling_profile import ProfileReport, pull_profile

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 import requests
 
-from strava_pipeline.ingest.strava.retries import ATTEMPTS
+from strava_pipeline.ingest.retries import ATTEMPTS
 from strava_pipeline.lake.decisions import decide
 from strava_pipeline.lake.detail_files import land_failure
 from strava_pipeline.lake.quarantine import QuarantineDecision

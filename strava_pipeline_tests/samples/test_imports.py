@@ -19,7 +19,7 @@ import duckdb
 import pytest
 
 from strava_pipeline.core.files.export_columns import sport_names
-from strava_pipeline.core.files.objects import hashed_id
+from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.core.sports import sport_type
 from strava_pipeline.lake.decisions import decide
 from strava_pipeline.lake.matches import MatchDecision

@@ -27,9 +27,9 @@ from dagster._daemon.types import DaemonHeartbeat
 from dagster._utils.error import SerializableErrorInfo
 
 from strava_pipeline.core.errors import Finding, State
+from strava_pipeline.ingest.http import Exchange
 from strava_pipeline.ingest.strava.clocks import ledger_path
 from strava_pipeline.ingest.strava.health import CLOCK, clock_health
-from strava_pipeline.ingest.strava.http import Exchange
 from strava_pipeline.lake.health import warehouse_health
 from strava_pipeline.lake.health_files import judged_room, writable
 from strava_pipeline.lake.locks import locked

@@ -17,8 +17,8 @@ from typing import Any
 
 from strava_pipeline.core.files.archive_csv import ArchiveGear, ArchiveRow
 from strava_pipeline.core.files.export_columns import SPORTS_IN_METRES, normalised, sport_types_by_name
-from strava_pipeline.core.files.objects import hashed_id, row_content, row_id
-from strava_pipeline.core.sources import STRAVA_ARCHIVE
+from strava_pipeline.core.files.objects import row_content, row_id
+from strava_pipeline.core.sources import STRAVA_ARCHIVE, hashed_id
 
 # The coarser of both. Of real lists, those of 2024 have the float behind a number, those of 2026 so many decimals as the API's
 # answers; but heart rates, cadence and watts are whole in the newest, and top speeds of 2017 have one decimal.

@@ -7,7 +7,6 @@ without an id of Strava's gets a hash: the folder's own athlete has plain hashes
 athlete's hash includes the athlete, so that one file of two people is two activities.
 """
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from strava_pipeline.core.files.archive_csv import ArchiveRow
 from strava_pipeline.core.files.recording import RecordingSummary
 from strava_pipeline.core.rows import Json
-from strava_pipeline.core.sources import STRAVA_ARCHIVE
+from strava_pipeline.core.sources import STRAVA_ARCHIVE, hashed_id
 from strava_pipeline.core.sports import sport_type
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS
 
@@ -27,16 +26,6 @@ _LISTED = {column.source[0] for column in ACTIVITIES_ALL.sourced if column.sourc
 _DETAIL_ONLY = {column.source[0] for column in ACTIVITY_DETAILS.sourced if column.source} - _LISTED
 _LISTS = ("laps", "lengths", "sessions")
 _HALF = 2**63
-
-
-def hashed_id(source: str, source_id: str, athlete_id: int | None = None) -> int:
-    """The id of an activity without an id of Strava's: a negative 63-bit hash of its source and its id there.
-
-    `athlete_id`: part of the hash if the recording is another athlete's than the folder's (see `Numbering`).
-    """
-    whose = source if athlete_id is None else f"{source} of {athlete_id}"  # no source has a blank in its name
-    digest = hashlib.blake2b(f"{whose}:{source_id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return -(int.from_bytes(digest) % (_HALF - 1) + 1)
 
 
 def row_id(row: ArchiveRow) -> int:

@@ -6,7 +6,7 @@ decision. A group holds at most one activity of each source that numbers its own
 where each member matches each, so that a chain of likenesses never joins two ends that differ.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -98,10 +98,12 @@ class Matching:
 NOTHING_MATCHED = Matching(pl.DataFrame(schema=MATCHES), pl.DataFrame(schema=MEMBERS))
 
 
-def find_matches(activities: pl.DataFrame, decided: Decisions, compare: ComparePoints) -> Matching:
+def find_matches(
+    activities: pl.DataFrame, decided: Decisions, compare: ComparePoints, sources: Sequence[str] = SOURCES
+) -> Matching:
     """The matches among all activities (columns `ACTIVITY_COLUMNS`), in any order, under a person's decisions.
 
-    `compare` compares the points of pairs that are near.
+    `compare` compares the points of pairs that are near; `sources`: best first.
     """
     known = activities.select(pl.col(name).cast(kind) for name, kind in ACTIVITY_COLUMNS.items()).sort("id")
     known = known.with_columns(cs.float().fill_nan(None))
@@ -121,7 +123,7 @@ def find_matches(activities: pl.DataFrame, decided: Decisions, compare: CompareP
         contents=dict(known.filter(pl.col("source") == FILE).select("id", pl.col("contents").list.first()).iter_rows()),
     )
     groups = group_activities(_likenesses(judged, known), _alike(judged), identities, decided)
-    return Matching(_matches(judged, groups, numbers, decided), _members(known, groups))
+    return Matching(_matches(judged, groups, numbers, decided), _members(known, groups, sources))
 
 
 def _likenesses(judged: pl.DataFrame, activities: pl.DataFrame) -> list[Likeness]:
@@ -170,14 +172,16 @@ def _have_room(groups: Groups, pair: tuple[int, int], numbers: dict[int, str | N
     return not sources[0] & sources[1]
 
 
-def _members(activities: pl.DataFrame, groups: Groups) -> pl.DataFrame:
+def _members(activities: pl.DataFrame, groups: Groups, sources: Sequence[str]) -> pl.DataFrame:
     """The members of each group by source, complete files first, then by format and id; the first one stands for the group.
 
     An activity deleted at Strava stays deleted though its files remain, unless Strava has it under another id.
     """
     of = {one: first for first, group in groups.members.items() for one in group}
     schema = {"id": pl.Int64, "group": pl.Int64}
-    rank = pl.col("source").replace_strict({name: place for place, name in enumerate(SOURCES)}, return_dtype=pl.Int32)
+    rank = pl.col("source").replace_strict(
+        {name: place for place, name in enumerate(sources)}, default=len(sources), return_dtype=pl.Int32
+    )
     form = pl.col("format").replace_strict(
         {name: place for place, name in enumerate(_FORMATS)}, default=len(_FORMATS), return_dtype=pl.Int32
     )

@@ -94,6 +94,7 @@ SUMMARY_FIELDS: tuple[Column, ...] = (
 
 EXTRA = Column("extra", Kind.JSON, "every field that has no column here, and values that do not fit their column")
 ATHLETE_ID = Column("athlete_id", Kind.BIGINT, "the athlete", source=("athlete", "id"))
+SOURCE_ID = Column("source_id", Kind.TEXT, "the source's own id of it", source=("source_id",))
 SOURCE = Column("source", Kind.TEXT, "where this came from, such as strava (the API), strava_archive or file")
 NESTED_STATES = frozenset({("athlete", "resource_state"), ("map", "resource_state")})
 
@@ -104,7 +105,12 @@ ACTIVITIES_ALL = Table(
         Column("id", Kind.BIGINT, _ID, source=("id",), key=True),
         ATHLETE_ID,
         SOURCE,
+        SOURCE_ID,
+        Column(
+            "account", Kind.TEXT, "whose login at the source showed it; NULL: the athlete's on Strava, or an import"
+        ),
         *SUMMARY_FIELDS,
+        Column("gear_source", Kind.TEXT, "whose id gear_id is: with it a key of gear; NULL: no gear is named"),
         EXTRA,
         Column("year", Kind.INTEGER, "partition: the local year, within the first and the newest partition"),
         Column("fingerprint", Kind.TEXT, "hash of every field that an edit can change, kudos aside"),
@@ -191,9 +197,9 @@ GEAR = Table(
     "gear",
     "Every bike and pair of shoes that an activity names, as last fetched.",
     (
-        Column("gear_id", Kind.TEXT, "bike (b…) or shoes (g…)", key=True),
+        Column("source", SOURCE.kind, "whose id gear_id is, such as strava", key=True),
+        Column("gear_id", Kind.TEXT, "the id at the source; at Strava b… (bike) or g… (shoes)", key=True),
         Column("athlete_id", Kind.BIGINT, "the athlete"),
-        SOURCE,
         field_of("name", Kind.TEXT, "name"),
         field_of("nickname", Kind.TEXT, "nickname"),
         field_of("primary", Kind.BOOLEAN, "the default one"),
@@ -208,7 +214,7 @@ GEAR = Table(
         field_of("notification_distance", Kind.DOUBLE, "when Strava reminds of a replacement"),
         field_of("resource_state", Kind.INTEGER, "level of detail of the answer"),
         EXTRA,
-        Column("found", Kind.BOOLEAN, "false: Strava no longer shows it"),
+        Column("found", Kind.BOOLEAN, "false: the source no longer shows it; NULL: only an archive names it so far"),
         Column("fetched_at", Kind.INSTANT, "when this was received"),
     ),
     ignored=frozenset({("id",)}),

@@ -47,7 +47,8 @@ COUNTED_ACTIVITIES = Table(
         Column("local_year", Kind.INTEGER, "year of that day"),
         Column("start_date_local", Kind.WALL, "start, as the athlete's clock showed it, or would have by that zone"),
         *_SUMS,
-        Column("gear_id", Kind.TEXT, "bike (b…) or shoes (g…)"),
+        Column("gear_source", Kind.TEXT, "whose id gear_id is"),
+        Column("gear_id", Kind.TEXT, "the bike or the shoes"),
     ),
 )
 
@@ -148,7 +149,8 @@ GEAR_MILEAGE = Table(
     "What each bike and pair of shoes has done here, beside what Strava says it has.",
     (
         _ATHLETE,
-        Column("gear_id", Kind.TEXT, "bike (b…) or shoes (g…)", key=True),
+        Column("gear_source", Kind.TEXT, "whose id gear_id is", key=True),
+        Column("gear_id", Kind.TEXT, "the bike or the shoes", key=True),
         Column("name", Kind.TEXT, "name"),
         Column("retired", Kind.BOOLEAN, "no longer used"),
         Column("activities", Kind.BIGINT, "how many"),

@@ -14,7 +14,6 @@ from types import MappingProxyType
 from strava_pipeline.core.files.archive_csv import ArchiveRow, filled_from_earlier
 from strava_pipeline.core.files.objects import (
     Numbering,
-    hashed_id,
     named_athlete_id,
     recording_object,
     row_content,
@@ -26,7 +25,7 @@ from strava_pipeline.core.files.objects import (
 from strava_pipeline.core.files.recording import Reading
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.size_limits import UNLIMITED
-from strava_pipeline.core.sources import FILE, RUNNING_PAGE, STRAVA_ARCHIVE, STRAVA_JSON
+from strava_pipeline.core.sources import FILE, RUNNING_PAGE, STRAVA_ARCHIVE, STRAVA_JSON, hashed_id
 from strava_pipeline.ingest.archive.api_json import ApiObject, ObjectKind
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, bulk_exports
 from strava_pipeline.ingest.archive.container import Container, Kind
@@ -238,9 +237,14 @@ def _of_file(
     if read is None:
         return
     for place, recording in enumerate(read.recordings):
-        identity = numbering.identify(FILE, f"{read.content}:{place}", recorded_by)
+        source_id = f"{read.content}:{place}"
+        identity = numbering.identify(FILE, source_id, recorded_by)
         file = _file(PurePosixPath(kept.name).name, kept.sha256, read)
-        whole = {**recording_object(recording, identity.activity_id, file), **_athlete(identity.athlete_id)}
+        whole = {
+            **recording_object(recording, identity.activity_id, file),
+            "source_id": source_id,
+            **_athlete(identity.athlete_id),
+        }
         summary, detail = summary_and_detail(whole)
         recorded = ((kept.sha256, place),) if recording.points else ()
         yield ImportedActivity(FILE, identity.activity_id, summary, detail, recorded)
@@ -257,7 +261,7 @@ def _of_object(each: ApiObject, recorded_by: int | None, numbering: Numbering) -
         identity = numbering.identify(source, source_id, recorded_by if named is None else named)
         strava_id = identity.activity_id
         whole |= _athlete(identity.athlete_id) if named is None else {}
-    whole["id"] = strava_id
+    whole |= {"id": strava_id, "source_id": source_id}
     if each.kind is ObjectKind.DETAIL:
         return ImportedActivity(source, strava_id, summary_and_detail(whole)[0], whole)
     return ImportedActivity(source, strava_id, whole)

@@ -19,8 +19,8 @@ from strava_pipeline.core.pings.people import People
 from strava_pipeline.ingest.cars.geocoder import Geocoder
 from strava_pipeline.ingest.cars.reading import BoundedCars, CarAdapter, Reading, Trouble
 from strava_pipeline.ingest.cars.scripted import ScriptedCars, ScriptedRoutes
+from strava_pipeline.ingest.http import Wire, small_wire
 from strava_pipeline.ingest.osrm import NO_ANSWER, PATIENCE, ask_route, is_definite
-from strava_pipeline.ingest.strava.http import Wire, small_wire
 from strava_pipeline.settings import Settings
 
 

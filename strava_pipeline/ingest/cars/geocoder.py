@@ -15,8 +15,8 @@ import orjson
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.trips.car.config import Area
+from strava_pipeline.ingest.http import Wire
 from strava_pipeline.ingest.osrm import NO_ANSWER
-from strava_pipeline.ingest.strava.http import Wire
 
 log = logging.getLogger(__name__)
 

@@ -3,33 +3,38 @@
 An answer of the wrong shape is a transient failure, tried again by the client. Nothing is kept here.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import quote
 
-from strava_pipeline.core.activities import STREAM_KEYS, UnreadableItem, is_nothing_recorded, is_streams, split_page
+from strava_pipeline.core.activities import STREAM_KEYS, is_nothing_recorded, is_streams, split_page
 from strava_pipeline.core.errors import GoneError, RefusedError, RepeatingListingError
-from strava_pipeline.core.rows import Json
+from strava_pipeline.ingest.provider import Page
 from strava_pipeline.ingest.strava.client import Answer, StravaClient
 
+T = TypeVar("T")
 REPEATED = 2  # pages in a row without a new activity, behind which a listing is taken for endless
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a listing: `request` is its query, `body` what came, `calls` how many calls it took.
+class StravaLister:
+    """Lists what the login of `client` sees."""
 
-    `unreadable`: what stands among the activities in `body` and is none.
-    """
+    client: StravaClient
 
-    number: int
-    request: dict[str, int]
-    activities: list[Json] = field(repr=False)
-    unreadable: list[UnreadableItem] = field(repr=False)
-    body: bytes = field(repr=False)
-    fetched_at: datetime
-    calls: int
+    @property
+    def calls(self) -> int:
+        """The attempts of the client that reached the server or may have."""
+        return self.client.calls
+
+    def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
+        """The pages of the listing from `after` to `before` (exclusive epoch seconds), the empty last one too."""
+        return list_pages(self.client, after, before, per_page)
+
+    def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
+        """Each of `answers` after `land` has put it on disk; an interrupt waits for that."""
+        return self.client.landed(answers, land)
 
 
 def list_pages(

@@ -25,12 +25,12 @@ from strava_pipeline.core.errors import (
 from strava_pipeline.core.json_text import parse_json
 from strava_pipeline.core.process import deferred_interrupts
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire
+from strava_pipeline.ingest.retries import ATTEMPTS, retrying
 from strava_pipeline.ingest.strava.access import AccessTokens
 from strava_pipeline.ingest.strava.hosts import keep_at_home
-from strava_pipeline.ingest.strava.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire
 from strava_pipeline.ingest.strava.oauth import fault_codes
 from strava_pipeline.ingest.strava.pacing import Pacing
-from strava_pipeline.ingest.strava.retries import ATTEMPTS, retrying
 from strava_pipeline.settings import APPLICATION_PAGE
 
 REFUSALS = 4  # 429s in a row for one call, each after a window's wait: then somebody else uses the limit up

@@ -1,27 +1,21 @@
 """The clock and the rate budget that the settings name: without a network, for whoever only reads, too."""
 
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.clock import ServerClock, machine_clock, utc_now
 from strava_pipeline.ingest.strava.budget import RateBudget
 from strava_pipeline.settings import Settings
 
 
-def utc_now() -> datetime:
-    """This machine's time."""
-    return datetime.now(UTC)
-
-
-def system_clock(settings: Settings, now: Callable[[], datetime] | None = None) -> ServerClock:
+def system_clock(settings: Settings, now: Callable[[], datetime] = utc_now) -> ServerClock:
     """This machine's clock (or `now`, aware), at the settings' speed; Strava itself runs at none but its own."""
     host = urlsplit(settings.api_url).hostname or ""
     speed = 1.0 if host == "strava.com" or host.endswith(".strava.com") else settings.clock_speed
-    return ServerClock(now or utc_now, _steady, time.sleep, speed=speed)
+    return machine_clock(speed, now)
 
 
 def primed_clock(settings: Settings) -> ServerClock:
@@ -62,9 +56,3 @@ def ledger_path(settings: Settings) -> Path:
 def folder_ledger_path(settings: Settings) -> Path:
     """The data folder's own ledger, for those who use the folder with another ledger of the application."""
     return settings.data_dir / "state" / "budget.json"
-
-
-def _steady() -> float:
-    """Seconds on a counter that goes on while the machine sleeps, where the system has one."""
-    boottime = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if boottime is None else time.clock_gettime(boottime)

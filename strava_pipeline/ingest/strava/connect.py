@@ -5,10 +5,10 @@ import random
 
 from strava_pipeline.core.errors import NeedsLoginError, PipelineError
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.http import Wire
 from strava_pipeline.ingest.strava.access import AccessTokens
 from strava_pipeline.ingest.strava.client import StravaClient
 from strava_pipeline.ingest.strava.clocks import make_budget, system_clock
-from strava_pipeline.ingest.strava.http import Wire
 from strava_pipeline.ingest.strava.oauth import OAuth
 from strava_pipeline.ingest.strava.pacing import OnWait, Pacing
 from strava_pipeline.ingest.strava.revocation import why_no_access

@@ -21,10 +21,10 @@ from strava_pipeline.core.errors import (
     warning,
 )
 from strava_pipeline.ingest.clock import CONTRADICTION, HEADER_RESOLUTION, parse_date_header
+from strava_pipeline.ingest.http import Exchange, UntrustedError
 from strava_pipeline.ingest.strava.clocks import folder_ledger_path, ledger_path, system_clock
 from strava_pipeline.ingest.strava.connect import make_wire, token_store
 from strava_pipeline.ingest.strava.hosts import keep_at_home
-from strava_pipeline.ingest.strava.http import Exchange, UntrustedError
 from strava_pipeline.ingest.strava.ledger import LedgerFile
 from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes
 from strava_pipeline.ingest.strava.revocation import revoked_at

@@ -19,9 +19,9 @@ from strava_pipeline.core.errors import (
     WrongApplicationError,
 )
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.http import Exchange, NotSentError, Wire
+from strava_pipeline.ingest.retries import ATTEMPTS, retrying
 from strava_pipeline.ingest.strava.hosts import keep_at_home, keep_from_emulator
-from strava_pipeline.ingest.strava.http import Exchange, NotSentError, Wire
-from strava_pipeline.ingest.strava.retries import ATTEMPTS, retrying
 from strava_pipeline.ingest.strava.token_store import EXPIRES_AT_LOCAL, StoredToken
 from strava_pipeline.settings import APPLICATION_PAGE, Application
 

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 from strava_pipeline.core.errors import MisuseError, PipelineError, TransientError
 from strava_pipeline.core.webhooks import intake_path
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.http import Exchange, Wire
+from strava_pipeline.ingest.retries import retrying
 from strava_pipeline.ingest.strava.hosts import keep_at_home
-from strava_pipeline.ingest.strava.http import Exchange, Wire
 from strava_pipeline.ingest.strava.oauth import application_refusal, fault_codes
-from strava_pipeline.ingest.strava.retries import retrying
 from strava_pipeline.settings import Application
 
 LONGEST_CALLBACK = 255  # characters: developers.strava.com/docs/webhooks

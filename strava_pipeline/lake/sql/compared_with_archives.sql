@@ -11,4 +11,4 @@ SELECT
     ) AS gear_names
 FROM activities_all AS a
 LEFT JOIN activity_details_by_source AS d ON d.activity_id = a.id
-LEFT JOIN gear AS g ON g.gear_id = a.gear_id
+LEFT JOIN gear AS g ON g.source = a.gear_source AND g.gear_id = a.gear_id

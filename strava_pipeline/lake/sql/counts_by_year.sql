@@ -3,8 +3,8 @@ SELECT
     count(*) AS activities,
     round(coalesce(sum(activity.distance), 0) / 1000, 1) AS kilometres,
     count(detail.activity_id) AS details,
-    count(*) FILTER (activity.source = 'strava' AND detail.source IS DISTINCT FROM 'strava') AS missing_details,
-    count(*) FILTER (detail.source = 'strava' AND detail.fetched_at < activity.edited_at) AS stale_details
+    count(*) FILTER (activity.source = $source AND detail.source IS DISTINCT FROM $source) AS missing_details,
+    count(*) FILTER (detail.source = $source AND detail.fetched_at < activity.edited_at) AS stale_details
 FROM activities AS activity
 LEFT JOIN activity_details AS detail ON detail.activity_id = activity.id
 GROUP BY activity.year

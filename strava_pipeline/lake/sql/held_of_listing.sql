@@ -8,5 +8,5 @@ SELECT
     ingestion_ts AT TIME ZONE 'UTC' AS ingestion_ts,
     deleted_at IS NOT NULL AS is_deleted
 FROM activities_all
-WHERE source = 'strava'
+WHERE source = $source
   AND (year IN (SELECT unnest($years)) OR id IN (SELECT unnest($ids)))

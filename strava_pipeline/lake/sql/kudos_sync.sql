@@ -6,7 +6,7 @@ FROM (
     WITH said AS (
         SELECT id, kudos_count, lead(ingestion_ts) OVER (PARTITION BY id ORDER BY ingestion_ts) AS until
         FROM read_parquet($shards, hive_partitioning = false)
-        WHERE source = 'strava'
+        WHERE source = $source
     )
     SELECT said.id, max(said.kudos_count) AS most
     FROM said

@@ -1,7 +1,7 @@
 -- The newest version of each activity in the shards of $years becomes its row. $shards: the years' files; $others: those
 -- of the years that ever held some of the same activities (their local year was edited), so that whichever year is merged
 -- last, the newest sighting wins and every edit is seen; $sources: best first, of one activity's only the best one's rows
--- count; $force: also where nothing changed (recompact); $believed: when pages came, where not every
+-- count; $imported: those of them that come by import; $force: also where nothing changed (recompact); $believed: when pages came, where not every
 -- time is believed; a row of another moment was merged under a wrong one. Which row that is follows from a few columns; the others are read
 -- of the chosen rows only.
 -- Whether it is gone from the source is not for this to say.
@@ -42,13 +42,13 @@ ON gold.id = shard.id
 WHEN MATCHED AND (
     shard.ingestion_ts > gold.ingestion_ts
     OR (
-        gold.source = 'strava'
+        NOT list_contains($imported, gold.source)
         AND shard.ingestion_ts <> gold.ingestion_ts
         AND len($believed) > 0
         AND NOT list_contains($believed::TIMESTAMPTZ[], gold.ingestion_ts)
     )
     OR shard.source <> gold.source
-    OR (shard.source <> 'strava' AND shard.ingestion_ts <> gold.ingestion_ts)  -- an older archive may come later
+    OR (list_contains($imported, shard.source) AND shard.ingestion_ts <> gold.ingestion_ts)  -- an older archive may come later
     OR (shard.ingestion_ts = gold.ingestion_ts AND ($force OR shard.year <> gold.year OR shard.edited_at IS DISTINCT FROM gold.edited_at))
 ) THEN UPDATE BY NAME
 WHEN NOT MATCHED THEN INSERT BY NAME

@@ -1,12 +1,13 @@
--- The newest row of each activity and source but the API in the shards of some years. $shards, $others: as in merge_activities.
+-- The newest row of each activity and imported source in the shards of some years. $shards, $others, $imported: as in
+-- merge_activities.
 MERGE INTO imported_activities AS gold
 USING (
     SELECT * EXCLUDE (edited_at, deleted_at)
     FROM read_parquet(list_concat($shards, $others), hive_partitioning = false)
     SEMI JOIN (
-        SELECT id FROM read_parquet($shards, hive_partitioning = false) WHERE source <> 'strava'
+        SELECT id FROM read_parquet($shards, hive_partitioning = false) WHERE list_contains($imported, source)
     ) USING (id)
-    WHERE source <> 'strava'
+    WHERE list_contains($imported, source)
     QUALIFY row_number() OVER (PARTITION BY id, source ORDER BY ingestion_ts DESC, content_hash DESC, year DESC) = 1
 ) AS shard
 ON gold.id = shard.id AND gold.source = shard.source

@@ -10,7 +10,7 @@ LEFT JOIN (
     GROUP BY activity_id
 ) AS recut ON recut.activity_id = activity.id
 WHERE activity.deleted_at IS NULL
-  AND activity.source = 'strava'
+  AND activity.source = $source
   AND activity.manual IS NOT TRUE
   AND activity.id NOT IN (
     SELECT member.id

@@ -1,5 +1,5 @@
--- One row per activity: that of the best source, which the others fill in where it says nothing ({{others}} and {{filled}} are
--- made of core/sources.py). Whether it is gone is for the best source to say.
+-- One row per activity: that of the best source, which the others fill in where it says nothing ({{others}}, {{filled}}
+-- and {{imported}} are made of core/sources.py). Whether it is gone is for the best source to say.
 CREATE OR REPLACE VIEW activities AS
 WITH others AS (
     SELECT member.activity_id, {others}
@@ -30,7 +30,7 @@ WHERE deleted_at IS NOT NULL AND id NOT IN (SELECT id FROM activity_members WHER
 CREATE OR REPLACE VIEW activity_sources AS
 SELECT coalesce(member.activity_id, said.id) AS activity_id, said.*
 FROM (
-    SELECT * FROM activities_all WHERE source = 'strava'
+    SELECT * FROM activities_all WHERE source NOT IN ({imported})
     UNION ALL BY NAME
     SELECT * FROM imported_activities
 ) AS said

@@ -9,9 +9,9 @@ SELECT
     detail.fetched_at AT TIME ZONE 'UTC',
     coalesce(activity.sport_type, activity.type)
 FROM activities_all AS activity
-LEFT JOIN activity_details_by_source AS detail ON detail.activity_id = activity.id AND detail.source = 'strava'
+LEFT JOIN activity_details_by_source AS detail ON detail.activity_id = activity.id AND detail.source = $source
 WHERE activity.deleted_at IS NULL
-  AND activity.source = 'strava'
+  AND activity.source = $source
   AND activity.id NOT IN (SELECT id FROM activity_members WHERE place > 0)
   AND activity.year IN (SELECT unnest($years))
 ORDER BY activity.start_date DESC NULLS LAST, activity.id DESC

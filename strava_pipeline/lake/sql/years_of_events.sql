@@ -1,2 +1,2 @@
 -- The years of activities that events named: $ids.
-SELECT id, year FROM activities_all WHERE source = 'strava' AND id IN (SELECT unnest($ids))
+SELECT id, year FROM activities_all WHERE source = $source AND id IN (SELECT unnest($ids))

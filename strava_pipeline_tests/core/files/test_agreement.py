@@ -24,7 +24,8 @@ from strava_pipeline.core.files.agreement import (
     gold_id,
 )
 from strava_pipeline.core.files.archive_csv import ArchiveGear, ArchiveRow, read_activities_csv
-from strava_pipeline.core.files.objects import hashed_id, row_content, row_id
+from strava_pipeline.core.files.objects import row_content, row_id
+from strava_pipeline.core.sources import hashed_id
 
 START = datetime(2026, 3, 1, 10, tzinfo=UTC)
 RAW = {

@@ -8,11 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from strava_pipeline.core.files.objects import hashed_id
 from strava_pipeline.core.files.recording import TRACK
 from strava_pipeline.core.matching.candidates import ACTIVITY_COLUMNS
 from strava_pipeline.core.matching.evidence import COMPARISON_COLUMNS, POINT_COLUMNS, compare_points
 from strava_pipeline.core.matching.match import Decisions, Matching, find_matches
+from strava_pipeline.core.sources import hashed_id
 
 Activity = dict[str, Any]
 NOON = 1_750_000_000.0  # s since 1970

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import Finding, State
-from strava_pipeline.ingest.strava.http import Wire
+from strava_pipeline.ingest.http import Wire
 from strava_pipeline.ingest.trips.connect import GIVE_UP, KEYS, SOURCE, TRIES, Router, trips_health
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.core.trips.made import point, ride, trip

@@ -50,6 +50,7 @@ SELECT
         WHEN placed.device_watts AND placed.weighted_average_watts BETWEEN 1 AND 1e4 AND athlete.ftp > 0
             THEN moving_time_seconds / 36.0 * (placed.weighted_average_watts / athlete.ftp) ** 2
     END AS training_stress,
+    placed.gear_source,
     placed.gear_id
 FROM placed
 LEFT JOIN sport_groups ON sport_groups.sport_type = coalesce(placed.sport_type, placed.type)

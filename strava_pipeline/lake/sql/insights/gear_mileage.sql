@@ -1,6 +1,7 @@
 -- What each bike and pair of shoes has done here, beside what Strava says it has.
 SELECT
     counted.athlete_id,
+    counted.gear_source,
     counted.gear_id,
     any_value(gear.name) AS name,
     any_value(gear.retired) AS retired,
@@ -12,6 +13,6 @@ SELECT
     max(counted.on_day) AS last_on,
     any_value(gear.distance) AS strava_distance_m
 FROM counted_activities AS counted
-LEFT JOIN gear ON gear.gear_id = counted.gear_id
+LEFT JOIN gear ON gear.source = counted.gear_source AND gear.gear_id = counted.gear_id
 WHERE counted.gear_id IS NOT NULL
-GROUP BY counted.athlete_id, counted.gear_id
+GROUP BY counted.athlete_id, counted.gear_source, counted.gear_id

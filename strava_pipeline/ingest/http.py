@@ -82,7 +82,7 @@ class Wire:
         patience: float | None = None,
         plain_http_hosts: str | None = None,
     ) -> None:
-        from strava_pipeline.ingest.strava.bounded_session import open_session
+        from strava_pipeline.ingest.bounded_session import open_session
 
         self._monotonic, self._limit = monotonic, limit
         self._timeout = (patience or CONNECT_TIMEOUT, patience or READ_TIMEOUT)

@@ -1,0 +1,121 @@
+"""What a provider is: a record of what it offers, and a pure reading of its list. Here is the record, not any provider.
+
+A provider NAME has its record, `SPEC`, in NAME.py beside this file, its client in ingest/NAME and a line in
+ingest/registry.py. Its rows become objects in Strava's shape, because Strava's names are the vocabulary of all sources;
+what a service does not give is absent, never 0, and what no column holds stays in `extra`.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
+
+from strava_pipeline.core.activities import UnreadableItem, digest_of, kind_of, start_instants
+from strava_pipeline.core.rows import Json
+from strava_pipeline.core.sources import FILE, SOURCES, STRAVA, hashed_id
+
+Capability = Literal["windows", "feed", "deletions", "files", "streams", "gear", "webhooks", "adds", "uploads"]
+Edit = Literal["name", "gear", "duration"]
+Page = tuple[list[Json], list[UnreadableItem]]  # the activities of a page in Strava's shape, and its other items
+
+
+class UnreadableRowError(ValueError):
+    """A row of a provider's list that can't be an activity; the text says why, without any value of the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRow:
+    """One activity of a provider's list.
+
+    Args:
+        source_id: the provider's own id, as text.
+        summary: the fields of Strava's SummaryActivity that the row gives, without `id`.
+        links: ids of the same activity at other sources, by source, as far as the row gives them.
+    """
+
+    source_id: str
+    summary: Json = field(repr=False)
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSpec:
+    """What a provider offers.
+
+    Args:
+        name: the value of `source` in every table, and the name of its folders.
+        title: as the service writes its name.
+        link: the address of an activity, with `{source_id}`; None: the service has none.
+        priority: whose row stands for an activity that several sources show; the lowest number wins. Strava has 3.
+        read_page: reads the body of a page, parsed from JSON.
+        oldest_first: whether a listing of a window with a beginning starts with its oldest activity.
+        capabilities: `windows`: lists by range of time; `feed`: changes since a cursor; `deletions`: says what was
+            deleted; `files`: gives the file of an activity; and so on.
+        edits: what may be changed there.
+        read_gear: reads the body of an answer about gear, parsed from JSON, as each piece's id at the service and its
+            fields by the names of the table `gear`.
+    """
+
+    name: str
+    title: str
+    link: str | None
+    priority: int
+    read_page: Callable[[Any], Page]
+    oldest_first: bool = False
+    capabilities: frozenset[Capability] = frozenset()
+    edits: frozenset[Edit] = frozenset()
+    read_gear: Callable[[Any], Sequence[tuple[str, Json]]] = lambda content: ()
+
+
+@cache
+def spec_of(source: str) -> ProviderSpec:
+    """The record of the provider `source`. Raises KeyError where no provider has that name."""
+    if not source.isidentifier():
+        raise KeyError(source)
+    try:
+        found = importlib.import_module(f"{__name__}.{source}").SPEC
+    except ModuleNotFoundError as error:
+        raise KeyError(source) from error
+    assert isinstance(found, ProviderSpec)
+    return found
+
+
+def best_first(providers: Sequence[str]) -> list[str]:
+    """All sources in the order in which their rows count, with these providers among them by their priority."""
+    rank = {name: (spec_of(STRAVA).priority, place) for place, name in enumerate(SOURCES)}
+    rank |= {FILE: (1_000, 0)}  # a file alone says least, whatever provider comes
+    rank |= {name: (spec_of(name).priority, len(SOURCES)) for name in providers if name not in rank}
+    return sorted(rank, key=lambda name: (rank[name], name))
+
+
+def page_reader(
+    name: str, rows: Callable[[Any], Sequence[Any]], read_row: Callable[[Json], ProviderRow | None]
+) -> Callable[[Any], Page]:
+    """A provider's `read_page`, from a function that takes a page apart and one that reads a row.
+
+    Args:
+        rows: the items of a page's content; raises UnreadableRowError where the content is no page.
+        read_row: an item as an activity; None: the item is none of the provider's own, such as a stub of another
+            service's activity, and is passed over; raises UnreadableRowError.
+    """
+
+    def read_page(content: Any) -> Page:
+        activities: list[Json] = []
+        others: list[UnreadableItem] = []
+        for number, item in enumerate(rows(content), start=1):
+            try:
+                if not isinstance(item, dict):
+                    raise UnreadableRowError(f"it is {kind_of(item)} and not an object")
+                row = read_row(item)
+            except UnreadableRowError as error:
+                start = next(iter(start_instants([item])), None) if isinstance(item, dict) else None
+                others.append(UnreadableItem(number, str(error), digest_of(item), start))
+                continue
+            if row is not None:
+                links = {"links": dict(row.links)} if row.links else {}
+                key = {"id": hashed_id(name, row.source_id), "source_id": row.source_id}
+                activities.append({**row.summary, **links, **key})
+        return activities, others
+
+    return read_page

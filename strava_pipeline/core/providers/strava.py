@@ -1,0 +1,16 @@
+"""Strava's record. Its list needs no reading: its names and shapes are those of the catalogue."""
+
+from strava_pipeline.core.activities import split_page
+from strava_pipeline.core.providers import ProviderSpec
+from strava_pipeline.core.sources import STRAVA
+
+SPEC = ProviderSpec(
+    name=STRAVA,
+    title="Strava",
+    link="https://www.strava.com/activities/{source_id}",
+    priority=3,
+    read_page=split_page,
+    oldest_first=True,
+    capabilities=frozenset({"windows", "deletions", "streams", "gear", "webhooks", "uploads"}),
+    edits=frozenset({"name", "gear"}),
+)

@@ -1,0 +1,112 @@
+"""What every provider's client offers to the pipeline, and the records that pass between them. No provider here.
+
+A client speaks with one login to one service. Errors are core's types: TransientError, BudgetExhaustedError, GoneError,
+ForbiddenError, NeedsLoginError. A client waits by itself where a limit is short, and retries what is worth it; what
+it hands out is on disk before it is asked for more.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from strava_pipeline.core.activities import UnreadableItem
+from strava_pipeline.core.providers import ProviderSpec
+from strava_pipeline.core.rows import Json
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a listing.
+
+    Args:
+        number: its place in the listing, from 1.
+        request: the query.
+        activities: what `ProviderSpec.read_page` reads from `body`.
+        unreadable: the other items of `body`.
+        body: the bytes as received.
+        fetched_at: when they came, by the server's clock (UTC).
+        calls: how many calls the page took.
+    """
+
+    number: int
+    request: dict[str, Any]
+    activities: list[Json] = field(repr=False)
+    unreadable: list[UnreadableItem] = field(repr=False)
+    body: bytes = field(repr=False)
+    fetched_at: datetime
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Whose login a client has.
+
+    Args:
+        account: the account at the service, as the service names it; None: Strava, where it is the athlete.
+        sees_everything: whether the login is shown what only the athlete may see. Without that, what a listing lacks
+            proves nothing.
+    """
+
+    account: str | None
+    sees_everything: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An answer beside the listings: a file, or gear. `name`: what the service calls a file."""
+
+    body: bytes = field(repr=False)
+    fetched_at: datetime
+    name: str | None = None
+
+
+class Lister(Protocol):
+    """The part of a client that lists."""
+
+    @property
+    def calls(self) -> int:
+        """The attempts that reached the server or may have."""
+        ...
+
+    def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
+        """The pages of the listing from `after` to `before` (exclusive epoch seconds of the start; None: no bound).
+
+        A listing that comes to its end either yields a page without rows or just ends.
+        """
+        ...
+
+    def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
+        """Each of `answers`, which are asked for as they are taken, after `land` has put it on disk.
+
+        An interrupt between the sending of a call and the landing of its answer waits.
+        """
+        ...
+
+
+class Provider(Lister, Protocol):
+    """A client of one login. A capability that its `spec` does not name is never asked for."""
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """What the provider offers."""
+        ...
+
+    @property
+    def host(self) -> str | None:
+        """The host of its API."""
+        ...
+
+    def login(self) -> Login:
+        """Whose login it is. May make a call, once. Raises NeedsLoginError."""
+        ...
+
+    def get_file(self, source_id: str) -> Received:
+        """The file of an activity. Raises GoneError where there is none. (`files`)"""
+        ...
+
+    def list_gear(self) -> Iterator[Received]:
+        """The answers that hold all gear of the account. (`gear`)"""
+        ...

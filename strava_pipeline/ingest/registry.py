@@ -1,0 +1,34 @@
+"""Which providers there are: a line each, and nothing else names them.
+
+A provider NAME is a folder of this room with a function `connect`, a record core/providers/NAME.py and pages of the
+emulator. Its module is imported when it is used, so a provider that nobody enabled costs nothing.
+"""
+
+import importlib
+from typing import cast
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.providers import ProviderSpec, spec_of
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.provider import Provider
+from strava_pipeline.settings import Settings
+
+PROVIDERS: dict[str, str] = {}
+"""By name: the module with `connect(settings, clock) -> Provider`. Strava, with its budget, is connected by itself."""
+
+
+def specs() -> list[ProviderSpec]:
+    """The records of all providers beside Strava, in name order."""
+    return [spec_of(name) for name in sorted(PROVIDERS)]
+
+
+def connect(name: str, settings: Settings, clock: ServerClock) -> Provider:
+    """A client of the provider `name` with the login of the settings; nothing is sent yet.
+
+    Raises PipelineError where no provider has that name, NeedsLoginError or MissingSettingsError where its login is
+    missing.
+    """
+    if name not in PROVIDERS:
+        known = ", ".join(sorted(PROVIDERS)) or "none yet"
+        raise PipelineError(f"There is no provider {name}. Known besides Strava: {known}.")
+    return cast(Provider, importlib.import_module(PROVIDERS[name]).connect(settings, clock))

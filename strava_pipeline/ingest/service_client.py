@@ -1,0 +1,206 @@
+"""GET from the API of a service with one login: attempts, pauses, and answers sorted by what to do about them.
+
+What every provider's client stands on. Strava has its own (strava/client.py), because its calls are counted in a budget
+that several processes share. A service says how fast it may be asked: a Retry-After is obeyed, `interval` is kept between
+calls; a short pause is waited for, a long one stops the run, which then says when it goes on.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from tenacity import RetryCallState
+
+from strava_pipeline.core.errors import (
+    ForbiddenError,
+    GoneError,
+    LimitReachedError,
+    NeedsLoginError,
+    RefusedError,
+    TransientError,
+)
+from strava_pipeline.core.json_text import parse_json
+from strava_pipeline.core.process import deferred_interrupts
+from strava_pipeline.ingest.clock import ServerClock, parse_date_header
+from strava_pipeline.ingest.http import BrokenOffError, Exchange, TooLargeError, Wire
+from strava_pipeline.ingest.retries import ATTEMPTS, retrying
+
+REFUSALS = 4  # 429s in a row for one call, each after its pause: then waiting does not help
+UNSAID = timedelta(minutes=1)  # the pause after a 429 that names none, doubled each time
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A 200 as received. `json` is its content where JSON was asked for, else None; `fetched_at` the server's time (UTC)."""
+
+    body: bytes
+    json: Any
+    fetched_at: datetime
+    headers: Mapping[str, str]
+
+
+class ServiceClient:
+    """The API at `base_url`.
+
+    Args:
+        title: how messages call the service.
+        login: what the user runs or sets when the login is refused, as the end of a sentence.
+        interval: seconds between the beginnings of two calls, at the server.
+        patience: the longest pause that is waited for.
+        bearer, basic: the login, as a token or as a user and a password.
+        on_wait: informed of a pause: what for, and how many seconds.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        base_url: str,
+        wire: Wire,
+        clock: ServerClock,
+        jitter: Callable[[], float],
+        *,
+        login: str,
+        interval: float = 0.0,
+        patience: timedelta = timedelta(minutes=15),
+        bearer: str | None = None,
+        basic: tuple[str, str] | None = None,
+        on_wait: Callable[[str, float], None] = lambda what, seconds: None,
+    ) -> None:
+        self.calls = 0
+        self.clock = clock
+        self._title, self._base_url, self._wire, self._login = title, base_url, wire, login
+        self._interval, self._patience, self._on_wait = interval, patience, on_wait
+        self._bearer, self._basic = bearer, basic
+        self._last_call: float | None = None
+        self._under_way: ExitStack | None = None
+        self._attempts = retrying(jitter, self._pause, _log_retry)
+
+    def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
+        """Each of `answers`, which are asked for as they are taken, after `land` has put it on disk.
+
+        An interrupt between the sending of a call and the landing of its answer waits; a pause is interrupted at once.
+        """
+        while True:
+            under_way = self._under_way = ExitStack()
+            with under_way:
+                answer = next(answers, None)
+                if answer is None:
+                    self._under_way = None
+                    return
+                land(answer)
+            self._under_way = None
+            yield answer
+
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, object] | None = None,
+        *,
+        check: Callable[[Any], str | None] | None = None,
+        is_json: bool = True,
+    ) -> Answer:
+        """The answer to GET `path`. `check` says what is wrong with its content; then the call is tried again.
+
+        Raises GoneError (404), ForbiddenError (403), NeedsLoginError (401), LimitReachedError, RefusedError;
+        TransientError when three attempts failed, with the last one's status and body.
+        """
+        query = {name: str(value) for name, value in (params or {}).items() if value is not None}
+        for attempt in self._attempts:
+            with attempt:
+                return self._attempt(path, query, check, is_json=is_json)
+        raise AssertionError("tenacity either returns or raises")
+
+    def _attempt(
+        self, path: str, query: Mapping[str, str], check: Callable[[Any], str | None] | None, *, is_json: bool
+    ) -> Answer:
+        refusals = 0
+        while True:
+            exchange = self._send(path, query)
+            if exchange.status != 429:
+                return self._sorted(f"GET {path}", exchange, check, is_json=is_json)
+            refusals += 1
+            self._wait_for_limit(exchange, refusals)
+
+    def _send(self, path: str, query: Mapping[str, str]) -> Exchange:
+        if self._last_call is not None:
+            self._pause(self._interval - (self.clock.monotonic() - self._last_call) * self.clock.speed)
+        self._last_call = self.clock.monotonic()
+        if self._under_way is not None:
+            self._under_way.enter_context(deferred_interrupts())
+        self.calls += 1  # an attempt that failed may have been served
+        try:
+            exchange = self._wire.send(
+                "GET", f"{self._base_url}{path}", params=query, bearer=self._bearer, basic=self._basic
+            )
+        except (BrokenOffError, TooLargeError) as error:
+            self.clock.learn(error.exchange.headers, elapsed=error.exchange.seconds)
+            raise
+        self.clock.learn(exchange.headers, elapsed=exchange.seconds)
+        return exchange
+
+    def _wait_for_limit(self, exchange: Exchange, refusals: int) -> None:
+        pause = retry_after(exchange.headers, self.clock.now()) or UNSAID * 2 ** (refusals - 1)
+        if pause > self._patience or refusals >= REFUSALS:
+            raise LimitReachedError(self._title, self.clock.now() + pause)
+        self._on_wait(f"{self._title} asks for a pause.", pause.total_seconds())
+        self._pause(pause.total_seconds())
+
+    def _pause(self, seconds: float) -> None:
+        if self._under_way is not None:
+            self._under_way.close()  # an interrupt that came while the last call was under way takes effect here
+        self.clock.sleep(seconds)
+
+    def _sorted(
+        self, name: str, exchange: Exchange, check: Callable[[Any], str | None] | None, *, is_json: bool
+    ) -> Answer:
+        status, body = exchange.status, exchange.body
+        if status == 200:
+            content = _json(name, body) if is_json else None
+            if check is not None and (fault := check(content)) is not None:
+                raise TransientError(f"{name}: 200, but {fault}", status=200, body=body)
+            return Answer(body, content, self.clock.now(), exchange.headers)
+        if status >= 500 or status == 408:
+            raise TransientError(f"{name}: {self._title} answered {status}", status=status, body=body)
+        if status == 401:
+            raise NeedsLoginError(f"{name}: {self._title} does not accept the login. {self._login}")
+        if status == 403:
+            raise ForbiddenError(f"{name}: {self._title} does not allow this login that call. {self._login}", body=body)
+        if status == 404:
+            raise GoneError(f"{name}: 404, {self._title} has it no more or never had", body=body)
+        if 300 <= status < 400:
+            raise RefusedError(
+                f"{name}: a redirect ({status}), not followed. Either this network asks for a login of its own, in a "
+                f"browser, or the address of {self._title} in the settings is wrong.",
+                status=status,
+                body=body,
+            )
+        raise RefusedError(
+            f"{name}: {self._title} answered {status}, which trying again won't change.", status=status, body=body
+        )
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    """The pause that a Retry-After header asks for, as seconds or as a date; None where there is none that can be read."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit() and len(value) < 8:
+        return timedelta(seconds=int(value))
+    until = parse_date_header(value or None)
+    return max(until - now, timedelta(0)) if until is not None else None
+
+
+def _json(name: str, body: bytes) -> Any:
+    try:
+        return parse_json(body)
+    except (ValueError, RecursionError):
+        raise TransientError(f"{name}: 200, but no valid JSON ({len(body)} bytes)", status=200, body=body) from None
+
+
+def _log_retry(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome is not None else None
+    log.warning("%s; attempt %d of %d, trying again", error, state.attempt_number, ATTEMPTS)

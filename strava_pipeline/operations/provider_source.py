@@ -1,0 +1,57 @@
+"""A provider beside Strava as one run uses it: one client, connected with the first call. No fetching of its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+from strava_pipeline.core.providers import ProviderSpec, spec_of
+from strava_pipeline.ingest.clock import machine_clock
+from strava_pipeline.ingest.provider import Lister, Login, Provider
+from strava_pipeline.ingest.registry import connect
+from strava_pipeline.lake.profile_files import newest_athlete
+from strava_pipeline.operations.options import CallOptions
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.source import Account
+from strava_pipeline.settings import Settings
+
+
+class ProviderSource:
+    """The provider `name` with the login of `settings`, for one run."""
+
+    def __init__(self, name: str, settings: Settings, run: RunContext) -> None:
+        self.spec: ProviderSpec = spec_of(name)
+        self.days, self.per_page = settings.days, settings.per_page
+        self._settings, self._run = settings, run
+
+    @cached_property
+    def client(self) -> Provider:
+        """The run's one client. Raises NeedsLoginError or MissingSettingsError where the login is missing."""
+        return connect(self.spec.name, self._settings, machine_clock(self._settings.clock_speed))
+
+    @property
+    def host(self) -> str | None:
+        """The host of its API."""
+        return self.client.host
+
+    def lister(self, limits: CallOptions | None = None) -> Lister:
+        """The client; limits of calls are Strava's, a provider's pace is its own."""
+        return self.client
+
+    @cached_property
+    def _login(self) -> Login:
+        return self.client.login()
+
+    @property
+    def account_name(self) -> str | None:
+        """The account at the provider."""
+        return self._login.account
+
+    def account(self) -> Account:
+        """Whose login it is; the athlete is the data folder's."""
+        athlete = newest_athlete(self._run.lake)
+        return Account(athlete[1].get("id") if athlete else None, self._login.account, self._login.sees_everything)
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """A stage that makes calls. Their pace is the provider's own."""
+        yield

@@ -1,0 +1,52 @@
+"""The toy's record: what it offers, and how a row of its list reads. It stands for a file core/providers/NAME.py."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from strava_pipeline.core.providers import ProviderRow, ProviderSpec, UnreadableRowError, page_reader
+from strava_pipeline.core.rows import Json
+from strava_pipeline.core.sources import STRAVA
+
+NAME = "toy"
+SPORTS = {"cycle": "Ride", "jog": "Run"}
+NUMBERS = {"metres": "distance", "seconds": "elapsed_time", "moving": "moving_time"}
+
+
+def rows(content: Any) -> Sequence[Any]:
+    if not isinstance(content, dict) or not isinstance(content.get("items"), list):
+        raise UnreadableRowError("the page has no items")
+    found: list[Any] = content["items"]
+    return found
+
+
+def read_row(item: Json) -> ProviderRow:
+    key = item.get("key")
+    if not isinstance(key, str) or not key:
+        raise UnreadableRowError("it has no key")
+    known = {"key", "title", "begin", "local", "kind", "bike", "strava", *NUMBERS}
+    summary = {
+        "name": item.get("title"),
+        "sport_type": SPORTS.get(item.get("kind", ""), item.get("kind")),
+        "start_date": item.get("begin"),
+        "start_date_local": item.get("local"),
+        "gear_id": item.get("bike"),
+        **{ours: item[theirs] for theirs, ours in NUMBERS.items() if theirs in item},
+        **{name: value for name, value in item.items() if name not in known},
+    }
+    links = {STRAVA: str(item["strava"])} if item.get("strava") else {}
+    return ProviderRow(key, {name: value for name, value in summary.items() if value is not None}, links)
+
+
+def read_gear(content: Any) -> Sequence[tuple[str, Json]]:
+    return [(item["key"], {"name": item["label"]}) for item in content]
+
+
+SPEC = ProviderSpec(
+    name=NAME,
+    title="Toy",
+    link="https://toy.example/{source_id}",
+    priority=4,
+    read_page=page_reader(NAME, rows, read_row),
+    capabilities=frozenset({"windows", "deletions", "files", "gear"}),
+    read_gear=read_gear,
+)

@@ -1,0 +1,99 @@
+"""The providers that the contract is tested with: what a test may ask of each emulator. A provider is a line in SUBJECTS."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from strava_pipeline.core import providers
+from strava_pipeline.emulator.faults import Fault, FaultPlan
+from strava_pipeline.emulator.server import ServerThread
+from strava_pipeline.emulator.service import Clock, Journal
+from strava_pipeline.ingest import registry
+from strava_pipeline_tests.providers import toy_client, toy_service
+
+GPX = """<?xml version="1.0"?><gpx version="1.1" creator="toy" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>
+<trkpt lat="51.50" lon="-0.12"><ele>10</ele><time>{0}T06:00:00Z</time></trkpt>
+<trkpt lat="51.51" lon="-0.12"><ele>12</ele><time>{0}T06:05:00Z</time></trkpt>
+<trkpt lat="51.52" lon="-0.12"><ele>11</ele><time>{0}T06:10:00Z</time></trkpt></trkseg></trk></gpx>"""
+
+
+class Subject(Protocol):
+    """A provider and its emulator, running. Activities begin at 06:00 UTC of a day."""
+
+    name: str
+    secret: str  # that no log may hold
+    lists: str  # the path of its listing
+    clock: Clock
+    faults: FaultPlan
+    journal: Journal
+
+    def add(self, day: str, title: str) -> str:
+        """Have an activity with a file and a bike; its id there."""
+        ...
+
+    def edit(self, source_id: str, title: str) -> None: ...
+
+    def delete(self, source_id: str) -> None: ...
+
+    def spoil(self) -> None:
+        """Have an item in the list that is no activity."""
+        ...
+
+    def change_account(self) -> None:
+        """From now on the login is another account's, which has nothing."""
+        ...
+
+    def fail(self, **fault: Any) -> None:
+        """Have the next calls for the listing fail as `Fault` says; `headers` go with the answer."""
+        ...
+
+
+class ToySubject:
+    name, secret, lists = "toy", toy_client.KEY, "/activities"
+
+    def __init__(self, toy: toy_service.Toy) -> None:
+        self.toy = toy
+        self.clock, self.faults, self.journal = toy.clock, toy.faults, toy.journal
+        toy.bikes["B1"] = "Blue bike"
+
+    def add(self, day: str, title: str) -> str:
+        key = f"k{len(self.toy.items) + 1}"
+        self.toy.add(
+            key, f"{day}T06:00:00Z", title=title, bike="B1", metres=2224.0, seconds=600, moving=600, mood="good"
+        )
+        self.toy.files[key] = GPX.format(day).encode()
+        return key
+
+    def edit(self, source_id: str, title: str) -> None:
+        self.toy.items[source_id]["title"] = title
+
+    def delete(self, source_id: str) -> None:
+        del self.toy.items[source_id]
+
+    def spoil(self) -> None:
+        self.toy.items["spoilt"] = {"begin": "2025-05-05T06:00:00Z", "title": "without a key"}
+
+    def change_account(self) -> None:
+        self.toy.account = "another-account"
+        self.toy.items.clear()
+
+    def fail(self, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
+        self.toy.headers = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+        self.faults.order(Fault.from_order({"path": self.lists, **fault}, ""))
+
+
+@contextmanager
+def toy(patch: pytest.MonkeyPatch) -> Iterator[ToySubject]:
+    """The toy, registered as a provider would be: its record beside the others', its client in the registry."""
+    patch.setattr(providers, "__path__", [*providers.__path__, str(Path(__file__).parent / "records")])
+    patch.setitem(registry.PROVIDERS, "toy", "strava_pipeline_tests.providers.toy_client")
+    service = toy_service.new_toy()
+    with ServerThread(toy_service.application(service), "127.0.0.1", 0, lambda: None) as server:
+        patch.setitem(toy_client.ADDRESS, "url", server.url)
+        yield ToySubject(service)
+
+
+SUBJECTS: dict[str, Callable[[pytest.MonkeyPatch], Any]] = {"toy": toy}

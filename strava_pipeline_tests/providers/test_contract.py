@@ -1,0 +1,278 @@
+"""What holds for every provider: listing, resuming, limits, errors, edits, deletions, gear, and no secret in any log."""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strava_pipeline.core.errors import (
+    ForbiddenError,
+    GoneError,
+    LimitReachedError,
+    NeedsLoginError,
+    PipelineError,
+    RefusedError,
+    TransientError,
+)
+from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.ingest.clock import machine_clock
+from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline.lake.warehouse import reading
+from strava_pipeline.operations.merging import make_shards, match, merge_listed, merge_versions
+from strava_pipeline.operations.options import ListingOptions
+from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.provider_source import ProviderSource
+from strava_pipeline.operations.providers import pull_provider, pull_provider_gear
+from strava_pipeline.operations.pulling import PullReport
+from strava_pipeline.operations.run_context import RunContext, run_context
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.providers.subjects import SUBJECTS, Subject
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+YEARS = [2024, 2025, 2026]
+
+
+@dataclass
+class World:
+    """A data folder beside a running provider."""
+
+    subject: Subject
+    settings: Settings
+    runs: int = 0
+
+    def run(self) -> RunContext:
+        self.runs += 1
+        clock = machine_clock(now=self.subject.clock.now)
+        return run_context(self.settings, LogProgress(logging.getLogger("run")), run_id=f"run-{self.runs}", clock=clock)
+
+    def pull(self, mode: Any = "all", year: int | None = None, per_page: int = 2) -> PullReport:
+        run = self.run()
+        source = ProviderSource(self.subject.name, self.settings, run)
+        report = pull_provider(run, source, ListingOptions(mode=mode, per_page=per_page, days=None), year)
+        self.merge(run)
+        return report
+
+    def merge(self, run: RunContext) -> None:
+        make_shards(run, YEARS, is_last=True)
+        merge_listed(run, YEARS)
+        match(run)
+        merge_versions(run, YEARS)
+
+    def gold(self, query: str) -> list[tuple[Any, ...]]:
+        with reading(self.run().lake) as connection:
+            return connection.execute(query).fetchall()
+
+    def names(self) -> list[str]:
+        return [name for (name,) in self.gold("SELECT name FROM activities ORDER BY start_date")]
+
+    def asked(self) -> list[str]:
+        return [path for _, _, path, _ in self.subject.journal.log if path.startswith(self.subject.lists)]
+
+
+@pytest.fixture(params=SUBJECTS)
+def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setattr("strava_pipeline.ingest.clock.ServerClock.sleep", _jump)
+    with SUBJECTS[request.param](monkeypatch) as subject:
+        _jump.subject = subject
+        settings = Settings(data_dir=tmp_path / "data", logs_dir=tmp_path / "logs", first_year=2024, clock_speed=1)
+        yield World(subject, settings)
+
+
+class _Jump:
+    """Sleeping moves the emulator's clock instead."""
+
+    subject: Subject
+    slept: list[float]
+
+    def __get__(self, instance: object, owner: type) -> Callable[[float], None]:
+        def sleep(seconds: float) -> None:
+            if seconds > 0:
+                self.subject.clock.advance(seconds)
+
+        return sleep
+
+
+_jump = _Jump()
+
+
+def five(subject: Subject) -> list[str]:
+    return [subject.add(f"2025-01-0{day}", f"ride {day}") for day in range(1, 6)]
+
+
+def test_every_activity_comes_with_its_source_and_its_own_id(world: World) -> None:
+    keys = five(world.subject)
+    report = world.pull()
+    assert (report.rows, report.stopped) == (5, None)
+    assert report.manifest.complete
+    name = world.subject.name
+    found = world.gold(
+        "SELECT id, source, source_id, account IS NOT NULL, year FROM activities_all ORDER BY start_date"
+    )
+    assert found == [(hashed_id(name, key), name, key, True, 2025) for key in keys]
+    assert world.gold("SELECT DISTINCT gear_source, distance, elapsed_time, kudos_count FROM activities") == [
+        (name, 2224.0, 600, None)
+    ]
+    assert world.gold("SELECT DISTINCT source FROM activity_sources") == [(name,)]
+
+
+def test_a_listing_goes_on_where_it_broke_off(world: World) -> None:
+    five(world.subject)
+    world.subject.fail(kind="status", status=500, after=1, times=3)
+    with pytest.raises(TransientError):
+        world.pull()
+    asked = len(world.asked())
+    report = world.pull()
+    assert report.resumed
+    assert world.names() == [f"ride {day}" for day in range(1, 6)]
+    assert len(world.asked()) - asked == 2, "the first page is not asked for again"
+
+
+def test_a_year_is_listed_to_its_edges(world: World) -> None:
+    for day in ("2024-12-31", "2025-01-01", "2025-12-31", "2026-01-01"):
+        world.subject.add(day, day)
+    world.pull("year", 2025)
+    assert {"2025-01-01", "2025-12-31"} <= set(world.names())
+    assert not {"2024-12-31", "2026-01-01"} & {
+        name for (name,) in world.gold("SELECT name FROM activities WHERE year = 2025")
+    }
+
+
+def test_what_is_new_is_listed_from_the_watermark(world: World) -> None:
+    five(world.subject)
+    world.pull()
+    world.subject.add("2026-02-27", "new")
+    report = world.pull("incremental")
+    assert report.manifest.window.after is not None
+    assert world.names()[-1] == "new"
+
+
+@pytest.mark.parametrize("headers", [{"Retry-After": "30"}, {}])
+def test_a_short_limit_is_waited_for(world: World, headers: dict[str, str]) -> None:
+    five(world.subject)
+    before = world.subject.clock.now()
+    world.subject.fail(kind="status", status=429, headers=headers)
+    assert world.pull().stopped is None
+    assert world.subject.clock.now() - before >= timedelta(seconds=30)
+    assert len(world.names()) == 5
+
+
+def test_a_long_limit_stops_the_run_which_goes_on_later(world: World) -> None:
+    five(world.subject)
+    world.subject.fail(kind="status", status=429, after=1, headers={"Retry-After": "7200"})
+    stopped = world.pull().stopped
+    assert isinstance(stopped, LimitReachedError)
+    assert stopped.resumes_at - world.subject.clock.now() > timedelta(hours=1)
+    assert len(world.names()) == 2, "what came is kept"
+    assert world.pull().resumed
+    assert len(world.names()) == 5
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"kind": "status", "status": 401}, NeedsLoginError),
+        ({"kind": "status", "status": 403}, ForbiddenError),
+        ({"kind": "status", "status": 404}, GoneError),
+        ({"kind": "status", "status": 422}, RefusedError),
+        ({"kind": "status", "status": 302}, RefusedError),
+        ({"kind": "status", "status": 503, "times": 3}, TransientError),
+        ({"kind": "html", "status": 200, "times": 3}, TransientError),
+        ({"kind": "truncate", "times": 3}, TransientError),
+        ({"kind": "reset", "times": 3}, TransientError),
+        ({"kind": "empty", "times": 3}, TransientError),
+    ],
+    ids=lambda value: f"{value['kind']}-{value.get('status', '')}" if isinstance(value, dict) else "",
+)
+def test_an_error_is_of_the_kind_that_says_what_to_do(
+    world: World, fault: dict[str, Any], error: type[PipelineError], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    five(world.subject)
+    world.subject.fail(**fault)
+    with pytest.raises(error) as caught:
+        world.pull()
+    assert world.subject.secret not in caplog.text + str(caught.value) + repr(caught.value)
+    world.subject.faults.clear()
+    assert world.pull().rows == 5, "the next run goes on"
+
+
+def test_an_edit_is_followed_and_the_earlier_name_kept(world: World) -> None:
+    keys = five(world.subject)
+    world.pull()
+    world.subject.clock.advance(3600)
+    world.subject.edit(keys[2], "better name")
+    world.pull()
+    assert world.names()[2] == "better name"
+    versions = world.gold("SELECT version, previous ->> 'name' FROM activity_history WHERE changed_fields = ['name']")
+    assert versions == [(2, "ride 3")]
+
+
+def test_what_a_complete_listing_lacks_is_deleted_and_comes_back_when_seen(world: World) -> None:
+    keys = five(world.subject)
+    world.pull(per_page=50)
+    kept = dict(vars(world.subject)).get("toy")
+    world.subject.clock.advance(3600)
+    item = kept.items[keys[1]] if kept is not None else None
+    world.subject.delete(keys[1])
+    world.pull("year", 2025, per_page=50)
+    assert [name for (name,) in world.gold("SELECT name FROM deleted_activities")] == ["ride 2"]
+    assert "ride 2" not in world.names()
+    if kept is not None and item is not None:
+        world.subject.clock.advance(3600)
+        kept.items[keys[1]] = item
+        world.pull("year", 2025, per_page=50)
+        assert "ride 2" in world.names()
+
+
+def test_another_account_proves_nothing_of_what_the_first_one_had(world: World) -> None:
+    five(world.subject)
+    world.pull(per_page=50)
+    world.subject.clock.advance(3600)
+    world.subject.change_account()
+    report = world.pull("incremental", per_page=50)
+    assert report.manifest.window.after is None, "another account has no watermark yet"
+    world.pull("year", 2025, per_page=50)
+    assert len(world.names()) == 5
+    assert world.gold("SELECT count(*) FROM deleted_activities") == [(0,)]
+
+
+def test_an_item_that_is_no_activity_stops_nothing_and_proves_nothing(world: World) -> None:
+    keys = five(world.subject)
+    world.pull(per_page=50)
+    world.subject.clock.advance(3600)
+    world.subject.spoil()
+    world.subject.delete(keys[4])
+    report = world.pull("year", 2025, per_page=50)
+    assert (report.manifest.unreadable, report.rows) == (1, 4)
+    assert len(world.names()) == 5, "the item may be any activity of that time"
+
+
+def test_gear_is_kept_under_the_provider_that_numbered_it(world: World) -> None:
+    five(world.subject)
+    run = world.run()
+    assert pull_provider_gear(run, ProviderSource(world.subject.name, world.settings, run)) == 1
+    world.pull()
+    named = "SELECT DISTINCT gear.source, gear.name FROM activities JOIN gear ON source = gear_source AND gear.gear_id = activities.gear_id"
+    assert world.gold(named.replace("ON source", "ON gear.source")) == [(world.subject.name, "Blue bike")]
+
+
+def test_a_rebuild_makes_the_same_without_a_call(world: World) -> None:
+    keys = five(world.subject)
+    run = world.run()
+    pull_provider_gear(run, ProviderSource(world.subject.name, world.settings, run))
+    world.pull()
+    world.subject.clock.advance(3600)
+    world.subject.edit(keys[0], "edited")
+    world.subject.delete(keys[3])
+    world.pull(per_page=50)
+    tables = ("activities_all", "gear", "activity_history")
+    before = {table: world.gold(f"SELECT * FROM {table} ORDER BY ALL") for table in tables}
+    calls = len(world.subject.journal.log)
+    run = world.run()
+    rebuild(run.lake, run.years, run.progress)
+    assert {table: world.gold(f"SELECT * FROM {table} ORDER BY ALL") for table in tables} == before
+    assert len(world.subject.journal.log) == calls

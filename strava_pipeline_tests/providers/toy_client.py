@@ -1,0 +1,80 @@
+"""The toy's client. It stands for a folder ingest/NAME."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from strava_pipeline.core.errors import TransientError
+from strava_pipeline.core.providers import ProviderSpec, UnreadableRowError, spec_of
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.http import Wire
+from strava_pipeline.ingest.provider import Login, Page, Received
+from strava_pipeline.ingest.service_client import ServiceClient
+from strava_pipeline.settings import Settings
+
+T = TypeVar("T")
+KEY = "toy-secret-key"
+ADDRESS = {"url": ""}  # a real provider has a setting
+
+
+class ToyClient:
+    def __init__(self, base_url: str, clock: ServerClock) -> None:
+        self._service = ServiceClient(
+            "Toy", base_url, Wire(time.monotonic), clock, random.random, login="Ask the toy for a new key.", bearer=KEY
+        )
+        self._base_url = base_url
+
+    @property
+    def spec(self) -> ProviderSpec:
+        return spec_of("toy")
+
+    @property
+    def host(self) -> str | None:
+        return urlsplit(self._base_url).hostname
+
+    @property
+    def calls(self) -> int:
+        return self._service.calls
+
+    def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
+        return self._service.landed(answers, land)
+
+    def login(self) -> Login:
+        return Login(str(self._service.get("/me").json["account"]))
+
+    def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
+        number = 0
+        while True:
+            number += 1
+            calls = self.calls
+            request = {"after": after, "before": before, "page": number, "per_page": per_page}
+            request = {name: value for name, value in request.items() if value is not None}
+            answer = self._service.get("/activities", request, check=wrong_page)
+            activities, others = self.spec.read_page(answer.json)
+            yield Page(number, request, activities, others, answer.body, answer.fetched_at, self.calls - calls)
+            if not answer.json["more"]:
+                return
+
+    def get_file(self, source_id: str) -> Received:
+        answer = self._service.get(f"/activities/{source_id}/file", is_json=False)
+        return Received(answer.body, answer.fetched_at, f"{source_id}.gpx")
+
+    def list_gear(self) -> Iterator[Received]:
+        answer = self._service.get("/bikes")
+        yield Received(answer.body, answer.fetched_at)
+
+
+def wrong_page(content: Any) -> str | None:
+    try:
+        spec_of("toy").read_page(content)
+    except UnreadableRowError as error:
+        return str(error)
+    return None if isinstance(content.get("more"), bool) else "it does not say whether there is more"
+
+
+def connect(settings: Settings, clock: ServerClock) -> ToyClient:
+    if not ADDRESS["url"]:
+        raise TransientError("the toy is not running")
+    return ToyClient(ADDRESS["url"], clock)
