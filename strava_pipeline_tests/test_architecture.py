@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.orchestrate import dagster_private
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,6 +65,25 @@ def faults(path: Path) -> Iterator[str]:
                 yield f"line {node.lineno} is SQL that changes data, which stands in lake/sql/"
             case _:
                 pass
+
+
+def test_no_statement_names_a_provider() -> None:
+    statements = {path.name: path.read_text() for path in PACKAGE.rglob("*.sql")}
+    named = [
+        (name, text) for name, text in statements.items() if any(f"'{each}'" in text for each in (STRAVA, *PROVIDERS))
+    ]
+    assert named == [], "a provider is a parameter: $source, or one of $sources"
+
+
+def test_only_the_registry_names_a_provider() -> None:
+    """Beside its own folder, its record and its emulator."""
+    for name in PROVIDERS:
+        own = {PACKAGE / "ingest" / "registry.py", PACKAGE / "core" / "providers" / f"{name}.py"}
+        folders = [PACKAGE / room / name for room in ("ingest", "emulator")]
+        others = [
+            path for path in MODULES if path not in own and not any(path.is_relative_to(each) for each in folders)
+        ]
+        assert [path for path in others if f'"{name}"' in path.read_text() or f".{name} " in path.read_text()] == []
 
 
 def test_every_private_name_of_dagsters_is_there_and_known_to_mypy() -> None:
