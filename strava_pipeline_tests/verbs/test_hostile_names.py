@@ -80,4 +80,4 @@ def test_there_is_one_way_to_a_terminal() -> None:
     ways = re.compile(r"typer\.echo\(|click\.echo\(|\bConsole\(|(?<![\w.])print\(")
     places = [*PACKAGE.glob("verbs/*.py"), PACKAGE / "cli.py"]
     found = {path.name for path in places if ways.search(path.read_text(encoding="utf-8"))}
-    assert found == {"echo.py", "terminal.py"}
+    assert found == {"output.py", "terminal.py"}
