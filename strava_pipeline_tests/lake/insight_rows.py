@@ -34,6 +34,7 @@ def activity(number: int, start: str, **more: Any) -> Row:
         "elapsed_time": 4000,
         "total_elevation_gain": 150.0,
         **more,
+        "gear_source": "strava" if more.get("gear_id") else None,
     }
 
 
