@@ -260,6 +260,13 @@ def test_gear_is_kept_under_the_provider_that_numbered_it(world: World) -> None:
     assert world.gold(named.replace("ON source", "ON gear.source")) == [(world.subject.name, "Blue bike")]
 
 
+def test_a_folder_of_a_provider_that_this_version_lacks_is_named(world: World) -> None:
+    five(world.subject)
+    (world.settings.data_dir / "bronze" / "providers" / "unheard_of" / "activities").mkdir(parents=True)
+    with pytest.raises(PipelineError, match="no provider unheard_of"):
+        world.pull()
+
+
 def test_a_rebuild_makes_the_same_without_a_call(world: World) -> None:
     keys = five(world.subject)
     run = world.run()

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Literal
 
 from strava_pipeline.core.activities import UnreadableItem, digest_of, kind_of, start_instants
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import FILE, SOURCES, STRAVA, hashed_id
 
@@ -70,13 +71,17 @@ class ProviderSpec:
 
 @cache
 def spec_of(source: str) -> ProviderSpec:
-    """The record of the provider `source`. Raises KeyError where no provider has that name."""
-    if not source.isidentifier():
-        raise KeyError(source)
+    """The record of the provider `source`. Raises PipelineError where this version has no provider of that name."""
+    name = f"{__name__}.{source}"
     try:
-        found = importlib.import_module(f"{__name__}.{source}").SPEC
+        found = importlib.import_module(name).SPEC
     except ModuleNotFoundError as error:
-        raise KeyError(source) from error
+        if error.name != name:
+            raise
+        raise PipelineError(
+            f"This version knows no provider {source}, but data/bronze/providers has a folder of that name. Update "
+            "strava_pipeline, or move the folder away."
+        ) from error
     assert isinstance(found, ProviderSpec)
     return found
 
