@@ -119,13 +119,14 @@ def test_every_activity_comes_with_its_source_and_its_own_id(world: World) -> No
     assert world.gold("SELECT DISTINCT source FROM activity_sources") == [(name,)]
 
 
-def test_a_listing_goes_on_where_it_broke_off(world: World) -> None:
+@pytest.mark.parametrize(("mode", "year"), [("all", None), ("year", 2025)])
+def test_a_listing_goes_on_where_it_broke_off(world: World, mode: str, year: int | None) -> None:
     five(world.subject)
     world.subject.fail(kind="status", status=500, after=1, times=3)
     with pytest.raises(TransientError):
-        world.pull()
+        world.pull(mode, year)
     asked = len(world.asked())
-    report = world.pull()
+    report = world.pull(mode, year)
     assert report.resumed
     assert world.names() == [f"ride {day}" for day in range(1, 6)]
     assert len(world.asked()) - asked == 2, "the first page is not asked for again"
