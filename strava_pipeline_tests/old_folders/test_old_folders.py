@@ -97,6 +97,8 @@ def test_its_rows_and_decisions_are_those_it_had(make_rig: Make, packed: Path) -
         assert by_rebuild[table] == held, table
     assert found["problems"] == []
     assert {*found["counts"]} == {len(rig.gold("FROM activities"))}
+    assert rig.gold("SELECT id, source FROM activities_all WHERE source_id IS NULL") == []
+    assert rig.gold("SELECT id FROM activities_all WHERE gear_id <> '' AND gear_source IS NULL") == []
     assert irreplaceable(rig) == kept
     assert rig.calls()["log"] == []
 

@@ -41,7 +41,7 @@ ACTIVITY_DETAILS = Table(
     ),
     parent="activities_all",
     follows=True,
-    ignored=NESTED_STATES,
+    ignored=NESTED_STATES | {("source_id",)},  # it stands in activities_all
 )
 
 
