@@ -10,7 +10,7 @@ import pytest
 
 from strava_pipeline.emulator.service import Clock
 from strava_pipeline.emulator.strava.app import Emulator
-from strava_pipeline.ingest.strava import clocks
+from strava_pipeline.ingest import clock
 
 QUICK: dict[str, Any] = {"years": (2026, 2026), "jumping": True, "settings": {"first_year": 2026}}
 """How to make a rig of this year alone, in which nobody waits."""
@@ -35,6 +35,6 @@ class JumpingTime:
     def rule(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
         """Become the emulator's time, and that of all clients that `connect` makes from now on."""
         emulator.state.clock = Clock(emulator.state.clock.now(), 1.0, self.steady)
-        monkeypatch.setattr(clocks, "_steady", self.steady)
-        monkeypatch.setattr(clocks, "utc_now", self.local)
-        monkeypatch.setattr(clocks, "time", SimpleNamespace(sleep=self.sleep))
+        monkeypatch.setattr(clock, "_steady", self.steady)
+        monkeypatch.setattr(clock, "utc_now", self.local)
+        monkeypatch.setattr(clock, "time", SimpleNamespace(sleep=self.sleep))

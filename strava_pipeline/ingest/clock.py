@@ -134,9 +134,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def machine_clock(speed: float = 1.0, now: Callable[[], datetime] = utc_now) -> ServerClock:
+def machine_clock(speed: float = 1.0, now: Callable[[], datetime] | None = None) -> ServerClock:
     """A clock on this machine's, or on `now` (aware); `speed`: as of ServerClock."""
-    return ServerClock(now, _steady, time.sleep, speed=speed)
+    return ServerClock(now or utc_now, _steady, time.sleep, speed=speed)
 
 
 def _steady() -> float:

@@ -6,12 +6,12 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from strava_pipeline.ingest.clock import ServerClock, machine_clock, utc_now
+from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.strava.budget import RateBudget
 from strava_pipeline.settings import Settings
 
 
-def system_clock(settings: Settings, now: Callable[[], datetime] = utc_now) -> ServerClock:
+def system_clock(settings: Settings, now: Callable[[], datetime] | None = None) -> ServerClock:
     """This machine's clock (or `now`, aware), at the settings' speed; Strava itself runs at none but its own."""
     host = urlsplit(settings.api_url).hostname or ""
     speed = 1.0 if host == "strava.com" or host.endswith(".strava.com") else settings.clock_speed
