@@ -1,6 +1,8 @@
 """How often and how patiently a call that failed transiently is tried again. Which failures are, the callers say."""
 
 from collections.abc import Callable
+from functools import partial
+from logging import Logger
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
@@ -14,18 +16,18 @@ LONGEST_PAUSE = 30.0
 def retrying(
     jitter: Callable[[], float],
     sleep: Callable[[float], None],
-    on_retry: Callable[[RetryCallState], None] | None = None,
+    log: Logger | None = None,
 ) -> Retrying:
     """The attempts at one call: a TransientError is tried again after a pause, the last one raised as it is.
 
-    `on_retry` is told before each pause.
+    `log` has a line before each pause.
     """
     return Retrying(
         retry=retry_if_exception_type(TransientError),
         stop=stop_after_attempt(ATTEMPTS),
         wait=backoff(jitter),
         sleep=sleep,
-        before_sleep=on_retry,
+        before_sleep=None if log is None else partial(_log_retry, log),
         reraise=True,
     )
 
@@ -38,3 +40,8 @@ def backoff(jitter: Callable[[], float]) -> Callable[[RetryCallState], float]:
         return min(LONGEST_PAUSE, doubled * (1 + jitter()))
 
     return pause
+
+
+def _log_retry(log: Logger, state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome is not None else None
+    log.warning("%s; attempt %d of %d, trying again", error, state.attempt_number, ATTEMPTS)

@@ -6,13 +6,10 @@ calls; a short pause is waited for, a long one stops the run, which then says wh
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
-
-from tenacity import RetryCallState
 
 from strava_pipeline.core.errors import (
     ForbiddenError,
@@ -23,10 +20,10 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.json_text import parse_json
-from strava_pipeline.core.process import deferred_interrupts
 from strava_pipeline.ingest.clock import ServerClock, parse_date_header
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, TooLargeError, Wire
-from strava_pipeline.ingest.retries import ATTEMPTS, retrying
+from strava_pipeline.ingest.landing import LandingClient
+from strava_pipeline.ingest.retries import retrying
 
 REFUSALS = 4  # 429s in a row for one call, each after its pause: then waiting does not help
 UNSAID = timedelta(minutes=1)  # the pause after a 429 that names none, doubled each time
@@ -45,7 +42,7 @@ class Answer:
     headers: Mapping[str, str]
 
 
-class ServiceClient:
+class ServiceClient(LandingClient):
     """The API at `base_url`.
 
     Args:
@@ -72,30 +69,14 @@ class ServiceClient:
         basic: tuple[str, str] | None = None,
         on_wait: Callable[[str, float], None] = lambda what, seconds: None,
     ) -> None:
+        super().__init__()
         self.calls = 0
         self.clock = clock
         self._title, self._base_url, self._wire, self._login = title, base_url, wire, login
         self._interval, self._patience, self._on_wait = interval, patience, on_wait
         self._bearer, self._basic = bearer, basic
         self._last_call: float | None = None
-        self._under_way: ExitStack | None = None
-        self._attempts = retrying(jitter, self._pause, _log_retry)
-
-    def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
-        """Each of `answers`, which are asked for as they are taken, after `land` has put it on disk.
-
-        An interrupt between the sending of a call and the landing of its answer waits; a pause is interrupted at once.
-        """
-        while True:
-            under_way = self._under_way = ExitStack()
-            with under_way:
-                answer = next(answers, None)
-                if answer is None:
-                    self._under_way = None
-                    return
-                land(answer)
-            self._under_way = None
-            yield answer
+        self._attempts = retrying(jitter, self._pause, log)
 
     def get(
         self,
@@ -131,8 +112,7 @@ class ServiceClient:
         if self._last_call is not None:
             self._pause(self._interval - (self.clock.monotonic() - self._last_call) * self.clock.speed)
         self._last_call = self.clock.monotonic()
-        if self._under_way is not None:
-            self._under_way.enter_context(deferred_interrupts())
+        self._hold_interrupts()
         self.calls += 1  # an attempt that failed may have been served
         try:
             exchange = self._wire.send(
@@ -152,8 +132,7 @@ class ServiceClient:
         self._pause(pause.total_seconds())
 
     def _pause(self, seconds: float) -> None:
-        if self._under_way is not None:
-            self._under_way.close()  # an interrupt that came while the last call was under way takes effect here
+        self._let_interrupts_through()
         self.clock.sleep(seconds)
 
     def _sorted(
@@ -199,8 +178,3 @@ def _json(name: str, body: bytes) -> Any:
         return parse_json(body)
     except (ValueError, RecursionError):
         raise TransientError(f"{name}: 200, but no valid JSON ({len(body)} bytes)", status=200, body=body) from None
-
-
-def _log_retry(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome is not None else None
-    log.warning("%s; attempt %d of %d, trying again", error, state.attempt_number, ATTEMPTS)

@@ -4,13 +4,10 @@ What the answers mean (lists, details) is `activities.py`; wiring it all up `con
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
-
-from tenacity import RetryCallState
 
 from strava_pipeline.core.errors import (
     BudgetExhaustedError,
@@ -23,10 +20,10 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.json_text import parse_json
-from strava_pipeline.core.process import deferred_interrupts
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire
-from strava_pipeline.ingest.retries import ATTEMPTS, retrying
+from strava_pipeline.ingest.landing import LandingClient
+from strava_pipeline.ingest.retries import retrying
 from strava_pipeline.ingest.strava.access import AccessTokens
 from strava_pipeline.ingest.strava.hosts import keep_at_home
 from strava_pipeline.ingest.strava.oauth import fault_codes
@@ -54,7 +51,7 @@ Check = Callable[[Answer], str | None]
 """Tells what is wrong with an answer's content (then it is tried again), or None."""
 
 
-class StravaClient:
+class StravaClient(LandingClient):
     """The API at `api_url`. `calls` counts the attempts that reached the server or may have."""
 
     def __init__(
@@ -66,44 +63,19 @@ class StravaClient:
         wire: Wire,
         jitter: Callable[[], float],
     ) -> None:
+        super().__init__()
         self.api_url = api_url
         self.calls = 0
         self.budget = pacing.budget
         self.pacing = pacing
         self.clock = clock
         self._tokens, self._wire = tokens, wire
-        self._attempts = retrying(jitter, self._pause, _log_retry)
-        self._under_way: ExitStack | None = (
-            None  # within `landing`: what holds interrupts back from the moment of sending
-        )
+        self._attempts = retrying(jitter, self._pause, log)
 
     @property
     def waited(self) -> timedelta:
         """How long it waited for limits, at the server."""
         return self.pacing.waited
-
-    @contextmanager
-    def landing(self) -> Iterator[None]:
-        """An interrupt within the body waits from the sending of a call until the body has landed its answer.
-
-        So no call is spent twice. Waiting for a limit or for another attempt is interrupted at once.
-        """
-        under_way = self._under_way = ExitStack()
-        try:
-            yield
-        finally:
-            self._under_way = None
-            under_way.close()
-
-    def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
-        """Each of `answers`, which are asked for as they are taken, after `land` has put it on disk."""
-        while True:
-            with self.landing():
-                answer = next(answers, None)
-                if answer is None:
-                    return
-                land(answer)
-            yield answer
 
     def get(
         self,
@@ -153,8 +125,7 @@ class StravaClient:
         except PipelineError:
             self.budget.release(reserved_at)
             raise
-        if self._under_way is not None:
-            self._under_way.enter_context(deferred_interrupts())
+        self._hold_interrupts()
         try:
             exchange = self._wire.send("GET", f"{self.api_url}{path}", params=query, bearer=token)
         except (BrokenOffError, TooLargeError) as error:
@@ -171,11 +142,6 @@ class StravaClient:
             raise
         self._account(exchange, reserved_at)
         return token, exchange
-
-    def _let_interrupts_through(self) -> None:
-        """One that came while the last call was under way takes effect here."""
-        if self._under_way is not None:
-            self._under_way.close()
 
     def _pause(self, seconds: float) -> None:
         self._let_interrupts_through()
@@ -253,8 +219,3 @@ def _json(body: bytes) -> Any:
         return parse_json(body)
     except (ValueError, RecursionError):
         return INVALID
-
-
-def _log_retry(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome is not None else None
-    log.warning("%s; attempt %d of %d, trying again", error, state.attempt_number, ATTEMPTS)
