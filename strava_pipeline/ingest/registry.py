@@ -8,18 +8,12 @@ import importlib
 from typing import cast
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import Provider
 from strava_pipeline.settings import Settings
 
 PROVIDERS: dict[str, str] = {}
 """By name: the module with `connect(settings, clock) -> Provider`. Strava, with its budget, is connected by itself."""
-
-
-def specs() -> list[ProviderSpec]:
-    """The records of all providers beside Strava, in name order."""
-    return [spec_of(name) for name in sorted(PROVIDERS)]
 
 
 def connect(name: str, settings: Settings, clock: ServerClock) -> Provider:

@@ -38,6 +38,10 @@ class Subject(Protocol):
 
     def delete(self, source_id: str) -> None: ...
 
+    def restore(self, source_id: str) -> None:
+        """Have back what was deleted."""
+        ...
+
     def spoil(self) -> None:
         """Have an item in the list that is no activity."""
         ...
@@ -56,6 +60,7 @@ class ToySubject:
 
     def __init__(self, toy: toy_service.Toy) -> None:
         self.toy = toy
+        self.deleted: dict[str, dict[str, Any]] = {}
         self.clock, self.faults, self.journal = toy.clock, toy.faults, toy.journal
         toy.bikes["B1"] = "Blue bike"
 
@@ -71,7 +76,10 @@ class ToySubject:
         self.toy.items[source_id]["title"] = title
 
     def delete(self, source_id: str) -> None:
-        del self.toy.items[source_id]
+        self.deleted[source_id] = self.toy.items.pop(source_id)
+
+    def restore(self, source_id: str) -> None:
+        self.toy.items[source_id] = self.deleted.pop(source_id)
 
     def spoil(self) -> None:
         self.toy.items["spoilt"] = {"begin": "2025-05-05T06:00:00Z", "title": "without a key"}
