@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.detail_files import detail_files
-from strava_pipeline.lake.listings import listings
+from strava_pipeline.lake.listings import listings_of_all
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.merge_details import fetched_in_gold, is_newer
 from strava_pipeline.lake.paths import Lake
@@ -35,7 +35,7 @@ def shards_with_bronze(lake: Lake, wanted: Sequence[int], years: YearRange) -> A
     with locked(lake, LOCK):
         held = {year: holdings(lake, year) for year in wanted}
     above = missing = 0
-    for listing in (each for source in lake.listed_sources for each in listings(lake, source)):
+    for listing in listings_of_all(lake):
         partitions = held.keys() & listing.manifest.years_within(years)
         if partitions:
             above += listing.manifest.whole_pages

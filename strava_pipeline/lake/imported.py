@@ -18,7 +18,7 @@ from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.files import packed, sync_folder, unpacked_json, write_unsynced
 from strava_pipeline.lake.imports import Import, imports, is_undone
 from strava_pipeline.lake.listing import Listing, read_listing
-from strava_pipeline.lake.listings import listings
+from strava_pipeline.lake.listings import listings_of_all
 from strava_pipeline.lake.manifests import Manifest, Window
 from strava_pipeline.lake.paths import Lake
 
@@ -174,8 +174,7 @@ def imported_gear(lake: Lake) -> dict[str, tuple[Import, Json]]:
 
 def all_listings(lake: Lake) -> Iterator[Listing]:
     """What shards are made of: what the API listed, and what was imported."""
-    for source in lake.listed_sources:
-        yield from listings(lake, source)
+    yield from listings_of_all(lake)
     yield from (each.listing for each in imported(lake))
 
 

@@ -64,6 +64,12 @@ def listings(lake: Lake, source: str = STRAVA, *, newest_first: bool = False) ->
     yield from sorted(found, key=_position, reverse=newest_first)
 
 
+def listings_of_all(lake: Lake) -> Iterator[Listing]:
+    """Every listing of every provider, one provider after the other."""
+    for source in lake.listed_sources:
+        yield from listings(lake, source)
+
+
 def folder_of(lake: Lake, name: str) -> Path:
     """The folder of the listing of that name, whichever provider's it is."""
     places = [lake.listings_of(source) / name for source in lake.listed_sources]
@@ -77,10 +83,9 @@ def sources_of(lake: Lake) -> list[str]:
 
 def settle_listings_of(lake: Lake, run_id: str) -> None:
     """The run has used its listings to the end. Another run's, which may have died before that, are left alone."""
-    for source in lake.listed_sources:
-        for listing in listings(lake, source):
-            if listing.manifest.run_id == run_id:
-                listing.settle()
+    for listing in listings_of_all(lake):
+        if listing.manifest.run_id == run_id:
+            listing.settle()
 
 
 def listing_times(lake: Lake) -> Times:
@@ -90,9 +95,10 @@ def listing_times(lake: Lake) -> Times:
 
 def times_of_all(lake: Lake) -> Times:
     """When the pages of every provider's listings are believed to have come: each server is judged by its own answers."""
-    found = {source: list(_on_disk(lake, source)) for source in lake.listed_sources}
-    if len(found) == 1:
+    sources = lake.listed_sources
+    if len(sources) == 1:
         return listing_times(lake)
+    found = {source: list(_on_disk(lake, source)) for source in sources}
     return joined(
         (_times(lake, of_source, source), [listing.manifest for listing in of_source])
         for source, of_source in found.items()

@@ -116,16 +116,14 @@ def merge_detail_frames(
     """
     with staging(lake) as folder:
         rows_of = {name: staged(folder, name, rows) for name, rows in frames.items()}
-        details = {"details": rows_of[ACTIVITY_DETAILS.name]}
-        connection.execute(
-            sql("incoming_details"), {**details, "sources": sources_of(lake), "disbelieved": [*disbelieved]}
-        )
+        details, sources = {"details": rows_of[ACTIVITY_DETAILS.name]}, sources_of(lake)
+        connection.execute(sql("incoming_details"), {**details, "sources": sources, "disbelieved": [*disbelieved]})
         report.count(connection.execute(sql("merge_details"), details).fetchall())
         for table, _ in CHILDREN.values():
             if table.name not in RECORDED:
                 _replace(connection, table.stored, rows_of[table.name])
         if any(frames[name].height for name in RECORDED):
-            sessions = {"rows": rows_of[ACTIVITY_SESSIONS.name], "sources": sources_of(lake)}
+            sessions = {"rows": rows_of[ACTIVITY_SESSIONS.name], "sources": sources}
             connection.execute(sql("incoming_sessions"), sessions)
             for name in RECORDED:
                 _replace(connection, TABLES[name].stored, rows_of[name])

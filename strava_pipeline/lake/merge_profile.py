@@ -1,6 +1,10 @@
 """Merging the athlete and all gear as last received into their tables, inside the caller's transaction."""
 
-from strava_pipeline.core.rows import Rows, frame, typed_rows
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from strava_pipeline.core.rows import Json, Rows, frame, typed_rows
 from strava_pipeline.core.sources import STRAVA, STRAVA_ARCHIVE, gear_source
 from strava_pipeline.core.tables import ATHLETE, GEAR, Table
 from strava_pipeline.lake.imported import imported_gear
@@ -21,35 +25,8 @@ def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
         athlete_id = rows.values["athlete_id"][0]
         rows.values.update({"source": [STRAVA], "fetched_at": [athlete[0]]})
         report.count(_merge_small(connection, lake, ATHLETE, rows))
-    gear = list(newest_gear(lake))
-    if gear:
-        told = imported_gear(lake)  # what Strava no longer shows keeps the names that an archive gave it
-        named = {
-            gear_id: {"name": item["name"], "brand_name": item["brand_name"]} for gear_id, (_, item) in told.items()
-        }
-        rows = typed_rows([found or named.get(gear_id, {}) for gear_id, _, found in gear], GEAR)
-        rows.values.update(
-            {
-                "gear_id": [gear_id for gear_id, _, _ in gear],
-                "athlete_id": [athlete_id] * len(gear),
-                "source": [STRAVA] * len(gear),
-                "found": [found is not None for _, _, found in gear],
-                "fetched_at": [at for _, at, _ in gear],
-            }
-        )
-        report.count(_merge_small(connection, lake, GEAR, rows))
-    if others := list(provider_gear(lake)):
-        rows = typed_rows([fields for *_, fields in others], GEAR)
-        rows.values.update(
-            {
-                "source": [source for source, *_ in others],
-                "gear_id": [gear_id for _, gear_id, *_ in others],
-                "athlete_id": [athlete_id] * len(others),
-                "found": [True] * len(others),
-                "fetched_at": [at for *_, at, _ in others],
-            }
-        )
-        report.count(_merge_small(connection, lake, GEAR, rows))
+    gear = [*_strava_gear(lake, athlete_id), *_provider_gear(lake, athlete_id)]
+    report.count(_merge_gear(connection, lake, gear))
     if report.wrote:
         changed(connection)
     return report
@@ -57,22 +34,49 @@ def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
 
 def merge_imported_gear(connection: Connection, lake: Lake) -> None:
     """The gear of archives; what Strava itself answered of a piece stays. `found` is unknown of what only an archive names."""
-    gear = imported_gear(lake)
-    if not gear:
-        return
-    told = [{name: value for name, value in item.items() if name != "athlete_id"} for _, item in gear.values()]
-    rows = typed_rows(told, GEAR)
-    rows.values.update(
-        {
-            "gear_id": list(gear),
-            "athlete_id": [item.get("athlete_id") for _, item in gear.values()],
-            "source": (sources := [gear_source(STRAVA_ARCHIVE, gear_id) for gear_id in gear]),
-            "found": [None if source == STRAVA else True for source in sources],
-            "fetched_at": [one.manifest.received_at for one, _ in gear.values()],
-        }
-    )
-    if _merge_small(connection, lake, GEAR, rows):
+    pieces = []
+    for gear_id, (one, item) in imported_gear(lake).items():
+        source = gear_source(STRAVA_ARCHIVE, gear_id)
+        fields = {name: value for name, value in item.items() if name != "athlete_id"}
+        found = None if source == STRAVA else True
+        pieces.append(_Piece(source, gear_id, item.get("athlete_id"), fields, found, one.manifest.received_at))
+    if _merge_gear(connection, lake, pieces):
         changed(connection)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A piece of gear as one source has it. `fields`: by the names of the source."""
+
+    source: str | None
+    gear_id: str
+    athlete_id: int | None
+    fields: Json
+    found: bool | None
+    fetched_at: datetime
+
+
+def _strava_gear(lake: Lake, athlete_id: int | None) -> Iterator[_Piece]:
+    gear = list(newest_gear(lake))
+    named = imported_gear(lake) if gear else {}  # what Strava no longer shows keeps the names that an archive gave it
+    for gear_id, at, found in gear:
+        item = named[gear_id][1] if gear_id in named else {}
+        fields = found or {name: item[name] for name in ("name", "brand_name") if item}
+        yield _Piece(STRAVA, gear_id, athlete_id, fields, found is not None, at)
+
+
+def _provider_gear(lake: Lake, athlete_id: int | None) -> Iterator[_Piece]:
+    for source, gear_id, at, fields in provider_gear(lake):
+        yield _Piece(source, gear_id, athlete_id, fields, True, at)
+
+
+def _merge_gear(connection: Connection, lake: Lake, pieces: Sequence[_Piece]) -> list[tuple[str]]:
+    if not pieces:
+        return []
+    rows = typed_rows([piece.fields for piece in pieces], GEAR)
+    for name in ("source", "gear_id", "athlete_id", "found", "fetched_at"):
+        rows.values[name] = [getattr(piece, name) for piece in pieces]
+    return _merge_small(connection, lake, GEAR, rows)
 
 
 def _merge_small(connection: Connection, lake: Lake, table: Table, rows: Rows) -> list[tuple[str]]:

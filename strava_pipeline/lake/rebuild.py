@@ -177,8 +177,7 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange) -> None:
                 merge_imported_activities(connection, new, years.all)
                 merge_trips(connection, new)
                 merge_car_trips(connection, new)
-                for source in new.listed_sources:
-                    mark_absent(connection, new, years.all, years, source)
+                mark_absent(connection, new, years.all, years)
                 match_activities(connection, new)
                 merge_history(connection, new, years.all)
                 sync_kudos(connection, new, years.all)

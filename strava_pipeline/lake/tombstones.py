@@ -89,14 +89,27 @@ def mark_absent(
     lake: Lake,
     years: Sequence[int],
     within: YearRange,
-    source: str = STRAVA,
     *,
     confirm: Callable[[Shrink], Confirmation | None] | None = None,
 ) -> AbsenceReport:
-    """Set `deleted_at` of a provider's activities of `years`, within the caller's transaction and after these were merged.
+    """Set `deleted_at` of the activities of `years`, within the caller's transaction and after these were merged.
 
     `within`: all partitions. `confirm` makes the decision of a person who means what would be held back, or none.
     """
+    report = AbsenceReport()
+    for source in lake.listed_sources:  # what one provider lists proves nothing of another's
+        report += _mark_absent_at(source, connection, lake, years, within, confirm)
+    return report
+
+
+def _mark_absent_at(
+    source: str,
+    connection: Connection,
+    lake: Lake,
+    years: Sequence[int],
+    within: YearRange,
+    confirm: Callable[[Shrink], Confirmation | None] | None,
+) -> AbsenceReport:
     report = AbsenceReport()
     known = list(listings(lake, source))
     found = list(proofs(known))
@@ -127,11 +140,7 @@ def held_back(connection: Connection, lake: Lake, years: Sequence[int], within: 
     """What `mark_absent` holds back of `years`. Changes nothing."""
     connection.execute("BEGIN TRANSACTION")
     try:
-        return [
-            shrink
-            for source in lake.listed_sources
-            for shrink in mark_absent(connection, lake, years, within, source).held
-        ]
+        return mark_absent(connection, lake, years, within).held
     finally:
         connection.execute("ROLLBACK")
 

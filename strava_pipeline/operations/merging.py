@@ -61,9 +61,7 @@ def merge_listed(
 
     with writing(run.lake) as connection:
         report = merge_activities(connection, run.lake, years, force=force)
-        absence = AbsenceReport()
-        for source in run.lake.listed_sources:
-            absence += mark_absent(connection, run.lake, years, run.years, source, confirm=confirm)
+        absence = mark_absent(connection, run.lake, years, run.years, confirm=confirm)
         merge_profile(connection, run.lake)  # what the login landed; costs no call
     return report, absence
 
