@@ -9,6 +9,9 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from strava_pipeline.settings import Settings
 
 HEADER_RESOLUTION = timedelta(seconds=1)  # a Date header is cut to whole seconds (RFC 9110, 5.6.7)
 CONTRADICTION = timedelta(minutes=1)  # beyond any network delay: the earlier belief was false, not just late
@@ -132,6 +135,13 @@ class ServerClock:
 def utc_now() -> datetime:
     """This machine's time."""
     return datetime.now(UTC)
+
+
+def system_clock(settings: Settings, now: Callable[[], datetime] | None = None) -> ServerClock:
+    """This machine's clock (or `now`, aware) at the settings' speed, which the real Strava ignores."""
+    host = urlsplit(settings.api_url).hostname or ""
+    speed = 1.0 if host == "strava.com" or host.endswith(".strava.com") else settings.clock_speed
+    return machine_clock(speed, now)
 
 
 def machine_clock(speed: float = 1.0, now: Callable[[], datetime] | None = None) -> ServerClock:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import PipelineError, RefusedError, TransientError
 from strava_pipeline.core.size_limits import SMALL_ANSWER, AnswerLimit
+from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -154,6 +155,13 @@ class Wire:
             return exchange
         kind = TooLargeError if is_too_large and exchange.status == 200 else BrokenOffError
         raise kind(f"{name}: the answer {fault}", exchange)
+
+
+def make_wire(settings: Settings, clock: ServerClock) -> Wire:
+    """The way to a server, with the settings' certificates, limit of an answer and hosts of plain http."""
+    return Wire(
+        clock.monotonic, settings.ca_bundle, limit=settings.answer_limit, plain_http_hosts=settings.plain_http_hosts
+    )
 
 
 def small_wire(settings: Settings, patience: float) -> Wire:

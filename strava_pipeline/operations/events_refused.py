@@ -5,7 +5,8 @@ import logging
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.webhooks import WebhookEvent
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.strava.connect import make_subscriptions, make_wire
+from strava_pipeline.ingest.http import make_wire
+from strava_pipeline.ingest.strava.connect import make_subscriptions
 from strava_pipeline.ingest.strava.subscription_file import keep, known_id
 from strava_pipeline.lake.events import Refuse
 from strava_pipeline.settings import Settings

@@ -20,10 +20,10 @@ from strava_pipeline.core.errors import (
     PipelineError,
     TransientError,
 )
-from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.clock import ServerClock, system_clock
+from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.strava.activities import get_athlete
-from strava_pipeline.ingest.strava.clocks import system_clock
-from strava_pipeline.ingest.strava.connect import connect, make_oauth, make_wire, token_store
+from strava_pipeline.ingest.strava.connect import connect, make_oauth, token_store
 from strava_pipeline.ingest.strava.consent import Consent, read_consent
 from strava_pipeline.ingest.strava.listener import RedirectListener
 from strava_pipeline.ingest.strava.oauth import SCOPES, OAuth, missing_scopes

@@ -71,8 +71,8 @@ def athlete_options(activities: int) -> tuple[str, ...]:
 
 def _demo(folder: Path, activities: int) -> None:
     from strava_pipeline.emulator.generate.trips import write_trips
-    from strava_pipeline.ingest.strava.clocks import system_clock
-    from strava_pipeline.ingest.strava.connect import make_wire
+    from strava_pipeline.ingest.clock import system_clock
+    from strava_pipeline.ingest.http import make_wire
     from strava_pipeline.lake.counts import counts_by_year
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.publish import snapshot

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 import typer
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.ingest.strava.clocks import system_clock
-from strava_pipeline.ingest.strava.connect import make_oauth, make_wire
+from strava_pipeline.ingest.clock import system_clock
+from strava_pipeline.ingest.http import make_wire
+from strava_pipeline.ingest.strava.connect import make_oauth
 from strava_pipeline.ingest.strava.consent import read_consent
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.output import echo

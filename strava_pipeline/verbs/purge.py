@@ -112,7 +112,7 @@ def _refuse(settings: "Settings") -> None:
 
 
 def _give_back(settings: "Settings") -> str:
-    from strava_pipeline.ingest.strava.clocks import system_clock
+    from strava_pipeline.ingest.clock import system_clock
     from strava_pipeline.ingest.strava.revocation import give_access_back
 
     try:

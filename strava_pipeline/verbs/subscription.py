@@ -128,8 +128,9 @@ def _is_ours(settings: "Settings", found: "Subscription") -> bool:
 
 
 def _subscriptions(settings: "Settings") -> "Subscriptions":
-    from strava_pipeline.ingest.strava.clocks import system_clock
-    from strava_pipeline.ingest.strava.connect import make_subscriptions, make_wire
+    from strava_pipeline.ingest.clock import system_clock
+    from strava_pipeline.ingest.http import make_wire
+    from strava_pipeline.ingest.strava.connect import make_subscriptions
 
     clock = system_clock(settings)
     return make_subscriptions(settings, make_wire(settings, clock), clock)

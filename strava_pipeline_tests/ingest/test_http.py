@@ -17,9 +17,8 @@ from strava_pipeline.core.errors import PipelineError, TransientError
 from strava_pipeline.core.trips.car.config import area_of
 from strava_pipeline.ingest.alerts import post_alert
 from strava_pipeline.ingest.cars.connect import geocoder_of
-from strava_pipeline.ingest.http import BrokenOffError, NotSentError, UntrustedError, Wire
-from strava_pipeline.ingest.strava.clocks import system_clock
-from strava_pipeline.ingest.strava.connect import make_wire
+from strava_pipeline.ingest.clock import system_clock
+from strava_pipeline.ingest.http import BrokenOffError, NotSentError, UntrustedError, Wire, make_wire
 from strava_pipeline.ingest.trips.connect import trip_routes
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.core.trips.made import point, trip

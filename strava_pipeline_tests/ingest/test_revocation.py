@@ -16,7 +16,8 @@ from strava_pipeline.core.errors import (
     PipelineError,
     WrongApplicationError,
 )
-from strava_pipeline.ingest.strava.connect import make_oauth, make_wire
+from strava_pipeline.ingest.http import make_wire
+from strava_pipeline.ingest.strava.connect import make_oauth
 from strava_pipeline.ingest.strava.oauth import OAuth
 from strava_pipeline.ingest.strava.revocation import (
     forget_revoked,

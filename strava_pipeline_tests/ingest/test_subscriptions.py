@@ -16,7 +16,8 @@ from strava_pipeline.core.errors import (
     PipelineError,
     TransientError,
 )
-from strava_pipeline.ingest.strava.connect import make_subscriptions, make_wire
+from strava_pipeline.ingest.http import make_wire
+from strava_pipeline.ingest.strava.connect import make_subscriptions
 from strava_pipeline.ingest.strava.subscription_file import forget, keep, known_id, subscription_path
 from strava_pipeline.ingest.strava.subscriptions import (
     AlreadySubscribedError,

@@ -1,21 +1,12 @@
-"""The clock and the rate budget that the settings name: without a network, for whoever only reads, too."""
+"""The rate budget that the settings name, and the clock that it corrects; without a network, so that `status` can read both."""
 
-from collections.abc import Callable
-from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from strava_pipeline.ingest.clock import ServerClock, machine_clock
+from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.strava.budget import RateBudget
 from strava_pipeline.settings import Settings
-
-
-def system_clock(settings: Settings, now: Callable[[], datetime] | None = None) -> ServerClock:
-    """This machine's clock (or `now`, aware), at the settings' speed; Strava itself runs at none but its own."""
-    host = urlsplit(settings.api_url).hostname or ""
-    speed = 1.0 if host == "strava.com" or host.endswith(".strava.com") else settings.clock_speed
-    return machine_clock(speed, now)
 
 
 def primed_clock(settings: Settings) -> ServerClock:

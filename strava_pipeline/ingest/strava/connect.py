@@ -4,11 +4,11 @@ import logging
 import random
 
 from strava_pipeline.core.errors import NeedsLoginError, PipelineError
-from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.http import Wire
+from strava_pipeline.ingest.clock import ServerClock, system_clock
+from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.strava.access import AccessTokens
 from strava_pipeline.ingest.strava.client import StravaClient
-from strava_pipeline.ingest.strava.clocks import make_budget, system_clock
+from strava_pipeline.ingest.strava.clocks import make_budget
 from strava_pipeline.ingest.strava.oauth import OAuth
 from strava_pipeline.ingest.strava.pacing import OnWait, Pacing
 from strava_pipeline.ingest.strava.revocation import why_no_access
@@ -66,13 +66,6 @@ def make_oauth(settings: Settings, wire: Wire, clock: ServerClock) -> OAuth:
 def make_subscriptions(settings: Settings, wire: Wire, clock: ServerClock) -> Subscriptions:
     """The webhook subscription of the settings' application."""
     return Subscriptions(settings.api_url, settings.require_application(), wire, clock, random.random)
-
-
-def make_wire(settings: Settings, clock: ServerClock) -> Wire:
-    """The way out, with the settings' certificates and hosts of plain http."""
-    return Wire(
-        clock.monotonic, settings.ca_bundle, limit=settings.answer_limit, plain_http_hosts=settings.plain_http_hosts
-    )
 
 
 def token_store(settings: Settings) -> TokenStore:

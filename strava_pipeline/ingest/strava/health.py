@@ -20,10 +20,10 @@ from strava_pipeline.core.errors import (
     skipped,
     warning,
 )
-from strava_pipeline.ingest.clock import CONTRADICTION, HEADER_RESOLUTION, parse_date_header
-from strava_pipeline.ingest.http import Exchange, UntrustedError
-from strava_pipeline.ingest.strava.clocks import folder_ledger_path, ledger_path, system_clock
-from strava_pipeline.ingest.strava.connect import make_wire, token_store
+from strava_pipeline.ingest.clock import CONTRADICTION, HEADER_RESOLUTION, parse_date_header, system_clock
+from strava_pipeline.ingest.http import Exchange, UntrustedError, make_wire
+from strava_pipeline.ingest.strava.clocks import folder_ledger_path, ledger_path
+from strava_pipeline.ingest.strava.connect import token_store
 from strava_pipeline.ingest.strava.hosts import keep_at_home
 from strava_pipeline.ingest.strava.ledger import LedgerFile
 from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes

@@ -21,8 +21,9 @@ def is_login_dead(settings: Settings, clock: ServerClock) -> bool:
     file is garbage, WrongApplicationError, ForbiddenError (an inactive application), LoginServiceError (no answer).
     """
     # connect.py itself reads the note below
+    from strava_pipeline.ingest.http import make_wire
     from strava_pipeline.ingest.strava.access import AccessTokens
-    from strava_pipeline.ingest.strava.connect import make_oauth, make_wire, token_store
+    from strava_pipeline.ingest.strava.connect import make_oauth, token_store
 
     store = token_store(settings)
     tokens = AccessTokens(store, make_oauth(settings, make_wire(settings, clock), clock), clock)
@@ -39,7 +40,8 @@ def is_login_dead(settings: Settings, clock: ServerClock) -> bool:
 
 def give_access_back(settings: Settings, clock: ServerClock) -> None:
     """Withdraw the stored login at Strava and note that it is. Raises as TokenStore.load and OAuth.revoke do."""
-    from strava_pipeline.ingest.strava.connect import make_oauth, make_wire, token_store
+    from strava_pipeline.ingest.http import make_wire
+    from strava_pipeline.ingest.strava.connect import make_oauth, token_store
 
     store = token_store(settings)
     with store.lock():  # or a refresh at the same time could bring one that is not withdrawn

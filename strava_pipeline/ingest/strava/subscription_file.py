@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.ingest.strava.secret_file import save_secret
+from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.strava.subscriptions import Subscription
 from strava_pipeline.settings import Settings
 

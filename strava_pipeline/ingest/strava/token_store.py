@@ -13,7 +13,7 @@ from typing import Any
 
 from strava_pipeline.core.errors import MissingSettingsError, NeedsLoginError, PipelineError
 from strava_pipeline.file_locks import exclusive
-from strava_pipeline.ingest.strava.secret_file import make_private_folder, save_secret, sync_private_folder, write_aside
+from strava_pipeline.ingest.secret_file import make_private_folder, save_secret, sync_private_folder, write_aside
 
 LOCK_TIMEOUT = 300  # seconds; a holder refreshes once, at worst three tries of 70 s
 POLL = 0.02  # seconds between tries while another process refreshes

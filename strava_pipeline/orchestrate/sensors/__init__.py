@@ -8,8 +8,7 @@ from datetime import datetime
 
 import dagster as dg
 
-from strava_pipeline.ingest.clock import utc_now
-from strava_pipeline.ingest.strava.clocks import system_clock
+from strava_pipeline.ingest.clock import system_clock, utc_now
 from strava_pipeline.orchestrate.run_records import run_records_sensor
 from strava_pipeline.orchestrate.sensors.failure_alert import failure_alert_sensor
 from strava_pipeline.orchestrate.sensors.inbox import imported_sensor, inbox_sensor, webhooks_sensor

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from strava_pipeline.ingest.strava.clocks import system_clock
+from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.lake.events import EventsState, load
 from strava_pipeline.lake.imported import is_made
 from strava_pipeline.lake.imports import imports

@@ -11,8 +11,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEventType
 
-from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.strava.clocks import system_clock
+from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.strava_source import budget_of
