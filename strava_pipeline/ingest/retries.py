@@ -11,6 +11,7 @@ from strava_pipeline.core.errors import TransientError
 ATTEMPTS = 3  # in all; each is a call off the budget
 FIRST_PAUSE = 1.0  # seconds at the server; bursts of 5xx last a few seconds
 LONGEST_PAUSE = 30.0
+MOST_REFUSALS = 4  # 429s in a row for one call, each after its wait: then somebody else uses up the limit
 
 
 def retrying(

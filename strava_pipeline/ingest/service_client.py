@@ -23,9 +23,8 @@ from strava_pipeline.core.json_text import parse_json
 from strava_pipeline.ingest.clock import ServerClock, parse_date_header
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, TooLargeError, Wire
 from strava_pipeline.ingest.landing import LandingClient
-from strava_pipeline.ingest.retries import retrying
+from strava_pipeline.ingest.retries import MOST_REFUSALS, retrying
 
-REFUSALS = 4  # 429s in a row for one call, each after its pause: then waiting does not help
 UNSAID = timedelta(minutes=1)  # the pause after a 429 that names none, doubled each time
 
 log = logging.getLogger(__name__)
@@ -126,7 +125,7 @@ class ServiceClient(LandingClient):
 
     def _wait_for_limit(self, exchange: Exchange, refusals: int) -> None:
         pause = retry_after(exchange.headers, self.clock.now()) or UNSAID * 2 ** (refusals - 1)
-        if pause > self._patience or refusals >= REFUSALS:
+        if pause > self._patience or refusals >= MOST_REFUSALS:
             raise LimitReachedError(self._title, self.clock.now() + pause)
         self._on_wait(f"{self._title} asks for a pause.", pause.total_seconds())
         self._pause(pause.total_seconds())

@@ -12,8 +12,8 @@ from typing import Generic, Protocol, TypeVar
 
 from strava_pipeline.core.errors import BudgetExhaustedError
 from strava_pipeline.core.plan import Forecast
-from strava_pipeline.ingest.strava.client import REFUSALS
-from strava_pipeline.ingest.strava.enrich import FetchReport, Get, Named, fetch_each
+from strava_pipeline.ingest.fetch_loop import FetchCall, FetchItem, FetchReport, fetch_each
+from strava_pipeline.ingest.retries import MOST_REFUSALS
 from strava_pipeline.lake.landed import require_writable
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.progress import Eta
@@ -21,7 +21,7 @@ from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.strava_source import StravaSource
 
 
-class OfYear(Named, Protocol):
+class OfYear(FetchItem, Protocol):
     """An activity to be asked for, in the folder of a year."""
 
     @property
@@ -41,7 +41,7 @@ class Errand(Generic[T]):
     """
 
     name: str
-    get: Get
+    call: Callable[[StravaSource], FetchCall]
     still_wanted: Callable[[Lake, Sequence[T]], list[T]]  # others may have fetched some since these were chosen
     of_year: Callable[[Lake, int], Path]
     land: Land
@@ -85,14 +85,14 @@ def _fetch_year(
     """Fetch under the year's lock. A full window is waited for without it, so that the daily run may fetch there."""
     client, refusals = source.client(), 0
     while True:
-        calls, told = client.calls, report.fetched.told
+        calls, finished = client.calls, report.fetched.finished
         with run.exclusive(f"{errand.name}-{year}"), client.pacing.without_waiting():
             _fetch(run, source, errand, errand.still_wanted(run.lake, chosen), report)
         full = report.fetched.stopped
         if not isinstance(full, BudgetExhaustedError) or not client.pacing.would_wait_for(full):
             return
-        refusals = refusals + 1 if client.calls > calls and report.fetched.told == told else 0
-        if refusals >= REFUSALS:
+        refusals = refusals + 1 if client.calls > calls and report.fetched.finished == finished else 0
+        if refusals >= MOST_REFUSALS:
             return
         report.fetched.stopped = None
         client.pacing.wait_for(full)
@@ -112,7 +112,7 @@ def _fetch(run: RunContext, source: StravaSource, errand: Errand[T], wanted: Seq
 
     fetch_each(
         source.client(),
-        errand.get,
+        errand.call(source),
         writable(),
         land=land,
         land_failure=lambda candidate, body, status, at: errand.land_failure(

@@ -11,7 +11,6 @@ from strava_pipeline.core.errors import TransientError
 from strava_pipeline.core.json_text import parse_json
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.webhooks import EventSummary, covers_event
-from strava_pipeline.ingest.strava.activities import get_detail
 from strava_pipeline.ingest.strava.connect import token_store
 from strava_pipeline.ingest.strava.revocation import is_login_dead, note_revoked, revoked_at
 from strava_pipeline.lake.answer_files import AnswerFiles, answered_at, newest_json, set_aside
@@ -95,7 +94,9 @@ class _Work:
         self._due = {due.activity_id: due for due in found.due}
         client = source.client(config)
         calls, total = client.calls, len(found.due)
-        errand = Errand("details", get_detail, self._unanswered, Lake.details_of, self._land, self._fail)
+        errand = Errand(
+            "details", lambda _: client.get_detail, self._unanswered, Lake.details_of, self._land, self._fail
+        )
         try:
             with (
                 client.pacing.without_waiting(),

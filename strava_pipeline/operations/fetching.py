@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 
 from strava_pipeline.core.errors import BudgetExhaustedError
 from strava_pipeline.core.plan import Forecast
-from strava_pipeline.ingest.strava.activities import get_detail
 from strava_pipeline.lake.behind import first_pull_ended_at
 from strava_pipeline.lake.detail_files import land_detail, land_failure
 from strava_pipeline.lake.paths import Lake
@@ -22,7 +21,9 @@ from strava_pipeline.settings import Settings
 _NEVER = datetime.max.replace(tzinfo=UTC)  # no activity is that young
 
 
-DETAILS = Errand("details", get_detail, still_wanted, Lake.details_of, land_detail, land_failure)
+DETAILS = Errand(
+    "details", lambda source: source.client().get_detail, still_wanted, Lake.details_of, land_detail, land_failure
+)
 
 
 def pull_details(run: RunContext, source: StravaSource, config: DetailsOptions, years: Sequence[int]) -> YearsReport:

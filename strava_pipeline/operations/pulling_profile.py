@@ -10,7 +10,6 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
-from strava_pipeline.ingest.strava.activities import get_athlete, get_gear
 from strava_pipeline.lake.landed import require_writable
 from strava_pipeline.lake.profile_files import gear_folder, land_athlete, land_gear
 from strava_pipeline.operations.options import CallOptions
@@ -40,7 +39,7 @@ def pull_profile(
             require_writable(run.lake, run.lake.athlete)
             try:
                 with client.landing():
-                    answer = get_athlete(client)
+                    answer = client.get_athlete()
                     land_athlete(run.lake, answer.body, answer.fetched_at)
             except (TransientError, RefusedError, GoneError):
                 report.failed.append("athlete")
@@ -48,7 +47,7 @@ def pull_profile(
             require_writable(run.lake, gear_folder(run.lake, gear_id))
             try:
                 with client.landing():
-                    answer = get_gear(client, gear_id)
+                    answer = client.get_gear(gear_id)
                     land_gear(run.lake, gear_id, answer.body, answer.fetched_at)
             except GoneError as error:
                 land_gear(run.lake, gear_id, error.body, run.now(), gone=True)

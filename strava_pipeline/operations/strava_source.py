@@ -9,7 +9,6 @@ from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.core.rate_limits import Allowance
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.strava.activities import StravaLister
 from strava_pipeline.ingest.strava.budget import RateBudget
 from strava_pipeline.ingest.strava.client import StravaClient
 from strava_pipeline.ingest.strava.clocks import make_budget
@@ -84,9 +83,9 @@ class StravaSource:
         """What each limit of Strava's still allows a run with these limits. Makes no call."""
         return budget_of(self.settings, limits or CallOptions(), self._run.clock).allowances()
 
-    def lister(self, limits: CallOptions | None = None) -> StravaLister:
+    def lister(self, limits: CallOptions | None = None) -> StravaClient:
         """What lists, on the run's one client."""
-        return StravaLister(self.client(limits))
+        return self.client(limits)
 
     def calling(self) -> AbstractContextManager[None]:
         """A stage that makes calls."""

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from strava_pipeline.core.plan import Forecast
-from strava_pipeline.ingest.strava.activities import get_streams
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.stream_files import land_no_streams, land_streams
 from strava_pipeline.lake.wanted_streams import still_due, untouched, wanted_streams
@@ -13,7 +12,9 @@ from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.strava_source import StravaSource
 
-STREAMS = Errand("streams", get_streams, untouched, Lake.streams_of, land_streams, land_no_streams)
+STREAMS = Errand(
+    "streams", lambda source: source.client().get_streams, untouched, Lake.streams_of, land_streams, land_no_streams
+)
 
 
 def pull_streams(run: RunContext, source: StravaSource, config: StreamsOptions, years: Sequence[int]) -> YearsReport:

@@ -22,7 +22,6 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.http import make_wire
-from strava_pipeline.ingest.strava.activities import get_athlete
 from strava_pipeline.ingest.strava.connect import connect, make_oauth, token_store
 from strava_pipeline.ingest.strava.consent import Consent, read_consent
 from strava_pipeline.ingest.strava.listener import RedirectListener
@@ -159,7 +158,7 @@ def _fetch_athlete(settings: Settings, clock: ServerClock) -> None:
     lake = Lake(settings.data_dir, clock=clock.local)
     require_writable(lake, lake.athlete)
     try:
-        answer = get_athlete(connect(settings, wait=False, clock=clock))
+        answer = connect(settings, wait=False, clock=clock).get_athlete()
     except (TransientError, BudgetExhaustedError, CallCapReachedError) as error:
         echo(f"The athlete's profile could not be fetched now; a later run will. {error}", err=True)
         return

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.ingest.strava.activities import get_detail, list_pages
-from strava_pipeline.ingest.strava.client import Answer, StravaClient
-from strava_pipeline.ingest.strava.enrich import FetchReport, fetch_each
+from strava_pipeline.ingest.fetch_loop import FetchReport, fetch_each
+from strava_pipeline.ingest.strava.client import Answer
 from strava_pipeline_tests.ingest.world import World
 
 
@@ -37,8 +36,8 @@ def test_an_answer_that_came_during_an_interrupt_is_landed_and_nothing_else_is_a
     ids, landed = world.ids(), list[int]()
     client, report = world.connect(), FetchReport()
 
-    def interrupted(client: StravaClient, activity_id: int, *, patient: bool) -> Answer:
-        answer = get_detail(client, activity_id, patient=patient)
+    def interrupted(activity_id: int, *, patient: bool) -> Answer:
+        answer = client.get_detail(activity_id, patient=patient)
         signal.raise_signal(signal.SIGINT)  # between the answer and its landing, when it is late for it
         return answer
 
@@ -62,7 +61,7 @@ def test_a_page_is_landed_before_an_interrupt_ends_the_listing(world: World) -> 
         landed.append(client.calls)
 
     with pytest.raises(KeyboardInterrupt):
-        next(client.landed(list_pages(client, None, None, 2), land))
+        next(client.landed(client.list_pages(None, None, 2), land))
     assert landed == [1]
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.ingest.strava.activities import list_pages
 from strava_pipeline.ingest.strava.connect import connect
 from strava_pipeline.lake.unreadable import unreadable_rows
 from strava_pipeline_tests.rig import Rig
@@ -18,7 +17,7 @@ YEARS = [2025, 2026]
 
 def page_with(rig: Rig, bad: list[Any]) -> None:
     """Have the first page of the next listing hold these among its rows."""
-    whole = next(list_pages(connect(rig.settings), None, None, per_page=200)).activities
+    whole = next(connect(rig.settings).list_pages(None, None, per_page=200)).activities
     rig.fault("/athlete/activities", "body", body=[*whole[:2], *bad, *whole[2:]], times=1)
     rig.calls()
 

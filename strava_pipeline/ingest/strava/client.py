@@ -1,14 +1,17 @@
-"""GET from Strava's API: every attempt within the budget, answers sorted by what to do about them.
+"""Strava's API: the calls for activities, their streams, gear and the athlete, each attempt within the budget.
 
-What the answers mean (lists, details) is `activities.py`; wiring it all up `connect.py`.
+An answer that is not what was asked for is a transient failure and is tried again; every other answer is sorted by what to do
+about it. Nothing is kept here. `connect.py` makes a client from the settings.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
+from urllib.parse import quote
 
+from strava_pipeline.core.activities import STREAM_KEYS, is_nothing_recorded, is_streams, split_page
 from strava_pipeline.core.errors import (
     BudgetExhaustedError,
     ForbiddenError,
@@ -17,20 +20,22 @@ from strava_pipeline.core.errors import (
     MissingScopeError,
     PipelineError,
     RefusedError,
+    RepeatingListingError,
     TransientError,
 )
 from strava_pipeline.core.json_text import parse_json
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire
 from strava_pipeline.ingest.landing import LandingClient
-from strava_pipeline.ingest.retries import retrying
+from strava_pipeline.ingest.provider import Page
+from strava_pipeline.ingest.retries import MOST_REFUSALS, retrying
 from strava_pipeline.ingest.strava.access import AccessTokens
 from strava_pipeline.ingest.strava.hosts import keep_at_home
 from strava_pipeline.ingest.strava.oauth import fault_codes
 from strava_pipeline.ingest.strava.pacing import Pacing
 from strava_pipeline.settings import APPLICATION_PAGE
 
-REFUSALS = 4  # 429s in a row for one call, each after a window's wait: then somebody else uses the limit up
+MOST_REPEATS = 2  # pages in a row without a new activity: then the listing has no end
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +51,14 @@ class Answer:
     headers: Mapping[str, str] = field(repr=False)
 
 
-T = TypeVar("T")
 Check = Callable[[Answer], str | None]
-"""Tells what is wrong with an answer's content (then it is tried again), or None."""
+"""Says what is wrong with an answer's content (the call is then tried again); None: nothing is."""
 
 
 class StravaClient(LandingClient):
     """The API at `api_url`. `calls` counts the attempts that reached the server or may have."""
+
+    title = "Strava"
 
     def __init__(
         self,
@@ -76,6 +82,71 @@ class StravaClient(LandingClient):
     def waited(self) -> timedelta:
         """How long it waited for limits, at the server."""
         return self.pacing.waited
+
+    def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
+        """The pages of the listing from `after` to `before` (exclusive epoch seconds), the empty last one too.
+
+        Newest first; oldest first as soon as `after` is given. Only an empty page ends a listing, not a short one. Each
+        page is handed out before the next call is made; what `get` raises ends the iteration. Raises
+        RepeatingListingError behind MOST_REPEATS pages in a row without anything new: uploads meanwhile repeat less.
+        """
+        number, repeats = 1, 0
+        seen: set[int | str] = set()
+        while True:
+            window = {"after": after, "before": before}
+            request = {name: value for name, value in window.items() if value is not None}
+            request |= {"per_page": per_page, "page": number}
+            calls = self.calls
+            answer = self.get("/athlete/activities", request, check=_page_fault)
+            activities, unreadable = split_page(answer.json)
+            yield Page(number, request, activities, unreadable, answer.body, answer.fetched_at, self.calls - calls)
+            if not answer.json:
+                return
+            rows: set[int | str] = {activity["id"] for activity in activities} | {row.digest for row in unreadable}
+            repeats = repeats + 1 if rows <= seen else 0
+            if repeats == MOST_REPEATS:
+                raise RepeatingListingError(repeats)
+            seen |= rows
+            number += 1
+
+    def get_detail(self, activity_id: int, *, patient: bool = True) -> Answer:
+        """The detailed activity with all its efforts. Raises as `get` does."""
+        return self.get(
+            f"/activities/{activity_id}",
+            {"include_all_efforts": "true"},
+            check=lambda answer: _object_fault(answer, activity_id),
+            patient=patient,
+        )
+
+    def get_streams(self, activity_id: int, *, patient: bool = True) -> Answer:
+        """All streams of an activity. Raises GoneError where Strava says that there are none, RefusedError for any other 404."""
+        try:
+            return self.get(
+                f"/activities/{activity_id}/streams",
+                {"keys": ",".join(STREAM_KEYS), "key_by_type": "true"},
+                check=lambda answer: None if is_streams(answer.json) else "the body is no set of streams",
+                patient=patient,
+            )
+        except GoneError as error:
+            if is_nothing_recorded(error.status, error.body):
+                raise
+            raise RefusedError(
+                f"GET /activities/{activity_id}/streams: 404, but not from Strava. Is STRAVA_API_URL right?",
+                status=error.status,
+                body=error.body,
+            ) from error
+
+    def get_athlete(self) -> Answer:
+        """The athlete whose login it is."""
+        return self.get("/athlete", check=lambda answer: _object_fault(answer, None))
+
+    def get_gear(self, gear_id: str) -> Answer:
+        """A bike or a pair of shoes."""
+        return self.get(f"/gear/{quote(gear_id, safe='')}", check=lambda answer: _object_fault(answer, gear_id))
+
+    def probe(self) -> Answer:
+        """The athlete, which an API that works answers with, whatever is wrong with single activities."""
+        return self.get_athlete()
 
     def get(
         self,
@@ -173,7 +244,7 @@ class StravaClient(LandingClient):
             )
 
     def _judge_429(self, refusals: int) -> None:
-        if refusals < REFUSALS:
+        if refusals < MOST_REFUSALS:
             return
         governing = self.budget.remaining().governing
         raise BudgetExhaustedError(governing.ceiling, governing.limit, governing.resets_at)
@@ -219,3 +290,19 @@ def _json(body: bytes) -> Any:
         return parse_json(body)
     except (ValueError, RecursionError):
         return INVALID
+
+
+def _page_fault(answer: Answer) -> str | None:
+    return None if isinstance(answer.json, list) else "the body is not a list"
+
+
+def _object_fault(answer: Answer, wanted: int | str | None) -> str | None:
+    """Why the answer is not the object with the id `wanted`; None: any object with an id will do."""
+    if not isinstance(answer.json, dict):
+        return "the body is not an object"
+    found = answer.json.get("id")
+    if wanted is None:
+        return None if type(found) is int else "the body has no id"
+    if type(found) is not type(wanted) or found != wanted:
+        return f"the body's id is not {wanted}"
+    return None
