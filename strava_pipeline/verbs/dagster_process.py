@@ -1,14 +1,13 @@
 """Dagster's daemon and web server as a child of this process: alone on its home, the janitor first, gone when we are.
 
 The commands `dev` and `service` say what a person sees of it. Everything ends within 20 seconds of SIGTERM to the service:
-container engines and service managers kill what takes longer. The child's own side is guard.py.
+container engines and service managers kill what takes longer. The child's own side is interrupts.py.
 """
 
 import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.process import INTERRUPTS, deferred_interrupts
 from strava_pipeline.file_locks import is_held, try_lock
+from strava_pipeline.verbs.interrupts import guard_command, quiet_module
 from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
@@ -132,8 +132,8 @@ def _prepare(settings: "Settings") -> None:
     from strava_pipeline.orchestrate.home import CONFIG
     from strava_pipeline.orchestrate.run_records import prune_daily
     from strava_pipeline.orchestrate.runs import clean_up
+    from strava_pipeline.verbs.dagster_health import missing_configuration
     from strava_pipeline.verbs.instance import open_instance
-    from strava_pipeline.verbs.instance_health import missing_configuration
 
     with open_instance(settings.dagster_home) as instance:
         for run_id in clean_up(instance, Lake(settings.data_dir)):
@@ -236,7 +236,7 @@ def guarded(
     `watched`: the reading end of a pipe whose writing end only this process holds; `locks`: descriptors to inherit.
     """
     return subprocess.Popen(
-        [sys.executable, "-m", "strava_pipeline.verbs.guard", str(watched), str(GRACE), *command],
+        guard_command(watched, GRACE, command),
         cwd=folder,
         env=env,
         start_new_session=True,
@@ -261,7 +261,7 @@ def _command(ui: Address | None) -> list[str]:
     if ui is None:
         from strava_pipeline.orchestrate.home import workspace_file
 
-        return ["strava_pipeline.verbs.quiet_start", "dagster._daemon", "run", "-w", str(workspace_file())]
+        return quiet_module("dagster._daemon", "run", "-w", str(workspace_file()))
     return ["strava_pipeline.verbs.dagster_ui", ui.host, str(ui.port)]
 
 

@@ -1,7 +1,8 @@
 """Dagster's daemon, and its UI behind a check of who asks: the process that `dev` and `service` start for both.
 
-`python -m strava_pipeline.verbs.dagster_ui HOST PORT`, with DAGSTER_HOME set. It ends when it is interrupted or when the
-daemon ends. Each part is verbs/dagster_servers.py's, the check serve/same_origin.py's.
+`python -m strava_pipeline.verbs.dagster_ui HOST PORT`, with DAGSTER_HOME set, ends when it is interrupted or when the daemon
+ends. `dagster dev` has no place for a check in front of its web server, so its parts (code server, daemon, web application)
+are put together here. The check is serve/same_origin.py's. Dagster is imported once interrupts are handled.
 """
 
 import os
@@ -9,23 +10,32 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
+from strava_pipeline.verbs.interrupts import interrupts_held, quiet_module
 from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
+    import dagster as dg
     import uvicorn
 
-GRACE = 2  # seconds that requests being answered get to end; they take less, and a page of the UI keeps asking
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+_REQUEST_GRACE = 2  # seconds that requests being answered get to end; they take less, and a page of the UI keeps asking
+_DAEMON_GRACE = 60  # seconds that the daemon gets to end, as `dagster dev` has it
+_LOG_LEVEL = "warning"  # of the code server, as `dagster dev` has it
 
 
 def main() -> None:
-    for how in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(how, lambda *_: os._exit(0))  # there is nothing to end while modules load, which takes seconds
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: os._exit(0))  # there is nothing to end while modules load, which takes seconds
+    import dagster_webserver.app  # noqa: F401 - which imports Dagster, too
 
-    for how in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(how, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     host, port = sys.argv[1:]
     with suppress(KeyboardInterrupt):
         run(host, int(port))
@@ -38,7 +48,6 @@ def run(host: str, port: int) -> None:
 
     from strava_pipeline.orchestrate.dagster_private import configure_loggers
     from strava_pipeline.serve.same_origin import SameOrigin
-    from strava_pipeline.verbs.dagster_servers import code_server, daemon, web_application
 
     configure_loggers(formatter="colored", log_level="INFO")
     with (
@@ -53,7 +62,7 @@ def run(host: str, port: int) -> None:
             port=port,
             log_level="warning",
             lifespan="off",
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=_REQUEST_GRACE,
         )
         server = uvicorn.Server(config)
         threading.Thread(target=_end_with, args=(process, server), daemon=True).start()
@@ -65,6 +74,62 @@ def _end_with(process: subprocess.Popen[bytes], server: "uvicorn.Server") -> Non
     if not server.should_exit:
         echo(f"Dagster's daemon ended by itself, with exit code {code}.", err=True)
     server.should_exit = True
+
+
+@contextmanager
+def code_server(instance: "dg.DagsterInstance") -> Iterator[Path]:
+    """The process that has loaded the definitions, started again where it dies; yields a workspace file that leads to it."""
+    import yaml  # type: ignore[import-untyped]
+
+    from strava_pipeline.orchestrate.dagster_private import ProxyServerManager, WorkspaceFileTarget
+    from strava_pipeline.orchestrate.home import workspace_file
+
+    with (
+        ProxyServerManager(instance, WorkspaceFileTarget([str(workspace_file())]), _LOG_LEVEL) as servers,
+        TemporaryDirectory() as folder,
+    ):
+        workspace = Path(folder, "workspace.yaml")
+        workspace.write_text(yaml.safe_dump({"load_from": list(servers.get_code_server_specs())}))
+        yield workspace
+
+
+@contextmanager
+def daemon(workspace: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Dagster's daemon as a child process; it is interrupted at the end of the body, and killed if it does not end.
+
+    `dagster dev` ends it by a pipe (`--shutdown-pipe`); with one, a daemon that fails by itself hangs until it is written to.
+    """
+    command = [sys.executable, "-m", *quiet_module("dagster._daemon", "run", "-w", str(workspace))]
+    with ExitStack() as held:
+        held.enter_context(interrupts_held())
+        with subprocess.Popen(command) as process:
+            try:
+                held.close()  # an interrupt that came meanwhile ends the body, and the daemon with it
+                yield process
+            finally:
+                process.send_signal(signal.SIGINT)
+                try:
+                    process.wait(_DAEMON_GRACE)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+
+
+@contextmanager
+def web_application(instance: "dg.DagsterInstance", workspace: Path) -> Iterator[Application]:
+    """Dagster's UI and its GraphQL as an ASGI application, with the limits that `dagster-webserver` sets by default."""
+    from dagster_webserver.app import create_app_from_workspace_process_context
+    from dagster_webserver.version import __version__
+
+    from strava_pipeline.orchestrate.dagster_private import WorkspaceFileTarget, WorkspaceProcessContext
+
+    instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=3_600, max_overflow=20)
+    with WorkspaceProcessContext(
+        instance,
+        WorkspaceFileTarget([str(workspace)]),
+        version=__version__,
+        code_server_log_level=_LOG_LEVEL,
+    ) as context:
+        yield create_app_from_workspace_process_context(context, live_data_poll_rate=2_000)
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def _demo(folder: Path, activities: int) -> None:
     from strava_pipeline.orchestrate.jobs import TRIP_REPLAY_JOB, TRIPS_JOB
     from strava_pipeline.verbs.emulator import emulator_process, log_in_locally
     from strava_pipeline.verbs.insights import write_report
-    from strava_pipeline.verbs.looking import all_years
+    from strava_pipeline.verbs.options import all_years
     from strava_pipeline.verbs.run_report import fetch_new_gear, run_verb
     from strava_pipeline.verbs.terminal import out
 

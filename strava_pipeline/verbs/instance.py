@@ -10,6 +10,7 @@ The instance in Dagster: https://docs.dagster.io/deployment/oss/dagster-yaml
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from datetime import UTC, datetime
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
@@ -28,6 +29,7 @@ from strava_pipeline.orchestrate.storage import PipelineStorage
 from strava_pipeline.setting_files import provide_variables
 from strava_pipeline.settings import SECRETS, Settings
 
+_SCHEDULER = "SCHEDULER"  # Dagster's name of the daemon's thread
 _NOTE = ".migrated_by"
 _EARLIER = {  # SHA-256 of each dagster.yaml that a version before this one wrote; add the present one's before changing it
     "47975fdfcb88b43a642bb493562da7043cf6bb59d6b32361ed1e9b1cc95fdd18",
@@ -127,6 +129,12 @@ def is_behind(instance: dg.DagsterInstance) -> bool:
     storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
     revisions = [storage.alembic_version() for storage in storages if storage is not None]
     return any(revision is not None and revision[0] != revision[1] for revision in revisions)
+
+
+def scheduler_heartbeat(instance: dg.DagsterInstance) -> datetime | None:
+    """When the daemon's scheduler, of any process, last reported that it is alive; it does so every half minute."""
+    beat = instance.get_daemon_heartbeats().get(_SCHEDULER)
+    return datetime.fromtimestamp(beat.timestamp, UTC) if beat else None
 
 
 NO_CONFIGURATION = (  # what Dagster raises where it can't make sense of a dagster.yaml

@@ -1,8 +1,15 @@
-"""Options that several commands share, and how their values are read: years, sports, limits of calls."""
+"""Options that several commands share, how their values are read, and the years and circumstances that commands begin with.
 
-from typing import Annotated, Any
+Importing this module is cheap, so that `--help` is fast: its functions import what they need.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from strava_pipeline.operations.run_context import RunContext
+    from strava_pipeline.settings import Settings
 
 PerPage = Annotated[int | None, typer.Option(min=1, max=200, help="Page size of the listing (setting PER_PAGE).")]
 Days = Annotated[
@@ -67,3 +74,33 @@ def typed_years(words: list[str], known: list[int]) -> list[int]:
             param_hint="--years",
         )
     return sorted(chosen)
+
+
+def context_without_run(settings: "Settings") -> "RunContext":
+    """The data folder and the clock, for commands that only read."""
+    import logging
+
+    from strava_pipeline.operations.progress import LogProgress
+    from strava_pipeline.operations.run_context import run_context
+
+    return run_context(settings, LogProgress(logging.getLogger(__name__)))
+
+
+def all_years(settings: "Settings") -> list[int]:
+    """Every year that has a partition, ascending."""
+    from strava_pipeline.operations.years import year_range
+
+    return year_range(settings.first_year).all
+
+
+def lake_years(settings: "Settings") -> list[int]:
+    """The years from the first with a listing or an import to the newest; all years where nothing was listed."""
+    from strava_pipeline.lake.imported import all_listings
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.years import year_range
+
+    span = year_range(settings.first_year)
+    years = span.all
+    listed = (year for listing in all_listings(Lake(settings.data_dir)) for year in listing.manifest.years_within(span))
+    first = min(listed, default=years[0])
+    return [year for year in years if year >= first]

@@ -1,11 +1,16 @@
-"""The commands that run one job of the pipeline, over a range of years or on everything."""
+"""The commands that run a job of the pipeline, over a range of years or on everything; and `logs`, which shows runs' logs.
 
+Commands on chosen years, a run each, stand in whole_years.py; how logs are written in orchestrate/run_log.py.
+"""
+
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.core.text import counted
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.text import counted, escaped_json, printable
 from strava_pipeline.verbs.options import (
     AsJson,
     Cushion15min,
@@ -17,8 +22,11 @@ from strava_pipeline.verbs.options import (
     SinceDays,
     Verbose,
     Wait,
+    all_years,
     call_limits,
+    lake_years,
 )
+from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
@@ -157,7 +165,6 @@ def _pull(
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
     from strava_pipeline.orchestrate.schedules import flow_years
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.looking import all_years
     from strava_pipeline.verbs.run_report import Report, end, fetch_new_gear, run_verb, what_is_left
 
     settings = Settings.load()
@@ -165,9 +172,9 @@ def _pull(
     years = all_years(settings) if everything else flow_years(settings, days=days)
     told = {LISTING: {"per_page": per_page, "days": days, **limits}, DETAILS: {"since_days": days, **limits}}
     if dry_run:
-        from strava_pipeline.verbs.dry import say_job
+        from strava_pipeline.verbs.plan import print_job_plan
 
-        say_job(settings, JOBS[job], years, told, as_json=as_json)
+        print_job_plan(settings, JOBS[job], years, told, as_json=as_json)
         return
     report = Report(as_json=as_json)
     with report.shown():
@@ -180,7 +187,6 @@ def _pull(
 
 def _local(job: str, *, as_json: bool, verbose: bool) -> None:
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.looking import lake_years
     from strava_pipeline.verbs.run_report import Report, run_verb
 
     settings = Settings.load()
@@ -198,7 +204,6 @@ def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, as_j
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.looking import lake_years
     from strava_pipeline.verbs.run_report import Report, end, run_verb
 
     settings = Settings.load()
@@ -211,9 +216,9 @@ def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, as_j
         years = lake_years(settings)
     _check_ids(settings, told.get("ids") or [])
     if dry_run:
-        from strava_pipeline.verbs.dry import say_job
+        from strava_pipeline.verbs.plan import print_job_plan
 
-        say_job(settings, JOBS[job], years, {DETAILS: told}, as_json=as_json)
+        print_job_plan(settings, JOBS[job], years, {DETAILS: told}, as_json=as_json)
         return
     report = Report(as_json=as_json)
     with report.shown():
@@ -221,7 +226,6 @@ def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, as_j
 
 
 def _check_ids(settings: "Settings", ids: list[int]) -> None:
-    from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.lake.counts import unknown_ids
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.quarantine import drops
@@ -274,3 +278,42 @@ def rebuild(verbose: Verbose = False) -> None:
         f"Made anew from bronze and published: {counted(told['rows/activities_all'], 'activity')}, "
         f"{counted(told['rows/activity_details'], 'detail')} ({told['seconds']:.1f} s)"
     )
+
+
+logs = typer.Typer(no_args_is_help=True, add_completion=False, help="Logs of runs: the newest one, or remove old ones.")
+
+
+@logs.command()
+def latest(
+    as_json: Annotated[bool, typer.Option("--json", help="The structured log: one JSON object per line.")] = False,
+) -> None:
+    """Print the log of the run that began last."""
+    from strava_pipeline.operations.log_files import HUMAN, STRUCTURED, list_logs
+    from strava_pipeline.settings import Settings
+
+    logs_dir = Settings.load().logs_dir
+    found = list_logs(logs_dir, STRUCTURED if as_json else HUMAN)
+    if not found:
+        raise PipelineError(f"No run has left a log in {logs_dir} yet. `strava-pipeline flow` makes the first.")
+    with found[-1].open(encoding="utf-8", errors="replace") as file:  # a full disk may have cut its last line
+        for line in file:
+            sys.stdout.write(escaped_json(line) if as_json else printable(line))
+
+
+@logs.command()
+def clean(
+    days: Annotated[
+        int | None, typer.Option(min=0, help="Keep both kinds for N days instead of 14 and 30; 0: today's only.")
+    ] = None,
+) -> None:
+    """Remove logs older than 14 days, structured ones older than 30, as every run does."""
+    from datetime import UTC, datetime
+
+    from strava_pipeline.operations.log_files import prune
+    from strava_pipeline.settings import Settings
+
+    logs_dir = Settings.load().logs_dir
+    removed, faults = prune(logs_dir, datetime.now(UTC).date(), days)
+    echo(f"{counted(removed, 'old log')} removed from {logs_dir}.")
+    if faults:
+        raise PipelineError(f"These could not be removed: {'; '.join(faults)}. Check who owns them.")

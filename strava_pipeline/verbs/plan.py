@@ -1,6 +1,7 @@
-"""What a backfill will cost before it begins: calls by stage and year, the limits, the finish. Makes no call.
+"""The command `plan`, and every `--dry-run`: calls by stage and year, the limits, the finish, before anything is done.
 
-The sums are core/plan.py's; here they are only asked for and shown, for `plan` and for every `--dry-run`.
+The sums are core/plan.py's. Planning makes no call, with one exception: `backfill --dry-run` lists its years, which the real
+run then does not repeat. Gold, shards and the snapshot stay as they are.
 """
 
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,13 +11,18 @@ import typer
 
 from strava_pipeline.core.plan import RESTART_NOTE
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.options import HELP
-from strava_pipeline.verbs.output import echo_json
+from strava_pipeline.verbs.options import HELP, all_years, context_without_run, typed_years
+from strava_pipeline.verbs.output import echo_json, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from strava_pipeline.core.plan import Plan, YearPlan
+    from strava_pipeline.lake.differences import Differences
+    from strava_pipeline.operations.options import ListingOptions
+    from strava_pipeline.orchestrate.jobs import Job
+    from strava_pipeline.settings import Settings
 
 
 def plan(
@@ -31,26 +37,23 @@ def plan(
     from strava_pipeline.operations.planning import plan_backfill
     from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.looking import all_years, looking
-    from strava_pipeline.verbs.options import typed_years
-    from strava_pipeline.verbs.output import plain
 
     settings = Settings.load()
     known = all_years(settings)
     words = [*(first or []), *(years or [])]
     chosen = typed_years(words, known) if words else known
-    run = looking(settings)
+    run = context_without_run(settings)
     made, _ = plan_backfill(
         run, StravaSource(settings, run), chosen, ListingOptions(per_page=None, days=None), details=details
     )
     zone = ZoneInfo(settings.timezone)
     if as_json:
-        echo_json(plain(shape(made, zone)))
+        echo_json(plain(plan_json(made, zone)))
     else:
-        say_plan(made, zone)
+        print_plan(made, zone)
 
 
-def shape(made: "Plan", zone: ZoneInfo) -> dict[str, Any]:
+def plan_json(made: "Plan", zone: ZoneInfo) -> dict[str, Any]:
     """The plan as docs/formats.md has it."""
     done, bounds = made.done_at, made.bounds
     return {
@@ -86,7 +89,7 @@ def shape(made: "Plan", zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def say_plan(made: "Plan", zone: ZoneInfo, what: str = "details", max_calls: int | None = None) -> None:
+def print_plan(made: "Plan", zone: ZoneInfo, what: str = "details", max_calls: int | None = None) -> None:
     """The plan for eyes, on stdout. `what`: of which the calls are that list nothing; `max_calls`: what the command may make."""
     from rich.table import Table
 
@@ -145,3 +148,163 @@ def _finish(made: "Plan", zone: ZoneInfo) -> str:
 
 def _utc(moment: "datetime") -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def print_job_plan(
+    settings: "Settings", job: "Job", years: "Sequence[int]", config: dict[str, dict[str, Any]], *, as_json: bool
+) -> None:
+    """Print the calls that the job would make for its listing and details; none is made. `config`: by asset."""
+    from strava_pipeline.operations.options import CallOptions, DetailsOptions, ListingOptions
+    from strava_pipeline.operations.planning import plan_job
+    from strava_pipeline.operations.pulling import window_of
+    from strava_pipeline.operations.strava_source import StravaSource
+    from strava_pipeline.orchestrate.jobs import DETAILS, LISTING
+    from strava_pipeline.verbs.terminal import out
+
+    run = context_without_run(settings)
+    strava = StravaSource(settings, run)
+    options = {asset: entry["config"] for asset, entry in job.run_config(**config)["ops"].items()}
+    listing = ListingOptions(**options[LISTING]) if LISTING in options else None
+    details = DetailsOptions(**options[DETAILS]) if DETAILS in options else None
+    max_calls = (listing or details or CallOptions()).max_calls  # of the first asset that makes calls
+    plan = plan_job(run, strava, years, listing, details)
+    if as_json:
+        _echo(plan, settings, max_calls=max_calls)
+        return
+    if listing is not None:
+        window = window_of(run, strava, listing, None)
+        out.print(f"List {window.mode}: {_window(window.after, window.before)}")
+    print_plan(plan, ZoneInfo(settings.timezone), max_calls=max_calls)
+    if listing is not None and details is not None:
+        out.print("Activities that the listing brings anew come on top: a call each.")
+    out.print("Nothing was asked for, nothing changed.")
+
+
+def print_streams_plan(settings: "Settings", years: "Sequence[int]", config: dict[str, Any], *, as_json: bool) -> None:
+    """Print the calls for streams that `streams` would make; none is made."""
+    from strava_pipeline.operations.options import StreamsOptions
+    from strava_pipeline.operations.planning import plan_streams
+    from strava_pipeline.operations.strava_source import StravaSource
+    from strava_pipeline.verbs.terminal import out
+
+    options = StreamsOptions(**config)
+    run = context_without_run(settings)
+    plan = plan_streams(run, StravaSource(settings, run), years, options)
+    if as_json:
+        _echo(plan, settings, max_calls=options.max_calls)
+        return
+    print_plan(plan, ZoneInfo(settings.timezone), "streams", options.max_calls)
+    _print_sports(options.sports, "streams")
+    out.print("Nothing was asked for, nothing changed.")
+
+
+def print_backfill_plan(
+    settings: "Settings", years: "Sequence[int]", listing: "ListingOptions", sports: "Sequence[str]", *, as_json: bool
+) -> bool:
+    """List the years, newest first, and print what a backfill would change and cost.
+
+    `sports`: those whose details it would fetch; none: all. Returns whether all years could be listed.
+    """
+    from strava_pipeline.operations.planning import plan_backfill
+    from strava_pipeline.operations.pulling import Stopped, pull_listing
+    from strava_pipeline.operations.run_context import run_context
+    from strava_pipeline.operations.strava_source import StravaSource
+    from strava_pipeline.verbs.terminal import err, out, progress_for_terminal
+
+    run = run_context(settings, progress_for_terminal()(), "backfill --dry-run")
+    strava = StravaSource(settings, run)
+    stopped: Stopped | None = None
+    before = strava.client(listing).calls
+    for year in _newest_first(years):
+        stopped = pull_listing(run, strava, listing, year).stopped
+        if stopped is not None:
+            break
+    calls = strava.client().calls - before
+    plan, at_hand = plan_backfill(run, strava, years, listing, sports=sports)
+    brings = {year: found.brings for year, found in at_hand.items() if found.brings is not None}
+    if as_json:
+        _echo(
+            plan,
+            settings,
+            max_calls=listing.max_calls,
+            calls_made=calls,
+            sports=list(sports),
+            changes=[_change(year, brings.get(year), sports) for year in _newest_first(years)],
+        )
+    else:
+        _print_changes(years, brings, sports)
+        print_plan(plan, ZoneInfo(settings.timezone), max_calls=listing.max_calls)
+        _print_sports(sports, "details")
+        out.print(
+            f"This dry run made {counted(calls, 'call')}, all of them listings, and changed nothing but "
+            "bronze, where their pages lie. A backfill within the hour uses these and does not list again."
+        )
+    if stopped is not None:
+        err.print(f"Stopped early. {stopped} What was listed is kept; the same command goes on.", style="yellow")
+    return stopped is None
+
+
+def _echo(plan: "Plan", settings: "Settings", **more: Any) -> None:
+    echo_json(plain({**plan_json(plan, ZoneInfo(settings.timezone)), **more}))
+
+
+def _print_sports(sports: "Sequence[str]", what: str) -> None:
+    from strava_pipeline.verbs.terminal import out
+
+    if sports:
+        out.print(f"Calls for {what} are counted for {', '.join(sports)} alone; every activity that is listed lands.")
+
+
+def _change(year: int, found: "Differences | None", sports: "Sequence[str]") -> dict[str, Any]:
+    """What a backfill of the year would change; nulls where its listing is not whole."""
+    if found is None:
+        return dict.fromkeys(("year", "listed", "inserted", "changed", "details_again", "deleted_ids")) | {"year": year}
+    return {
+        "year": year,
+        "listed": len(found.listed),
+        "inserted": len(found.inserted),
+        "changed": len(found.changed),
+        "details_again": len(_details_again(found, sports)),
+        "deleted_ids": sorted(found.deleted or ()),
+    }
+
+
+def _details_again(found: "Differences", sports: "Sequence[str]") -> frozenset[int]:
+    return found.of_sports(found.edited, frozenset(sports) or None)
+
+
+def _newest_first(years: "Sequence[int]") -> list[int]:
+    return sorted(years, reverse=True)
+
+
+def _print_changes(years: "Sequence[int]", brings: "Mapping[int, Differences]", sports: "Sequence[str]") -> None:
+    from rich.table import Table
+
+    from strava_pipeline.lake.tombstones import is_too_much
+    from strava_pipeline.verbs.terminal import out
+
+    table = Table("year", "listed", "to insert", "to change", "detail again", "to delete")
+    for year in sorted(years, reverse=True):
+        if year not in brings:
+            table.add_row(str(year), "not whole", "?", "?", "?", "?")
+            continue
+        found = brings[year]
+        counts = (found.listed, found.inserted, found.changed, _details_again(found, sports), found.deleted or ())
+        table.add_row(str(year), *(str(len(ids)) for ids in counts))
+    out.print(table)
+    for year in sorted(brings, reverse=True):
+        if gone := sorted(brings[year].deleted or ()):
+            out.print(f"{year}, no longer on Strava: {', '.join(map(str, gone))}")
+            if is_too_much(len(gone), len(brings[year].listed) - len(brings[year].inserted) + len(gone)):
+                out.print(f"  too much to be believed: only `reconcile --years {year} --allow-shrink` would mark these")
+
+
+def _window(after: int | None, before: int | None) -> str:
+    from datetime import UTC, datetime
+
+    words = [
+        f"{word} {datetime.fromtimestamp(bound, UTC):%Y-%m-%d %H:%M} UTC"
+        for word, bound in (("after", after), ("before", before))
+        if bound is not None
+    ]
+    return " and ".join(words) or "everything"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.verbs.options import Cushion15min, CushionDaily, MaxCalls, Verbose, call_limits
+from strava_pipeline.verbs.options import Cushion15min, CushionDaily, MaxCalls, Verbose, call_limits, lake_years
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
@@ -75,7 +75,6 @@ def retry(
     from strava_pipeline.lake.quarantine import drops
     from strava_pipeline.orchestrate.jobs import DETAILS
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.looking import lake_years
     from strava_pipeline.verbs.run_report import end, run_verb
     from strava_pipeline.verbs.terminal import out
 

@@ -1,5 +1,10 @@
-"""Dagster's daemon and UI in the background: each verb in a few lines. How it lives stands in service_process.py."""
+"""The commands `dev` and `service`: Dagster's daemon and UI in this terminal, or in the background.
 
+How they run stands in dagster_process.py and service_process.py, what `status` shows in service_status.py, the unit that
+starts the service at boot in service_unit.py.
+"""
+
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +15,42 @@ if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.dagster_process import Address
     from strava_pipeline.verbs.service_process import Service
+
+
+def dev(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the UI.")] = 3000,
+    host: Annotated[
+        str, typer.Option(help="Address or name of the UI; it has no password, so keep it local.")
+    ] = "127.0.0.1",
+    demo: Annotated[bool, typer.Option("--demo", help="On the demo's instance, with its emulator.")] = False,
+    folder: Annotated[Path, typer.Option(help="The demo's folder.")] = Path("demo"),
+) -> None:
+    """Dagster's UI and daemon on http://127.0.0.1:3000."""
+    from contextlib import ExitStack
+
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.dagster_process import Address, alone_on, serve
+    from strava_pipeline.verbs.demo import MARK, demo_settings
+    from strava_pipeline.verbs.emulator import emulator_process, log_in_locally
+    from strava_pipeline.verbs.terminal import program
+
+    with ExitStack() as held:
+        if demo:
+            folder = folder.absolute()
+            if not (folder / MARK).exists():
+                raise PipelineError(f"There is no demo in {folder} yet. Run `{program()} demo` first.")
+            lock = held.enter_context(alone_on(folder / "dagster_home"))
+            athlete = (folder / MARK).read_text().split()
+            url = held.enter_context(emulator_process(*athlete, log=folder / "logs" / "emulator.log"))
+            settings, env_file = demo_settings(folder, url), folder / ".env"  # there is none
+            log_in_locally(settings)
+        else:
+            settings, env_file = Settings.load(), None
+            lock = held.enter_context(alone_on(settings.dagster_home))
+        echo(f"Dagster's UI: {Address(host, port).url} (Ctrl-C stops it)", err=True)
+        raise typer.Exit(serve(settings, Address(host, port), lock, runs_may_finish=True, env_file=env_file))
+
 
 service = typer.Typer(
     no_args_is_help=True,
@@ -56,8 +97,8 @@ def restart() -> None:
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.service_process import end, running
+    from strava_pipeline.verbs.service_status import check_schedule
     from strava_pipeline.verbs.service_unit import how_to_restart
-    from strava_pipeline.verbs.ticks import check_schedule
 
     settings = Settings.load()
     check_schedule(settings)  # before anything is ended
@@ -79,9 +120,9 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
 
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.output import plain
-    from strava_pipeline.verbs.service_status import look, status_lines
+    from strava_pipeline.verbs.service_status import service_status, status_lines
 
-    report = look(Settings.load(), datetime.now(UTC))
+    report = service_status(Settings.load(), datetime.now(UTC))
     if as_json:
         echo_json(plain(asdict(report)))
     else:
@@ -146,8 +187,8 @@ def install(
 ) -> None:
     """Write a systemd user unit or a launchd agent, so that it is there after a reboot."""
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.service_status import check_schedule
     from strava_pipeline.verbs.service_unit import remove, unit_text, write
-    from strava_pipeline.verbs.ticks import check_schedule
 
     settings = Settings.load()
     if uninstall:
@@ -183,7 +224,7 @@ def run(
     end_at_interrupt()
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.service_process import run as be_the_service
-    from strava_pipeline.verbs.ticks import check_schedule
+    from strava_pipeline.verbs.service_status import check_schedule
 
     settings = Settings.load()
     check_schedule(settings)
@@ -195,9 +236,9 @@ def run(
 def health() -> None:
     """Ask the UI, the intake and the scheduler whether they live; exit code 1 where one does not. For containers."""
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.service_status import faults
+    from strava_pipeline.verbs.service_status import service_faults
 
-    if found := faults(Settings.load()):
+    if found := service_faults(Settings.load()):
         echo("\n".join(found), err=True)
         raise typer.Exit(1)
     echo("The UI, the intake (if it is on) and the scheduler answer.")
@@ -205,7 +246,7 @@ def health() -> None:
 
 def _up(settings: "Settings", ui: "Address | None") -> None:
     from strava_pipeline.verbs.service_process import running, start
-    from strava_pipeline.verbs.ticks import check_schedule
+    from strava_pipeline.verbs.service_status import check_schedule
 
     check_schedule(settings)
     start(settings, ui)

@@ -97,13 +97,12 @@ def run(settings: "Settings", ui: Address | None, *, by_unit: bool, log_to_stdou
 
 def start(settings: "Settings", ui: Address | None) -> None:
     """Start the service in a session of its own and wait until it is alive; PipelineError with the end of its log."""
-    from strava_pipeline.verbs.instance import open_instance
-    from strava_pipeline.verbs.ticks import heard_of_scheduler
+    from strava_pipeline.verbs.instance import open_instance, scheduler_heartbeat
 
     log = service_log(settings.logs_dir)
     log.parent.mkdir(parents=True, exist_ok=True)
     with open_instance(settings.dagster_home) as instance, log.open("ab") as out:
-        before, began_at = heard_of_scheduler(instance), out.tell()
+        before, began_at = scheduler_heartbeat(instance), out.tell()
         process = subprocess.Popen(
             [sys.executable, "-m", "strava_pipeline", "service", "run", *ui_options(ui)],
             stdin=subprocess.DEVNULL,
@@ -115,7 +114,7 @@ def start(settings: "Settings", ui: Address | None) -> None:
         def is_alive() -> bool:
             present = running(settings.dagster_home)
             is_ours = present is not None and present.pid == process.pid  # and not the heart of a `dev` that beats here
-            return is_ours and heard_of_scheduler(instance) != before and (ui is None or ui_answers(ui))
+            return is_ours and scheduler_heartbeat(instance) != before and (ui is None or ui_answers(ui))
 
         try:
             in_time = until(lambda: process.poll() is not None or is_alive(), PATIENCE)
@@ -135,7 +134,7 @@ def end(home: Path, service: Service) -> None:
         raise PipelineError(
             f"The service on {home} was started on another machine or in a container; end it there: strava-pipeline service down"
         )
-    for how in (signal.SIGTERM, signal.SIGKILL):  # after the second, Dagster ends by itself (guard.py)
+    for how in (signal.SIGTERM, signal.SIGKILL):  # after the second, Dagster ends by itself (interrupts.py)
         if running(home) == service:
             with suppress(ProcessLookupError):
                 os.kill(service.pid, how)

@@ -1,30 +1,58 @@
-"""What `service status`, `service time` and `service health` show.
+"""What `service status`, `service time` and `service health` show: the service, its schedules, its last successful flow.
 
-They only look: an instance that was never used is not made.
+Everything is read only: an instance that was never used is not created. Times of ticks come from the iterator that Dagster's
+own daemon uses, so that they are right where clocks change, too.
 """
 
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import dagster as dg
+
+from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.orchestrate.dagster_private import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorTick,
+    InstigatorType,
+    is_valid_cron_string,
+    schedule_execution_time_iterator,
+)
 from strava_pipeline.orchestrate.home import may_have_records
+from strava_pipeline.orchestrate.schedules import schedules
+from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_process import environment_of_dagster
-from strava_pipeline.verbs.instance import open_instance
+from strava_pipeline.verbs.instance import open_instance, scheduler_heartbeat
 from strava_pipeline.verbs.service_process import intake_answers, running, service_log, ui_answers
-from strava_pipeline.verbs.ticks import (
-    ScheduleState,
-    check_schedule,
-    heard_of_scheduler,
-    last_success,
-    next_ticks,
-    schedule_states,
-)
 
-SILENT = timedelta(minutes=3)  # a heartbeat comes every 30 s, later while the daemon is busy
+SILENT_AFTER = timedelta(minutes=3)  # a heartbeat comes every 30 s, later while the daemon is busy
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """`outcome`: started, success, skipped or failure; `why` it was skipped or failed."""
+
+    at: datetime
+    outcome: str
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleState:
+    """A schedule as its daemon sees it; one that is stopped has no next tick."""
+
+    name: str
+    running: bool
+    cron: str
+    timezone: str
+    last_tick: Tick | None
+    next_tick_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +71,13 @@ class ServiceStatus:
     log: str
 
 
-def look(settings: Settings, now: datetime) -> ServiceStatus:
-    """How the service stands at `now`."""
+def service_status(settings: Settings, now: datetime) -> ServiceStatus:
+    """The state of the service and its schedules at `now`."""
     service = running(settings.dagster_home)
     heard = last_flow = None
     if may_have_records(settings.dagster_home):
         with open_instance(settings.dagster_home) as instance:
-            heard = heard_of_scheduler(instance)
+            heard = scheduler_heartbeat(instance)
             last_flow = last_success(settings, instance, "flow")
             states = schedule_states(settings, instance, now)
     else:
@@ -61,7 +89,7 @@ def look(settings: Settings, now: datetime) -> ServiceStatus:
         ui=service.ui.url if service and service.ui else None,
         intake=_intake(settings),
         heard_at=heard,
-        silent=service is not None and now - max(heard or service.since, service.since) > SILENT,
+        silent=service is not None and now - max(heard or service.since, service.since) > SILENT_AFTER,
         schedules=states,
         last_flow_at=last_flow,
         log=str(service_log(settings.logs_dir)),
@@ -76,7 +104,7 @@ def _intake(settings: Settings) -> dict[str, Any] | None:
 
 
 def status_lines(report: ServiceStatus) -> list[str]:
-    """The report for eyes."""
+    """The report as lines for a person."""
     if report.alive:
         lines = [f"Alive since {report.since:%Y-%m-%d %H:%M:%S} UTC (process {report.pid}). UI: {report.ui or 'none'}"]
     else:
@@ -108,13 +136,13 @@ def status_lines(report: ServiceStatus) -> list[str]:
 def time_lines(settings: Settings, now: datetime) -> list[str]:
     """The zone, the cron line, now in that zone, and the next runs, with what each is in UTC."""
     check_schedule(settings)
-    coming = next_ticks(settings.schedule, settings.timezone, now, 5)
+    upcoming = next_ticks(settings.schedule, settings.timezone, now, 5)
     return [
         f"Zone:       {settings.timezone}",
         f"Daily run:  {settings.schedule}",
         f"Now:        {_local(now, settings.timezone)}",
         "Next runs:",
-        *(f"  {_local(at, settings.timezone)}" for at in coming),
+        *(f"  {_local(at, settings.timezone)}" for at in upcoming),
     ]
 
 
@@ -127,8 +155,8 @@ def _local(at: datetime, timezone: str) -> str:
 PATIENCE = 60  # seconds for the scheduler's records: importing Dagster takes 2 on an idle machine
 
 
-def faults(settings: "Settings") -> list[str]:
-    """A sentence for each part of the service that does not answer; the cheap questions first."""
+def service_faults(settings: "Settings") -> list[str]:
+    """A sentence for each part of the service that does not answer; the cheap checks come first."""
     present = running(settings.dagster_home)
     if present is None:
         return [f"No service is running on {settings.dagster_home}."]
@@ -137,10 +165,10 @@ def faults(settings: "Settings") -> list[str]:
         found.append(f"The UI does not answer GET {present.ui.url}/server_info.")
     if settings.has_intake and not intake_answers(settings.serve_address):
         found.append(f"The intake does not answer GET http://{settings.serve_address}/health, or its inbox is full.")
-    return found or _scheduler(settings)
+    return found or _scheduler_faults(settings)
 
 
-def _scheduler(settings: "Settings") -> list[str]:
+def _scheduler_faults(settings: "Settings") -> list[str]:
     """What `dagster-daemon liveness-check` finds: whether each of its threads was heard of lately."""
     from strava_pipeline.verbs.instance import provide_secrets
 
@@ -152,3 +180,63 @@ def _scheduler(settings: "Settings") -> list[str]:
     except subprocess.TimeoutExpired:
         return [f"`dagster-daemon liveness-check` took longer than {PATIENCE} s."]
     return [] if asked.returncode == 0 else ["`dagster-daemon liveness-check` hears nothing of the scheduler."]
+
+
+def schedule_states(settings: Settings, instance: dg.DagsterInstance | None, now: datetime) -> list[ScheduleState]:
+    """Every schedule; without an instance, as a new one would have them."""
+    check_schedule(settings)
+    saved = {} if instance is None else _saved_states(instance)
+    return [_state(schedule, saved.get(schedule.name), instance, now) for schedule in _schedules(settings)]
+
+
+def next_ticks(cron: str, timezone: str, now: datetime, count: int) -> list[datetime]:
+    """The next times after `now`, in the zone."""
+    upcoming = schedule_execution_time_iterator(now.timestamp(), cron, timezone)
+    return list(islice((at for at in upcoming if at > now), count))
+
+
+def check_schedule(settings: Settings) -> None:
+    """MissingSettingsError where the daily run would never come: Dagster refuses such a schedule, and all else with it."""
+    if not is_valid_cron_string(settings.schedule):
+        raise MissingSettingsError(
+            "These settings, from the environment or .env, are not usable:\n"
+            f"  STRAVA_SCHEDULE: {settings.schedule!r} names no time that ever comes; write five fields like 0 5 * * *"
+        )
+
+
+def last_success(settings: Settings, instance: dg.DagsterInstance, job: str) -> datetime | None:
+    """When a run of `job` on this data folder last succeeded."""
+    wanted = dg.RunsFilter(
+        job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS], tags={DATA_DIR: str(settings.data_dir)}
+    )
+    ends = [record.end_time for record in instance.get_run_records(wanted, limit=1)]
+    return datetime.fromtimestamp(ends[0], UTC) if ends and ends[0] is not None else None
+
+
+def _schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
+    return schedules(settings, running=settings.automation)
+
+
+def _saved_states(instance: dg.DagsterInstance) -> dict[str, InstigatorState]:
+    states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
+    return {state.instigator_name: state for state in states}
+
+
+def _state(
+    schedule: dg.ScheduleDefinition, saved: InstigatorState | None, instance: dg.DagsterInstance | None, now: datetime
+) -> ScheduleState:
+    cron, timezone = str(schedule.cron_schedule), schedule.execution_timezone or "UTC"
+    running = schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    last = None
+    if saved is not None and instance is not None:
+        if saved.status != InstigatorStatus.DECLARED_IN_CODE:  # somebody switched it in the UI
+            running = saved.is_running
+        ticks = instance.get_ticks(saved.instigator_origin_id, saved.selector_id, limit=1)
+        last = next((_tick(tick) for tick in ticks), None)
+    upcoming = next_ticks(cron, timezone, now, 1) if running else []
+    return ScheduleState(schedule.name, running, cron, timezone, last, upcoming[0] if upcoming else None)
+
+
+def _tick(tick: InstigatorTick) -> Tick:
+    why = tick.skip_reason or (tick.error.message.strip().partition("\n")[0] if tick.error else None)
+    return Tick(datetime.fromtimestamp(tick.timestamp, UTC), tick.status.value.lower(), why)

@@ -51,7 +51,7 @@ _LAUNCHD = _Manager(
 def unit_text(ui: Address | None, logs_dir: Path) -> str:
     """The unit for this machine: this Python, this working directory, the UI where it is wanted."""
     command = [sys.executable, "-m", "strava_pipeline", "service", "run", "--by-unit", *ui_options(ui)]
-    template = files("strava_pipeline.verbs.units").joinpath(f"{NAME}{_manager().ending}").read_bytes()
+    template = files("strava_pipeline.verbs").joinpath("units", f"{NAME}{_manager().ending}").read_bytes()
     if _manager() is _LAUNCHD:
         log = str(service_log(logs_dir))
         filled = {"ProgramArguments": command, "WorkingDirectory": str(Path.cwd()), "StandardErrorPath": log}

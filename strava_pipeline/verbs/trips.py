@@ -1,30 +1,351 @@
-"""`trips activity …`: encrypted trips looked at, explained and replayed; `trips car …`: the tracker of car trips.
+"""The commands `trips activity`: encrypted trips exported, diagnosed, explained, replayed with other thresholds.
 
-The sub-verbs' bodies stand in files beside this one.
+Reports come from core/trips/activity, so that a report from a file is the same as one from the source. Which trips are read,
+and from where, stands in trips_options.py; `trips car` in trips_car.py.
 """
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strava_pipeline.verbs import trips_car
-from strava_pipeline.verbs.trips_looking import analyze, diagnose, explain, export
-from strava_pipeline.verbs.trips_replaying import algorithms_, replay, sweep
+from strava_pipeline.verbs.output import echo
+from strava_pipeline.verbs.private_file import check_private, emit, write_private
+from strava_pipeline.verbs.trips_car import car
+from strava_pipeline.verbs.trips_options import (
+    Comments,
+    ExportFormat,
+    ExternalIds,
+    Format,
+    FormatOption,
+    KeysEnv,
+    KeysFile,
+    Limit,
+    OnlyWithFeedback,
+    Out,
+    ReviewStatuses,
+    Source,
+    Statuses,
+    StatusMeans,
+    decisions,
+    refuse_file_and_source,
+    status_meanings,
+    trip_batches,
+    trip_filters,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from strava_pipeline.core.trips.activity.bundle import Bundle
+    from strava_pipeline.core.trips.activity.diagnosis import Diagnosed
+    from strava_pipeline.core.trips.activity.verdict import Verdict
+
 
 trips = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Trips that phones recorded: why was this one rejected or missed?"
 )
 activity = typer.Typer(no_args_is_help=True, add_completion=False, help="Encrypted activity trips, read-only.")
 trips.add_typer(activity, name="activity")
-car = typer.Typer(no_args_is_help=True, add_completion=False, help="Car trips recognised from pings.")
 trips.add_typer(car, name="car")
 
-activity.command()(export)
-activity.command()(diagnose)
-activity.command()(analyze)
-activity.command()(explain)
-activity.command()(replay)
-activity.command()(sweep)
-activity.command("algorithms")(algorithms_)
-car.command("replay")(trips_car.replay)
-car.command("drain")(trips_car.drain)
-car.command("status")(trips_car.status)
-car.command("list")(trips_car.list_)
+
+Sketch = Annotated[
+    bool, typer.Option("--sketch", help="Add a line of the speed and a picture of the track, in metres.")
+]
+Html = Annotated[
+    Path | None,
+    typer.Option(help="Write one page with charts and tracks (mode 0600) to this file.", show_default=False),
+]
+PAGE_TRIPS = 500  # on one page; 500 of 80 points make some 30 MB
+
+
+@activity.command()
+def export(
+    source: Source = None,
+    keys_file: KeysFile = None,
+    keys_env: KeysEnv = None,
+    external_id: ExternalIds = None,
+    status: Statuses = None,
+    review_status: ReviewStatuses = None,
+    only_with_feedback: OnlyWithFeedback = False,
+    comment: Comments = None,
+    limit: Limit = None,
+    format_: ExportFormat = Format.JSON,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Only counts and the latest trip's plain fields; no key.")
+    ] = False,
+    out: Out = None,
+) -> None:
+    """Write decrypted trips as a JSON array. It holds positions: keep it to yourself."""
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.core.json_text import json_bytes
+
+    filters = trip_filters(external_id, status, review_status, only_with_feedback, comment, limit)
+    if format_ is Format.TEXT:
+        raise MisuseError("An export is JSON. For reading: `trips activity diagnose`.")
+    if probe:
+        if filters != type(filters)():
+            raise MisuseError("--probe counts everything; filters choose what is exported.")
+        from strava_pipeline.ingest.trips.connect import trip_source
+        from strava_pipeline.ingest.trips.read import probe as look
+        from strava_pipeline.settings import Settings
+
+        with trip_source(Settings.load(), source) as opened:
+            counts = look(opened).as_json()
+        emit(iter([json_bytes(counts) + b"\n"]), out)
+        return
+    with trip_batches(source, keys_file, keys_env, filters) as batches:
+        emit(_array(bundle for batch in batches for bundle in batch), out)
+
+
+@activity.command()
+def diagnose(
+    source: Source = None,
+    keys_file: KeysFile = None,
+    keys_env: KeysEnv = None,
+    external_id: ExternalIds = None,
+    status: Statuses = None,
+    review_status: ReviewStatuses = None,
+    only_with_feedback: OnlyWithFeedback = False,
+    comment: Comments = None,
+    limit: Limit = None,
+    format_: FormatOption = Format.TEXT,
+    sketch: Sketch = False,
+    html: Html = None,
+    status_means: StatusMeans = None,
+    out: Out = None,
+) -> None:
+    """Fetch, decrypt, measure, judge and explain trips."""
+    filters = trip_filters(external_id, status, review_status, only_with_feedback, comment, limit)
+    at_most = None if html is None else PAGE_TRIPS
+    with trip_batches(source, keys_file, keys_env, filters, at_most=at_most) as batches:
+        _report(batches, format_, status_meanings(status_means), sketched=sketch, html=html, out=out)
+
+
+@activity.command()
+def analyze(
+    export: Annotated[Path, typer.Argument(help="A file that `export` wrote.", metavar="EXPORT.json")],
+    format_: FormatOption = Format.TEXT,
+    sketch: Sketch = False,
+    html: Html = None,
+    status_means: StatusMeans = None,
+    out: Out = None,
+) -> None:
+    """The report of `diagnose` from an exported file: no source, no key."""
+    from strava_pipeline.ingest.trips.export_file import read_export
+
+    _report(read_export(export), format_, status_meanings(status_means), sketched=sketch, html=html, out=out)
+
+
+@activity.command()
+def explain(
+    export: Annotated[
+        Path | None, typer.Argument(help="A file that `export` wrote, instead of a source.", metavar="EXPORT.json")
+    ] = None,
+    source: Source = None,
+    keys_file: KeysFile = None,
+    keys_env: KeysEnv = None,
+    external_id: ExternalIds = None,
+    format_: FormatOption = Format.TEXT,
+    out: Out = None,
+) -> None:
+    """Verdict, reasons with the numbers that decided, and the smallest change that would flip it; of chosen trips."""
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.core.trips.activity.diagnosis import diagnose as diagnosed
+    from strava_pipeline.core.trips.activity.report import explanation_parts, json_parts
+    from strava_pipeline.core.trips.activity.thresholds import thresholds
+    from strava_pipeline.ingest.trips.export_file import read_export
+    from strava_pipeline.ingest.trips.read import Tally
+    from strava_pipeline.ingest.trips.table import Filters
+
+    if not external_id:
+        raise MisuseError("Which trip? --external-id names one, and may be repeated.")
+    wanted = set(external_id)
+    if export is not None:
+        refuse_file_and_source(source, keys_file, keys_env)
+        bundles = [bundle for batch in read_export(export) for bundle in batch if bundle.external_id in wanted]
+    else:
+        with trip_batches(source, keys_file, keys_env, Filters(external_ids=tuple(external_id))) as batches:
+            bundles = [bundle for batch in batches for bundle in batch]
+    if missing := wanted - {bundle.external_id for bundle in bundles}:
+        raise MisuseError(f"There is no trip {', '.join(sorted(missing))}.")
+    found, tally = [diagnosed(bundles, thresholds())], Tally()
+    tally.add(bundles)
+    if format_ is Format.JSON:
+        emit(json_parts(found, thresholds(), lambda: (tally.keys_used, tally.counts)), out)
+    else:
+        emit(explanation_parts(found, thresholds()), out)
+
+
+def _report(
+    batches: "Iterable[list[Bundle]]",
+    format_: Format,
+    statuses: "Mapping[str, Verdict]",
+    *,
+    sketched: bool,
+    html: Path | None,
+    out: Path | None,
+) -> None:
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.core.trips.activity.diagnosis import diagnose as diagnosed
+    from strava_pipeline.core.trips.activity.report import json_parts, page_parts, text_parts
+    from strava_pipeline.core.trips.activity.thresholds import thresholds
+    from strava_pipeline.ingest.trips.connect import trip_routes
+    from strava_pipeline.ingest.trips.read import Tally
+    from strava_pipeline.settings import Settings
+
+    if sketched and format_ is Format.JSON:
+        raise MisuseError("--sketch is drawn in text; with --format json there is nothing to draw it in.")
+    for path in filter(None, (html, out)):
+        check_private(path)
+    limits, tally = thresholds(), Tally()
+    shown: list[list[Diagnosed]] = []
+
+    def diagnosed_batches() -> "Iterator[list[Diagnosed]]":
+        for batch in batches:
+            tally.add(batch)
+            found = diagnosed(batch, limits, routes(batch), statuses)
+            if html is not None:
+                shown.append(found)
+                if tally.trips > PAGE_TRIPS:
+                    raise MisuseError(f"A page holds {PAGE_TRIPS} trips; choose some, as with --limit {PAGE_TRIPS}.")
+            yield found
+
+    with trip_routes(Settings.load()) as routes:
+        if format_ is Format.JSON:
+            emit(json_parts(diagnosed_batches(), limits, lambda: (tally.keys_used, tally.counts)), out)
+        else:
+            emit(text_parts(diagnosed_batches(), limits, sketched=sketched), out)
+    if html is not None:
+        write_private(html, page_parts(shown, limits))
+        echo(f"The page: {html}", err=True)
+
+
+def _array(bundles: "Iterable[Bundle]") -> Iterator[bytes]:
+    """A JSON array, a trip a line."""
+    from strava_pipeline.core.json_text import json_bytes
+
+    between = b"[\n"
+    for bundle in bundles:
+        yield between + json_bytes(bundle.as_json())
+        between = b",\n"
+    yield b"[]\n" if between == b"[\n" else b"\n]\n"
+
+
+DIFFERENCES = 4  # exit code of a comparison that found some
+Export = Annotated[
+    Path | None, typer.Argument(help="A file that `export` wrote, instead of a source.", metavar="EXPORT.json")
+]
+AlgorithmOption = Annotated[str, typer.Option("--algorithm", help="Which version; `algorithms` lists them.")]
+Exec = Annotated[
+    str | None,
+    typer.Option("--exec", help="A program that decides instead: bundles in, decisions out, a JSON line each."),
+]
+Timeout = Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds that the program may take for one trip.")]
+Processes = Annotated[int, typer.Option(min=1, help="How many cores to use.")]
+FailOnWorse = Annotated[
+    bool, typer.Option("--fail-on-worse", help="Exit with 4 when a trip came out worse than stored.")
+]
+CURRENT = "2026.1"
+CORES = os.cpu_count() or 1
+
+
+@activity.command("algorithms")
+def algorithms_() -> None:
+    """List the versions of the algorithms, and their thresholds."""
+    from strava_pipeline.core.trips.activity.verdict import algorithms
+
+    for version in algorithms():
+        echo(f"{version.version}  {version.full_name}: {(version.decide.__doc__ or '').strip()}")
+
+
+@activity.command()
+def replay(
+    export: Export = None,
+    source: Source = None,
+    keys_file: KeysFile = None,
+    keys_env: KeysEnv = None,
+    external_id: ExternalIds = None,
+    status: Statuses = None,
+    review_status: ReviewStatuses = None,
+    only_with_feedback: OnlyWithFeedback = False,
+    comment: Comments = None,
+    limit: Limit = None,
+    algorithm: AlgorithmOption = CURRENT,
+    exec_: Exec = None,
+    timeout: Timeout = 30.0,
+    format_: FormatOption = Format.TEXT,
+    status_means: StatusMeans = None,
+    processes: Processes = CORES,
+    fail_on_worse: FailOnWorse = False,
+) -> None:
+    """Decide of past trips anew: better, same or worse than what is stored, by what people said of them."""
+    from strava_pipeline.core.json_text import json_bytes
+    from strava_pipeline.core.trips.activity.replay import Replay
+    from strava_pipeline.core.trips.activity.sweep import replay_text
+    from strava_pipeline.core.trips.activity.thresholds import Thresholds, thresholds
+    from strava_pipeline.core.trips.activity.verdict import find_algorithm
+    from strava_pipeline.ingest.trips.external import external_algorithm
+    from strava_pipeline.verbs.private_file import emit
+
+    filters = trip_filters(external_id, status, review_status, only_with_feedback, comment, limit)
+    with ExitStack() as stack:
+        if exec_ is None:
+            chosen, cores = find_algorithm(algorithm), processes
+            limits = thresholds(chosen.full_name)
+        else:  # one program, asked of one trip after the other
+            chosen, cores = stack.enter_context(external_algorithm(exec_, timeout=timeout)), 1
+            limits = Thresholds("its own", {})
+        result = Replay(chosen, limits, status_meanings(status_means))
+        work = (chosen, [result.thresholds], result.statuses)
+        for batch in decisions(export, source, keys_file, keys_env, filters, *work, processes=cores):
+            result.count(batch)
+    emit(iter([json_bytes(result.as_json()) + b"\n" if format_ is Format.JSON else replay_text(result).encode()]), None)
+    if fail_on_worse and result.confusion["worse"]:
+        raise typer.Exit(DIFFERENCES)
+
+
+@activity.command()
+def sweep(
+    export: Export = None,
+    source: Source = None,
+    keys_file: KeysFile = None,
+    keys_env: KeysEnv = None,
+    external_id: ExternalIds = None,
+    status: Statuses = None,
+    review_status: ReviewStatuses = None,
+    only_with_feedback: OnlyWithFeedback = False,
+    comment: Comments = None,
+    limit: Limit = None,
+    algorithm: AlgorithmOption = CURRENT,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A set: name=key=value[,key=value]; may be repeated.")
+    ] = None,
+    grid: Annotated[list[str] | None, typer.Option(help="A set per value: key=a,b,c; may be repeated.")] = None,
+    cartesian: Annotated[bool, typer.Option("--cartesian", help="Every combination of the grids' values.")] = False,
+    format_: FormatOption = Format.TEXT,
+    status_means: StatusMeans = None,
+    processes: Processes = CORES,
+    fail_on_worse: FailOnWorse = False,
+) -> None:
+    """Many sets of thresholds over the same past trips: which decides nearest to what people said."""
+    from strava_pipeline.core.json_text import json_bytes
+    from strava_pipeline.core.trips.activity.sweep import Sweep, sweep_text, threshold_sets
+    from strava_pipeline.core.trips.activity.thresholds import thresholds
+    from strava_pipeline.core.trips.activity.verdict import find_algorithm
+    from strava_pipeline.verbs.private_file import emit
+
+    filters = trip_filters(external_id, status, review_status, only_with_feedback, comment, limit)
+    chosen = find_algorithm(algorithm)
+    sets = threshold_sets(thresholds(chosen.full_name), set_ or (), grid or (), cartesian=cartesian)
+    result = Sweep(chosen, sets, status_meanings(status_means))
+    work = (chosen, result.thresholds, result.statuses)
+    for batch in decisions(export, source, keys_file, keys_env, filters, *work, processes=processes):
+        result.count(batch)
+    emit(iter([json_bytes(result.as_json()) + b"\n" if format_ is Format.JSON else sweep_text(result).encode()]), None)
+    if fail_on_worse and any(each.confusion["worse"] for each in result.results()):
+        raise typer.Exit(DIFFERENCES)

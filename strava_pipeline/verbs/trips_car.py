@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from strava_pipeline.lake.car_told import Comparison
 
 
+car = typer.Typer(no_args_is_help=True, add_completion=False, help="Car trips recognised from pings.")
+
+
+@car.command()
 def replay(
     scenarios: Annotated[
         Path | None, typer.Argument(help="Steps with the answers that each gets.", metavar="SCENARIOS.json")
@@ -57,6 +61,7 @@ def replay(
     emit(result_parts(read, limits), None)
 
 
+@car.command()
 def drain(verbose: Verbose = False) -> None:
     """Bring the pings that came to gold, now, and end trips that nothing was heard of for two hours."""
     from datetime import UTC, datetime
@@ -80,6 +85,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 UserId = Annotated[str | None, typer.Option("--user", help="Only this user's, as cars.toml names them.")]
 
 
+@car.command()
 def status(as_json: Json = False) -> None:
     """Show each user's trip as it is now: state, car, distance, duration."""
     from strava_pipeline.core.pings.users import live_status
@@ -104,6 +110,7 @@ def status(as_json: Json = False) -> None:
         out.print(line)
 
 
+@car.command("list")
 def list_(
     user_id: UserId = None,
     year: Annotated[int | None, typer.Option(help="Only of this year.")] = None,

@@ -1,6 +1,9 @@
-"""What the verbs for trips share: their options, and from these to keys, filters and bundles."""
+"""Options of `trips activity`, and what they choose: the source, the keys, the filters, the meaning of stored statuses.
 
-from collections.abc import Callable, Iterator, Mapping
+Trips are read here, batch by batch, for every command that shows or replays them. Nothing is printed but counts on stderr.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +13,9 @@ import typer
 
 if TYPE_CHECKING:
     from strava_pipeline.core.trips.activity.bundle import Bundle
-    from strava_pipeline.core.trips.activity.verdict import Verdict
+    from strava_pipeline.core.trips.activity.replay import Decided
+    from strava_pipeline.core.trips.activity.thresholds import Thresholds
+    from strava_pipeline.core.trips.activity.verdict import Algorithm, Verdict
     from strava_pipeline.ingest.trips.keys import KeyRing
     from strava_pipeline.ingest.trips.read import Tally
     from strava_pipeline.ingest.trips.table import Filters
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """How a verb answers."""
+    """The format of a command's output."""
 
     TEXT = "text"
     JSON = "json"
@@ -58,7 +63,7 @@ ReviewStatuses = Annotated[
     list[str] | None, typer.Option("--review-status", help="Review status; may be repeated.", rich_help_panel=_FILTERS)
 ]
 OnlyWithFeedback = Annotated[
-    bool, typer.Option("--only-with-feedback", help="Trips that a person said something of.", rich_help_panel=_FILTERS)
+    bool, typer.Option("--only-with-feedback", help="Trips that a person commented on.", rich_help_panel=_FILTERS)
 ]
 Comments = Annotated[
     list[str] | None,
@@ -81,24 +86,24 @@ StatusMeans = Annotated[
 ]
 
 
-def meanings(told: list[str] | None) -> "Mapping[str, Verdict]":
-    """What stored statuses mean: accepted and rejected themselves, and what was typed."""
+def status_meanings(typed: list[str] | None) -> "Mapping[str, Verdict]":
+    """The verdict that each stored status means: `accepted` and `rejected` themselves, and those of --status-means."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.core.trips.activity.replay import STATUSES
     from strava_pipeline.core.trips.activity.verdict import Verdict
 
-    known = dict(STATUSES)
-    for text in told or ():
+    meanings = dict(STATUSES)
+    for text in typed or ():
         status, _, verdict = text.partition("=")
         if not status or verdict not in set(Verdict):
             raise MisuseError(
                 f"--status-means {text!r}: write STATUS=VERDICT, a verdict being one of {', '.join(Verdict)}."
             )
-        known[status] = Verdict(verdict)
-    return known
+        meanings[status] = Verdict(verdict)
+    return meanings
 
 
-def filters_of(
+def trip_filters(
     external_ids: list[str] | None,
     statuses: list[str] | None,
     review_statuses: list[str] | None,
@@ -106,7 +111,7 @@ def filters_of(
     comments: list[str] | None,
     limit: int | None,
 ) -> "Filters":
-    """The filters as they were typed."""
+    """The filters of the command line."""
     from strava_pipeline.ingest.trips.table import Filters
 
     return Filters(
@@ -119,8 +124,8 @@ def filters_of(
     )
 
 
-def file_alone(source: str | None, keys_file: Path | None, keys_env: str | None) -> None:
-    """An export beside a source would leave open which one was asked."""
+def refuse_file_and_source(source: str | None, keys_file: Path | None, keys_env: str | None) -> None:
+    """MisuseError where both an exported file and a source are named: one of them is read."""
     from strava_pipeline.core.errors import MisuseError
 
     if not (source is None and keys_file is None and keys_env is None):
@@ -143,12 +148,12 @@ def key_ring(settings: "Settings", keys_file: Path | None, keys_env: str | None)
 
 
 @contextmanager
-def batches_of(
+def trip_batches(
     source: str | None, keys_file: Path | None, keys_env: str | None, filters: "Filters", *, at_most: int | None = None
 ) -> "Iterator[Iterator[list[Bundle]]]":
     """The trips of the source that the filters let through, in batches, while the body runs.
 
-    MisuseError where no trip has what a filter names; and where it is known beforehand that there are more than `at_most`.
+    MisuseError where no trip has what a filter names; and where there are more than `at_most`, if that can be counted beforehand.
     """
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.ingest.trips.connect import trip_source
@@ -167,7 +172,7 @@ def batches_of(
             raise MisuseError(f"{total} trips: a page holds {at_most}. Choose some, as with --limit {at_most}.")
         with watched("Reading trips", total) as advance:
             yield _counted(read_bundles(opened, keys, filters, order=order), tally, advance)
-    _say_tally(tally)
+    _print_tally(tally)
 
 
 def _counted(
@@ -179,11 +184,53 @@ def _counted(
         advance(len(batch))
 
 
-def _say_tally(tally: "Tally") -> None:
-    """What reading came to, on stderr: columns by state, and which key opened how many."""
+def _print_tally(tally: "Tally") -> None:
+    """Counts of what was read, on stderr: columns by state, and how many each key opened."""
     from strava_pipeline.verbs.terminal import err
 
     for column, states in tally.counts.items():
-        told = ", ".join(f"{count} {state}" for state, count in states.items() if count)
-        err.print(f"{column}: {told or 'none'}")
+        found = ", ".join(f"{count} {state}" for state, count in states.items() if count)
+        err.print(f"{column}: {found or 'none'}")
     err.print(f"keys used: {', '.join(f'{index}: {count}' for index, count in tally.keys_used.items()) or 'none'}")
+
+
+def decisions(
+    export: Path | None,
+    source: str | None,
+    keys_file: Path | None,
+    keys_env: str | None,
+    filters: "Filters",
+    algorithm: "Algorithm",
+    sets: "Sequence[Thresholds]",
+    statuses: "Mapping[str, Verdict]",
+    *,
+    processes: int,
+) -> "Iterator[Decided]":
+    """What the algorithm decides of the trips of the file, or of the source, batch by batch."""
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.core.trips.activity.replay import decided
+    from strava_pipeline.ingest.trips.connect import trip_source, trip_url
+    from strava_pipeline.ingest.trips.export_file import read_export
+    from strava_pipeline.ingest.trips.read import refuse_unknown
+    from strava_pipeline.ingest.trips.replaying import decided_of_source
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.terminal import watched
+
+    if export is not None:
+        refuse_file_and_source(source, keys_file, keys_env)
+        if filters != type(filters)():
+            raise MisuseError("Filters choose from a source; of a file all trips are replayed.")
+        yield from (decided(algorithm, sets, batch, statuses) for batch in read_export(export))
+        return
+    settings = Settings.load()
+    url = trip_url(settings, source)
+    keys = key_ring(settings, keys_file, keys_env)
+    with trip_source(settings, source) as opened:
+        refuse_unknown(opened, filters)
+    with watched("Replaying trips", None) as advance:
+        limits = settings.trip_limits
+        for batch in decided_of_source(
+            url, keys, filters, algorithm, sets, statuses, processes=processes, limits=limits
+        ):
+            yield batch
+            advance(len(batch.digests))

@@ -16,7 +16,17 @@ from strava_pipeline.core.text import counted
 from strava_pipeline.core.webhooks import intake_path
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs.options import HELP, CushionDaily, DryRun, MaxCalls, Verbose, call_limits, typed_years
+from strava_pipeline.verbs.options import (
+    HELP,
+    CushionDaily,
+    DryRun,
+    MaxCalls,
+    Verbose,
+    all_years,
+    call_limits,
+    context_without_run,
+    typed_years,
+)
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
@@ -55,7 +65,6 @@ def replay(
     """Post a made-up event for each known activity through the real intake, follow them, and tell what changed: a call each."""
 
     from strava_pipeline.lake.replay import known_activities
-    from strava_pipeline.verbs.looking import all_years
     from strava_pipeline.verbs.run_report import STOPPED
     from strava_pipeline.verbs.terminal import err, out
 
@@ -84,10 +93,9 @@ def _replay(
     from strava_pipeline.ingest.strava.subscription_file import known_id
     from strava_pipeline.lake.replay import picture
     from strava_pipeline.operations.strava_source import StravaSource
-    from strava_pipeline.verbs.looking import looking
     from strava_pipeline.verbs.terminal import watched
 
-    lake, run = Lake(settings.data_dir), looking(settings)
+    lake, run = Lake(settings.data_dir), context_without_run(settings)
     secret = settings.require_webhook_secret().get_secret_value()
     before = picture(lake, ids)
     events = events_of(ids, StravaSource(settings, run).owner(), known_id(settings), run.now)

@@ -14,7 +14,9 @@ from strava_pipeline.verbs.options import (
     PerPage,
     Sports,
     Verbose,
+    all_years,
     call_limits,
+    lake_years,
     sports_of,
     typed_years,
 )
@@ -48,7 +50,6 @@ def backfill(
     """Pull whole years again and fetch their details: `backfill --years 2023 2024`."""
     from strava_pipeline.orchestrate.jobs import DETAILS, LISTING
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.looking import all_years
     from strava_pipeline.verbs.run_report import STOPPED, Report, end, fetch_new_gear, run_verb, what_is_left
 
     settings = Settings.load()
@@ -57,10 +58,10 @@ def backfill(
     limits = call_limits(max_calls, cushion_15min, cushion_daily)
     if dry_run:
         from strava_pipeline.operations.options import ListingOptions
-        from strava_pipeline.verbs.dry import say_backfill
+        from strava_pipeline.verbs.plan import print_backfill_plan
 
         listing = ListingOptions(mode="year", per_page=per_page, days=None, **limits)
-        if not say_backfill(settings, chosen, listing, of_sports, as_json=as_json):
+        if not print_backfill_plan(settings, chosen, listing, of_sports, as_json=as_json):
             raise typer.Exit(STOPPED)
         return
     outcome, report = None, Report(as_json=as_json)
@@ -94,7 +95,6 @@ def reconcile(
     """Compare whole years with Strava: mark what was deleted there, take in edits and late uploads."""
     from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, RECONCILE_JOB
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.looking import all_years
     from strava_pipeline.verbs.run_report import Report, end, run_verb, what_is_left
 
     settings = Settings.load()
@@ -142,7 +142,6 @@ def streams(
     """Fetch the streams of activities that lack a track, a call each, newest first, and make tracks of them."""
     from strava_pipeline.orchestrate.jobs import STREAMS, STREAMS_JOB
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.looking import all_years, lake_years
     from strava_pipeline.verbs.run_report import Report, end, run_verb, what_is_left
 
     settings = Settings.load()
@@ -151,9 +150,9 @@ def streams(
     of_sports = sports_of(sports)
     limits = call_limits(max_calls, cushion_15min, cushion_daily)
     if dry_run:
-        from strava_pipeline.verbs.dry import say_streams
+        from strava_pipeline.verbs.plan import print_streams_plan
 
-        say_streams(settings, chosen, {"sports": of_sports, **limits}, as_json=as_json)
+        print_streams_plan(settings, chosen, {"sports": of_sports, **limits}, as_json=as_json)
         return
     report = Report(as_json=as_json)
     with report.shown():

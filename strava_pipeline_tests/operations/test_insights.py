@@ -14,7 +14,7 @@ from strava_pipeline.lake.locks import locked_or_none
 from strava_pipeline.lake.publish import snapshot
 from strava_pipeline.lake.warehouse import changed, writing
 from strava_pipeline.operations import insights
-from strava_pipeline.verbs.looking import looking
+from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.rig import NOW, Rig
 
 Make = Callable[..., Rig]
@@ -87,7 +87,7 @@ def test_when_the_last_activity_is_gone_its_files_are(rig: Rig) -> None:
 def test_the_snapshot_is_the_one_that_is_there_when_nobody_else_is_at_it(rig: Rig) -> None:
     """Another run publishes and writes while this one waits for it: what this one writes must not be older."""
     rig.begin_with("flow_backfill")
-    run = looking(rig.settings)
+    run = context_without_run(rig.settings)
     opened_at: list[bool] = []
 
     def is_free() -> bool:

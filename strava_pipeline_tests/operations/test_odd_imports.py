@@ -14,7 +14,7 @@ from strava_pipeline.lake.file_store import FileStore
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.readings import reading_of
 from strava_pipeline.operations.landing_imports import LandReport, land_paths
-from strava_pipeline.verbs.looking import looking
+from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.imports import a_gpx
 from strava_pipeline_tests.ingest.archive.made import forged, unpacked, zipped
 from strava_pipeline_tests.rig import Rig
@@ -74,7 +74,7 @@ def test_points_that_a_limit_kept_back_come_when_a_person_raises_it(make_rig: Ma
 
 
 def land(rig: Rig, *paths: Path) -> LandReport:
-    return land_paths(looking(rig.settings), paths, rig.settings.import_limits)
+    return land_paths(context_without_run(rig.settings), paths, rig.settings.import_limits)
 
 
 def on_disk(folder: Path) -> set[str]:

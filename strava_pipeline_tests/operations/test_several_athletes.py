@@ -27,7 +27,7 @@ from strava_pipeline.operations.landing_imports import land_paths
 from strava_pipeline.operations.reading_files import read_files, unread
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs.looking import looking
+from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.imports import a_gpx, tracks
 from strava_pipeline_tests.ingest.archive.made import zipped
 from strava_pipeline_tests.rig import Rig
@@ -44,7 +44,7 @@ Make = Callable[..., Rig]
 @pytest.fixture
 def run(tmp_path: Path) -> RunContext:
     folders = {f"{name}_dir": tmp_path / name for name in ("data", "secrets", "logs")}
-    return looking(Settings.load(_env_file=None, first_year=2022, **folders))
+    return context_without_run(Settings.load(_env_file=None, first_year=2022, **folders))
 
 
 def list_of(*rows: list[str]) -> bytes:

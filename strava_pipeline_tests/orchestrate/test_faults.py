@@ -23,7 +23,7 @@ from strava_pipeline.lake.profile_files import newest_athlete, newest_gear
 from strava_pipeline.operations.pulling_profile import ProfileReport, pull_profile
 from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.orchestrate.config import CallLimits
-from strava_pipeline.verbs.looking import looking
+from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.raw_answers import raw_answer
 from strava_pipeline_tests.rig import Rig, log_in
@@ -84,7 +84,7 @@ def ids_on_disk(rig: Rig) -> set[int]:
 
 
 def profile_of(rig: Rig, gear: list[str], *, athlete: bool) -> ProfileReport:
-    run = looking(rig.settings)
+    run = context_without_run(rig.settings)
     return pull_profile(run, StravaSource(rig.settings, run), gear, CallLimits(), athlete=athlete)
 
 

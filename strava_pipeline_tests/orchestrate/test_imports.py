@@ -18,7 +18,7 @@ from strava_pipeline.lake.file_store import stored_bytes
 from strava_pipeline.lake.imports import imports
 from strava_pipeline.lake.readings import reading_of
 from strava_pipeline.operations.landing_imports import LandReport, land_paths
-from strava_pipeline.verbs.looking import looking
+from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.imports import a_gpx, an_archive, import_by_dagster, tracks, years_behind
 from strava_pipeline_tests.rig import Rig
 
@@ -158,7 +158,7 @@ def test_a_file_above_the_limit_is_kept_and_read_when_a_person_raises_it(make_ri
 
 
 def land(rig: Rig, *paths: Path) -> LandReport:
-    return land_paths(looking(rig.settings), paths, rig.settings.import_limits)
+    return land_paths(context_without_run(rig.settings), paths, rig.settings.import_limits)
 
 
 def on_disk(folder: Path) -> set[str]:

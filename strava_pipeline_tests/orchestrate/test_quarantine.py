@@ -19,7 +19,7 @@ from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.config import DetailsConfig
 from strava_pipeline.orchestrate.jobs import DETAILS
-from strava_pipeline.verbs.looking import looking
+from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig
@@ -49,7 +49,7 @@ def by_start(rig: Rig) -> list[int]:
 def days_pass(rig: Rig, days: float) -> tuple[RunContext, StravaSource]:
     """Move the emulator's clock, and look at it as a run does."""
     rig.control("clock", advance=days * 86_400)
-    run = looking(rig.settings)
+    run = context_without_run(rig.settings)
     run.clock.observe(requests.head(rig.emulator.url, timeout=PATIENCE).headers["Date"])
     return run, StravaSource(rig.settings, run)
 

@@ -19,7 +19,7 @@ from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_health import config_health, instance_health
 from strava_pipeline.verbs.dagster_process import environment_of_dagster
 from strava_pipeline.verbs.instance import database_faults_named, is_behind, open_instance
-from strava_pipeline.verbs.service_status import look
+from strava_pipeline.verbs.service_status import service_status
 from strava_pipeline_tests import postgres
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -75,7 +75,7 @@ def test_doctor_and_service_status_ask_the_database_and_not_the_folder(home: Pat
     }  # fmt: skip
     assert f"in the database that {home / 'dagster.yaml'} names" in found["dagster"].what
     settings = Settings.load(_env_file=None, data_dir=home / "data", logs_dir=home / "logs", dagster_home=home)
-    assert look(settings, NOW).heard_at == NOW
+    assert service_status(settings, NOW).heard_at == NOW
 
 
 @pytest.mark.slow

@@ -19,12 +19,12 @@ from dagster._core.storage.sql import get_alembic_config, run_alembic_downgrade
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.home import names_other_storage
+from strava_pipeline.verbs.dagster_health import configuration_lines, missing_configuration, opened_instance_health
 from strava_pipeline.verbs.instance import (
     is_replaceable,
     open_instance,
     own_configuration,
 )
-from strava_pipeline.verbs.instance_health import configuration_lines, look_at_instance, missing_configuration
 
 OLDER = "284a732df317"  # before columns of runs, backfills and limits were added
 
@@ -185,7 +185,7 @@ def test_a_storage_that_dagster_can_make_nothing_of_is_one_sentence(
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump({"storage": storage}))
     with pytest.raises(PipelineError, match=way_out) as refused:
         open_instance(tmp_path)
-    [found] = look_at_instance(tmp_path, Lake(tmp_path / "data"), datetime(2026, 11, 22, tzinfo=UTC))
+    [found] = opened_instance_health(tmp_path, Lake(tmp_path / "data"), datetime(2026, 11, 22, tzinfo=UTC))
     assert "dagster.yaml" in found.what
     assert "s3cret-of-mine" not in "".join(traceback.format_exception(refused.value)) + found.what
 
@@ -209,5 +209,5 @@ def test_damaged_records_of_dagsters_own_storage_in_the_home_are_not_blamed_on_a
     (tmp_path / "history" / "runs.db").write_bytes(b"no database" * 1000)
     with pytest.raises(PipelineError, match="move the folders history and schedules"):
         open_instance(tmp_path)
-    [found] = look_at_instance(tmp_path, Lake(tmp_path / "data"), datetime(2026, 11, 22, tzinfo=UTC))
+    [found] = opened_instance_health(tmp_path, Lake(tmp_path / "data"), datetime(2026, 11, 22, tzinfo=UTC))
     assert f"mv '{tmp_path / 'history'}'" in str(found.mend)

@@ -29,7 +29,7 @@ from strava_pipeline.lake.files import held
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_process import Address, alone_on
 from strava_pipeline.verbs.service_process import last_lines, rotate, running, service_log
-from strava_pipeline.verbs.service_status import look, status_lines, time_lines
+from strava_pipeline.verbs.service_status import service_status, status_lines, time_lines
 from strava_pipeline.verbs.service_unit import unit_text
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
@@ -182,7 +182,7 @@ def test_a_schedule_is_told_as_its_daemon_sees_it(
 
     with open_instance(own.dagster_home) as instance:
         ticked(instance, status)
-    report = look(own, SPRING)
+    report = service_status(own, SPRING)
     daily = report.schedules[0]
     assert (daily.name, daily.running) == ("daily_flow", is_running)
     assert "car_trips_safety_net" in [schedule.name for schedule in report.schedules]

@@ -12,7 +12,7 @@ from strava_pipeline.core.tables import TRIP_DIAGNOSTICS
 from strava_pipeline.lake.trips import kept_trips
 from strava_pipeline.operations.trips import diagnose_trips
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs.looking import looking
+from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.osrm import Osrm, osrm
 from strava_pipeline_tests.trips import NEW, OLD, rides, write_sqlite
 
@@ -66,7 +66,7 @@ def test_the_warehouse_keeps_the_length_of_the_route(
     monkeypatch.setenv("TRIPS_OSRM_URL", server.url)
     server.answers += [(200, b'{"code": "NoRoute"}')]
     settings = Settings.load(data_dir=tmp_path / "data")
-    run = looking(settings)
+    run = context_without_run(settings)
     diagnose_trips(run, settings, [2026])
     held = kept_trips(run.lake, TRIP_DIAGNOSTICS).sort("external_id")
     assert held["distance_route_m"].to_list() == [1000.5, 1000.5, None]  # the latest trip is asked about first

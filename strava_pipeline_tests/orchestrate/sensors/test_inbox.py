@@ -11,7 +11,7 @@ from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.undoing import find_import
 from strava_pipeline.operations.landing_imports import land_paths
 from strava_pipeline.operations.undoing import undo
-from strava_pipeline.verbs.looking import looking
+from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.imports import an_archive
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.rig import NOW, Rig
@@ -145,7 +145,7 @@ def test_an_undo_that_died_is_ended(watch: Watch) -> None:
 
 def test_an_import_that_died_between_landing_and_reading_goes_on(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig(logged_in=False)
-    land_paths(looking(rig.settings), [an_archive(rig)], rig.settings.import_limits)
+    land_paths(context_without_run(rig.settings), [an_archive(rig)], rig.settings.import_limits)
     with watched(rig) as watch:
         asked, why = watch.tick("imported")
         assert asked is not None, why

@@ -1,18 +1,74 @@
-"""The verbs of Strava's webhook subscription: where Strava sends its events. Receiving them is `serve`'s.
+"""The commands `serve` and `subscription`: the web intake in the foreground, and where Strava sends its events.
 
-No login is needed, only the API application. What is shown of a callback never holds the secret in its path.
+What the intake does stands in serve/. A subscription needs no login, only the API application. A callback's address is never
+shown with the secret in its path.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
-from strava_pipeline.verbs.output import echo_json
+from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.ingest.strava.subscriptions import Subscription, Subscriptions
     from strava_pipeline.settings import Settings
+
+Scripted = Annotated[
+    Path | None,
+    typer.Option(
+        help="Answer for cars and routers from this file of scenarios, in place of the real ones: to try things out.",
+        metavar="FILE",
+    ),
+]
+
+
+def serve(scripted: Scripted = None) -> None:
+    """Take Strava's webhook events and phones' pings: each is on disk before it is acknowledged."""
+    import sys
+    from contextlib import ExitStack, suppress
+    from datetime import UTC, datetime
+
+    from strava_pipeline.core.errors import MissingSettingsError
+    from strava_pipeline.ingest.cars.connect import oracle_of
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.people_file import people_in
+    from strava_pipeline.serve.app import Phones, create_app
+    from strava_pipeline.serve.server import run
+    from strava_pipeline.settings import Settings
+
+    def say(line: str) -> None:
+        with suppress(OSError):  # a log that can't be written, or that nobody reads any more, costs no event
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+
+    settings = Settings.load()
+    if not settings.takes_pings:
+        try:
+            settings.require_webhook_secret()
+        except MissingSettingsError as error:
+            raise MissingSettingsError(
+                f"There is nothing to take in. For pings (docs/cars.md) there is no {settings.pings_config}. For Strava's "
+                f"webhooks (docs/webhooks.md): {error}"
+            ) from None
+    secret = settings.webhook_secret
+    with ExitStack() as held:
+        phones = None
+        if settings.takes_pings:
+            people = people_in(settings.pings_config)
+            oracle = held.enter_context(oracle_of(settings, people, scripted))
+            phones = Phones(people, oracle, scripted is not None)
+        app = create_app(
+            Lake(settings.data_dir),
+            say=say,
+            now=lambda: datetime.now(UTC),
+            webhook_secret=secret.get_secret_value() if secret else None,
+            phones=phones,
+        )
+        run(app, settings.serve_address, lambda url: echo(f"Intake listening on {url}", err=True))
+
 
 subscription = typer.Typer(
     no_args_is_help=True,
@@ -41,12 +97,12 @@ def create(
 
     settings = Settings.load()
     secret = _secret(settings)
-    made = _subscriptions(settings).create(f"{_base(callback)}{intake_path(secret)}", verify_token(secret))
-    keep(settings, made)
+    created = _subscriptions(settings).create(f"{_checked_base(callback)}{intake_path(secret)}", verify_token(secret))
+    keep(settings, created)
     if as_json:
-        _show({"subscription": _told(made, ours=True)})
+        echo_json({"subscription": _subscription_json(created, ours=True)})
     else:
-        out.print(f"Strava sends events to {made.shown} (subscription {made.id}).")
+        out.print(f"Strava sends events to {created.shown} (subscription {created.id}).")
 
 
 @subscription.command()
@@ -64,7 +120,7 @@ def view(as_json: Json = False) -> None:
     elif found is None or settings.webhook_secret is not None:
         forget(settings)
     if as_json:
-        _show({"subscription": None if found is None else _told(found, ours=ours)})
+        echo_json({"subscription": None if found is None else _subscription_json(found, ours=ours)})
     elif found is None:
         out.print(
             "There is no subscription. To make one: strava-pipeline subscription create --callback https://my.host"
@@ -77,7 +133,7 @@ def view(as_json: Json = False) -> None:
 
 @subscription.command()
 def delete(as_json: Json = False) -> None:
-    """Have Strava send no more events, wherever they went. Asks nothing; twice is no error."""
+    """Delete the subscription, wherever its events went; no question is asked. Deleting twice is no error."""
     from strava_pipeline.ingest.strava.subscription_file import forget
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
@@ -89,9 +145,9 @@ def delete(as_json: Json = False) -> None:
         subscriptions.delete(found.id)
     forget(settings)
     if as_json:
-        _show({"deleted": None if found is None else found.id})
+        echo_json({"deleted": None if found is None else found.id})
     elif found is None:
-        out.print("There is no subscription; nothing was to be deleted.")
+        out.print("There is no subscription, so nothing was deleted.")
     else:
         out.print(f"Subscription {found.id} to {found.shown} is deleted; Strava sends no more events.")
 
@@ -107,7 +163,7 @@ def _secret(settings: "Settings") -> str:
     return settings.webhook_secret.get_secret_value()
 
 
-def _base(callback: str) -> str:
+def _checked_base(callback: str) -> str:
     from strava_pipeline.core.errors import MisuseError
 
     try:
@@ -136,10 +192,5 @@ def _subscriptions(settings: "Settings") -> "Subscriptions":
     return make_subscriptions(settings, make_wire(settings, clock), clock)
 
 
-def _told(found: "Subscription", *, ours: bool) -> dict[str, Any]:
+def _subscription_json(found: "Subscription", *, ours: bool) -> dict[str, Any]:
     return {"id": found.id, "callback": found.shown, "ours": ours}
-
-
-def _show(shape: dict[str, Any]) -> None:
-
-    echo_json(shape)

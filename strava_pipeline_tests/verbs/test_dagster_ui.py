@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.verbs import quiet_start
-from strava_pipeline.verbs.dagster_servers import daemon
+from strava_pipeline.verbs.dagster_ui import daemon
+from strava_pipeline.verbs.interrupts import quiet_module
 
 
 def test_a_daemon_that_is_ended_before_it_has_loaded_leaves_no_traceback(
@@ -23,7 +23,7 @@ def test_a_daemon_that_is_ended_before_it_has_loaded_leaves_no_traceback(
 def test_an_interrupt_while_a_module_loads_ends_it_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "slow_to_load.py").write_text("import signal\nprint('loading', flush=True)\nsignal.pause()\n")
     with subprocess.Popen(
-        [sys.executable, "-m", quiet_start.__name__, "slow_to_load"],
+        [sys.executable, "-m", *quiet_module("slow_to_load")],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
