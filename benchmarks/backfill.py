@@ -32,8 +32,9 @@ from strava_pipeline.lake.publish import snapshot
 from strava_pipeline.orchestrate.home import own_configuration
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.demo import demo_settings
-from strava_pipeline.verbs.emulator import emulator_process, log_in_locally
+from strava_pipeline.verbs.emulator import emulator_process
 
 LAST_YEAR = 2026
 PATIENCE = 1800  # seconds to wait for anything
@@ -144,7 +145,7 @@ def measure(years: int, activities: int, *, default_launcher: bool) -> Backfill:
         folder = Path(temporary)
         settings = demo_settings(folder, url).model_copy(update={"first_year": first})
         with redirect_stdout(sys.stderr):
-            log_in_locally(settings)
+            log_in_at_emulator(settings)
         if default_launcher:
             sections = re.split(r"(?m)^(?=\w)", own_configuration().decode())
             text = "".join(DEFAULT_LAUNCHER if part.startswith("run_launcher") else part for part in sections)

@@ -16,7 +16,8 @@ from typing import Any
 import strava_pipeline
 from benchmarks.place import Place
 from benchmarks.rounds import ATHLETE
-from strava_pipeline.verbs.emulator import emulator_process, log_in_locally
+from strava_pipeline.verbs.auth import log_in_at_emulator
+from strava_pipeline.verbs.emulator import emulator_process
 
 PACKAGE = str(Path(strava_pipeline.__file__).parent)
 ACTIVITIES = "20"  # one page
@@ -75,7 +76,7 @@ def main() -> None:
         ):
             place = Place(Path(folder), url)
             with redirect_stdout(sys.stderr):
-                log_in_locally(place.settings)
+                log_in_at_emulator(place.settings)
             files, functions = count_entered(prepare(place))
             print(f"{name}: {files} files, {functions} functions")
 

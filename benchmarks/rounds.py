@@ -14,7 +14,8 @@ from statistics import median
 
 from benchmarks import commands, files, floor, insights, intake, matching, product, trips
 from benchmarks.place import Place
-from strava_pipeline.verbs.emulator import emulator_process, log_in_locally
+from strava_pipeline.verbs.auth import log_in_at_emulator
+from strava_pipeline.verbs.emulator import emulator_process
 
 SUMMARIES = ("listing", "shards", "merge_summaries")
 DETAILS = ("details", "merge_details")
@@ -195,7 +196,7 @@ def _folder() -> Iterator[Path]:
 def _logged_in(folder: Path, url: str) -> Place:
     place = Place(folder, url)
     with redirect_stdout(sys.stderr):  # stdout is for tables or JSON
-        log_in_locally(place.settings)
+        log_in_at_emulator(place.settings)
     return place
 
 

@@ -10,17 +10,14 @@ from strava_pipeline.core.activities import local_years
 from strava_pipeline.core.errors import TransientError
 from strava_pipeline.core.json_text import parse_json
 from strava_pipeline.core.rows import Json
-from strava_pipeline.core.webhooks import EventSummary, covers_event
-from strava_pipeline.ingest.strava.connect import token_store
-from strava_pipeline.ingest.strava.revocation import is_login_dead, note_revoked, revoked_at
+from strava_pipeline.core.webhooks import EventSummary, WebhookEvent, covers_event
 from strava_pipeline.lake.answer_files import AnswerFiles, answered_at, newest_json, set_aside
 from strava_pipeline.lake.detail_files import land_detail
-from strava_pipeline.lake.events import EventsState, clear_inbox, load, save, take_in
+from strava_pipeline.lake.events import EventsState, Refuse, clear_inbox, load, save, take_in
 from strava_pipeline.lake.events_due import Due, is_answered, on_disk, sort_waiting
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sightings import LOCK, note_gone, note_sighting
 from strava_pipeline.operations.by_year import Errand, YearsReport, eta_of, fetch_by_year
-from strava_pipeline.operations.events_refused import refusing
 from strava_pipeline.operations.options import EventsOptions
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
@@ -49,7 +46,7 @@ def work_events(run: RunContext, source: StravaSource, config: EventsOptions) ->
     lake = run.lake
     with run.exclusive(LOCK):
         owner = source.owner()
-        state, news, refused = take_in(lake, load(lake), refusing(source.settings, run.clock, owner), run.now())
+        state, news, refused = take_in(lake, load(lake), _refusing(source, owner), run.now())
         note_gone(lake, news.gone, owner)
         save(lake, state)
         work = _Work(run, source, clear_inbox(lake, state), owner, EventsReport(news, refused))
@@ -60,6 +57,18 @@ def work_events(run: RunContext, source: StravaSource, config: EventsOptions) ->
             save(lake, work.state)
         work.report.left = len(work.state.waiting)
         return work.report
+
+
+def _refusing(source: StravaSource, owner: int | None) -> Refuse:
+    """Why an event is not followed. What is not known is not refused: then the secret of the intake's path has to do."""
+    subscription = source.subscription()
+
+    def refuse(event: WebhookEvent) -> str | None:
+        if owner is not None and event.owner_id != owner:
+            return "another owner"
+        return None if subscription.may_be(event.subscription_id) else "another subscription"
+
+    return refuse
 
 
 class _Work:
@@ -73,12 +82,10 @@ class _Work:
 
     def is_revoked(self) -> bool:
         """Whether the athlete took the access away. Anybody may send such an event: the login itself is asked."""
-        settings, claimed_at = self.source.settings, self.state.claimed_at
-        if claimed_at is not None and revoked_at(settings) is None and token_store(settings).path.exists():
-            if is_login_dead(settings, self.run.clock):
-                note_revoked(settings, claimed_at)
+        claimed_at = self.state.claimed_at
+        if claimed_at is not None and self.source.examine_revocation(claimed_at):
             self.state.claimed_at = None
-        self.report.revoked = revoked_at(settings) is not None
+        self.report.revoked = self.source.is_revoked
         return self.report.revoked
 
     def fetch(self, config: EventsOptions) -> None:

@@ -10,10 +10,10 @@ from datetime import datetime
 
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.strava.clocks import primed_clock
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.progress import Progress
+from strava_pipeline.operations.strava_access import primed_clock
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.settings import Settings
 

@@ -1,10 +1,16 @@
-"""Strava as one run uses it: one client with one pace, however many assets fetch something. No fetching of its own."""
+"""Strava as one run uses it: one client with one pace, however many assets fetch something. No fetching of its own.
 
-from contextlib import AbstractContextManager
+What is kept here of the access, and can be read without a run, is strava_access.py's.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta
 from functools import cached_property
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import Ceiling
+from strava_pipeline.core.plan import PER_CALL, exceeds_a_day, finish_time
 from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.core.rate_limits import Allowance
 from strava_pipeline.core.sources import STRAVA
@@ -14,15 +20,17 @@ from strava_pipeline.ingest.strava.client import StravaClient
 from strava_pipeline.ingest.strava.clocks import make_budget
 from strava_pipeline.ingest.strava.connect import connect, token_store
 from strava_pipeline.ingest.strava.oauth import SEES_PRIVATE
+from strava_pipeline.ingest.strava.revocation import examine_claim, revoked_at
+from strava_pipeline.ingest.strava.subscription_file import OwnSubscription
 from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.server import refuse_emulator
 from strava_pipeline.operations.options import CallOptions
-from strava_pipeline.operations.pace import Pace
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Account
 from strava_pipeline.settings import Settings
 
 FLOW_LOCK = "flow"
+ENOUGH = 5  # calls: the first one, which opens the connection and renews the token, says little of the others
 
 
 class StravaSource:
@@ -75,7 +83,7 @@ class StravaSource:
         return self._client
 
     @cached_property
-    def pace(self) -> Pace:
+    def pace(self) -> "Pace":
         """How fast the run's client is."""
         return Pace(self.client())
 
@@ -109,6 +117,62 @@ class StravaSource:
             return athlete[1].get("id")
         store = token_store(self.settings)
         return store.load().athlete_id if store.path.exists() else None
+
+    def subscription(self) -> OwnSubscription:
+        """The application's webhook subscription; events of others are not this installation's."""
+        return OwnSubscription(self.settings, self._run.clock)
+
+    @property
+    def is_revoked(self) -> bool:
+        """Whether the athlete took the access away."""
+        return revoked_at(self.settings) is not None
+
+    def examine_revocation(self, claimed_at: datetime) -> bool:
+        """Try whether the access was taken away, as an event claims; False: nothing was to be tried. See `examine_claim`."""
+        return examine_claim(self.settings, claimed_at, self._run.clock)
+
+
+class Pace:
+    """The pace of one client's calls, by the server's clock."""
+
+    def __init__(self, client: StravaClient) -> None:
+        self._client = client
+        self._busy, self._calls = timedelta(0), 0
+        self._began: tuple[float, timedelta, int] | None = None
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """A stage that makes calls; what lies between two of them takes no call's time."""
+        self._began = self._now()
+        try:
+            yield
+        finally:
+            self._busy, self._calls = self._so_far()
+            self._began = None
+
+    @property
+    def per_call(self) -> timedelta:
+        busy, calls = self._so_far()
+        return max(busy / calls, timedelta(0)) if calls >= ENOUGH else PER_CALL
+
+    def done_at(self, calls: int) -> datetime | None:
+        """When so many more will have been made, under all limits; None: one of them never lets them through."""
+        allowances = list(self._client.budget.allowances().values())
+        return finish_time(calls, allowances, self._client.clock.now(), self.per_call)
+
+    def needs_another_day(self, calls: int) -> bool:
+        """Whether the day's limit ends the command before so many more are made."""
+        return exceeds_a_day(calls, list(self._client.budget.allowances().values()))
+
+    def _now(self) -> tuple[float, timedelta, int]:
+        return self._client.clock.monotonic(), self._client.waited, self._client.calls
+
+    def _so_far(self) -> tuple[timedelta, int]:
+        if self._began is None:
+            return self._busy, self._calls
+        (began, waited, calls), (at, waited_since, calls_since) = self._began, self._now()
+        passed = timedelta(seconds=at - began) * self._client.clock.speed
+        return self._busy + passed - (waited_since - waited), self._calls + calls_since - calls
 
 
 def budget_of(settings: Settings, limits: CallOptions, clock: ServerClock) -> RateBudget:

@@ -17,12 +17,11 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from strava_pipeline.core.years import years_since
-from strava_pipeline.ingest.strava.connect import token_store
-from strava_pipeline.ingest.strava.revocation import why_no_access
 from strava_pipeline.lake.behind import years_behind
 from strava_pipeline.lake.car_trips import is_due
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.watermark import watermark
+from strava_pipeline.operations.strava_access import access_problem
 from strava_pipeline.operations.trips import NO_SOURCE
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.dagster_private import cron_string_iterator
@@ -144,11 +143,8 @@ def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinitio
 
 def no_login(settings: Settings) -> dg.SkipReason | None:
     """Why Strava can't be asked; None: there is a login, and nothing says that it may not be used."""
-    if reason := why_no_access(settings):
-        return dg.SkipReason(reason)
-    if not token_store(settings).path.exists():
-        return dg.SkipReason("There is no login yet. Run `strava-pipeline auth`.")
-    return None
+    reason = access_problem(settings)
+    return None if reason is None else dg.SkipReason(reason)
 
 
 DAILY_ASSETS = (LISTING, DETAILS, "published_warehouse")  # Strava was asked, for both; and readers have it

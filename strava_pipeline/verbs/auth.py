@@ -9,6 +9,7 @@ import sys
 import webbrowser
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -92,6 +93,18 @@ def log_in(settings: Settings, oauth: OAuth, clock: ServerClock, consent: Consen
     echo(f"Logged in as athlete {token.athlete_id}; the login is kept in {store.path}.")
     _tell_scopes(scopes)
     _fetch_athlete(settings, clock)
+
+
+def log_in_at_emulator(settings: Settings) -> None:
+    """Log in as the athlete of an emulator on this machine, who allows everything. Raises PipelineError for another host."""
+    host = urlsplit(settings.base_url).hostname
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        raise PipelineError(f"{host} is not this machine; the demo's login is for the emulator only.")
+    clock = system_clock(settings)
+    wire = make_wire(settings, clock)
+    oauth = make_oauth(settings, wire, clock)
+    answer = wire.send("GET", oauth.authorize_url(settings.redirect_uri, "demo"))
+    log_in(settings, oauth, clock, read_consent(answer.headers["Location"], "demo"), force=True)
 
 
 def _consent(oauth: OAuth, redirect_uri: str, code: str | None, port: int | None, *, browser: bool) -> Consent:

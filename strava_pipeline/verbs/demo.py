@@ -77,7 +77,8 @@ def _demo(folder: Path, activities: int) -> None:
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.publish import snapshot
     from strava_pipeline.orchestrate.jobs import TRIP_REPLAY_JOB, TRIPS_JOB
-    from strava_pipeline.verbs.emulator import emulator_process, log_in_locally
+    from strava_pipeline.verbs.auth import log_in_at_emulator
+    from strava_pipeline.verbs.emulator import emulator_process
     from strava_pipeline.verbs.insights import write_report
     from strava_pipeline.verbs.options import all_years
     from strava_pipeline.verbs.run_report import fetch_new_gear, run_verb
@@ -90,7 +91,7 @@ def _demo(folder: Path, activities: int) -> None:
     out.print("Starting a Strava on this machine …")
     with emulator_process(*athlete, log=folder / "logs" / "emulator.log") as url:
         settings = demo_settings(folder, url)
-        log_in_locally(settings)
+        log_in_at_emulator(settings)
         outcome = run_verb(settings, "flow_backfill", years=all_years(settings))
         fetch_new_gear(settings, outcome, {})
         out.print("Now a product's encrypted trips. A few are made so that no key opens them, and are named:")

@@ -73,7 +73,6 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     """Every look by its name; one may find several things. Nothing is looked at yet."""
     from strava_pipeline.ingest import certificates
     from strava_pipeline.ingest.strava import health as strava
-    from strava_pipeline.ingest.strava.connect import token_store
     from strava_pipeline.ingest.trips import connect as trips
     from strava_pipeline.lake import first_year as years
     from strava_pipeline.lake import goals, purge
@@ -83,13 +82,14 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.lake import people_file as people
     from strava_pipeline.lake.imports import imports
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.strava_access import has_login
     from strava_pipeline.orchestrate.home import CONFIG
     from strava_pipeline.settings import env_file
     from strava_pipeline.verbs import dagster_health as dagster
 
     lake, home = Lake(settings.data_dir), settings.dagster_home
     no_server = "STRAVA_BASE_URL" in faults
-    api_only = any(True for _ in imports(lake)) and not token_store(settings).path.exists()
+    api_only = any(True for _ in imports(lake)) and not has_login(settings)
     return {
         SETTINGS: lambda: _settings(faults),
         APPLICATION: lambda: _application(settings, api_only),

@@ -7,16 +7,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
 
 import typer
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.ingest.clock import system_clock
-from strava_pipeline.ingest.http import make_wire
-from strava_pipeline.ingest.strava.connect import make_oauth
-from strava_pipeline.ingest.strava.consent import read_consent
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
@@ -133,17 +127,3 @@ def emulator_process(*options: str, log: Path) -> Iterator[str]:
             yield line.removeprefix(_SAYS).strip()
         finally:
             process.terminate()
-
-
-def log_in_locally(settings: Settings) -> None:
-    """Log in as the emulator's athlete, who allows everything."""
-    from strava_pipeline.verbs.auth import log_in
-
-    host = urlsplit(settings.base_url).hostname
-    if host not in ("127.0.0.1", "localhost", "::1"):
-        raise PipelineError(f"{host} is not this machine; the demo's login is for the emulator only.")
-    clock = system_clock(settings)
-    wire = make_wire(settings, clock)
-    oauth = make_oauth(settings, wire, clock)
-    answer = wire.send("GET", oauth.authorize_url(settings.redirect_uri, "demo"))
-    log_in(settings, oauth, clock, read_consent(answer.headers["Location"], "demo"), force=True)

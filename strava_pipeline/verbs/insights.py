@@ -142,11 +142,11 @@ def _published(settings: "Settings") -> "Iterator[tuple[Connection, Athlete, Goa
     """The published warehouse, whose insights are made, their goals, and the day on their clock."""
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.core.insights.goals import Goals
-    from strava_pipeline.ingest.strava.clocks import primed_clock
     from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
     from strava_pipeline.lake.insights import athlete_of
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.publish import insights_snapshot
+    from strava_pipeline.operations.strava_access import primed_clock
     from strava_pipeline.verbs.terminal import err
 
     lake = Lake(settings.data_dir)

@@ -138,11 +138,11 @@ def split(
 
 def _decide(one: int, others: list[int], *, joined: bool, verbose: bool) -> None:
     from strava_pipeline.core.errors import PipelineError
-    from strava_pipeline.ingest.strava.clocks import primed_clock
     from strava_pipeline.lake.decisions import decide
     from strava_pipeline.lake.matches import MatchDecision
     from strava_pipeline.lake.matches_told import members
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.strava_access import primed_clock
     from strava_pipeline.orchestrate.jobs import MATCH_JOB
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import run_verb

@@ -15,13 +15,18 @@ import typer
 
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError, PipelineError
 from strava_pipeline.core.text import counted
-from strava_pipeline.ingest.strava.clocks import ledger_path
-from strava_pipeline.ingest.strava.connect import token_store
-from strava_pipeline.ingest.strava.revocation import revoked_at
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.purge import Place, data_places
 from strava_pipeline.operations.log_files import KINDS, list_logs, prune
+from strava_pipeline.operations.strava_access import (
+    delete_secrets,
+    ledger_path,
+    login_state,
+    revoked_at,
+    secret_files,
+    subscription_path,
+)
 from strava_pipeline.settings import Settings, env_file
 from strava_pipeline.verbs.output import echo_json
 from strava_pipeline.verbs.service_process import rotated, service_log
@@ -79,7 +84,7 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
             access = _give_back(settings) if found.access == HELD else found.access
             delete_data(lake)
             delete_logs(settings.logs_dir)
-            _delete_secrets(settings)
+            delete_secrets(settings)
         except KeyboardInterrupt:
             raise PipelineError("Interrupted. Some of it may be gone; `strava-pipeline purge` goes on.") from None
     return access
@@ -113,7 +118,7 @@ def _refuse(settings: "Settings") -> None:
 
 def _give_back(settings: "Settings") -> str:
     from strava_pipeline.ingest.clock import system_clock
-    from strava_pipeline.ingest.strava.revocation import give_access_back
+    from strava_pipeline.operations.strava_access import give_access_back
 
     try:
         give_access_back(settings, system_clock(settings))
@@ -123,14 +128,6 @@ def _give_back(settings: "Settings") -> str:
             f"strava-pipeline purge --keep-access; then take the access away yourself, at {APPS_PAGE}"
         ) from error
     return REVOKED
-
-
-def _delete_secrets(settings: "Settings") -> None:
-
-    if secrets_files(settings):
-        token_store(settings).forget()
-    for path in secrets_files(settings):
-        path.unlink(missing_ok=True)
 
 
 def _ask(found: "Purge") -> None:
@@ -188,7 +185,6 @@ def _say_done(found: "Purge", access: str) -> None:
         out.print(f"The application still has access at Strava: take it away at {APPS_PAGE}")
 
 
-SUBSCRIPTION = "strava_subscription.json"
 NONE, BEFORE, KEPT, HELD, REVOKED = "none", "revoked before", "kept", "held", "revoked"
 
 
@@ -231,7 +227,7 @@ def look(settings: Settings, *, keep_access: bool) -> Purge:
     places = data_places(lake)
     if logs := _log_files(settings.logs_dir):
         places.append(Place.of(settings.logs_dir, logs))
-    places += [Place.of(path, [path]) for path in secrets_files(settings)]
+    places += [Place.of(path, [path]) for path in secret_files(settings)]
     return Purge(
         athlete_id=_athlete_id(settings, lake),
         data_dir=lake.data_dir,
@@ -240,14 +236,6 @@ def look(settings: Settings, *, keep_access: bool) -> Purge:
         drop_folder=next((place for place in places if place.path == lake.inbox_files), None),
         stays=list(_staying(settings, lake, places)),
     )
-
-
-def secrets_files(settings: Settings) -> list[Path]:
-    """The login and the webhook subscription, what a process that died left of them, and their locks."""
-    names = (token_store(settings).path.name, SUBSCRIPTION)
-    folder = settings.secrets_dir
-    found = [[folder / name, *folder.glob(f".{name}.*"), folder / f"{name}.lock"] for name in names]
-    return [path for paths in found for path in sorted(paths) if path.exists() or path.is_symlink()]
 
 
 def delete_logs(logs_dir: Path) -> None:
@@ -273,7 +261,7 @@ def _log_files(logs_dir: Path) -> list[Path]:
 
 def _athlete_id(settings: Settings, lake: Lake) -> int | None:
     try:
-        of_login = token_store(settings).load().athlete_id
+        of_login = login_state(settings).athlete_id
     except PipelineError:
         of_login = None
     known = newest_athlete(lake)
@@ -285,7 +273,7 @@ def _access(settings: Settings, *, keep_access: bool) -> str:
     if revoked_at(settings):
         return BEFORE
     try:
-        token_store(settings).load()
+        login_state(settings)
     except MissingSettingsError:
         return NONE
     except PipelineError:
@@ -311,7 +299,7 @@ def _staying(settings: Settings, lake: Lake, places: list[Place]) -> Iterator[tu
             ledger,
             "how many calls the API application has made: nothing of the athlete, and its other data folders need it",
         )
-    if (settings.secrets_dir / SUBSCRIPTION).exists():
+    if subscription_path(settings).exists():
         yield None, "the application's subscription at Strava: strava-pipeline subscription delete"
     yield None, "what you imported from elsewhere, and reports and exports that you wrote elsewhere"
     yield None, "the source of trips and the demo, which are apart"

@@ -30,9 +30,10 @@ def dev(
 
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.auth import log_in_at_emulator
     from strava_pipeline.verbs.dagster_process import Address, alone_on, serve
     from strava_pipeline.verbs.demo import MARK, demo_settings
-    from strava_pipeline.verbs.emulator import emulator_process, log_in_locally
+    from strava_pipeline.verbs.emulator import emulator_process
     from strava_pipeline.verbs.terminal import program
 
     with ExitStack() as held:
@@ -44,7 +45,7 @@ def dev(
             athlete = (folder / MARK).read_text().split()
             url = held.enter_context(emulator_process(*athlete, log=folder / "logs" / "emulator.log"))
             settings, env_file = demo_settings(folder, url), folder / ".env"  # there is none
-            log_in_locally(settings)
+            log_in_at_emulator(settings)
         else:
             settings, env_file = Settings.load(), None
             lock = held.enter_context(alone_on(settings.dagster_home))

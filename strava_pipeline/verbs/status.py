@@ -59,19 +59,18 @@ class Status:
 
 def look(settings: "Settings") -> Status:
     """Everything from disk; what does not exist yet is empty."""
-    from strava_pipeline.ingest.strava.clocks import make_budget, primed_clock
-    from strava_pipeline.ingest.strava.revocation import revoked_at
     from strava_pipeline.lake.first_year import later_first_year
     from strava_pipeline.lake.listings import listings
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.quarantine import failing_now
+    from strava_pipeline.operations.strava_access import primed_clock, remaining_calls, revoked_at
 
     lake, now = Lake(settings.data_dir), primed_clock(settings).now()
     published = _published(lake)
     pulled = (listing.manifest for listing in listings(lake, newest_first=True))
     last = next((manifest for manifest in pulled if manifest.window.mode != "event"), None)
     failing = [each for each, _ in failing_now(lake)]
-    remaining = make_budget(settings).remaining()
+    remaining = remaining_calls(settings)
     return Status(
         data_dir=str(lake.data_dir),
         login=_login(settings, published),
@@ -202,26 +201,24 @@ def _quarantine(held: list["Failing"], lake: "Lake") -> dict[str, Any]:
 
 def _login(settings: "Settings", published: _Published) -> dict[str, Any]:
     from strava_pipeline.core.errors import MissingSettingsError, PipelineError
-    from strava_pipeline.ingest.strava.connect import token_store
-    from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.profile_files import newest_athlete
+    from strava_pipeline.operations.strava_access import login_state
 
     try:
-        token = token_store(settings).load()
+        login = login_state(settings)
     except PipelineError as error:
         return {"problem": str(error), "none_yet": isinstance(error, MissingSettingsError)}
     athlete = newest_athlete(Lake(settings.data_dir))
     known = athlete[1] if athlete else {}
-    granted = None if token.scope is None else token.scope.replace(",", " ").split()
     return {
-        "athlete_id": token.athlete_id or known.get("id"),
+        "athlete_id": login.athlete_id or known.get("id"),
         "name": " ".join(filter(None, [known.get("firstname"), known.get("lastname")])) or None,
-        "scopes": granted,
-        "missing_scopes": [list(pair) for pair in missing_scopes(SCOPES, granted)] if granted is not None else [],
+        "scopes": login.scopes,
+        "missing_scopes": [list(pair) for pair in login.missing_scopes],
         "only_me_activities": published.only_me,
-        "access_token_expires_at": token.expires_at,
-        "refused_at": token.refused_at,
+        "access_token_expires_at": login.expires_at,
+        "refused_at": login.refused_at,
     }
 
 
@@ -286,7 +283,7 @@ def _unknown_scopes(only_me: int | None) -> str:
 
 
 def _say_login(login: dict[str, Any], revoked: datetime | None) -> None:
-    from strava_pipeline.ingest.strava.revocation import revoked_words
+    from strava_pipeline.operations.strava_access import revoked_words
     from strava_pipeline.verbs.terminal import out
 
     if revoked is not None:

@@ -125,9 +125,9 @@ def _follow(
     settings: "Settings", limits: dict[str, Any], *, years: list[int] | None = None, verbose: bool = False
 ) -> "RunOutcome | None":
     """Run the job over the years that events concern, and `years`; None: there is nothing to do now."""
-    from strava_pipeline.ingest.strava.clocks import primed_clock
     from strava_pipeline.lake.events import EventsState, load
     from strava_pipeline.operations.events_years import years_behind_events, years_of_news
+    from strava_pipeline.operations.strava_access import primed_clock
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.jobs import EVENTS, EVENTS_JOB
     from strava_pipeline.verbs.run_job import run_job

@@ -17,11 +17,10 @@ from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.lake.warehouse import writing
 from strava_pipeline.operations.fetching import pull_details
 from strava_pipeline.operations.forecasting import Forecaster
-from strava_pipeline.operations.pace import ENOUGH
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.pulling import PullReport, pull_listing
 from strava_pipeline.operations.run_context import RunContext, run_context
-from strava_pipeline.operations.strava_source import StravaSource
+from strava_pipeline.operations.strava_source import ENOUGH, StravaSource
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig

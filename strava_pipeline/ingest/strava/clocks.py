@@ -1,4 +1,4 @@
-"""The rate budget that the settings name, and the clock that it corrects; without a network, so that `status` can read both."""
+"""The rate budget that the settings name, and where its ledger is; without a network, so that `status` can read it."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -7,13 +7,6 @@ from urllib.parse import urlsplit
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.strava.budget import RateBudget
 from strava_pipeline.settings import Settings
-
-
-def primed_clock(settings: Settings) -> ServerClock:
-    """The system clock, corrected by what the last process that saw an answer made of the server's time."""
-    clock = system_clock(settings)
-    make_budget(settings, clock).remaining()
-    return clock
 
 
 def make_budget(

@@ -14,6 +14,20 @@ from strava_pipeline.settings import Settings
 _PURGED = ".purged"  # lake/paths.py: what a purge is deleting. Who fetched now would bring back what is to go
 
 
+def examine_claim(settings: Settings, claimed_at: datetime, clock: ServerClock) -> bool:
+    """Try whether the access was taken away, as an event claims, and note it if so: at `claimed_at`.
+
+    Returns False where nothing was to be tried: it is noted already, or there is no login. Raises as `is_login_dead` does.
+    """
+    from strava_pipeline.ingest.strava.connect import token_store
+
+    if revoked_at(settings) is not None or not token_store(settings).path.exists():
+        return False
+    if is_login_dead(settings, clock):
+        note_revoked(settings, claimed_at)
+    return True
+
+
 def is_login_dead(settings: Settings, clock: ServerClock) -> bool:
     """Whether Strava refuses the stored login, tried by renewing it once: a token call, which counts in no limit.
 

@@ -1,0 +1,88 @@
+"""What is kept here of the access to Strava: the login, whether it stands, the server's time and the calls that are left.
+
+For `status`, `doctor`, `purge`, schedules and sensors. Nothing here makes a call, and nothing shows a token. The calls of a run
+are strava_source.py's; together the two modules are the way to Strava for everything outside ingest/strava.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from strava_pipeline.ingest.clock import ServerClock, system_clock
+from strava_pipeline.ingest.strava.budget import Remaining
+from strava_pipeline.ingest.strava.clocks import ledger_path, make_budget
+from strava_pipeline.ingest.strava.connect import token_store
+from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes
+from strava_pipeline.ingest.strava.revocation import give_access_back, revoked_at, revoked_words, why_no_access
+from strava_pipeline.ingest.strava.subscription_file import subscription_path
+from strava_pipeline.settings import Settings
+
+__all__ = ["give_access_back", "ledger_path", "revoked_at", "revoked_words", "subscription_path"]  # beside its own
+
+
+@dataclass(frozen=True, slots=True)
+class LoginState:
+    """The login on disk.
+
+    Args:
+        athlete_id: whose login it is; None: not known.
+        scopes: what the athlete granted; None: not known.
+        missing_scopes: what was not granted, each with what that means.
+        expires_at: when (UTC) the access token expires; None: it is renewed at the next call.
+        refused_at: when (UTC) Strava refused the login; None: it did not.
+    """
+
+    athlete_id: int | None
+    scopes: list[str] | None
+    missing_scopes: list[tuple[str, str]]
+    expires_at: datetime | None
+    refused_at: datetime | None
+
+
+def login_state(settings: Settings) -> LoginState:
+    """The login on disk. Raises MissingSettingsError where there is none, PipelineError where it can't be read."""
+    token = token_store(settings).load()
+    scopes = None if token.scope is None else token.scope.replace(",", " ").split()
+    missing = [] if scopes is None else missing_scopes(SCOPES, scopes)
+    return LoginState(token.athlete_id, scopes, missing, token.expires_at, token.refused_at)
+
+
+def has_login(settings: Settings) -> bool:
+    """Whether there is a login on disk, readable or not."""
+    return token_store(settings).path.exists()
+
+
+def access_problem(settings: Settings) -> str | None:
+    """Why Strava can't be asked, for a person; None: there is a login, and nothing says that it may not be used."""
+    if reason := why_no_access(settings):
+        return reason
+    return None if has_login(settings) else "There is no login yet. Run `strava-pipeline auth`."
+
+
+def secret_files(settings: Settings) -> Iterator[Path]:
+    """The files of the login and of the webhook subscription, what dead processes left of them, and their locks."""
+    folder = settings.secrets_dir
+    for name in (token_store(settings).path.name, subscription_path(settings).name):
+        found = [folder / name, *folder.glob(f".{name}.*"), folder / f"{name}.lock"]
+        yield from sorted(path for path in found if path.exists() or path.is_symlink())
+
+
+def delete_secrets(settings: Settings) -> None:
+    """Delete `secret_files`: the login under its lock, which a process that waits for it makes again."""
+    if any(secret_files(settings)):
+        token_store(settings).forget()
+    for path in secret_files(settings):
+        path.unlink(missing_ok=True)
+
+
+def primed_clock(settings: Settings) -> ServerClock:
+    """The system clock, corrected by what the last process that saw an answer noted of the server's time."""
+    clock = system_clock(settings)
+    make_budget(settings, clock).remaining()
+    return clock
+
+
+def remaining_calls(settings: Settings) -> Remaining:
+    """The calls that the application may still make, of every limit."""
+    return make_budget(settings).remaining()
