@@ -67,7 +67,13 @@ def user_files(settings: "Settings") -> list[Path]:
 
     folders = {env_file().parent, settings.data_dir.parent}
     tomls = [path for folder in folders for path in folder.glob("*.toml")]
-    return [*tomls, settings.pings_config, env_file(), settings.dagster_home / "dagster.yaml"]
+    return [
+        *tomls,
+        settings.pings_config,
+        settings.providers_config,
+        env_file(),
+        settings.dagster_home / "dagster.yaml",
+    ]
 
 
 def stamps(paths: Iterable[Path]) -> Stamps:

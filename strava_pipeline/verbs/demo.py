@@ -128,6 +128,7 @@ def demo_settings(folder: Path, url: str) -> "Settings":
         logs_dir=folder / "logs",
         ledger_dir=folder / "ledger",
         pings_config=folder / "cars.toml",
+        providers_config=folder / "providers.toml",
         dagster_home=folder / "dagster_home",
         trips_source=f"sqlite:///{trips}" if trips.exists() else None,
         trips_keys_file=folder / TRIPS / "TEST_KEYS_ONLY.json" if trips.exists() else None,

@@ -93,11 +93,16 @@ class ToySubject:
         self.faults.order(Fault.from_order({"path": self.lists, **fault}, ""))
 
 
-@contextmanager
-def toy(patch: pytest.MonkeyPatch) -> Iterator[ToySubject]:
-    """The toy, registered as a provider would be: its record beside the others', its client in the registry."""
+def register_toy(patch: pytest.MonkeyPatch) -> None:
+    """Register the toy as a provider would be: its record beside the others', its client in the registry."""
     patch.setattr(providers, "__path__", [*providers.__path__, str(Path(__file__).parent / "records")])
     patch.setitem(registry.PROVIDERS, "toy", "strava_pipeline_tests.providers.toy_client")
+
+
+@contextmanager
+def toy(patch: pytest.MonkeyPatch) -> Iterator[ToySubject]:
+    """The toy, registered and running."""
+    register_toy(patch)
     service = toy_service.new_toy()
     with ServerThread(toy_service.application(service), "127.0.0.1", 0, lambda: None) as server:
         patch.setitem(toy_client.ADDRESS, "url", server.url)

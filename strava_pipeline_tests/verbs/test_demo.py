@@ -6,7 +6,7 @@ import pytest
 
 from strava_pipeline.verbs.demo import demo_settings
 
-FOLDERS = ("data_dir", "secrets_dir", "logs_dir", "ledger_dir", "dagster_home", "pings_config")
+FOLDERS = ("data_dir", "secrets_dir", "logs_dir", "ledger_dir", "dagster_home", "pings_config", "providers_config")
 
 
 def test_everything_of_the_demo_is_in_its_folder_whatever_the_user_has_set(

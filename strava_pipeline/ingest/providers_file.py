@@ -1,0 +1,75 @@
+"""providers.toml, which providers beside Strava are enabled: a person writes it, at the path in PROVIDERS_CONFIG.
+
+The file holds no secret: logins are settings. No provider is imported to read it.
+"""
+
+import tomllib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.ingest import registry
+from strava_pipeline.settings import Settings
+
+
+class UnusableProvidersError(PipelineError):
+    """providers.toml exists and can't be used; the text says where and why."""
+
+    exit_code = 2
+
+
+class ProviderChoice(BaseModel):
+    """What a person chose for a provider. `enabled`: its activities are pulled."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    enabled: bool = False
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    providers: dict[str, ProviderChoice] = Field(default_factory=dict)
+
+
+def enabled_providers(settings: Settings) -> tuple[str, ...]:
+    """The names of the enabled providers, in alphabetical order. Raises UnusableProvidersError."""
+    return tuple(sorted(name for name, choice in provider_choices(settings.providers_config).items() if choice.enabled))
+
+
+def provider_choices(path: Path) -> dict[str, ProviderChoice]:
+    """What the file says, by provider; nothing where there is no file. Raises UnusableProvidersError."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        choices = _File.model_validate(content).providers
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UnusableProvidersError(f"{path} is no TOML in UTF-8: {error}.") from None
+    except RecursionError as error:
+        raise UnusableProvidersError(f"{path} is nested too deeply.") from error
+    except OSError as error:
+        raise UnusableProvidersError(f"{path} can't be read ({type(error).__name__}).") from error
+    except ValidationError as error:
+        raise UnusableProvidersError("\n".join([f"{path} can't be used:", *_faults(error)])) from None
+    if unknown := sorted(choices.keys() - registry.PROVIDERS.keys()):
+        possible = ", ".join(sorted(registry.PROVIDERS)) or "none yet"
+        raise UnusableProvidersError(
+            f"{path} can't be used:\n  [providers.{unknown[0]}]: this version has no such provider. "
+            f"Possible besides Strava, which needs no entry: {possible}."
+        )
+    return choices
+
+
+def _faults(error: ValidationError) -> list[str]:
+    """A line for each fault: the key, and what is wrong with it, without its value."""
+    lines = []
+    for fault in error.errors(include_url=False, include_input=False):
+        place, kind = [str(part) for part in fault["loc"]], str(fault["type"])
+        what = str(fault["msg"])
+        if kind == "extra_forbidden":
+            keys = _File.model_fields if len(place) == 1 else ProviderChoice.model_fields
+            what = f"there is no such key. Possible: {', '.join(keys)}."
+        lines.append(f"  {'.'.join(place)}: {what}")
+    return lines
