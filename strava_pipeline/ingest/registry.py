@@ -7,8 +7,8 @@ emulator. Its module is imported when it is used, so a provider that nobody enab
 import importlib
 from typing import cast
 
-from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.core.errors import MissingSettingsError, NeedsLoginError, PipelineError
+from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.provider import Provider
 from strava_pipeline.settings import Settings
 
@@ -26,3 +26,12 @@ def connect(name: str, settings: Settings, clock: ServerClock) -> Provider:
         known = ", ".join(sorted(PROVIDERS)) or "none yet"
         raise PipelineError(f"There is no provider {name}. Known besides Strava: {known}.")
     return cast(Provider, importlib.import_module(PROVIDERS[name]).connect(settings, clock))
+
+
+def missing_login(name: str, settings: Settings) -> str | None:
+    """Why the provider `name` can't be asked with these settings; None: its login is there. Nothing is sent."""
+    try:
+        connect(name, settings, machine_clock(settings.clock_speed))
+    except (MissingSettingsError, NeedsLoginError) as error:
+        return str(error)
+    return None

@@ -48,6 +48,11 @@ def land_provider_gear(lake: Lake, source: str, body: bytes, at: datetime) -> No
     land_file(lake, lake.gear_of(source), _GOOD, body, at)
 
 
+def last_gear_answer(lake: Lake, source: str) -> datetime | None:
+    """When the newest answer of a provider about gear came (UTC); None: none ever did."""
+    return max((at for at, _, _ in _answers(lake, lake.gear_of(source))), default=None)
+
+
 def provider_gear(lake: Lake) -> Iterator[tuple[str, str, datetime, Json]]:
     """(source, id, when, fields) of every piece of gear that a provider beside Strava ever showed, as last received."""
     for source in lake.listed_sources[1:]:

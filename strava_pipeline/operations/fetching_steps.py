@@ -41,23 +41,31 @@ def list_activities(
     return StepReport(
         "bronze_activities",
         {
-            ROWS: report.manifest.rows,
-            "rows_received": report.rows,
-            "calls": report.calls,
-            "bytes": report.bytes,
-            "seconds": seconds.value,
-            "listing_mode": report.manifest.window.mode,
-            "listing_resumed": report.resumed,
-            "years": ", ".join(map(str, report.manifest.years)),
+            **listing_numbers(report, seconds.value),
             **estimated(report.estimate),
             **calls_left(strava, report.forecast.still if report.forecast else 1),
         },
-        complete=_listing_complete(report),
+        complete=listing_complete(report),
         stopped=report.stopped,
     )
 
 
-def _listing_complete(report: PullReport) -> Finding:
+def listing_numbers(report: PullReport, seconds: float) -> dict[str, object]:
+    """What is reported of every provider's listing."""
+    return {
+        ROWS: report.manifest.rows,
+        "rows_received": report.rows,
+        "calls": report.calls,
+        "bytes": report.bytes,
+        "seconds": seconds,
+        "listing_mode": report.manifest.window.mode,
+        "listing_resumed": report.resumed,
+        "years": ", ".join(map(str, report.manifest.years)),
+    }
+
+
+def listing_complete(report: PullReport) -> Finding:
+    """Whether the listing reached its end and every row of it can be read."""
     manifest = report.manifest
     why = [str(report.stopped)] if report.stopped else []
     counts = {"rows": manifest.rows, "pages": len(manifest.pages)}

@@ -1,4 +1,4 @@
-"""A provider beside Strava as one run uses it: one client, connected with the first call. No fetching of its own."""
+"""Providers beside Strava as one run uses them: a client each, connected with the first call. Nothing is fetched here."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,3 +55,17 @@ class ProviderSource:
     def calling(self) -> Iterator[None]:
         """A stage that makes calls. Their pace is the provider's own."""
         yield
+
+
+class ProviderSources:
+    """The providers of one run, each with one client however many steps use it."""
+
+    def __init__(self, settings: Settings, run: RunContext) -> None:
+        self._settings, self._run = settings, run
+        self._sources: dict[str, ProviderSource] = {}
+
+    def source(self, name: str) -> ProviderSource:
+        """The provider `name`; nothing is sent yet."""
+        if name not in self._sources:
+            self._sources[name] = ProviderSource(name, self._settings, self._run)
+        return self._sources[name]

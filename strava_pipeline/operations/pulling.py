@@ -3,8 +3,8 @@
 A limit ends the work early and is told in the report; what came before it is on disk. Everything else raises.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
@@ -36,7 +36,7 @@ Stopped = BudgetExhaustedError | CallCapReachedError | LimitReachedError
 class PullReport:
     """What a listing brought. `stopped`: the limit that ended it early; `resumed`: it went on with an earlier one.
 
-    `estimate` is the forecast after the first page, `forecast` the last one.
+    `estimate` is the forecast after the first page, `forecast` the last one. `gear_ids`: the gear that the activities name.
     """
 
     manifest: Manifest
@@ -47,6 +47,28 @@ class PullReport:
     stopped: Stopped | None
     estimate: Forecast | None = None
     forecast: Forecast | None = None
+    gear_ids: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class _Received:
+    """What the pages of this run hold: rows, bytes, and the ids of gear."""
+
+    rows: int = 0
+    bytes: int = 0
+    gear_ids: set[str] = field(default_factory=set)
+
+    def add(self, page: Page) -> None:
+        self.rows += len(page.activities)
+        self.bytes += len(page.body)
+        self.gear_ids |= {str(found["gear_id"]) for found in page.activities if found.get("gear_id")}
+
+    def report(
+        self, manifest: Manifest, calls: int, forecasts: Sequence[Forecast], *, resumed: bool, stopped: Stopped | None
+    ) -> PullReport:
+        first, last = (forecasts[0], forecasts[-1]) if forecasts else (None, None)
+        gear_ids = frozenset(self.gear_ids)
+        return PullReport(manifest, calls, self.rows, self.bytes, resumed, stopped, first, last, gear_ids)
 
 
 Look = Callable[[Listing, Page | None, int, int], Forecast]
@@ -116,21 +138,21 @@ def pull_listing(
             earlier.distrust()
         if earlier is not None:
             earlier.claim(run.run_id)
-        listing, calls, rows, size = earlier, client.calls, 0, 0
+        listing, calls, received = earlier, client.calls, _Received()
         stopped: Stopped | None = None
         run.progress.begin("Listing activities", None, eta=lambda _: forecasts[-1].done_at if forecasts else None)
         try:
             if earlier is not None:
                 run.progress.advance(earlier.manifest.rows)
             for page in client.landed(_pages(run, source, client, per_page, window, earlier), land):
-                rows, size = rows + len(page.activities), size + len(page.body)
+                received.add(page)
                 assert listing is not None, "the page was landed in it"
                 forecast(listing, page)
                 run.progress.advance(len(page.activities))
             if listing is not None and not listing.manifest.complete and not listing.manifest.has_lost:
                 listing.end()
             for page in _pages_again(run, source, client, per_page, listing):
-                rows, size = rows + len(page.activities), size + len(page.body)
+                received.add(page)
         except (BudgetExhaustedError, CallCapReachedError, LimitReachedError) as error:
             stopped = error
         finally:
@@ -140,8 +162,8 @@ def pull_listing(
         if forecasts and forecasts[-1].bounds is None and forecasts[0].needs_correction(forecasts[-1]):
             run.progress.say(str(forecasts[-1]))
     manifest = listing.manifest if listing else Manifest(athlete_id=None, window=window, started_at=run.now())
-    first, last = (forecasts[0], forecasts[-1]) if forecasts else (None, None)
-    return PullReport(manifest, client.calls - calls, rows, size, earlier is not None, stopped, first, last)
+    calls = client.calls - calls
+    return received.report(manifest, calls, forecasts, resumed=earlier is not None, stopped=stopped)
 
 
 def _pages(

@@ -6,13 +6,14 @@ reports each asset as materialised all the same, year by year. The work is opera
 Jobs in Dagster: https://docs.dagster.io/guides/build/jobs/asset-jobs
 """
 
+from collections.abc import Iterable
 from functools import cache
 
 import dagster as dg
 
 from strava_pipeline.operations.rebuilding import rebuild_all
 from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
-from strava_pipeline.orchestrate.jobs import JOBS, REBUILD_JOB
+from strava_pipeline.orchestrate.jobs import JOBS, REBUILD_JOB, Job, provider_job
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import shown
 from strava_pipeline.settings import Settings
@@ -21,14 +22,20 @@ from strava_pipeline.settings import Settings
 @cache
 def asset_jobs() -> tuple[UnresolvedAssetJobDefinition, ...]:
     """The jobs as Dagster's; the same objects each time, since two jobs of one name are an error to it."""
-    return tuple(
-        dg.define_asset_job(
-            job.name,
-            dg.AssetSelection.assets(*job.assets),
-            description=job.description,
-            config=job.run_config(),
-        )
-        for job in JOBS.values()
+    return tuple(_defined(job) for job in JOBS.values())
+
+
+def provider_jobs(providers: Iterable[str]) -> list[UnresolvedAssetJobDefinition]:
+    """The jobs of these providers."""
+    return [_defined(provider_job(name)) for name in providers]
+
+
+def _defined(job: Job) -> UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(
+        job.name,
+        dg.AssetSelection.assets(*job.assets),
+        description=job.description,
+        config=job.run_config(),
     )
 
 

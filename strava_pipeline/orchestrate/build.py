@@ -6,14 +6,22 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.orchestrate.asset_jobs import asset_jobs, rebuild_job
+from strava_pipeline.ingest.providers_file import enabled_providers
+from strava_pipeline.orchestrate.asset_jobs import asset_jobs, provider_jobs, rebuild_job
 from strava_pipeline.orchestrate.assets.cars import car_assets
 from strava_pipeline.orchestrate.assets.gold import gold_assets, insight_assets
 from strava_pipeline.orchestrate.assets.imports import import_assets, received_assets
+from strava_pipeline.orchestrate.assets.providers import provider_assets
 from strava_pipeline.orchestrate.assets.strava import strava_assets
 from strava_pipeline.orchestrate.assets.trips import trip_assets
 from strava_pipeline.orchestrate.partitions import year_partitions
-from strava_pipeline.orchestrate.resources import ProgressOf, run_resource, snapshot_resource, strava_resource
+from strava_pipeline.orchestrate.resources import (
+    ProgressOf,
+    providers_resource,
+    run_resource,
+    snapshot_resource,
+    strava_resource,
+)
 from strava_pipeline.orchestrate.schedules import Asset, schedules, with_freshness
 from strava_pipeline.orchestrate.sensors import sensors
 from strava_pipeline.settings import Settings
@@ -26,34 +34,39 @@ def build_defs(
     executor: dg.ExecutorDefinition = dg.in_process_executor,
     code_references: bool = False,
 ) -> dg.Definitions:
-    """All assets, checks, jobs, schedules and sensors. Reads nothing, logs in nowhere.
+    """All assets, checks, jobs, schedules and sensors. Reads only which providers are enabled; logs in nowhere.
+
+    Raises UnusableProvidersError where providers.toml can't be used.
 
     Args:
         progress_of: makes the watcher that is informed of progress beside Dagster's log.
         executor: of runs that name no other.
         code_references: let each asset in the UI lead to its file. Commands do without, because it takes 20 ms of CPU.
     """
-    partitions = year_partitions(settings.first_year)
+    partitions, providers = year_partitions(settings.first_year), enabled_providers(settings)
     assets = with_freshness(
         [
             *strava_assets(partitions),
+            *provider_assets(partitions, providers),
             *import_assets(settings.import_limits),
-            *received_assets(),
-            *gold_assets(partitions),
+            *received_assets(providers),
+            *gold_assets(partitions, providers),
             *insight_assets(partitions, settings.timezone, settings.insight_sports),
             *trip_assets(partitions, settings),
             *car_assets(partitions, settings),
         ],
         settings,
+        providers,
     )
     return dg.Definitions(
         assets=_with_code_references(assets) if code_references else assets,
-        jobs=[*asset_jobs(), rebuild_job(settings)],
-        schedules=schedules(settings, running=settings.automation),
+        jobs=[*asset_jobs(), *provider_jobs(providers), rebuild_job(settings)],
+        schedules=schedules(settings, providers, running=settings.automation),
         sensors=sensors(settings, running=settings.automation),
         resources={
             "run": run_resource(settings, progress_of),
             "strava": strava_resource(settings),
+            "providers": providers_resource(settings),
             "snapshot": snapshot_resource(settings),
         },
         executor=executor,

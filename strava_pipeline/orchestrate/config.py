@@ -3,6 +3,8 @@
 Run configuration in Dagster: https://docs.dagster.io/guides/operate/configuration/run-configuration
 """
 
+from typing import Literal
+
 import dagster as dg
 from pydantic import Field
 
@@ -29,6 +31,21 @@ class GearConfig(CallLimits):
 
 class ListingConfig(dg.Config, ListingOptions):
     """How `bronze_activities` lists."""
+
+
+class ProviderListingConfig(dg.Config):
+    """How the activities of a provider beside Strava are listed. The provider's pace is its own, so no calls are capped."""
+
+    mode: Literal["year", "incremental", "all"] = Field(
+        default="year",
+        description="year: all of the partition's year; incremental: from the watermark minus `days`; all: everything",
+    )
+    per_page: int | None = Field(None, ge=1, le=200, description="page size; unset: the setting PER_PAGE")
+    days: int | None = Field(None, ge=0, description="lookback of an incremental listing; unset: the setting DAYS")
+
+    def options(self) -> ListingOptions:
+        """The same as the operation's record."""
+        return ListingOptions(mode=self.mode, per_page=self.per_page, days=self.days)
 
 
 class DetailsConfig(dg.Config, DetailsOptions):

@@ -4,10 +4,12 @@ No Dagster is imported: commands that only look read these. The jobs as Dagster'
 """
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.tables import (
     CAR_TABLES,
     DETAIL_TABLES,
@@ -19,6 +21,8 @@ from strava_pipeline.core.tables import (
     TRIP_INDEX,
     TRIP_REPLAY,
 )
+from strava_pipeline.ingest.providers_file import enabled_providers
+from strava_pipeline.settings import Settings
 
 LISTING, DETAILS, STREAMS = "bronze_activities", "bronze_activity_details", "bronze_activity_streams"
 FILE_BRONZE, FILE_READINGS = "bronze_files", "file_readings"
@@ -30,10 +34,11 @@ PINGS, READINGS, CARS_JOB = "pings", "car_readings", "car_trips"
 STREAMS_JOB = "streams"
 MATCH_JOB = "match"  # what a person decides is followed at once
 EVENTS, EVENTS_JOB = "webhook_events", "events"
-IMPORTS_RECEIVED, EVENTS_RECEIVED, STREAMS_RECEIVED = (
+IMPORTS_RECEIVED, EVENTS_RECEIVED, STREAMS_RECEIVED, PROVIDERS_RECEIVED = (
     "imports",
     "events_received",
     "streams_received",
+    "providers_received",
 )  # made by no run: assets/imports.py
 INSIGHTS = "insights"
 REBUILD_JOB = "rebuild"  # all years at once: it stands in asset_jobs.py
@@ -171,6 +176,27 @@ JOBS: dict[str, Job] = {
         Job(NEW_GEAR_JOB, ("gear",), "Fetch gear that appeared.", {"gear": {"new_gear_only": True}}),
     )
 }
+
+
+def provider_listing(provider: str) -> str:
+    """The asset of a provider's listings."""
+    return f"bronze_{provider}"
+
+
+@cache
+def provider_job(provider: str) -> Job:
+    """The job of a provider beside Strava, which has the provider's name."""
+    return Job(
+        provider,
+        (provider_listing(provider), "activity_shards", *_MERGE),
+        f"List activities of {spec_of(provider).title}: of the year, or, by its schedule, what is new. Merge, publish.",
+    )
+
+
+def jobs_of(settings: Settings) -> dict[str, Job]:
+    """All jobs by name, those of the enabled providers among them."""
+    return JOBS | {name: provider_job(name) for name in enabled_providers(settings)}
+
 
 _BACKFILLS: dict[str, dict[str, Any]] = {
     LISTING: {"mode": "year"},

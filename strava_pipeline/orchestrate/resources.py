@@ -18,6 +18,7 @@ from strava_pipeline.lake.locks import is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.current import bring_up_to_date
 from strava_pipeline.operations.progress import BothProgress, LogProgress, Progress
+from strava_pipeline.operations.provider_source import ProviderSources
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.strava_source import FLOW_LOCK, StravaSource
 from strava_pipeline.orchestrate.dagster_private import MAX_RETRIES_TAG
@@ -30,6 +31,7 @@ from strava_pipeline.settings import Settings
 ProgressOf = Callable[[], Progress]
 Run = dg.ResourceParam[RunContext]
 Strava = dg.ResourceParam[StravaSource]
+Providers = dg.ResourceParam[ProviderSources]
 
 
 def run_resource(settings: Settings, progress_of: ProgressOf | None = None) -> dg.ResourceDefinition:
@@ -79,6 +81,18 @@ def strava_resource(settings: Settings) -> dg.ResourceDefinition:
         return StravaSource(settings, context.resources.run)
 
     return strava
+
+
+def providers_resource(settings: Settings) -> dg.ResourceDefinition:
+    """The providers beside Strava, with one client of each per run."""
+
+    @dg.resource(
+        required_resource_keys={"run"}, description="The services beside Strava, with one client of each for each run."
+    )
+    def providers(context: dg.InitResourceContext) -> ProviderSources:
+        return ProviderSources(settings, context.resources.run)
+
+    return providers
 
 
 def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, lake: Lake) -> None:

@@ -1,4 +1,5 @@
-"""What runs by the clock: the daily flow, the profile, years compared with Strava, trips; and by when it must have run.
+"""What runs by the clock: the daily flow, other providers, the profile, years compared with Strava, trips; and by when it
+must have run.
 
 Dagster's daemon marks an asset that is older than its freshness policy allows. An asset that was never made stays unmarked, so
 that a fresh instance is not red; where nothing runs by itself, there is no policy. The jobs are jobs.py's.
@@ -7,6 +8,7 @@ Schedules in Dagster: https://docs.dagster.io/guides/automate/schedules
 Freshness policies in Dagster: https://docs.dagster.io/guides/observe/asset-freshness-policies
 """
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,16 +18,30 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import years_since
+from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.lake.behind import years_behind
 from strava_pipeline.lake.car_trips import is_due
+from strava_pipeline.lake.listings import listings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.watermark import watermark
 from strava_pipeline.operations.strava_access import access_problem
 from strava_pipeline.operations.trips import NO_SOURCE
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.dagster_private import cron_string_iterator
-from strava_pipeline.orchestrate.jobs import CARS_JOB, DETAILS, JOBS, LISTING, PROFILE_JOB, RECONCILE_JOB, TRIPS_JOB
+from strava_pipeline.orchestrate.jobs import (
+    CARS_JOB,
+    DETAILS,
+    JOBS,
+    LISTING,
+    PROFILE_JOB,
+    RECONCILE_JOB,
+    TRIPS_JOB,
+    provider_job,
+    provider_listing,
+)
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import fail_dead_runs
 from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST
@@ -35,11 +51,12 @@ DAILY = "daily_flow"
 NO_TRIPS = dg.SkipReason(NO_SOURCE)
 
 
-def flow_years(settings: Settings, *, days: int | None = None) -> list[int]:
+def flow_years(settings: Settings, *, days: int | None = None, provider: str = STRAVA) -> list[int]:
     """The years that a pull from the watermark may touch, from the first one on that gold is behind with."""
     years = year_range(settings.first_year)
     lake = Lake(settings.data_dir)
-    newest = watermark(lake)
+    last = next(listings(lake, provider, newest_first=True), None) if provider != STRAVA else None
+    newest = watermark(lake, provider, last.manifest.account if last is not None else None)
     lookback = timedelta(days=settings.days if days is None else days)
     touched = years_since(newest - lookback if newest else None, years)
     return years.since(min([*touched, *years_behind(lake, years)]))
@@ -51,9 +68,47 @@ def flow_request(settings: Settings, **more: Any) -> dg.RunRequest:
     return dg.RunRequest(tags=tags, run_config=JOBS["flow"].run_config(), **more)
 
 
-def schedules(settings: Settings, *, running: bool) -> list[dg.ScheduleDefinition]:
-    """`running`: they tick as soon as the daemon is there. One run for all years, with one listing."""
+def schedules(settings: Settings, providers: Iterable[str], *, running: bool) -> list[dg.ScheduleDefinition]:
+    """The schedules of Strava, of trips, and of each of `providers`, the enabled ones beside Strava.
+
+    `running`: they tick as soon as the daemon is there. One run for all years, with one listing.
+    """
     status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
+    return [*_own_schedules(settings, status), *(_provider_schedule(settings, name, status) for name in providers)]
+
+
+def _provider_schedule(settings: Settings, provider: str, status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=f"daily_{provider}",
+        job_name=provider,
+        cron_schedule=an_hour_after(settings.schedule),
+        execution_timezone=settings.timezone,
+        default_status=status,
+        description=f"Lists what is new at {spec_of(provider).title}, merges, publishes, after the daily run.",
+    )
+    def daily_pull(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if reason := missing_login(provider, settings):
+            return dg.SkipReason(reason)
+        fail_dead_runs(context.instance, Lake(settings.data_dir))
+        return dg.RunRequest(
+            tags={**range_tags(flow_years(settings, provider=provider)), DATA_DIR: str(settings.data_dir)},
+            run_config=provider_job(provider).run_config(**{provider_listing(provider): {"mode": "incremental"}}),
+        )
+
+    return daily_pull
+
+
+def an_hour_after(schedule: str) -> str:
+    """The cron schedule an hour after `schedule`, where its hours are plain numbers and stay within the day; else the same.
+
+    At the same time the daily run is first in the queue, and whichever runs later waits for the warehouse.
+    """
+    minute, hours, *days = schedule.split()
+    later = [int(hour) + 1 for hour in hours.split(",")] if re.fullmatch(r"\d+(,\d+)*", hours) else [24]
+    return schedule if max(later) > 23 else " ".join([minute, ",".join(map(str, later)), *days])
+
+
+def _own_schedules(settings: Settings, status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
     scheduled = partial(dg.schedule, execution_timezone=settings.timezone, default_status=status)
 
     @scheduled(
@@ -155,15 +210,16 @@ _TICKS = 200  # enough to see the longest pause of a schedule by hours, days, we
 _THURSDAY = datetime(2024, 1, 4, tzinfo=UTC)  # any, so that a weekend is soon reached
 
 
-def with_freshness(assets: Iterable[Asset], settings: Settings) -> list[Asset]:
-    """The assets, with their freshness where the daily run is expected."""
+def with_freshness(assets: Iterable[Asset], settings: Settings, providers: Iterable[str]) -> list[Asset]:
+    """The assets, with their freshness where a daily run is expected: of Strava, and of each of `providers`."""
     if not settings.automation:
         return list(assets)
     policy = freshness(settings.schedule)
+    daily = {*DAILY_ASSETS, *map(provider_listing, providers)}
     return list(
         dg.map_asset_specs(
             lambda spec: (
-                spec.replace_attributes(freshness_policy=policy) if spec.key.to_user_string() in DAILY_ASSETS else spec
+                spec.replace_attributes(freshness_policy=policy) if spec.key.to_user_string() in daily else spec
             ),
             assets,
         )

@@ -34,7 +34,7 @@ from strava_pipeline.orchestrate.dagster_private import (
     execute_run,
 )
 from strava_pipeline.orchestrate.home import workspace_file
-from strava_pipeline.orchestrate.jobs import JOBS
+from strava_pipeline.orchestrate.jobs import jobs_of
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.resources import ProgressOf
 from strava_pipeline.orchestrate.run_records import prune_daily
@@ -69,7 +69,8 @@ def run_job(
     `progress_of` makes who is told of progress beside Dagster's log; `instance`: the Dagster instance, None: the settings'.
     """
     job = build_defs(settings, progress_of=progress_of).resolve_job_def(name)
-    config = JOBS[name].run_config(**(told or {})) if name in JOBS else {}
+    job_record = jobs_of(settings).get(name)
+    config = job_record.run_config(**(told or {})) if job_record is not None else {}
     config["loggers"] = {"console": {"config": {"log_level": log_level}}}
     one = str(years[0]) if years is not None and len(years) == 1 else None
     tags = range_tags(years) if years is not None and one is None else {}

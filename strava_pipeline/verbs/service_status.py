@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.ingest.providers_file import enabled_providers
 from strava_pipeline.orchestrate.dagster_private import (
     InstigatorState,
     InstigatorStatus,
@@ -214,7 +215,7 @@ def last_success(settings: Settings, instance: dg.DagsterInstance, job: str) -> 
 
 
 def _schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    return schedules(settings, running=settings.automation)
+    return schedules(settings, enabled_providers(settings), running=settings.automation)
 
 
 def _saved_states(instance: dg.DagsterInstance) -> dict[str, InstigatorState]:

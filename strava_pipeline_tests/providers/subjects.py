@@ -26,6 +26,7 @@ class Subject(Protocol):
     name: str
     secret: str  # that no log may hold
     lists: str  # the path of its listing
+    gear: str  # the path of its gear
     clock: Clock
     faults: FaultPlan
     journal: Journal
@@ -51,12 +52,12 @@ class Subject(Protocol):
         ...
 
     def fail(self, **fault: Any) -> None:
-        """Have the next calls for the listing fail as `Fault` says; `headers` go with the answer."""
+        """Have the next calls for the listing (or for `path`) fail as `Fault` says; `headers` go with the answer."""
         ...
 
 
 class ToySubject:
-    name, secret, lists = "toy", toy_client.KEY, "/activities"
+    name, secret, lists, gear = "toy", toy_client.KEY, "/activities", "/bikes"
 
     def __init__(self, toy: toy_service.Toy) -> None:
         self.toy = toy

@@ -20,15 +20,17 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
+from strava_pipeline.lake.profile_files import provider_gear
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.operations.merging import make_shards, match, merge_listed, merge_versions
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_source import ProviderSource
-from strava_pipeline.operations.providers import pull_provider_gear
+from strava_pipeline.operations.providers import gear_is_due, list_provider_activities, pull_provider_gear
 from strava_pipeline.operations.pulling import PullReport, pull_listing
 from strava_pipeline.operations.run_context import RunContext, run_context
+from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.subjects import SUBJECTS, Subject
 
@@ -243,6 +245,48 @@ def test_gear_is_kept_under_the_provider_that_numbered_it(world: World) -> None:
     world.pull()
     joined = "activities JOIN gear ON gear.source = activities.gear_source AND gear.gear_id = activities.gear_id"
     assert world.gold(f"SELECT DISTINCT gear.source, gear.name FROM {joined}") == [(world.subject.name, "Blue bike")]
+
+
+def step(world: World) -> StepReport:
+    """What the asset of a year does, before anything is merged."""
+    run = world.run()
+    source = ProviderSource(world.subject.name, world.settings, run)
+    return list_provider_activities(
+        run, source, ListingOptions(mode="year", per_page=50, days=None), [2025], asset="listing"
+    )
+
+
+def test_gear_is_fetched_weekly_and_a_day_later_where_an_activity_names_unknown_gear(world: World) -> None:
+    five(world.subject)
+    reported = step(world)
+    assert reported.metadata is not None
+    assert (reported.metadata["gear_answers"], reported.stopped) == (1, None)
+    assert reported.metadata["calls"] == len(world.subject.journal.log)
+
+    def due(*named: str) -> bool:
+        run = world.run()
+        return gear_is_due(run, ProviderSource(world.subject.name, world.settings, run), named)
+
+    known = next(gear_id for _, gear_id, _, _ in provider_gear(world.run().lake))
+    assert not due(known, "unheard-of")
+    world.subject.clock.advance(21 * 3600)
+    assert (due(known), due(known, "unheard-of")) == (False, True)
+    world.subject.clock.advance(7 * 24 * 3600)
+    assert due(known)
+
+
+def test_gear_that_cannot_be_fetched_is_reported_and_keeps_no_activity_out(world: World) -> None:
+    five(world.subject)
+    world.subject.fail(path=world.subject.gear, kind="status", status=503, times=3)
+    reported = step(world)
+    assert reported.metadata is not None
+    assert "503" in reported.metadata["gear_problem"]
+    assert (reported.stopped, reported.complete.holds if reported.complete else None) == (None, True)
+    world.subject.fail(path=world.subject.gear, kind="status", status=429, headers={"Retry-After": "7200"})
+    reported = step(world)
+    assert isinstance(reported.stopped, LimitReachedError)
+    world.merge(world.run())
+    assert len(world.names()) == 5
 
 
 def test_a_folder_of_a_provider_that_this_version_lacks_is_named(world: World) -> None:

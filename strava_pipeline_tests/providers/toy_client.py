@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from strava_pipeline.core.errors import TransientError
+from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.core.providers import ProviderSpec, UnreadableRowError, spec_of
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire
@@ -76,5 +76,5 @@ def wrong_page(content: Any) -> str | None:
 
 def connect(settings: Settings, clock: ServerClock) -> ToyClient:
     if not ADDRESS["url"]:
-        raise TransientError("the toy is not running")
+        raise MissingSettingsError("The toy has no address. Start it first.")
     return ToyClient(ADDRESS["url"], clock)

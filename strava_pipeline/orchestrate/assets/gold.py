@@ -40,6 +40,7 @@ from strava_pipeline.orchestrate.jobs import (
     IMPORTS_RECEIVED,
     INSIGHTS,
     LISTING,
+    PROVIDERS_RECEIVED,
     STEP_JOBS,
     STREAMS_RECEIVED,
     resolved,
@@ -62,10 +63,10 @@ from strava_pipeline.orchestrate.tags import STEP_LAST
 PUBLISHED = "published_warehouse"
 
 
-def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefinition]:
-    """Every asset by year from the shards to the snapshot."""
+def gold_assets(partitions: dg.PartitionsDefinition[Any], providers: Sequence[str]) -> list[dg.AssetsDefinition]:
+    """Every asset by year from the shards to the snapshot; `providers`: those enabled beside Strava."""
     return [
-        _shards(partitions),
+        _shards(partitions, [PROVIDERS_RECEIVED] if providers else []),
         _activities(partitions),
         _matches(partitions),
         _details(partitions),
@@ -74,7 +75,7 @@ def gold_assets(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetsDefin
     ]
 
 
-def _shards(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
+def _shards(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -> dg.AssetsDefinition:
     every_page = "every page of the listings in bronze is in the shards of its years"
 
     @dg.multi_asset(
@@ -83,7 +84,7 @@ def _shards(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
             dg.AssetSpec(
                 SHARDS,
                 partitions_def=partitions,
-                deps=[LISTING, IMPORTS_RECEIVED, EVENTS_RECEIVED],
+                deps=[LISTING, IMPORTS_RECEIVED, EVENTS_RECEIVED, *received],
                 group_name="shards",
                 kinds={"parquet", "polars"},
                 owners=[OWNER],

@@ -1,13 +1,13 @@
 """The assets of imports: the bytes, what reading them came to, a row per file; and what may be there or not.
 
 Dagster's UI warns before it runs a table whose parent was never materialized; of an asset that no run makes, it asks nothing.
-So an optional source (imports, webhook events, streams) is followed by such an asset, which stands for what lies on the disk
-and carries the lineage to the tables by year. Dagster orders direct parents only: in a run that makes both, the steps'
-priorities (tags.py) put the source first. A backfill in the UI of such a source and of years begins several steps side by
-side; what came too late for a year is brought by the sensor `imported` or by the year's next run.
+So an optional source (imports, webhook events, streams, other providers) is followed by such an asset, which stands for what
+lies on the disk and carries the lineage to the tables by year. Dagster orders direct parents only: in a run that makes both,
+the steps' priorities (tags.py) put the source first. A backfill in the UI of such a source and of years begins several steps
+side by side; what came too late for a year is brought by the sensor `imported` or by the year's next run.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -23,8 +23,10 @@ from strava_pipeline.orchestrate.jobs import (
     FILE_BRONZE,
     FILE_READINGS,
     IMPORTS_RECEIVED,
+    PROVIDERS_RECEIVED,
     STREAMS,
     STREAMS_RECEIVED,
+    provider_listing,
 )
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
 from strava_pipeline.orchestrate.resources import Run
@@ -81,9 +83,16 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
     return [bronze_files, file_readings, files]
 
 
-def received_assets() -> list[dg.AssetSpec]:
+def received_assets(providers: Sequence[str]) -> list[dg.AssetSpec]:
     """What stands for the optional sources on disk. No run makes these assets."""
+    of_providers = _received(
+        PROVIDERS_RECEIVED,
+        "bronze",
+        [provider_listing(name) for name in providers],
+        "The activities that the enabled providers listed so far, if any. The job of each provider adds to it.",
+    )
     return [
+        *([of_providers] if providers else []),
         _received(
             IMPORTS_RECEIVED,
             "files",

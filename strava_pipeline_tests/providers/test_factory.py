@@ -1,0 +1,211 @@
+"""What an enabled provider adds to Dagster: its assets, job, schedule and freshness, all from its record and the registry."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.lake.listing import begin
+from strava_pipeline.lake.manifests import Window
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.build import build_defs
+from strava_pipeline.orchestrate.jobs import JOBS, jobs_of
+from strava_pipeline.orchestrate.schedules import an_hour_after
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.metadata_keys import unreviewed
+from strava_pipeline_tests.orchestrate.test_graph import SNAPSHOT, shape
+from strava_pipeline_tests.providers import toy_client
+from strava_pipeline_tests.providers.subjects import ToySubject, register_toy, toy
+from strava_pipeline_tests.rig import Rig
+
+ENABLED = "[providers.toy]\nenabled = true\n"
+ADDED = """\
++asset bronze_toy
++  group bronze; kinds file, json; owners team:athlete
++  partitions by year
++  freshness
++  check listing_complete, warns
++asset providers_received
++  group bronze; kinds file, json; owners team:athlete
++  partitions none
++  made by no run
++  below bronze_toy
++job toy
++  activities, activity_history, activity_matches, activity_members, activity_shards, bronze_toy, \
+imported_activities, insights, published_warehouse
++schedule daily_toy: 0 6 * * * Europe/London, job toy
+-  below bronze_activities, events_received, imports
++  below bronze_activities, events_received, imports, providers_received"""
+
+
+@dataclass
+class Enabled:
+    """Settings that enable the toy, and what Dagster loads for them."""
+
+    settings: Settings
+    defs: dg.Definitions
+
+
+@pytest.fixture(scope="module")
+def enabled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enabled]:
+    with pytest.MonkeyPatch.context() as patch:
+        register_toy(patch)
+        folder = tmp_path_factory.mktemp("enabled")
+        (folder / "providers.toml").write_text(ENABLED)
+        settings = Settings.load(
+            _env_file=None,
+            data_dir=folder / "data",
+            providers_config=folder / "providers.toml",
+            schedule="0 5 * * *",
+            timezone="Europe/London",
+            first_year=2022,
+        )
+        with pytest.MonkeyPatch.context() as before_any_run:
+            before_any_run.delitem(sys.modules, toy_client.__name__)
+            defs = build_defs(settings)
+            assert toy_client.__name__ not in sys.modules, "definitions import no client"
+        yield Enabled(settings, defs)
+
+
+def test_an_enabled_provider_adds_its_assets_job_and_schedule_and_changes_nothing_else(enabled: Enabled) -> None:
+    before, after = SNAPSHOT.read_text().splitlines(), list(shape(enabled.defs))
+    added = _difference(before, after)
+    assert sorted(added) == sorted(ADDED.splitlines())
+
+
+def _difference(before: list[str], after: list[str]) -> list[str]:
+    """Lines with their paragraph's head, so that equal lines of other assets don't cancel each other."""
+
+    def headed(lines: list[str]) -> set[tuple[str, str]]:
+        head, found = "", set()
+        for line in lines:
+            head = head if line.startswith(" ") else line
+            found.add((head, line))
+        return found
+
+    old, new = headed(before), headed(after)
+    return [f"+{line}" for _, line in new - old] + [f"-{line}" for _, line in old - new]
+
+
+def test_each_new_asset_is_described_and_says_whose_it_is(enabled: Enabled) -> None:
+    specs = {spec.key.to_user_string(): spec for spec in enabled.defs.resolve_all_asset_specs()}
+    assert "activity listing of Toy" in str(specs["bronze_toy"].description)
+    assert specs["providers_received"].description
+    assert unreviewed(key for spec in specs.values() for key in spec.metadata) == set()
+    assert "Toy" in str(enabled.defs.resolve_job_def("toy").description)
+
+
+def test_dagster_s_ui_asks_for_nothing_before_a_provider_s_first_run(enabled: Enabled) -> None:
+    graph = enabled.defs.resolve_asset_graph()
+    launched = enabled.defs.resolve_job_def("toy").asset_layer.selected_asset_keys
+    parents = {parent for key in launched for parent in graph.get(key).parent_keys} - launched
+    made_by_strava_s_first_run = {*JOBS["backfill"].assets}
+    asked = {parent.to_user_string() for parent in parents if graph.get(parent).is_materializable}
+    assert asked <= made_by_strava_s_first_run
+
+
+def test_a_job_of_a_provider_is_known_where_the_provider_is_enabled(enabled: Enabled, tmp_path: Path) -> None:
+    assert jobs_of(enabled.settings)["toy"].assets[0] == "bronze_toy"
+    assert "toy" not in jobs_of(enabled.settings.model_copy(update={"providers_config": tmp_path / "none.toml"}))
+
+
+def tick(enabled: Enabled) -> dg.RunRequest | str:
+    """What the toy's schedule asks for now; the reason, where it asks for nothing."""
+    with dg.instance_for_test() as instance, dg.build_schedule_context(instance=instance) as context:
+        data = enabled.defs.resolve_schedule_def("daily_toy").evaluate_tick(context)
+    return data.run_requests[0] if data.run_requests else str(data.skip_message)
+
+
+def test_without_a_login_the_schedule_says_what_is_missing(enabled: Enabled) -> None:
+    assert tick(enabled) == "The toy has no address. Start it first."
+
+
+def test_the_schedule_asks_for_what_is_new_over_the_years_that_may_have_changed(
+    enabled: Enabled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(toy_client.ADDRESS, "url", "http://127.0.0.1:9")
+    first = tick(enabled)
+    assert isinstance(first, dg.RunRequest)
+    assert first.run_config == {"ops": {"bronze_toy": {"config": {"mode": "incremental"}}}}
+    assert first.tags["dagster/asset_partition_range_start"] == "2022", "nothing was listed yet"
+    newest = int(first.tags["dagster/asset_partition_range_end"])
+    now = datetime(newest, 6, 1, tzinfo=UTC)
+    listing = begin(
+        Lake(enabled.settings.data_dir),
+        Window(mode="all", after=None, before=None),
+        athlete_id=None,
+        at=now,
+        source="toy",
+        account="toy-account",
+    )
+    listing.land(
+        [{"id": 1, "start_date": now.isoformat()}], b'{"items": [], "more": false}', {}, now, YearRange(2022, newest)
+    )
+    listing.end()
+    later = tick(enabled)
+    assert isinstance(later, dg.RunRequest)
+    assert later.tags["dagster/asset_partition_range_start"] == str(newest)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "later"),
+    [
+        ("0 5 * * *", "0 6 * * *"),
+        ("30 5,17 * * 1-5", "30 6,18 * * 1-5"),
+        ("15 23 * * *", "15 23 * * *"),
+        ("0 */6 * * *", "0 */6 * * *"),
+        ("0 4-6 1 * *", "0 4-6 1 * *"),
+    ],
+)
+def test_a_provider_s_schedule_is_an_hour_after_the_daily_run_if_that_is_the_same_day(
+    schedule: str, later: str
+) -> None:
+    assert an_hour_after(schedule) == later
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[ToySubject]:
+    """The toy, running, with an activity in each of three years; nobody waits for it."""
+    with toy(monkeypatch) as subject:
+        monkeypatch.setattr(ServerClock, "sleep", lambda _, seconds: subject.clock.advance(max(seconds, 0.0)))
+        for day in ("2024-12-31", "2025-01-01", "2025-12-31", "2026-01-01"):
+            subject.add(day, f"toy {day}")
+        yield subject
+
+
+def test_a_run_publishes_a_provider_s_year_and_its_failures_touch_nobody_else(
+    make_rig: Any, service: ToySubject, tmp_path: Path
+) -> None:
+    (tmp_path / "providers.toml").write_text(ENABLED)
+    rig: Rig = make_rig(settings={"providers_config": tmp_path / "providers.toml"})
+    rig.begin_with("flow")
+    strava = "SELECT * FROM activities WHERE source = 'strava' ORDER BY id"
+    before = rig.gold(strava)
+
+    service.fail(kind="status", status=500, times=3)
+    with pytest.raises(Exception, match="500"):
+        rig.run("toy", [2025])
+    assert rig.gold(strava) == before
+    service.fail(kind="status", status=429, headers={"Retry-After": "7200"})
+    assert "Toy lets no more calls through until" in str(rig.run("toy", [2025]).stopped_early)
+    assert rig.gold("SELECT * FROM activities WHERE source <> 'strava'") == []
+
+    outcome = rig.run("toy", [2025])
+    assert outcome.stopped_early is None
+    found = outcome.metadata["bronze_toy"]
+    assert (found["listing_mode"], found["rows_received"], found["gear_answers"]) == ("year", 4, 1)
+    of_toy = "SELECT name FROM activities WHERE source = 'toy' ORDER BY start_date"
+    assert rig.gold(of_toy) == [("toy 2025-01-01",), ("toy 2025-12-31",)]
+    assert rig.gold("SELECT name FROM gear WHERE source = 'toy'") == [("Blue bike",)]
+    assert rig.gold(strava) == before
+    assert rig.run("toy", [2025]).metadata["bronze_toy"]["gear_answers"] == 0, "gear is not fetched again at once"
+
+    rig.run("flow", [2025, 2026])
+    assert rig.gold(of_toy)[-1] == ("toy 2026-01-01",), "the daily run merges what the listing of the year saw besides"
