@@ -36,8 +36,15 @@ def day(item: Item) -> date:
     return datetime.fromisoformat(item["start_date_local"].replace("Z", "")).date()
 
 
-def of_year(rig: Rig) -> list[Item]:
-    return [item for item in rig.truth() if day(item).year == YEAR]
+@pytest.fixture(scope="module")
+def everything(filled: Rig) -> list[Item]:
+    """What the source has, fetched once: no test here changes it."""
+    return filled.truth()
+
+
+@pytest.fixture(scope="module")
+def of_year(everything: list[Item]) -> list[Item]:
+    return [item for item in everything if day(item).year == YEAR]
 
 
 def counted(items: list[Item]) -> dict[str, Any]:
@@ -56,8 +63,8 @@ def asked(typed: Type, *words: str) -> dict[str, Any]:
     return dict(json.loads(said.out))
 
 
-def test_sums_of_the_year_its_months_and_its_sports(filled: Rig, type_on: TypeOn) -> None:
-    told, items = asked(type_on(filled), "--year", str(YEAR)), of_year(filled)
+def test_sums_of_the_year_its_months_and_its_sports(filled: Rig, of_year: list[Item], type_on: TypeOn) -> None:
+    told, items = asked(type_on(filled), "--year", str(YEAR)), of_year
     assert (told["year"], told["until"]) == (YEAR, "2025-12-31")
     assert told["totals"] == counted(items)
     assert told["by_month"] == [
@@ -76,11 +83,11 @@ def test_sums_of_the_year_its_months_and_its_sports(filled: Rig, type_on: TypeOn
 
 @pytest.mark.parametrize("verb", [("insights",), ("insights", "--json"), ("report", "--html", "of_no_year.html")])
 def test_a_year_before_all_activities_is_refused(
-    filled: Rig, type_on: TypeOn, verb: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    filled: Rig, everything: list[Item], type_on: TypeOn, verb: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(filled.folder)
     said = type_on(filled)(*verb, "--year", "1950")
-    years = {day(item).year for item in filled.truth()}
+    years = {day(item).year for item in everything}
     assert (said.code, said.out) == (2, "")
     assert f"There is no activity in 1950: the first is of {min(years)}, the last of {max(years)}." in said.err
     assert not (filled.folder / "of_no_year.html").exists()
@@ -104,6 +111,7 @@ def test_a_year_without_what_is_counted_says_so(filled: Rig, type_on: TypeOn) ->
 )
 def test_a_file_of_the_year_for_other_sports(
     filled: Rig,
+    of_year: list[Item],
     type_on: TypeOn,
     setting: str,
     words: tuple[str, ...],
@@ -115,7 +123,7 @@ def test_a_file_of_the_year_for_other_sports(
         monkeypatch.setenv("STRAVA_INSIGHT_SPORTS", setting)
     summary = asked(typed, "--year", str(YEAR), "--file", "summary_activities", *words)
     points = asked(typed, "--year", str(YEAR), "--file", "distances", *words)["distance_traveled"]
-    items = [item for item in of_year(filled) if item["sport_type"] in counted_sports]
+    items = [item for item in of_year if item["sport_type"] in counted_sports]
     assert {one for told in summary.values() for one in told["activity_ids"]} == {item["id"] for item in items}
     assert points[-1]["y"] == pytest.approx(sum(item["distance"] for item in items) / 1000 * 0.62137)
     assert len(points) == 365
@@ -132,8 +140,8 @@ def test_a_file_of_no_sport_or_of_a_year_before_all_is_refused(filled: Rig, type
     assert type_on(filled)("insights", "--file", "distances", "--year", "1950").code == 2
 
 
-def test_goals_and_pace(filled: Rig, type_on: TypeOn) -> None:
-    told, items = asked(type_on(filled), "--year", str(YEAR)), of_year(filled)
+def test_goals_and_pace(filled: Rig, of_year: list[Item], type_on: TypeOn) -> None:
+    told, items = asked(type_on(filled), "--year", str(YEAR)), of_year
     rides = sorted((item for item in items if GROUP_OF[item["sport_type"]] == "ride"), key=day)
     ridden = told["pacing"]["ride"]["distance_m"]
     metres = sum(item["distance"] for item in rides)
@@ -154,7 +162,7 @@ def test_goals_and_pace(filled: Rig, type_on: TypeOn) -> None:
     assert told["pacing"]["run"]["activities"]["goals"][0]["goal"] == 1
 
 
-def test_records_are_the_best_of_what_the_source_has(filled: Rig, type_on: TypeOn) -> None:
+def test_records_are_the_best_of_what_the_source_has(filled: Rig, everything: list[Item], type_on: TypeOn) -> None:
     told = asked(type_on(filled), "--year", str(YEAR))
     best: dict[tuple[int, str, str], float] = {}
 
@@ -164,7 +172,7 @@ def test_records_are_the_best_of_what_the_source_has(filled: Rig, type_on: TypeO
         if value > 0 and (held is None or (value < held if least else value > held)):
             best[key] = value
 
-    for item in filled.truth():
+    for item in everything:
         offer(item, "longest_distance", item["distance"])
         offer(item, "longest_moving_time", item["moving_time"])
         offer(item, "biggest_climb", item["total_elevation_gain"])
@@ -201,12 +209,14 @@ def test_records_are_the_best_of_what_the_source_has(filled: Rig, type_on: TypeO
         ]
         least = each["record"].startswith("fastest")
         assert each["all_time"] == (mine[each["group"], each["record"]] == (min(rivals) if least else max(rivals)))
-        item = next(item for item in filled.truth() if item["id"] == each["activity_id"])
+        item = next(item for item in everything if item["id"] == each["activity_id"])
         assert each["on_day"] == day(item).isoformat()
 
 
-def test_streaks_eddington_numbers_gear_and_load(filled: Rig, type_on: TypeOn) -> None:
-    told, items = asked(type_on(filled), "--year", str(YEAR)), filled.truth()
+def test_streaks_eddington_numbers_gear_and_load(
+    filled: Rig, of_year: list[Item], everything: list[Item], type_on: TypeOn
+) -> None:
+    told, items = asked(type_on(filled), "--year", str(YEAR)), everything
     days = [day(item) for item in items]
     touching = [run for run in streaks(days) if run[0].year <= YEAR <= run[1].year]
     assert max(run[2] for run in touching) == next(each["length"] for each in told["streaks"] if each["unit"] == "day")
@@ -215,18 +225,18 @@ def test_streaks_eddington_numbers_gear_and_load(filled: Rig, type_on: TypeOn) -
     by_day: dict[date, float] = {}
     for item in items:
         by_day[day(item)] = by_day.get(day(item), 0.0) + item["distance"] / 1000
-    everything = next(each for each in told["eddington"] if each["group"] == "all")
-    assert (everything["of_all"], everything["days_to_next"]) == eddington(by_day.values())
-    assert everything["of_year"] == eddington(far for one, far in by_day.items() if one.year == YEAR)[0]
+    overall = next(each for each in told["eddington"] if each["group"] == "all")
+    assert (overall["of_all"], overall["days_to_next"]) == eddington(by_day.values())
+    assert overall["of_year"] == eddington(far for one, far in by_day.items() if one.year == YEAR)[0]
     assert {
         each["gear_id"]: (each["activities"], each["distance_m"], each["distance_of_all_m"]) for each in told["gear"]
     } == {
         gear: (
-            sum(item["gear_id"] == gear for item in of_year(filled)),
-            pytest.approx(sum(item["distance"] for item in of_year(filled) if item["gear_id"] == gear)),
+            sum(item["gear_id"] == gear for item in of_year),
+            pytest.approx(sum(item["distance"] for item in of_year if item["gear_id"] == gear)),
             pytest.approx(sum(item["distance"] for item in items if item["gear_id"] == gear)),
         )
-        for gear in {item["gear_id"] for item in of_year(filled)} - {None}
+        for gear in {item["gear_id"] for item in of_year} - {None}
     }
     efforts: dict[date, float | None] = {
         one: total(item.get("suffer_score") for item in items if day(item) == one) for one in days
@@ -241,15 +251,15 @@ def test_streaks_eddington_numbers_gear_and_load(filled: Rig, type_on: TypeOn) -
     assert load["highest_fitness"] == pytest.approx(max(fitness for fitness, *_ in state.values()))
 
 
-def test_without_a_year_it_is_the_newest_one(filled: Rig, type_on: TypeOn) -> None:
+def test_without_a_year_it_is_the_newest_one(filled: Rig, everything: list[Item], type_on: TypeOn) -> None:
     told = asked(type_on(filled))
-    assert told["year"] == max(day(item).year for item in filled.truth())
+    assert told["year"] == max(day(item).year for item in everything)
     assert told["until"] == NOW.date().isoformat()
 
 
-def test_sports_limit_what_is_counted(filled: Rig, type_on: TypeOn) -> None:
+def test_sports_limit_what_is_counted(filled: Rig, of_year: list[Item], type_on: TypeOn) -> None:
     told = asked(type_on(filled), "--year", str(YEAR), "--sports", "run,Hike")
-    mine = [item for item in of_year(filled) if GROUP_OF[item["sport_type"]] == "run" or item["sport_type"] == "Hike"]
+    mine = [item for item in of_year if GROUP_OF[item["sport_type"]] == "run" or item["sport_type"] == "Hike"]
     assert told["totals"] == counted(mine)
     assert told["sports"] == ["run,Hike"]
     said = type_on(filled)("insights", "--sports", "bycicle")
@@ -299,11 +309,11 @@ def test_the_page_holds_the_numbers_and_nothing_else_is_needed(filled: Rig, type
     assert {link.get("href").rsplit("/", 1)[0] for link in page.xpath("//a")} == {"https://www.strava.com/activities"}
 
 
-def test_the_page_has_no_positions_and_no_titles(filled: Rig, type_on: TypeOn) -> None:
+def test_the_page_has_no_positions_and_no_titles(filled: Rig, of_year: list[Item], type_on: TypeOn) -> None:
     path = filled.folder / "private.html"
     type_on(filled)("report", "--year", str(YEAR), "--html", str(path))
     text = path.read_text()
-    for item in of_year(filled):
+    for item in of_year:
         assert item["name"] not in text
         for place in (item.get("start_latlng") or [], item.get("end_latlng") or []):
             assert all(f"{part:.3f}" not in text for part in place)
@@ -369,10 +379,10 @@ def test_a_year_to_come_is_told_as_such(filled: Rig, type_on: TypeOn) -> None:
     assert "  no activities\n" in type_on(filled)("insights", "--year", "2030").out
 
 
-def test_lines_for_a_person(filled: Rig, type_on: TypeOn) -> None:
+def test_lines_for_a_person(filled: Rig, of_year: list[Item], type_on: TypeOn) -> None:
     said = type_on(filled)("insights", "--year", str(YEAR))
     assert said.code == 0
-    assert f"{len(of_year(filled))} activities on" in said.out
+    assert f"{len(of_year)} activities on" in said.out
     assert "of 100 km; reached on" in said.out
     assert "of 90,000 km; missed by" in said.out
 
