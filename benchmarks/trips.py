@@ -71,7 +71,7 @@ def diagnose(place: Place) -> Work:
 
 def replay(place: Place) -> Work:
     """As `trips activity replay --format json --processes 1` does it."""
-    from strava_pipeline.core.json_text import json_bytes
+    from strava_pipeline.core.json_values import json_bytes
     from strava_pipeline.core.trips.activity.replay import Replay
     from strava_pipeline.core.trips.activity.thresholds import thresholds
     from strava_pipeline.core.trips.activity.verdict import algorithms

@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from strava_pipeline.core.json_text import parse_json
+from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.rows import Json, Rows, frame, read_column, typed_rows
 from strava_pipeline.core.sources import STRAVA, gear_source
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, CHILDREN

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from strava_pipeline.core.json_text import json_text
+from strava_pipeline.core.json_values import json_text
 from strava_pipeline.core.tables.model import Column, Kind, Table
 
 Json = Mapping[str, Any]

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from strava_pipeline.core.json_text import parse_json
+from strava_pipeline.core.json_values import parse_json
 
 MAX_BODY_BYTES = 64 * 1024  # bytes of a body; Strava's events have some hundred
 LATEST = 32_503_680_000  # the year 3000, in seconds since 1970; a datetime ends with the year 9999

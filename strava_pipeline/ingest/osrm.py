@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from strava_pipeline.core.trips.values import finite_number
+from strava_pipeline.core.json_values import finite_number
 from strava_pipeline.ingest.http import Exchange, Wire
 
 PATIENCE = 10  # seconds for an answer

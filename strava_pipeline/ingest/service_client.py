@@ -19,7 +19,7 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
-from strava_pipeline.core.json_text import parse_json
+from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.ingest.clock import ServerClock, parse_date_header
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, TooLargeError, Wire
 from strava_pipeline.ingest.landing import LandingClient

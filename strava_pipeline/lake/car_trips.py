@@ -14,13 +14,11 @@ from typing import Any
 
 import polars as pl
 
-from strava_pipeline.core.pings.answers import NotedAnswers
-from strava_pipeline.core.pings.lines import Answered, Kept
-from strava_pipeline.core.pings.rows import Outcomes
-from strava_pipeline.core.pings.users import VERSION, User, content_of, read_user, user_json
+from strava_pipeline.core.pings.lines import Answered, Kept, NotedAnswers
+from strava_pipeline.core.pings.users import VERSION, Outcomes, User, content_of, read_user, user_json
 from strava_pipeline.core.tables import CAR_TABLES, Table
 from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS, Limits
-from strava_pipeline.core.trips.car.result import Result
+from strava_pipeline.core.trips.car.events import Result
 from strava_pipeline.lake.addresses import fill_addresses
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from strava_pipeline.core.json_text import json_bytes
+from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA_ARCHIVE
 from strava_pipeline.core.years import YearRange

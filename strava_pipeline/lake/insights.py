@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from strava_pipeline.core.insights.documents import CountedDay, distances, pacing_document, summary_activities
 from strava_pipeline.core.insights.goals import Goals, Units
 from strava_pipeline.core.insights.pacing import Day, PacedMeasure, Year, latest_day, pace_measures, year_until
-from strava_pipeline.core.json_text import json_bytes
+from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.sports import FILE_SPORTS, chosen_sports, unknown_sports
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake

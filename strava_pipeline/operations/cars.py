@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.json_text import json_text
-from strava_pipeline.core.pings.answers import NotedAnswers, Oracle, UnaskedError
-from strava_pipeline.core.pings.lines import Answered, Kept, new_id, to_bytes
+from strava_pipeline.core.json_values import format_milliseconds, json_text
+from strava_pipeline.core.pings.lines import Answered, Kept, NotedAnswers, Oracle, UnaskedError, new_id, to_bytes
 from strava_pipeline.core.pings.users import VERSION, User, content_of, digest_of
 from strava_pipeline.core.tables import CAR_TABLES, CAR_TRIPS
 from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
-from strava_pipeline.core.trips.car.result import Result
-from strava_pipeline.core.trips.values import format_milliseconds
+from strava_pipeline.core.trips.car.events import Result
 from strava_pipeline.ingest.cars.connect import geocoder_of, oracle_of
 from strava_pipeline.lake import addresses
 from strava_pipeline.lake.car_counts import Watched, rows_by_partition, watched

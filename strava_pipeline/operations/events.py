@@ -8,7 +8,7 @@ from pathlib import Path
 
 from strava_pipeline.core.activities import local_years
 from strava_pipeline.core.errors import TransientError
-from strava_pipeline.core.json_text import parse_json
+from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.webhooks import EventSummary, WebhookEvent, covers_event
 from strava_pipeline.lake.answer_files import AnswerFiles, answered_at, newest_json, set_aside

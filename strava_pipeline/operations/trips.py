@@ -12,9 +12,8 @@ import polars as pl
 
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY, Table
 from strava_pipeline.core.trips.activity.bundle import State
-from strava_pipeline.core.trips.activity.diagnosis import diagnose
+from strava_pipeline.core.trips.activity.diagnosis import diagnose, diagnostics_rows, index_rows, replay_row
 from strava_pipeline.core.trips.activity.replay import PENDING, STATUSES, Replay
-from strava_pipeline.core.trips.activity.table_rows import diagnostics_rows, index_rows, replay_row
 from strava_pipeline.core.trips.activity.thresholds import thresholds
 from strava_pipeline.core.trips.activity.verdict import algorithms
 from strava_pipeline.ingest.trips.connect import trip_keys, trip_routes, trip_source

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from strava_pipeline.core.pings.answers import Oracle
+from strava_pipeline.core.pings.lines import Oracle
 from strava_pipeline.core.pings.people import People
 from strava_pipeline.lake.journal import ROOM
 from strava_pipeline.lake.paths import Lake

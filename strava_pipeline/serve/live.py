@@ -12,10 +12,20 @@ from datetime import datetime
 from typing import Any
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.json_text import json_text
-from strava_pipeline.core.pings.answers import NotedAnswers, Oracle, UnaskedError, is_of_moment
+from strava_pipeline.core.json_values import json_text
 from strava_pipeline.core.pings.formats import Ping
-from strava_pipeline.core.pings.lines import MOMENT, Answered, Kept, Line, new_id, to_bytes
+from strava_pipeline.core.pings.lines import (
+    MOMENT,
+    Answered,
+    Kept,
+    Line,
+    NotedAnswers,
+    Oracle,
+    UnaskedError,
+    is_of_moment,
+    new_id,
+    to_bytes,
+)
 from strava_pipeline.core.pings.people import People, Person
 from strava_pipeline.core.pings.users import VERSION, User, config_body, content_of, digest_of, interval_s, live_status
 from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS

@@ -82,7 +82,7 @@ def export(
 ) -> None:
     """Write decrypted trips as a JSON array. It holds positions: keep it to yourself."""
     from strava_pipeline.core.errors import MisuseError
-    from strava_pipeline.core.json_text import json_bytes
+    from strava_pipeline.core.json_values import json_bytes
 
     filters = trip_filters(external_id, status, review_status, only_with_feedback, comment, limit)
     if format_ is Format.TEXT:
@@ -227,7 +227,7 @@ def _report(
 
 def _array(bundles: "Iterable[Bundle]") -> Iterator[bytes]:
     """A JSON array, a trip a line."""
-    from strava_pipeline.core.json_text import json_bytes
+    from strava_pipeline.core.json_values import json_bytes
 
     between = b"[\n"
     for bundle in bundles:
@@ -284,7 +284,7 @@ def replay(
     fail_on_worse: FailOnWorse = False,
 ) -> None:
     """Decide of past trips anew: better, same or worse than what is stored, by what people said of them."""
-    from strava_pipeline.core.json_text import json_bytes
+    from strava_pipeline.core.json_values import json_bytes
     from strava_pipeline.core.trips.activity.replay import Replay
     from strava_pipeline.core.trips.activity.sweep import replay_text
     from strava_pipeline.core.trips.activity.thresholds import Thresholds, thresholds
@@ -333,7 +333,7 @@ def sweep(
     fail_on_worse: FailOnWorse = False,
 ) -> None:
     """Many sets of thresholds over the same past trips: which decides nearest to what people said."""
-    from strava_pipeline.core.json_text import json_bytes
+    from strava_pipeline.core.json_values import json_bytes
     from strava_pipeline.core.trips.activity.sweep import Sweep, sweep_text, threshold_sets
     from strava_pipeline.core.trips.activity.thresholds import thresholds
     from strava_pipeline.core.trips.activity.verdict import find_algorithm

@@ -35,7 +35,7 @@ def replay(
 ) -> None:
     """What the tracker makes of scenarios, step by step, as JSON: no network, no storage, no clock."""
     from strava_pipeline.core.errors import MisuseError
-    from strava_pipeline.core.json_text import parse_json
+    from strava_pipeline.core.json_values import parse_json
     from strava_pipeline.core.trips.car.config import limits_with
     from strava_pipeline.core.trips.car.scenarios import read_scenarios, result_parts
     from strava_pipeline.verbs.private_file import emit
@@ -158,7 +158,7 @@ def list_(
 
 def _times(trip: Mapping[str, Any]) -> dict[str, str | None]:
     """Start and end of a row of `car_trips`, with milliseconds as in trip ids."""
-    from strava_pipeline.core.trips.values import format_milliseconds
+    from strava_pipeline.core.json_values import format_milliseconds
 
     return {name: format_milliseconds(trip[name].timestamp()) for name in ("start_time", "end_time")}
 
@@ -204,7 +204,7 @@ def _show(found: "Comparison") -> None:
 
 def _plain(told: Mapping[str, Any]) -> dict[str, Any]:
     """With instants as text."""
-    from strava_pipeline.core.trips.values import format_milliseconds
+    from strava_pipeline.core.json_values import format_milliseconds
 
     def trip(one: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None if one is None else {**one, "end_time": format_milliseconds(one["end_time"])}
@@ -214,7 +214,7 @@ def _plain(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    from strava_pipeline.core.trips.values import format_milliseconds
+    from strava_pipeline.core.json_values import format_milliseconds
 
     if isinstance(value, float):
         return format_milliseconds(value) or "–" if value > 1e8 else f"{value:.3f}"

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline.core.json_values import parse_instant
 from strava_pipeline.core.trips.activity.bundle import Bundle, State
 from strava_pipeline.core.trips.activity.diagnosis import Diagnosed, diagnose
 from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline.core.trips.values import parse_instant
 from strava_pipeline.emulator.generate.trips import DAYS, write_trips
 from strava_pipeline.ingest.trips.keys import KeyRing
 from strava_pipeline.ingest.trips.read import read_bundles

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 
-from strava_pipeline.core.json_text import json_text
+from strava_pipeline.core.json_values import json_text
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.history import merge_history
 from strava_pipeline.lake.merge import merge_activities

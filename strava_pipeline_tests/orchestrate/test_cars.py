@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.car.result import result_json
+from strava_pipeline.core.trips.car.events import result_json
 from strava_pipeline.core.trips.car.scenarios import read_scenarios, run_scenario
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline_tests.e2e.dagster_dev import until

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from strava_pipeline.core.haversine import column_distance_m
+from strava_pipeline.core.geodesy import column_distance_m
 from strava_pipeline.core.matching import rules
 from strava_pipeline.core.matching.candidates import is_shifted
 from strava_pipeline.core.sources import FILE

@@ -1,14 +1,21 @@
-"""The lines of the log of pings, as the inbox and bronze keep them: what was received, and what was answered at its moment.
+"""The log of pings: what was received, what was answered at its moment, and the tracker's answers out of the log.
 
-Names and shapes only. Whatever decides anything about a trip stands in these lines, so that a replay needs nothing else.
+Everything that decides about a trip stands in these lines, so that a replay needs nothing else. Whoever is there at the moment
+of a ping asks cars and routers, adds the answer to the log and lets the tracker repeat its step. An answer counts only for the
+ping of the same moment.
 """
 
+import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from strava_pipeline.core.trips.car.config import Limits
+from strava_pipeline.core.trips.car.events import CarAnswer, read_answer
 
 MOMENT = timedelta(seconds=60)
 """How long after a ping the answers of cars and routers are waited for; then the ping counts as unanswered for good."""
@@ -103,3 +110,103 @@ def whole_part(lines: Sequence[Line | None], now: datetime) -> int:
         if not unanswered:
             whole = number
     return whole
+
+
+APART_S = Limits().counted_s
+"""Seconds: pings count when they are as far apart, so an answer further off is of another ping's moment, or of none.
+
+A phone without a network sends its pings hours later; then the car must not be asked where it is now, and what it said last
+before the trip is no answer either.
+"""
+
+
+def is_of_moment(measured_at: float, ping_t: float) -> bool:
+    """Whether an answer measured at `measured_at` belongs to a ping at `ping_t`, both in epoch seconds. Else it is an error."""
+    return abs(measured_at - ping_t) <= APART_S
+
+
+Points = Sequence[tuple[float, float]]  # longitude, latitude
+
+
+class Oracle(Protocol):
+    """Asks cars and routers; each may take 10 seconds. Neither method raises."""
+
+    def car(self, user_id: str, car_id: str, at: float) -> Read: ...
+
+    def route(self, user_id: str, points: Points, at: float) -> float | None: ...
+
+
+class UnaskedError(Exception, ABC):
+    """The tracker needs an answer that nobody has asked for yet."""
+
+    @abstractmethod
+    def noted(self, answered: Answered, oracle: Oracle, at: float) -> Answered:
+        """Ask for it, because of an event at `at` (epoch seconds); returns `answered` with the new answer."""
+
+
+class UnaskedCarError(UnaskedError):
+    """The answer of a car."""
+
+    def __init__(self, car_id: str) -> None:
+        super().__init__("a car is to be asked")
+        self.car_id = car_id
+
+    def noted(self, answered: Answered, oracle: Oracle, at: float) -> Answered:
+        read = oracle.car(answered.user_id, self.car_id, at)
+        return answered.model_copy(update={"cars": (*answered.cars, read)})
+
+
+class UnaskedRouteError(UnaskedError):
+    """The length of a route."""
+
+    def __init__(self, points: Points) -> None:
+        super().__init__("a route is to be asked for")
+        self.points = tuple(points)
+
+    def noted(self, answered: Answered, oracle: Oracle, at: float) -> Answered:
+        routed = Routed(key=route_key(self.points), km=oracle.route(answered.user_id, self.points, at))
+        return answered.model_copy(update={"routes": (*answered.routes, routed)})
+
+
+class NotedAnswers:
+    """The answers that were noted for the event at `at` (epoch seconds).
+
+    `asks_…`: raise Unasked… for what nobody has asked yet; else it is no answer. `unknown` names the cars of the latter.
+    """
+
+    def __init__(
+        self, answered: Answered | None, at: float, *, asks_cars: bool = False, asks_routes: bool = False
+    ) -> None:
+        self._cars = {read.car_id: read for read in reversed(answered.cars)} if answered else {}
+        self._routes = {route.key: route for route in answered.routes} if answered else {}
+        self._at, self._asks_cars, self._asks_routes = at, asks_cars, asks_routes
+        self.unknown: list[str] = []
+
+    def car(self, car_id: str) -> CarAnswer | None:
+        """What the car answered at that moment; None: no answer, or one of another moment."""
+        read = self._cars.get(car_id)
+        if read is None:
+            if self._asks_cars:
+                raise UnaskedCarError(car_id)
+            self.unknown.append(car_id)
+            return None
+        if read.error is not None or not is_of_moment(read.at.timestamp(), self._at):
+            return None
+        return read_answer(read.model_dump(include={"is_parked", "odometer", "lat", "lng"}))
+
+    def route(self, points: Points) -> float | None:
+        """Kilometres; None: no router answered."""
+        routed = self._routes.get(route_key(points))
+        if routed is None and self._asks_routes:
+            raise UnaskedRouteError(points)
+        return routed.km if routed else None
+
+    def save(self, trip: object) -> bool:
+        """Always true: whoever replays the log saves its trips."""
+        return True
+
+
+def route_key(points: Points) -> str:
+    """The key of the points of a route: to 10 cm, as in the router's address."""
+    text = ";".join(f"{longitude:.6f},{latitude:.6f}" for longitude, latitude in points)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

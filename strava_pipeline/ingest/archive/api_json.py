@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from strava_pipeline.core.json_text import parse_json
+from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.archive.entry import (
     Entry,

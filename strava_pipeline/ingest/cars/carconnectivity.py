@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.core.errors import PipelineError, SourceError
+from strava_pipeline.core.json_values import finite_number
 from strava_pipeline.core.trips.car.config import read_position
-from strava_pipeline.core.trips.values import finite_number
 from strava_pipeline.ingest.cars.reading import Reading, Trouble
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.pings.answers import Oracle, Points
-from strava_pipeline.core.pings.lines import Read
+from strava_pipeline.core.pings.lines import Oracle, Points, Read
 from strava_pipeline.core.pings.people import People
 from strava_pipeline.ingest.cars.geocoder import Geocoder
 from strava_pipeline.ingest.cars.reading import BoundedCars, CarAdapter, Reading, Trouble

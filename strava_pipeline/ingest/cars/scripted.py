@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.core.errors import MisuseError, SourceError
-from strava_pipeline.core.json_text import parse_json
+from strava_pipeline.core.json_values import parse_instant, parse_json
 from strava_pipeline.core.trips.car.events import read_answer
 from strava_pipeline.core.trips.car.scenarios import FORMAT, Routes, Scenario, read_scenarios
-from strava_pipeline.core.trips.values import parse_instant
 from strava_pipeline.ingest.cars.reading import Reading, Trouble
 
 _Key = tuple[str, str, int]  # user, car, milliseconds since 1970

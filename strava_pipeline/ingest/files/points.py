@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from strava_pipeline.core.files.recording import TRACK, Flag
-from strava_pipeline.core.haversine import column_distance_m
+from strava_pipeline.core.geodesy import column_distance_m
 from strava_pipeline.core.size_limits import ImportLimits
 
 PER_FRAME = 50_000  # rows that stand as Python objects at once

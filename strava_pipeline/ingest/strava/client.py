@@ -23,7 +23,7 @@ from strava_pipeline.core.errors import (
     RepeatingListingError,
     TransientError,
 )
-from strava_pipeline.core.json_text import parse_json
+from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire
 from strava_pipeline.ingest.landing import LandingClient

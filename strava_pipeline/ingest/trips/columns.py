@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from strava_pipeline.core.json_values import normal_instant
 from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State, Summary
-from strava_pipeline.core.trips.values import normal_instant
 from strava_pipeline.ingest.trips.keys import opened
 from strava_pipeline.ingest.trips.table import FEEDBACK, LOCATIONS, MIX
 

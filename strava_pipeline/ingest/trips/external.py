@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from queue import Empty, Queue
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
-from strava_pipeline.core.json_text import json_bytes, parse_json
+from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.text import code
 from strava_pipeline.core.trips.activity.thresholds import Thresholds

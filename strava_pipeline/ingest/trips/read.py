@@ -13,10 +13,10 @@ from itertools import islice
 from typing import Any
 
 from strava_pipeline.core.errors import MisuseError, SourceError
+from strava_pipeline.core.json_values import finite_number, parse_instant
 from strava_pipeline.core.process import without_garbage_collection
 from strava_pipeline.core.size_limits import TripLimits
 from strava_pipeline.core.trips.activity.bundle import Bundle, State, entry_comment
-from strava_pipeline.core.trips.values import finite_number, parse_instant
 from strava_pipeline.ingest.trips.columns import Column, bundle_of, name_of, number, plain_json, read_column
 from strava_pipeline.ingest.trips.keys import KeyRing
 from strava_pipeline.ingest.trips.table import (

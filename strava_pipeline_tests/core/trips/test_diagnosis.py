@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.json_text import json_bytes
+from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.trips.activity.bundle import Decryption, State
 from strava_pipeline.core.trips.activity.diagnosis import missing_ride, trip_diagnosis
 from strava_pipeline.core.trips.activity.explanation import Flip

@@ -9,10 +9,15 @@ import pytest
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 from strava_pipeline.core.tables.trips import METRICS
 from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State
-from strava_pipeline.core.trips.activity.diagnosis import diagnose
+from strava_pipeline.core.trips.activity.diagnosis import (
+    diagnose,
+    diagnostics_rows,
+    index_rows,
+    partition_of,
+    replay_row,
+)
 from strava_pipeline.core.trips.activity.metrics import SCHEMA
 from strava_pipeline.core.trips.activity.replay import Replay
-from strava_pipeline.core.trips.activity.table_rows import diagnostics_rows, index_rows, partition_of, replay_row
 from strava_pipeline.core.trips.activity.text import FREE_TEXT
 from strava_pipeline.core.trips.activity.thresholds import thresholds
 from strava_pipeline.core.trips.activity.verdict import find_algorithm

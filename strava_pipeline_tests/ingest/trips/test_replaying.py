@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import SourceError
-from strava_pipeline.core.json_text import json_bytes
+from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.size_limits import TripLimits
 from strava_pipeline.core.trips.activity.replay import STATUSES, Decided, Replay
 from strava_pipeline.core.trips.activity.sweep import Sweep, threshold_sets

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
-from strava_pipeline.core.trips.values import normal_instant, parse_instant
+from strava_pipeline.core.json_values import normal_instant, parse_instant
 
 MISSING_START_END, RIDE_NOT_DETECTED, NOT_BIKE = "missing_start_end", "ride_not_detected", "not_bike"
 _WITH_DIAGNOSTIC = frozenset({MISSING_START_END, RIDE_NOT_DETECTED, NOT_BIKE})

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from strava_pipeline.core.json_values import number_text
 from strava_pipeline.core.trips.activity.text import beside_limit, limit_text, unit_of
 from strava_pipeline.core.trips.activity.thresholds import Thresholds, described
 from strava_pipeline.core.trips.activity.verdict import Decision, Rule, Severity, Verdict, rules
-from strava_pipeline.core.trips.values import number_text
 
 REJECTED, NOT_REJECTED = "rejected", "not_rejected"
 _RULES_BY_CODE = {rule.code: rule for rule in rules()}

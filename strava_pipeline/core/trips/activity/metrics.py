@@ -10,11 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from strava_pipeline.core.haversine import column_distance_m
+from strava_pipeline.core.geodesy import column_distance_m
+from strava_pipeline.core.json_values import clean_text, finite_number, parse_instant
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 from strava_pipeline.core.trips.activity.track import KMH, points_frame, segments, usable_points, used_points
-from strava_pipeline.core.trips.values import clean_text, finite_number, parse_instant
 
 MIX = pl.List(pl.Struct({"activity": pl.String, "share": pl.Float64}))
 

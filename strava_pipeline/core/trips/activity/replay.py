@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from strava_pipeline.core.json_text import json_bytes
+from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.trips.activity.bundle import (
     MISSING_START_END,
     NOT_BIKE,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from textwrap import wrap
 from typing import Any
 
-from strava_pipeline.core.json_text import json_bytes
+from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.text import templates
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.charts import (

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from strava_pipeline.core.json_values import format_instant
 from strava_pipeline.core.trips.activity.bundle import Bundle, State, entry_comment, submitted_at
 from strava_pipeline.core.trips.activity.diagnosis import severity
 from strava_pipeline.core.trips.activity.text import (
@@ -19,7 +20,6 @@ from strava_pipeline.core.trips.activity.text import (
     unit_of,
 )
 from strava_pipeline.core.trips.activity.verdict import Verdict
-from strava_pipeline.core.trips.values import format_instant
 
 LABELS = {"ride": "a ride", "not_ride": "no ride", None: "none: neither a review nor a feedback says what it was"}
 OUTCOMES = {

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from strava_pipeline.core.haversine import EARTH_M
+from strava_pipeline.core.geodesy import EARTH_M
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.text import duration, quantity, round_length
 from strava_pipeline.core.trips.activity.thresholds import Thresholds

@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any
 
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.json_values import number_text
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.replay import (
     STATUSES,
@@ -24,7 +25,6 @@ from strava_pipeline.core.trips.activity.replay import (
 from strava_pipeline.core.trips.activity.text import NOTHING, aligned, cut, one_line
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 from strava_pipeline.core.trips.activity.verdict import Algorithm, Verdict
-from strava_pipeline.core.trips.values import number_text
 
 FORMAT = "activity-trip-sweep/1"
 BASELINE = "baseline"

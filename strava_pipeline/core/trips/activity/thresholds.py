@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.trips.values import number_text
+from strava_pipeline.core.json_values import number_text
 
 CURRENT = "cycling-2026.1"
 INSIDE_METRICS = ("teleport_speed_ms", "gap_s", "stationary_speed_ms", "poor_accuracy_m", "min_device_speed_share")

@@ -11,11 +11,10 @@ from typing import Any
 
 import polars as pl
 
-from strava_pipeline.core.haversine import column_distance_m
+from strava_pipeline.core.geodesy import column_distance_m, sampled
+from strava_pipeline.core.json_values import MILLISECONDS, clean_text, finite_number, parse_instant
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
-from strava_pipeline.core.trips.sampling import sampled
-from strava_pipeline.core.trips.values import MILLISECONDS, clean_text, finite_number, parse_instant
 
 KMH = 3.6  # km/h per m/s
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
-from strava_pipeline.core.haversine import distance_m
-from strava_pipeline.core.trips.values import finite_number
+from strava_pipeline.core.geodesy import distance_m
+from strava_pipeline.core.json_values import finite_number
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.json_text import json_bytes
+from strava_pipeline.core.json_values import finite_number, json_bytes
 from strava_pipeline.core.trips.car.config import (
     CarConfig,
     CarConfigError,
@@ -17,12 +17,17 @@ from strava_pipeline.core.trips.car.config import (
     checked_position,
     read_config,
 )
-from strava_pipeline.core.trips.car.events import CarAnswer, Event, NoEventError, read_answer, read_event
-from strava_pipeline.core.trips.car.result import Result, result_json
-from strava_pipeline.core.trips.car.state import TrackerState
+from strava_pipeline.core.trips.car.events import (
+    CarAnswer,
+    Event,
+    NoEventError,
+    Result,
+    read_answer,
+    read_event,
+    result_json,
+)
 from strava_pipeline.core.trips.car.tracker import step
-from strava_pipeline.core.trips.car.trip import Trip
-from strava_pipeline.core.trips.values import finite_number
+from strava_pipeline.core.trips.car.trip import TrackerState, Trip
 
 FORMAT = "car-tracker-scenarios/1"
 RESULT_FORMAT = "car-tracker-result/1"

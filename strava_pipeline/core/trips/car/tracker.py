@@ -1,22 +1,29 @@
 """The tracker: a state, an event and what can be asked go in; the next state and what happened come out.
 
 By event: pings and the phone's start, which open trips and follow them; the phone's end; the clock of the safety net, which ends
-trips of which nothing was heard for long. The end of a trip that counts is finalise.py's.
+trips that were silent for long. The end of a trip that counts is turn.py's.
 """
 
 from dataclasses import replace
 
 from strava_pipeline.core.trips.car.config import Car, CarConfig, Limits, is_at_skip, rounded
-from strava_pipeline.core.trips.car.events import Answers, CarAnswer, Event
-from strava_pipeline.core.trips.car.finalise import finalise
-from strava_pipeline.core.trips.car.result import CAR_STATE_UNKNOWN, CAR_STATUS_UNAVAILABLE, Reason, Result, Status
-from strava_pipeline.core.trips.car.state import Cache, LastTrip, TrackerState
-from strava_pipeline.core.trips.car.trip import Via, km_now
+from strava_pipeline.core.trips.car.events import (
+    CAR_STATE_UNKNOWN,
+    CAR_STATUS_UNAVAILABLE,
+    Answers,
+    CarAnswer,
+    Event,
+    Reason,
+    Result,
+    Status,
+)
+from strava_pipeline.core.trips.car.trip import Cache, LastTrip, TrackerState, Via, km_now
 from strava_pipeline.core.trips.car.turn import (
     Asking,
     Stepped,
     Turn,
     as_driving,
+    finalise,
     is_driving,
     paused,
     paused_result,

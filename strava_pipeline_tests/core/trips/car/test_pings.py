@@ -4,7 +4,7 @@ import pytest
 
 from strava_pipeline.core.trips.car.config import CarConfig, Limits
 from strava_pipeline.core.trips.car.events import CarAnswer
-from strava_pipeline.core.trips.car.state import Point
+from strava_pipeline.core.trips.car.trip import Point
 from strava_pipeline_tests.core.trips.car.made import (
     ADA,
     CARS,

@@ -8,7 +8,7 @@ import pytest
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.trips.car.config import Limits
-from strava_pipeline.core.trips.car.result import result_json
+from strava_pipeline.core.trips.car.events import result_json
 from strava_pipeline.core.trips.car.scenarios import read_scenarios, result_parts, run_scenario
 
 ALWAYS = {"status", "state", "cache", "trip", "api_calls", "osrm_coords"}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strava_pipeline.core.trips.car.config import Limits, Position
-from strava_pipeline.core.trips.car.state import (
+from strava_pipeline.core.trips.car.trip import (
     Cache,
     LastTrip,
     Point,

@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from strava_pipeline.core.trips.car.config import CarConfig, Limits, Place
-from strava_pipeline.core.trips.car.state import Cache, Point
-from strava_pipeline.core.trips.car.trip import classify, km_now, length_km, trail
+from strava_pipeline.core.trips.car.trip import Cache, Point, classify, km_now, length_km, trail
 from strava_pipeline_tests.core.trips.car.made import north, place
 
 Told = tuple[float, float]

@@ -1,7 +1,12 @@
-"""The great-circle distance of two positions, of numbers or of Polars columns. Polars itself is not imported here."""
+"""Positions on the Earth: great-circle distances, of numbers or of Polars columns, and samples of long tracks.
 
+Polars itself is not imported here, so that commands that only show a distance start fast. No router: `sampled` chooses the
+points that one is asked about.
+"""
+
+from collections.abc import Sequence
 from math import asin, cos, radians, sin, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,3 +31,16 @@ def column_distance_m(
     half_phi, half_lambda = (phi - phi_0) / 2, (longitude.radians() - longitude_0.radians()) / 2
     h = half_phi.sin() ** 2 + phi_0.cos() * phi.cos() * half_lambda.sin() ** 2
     return 2 * EARTH_M * h.sqrt().clip(upper_bound=1.0).arcsin()
+
+
+ALL, FEWER = 25, 24  # up to 25 points go as they are, of more 24: routers limit the length of an address
+_Point = TypeVar("_Point")
+
+
+def sampled(points: Sequence[_Point]) -> list[_Point]:
+    """The first, the last, and what lies evenly between by number."""
+    count = len(points)
+    if count <= ALL:
+        return list(points)
+    between = FEWER - 2
+    return [points[0], *(points[place * (count - 2) // between] for place in range(1, between + 1)), points[-1]]

@@ -5,7 +5,7 @@ import math
 import polars as pl
 import pytest
 
-from strava_pipeline.core.haversine import EARTH_M, column_distance_m, distance_m
+from strava_pipeline.core.geodesy import EARTH_M, column_distance_m, distance_m
 from strava_pipeline_tests.core.trips.scalar import haversine
 
 QUARTER = EARTH_M * math.pi / 2

@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from strava_pipeline.core.trips.car.config import CarConfig, Limits, Position
-from strava_pipeline.core.trips.car.state import LastTrip, TrackerState
-from strava_pipeline.core.trips.car.trip import Trip, trip_json
+from strava_pipeline.core.trips.car.trip import LastTrip, TrackerState, Trip, trip_json
 from strava_pipeline_tests.core.trips.car.made import (
     CARS,
     CONFIG,
