@@ -27,8 +27,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import snapshot
 from strava_pipeline.orchestrate.home import own_configuration
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.settings import Settings

@@ -57,7 +57,7 @@ def land(place: Place) -> Work:
     """Store the members of a container in bronze, by their hash."""
     from strava_pipeline.ingest.archive.container import open_container
     from strava_pipeline.ingest.archive.landing import contents
-    from strava_pipeline.lake.file_store import FileStore
+    from strava_pipeline.lake.imports.files import FileStore
 
     def work() -> int:
         store = FileStore(place.lake)

@@ -129,7 +129,7 @@ def merge_details_row_by_row(place: Place) -> Work:
     """
     from strava_pipeline.core.activities import detail_frames
     from strava_pipeline.core.tables import TABLES
-    from strava_pipeline.lake.detail_files import detail_files, read_details
+    from strava_pipeline.lake.bronze.answers import detail_files, read_details
 
     found = (files for year in place.years.all for files in detail_files(place.lake, year).values())
 

@@ -73,8 +73,8 @@ def floor(place: Place) -> Work:
 def files(place: Place) -> Work:
     """Compute the insights of all years from the published warehouse and write the files that changed."""
     from strava_pipeline.core.insights.goals import Goals
-    from strava_pipeline.lake.insights import athlete_of, write_insights
-    from strava_pipeline.lake.publish import publish, snapshot
+    from strava_pipeline.lake.gold.insights import athlete_of, write_insights
+    from strava_pipeline.lake.gold.publish import publish, snapshot
 
     _fill(place)
     publish(place.lake)
@@ -91,7 +91,7 @@ def files(place: Place) -> Work:
 
 def one_more(place: Place) -> Work:
     """The same as `files`, after one more activity in one year."""
-    from strava_pipeline.lake.warehouse import changed, writing
+    from strava_pipeline.lake.gold.warehouse import changed, writing
 
     with writing(place.lake) as connection:
         copy = "SELECT * REPLACE (-id AS id) FROM activities_all WHERE id = 1"
@@ -103,7 +103,7 @@ def one_more(place: Place) -> Work:
 def views(place: Place) -> Work:
     """Query all columns and rows of every view of insights."""
     from strava_pipeline.core.tables.insights import INSIGHTS
-    from strava_pipeline.lake.publish import snapshot
+    from strava_pipeline.lake.gold.publish import snapshot
 
     def work() -> int:
         with snapshot(place.lake) as connection:
@@ -115,7 +115,7 @@ def views(place: Place) -> Work:
 
 
 def _fill(place: Place) -> None:
-    from strava_pipeline.lake.warehouse import changed, writing
+    from strava_pipeline.lake.gold.warehouse import changed, writing
 
     with writing(place.lake) as connection:
         if connection.execute("SELECT count(*) = 0 FROM activities_all").fetchall()[0][0]:

@@ -17,8 +17,7 @@ from pathlib import Path
 from benchmarks.place import Place
 from benchmarks.posting import Posted
 from strava_pipeline.core.webhooks import intake_path
-from strava_pipeline.lake.journal import unread
-from strava_pipeline.lake.received import body_of
+from strava_pipeline.lake.journal import body_of, unread
 
 RATE = 500  # events in a second, as the aims say
 _ROOT = Path(__file__).parent.parent

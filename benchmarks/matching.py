@@ -49,8 +49,8 @@ def floor(place: Place) -> Work:
 
 def match(place: Place) -> Work:
     """Match the activities of gold and write the tables of matches."""
-    from strava_pipeline.lake.matches import match_activities
-    from strava_pipeline.lake.warehouse import writing
+    from strava_pipeline.lake.gold.matches import match_activities
+    from strava_pipeline.lake.gold.warehouse import writing
 
     with writing(place.lake) as connection:
         empty = connection.execute("SELECT count(*) = 0 FROM activities_all").fetchall()[0][0]

@@ -20,9 +20,9 @@ from benchmarks.intake import free_port
 from benchmarks.posting import CONNECTIONS, post_all
 from strava_pipeline.core.pings.lines import Kept
 from strava_pipeline.core.trips.car.config import Limits
+from strava_pipeline.lake.car_pings import landed, take_in, waiting_lines
 from strava_pipeline.lake.car_trips import Replay
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.ping_log import landed, take_in, waiting_lines
 
 RATE, PHONES = 500, CONNECTIONS  # each phone keeps a connection
 BEGIN = datetime(2026, 3, 4, 6, 30, tzinfo=UTC)

@@ -81,7 +81,7 @@ def merge_details(place: Place) -> Work:
 
 
 def publish(place: Place) -> Work:
-    from strava_pipeline.lake.publish import publish
+    from strava_pipeline.lake.gold.publish import publish
 
     def work() -> int:
         publish(place.lake)
@@ -92,8 +92,8 @@ def publish(place: Place) -> Work:
 
 def publish_large(place: Place) -> Work:
     """Publish a warehouse of LARGE_BYTES."""
-    from strava_pipeline.lake.publish import publish
-    from strava_pipeline.lake.warehouse import changed, writing
+    from strava_pipeline.lake.gold.publish import publish
+    from strava_pipeline.lake.gold.warehouse import changed, writing
 
     with writing(place.lake) as connection:
         connection.execute("CREATE TABLE filler (a DOUBLE, b DOUBLE)")

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from strava_pipeline.file_locks import exclusive
+from strava_pipeline.lake.gold.warehouse import connect
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.warehouse import connect
 from strava_pipeline_tests.small_disk import SmallDisk, small_disk
 
 if TYPE_CHECKING:  # a rig imports Dagster, which takes seconds: tests of other rooms do without

@@ -9,7 +9,7 @@ import duckdb
 
 from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.emulator.strava.archive import Oddities, write_archive
-from strava_pipeline.lake.imports_behind import years_behind_imports
+from strava_pipeline.lake.imports.merge import years_behind_imports
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.verbs.run_job import RunOutcome
 from strava_pipeline_tests.rig import Rig

@@ -13,8 +13,8 @@ import typer
 
 from strava_pipeline.cli import ALIASES, VERBS, app
 from strava_pipeline.core.tables import PARQUET_TABLES
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.conftest import SOAK
 from strava_pipeline_tests.documents import DOCUMENTS, GUIDES, PROGRAM, REPO, commands_in, queries_in

@@ -26,15 +26,15 @@ from strava_pipeline.core.tables import (
     TRIP_REPLAY,
 )
 from strava_pipeline.core.webhooks import EventSummary
-from strava_pipeline.lake.car_readings import count_readings
+from strava_pipeline.lake.car_pings import count_readings
+from strava_pipeline.lake.gold.deletions import AbsenceReport
+from strava_pipeline.lake.gold.matches import MatchReport
+from strava_pipeline.lake.gold.merge import MergeReport
+from strava_pipeline.lake.gold.publish import snapshot
+from strava_pipeline.lake.gold.warehouse import reading, writing
+from strava_pipeline.lake.imports.merge import merge_files
 from strava_pipeline.lake.locks import live_run, locked
-from strava_pipeline.lake.matches import MatchReport
-from strava_pipeline.lake.merge_imported import merge_files
-from strava_pipeline.lake.publish import snapshot
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.lake.staging import MergeReport
-from strava_pipeline.lake.tombstones import AbsenceReport
-from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.operations.by_year import YearsReport
 from strava_pipeline.operations.cars import land_pings, update_car_trips
 from strava_pipeline.operations.current import bring_up_to_date, make_imports

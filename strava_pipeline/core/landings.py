@@ -1,7 +1,7 @@
 """The order in which answers arrived, and the time at which each is believed to have arrived. Pure.
 
-The order is that of the numbers that answers get as they land (lake/landed.py), never that of a server's Date headers: one
-false header must neither hide a later answer nor make an earlier one look newer. Times follow the order: a time that
+The order is that of the numbers that answers get as they land (lake/bronze/landing.py), never that of a server's Date headers:
+one false header must neither hide a later answer nor make an earlier one look newer. Times follow the order: a time that
 contradicts it is replaced by a moment between its neighbours.
 """
 

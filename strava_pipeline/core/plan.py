@@ -4,7 +4,7 @@
 let through. A year that was never listed is estimated from its neighbours. `Forecast` corrects the plan during a
 listing: training is not even over a year, so the activities received so far are compared month by month with the
 athlete's other years, and without any with a plain summer and winter of their hemisphere. Gathering the counts is
-lake/known.py's, printing verbs/plan.py's.
+lake/gold/coverage.py's, printing verbs/plan.py's.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -1,35 +1,42 @@
-"""Trips by car in the warehouse: the replay of bronze, from where the last one ended. No answer is asked for here.
+"""Trips by car in the warehouse: the replay of bronze from where the last one ended, addresses, queries. Asks nobody.
 
-How far it came stands beside the trips in the warehouse, and with each user's state in data/state/car_tracker.json: that file
-may be behind the warehouse, then some lines are taken again, which changes nothing. Lost, or ahead of a warehouse that was
-made anew, it is made again from the first ping on.
+How far the replay came stands beside the trips in the warehouse, and with each user's state in data/state/car_tracker.json. If
+that file is behind the warehouse, some lines are replayed again, which changes nothing. If it is lost, or ahead of a warehouse
+that was rebuilt, the replay starts from the first ping. Each answer of a geocoder is a line of data/bronze/addresses.jsonl (an
+area and its address; null: it has none), so none is asked for twice and a rebuild asks nobody. Who asks holds ADDRESSES_LOCK.
 """
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from strava_pipeline.core.pings.lines import Answered, Kept, NotedAnswers
 from strava_pipeline.core.pings.users import VERSION, Outcomes, User, content_of, read_user, user_json
 from strava_pipeline.core.tables import CAR_TABLES, Table
-from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS, Limits
+from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS, Area, Limits, area_of
 from strava_pipeline.core.trips.car.events import Result
-from strava_pipeline.lake.addresses import fill_addresses
-from strava_pipeline.lake.files import write_whole
+from strava_pipeline.core.trips.car.trip import Trip
+from strava_pipeline.lake.car_pings import has_news, landed, newest_file, waiting_lines
+from strava_pipeline.lake.files import append_line, sync_folder, write_whole
+from strava_pipeline.lake.gold.merge import MergeReport, staged, staging
+from strava_pipeline.lake.gold.warehouse import Connection, changed, note, notes, reading, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.ping_log import has_news, landed, newest_file
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.staging import MergeReport, staged, staging
-from strava_pipeline.lake.warehouse import Connection, changed, note, notes, reading, writing
 
 _NOTE = f"car_trips {VERSION}"  # up to which file of bronze they are merged; rows of another version are replaced
 _FILE = "car_tracker.json"
 Told = Callable[[Kept, User, Result | None], object]
+_COMPARED = ("end_time", "car_id", "distance_km", "distance_source", "classification", "via")
+ADDRESSES_LOCK = "addresses"
+_ENDS = {"start_address": ("start_lat", "start_lng"), "end_address": ("end_lat", "end_lng")}
+_ROWS = {"trip_id": pl.String, **dict.fromkeys(_ENDS, pl.String)}
 
 
 @dataclass(slots=True)
@@ -152,3 +159,171 @@ def _rows(outcomes: Outcomes) -> Iterator[tuple[Table, pl.DataFrame]]:
     for table in CAR_TABLES:
         rows = pl.DataFrame(told[table.name], schema=table.polars_schema, orient="row")
         yield table, rows.unique(table.key, keep="first", maintain_order=True)
+
+
+def users_now(lake: Lake) -> dict[str, User]:
+    """Each user after everything that came; what no car was asked about yet counts as unanswered."""
+    waiting, replay, known = waiting_lines(lake), last_replay(lake), set[str]()
+    replay.run(lake, DEFAULT_LIMITS, lambda line, *_: known.add(line.id))
+    answers = {line.to: line for line in waiting if isinstance(line, Answered)}
+    for line in waiting:
+        if isinstance(line, Kept) and line.id not in known:  # a run may just have taken it in
+            replay.take(line, answers.get(line.id), DEFAULT_LIMITS)
+    return replay.users
+
+
+def published_trips(connection: Connection, user_id: str | None, year: int | None, most: int) -> list[dict[str, Any]]:
+    """The newest trips first, without positions."""
+    found = connection.execute(sql("car_trips_listed"), {"user": user_id, "year": year, "most": most})
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class Different:
+    """A trip by its start; `before`, `after`: what it is with the usual limits and with others, None: no trip."""
+
+    trip_id: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+
+
+@dataclass(slots=True)
+class Comparison:
+    """`unknown`: how often the tracker asked with other limits what nobody had asked at that time."""
+
+    trips_before: int
+    trips_after: int
+    cancelled_before: int
+    cancelled_after: int
+    unknown: int
+    different: list[Different] = field(default_factory=list)
+
+
+def compared(lake: Lake, limits: Limits) -> Comparison:
+    """All of bronze replayed with the usual limits and with `limits`."""
+    before, after = Replay(), Replay()
+    before.run(lake, DEFAULT_LIMITS)
+    after.run(lake, limits)
+    old, new = _by_id(before), _by_id(after)
+    found = Comparison(
+        len(old),
+        len(new),
+        len(before.outcomes.cancellations),
+        len(after.outcomes.cancellations),
+        len(after.unknown - before.unknown),
+    )
+    for trip_id in sorted(old.keys() | new.keys()):
+        if old.get(trip_id) != new.get(trip_id):
+            found.different.append(Different(trip_id, old.get(trip_id), new.get(trip_id)))
+    return found
+
+
+def _by_id(replay: Replay) -> dict[str, dict[str, Any]]:
+    return {trip.trip_id: _told(trip) for trip, _, _ in replay.outcomes.trips}
+
+
+def _told(trip: Trip) -> dict[str, Any]:
+    return {name: getattr(trip, name) for name in _COMPARED}
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Of the trips of some years; None where there are none. `cancelled`: how many, by reason."""
+
+    cancellation_rate: float | None
+    cancelled: dict[str, int]
+    points_per_trip: float | None
+    gps_only_share: float | None
+
+
+def watched(connection: Connection, years: Sequence[int]) -> Watched:
+    trips, points, gps_only = connection.execute(sql("car_trips_watched"), {"years": list(years)}).fetchall()[0]
+    cancelled = dict(connection.execute(sql("car_cancellations_watched"), {"years": list(years)}).fetchall())
+    none = sum(cancelled.values())
+    rate = round(none / (trips + none), 4) if trips + none else None
+    return Watched(rate, cancelled, points, gps_only)
+
+
+def rows_by_partition(connection: Connection, table: str) -> dict[int, int]:
+    """Rows of a table of trips by car, by their own partition."""
+    return dict(connection.execute(sql("rows_by_partition").format(table=table)).fetchall())
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    lat: str
+    lng: str
+    address: str | None
+    at: AwareDatetime
+
+
+def known_addresses(lake: Lake) -> dict[Area, str | None]:
+    """Every answer so far; the last one of an area counts. A line that a power cut left torn is passed over."""
+    try:
+        lines = lake.addresses.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return {}
+    found: dict[Area, str | None] = {}
+    for text in lines:
+        try:
+            line = _Line.model_validate_json(text)
+        except ValidationError:
+            continue
+        found[Area(line.lat, line.lng)] = line.address
+    return found
+
+
+def keep_address(lake: Lake, area: Area, address: str | None, at: datetime) -> None:
+    """Append an answer; it is on disk when this returns. Who calls holds ADDRESSES_LOCK."""
+    line = _Line(lat=area.lat, lng=area.lng, address=address, at=at).model_dump_json().encode() + b"\n"
+    is_new = not lake.addresses.exists()
+    append_line(lake.addresses, line)
+    if is_new:
+        sync_folder(lake.addresses.parent)
+
+
+def unknown_areas(lake: Lake) -> list[Area]:
+    """Where trips began and ended and nobody has said the address yet, the newest trips first."""
+    known = known_addresses(lake)
+    with reading(lake) as connection:
+        trips = connection.execute(sql("car_trip_ends")).fetchall()
+    ends = (end for _, *places in trips for end in (places[:2], places[2:4]))
+    areas = dict.fromkeys(area_of(lat, lng) for lat, lng in ends if lat is not None and lng is not None)
+    return [area for area in areas if area not in known]
+
+
+def merge_addresses(lake: Lake) -> int:
+    """Write the answers into `car_trips`; how many rows changed."""
+    with writing(lake) as connection, staging(lake) as folder:
+        filled = fill_addresses(connection, lake, folder)
+        if filled:
+            changed(connection)
+    return filled
+
+
+def fill_addresses(connection: Connection, lake: Lake, folder: Path) -> int:
+    """The same inside the caller's transaction, by way of a staging folder."""
+    known = known_addresses(lake)
+    if not known:
+        return 0
+    ends = connection.execute(sql("car_trip_ends"))
+    names = [column[0] for column in ends.description or ()]
+    rows = [_filled(dict(zip(names, row, strict=True)), known) for row in ends.fetchall()]
+    new = pl.DataFrame([row for row in rows if row is not None], schema=_ROWS, orient="row")
+    if new.is_empty():
+        return 0
+    return len(connection.execute(sql("fill_addresses"), {"rows": staged(folder, "addresses", new)}).fetchall())
+
+
+def _filled(trip: Mapping[str, str | float | None], known: Mapping[Area, str | None]) -> dict[str, str | None] | None:
+    """The trip's addresses; None where its row has them already."""
+    found: dict[str, str | None] = {}
+    for name, (north, east) in _ENDS.items():
+        lat, lng = trip[north], trip[east]
+        here = isinstance(lat, float) and isinstance(lng, float)
+        found[name] = known.get(area_of(float(lat or 0.0), float(lng or 0.0))) if here else None
+    if all(trip[name] == address for name, address in found.items()):
+        return None
+    return {"trip_id": str(trip["trip_id"]), **found}

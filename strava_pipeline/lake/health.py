@@ -1,21 +1,34 @@
-"""What `doctor` looks at in the warehouse, working and published: is it whole, is it current. Reads only.
+"""What `doctor` looks at in the data folder: the warehouse, bronze, decisions, leftovers, room and rights, the first year.
 
-The working file is opened for a moment, read-only and under the writer's lock; where a run is at work on it, the look is
-given up after seconds, and the run is not disturbed.
+Reads only. The working file is opened for a moment, read-only and under the writer's lock; where a run holds it, the look is
+given up after seconds and the run is not disturbed. Of bronze everything that a rebuild would read is unpacked, so that its
+checksum is tested: some seconds for ten thousand details.
 """
 
+import os
 import stat
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import MAXYEAR, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+from pydantic import ValidationError
 
 from strava_pipeline.core.errors import Finding, PipelineError, ok, problem, skipped, warning
+from strava_pipeline.core.landings import DAY
 from strava_pipeline.core.tables import TABLES, catalogue_version
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.file_locks import is_open_in_duckdb
-from strava_pipeline.lake.counts import faulty_keys
-from strava_pipeline.lake.paths import Lake, log_of
-from strava_pipeline.lake.publish import READ_ONLY, snapshot
-from strava_pipeline.lake.warehouse import (
+from strava_pipeline.lake.bronze.answers import detail_files
+from strava_pipeline.lake.bronze.listings import from_the_future, listings
+from strava_pipeline.lake.bronze.manifests import Manifest
+from strava_pipeline.lake.decisions import decided_files
+from strava_pipeline.lake.files import bytes_free, nearest, unpacked
+from strava_pipeline.lake.gold.publish import READ_ONLY, snapshot
+from strava_pipeline.lake.gold.quality import faulty_keys
+from strava_pipeline.lake.gold.warehouse import (
     REBUILDING,
     Connection,
     at_rest,
@@ -25,11 +38,20 @@ from strava_pipeline.lake.warehouse import (
     revision,
     was_ever_made,
 )
+from strava_pipeline.lake.imports.activities import all_listings
+from strava_pipeline.lake.paths import Lake, log_of
 
 WORKING, KEYS, PUBLISHED = "working warehouse", "keys", "published warehouse"
 PATIENCE = 2  # seconds; a merge of one year takes less, and a person waits
 _AGAIN = "strava-pipeline compact      # makes it anew from bronze, without a call"
 _AT_WORK = "a run is at work on it; look again when it is done"
+LISTINGS, DETAILS, DECISIONS, LEFTOVERS = "bronze: listings", "bronze: details", "decisions", "leftovers"
+UNFINISHED = timedelta(hours=1)  # no file takes longer to write; a younger one may be a live run's
+SPARE = 200_000_000  # bytes; a year of bronze, shards and Dagster's records of a busy athlete
+NAMED = 20  # of many files of one kind, that many are named
+TIMES = "bronze: times"
+EXAMPLES = 5
+FIRST_YEAR = "first year"
 
 
 def warehouse_health(lake: Lake) -> list[Finding]:
@@ -110,3 +132,196 @@ def _published(lake: Lake, current: str | None) -> list[Finding]:
     if current is not None and current != held:
         found.append(warning(PUBLISHED, "it is behind the working one.", "strava-pipeline compact      # publishes it"))
     return found or [ok(PUBLISHED, "readable" + (", equal to the working one" if current else ""))]
+
+
+def listings_health(lake: Lake) -> Finding:
+    """Whether every listing can be read: the runs pass over one whose manifest can't be."""
+    if not lake.listings.is_dir():
+        return skipped(LISTINGS, "none yet")
+    unread, damaged, pages = [], [], 0
+    for folder in sorted(path for path in lake.listings.iterdir() if path.is_dir()):
+        try:
+            manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+        except (OSError, ValidationError):
+            held = any(folder.glob("page-*")) or (folder / "manifest.json").exists()
+            unread += [folder] if held else []  # else nothing is lost
+            continue
+        whole = [page for page in manifest.pages if not page.lost]  # the others are known, and listed again
+        pages += len(whole)
+        damaged += [folder / page.file for page in whole if _is_damaged(folder / page.file)]
+    if not (unread or damaged):
+        return ok(LISTINGS, f"all {pages} pages can be read")
+    told = [f"manifest.json of {_names(unread)} can't be read"] if unread else []
+    told += [f"{_names(damaged)}: missing or damaged"] if damaged else []
+    mend = "Bring the files back from a backup. Without one: the next run makes a manifest anew from its pages, and what a "
+    mend += (
+        "page held is listed again, and the page noted as lost, by:\nstrava-pipeline run-all\nstrava-pipeline rebuild"
+    )
+    return (problem if damaged else warning)(LISTINGS, "; ".join(told) + ".", mend)
+
+
+def details_health(lake: Lake) -> Finding:
+    """Whether the newest answer of every activity can be read."""
+    if not lake.details.is_dir():
+        return skipped(DETAILS, "none yet")
+    years = [int(path.name.removeprefix("year=")) for path in lake.details.glob("year=*")]
+    files = [file for year in years for file in detail_files(lake, year).values()]
+    newest = [file for file in files if file.good or file.lost]
+    damaged = sorted(file.activity_id for file in newest if file.lost or (file.good and _is_damaged(file.good)))
+    if not damaged:
+        return ok(DETAILS, f"all {len(newest)} can be read")
+    ids = ",".join(map(str, damaged))
+    return problem(
+        DETAILS,
+        f"{len(damaged)} of {len(newest)} are damaged.",
+        f"Bring them back from a backup, or fetch them again, a call each:\nstrava-pipeline enrich --ids {ids}",
+    )
+
+
+def decisions_health(lake: Lake) -> Finding:
+    """Whether every line of what a person decided can be read; the runs pass over one that can't be."""
+    files = decided_files(lake)
+    torn = [f"{file.path}, line {number}" for file in files for number in file.unreadable]
+    if not torn:
+        taken = sum(len(file.all) for file in files)
+        return ok(DECISIONS, f"all {taken} can be read" if taken else "none yet")
+    mend = "If it was torn by a power cut, it was never taken: decide again where you meant to. Then delete the line."
+    return warning(DECISIONS, f"can't be read: {'; '.join(torn[:NAMED])}.", mend)
+
+
+def leftovers(lake: Lake, now: datetime) -> Finding:
+    """Files that a process left when it died, or that were set aside as evidence."""
+    warehouse, working = lake.snapshot.parent, lake.working
+    found = [
+        log_of(lake.snapshot),
+        working.with_suffix(".old"),
+        working.with_suffix(".damaged"),
+        *sorted(lake.state.glob("*.corrupt-*")),
+        *sorted(lake.shards.rglob("*.damaged")),
+        *sorted(lake.shards.rglob("*.outdated")),
+        *sorted(path for path in (lake.data_dir / "bronze").rglob("*.damaged") if not _is_awaited(lake, path)),
+        *(
+            path
+            for folder in (warehouse, lake.state, lake.shards, lake.data_dir / "bronze")
+            for path in sorted(folder.rglob(".*.tmp"))
+            if now.timestamp() - path.stat().st_mtime > UNFINISHED.total_seconds()
+        ),
+    ]
+    there = [path for path in found if path.exists()]
+    if not there:
+        return ok(LEFTOVERS, "none")
+    return warning(
+        LEFTOVERS,
+        f"{_names(there)} from a process that died, or set aside because it was damaged or older.",
+        "\n".join(["When all else here is well, they can go:", *(f"rm -f '{path}'" for path in there[:NAMED])]),
+    )
+
+
+def room(name: str, folder: Path, warehouse: Path | None = None) -> Finding:
+    """Whether the disk of `folder` has room; publishing needs that of a copy of `warehouse`, and as much to grow."""
+    size = warehouse.stat().st_size if warehouse is not None and warehouse.exists() else 0
+    return judged_room(name, bytes_free(folder), size)
+
+
+def judged_room(name: str, free: int, warehouse: int) -> Finding:
+    """As `room`, in bytes."""
+    reserve = 2 * warehouse + SPARE
+    told = f"{_size(free)} free"
+    mend = f"Free some space: {_size(reserve)} should be, so that a year goes in and a copy of the warehouse can be published."
+    if free <= warehouse:
+        return problem(name, f"{told}, but publishing copies the warehouse of {_size(warehouse)}.", mend)
+    if free < reserve:
+        return warning(name, f"{told}.", mend)
+    return ok(name, told)
+
+
+def writable(name: str, folder: Path) -> Finding:
+    """Whether `folder` can be written to, or made."""
+    there = nearest(folder)
+    if not there.is_dir():
+        return problem(name, f"{there} is in the way: not a folder.", f"mv '{there}' '{there}.away'")
+    if not os.access(there, os.W_OK | os.X_OK):
+        mend = f"chmod u+rwx '{there}'      # if it is yours: ls -ld '{there}'"
+        return problem(name, f"{there} can't be written to.", mend)
+    return ok(name, f"{folder} can be written to" if there == folder else f"{folder} can be made")
+
+
+def _is_damaged(path: Path) -> bool:
+    try:
+        unpacked(path)
+    except (OSError, EOFError, zlib.error):
+        return True
+    return False
+
+
+def _is_awaited(lake: Lake, damaged: Path) -> bool:
+    """Whether this is all there is of a detail: it says that it is to be fetched again."""
+    if lake.details not in damaged.parents:
+        return False
+    return not any(path.name > damaged.name for path in damaged.parent.glob("*.json.gz"))
+
+
+def _names(paths: Iterable[Path]) -> str:
+    listed = [str(path) for path in paths]
+    more = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
+    return ", ".join(listed[:NAMED]) + more
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def times_health(lake: Lake, now: datetime) -> Finding:
+    """Whether everything came when it says; `now`: this machine's time (UTC)."""
+    if not lake.listings.is_dir():
+        return skipped(TIMES, "nothing came yet")
+    lake = replace(lake, clock=lambda: now)
+    ahead = [*_listings(lake), *_details(lake)]
+    if not ahead:
+        return ok(TIMES, "nothing claims to be of the future")
+    more = f" and {len(ahead) - EXAMPLES} more" if len(ahead) > EXAMPLES else ""
+    return warning(
+        TIMES,
+        f"{len(ahead)} claim to have come later than they can have: {'; '.join(ahead[:EXAMPLES])}{more}. A server's clock, or "
+        "this machine's, was wrong then.",
+        "They are taken in the order in which they landed, so they hide nothing that came later. Should a table still hold "
+        "such a time:\nstrava-pipeline rebuild      # without a call",
+    )
+
+
+def _listings(lake: Lake) -> Iterator[str]:
+    for name, said, believed in from_the_future(lake):
+        yield f"listing {name} ({said:%Y-%m-%d} instead of {believed:%Y-%m-%d})"
+
+
+def _details(lake: Lake) -> Iterator[str]:
+    for folder in sorted(lake.details.glob("year=[0-9][0-9][0-9][0-9]")):
+        for activity_id, files in detail_files(lake, int(folder.name.removeprefix("year="))).items():
+            for said in sorted(files.disbelieved):
+                if files.good_at is not None and said > files.good_at + DAY:
+                    yield f"detail of {activity_id} ({said:%Y-%m-%d})"
+
+
+def later_first_year(lake: Lake, first_year: int) -> int | None:
+    """The first year with an activity; None where that is `first_year`, or where no complete listing of everything is here."""
+    if not any(_shows_everything(listing.manifest) for listing in listings(lake)):
+        return None
+    years = YearRange(first_year, MAXYEAR)  # whatever the partitions were when a listing came
+    first = min((year for each in all_listings(lake) for year in each.manifest.years_within(years)), default=first_year)
+    return first if first > first_year else None
+
+
+def _shows_everything(manifest: Manifest) -> bool:
+    """Whether it reached its end, all the way back, with a login that may see what only the athlete sees."""
+    return manifest.window.mode == "all" and manifest.complete and manifest.sees_private
+
+
+def first_year_advice(first: int, env_file: str) -> str:
+    """What to do about empty first years: the exact line, and where it belongs."""
+    return f"Nothing is older than {first}. Put this line into {env_file} to leave out empty years: STRAVA_FIRST_YEAR={first}"
+
+
+def first_year_health(lake: Lake, first_year: int, env_file: str) -> Finding:
+    """For `doctor`: never a fault."""
+    later = later_first_year(lake, first_year)
+    return ok(FIRST_YEAR, first_year_advice(later, env_file) if later else str(first_year))

@@ -1,8 +1,8 @@
-"""A journal of what came in: lines appended durably by one process, read by another from where it stopped. Lines only.
+"""A journal of what came in: lines appended durably by one process, read by another from where it stopped. And an inbox's lines.
 
-A segment is a file that one writer appends to and holds locked; when it is full, a write to it failed, or its writer is
-dead, it is closed, and nothing is added to it any more. What was acknowledged is on disk: a line counts when its newline is
-there, and a torn one at the end was acknowledged to nobody.
+A segment is a file that one writer appends to and holds locked. When it is full, a write to it failed, or its writer is dead,
+it is closed, and nothing is added to it any more. What was acknowledged is on disk: a line counts when its newline is there,
+and a torn line at the end was acknowledged to nobody. What a line means is for the reader to know.
 """
 
 import os
@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
 
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.file_locks import try_lock
 from strava_pipeline.lake.files import held, stamp, sync_folder
@@ -20,14 +22,12 @@ from strava_pipeline.lake.files import held, stamp, sync_folder
 FULL = 4_000_000  # bytes of a segment: then the next one is begun, so that read ones can go
 ROOM = 64_000_000  # bytes that may lie unread, some 200,000 events: then somebody has to look why nobody reads
 ENDING = ".ndjson"
+Read = Mapping[str, int]
+"""Up to where a journal was read: bytes of each segment. Several writers may be at several of them."""
 
 
 class JournalFullError(PipelineError):
     """More is waiting than may: whoever reads has fallen behind, or nobody does."""
-
-
-Read = Mapping[str, int]
-"""Up to where a journal was read: bytes of each segment. Several writers may be at several of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +167,25 @@ def _taken_away(path: Path, offset: int) -> bool:
 def segments(folder: Path) -> list[Path]:
     """The journal's files in the order in which they were begun."""
     return sorted(folder.glob(f"*{ENDING}"))
+
+
+class Received(BaseModel):
+    """`received_at`: when the intake took it, by its machine's clock; `body`: what came, character for character."""
+
+    model_config = ConfigDict(frozen=True)
+
+    received_at: AwareDatetime
+    body: str
+
+    @classmethod
+    def line(cls, body: bytes, at: datetime) -> bytes:
+        """The line for a body; UnicodeDecodeError where it is no UTF-8."""
+        return cls(received_at=at, body=body.decode()).model_dump_json().encode()
+
+
+def body_of(line: bytes) -> bytes:
+    """The body in a line; empty where it is no line of ours."""
+    try:
+        return Received.model_validate_json(line).body.encode()
+    except (ValidationError, UnicodeEncodeError):
+        return b""

@@ -15,29 +15,23 @@ from strava_pipeline.core.sources import STRAVA, gear_source
 from strava_pipeline.core.tables import DETAIL_TABLES, GEAR, TABLES
 from strava_pipeline.core.tables.details import RECORDED
 from strava_pipeline.core.years import YearRange
+from strava_pipeline.lake.bronze.answers import count_on_disk, detail_files
 from strava_pipeline.lake.car_trips import merge_car_trips
-from strava_pipeline.lake.counts import faulty_keys, keys
-from strava_pipeline.lake.detail_files import count_on_disk, detail_files
 from strava_pipeline.lake.files import sync_folder
-from strava_pipeline.lake.history import merge_history
-from strava_pipeline.lake.imported import all_listings, are_outdated, forget
-from strava_pipeline.lake.imports import undone_names
-from strava_pipeline.lake.locks import locked
-from strava_pipeline.lake.matches import match_activities
-from strava_pipeline.lake.merge import merge_activities
-from strava_pipeline.lake.merge_details import fetched_in_gold, merge_details, merge_fresh_details, sync_kudos
-from strava_pipeline.lake.merge_imported import merge_fresh_imported, merge_imported_activities, merge_imported_details
-from strava_pipeline.lake.merge_profile import merge_profile
-from strava_pipeline.lake.paths import Lake, log_of
-from strava_pipeline.lake.publish import publish, snapshot
-from strava_pipeline.lake.quarantine import sync_quarantine
-from strava_pipeline.lake.shards import write_shards
-from strava_pipeline.lake.shards_without_imports import drop_imported
-from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.tombstones import mark_absent
-from strava_pipeline.lake.trips import merge_trips
-from strava_pipeline.lake.undoing import is_made_without, is_noted, made_without, may_leave, note_made_without
-from strava_pipeline.lake.warehouse import (
+from strava_pipeline.lake.gold.deletions import mark_absent
+from strava_pipeline.lake.gold.matches import match_activities
+from strava_pipeline.lake.gold.merge import merge_activities, merge_history
+from strava_pipeline.lake.gold.merge_details import (
+    fetched_in_gold,
+    merge_details,
+    merge_fresh_details,
+    merge_profile,
+    sync_kudos,
+)
+from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.quality import faulty_keys, keys
+from strava_pipeline.lake.gold.quarantine import sync_quarantine
+from strava_pipeline.lake.gold.warehouse import (
     REBUILDING,
     Connection,
     DamagedWarehouseError,
@@ -55,6 +49,15 @@ from strava_pipeline.lake.warehouse import (
     was_ever_made,
     writing,
 )
+from strava_pipeline.lake.imports.activities import all_listings, are_outdated, forget
+from strava_pipeline.lake.imports.manifests import undone_names
+from strava_pipeline.lake.imports.merge import merge_fresh_imported, merge_imported_activities, merge_imported_details
+from strava_pipeline.lake.imports.undo import is_made_without, is_noted, made_without, may_leave, note_made_without
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.paths import Lake, log_of
+from strava_pipeline.lake.shards import drop_imported, write_shards
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.trips import merge_trips
 
 LOCK = "rebuild"
 _PUBLISHED = "SELECT activity_id FROM published.activity_details_by_source WHERE source = $source"

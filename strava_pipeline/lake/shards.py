@@ -1,8 +1,8 @@
-"""Shards: the pages of a listing, typed, as Parquet, split by local year. Made from bronze alone, any time again.
+"""Shards: the pages of a listing, typed, as Parquet, split by local year. Made from bronze alone, at any time.
 
-A shard's own Parquet metadata says which listings it holds, how many of their pages, by which catalogue and partitions it
-was made, and of which listings other times are believed than they say (times.py), so whether one is missing or stale is read
-from the files. When a year has many, they become one that keeps each version of an activity once, and when it was last seen.
+A shard's own Parquet metadata says which listings it holds, how many of their pages, by which catalogue and partitions it was
+made, and which times of its listings were corrected (bronze/landing.py). So a missing or stale shard is found by reading the
+files. When a year has many shards, they become one that keeps each version of an activity once, and when it was last seen.
 """
 
 import json
@@ -17,15 +17,16 @@ import polars as pl
 
 from strava_pipeline.core.activities import summary_frame
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.tables import catalogue_version
 from strava_pipeline.core.years import YearRange
+from strava_pipeline.lake.bronze.landing import Times
+from strava_pipeline.lake.bronze.listing import Listing
+from strava_pipeline.lake.bronze.listings import times_of_all
 from strava_pipeline.lake.files import sync_folder, write_rows
-from strava_pipeline.lake.imported import all_listings
-from strava_pipeline.lake.listing import Listing
-from strava_pipeline.lake.listings import times_of_all
+from strava_pipeline.lake.imports.activities import all_listings
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.times import Times
 
 MANY = 32  # shards of a year before they are merged: a month of daily runs
 LOCK = "shards"  # who writes shards, and who reads them while others may merge them away
@@ -289,3 +290,30 @@ def _write(path: Path, rows: pl.DataFrame, holds: Held, made_by: dict[str, str])
     size = write_rows(path, rows, "zstd", {HOLDS: json.dumps(holds), **made_by})
     sync_folder(path.parent)
     return size
+
+
+def drop_imported(lake: Lake) -> list[str]:
+    """Take the rows of imports out of all shards; those that can't be read are set aside, and named."""
+    with locked(lake, LOCK):
+        return _drop_imported(lake)
+
+
+def _drop_imported(lake: Lake) -> list[str]:
+    damaged: list[str] = []
+    for path in sorted([*lake.shards.glob("year=*/*.parquet"), *lake.shards.glob("year=*/*.outdated")]):
+        try:
+            metadata = pl.read_parquet_metadata(path)
+            holds: Held = json.loads(metadata.get(HOLDS, "{}"))
+            left = {name: pages for name, pages in holds.items() if name.rpartition("-")[2] not in IMPORTED}
+            rows = pl.read_parquet(path) if len(left) < len(holds) or not holds else pl.DataFrame()
+        except (pl.exceptions.PolarsError, OSError):
+            damaged += set_aside_unreadable([path])
+            continue
+        kept = rows.filter(~pl.col("source").is_in(list(IMPORTED))) if "source" in rows.columns else rows
+        if kept.height < rows.height or len(left) < len(holds):
+            if kept.is_empty():
+                path.unlink()
+            else:
+                write_rows(path, kept, "zstd", metadata | {HOLDS: json.dumps(left)})
+            sync_folder(path.parent)
+    return damaged

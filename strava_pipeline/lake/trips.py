@@ -14,11 +14,11 @@ from polars.exceptions import PolarsError
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import TRIP_TABLES, Table
 from strava_pipeline.lake.files import sync_folder, write_rows
+from strava_pipeline.lake.gold.merge import MergeReport, staged, staging
+from strava_pipeline.lake.gold.warehouse import Connection, changed
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.staging import MergeReport, staged, staging
-from strava_pipeline.lake.warehouse import Connection, changed
 
 _LOCK = "trips"
 

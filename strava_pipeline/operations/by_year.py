@@ -14,7 +14,7 @@ from strava_pipeline.core.errors import BudgetExhaustedError
 from strava_pipeline.core.plan import Forecast
 from strava_pipeline.ingest.fetch_loop import FetchCall, FetchItem, FetchReport, fetch_each
 from strava_pipeline.ingest.retries import MOST_REFUSALS
-from strava_pipeline.lake.landed import require_writable
+from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.progress import Eta
 from strava_pipeline.operations.run_context import RunContext

@@ -18,15 +18,24 @@ from strava_pipeline.core.tables import CAR_TABLES, CAR_TRIPS
 from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
 from strava_pipeline.core.trips.car.events import Result
 from strava_pipeline.ingest.cars.connect import geocoder_of, oracle_of
-from strava_pipeline.lake import addresses
-from strava_pipeline.lake.car_counts import Watched, rows_by_partition, watched
-from strava_pipeline.lake.car_trips import Replay, merge_replay, replayed
+from strava_pipeline.lake.car_pings import LOCK, TakenIn, take_in
+from strava_pipeline.lake.car_trips import (
+    ADDRESSES_LOCK,
+    Replay,
+    Watched,
+    keep_address,
+    merge_addresses,
+    merge_replay,
+    replayed,
+    rows_by_partition,
+    unknown_areas,
+    watched,
+)
+from strava_pipeline.lake.gold.merge import MergeReport
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.journal import ROOM, Writer
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.people_file import people_in
-from strava_pipeline.lake.ping_log import LOCK, TakenIn, take_in
-from strava_pipeline.lake.staging import MergeReport
-from strava_pipeline.lake.warehouse import reading
+from strava_pipeline.lake.user_files import people_in
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.publishing import publish_all_right
 from strava_pipeline.operations.run_context import RunContext
@@ -112,19 +121,19 @@ def look_up_addresses(run: RunContext, settings: Settings) -> AddressLookups | N
     with geocoder_of(settings) as geocoder:
         if geocoder is None:
             return None
-        with run.exclusive(addresses.LOCK):
-            areas = addresses.unknown_areas(run.lake)
+        with run.exclusive(ADDRESSES_LOCK):
+            areas = unknown_areas(run.lake)
             answered = 0
             with progressing(run.progress, "Looking up addresses", min(len(areas), MAX_AREAS)) as advance:
                 for area in areas[:MAX_AREAS]:
                     address = geocoder.find(area)
                     if address is not None:
-                        addresses.keep_address(run.lake, area, address.text, run.clock.local())
+                        keep_address(run.lake, area, address.text, run.clock.local())
                         answered += 1
                     elif geocoder.gives_up:
                         break
                     advance(1)
-            addresses.merge_addresses(run.lake)
+            merge_addresses(run.lake)
     return AddressLookups(answered, len(areas) - answered)
 
 

@@ -6,8 +6,8 @@ Most runs find nothing to do; what doing it takes is imported by those that do.
 from functools import partial
 
 from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.lake.imports.undo import are_tracks_due
 from strava_pipeline.lake.rebuild import ensure_current
-from strava_pipeline.lake.undoing import are_tracks_due
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.settings import Settings
 
@@ -17,7 +17,7 @@ def bring_up_to_date(run: RunContext, settings: Settings) -> None:
     lake, years = run.lake, run.years
     ensure_current(lake, years, run.progress, make_imports=partial(make_imports, run, settings.import_limits))
     if are_tracks_due(lake):
-        from strava_pipeline.lake.publish import publish, snapshot
+        from strava_pipeline.lake.gold.publish import publish, snapshot
         from strava_pipeline.operations.insights import make_insights
         from strava_pipeline.operations.tracking import make_tracks
 
@@ -29,7 +29,7 @@ def bring_up_to_date(run: RunContext, settings: Settings) -> None:
 
 def make_imports(run: RunContext, limits: ImportLimits) -> None:
     """Read the files of imports whose readings are not whole, and make the activities of all imports that count anew."""
-    from strava_pipeline.lake.readings import is_whole
+    from strava_pipeline.lake.imports.files import is_whole
     from strava_pipeline.operations.importing import LOCK, make_activities
     from strava_pipeline.operations.reading_files import read_files, unread
 

@@ -11,12 +11,18 @@ from strava_pipeline.core.errors import TransientError
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.webhooks import EventSummary, WebhookEvent, covers_event
-from strava_pipeline.lake.answer_files import AnswerFiles, answered_at, newest_json, set_aside
-from strava_pipeline.lake.detail_files import land_detail
-from strava_pipeline.lake.events import EventsState, Refuse, clear_inbox, load, save, take_in
-from strava_pipeline.lake.events_due import Due, is_answered, on_disk, sort_waiting
+from strava_pipeline.lake.bronze.answers import AnswerFiles, answered_at, land_detail, newest_json, set_aside
+from strava_pipeline.lake.bronze.events import EventsState, Refuse, clear_inbox, load, save, take_in
+from strava_pipeline.lake.gold.event_followup import (
+    LOCK,
+    Due,
+    is_answered,
+    note_gone,
+    note_sighting,
+    on_disk,
+    sort_waiting,
+)
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.sightings import LOCK, note_gone, note_sighting
 from strava_pipeline.operations.by_year import Errand, YearsReport, eta_of, fetch_by_year
 from strava_pipeline.operations.options import EventsOptions
 from strava_pipeline.operations.progress import progressing

@@ -9,18 +9,18 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.webhooks import summarise_events
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.lake.events import EventsState, has_news, peek
-from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import is_published, snapshot
-from strava_pipeline.lake.sightings import years_unmerged
-from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.warehouse import (
+from strava_pipeline.lake.bronze.events import EventsState, has_news, peek
+from strava_pipeline.lake.gold.event_followup import years_unmerged
+from strava_pipeline.lake.gold.publish import is_published, snapshot
+from strava_pipeline.lake.gold.warehouse import (
     DamagedWarehouseError,
     OtherCatalogueError,
     is_a_database,
     is_outdated,
     reading,
 )
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
 from strava_pipeline.operations.options import EventsOptions
 from strava_pipeline.operations.strava_source import budget_of
 from strava_pipeline.settings import Settings

@@ -6,11 +6,18 @@ from datetime import UTC, date, datetime, timedelta
 
 from strava_pipeline.core.errors import BudgetExhaustedError
 from strava_pipeline.core.plan import Forecast
-from strava_pipeline.lake.behind import first_pull_ended_at
-from strava_pipeline.lake.detail_files import land_detail, land_failure
+from strava_pipeline.lake.bronze.answers import land_detail, land_failure
+from strava_pipeline.lake.bronze.listings import listed_since, watermark
+from strava_pipeline.lake.gold.coverage import first_pull_ended_at
+from strava_pipeline.lake.gold.fetch_selection import (
+    REFRESH_REST,
+    Candidate,
+    Scope,
+    as_of_now,
+    still_wanted,
+    wanted_details,
+)
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, as_of_now, still_wanted, wanted_details
-from strava_pipeline.lake.watermark import listed_since, watermark
 from strava_pipeline.operations.by_year import Errand, YearsReport, eta_of, fetch_by_year
 from strava_pipeline.operations.options import DetailsOptions
 from strava_pipeline.operations.progress import progressing

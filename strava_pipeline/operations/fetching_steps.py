@@ -5,11 +5,11 @@ How each is fetched and landed is in pulling.py, fetching.py, streaming.py, even
 
 from collections.abc import Sequence
 
-from strava_pipeline.lake.counts import known_gear, unknown_gear
+from strava_pipeline.lake.bronze.answers import newest_athlete
+from strava_pipeline.lake.gold.merge_details import merge_profile
+from strava_pipeline.lake.gold.quality import known_gear, unknown_gear
+from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.locks import locked
-from strava_pipeline.lake.merge_profile import merge_profile
-from strava_pipeline.lake.profile_files import newest_athlete
-from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline.operations.by_year import YearsReport
 from strava_pipeline.operations.events import EventsReport, work_events
 from strava_pipeline.operations.fetching import pull_details

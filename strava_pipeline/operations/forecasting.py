@@ -24,14 +24,12 @@ from strava_pipeline.core.plan import (
 )
 from strava_pipeline.core.rows import Json
 from strava_pipeline.ingest.provider import Page
-from strava_pipeline.lake.behind import first_pull_ended_at
-from strava_pipeline.lake.counts import count_between
-from strava_pipeline.lake.differences import differences
-from strava_pipeline.lake.known import Known, known_of
-from strava_pipeline.lake.listing import Listing
-from strava_pipeline.lake.manifests import Manifest
-from strava_pipeline.lake.wanted import wanted_details
-from strava_pipeline.lake.warehouse import reading
+from strava_pipeline.lake.bronze.listing import Listing
+from strava_pipeline.lake.bronze.manifests import Manifest
+from strava_pipeline.lake.gold.coverage import Known, differences, first_pull_ended_at, known_of
+from strava_pipeline.lake.gold.fetch_selection import wanted_details
+from strava_pipeline.lake.gold.quality import count_between
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations.fetching import scope_of
 from strava_pipeline.operations.options import DetailsOptions
 from strava_pipeline.operations.run_context import RunContext

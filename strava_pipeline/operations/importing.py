@@ -12,13 +12,11 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.files.archive_csv import ArchiveRow
 from strava_pipeline.core.files.objects import Holders, Numbering
 from strava_pipeline.ingest.archive.imported import ImportRead, Kept, RowsBefore
-from strava_pipeline.lake.file_store import stored_bytes
 from strava_pipeline.lake.files import DamagedFileError
-from strava_pipeline.lake.held_ids import HeldIds
-from strava_pipeline.lake.imported import is_made, make
-from strava_pipeline.lake.imports import Import, imports
+from strava_pipeline.lake.imports.activities import HeldIds, is_made, make
+from strava_pipeline.lake.imports.files import reading_of, stored_bytes
+from strava_pipeline.lake.imports.manifests import Import, imports
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.readings import reading_of
 from strava_pipeline.operations.run_context import RunContext
 
 LOCK = "import"  # who lands files, reads them, and makes activities of them

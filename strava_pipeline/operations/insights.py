@@ -1,4 +1,4 @@
-"""A run's insights: who for, against which goals, up to which day; written, and laid beside gold. How is lake/insights.py's."""
+"""A run's insights: who for, against which goals, up to which day; written, and compared with gold."""
 
 import base64
 from collections.abc import Callable, Sequence
@@ -9,10 +9,17 @@ from typing import Any
 from strava_pipeline.core.insights.documents import headline
 from strava_pipeline.core.insights.goals import Goals, Units
 from strava_pipeline.core.insights.page import chart_svg, charted
-from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
-from strava_pipeline.lake.insights import Athlete, InsightsReport, YearMade, athlete_of, forget, write_insights
-from strava_pipeline.lake.insights_compared import unequal
-from strava_pipeline.lake.warehouse import Connection
+from strava_pipeline.lake.gold.insights import (
+    Athlete,
+    InsightsReport,
+    YearMade,
+    athlete_of,
+    forget,
+    unequal,
+    write_insights,
+)
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import Markdown, StepReport, if_any, timed
 from strava_pipeline.operations.table_rules import Finding

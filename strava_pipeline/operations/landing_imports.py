@@ -21,9 +21,10 @@ from strava_pipeline.ingest.archive.entry import (
     too_large,
 )
 from strava_pipeline.ingest.archive.landing import Contents, Role, contents
-from strava_pipeline.lake.file_store import FileStore
-from strava_pipeline.lake.imported import is_made
-from strava_pipeline.lake.imports import (
+from strava_pipeline.lake.bronze.answers import newest_athlete
+from strava_pipeline.lake.imports.activities import is_made
+from strava_pipeline.lake.imports.files import FileStore
+from strava_pipeline.lake.imports.manifests import (
     Import,
     ImportedFile,
     ImportFault,
@@ -36,7 +37,6 @@ from strava_pipeline.lake.imports import (
     with_known,
 )
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.operations.importing import LOCK
 from strava_pipeline.operations.inbox_marks import inbox_marks
 from strava_pipeline.operations.progress import progressing

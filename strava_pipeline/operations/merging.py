@@ -8,20 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from strava_pipeline.lake.history import merge_history
-from strava_pipeline.lake.listing import read_listing
-from strava_pipeline.lake.listings import folder_of, settle_listings_of
-from strava_pipeline.lake.matches import MatchReport, match_activities, tracks_due
-from strava_pipeline.lake.merge import merge_activities
-from strava_pipeline.lake.merge_details import has_fresh_details, merge_details, sync_kudos
-from strava_pipeline.lake.merge_imported import fresh_imports, merge_imported_activities, merge_imported_details
-from strava_pipeline.lake.merge_profile import merge_profile
-from strava_pipeline.lake.publish import Published, publish_and_compare
-from strava_pipeline.lake.quarantine import sync_quarantine
+from strava_pipeline.lake.bronze.listing import read_listing
+from strava_pipeline.lake.bronze.listings import folder_of, settle_listings_of
+from strava_pipeline.lake.gold.deletions import AbsenceReport, Confirmation, Shrink, confirmation, mark_absent
+from strava_pipeline.lake.gold.matches import MatchReport, match_activities, tracks_due
+from strava_pipeline.lake.gold.merge import MergeReport, merge_activities, merge_history
+from strava_pipeline.lake.gold.merge_details import has_fresh_details, merge_details, merge_profile, sync_kudos
+from strava_pipeline.lake.gold.publish import Published, publish_and_compare
+from strava_pipeline.lake.gold.quarantine import sync_quarantine
+from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
+from strava_pipeline.lake.imports.merge import fresh_imports, merge_imported_activities, merge_imported_details
 from strava_pipeline.lake.shards import ShardReport, write_shards
-from strava_pipeline.lake.staging import MergeReport
-from strava_pipeline.lake.tombstones import AbsenceReport, Confirmation, Shrink, confirmation, mark_absent
-from strava_pipeline.lake.warehouse import Connection, reading, writing
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.table_rules import refuse_faults
 

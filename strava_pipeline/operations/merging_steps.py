@@ -11,18 +11,18 @@ from typing import Any
 
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.core.tables import ACTIVITY_DETAILS, DETAIL_TABLES, FILES, QUARANTINE
-from strava_pipeline.lake.agreement import (
+from strava_pipeline.lake.gold.deletions import Shrink, held_back
+from strava_pipeline.lake.gold.publish import Published
+from strava_pipeline.lake.gold.quality import (
     details_with_bronze,
     gold_with_shards,
     history_with_gold,
+    rows_by_year,
     shards_with_bronze,
 )
-from strava_pipeline.lake.counts import one_number, rows_by_year
-from strava_pipeline.lake.merge_imported import merge_files
-from strava_pipeline.lake.publish import Published
-from strava_pipeline.lake.tombstones import Shrink, held_back
+from strava_pipeline.lake.gold.warehouse import Connection, one_number, reading, writing
+from strava_pipeline.lake.imports.merge import merge_files
 from strava_pipeline.lake.tracks import track_sizes
-from strava_pipeline.lake.warehouse import Connection, reading, writing
 from strava_pipeline.operations.importing import LOCK, make_activities, unmade
 from strava_pipeline.operations.landing_imports import land_paths
 from strava_pipeline.operations.merging import (

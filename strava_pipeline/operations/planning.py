@@ -1,21 +1,19 @@
 """Gathers what a plan is computed from: counts from the lake, allowances from the budget. No call is made here.
 
-The plan itself is core/plan.py's, the look into the lake lake/known.py's.
+The plan itself is core/plan.py's, the look into the lake lake/gold/coverage.py's.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from strava_pipeline.core.plan import Plan, YearPlan, listing_calls, plan_years
-from strava_pipeline.lake.counts import could_be_gear, known_gear, unknown_gear
-from strava_pipeline.lake.differences import differences
-from strava_pipeline.lake.known import AtHand, known_of, year_counts
-from strava_pipeline.lake.listing import Listing
-from strava_pipeline.lake.listings import resume
+from strava_pipeline.lake.bronze.listing import Listing
+from strava_pipeline.lake.bronze.listings import resume
+from strava_pipeline.lake.gold.coverage import AtHand, differences, known_of, year_counts
+from strava_pipeline.lake.gold.fetch_selection import candidates, wanted_details, wanted_streams
+from strava_pipeline.lake.gold.quality import could_be_gear, known_gear, unknown_gear
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.locks import locked_or_none
-from strava_pipeline.lake.wanted import candidates, wanted_details
-from strava_pipeline.lake.wanted_streams import wanted_streams
-from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.operations.fetching import scope_of
 from strava_pipeline.operations.options import DetailsOptions, ListingOptions, StreamsOptions
 from strava_pipeline.operations.pulling import listing_lock, window_of

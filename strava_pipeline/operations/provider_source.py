@@ -8,7 +8,7 @@ from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.provider import Lister, Login, Provider
 from strava_pipeline.ingest.registry import connect
-from strava_pipeline.lake.profile_files import newest_athlete
+from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Account

@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from strava_pipeline.core.errors import GoneError, LimitReachedError, RefusedError, TransientError
-from strava_pipeline.lake.landed import require_writable
-from strava_pipeline.lake.profile_files import land_provider_gear, last_gear_answer, provider_gear
+from strava_pipeline.lake.bronze.answers import land_provider_gear, last_gear_answer, provider_gear
+from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.operations.fetching_steps import listing_complete, listing_numbers
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_source import ProviderSource

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from functools import partial
 
-from strava_pipeline.lake.publish import publish
-from strava_pipeline.lake.warehouse import reading
+from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.table_rules import Finding, refuse_faults, table_findings
 

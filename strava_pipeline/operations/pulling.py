@@ -19,12 +19,11 @@ from strava_pipeline.core.plan import Forecast
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import year_window
 from strava_pipeline.ingest.provider import Lister, Page
-from strava_pipeline.lake.landed import require_writable
-from strava_pipeline.lake.listing import Listing, begin
-from strava_pipeline.lake.listings import resume
-from strava_pipeline.lake.manifests import Manifest, Window
-from strava_pipeline.lake.tombstones import doubtful
-from strava_pipeline.lake.watermark import watermark
+from strava_pipeline.lake.bronze.landing import require_writable
+from strava_pipeline.lake.bronze.listing import Listing, begin
+from strava_pipeline.lake.bronze.listings import resume, watermark
+from strava_pipeline.lake.bronze.manifests import Manifest, Window
+from strava_pipeline.lake.gold.deletions import doubtful
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Account, Source

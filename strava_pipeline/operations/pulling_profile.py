@@ -10,8 +10,8 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
-from strava_pipeline.lake.landed import require_writable
-from strava_pipeline.lake.profile_files import gear_folder, land_athlete, land_gear
+from strava_pipeline.lake.bronze.answers import gear_folder, land_athlete, land_gear
+from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext

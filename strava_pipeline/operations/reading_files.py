@@ -14,11 +14,10 @@ from datetime import datetime
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.size_limits import ImportLimits
-from strava_pipeline.lake.file_store import stored_bytes
 from strava_pipeline.lake.files import DamagedFileError
-from strava_pipeline.lake.imports import ImportedFile, imports
+from strava_pipeline.lake.imports.files import has_reading, put_reading, reading_of, stored_bytes
+from strava_pipeline.lake.imports.manifests import ImportedFile, imports
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.readings import has_reading, put_reading, reading_of
 
 log = logging.getLogger(__name__)
 FEW = 20  # files that are not worth a second process: it takes a second to start

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from functools import partial
 
 from strava_pipeline.core.tables import DETAIL_TABLES, MATCH_TABLES, QUARANTINE, TRACKS
-from strava_pipeline.lake.counts import row_counts, rows_by_year
-from strava_pipeline.lake.publish import snapshot
+from strava_pipeline.lake.gold.publish import left_out, snapshot
+from strava_pipeline.lake.gold.quality import row_counts, rows_by_year
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.tracks import track_sizes
-from strava_pipeline.lake.views import left_out
-from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.operations.current import make_imports
 from strava_pipeline.operations.insights import write_insights_of
 from strava_pipeline.operations.run_context import RunContext

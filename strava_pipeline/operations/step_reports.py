@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from strava_pipeline.core.plan import Forecast
-from strava_pipeline.lake.agreement import Agreement
+from strava_pipeline.lake.gold.quality import Agreement
+from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.locks import others_at_work
-from strava_pipeline.lake.warehouse import Connection
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.strava_source import StravaSource

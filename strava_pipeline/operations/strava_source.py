@@ -22,8 +22,8 @@ from strava_pipeline.ingest.strava.connect import connect, token_store
 from strava_pipeline.ingest.strava.oauth import SEES_PRIVATE
 from strava_pipeline.ingest.strava.revocation import examine_claim, revoked_at
 from strava_pipeline.ingest.strava.subscription_file import OwnSubscription
-from strava_pipeline.lake.profile_files import newest_athlete
-from strava_pipeline.lake.server import refuse_emulator
+from strava_pipeline.lake.bronze.answers import newest_athlete
+from strava_pipeline.lake.bronze.listings import refuse_emulator
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Account

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from strava_pipeline.core.plan import Forecast
+from strava_pipeline.lake.bronze.answers import land_no_streams, land_streams
+from strava_pipeline.lake.gold.fetch_selection import still_due, untouched, wanted_streams
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.stream_files import land_no_streams, land_streams
-from strava_pipeline.lake.wanted_streams import still_due, untouched, wanted_streams
 from strava_pipeline.operations.by_year import Errand, YearsReport, eta_of, fetch_by_year
 from strava_pipeline.operations.options import StreamsOptions
 from strava_pipeline.operations.progress import progressing

@@ -11,12 +11,11 @@ from typing import Any
 
 from strava_pipeline.core.errors import CheckFailedError
 from strava_pipeline.core.tables import TABLES
-from strava_pipeline.lake.agreement import Agreement
-from strava_pipeline.lake.counts import faulty_keys
-from strava_pipeline.lake.listings import listings
-from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.quality import (
+from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.gold.quality import (
+    Agreement,
     bounded,
+    faulty_keys,
     has_offsets,
     lost_rows,
     orphans,
@@ -24,7 +23,8 @@ from strava_pipeline.lake.quality import (
     outside,
     wrong_offsets,
 )
-from strava_pipeline.lake.warehouse import Connection, note, notes, revision, transaction
+from strava_pipeline.lake.gold.warehouse import Connection, note, notes, revision, transaction
+from strava_pipeline.lake.paths import Lake
 
 _RIGHT = "found_right"  # the note in the warehouse
 VALID = "valid"  # one a table: each result costs a run three events in Dagster's records

@@ -1,22 +1,22 @@
-"""The tracks of some years as files and streams have them. How is lake/file_tracks.py's and lake/stream_tracks.py's."""
+"""The tracks of some years as files and streams have them. How is lake/tracks.py's and lake/tracks.py's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from strava_pipeline.lake.file_tracks import (
+from strava_pipeline.lake.gold.matches import note_tracks_made
+from strava_pipeline.lake.gold.warehouse import writing
+from strava_pipeline.lake.imports.activities import Imported, Recorded, imported
+from strava_pipeline.lake.imports.manifests import undone_names
+from strava_pipeline.lake.imports.merge import note_tracks
+from strava_pipeline.lake.imports.undo import are_tracks_due, note_tracks_made_without
+from strava_pipeline.lake.tracks import (
     followed,
     recorded_tracks,
     remove_strays,
     remove_tracks_of_undone,
     sync_file_tracks,
+    sync_stream_tracks,
 )
-from strava_pipeline.lake.imported import Imported, Recorded, imported
-from strava_pipeline.lake.imports import undone_names
-from strava_pipeline.lake.imports_behind import note_tracks
-from strava_pipeline.lake.matches import note_tracks_made
-from strava_pipeline.lake.stream_tracks import sync_stream_tracks
-from strava_pipeline.lake.undoing import are_tracks_due, note_tracks_made_without
-from strava_pipeline.lake.warehouse import writing
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from strava_pipeline.core.tables import CAR_TRIPS, TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
-from strava_pipeline.lake.car_readings import count_readings
-from strava_pipeline.lake.warehouse import reading
+from strava_pipeline.lake.car_pings import count_readings
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations.cars import AddressLookups, CarTrips, land_pings, update_car_trips
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import (

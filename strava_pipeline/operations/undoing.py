@@ -11,15 +11,13 @@ from functools import partial
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import printable
-from strava_pipeline.lake.file_store import stored_bytes
 from strava_pipeline.lake.files import DamagedFileError
-from strava_pipeline.lake.held_ids import HeldIds, athletes_of_hashed
-from strava_pipeline.lake.imported import activity_keys, gear_ids, is_made
-from strava_pipeline.lake.imports import Import, UndoneNote, all_imports, counting, note_undone
+from strava_pipeline.lake.gold.publish import snapshot
+from strava_pipeline.lake.imports.activities import HeldIds, activity_keys, athletes_of_hashed, gear_ids, is_made
+from strava_pipeline.lake.imports.files import has_reading, reading_of, stored_bytes
+from strava_pipeline.lake.imports.manifests import Import, UndoneNote, all_imports, counting, note_undone
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import snapshot
-from strava_pipeline.lake.readings import has_reading, reading_of
 from strava_pipeline.operations.importing import LOCK, import_read
 from strava_pipeline.operations.inbox_marks import inbox_marks
 

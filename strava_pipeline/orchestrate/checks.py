@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.tables import TABLES
-from strava_pipeline.lake.quality import bounded, has_offsets
+from strava_pipeline.lake.gold.quality import bounded, has_offsets
 from strava_pipeline.operations.table_rules import VALID, Finding, advice_of, is_refused
 
 BROKEN_RULES = "broken_rules"  # in a result's metadata: the names of the rules that do not hold

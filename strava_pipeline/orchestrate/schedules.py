@@ -22,11 +22,10 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import years_since
 from strava_pipeline.ingest.registry import missing_login
-from strava_pipeline.lake.behind import years_behind
+from strava_pipeline.lake.bronze.listings import listings, watermark
 from strava_pipeline.lake.car_trips import is_due
-from strava_pipeline.lake.listings import listings
+from strava_pipeline.lake.gold.coverage import years_behind
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.watermark import watermark
 from strava_pipeline.operations.strava_access import access_problem
 from strava_pipeline.operations.trips import NO_SOURCE
 from strava_pipeline.operations.years import year_range

@@ -10,8 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from strava_pipeline.lake.files import bytes_free
-from strava_pipeline.lake.journal import ROOM, Writer, waiting
-from strava_pipeline.lake.received import Received
+from strava_pipeline.lake.journal import ROOM, Received, Writer, waiting
 
 Append = Callable[[Sequence[bytes]], None]
 

@@ -29,10 +29,10 @@ from strava_pipeline.core.pings.lines import (
 from strava_pipeline.core.pings.people import People, Person
 from strava_pipeline.core.pings.users import VERSION, User, config_body, content_of, digest_of, interval_s, live_status
 from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
+from strava_pipeline.lake.car_pings import landed, newest_file, waiting_lines
 from strava_pipeline.lake.car_trips import replayed
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.ping_log import landed, newest_file, waiting_lines
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from strava_pipeline.core.size_limits import ImportLimits
     from strava_pipeline.ingest.archive.bulk_export import BulkExport
     from strava_pipeline.ingest.archive.container import Container
-    from strava_pipeline.lake.warehouse import Connection
+    from strava_pipeline.lake.gold.warehouse import Connection
 
 
 archive = typer.Typer(
@@ -50,9 +50,9 @@ def verify(
     from strava_pipeline.core.files.agreement import compare_activities, gold_id
     from strava_pipeline.core.files.objects import row_id
     from strava_pipeline.ingest.archive.container import open_container
-    from strava_pipeline.lake.compared import held_activities, stand_ins
+    from strava_pipeline.lake.gold.publish import current_snapshot
+    from strava_pipeline.lake.gold.quality import held_activities, stand_ins
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.publish import current_snapshot
     from strava_pipeline.lake.tracks import tracked
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.output import plain
@@ -257,7 +257,7 @@ def compare_whole(
     )
     from strava_pipeline.ingest.archive.container import Kind
     from strava_pipeline.ingest.archive.hashes import archive_files
-    from strava_pipeline.lake.compared import held_files
+    from strava_pipeline.lake.gold.quality import held_files
     from strava_pipeline.verbs.terminal import watched
 
     held = held_files(connection)

@@ -29,10 +29,10 @@ from strava_pipeline.ingest.strava.listener import RedirectListener
 from strava_pipeline.ingest.strava.oauth import SCOPES, OAuth, missing_scopes
 from strava_pipeline.ingest.strava.revocation import forget_revoked
 from strava_pipeline.ingest.strava.token_store import StoredToken, TokenStore
-from strava_pipeline.lake.landed import require_writable
+from strava_pipeline.lake.bronze.answers import land_athlete
+from strava_pipeline.lake.bronze.landing import require_writable
+from strava_pipeline.lake.bronze.listings import refuse_emulator
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.profile_files import land_athlete
-from strava_pipeline.lake.server import refuse_emulator
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.output import echo
 

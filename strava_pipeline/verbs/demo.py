@@ -13,7 +13,7 @@ import typer
 from strava_pipeline.core.errors import PipelineError
 
 if TYPE_CHECKING:
-    from strava_pipeline.lake.counts import YearCounts
+    from strava_pipeline.lake.gold.quality import YearCounts
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
 
@@ -73,9 +73,9 @@ def _demo(folder: Path, activities: int) -> None:
     from strava_pipeline.emulator.generate.trips import write_trips
     from strava_pipeline.ingest.clock import system_clock
     from strava_pipeline.ingest.http import make_wire
-    from strava_pipeline.lake.counts import counts_by_year
+    from strava_pipeline.lake.gold.publish import snapshot
+    from strava_pipeline.lake.gold.quality import counts_by_year
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.publish import snapshot
     from strava_pipeline.orchestrate.jobs import TRIP_REPLAY_JOB, TRIPS_JOB
     from strava_pipeline.verbs.auth import log_in_at_emulator
     from strava_pipeline.verbs.emulator import emulator_process
@@ -250,9 +250,9 @@ def demo_archive(folder: Path, activities: int) -> None:
     """An archive of twelve years through the import, in `folder` alone."""
     from strava_pipeline.emulator.strava.application import EmulatorConfig
     from strava_pipeline.emulator.strava.archive import write_archive
-    from strava_pipeline.lake.counts import counts_by_year
+    from strava_pipeline.lake.gold.publish import snapshot
+    from strava_pipeline.lake.gold.quality import counts_by_year
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.publish import snapshot
     from strava_pipeline.verbs.emulator import YEARS
     from strava_pipeline.verbs.import_ import take_in
     from strava_pipeline.verbs.insights import write_report

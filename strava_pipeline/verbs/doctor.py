@@ -74,13 +74,8 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.ingest import certificates
     from strava_pipeline.ingest.strava import health as strava
     from strava_pipeline.ingest.trips import connect as trips
-    from strava_pipeline.lake import first_year as years
-    from strava_pipeline.lake import goals, purge
-    from strava_pipeline.lake import health as warehouse
-    from strava_pipeline.lake import health_files as kept
-    from strava_pipeline.lake import health_times as times
-    from strava_pipeline.lake import people_file as people
-    from strava_pipeline.lake.imports import imports
+    from strava_pipeline.lake import health, purge, user_files
+    from strava_pipeline.lake.imports.manifests import imports
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.strava_access import has_login
     from strava_pipeline.orchestrate.home import CONFIG
@@ -103,23 +98,23 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         **_folders(settings),
         CONFIG: lambda: dagster.config_health(home),
         dagster.INSTANCE: lambda: dagster.instance_health(home, lake, now),
-        kept.LISTINGS: lambda: kept.listings_health(lake),
-        kept.DETAILS: lambda: kept.details_health(lake),
-        times.TIMES: lambda: times.times_health(lake, now),
-        kept.DECISIONS: lambda: kept.decisions_health(lake),
-        warehouse.WORKING: lambda: warehouse.warehouse_health(lake),
-        kept.LEFTOVERS: lambda: kept.leftovers(lake, now),
-        years.FIRST_YEAR: lambda: years.first_year_health(lake, settings.first_year, str(env_file())),
+        health.LISTINGS: lambda: health.listings_health(lake),
+        health.DETAILS: lambda: health.details_health(lake),
+        health.TIMES: lambda: health.times_health(lake, now),
+        health.DECISIONS: lambda: health.decisions_health(lake),
+        health.WORKING: lambda: health.warehouse_health(lake),
+        health.LEFTOVERS: lambda: health.leftovers(lake, now),
+        health.FIRST_YEAR: lambda: health.first_year_health(lake, settings.first_year, str(env_file())),
         purge.PURGE: lambda: purge.purge_health(lake),
-        goals.GOALS: lambda: goals.goals_health(lake),
-        people.PEOPLE: lambda: people.people_health(settings.pings_config),
+        user_files.GOALS: lambda: user_files.goals_health(lake),
+        user_files.PEOPLE: lambda: user_files.people_health(settings.pings_config),
         trips.SOURCE: lambda: trips.trips_health(settings),
     }
 
 
 def _folders(settings: "Settings") -> dict[str, Look]:
     """Whether what is written to can be, and has room."""
-    from strava_pipeline.lake import health_files as kept
+    from strava_pipeline.lake import health
     from strava_pipeline.lake.paths import Lake
 
     folders = {
@@ -130,9 +125,9 @@ def _folders(settings: "Settings") -> dict[str, Look]:
         "folder: dagster home": settings.dagster_home,
     }
     return {
-        **{name: partial(kept.writable, name, path) for name, path in folders.items()},
-        "disk: data": lambda: kept.room("disk: data", settings.data_dir, Lake(settings.data_dir).working),
-        "disk: logs": lambda: kept.room("disk: logs", settings.logs_dir),
+        **{name: partial(health.writable, name, path) for name, path in folders.items()},
+        "disk: data": lambda: health.room("disk: data", settings.data_dir, Lake(settings.data_dir).working),
+        "disk: logs": lambda: health.room("disk: logs", settings.logs_dir),
     }
 
 

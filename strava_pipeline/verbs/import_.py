@@ -74,9 +74,9 @@ def _take_in(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
 
 def take_in(settings: "Settings", paths: list[Path], *, verbose: bool = False) -> Iterator["RunOutcome"]:
     """The runs that an import is, each when it has ended: bytes and what is read of them; if anything is new, the merge."""
-    from strava_pipeline.lake.imports_behind import years_behind_imports
+    from strava_pipeline.lake.gold.publish import is_published
+    from strava_pipeline.lake.imports.merge import years_behind_imports
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.publish import is_published
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB, MERGE_FILES_JOB
     from strava_pipeline.verbs.run_job import run_job

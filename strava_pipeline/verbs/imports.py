@@ -12,7 +12,7 @@ from strava_pipeline.verbs.options import Verbose
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
-    from strava_pipeline.lake.imports import Import
+    from strava_pipeline.lake.imports.manifests import Import
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.undoing import UndoPlan
     from strava_pipeline.settings import Settings
@@ -25,9 +25,9 @@ _SHOWN = 20  # imports; --json has all
 
 def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Show every import: the name that `import undo` takes, what came in, when, and which are undone."""
-    from strava_pipeline.lake.imports import all_imports, counting
+    from strava_pipeline.lake.imports.manifests import all_imports, counting
+    from strava_pipeline.lake.imports.undo import import_line
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.undoing import import_line
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.output import plain
     from strava_pipeline.verbs.terminal import out
@@ -66,8 +66,8 @@ def undo(
     """Take one import's rows and files out of the warehouse. Bronze keeps them and a note; no call is made."""
     from datetime import UTC, datetime
 
+    from strava_pipeline.lake.imports.undo import find_import
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.undoing import find_import
     from strava_pipeline.operations.undoing import plan_undo
     from strava_pipeline.operations.undoing import undo as note
     from strava_pipeline.settings import Settings
@@ -151,7 +151,7 @@ def _ask(*, yes: bool) -> None:
 
 def _say_plan(plan: "UndoPlan", console: Any) -> None:
     """What leaves and what stays, for eyes."""
-    from strava_pipeline.lake.undoing import import_line
+    from strava_pipeline.lake.imports.undo import import_line
 
     console.print(import_line(plan.one))
     console.print(
@@ -198,8 +198,8 @@ def _shape(one: "Import", counted: "Import | None") -> dict[str, Any]:
 
 def _held(lake: "Lake") -> dict[str, set[object]]:
     """The keys of the published rows that are counted; none where nothing was published."""
-    from strava_pipeline.lake.counts import keys
-    from strava_pipeline.lake.publish import snapshot
+    from strava_pipeline.lake.gold.publish import snapshot
+    from strava_pipeline.lake.gold.quality import keys
 
     if not lake.snapshot.exists():
         return {table: set() for table in _COUNTED}

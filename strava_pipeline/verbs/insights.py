@@ -1,6 +1,6 @@
 """The commands `insights`, `report` and `goals check`: a year as lines, as JSON, as one of its files, as a page.
 
-The numbers come from core/insights and lake/insights_told.py, out of the published warehouse.
+The numbers come from core/insights and lake/gold/insights.py, out of the published warehouse.
 """
 
 from contextlib import contextmanager
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from strava_pipeline.core.insights.documents import YearSummary
     from strava_pipeline.core.insights.goals import Goals
-    from strava_pipeline.lake.insights import Athlete
-    from strava_pipeline.lake.warehouse import Connection
+    from strava_pipeline.lake.gold.insights import Athlete
+    from strava_pipeline.lake.gold.warehouse import Connection
     from strava_pipeline.settings import Settings
 
 
@@ -101,8 +101,7 @@ def write_report(
 
 
 def _told(settings: "Settings", year: int | None, sports: list[str] | None) -> "YearSummary":
-    from strava_pipeline.lake.insights import EVERYTHING, known_of
-    from strava_pipeline.lake.insights_told import count_only, newest_year, year_told
+    from strava_pipeline.lake.gold.insights import EVERYTHING, count_only, known_of, newest_year, year_told
 
     with _published(settings) as (connection, athlete, goals, today):
         if sports:
@@ -120,8 +119,7 @@ def _told(settings: "Settings", year: int | None, sports: list[str] | None) -> "
 def _year_file(settings: "Settings", year: int | None, sports: list[str] | None, file: YearFile) -> "dict[str, Any]":
     from strava_pipeline.core.insights.pacing import year_until
     from strava_pipeline.core.sports import chosen_sports
-    from strava_pipeline.lake.insights import counted_days, files_of, known_of
-    from strava_pipeline.lake.insights_told import newest_year
+    from strava_pipeline.lake.gold.insights import counted_days, files_of, known_of, newest_year
 
     with _published(settings) as (connection, athlete, _, today):
         known = known_of(connection, athlete, today)
@@ -142,10 +140,10 @@ def _published(settings: "Settings") -> "Iterator[tuple[Connection, Athlete, Goa
     """The published warehouse, whose insights are made, their goals, and the day on their clock."""
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.core.insights.goals import Goals
-    from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
-    from strava_pipeline.lake.insights import athlete_of
+    from strava_pipeline.lake.gold.insights import athlete_of
+    from strava_pipeline.lake.gold.publish import insights_snapshot
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.publish import insights_snapshot
+    from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
     from strava_pipeline.operations.strava_access import primed_clock
     from strava_pipeline.verbs.terminal import err
 
@@ -262,8 +260,8 @@ def _verbs() -> None:
 def check() -> None:
     """Say which goals goals.toml sets, or what is wrong in it. Ends with 2 where it can't be followed."""
     from strava_pipeline.core.insights.goals import MEASURES, amount_text, group_name
-    from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import err, out
 

@@ -34,7 +34,7 @@ def serve(scripted: Scripted = None) -> None:
     from strava_pipeline.core.errors import MissingSettingsError
     from strava_pipeline.ingest.cars.connect import oracle_of
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.people_file import people_in
+    from strava_pipeline.lake.user_files import people_in
     from strava_pipeline.serve.app import Phones, create_app
     from strava_pipeline.serve.server import run
     from strava_pipeline.settings import Settings

@@ -1,6 +1,6 @@
 """The verbs of activities that came from several sources: which are one, why, and a person's word about it.
 
-How they are told to be one is core/matching's, what is kept of it lake/matches.py's; here both are only asked for and shown.
+How they are told to be one is core/matching's, what is kept of it lake/gold/matches.py's; here both are only asked for and shown.
 """
 
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +14,7 @@ from strava_pipeline.verbs.output import echo_json
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from strava_pipeline.lake.matches_told import Activity, Pair, Weighed
+    from strava_pipeline.lake.gold.matches import Activity, ActivityPair, Weighed
     from strava_pipeline.lake.paths import Lake
 
 matches = typer.Typer(
@@ -33,7 +33,7 @@ One = Annotated[int, typer.Argument(help="Id of an activity, any of its ids.", m
 def list_(as_json: Json = False) -> None:
     """Show which activities may be one without being joined, what a person decided, and how many are joined."""
 
-    from strava_pipeline.lake.matches_told import members, pairs
+    from strava_pipeline.lake.gold.matches import members, pairs
     from strava_pipeline.verbs.output import plain
     from strava_pipeline.verbs.terminal import out
 
@@ -72,7 +72,7 @@ def explain(
 ) -> None:
     """Tell which sources an activity comes from, and why; or what speaks for two being one, point by point."""
 
-    from strava_pipeline.lake.matches_told import evidence, members, pairs
+    from strava_pipeline.lake.gold.matches import evidence, members, pairs
     from strava_pipeline.verbs.output import plain
     from strava_pipeline.verbs.terminal import out
 
@@ -123,7 +123,7 @@ def split(
 ) -> None:
     """Say that two are two activities: each is as it was before. It outlives every rebuild; `join` takes it back."""
     from strava_pipeline.core.errors import PipelineError
-    from strava_pipeline.lake.matches_told import members
+    from strava_pipeline.lake.gold.matches import members
 
     if other is not None:
         _decide(one, [other], joined=False, verbose=verbose)
@@ -139,8 +139,7 @@ def split(
 def _decide(one: int, others: list[int], *, joined: bool, verbose: bool) -> None:
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.lake.decisions import decide
-    from strava_pipeline.lake.matches import MatchDecision
-    from strava_pipeline.lake.matches_told import members
+    from strava_pipeline.lake.gold.matches import MatchDecision, members
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.strava_access import primed_clock
     from strava_pipeline.orchestrate.jobs import MATCH_JOB
@@ -173,8 +172,7 @@ def _decide(one: int, others: list[int], *, joined: bool, verbose: bool) -> None
 
 
 def _why_still_two(lake: "Lake", one: int, other: int) -> str:
-    from strava_pipeline.lake.matches import decided
-    from strava_pipeline.lake.matches_told import members
+    from strava_pipeline.lake.gold.matches import decided, members
 
     with _snapshot() as connection:
         sides = [members(connection, each) for each in (one, other)]
@@ -200,7 +198,7 @@ def _lake() -> "Lake":
 
 
 def _snapshot() -> Any:
-    from strava_pipeline.lake.publish import current_snapshot
+    from strava_pipeline.lake.gold.publish import current_snapshot
 
     return current_snapshot(_lake())
 
@@ -208,7 +206,7 @@ def _snapshot() -> Any:
 def _known(connection: Any, ids: list[int]) -> dict[int, int]:
     """The partitions of activities that have to be there."""
     from strava_pipeline.core.errors import PipelineError
-    from strava_pipeline.lake.matches_told import present
+    from strava_pipeline.lake.gold.matches import present
 
     found = present(connection, [each for each in ids if abs(each) < 2**63])
     if missing := [each for each in ids if each not in found]:
@@ -235,7 +233,7 @@ def _activity(one: "Activity") -> dict[str, Any]:
     }
 
 
-def _pair(pair: "Pair") -> dict[str, Any]:
+def _pair(pair: "ActivityPair") -> dict[str, Any]:
     return {
         "ids": list(pair.ids),
         "sources": list(pair.sources),
@@ -258,7 +256,7 @@ def _weighed(found: "Weighed") -> dict[str, Any]:
     }
 
 
-def _say_pair(pair: "Pair") -> None:
+def _say_pair(pair: "ActivityPair") -> None:
     from strava_pipeline.verbs.terminal import out
 
     for each in (0, 1):

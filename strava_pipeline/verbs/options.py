@@ -95,7 +95,7 @@ def all_years(settings: "Settings") -> list[int]:
 
 def lake_years(settings: "Settings") -> list[int]:
     """The years from the first with a listing or an import to the newest; all years where nothing was listed."""
-    from strava_pipeline.lake.imported import all_listings
+    from strava_pipeline.lake.imports.activities import all_listings
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.years import year_range
 

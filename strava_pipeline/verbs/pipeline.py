@@ -199,8 +199,8 @@ def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, as_j
     from datetime import UTC, datetime, timedelta
 
     from strava_pipeline.core.years import years_since
+    from strava_pipeline.lake.bronze.listings import watermark
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.watermark import watermark
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS
     from strava_pipeline.settings import Settings
@@ -226,10 +226,10 @@ def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, as_j
 
 
 def _check_ids(settings: "Settings", ids: list[int]) -> None:
-    from strava_pipeline.lake.counts import unknown_ids
+    from strava_pipeline.lake.gold.quality import unknown_ids
+    from strava_pipeline.lake.gold.quarantine import drops
+    from strava_pipeline.lake.gold.warehouse import reading
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.quarantine import drops
-    from strava_pipeline.lake.warehouse import reading
 
     if not ids:
         return

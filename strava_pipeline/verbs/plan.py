@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from strava_pipeline.core.plan import Plan, YearPlan
-    from strava_pipeline.lake.differences import Differences
+    from strava_pipeline.lake.gold.coverage import Differences
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.orchestrate.jobs import Job
     from strava_pipeline.settings import Settings
@@ -280,7 +280,7 @@ def _newest_first(years: "Sequence[int]") -> list[int]:
 def _print_changes(years: "Sequence[int]", brings: "Mapping[int, Differences]", sports: "Sequence[str]") -> None:
     from rich.table import Table
 
-    from strava_pipeline.lake.tombstones import is_too_much
+    from strava_pipeline.lake.gold.deletions import is_too_much
     from strava_pipeline.verbs.terminal import out
 
     table = Table("year", "listed", "to insert", "to change", "detail again", "to delete")

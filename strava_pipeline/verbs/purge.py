@@ -15,8 +15,8 @@ import typer
 
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError, PipelineError
 from strava_pipeline.core.text import counted
+from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.profile_files import newest_athlete
 from strava_pipeline.lake.purge import Place, data_places
 from strava_pipeline.operations.log_files import KINDS, list_logs, prune
 from strava_pipeline.operations.strava_access import (

@@ -1,6 +1,6 @@
 """The verbs of the quarantine: which activities are in it, asking for them again now, and giving them up.
 
-Which these are stands in lake/quarantine.py; asking is the job `enrich`.
+Which these are stands in lake/gold/quarantine.py; asking is the job `enrich`.
 """
 
 from dataclasses import asdict
@@ -14,8 +14,8 @@ from strava_pipeline.verbs.output import echo, echo_json
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from strava_pipeline.lake.gold.quarantine import Failing, Published
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.quarantine import Failing, Published
     from strava_pipeline.settings import Settings
 
 quarantine = typer.Typer(
@@ -29,8 +29,8 @@ Ids = Annotated[list[str] | None, typer.Argument(help="Activity ids, separated b
 def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Show what is in quarantine, since when, what came, and when it is asked for again; and rows that can't be read."""
 
+    from strava_pipeline.lake.gold.quarantine import unreadable_rows
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.unreadable import unreadable_rows
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.output import plain
     from strava_pipeline.verbs.terminal import out
@@ -71,8 +71,8 @@ def retry(
     verbose: Verbose = False,
 ) -> None:
     """Ask for details again now, whatever their pause, a call each. One that was dropped is taken back."""
+    from strava_pipeline.lake.gold.quarantine import drops
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.quarantine import drops
     from strava_pipeline.orchestrate.jobs import DETAILS
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import end, run_verb
@@ -100,10 +100,10 @@ def drop(ids: Ids = None) -> None:
     from functools import partial
 
     from strava_pipeline.core.errors import CheckFailedError
+    from strava_pipeline.lake.gold.publish import publish
+    from strava_pipeline.lake.gold.quarantine import sync_quarantine
+    from strava_pipeline.lake.gold.warehouse import DamagedWarehouseError, OtherCatalogueError, writing
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.publish import publish
-    from strava_pipeline.lake.quarantine import sync_quarantine
-    from strava_pipeline.lake.warehouse import DamagedWarehouseError, OtherCatalogueError, writing
     from strava_pipeline.operations.table_rules import refuse_faults
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
@@ -127,7 +127,7 @@ def drop(ids: Ids = None) -> None:
 
 
 def _held(lake: "Lake") -> list[tuple["Failing", "Published | None"]]:
-    from strava_pipeline.lake.quarantine import failing_now
+    from strava_pipeline.lake.gold.quarantine import failing_now
 
     return [(each, activity) for each, activity in failing_now(lake) if each.files.is_quarantined]
 
@@ -152,8 +152,8 @@ def _known(ids: list[int], held: set[int]) -> list[int]:
 
 def _decide(settings: "Settings", ids: list[int], *, dropped: bool) -> None:
     from strava_pipeline.lake.decisions import decide
+    from strava_pipeline.lake.gold.quarantine import QuarantineDecision
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.quarantine import QuarantineDecision
     from strava_pipeline.operations.strava_access import primed_clock
 
     at, by = primed_clock(settings).now(), f"strava-pipeline quarantine {'drop' if dropped else 'retry'}"

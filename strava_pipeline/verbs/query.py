@@ -14,8 +14,8 @@ from strava_pipeline.core.text import printable
 from strava_pipeline.verbs.output import echo, echo_json, plain
 
 if TYPE_CHECKING:
+    from strava_pipeline.lake.gold.warehouse import Connection
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.warehouse import Connection
 
 Files = Annotated[bool, typer.Option("--files", help="Statements may read and write files, and use the network.")]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets compute: owasp.org/www-community/attacks/CSV_Injection
@@ -54,8 +54,8 @@ def duck(files: Files = False) -> None:
     import os
     import shutil
 
+    from strava_pipeline.lake.gold.publish import snapshot_file
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.publish import snapshot_file
     from strava_pipeline.settings import Settings
 
     lake = Lake(Settings.load().data_dir)
@@ -96,8 +96,8 @@ def schema(
 
 @contextmanager
 def _published(lake: "Lake", files: bool) -> "Iterator[Connection]":
-    from strava_pipeline.lake.connections import confine
-    from strava_pipeline.lake.publish import snapshot
+    from strava_pipeline.lake.gold.publish import snapshot
+    from strava_pipeline.lake.gold.warehouse import confine
 
     with snapshot(lake) as connection:
         if not files:

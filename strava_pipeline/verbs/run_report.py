@@ -11,10 +11,10 @@ import typer
 
 from strava_pipeline.core.tables import ACTIVITY_MATCHES, CAR_TRIPS, TRACKS
 from strava_pipeline.core.text import counted
-from strava_pipeline.lake.counts import unknown_gear
+from strava_pipeline.lake.gold.quality import unknown_gear
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.locks import holder, locked_or_none
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.operations.strava_source import FLOW_LOCK
 from strava_pipeline.orchestrate.jobs import (
     DETAILS,

@@ -11,9 +11,9 @@ from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
-    from strava_pipeline.lake.counts import YearCounts
+    from strava_pipeline.lake.gold.quality import YearCounts
+    from strava_pipeline.lake.gold.quarantine import Failing
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.quarantine import Failing
     from strava_pipeline.settings import Settings
 
 
@@ -59,10 +59,10 @@ class Status:
 
 def look(settings: "Settings") -> Status:
     """Everything from disk; what does not exist yet is empty."""
-    from strava_pipeline.lake.first_year import later_first_year
-    from strava_pipeline.lake.listings import listings
+    from strava_pipeline.lake.bronze.listings import listings
+    from strava_pipeline.lake.gold.quarantine import failing_now
+    from strava_pipeline.lake.health import later_first_year
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.quarantine import failing_now
     from strava_pipeline.operations.strava_access import primed_clock, remaining_calls, revoked_at
 
     lake, now = Lake(settings.data_dir), primed_clock(settings).now()
@@ -127,11 +127,10 @@ _ONLY_ME = f"SELECT count(*) FROM activities WHERE source = '{STRAVA}' AND (priv
 
 
 def _published(lake: "Lake") -> _Published:
-    from strava_pipeline.lake.counts import counts_by_year, one_number, row_counts
-    from strava_pipeline.lake.matches import match_counts
-    from strava_pipeline.lake.publish import snapshot
-    from strava_pipeline.lake.views import left_out
-    from strava_pipeline.lake.warehouse import has_other_views, is_outdated
+    from strava_pipeline.lake.gold.matches import match_counts
+    from strava_pipeline.lake.gold.publish import left_out, snapshot
+    from strava_pipeline.lake.gold.quality import counts_by_year, row_counts
+    from strava_pipeline.lake.gold.warehouse import has_other_views, is_outdated, one_number
 
     if not lake.snapshot.exists():
         return _Published()
@@ -155,7 +154,7 @@ def _published(lake: "Lake") -> _Published:
 
 
 def _imported(lake: "Lake", published: _Published) -> dict[str, Any] | None:
-    from strava_pipeline.lake.imports import imports
+    from strava_pipeline.lake.imports.manifests import imports
 
     came = list(imports(lake))
     if not came:
@@ -171,7 +170,7 @@ def _imported(lake: "Lake", published: _Published) -> dict[str, Any] | None:
 
 
 def _webhooks(lake: "Lake") -> dict[str, Any] | None:
-    from strava_pipeline.lake.events import EventsState, load
+    from strava_pipeline.lake.bronze.events import EventsState, load
     from strava_pipeline.lake.journal import unread
 
     state = load(lake)
@@ -188,7 +187,7 @@ def _webhooks(lake: "Lake") -> dict[str, Any] | None:
 
 
 def _quarantine(held: list["Failing"], lake: "Lake") -> dict[str, Any]:
-    from strava_pipeline.lake.unreadable import unreadable_rows
+    from strava_pipeline.lake.gold.quarantine import unreadable_rows
 
     asked = [each.files.first_failed_at for each in held if not each.dropped_at and each.files.first_failed_at]
     return {
@@ -201,8 +200,8 @@ def _quarantine(held: list["Failing"], lake: "Lake") -> dict[str, Any]:
 
 def _login(settings: "Settings", published: _Published) -> dict[str, Any]:
     from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+    from strava_pipeline.lake.bronze.answers import newest_athlete
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.profile_files import newest_athlete
     from strava_pipeline.operations.strava_access import login_state
 
     try:
@@ -225,7 +224,7 @@ def _login(settings: "Settings", published: _Published) -> dict[str, Any]:
 def say_status(report: "Status") -> None:
     from rich.table import Table
 
-    from strava_pipeline.lake.first_year import first_year_advice
+    from strava_pipeline.lake.health import first_year_advice
     from strava_pipeline.settings import env_file
     from strava_pipeline.verbs.terminal import out, say_left_out
 

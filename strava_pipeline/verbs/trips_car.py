@@ -12,7 +12,7 @@ from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.core.trips.car.config import Limits
-    from strava_pipeline.lake.car_told import Comparison
+    from strava_pipeline.lake.car_trips import Comparison
 
 
 car = typer.Typer(no_args_is_help=True, add_completion=False, help="Car trips recognised from pings.")
@@ -89,7 +89,7 @@ UserId = Annotated[str | None, typer.Option("--user", help="Only this user's, as
 def status(as_json: Json = False) -> None:
     """Show each user's trip as it is now: state, car, distance, duration."""
     from strava_pipeline.core.pings.users import live_status
-    from strava_pipeline.lake.car_told import users_now
+    from strava_pipeline.lake.car_trips import users_now
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
@@ -120,9 +120,9 @@ def list_(
     """List trips by car of the published warehouse, the newest first."""
     from rich.table import Table
 
-    from strava_pipeline.lake.car_told import published_trips
+    from strava_pipeline.lake.car_trips import published_trips
+    from strava_pipeline.lake.gold.publish import snapshot
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.publish import snapshot
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.output import plain
     from strava_pipeline.verbs.terminal import out
@@ -168,7 +168,7 @@ FORMAT = "car-tracker-comparison/1"
 
 def replay_recorded(limits: "Limits", *, as_json: bool) -> None:
     """Replay all of bronze twice, and show the trips that differ."""
-    from strava_pipeline.lake.car_told import compared
+    from strava_pipeline.lake.car_trips import compared
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
 

@@ -64,7 +64,7 @@ def replay(
 ) -> None:
     """Post a made-up event for each known activity through the real intake, follow them, and tell what changed: a call each."""
 
-    from strava_pipeline.lake.replay import known_activities
+    from strava_pipeline.lake.gold.event_followup import known_activities
     from strava_pipeline.verbs.run_report import STOPPED
     from strava_pipeline.verbs.terminal import err, out
 
@@ -91,7 +91,7 @@ def _replay(
     settings: "Settings", years: list[int], ids: list[int], rate: float, max_calls: int | None
 ) -> dict[str, Any]:
     from strava_pipeline.ingest.strava.subscription_file import known_id
-    from strava_pipeline.lake.replay import picture
+    from strava_pipeline.lake.gold.event_followup import picture
     from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.verbs.terminal import watched
 
@@ -125,7 +125,7 @@ def _follow(
     settings: "Settings", limits: dict[str, Any], *, years: list[int] | None = None, verbose: bool = False
 ) -> "RunOutcome | None":
     """Run the job over the years that events concern, and `years`; None: there is nothing to do now."""
-    from strava_pipeline.lake.events import EventsState, load
+    from strava_pipeline.lake.bronze.events import EventsState, load
     from strava_pipeline.operations.events_years import years_behind_events, years_of_news
     from strava_pipeline.operations.strava_access import primed_clock
     from strava_pipeline.operations.years import year_range
@@ -152,7 +152,7 @@ def _follow(
 
 
 def _waiting(lake: Any, ids: list[int]) -> int:
-    from strava_pipeline.lake.events import load
+    from strava_pipeline.lake.bronze.events import load
 
     state = load(lake)
     return len(state.waiting.keys() & {*ids}) if state else 0

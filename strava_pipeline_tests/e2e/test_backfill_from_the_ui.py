@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.lake.publish import publish
-from strava_pipeline.lake.warehouse import writing
+from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline_tests.e2e.dagster_dev import dagster_dev, until

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from strava_pipeline.lake.car_pings import landed
 from strava_pipeline.lake.car_trips import merge_car_trips
+from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.ping_log import landed
-from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, until
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.pings import body_of, drive, scenarios

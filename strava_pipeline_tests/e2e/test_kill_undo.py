@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake.imports import undone_names
-from strava_pipeline.lake.undoing import is_finished
+from strava_pipeline.lake.imports.manifests import undone_names
+from strava_pipeline.lake.imports.undo import is_finished
 from strava_pipeline_tests.e2e.mortals import Mortals, choose, mortals
 from strava_pipeline_tests.e2e.test_kill_import import an_archive, made
 from strava_pipeline_tests.e2e.witness import assert_nothing_is_half

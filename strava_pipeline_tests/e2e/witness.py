@@ -10,11 +10,11 @@ from typing import Any
 import duckdb
 
 from strava_pipeline.core.tables import DETAIL_TABLES
-from strava_pipeline.lake.counts import faulty_keys
+from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.files import stamp, unpacked_json
-from strava_pipeline.lake.listings import listings
+from strava_pipeline.lake.gold.quality import faulty_keys
+from strava_pipeline.lake.gold.warehouse import catalogue_of
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.warehouse import catalogue_of
 from strava_pipeline_tests.rig import Rig
 
 CHILDREN = {

@@ -86,8 +86,8 @@ def test_strava_s_terms_are_said_before_anybody_logs_in(newcomer: World) -> None
 
 
 def test_the_athlete_is_kept_as_received(newcomer: World) -> None:
+    from strava_pipeline.lake.bronze.answers import newest_athlete
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.profile_files import newest_athlete
 
     ok(run("--code", consent(newcomer)))
     kept = newest_athlete(Lake(newcomer.settings.data_dir))

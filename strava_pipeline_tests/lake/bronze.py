@@ -7,17 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake.detail_files import land_detail
-from strava_pipeline.lake.history import merge_history
-from strava_pipeline.lake.listing import Listing, begin
-from strava_pipeline.lake.manifests import Mode, Window
-from strava_pipeline.lake.merge import merge_activities
-from strava_pipeline.lake.merge_details import merge_details
+from strava_pipeline.lake.bronze.answers import land_detail
+from strava_pipeline.lake.bronze.listing import Listing, begin
+from strava_pipeline.lake.bronze.manifests import Mode, Window
+from strava_pipeline.lake.gold.deletions import mark_absent
+from strava_pipeline.lake.gold.merge import MergeReport, merge_activities, merge_history
+from strava_pipeline.lake.gold.merge_details import merge_details
+from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import shard_files, write_shards
-from strava_pipeline.lake.staging import MergeReport
-from strava_pipeline.lake.tombstones import mark_absent
-from strava_pipeline.lake.warehouse import Connection, reading, writing
 
 YEARS = YearRange(2020, 2026)
 ALL = range(2020, 2027)

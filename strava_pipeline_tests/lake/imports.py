@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from strava_pipeline.core.rows import Json
-from strava_pipeline.lake.imported import Recorded, make
-from strava_pipeline.lake.imports import Import, ImportedFile, ImportManifest, land_import
-from strava_pipeline.lake.merge_imported import merge_files, merge_imported_details
+from strava_pipeline.lake.gold.warehouse import writing
+from strava_pipeline.lake.imports.activities import Recorded, make
+from strava_pipeline.lake.imports.manifests import Import, ImportedFile, ImportManifest, land_import
+from strava_pipeline.lake.imports.merge import merge_files, merge_imported_details
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.warehouse import writing
 from strava_pipeline_tests.lake.bronze import NOW, YEARS
 
 

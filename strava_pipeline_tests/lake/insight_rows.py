@@ -12,8 +12,8 @@ from typing import Any
 
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.tables import TABLES
+from strava_pipeline.lake.gold.warehouse import Connection, changed, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.warehouse import Connection, changed, writing
 
 Row = dict[str, Any]
 ME = 77

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.activities import split_page
-from strava_pipeline.lake.absence import Span, gaps, lies_in, proofs
-from strava_pipeline.lake.listing import Listing
-from strava_pipeline.lake.listings import listings
+from strava_pipeline.lake.bronze.listing import Listing
+from strava_pipeline.lake.bronze.listings import Span, gaps, lies_in, listings, proofs
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import DAY, NOW, SECOND, YEARS, activity, land, listed, started
 

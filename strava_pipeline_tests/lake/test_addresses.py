@@ -5,11 +5,17 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.trips.car.config import Area, area_of, read_config
-from strava_pipeline.lake.addresses import keep_address, known_addresses, merge_addresses, unknown_areas
-from strava_pipeline.lake.car_trips import merge_car_trips, merge_replay
+from strava_pipeline.lake.car_pings import take_in
+from strava_pipeline.lake.car_trips import (
+    keep_address,
+    known_addresses,
+    merge_addresses,
+    merge_car_trips,
+    merge_replay,
+    unknown_areas,
+)
+from strava_pipeline.lake.gold.warehouse import reading, revision, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.ping_log import take_in
-from strava_pipeline.lake.warehouse import reading, revision, writing
 from strava_pipeline_tests.pings import MORNING, Log, Step, at, config, drive
 
 HOME, OFFICE = (area_of(*at(km).values()) for km in (0, 8))

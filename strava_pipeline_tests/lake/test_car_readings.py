@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.lake.car_readings import count_readings
+from strava_pipeline.lake.car_pings import count_readings, take_in
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.ping_log import take_in
 from strava_pipeline_tests.pings import MORNING, Log, drive
 
 DAY = timedelta(days=1)

@@ -8,11 +8,18 @@ import pytest
 
 from strava_pipeline.core.tables import CAR_TABLES
 from strava_pipeline.core.trips.car.config import limits_with, read_config
-from strava_pipeline.lake.car_told import compared, published_trips, users_now
-from strava_pipeline.lake.car_trips import is_due, last_replay, merge_car_trips, merge_replay
+from strava_pipeline.lake.car_pings import take_in
+from strava_pipeline.lake.car_trips import (
+    compared,
+    is_due,
+    last_replay,
+    merge_car_trips,
+    merge_replay,
+    published_trips,
+    users_now,
+)
+from strava_pipeline.lake.gold.warehouse import reading, revision, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.ping_log import take_in
-from strava_pipeline.lake.warehouse import reading, revision, writing
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.pings import MORNING, Log, Step, config, drive, nobody_drives
 

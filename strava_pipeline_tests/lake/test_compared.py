@@ -7,10 +7,10 @@ import pytest
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.files.agreement import COMPARED
-from strava_pipeline.lake.compared import held_activities, held_files, stand_ins
+from strava_pipeline.lake.gold.publish import current_snapshot, publish, snapshot
+from strava_pipeline.lake.gold.quality import held_activities, held_files, stand_ins
+from strava_pipeline.lake.gold.warehouse import changed, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import current_snapshot, publish, snapshot
-from strava_pipeline.lake.warehouse import changed, writing
 from strava_pipeline_tests.lake.bronze import NOW, activity, copied, listed, merge, merge_detailed
 
 

@@ -11,13 +11,13 @@ import polars as pl
 import pytest
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.lake.behind import years_behind
 from strava_pipeline.lake.files import write_rows, write_whole
+from strava_pipeline.lake.gold.coverage import years_behind
+from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.gold.warehouse import DamagedWarehouseError, reading, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.rebuild import ensure_current
 from strava_pipeline.lake.shards import write_shards
-from strava_pipeline.lake.warehouse import DamagedWarehouseError, reading, writing
 from strava_pipeline_tests.lake.bronze import (
     ALL,
     HOUR,

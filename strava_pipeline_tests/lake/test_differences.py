@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake.differences import Differences, differences
-from strava_pipeline.lake.listing import Listing
+from strava_pipeline.lake.bronze.listing import Listing
+from strava_pipeline.lake.gold.coverage import Differences, differences
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.warehouse import writing
 from strava_pipeline_tests.lake.bronze import (
     DAY,
     HOUR,

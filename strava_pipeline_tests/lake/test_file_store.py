@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.lake.file_store import FileStore, stored_bytes
 from strava_pipeline.lake.files import DamagedFileError
+from strava_pipeline.lake.imports.files import FileStore, stored_bytes
 from strava_pipeline.lake.paths import Lake
 
 MIB = 2**20

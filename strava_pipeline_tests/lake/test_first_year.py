@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake.first_year import first_year_health, later_first_year
+from strava_pipeline.lake.health import first_year_health, later_first_year
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import activity, land, listed, started
 

@@ -7,11 +7,10 @@ import duckdb
 import pytest
 
 from strava_pipeline.core.tables import GOLD_ACTIVITIES
-from strava_pipeline.lake.merge_details import merge_details
+from strava_pipeline.lake.gold.merge_details import merge_details
+from strava_pipeline.lake.gold.publish import publish, view_files
+from strava_pipeline.lake.gold.warehouse import changed, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import publish
-from strava_pipeline.lake.views import view_files
-from strava_pipeline.lake.warehouse import changed, writing
 from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, copied, detailed, listed, merge
 
 COLUMNS = [

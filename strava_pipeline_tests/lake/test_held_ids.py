@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from strava_pipeline.lake.held_ids import HeldIds
-from strava_pipeline.lake.imported import make
-from strava_pipeline.lake.imports import Import, ImportManifest, land_import
+from strava_pipeline.lake.imports.activities import HeldIds, make
+from strava_pipeline.lake.imports.manifests import Import, ImportManifest, land_import
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import HOUR, NOW, YEARS, activity
 from strava_pipeline_tests.lake.imports import Made, a_file

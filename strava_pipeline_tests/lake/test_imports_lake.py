@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strava_pipeline.core.sources import SOURCES
-from strava_pipeline.lake.imported import forget, is_made, made_folder, make
-from strava_pipeline.lake.imported import imported as imported_listings
-from strava_pipeline.lake.imports import ImportManifest, digest_of, imports
+from strava_pipeline.lake.imports.activities import forget, is_made, made_folder, make
+from strava_pipeline.lake.imports.activities import imported as imported_listings
+from strava_pipeline.lake.imports.manifests import ImportManifest, digest_of, imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline_tests.lake.bronze import (
@@ -85,7 +85,7 @@ def test_activities_that_are_forgotten_are_out_of_sight_before_they_are_removed(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("strava_pipeline.lake.imported.shutil.rmtree", dies)
+        patched.setattr("strava_pipeline.lake.imports.activities.shutil.rmtree", dies)
         with pytest.raises(KeyboardInterrupt):
             forget(lake, [one.name])
     assert [each.name for each in imported_listings(lake)] == [f"{other.name}-file"]

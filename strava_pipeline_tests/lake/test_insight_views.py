@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.tables.insights import INSIGHTS
+from strava_pipeline.lake.gold.warehouse import Connection, reading
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.warehouse import Connection, reading
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import (
     ME,

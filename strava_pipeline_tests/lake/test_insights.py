@@ -10,13 +10,21 @@ import pytest
 
 from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.core.sports import FILE_SPORTS
-from strava_pipeline.lake.goals import UnusableGoalsError, goals_of
-from strava_pipeline.lake.insights import Athlete, InsightsReport, athlete_of, insights_of, write_insights
-from strava_pipeline.lake.insights_compared import unequal
-from strava_pipeline.lake.insights_told import count_only, newest_year, year_told
+from strava_pipeline.lake.gold.insights import (
+    Athlete,
+    InsightsReport,
+    athlete_of,
+    count_only,
+    insights_of,
+    newest_year,
+    unequal,
+    write_insights,
+    year_told,
+)
+from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.warehouse import changed, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import publish, snapshot
-from strava_pipeline.lake.warehouse import changed, writing
+from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
 from strava_pipeline_tests.lake.insight_rows import ME, activity, day_of, loads, many, measured, put, splits
 
 TODAY, TOMORROW = date(2023, 3, 15), date(2023, 3, 16)

@@ -4,10 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from strava_pipeline.lake.differences import differences
-from strava_pipeline.lake.known import AtHand, known_of, year_counts
+from strava_pipeline.lake.bronze.answers import land_athlete
+from strava_pipeline.lake.gold.coverage import AtHand, differences, known_of, year_counts
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.profile_files import land_athlete
 from strava_pipeline_tests.lake.bronze import (
     DAY,
     NOW,

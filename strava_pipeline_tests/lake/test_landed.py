@@ -12,12 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.lake.detail_files import detail_files, land_detail, land_failure
-from strava_pipeline.lake.landed import landed_as, next_number, read_name, require_writable, time_of
-from strava_pipeline.lake.listings import listings
-from strava_pipeline.lake.manifests import Manifest, PageEntry, Window
+from strava_pipeline.lake.bronze.answers import detail_files, land_detail, land_failure
+from strava_pipeline.lake.bronze.landing import (
+    Times,
+    landed_as,
+    next_number,
+    read_name,
+    require_writable,
+    time_of,
+    times_of,
+)
+from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.bronze.manifests import Manifest, PageEntry, Window
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.times import Times, times_of
 from strava_pipeline_tests.lake.bronze import DAY, HOUR, NOW, SECOND, activity, land, started
 
 YEAR = 400 * DAY

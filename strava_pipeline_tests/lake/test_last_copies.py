@@ -8,17 +8,17 @@ import pytest
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake.detail_files import detail_files
-from strava_pipeline.lake.listing import Listing
-from strava_pipeline.lake.listings import listings, resume
-from strava_pipeline.lake.manifests import Window
-from strava_pipeline.lake.merge import SHARDS
+from strava_pipeline.lake.bronze.answers import detail_files
+from strava_pipeline.lake.bronze.listing import Listing
+from strava_pipeline.lake.bronze.listings import listings, resume
+from strava_pipeline.lake.bronze.manifests import Window
+from strava_pipeline.lake.gold.fetch_selection import Scope, wanted_details
+from strava_pipeline.lake.gold.merge import SHARDS
+from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.gold.warehouse import notes, reading
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import publish
 from strava_pipeline.lake.rebuild import ensure_current, rebuild
 from strava_pipeline.lake.shards import MANY, shard_files, write_shards
-from strava_pipeline.lake.wanted import Scope, wanted_details
-from strava_pipeline.lake.warehouse import notes, reading
 from strava_pipeline_tests.lake.bronze import (
     ALL,
     DAY,

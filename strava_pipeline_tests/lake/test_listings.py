@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake.detail_files import land_detail
+from strava_pipeline.lake.bronze.answers import land_detail
+from strava_pipeline.lake.bronze.listings import listings, resume, watermark
+from strava_pipeline.lake.bronze.manifests import Manifest, Window
 from strava_pipeline.lake.files import packed, write_whole
-from strava_pipeline.lake.listings import listings, resume
-from strava_pipeline.lake.manifests import Manifest, Window
+from strava_pipeline.lake.gold.event_followup import Listed, note_sighting
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.sightings import Listed, note_sighting
-from strava_pipeline.lake.watermark import watermark
 from strava_pipeline_tests.lake.bronze import (
     DAY,
     HOUR,

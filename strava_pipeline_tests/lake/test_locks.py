@@ -30,7 +30,7 @@ import sys
 from pathlib import Path
 from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.warehouse import writing
+from strava_pipeline.lake.gold.warehouse import writing
 lake, name = Lake(Path(sys.argv[1])), sys.argv[2]
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored by what a shell began in the background
 held = {"run": lambda: live_run(lake, "r1"), "warehouse": lambda: writing(lake)}.get(

@@ -15,12 +15,11 @@ from hypothesis import given, settings
 
 from strava_pipeline.core.json_values import json_text
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake.history import merge_history
-from strava_pipeline.lake.merge import merge_activities
+from strava_pipeline.lake.gold.merge import merge_activities, merge_history
+from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.warehouse import reading, revision, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.shards import write_shards
-from strava_pipeline.lake.warehouse import reading, revision, writing
 from strava_pipeline_tests.core.test_rows import JSON
 from strava_pipeline_tests.lake.bronze import (
     ALL,
@@ -257,8 +256,8 @@ def test_years_merged_in_one_statement_or_in_several_give_the_same_rows(
 ) -> None:
     found, histories = [], []
     for limit in (1, 1_000_000):
-        monkeypatch.setattr("strava_pipeline.lake.merge.SHARDS_AT_ONCE", limit)
-        monkeypatch.setattr("strava_pipeline.lake.connections._HELD", limit)  # bytes: the first round spills
+        monkeypatch.setattr("strava_pipeline.lake.gold.merge.SHARDS_AT_ONCE", limit)
+        monkeypatch.setattr("strava_pipeline.lake.gold.warehouse._HELD", limit)  # bytes: the first round spills
         lake = new_lake(tmp_path / str(limit))
         versions = [IN_2025, IN_2026, IN_2024, IN_2025]
         for number, fields in enumerate(versions):
@@ -328,7 +327,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import publish
+from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline_tests.lake.bronze import ALL, activity, listed, merge
 lake = Lake(Path(sys.argv[1]))
 listed(lake, [activity(1, "2025-12-31T23:30:00Z", start_date_local="2026-01-01T00:30:00Z")])

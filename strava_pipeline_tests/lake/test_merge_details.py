@@ -11,15 +11,13 @@ import pytest
 from strava_pipeline.core.activities import detail_frames
 from strava_pipeline.core.tables import CHILDREN, DETAIL_TABLES
 from strava_pipeline.core.tables.details import RECORDED
-from strava_pipeline.lake import merge_details as merging
-from strava_pipeline.lake.detail_files import detail_files, land_failure
+from strava_pipeline.lake.bronze.answers import detail_files, land_athlete, land_failure, land_gear
 from strava_pipeline.lake.files import packed
-from strava_pipeline.lake.merge_details import merge_detail_batch, merge_details, sync_kudos
-from strava_pipeline.lake.merge_profile import merge_profile
+from strava_pipeline.lake.gold import merge_details as merging
+from strava_pipeline.lake.gold.merge import MergeReport
+from strava_pipeline.lake.gold.merge_details import merge_detail_batch, merge_details, merge_profile, sync_kudos
+from strava_pipeline.lake.gold.warehouse import reading, revision, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.profile_files import land_athlete, land_gear
-from strava_pipeline.lake.staging import MergeReport
-from strava_pipeline.lake.warehouse import reading, revision, writing
 from strava_pipeline_tests.lake.bronze import (
     DAY,
     HOUR,

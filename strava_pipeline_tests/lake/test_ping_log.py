@@ -8,10 +8,9 @@ import pytest
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.pings.lines import Answered
 from strava_pipeline.core.trips.car.config import read_config
-from strava_pipeline.lake import ping_log
-from strava_pipeline.lake.car_readings import count_readings
+from strava_pipeline.lake import car_pings
+from strava_pipeline.lake.car_pings import count_readings, has_news, landed, take_in, waiting_lines
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.ping_log import has_news, landed, take_in, waiting_lines
 from strava_pipeline_tests.pings import MORNING, Log, config, drive
 
 LATER = MORNING + timedelta(hours=1)
@@ -75,7 +74,7 @@ def test_a_death_between_two_steps_neither_loses_nor_doubles(
     log: Log, dies_at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log.steps(drive(km=3))
-    write = ping_log.write_whole
+    write = car_pings.write_whole
 
     def dying(path: Path, content: bytes) -> None:
         if dies_at in str(path):
@@ -86,9 +85,9 @@ def test_a_death_between_two_steps_neither_loses_nor_doubles(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(ping_log, "write_whole", dying)
+        patched.setattr(car_pings, "write_whole", dying)
         if dies_at == "take_away":
-            patched.setattr(ping_log, "take_away", gone)
+            patched.setattr(car_pings, "take_away", gone)
         with pytest.raises(KeyboardInterrupt):
             take_in(log.lake, LATER)
     log.steps(drive(LATER, km=1))

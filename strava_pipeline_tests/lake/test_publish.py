@@ -11,10 +11,10 @@ import duckdb
 import pytest
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.lake.merge_details import merge_details
+from strava_pipeline.lake.gold.merge_details import merge_details
+from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.warehouse import REBUILDING, changed, unmark, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import publish, snapshot
-from strava_pipeline.lake.warehouse import REBUILDING, changed, unmark, writing
 from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, detailed, listed, merge
 from strava_pipeline_tests.patience import PATIENCE
 
@@ -130,7 +130,7 @@ READER = """
 import sys
 from pathlib import Path
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import snapshot
+from strava_pipeline.lake.gold.publish import snapshot
 lake = Lake(Path(sys.argv[1]))
 seen = []
 while not seen or seen[-1] < int(sys.argv[2]):
@@ -174,7 +174,7 @@ DIE = """
 import os, sys
 from pathlib import Path
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.warehouse import changed, connect
+from strava_pipeline.lake.gold.warehouse import changed, connect
 connection = connect(Lake(Path(sys.argv[1])).working)
 connection.execute("INSERT INTO activities_all BY NAME SELECT 1 AS id, 'committed' AS name")
 changed(connection)

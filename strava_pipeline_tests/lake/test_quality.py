@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from strava_pipeline.core.tables import TABLES
+from strava_pipeline.lake.gold.quality import bounded, lost_rows, orphans, other_columns, outside, wrong_offsets
+from strava_pipeline.lake.gold.warehouse import Connection, reading
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.quality import bounded, lost_rows, orphans, other_columns, outside, wrong_offsets
-from strava_pipeline.lake.warehouse import Connection, reading
 
 
 @pytest.fixture(scope="module")

@@ -6,16 +6,15 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake.answer_files import EARLY
-from strava_pipeline.lake.behind import years_behind
+from strava_pipeline.lake.bronze.answers import EARLY, land_detail, land_failure
 from strava_pipeline.lake.decisions import decide
-from strava_pipeline.lake.detail_files import land_detail, land_failure
+from strava_pipeline.lake.gold.coverage import years_behind
+from strava_pipeline.lake.gold.fetch_selection import Scope, wanted_details
+from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.gold.quarantine import Failing, QuarantineDecision, drops, failing_now, sync_quarantine
+from strava_pipeline.lake.gold.warehouse import revision, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import publish
-from strava_pipeline.lake.quarantine import Failing, QuarantineDecision, drops, failing_now, sync_quarantine
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.lake.wanted import Scope, wanted_details
-from strava_pipeline.lake.warehouse import revision, writing
 from strava_pipeline_tests.lake.bronze import ALL, DAY, HOUR, NOW, YEARS, Watched, activity, copied, listed, merge, rows
 
 LATER = NOW + 400 * DAY

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from strava_pipeline.core.files.recording import TRACK, Reading, RecordingSummary
+from strava_pipeline.lake.imports.files import has_reading, put_reading, reading_of, track_of
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.readings import has_reading, put_reading, reading_of, track_of
 
 READING = Reading(
     content="c",

@@ -17,14 +17,13 @@ from strava_pipeline.core import tables
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import ACTIVITIES_ALL, TABLES, Column, Kind
 from strava_pipeline.lake import rebuild as rebuilding
-from strava_pipeline.lake.merge_details import merge_details, sync_kudos
-from strava_pipeline.lake.merge_profile import merge_profile
+from strava_pipeline.lake.bronze.answers import land_athlete, land_gear
+from strava_pipeline.lake.gold.merge_details import merge_details, merge_profile, sync_kudos
+from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.warehouse import connect, reading, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.profile_files import land_athlete, land_gear
-from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.rebuild import ensure_current, rebuild
 from strava_pipeline.lake.shards import MANY, holdings, shard_files
-from strava_pipeline.lake.warehouse import connect, reading, writing
 from strava_pipeline_tests.lake.bronze import (
     ALL,
     DAY,
@@ -210,7 +209,8 @@ def test_a_rebuild_that_is_broken_off_goes_on_and_shows_nothing_half(
 DIE = """
 import os, signal, sys
 from pathlib import Path
-from strava_pipeline.lake import files, merge_details, publish, rebuild, shards
+from strava_pipeline.lake import files, rebuild, shards
+from strava_pipeline.lake.gold import merge_details, publish
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import YEARS
 from strava_pipeline_tests.lake.test_rebuild import Watched

@@ -8,11 +8,17 @@ import polars as pl
 import pytest
 
 from strava_pipeline.core.tables import TRACKS
+from strava_pipeline.lake.bronze.answers import land_streams, stream_files
+from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.stream_files import land_streams, stream_files
-from strava_pipeline.lake.stream_tracks import StreamTracks, sync_stream_tracks
-from strava_pipeline.lake.tracks import track_origins, track_path, track_sizes, write_track
-from strava_pipeline.lake.warehouse import reading, writing
+from strava_pipeline.lake.tracks import (
+    StreamTracks,
+    sync_stream_tracks,
+    track_origins,
+    track_path,
+    track_sizes,
+    write_track,
+)
 from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, copied, listed, merge
 
 START = datetime(2026, 5, 31, 6, tzinfo=UTC)

@@ -5,14 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from strava_pipeline.lake.absence import Proof
-from strava_pipeline.lake.history import merge_history
-from strava_pipeline.lake.merge import merge_activities
+from strava_pipeline.lake.bronze.listings import Proof
+from strava_pipeline.lake.gold.deletions import AbsenceReport, Shrink, confirmation, doubtful, judge, mark_absent
+from strava_pipeline.lake.gold.merge import merge_activities, merge_history
+from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.shards import write_shards
-from strava_pipeline.lake.tombstones import AbsenceReport, Shrink, confirmation, doubtful, judge, mark_absent
-from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline_tests.lake.bronze import (
     ALL,
     DAY,

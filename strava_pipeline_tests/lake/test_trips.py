@@ -10,10 +10,10 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.rows import frame
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX
 from strava_pipeline.core.years import YearRange
+from strava_pipeline.lake.gold.warehouse import Connection, reading, revision, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.trips import Kept, keep_trips, kept_trips, merge_trips
-from strava_pipeline.lake.warehouse import Connection, reading, revision, writing
 from strava_pipeline_tests.lake.bronze import Watched
 
 AT = datetime(2026, 3, 10, tzinfo=UTC)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.lake.imports import (
+from strava_pipeline.lake.imports.manifests import (
     Import,
     ImportedFile,
     ImportManifest,

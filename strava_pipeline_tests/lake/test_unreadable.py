@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from strava_pipeline.core.activities import split_page
+from strava_pipeline.lake.gold.quarantine import unreadable_rows
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.unreadable import unreadable_rows
 from strava_pipeline_tests.lake.bronze import DAY, NOW, SECOND, YEARS, activity, started
 
 START = NOW - timedelta(days=3)

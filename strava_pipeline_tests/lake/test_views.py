@@ -12,11 +12,11 @@ import pytest
 
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
 from strava_pipeline.core.tables.insights import INSIGHTS
-from strava_pipeline.lake.counts import keys, one_number, row_counts
+from strava_pipeline.lake.gold.publish import left_out, publish, snapshot
+from strava_pipeline.lake.gold.quality import keys, row_counts
+from strava_pipeline.lake.gold.warehouse import one_number
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.lake.views import left_out
 from strava_pipeline_tests.lake.bronze import DAY, NOW, YEARS, activity, copied, listed, merge
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.test_rebuild import Watched
@@ -197,7 +197,7 @@ def test_the_user_s_objects_are_not_the_catalogue_s(merged: Lake) -> None:
 DIE = """
 import os, signal, sys
 from pathlib import Path
-from strava_pipeline.lake import publish
+from strava_pipeline.lake.gold import publish
 from strava_pipeline.lake.paths import Lake
 
 whole = publish.apply

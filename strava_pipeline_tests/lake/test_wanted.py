@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake.answer_files import EARLY
-from strava_pipeline.lake.detail_files import detail_files, land_detail, land_failure
-from strava_pipeline.lake.merge_details import merge_details
+from strava_pipeline.lake.bronze.answers import EARLY, detail_files, land_detail, land_failure
+from strava_pipeline.lake.gold.fetch_selection import REFRESH_REST, Candidate, Scope, still_wanted, wanted_details
+from strava_pipeline.lake.gold.merge_details import merge_details
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.wanted import REFRESH_REST, Candidate, Scope, still_wanted, wanted_details
-from strava_pipeline.lake.warehouse import writing
 from strava_pipeline_tests.lake.bronze import (
     ALL,
     DAY,

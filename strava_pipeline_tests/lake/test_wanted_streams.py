@@ -7,14 +7,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from strava_pipeline.lake.answer_files import EARLY
+from strava_pipeline.lake.bronze.answers import EARLY, land_no_streams, land_streams, stream_files
 from strava_pipeline.lake.decisions import decide
+from strava_pipeline.lake.gold.fetch_selection import Streamable, untouched, wanted_streams
+from strava_pipeline.lake.gold.quarantine import QuarantineDecision
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.quarantine import QuarantineDecision
-from strava_pipeline.lake.stream_files import land_no_streams, land_streams, stream_files
 from strava_pipeline.lake.tracks import write_track
-from strava_pipeline.lake.wanted_streams import Streamable, untouched, wanted_streams
-from strava_pipeline.lake.warehouse import writing
 from strava_pipeline_tests.lake.bronze import ALL, DAY, HOUR, NOW, SECOND, activity, copied, listed, merge
 
 NOTHING = b'{"message": "Resource Not Found", "errors": []}'

@@ -10,9 +10,10 @@ import pytest
 from strava_pipeline.core import tables
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import TABLES, catalogue_version
-from strava_pipeline.lake import connections, warehouse
-from strava_pipeline.lake.connections import spill, spilled
-from strava_pipeline.lake.counts import (
+from strava_pipeline.lake.bronze.answers import land_gear
+from strava_pipeline.lake.gold import warehouse
+from strava_pipeline.lake.gold.merge_details import merge_profile
+from strava_pipeline.lake.gold.quality import (
     counts_by_year,
     faulty_keys,
     known_gear,
@@ -20,10 +21,7 @@ from strava_pipeline.lake.counts import (
     rows_by_year,
     unknown_gear,
 )
-from strava_pipeline.lake.merge_profile import merge_profile
-from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.profile_files import land_gear
-from strava_pipeline.lake.warehouse import (
+from strava_pipeline.lake.gold.warehouse import (
     DamagedWarehouseError,
     OtherCatalogueError,
     catalogue_of,
@@ -31,8 +29,11 @@ from strava_pipeline.lake.warehouse import (
     connect,
     reading,
     revision,
+    spill,
+    spilled,
     writing,
 )
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, detailed, listed, merge, merge_detailed, rows
 from strava_pipeline_tests.lake.test_locks import held, kill
 from strava_pipeline_tests.patience import PATIENCE
@@ -106,8 +107,8 @@ def test_a_body_that_raises_leaves_nothing(lake: Lake) -> None:
 def test_what_a_transaction_holds_is_put_on_disk_and_the_limit_of_memory_stays(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "_HELD", 2_000_000)
-    monkeypatch.setattr(connections, "_KEPT", "2MB")
+    monkeypatch.setattr(warehouse, "_HELD", 2_000_000)
+    monkeypatch.setattr(warehouse, "_KEPT", "2MB")
     with writing(lake) as connection:
 
         def looked_up(query: str) -> Any:
@@ -138,7 +139,7 @@ WAIT = """
 import sys
 from pathlib import Path
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.warehouse import writing
+from strava_pipeline.lake.gold.warehouse import writing
 print("waiting", flush=True)
 with writing(Lake(Path(sys.argv[1]))) as connection:
     connection.execute("INSERT INTO activities_all BY NAME SELECT max(id) + 1 AS id FROM activities_all")
@@ -283,8 +284,8 @@ INTERRUPTED = """
 import os, signal, sys, threading
 from pathlib import Path
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import publish, snapshot
-from strava_pipeline.lake.warehouse import reading, writing
+from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.warehouse import reading, writing
 signal.signal(signal.SIGINT, signal.default_int_handler)
 def run_long(connection):
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()

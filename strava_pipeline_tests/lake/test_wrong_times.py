@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from strava_pipeline.lake.health_times import times_health
+from strava_pipeline.lake.gold.fetch_selection import Candidate, candidates
+from strava_pipeline.lake.health import times_health
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.wanted import Candidate, candidates
 from strava_pipeline_tests.lake.bronze import (
     DAY,
     NOW,

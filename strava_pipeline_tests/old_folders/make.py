@@ -13,8 +13,8 @@ from pathlib import Path
 
 from strava_pipeline.emulator.strava.archive import Oddities, write_archive
 from strava_pipeline.lake.decisions import decide
-from strava_pipeline.lake.matches import MatchDecision
-from strava_pipeline.lake.quarantine import QuarantineDecision
+from strava_pipeline.lake.gold.matches import MatchDecision
+from strava_pipeline.lake.gold.quarantine import QuarantineDecision
 from strava_pipeline_tests.imports import a_gpx, import_by_dagster
 from strava_pipeline_tests.orchestrate.trips import ride
 from strava_pipeline_tests.phones import phones, post

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 import requests
 
-from strava_pipeline.lake import events
+from strava_pipeline.lake.bronze import events
+from strava_pipeline.lake.bronze.listing import read_listing
+from strava_pipeline.lake.gold.event_followup import note_gone
 from strava_pipeline.lake.journal import segments
-from strava_pipeline.lake.listing import read_listing
-from strava_pipeline.lake.sightings import note_gone
 from strava_pipeline.operations import events as following
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig

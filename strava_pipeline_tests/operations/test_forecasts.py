@@ -11,10 +11,10 @@ import requests
 from strava_pipeline.core.plan import PER_CALL, Forecast
 from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.lake.listings import listings
-from strava_pipeline.lake.merge import merge_activities
+from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.gold.merge import merge_activities
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.shards import write_shards
-from strava_pipeline.lake.warehouse import writing
 from strava_pipeline.operations.fetching import pull_details
 from strava_pipeline.operations.forecasting import Forecaster
 from strava_pipeline.operations.progress import LogProgress

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.lake import shards
-from strava_pipeline.lake.merge_profile import merge_imported_gear, merge_profile
-from strava_pipeline.lake.profile_files import land_gear
+from strava_pipeline.lake.bronze.answers import land_gear
+from strava_pipeline.lake.gold.fetch_selection import wanted_streams
+from strava_pipeline.lake.gold.merge_details import merge_imported_gear, merge_profile
+from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.tracks import track_origins
-from strava_pipeline.lake.wanted_streams import wanted_streams
-from strava_pipeline.lake.warehouse import reading, writing
 from strava_pipeline_tests.imports import an_archive, years_behind
 from strava_pipeline_tests.rig import NOW, Rig
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.sports import FILE_SPORTS
-from strava_pipeline.lake.insights import insights_of
+from strava_pipeline.lake.gold.insights import insights_of
+from strava_pipeline.lake.gold.publish import snapshot
+from strava_pipeline.lake.gold.warehouse import changed, writing
 from strava_pipeline.lake.locks import locked_or_none
-from strava_pipeline.lake.publish import snapshot
-from strava_pipeline.lake.warehouse import changed, writing
 from strava_pipeline.operations import insights
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.rig import NOW, Rig

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
+from strava_pipeline.lake.car_pings import take_in
 from strava_pipeline.lake.car_trips import Replay
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.ping_log import take_in
 from strava_pipeline.operations.cars import _LiveStates
 from strava_pipeline_tests.old_folders.test_old_folders import each_folder
 from strava_pipeline_tests.pings import MORNING, drive

@@ -12,9 +12,8 @@ import pytest
 
 from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.lake.decisions import decide
-from strava_pipeline.lake.matches import MatchDecision
-from strava_pipeline.lake.matches_told import evidence
-from strava_pipeline.lake.publish import current_snapshot
+from strava_pipeline.lake.gold.matches import MatchDecision, evidence
+from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline_tests.imports import a_gpx, an_archive, loose_files, shown, tracks
 from strava_pipeline_tests.rig import Rig
 

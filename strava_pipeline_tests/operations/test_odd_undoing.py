@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.lake.imports import imports, undone_names
-from strava_pipeline.lake.profile_files import land_athlete
-from strava_pipeline.lake.undoing import is_finished
+from strava_pipeline.lake.bronze.answers import land_athlete
+from strava_pipeline.lake.imports.manifests import imports, undone_names
+from strava_pipeline.lake.imports.undo import is_finished
 from strava_pipeline_tests.lake.bronze import activity
 from strava_pipeline_tests.operations.test_undoing import Folder
 from strava_pipeline_tests.rig import NOW

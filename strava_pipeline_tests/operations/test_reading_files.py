@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.lake.file_store import FileStore
-from strava_pipeline.lake.imports import ImportedFile, ImportManifest, land_import
+from strava_pipeline.lake.imports.files import FileStore, reading_of, track_of
+from strava_pipeline.lake.imports.manifests import ImportedFile, ImportManifest, land_import
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.readings import reading_of, track_of
 from strava_pipeline.operations.reading_files import FEW, read_files, unread
 from strava_pipeline_tests.ingest.files.made import (
     RECEIVED,

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from strava_pipeline.lake.listings import listings
+from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline_tests.rig import NOW, Rig, log_in
 
 pytestmark = pytest.mark.slow

@@ -19,9 +19,9 @@ import pytest
 from strava_pipeline.core.files.objects import named_athlete_id
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.core.sources import hashed_id
-from strava_pipeline.lake.imported import imported
-from strava_pipeline.lake.imports import imports
-from strava_pipeline.lake.profile_files import land_athlete
+from strava_pipeline.lake.bronze.answers import land_athlete
+from strava_pipeline.lake.imports.activities import imported
+from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline.operations.importing import make_activities
 from strava_pipeline.operations.landing_imports import land_paths
 from strava_pipeline.operations.reading_files import read_files, unread

@@ -22,11 +22,11 @@ from strava_pipeline.emulator.strava.application import EmulatorConfig
 from strava_pipeline.emulator.strava.archive import Oddities, write_archive
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake.decisions import decide
-from strava_pipeline.lake.imports import Import, all_imports, imports, undone_names
-from strava_pipeline.lake.matches import MatchDecision
+from strava_pipeline.lake.gold.matches import MatchDecision
+from strava_pipeline.lake.imports.manifests import Import, all_imports, imports, undone_names
+from strava_pipeline.lake.imports.undo import find_import, is_finished
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.lake.undoing import find_import, is_finished
 from strava_pipeline.operations.current import bring_up_to_date, make_imports
 from strava_pipeline.operations.landing_imports import LandReport, land_paths
 from strava_pipeline.operations.progress import LogProgress

@@ -9,7 +9,7 @@ import pytest
 
 from strava_pipeline.core.trips.car.config import Area, area_of, read_config
 from strava_pipeline.ingest.cars import geocoder
-from strava_pipeline.lake.addresses import known_addresses
+from strava_pipeline.lake.car_trips import known_addresses
 from strava_pipeline.operations import cars
 from strava_pipeline_tests.osrm import Osrm, osrm
 from strava_pipeline_tests.pings import Log, at, config, drive

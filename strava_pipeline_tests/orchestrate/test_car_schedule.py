@@ -7,8 +7,8 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.core.trips.car.config import read_config
+from strava_pipeline.lake.car_pings import take_in
 from strava_pipeline.lake.car_trips import merge_replay
-from strava_pipeline.lake.ping_log import take_in
 from strava_pipeline.orchestrate.schedules import schedules
 from strava_pipeline_tests.pings import MORNING, Log, config, drive
 from strava_pipeline_tests.rig import Rig

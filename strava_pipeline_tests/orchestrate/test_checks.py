@@ -12,8 +12,8 @@ import pytest
 
 from strava_pipeline.core.errors import CheckFailedError
 from strava_pipeline.core.tables import CAR_TABLES, CHILDREN, TABLES, TRIP_TABLES
+from strava_pipeline.lake.gold.warehouse import at_rest
 from strava_pipeline.lake.locks import live_run
-from strava_pipeline.lake.warehouse import at_rest
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline_tests.metadata_keys import unreviewed

@@ -7,9 +7,9 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
-from strava_pipeline.lake.listing import begin
+from strava_pipeline.lake.bronze.listing import begin
+from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.locks import live_run, noted_runs
-from strava_pipeline.lake.manifests import Window
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, MergeConfig
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, resolved

@@ -14,7 +14,7 @@ import requests
 from strava_pipeline.core.errors import TransientError
 from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline.lake import shards
-from strava_pipeline.lake.listings import listings
+from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.lake.golden import detail_differences, summary_differences
 from strava_pipeline_tests.orchestrate.test_interruptions import start_flow

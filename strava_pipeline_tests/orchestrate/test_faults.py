@@ -18,8 +18,8 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.ingest import http
 from strava_pipeline.ingest.retries import ATTEMPTS
-from strava_pipeline.lake.listings import listings
-from strava_pipeline.lake.profile_files import newest_athlete, newest_gear
+from strava_pipeline.lake.bronze.answers import newest_athlete, newest_gear
+from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.operations.pulling_profile import ProfileReport, pull_profile
 from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.orchestrate.config import CallLimits

@@ -14,7 +14,7 @@ import pytest
 from lxml import etree
 
 from strava_pipeline.core.sports import SPORTS
-from strava_pipeline.lake.insights import insights_of
+from strava_pipeline.lake.gold.insights import insights_of
 from strava_pipeline.operations import insights
 from strava_pipeline.orchestrate.jobs import INSIGHTS, JOBS
 from strava_pipeline_tests.operations.test_insights import in_files, rides

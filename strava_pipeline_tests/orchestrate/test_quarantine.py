@@ -9,10 +9,10 @@ import pytest
 import requests
 
 from strava_pipeline.ingest.retries import ATTEMPTS
+from strava_pipeline.lake.bronze.answers import land_failure
 from strava_pipeline.lake.decisions import decide
-from strava_pipeline.lake.detail_files import land_failure
-from strava_pipeline.lake.quarantine import QuarantineDecision
-from strava_pipeline.lake.warehouse import changed, writing
+from strava_pipeline.lake.gold.quarantine import QuarantineDecision
+from strava_pipeline.lake.gold.warehouse import changed, writing
 from strava_pipeline.operations.fetching import pull_details
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.strava_source import StravaSource

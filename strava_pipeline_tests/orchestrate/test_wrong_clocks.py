@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.lake.health_times import times_health
-from strava_pipeline.lake.listings import listings
+from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.health import times_health
 from strava_pipeline_tests.rig import NOW, Rig
 
 Make = Callable[..., Rig]

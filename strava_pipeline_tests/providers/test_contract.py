@@ -20,9 +20,9 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
-from strava_pipeline.lake.profile_files import provider_gear
+from strava_pipeline.lake.bronze.answers import provider_gear
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.lake.warehouse import reading
 from strava_pipeline.operations.merging import make_shards, match, merge_listed, merge_versions
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import LogProgress

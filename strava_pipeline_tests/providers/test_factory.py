@@ -12,8 +12,8 @@ import pytest
 
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.lake.listing import begin
-from strava_pipeline.lake.manifests import Window
+from strava_pipeline.lake.bronze.listing import begin
+from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.jobs import JOBS, jobs_of

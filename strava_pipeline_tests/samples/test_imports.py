@@ -22,7 +22,7 @@ from strava_pipeline.core.files.export_columns import sport_names
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.core.sports import sport_type
 from strava_pipeline.lake.decisions import decide
-from strava_pipeline.lake.matches import MatchDecision
+from strava_pipeline.lake.gold.matches import MatchDecision
 from strava_pipeline_tests.imports import import_by_dagster
 from strava_pipeline_tests.rig import Rig, started
 

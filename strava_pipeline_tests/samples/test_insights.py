@@ -13,10 +13,9 @@ import pytest
 from strava_pipeline.core.insights.documents import MILES_PER_KM
 from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.core.insights.pacing import projection
-from strava_pipeline.lake.insights import athlete_of, insights_of, write_insights
-from strava_pipeline.lake.insights_compared import unequal
+from strava_pipeline.lake.gold.insights import athlete_of, insights_of, unequal, write_insights
+from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import publish, snapshot
 from strava_pipeline_tests.lake.insight_rows import activity, put
 
 pytestmark = pytest.mark.samples

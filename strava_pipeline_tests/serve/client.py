@@ -12,9 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.webhooks import intake_path
-from strava_pipeline.lake.journal import ROOM, unread
+from strava_pipeline.lake.journal import ROOM, Received, body_of, unread
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.received import Received, body_of
 from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
 

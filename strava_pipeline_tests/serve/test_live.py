@@ -11,9 +11,9 @@ import pytest
 
 from strava_pipeline.core.pings.lines import Answered, Kept, Read, from_bytes
 from strava_pipeline.core.pings.people import People, read_people
+from strava_pipeline.lake.car_pings import take_in
 from strava_pipeline.lake.journal import JournalFullError
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.ping_log import take_in
 from strava_pipeline.serve import live as module
 from strava_pipeline.serve.live import Live
 from strava_pipeline_tests.pings import MORNING, Log, body_of, config, drive

@@ -30,8 +30,7 @@ from strava_pipeline.core.errors import Finding, State
 from strava_pipeline.ingest.http import Exchange
 from strava_pipeline.ingest.strava.clocks import ledger_path
 from strava_pipeline.ingest.strava.health import CLOCK, clock_health
-from strava_pipeline.lake.health import warehouse_health
-from strava_pipeline.lake.health_files import judged_room, writable
+from strava_pipeline.lake.health import judged_room, warehouse_health, writable
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.settings import Settings

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake.imports import imports, undone_imports
-from strava_pipeline.lake.undoing import find_import
+from strava_pipeline.lake.imports.manifests import imports, undone_imports
+from strava_pipeline.lake.imports.undo import find_import
 from strava_pipeline.operations.undoing import undo as note
 from strava_pipeline_tests.imports import a_gpx, an_archive, tracks
 from strava_pipeline_tests.rig import NOW, Rig

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake.detail_files import land_failure
-from strava_pipeline.lake.warehouse import changed, writing
+from strava_pipeline.lake.bronze.answers import land_failure
+from strava_pipeline.lake.gold.warehouse import changed, writing
 from strava_pipeline_tests.rig import NOW, Rig
 from strava_pipeline_tests.verbs.conftest import Type, Typed
 

@@ -15,9 +15,9 @@ import pytest
 
 from strava_pipeline.core import activities, tables
 from strava_pipeline.core.tables import DETAIL_TABLES, MATCH_TABLES, TABLES, Column, Kind, Table
-from strava_pipeline.lake.publish import snapshot
+from strava_pipeline.lake.gold.publish import snapshot
+from strava_pipeline.lake.gold.warehouse import is_outdated
 from strava_pipeline.lake.shards import shard_files
-from strava_pipeline.lake.warehouse import is_outdated
 from strava_pipeline.orchestrate.schedules import flow_years
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type

@@ -242,7 +242,7 @@ def _trip(trip: Trip, year: int, at: datetime) -> dict[str, Any]:
         "end_lat": trip.end_gps.lat if trip.end_gps else None,
         "end_lng": trip.end_gps.lng if trip.end_gps else None,
         **{name: getattr(trip, name) for name in _PLAIN},
-        **dict.fromkeys(("start_address", "end_address")),  # lake/addresses.py's
+        **dict.fromkeys(("start_address", "end_address")),  # lake/car_trips.py's
         "fetched_at": at,
     }
 

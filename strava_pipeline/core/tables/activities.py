@@ -1,7 +1,7 @@
 """The tables of activities as sources list them, with history, quarantine, athlete, gear, imports and matches.
 
 Names are Strava's own field names. `activities_all` has one row per activity that any listing ever held. Which
-activities are in quarantine follows from the evidence on disk (lake/quarantine.py). No parsing here.
+activities are in quarantine follows from the evidence on disk (lake/gold/quarantine.py). No parsing here.
 """
 
 from dataclasses import replace

@@ -1,10 +1,76 @@
-"""SQL in named files beside this one. Values go in as named parameters; `{names}` are filled from the catalogue only."""
+"""SQL in named files beside this one, and the statements of the catalogue's own views, which are composed from them.
 
+Values go in as named parameters; `{names}` are filled from the catalogue only. A view is never behind: whatever writes gold
+has no view to update, and a reader pays some milliseconds. Views are made with the tables, and again where one of their
+statements changed. The catalogue (core/tables/) names and explains their columns.
+"""
+
+import hashlib
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+
+from strava_pipeline.core.sources import FILLED, IMPORTED
+from strava_pipeline.core.tables import TABLES
+from strava_pipeline.core.tables.insights import DISTANCES, GROUPS, INSIGHTS, TOTALS
 
 
 @cache
 def sql(name: str) -> str:
     """The text of `<name>.sql`."""
     return files(__name__).joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+@cache
+def views_version() -> str:
+    """A hash that changes whenever the statement of a view does."""
+    return hashlib.blake2b(repr([*_gold(), *_insights()]).encode(), digest_size=8).hexdigest()
+
+
+def view_statements() -> Iterator[str]:
+    """What makes all views: matched activities, tables under their plain names, insights; each after those it reads."""
+    yield from _gold()
+    for name, text in _insights():
+        yield f"CREATE OR REPLACE VIEW {name} AS {text}"
+
+
+def _gold() -> Iterator[str]:
+    for table in TABLES.values():
+        if table.follows:
+            yield sql("following").format(name=table.name, stored=table.stored)
+    told = [column.name for column in TABLES["activities_all"].columns if column.name in FILLED]
+    others = ", ".join(f"arg_min({name}, member.place) AS {name}" for name in told)
+    filled = ", ".join(f"coalesce(head.{name}, others.{name}) AS {name}" for name in told)
+    imported = ", ".join(f"'{source}'" for source in sorted(IMPORTED))
+    yield sql("views").format(others=others, filled=filled, imported=imported)
+    yield sql("gold_activities")
+
+
+def _insights() -> Iterator[tuple[str, str]]:
+    """Each view of insights with its query, each after those it reads."""
+    groups = ", ".join(f"('{sport}', '{group}')" for sport, group in GROUPS.items())
+    lengths = ", ".join(f"('{record}', {metres}, {splits or 'NULL'})" for record, (metres, splits) in DISTANCES.items())
+    texts = {
+        "sport_groups": f"SELECT * FROM (VALUES {groups}) AS rows (sport_type, sport_group)",
+        "standard_distances": f"SELECT * FROM (VALUES {lengths}) AS rows (record, distance_m, splits)",
+        **{
+            table.name: sql("insights/totals_by").format(period=period, columns=columns)
+            for period, (columns, table) in TOTALS.items()
+        },
+        "records": sql("insights/records").format(**_stretches()),
+    }
+    for name in INSIGHTS:
+        yield name, texts.get(name) or sql(f"insights/{name}")
+
+
+def _stretches() -> dict[str, str]:
+    """For each distance of whole kilometres: the time between so many splits, and the shortest of an activity."""
+    lengths = {record: splits for record, (_, splits) in DISTANCES.items() if splits}
+    between = [
+        f"so_far - lag(so_far, {splits}, CASE WHEN place = {splits} THEN 0 END) OVER in_order AS {record}"
+        for record, splits in lengths.items()
+    ]
+    return {
+        "stretches": ",\n        ".join(between),
+        "shortest": ", ".join(f"min({record}) AS {record}" for record in lengths),
+    }

@@ -13,13 +13,13 @@ from pathlib import Path
 import dagster as dg
 
 from strava_pipeline.ingest.clock import system_clock
-from strava_pipeline.lake.events import EventsState, load
-from strava_pipeline.lake.imported import is_made
-from strava_pipeline.lake.imports import imports
-from strava_pipeline.lake.imports_behind import years_behind_imports
+from strava_pipeline.lake.bronze.events import EventsState, load
+from strava_pipeline.lake.gold.event_followup import digest_of_events
+from strava_pipeline.lake.imports.activities import is_made
+from strava_pipeline.lake.imports.manifests import imports
+from strava_pipeline.lake.imports.merge import years_behind_imports
+from strava_pipeline.lake.imports.undo import is_finished
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.sightings import digest_of_events
-from strava_pipeline.lake.undoing import is_finished
 from strava_pipeline.operations.events_years import years_behind_events, years_of_news
 from strava_pipeline.operations.inbox_marks import inbox_marks
 from strava_pipeline.operations.years import year_range

@@ -2,7 +2,7 @@
 
 Dagster by itself runs the latest tick that was missed while the machine slept, and tries no failed one again. Outside the
 window of the daily run nothing else would ask for a detail again. Which details fail, and how long they rest, is
-lake/detail_files.py's and lake/quarantine.py's.
+lake/bronze/answers.py's and lake/gold/quarantine.py's.
 """
 
 from collections.abc import Callable
@@ -12,11 +12,11 @@ import dagster as dg
 from dagster import DagsterRunStatus
 
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.lake.counts import unknown_gear
+from strava_pipeline.lake.gold.publish import snapshot
+from strava_pipeline.lake.gold.quality import unknown_gear
+from strava_pipeline.lake.gold.quarantine import failing_now
+from strava_pipeline.lake.gold.warehouse import is_outdated
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.publish import snapshot
-from strava_pipeline.lake.quarantine import failing_now
-from strava_pipeline.lake.warehouse import is_outdated
 from strava_pipeline.operations.strava_access import primed_clock
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.dagster_private import InstigatorStatus, InstigatorType, get_latest_completed_cron_tick

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from dagster import DagsterRunStatus
 
+from strava_pipeline.lake.imports.undo import find_import
 from strava_pipeline.lake.locks import live_run
-from strava_pipeline.lake.undoing import find_import
 from strava_pipeline.operations.landing_imports import land_paths
 from strava_pipeline.operations.undoing import undo
 from strava_pipeline.verbs.options import context_without_run

@@ -1,0 +1,349 @@
+"""Bronze of what is asked for one by one: details and streams of activities, the athlete, gear. A file per answer.
+
+Details and streams lie in the folders of the years: `year=YYYY/<id>/<fetched_at>.<landed>.json.gz` is a good answer,
+`<fetched_at>.<landed>.failed-<status>.gz` the evidence of a failure. Files from before there were numbers have no `<landed>`
+(landing.py). These files alone say when a failed activity may be asked for again.
+"""
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from strava_pipeline.core.activities import FetchedDetail, is_nothing_recorded
+from strava_pipeline.core.landings import SHORTLY
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.rows import Json
+from strava_pipeline.lake.bronze.landing import Times, in_order, land_file, read_name
+from strava_pipeline.lake.bronze.listings import answer_times
+from strava_pipeline.lake.files import DamagedFileError, unpacked, unpacked_json
+from strava_pipeline.lake.paths import Lake
+
+FIRST_PAUSE = timedelta(days=1)  # then 2, 4, 8, 16 and at most LONGEST_PAUSE
+LONGEST_PAUSE = timedelta(days=30)
+EARLY = timedelta(hours=4)  # that a pause is shorter: a daily run comes a little earlier or later each day
+QUARANTINED_AFTER = 3  # failures in a row: an activity's own fault, no bad day of Strava's
+Name = tuple[datetime, int | None]  # when an answer came by its own word, and its number
+_GOOD = ".json.gz"
+_BAD = ".failed-"
+_LOST = f"{_GOOD}.damaged"
+_GONE = ".failed-404.gz"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFiles:
+    """What is on disk of one activity; times are those that are believed (times.py)."""
+
+    activity_id: int
+    good: Path | None  # the newest good answer
+    good_at: datetime | None
+    fetches: int  # good answers in all
+    failures: int  # since the newest good answer
+    first_failed_at: datetime | None  # of these
+    failed_at: datetime | None  # the newest of these
+    status: int | None  # of the newest failure; None where no answer came
+    evidence: Path | None  # what came then
+    lost: bool = False  # the newest good answer was damaged and is set aside: to be fetched again
+    disbelieved: frozenset[datetime] = frozenset()  # times that good answers say, and at which they didn't come
+    times: frozenset[datetime] | None = None  # when answers came; None: every time in the lake is believed
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When a failed one may be asked for again; None: nothing stands against asking."""
+        if self.failed_at is None or not self.failures:
+            return None
+        return self.failed_at + min(FIRST_PAUSE * (1 << min(self.failures, 10) - 1), LONGEST_PAUSE) - EARLY
+
+    @property
+    def is_quarantined(self) -> bool:
+        """It failed so often, while others succeeded, that it is taken for poisoned."""
+        return self.failures >= QUARANTINED_AFTER
+
+
+def land_answer(lake: Lake, of_year: Path, activity_id: int, body: bytes, at: datetime) -> Path:
+    """Put a good answer on disk."""
+    return land_file(lake, of_year / str(activity_id), _GOOD, body, at)
+
+
+def land_evidence(lake: Lake, of_year: Path, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
+    """Put the evidence of a failure on disk: the last body that came (empty where none did)."""
+    return land_file(lake, of_year / str(activity_id), f"{_BAD}{status or 0}.gz", body, at)
+
+
+def answer_files(times: Times, of_years: Iterable[Path], ids: Collection[int] | None = None) -> dict[int, AnswerFiles]:
+    """Every activity (of `ids`, None: of all) that has an answer in one of these folders; all of them count."""
+    found = _folders(of_years)
+    return {key: _files(times, key, folders) for key, folders in found.items() if ids is None or key in ids}
+
+
+def failed_among(
+    times: Times, of_years: Iterable[Path], chosen: Collection[Path], ids: Iterable[int]
+) -> list[AnswerFiles]:
+    """Those of the `chosen` folders and of `ids` of which a failure lies in any folder."""
+    folders = _folders(of_years)
+    within = {*ids} | {*_folders(chosen)}
+    return [
+        _files(times, activity_id, folders[activity_id])
+        for activity_id in sorted(within & folders.keys())
+        if any(_BAD in entry.name for folder in folders[activity_id] for entry in os.scandir(folder))
+    ]
+
+
+def answered_at(path: Path) -> tuple[datetime, int | None]:
+    """When (UTC) the good answer in that file came, by its own word, and the number by which it landed."""
+    return read_name(path.name.removesuffix(_GOOD))
+
+
+def newest_json(files: AnswerFiles) -> Any:
+    """The newest good answer, parsed; None where there is none or it is damaged."""
+    try:
+        return unpacked_json(files.good) if files.good is not None else None
+    except DamagedFileError:
+        return None
+
+
+def set_aside(files: AnswerFiles) -> None:
+    """The newest good answer can't be used: it is kept under another name, so that it is fetched again."""
+    if files.good is not None:
+        files.good.replace(files.good.with_name(files.good.name.replace(_GOOD, _LOST)))
+
+
+def _folders(of_years: Iterable[Path]) -> dict[int, list[str]]:
+    """The folders of each activity, one in each year where it has any."""
+    found: dict[int, list[str]] = {}
+    for of_year in of_years:
+        if of_year.is_dir():
+            with os.scandir(of_year) as entries:
+                for entry in entries:
+                    if entry.name.removeprefix("-").isdigit() and entry.is_dir():
+                        found.setdefault(int(entry.name), []).append(entry.path)
+    return found
+
+
+def _files(times: Times, activity_id: int, folders: Sequence[str]) -> AnswerFiles:
+    good: list[tuple[Name, Path]] = []
+    bad: list[tuple[Name, Path]] = []
+    lost: list[Name] = []
+    for entry in (entry for folder in folders for entry in os.scandir(folder)):
+        name = entry.name
+        try:
+            if name.endswith(_GOOD):
+                good.append((read_name(name.removesuffix(_GOOD)), Path(entry.path)))
+            elif name.endswith(_LOST):
+                lost.append(read_name(name.removesuffix(_LOST)))
+            elif _BAD in name:
+                _status(name)
+                bad.append((read_name(name.partition(_BAD)[0]), Path(entry.path)))
+        except ValueError:
+            continue  # no name of ours, or the unfinished file of a process that died
+    order = _Order(times, [*(said for said, _ in good), *lost, *(said for said, _ in bad)])
+    if len(good) > 1:
+        good.sort(key=lambda one: order.of(one[0]))
+    bad.sort(key=lambda one: order.of(one[0]))
+    answered = max([*lost, *(said for said, _ in good)], key=order.of, default=None)
+    since = [failure for failure in bad if answered is None or order.of(failure[0]) > order.of(answered)]
+    newest = good[-1] if good else None
+    disbelieved = frozenset(said[0] for said, _ in good if order.at(said) != said[0])
+    return AnswerFiles(
+        activity_id=activity_id,
+        good=newest[1] if newest else None,
+        good_at=order.at(newest[0]) if newest else None,
+        fetches=len(good),
+        failures=len(since),
+        first_failed_at=order.at(since[0][0]) if since else None,
+        failed_at=order.at(since[-1][0]) if since else None,
+        status=_status(since[-1][1].name) or None if since else None,
+        evidence=since[-1][1] if since else None,
+        lost=bool(lost) and (newest is None or answered != newest[0]),
+        disbelieved=disbelieved,
+        times=order.all if order.doubts or times.manifests else None,
+    )
+
+
+class _Order:
+    """In which order the answers about one activity came, and when each is believed to have come."""
+
+    def __init__(self, times: Times, names: Collection[Name]) -> None:
+        self._times: dict[Name, datetime] = {}
+        self.doubts = False  # whether one is believed to have come at another time than it says
+        last: datetime | None = None
+        said = [(times.of_answer(*name), name) for name in names]
+        for at, name in sorted(said, key=_by_landing) if len(said) > 1 else said:  # hardly ever several
+            if last is not None and at <= last and name[1] is not None:
+                at = last + SHORTLY
+            self._times[name] = last = at
+            self.doubts = self.doubts or at != name[0]
+
+    @property
+    def all(self) -> frozenset[datetime]:
+        return frozenset(self._times.values())
+
+    def at(self, name: Name) -> datetime:
+        return self._times[name]
+
+    def of(self, name: Name) -> tuple[int, datetime]:
+        return in_order((self._times[name], name[1]))
+
+
+def _by_landing(said: tuple[datetime, Name]) -> tuple[tuple[int, datetime], datetime]:
+    at, name = said
+    return in_order((at, name[1])), name[0]
+
+
+def _status(name: str) -> int:
+    """The status in the name of a failure's evidence; 0: no answer. ValueError where it is no such name."""
+    return int(name.partition(_BAD)[2].removesuffix(".gz"))
+
+
+def land_detail(lake: Lake, year: int, activity_id: int, body: bytes, at: datetime) -> Path:
+    """Put a good answer on disk."""
+    return land_answer(lake, lake.details_of(year), activity_id, body, at)
+
+
+def land_failure(lake: Lake, year: int, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
+    """Put the evidence of a failure on disk."""
+    return land_evidence(lake, lake.details_of(year), activity_id, body, status, at)
+
+
+def detail_files(lake: Lake, year: int) -> dict[int, AnswerFiles]:
+    """Every activity of the year's folder that has an answer on disk, by id."""
+    return answer_files(answer_times(lake), [lake.details_of(year)])
+
+
+def failed_files(lake: Lake, years: Iterable[int] | None = None, *, ids: Iterable[int] = ()) -> list[AnswerFiles]:
+    """The activities in the folders of `years` (None: of all), and those of `ids`, of which a failure is on disk.
+
+    One whose year was edited lies in several folders; all of them count.
+    """
+    every = sorted(lake.details.glob("year=*"))
+    chosen = every if years is None else [lake.details_of(year) for year in years]
+    return failed_among(answer_times(lake), every, chosen, ids)
+
+
+def count_on_disk(lake: Lake, year: int) -> int:
+    """How many activities of the year's folder have an answer on disk, at a glance."""
+    folder = lake.details_of(year)
+    return sum(1 for _ in os.scandir(folder)) if folder.is_dir() else 0
+
+
+def read_details(files: Iterable[AnswerFiles]) -> Iterator[FetchedDetail]:
+    """The newest good answer of each, parsed. One that is damaged is set aside, so that it is fetched again."""
+    for file in files:
+        if file.good_at is not None:
+            activity = newest_json(file)
+            if isinstance(activity, dict) and activity.get("id") == file.activity_id:
+                yield FetchedDetail(file.good_at, activity)
+            else:
+                set_aside(file)
+
+
+def land_streams(lake: Lake, year: int, activity_id: int, body: bytes, at: datetime) -> Path:
+    """Put a good answer on disk."""
+    return land_answer(lake, lake.streams_of(year), activity_id, body, at)
+
+
+def land_no_streams(lake: Lake, year: int, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
+    """Put on disk what came in place of streams: the 404 of one without any, or the evidence of a failure."""
+    return land_evidence(lake, lake.streams_of(year), activity_id, body, status, at)
+
+
+def stream_files(lake: Lake, ids: Collection[int] | None = None) -> dict[int, AnswerFiles]:
+    """Every activity (of `ids`, None: of all) that has an answer on disk. Its year may have been edited since."""
+    return answer_files(answer_times(lake), sorted(lake.streams.glob("year=*")), ids)
+
+
+def has_no_streams(files: AnswerFiles) -> bool:
+    """Whether Strava's last word was that nothing was recorded."""
+    return files.evidence is not None and is_nothing_recorded(files.status, _body(files.evidence))
+
+
+def _body(path: Path) -> bytes:
+    try:
+        return unpacked(path)
+    except (OSError, EOFError, ValueError):
+        return b""
+
+
+def land_athlete(lake: Lake, body: bytes, at: datetime) -> None:
+    land_file(lake, lake.athlete, _GOOD, body, at)
+
+
+def land_gear(lake: Lake, gear_id: str, body: bytes, at: datetime, *, gone: bool = False) -> None:
+    """Put the answer to `GET /gear/{id}` on disk; `gone`: it was a 404, so that it isn't asked for again each day."""
+    land_file(lake, gear_folder(lake, gear_id), _GONE if gone else _GOOD, body, at)
+
+
+def newest_athlete(lake: Lake) -> tuple[datetime, dict[str, Any]] | None:
+    """The athlete as last received."""
+    if not lake.athlete.is_dir():
+        return None
+    at, found = _newest(lake, lake.athlete)
+    return (at, found) if at is not None and found is not None else None
+
+
+def newest_gear(lake: Lake) -> Iterator[tuple[str, datetime, dict[str, Any] | None]]:
+    """(id, when, object) of every gear as last received; None: Strava no longer shows it."""
+    if not lake.gear.is_dir():
+        return
+    for folder in sorted(path for path in lake.gear.iterdir() if path.is_dir()):
+        at, found = _newest(lake, folder)
+        if at is not None:
+            yield folder.name, at, found
+
+
+def land_provider_gear(lake: Lake, source: str, body: bytes, at: datetime) -> None:
+    """Put a provider's answer about gear on disk."""
+    land_file(lake, lake.gear_of(source), _GOOD, body, at)
+
+
+def last_gear_answer(lake: Lake, source: str) -> datetime | None:
+    """When the newest answer of a provider about gear came (UTC); None: none ever did."""
+    return max((at for at, _, _ in _answers(lake, lake.gear_of(source))), default=None)
+
+
+def provider_gear(lake: Lake) -> Iterator[tuple[str, str, datetime, Json]]:
+    """(source, id, when, fields) of every piece of gear that a provider beside Strava ever showed, as last received."""
+    for source in lake.listed_sources[1:]:
+        newest: dict[str, tuple[datetime, Json]] = {}
+        for at, _, path in sorted(_answers(lake, lake.gear_of(source)), key=lambda one: in_order(one[:2])):
+            try:
+                content = unpacked_json(path)
+            except (OSError, ValueError):  # damaged
+                continue
+            newest |= {gear_id: (at, fields) for gear_id, fields in spec_of(source).read_gear(content)}
+        for gear_id, (at, fields) in sorted(newest.items()):
+            yield source, gear_id, at, fields
+
+
+def _newest(lake: Lake, folder: Path) -> tuple[datetime | None, dict[str, Any] | None]:
+    """When the newest whole answer came, and its object (None: it was a 404). Damaged files are passed over."""
+    for at, _, path in sorted(_answers(lake, folder), key=lambda one: in_order(one[:2]), reverse=True):
+        try:
+            if path.name.endswith(_GONE):
+                return at, None
+            said = unpacked_json(path)
+        except (OSError, ValueError):  # damaged
+            continue
+        if isinstance(said, dict):
+            return at, said
+    return None, None
+
+
+def _answers(lake: Lake, folder: Path) -> Iterator[tuple[datetime, int | None, Path]]:
+    """When each answer in a folder is believed to have come, its number, and its file."""
+    times = answer_times(lake)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        try:
+            at, number = read_name(path.name.removesuffix(_GONE).removesuffix(_GOOD))
+        except ValueError:  # no name of ours
+            continue
+        yield times.of_answer(at, number), number, path
+
+
+def gear_folder(lake: Lake, gear_id: str) -> Path:
+    """Where the answers about one piece of gear lie. ValueError where the id can't be a folder's name."""
+    if not gear_id.isalnum():
+        raise ValueError("a gear id has letters and digits only")  # it becomes a folder's name
+    return lake.gear / gear_id

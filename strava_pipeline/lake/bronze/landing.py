@@ -1,0 +1,268 @@
+"""The number that every answer gets when it lands in bronze, and the time at which it is believed to have come.
+
+The number orders versions; a server's clock does not. It is the microseconds since 1970 of this machine's clock, or one more
+than the highest number so far where that clock stands still or goes back. It always rises, and the numbers of two folders that
+somebody merged by hand can still be compared. What follows for the times is computed by core/landings.py. A page from before
+there were numbers keeps its own time, unless that time is impossible; a listing of which nothing else is known proves nothing.
+"""
+
+import hashlib
+import os
+import re
+import tempfile
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from strava_pipeline.core.landings import DAY, SHORTLY, Landing, believed_times
+from strava_pipeline.file_locks import wait_for_lock
+from strava_pipeline.lake.bronze.manifests import Manifest, PageEntry
+from strava_pipeline.lake.files import from_stamp, nearest, packed, stamp, write_whole
+from strava_pipeline.lake.paths import Lake
+
+_COUNT = "landed"  # the file in data/state that holds the highest number
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_IN_NAME = re.compile(r"\d{8}T\d{12}Z\.(\d{1,18})\.")
+_IN_MANIFEST = re.compile(rb'"landed": ?(\d{1,18})\b')
+CLOCKS_DIFFER = timedelta(minutes=1)  # by which two processes may believe the same server's clock to differ
+GAP = timedelta(days=30)  # hardly anybody runs nothing for longer
+UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
+Place = tuple[str, int]  # a listing's name and the number of the page in it, from 0
+
+
+def require_writable(lake: Lake, folder: Path) -> None:
+    """Check, before a call is made, that its answer can be written into `folder`, which need not exist yet.
+
+    Nothing is left behind. Raises OSError, which names the folder or file that can't be written.
+    """
+    for path in (folder, lake.state / _COUNT):
+        place = nearest(path)
+        if not os.access(place, os.W_OK | os.X_OK if place.is_dir() else os.W_OK):
+            _write_nothing(place)
+
+
+def _write_nothing(place: Path) -> None:
+    """Open `place` for writing, which fails with the system's own reason: not permitted, or a read-only disk."""
+    try:
+        with tempfile.TemporaryFile(dir=place) if place.is_dir() else place.open("r+b"):
+            pass
+    except OSError as error:
+        error.filename = str(place)
+        raise
+
+
+def next_number(lake: Lake, at: datetime) -> int:
+    """A number higher than any before; `at`: the time (aware) to go by where the lake has no clock of this machine."""
+    local = lake.local_time() or at
+    lake.state.mkdir(parents=True, exist_ok=True)
+    file = os.open(lake.state / _COUNT, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        wait_for_lock(file)
+        said = os.pread(file, 32, 0).strip()
+        highest = int(said) if said.isdigit() else max(_in_bronze(lake), default=0)
+        number = max(highest + 1, (local - _EPOCH) // _MICROSECOND)
+        os.pwrite(file, b"%020d\n" % number, 0)
+    finally:
+        os.close(file)
+    return number
+
+
+def time_of(number: int) -> datetime:
+    """The time (UTC) of the clock that gave the number, where that went forward."""
+    return _EPOCH + number * _MICROSECOND
+
+
+def land_file(lake: Lake, folder: Path, end: str, body: bytes, at: datetime) -> Path:
+    """Put an answer on disk, whole and packed, under the next number; its name ends in `end`."""
+    number = next_number(lake, at)
+    path = folder / f"{landed_as(at, number)}{end}"
+    write_whole(path, packed(body, at, number))
+    return path
+
+
+def landed_as(at: datetime, number: int) -> str:
+    """The beginning of an answer's file name: when it came by the server's clock (UTC), and its number."""
+    return f"{stamp(at)}.{number}"
+
+
+def read_name(beginning: str) -> tuple[datetime, int | None]:
+    """What `landed_as` put into a name; None: it came before numbers were given. ValueError where it is no such name."""
+    moment, _, number = beginning.partition(".")
+    return from_stamp(moment), int(number) if number else None
+
+
+def in_order(name: tuple[datetime, int | None]) -> tuple[int, datetime]:
+    """Sorts what `read_name` gives by landing: what has no number came before all that has, by time."""
+    at, number = name
+    return (number or 0, at)
+
+
+def _in_bronze(lake: Lake) -> Iterator[int]:
+    """Every number that was given."""
+    for folder, _, names in os.walk(lake.bronze):
+        for name in names:
+            if found := _IN_NAME.match(name):
+                yield int(found[1])
+            elif name == "manifest.json":
+                yield from map(int, _IN_MANIFEST.findall(Path(folder, name).read_bytes()))
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """`manifests`: those of listings, by name, whose times are not what they say; `replaced`: these times, what they say first.
+
+    `pages`: when every page came, where any time was replaced: what holds another one was made of times no longer believed.
+    `numbers` and `moments`: of the pages that have one, ascending. `limit`: what has no number and claims to be later, claims
+    to be of the future.
+    """
+
+    manifests: Mapping[str, Manifest] = field(default_factory=dict)
+    replaced: Mapping[datetime, datetime] = field(default_factory=dict)
+    pages: frozenset[datetime] = frozenset()
+    numbers: Sequence[int] = ()
+    moments: Sequence[datetime] = ()
+    limit: datetime | None = None
+
+    def of_answer(self, at: datetime, number: int | None) -> datetime:
+        """When an answer is believed to have come that says `at`: between the pages that landed before and after it.
+
+        Rather too early than too late: what was edited since would never be asked for again.
+        """
+        if number is None:
+            return UNKNOWN if self.limit is not None and at > self.limit else at
+        later, earlier = bisect_right(self.numbers, number), bisect_left(self.numbers, number) - 1
+        before = self.moments[earlier] if earlier >= 0 else None
+        # Where times were wrong, moments lie close together.
+        tolerance = timedelta(0) if self.manifests else CLOCKS_DIFFER
+        if later < len(self.moments) and at > self.moments[later] + tolerance:
+            return self.moments[later] - SHORTLY if before is None else before + SHORTLY
+        if before is not None and at < before - tolerance:
+            return before + SHORTLY
+        return at
+
+    def digest(self, listing: str) -> str | None:
+        """What differs as soon as other times of the listing are believed; None: those that it says."""
+        manifest = self.manifests.get(listing)
+        if manifest is None:
+            return None
+        moments = [manifest.started_at, *(page.fetched_at for page in manifest.pages)]
+        return hashlib.blake2b(repr(moments).encode(), digest_size=8).hexdigest()
+
+
+def times_of(manifests: Mapping[str, Manifest], local: datetime | None) -> Times:
+    """Of every listing's manifest, by name; `local`: this machine's time (UTC), where it is known."""
+    numbered: dict[int, tuple[Landing, list[Place]]] = {}
+    older: list[tuple[PageEntry, Place]] = []
+    for name, manifest in manifests.items():
+        for place, page in enumerate(manifest.pages):
+            if page.landed is not None:
+                begins = place == 0 and manifest.window.mode != "event"
+                local_at = page.local_at or time_of(page.landed)
+                landing = Landing(page.landed, page.fetched_at, local_at, begins)
+                numbered.setdefault(page.landed, (landing, []))[1].append((name, place))
+            elif not page.lost:
+                older.append((page, (name, place)))
+    landings = [numbered[number][0] for number in sorted(numbered)]
+    limit = _limit(landings, [page for page, _ in older], local)
+    undated = {place for page, place in older if limit is not None and page.fetched_at > limit}
+    before = max((page.fetched_at for page, place in older if place not in undated), default=None)
+    moments = believed_times(landings, before)
+    changed = {
+        place: at
+        for landing, at in zip(landings, moments, strict=True)
+        if landing.at != at
+        for place in numbered[landing.number][1]
+    }
+    corrected = {
+        name: _corrected(manifests[name], name, changed, undated, limit)
+        for name in sorted({name for name, _ in (*changed, *undated)})
+    }
+    now = (corrected.get(name, manifest) for name, manifest in manifests.items()) if corrected else ()
+    return Times(
+        pages=frozenset(page.fetched_at for manifest in now for page in manifest.pages),
+        manifests=corrected,
+        replaced={said: at for name, now in corrected.items() for said, at in _replaced(manifests[name], now)},
+        numbers=[landing.number for landing in landings],
+        moments=moments,
+        limit=limit,
+    )
+
+
+def joined(parts: Iterable[tuple[Times, Sequence[Manifest]]]) -> Times:
+    """The times of listings of several providers, each with all its manifests as they stand on disk."""
+    found = list(parts)
+    corrected = {name: manifest for times, _ in found for name, manifest in times.manifests.items()}
+    said = (
+        page.fetched_at
+        for times, manifests in found
+        if not times.manifests
+        for each in manifests
+        for page in each.pages
+    )
+    return Times(
+        manifests=corrected,
+        replaced={at: now for times, _ in found for at, now in times.replaced.items()},
+        pages=frozenset(said).union(*(times.pages for times, _ in found)) if corrected else frozenset(),
+    )
+
+
+def claims_of_the_future(manifests: Mapping[str, Manifest], times: Times) -> Iterator[tuple[str, datetime, datetime]]:
+    """(listing, what it says, what is believed) of those that say to be more than a day later than they can be."""
+    for name, now in times.manifests.items():
+        ahead = [(said, at) for said, at in _replaced(manifests[name], now) if said > at + DAY]
+        if ahead:
+            yield (name, *max(ahead))
+
+
+def _limit(landings: Sequence[Landing], older: Sequence[PageEntry], local: datetime | None) -> datetime | None:
+    """Beyond which a time without a number is of the future.
+
+    None where that would rest on this machine's clock alone, and that seems to be the one that is wrong: most times lie
+    beyond, or those that do go on where the others end.
+    """
+    if landings:
+        first = believed_times(landings)[0]
+        limit = max(first, landings[0].local_at) + DAY
+        if landings[0].is_confirmed:
+            return limit
+    elif local is not None:
+        limit = local + DAY
+    else:
+        return None
+    beyond = [page.fetched_at for page in older if page.fetched_at > limit]
+    newest = max((page.fetched_at for page in older if page.fetched_at <= limit), default=None)
+    goes_on = bool(beyond) and newest is not None and min(beyond) - newest < GAP
+    return None if goes_on or len(beyond) * 2 > len(older) else limit
+
+
+def _corrected(
+    manifest: Manifest, name: str, changed: Mapping[Place, datetime], undated: set[Place], limit: datetime | None
+) -> Manifest:
+    pages, is_dated = [*manifest.pages], True
+    sane = [page.fetched_at for place, page in enumerate(pages) if (name, place) not in undated and not page.lost]
+    for place, page in enumerate(pages):
+        at = changed.get((name, place))
+        if (name, place) in undated:
+            earlier = [one.fetched_at for one in pages[:place] if limit is not None and one.fetched_at <= limit]
+            at = earlier[-1] if earlier else sane[0] if sane else None
+            if at is None:
+                is_dated = False
+                newest = page.newest or page.oldest
+                at = newest if newest is not None and limit is not None and newest <= limit else UNKNOWN
+        if at is not None:
+            pages[place] = page.model_copy(update={"fetched_at": at})
+    started = manifest.started_at
+    if manifest.window.mode != "event" and pages and started == manifest.pages[0].fetched_at:
+        started = pages[0].fetched_at
+    return manifest.model_copy(update={"pages": pages, "started_at": started, "is_dated": is_dated})
+
+
+def _replaced(said: Manifest, now: Manifest) -> Iterator[tuple[datetime, datetime]]:
+    if said.started_at != now.started_at:
+        yield said.started_at, now.started_at
+    for one, other in zip(said.pages, now.pages, strict=True):
+        if one.fetched_at != other.fetched_at:
+            yield one.fetched_at, other.fetched_at

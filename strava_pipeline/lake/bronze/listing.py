@@ -1,0 +1,282 @@
+"""Bronze of listings: every page of `GET /athlete/activities` as received, and a manifest that says what was asked.
+
+A listing is a folder; its name is the moment it began. A page is on disk before the next call is made, so a listing
+that broke off goes on behind its last page (listings.py): not by page number, because what was added or deleted since
+moves the pages, but from the last start that was seen, one second overlapping. No parsing into tables here.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from datetime import MAXYEAR, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from strava_pipeline.core.activities import NO_YEAR, UnreadableItem, split_page, summary_of_detail
+from strava_pipeline.core.providers import UnreadableRowError, spec_of
+from strava_pipeline.core.rows import Json
+from strava_pipeline.core.sources import SOURCES, STRAVA
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.lake.bronze.landing import next_number
+from strava_pipeline.lake.bronze.manifests import PARSED, Gone, Manifest, PageEntry, Window, entry_of, lost_page
+from strava_pipeline.lake.files import (
+    DamagedFileError,
+    from_stamp,
+    packed,
+    packed_at,
+    stamp,
+    sync_folder,
+    unpacked,
+    unpacked_json,
+    write_whole,
+)
+from strava_pipeline.lake.paths import Lake
+
+log = logging.getLogger(__name__)
+
+
+class Listing:
+    """One listing's folder. `shared`: others hold the same manifest, so that whoever changes it takes a copy first.
+
+    `manifest` has the times that are believed (times.py) instead of those on disk, until it is changed. Pages land
+    with numbers where `lake` is given: an import's have none.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, lake: Lake | None = None, *, shared: bool = False) -> None:
+        self.folder = folder
+        self.manifest = self._on_disk = manifest
+        self._lake = lake
+        self._shared = shared
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def land(
+        self,
+        activities: Sequence[Json],
+        body: bytes,
+        request: dict[str, Any],
+        at: datetime,
+        years: YearRange,
+        unreadable: Sequence[UnreadableItem] = (),
+    ) -> None:
+        """Put a page on disk: first the bytes, then its line in the manifest. `unreadable` is in `body` besides."""
+        file = _page_file(len(self.manifest.pages) + 1)
+        number = next_number(self._lake, at) if self._lake is not None else None
+        local_at = self._lake.local_time() if self._lake is not None else None
+        write_whole(self.folder / file, packed(body, at, number))
+        entry = entry_of(file, activities, len(body), request, at, years, unreadable, landed=number, local_at=local_at)
+        self._editable().pages.append(entry)
+        self._save()
+
+    def refer(self, entry: PageEntry) -> None:
+        """Enter a detail, which is on disk elsewhere, as a page of its own."""
+        self._editable().pages.append(entry)
+        self._save()
+
+    def note_gone(self, gone: Sequence[Gone]) -> None:
+        """Enter what was said to be deleted."""
+        self._editable().gone += gone
+        self._save()
+
+    def rest(self) -> tuple[int | None, int | None]:
+        """The window that is still to be listed: (after, before)."""
+        window, manifest = self.manifest.window, self.manifest
+        if manifest.is_ascending:
+            return (
+                window.after if manifest.newest is None else int(manifest.newest.timestamp()) - 1,
+                window.before,
+            )
+        return (window.after, window.before if manifest.oldest is None else int(manifest.oldest.timestamp()) + 1)
+
+    def pages(self) -> Iterator[tuple[PageEntry, list[Json]]]:
+        """Each page that holds rows, with its objects. One that can't be read is set aside and noted as lost."""
+        for page in self.manifest.pages:
+            path = self.folder / page.file
+            if page.rows and not page.lost:
+                try:
+                    content = unpacked_json(path)
+                except (FileNotFoundError, DamagedFileError):
+                    self._lose(page, path)
+                else:
+                    yield page, _activities(content, page, self.manifest.source)
+
+    def _lose(self, page: PageEntry, path: Path) -> None:
+        _set_aside(path)
+
+        def note(now: Manifest) -> None:
+            lost = {"lost": True}
+            now.pages = [entry.model_copy(update=lost) if entry.file == page.file else entry for entry in now.pages]
+
+        note(self._editable())
+        self._change(note)
+        again = "rebuild` makes it anew" if page.request == {} else "run-all` lists again what it held"
+        log.warning("%s is missing or damaged; `strava-pipeline %s.", path, again)
+
+    def _save(self) -> None:
+        write_whole(self.folder / "manifest.json", self.manifest.model_dump_json(indent=1).encode())
+        PARSED.saved += 1
+
+    def claim(self, run_id: str | None) -> None:
+        """Note which run goes on with it."""
+        if run_id is not None and self.manifest.run_id != run_id:
+            self._editable().run_id = run_id
+            self._save()
+
+    def end(self) -> None:
+        """Note that the provider has nothing more in the window, where no empty page says so."""
+        self._editable().ended = True
+        self._save()
+
+    def settle(self) -> None:
+        """Note that a run has made use of it to the end, so that the next one asks anew. Half a listing is gone on with."""
+        if self.manifest.complete and not self.manifest.settled:
+
+            def note(now: Manifest) -> None:
+                now.settled = True
+
+            note(self._editable())
+            self._change(note)
+
+    def _change(self, note: Callable[[Manifest], None]) -> None:
+        """Change the manifest as it is on disk by now: another run, or another part of this one, may have been at it."""
+        listing = read_listing(self.folder)
+        note(listing._editable())
+        listing._save()
+
+    def _editable(self) -> Manifest:
+        """The manifest, to be changed. Its entries stay shared: who changes one puts another in its place."""
+        if self._shared or self.manifest is not self._on_disk:
+            now = self._on_disk
+            self.manifest = self._on_disk = now.model_copy(update={"pages": [*now.pages], "gone": [*now.gone]})
+            self._shared = False
+        return self.manifest
+
+    def distrust(self) -> None:
+        """Note that a login goes on with it that may not see what the first one saw: its absence proves nothing."""
+        self._editable().sees_private = False
+        self._save()
+
+    def adopt_orphans(self, years: YearRange) -> None:
+        """Enter pages that a crash left without their line in the manifest."""
+        if self._adopt(years):
+            self._save()
+
+    def _adopt(self, years: YearRange) -> bool:
+        known = len(self.manifest.pages)
+        orphans = [path for path in sorted(self.folder.glob("page-[0-9]*.json.gz")) if _number(path) > known]
+        pages = self._editable().pages if orphans else self.manifest.pages
+        for path in orphans:
+            try:
+                content, size = unpacked_json(path), len(unpacked(path))
+                activities, unreadable = spec_of(self.manifest.source).read_page(content)
+            except (DamagedFileError, UnreadableRowError):
+                _set_aside(path)
+                continue
+            at, number = packed_at(path)
+            pages += [lost_page(_page_file(gap), at) for gap in range(len(pages) + 1, _number(path))]
+            pages.append(entry_of(path.name, activities, size, None, at, years, unreadable, landed=number))
+        return len(pages) > known
+
+
+def _activities(content: Any, page: PageEntry, source: str) -> list[Json]:
+    """A page's objects; of a detail, what a listing would hold of it."""
+    if source not in SOURCES:
+        return spec_of(source).read_page(content)[0]
+    if isinstance(content, dict):
+        return [summary_of_detail(content, without=page.without, also=page.also)]
+    return split_page(content)[0] if page.unreadable else content
+
+
+def _page_file(number: int) -> str:
+    return f"page-{number:04}.json.gz"
+
+
+def _number(page: Path) -> int:
+    return int(page.name.removeprefix("page-").partition(".")[0])
+
+
+def _set_aside(path: Path) -> None:
+    if path.exists():
+        path.replace(path.with_name(f"{path.name}.damaged"))
+
+
+def begin(
+    lake: Lake,
+    window: Window,
+    *,
+    athlete_id: int | None,
+    at: datetime,
+    source: str = STRAVA,
+    account: str | None = None,
+    sees_private: bool = True,
+    host: str | None = None,
+    run_id: str | None = None,
+) -> Listing:
+    """Start a listing: a new folder with a manifest of no pages.
+
+    Args:
+        source, account: the provider, and whose login there asks, where that is not Strava.
+        host: of the API that answered.
+        run_id: of the run that asks.
+    """
+    end = window.mode if source == STRAVA else f"{window.mode}-{source}"
+    while (folder := lake.listings_of(source) / f"{stamp(at)}-{end}").exists():
+        at += timedelta(microseconds=1)  # a proxy may tell the same time twice
+    folder.mkdir(parents=True)
+    sync_folder(folder.parent)
+    manifest = Manifest(
+        source=source,
+        athlete_id=athlete_id,
+        account=account,
+        window=window,
+        started_at=at,
+        landed=next_number(lake, at),
+        local_at=lake.local_time(),
+        host=host,
+        run_id=run_id,
+        sees_private=sees_private,
+    )
+    listing = Listing(folder, manifest, lake)
+    listing._save()
+    return listing
+
+
+def read_listing(folder: Path, lake: Lake | None = None) -> Listing:
+    """The listing of a folder, as it stands there."""
+    listing = Listing(folder, PARSED.manifest(folder / "manifest.json"), lake, shared=True)
+    if listing.manifest.has_lost:
+        pages = listing._editable().pages
+        for place, page in enumerate(pages):
+            if page.lost and page.rows and (folder / page.file).exists():  # one without rows: nobody knows what it held
+                pages[place] = page.model_copy(update={"lost": False})
+    return listing
+
+
+def mended(folder: Path, lake: Lake) -> Listing | None:
+    """A listing whose manifest is missing or damaged, from its pages; it claims to have asked for what they hold only."""
+    started, _, end = folder.name.partition("-")
+    mode, source = end.partition("-")[0], lake.source_of(folder.parent)
+    if not any(folder.glob("page-[0-9]*.json.gz")):
+        return None
+    try:
+        asked = Window(mode=mode, after=None, before=None)
+        manifest = Manifest(
+            source=source, athlete_id=None, window=asked, started_at=from_stamp(started), sees_private=False
+        )
+        listing = Listing(folder, manifest, lake)
+    except ValueError:
+        return None  # no folder of ours
+    if not listing._adopt(YearRange(NO_YEAR, MAXYEAR)):
+        return None  # all of them are damaged
+    if mode != "all":
+        oldest, newest = listing.manifest.oldest, listing.manifest.newest
+        if oldest is None or newest is None:
+            return None
+        before = int(newest.timestamp()) + 1 if mode == "year" else None
+        listing.manifest.window = Window(mode=asked.mode, after=int(oldest.timestamp()) - 1, before=before)
+    listing.manifest.landed = listing.manifest.pages[0].landed
+    _set_aside(folder / "manifest.json")
+    listing._save()
+    log.warning("%s was missing or damaged and is made anew from its pages.", folder / "manifest.json")
+    return listing

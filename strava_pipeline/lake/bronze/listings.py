@@ -1,0 +1,335 @@
+"""All listings of a provider together: their order and times, which one to resume, how far they reach, what they prove absent.
+
+Only manifests are read, no pages. The folder of a single listing is listing.py's.
+
+An activity is gone when a complete listing of a window that its start lies in began after it was last seen. Between two pages
+a listing proves nothing: a deletion at that moment moves the following activities one place forward, past the page that is
+asked for next. Such a gap is asked for again (`gaps`), or waits for the next listing. A listing proves nothing around a row
+that can't be read either: the row may be any activity that belongs there.
+"""
+
+import operator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from strava_pipeline.core.addresses import is_private_host, is_this_machine
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.providers import best_first
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.lake.bronze.landing import Times, claims_of_the_future, joined, times_of
+from strava_pipeline.lake.bronze.listing import Listing, mended, read_listing
+from strava_pipeline.lake.bronze.manifests import PARSED, Manifest, PageEntry, Window
+from strava_pipeline.lake.paths import Lake
+
+REUSE_WITHIN = timedelta(hours=1)  # what a run that died an hour ago was told is still true enough for the same command
+RESUME_WITHIN = timedelta(hours=24)  # an older half is a picture of another day: a new listing is truer
+_ANSWER_TIMES: dict[Path, tuple[tuple[bool, int, int, int], Times]] = {}
+_TIMES: dict[Path, tuple[bool, list[Manifest], Times]] = {}
+_NEVER, _ALWAYS = -(2**62), 2**62  # seconds: no bound
+Span = tuple[int | None, int | None]  # exclusive epoch seconds, as Strava takes them: (after, before)
+
+
+def resume(
+    lake: Lake, window: Window, *, at: datetime, years: YearRange, source: str = STRAVA, account: str | None = None
+) -> Listing | None:
+    """The listing to go on with, rather than to ask again what is on disk.
+
+    That is the newest of the same window if it broke off less than a day ago; or, complete, if the run that made it
+    died less than an hour ago. Its watermark has then moved, so a pull from the watermark goes by the mode alone.
+    """
+    for listing in listings(lake, source, newest_first=True):
+        manifest = listing.manifest
+        if manifest.account != account:
+            continue
+        if at - manifest.started_at > RESUME_WITHIN:
+            return None
+        same = manifest.window.same_as(window)
+        if same:
+            listing.adopt_orphans(years)
+            manifest = listing.manifest
+        if manifest.has_lost:
+            continue  # what it lacks is not behind its last page
+        if same and not manifest.complete:
+            return listing
+        if same or (manifest.window.mode == window.mode and window.mode in ("incremental", "lite")):
+            fresh = manifest.complete and not manifest.settled and at - manifest.started_at <= REUSE_WITHIN
+            reaches = same or (manifest.window.after or 0) <= (window.after or 0)  # `days` may be more this time
+            return listing if fresh and reaches else None
+    return None
+
+
+def listings(lake: Lake, source: str = STRAVA, *, newest_first: bool = False) -> Iterator[Listing]:
+    """Every listing of a provider in the order in which they began, with the times that are believed.
+
+    A folder that holds neither a manifest nor a page is none.
+    """
+    found = list(_on_disk(lake, source))
+    times = _times(lake, found, source)
+    for listing in found:
+        listing.manifest = times.manifests.get(listing.name, listing.manifest)
+    yield from sorted(found, key=_position, reverse=newest_first)
+
+
+def listings_of_all(lake: Lake) -> Iterator[Listing]:
+    """Every listing of every provider, one provider after the other."""
+    for source in lake.listed_sources:
+        yield from listings(lake, source)
+
+
+def folder_of(lake: Lake, name: str) -> Path:
+    """The folder of the listing of that name, whichever provider's it is."""
+    places = [lake.listings_of(source) / name for source in lake.listed_sources]
+    return next((place for place in places if place.is_dir()), places[0])
+
+
+def sources_of(lake: Lake) -> list[str]:
+    """All sources of the lake in the order in which their rows count, the best first."""
+    return best_first(lake.listed_sources)
+
+
+def settle_listings_of(lake: Lake, run_id: str) -> None:
+    """The run has used its listings to the end. Another run's, which may have died before that, are left alone."""
+    for listing in listings_of_all(lake):
+        if listing.manifest.run_id == run_id:
+            listing.settle()
+
+
+def listing_times(lake: Lake) -> Times:
+    """When the pages of Strava's listings are believed to have come."""
+    return _times(lake, list(_on_disk(lake)))
+
+
+def times_of_all(lake: Lake) -> Times:
+    """When the pages of every provider's listings are believed to have come: each server is judged by its own answers."""
+    sources = lake.listed_sources
+    if len(sources) == 1:
+        return listing_times(lake)
+    found = {source: list(_on_disk(lake, source)) for source in sources}
+    return joined(
+        (_times(lake, of_source, source), [listing.manifest for listing in of_source])
+        for source, of_source in found.items()
+    )
+
+
+def answer_times(lake: Lake) -> Times:
+    """When what landed beside the listings is believed to have come."""
+    if not lake.listings.is_dir():
+        return Times()
+    folder = lake.listings.stat()
+    # Others as soon as a listing begins, or this process adds to one.
+    looks = (lake.clock is not None, PARSED.saved, folder.st_mtime_ns, folder.st_nlink)
+    known = _ANSWER_TIMES.get(lake.listings)
+    if known is None or known[0] != looks:
+        known = _ANSWER_TIMES[lake.listings] = (looks, listing_times(lake))
+    return known[1]
+
+
+def from_the_future(lake: Lake) -> list[tuple[str, datetime, datetime]]:
+    """(listing, the time that it says, that which is believed) of listings that say to be later than they can be."""
+    found = list(_on_disk(lake))
+    return list(claims_of_the_future({listing.name: listing.manifest for listing in found}, _times(lake, found)))
+
+
+def _times(lake: Lake, found: Sequence[Listing], source: str = STRAVA) -> Times:
+    """Worked out once for as long as the manifests are the same."""
+    manifests, has_clock = [listing.manifest for listing in found], lake.clock is not None
+    place = lake.listings_of(source)
+    known = _TIMES.get(place)
+    if known is None or known[0] != has_clock or not _same(known[1], manifests):
+        times = times_of({listing.name: listing.manifest for listing in found}, lake.local_time())
+        known = _TIMES[place] = (has_clock, manifests, times)
+    return known[2]
+
+
+def _same(some: list[Manifest], others: list[Manifest]) -> bool:
+    return len(some) == len(others) and all(map(operator.is_, some, others))
+
+
+def _position(listing: Listing) -> tuple[int, datetime, str]:
+    manifest = listing.manifest
+    return (manifest.landed or 0, manifest.started_at, listing.name)
+
+
+def _on_disk(lake: Lake, source: str = STRAVA) -> Iterator[Listing]:
+    top = lake.listings_of(source)
+    for folder in sorted(top.iterdir()) if top.is_dir() else ():
+        try:
+            yield read_listing(folder, lake)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValidationError):
+            if listing := mended(folder, lake):
+                yield listing
+
+
+def watermark(lake: Lake, source: str = STRAVA, account: str | None = None) -> datetime | None:
+    """Up to which start (UTC) the lake is complete, without a gap since the athlete's first activity.
+
+    The complete listings are laid end to end: the newest year alone says nothing of what came before it. Where one
+    that reaches the present ends the row, its newest start is the watermark, but never a moment later than the listing
+    itself: an activity that claims to start in the future moves nothing. None: everything is to be listed.
+    """
+    reach: datetime | None = None
+    mark: datetime | None = None
+    of_account = (each.manifest for each in listings(lake, source) if each.manifest.account == account)
+    whole = (manifest for manifest in of_account if manifest.complete)
+    for manifest in sorted(whole, key=lambda manifest: (manifest.window.after is not None, manifest.window.after or 0)):
+        window = manifest.window
+        if window.after is not None and (reach is None or window.after > reach.timestamp()):
+            break
+        if window.before is None:
+            end = min(manifest.newest or window.watermark or manifest.started_at, manifest.started_at)
+            mark = end if mark is None else max(mark, end)
+        else:
+            end = min(datetime.fromtimestamp(window.before - 1, UTC), manifest.started_at)
+        reach = end if reach is None else max(reach, end)
+    return mark
+
+
+def listed_since(lake: Lake) -> datetime | None:
+    """From which start (UTC) the newest pull from a watermark listed; None: the newest pull listed everything."""
+    for listing in listings(lake, newest_first=True):
+        window = listing.manifest.window
+        if window.is_open_ended and window.mode != "year":
+            return None if window.after is None else datetime.fromtimestamp(window.after, UTC)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Whatever starts within `after` and `before` (exclusive epoch seconds) and was last seen before `began_at` is gone.
+
+    `activity_id`: that one only. `listing`: what is judged together.
+    """
+
+    listing: str
+    athlete_id: int | None
+    account: str | None
+    began_at: datetime
+    found_at: datetime
+    after: int | None = None
+    before: int | None = None
+    activity_id: int | None = None
+
+
+def proofs(listings: Iterable[Listing]) -> Iterator[Proof]:
+    """What each complete listing proves, and what events said, in the order of their beginnings."""
+    for listing in listings:
+        manifest = listing.manifest
+        for gone in manifest.gone:
+            later = gone.at.replace(microsecond=0) + timedelta(seconds=1)  # an event's time is known to the second
+            yield Proof(
+                listing.name, manifest.athlete_id, manifest.account, later, gone.at, activity_id=gone.activity_id
+            )
+        began = manifest.started_at.replace(microsecond=0)  # a page's time may be known to the second only
+        for after, before in proven(manifest):
+            yield Proof(listing.name, manifest.athlete_id, manifest.account, began, manifest.fetched_at, after, before)
+
+
+def proven(manifest: Manifest) -> Iterator[Span]:
+    """The window of a listing without its gaps; nothing of one that is not whole, may not see everything, or has no date."""
+    if not (manifest.complete and manifest.sees_private and manifest.is_dated):
+        return
+    after, before = manifest.window.after, manifest.window.before
+    unproven = [*gaps(manifest), *_unreadable(manifest)]
+    for gap_after, gap_before in sorted(unproven, key=lambda span: (span[0] is not None, span[0])):
+        if gap_after is not None:
+            yield after, gap_after + 1
+        if gap_before is None:
+            return
+        after = max(gap_before - 1, gap_before - 1 if after is None else after)
+    yield after, before
+
+
+def gaps(manifest: Manifest) -> list[Span]:
+    """Where a complete listing proves nothing: around the border of two pages, and behind a last page that was full."""
+    walk, asked = manifest.walk, manifest.window
+    if any(page.oldest is None or page.newest is None for page in walk):
+        return [(asked.after, asked.before)]
+    ascending = manifest.is_ascending
+    found = [_between(page, following, ascending=ascending) for page, following in pairwise(walk)]
+    if walk and _is_full(walk[-1]):
+        after, before = _around(walk[-1], ascending=ascending)
+        found.append((after, asked.before) if ascending else (asked.after, before))
+    again = {(_asked(page, "after"), _asked(page, "before")) for page in manifest.looked_at_again if _is_whole(page)}
+    return [span for span in found if span not in again]
+
+
+def lies_in(start: float, span: Span) -> bool:
+    """Whether an epoch second lies in an exclusive span."""
+    after, before = span
+    return (after is None or start > after) and (before is None or start < before)
+
+
+def bounds(spans: Iterable[Span]) -> dict[str, list[int]]:
+    """The spans as two columns of numbers, for statements: `after` and `before`."""
+    columns: dict[str, list[int]] = {"after": [], "before": []}
+    for after, before in spans:
+        columns["after"].append(_NEVER if after is None else after)
+        columns["before"].append(_ALWAYS if before is None else before)
+    return columns
+
+
+def _between(page: PageEntry, following: PageEntry, *, ascending: bool) -> Span:
+    ends = [*_around(page, ascending=ascending), *_around(following, ascending=not ascending)]
+    return min(ends), max(ends)
+
+
+def _around(page: PageEntry, *, ascending: bool) -> tuple[int, int]:
+    """A span that holds the second of the page's last start (ascending) or first."""
+    edge = page.newest if ascending else page.oldest
+    assert edge is not None
+    second = int(edge.timestamp())
+    return second - 1, second + 1
+
+
+def _unreadable(manifest: Manifest) -> Iterator[Span]:
+    """Where a row that can't be read may belong: from the end of the page before its own to the beginning of the next."""
+    ascending = manifest.is_ascending
+    walk = manifest.walk if ascending else manifest.walk[::-1]
+    for place, page in enumerate(walk):
+        if page.unreadable:
+            before = walk[place - 1].newest if place else None
+            after = walk[place + 1].oldest if place + 1 < len(walk) else None
+            yield (
+                manifest.window.after if before is None else int(before.timestamp()) - 1,
+                manifest.window.before if after is None else int(after.timestamp()) + 1,
+            )
+
+
+def _is_whole(page: PageEntry) -> bool:
+    return not _is_full(page) and not page.unreadable
+
+
+def _is_full(page: PageEntry) -> bool:
+    size = _asked(page, "per_page")
+    return size is None or page.rows >= size
+
+
+def _asked(page: PageEntry, name: str) -> int | None:
+    value = (page.request or {}).get(name)
+    return value if isinstance(value, int) else None
+
+
+def refuse_emulator(lake: Lake, api_url: str) -> None:
+    """Raise MisuseError where `api_url` is on this machine or its network, and the newest listing is a public server's."""
+    host = urlsplit(api_url).hostname or ""
+    if not _is_near(host):
+        return
+    said = (listing.manifest.host for listing in listings(lake, newest_first=True))
+    before = next((one for one in said if one is not None), host)
+    if not _is_near(before):
+        raise MisuseError(
+            f"{lake.data_dir} holds what {before} answered, but the settings point at {host}; nothing was asked. "
+            "Activities that are made up must not stand among real ones: set STRAVA_DATA_DIR to another folder, or "
+            "STRAVA_BASE_URL and STRAVA_API_URL to the server that this one is of."
+        )
+
+
+def _is_near(host: str) -> bool:
+    return is_this_machine(host) or is_private_host(host)

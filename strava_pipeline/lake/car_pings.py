@@ -1,0 +1,184 @@
+"""The log of pings: from the inbox into bronze, and out of bronze in the order in which it came there. No trips.
+
+What is in bronze is final: a ping goes there together with what was answered because of it. The name of a file says which part
+of which segment it holds, so that nothing is taken in twice, whenever a process dies. Who takes in holds LOCK. Files never
+change, so the cars' answers in each are counted once and the counts kept.
+"""
+
+import gzip
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.pings.lines import Answered, Kept, Line, from_bytes, whole_part
+from strava_pipeline.lake.files import from_stamp, packed, stamp, unpacked, write_whole
+from strava_pipeline.lake.journal import Line as Read
+from strava_pipeline.lake.journal import has_unread, take_away, unread
+from strava_pipeline.lake.paths import Lake
+
+LOCK = "pings"
+ENDING = ".ndjson.gz"
+_FILE = "car_readings.json"
+
+
+@dataclass(slots=True)
+class TakenIn:
+    """What came into bronze now. `left`: lines that wait for an answer, or for the ones before them."""
+
+    pings: Counter[int] = field(default_factory=Counter)  # by year of their coming
+    readings: int = 0
+    left: int = 0
+    clocks: int = 0  # safety nets that were sent
+    fault: str | None = None  # why some were not
+    not_ours: int = 0
+
+
+def take_in(lake: Lake, now: datetime) -> TakenIn:
+    """Move what is settled from the inbox into bronze: a file for each segment that it stood in."""
+    report = TakenIn()
+    lines = [(line, from_bytes(line.content)) for line in unread(lake.inbox_pings, _read_so_far(lake))]
+    whole = whole_part([what for _, what in lines], now)
+    report.left = len(lines) - whole
+    came = {what.id for _, what in lines[:whole] if isinstance(what, Kept)}
+    answers = {
+        what.to: line for line, what in reversed(lines[:whole]) if isinstance(what, Answered) and what.to in came
+    }
+    at = max(now, from_stamp(newest.partition(".")[0]) if (newest := newest_file(lake)) else now)
+    for segment, part in groupby(lines[:whole], key=lambda pair: pair[0].segment):
+        at += timedelta(microseconds=1)
+        _land(lake, segment.partition(".")[0], list(part), answers, at)
+    _count(report, [what for _, what in lines[:whole]])
+    take_away(lake.inbox_pings, _read_so_far(lake))
+    return report
+
+
+def has_news(lake: Lake) -> bool:
+    """Whether the inbox holds what is not in bronze."""
+    return has_unread(lake.inbox_pings, _read_so_far(lake))
+
+
+def waiting_lines(lake: Lake) -> list[Line]:
+    """What is in the inbox and not in bronze."""
+    parsed = (from_bytes(line.content) for line in unread(lake.inbox_pings, _read_so_far(lake)))
+    return [line for line in parsed if line is not None]
+
+
+def newest_file(lake: Lake) -> str | None:
+    """The name of the file that came into bronze last."""
+    return max((path.name for path in lake.pings.glob(f"*/*{ENDING}")), default=None)
+
+
+def landed(lake: Lake, after: str | None = None) -> Iterator[tuple[str, list[tuple[Kept, Answered | None]]]]:
+    """The files of bronze behind `after`, in their order: what came, each with what was answered because of it."""
+    paths = [path for path in lake.pings.glob(f"*/*{ENDING}") if after is None or path.name > after]
+    for path in sorted(paths, key=lambda path: path.name):
+        answers: dict[str, Answered] = {}
+        for line in lines_in(lake.car_readings / path.parent.name / path.name):
+            if isinstance(line, Answered):
+                answers.setdefault(line.to, line)
+        yield path.name, [(line, answers.get(line.id)) for line in lines_in(path) if isinstance(line, Kept)]
+
+
+def _land(
+    lake: Lake, segment: str, part: Sequence[tuple[Read, Line | None]], answers: Mapping[str, Read], at: datetime
+) -> None:
+    """What came, and beside it what was answered because of it, wherever that stood. The file of what came makes both count."""
+    came = [line for line, what in part if not isinstance(what, Answered)]
+    ids = {what.id for _, what in part if isinstance(what, Kept)}
+    answered = [line for key, line in answers.items() if key in ids]
+    late = [line for line, what in part if isinstance(what, Answered) and what.to not in answers]
+    year, name = f"{at:%Y}", f"{stamp(at)}.{segment}.{part[-1][0].offset}{ENDING}"
+    if answered or late:
+        write_whole(lake.car_readings / year / name, _packed([*answered, *late], at))
+    write_whole(lake.pings / year / name, _packed(came, at))
+
+
+def _packed(lines: Sequence[Read], at: datetime) -> bytes:
+    return packed(b"".join(line.content + b"\n" for line in lines), at)
+
+
+def lines_in(path: Path) -> Iterator[Line | None]:
+    """What a file of bronze holds; nothing where there is none. Raises PipelineError if it is damaged."""
+    try:
+        content = unpacked(path)
+    except FileNotFoundError:
+        return
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise PipelineError(
+            f"{path} is damaged ({type(error).__name__}), and the trips by car are made of it. Bring it back from a backup; or "
+            "move it away, and what it held is lost: strava-pipeline rebuild makes the trips of the rest."
+        ) from error
+    for text in content.splitlines():
+        yield from_bytes(text)
+
+
+def _read_so_far(lake: Lake) -> dict[str, int]:
+    """Up to which byte each segment is in bronze."""
+    done: dict[str, int] = {}
+    for path in lake.pings.glob(f"*/*{ENDING}"):
+        _, segment, end, *_ = path.name.split(".")
+        done[f"{segment}.ndjson"] = max(int(end), done.get(f"{segment}.ndjson", 0))
+    return done
+
+
+def _count(report: TakenIn, lines: Sequence[Line | None]) -> None:
+    for line in lines:
+        if line is None:
+            report.not_ours += 1
+        elif isinstance(line, Kept):
+            report.pings[line.received_at.year] += line.kind not in ("config", "clock")
+        else:
+            report.readings += len(line.cars)
+
+
+class Counted(BaseModel, frozen=True):
+    """Of the year's files up to `newest`: how many they are, answers of cars in them, and how many of those are none."""
+
+    files: int = 0
+    newest: str = ""
+    readings: int = 0
+    errors: int = 0
+
+
+_KEPT = TypeAdapter(dict[int, Counted])
+
+
+def count_readings(lake: Lake, years: Sequence[int]) -> dict[int, Counted]:
+    """The counts of some years, by year of their coming (UTC). Raises PipelineError for a damaged file."""
+    known = _known(lake)
+    found = {year: _count_year(lake, year, known.get(year, Counted())) for year in years}
+    if found.items() - known.items():
+        write_whole(lake.state / _FILE, _KEPT.dump_json(known | found))
+    return found
+
+
+def _count_year(lake: Lake, year: int, before: Counted) -> Counted:
+    answered, came = (
+        {path.name for path in (of / str(year)).glob(f"*{ENDING}")} for of in (lake.car_readings, lake.pings)
+    )
+    names = sorted(answered & came)  # a run that died in between left answers alone: they come again
+    if sum(name <= before.newest for name in names) != before.files:  # some were lost, or brought back
+        before = Counted()
+    new = [name for name in names if name > before.newest]
+    lines = [line for name in new for line in lines_in(lake.car_readings / str(year) / name)]
+    cars = [read for line in lines if isinstance(line, Answered) for read in line.cars]
+    return Counted(
+        files=len(names),
+        newest=names[-1] if names else "",
+        readings=before.readings + len(cars),
+        errors=before.errors + sum(read.error is not None for read in cars),
+    )
+
+
+def _known(lake: Lake) -> dict[int, Counted]:
+    try:
+        return _KEPT.validate_json((lake.state / _FILE).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return {}

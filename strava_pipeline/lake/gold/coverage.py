@@ -1,0 +1,318 @@
+"""How far listings and gold reach: years that are behind, how much of each year is covered, what a listing would change.
+
+For plans, estimates and dry runs; reads only. An interrupted run, or one that met a limit, leaves years behind, and the next
+daily run covers them too. What a run would do is computed in core/plan.py. A listing that is not whole proves no deletion, and
+a whole one none of what came to gold after it began.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from strava_pipeline.core.activities import summary_frame
+from strava_pipeline.core.plan import SLACK, YearCount
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.lake.bronze.answers import detail_files, newest_athlete
+from strava_pipeline.lake.bronze.listing import Listing
+from strava_pipeline.lake.bronze.listings import bounds, listings, proven
+from strava_pipeline.lake.bronze.manifests import Manifest, Window
+from strava_pipeline.lake.gold.event_followup import years_unmerged
+from strava_pipeline.lake.gold.fetch_selection import Scope, wanted_details
+from strava_pipeline.lake.gold.merge import merged_pages, years_lacking
+from strava_pipeline.lake.gold.warehouse import DamagedWarehouseError, OtherCatalogueError, is_a_database, reading
+from strava_pipeline.lake.imports.activities import all_listings
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+
+Span = tuple[datetime, datetime]
+_EVER = datetime(1, 1, 1, tzinfo=UTC)
+_LISTED: dict[str, Any] = {
+    "id": pl.Int64,
+    "year": pl.Int32,
+    "start_date": pl.Datetime("us"),
+    "content_hash": pl.String,
+    "fingerprint": pl.String,
+    "ingestion_ts": pl.Datetime("us"),
+}
+_HELD: dict[str, Any] = {**_LISTED, "is_deleted": pl.Boolean}  # in the order of the statement's columns
+_SEEN: dict[str, Any] = {**_LISTED, "gear_id": pl.String, "sport_type": pl.String, "type": pl.String}
+
+
+def years_behind(lake: Lake, years: YearRange) -> set[int]:
+    """The years of which a listing holds pages that were never merged, or new activities without their detail; and those
+    of deletions that no run has judged.
+    """
+    merged: dict[int, dict[str, int]] = {}
+    unfetched: set[int] = set()
+    if lake.working.exists() and is_a_database(lake.working):
+        # one that is to be rebuilt holds nothing yet
+        with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
+            merged = merged_pages(connection)
+            unfetched |= years_unmerged(connection, lake, years)
+            since = first_pull_ended_at(lake)
+            if since is not None:
+                unfetched |= {
+                    row[0]
+                    for row in connection.execute(sql("years_unfetched"), {"source": STRAVA, "since": since}).fetchall()
+                }
+    return unfetched.union(*(years_lacking(merged, listing, years) for listing in all_listings(lake)))
+
+
+def first_pull_ended_at(lake: Lake) -> datetime | None:
+    """When (UTC) the first listing that reached the present was complete. What was first seen later is new."""
+    whole = (listing.manifest for listing in listings(lake) if listing.manifest.complete)
+    return min((manifest.fetched_at for manifest in whole if _is_a_pull(manifest.window)), default=None)
+
+
+def _is_a_pull(window: Window) -> bool:
+    """It reaches from the watermark, or from the beginning, to the present: the newest year alone is no pull."""
+    return window.is_open_ended and window.mode != "year"
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Ids, by what a merge would do with them. `edited` are those of `changed` whose detail would be fetched again.
+
+    `listed`: the start (bare UTC) of each activity of the years in the listing; `gear`: what these name; `sports`: the
+    sport of each. `deleted` None: the listing is not whole.
+    """
+
+    listed: dict[int, datetime | None]
+    inserted: frozenset[int]
+    changed: frozenset[int]
+    edited: frozenset[int]
+    deleted: frozenset[int] | None
+    gear: frozenset[str] = frozenset()
+    sports: dict[int, str | None] = field(default_factory=dict)
+
+    def of_sports(self, ids: Collection[int], sports: Collection[str] | None) -> frozenset[int]:
+        """Those of `ids` that were listed with one of `sports`; None: all of them."""
+        return frozenset(ids if sports is None else (one for one in ids if self.sports.get(one) in sports))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What gold holds and whole listings cover: `covered` are the spans by year, `months` the activities by year, month."""
+
+    covered: dict[int, list[Span]]
+    months: Counter[tuple[int, int]]
+    joined: datetime | None
+
+    def activities(self, year: int) -> int:
+        return sum(count for (of, _), count in self.months.items() if of == year)
+
+    def is_covered(self, begin: datetime, end: datetime) -> bool:
+        """Whether whole listings that gold has taken in reach from one instant to the other."""
+        return begin >= _new_year(min(self.covered)) and all(
+            any(
+                first <= max(begin, _new_year(year)) and min(end, _new_year(year + 1)) <= last + SLACK
+                for first, last in spans
+            )
+            for year, spans in self.covered.items()
+            if _new_year(year) < end and begin < _new_year(year + 1)
+        )
+
+    def season(self, but: Collection[int]) -> dict[int, int]:
+        """Activities by month in the years that are covered from end to end, but those."""
+        whole = {
+            year for year in self.covered if year not in but and _length(self.covered[year]) >= timedelta(days=364)
+        }
+        by_month: Counter[int] = Counter()
+        for (year, month), count in self.months.items():
+            if year in whole and month is not None:
+                by_month[month] += count
+        return dict(by_month)
+
+
+def known_of(lake: Lake, years: YearRange, now: datetime) -> Known:
+    """Everything known of all years, as of now."""
+    merged, months = _gold(lake)
+    whole = [listing for listing in listings(lake) if listing.manifest.complete]
+    covered = {
+        year: list(
+            _joined(
+                _within(listing.manifest, year, now)
+                for listing in whole
+                if year not in years_lacking(merged, listing, years)
+            )
+        )
+        for year in years.all
+    }
+    return Known(covered, months, _joined_at(lake))
+
+
+@dataclass(frozen=True, slots=True)
+class AtHand:
+    """A listing of a year that a run would go on with; `brings`: what it would change, where it is whole."""
+
+    listing: Listing
+    brings: Differences | None
+
+
+def year_counts(
+    lake: Lake,
+    known: Known,
+    chosen: Sequence[int],
+    at_hand: Mapping[int, AtHand],
+    now: datetime,
+    sports: frozenset[str] | None = None,
+) -> dict[int, YearCount]:
+    """The counts of every year; what is due, and the listing at hand, of the chosen ones. `sports`: whose details are due."""
+    due: dict[int, set[int]] = defaultdict(set)
+    resting: set[int] = set()
+    if lake.working.exists():
+        wanted = wanted_details(lake, chosen, Scope(sports=sports), now)
+        resting = {candidate.activity_id for candidate in wanted.resting}
+        for candidate in wanted.due:
+            due[candidate.year].add(candidate.activity_id)
+    counts = {year: _count(known, year, len(due[year]), now) for year in known.covered}
+    for year, found in at_hand.items():
+        counts[year] = replace(counts[year], landed=found.listing.manifest.whole_pages)
+        if found.brings is not None:
+            still = _due_after(lake, year, due[year], found.brings, sports) - resting
+            counts[year] = replace(counts[year], whole=True, activities=len(found.brings.listed), due=len(still))
+    return counts
+
+
+def _due_after(lake: Lake, year: int, due: set[int], brings: Differences, sports: frozenset[str] | None) -> set[int]:
+    """Whose detail is to be fetched once the listing has been merged."""
+    on_disk = {key for key, files in detail_files(lake, year).items() if files.good is not None}
+    return (due - (brings.deleted or frozenset())) | brings.of_sports(
+        (brings.inserted - on_disk) | brings.edited, sports
+    )
+
+
+def _count(known: Known, year: int, due: int, now: datetime) -> YearCount:
+    spans = known.covered[year]
+    begin, end = _new_year(year), min(_new_year(year + 1), now)
+    opens = max(begin, known.joined) if known.joined is not None and not spans else begin
+    covered = _length(spans)
+    return YearCount(
+        year=year,
+        activities=known.activities(year),
+        due=due,
+        covered=covered,
+        open=max(end - opens - covered, timedelta(0)),
+    )
+
+
+def _gold(lake: Lake) -> tuple[dict[int, dict[str, int]], Counter[tuple[int, int]]]:
+    """Which listings each year has taken in, with how many pages; and its present activities by month."""
+    if not lake.working.exists():
+        return {}, Counter()
+    with reading(lake) as connection:
+        merged = merged_pages(connection)
+        rows = connection.execute(sql("activities_by_month"), {"source": STRAVA}).fetchall()
+    return merged, Counter({(year, month): count for year, month, count in rows})
+
+
+def _within(manifest: Manifest, year: int, now: datetime) -> Span:
+    """How much of a year a listing covers; the end is before the beginning where it covers nothing."""
+    window = manifest.window
+    begin = _EVER if window.after is None else datetime.fromtimestamp(window.after, UTC)
+    end = manifest.started_at if window.before is None else datetime.fromtimestamp(window.before, UTC)
+    return max(begin, _new_year(year)), min(end, manifest.started_at, _new_year(year + 1), now)
+
+
+def _joined(spans: Iterable[Span]) -> Iterable[Span]:
+    """The same, laid together where they touch."""
+    last: Span | None = None
+    for begin, end in sorted(span for span in spans if span[0] < span[1]):
+        if last is None:
+            last = (begin, end)
+        elif begin <= last[1]:
+            last = (last[0], max(last[1], end))
+        else:
+            yield last
+            last = (begin, end)
+    if last is not None:
+        yield last
+
+
+def _length(spans: Iterable[Span]) -> timedelta:
+    return sum((end - begin for begin, end in spans), timedelta(0))
+
+
+def _joined_at(lake: Lake) -> datetime | None:
+    """When the athlete's account was made, as far as a login told it."""
+    athlete = newest_athlete(lake)
+    said: Any = athlete[1].get("created_at") if athlete else None
+    try:
+        at = datetime.fromisoformat(said)
+    except (TypeError, ValueError):
+        return None
+    return at if at.tzinfo is not None else None
+
+
+def _new_year(year: int) -> datetime:
+    return datetime(year, 1, 1, tzinfo=UTC)
+
+
+def differences(lake: Lake, listing: Listing, years: Collection[int], within: YearRange) -> Differences:
+    """What the listing, as far as it came, would change in gold's `years`."""
+    listed = _listed(listing, years, within)
+    return compare(listed, _held(lake, listed["id"].to_list(), years), years, listing.manifest)
+
+
+def compare(listed: pl.DataFrame, held: pl.DataFrame, years: Collection[int], manifest: Manifest) -> Differences:
+    """Lay what was listed beside what is held, by id; of an activity that was listed twice the newest sighting counts."""
+    newest = listed.sort("ingestion_ts").unique("id", keep="last")
+    met = newest.join(held, on="id", how="left", suffix="_held")
+    is_new = pl.col("content_hash_held").is_null() | pl.col("is_deleted")
+    known = met.filter(~is_new & (pl.col("ingestion_ts") > pl.col("ingestion_ts_held")))
+    other_content = pl.col("content_hash").ne(pl.col("content_hash_held")) | pl.col("year").ne(pl.col("year_held"))
+    return Differences(
+        listed=dict(newest.select("id", "start_date").iter_rows()),
+        inserted=_ids(met.filter(is_new)),
+        changed=_ids(known.filter(other_content)),
+        edited=_ids(known.filter(pl.col("fingerprint").ne(pl.col("fingerprint_held")))),
+        deleted=_ids(_absent(newest, held, years, manifest)) if manifest.complete else None,
+        gear=frozenset(newest["gear_id"].drop_nulls()),
+        sports=dict(newest.select("id", pl.coalesce("sport_type", "type")).iter_rows()),
+    )
+
+
+def _absent(listed: pl.DataFrame, held: pl.DataFrame, years: Collection[int], manifest: Manifest) -> pl.DataFrame:
+    """What is held as present in these years, started where the listing proves something, and was there when it began."""
+    present = held.filter(
+        ~pl.col("is_deleted")
+        & pl.col("year").is_in(list(years))
+        & pl.col("start_date").is_not_null()
+        & (pl.col("ingestion_ts") < manifest.started_at.astimezone(UTC).replace(tzinfo=None))
+    )
+    start = pl.col("start_date").dt.epoch("s")
+    columns = bounds(proven(manifest))
+    spans = [(start > after) & (start < before) for after, before in zip(*columns.values(), strict=True)]
+    present = present.filter(pl.any_horizontal(pl.lit(value=False), *spans))
+    return present.join(listed, on="id", how="anti")
+
+
+def _ids(rows: pl.DataFrame) -> frozenset[int]:
+    return frozenset(rows["id"])
+
+
+def _listed(listing: Listing, years: Collection[int], within: YearRange) -> pl.DataFrame:
+    frames = [pl.DataFrame(schema=_SEEN)]
+    for page, activities in listing.pages():
+        rows, _ = summary_frame(
+            activities, years=within, ingestion_ts=page.fetched_at, athlete_id=listing.manifest.athlete_id
+        )
+        of_years = rows.filter(pl.col("year").is_in(list(years))).select(*_SEEN)
+        frames.append(of_years.with_columns(pl.col("start_date", "ingestion_ts").dt.replace_time_zone(None)))
+    return pl.concat(frames)
+
+
+def _held(lake: Lake, ids: Collection[int], years: Collection[int]) -> pl.DataFrame:
+    if not lake.working.exists():
+        return pl.DataFrame(schema=_HELD)
+    with reading(lake) as connection:
+        rows = connection.execute(
+            sql("held_of_listing"), {"source": STRAVA, "years": list(years), "ids": list(ids)}
+        ).fetchall()
+    return pl.DataFrame(rows, schema=_HELD, orient="row")

@@ -1,0 +1,326 @@
+"""Marking what is gone from the source: `deleted_at` of every activity follows from bronze and decisions, at any time.
+
+A listing that would mark more than a fifth of a year, and more than five rows, is more likely to be wrong than the athlete to
+have deleted that much: it marks nothing there until a person confirms it. No activity is ever removed.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+import polars as pl
+
+from strava_pipeline.core.activities import start_instants
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.lake.bronze.listing import Listing
+from strava_pipeline.lake.bronze.listings import Proof, Span, bounds, gaps, lies_in, listings, proofs, proven
+from strava_pipeline.lake.decisions import Decision, decide, decisions
+from strava_pipeline.lake.gold.merge import merged_pages, shard_signature, sharing, staged, staging, years_lacking
+from strava_pipeline.lake.gold.warehouse import (
+    Connection,
+    DamagedWarehouseError,
+    OtherCatalogueError,
+    changed,
+    note,
+    notes,
+    reading,
+)
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.shards import LOCK, shard_files
+from strava_pipeline.lake.sql import sql
+
+JUDGED = "judged:"  # + year: a note of what was known when the marks of a year were last set
+GONE = "gone:"  # + listing of events: a note of which deletions in it were judged
+FEW = 5  # rows that a listing may always mark
+SHARE = 5  # … and a fifth of the year
+
+Missing = list[tuple[int, int, list[int]]]  # id, year, numbers of the proofs that hold for it, ascending
+
+
+class Confirmation(Decision):
+    """What `listing` would mark of `year` is meant: the athlete did delete that much."""
+
+    kind: ClassVar[str] = "shrinks"
+    listing: str
+    year: int
+    activities: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shrink:
+    """A year that a listing would shrink by more than it may: `missing` of `present` activities."""
+
+    year: int
+    listing: str
+    missing: int
+    present: int
+
+
+def confirmation(shrink: Shrink, at: datetime, by: str) -> Confirmation:
+    """The decision that a shrink is meant."""
+    return Confirmation(at=at, by=by, listing=shrink.listing, year=shrink.year, activities=shrink.missing)
+
+
+@dataclass(slots=True)
+class AbsenceReport:
+    """What became of the marks of some years."""
+
+    deleted: int = 0
+    restored: int = 0
+    held: list[Shrink] = field(default_factory=list)
+
+    def __iadd__(self, other: "AbsenceReport") -> "AbsenceReport":
+        self.deleted += other.deleted
+        self.restored += other.restored
+        self.held += other.held
+        return self
+
+
+def mark_absent(
+    connection: Connection,
+    lake: Lake,
+    years: Sequence[int],
+    within: YearRange,
+    *,
+    confirm: Callable[[Shrink], Confirmation | None] | None = None,
+) -> AbsenceReport:
+    """Set `deleted_at` of the activities of `years`, within the caller's transaction and after these were merged.
+
+    `within`: all partitions. `confirm` makes the decision of a person who means what would be held back, or none.
+    """
+    report = AbsenceReport()
+    for source in lake.listed_sources:  # what one provider lists proves nothing of another's
+        report += _mark_absent_at(source, connection, lake, years, within, confirm)
+    return report
+
+
+def _mark_absent_at(
+    source: str,
+    connection: Connection,
+    lake: Lake,
+    years: Sequence[int],
+    within: YearRange,
+    confirm: Callable[[Shrink], Confirmation | None] | None,
+) -> AbsenceReport:
+    report = AbsenceReport()
+    known = list(listings(lake, source))
+    found = list(proofs(known))
+    confirmed = _confirmed(lake)
+    common = repr((found, sorted(confirmed)))
+    with locked(lake, LOCK):
+        note_of = {year: f"{JUDGED}{year}" if source == STRAVA else f"{JUDGED}{year}:{source}" for year in years}
+        judged = notes(connection, JUDGED)
+        signature = {year: _digest(shard_signature(shard_files(lake, year)), common) for year in years}
+        due = [year for year in years if judged.get(note_of[year]) != signature[year]]
+        shards = [str(path) for year in (*due, *sharing(connection, due)) for path in shard_files(lake, year)]
+        if not due or not shards:
+            return report
+        connection.execute(sql("sightings"), {"source": source, "shards": shards, "years": due})
+    missing = _without_seen(connection, _missing(connection, lake, found), found, _unmerged(connection, known, within))
+    verdicts, report.held = judge(missing, found, confirmed, _present_in(connection))
+    if confirm is not None and (meant := [taken for shrink in report.held if (taken := confirm(shrink))]):
+        decide(lake, *meant)
+        verdicts, report.held = judge(missing, found, _confirmed(lake), _present_in(connection))
+    _set_marks(connection, lake, verdicts, report)
+    for year in {*due} - {shrink.year for shrink in report.held}:  # those are judged, and told, each time
+        note(connection, note_of[year], signature[year])
+    _note_gone(connection, known, due)
+    return report
+
+
+def held_back(connection: Connection, lake: Lake, years: Sequence[int], within: YearRange) -> list[Shrink]:
+    """What `mark_absent` holds back of `years`. Changes nothing."""
+    connection.execute("BEGIN TRANSACTION")
+    try:
+        return mark_absent(connection, lake, years, within).held
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def of_events(known: Iterable[Listing]) -> Iterator[Listing]:
+    """Those that say what webhook events told of a day."""
+    return (listing for listing in known if listing.manifest.window.mode == "event")
+
+
+def judged_gone(connection: Connection) -> dict[str, set[int]]:
+    """Of which deletions that events told gold knows, by listing; marked or held back."""
+    return {name.removeprefix(GONE): {*json.loads(ids)} for name, ids in notes(connection, GONE).items()}
+
+
+def _note_gone(connection: Connection, known: Iterable[Listing], years: Sequence[int]) -> None:
+    """Note which deletions were judged with `years`: another year's wait for a run that covers it."""
+    judged = judged_gone(connection)
+    told = {listing.name: {one.activity_id for one in listing.manifest.gone} for listing in of_events(known)}
+    new = {name: ids - judged.get(name, set()) for name, ids in told.items()}
+    of_years = connection.execute(
+        sql("years_of_events"), {"source": STRAVA, "ids": sorted(set().union(*new.values()))}
+    ).fetchall()
+    here = {key for key, year in of_years if year in years}
+    for name, ids in new.items():
+        if ids & here:
+            note(connection, f"{GONE}{name}", json.dumps(sorted(judged.get(name, set()) | (ids & here))))
+
+
+def doubtful(lake: Lake, listing: Listing) -> list[Span]:
+    """Where a complete listing proves nothing and lacks something that is present in gold: to be asked for again."""
+    spans = gaps(listing.manifest) if list(proven(listing.manifest)) else []
+    if not spans or not lake.working.exists():
+        return []
+    seen = {activity["id"] for _, activities in listing.pages() for activity in activities}
+    query = (
+        "SELECT id, epoch_us(start_date) / 1e6 FROM activities_all "
+        "WHERE source = $source AND deleted_at IS NULL AND start_date IS NOT NULL"
+    )
+    values = {"source": listing.manifest.source}
+    with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
+        missing = [start for key, start in connection.execute(query, values).fetchall() if key not in seen]
+        found = [span for span in spans if any(lies_in(start, span) for start in missing)]
+        return found if len(found) <= FEW else []  # so many are the listing's fault: the next one tells
+    return []  # it is to be made anew
+
+
+def judge(
+    missing: Missing,
+    found: Sequence[Proof],
+    confirmed: set[tuple[str, int]],
+    present_in: Callable[[int, Sequence[Proof]], set[int]],
+) -> tuple[dict[int, datetime], list[Shrink]]:
+    """When each was found gone, by id; and the shrinks that are held back, one a year, of the newest listing.
+
+    `confirmed`: (listing, year) pairs. `present_in`: what had been seen of a year where a listing's proofs hold: that is what
+    its share is measured by.
+    """
+    verdicts: dict[int, datetime] = {}
+    held: dict[int, tuple[Shrink, set[int]]] = {}
+    windows: dict[str, list[Proof]] = {}
+    for proof in found:
+        windows.setdefault(proof.listing, []).extend([proof] if proof.activity_id is None else [])
+    for listing, by_year in _by_listing(missing, found).items():
+        for year, hits in by_year.items():
+            gone = {key: number for key, number in hits.items() if key not in verdicts}
+            spans = windows[listing] or [found[min(hits.values())]]  # of events: all of the year
+            present = len(present_in(year, spans) - verdicts.keys()) if len(gone) > FEW else 0
+            if is_too_much(len(gone), present) and (listing, year) not in confirmed:
+                believed = 0 if windows[listing] else _believed(len(gone), present)
+                first = sorted(gone, key=lambda key: (gone[key], key))[:believed]
+                held[year] = Shrink(year, listing, len(gone) - believed, present), gone.keys() - {*first}
+                gone = {key: gone[key] for key in first}
+            verdicts.update({key: found[number].found_at for key, number in gone.items()})
+    return verdicts, [shrink for _, (shrink, waiting) in sorted(held.items()) if waiting - verdicts.keys()]
+
+
+def _by_listing(missing: Missing, found: Sequence[Proof]) -> dict[str, dict[int, dict[int, int]]]:
+    """Of each listing, in the order of their beginnings, by year: what it proves to be gone, and by its first proof."""
+    ordered: dict[str, dict[int, dict[int, int]]] = {proof.listing: {} for proof in found}
+    for activity_id, year, numbers in missing:
+        for number in reversed(numbers):
+            ordered[found[number].listing].setdefault(year, {})[activity_id] = number
+    return ordered
+
+
+def _believed(gone: int, present: int) -> int:
+    """How many deletions of a day are marked as they come, until they are too many for events alone to be believed."""
+    return next(count - 1 for count in range(1, gone + 1) if is_too_much(count, present))
+
+
+def is_too_much(missing: int, present: int) -> bool:
+    """Whether so many of so many are more likely missing by a fault than deleted by a person."""
+    return missing > FEW and missing * SHARE > present
+
+
+def _unmerged(connection: Connection, known: Sequence[Listing], within: YearRange) -> list[Listing]:
+    """The listings of which gold has not taken in every page: another run is at it, or has another year."""
+    merged = merged_pages(connection)
+    return [listing for listing in known if years_lacking(merged, listing, within)]
+
+
+def _without_seen(
+    connection: Connection, missing: Missing, found: Sequence[Proof], unmerged: Iterable[Listing]
+) -> Missing:
+    """Without those that a listing holds of which gold doesn't know yet, since the proof or with another start: they are
+    judged when it does.
+
+    What is marked already is not looked up again: whatever holds it will be merged.
+    """
+    query = "SELECT id, epoch_us(last_at), start FROM sightings ANTI JOIN deleted_activities USING (id)"
+    known = {key: (last, start) for key, last, start in connection.execute(query).fetchall()}
+    new = {key: min(found[number].began_at for number in numbers) for key, _, numbers in missing if key in known}
+    if not new:
+        return missing
+    earliest = min(known[key][0] for key in new)
+    seen: set[int] = set()
+    for listing in unmerged:
+        for page, activities in listing.pages() if _microseconds(listing.manifest.fetched_at) >= earliest else ():
+            for one in activities:
+                if one["id"] in new and one["id"] not in seen:
+                    last, start = known[one["id"]]
+                    moved = [at.timestamp() for at in start_instants([one])] != [start]
+                    if page.fetched_at >= new[one["id"]] or (moved and _microseconds(page.fetched_at) > last):
+                        seen.add(one["id"])
+    return [row for row in missing if row[0] not in seen]
+
+
+def _missing(connection: Connection, lake: Lake, found: Sequence[Proof]) -> Missing:
+    columns = {
+        "number": range(len(found)),
+        "activity_id": [proof.activity_id for proof in found],
+        "athlete_id": [proof.athlete_id for proof in found],
+        "account": [proof.account for proof in found],
+        "began_at": [proof.began_at for proof in found],
+        **bounds((proof.after, proof.before) for proof in found),
+    }
+    schema = {
+        "activity_id": pl.Int64(),
+        "athlete_id": pl.Int64(),
+        "account": pl.String(),
+        "began_at": pl.Datetime("us", "UTC"),
+    }
+    with staging(lake) as folder:
+        path = staged(folder, "proofs", pl.DataFrame(columns, schema_overrides=schema))
+        return connection.execute(sql("absent"), {"proofs": path}).fetchall()
+
+
+def _present_in(connection: Connection) -> Callable[[int, Sequence[Proof]], set[int]]:
+    def present(year: int, of_listing: Sequence[Proof]) -> set[int]:
+        values = {
+            "year": year,
+            "at": of_listing[0].found_at,
+            **bounds((proof.after, proof.before) for proof in of_listing),
+        }
+        return {key for (key,) in connection.execute(sql("present_in"), values).fetchall()}
+
+    return present
+
+
+def _set_marks(connection: Connection, lake: Lake, verdicts: Mapping[int, datetime], report: AbsenceReport) -> None:
+    query = "SELECT id, epoch_us(deleted_at) FROM activities_all SEMI JOIN sightings USING (id) WHERE deleted_at IS NOT NULL"
+    before = dict(connection.execute(query).fetchall())
+    restored = before.keys() - verdicts.keys()
+    marks = {key: at for key, at in verdicts.items() if before.get(key) != _microseconds(at)}
+    report.deleted, report.restored = len(verdicts.keys() - before.keys()), len(restored)
+    if not (marks or restored):
+        return
+    columns = {"id": [*marks, *restored], "deleted_at": [*marks.values(), *[None] * len(restored)]}
+    with staging(lake) as folder:
+        rows = pl.DataFrame(columns, schema={"id": pl.Int64(), "deleted_at": pl.Datetime("us", "UTC")})
+        connection.execute(sql("mark_deleted"), {"marks": staged(folder, "marks", rows)})
+    changed(connection)
+
+
+def _confirmed(lake: Lake) -> set[tuple[str, int]]:
+    return {(decision.listing, decision.year) for decision in decisions(lake, Confirmation).all}
+
+
+def _digest(*parts: str) -> str:
+    """Of what the marks of a year follow from: its shards, what is proven, and what was confirmed."""
+    return hashlib.blake2b("".join(parts).encode(), digest_size=8).hexdigest()
+
+
+def _microseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1_000_000)

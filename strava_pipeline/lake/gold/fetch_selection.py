@@ -1,0 +1,271 @@
+"""Which details and streams to fetch: chosen from gold, from what is on disk, and from the tracks that files made. No fetching.
+
+Missing details and those whose summary was edited since come first, newest first. Then, where a run has calls to spare, recent
+ones that have not been fetched for long: edits of descriptions and efforts leave no trace in a listing. Streams are fetched
+once; an edit doesn't change what was recorded, unless it was cut or repaired: then its distance or times differ from those
+that listings showed before.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.lake.bronze.answers import AnswerFiles, detail_files, has_no_streams, stream_files
+from strava_pipeline.lake.gold.quarantine import drops, standing
+from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.lake.imports.activities import imported
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.tracks import followed, is_of_a_file, recorded_tracks, track_origins
+
+REFRESH_REST = timedelta(hours=20)  # a daily run may come early; twice a day is a wasted call
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a run is asked to fetch.
+
+    `since`, `first_on`, `last_on` bound the start (local dates for the latter two). However long before `since` it
+    started, one that was edited since it was fetched is due, and so is one that was first seen after `new_since` and
+    never fetched. `ids` names activities, which are then fetched again. `refresh_before`: a detail inside `since` is
+    looked at again when it was fetched before this moment, at most `refresh_calls` of them (None: any number); None:
+    none is looked at again. `patient`: a named one that rests after a failure is left alone, like any other.
+    `sports`: only activities of these; None: of all.
+    """
+
+    since: datetime | None = None
+    new_since: datetime | None = None
+    first_on: date | None = None
+    last_on: date | None = None
+    ids: frozenset[int] | None = None
+    refresh_before: datetime | None = None
+    refresh_calls: int | None = None
+    patient: bool = False
+    sports: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A present activity, and when its detail was last received (in gold or on disk), if ever."""
+
+    activity_id: int
+    year: int
+    start_date: datetime | None
+    local_on: date | None
+    edited_at: datetime
+    fetched_at: datetime | None
+    files: AnswerFiles | None
+    sport: str | None = None
+    is_dropped: bool = False  # a person decided that it is not asked for any more
+
+    @property
+    def is_poisoned(self) -> bool:
+        """It always fails: one attempt is enough."""
+        return self.files is not None and self.files.is_quarantined
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When a failed one may be asked for again."""
+        return self.files.retry_at if self.files else None
+
+    @property
+    def refetched(self) -> bool:
+        """Received more than once."""
+        return self.files is not None and self.files.fetches > 1
+
+    def with_files(self, files: AnswerFiles | None) -> "Candidate":
+        """The same activity when this is on disk of it."""
+        doubted = files is not None and files.times is not None and self.fetched_at not in files.times
+        in_gold = None if doubted else self.fetched_at
+        times = [at for at in (in_gold, files.good_at if files else None) if at is not None]
+        return replace(self, files=files, fetched_at=max(times, default=None))
+
+    def rests(self, now: datetime) -> bool:
+        """It failed, and its pause is not over."""
+        return self.retry_at is not None and now < self.retry_at
+
+    @property
+    def is_edited(self) -> bool:
+        """Edited since it was fetched."""
+        return self.fetched_at is not None and self.fetched_at < self.edited_at
+
+    @property
+    def is_lost(self) -> bool:
+        """What was fetched can no longer be read on disk, whatever gold holds of it."""
+        return self.files is not None and self.files.lost
+
+    @property
+    def is_due(self) -> bool:
+        """Missing, edited since it was fetched, or damaged on disk."""
+        return self.fetched_at is None or self.is_edited or self.is_lost
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to fetch, in order; what waits for its retry; and how much of `due` is missing or edited."""
+
+    due: list[Candidate]
+    refresh: list[Candidate]
+    resting: list[Candidate]
+
+
+def wanted_details(lake: Lake, years: Sequence[int], scope: Scope, now: datetime) -> Wanted:
+    """Choose from the present activities of `years`."""
+    due: list[Candidate] = []
+    refresh: list[Candidate] = []
+    resting: list[Candidate] = []
+    spent = 0
+    for candidate in candidates(lake, years):
+        if candidate.is_dropped or not _inside(candidate, scope):
+            continue
+        named = scope.ids is not None
+        again = (
+            scope.refresh_before is not None and (candidate.fetched_at or scope.refresh_before) < scope.refresh_before
+        )
+        if candidate.rests(now) and (scope.patient or not named):
+            resting.append(candidate)
+        elif candidate.is_due or (named and again):
+            due.append(candidate)
+        elif again and scope.since is not None:
+            refresh.append(candidate)
+        elif scope.refresh_calls and candidate.refetched:
+            spent += 1  # looked at again since `refresh_before`: part of this day's allowance is used
+    refresh.sort(key=lambda candidate: candidate.fetched_at or candidate.edited_at)
+    allowance = None if scope.refresh_calls is None else max(scope.refresh_calls - spent, 0)
+    return Wanted(due, refresh[:allowance], resting)
+
+
+def still_wanted(lake: Lake, chosen: Sequence[Candidate]) -> list[Candidate]:
+    """Those about which nothing came to disk since they were chosen: another run may have been faster."""
+    return [now for before, now in zip(chosen, as_of_now(lake, chosen), strict=True) if now.files == before.files]
+
+
+def as_of_now(lake: Lake, chosen: Sequence[Candidate]) -> list[Candidate]:
+    """The same ones with what is on disk of them now."""
+    on_disk = {year: detail_files(lake, year) for year in {candidate.year for candidate in chosen}}
+    return [candidate.with_files(on_disk[candidate.year].get(candidate.activity_id)) for candidate in chosen]
+
+
+def candidates(lake: Lake, years: Sequence[int]) -> list[Candidate]:
+    """Every present activity of `years`, newest first."""
+    with reading(lake) as connection:
+        rows = connection.execute(sql("wanted_details"), {"source": STRAVA, "years": list(years)}).fetchall()
+    on_disk = {year: detail_files(lake, year) for year in {row[1] for row in rows}}
+    found = [_candidate(row).with_files(on_disk[row[1]].get(row[0])) for row in rows]
+    dropped = drops(lake)
+    return [
+        replace(each, is_dropped=standing(dropped.get(each.activity_id), each.fetched_at) is not None)
+        if each.activity_id in dropped
+        else each
+        for each in found
+    ]
+
+
+def _candidate(row: tuple[int, int, datetime | None, date | None, datetime, datetime | None, str | None]) -> Candidate:
+    activity_id, year, start_date, local_on, edited_at, fetched_at, sport = row
+    return Candidate(
+        activity_id=activity_id,
+        year=year,
+        start_date=start_date and start_date.replace(tzinfo=UTC),
+        local_on=local_on,
+        edited_at=edited_at.replace(tzinfo=UTC),
+        fetched_at=fetched_at and fetched_at.replace(tzinfo=UTC),
+        files=None,
+        sport=sport,
+    )
+
+
+def _inside(candidate: Candidate, scope: Scope) -> bool:
+    if scope.sports is not None and candidate.sport not in scope.sports:
+        return False
+    if scope.ids is not None:
+        return candidate.activity_id in scope.ids
+    recent = candidate.start_date is not None and (scope.since is None or candidate.start_date >= scope.since)
+    is_new = scope.new_since is not None and candidate.fetched_at is None and candidate.edited_at > scope.new_since
+    if scope.since is not None and not (recent or is_new or candidate.is_edited or candidate.is_lost):
+        return False
+    if scope.first_on is not None and (candidate.local_on is None or candidate.local_on < scope.first_on):
+        return False
+    return scope.last_on is None or (candidate.local_on is not None and candidate.local_on <= scope.last_on)
+
+
+@dataclass(frozen=True, slots=True)
+class Streamable:
+    """A present activity that may have streams, and what is on disk of them."""
+
+    activity_id: int
+    year: int
+    recut_at: datetime | None = None  # when a listing first showed another distance or time
+    files: AnswerFiles | None = None
+
+    @property
+    def is_poisoned(self) -> bool:
+        """It always fails: one attempt is enough."""
+        return self.files is not None and self.files.is_quarantined
+
+    def rests(self, now: datetime) -> bool:
+        """It failed, and its pause is not over."""
+        retry_at = self.files.retry_at if self.files else None
+        return retry_at is not None and now < retry_at
+
+    @property
+    def is_due(self) -> bool:
+        """Nothing came of it yet, or what came was cut or mended at the source since, or is damaged."""
+        if self.files is None:
+            return True
+        if has_no_streams(self.files):
+            return False
+        good_at = self.files.good_at
+        return good_at is None or self.files.lost or (self.recut_at is not None and good_at < self.recut_at)
+
+
+@dataclass(frozen=True, slots=True)
+class WantedStreams:
+    """What to fetch, in order, and what waits for its retry."""
+
+    due: list[Streamable]
+    resting: list[Streamable]
+
+
+def wanted_streams(lake: Lake, years: Sequence[int], now: datetime, sports: Sequence[str] = ()) -> WantedStreams:
+    """Those of `years` that lack streams and whose track no file made, newest first; dropped ones left out.
+
+    `sports`: only activities of these; none: of all.
+    """
+    with reading(lake) as connection:
+        values = {"source": STRAVA, "years": list(years), "sports": list(sports) or None}
+        rows = connection.execute(sql("streamable"), values).fetchall()
+        recorded = followed(connection, recorded_tracks(imported(lake))).keys()
+        members = dict(connection.execute("SELECT id, activity_id FROM activity_members").fetchall())
+    filed = recorded | {key for year in {row[1] for row in rows} for key in _made_of_files(lake, year)}
+    fetched = {one for one, files in stream_files(lake, members.keys()).items() if files.good_at}
+    told = {members[one] for one in fetched}  # by another number of the same activity
+    elsewhere = {one for one, activity in members.items() if activity in told and one not in fetched}
+    left_out = filed | drops(lake).keys() | elsewhere
+    lacking = still_due(
+        lake, [Streamable(key, year, at and at.replace(tzinfo=UTC)) for key, year, at in rows if key not in left_out]
+    )
+    return WantedStreams(
+        due=[each for each in lacking if not each.rests(now)], resting=[each for each in lacking if each.rests(now)]
+    )
+
+
+def still_due(lake: Lake, chosen: Iterable[Streamable]) -> list[Streamable]:
+    """Those of `chosen` that are due by what is on disk of them now."""
+    return [each for each in _as_of_now(lake, chosen) if each.is_due]
+
+
+def untouched(lake: Lake, chosen: Sequence[Streamable]) -> list[Streamable]:
+    """Those about which nothing came to disk since they were chosen: another run may have been faster."""
+    return [now for before, now in zip(chosen, _as_of_now(lake, chosen), strict=True) if now.files == before.files]
+
+
+def _as_of_now(lake: Lake, chosen: Iterable[Streamable]) -> list[Streamable]:
+    found = {each.activity_id: each for each in chosen}
+    on_disk = stream_files(lake, found.keys())
+    return [replace(each, files=on_disk.get(key)) for key, each in found.items()]
+
+
+def _made_of_files(lake: Lake, year: int) -> set[int]:
+    return {key for key, origin in track_origins(lake, year).items() if is_of_a_file(origin)}

@@ -1,0 +1,393 @@
+"""data/insights/<year>/: a year against its goals, as files made from the published warehouse; their check; a year's summary.
+
+Each file carries a digest of what it was made from. A year is made again where that changed and left alone where it did not,
+whichever years a run covers: an edit of an old year, a match or a rebuild leaves no stale file. The sums are core/insights/'s.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import MAXYEAR, MINYEAR, date, datetime
+from math import isclose
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from strava_pipeline.core.insights.documents import (
+    MILES_PER_KM,
+    CountedDay,
+    Eddington,
+    Gear,
+    Load,
+    Record,
+    Streak,
+    Sums,
+    YearSummary,
+    distances,
+    pacing_document,
+    summary_activities,
+)
+from strava_pipeline.core.insights.goals import Goals, Units
+from strava_pipeline.core.insights.pacing import Day, PacedMeasure, Year, latest_day, pace_measures, year_until
+from strava_pipeline.core.json_values import json_bytes
+from strava_pipeline.core.sports import FILE_SPORTS, chosen_sports, unknown_sports, whole_groups
+from strava_pipeline.lake.files import write_whole
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+
+SUMMARY, DISTANCES, PACING = "summary_activities.json", "distances.json", "pacing.json"
+EVERYTHING = "strava.main.counted_activities"  # the published view, also where a temporary one stands before it
+_FORM = "2"  # of the files: another one makes all of them anew
+
+
+@dataclass(frozen=True, slots=True)
+class Athlete:
+    """Whose insights are made: the login's, or who has most activities. `others`: activities of other ones; `zone`: a label."""
+
+    id: int
+    others: int
+    units: Units
+    zone: str | None
+
+    def today(self, now: datetime, default_zone: str) -> date:
+        """The day on the athlete's own clock."""
+        return now.astimezone(_zone(self.zone) or ZoneInfo(default_zone)).date()
+
+
+@dataclass(frozen=True, slots=True)
+class YearMade:
+    """A year's insights. `year`: None where it has not begun and nothing is in it; `counted`: days with sports of the files."""
+
+    number: int
+    year: Year | None
+    days: list[Day]
+    paced: list[PacedMeasure]
+    counted: list[CountedDay]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Activities that are in no year's insights: without a start; later than tomorrow, by a clock that is wrong."""
+
+    undated: int = 0
+    later: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What there is to make insights of: by year its digest and last active day; every sport; what is in no year."""
+
+    years: dict[int, tuple[str, date]]
+    sports: list[str]
+    left_out: LeftOut
+
+
+@dataclass(slots=True)
+class InsightsReport:
+    """What became of the files: years written anew, and the run's own years."""
+
+    written: list[int] = field(default_factory=list)
+    years: dict[int, YearMade] = field(default_factory=dict)
+    unknown_sports: list[str] = field(default_factory=list)
+    left_out: LeftOut = field(default_factory=LeftOut)
+
+
+def athlete_of(connection: Connection, goals: Goals, now: datetime) -> Athlete | None:
+    """Whose insights are made, as of `now`; None: the warehouse is empty."""
+    rows = connection.execute(sql("insights_made/athlete"), {"now": now}).fetchall()
+    if not rows:
+        return None
+    athlete_id, others, preference, label = rows[0]
+    said: Units = "miles" if preference == "feet" else "km"
+    return Athlete(athlete_id, others, goals.units or said, label)
+
+
+def write_insights(
+    connection: Connection,
+    lake: Lake,
+    athlete: Athlete,
+    goals: Goals,
+    today: date,
+    years: Iterable[int],
+    sports: str = FILE_SPORTS,
+) -> InsightsReport:
+    """Make the files of `years`, and of every other year whose activities, goals or sports changed since its own were made.
+
+    `sports`: sports and groups, with commas, that summary_activities.json and distances.json count.
+    """
+    known = known_of(connection, athlete, today)
+    asked, chosen = set(years), chosen_sports([sports], known.sports)
+    stale = {
+        number: digest
+        for number in asked | known.years.keys() | _years_on_disk(lake)
+        if (digest := _digest(known.years.get(number), number, athlete, goals, today, chosen)) != made_of(lake, number)
+    }
+    made = years_made(connection, athlete, goals, today, sorted(stale.keys() | asked), known, chosen)
+    for number, digest in sorted(stale.items()):
+        _write(lake, made[number], digest)
+    return InsightsReport(
+        written=sorted(stale),
+        years={number: made[number] for number in sorted(asked)},
+        unknown_sports=unknown_sports(known.sports),
+        left_out=known.left_out,
+    )
+
+
+def years_made(
+    connection: Connection,
+    athlete: Athlete,
+    goals: Goals,
+    today: date,
+    numbers: list[int],
+    known: Known | None = None,
+    sports: Collection[str | None] = (),
+) -> dict[int, YearMade]:
+    """The insights of some local years, not yet written. `sports`: those of the files; None: without a sport."""
+    known = known or known_of(connection, athlete, today)
+    days: dict[int, list[Day]] = {number: [] for number in numbers}
+    asked = {"athlete_id": athlete.id, "years": numbers, "until": latest_day(today)}
+    for row in connection.execute(sql("insights_made/days"), asked).fetchall():
+        on, group, ids, *amounts = row
+        days[on.year].append(Day(on, group, tuple(ids), *amounts))
+    counted = counted_days(connection, athlete, today, numbers, sports) if sports else {}
+    found = {}
+    for number in numbers:
+        year = year_until(number, today, known.years[number][1] if number in known.years else None)
+        of_year = pace_measures(days[number], year, goals, athlete.units) if year else []
+        found[number] = YearMade(number, year, days[number], of_year, counted.get(number, []))
+    return found
+
+
+def counted_days(
+    connection: Connection, athlete: Athlete, today: date, numbers: list[int], sports: Collection[str | None]
+) -> dict[int, list[CountedDay]]:
+    """By local year the days with activities of `sports` (None: without a sport), up to tomorrow."""
+    asked = {
+        "athlete_id": athlete.id,
+        "years": numbers,
+        "until": latest_day(today),
+        "sports": [sport or "" for sport in sports],
+    }
+    found: dict[int, list[CountedDay]] = {}
+    for on, ids, distance_m in connection.execute(sql("insights_made/counted_days"), asked).fetchall():
+        found.setdefault(on.year, []).append(CountedDay(on, tuple(ids), distance_m))
+    return found
+
+
+def files_of(counted: Iterable[CountedDay], year: Year | None) -> dict[str, dict[str, Any]]:
+    """The two files that count a choice of sports, by name."""
+    days = list(counted)
+    return {SUMMARY: summary_activities(days), DISTANCES: distances(days, year)}
+
+
+def known_of(connection: Connection, athlete: Athlete, today: date, counted: str = "counted_activities") -> Known:
+    """`counted`: the view of what counts; EVERYTHING is the same whatever the connection is limited to."""
+    asked = {"athlete_id": athlete.id, "until": latest_day(today)}
+    rows = connection.execute(sql("insights_made/digests").format(counted=counted), asked).fetchall()
+    undated = sum(activities for number, _, _, activities, _, _ in rows if number is None)
+    return Known(
+        years={number: (digest, last_active) for number, digest, last_active, *_ in rows if last_active is not None},
+        sports=sorted({sport for *_, sports in rows for sport in sports}),
+        left_out=LeftOut(undated, sum(later for *_, later, _ in rows)),
+    )
+
+
+def forget(lake: Lake, number: int | None = None) -> None:
+    """Take away the files of a year, or of all: they are made anew, or there is nothing left to make them of."""
+    for year in [number] if number is not None else sorted(_years_on_disk(lake)):
+        for name in (PACING, DISTANCES, SUMMARY):
+            (lake.insights_of(year) / name).unlink(missing_ok=True)
+        with suppress(OSError):  # a person keeps something there
+            lake.insights_of(year).rmdir()
+
+
+def insights_of(lake: Lake, number: int) -> dict[str, Any]:
+    """The files of a year by name, read back; those that are not there or are damaged are left out."""
+    found = {}
+    for name in (SUMMARY, DISTANCES, PACING):
+        try:
+            found[name] = json.loads((lake.insights_of(number) / name).read_bytes())
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def made_of(lake: Lake, number: int) -> str | None:
+    """What a year's files were made of; None: they are not all there."""
+    found = insights_of(lake, number)
+    told = found.get(PACING)
+    return told.get("digest") if len(found) == 3 and isinstance(told, dict) else None
+
+
+def _write(lake: Lake, made: YearMade, digest: str) -> None:
+    """pacing.json last: it vouches for the others."""
+    folder = lake.insights_of(made.number)
+    (folder / PACING).unlink(missing_ok=True)
+    for name, document in files_of(made.counted, made.year).items():
+        write_whole(folder / name, json_bytes(document))
+    write_whole(folder / PACING, json_bytes(pacing_document(made.number, made.year, made.paced, digest)))
+
+
+def _digest(
+    known: tuple[str, date] | None,
+    number: int,
+    athlete: Athlete,
+    goals: Goals,
+    today: date,
+    sports: Collection[str | None],
+) -> str:
+    """Of everything that a year's files are made of: its activities, goals and sports, and how far it has come."""
+    activities, last_active = known or ("0", None)
+    of_goals = sorted(repr(goal) for goal in goals.all.items() if goal[0][0] in (None, number))
+    of_sports = sorted(sport or "" for sport in sports)
+    said = (_FORM, athlete.id, activities, year_until(number, today, last_active), athlete.units, of_goals, of_sports)
+    return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
+
+
+def _years_on_disk(lake: Lake) -> set[int]:
+    folders = [
+        path for path in lake.insights.glob("*") if path.is_dir() and path.name.isascii() and path.name.isdecimal()
+    ]
+    return {int(path.name) for path in folders if MINYEAR <= int(path.name) <= MAXYEAR}
+
+
+def _zone(label: str | None) -> ZoneInfo | None:
+    """The zone in Strava's label, `(GMT+01:00) Europe/Berlin`."""
+    try:
+        return ZoneInfo(label.rpartition(" ")[2]) if label else None
+    except (ValueError, OSError, KeyError):  # no zone of ours: ZoneInfoNotFoundError is a KeyError
+        return None
+
+
+def unequal(
+    connection: Connection,
+    lake: Lake,
+    athlete: Athlete,
+    numbers: Sequence[int],
+    today: date,
+    sports: str = FILE_SPORTS,
+) -> dict[int, list[str]]:
+    """How the years' files differ from the warehouse, by year; counts and names, no positions. Equal ones are left out.
+
+    `sports`: sports and groups, with commas, that summary_activities.json and distances.json count.
+    """
+    chosen = chosen_sports([sports], known_of(connection, athlete, today).sports)
+    asked = {
+        "years": numbers,
+        "athlete_id": athlete.id,
+        "sports": [sport or "" for sport in chosen],
+        "until": latest_day(today),
+    }
+    told = {row[0]: row[1:] for row in connection.execute(sql("insights_made/compared"), asked).fetchall()}
+    found = {number: _faults(insights_of(lake, number), told.get(number, (0, None, [], None))) for number in numbers}
+    return {number: faults for number, faults in found.items() if faults}
+
+
+def _faults(files: dict[str, Any], told: tuple[Any, ...]) -> list[str]:
+    if missing := sorted({SUMMARY, DISTANCES, PACING} - files.keys()):
+        return [f"{name} is missing or damaged" for name in missing]
+    try:
+        return _differences(files, *told)
+    except (AttributeError, KeyError, TypeError):
+        return ["a file is JSON of another shape"]
+
+
+def _differences(
+    files: dict[str, Any], activities: int, distance_m: float | None, ids: list[int], of_sports_m: float | None
+) -> list[str]:
+    miles = (of_sports_m or 0.0) / 1000 * MILES_PER_KM
+    listed = sorted(one for day in files[SUMMARY].values() for one in day["activity_ids"])
+    series = files[DISTANCES]["distance_traveled"]
+    everything = files[PACING]["groups"].get("all", {})
+    compared = (
+        (f"activities in {SUMMARY}", listed, ids),
+        (f"miles in {SUMMARY}", sum(day["distance_miles"] for day in files[SUMMARY].values()), miles),
+        (f"miles in {DISTANCES}", series[-1]["y"] if series else 0.0, miles),
+        (f"activities in {PACING}", _total(everything, "activities"), activities),
+        (f"metres in {PACING}", _total(everything, "distance_m"), distance_m or 0.0),
+    )
+    return [
+        f"{what}: {_shown(here)}, in the warehouse {_shown(there)}"
+        for what, here, there in compared
+        if not _same(here, there)
+    ]
+
+
+def _total(measures: dict[str, Any], name: str) -> float:
+    told = measures.get(name)
+    return float(told["total"]) if told else 0.0
+
+
+def _same(here: Any, there: Any) -> bool:
+    return here == there if isinstance(here, list) else isclose(here, there, rel_tol=1e-9, abs_tol=1e-6)
+
+
+def _shown(value: Any) -> str:
+    return str(len(value)) if isinstance(value, list) else f"{value:.3f}"
+
+
+def count_only(connection: Connection, names: Sequence[str]) -> list[str]:
+    """Limit what this connection's insights count to the sports or groups named; the groups that are whole among them. ValueError
+    names what is neither.
+
+    All views of insights read `counted_activities`; a temporary one of that name stands before it, in this connection alone.
+    """
+    held = "SELECT DISTINCT sport_type FROM counted_activities WHERE sport_type IS NOT NULL"
+    chosen = chosen_sports(names, [row[0] for row in connection.execute(held).fetchall()])
+    connection.execute("CREATE TEMP TABLE chosen_sports (sport_type VARCHAR)")
+    connection.executemany("INSERT INTO chosen_sports VALUES (?)", [(sport,) for sport in sorted(chosen, key=str)])
+    connection.execute(
+        "CREATE TEMP VIEW counted_activities AS "
+        f"SELECT * FROM {EVERYTHING} AS everything "
+        "SEMI JOIN chosen_sports AS chosen ON chosen.sport_type IS NOT DISTINCT FROM everything.sport_type"
+    )
+    return whole_groups(chosen)
+
+
+def newest_year(connection: Connection, athlete: Athlete, today: date) -> int:
+    """The newest local year with an activity, up to today's."""
+    query = "SELECT max(local_year) FROM counted_activities WHERE athlete_id = $athlete_id AND local_year <= $year"
+    found = connection.execute(query, {"athlete_id": athlete.id, "year": today.year}).fetchall()[0][0]
+    return int(found) if found is not None else today.year
+
+
+def year_told(
+    connection: Connection, athlete: Athlete, goals: Goals, today: date, number: int, sports: Sequence[str] = ()
+) -> YearSummary:
+    """Everything of a local year; `sports`: what `count_only` was told, to be shown with it."""
+    made = years_made(connection, athlete, goals, today, [number])[number]
+    asked: dict[str, Any] = {"athlete_id": athlete.id, "year": number}
+    until = {"until": latest_day(today)}
+    everything = known_of(connection, athlete, today, EVERYTHING)
+
+    def rows(name: str, **more: Any) -> Iterable[tuple[Any, ...]]:
+        return connection.execute(sql(f"insights_told/{name}"), asked | more).fetchall()
+
+    sums = list(rows("sums", **until))
+    return YearSummary(
+        number=number,
+        year=made.year,
+        athlete_id=athlete.id,
+        units=athlete.units,
+        sports=tuple(sports),
+        totals=next(_sums(row) for row in sums if row[8] and row[9]),
+        by_sport=[(row[1], row[2], _sums(row)) for row in sums if row[8] and not row[9]],
+        by_month=[(row[0], _sums(row)) for row in sums if row[9] and not row[8]],
+        days=made.days,
+        paced=made.paced,
+        records=[Record(*row) for row in rows("records")],
+        streaks=[Streak(*row) for row in rows("streaks")],
+        eddington=[Eddington(*row) for row in rows("eddington", unit="km" if athlete.units == "km" else "mile")],
+        gear=[Gear(*row) for row in rows("gear", **until)],
+        load=[Load(*row) for row in rows("load", until=made.year.until)] if made.year else [],
+        unknown_sports=unknown_sports(everything.sports),
+        undated=everything.left_out.undated,
+        later=everything.left_out.later,
+        others=athlete.others,
+    )
+
+
+def _sums(row: tuple[Any, ...]) -> Sums:
+    return Sums(*row[3:8])

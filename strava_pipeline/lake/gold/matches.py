@@ -1,0 +1,318 @@
+"""Which activities of several sources are the same one: the evidence in gold, what a person decided, and the tables of it.
+
+core/matching decides whether two activities are the same. The tables follow from gold and from decisions alone. Matching twice
+changes nothing, and a match that is split again leaves both as they were: every source's rows are kept under their own ids.
+The points of imported files are compared pair by pair, and the results kept in a cache beside the readings.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import polars as pl
+
+from strava_pipeline.core.files.recording import VERSION as READING
+from strava_pipeline.core.matching.candidates import ACTIVITY_COLUMNS, candidate_pairs
+from strava_pipeline.core.matching.evidence import (
+    COMPARISON_COLUMNS,
+    POINT_COLUMNS,
+    WEIGHTS,
+    compare_points,
+    judge_pairs,
+)
+from strava_pipeline.core.matching.match import NOTHING_MATCHED, Decisions, Pair, find_matches, ordered_pair
+from strava_pipeline.core.matching.rules import VERSION
+from strava_pipeline.core.matching.rules import VERSION as RULES
+from strava_pipeline.lake.bronze.listings import sources_of
+from strava_pipeline.lake.decisions import Decision, decisions
+from strava_pipeline.lake.files import write_rows
+from strava_pipeline.lake.gold.merge import staged, staging
+from strava_pipeline.lake.gold.warehouse import Connection, changed, note, notes
+from strava_pipeline.lake.imports.activities import Recorded, imported
+from strava_pipeline.lake.imports.files import has_track, track_of
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.tracks import recorded_tracks
+
+_SEEN = "matched"  # a note of what was known and decided when the tables were made
+_LACKING = "matched_without"  # a note of the points that were to be compared and were not on disk
+_TRACKS_DUE = "tracks_due"  # a note of the years in which tracks belong to other activities than they did
+_HELD = 16  # recordings whose points stay in memory: neighbours in time are compared one after the other
+_KEPT = pl.Schema(
+    {
+        "one": pl.String(),
+        "other": pl.String(),
+        **{name: kind for name, kind in COMPARISON_COLUMNS.items() if name not in ("id_a", "id_b")},
+    }
+)
+_Measures = dict[str, float | None]
+_Key = tuple[str, str]
+
+
+class MatchDecision(Decision):
+    """Two activities are one (`joined`), or are two, whatever the evidence; the last one about a pair counts."""
+
+    kind: ClassVar[str] = "matches"
+    id: int
+    other_id: int
+    joined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MatchReport:
+    """How many activities come from several ids, how many pairs a person may decide, and how many ids belong to another
+    activity than before, or stand in another place of it."""
+
+    activities: int = 0
+    proposed: int = 0
+    changed: int = 0
+
+
+def decided(lake: Lake) -> Decisions:
+    """What a person last decided of each pair."""
+    last: dict[Pair, bool] = {}
+    for each in decisions(lake, MatchDecision).all:
+        pair = ordered_pair(each.id, each.other_id)
+        last.pop(pair, None)  # its place is that of the last word
+        last[pair] = each.joined
+    return Decisions(
+        tuple(pair for pair, joined in last.items() if joined),
+        frozenset(pair for pair, joined in last.items() if not joined),
+    )
+
+
+def match_activities(connection: Connection, lake: Lake) -> MatchReport:
+    """Make the tables what gold and decisions say, within the caller's transaction."""
+    said = decided(lake)
+    sources = sources_of(lake)
+    seen = _signature(connection, said, sources)
+    noted = notes(connection, _SEEN)
+    if noted.get(_SEEN) == seen and not any_on_disk(lake, json.loads(noted.get(_LACKING, "[]"))):
+        return match_counts(connection)
+    compare = PointComparison(lake, is_kept=True)
+    with staging(lake) as folder:
+        alone = not (said.joined or said.split or _has_others(connection))
+        found = (
+            NOTHING_MATCHED
+            if alone
+            else find_matches(_known(connection, folder / "known.parquet"), said, compare, sources)
+        )
+        connection.execute(sql("forget_matches"))
+        for name, rows in (("members", found.members), ("matches", found.matches)):
+            connection.execute(sql(f"insert_{name}"), {"rows": staged(folder, name, rows)})
+    note(connection, _SEEN, seen)
+    note(connection, _LACKING, json.dumps(sorted(compare.lacking)))
+    changed(connection)
+    moved = dict(connection.execute(sql("moved_members")).fetchall())
+    _note_due(connection, tracks_due(connection).union(moved))
+    return match_counts(connection, sum(moved.values()))
+
+
+def tracks_due(connection: Connection) -> set[int]:
+    """The years whose tracks are to be looked at, because activities became one or two there."""
+    return set(json.loads(notes(connection, _TRACKS_DUE).get(_TRACKS_DUE, "[]")))
+
+
+def note_tracks_made(connection: Connection, years: Iterable[int]) -> None:
+    """The tracks of these years are as they should be, within the caller's transaction."""
+    due = tracks_due(connection)
+    if due.intersection(years):
+        _note_due(connection, due.difference(years))
+
+
+def _has_others(connection: Connection) -> bool:
+    """Whether there is an activity that is not the API's own: no two of those are ever one by themselves."""
+    return bool(connection.execute("SELECT 1 FROM activities_all WHERE id <= 0 LIMIT 1").fetchall())
+
+
+def _known(connection: Connection, path: Path) -> pl.DataFrame:
+    quoted = str(path).replace("'", "''")
+    connection.execute(f"COPY ({sql('matching')}) TO '{quoted}' (FORMAT parquet)")
+    return pl.read_parquet(str(path))
+
+
+def _signature(connection: Connection, said: Decisions, sources: list[str]) -> str:
+    """What the tables follow from: every activity as far as it is looked at, the decisions, the rules and the sources."""
+    query = f"SELECT count(*), bit_xor(hash(known)), sum(hash(known)) FROM ({sql('matching')}) AS known"
+    counted = connection.execute(query).fetchall()[0]
+    follows = (counted, said.joined, sorted(said.split), VERSION, sources)
+    return hashlib.blake2b(repr(follows).encode(), digest_size=16).hexdigest()
+
+
+def _note_due(connection: Connection, years: set[int]) -> None:
+    note(connection, _TRACKS_DUE, json.dumps(sorted(years)))
+
+
+def match_counts(connection: Connection, moved: int = 0) -> MatchReport:
+    """What the tables say, working or published."""
+    query = (
+        "SELECT (SELECT count(DISTINCT activity_id) FROM activity_members), "
+        "(SELECT count(*) FROM activity_matches WHERE NOT joined AND decided IS NULL)"
+    )
+    activities, proposed = connection.execute(query).fetchall()[0]
+    return MatchReport(activities, proposed, moved)
+
+
+@dataclass(slots=True)
+class PointComparison:
+    """Compares pairs of activities: a `core.matching.points.Compare`.
+
+    `is_kept`: what was measured is written to the cache. `lacking`: hash and session of files whose points should be on disk
+    and are not.
+    """
+
+    lake: Lake
+    is_kept: bool
+    lacking: set[tuple[str, int]] = field(default_factory=set)
+
+    def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        """From `id_a` and `id_b` to `COMPARISON_COLUMNS`, of the pairs of which imported files hold both recordings."""
+        recorded = recorded_tracks(imported(self.lake))
+        held = lru_cache(_HELD)(self._points)
+        known = _read_cache(self.lake)
+        found: dict[_Key, _Measures] = {}
+        rows = []
+        for one, other in pairs.select("id_a", "id_b").sort("id_a", "id_b").iter_rows():
+            if one not in recorded or other not in recorded:
+                continue
+            first, second = sorted((recorded[one], recorded[other]))
+            key = _name(first), _name(second)
+            measures = found.get(key) or known.get(key)
+            if measures is None and (a := held(first)) is not None and (b := held(second)) is not None:
+                measures = compare_points(a, b)
+            if measures is not None:
+                found[key] = measures
+                rows.append({"id_a": one, "id_b": other, **measures})
+        if self.is_kept and not found.keys() <= known.keys():
+            _write_cache(self.lake, found)
+        return pl.DataFrame(rows, schema=COMPARISON_COLUMNS)
+
+    def _points(self, recorded: Recorded) -> pl.DataFrame | None:
+        parts = {of: track_of(self.lake, *of, columns=POINT_COLUMNS) for of in recorded}
+        there = [part for part in parts.values() if part is not None]
+        self.lacking |= {of for of, part in parts.items() if part is None}
+        return pl.concat(there) if len(there) == len(parts) else None
+
+
+def any_on_disk(lake: Lake, lacking: Iterable[tuple[str, int]]) -> bool:
+    """Whether points that a comparison lacked are there by now."""
+    return any(has_track(lake, digest, place) for digest, place in lacking)
+
+
+def _name(recorded: Recorded) -> str:
+    return ",".join(f"{digest}-{place}" for digest, place in recorded)
+
+
+def _path(lake: Lake) -> Path:
+    return lake.readings / f"compared.v{READING}.{RULES}.parquet"
+
+
+def _read_cache(lake: Lake) -> dict[_Key, _Measures]:
+    try:
+        rows = pl.read_parquet(_path(lake)).select(*_KEPT).cast(_KEPT).iter_rows(named=True)
+    except (FileNotFoundError, pl.exceptions.PolarsError):
+        return {}
+    return {(row.pop("one"), row.pop("other")): row for row in rows}
+
+
+def _write_cache(lake: Lake, found: dict[_Key, _Measures]) -> None:
+    """Of the pairs that are near by now: the others are not asked for again."""
+    rows = [{"one": one, "other": other, **measures} for (one, other), measures in found.items()]
+    write_rows(_path(lake), pl.DataFrame(rows, schema=_KEPT), "zstd", {})
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One id of an activity, and who gave it. `place` 0: its row is the activity's."""
+
+    id: int
+    source: str
+    place: int
+    name: str | None
+    start_date: datetime | None
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """An activity that comes from several ids."""
+
+    activity_id: int
+    members: list[Member] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityPair:
+    """Two activities that are one, may be, or of which a person decided."""
+
+    ids: tuple[int, int]
+    sources: tuple[str, str]
+    names: tuple[str | None, str | None]
+    starts: tuple[datetime | None, datetime | None]
+    verdict: str
+    joined: bool
+    score: float
+    reasons: list[str]
+    decided: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """The evidence for any two, compared before or not. `points`: reached (None: not told by both) and possible, by kind."""
+
+    verdict: str
+    score: float
+    points: dict[str, tuple[float | None, float]]
+    reasons: list[str]
+
+
+def members(connection: Connection, activity: int | None = None) -> list[Activity]:
+    """The activities of several ids, newest first; or the one that has the id `activity`, if it is of several."""
+    found: dict[int, Activity] = {}
+    for head, place, one, source, name, start, deleted in connection.execute(
+        sql("members_listed"), {"id": activity}
+    ).fetchall():
+        told = found.setdefault(head, Activity(head))
+        told.members.append(Member(one, source, place, name, _utc(start), deleted))
+    return list(found.values())
+
+
+def pairs(connection: Connection, activity: int | None = None) -> list[ActivityPair]:
+    """Proposed and decided pairs, the likeliest first; or every pair with the id `activity`."""
+    return [
+        ActivityPair((a, b), (one, other), (name, other_name), (_utc(start), _utc(other_start)), *rest)
+        for a, b, one, other, name, other_name, start, other_start, *rest in connection.execute(
+            sql("matches_listed"), {"id": activity}
+        ).fetchall()
+    ]
+
+
+def present(connection: Connection, ids: list[int]) -> dict[int, int]:
+    """Those of `ids` that gold has, with their partition."""
+    query = "SELECT id, year FROM activities_all WHERE id IN (SELECT unnest($ids::BIGINT[]))"
+    return dict(connection.execute(query, {"ids": ids}).fetchall())
+
+
+def evidence(connection: Connection, lake: Lake, one: int, other: int) -> Weighed:
+    """What speaks for two activities of gold being one, weighed now."""
+    known = pl.DataFrame(connection.execute(sql("matching")).fetchall(), schema=ACTIVITY_COLUMNS, orient="row")
+    pair = pl.DataFrame({"id_a": [min(one, other)], "id_b": [max(one, other)]})
+    found = pair.join(
+        candidate_pairs(known), on=["id_a", "id_b"], how="left"
+    ).with_columns(  # a name says little if many have it
+        pl.col("same_content").fill_null(False)
+    )
+    told: dict[str, Any] = judge_pairs(
+        found, known.filter(pl.col("id").is_in([one, other])), PointComparison(lake, is_kept=False)
+    ).row(0, named=True)
+    points = {kind: (told[f"{kind}_points"], rule.value) for kind, rule in WEIGHTS.items()}
+    return Weighed(told["verdict"], told["score"], points, told["reasons"])
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment and moment.replace(tzinfo=UTC)

@@ -1,0 +1,233 @@
+"""Merging shards into `activities_all` and `activity_history`: in bulk, by key, one statement for several years.
+
+The functions work inside the caller's transaction. Merging the same shards twice changes nothing. Rows on their way into the
+warehouse are staged as Parquet in the data folder (`staging`). Details, profiles and imports have modules of their own.
+"""
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from strava_pipeline.core.sources import IMPORTED
+from strava_pipeline.core.tables import TABLES, Column
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.lake.bronze.listing import Listing
+from strava_pipeline.lake.bronze.listings import sources_of, times_of_all
+from strava_pipeline.lake.files import write_rows
+from strava_pipeline.lake.gold.warehouse import Connection, changed, note, notes, one_number, spill, unmark
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.shards import LOCK, damage_named, holdings, shard_files
+from strava_pipeline.lake.sql import sql
+
+MERGED = "merged:"  # + year: a note in the warehouse of which listings it has taken in, with how many pages of each
+SHARDS = "shards:"  # + year: a note of which files these were, so that the same ones are not merged again
+SHARED = "shared_years"  # a note of the pairs of years that ever held the same activity
+SHARDS_AT_ONCE = 4_000_000  # bytes of Parquet that one statement takes in
+HISTORY = "history:"  # + year: a note of which shards the history of a year was made from
+
+
+@dataclass(slots=True)
+class MergeReport:
+    """Rows by what became of them, and of details the rows per table and the fields that have no column."""
+
+    inserted: int = 0
+    updated: int = 0
+    rows: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+
+    def count(self, actions: list[tuple[str]]) -> None:
+        self.inserted += sum(action == "INSERT" for (action,) in actions)
+        self.updated += sum(action == "UPDATE" for (action,) in actions)
+
+    @property
+    def wrote(self) -> bool:
+        return bool(self.inserted or self.updated)
+
+
+def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *, force: bool = False) -> MergeReport:
+    """The shards of `years` into `activities_all`; years whose shards are those merged last are passed over."""
+    report = MergeReport()
+    with locked(lake, LOCK):
+        files = {year: shard_files(lake, year) for year in years}
+        known = notes(connection, SHARDS)
+        due = [year for year in years if force or known.get(f"{SHARDS}{year}") != shard_signature(files[year])]
+        believed = [*times_of_all(lake).pages] if due else []
+        for some in batches(due, files):
+            spill(connection)
+            _merge_years(
+                connection, lake, some, [path for year in some for path in files[year]], believed, force, report
+            )
+            for year in some:
+                note(connection, f"{MERGED}{year}", json.dumps(holdings(lake, year), sort_keys=True))
+                note(connection, f"{SHARDS}{year}", shard_signature(files[year]))
+    if report.wrote:
+        changed(connection)
+    return report
+
+
+def _merge_years(
+    connection: Connection,
+    lake: Lake,
+    years: list[int],
+    shards: Sequence[Path],
+    believed: list[datetime],
+    force: bool,
+    report: MergeReport,
+) -> None:
+    if not shards:
+        return
+    paths = [str(path) for path in shards]
+    with damage_named(shards):
+        elsewhere = _sharing(connection, paths, set(years))
+    others = [path for other in elsewhere for path in shard_files(lake, other)]
+    values = {
+        "shards": paths,
+        "others": [str(path) for path in others],
+        "years": years,
+        "sources": sources_of(lake),
+        "imported": sorted(IMPORTED),
+        "believed": believed,
+        "force": force,
+    }
+    with damage_named([*shards, *others]):
+        actions = connection.execute(sql("merge_activities"), values).fetchall()
+    report.count(actions)
+    for other in elsewhere if actions else ():
+        unmark(connection, f"{SHARDS}{other}")  # what left that year belongs there again if these shards lose it
+
+
+def _sharing(connection: Connection, shards: Sequence[str], years: set[int]) -> list[int]:
+    """The other years that ever held some of the same activities: without them an edit would be seen where none was."""
+    known = _shared(connection)
+    pairs = known | set(connection.execute(sql("shared_years"), {"shards": shards}).fetchall())
+    if pairs != known:
+        note(connection, SHARED, json.dumps(sorted(pairs)))
+    return sharing(connection, years)
+
+
+def sharing(connection: Connection, years: Iterable[int]) -> list[int]:
+    """The years that ever held an activity of `years`, without these, as far as was merged."""
+    pairs, wanted = _shared(connection), set(years)
+    reached = set(wanted)
+    while more := {year for pair in pairs if reached.intersection(pair) for year in pair} - reached:
+        reached |= more
+    return sorted(reached - wanted)
+
+
+def _shared(connection: Connection) -> set[tuple[int, int]]:
+    return {(one, other) for one, other in json.loads(notes(connection, SHARED).get(SHARED, "[]"))}
+
+
+def merged_pages(connection: Connection) -> dict[int, dict[str, int]]:
+    """How many pages of which listings gold has taken in, by year."""
+    return {int(name.removeprefix(MERGED)): json.loads(pages) for name, pages in notes(connection, MERGED).items()}
+
+
+def years_lacking(merged: Mapping[int, Mapping[str, int]], listing: Listing, within: YearRange) -> set[int]:
+    """The partitions of which gold has not taken in every page of the listing; `merged`: from `merged_pages`."""
+    manifest = listing.manifest
+    return {
+        year
+        for year in manifest.years_within(within)
+        if merged.get(year, {}).get(listing.name, 0) < manifest.pages_for(year, within)
+    }
+
+
+def batches(years: Sequence[int], files: Mapping[int, Sequence[Path]]) -> Iterator[list[int]]:
+    """Years to be merged in one statement: it costs some 40 ms, however little there is to merge."""
+    some: list[int] = []
+    size = 0
+    for year in years:
+        of_year = sum(path.stat().st_size for path in files[year])
+        if some and size + of_year > SHARDS_AT_ONCE:
+            yield some
+            some, size = [], 0
+        some.append(year)
+        size += of_year
+    if some:
+        yield some
+
+
+def shard_signature(shards: Sequence[Path]) -> str:
+    """What tells these files from any that will ever stand in their place: one that changes is written anew."""
+    seen = [(path.name, path.stat()) for path in shards]
+    return json.dumps([(name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in seen])
+
+
+@contextmanager
+def staging(lake: Lake) -> Iterator[Path]:
+    """A folder for what is on its way into the warehouse: below the data folder, because it holds positions.
+
+    Only who holds the warehouse has one, so that whatever lies there before is a dead process's.
+    """
+    shutil.rmtree(lake.staging, ignore_errors=True)
+    lake.staging.mkdir(parents=True)
+    try:
+        yield lake.staging
+    finally:
+        shutil.rmtree(lake.staging, ignore_errors=True)
+
+
+def staged(folder: Path, name: str, rows: pl.DataFrame) -> str:
+    path = folder / f"{name}.parquet"
+    write_rows(path, rows, "lz4", {})
+    return str(path)
+
+
+def merge_history(connection: Connection, lake: Lake, years: Sequence[int]) -> None:
+    """The versions of the activities of `years` whose shards changed, within the caller's transaction, after the merge."""
+    known = notes(connection, HISTORY)
+    written = 0
+    with locked(lake, LOCK):
+        files = {year: shard_files(lake, year) for year in years}
+        signature = {year: shard_signature(files[year]) for year in years}
+        due = [year for year in years if known.get(f"{HISTORY}{year}") != signature[year]]
+        for some in batches(due, files):
+            spill(connection)
+            written += _merge_versions(connection, lake, some, [str(path) for year in some for path in files[year]])
+    written += one_number(connection, sql("end_versions"))
+    for year in due:
+        note(connection, f"{HISTORY}{year}", signature[year])
+    if written:
+        changed(connection)
+
+
+def _merge_versions(connection: Connection, lake: Lake, years: Sequence[int], shards: list[str]) -> int:
+    """How many rows were written."""
+    if not shards:
+        return 0
+    others = [str(path) for year in sharing(connection, years) for path in shard_files(lake, year)]
+    files = {"shards": shards, "others": others}
+    connection.execute(sql("incoming_versions"), {**files, "years": list(years), "sources": sources_of(lake)})
+    connection.execute(sql("delete_versions"))
+    insert = sql("insert_versions").format(differing=_differing(), before=_before())
+    return int(connection.execute(insert, files).fetchall()[0][0])
+
+
+def _differing() -> str:
+    return ", ".join(f"CASE WHEN {_differs(column)} THEN '{column.name}' END" for column in _compared())
+
+
+def _before() -> str:
+    return ", ".join(
+        f"CASE WHEN {_differs(column)} THEN {{'key': '{column.name}', 'value': to_json(earlier.{column.name})}} END"
+        for column in _compared()
+    )
+
+
+def _compared() -> list[Column]:
+    """What a listing says of an activity."""
+    columns = TABLES["activities_all"].columns
+    return [column for column in columns if column.source is not None or column.name == "extra"]
+
+
+def _differs(column: Column) -> str:
+    return f"earlier.id IS NOT NULL AND later.{column.name} IS DISTINCT FROM earlier.{column.name}"

@@ -1,0 +1,254 @@
+"""Merging details, the athlete and gear into their tables; details in batches that memory can hold, a transaction each.
+
+All rows of an activity are merged or none. Merging the same answer twice changes nothing. `sync_kudos` brings the kudos that
+later listings showed.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import polars as pl
+
+from strava_pipeline.core.activities import detail_frames
+from strava_pipeline.core.process import without_garbage_collection
+from strava_pipeline.core.rows import Json, Rows, frame, typed_rows
+from strava_pipeline.core.sources import STRAVA, STRAVA_ARCHIVE, gear_source
+from strava_pipeline.core.tables import ACTIVITY_DETAILS, ATHLETE, CHILDREN, GEAR, TABLES, Table
+from strava_pipeline.core.tables.details import ACTIVITY_SESSIONS, RECORDED
+from strava_pipeline.lake.bronze.answers import (
+    AnswerFiles,
+    detail_files,
+    newest_athlete,
+    newest_gear,
+    provider_gear,
+    read_details,
+)
+from strava_pipeline.lake.bronze.listings import sources_of
+from strava_pipeline.lake.gold.merge import MergeReport, staged, staging
+from strava_pipeline.lake.gold.warehouse import Connection, changed, reading, writing
+from strava_pipeline.lake.imports.activities import imported_gear
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.shards import LOCK, shard_files
+from strava_pipeline.lake.sql import sql
+
+BATCH = 6_000_000  # packed bytes of the details held in memory at once: some 150 MB of Python objects
+_OUTRANKED = "staged.found IS NULL AND gold.found IS NOT NULL"
+
+
+def merge_details(
+    lake: Lake, years: Iterable[int], *, tick: Callable[[int], object] = lambda merged: None
+) -> MergeReport:
+    """The details on disk that are newer than gold's, a transaction per batch: all rows of one or none.
+
+    `tick` is told the size of each batch.
+    """
+    report = MergeReport()
+    newest = _newest_on_disk(lake, years)
+    if not newest:
+        return report
+    with reading(lake) as connection:
+        fresh = _fresh(connection, newest)
+    for batch in _batches(fresh):
+        with writing(lake) as connection:
+            merge_detail_batch(connection, lake, batch, report)
+        tick(len(batch))
+    return report
+
+
+def has_fresh_details(connection: Connection, lake: Lake, years: Iterable[int]) -> bool:
+    """Whether `merge_details` has anything to merge."""
+    return bool(_fresh(connection, _newest_on_disk(lake, years)))
+
+
+def merge_fresh_details(connection: Connection, lake: Lake, years: Iterable[int]) -> None:
+    """What `merge_details` does, within the caller's transaction: for the few that came since the last look."""
+    for batch in _batches(_fresh(connection, _newest_on_disk(lake, years))):
+        merge_detail_batch(connection, lake, batch, MergeReport())
+
+
+def _fresh(connection: Connection, newest: dict[int, AnswerFiles]) -> list[AnswerFiles]:
+    held = fetched_in_gold(connection)
+    return [files for activity_id, files in sorted(newest.items()) if is_newer(files, held.get(activity_id))]
+
+
+def fetched_in_gold(connection: Connection) -> dict[int, datetime]:
+    """When the detail of Strava's that gold holds was received (UTC), by activity."""
+    known = "SELECT activity_id, fetched_at AT TIME ZONE 'UTC' FROM activity_details_by_source WHERE source = $source"
+    return {
+        activity_id: at.replace(tzinfo=UTC)
+        for activity_id, at in connection.execute(known, {"source": STRAVA}).fetchall()
+    }
+
+
+def _newest_on_disk(lake: Lake, years: Iterable[int]) -> dict[int, AnswerFiles]:
+    """The good answers by activity; of one whose year was edited, which lies in two folders, the newest."""
+    newest: dict[int, AnswerFiles] = {}
+    for year in years:
+        for activity_id, files in detail_files(lake, year).items():
+            other = newest.get(activity_id)
+            if files.good_at is not None and (other is None or other.good_at is None or other.good_at < files.good_at):
+                newest[activity_id] = files
+    return newest
+
+
+def is_newer(files: AnswerFiles, than: datetime | None) -> bool:
+    """Whether a good answer is on disk that came after that moment (None: there is none), or none came at that moment."""
+    return files.good_at is not None and (than is None or than < files.good_at or _never_came(files, than))
+
+
+def _never_came(files: AnswerFiles, at: datetime) -> bool:
+    return files.times is not None and at not in files.times
+
+
+def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[AnswerFiles], report: MergeReport) -> None:
+    """Some details into all their tables, within the caller's transaction."""
+    with without_garbage_collection():
+        frames, unknown = detail_frames(list(read_details(files)), athlete_id=None)
+    doubted = [one for one in files if one.times is not None]
+    held = fetched_in_gold(connection) if doubted else {}
+    in_gold = ((one, held[one.activity_id]) for one in doubted if one.activity_id in held)
+    disbelieved = {at for one, at in in_gold if _never_came(one, at)}
+    merge_detail_frames(connection, lake, frames, report, sorted(disbelieved))
+    report.unknown.update(unknown)
+
+
+def merge_detail_frames(
+    connection: Connection,
+    lake: Lake,
+    frames: Mapping[str, pl.DataFrame],
+    report: MergeReport,
+    disbelieved: Sequence[datetime] = (),
+) -> None:
+    """The rows of some details, by table: those that are newer than gold's, or from a better source.
+
+    `disbelieved`: times that gold may give for details, and at which none came.
+    """
+    with staging(lake) as folder:
+        rows_of = {name: staged(folder, name, rows) for name, rows in frames.items()}
+        details, sources = {"details": rows_of[ACTIVITY_DETAILS.name]}, sources_of(lake)
+        connection.execute(sql("incoming_details"), {**details, "sources": sources, "disbelieved": [*disbelieved]})
+        report.count(connection.execute(sql("merge_details"), details).fetchall())
+        for table, _ in CHILDREN.values():
+            if table.name not in RECORDED:
+                _replace(connection, table.stored, rows_of[table.name])
+        if any(frames[name].height for name in RECORDED):
+            sessions = {"rows": rows_of[ACTIVITY_SESSIONS.name], "sources": sources}
+            connection.execute(sql("incoming_sessions"), sessions)
+            for name in RECORDED:
+                _replace(connection, TABLES[name].stored, rows_of[name])
+    for name, rows in frames.items():
+        report.rows[name] += rows.height
+    changed(connection)
+
+
+def _replace(connection: Connection, table: str, rows: str) -> None:
+    """The rows of the incoming activities in place of those that gold has."""
+    connection.execute(sql("delete_children").format(table=table))
+    connection.execute(sql("insert_children").format(table=table), {"rows": rows})
+
+
+def sync_kudos(connection: Connection, lake: Lake, years: Sequence[int]) -> int:
+    """Raise `activity_details.kudos_count` to what listings showed since; the number of rows raised."""
+    with locked(lake, LOCK):
+        shards = [str(path) for year in years for path in shard_files(lake, year)]
+        if not shards:
+            return 0
+        row = connection.execute(
+            sql("kudos_sync"), {"source": STRAVA, "shards": shards, "years": list(years)}
+        ).fetchone()
+    raised = int(row[0]) if row else 0
+    if raised:
+        changed(connection)
+    return raised
+
+
+def _batches(files: Iterable[AnswerFiles]) -> Iterator[list[AnswerFiles]]:
+    """In the order given, as many at a time as memory is meant to hold."""
+    batch: list[AnswerFiles] = []
+    size = 0
+    for one in files:
+        if one.good is not None:
+            batch.append(one)
+            size += one.good.stat().st_size
+        if size >= BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
+    """The athlete and all gear as last received, into their tables."""
+    report = MergeReport()
+    athlete = newest_athlete(lake)
+    athlete_id = None
+    if athlete is not None:
+        rows = typed_rows([athlete[1]], ATHLETE)
+        athlete_id = rows.values["athlete_id"][0]
+        rows.values.update({"source": [STRAVA], "fetched_at": [athlete[0]]})
+        report.count(_merge_small(connection, lake, ATHLETE, rows))
+    gear = [*_strava_gear(lake, athlete_id), *_provider_gear(lake, athlete_id)]
+    report.count(_merge_gear(connection, lake, gear))
+    if report.wrote:
+        changed(connection)
+    return report
+
+
+def merge_imported_gear(connection: Connection, lake: Lake) -> None:
+    """The gear of archives; what Strava itself answered of a piece stays. `found` is unknown of what only an archive names."""
+    pieces = []
+    for gear_id, (one, item) in imported_gear(lake).items():
+        source = gear_source(STRAVA_ARCHIVE, gear_id)
+        fields = {name: value for name, value in item.items() if name != "athlete_id"}
+        found = None if source == STRAVA else True
+        pieces.append(_Piece(source, gear_id, item.get("athlete_id"), fields, found, one.manifest.received_at))
+    if _merge_gear(connection, lake, pieces):
+        changed(connection)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A piece of gear as one source has it. `fields`: by the names of the source."""
+
+    source: str | None
+    gear_id: str
+    athlete_id: int | None
+    fields: Json
+    found: bool | None
+    fetched_at: datetime
+
+
+def _strava_gear(lake: Lake, athlete_id: int | None) -> Iterator[_Piece]:
+    gear = list(newest_gear(lake))
+    named = imported_gear(lake) if gear else {}  # what Strava no longer shows keeps the names that an archive gave it
+    for gear_id, at, found in gear:
+        item = named[gear_id][1] if gear_id in named else {}
+        fields = found or {name: item[name] for name in ("name", "brand_name") if item}
+        yield _Piece(STRAVA, gear_id, athlete_id, fields, found is not None, at)
+
+
+def _provider_gear(lake: Lake, athlete_id: int | None) -> Iterator[_Piece]:
+    for source, gear_id, at, fields in provider_gear(lake):
+        yield _Piece(source, gear_id, athlete_id, fields, True, at)
+
+
+def _merge_gear(connection: Connection, lake: Lake, pieces: Sequence[_Piece]) -> list[tuple[str]]:
+    if not pieces:
+        return []
+    rows = typed_rows([piece.fields for piece in pieces], GEAR)
+    for name in ("source", "gear_id", "athlete_id", "found", "fetched_at"):
+        rows.values[name] = [getattr(piece, name) for piece in pieces]
+    return _merge_small(connection, lake, GEAR, rows)
+
+
+def _merge_small(connection: Connection, lake: Lake, table: Table, rows: Rows) -> list[tuple[str]]:
+    text = sql("merge_profile").format(
+        table=table.name,
+        same_key=" AND ".join(f"gold.{key} = staged.{key}" for key in table.key),
+        outranked=_OUTRANKED if table is GEAR else "false",
+    )
+    with staging(lake) as folder:
+        path = staged(folder, table.name, frame(rows.values, table))
+        return connection.execute(text, {"rows": path}).fetchall()

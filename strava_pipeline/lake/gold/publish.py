@@ -1,0 +1,333 @@
+"""Publishing: the working warehouse becomes the snapshot that readers open, with the user's own views in it.
+
+Checkpoint, copy, views, fsync, rename, all under the writer's lock; a failed publish leaves the old snapshot. Readers that have
+the old one open keep it, consistent, until they open it again. The user's views are `views/*.sql` beside the data folder. Each
+file is used whole or left out with a reason; it may not touch the catalogue's tables and views, or any file. What a file did
+is found by comparing the objects before and after, not by reading its SQL. The working warehouse never holds these views.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.files import sync_folder
+from strava_pipeline.lake.gold.quality import row_counts
+from strava_pipeline.lake.gold.warehouse import (
+    REBUILDING,
+    Connection,
+    DamagedWarehouseError,
+    OtherCatalogueError,
+    attach,
+    exclusively,
+    has_other_views,
+    interruptible,
+    is_a_database,
+    is_marked,
+    is_outdated,
+    note,
+    notes,
+    opened,
+    reading,
+    revision,
+)
+from strava_pipeline.lake.paths import Lake, log_of
+from strava_pipeline.lake.sql import sql
+
+READ_ONLY = 0o444
+T = TypeVar("T")
+Refuse = Callable[[Connection], object]
+"""Is shown what is about to be published, while nobody else can write, and raises if it must not be."""
+_DIGEST, _LEFT_OUT = "views:digest", "views:left_out"  # notes in a snapshot
+_LONGEST = 200  # characters of a reason
+_OUR_NAME = "strava"  # what readers' sessions call the snapshot, by its file's name
+_CLOSED = {  # no extension, so no secret type and no network
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_persistent_secrets": "false",
+}
+Object = tuple[str, str, str, str, str]  # kind, database, schema, name, what it was made as
+
+
+@dataclass(frozen=True, slots=True)
+class ViewFile:
+    """A file of the user's, read: its statements, or why it can't be read."""
+
+    name: str
+    text: str = ""
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What readers see from now on: the rows of each table, and the user's views that were left out, each with the reason.
+
+    `unequal`: tables of which they see another number of rows than there are, with both; None: half rebuilt, nothing was
+    compared.
+    """
+
+    replaced: bool
+    rows: dict[str, int]
+    left_out: dict[str, str]
+    unequal: dict[str, tuple[int, int]] | None
+
+
+def publish(lake: Lake, *, refuse: Refuse = lambda working: None) -> bool:
+    """Replace the snapshot if the working warehouse or the user's views changed since; whether it was replaced.
+
+    One that is half rebuilt is never published: readers keep what they have until it is whole.
+    """
+    with exclusively(lake):
+        views = view_files(lake)
+        with opened(lake) as connection:
+            due = _prepare(connection, _if_readable(lake, _state), views, refuse)
+        if due:
+            _replace_snapshot(lake, views)
+        return due
+
+
+def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
+    """The same, and what readers see then beside what there is."""
+    with exclusively(lake):
+        views = view_files(lake)
+        with opened(lake) as connection:
+            gold = None if is_marked(connection, REBUILDING) else row_counts(connection)
+            seen = _if_readable(lake, _look)
+            due = _prepare(connection, seen.state if seen else None, views, refuse)
+        if due:
+            _replace_snapshot(lake, views)
+        if due or seen is None:
+            with snapshot(lake) as connection:
+                seen = _look(connection)
+    unequal = None if gold is None else _unequal(gold, seen.rows)
+    return Published(due, seen.rows, seen.left_out, unequal)
+
+
+def _unequal(gold: Mapping[str, int], read: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    return {name: (count, read.get(name, 0)) for name, count in gold.items() if read.get(name) != count}
+
+
+def _prepare(
+    connection: Connection, published: tuple[str, str] | None, views: Sequence[ViewFile], refuse: Refuse
+) -> bool:
+    """Whether there is something to publish; if so, all of it is in the file."""
+    if is_marked(connection, REBUILDING) or published == (revision(connection), digest(views)):
+        return False
+    refuse(connection)
+    connection.execute("CHECKPOINT")
+    return True
+
+
+def is_published(lake: Lake) -> bool:
+    """Whether readers see all that was merged; a warehouse that is to be made anew is not for publishing yet."""
+    if not lake.working.exists() or not is_a_database(lake.working):
+        return True
+    with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
+        published = _if_readable(lake, _state)
+        return is_marked(connection, REBUILDING) or (published is not None and published[0] == revision(connection))
+    return True
+
+
+def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
+    temporary = lake.snapshot.with_name(f".{lake.snapshot.name}.tmp")
+    log = log_of(temporary)
+    for left in (temporary, log):  # read-only already, where a kill came between two lines below
+        left.unlink(missing_ok=True)
+    try:
+        shutil.copyfile(lake.working, temporary)
+        if views:
+            apply(views, temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(READ_ONLY)
+        log_of(lake.snapshot).unlink(missing_ok=True)  # left by a writer that is no more
+        temporary.replace(lake.snapshot)
+    finally:
+        for left in (temporary, log):  # half a copy would keep a full disk full
+            left.unlink(missing_ok=True)
+    sync_folder(lake.snapshot.parent)
+
+
+def snapshot_file(lake: Lake) -> Path:
+    """Where the published warehouse is; PipelineError if nothing was published yet."""
+    if not lake.snapshot.exists():
+        raise PipelineError(
+            f"There is no published warehouse at {lake.snapshot} yet. Run `strava-pipeline flow` first."
+        )
+    return lake.snapshot
+
+
+@contextmanager
+def snapshot(lake: Lake) -> Iterator[Connection]:
+    """The published warehouse, read-only, in UTC."""
+    path = snapshot_file(lake)
+    try:
+        connection = duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as error:
+        raise PipelineError(
+            f"The published warehouse {lake.snapshot} can't be opened ({type(error).__name__}). "
+            "Delete it and run `strava-pipeline compact`, which publishes it again without a call."
+        ) from error
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        with interruptible(connection):
+            yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def current_snapshot(lake: Lake) -> Iterator[Connection]:
+    """The same; PipelineError where another version made its tables: some that are asked for may not be there."""
+    with snapshot(lake) as connection:
+        if is_outdated(connection):
+            raise PipelineError(
+                "The published warehouse has the tables of another version. Run `strava-pipeline compact`, which makes it "
+                "anew without a call."
+            )
+        yield connection
+
+
+@contextmanager
+def insights_snapshot(lake: Lake) -> Iterator[Connection]:
+    """The same, for many small queries; PipelineError also where another version made its views, though not its tables."""
+    with current_snapshot(lake) as connection:
+        connection.execute("SET threads = 1")  # to share so little among several takes a tenth of a command's CPU
+        if has_other_views(connection):
+            raise PipelineError(
+                "The published warehouse has the views of another version. Run `strava-pipeline compact`, which makes them anew."
+            )
+        yield connection
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a look into the snapshot shows: of which revision and with which views it is, its rows, views left out."""
+
+    state: tuple[str, str]
+    rows: dict[str, int]
+    left_out: dict[str, str]
+
+
+def _look(published: Connection) -> _Seen:
+    return _Seen(_state(published), row_counts(published), left_out(published))
+
+
+def _state(published: Connection) -> tuple[str, str]:
+    return revision(published), published_digest(published)
+
+
+def _if_readable(lake: Lake, look: Callable[[Connection], T]) -> T | None:
+    """A look into the snapshot; None where there is none that can be read: it is to be replaced."""
+    if not lake.snapshot.exists():
+        return None
+    try:
+        with snapshot(lake) as connection:
+            return look(connection)
+    except (duckdb.Error, PipelineError):
+        return None
+
+
+def view_files(lake: Lake) -> list[ViewFile]:
+    """The user's files in name order; those whose name begins with a dot are an editor's."""
+    if not lake.views.is_dir():
+        return []
+    paths = sorted(path for path in lake.views.glob("*.sql") if not path.name.startswith("."))
+    return [_read(path) for path in paths if not path.is_dir()]
+
+
+def digest(files: Sequence[ViewFile]) -> str:
+    """A hash that changes when any file does; empty where there are none."""
+    said = [(file.name, file.text, file.fault) for file in files]
+    return hashlib.blake2b(repr(said).encode(), digest_size=8).hexdigest() if said else ""
+
+
+def published_digest(connection: Connection) -> str:
+    """The hash of the files that a snapshot was made with."""
+    return notes(connection, _DIGEST).get(_DIGEST, "")
+
+
+def left_out(connection: Connection) -> dict[str, str]:
+    """The files that a snapshot was made without, each with the reason."""
+    found: dict[str, str] = json.loads(notes(connection, _LEFT_OUT).get(_LEFT_OUT, "{}"))
+    return found
+
+
+def apply(files: Sequence[ViewFile], path: Path) -> None:
+    """Make the files' views and macros in the warehouse at `path`, and note in it what was left out."""
+    with closing(duckdb.connect(config=dict(_CLOSED))) as connection:
+        attach(connection, path, _OUR_NAME)
+        connection.execute(f"USE {_OUR_NAME}")
+        connection.execute("SET enable_external_access = false")
+        before = _objects(connection)
+        reasons = {file.name: file.fault or _applied(connection, file.text, before) for file in files}
+        note(connection, _DIGEST, digest(files))
+        note(connection, _LEFT_OUT, json.dumps({name: reason for name, reason in reasons.items() if reason}))
+        connection.execute(f"CHECKPOINT {_OUR_NAME}")
+
+
+def _read(path: Path) -> ViewFile:
+    try:
+        return ViewFile(path.name, path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        return ViewFile(path.name, fault="it is not UTF-8 text")
+    except OSError as error:
+        return ViewFile(path.name, fault=f"it can't be read ({type(error).__name__})")
+
+
+def _applied(connection: Connection, text: str, before: set[Object]) -> str | None:
+    """Run a file's statements, all or none; why none, if so."""
+    try:
+        statements = duckdb.extract_statements(text)
+    except duckdb.Error as error:
+        return _shown(error)
+    if others := {each.type.name for each in statements if each.type != duckdb.StatementType.CREATE}:
+        return f"it holds {', '.join(sorted(others))}; only CREATE VIEW and CREATE MACRO are taken"
+    connection.execute("BEGIN TRANSACTION")
+    try:
+        for statement in statements:
+            connection.execute(statement)
+        refused = _refused(connection, before)
+    except (duckdb.IOException, duckdb.OutOfMemoryException):
+        raise  # no fault of the file's: the publish fails, and is tried again
+    except duckdb.Error as error:
+        refused = _shown(error)
+    connection.execute("ROLLBACK" if refused else "COMMIT")
+    return refused
+
+
+def _refused(connection: Connection, before: set[Object]) -> str | None:
+    now = _objects(connection)
+    if changed := before - now:
+        return f"it would change {', '.join(sorted({each[3] for each in changed}))}, which is not its own"
+    made = now - before
+    if others := sorted({each[0] for each in made} - {"view", "macro"}):
+        return f"it makes a {others[0]}; only CREATE VIEW and CREATE MACRO are taken"
+    if astray := sorted(each[3] for each in made if each[1:3] != (_OUR_NAME, "main")):
+        return f"{astray[0]} is temporary or in another schema, so that nobody would see it"
+    names = [each[3] for each in made if each[0] == "macro"]
+    hides = (
+        "SELECT DISTINCT function_name FROM duckdb_functions() WHERE internal AND list_contains($names, function_name)"
+    )
+    if hidden := connection.execute(hides, {"names": names}).fetchall():
+        return f"the macro {hidden[0][0]} would hide DuckDB's own function"
+    return None
+
+
+def _objects(connection: Connection) -> set[Object]:
+    return set(connection.execute(sql("objects")).fetchall())
+
+
+def _shown(error: duckdb.Error) -> str:
+    """The first line of what DuckDB said, without numbers that could be a position."""
+    first = (str(error).splitlines() or [type(error).__name__])[0]
+    return re.sub(r"-?\d+\.\d+", "…", first)[:_LONGEST]

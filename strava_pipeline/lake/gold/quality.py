@@ -1,0 +1,291 @@
+"""Counts of the warehouse's rows, what the catalogue says of each table, and whether bronze, shards and gold agree. Reads only.
+
+Only counts and column names leave this module, never a value, but for `gold_activities` and its like, which an archive is
+compared with. What follows from a fault is the caller's. A layer that lacks rows may be waiting for another run: the caller
+looks first whether anybody else is at work.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from strava_pipeline.core.files.agreement import GoldActivity, GoldFiles
+from strava_pipeline.core.sources import IMPORTED, STRAVA
+from strava_pipeline.core.tables import TABLES, Column, Table, catalogue_version
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.lake.bronze.answers import detail_files
+from strava_pipeline.lake.bronze.listings import listings_of_all
+from strava_pipeline.lake.gold.merge_details import fetched_in_gold, is_newer
+from strava_pipeline.lake.gold.warehouse import Connection, attach, one_number
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.shards import LOCK, damage_named, holdings, shard_files
+from strava_pipeline.lake.sql import sql
+
+_OFFSET_COLUMNS = frozenset({"start_date", "start_date_local", "utc_offset"})
+_KNOWN_GEAR = "SELECT gear_id FROM gear WHERE source = $source AND found IS NOT NULL ORDER BY gear_id"
+_KEYS = 3  # columns before the values: id, athlete_id, deleted_at; behind them are the names of the gear
+
+
+def other_columns(connection: Connection, table: str) -> dict[str, str]:
+    """Columns that are not the catalogue's, by name: what is wrong with each."""
+    described = (
+        "SELECT column_name, data_type FROM duckdb_columns()"
+        " WHERE table_name = $table AND database_name = current_database()"
+    )
+    found = dict(connection.execute(described, {"table": TABLES[table].stored}).fetchall())
+    wanted = {column.name: str(duckdb.sqltype(column.kind.value)) for column in TABLES[table].columns}
+    wrong = {name: "missing" for name in wanted if name not in found}
+    wrong |= {name: "unknown" for name in found if name not in wanted}
+    wrong |= {
+        name: f"{found[name]} instead of {kind}" for name, kind in wanted.items() if found.get(name, kind) != kind
+    }
+    return wrong
+
+
+def orphans(connection: Connection, table: str) -> int:
+    """Rows whose activity is not in the parent table."""
+    return one_number(connection, sql("orphans").format(table=table, parent=TABLES[table].parent))
+
+
+def outside(connection: Connection, table: str) -> dict[str, int]:
+    """Rows with a value that is hardly believable, by column; columns without one are left out."""
+    columns = bounded(TABLES[table])
+    counts = ", ".join(f"count(*) FILTER ({_beyond(column)})" for column in columns)
+    row = connection.execute(f"SELECT {counts} FROM {table}").fetchall()[0]
+    return {column.name: count for column, count in zip(columns, row, strict=True) if count}
+
+
+def bounded(table: Table) -> list[Column]:
+    """The columns of which the catalogue says what is believable."""
+    return [column for column in table.columns if column.low is not None or column.high is not None]
+
+
+def has_offsets(table: Table) -> bool:
+    """Whether a row says both how its clocks stand and how far apart they are."""
+    return {column.name for column in table.columns} >= _OFFSET_COLUMNS
+
+
+def wrong_offsets(connection: Connection, table: str) -> int:
+    """Rows whose local start, start and offset do not fit together, or fit no zone."""
+    return one_number(connection, sql("offsets").format(table=table))
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Rows that readers have, and how many of them the working warehouse no longer has."""
+
+    published: int
+    lost: int
+
+
+def lost_rows(connection: Connection, lake: Lake, tables: Sequence[str]) -> dict[str, Loss]:
+    """What of the published `tables` the working warehouse has lost; nothing where nothing comparable is published."""
+    if not lake.snapshot.exists():
+        return {}
+    try:
+        attach(connection, lake.snapshot, "published", read_only=True)
+    except duckdb.Error:  # it can't be read: publishing replaces it
+        return {}
+    try:
+        return {table: _loss(connection, table) for table in tables} if _is_of_this_catalogue(connection) else {}
+    finally:
+        connection.execute("DETACH published")
+
+
+def _is_of_this_catalogue(connection: Connection) -> bool:
+    there = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'published' AND table_name = 'lake_meta'"
+    if not connection.execute(there).fetchall():
+        return False
+    made_by = connection.execute("SELECT value FROM published.lake_meta WHERE key = 'catalogue'").fetchall()
+    return made_by == [(catalogue_version(),)]
+
+
+def _loss(connection: Connection, table: str) -> Loss:
+    same_key = " AND ".join(f"now.{key} = before.{key}" for key in TABLES[table].key)
+    published, lost = connection.execute(
+        sql("lost_rows").format(table=TABLES[table].stored, same_key=same_key)
+    ).fetchall()[0]
+    return Loss(published, lost)
+
+
+def _beyond(column: Column) -> str:
+    """A column's name and bounds come from the catalogue alone."""
+    bounds = [f'"{column.name}" < {column.low!r}'] if column.low is not None else []
+    bounds += [f'"{column.name}" > {column.high!r}'] if column.high is not None else []
+    return " OR ".join(bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """`above` and `here`: how much two layers hold; `missing`: what has not come down; `only_here`: what is left alone."""
+
+    above: int
+    here: int
+    missing: int
+    only_here: int = 0
+
+
+def shards_with_bronze(lake: Lake, wanted: Sequence[int], years: YearRange) -> Agreement:
+    """Pages of the API's listings that hold something of the `wanted` years, and those that no shard of a year holds."""
+    with locked(lake, LOCK):
+        held = {year: holdings(lake, year) for year in wanted}
+    above = missing = 0
+    for listing in listings_of_all(lake):
+        partitions = held.keys() & listing.manifest.years_within(years)
+        if partitions:
+            above += listing.manifest.whole_pages
+            missing += max(
+                max(listing.manifest.pages_for(year, years) - held[year].get(listing.name, 0), 0) for year in partitions
+            )
+    return Agreement(above, above - missing, missing)
+
+
+def gold_with_shards(connection: Connection, lake: Lake, years: Sequence[int]) -> Agreement:
+    """Distinct activities in the shards of `years` and in gold."""
+    with locked(lake, LOCK):
+        shards = [path for year in years for path in shard_files(lake, year)]
+        if not shards:
+            query = "SELECT count(*) FROM activities_all WHERE year IN (SELECT unnest($years))"
+            here = connection.execute(query, {"years": list(years)}).fetchall()[0][0]
+            return Agreement(0, here, 0, here)
+        with damage_named(shards):
+            values = {"shards": [str(path) for path in shards], "years": list(years)}
+            return Agreement(*connection.execute(sql("shards_and_gold"), values).fetchall()[0])
+
+
+def history_with_gold(connection: Connection, lake: Lake, years: Sequence[int]) -> Agreement:
+    """Activities of `years` in gold, and those without a version in the history."""
+    query = (
+        "SELECT count(*), count(*) FILTER (id NOT IN (SELECT activity_id FROM activity_history)) FROM activities_all "
+        "WHERE NOT list_contains($imported, source) AND year IN (SELECT unnest($years))"
+    )
+    above, missing = connection.execute(query, {"imported": sorted(IMPORTED), "years": list(years)}).fetchall()[0]
+    return Agreement(above, above - missing, missing)
+
+
+def details_with_bronze(connection: Connection, lake: Lake, years: Sequence[int]) -> Agreement:
+    """Activities of which an answer lies in the folders of `years`, and those of which gold has none as new."""
+    gold = fetched_in_gold(connection)
+    on_disk = [files for year in years for files in detail_files(lake, year).values() if files.good_at is not None]
+    missing = sum(is_newer(files, gold.get(files.activity_id)) for files in on_disk)
+    return Agreement(len(on_disk), len(on_disk) - missing, missing)
+
+
+@dataclass(frozen=True, slots=True)
+class YearCounts:
+    """A local year in gold; distances in kilometres."""
+
+    year: int
+    activities: int
+    kilometres: float
+    details: int
+    missing_details: int
+    stale_details: int
+
+
+def counts_by_year(connection: Connection) -> list[YearCounts]:
+    return [YearCounts(*row) for row in connection.execute(sql("counts_by_year"), {"source": STRAVA}).fetchall()]
+
+
+def row_counts(connection: Connection) -> dict[str, int]:
+    """Rows of every table of the catalogue that is there: a snapshot of an older version may lack some."""
+    there = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    return {
+        name: one_number(connection, f"SELECT count(*) FROM {name}")
+        for name, table in TABLES.items()
+        if table.stored in there
+    }
+
+
+def rows_by_year(connection: Connection, table: str) -> dict[int, int]:
+    """Rows of a table by the partition year of their activity."""
+    key = TABLES[table].key[0]
+    return dict(connection.execute(sql("rows_by_year").format(table=table, key=key)).fetchall())
+
+
+def faulty_keys(connection: Connection, table: str) -> tuple[int, int]:
+    """(keys that stand twice, rows without a key)."""
+    keys = TABLES[table].key
+    text = sql("duplicate_keys").format(
+        table=table, key=", ".join(keys), key_is_null=" OR ".join(f"{key} IS NULL" for key in keys)
+    )
+    doubled, nulls = connection.execute(text).fetchall()[0]
+    return doubled, nulls
+
+
+def keys(connection: Connection, table: str) -> set[tuple[object, ...]]:
+    """The keys of a table; none where it is not there, or has other key columns: in a snapshot of another version."""
+    stored = TABLES[table].stored
+    return _keys(connection, stored, TABLES[table].key) or _keys(connection, table, TABLES[table].key)
+
+
+def _keys(connection: Connection, table: str, columns: Sequence[str]) -> set[tuple[object, ...]]:
+    there = connection.execute(
+        "SELECT count(*) FROM duckdb_columns() WHERE table_name = $table AND list_contains($columns, column_name)"
+        " AND table_oid IN (SELECT table_oid FROM duckdb_tables())",  # no view of the user's
+        {"table": table, "columns": list(columns)},
+    ).fetchall()[0][0]
+    if there < len(columns):
+        return set()
+    return set(connection.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall())
+
+
+def unknown_gear(connection: Connection) -> list[str]:
+    """Gear that activities name and that was never fetched. Ids that could not be Strava's are left out."""
+    return [
+        row[0]
+        for row in connection.execute(sql("unknown_gear"), {"source": STRAVA}).fetchall()
+        if could_be_gear(row[0])
+    ]
+
+
+def could_be_gear(gear_id: str) -> bool:
+    return gear_id.isascii() and gear_id.isalnum()
+
+
+def known_gear(connection: Connection) -> list[str]:
+    return [row[0] for row in connection.execute(_KNOWN_GEAR, {"source": STRAVA}).fetchall()]
+
+
+def unknown_ids(connection: Connection, ids: Iterable[int]) -> list[int]:
+    """Those of `ids` that no listing ever held."""
+    known = {row[0] for row in connection.execute("SELECT id FROM activities_all").fetchall()}
+    return sorted(set(ids) - known)
+
+
+def count_between(connection: Connection, begin: datetime, end: datetime) -> int:
+    """Present activities of Strava's that start between two instants."""
+    return int(
+        connection.execute(sql("count_between"), {"source": STRAVA, "begin": begin, "end": end}).fetchall()[0][0]
+    )
+
+
+def held_activities(connection: Connection) -> dict[int, GoldActivity]:
+    """Every activity by its id, deleted ones included."""
+    found = connection.execute(sql("compared_with_archives"))
+    names = [column[0] for column in found.description][_KEYS:-1]
+    return {
+        row[0]: GoldActivity(row[0], row[1], row[2], dict(zip(names, row[_KEYS:-1], strict=True)), tuple(row[-1]))
+        for row in found.fetchall()
+    }
+
+
+def stand_ins(connection: Connection) -> dict[int, int]:
+    """By id, the activity that stands for it."""
+    return dict(connection.execute(sql("stand_ins")).fetchall())
+
+
+def held_files(connection: Connection) -> GoldFiles:
+    """What came in by files, and all gear."""
+    rows = connection.execute(sql("held_files")).fetchall()
+    gear = connection.execute("SELECT name, nickname, brand_name, model_name FROM gear").fetchall()
+    return GoldFiles(
+        contents={sha256: content for sha256, content, _, _ in rows},
+        names=frozenset(name.rpartition("/")[2] for _, _, names, _ in rows for name in names),
+        of_activity=dict(connection.execute(sql("files_of_rows")).fetchall()),
+        gear=[(tuple(name for name in names if name), brand, model) for *names, brand, model in gear],
+        of_archives=any(of_archive for *_, of_archive in rows),
+    )

@@ -1,0 +1,161 @@
+"""Which activities are in quarantine, by the evidence of their failures on disk and a person's decisions; and unreadable rows.
+
+An activity is quarantined when its detail failed three times in a row while others succeeded. It is asked for again after
+growing pauses, until a good answer comes. A dropped one is not asked for by any run, however it is edited at the source, until
+a person says `retry`. The table `quarantine` repeats this for queries. Rows of listings that are no activities are found in
+the manifests. No fetching.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.lake.bronze.answers import AnswerFiles, failed_files
+from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.bronze.manifests import Manifest, PageEntry, UnreadableRow
+from strava_pipeline.lake.decisions import Decision, decisions
+from strava_pipeline.lake.gold.publish import snapshot
+from strava_pipeline.lake.gold.warehouse import Connection, changed, is_outdated
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+
+
+class QuarantineDecision(Decision):
+    """An activity's detail is not to be asked for any more (`dropped`), or is again."""
+
+    kind: ClassVar[str] = "quarantine"
+    activity_id: int
+    dropped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """An activity whose detail failed since its newest good answer, and whether a person dropped it."""
+
+    files: AnswerFiles
+    dropped_at: datetime | None
+
+    @property
+    def activity_id(self) -> int:
+        return self.files.activity_id
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When it may be asked for again; None: by no run."""
+        return None if self.dropped_at else self.files.retry_at
+
+
+def failing(files: Iterable[AnswerFiles], drops: Mapping[int, datetime]) -> list[Failing]:
+    """Those that failed at last, each with what was decided about it. Pure."""
+    return [Failing(each, standing(drops.get(each.activity_id), each.good_at)) for each in files if each.failures]
+
+
+def standing(dropped_at: datetime | None, good_at: datetime | None) -> datetime | None:
+    """A drop, unless a good answer came after it all the same: then nothing is wrong any more."""
+    return None if dropped_at is None or (good_at is not None and dropped_at < good_at) else dropped_at
+
+
+def drops(lake: Lake) -> dict[int, datetime]:
+    """The activities whose last decision is that they are dropped, and when."""
+    last = {each.activity_id: each for each in decisions(lake, QuarantineDecision).all}
+    return {activity_id: each.at for activity_id, each in last.items() if each.dropped}
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What is published of an activity that is not deleted."""
+
+    year: int
+    name: str | None
+    start_date: datetime | None
+
+
+def failing_now(lake: Lake) -> list[tuple[Failing, Published | None]]:
+    """All that failed at last, in quarantine or not yet, by disk; those that are deleted at the source left out.
+
+    None stands with all of them where the published warehouse can't tell: there is none yet, or an older version's.
+    """
+    found = failing(failed_files(lake), drops(lake))
+    known = _published(lake, [each.activity_id for each in found])
+    if known is None:
+        return [(each, None) for each in found]
+    return [(each, known[each.activity_id]) for each in found if each.activity_id in known]
+
+
+def _published(lake: Lake, ids: Sequence[int]) -> dict[int, Published] | None:
+    if not lake.snapshot.exists():
+        return None
+    with snapshot(lake) as connection:
+        if is_outdated(connection):
+            return None
+        rows = connection.execute(sql("present_among"), {"ids": ids}).fetchall()
+    return {row[0]: Published(*row[1:]) for row in rows}
+
+
+def sync_quarantine(connection: Connection, lake: Lake, years: Iterable[int]) -> int:
+    """Make the table what the evidence says, within the caller's transaction; how many rows changed.
+
+    Looked at are the folders of `years` and whatever the table holds, in all its folders: evidence comes only from runs
+    of its year, so the others' is in the table.
+    """
+    held = [row[0] for row in connection.execute("SELECT activity_id FROM quarantine").fetchall()]
+    found = [each for each in failing(failed_files(lake, years, ids=held), drops(lake)) if each.files.is_quarantined]
+    values = {
+        "ids": [each.activity_id for each in found],
+        "failures": [each.files.failures for each in found],
+        "first_failed_at": [each.files.first_failed_at for each in found],
+        "last_failed_at": [each.files.failed_at for each in found],
+        "status": [each.files.status for each in found],
+        "retry_at": [each.retry_at for each in found],
+        "dropped_at": [each.dropped_at for each in found],
+        "source": STRAVA,
+    }
+    actions = connection.execute(sql("sync_quarantine"), values).fetchall()
+    if actions:
+        changed(connection)
+    return len(actions)
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableInPage:
+    """One that Strava still lists: its place (from 1) in the page that had it last, why it can't be read, and since when."""
+
+    page: Path
+    row: int
+    reason: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+def unreadable_rows(lake: Lake) -> list[UnreadableInPage]:
+    """Every unreadable row, once, that no complete listing of the same window lacked since."""
+    standing: dict[str, tuple[UnreadableInPage, UnreadableRow, PageEntry]] = {}
+    for listing in listings(lake):
+        manifest = listing.manifest
+        here = {row.digest for page in manifest.pages for row in page.unreadable}
+        gone = [key for key, (_, row, page) in standing.items() if key not in here and _covers(manifest, row, page)]
+        for key in gone:
+            del standing[key]
+        for page in manifest.pages:
+            for row in page.unreadable:
+                seen = UnreadableInPage(
+                    listing.folder / page.file, row.row, row.reason, page.fetched_at, page.fetched_at
+                )
+                if row.digest in standing:
+                    seen = replace(seen, first_seen_at=standing[row.digest][0].first_seen_at)
+                standing[row.digest] = seen, row, page
+    return [seen for seen, _, _ in standing.values()]
+
+
+def _covers(manifest: Manifest, row: UnreadableRow, page: PageEntry) -> bool:
+    """Whether a listing would have had that row: by its start, else wherever in its page it belongs."""
+    if not manifest.complete or manifest.window.mode == "event":
+        return False
+    after, before = manifest.window.after, manifest.window.before
+    oldest, newest = row.start or page.oldest, row.start or page.newest
+    if oldest is None or newest is None:
+        return after is None and before is None
+    return (after is None or after < oldest.timestamp()) and (before is None or newest.timestamp() < before)

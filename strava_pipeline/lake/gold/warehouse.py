@@ -1,0 +1,357 @@
+"""The working warehouse: one DuckDB file, one writer at a time, opened once for each hold of the lock.
+
+Opening costs some 30 ms of CPU: `reading` and `writing` within the body of another one, in the same thread, use the
+connection that is open there. Readers of the published snapshot never come here. The tables follow the catalogue; a file
+made by another catalogue is never opened for writing, but rebuilt from bronze. Statements stand in lake/sql/.
+"""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import NoReturn
+
+import duckdb
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.tables import TABLES, catalogue_version
+from strava_pipeline.file_locks import is_open_in_duckdb
+from strava_pipeline.lake.locks import locked, locked_or_none
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import view_statements, views_version
+
+Connection = duckdb.DuckDBPyConnection
+REBUILDING = "rebuilding"  # the mark of a warehouse that does not hold all that bronze does
+_VIEWS = "derived"  # the note of which version made the views
+_LOCK = "warehouse"
+_PATIENCE = 20  # seconds to wait for a program that holds the file without knowing our lock, such as DuckDB's shell
+_HELD = 64_000_000  # bytes that a transaction may hold in memory: 50,000 activities of 1.3 KB
+_KEPT = "32MB"  # of it when it was put on disk
+
+
+class OtherCatalogueError(PipelineError):
+    """The warehouse has other tables than the catalogue: it has to be rebuilt from bronze."""
+
+
+class DamagedWarehouseError(PipelineError):
+    """What is in the warehouse's file is no database any more, or half of one: it has to be rebuilt from bronze."""
+
+
+class _Open(threading.local):
+    """The connection of each working warehouse that is open in this thread: by thread, as the lock is held."""
+
+    def __init__(self) -> None:
+        self.connections: dict[Path, Connection] = {}
+
+
+_OPEN = _Open()
+
+
+@contextmanager
+def writing(lake: Lake) -> Iterator[Connection]:
+    """A transaction on the working warehouse: committed when the body ends, rolled back when it raises."""
+    with reading(lake) as connection:
+        lake.was_made.touch()
+        with transaction(connection):
+            yield connection
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """All of the body or nothing: one that raises is rolled back, for the connection may go on being used."""
+    connection.execute("BEGIN TRANSACTION")
+    try:
+        with interruptible(connection):  # within the rollback: an interrupted connection can execute nothing else yet
+            yield
+            connection.execute("COMMIT")
+    except BaseException:
+        with suppress(duckdb.Error):  # what DuckDB has rolled back itself
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def reading(lake: Lake) -> Iterator[Connection]:
+    """The working warehouse, to look at. Holds the same lock: DuckDB lets no other process in beside a writer."""
+    if (connection := _OPEN.connections.get(lake.working)) is not None:
+        yield connection
+        return
+    with exclusively(lake), opened(lake) as connection:
+        _OPEN.connections[lake.working] = connection
+        try:
+            yield connection
+        finally:
+            del _OPEN.connections[lake.working]
+
+
+@contextmanager
+def opened(lake: Lake) -> Iterator[Connection]:
+    """The working warehouse, for one who holds it `exclusively` and goes on with the closed file."""
+    connection = connect(lake.working, after_another=was_ever_made(lake))
+    try:
+        with interruptible(connection):
+            yield connection
+    except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.TransactionException) as error:
+        raise PipelineError(
+            f"The working warehouse {lake.working} can't be read or written ({_first_line(error)}). Nothing of the step "
+            "at hand was kept, everything before it was. If the disk is full, free some space and run the same command "
+            f"again. If that does not help, delete {lake.working.parent}: it is made anew from bronze, without a call."
+        ) from error
+    finally:
+        connection.close()
+
+
+def was_ever_made(lake: Lake) -> bool:
+    """Whether there was a working warehouse before, or what only one can have led to: a snapshot, details on disk."""
+    return lake.was_made.exists() or lake.snapshot.exists() or lake.details.exists()
+
+
+@contextmanager
+def exclusively(lake: Lake) -> Iterator[None]:
+    """Nobody has the working warehouse open: for copying or replacing the file."""
+    with locked(lake, _LOCK):
+        yield
+
+
+@contextmanager
+def at_rest(lake: Lake, *, patience: float) -> Iterator[bool]:
+    """`exclusively` for one who would rather go away: yields False where a run still has it after `patience` seconds."""
+    with locked_or_none(lake, _LOCK, patience=patience) as free:
+        yield free
+
+
+def connect(path: Path, *, after_another: bool = False) -> Connection:
+    """Open (and where needed make) a warehouse file. Sessions run in UTC, whatever the host's zone.
+
+    `after_another`: one was lost or set aside, so that a file made now is marked from its first moment: nobody may
+    take it for whole before the rebuild has ended.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not (path.exists() and _is_held(path)):
+        # Left by a killed process. Before opening: what its log holds is replayed then, and DuckDB may put it there.
+        shutil.rmtree(spilled(path), ignore_errors=True)
+    connection = _open(path)
+    try:
+        _prepare(connection, path, after_another=after_another)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: Connection, path: Path, *, after_another: bool) -> None:
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute("SET write_buffer_row_group_count = 1")  # of 122,880 rows; by itself DuckDB keeps five in memory
+    known = _notes_of(connection)
+    if known is None:
+        with transaction(connection):
+            _create(connection, after_another=after_another)
+    elif known.get("catalogue") != catalogue_version():
+        raise OtherCatalogueError(
+            f"The working warehouse {path} was made by another version of the tables. The next run makes it anew from "
+            "what is on disk, without a call: `strava-pipeline flow`, or `compact` for that alone."
+        )
+    elif known.get(_VIEWS) != views_version():
+        with transaction(connection):
+            make_views(connection)
+            note(connection, _VIEWS, views_version())
+            changed(connection)
+
+
+def _open(path: Path) -> Connection:
+    try:
+        for attempt in Retrying(
+            retry=retry_if_exception(lambda error: isinstance(error, duckdb.Error) and _is_held(path)),
+            stop=stop_after_delay(_PATIENCE),
+            wait=wait_random(0.1, 0.5),
+            reraise=True,
+        ):
+            with attempt:
+                return duckdb.connect(str(path))
+    except duckdb.Error as error:
+        if _is_held(path):
+            raise PipelineError(
+                f"The working warehouse {path} can't be opened. If another program (DuckDB's shell, a notebook) has it "
+                "open, close it there: the published snapshot one folder up is the one to query."
+            ) from error
+        _judge(path, error)
+    raise AssertionError("tenacity either returns or raises")
+
+
+def _is_held(path: Path) -> bool:
+    """Whether another process has the file open in DuckDB; OSError if it is no such file."""
+    return is_open_in_duckdb(path, for_writing=False)
+
+
+def _judge(path: Path, error: duckdb.Error) -> NoReturn:
+    """Nobody holds it, and yet it did not open: can it be read, or is it damaged?"""
+    try:
+        duckdb.connect(str(path), read_only=True).close()
+    except duckdb.Error as second:
+        raise DamagedWarehouseError(
+            f"The working warehouse {path} is damaged ({_first_line(second)}). The next `strava-pipeline flow` makes it "
+            "anew from what is on disk, without a call."
+        ) from second
+    raise PipelineError(
+        f"The working warehouse {path} can be read but not written ({_first_line(error)}). "
+        "Free some space or mend the folder's rights, and run the same command again."
+    ) from error
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).partition("\n")[0]
+
+
+def attach(connection: Connection, path: Path, name: str, *, read_only: bool = False) -> None:
+    """Have another database file at hand as `name`. ATTACH takes no parameters, so the path is quoted here."""
+    quoted = str(path).replace("'", "''")
+    connection.execute(f"ATTACH '{quoted}' AS {name}" + (" (READ_ONLY)" if read_only else ""))
+
+
+def is_a_database(path: Path) -> bool:
+    """Whether a file begins as DuckDB's do: a checksum of 8 bytes, then `DUCK`."""
+    with path.open("rb") as file:
+        return file.read(12)[8:] == b"DUCK"
+
+
+def catalogue_of(connection: Connection) -> str | None:
+    """The version of the catalogue that made this file's tables; None: no tables yet."""
+    return (_notes_of(connection) or {}).get("catalogue")
+
+
+def _notes_of(connection: Connection) -> dict[str, str] | None:
+    """Every note of the file; None: no tables yet."""
+    try:
+        return dict(connection.execute("SELECT key, value FROM lake_meta").fetchall())
+    except duckdb.CatalogException:
+        return None
+
+
+def is_outdated(connection: Connection) -> bool:
+    """Whether another version of the tables made this file: some that are asked for may not be there."""
+    return catalogue_of(connection) != catalogue_version()
+
+
+def has_other_views(connection: Connection) -> bool:
+    """Whether another version made this file's views; the tables below them may be the present ones all the same."""
+    return notes(connection, _VIEWS).get(_VIEWS) != views_version()
+
+
+def one_number(connection: Connection, text: str) -> int:
+    """The only number that a statement gives: a count, or how many rows it changed."""
+    return int(connection.execute(text).fetchall()[0][0])
+
+
+def revision(connection: Connection) -> str:
+    """Which warehouse this is (one made anew is another), and how many transactions changed something in it."""
+    rows = dict(connection.execute("SELECT key, value FROM lake_meta").fetchall())
+    return f"{rows.get('made')}:{rows.get('revision')}"
+
+
+def changed(connection: Connection) -> None:
+    """Note that this transaction changed something, so that the next publish has work."""
+    connection.execute("UPDATE lake_meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'revision'")
+
+
+def note(connection: Connection, name: str, value: str) -> None:
+    """Leave a note in the file, within the caller's transaction."""
+    unmark(connection, name)
+    connection.execute("INSERT INTO lake_meta VALUES ($name, $value)", {"name": name, "value": value})
+
+
+def notes(connection: Connection, prefix: str) -> dict[str, str]:
+    """The notes whose names begin with `prefix`."""
+    query = "SELECT key, value FROM lake_meta WHERE starts_with(key, $prefix)"
+    return dict(connection.execute(query, {"prefix": prefix}).fetchall())
+
+
+def mark(connection: Connection, name: str) -> None:
+    """A note without a value."""
+    note(connection, name, "yes")
+
+
+def unmark(connection: Connection, name: str) -> None:
+    """Take the note away."""
+    connection.execute("DELETE FROM lake_meta WHERE key = $name", {"name": name})
+
+
+def is_marked(connection: Connection, name: str) -> bool:
+    return bool(connection.execute("SELECT 1 FROM lake_meta WHERE key = $name", {"name": name}).fetchall())
+
+
+def make_views(connection: Connection) -> None:
+    """All views of the catalogue, in place of those that exist; within the caller's transaction."""
+    for statement in view_statements():
+        connection.execute(statement)
+
+
+def _create(connection: Connection, *, after_another: bool) -> None:
+    for table in TABLES.values():
+        connection.execute(f"CREATE TABLE {table.stored} ({table.ddl})")
+    make_views(connection)
+    connection.execute("CREATE TABLE lake_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)")
+    connection.execute(
+        "INSERT INTO lake_meta VALUES ('catalogue', $version), ('revision', '0'), ('made', uuid()::VARCHAR)",
+        {"version": catalogue_version()},
+    )
+    note(connection, _VIEWS, views_version())
+    if after_another:
+        mark(connection, REBUILDING)
+
+
+@contextmanager
+def interruptible(connection: Connection) -> Iterator[None]:
+    """An interrupt during a query ends the body as what it is. DuckDB 1.5.5 raises a RuntimeError in its place.
+
+    It also keeps the file locked after `close`, and the next connection to it in this process waits for ever, until
+    one more statement has been executed.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        interrupt = error.__cause__
+        if interrupt is None or isinstance(interrupt, Exception):
+            raise
+        connection.interrupt()
+        with suppress(duckdb.Error):
+            connection.execute("SELECT 1")
+        raise interrupt from None
+
+
+def confine(connection: Connection) -> None:
+    """For statements of a person or of a page: no file, no network, no variable of this process, and no setting changes that.
+
+    Without external access DuckDB 1.5.5 still writes over the file that is open, read-only or not, and over its log: so no
+    file system either, which a query that is larger than memory would need.
+    """
+    connection.execute("SET python_enable_replacements = false")
+    connection.execute("SET enable_external_access = false")  # first: it can't be set without a file system
+    connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
+    connection.execute("SET lock_configuration = true")
+
+
+def spilled(path: Path) -> Path:
+    """Where DuckDB puts what it has no memory for, and takes it away again when the file is closed."""
+    return path.with_name(f"{path.name}.tmp")
+
+
+def spill(connection: Connection) -> None:
+    """Between two statements of a transaction that writes much: have what it holds in memory put on disk, if that is a lot.
+
+    The limit stands for this moment only: in force during a statement, it would stop one that needs more than it.
+    """
+    held, limit = connection.execute(
+        "SELECT sum(memory_usage_bytes), current_setting('memory_limit') FROM duckdb_memory()"
+    ).fetchall()[0]
+    if held < _HELD:
+        return
+    with closing(connection.cursor()) as beside:  # what fails here ends no transaction of the connection's
+        with suppress(duckdb.OutOfMemoryException, duckdb.IOException):  # a full disk: it stays in memory
+            beside.execute(f"SET memory_limit = '{_KEPT}'")
+        beside.execute(f"SET memory_limit = '{limit}'")
+        # What is read above is cut to a tenth of a GiB, so that each time would lower it. DuckDB 1.5.5 shows its own limit
+        # again after RESET, and keeps to the one that was set: RESET instead of SET would leave 32 MB in force.
+        beside.execute("RESET memory_limit")

@@ -1,0 +1,192 @@
+"""Imported files by the hash of their bytes: the bytes as received (bronze), and what reading each file came to.
+
+A file that came packed stays as it came (`<sha256>`), any other is packed (`<sha256>.gz`). A reading is a JSON file beside the
+points of the file's sessions; without it the file is decoded again. The names of the files are in manifests.py.
+"""
+
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+
+import polars as pl
+from pydantic import ValidationError
+
+from strava_pipeline.core.files.recording import VERSION, Reading
+from strava_pipeline.lake.files import DamagedFileError, held, sync_folder, write_rows, write_unsynced
+from strava_pipeline.lake.paths import Lake
+
+_PACKED = (b"\x1f\x8b", b"\xff\xd8\xff", b"\x89PNG", b"PK\x03\x04")  # gzip, JPEG, PNG, zip: packing again gains nothing
+_OURS = ".gz"
+_LEVEL = 6
+_END = b"PAR1"  # of every Parquet file
+
+
+class FileStore:
+    """The folder of one lake. What is known is looked up once: make one per import."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._top = lake.files
+        self._known = set(_stored(lake.files))
+        self._touched: set[Path] = set()
+        self.new: dict[str, Path] = {}  # hashes of what was put and was not there, and where it is
+
+    def put(self, body: bytes) -> tuple[str, bool]:
+        """Their hash, and whether they are new. On disk when `settle` has returned."""
+        digest = hashlib.sha256(body).hexdigest()
+        if digest in self._known:
+            return digest, False
+        packed = body.startswith(_PACKED)
+        path = self._top / digest[:2] / (digest if packed else f"{digest}{_OURS}")
+        write_unsynced(path, body if packed else gzip.compress(body, _LEVEL, mtime=0))
+        self._note(digest, path)
+        return digest, True
+
+    def put_pieces(self, pieces: Iterable[bytes]) -> tuple[str, bool]:
+        """The same for what is too large to be held at once."""
+        digest = hashlib.sha256()
+        self._top.mkdir(parents=True, exist_ok=True)
+        temporary = self._top / f".pieces.{token_hex(4)}.tmp"
+        try:
+            with held(temporary) as file:
+                with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=_LEVEL, mtime=0) as packed:
+                    for piece in pieces:
+                        digest.update(piece)
+                        packed.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+                if digest.hexdigest() not in self._known:
+                    path = self._top / digest.hexdigest()[:2] / f"{digest.hexdigest()}{_OURS}"
+                    path.parent.mkdir(exist_ok=True)
+                    temporary.replace(path)
+                    self._note(digest.hexdigest(), path)
+                    return digest.hexdigest(), True
+        finally:
+            temporary.unlink(missing_ok=True)
+        return digest.hexdigest(), False
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Takes away again what was put while the body ran, if that raises. What a killed process put stays, and is found."""
+        before = set(self.new)
+        try:
+            yield
+        except Exception:
+            for digest in self.new.keys() - before:
+                path = self.new.pop(digest)
+                self._known.discard(digest)
+                path.unlink(missing_ok=True)
+                with suppress(OSError):  # another file is in there
+                    path.parent.rmdir()
+            self._touched.clear()
+            raise
+
+    def settle(self) -> None:
+        """Make everything that was put durable."""
+        for folder in sorted(self._touched):
+            sync_folder(folder)
+        self._touched.clear()
+
+    def _note(self, digest: str, path: Path) -> None:
+        self._known.add(digest)
+        self.new[digest] = path
+        self._touched |= {path.parent, self._top}
+
+
+def stored_bytes(lake: Lake, digest: str) -> bytes:
+    """As they were received. FileNotFoundError; DamagedFileError where they are no longer what they were (set aside then)."""
+    path = lake.files / digest[:2] / digest
+    try:
+        if path.exists():
+            body = path.read_bytes()
+        else:
+            path = path.with_name(f"{digest}{_OURS}")
+            body = gzip.decompress(path.read_bytes())
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        _set_aside(path)
+        raise DamagedFileError(f"{path} is damaged ({type(error).__name__})") from error
+    if hashlib.sha256(body).hexdigest() != digest:
+        _set_aside(path)
+        raise DamagedFileError(f"{path} is no longer what was received")
+    return body
+
+
+def _set_aside(path: Path) -> None:
+    path.replace(path.with_name(f"{path.name}.damaged"))
+
+
+def _stored(top: Path) -> Iterator[str]:
+    for folder in top.iterdir() if top.is_dir() else ():
+        if folder.is_dir():
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    name = entry.name.removesuffix(_OURS)
+                    if "." not in name:
+                        yield name
+
+
+def put_reading(lake: Lake, digest: str, reading: Reading, tracks: Sequence[pl.DataFrame]) -> None:
+    """The points first: where the reading is, they are. Not synced: what a power cut takes is read once more."""
+    for place, track in enumerate(tracks):
+        if track.height:
+            write_rows(_track(lake, digest, place), track, "zstd", {})
+    write_unsynced(_path(lake, digest), gzip.compress(reading.model_dump_json().encode(), mtime=0))
+
+
+def reading_of(lake: Lake, digest: str) -> Reading | None:
+    """None where there is none of this version, or a damaged one."""
+    try:
+        return Reading.model_validate_json(gzip.decompress(_path(lake, digest).read_bytes()))
+    except (OSError, EOFError, zlib.error, ValidationError):
+        return None
+
+
+def is_whole(lake: Lake, digest: str) -> bool:
+    """Whether the reading can be read, and the points that it tells of: a look into each file."""
+    return _is_there(lake, digest, lambda place: track_of(lake, digest, place) is not None)
+
+
+def has_reading(lake: Lake, digest: str) -> bool:
+    """Whether a whole one of this version is there, with its points."""
+    return _is_there(lake, digest, lambda place: _ends_well(_track(lake, digest, place)))
+
+
+def _is_there(lake: Lake, digest: str, has_points: Callable[[int], bool]) -> bool:
+    """Whether a reading is, and the points of each session that it tells of any."""
+    read = reading_of(lake, digest)
+    return read is not None and all(has_points(place) for place, each in enumerate(read.recordings) if each.points)
+
+
+def track_of(lake: Lake, digest: str, place: int, columns: Sequence[str] | None = None) -> pl.DataFrame | None:
+    """The points of a file's session, by its number in the file; None where it has none. `columns`: of TRACK; None: all."""
+    try:
+        return pl.read_parquet(_track(lake, digest, place), columns=None if columns is None else list(columns))
+    except (FileNotFoundError, pl.exceptions.ComputeError):
+        return None
+
+
+def has_track(lake: Lake, digest: str, place: int) -> bool:
+    """Whether the points of a file's session are on disk, by a look at the folder."""
+    return _track(lake, digest, place).exists()
+
+
+def _ends_well(track: Path) -> bool:
+    """Whether a Parquet file has its end, which is written last; its rows are not looked at."""
+    try:
+        with track.open("rb") as file:
+            file.seek(-len(_END), os.SEEK_END)
+            return file.read() == _END
+    except OSError:
+        return False
+
+
+def _path(lake: Lake, digest: str) -> Path:
+    return lake.readings / "files" / digest[:2] / f"{digest}.v{VERSION}.json.gz"
+
+
+def _track(lake: Lake, digest: str, place: int) -> Path:
+    return lake.readings / "files" / digest[:2] / f"{digest}-{place}.v{VERSION}.parquet"

@@ -1,0 +1,243 @@
+"""What imports hold beside the activities, on its way into the warehouse: laps, sessions, descriptions, the table `files`.
+
+What Strava itself says of an activity stays. Merging the same import twice changes nothing. What an interrupted run left
+undone is found here (`years_behind_imports`), so the next run does it.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from strava_pipeline.core.activities import FetchedDetail, detail_frames
+from strava_pipeline.core.rows import frame
+from strava_pipeline.core.sources import FILE, IMPORTED, STRAVA_ARCHIVE, STRAVA_JSON
+from strava_pipeline.core.tables import FILES
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.lake.gold.merge import (
+    MergeReport,
+    merged_pages,
+    shard_signature,
+    sharing,
+    staged,
+    staging,
+    years_lacking,
+)
+from strava_pipeline.lake.gold.merge_details import merge_detail_frames, merge_imported_gear
+from strava_pipeline.lake.gold.warehouse import (
+    Connection,
+    DamagedWarehouseError,
+    OtherCatalogueError,
+    changed,
+    is_a_database,
+    note,
+    notes,
+    reading,
+    writing,
+)
+from strava_pipeline.lake.imports.activities import Imported, details_of, imported, is_made
+from strava_pipeline.lake.imports.files import reading_of
+from strava_pipeline.lake.imports.manifests import ImportedFile, imports
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.shards import LOCK, damage_named, shard_files
+from strava_pipeline.lake.sql import sql
+
+_MERGED = "imported:"  # + name: a note of which pages of an import were merged
+_SHARDS = "sources:"  # + year: a note of which shards these were, so that the same ones are not merged again
+_FILES = "imported_files"  # a note of the imports whose files were
+
+_TRACKS = "tracks:"  # + year: a note of the imports whose tracks of the year are written
+
+
+def merge_imported_details(lake: Lake, *, tick: Callable[[int], object] = lambda merged: None) -> MergeReport:
+    """The details of every import that gold has not taken in, a transaction each; `tick` is told of each page."""
+    report = MergeReport()
+    if not any(True for _ in imported(lake)):
+        return report
+    with reading(lake) as connection:
+        fresh = fresh_imports(connection, lake)
+    for one in fresh:
+        with writing(lake) as connection:
+            _merge(connection, lake, one, report, tick)
+    return report
+
+
+def merge_fresh_imported(connection: Connection, lake: Lake) -> None:
+    """What `merge_imported_details` does, within the caller's transaction, and the files: for what came since the last look."""
+    for one in fresh_imports(connection, lake):
+        _merge(connection, lake, one, MergeReport(), lambda merged: None)
+    merge_files(connection, lake)
+
+
+def merge_files(connection: Connection, lake: Lake) -> MergeReport:
+    """A row per imported file, and the gear of archives, within the caller's transaction."""
+    report = MergeReport()
+    if files_are_merged(connection, lake):
+        return report
+    with staging(lake) as folder:
+        rows = staged(folder, FILES.name, files_frame(lake))
+        report.count(connection.execute(sql("merge_files"), {"rows": rows}).fetchall())
+    merge_imported_gear(connection, lake)
+    note(connection, _FILES, _import_names(lake))
+    changed(connection)
+    return report
+
+
+def files_are_merged(connection: Connection, lake: Lake) -> bool:
+    """Whether gold has the files of every import that was read, also of one that holds no activity."""
+    return notes(connection, _FILES).get(_FILES, "[]") == _import_names(lake)
+
+
+def _import_names(lake: Lake) -> str:
+    return json.dumps([one.name for one in imports(lake) if is_made(lake, one.name)])
+
+
+def fresh_imports(connection: Connection, lake: Lake) -> list[Imported]:
+    """Those whose details gold has not taken in."""
+    known = notes(connection, _MERGED)
+    return [each for each in imported(lake) if known.get(f"{_MERGED}{each.name}") != _signature(each.detail_pages())]
+
+
+def _merge(
+    connection: Connection, lake: Lake, one: Imported, report: MergeReport, tick: Callable[[int], object]
+) -> None:
+    pages, whole = one.detail_pages(), True
+    for page in pages:
+        newest = {activity["id"]: activity for activity in details_of(page)}
+        there = _present(connection, newest)
+        details = [FetchedDetail(one.said_at, newest[key]) for key in newest if key in there]
+        if details:
+            frames, unknown = detail_frames(details, athlete_id=one.listing.manifest.athlete_id, source=one.source)
+            merge_detail_frames(connection, lake, frames, report)
+            report.unknown.update(unknown)
+        whole = whole and len(there) == len(newest)
+        tick(1)
+    if whole:
+        note(connection, f"{_MERGED}{one.name}", _signature(pages))
+
+
+def _present(connection: Connection, ids: Iterable[int]) -> set[int]:
+    """Those that gold has an activity of: another run may have the years of the others."""
+    query = "SELECT id FROM activities_all WHERE id IN (SELECT unnest($ids::BIGINT[]))"
+    return {key for (key,) in connection.execute(query, {"ids": list(ids)}).fetchall()}
+
+
+def _signature(pages: Iterable[Path]) -> str:
+    seen = [(page.name, page.stat()) for page in pages]
+    return json.dumps([(name, stat.st_mtime_ns, stat.st_size) for name, stat in seen])
+
+
+def merge_imported_activities(connection: Connection, lake: Lake, years: Sequence[int]) -> MergeReport:
+    """What imports say of the activities of `years`, every source's own row, within the caller's transaction."""
+    report = MergeReport()
+    if not lake.imports.is_dir():
+        return report
+    with locked(lake, LOCK):
+        files = {year: shard_files(lake, year) for year in years}
+        known = notes(connection, _SHARDS)
+        due = [year for year in years if files[year] and known.get(f"{_SHARDS}{year}") != shard_signature(files[year])]
+        if due:
+            others = [path for year in sharing(connection, due) for path in shard_files(lake, year)]
+            shards = [path for year in due for path in files[year]]
+            values = {
+                "shards": [str(path) for path in shards],
+                "others": [str(path) for path in others],
+                "imported": sorted(IMPORTED),
+            }
+            with damage_named([*shards, *others]):
+                report.count(connection.execute(sql("merge_imported_activities"), values).fetchall())
+        for year in due:
+            note(connection, f"{_SHARDS}{year}", shard_signature(files[year]))
+    if report.wrote:
+        changed(connection)
+    return report
+
+
+def files_frame(lake: Lake) -> pl.DataFrame:
+    """A row per file, of the import in which it came first, of those that were read."""
+    values: dict[str, list[Any]] = {column.name: [] for column in FILES.columns}
+    seen: set[str] = set()
+    whole = [one for one in imports(lake) if is_made(lake, one.name)]
+    names: dict[str, set[str]] = defaultdict(set)
+    for one in whole:
+        for file in one.manifest.files:
+            names[file.sha256].add(_text(file.name))
+    for one in whole:
+        roots = [file.name.rpartition("/")[0] for file in one.manifest.files if file.role == "list"]
+        for file in one.manifest.files:
+            if file.sha256 in seen:
+                continue
+            seen.add(file.sha256)
+            read = reading_of(lake, file.sha256) if file.role == "activity" else None
+            row = {
+                "sha256": file.sha256,
+                "athlete_id": one.manifest.athlete_id,
+                "source": _source(file, roots),
+                "name": _text(file.name),
+                "names": sorted(names[file.sha256]),
+                "came_as": _text(one.manifest.came_as),
+                "import_name": one.name,
+                "received_at": one.manifest.received_at,
+                "role": file.role,
+                "size": file.size,
+                "format": read.format if read else None,
+                "kind": read.kind if read else None,
+                "content": read.content if read else None,
+                "recordings": len(read.recordings) if read else None,
+                "flags": read.flags if read else None,
+                "problem": read.problem if read else file.held_back,
+            }
+            for name, value in row.items():
+                values[name].append(value)
+    return frame(values, FILES)
+
+
+def _source(file: ImportedFile, archive_roots: Sequence[str]) -> str:
+    """Where a file came from: out of an archive, if it lies below the folder of an archive's list of activities."""
+    if file.role == "objects":
+        return STRAVA_JSON
+    return STRAVA_ARCHIVE if any(not root or file.name.startswith(f"{root}/") for root in archive_roots) else FILE
+
+
+def _text(name: str) -> str:
+    """A name as UTF-8 has room for it."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def years_behind_imports(lake: Lake, years: YearRange) -> set[int]:
+    """The partitions; all of an import's where there is no warehouse yet, or one that is to be made anew.
+
+    An import without an activity, of broken files say, is of no year, and of the newest here: `files` tells of it.
+    """
+    if not any(is_made(lake, one.name) for one in imports(lake)):
+        return set()
+    if lake.working.exists() and is_a_database(lake.working):
+        with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
+            return _behind(connection, lake, years)
+    return {years.newest}.union(*(each.listing.manifest.years_within(years) for each in imported(lake)))
+
+
+def _behind(connection: Connection, lake: Lake, years: YearRange) -> set[int]:
+    merged, fresh = merged_pages(connection), {each.name for each in fresh_imports(connection, lake)}
+    tracks = {key: json.loads(value) for key, value in notes(connection, _TRACKS).items()}
+    found: set[int] = set()
+    for each in imported(lake):
+        found |= years_lacking(merged, each.listing, years)
+        for year in each.listing.manifest.years_within(years):
+            if each.name in fresh or each.name not in tracks.get(f"{_TRACKS}{year}", []):
+                found.add(year)
+    if not found and not files_are_merged(connection, lake) and all(is_made(lake, one.name) for one in imports(lake)):
+        found.add(years.newest)
+    return found
+
+
+def note_tracks(connection: Connection, known: Iterable[Imported], year: int) -> None:
+    """The tracks of these imports are written for the year, within the caller's transaction."""
+    names = json.dumps([each.name for each in known])
+    if notes(connection, _TRACKS).get(f"{_TRACKS}{year}", "[]") != names:
+        note(connection, f"{_TRACKS}{year}", names)
