@@ -3,8 +3,9 @@
 What is sent, and what its failures mean, is http.py's.
 """
 
+import ssl
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cached_property, partial
 from http.client import HTTPResponse
 from io import BufferedReader, RawIOBase
 from typing import Any
@@ -68,6 +69,19 @@ class _BoundedAdapter(HTTPAdapter):
             is_here = is_this_machine(server.hostname or "")
             self._proxies[server.netloc] = {} if is_here else get_environ_proxies(url)
         return super().send(request, *options, **{**named, "proxies": self._proxies[server.netloc]})
+
+    def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
+        """Where no bundle is named, what this machine trusts is trusted too, beside the public certificates."""
+        host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
+        if verify is True and host["scheme"] == "https":
+            tls["ssl_context"] = self._machine_trust
+        return host, tls
+
+    @cached_property
+    def _machine_trust(self) -> ssl.SSLContext:
+        from truststore import SSLContext  # only https needs it
+
+        return SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     def get_connection_with_tls_context(self, *options: Any, **named: Any) -> Any:
         """The connections to a server, made to read answers by the clock."""

@@ -36,7 +36,9 @@ def bundle_health(chosen: Path | None, now: datetime) -> Finding:
         return problem(BUNDLE, f"{path} holds no certificate (PEM).", again)
     own = set(held) - (set(_certificates(PUBLIC)) if chosen else set(held))
     expired = sorted(name for name, end in map(_described, own) if end is not None and end < now)
-    told = f"{path}: {len(held)} certificates, " + ("the public ones" if chosen is None else f"{len(own)} not public")
+    told = f"{path}: {len(held)} certificates, " + (
+        "the public ones; beside them, what this machine trusts counts" if chosen is None else f"{len(own)} not public"
+    )
     if expired and len(expired) == len(own):  # one of several may be an old root that nothing rests on any more
         mend = f"Ask whoever runs the proxy for the present ones. {again}"
         return warning(BUNDLE, f"{told}, all of them expired: {', '.join(expired)}.", mend)

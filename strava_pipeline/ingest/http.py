@@ -67,7 +67,7 @@ class TooLargeError(RefusedError):
 
 
 class Wire:
-    """Sends requests over connections that are kept open; `ca_bundle` None means the public certificates.
+    """Sends requests over connections that are kept open; `ca_bundle` None means the public certificates and the machine's.
 
     `limit`: how large an answer may be, unpacked, measured as it comes.
     `patience`: seconds for the connection, for the head, for each piece of the answer and for the whole of it, all the same.

@@ -49,6 +49,19 @@ def test_the_server_is_itself_only_by_a_valid_certificate_of_the_bundle(
 
 
 @needs_openssl
+@pytest.mark.usefixtures("no_bundle_of_the_host")
+@pytest.mark.parametrize(("named", "state"), [(True, State.PROBLEM), (False, State.OK)])
+def test_without_a_bundle_what_the_machine_trusts_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool, state: State
+) -> None:
+    made, key = make_certificate(tmp_path, "corporate")
+    monkeypatch.setenv("SSL_CERT_FILE", str(made))  # where OpenSSL looks for what the machine trusts
+    with https_server(made, key) as url:
+        found, _ = server_health(Settings.load(_env_file=None, base_url=url, ca_bundle=PUBLIC if named else None))
+    assert found.state is state
+
+
+@needs_openssl
 def test_a_joined_bundle_holds_the_public_certificates_and_each_given_one_once(tmp_path: Path) -> None:
     root, key = make_certificate(tmp_path, "root")
     chain = tmp_path / "chain.pem"
