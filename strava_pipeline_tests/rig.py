@@ -20,7 +20,7 @@ import requests
 from strava_pipeline.emulator.strava.app import Emulator
 from strava_pipeline.emulator.strava.application import EmulatorConfig, Limits
 from strava_pipeline.file_locks import exclusive
-from strava_pipeline.ingest.strava.clocks import ledger_path
+from strava_pipeline.ingest.strava.ledger import ledger_path
 from strava_pipeline.lake.imports.merge import years_behind_imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.years import year_range

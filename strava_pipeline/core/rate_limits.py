@@ -2,7 +2,7 @@
 done.
 
 Pure: headers and instants come in, small frozen records come out. Counting, waiting and stopping are in
-`ingest/strava/budget.py` and `ingest/strava/pacing.py`.
+`ingest/strava/budget.py`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -20,10 +20,9 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.json_values import parse_json
+from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
 from strava_pipeline.ingest.clock import ServerClock, parse_date_header
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, TooLargeError, Wire
-from strava_pipeline.ingest.landing import LandingClient
-from strava_pipeline.ingest.retries import MOST_REFUSALS, retrying
 
 UNSAID = timedelta(minutes=1)  # the pause after a 429 that names none, doubled each time
 

@@ -12,8 +12,7 @@ from typing import Generic, Protocol, TypeVar
 
 from strava_pipeline.core.errors import BudgetExhaustedError
 from strava_pipeline.core.plan import Forecast
-from strava_pipeline.ingest.fetch_loop import FetchCall, FetchItem, FetchReport, fetch_each
-from strava_pipeline.ingest.retries import MOST_REFUSALS
+from strava_pipeline.ingest.calls import MOST_REFUSALS, FetchCall, FetchItem, FetchReport, fetch_each
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.progress import Eta

@@ -10,12 +10,12 @@ from datetime import datetime
 from pathlib import Path
 
 from strava_pipeline.ingest.clock import ServerClock, system_clock
-from strava_pipeline.ingest.strava.budget import Remaining
-from strava_pipeline.ingest.strava.clocks import ledger_path, make_budget
-from strava_pipeline.ingest.strava.connect import token_store
+from strava_pipeline.ingest.strava.budget import Remaining, make_budget
+from strava_pipeline.ingest.strava.ledger import ledger_path
 from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes
 from strava_pipeline.ingest.strava.revocation import give_access_back, revoked_at, revoked_words, why_no_access
-from strava_pipeline.ingest.strava.subscription_file import subscription_path
+from strava_pipeline.ingest.strava.subscriptions import subscription_path
+from strava_pipeline.ingest.strava.token_store import token_store
 from strava_pipeline.settings import Settings
 
 __all__ = ["give_access_back", "ledger_path", "revoked_at", "revoked_words", "subscription_path"]  # beside its own

@@ -23,12 +23,11 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.http import make_wire
-from strava_pipeline.ingest.strava.connect import connect, make_oauth, token_store
-from strava_pipeline.ingest.strava.consent import Consent, read_consent
-from strava_pipeline.ingest.strava.listener import RedirectListener
-from strava_pipeline.ingest.strava.oauth import SCOPES, OAuth, missing_scopes
+from strava_pipeline.ingest.strava.client import connect
+from strava_pipeline.ingest.strava.consent import Consent, RedirectListener, read_consent
+from strava_pipeline.ingest.strava.oauth import SCOPES, OAuth, make_oauth, missing_scopes
 from strava_pipeline.ingest.strava.revocation import forget_revoked
-from strava_pipeline.ingest.strava.token_store import StoredToken, TokenStore
+from strava_pipeline.ingest.strava.token_store import StoredToken, TokenStore, token_store
 from strava_pipeline.lake.bronze.answers import land_athlete
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listings import refuse_emulator

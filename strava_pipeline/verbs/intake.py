@@ -91,14 +91,14 @@ def create(
 ) -> None:
     """Have Strava send events here. `serve` must be running: Strava calls it before it agrees."""
     from strava_pipeline.core.webhooks import intake_path, verify_token
-    from strava_pipeline.ingest.strava.subscription_file import keep
+    from strava_pipeline.ingest.strava.subscriptions import keep_subscription
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
     secret = _secret(settings)
     created = _subscriptions(settings).create(f"{_checked_base(callback)}{intake_path(secret)}", verify_token(secret))
-    keep(settings, created)
+    keep_subscription(settings, created)
     if as_json:
         echo_json({"subscription": _subscription_json(created, ours=True)})
     else:
@@ -108,7 +108,7 @@ def create(
 @subscription.command()
 def view(as_json: Json = False) -> None:
     """Show the application's subscription at Strava, and whether its events come here."""
-    from strava_pipeline.ingest.strava.subscription_file import forget, keep
+    from strava_pipeline.ingest.strava.subscriptions import forget_subscription, keep_subscription
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
 
@@ -116,9 +116,9 @@ def view(as_json: Json = False) -> None:
     found = _subscriptions(settings).view()
     ours = found is not None and _is_ours(settings, found)
     if found is not None and ours:
-        keep(settings, found)
+        keep_subscription(settings, found)
     elif found is None or settings.webhook_secret is not None:
-        forget(settings)
+        forget_subscription(settings)
     if as_json:
         echo_json({"subscription": None if found is None else _subscription_json(found, ours=ours)})
     elif found is None:
@@ -134,7 +134,7 @@ def view(as_json: Json = False) -> None:
 @subscription.command()
 def delete(as_json: Json = False) -> None:
     """Delete the subscription, wherever its events went; no question is asked. Deleting twice is no error."""
-    from strava_pipeline.ingest.strava.subscription_file import forget
+    from strava_pipeline.ingest.strava.subscriptions import forget_subscription
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
 
@@ -143,7 +143,7 @@ def delete(as_json: Json = False) -> None:
     found = subscriptions.view()
     if found is not None:
         subscriptions.delete(found.id)
-    forget(settings)
+    forget_subscription(settings)
     if as_json:
         echo_json({"deleted": None if found is None else found.id})
     elif found is None:
@@ -186,7 +186,7 @@ def _is_ours(settings: "Settings", found: "Subscription") -> bool:
 def _subscriptions(settings: "Settings") -> "Subscriptions":
     from strava_pipeline.ingest.clock import system_clock
     from strava_pipeline.ingest.http import make_wire
-    from strava_pipeline.ingest.strava.connect import make_subscriptions
+    from strava_pipeline.ingest.strava.subscriptions import make_subscriptions
 
     clock = system_clock(settings)
     return make_subscriptions(settings, make_wire(settings, clock), clock)

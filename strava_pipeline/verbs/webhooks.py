@@ -90,7 +90,7 @@ def replay(
 def _replay(
     settings: "Settings", years: list[int], ids: list[int], rate: float, max_calls: int | None
 ) -> dict[str, Any]:
-    from strava_pipeline.ingest.strava.subscription_file import known_id
+    from strava_pipeline.ingest.strava.subscriptions import subscription_id
     from strava_pipeline.lake.gold.event_followup import picture
     from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.verbs.terminal import watched
@@ -98,7 +98,7 @@ def _replay(
     lake, run = Lake(settings.data_dir), context_without_run(settings)
     secret = settings.require_webhook_secret().get_secret_value()
     before = picture(lake, ids)
-    events = events_of(ids, StravaSource(settings, run).owner(), known_id(settings), run.now)
+    events = events_of(ids, StravaSource(settings, run).owner(), subscription_id(settings), run.now)
     with an_intake(settings) as url, watched("Posting events", len(ids), output_follows=True) as advance:
         acknowledged = post(url, secret, events, rate, advance)
     calls = 0

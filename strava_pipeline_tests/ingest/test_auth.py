@@ -14,8 +14,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from strava_pipeline.core.errors import MissingSettingsError, NeedsLoginError, PipelineError
-from strava_pipeline.ingest.strava.consent import read_consent
-from strava_pipeline.ingest.strava.listener import RedirectListener
+from strava_pipeline.ingest.strava.consent import RedirectListener, read_consent
 from strava_pipeline.ingest.strava.oauth import SCOPES, authorize_url
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs import auth as verb
@@ -341,8 +340,8 @@ def test_a_consent_is_read(text: str, state: str | None, code: str, scopes: tupl
         (f"{ADDRESS}?state=s&code=", "no code"),
         (f"{ADDRESS}?state=s&error=server_error", "no code"),
         (f"{ADDRESS}?state=s&error=access_denied", "denied"),
-        (f"{ADDRESS}?state=s&code=a%0Ab", "no code of Strava's"),
-        ("a b", "no code of Strava's"),
+        (f"{ADDRESS}?state=s&code=a%0Ab", "not one of Strava's codes"),
+        ("a b", "not one of Strava's codes"),
         (f"{ADDRESS}?state=x&code=abc", "state differs"),
         (f"{ADDRESS}?code=abc", "state differs"),
         (f"{ADDRESS}?state=s&state=x&code=abc", "state differs"),

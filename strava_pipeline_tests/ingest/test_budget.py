@@ -77,7 +77,7 @@ def test_the_nearest_of_the_four_ceilings_governs(
     resumes_at: datetime,
 ) -> None:
     budget = RateBudget(path, time.clock())
-    budget.settle(answer_headers(START, overall=overall, read=read))
+    budget.record_answer(answer_headers(START, overall=overall, read=read))
     with pytest.raises(BudgetExhaustedError) as caught:
         budget.reserve()
     assert (caught.value.ceiling, caught.value.resumes_at) == (ceiling, resumes_at)
@@ -87,7 +87,7 @@ def test_the_nearest_of_the_four_ceilings_governs(
 @pytest.mark.parametrize(("limit", "left"), [("400,4000", 397), ("10,4000", 7), ("3,4000", 0), ("2,4000", 0)])
 def test_a_headers_limit_always_wins_be_it_larger_or_smaller(path: Path, time: Time, limit: str, left: int) -> None:
     budget = RateBudget(path, time.clock())
-    budget.settle(answer_headers(START, overall=("1000,9999", "3,3"), read=(limit, "3,3")))
+    budget.record_answer(answer_headers(START, overall=("1000,9999", "3,3"), read=(limit, "3,3")))
     governing = budget.remaining().governing
     assert (governing.ceiling, governing.left) == (READ_15, left)
 
@@ -95,14 +95,14 @@ def test_a_headers_limit_always_wins_be_it_larger_or_smaller(path: Path, time: T
 def test_usage_is_the_greater_of_ours_and_the_headers(path: Path, time: Time) -> None:
     budget = RateBudget(path, time.clock())
     reserve(budget, 5)
-    budget.settle(answer_headers(START, overall=("200,2000", "2,900"), read=("100,1000", "2,3")))
+    budget.record_answer(answer_headers(START, overall=("200,2000", "2,900"), read=("100,1000", "2,3")))
     assert used(budget) == {"overall/15min": 5, "overall/day": 900, "read/15min": 5, "read/day": 5}
 
 
 def test_an_answer_without_limits_changes_nothing(path: Path, time: Time) -> None:
     budget = RateBudget(path, time.clock())
     reserve(budget, 2)
-    budget.settle({"Date": http_date(START), "X-RateLimit-Limit": "lots", "X-RateLimit-Usage": "9,9"})
+    budget.record_answer({"Date": http_date(START), "X-RateLimit-Limit": "lots", "X-RateLimit-Usage": "9,9"})
     assert set(used(budget).values()) == {2}
 
 
@@ -130,7 +130,7 @@ def test_usage_of_an_answer_that_crossed_an_edge_is_not_the_new_windows(
     time.pass_(12 * 60)
     clock.observe(http_date(QUARTER_END))
     headers = answer_headers(QUARTER_END, overall=("200,2000", "99,400"), read=("100,1000", "99,400"))
-    budget.settle(headers, elapsed=2.0 if sent_before_edge else 0.0)
+    budget.record_answer(headers, elapsed=2.0 if sent_before_edge else 0.0)
     assert used(budget)["read/15min"] == (1 if sent_before_edge else 99)
     assert used(budget)["read/day"] == 400
 
@@ -143,8 +143,8 @@ def test_an_answer_of_the_window_before_leaves_the_new_one_alone(path: Path, tim
     old = answer_headers(
         QUARTER_END - timedelta(seconds=1), overall=("200,2000", "200,400"), read=("100,1000", "100,400")
     )
-    budget.settle(old)
-    budget.refuse(old)
+    budget.record_answer(old)
+    budget.record_refusal(old)
     assert used(budget) == {"overall/15min": 0, "overall/day": 400, "read/15min": 0, "read/day": 400}
 
 
@@ -181,7 +181,7 @@ def test_a_429_closes_the_window_it_shows_else_the_quarter(
 ) -> None:
     budget = RateBudget(path, time.clock())
     budget.reserve()
-    budget.refuse(headers)
+    budget.record_refusal(headers)
     with pytest.raises(BudgetExhaustedError) as caught:
         budget.reserve()
     assert caught.value.ceiling == ceiling
@@ -274,7 +274,9 @@ def test_without_a_ledger_no_call_is_made(tmp_path: Path, time: Time, monkeypatc
 
 
 def test_a_second_process_goes_on_where_the_first_was(path: Path, time: Time) -> None:
-    RateBudget(path, time.clock()).settle(answer_headers(START, overall=("400,4000", "9,9"), read=("200,2000", "9,9")))
+    RateBudget(path, time.clock()).record_answer(
+        answer_headers(START, overall=("400,4000", "9,9"), read=("200,2000", "9,9"))
+    )
     second = RateBudget(path, time.clock())
     second.reserve()
     assert used(second)["read/day"] == 10
@@ -288,7 +290,7 @@ def test_a_lastingly_wrong_local_clock_does_not_open_or_shut_a_window(path: Path
     budget = RateBudget(path, clock)
     budget.reserve()
     clock.observe(http_date(START))
-    budget.settle(answer_headers(START, overall=("200,2000", "100,500"), read=("100,1000", "100,500")))
+    budget.record_answer(answer_headers(START, overall=("200,2000", "100,500"), read=("100,1000", "100,500")))
     assert used(budget) == {"overall/15min": 100, "overall/day": 500, "read/15min": 100, "read/day": 500}
     later = Time(START + wrong + timedelta(minutes=11))
     with pytest.raises(BudgetExhaustedError) as caught:
@@ -302,7 +304,7 @@ def test_a_process_whose_clock_is_late_trusts_the_ledger_until_it_has_an_answer(
     clock = time.clock()
     clock.observe(http_date(START))
     budget = RateBudget(path, clock)
-    budget.settle(answer_headers(START, read=("100,1000", "100,100"), overall=("200,2000", "100,100")))
+    budget.record_answer(answer_headers(START, read=("100,1000", "100,100"), overall=("200,2000", "100,100")))
     with pytest.raises(BudgetExhaustedError) as caught:
         RateBudget(path, Time(START - timedelta(hours=2)).clock()).reserve()
     assert caught.value.resumes_at == QUARTER_END
@@ -314,7 +316,7 @@ def test_a_ledger_from_the_future_does_not_bind_once_an_answer_tells_the_time(pa
     clock = time.clock()
     clock.observe(http_date(START))
     budget = RateBudget(path, clock)
-    budget.settle(answer_headers(START, overall=("200,2000", "3,30"), read=("100,1000", "3,30")))
+    budget.record_answer(answer_headers(START, overall=("200,2000", "3,30"), read=("100,1000", "3,30")))
     assert used(budget) == {"overall/15min": 3, "overall/day": 30, "read/15min": 3, "read/day": 30}
 
 
@@ -349,7 +351,7 @@ def test_the_ledger_is_small_and_has_a_fixed_size(path: Path, time: Time) -> Non
     budget = RateBudget(path, time.clock())
     sizes = set()
     for limit in ("100,1000", "100000,100000000", "9,9"):
-        budget.settle(answer_headers(START, overall=(limit, "1,1"), read=(limit, "1,1")))
+        budget.record_answer(answer_headers(START, overall=(limit, "1,1"), read=(limit, "1,1")))
         sizes.add(path.stat().st_size)
     assert sizes == {1024}
     assert os.access(path, os.W_OK)

@@ -22,9 +22,7 @@ from strava_pipeline.core.errors import (
     WrongApplicationError,
 )
 from strava_pipeline.ingest.http import make_wire
-from strava_pipeline.ingest.strava.access import AccessTokens
-from strava_pipeline.ingest.strava.connect import make_oauth
-from strava_pipeline.ingest.strava.oauth import SCOPES, authorize_url, missing_scopes
+from strava_pipeline.ingest.strava.oauth import SCOPES, AccessTokens, authorize_url, make_oauth, missing_scopes
 from strava_pipeline.ingest.strava.token_store import StoredToken, TokenStore
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.world import World

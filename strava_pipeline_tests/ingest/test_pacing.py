@@ -10,9 +10,8 @@ import pytest
 from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError
 from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.strava.budget import RateBudget
+from strava_pipeline.ingest.strava.budget import Pacing, RateBudget
 from strava_pipeline.ingest.strava.client import StravaClient
-from strava_pipeline.ingest.strava.pacing import Pacing
 from strava_pipeline_tests.ingest.fakes import START, Time, answer_headers
 from strava_pipeline_tests.ingest.world import World, utc
 from strava_pipeline_tests.raw_answers import raw_answer
@@ -267,7 +266,7 @@ def test_the_default_is_to_say_so_in_the_log(
 ) -> None:
     time = Time()
     budget = RateBudget(tmp_path_factory.mktemp("state") / "budget.json", time.clock())
-    budget.settle(answer_headers(START, overall=("200,2000", "200,200"), read=("100,1000", "9,9")))
+    budget.record_answer(answer_headers(START, overall=("200,2000", "200,200"), read=("100,1000", "9,9")))
     with caplog.at_level(logging.INFO):
         moment = Pacing(budget, time.clock()).reserve()
     assert moment == utc(2026, 5, 1, 12, 15) + timedelta(seconds=1)

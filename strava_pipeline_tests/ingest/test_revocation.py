@@ -17,8 +17,7 @@ from strava_pipeline.core.errors import (
     WrongApplicationError,
 )
 from strava_pipeline.ingest.http import make_wire
-from strava_pipeline.ingest.strava.connect import make_oauth
-from strava_pipeline.ingest.strava.oauth import OAuth
+from strava_pipeline.ingest.strava.oauth import OAuth, make_oauth
 from strava_pipeline.ingest.strava.revocation import (
     forget_revoked,
     give_access_back,

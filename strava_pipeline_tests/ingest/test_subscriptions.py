@@ -17,13 +17,16 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.ingest.http import make_wire
-from strava_pipeline.ingest.strava.connect import make_subscriptions
-from strava_pipeline.ingest.strava.subscription_file import forget, keep, known_id, subscription_path
 from strava_pipeline.ingest.strava.subscriptions import (
     AlreadySubscribedError,
     Subscription,
     Subscriptions,
+    forget_subscription,
+    keep_subscription,
+    make_subscriptions,
     masked,
+    subscription_id,
+    subscription_path,
 )
 from strava_pipeline_tests.ingest.world import World
 from strava_pipeline_tests.subscriber import Subscriber, subscriber
@@ -192,16 +195,16 @@ def test_what_is_shown_of_a_callback_holds_no_secret(callback: str, shown: str) 
 
 def test_it_is_remembered_for_its_owner_alone_and_forgotten(world: World) -> None:
     path, settings = world.settings.secrets_dir / "strava_subscription.json", world.settings
-    assert known_id(settings) is None
-    forget(settings)
+    assert subscription_id(settings) is None
+    forget_subscription(settings)
     for identity in (2**60, 7):
-        keep(settings, Subscription(identity, "https://my.host/x"))
-        assert known_id(settings) == identity
+        keep_subscription(settings, Subscription(identity, "https://my.host/x"))
+        assert subscription_id(settings) == identity
     assert json.loads(path.read_bytes()) == {"id": 7, "callback_url": "https://my.host/x"}
     assert [stat.S_IMODE(place.stat().st_mode) for place in (path, path.parent)] == [0o600, 0o700]
     assert [each.name for each in path.parent.iterdir()] == [path.name]
-    forget(settings)
-    assert known_id(settings) is None
+    forget_subscription(settings)
+    assert subscription_id(settings) is None
 
 
 @pytest.mark.parametrize("content", ["", "7", "[]", '{"id": "7"}', '{"id": true}', "{}"])
@@ -210,12 +213,12 @@ def test_a_file_that_is_none_is_told_how_to_mend(world: World, content: str) -> 
     path.parent.mkdir()
     path.write_text(content)
     with pytest.raises(PipelineError, match="run strava-pipeline subscription view"):
-        known_id(world.settings)
+        subscription_id(world.settings)
 
 
 def test_a_folder_that_takes_nothing_is_named(world: World) -> None:
     world.settings.secrets_dir.write_text("a file, where the folder should be")
     with pytest.raises(
-        PipelineError, match=r"Subscription 7 stands, but can't be noted in .*strava_subscription\.json"
+        PipelineError, match=r"Subscription 7 exists, but can't be noted in .*strava_subscription\.json"
     ):
-        keep(world.settings, Subscription(7, "https://my.host/x"))
+        keep_subscription(world.settings, Subscription(7, "https://my.host/x"))

@@ -17,7 +17,7 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.ingest import http
-from strava_pipeline.ingest.retries import ATTEMPTS
+from strava_pipeline.ingest.calls import ATTEMPTS
 from strava_pipeline.lake.bronze.answers import newest_athlete, newest_gear
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.operations.pulling_profile import ProfileReport, pull_profile

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 import requests
 
-from strava_pipeline.ingest.retries import ATTEMPTS
+from strava_pipeline.ingest.calls import ATTEMPTS
 from strava_pipeline.lake.bronze.answers import land_failure
 from strava_pipeline.lake.decisions import decide
 from strava_pipeline.lake.gold.quarantine import QuarantineDecision

@@ -9,7 +9,7 @@ from strava_pipeline.core.activities import summary_frame, summary_of_detail
 from strava_pipeline.core.webhooks import Aspect, ObjectType, read_event
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.http import Exchange
-from strava_pipeline.ingest.strava.subscriptions import _listed, _made
+from strava_pipeline.ingest.strava.subscriptions import _created, _listed
 from strava_pipeline_tests.samples.test_real_payloads import DETAILS, STRAVA
 
 pytestmark = pytest.mark.samples
@@ -50,7 +50,7 @@ def test_real_answers_about_subscriptions_are_understood() -> None:
         headers = {key: values[0] for key, values in said["headers"].items()}
         return Exchange(status=said["status"], headers=headers, body=json.dumps(said["body"]).encode(), seconds=0.1)
 
-    made = _made(answered("create_push_subscription"), "")
+    made = _created(answered("create_push_subscription"), "")
     assert made is not None
     assert made.id == 131300
     listed = _listed(answered("push_subscriptions"))

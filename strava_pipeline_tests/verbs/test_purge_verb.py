@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from strava_pipeline.ingest.strava.clocks import ledger_path
+from strava_pipeline.ingest.strava.ledger import ledger_path
 from strava_pipeline.lake import purge
 from strava_pipeline.lake.journal import Writer
 from strava_pipeline.lake.locks import live_run, locked

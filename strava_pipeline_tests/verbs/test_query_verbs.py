@@ -235,7 +235,7 @@ def test_status_says_of_unknown_scopes_whether_private_activities_come(rig: Rig,
     typed, unknown = type_on(rig), "Scopes: not known, as a bare code or refresh token does not tell them"
     said = " ".join(typed("status").out.split())
     assert f'{unknown}; activities visible to "Only You" may be missing: none is here yet' in said
-    assert "what it may see is not known, as a bare code does not tell it" in " ".join(typed("doctor").out.split())
+    assert "what it may see is not known, as a bare code does not say" in " ".join(typed("doctor").out.split())
     secret = sum(item["private"] or item["visibility"] == "only_me" for item in rig.truth())
     assert secret > 0
     typed("refresh")

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from strava_pipeline.core.webhooks import intake_path, verify_token
-from strava_pipeline.ingest.strava.subscription_file import known_id
+from strava_pipeline.ingest.strava.subscriptions import subscription_id
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.subscriber import Subscriber, subscriber
 from strava_pipeline_tests.verbs.conftest import Type, Typed
@@ -76,7 +76,7 @@ def test_create_view_delete(own: Rig, typed: Type, hook: Subscriber) -> None:
     [(path, query)] = hook.asked
     assert (path, query["hub.verify_token"]) == (intake_path(SECRET), verify_token(SECRET))
     identity = number(made.out)
-    assert [known_id(own.settings)] == at_strava(own) == [identity]
+    assert [subscription_id(own.settings)] == at_strava(own) == [identity]
     assert stat.S_IMODE(kept(own).stat().st_mode) == 0o600
     assert json.loads(kept(own).read_bytes()) == {"id": identity, "callback_url": hook.base + intake_path(SECRET)}
     viewed = typed("subscription", "view")
@@ -129,10 +129,10 @@ def test_view_notes_a_subscription_that_is_ours_and_forgets_one_that_is_gone(
 ) -> None:
     identity = foreign(own, hook.base + intake_path(SECRET))
     typed("subscription", "view")
-    assert known_id(own.settings) == identity
+    assert subscription_id(own.settings) == identity
     kept(own).write_text("damaged")
     typed("subscription", "view")
-    assert known_id(own.settings) == identity
+    assert subscription_id(own.settings) == identity
     requests.delete(f"{own.emulator.url}/api/v3/push_subscriptions/{identity}", params=APPLICATION, timeout=10)
     typed("subscription", "view")
     assert not kept(own).exists()

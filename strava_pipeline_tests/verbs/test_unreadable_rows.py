@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.ingest.strava.connect import connect
+from strava_pipeline.ingest.strava.client import connect
 from strava_pipeline.lake.gold.quarantine import unreadable_rows
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type

@@ -1,1 +1,1 @@
-"""Strava as a source: tokens, the rate budget, the API client."""
+"""Strava as a source: its login and OAuth, its rate budget, the client of its API, its webhook subscription."""

@@ -1,11 +1,13 @@
 """The rate budget: how many calls may still be made, shared by all processes that use an API application.
 
-A call is reserved before it is made and settled by its answer, in all four windows at once; "now" is the
-server's time. Nothing sleeps here (`pacing.py` waits) and nothing is sent (`client.py` calls).
+A call is reserved before it is made, and its answer recorded afterwards, in all four windows at once; "now" is the server's
+time. `Pacing` waits for the next quarter of an hour, or stops for the day; nothing else here sleeps. `ledger.py` keeps the
+numbers, `client.py` makes the calls.
 """
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,11 +21,16 @@ from strava_pipeline.core.rate_limits import (
     parse_rate_limits,
     quarter_start,
 )
-from strava_pipeline.ingest.clock import ServerClock, parse_date_header
-from strava_pipeline.ingest.strava.ledger import CEILINGS, Counter, Ledger, LedgerFile
+from strava_pipeline.ingest.clock import ServerClock, parse_date_header, system_clock
+from strava_pipeline.ingest.strava.ledger import CEILINGS, Counter, Ledger, LedgerFile, folder_ledger_path, ledger_path
+from strava_pipeline.settings import Settings
 
 LENGTHS = {"15min": QUARTER, "day": DAY}
-YIELDED = 10  # part of a limit that may be kept back untold: a tenth makes a long backfill a ninth longer
+YIELDING_SHARE = 10  # a tenth of a limit at most is left to others by default: a long backfill takes a ninth longer
+OnWait = Callable[[BudgetExhaustedError, float], None]
+MARGIN = timedelta(seconds=1)  # the resolution of the Date header that the clock follows
+SLICE = 60.0  # seconds at the server between two reports of a wait
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +53,15 @@ class Remaining:
 
 
 class RateBudget:
-    """Reserve, then settle, release or refuse.
+    """Reserve a call, then record its answer or its refusal, or release it.
 
-    `folder`: the data folder's own ledger, see LedgerFile. `cushion_*` calls of each window are left to others; where
-    none is told, `yielding` calls, but no more than a tenth of a limit. `max_calls` caps the calls of this object alone.
+    Args:
+        path: the application's ledger.
+        clock: the server's time.
+        folder: the data folder's own ledger, see LedgerFile.
+        cushion_15min, cushion_daily: calls of each window that are left to others.
+        yielding: the cushion where none is given, but no more than a tenth of a limit.
+        max_calls: the most calls of this object alone.
     """
 
     def __init__(
@@ -70,18 +82,18 @@ class RateBudget:
         self._max_calls = max_calls
         self._reserved = 0
 
-    def _opened(self) -> AbstractContextManager[Ledger]:
+    def _open_ledger(self) -> AbstractContextManager[Ledger]:
         return self._file.open(self._clock.now(), is_synced=self._clock.synced)
 
     def reserve(self) -> datetime:
         """Count a call that is about to be made; returns the moment it was counted at, for `release`.
 
-        Raises BudgetExhaustedError, nothing counted, when a ceiling is full: of several the one opening last.
+        Raises BudgetExhaustedError, nothing counted, when a ceiling is full: of several the one that opens last.
         Raises CallCapReachedError when this process has made all the calls it was allowed.
         """
         if self._max_calls is not None and self._reserved >= self._max_calls:
             raise CallCapReachedError(self._max_calls)
-        with self._opened() as ledger:
+        with self._open_ledger() as ledger:
             now = self._now(ledger)
             self._roll(ledger, now)
             full = [state for state in self._states(ledger) if state.left <= 0]
@@ -94,14 +106,14 @@ class RateBudget:
         self._reserved += 1
         return now
 
-    def settle(self, headers: Mapping[str, str], *, elapsed: float = 0.0) -> None:
-        """Learn limits and usage from an answer that took `elapsed` seconds and the clock has observed."""
-        with self._opened() as ledger:
+    def record_answer(self, headers: Mapping[str, str], *, elapsed: float = 0.0) -> None:
+        """Learn limits and usage from an answer that took `elapsed` seconds; the clock has observed it already."""
+        with self._open_ledger() as ledger:
             self._learn(ledger, headers, elapsed)
 
-    def refuse(self, headers: Mapping[str, str], *, elapsed: float = 0.0) -> None:
+    def record_refusal(self, headers: Mapping[str, str], *, elapsed: float = 0.0) -> None:
         """Learn from a 429. If no ceiling shows as full, the 15-minute ones are taken to be."""
-        with self._opened() as ledger:
+        with self._open_ledger() as ledger:
             self._learn(ledger, headers, elapsed)
             sent_at, _ = self._interval(headers, elapsed)
             if quarter_start(sent_at) < quarter_start(self._clock.now()):
@@ -112,8 +124,8 @@ class RateBudget:
                         counter.used = counter.limit
 
     def release(self, reserved_at: datetime) -> None:
-        """Take back a reservation whose call surely did not count: a 401, a refused connection."""
-        with self._opened() as ledger:
+        """Cancel a reservation whose call certainly did not count: a 401, a refused connection."""
+        with self._open_ledger() as ledger:
             self._roll(ledger, self._now(ledger))
             for ceiling, counter in ledger.counters.items():
                 if counter.start == _window_start(ceiling, reserved_at) and counter.used > 0:
@@ -145,7 +157,7 @@ class RateBudget:
         return any(state.left <= 0 for state in self._states(self._file.peek()))
 
     def _now(self, ledger: Ledger) -> datetime:
-        """The server's time; before this process saw an answer, what the last one to see one makes of it."""
+        """The server's time; before this process saw an answer, as the last process that saw one noted it."""
         if not self._clock.synced and ledger.server is not None and ledger.local is not None:
             self._clock.suppose(datetime.fromtimestamp(ledger.server, UTC), datetime.fromtimestamp(ledger.local, UTC))
         return self._clock.now()
@@ -170,8 +182,8 @@ class RateBudget:
         ]
 
     def _cushion(self, ceiling: Ceiling, limit: int) -> int:
-        told = self._cushions[ceiling.window]
-        return min(self._yielding, limit // YIELDED) if told is None else told
+        cushion = self._cushions[ceiling.window]
+        return min(self._yielding, limit // YIELDING_SHARE) if cushion is None else cushion
 
     def _learn(self, ledger: Ledger, headers: Mapping[str, str], elapsed: float) -> None:
         now = self._now(ledger)
@@ -182,7 +194,7 @@ class RateBudget:
         sent_at, answered_at = self._interval(headers, elapsed)
         for ceiling in CEILINGS:
             pair = limits.overall if ceiling.pair == "overall" else limits.read
-            _settle(ceiling, ledger.counters[ceiling], pair, sent_at, answered_at)
+            _record(ceiling, ledger.counters[ceiling], pair, sent_at, answered_at)
 
     def _interval(self, headers: Mapping[str, str], elapsed: float) -> tuple[datetime, datetime]:
         """Between which moments of the server the call was counted there."""
@@ -190,7 +202,7 @@ class RateBudget:
         return answered_at - timedelta(seconds=elapsed * self._clock.speed), answered_at
 
 
-def _settle(
+def _record(
     ceiling: Ceiling, counter: Counter, pair: LimitPair | None, sent_at: datetime, answered_at: datetime
 ) -> None:
     answered_in = _window_start(ceiling, answered_at)
@@ -212,3 +224,89 @@ def _window_start(ceiling: Ceiling, moment: datetime) -> int:
 
 def _header(headers: Mapping[str, str], name: str) -> str | None:
     return next((value for key, value in headers.items() if key.lower() == name), None)
+
+
+def make_budget(
+    settings: Settings,
+    clock: ServerClock | None = None,
+    *,
+    cushion_15min: int | None = None,
+    cushion_daily: int | None = None,
+    yielding: int = 0,
+    max_calls: int | None = None,
+) -> RateBudget:
+    """The budget of the settings' API application. Needs neither login nor network."""
+    return RateBudget(
+        ledger_path(settings),
+        clock or system_clock(settings),
+        folder=folder_ledger_path(settings),
+        cushion_15min=cushion_15min,
+        cushion_daily=cushion_daily,
+        yielding=yielding,
+        max_calls=max_calls,
+    )
+
+
+def log_wait(error: BudgetExhaustedError, seconds: float) -> None:
+    """Log that a wait goes on for `seconds` more."""
+    log.info(
+        "waiting for the limit's next window, %.0f s, until %s UTC",
+        seconds,
+        error.resumes_at.strftime("%H:%M:%S"),
+    )
+
+
+class Pacing:
+    """Reserves calls, waiting for a 15-minute window if `wait` allows; a full day always raises.
+
+    `ask_time` makes the clock observe the server without a call that counts. It is called before a full window that is known
+    from the ledger alone is believed, or believed to be over: this machine's clock may have been wrong, or set, since the
+    ledger was written. `on_wait` is informed of a wait: its cause, and the seconds still to go.
+    """
+
+    def __init__(
+        self,
+        budget: RateBudget,
+        clock: ServerClock,
+        *,
+        wait: bool = True,
+        on_wait: OnWait | None = None,
+        ask_time: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.budget = budget
+        self.waited = timedelta(0)  # for windows, in all, at the server
+        self._clock, self._wait, self._on_wait, self._ask_time = clock, wait, on_wait or log_wait, ask_time
+
+    def reserve(self) -> datetime:
+        """A reserved call's moment (see RateBudget.reserve), after as much waiting as it takes."""
+        while True:
+            if not self._clock.synced and self.budget.was_full():
+                self._ask_time()
+            try:
+                return self.budget.reserve()
+            except BudgetExhaustedError as error:
+                if not self.would_wait_for(error):
+                    raise
+                self.wait_for(error)
+
+    @contextmanager
+    def without_waiting(self) -> Iterator[None]:
+        """In the body every full window raises: for callers that hold a lock which others want meanwhile."""
+        waited, self._wait = self._wait, False
+        try:
+            yield
+        finally:
+            self._wait = waited
+
+    def would_wait_for(self, error: BudgetExhaustedError) -> bool:
+        """Whether waiting for the window helps: not for a day's, nor for one that is kept back as a whole."""
+        return self._wait and error.ceiling.window != "day" and error.cushion < error.limit
+
+    def wait_for(self, error: BudgetExhaustedError) -> None:
+        """Wait in slices; before each slice `on_wait` gets the error and the server's seconds still to go."""
+        until = error.resumes_at + MARGIN
+        began = self._clock.monotonic()
+        while (seconds := (until - self._clock.now()).total_seconds()) > 0:
+            self._on_wait(error, seconds)
+            self._clock.sleep(min(seconds, SLICE))
+        self.waited += timedelta(seconds=self._clock.monotonic() - began) * self._clock.speed

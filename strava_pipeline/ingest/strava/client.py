@@ -1,10 +1,11 @@
 """Strava's API: the calls for activities, their streams, gear and the athlete, each attempt within the budget.
 
 An answer that is not what was asked for is a transient failure and is tried again; every other answer is sorted by what to do
-about it. Nothing is kept here. `connect.py` makes a client from the settings.
+about it. Nothing is kept here. `connect` makes a client from the settings: only there do randomness and the network come in.
 """
 
 import logging
+import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,26 +19,26 @@ from strava_pipeline.core.errors import (
     GoneError,
     LoginRefusedError,
     MissingScopeError,
+    NeedsLoginError,
     PipelineError,
     RefusedError,
     RepeatingListingError,
     TransientError,
 )
 from strava_pipeline.core.json_values import parse_json
-from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire
-from strava_pipeline.ingest.landing import LandingClient
+from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
+from strava_pipeline.ingest.clock import ServerClock, system_clock
+from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire, make_wire
 from strava_pipeline.ingest.provider import Page
-from strava_pipeline.ingest.retries import MOST_REFUSALS, retrying
-from strava_pipeline.ingest.strava.access import AccessTokens
-from strava_pipeline.ingest.strava.hosts import keep_at_home
-from strava_pipeline.ingest.strava.oauth import fault_codes
-from strava_pipeline.ingest.strava.pacing import Pacing
-from strava_pipeline.settings import APPLICATION_PAGE
+from strava_pipeline.ingest.strava.budget import OnWait, Pacing, make_budget
+from strava_pipeline.ingest.strava.oauth import AccessTokens, fault_codes, make_oauth
+from strava_pipeline.ingest.strava.revocation import why_no_access
+from strava_pipeline.ingest.strava.token_store import keep_at_home, token_store
+from strava_pipeline.settings import APPLICATION_PAGE, Settings
 
 MOST_REPEATS = 2  # pages in a row without a new activity: then the listing has no end
-
 log = logging.getLogger(__name__)
+INVALID = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class StravaClient(LandingClient):
 
     @property
     def waited(self) -> timedelta:
-        """How long it waited for limits, at the server."""
+        """How long the client waited for limits, in the server's time."""
         return self.pacing.waited
 
     def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
@@ -171,7 +172,7 @@ class StravaClient(LandingClient):
         raise AssertionError("tenacity either returns or raises")
 
     def _attempt(self, path: str, query: Mapping[str, str], check: Check | None) -> Answer:
-        """One attempt as the retries count them; on its way a refused token is renewed, a 429 waited for."""
+        """One attempt as the retries count them; within it a refused token is renewed and a 429 waited for."""
         rejected: str | None = None
         refusals = 0
         while True:
@@ -189,7 +190,7 @@ class StravaClient(LandingClient):
                 return self._classify(path, exchange, check)
 
     def _call(self, path: str, query: Mapping[str, str], reserved_at: datetime) -> tuple[str, Exchange]:
-        """Send one request whose call is reserved, and settle the reservation by what comes of it."""
+        """Send one request whose call is reserved; release the reservation where the call certainly did not count."""
         try:
             token = self._tokens.get()
             keep_at_home(token, self.api_url)
@@ -219,16 +220,16 @@ class StravaClient(LandingClient):
         self.clock.sleep(seconds)
 
     def _account(self, exchange: Exchange, reserved_at: datetime) -> None:
-        """Enter an answer into the clock, the count and the budget."""
+        """Record an answer in the clock, the count and the budget."""
         headers, seconds = exchange.headers, exchange.seconds
         self.calls += 1
         self.clock.learn(headers, elapsed=seconds)
         if exchange.status == 401:
             self.budget.release(reserved_at)  # a 401 does not count at Strava
         elif exchange.status == 429:
-            self.budget.refuse(headers, elapsed=seconds)
+            self.budget.record_refusal(headers, elapsed=seconds)
         else:
-            self.budget.settle(headers, elapsed=seconds)
+            self.budget.record_answer(headers, elapsed=seconds)
 
     def _judge_401(self, path: str, exchange: Exchange, *, again: bool) -> None:
         unscoped = sorted(name for _, name, code in fault_codes(_json(exchange.body)) if code == "missing")
@@ -282,9 +283,6 @@ class StravaClient(LandingClient):
         )
 
 
-INVALID = object()
-
-
 def _json(body: bytes) -> Any:
     try:
         return parse_json(body)
@@ -306,3 +304,51 @@ def _object_fault(answer: Answer, wanted: int | str | None) -> str | None:
     if type(found) is not type(wanted) or found != wanted:
         return f"the body's id is not {wanted}"
     return None
+
+
+def connect(
+    settings: Settings,
+    *,
+    cushion_15min: int | None = None,
+    cushion_daily: int | None = None,
+    yielding: int = 0,
+    max_calls: int | None = None,
+    wait: bool = True,
+    on_wait: OnWait | None = None,
+    clock: ServerClock | None = None,
+) -> StravaClient:
+    """A client on the settings' login, budget and server; nothing is sent yet.
+
+    `wait`, `on_wait`: see Pacing; the cushions and `yielding`: see RateBudget. Raises MissingSettingsError when the application
+    or the login is missing, NeedsLoginError when the athlete took the access away or a purge is under way.
+    """
+    if reason := why_no_access(settings):
+        raise NeedsLoginError(reason)
+    clock = clock or system_clock(settings)
+    wire = make_wire(settings, clock)
+    oauth = make_oauth(settings, wire, clock)
+    store = token_store(settings)
+    store.load()
+    tokens = AccessTokens(store, oauth, clock)
+    budget = make_budget(
+        settings,
+        clock,
+        cushion_15min=cushion_15min,
+        cushion_daily=cushion_daily,
+        yielding=yielding,
+        max_calls=max_calls,
+    )
+    pacing = Pacing(
+        budget, clock, wait=wait, on_wait=on_wait, ask_time=lambda: _ask_time(wire, settings.base_url, clock)
+    )
+    return StravaClient(settings.api_url, tokens, pacing, clock, wire, random.random)
+
+
+def _ask_time(wire: Wire, base_url: str, clock: ServerClock) -> None:
+    """Read the server's time from its front page, which is no API call and counts in no limit."""
+    try:
+        exchange = wire.send("HEAD", base_url)
+    except PipelineError as error:
+        log.info("The server's time could not be asked for: %s", error)
+        return
+    clock.learn(exchange.headers, elapsed=exchange.seconds)

@@ -1,27 +1,36 @@
-"""What Strava's consent page sends back: a code or a refusal, from a pasted address or a bare code.
+"""The athlete's consent: what Strava's page sends back, pasted by a person or caught by a web server on this machine.
 
-Reads text; who asked for it and what becomes of the code is the caller's business. No message shows a code.
+The server answers one request, on the loopback address only. Nothing logs or shows what comes, since it holds the code; what
+the code buys is `oauth.py`'s.
 """
 
+import hmac
+import queue
+import threading
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
 
-from strava_pipeline.core.errors import NeedsLoginError
+from strava_pipeline.core.errors import NeedsLoginError, PipelineError
+
+PATH = "/exchange_token"
+PATIENCE = 300.0  # seconds; enough to log in at Strava with a second factor
+_PAGE = "<!doctype html><meta charset=utf-8><title>strava-pipeline</title><p>{text}</p>"
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """The athlete said yes: `code` buys the tokens, `scopes` are the ones granted (None: not told)."""
+    """The athlete agreed: `code` buys the tokens, `scopes` are the ones granted (None: not known)."""
 
     code: str = field(repr=False)
     scopes: tuple[str, ...] | None
 
 
 def read_consent(text: str, state: str | None) -> Consent:
-    """From the whole address Strava redirected to, its query, or the bare code.
+    """Read the whole address that Strava redirected to, its query, or the bare code.
 
-    An address must carry `state`, unless that is None. Raises NeedsLoginError if it doesn't, if the athlete said no,
-    or if there is no code in it.
+    An address must carry `state`, unless that is None. Raises NeedsLoginError where the state differs, the athlete refused,
+    or there is no code.
     """
     text = text.strip().strip("'\"<>")
     if "=" not in text and "://" not in text and text:
@@ -31,7 +40,7 @@ def read_consent(text: str, state: str | None) -> Consent:
     if state is not None and query.get("state") != [state]:
         raise NeedsLoginError(
             "This address is not the answer to the page shown above (its state differs), so it is not used. "
-            "Open that page again, or run strava-pipeline auth anew."
+            "Open that page again, or run strava-pipeline auth again."
         )
     if query.get("error") == ["access_denied"]:
         raise NeedsLoginError(
@@ -49,5 +58,66 @@ def read_consent(text: str, state: str | None) -> Consent:
 
 def _checked(code: str) -> str:
     if not (code.isascii() and code.isprintable() and " " not in code):
-        raise NeedsLoginError("This is no code of Strava's. Paste the whole address that Strava sent you to.")
+        raise NeedsLoginError("This is not one of Strava's codes. Paste the whole address that Strava sent you to.")
     return code
+
+
+class RedirectListener:
+    """`with RedirectListener(port, state) as listener: … listener.wait()`; `redirect_uri` is for the consent page."""
+
+    def __init__(self, port: int, state: str) -> None:
+        self._addresses: queue.Queue[str] = queue.Queue()
+        try:
+            self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(state, self._addresses))
+        except OSError as error:
+            raise PipelineError(
+                f"Port {port} can't be listened on ({error.strerror}). Try another: --listen PORT"
+            ) from None
+        self._server.daemon_threads = True
+        self.redirect_uri = f"http://localhost:{self._server.server_address[1]}{PATH}"
+
+    def __enter__(self) -> "RedirectListener":
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def wait(self, seconds: float = PATIENCE) -> str:
+        """The address that Strava redirected to; PipelineError if none comes in time."""
+        try:
+            return self._addresses.get(timeout=seconds)
+        except queue.Empty:
+            raise PipelineError(
+                f"No answer from Strava's page within {seconds / 60:.0f} minutes. Run strava-pipeline auth again; "
+                "without --listen you can paste the address instead."
+            ) from None
+
+
+def _handler(state: str, addresses: queue.Queue[str]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10  # seconds; browsers open connections that they never use
+
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            if parts.path != PATH:
+                self._answer(404, "Nothing here.")
+            elif not hmac.compare_digest(parse_qs(parts.query).get("state", [""])[0].encode(), state.encode()):
+                self._answer(400, "This is not the answer to the login that is waiting.")
+            else:
+                self._answer(200, "Thank you. You can close this window and go back to the terminal.")
+                addresses.put(self.path)
+
+        def log_message(self, *_: object) -> None:
+            """Log nothing: the request line holds the code."""
+
+        def _answer(self, status: int, text: str) -> None:
+            page = _PAGE.format(text=text).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+
+    return Handler

@@ -1,4 +1,4 @@
-"""What `doctor` looks at on the way to Strava: the server's certificate and clock, the login, the budget's ledger.
+"""What `doctor` examines on the way to Strava: the server's certificate and clock, the login, the budget's ledger.
 
 One HEAD request to the front page, which is no API call and counts in no limit; a token is neither sent nor shown.
 """
@@ -22,13 +22,10 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.ingest.clock import CONTRADICTION, HEADER_RESOLUTION, parse_date_header, system_clock
 from strava_pipeline.ingest.http import Exchange, UntrustedError, make_wire
-from strava_pipeline.ingest.strava.clocks import folder_ledger_path, ledger_path
-from strava_pipeline.ingest.strava.connect import token_store
-from strava_pipeline.ingest.strava.hosts import keep_at_home
-from strava_pipeline.ingest.strava.ledger import LedgerFile
+from strava_pipeline.ingest.strava.ledger import LedgerFile, folder_ledger_path, ledger_path
 from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes
 from strava_pipeline.ingest.strava.revocation import revoked_at
-from strava_pipeline.ingest.strava.token_store import LOGIN, StoredToken
+from strava_pipeline.ingest.strava.token_store import LOGIN, StoredToken, keep_at_home, token_store
 from strava_pipeline.settings import Settings
 
 SERVER, CLOCK, TOKEN, LEDGER = "server", "clock", "login", "budget ledger"
@@ -37,7 +34,7 @@ _OTHER_NAME = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MI
 
 
 def server_health(settings: Settings) -> list[Finding]:
-    """Whether the server answers and can be told to be itself, and how far this machine's clock is off its own."""
+    """Whether the server answers with a good certificate, and how far this machine's clock is off the server's."""
     host = urlsplit(settings.base_url).hostname or "?"
     clock = system_clock(settings)
     try:
@@ -52,35 +49,37 @@ def server_health(settings: Settings) -> list[Finding]:
         secure = settings.base_url.startswith("https:")
         how = "its certificate is good" if secure else "without encryption, so there is no certificate to verify"
         return [ok(SERVER, f"{host} answers; {how}"), clock_health(answer, clock.local())]
-    return [found, skipped(CLOCK, "the server's is not known")]
+    return [found, skipped(CLOCK, "the server's time is not known")]
 
 
 def clock_health(answer: Exchange, local: datetime) -> Finding:
-    """How far `local`, the time when the answer was there, is off the answer's Date header.
+    """How far `local`, the time when the answer came, is off the answer's Date header.
 
-    The header is cut to seconds and as old as the answer took at most, so that much is no difference.
+    The header is cut to seconds and at most as old as the answer took, so that much is no difference.
     """
     date = parse_date_header(answer.headers.get("Date"))
     if date is None:
-        return skipped(CLOCK, "the server does not tell its time")
+        return skipped(CLOCK, "the server does not say its time")
     latest = date + HEADER_RESOLUTION + timedelta(seconds=answer.seconds)
     off = local - date if local < date else max(local - latest, timedelta(0))
-    told = f"{_span(off)} {'behind' if off < timedelta(0) else 'ahead of'} the server's" if off else "as the server's"
+    difference = (
+        f"{_span(off)} {'behind' if off < timedelta(0) else 'ahead of'} the server's" if off else "as the server's"
+    )
     if abs(off) <= CONTRADICTION:
-        return ok(CLOCK, told)
+        return ok(CLOCK, difference)
     return warning(
         CLOCK,
-        f"{told}. The pipeline goes by the server's, so limits and logins are right; schedules go by this machine's.",
+        f"{difference}. The pipeline goes by the server's, so limits and logins are right; schedules go by this machine's.",
         "Set the clock, or switch on time synchronisation: timedatectl set-ntp true",
     )
 
 
 def login_health(settings: Settings) -> list[Finding]:
     """The login on disk: there, readable by its owner alone, for this server, and what it may see."""
-    if gone := revoked_at(settings):
-        taken = f"the athlete took this application's access away on {gone:%Y-%m-%d}."
-        mend = f"Strava asks that their data is then deleted: strava-pipeline purge\nIf it was a mistake: {LOGIN}"
-        return [problem(TOKEN, taken, mend)]
+    if revoked := revoked_at(settings):
+        what = f"the athlete took this application's access away on {revoked:%Y-%m-%d}."
+        fix = f"Strava asks that their data is then deleted: strava-pipeline purge\nIf it was a mistake: {LOGIN}"
+        return [problem(TOKEN, what, fix)]
     store = token_store(settings)
     try:
         token = store.load()
@@ -93,7 +92,7 @@ def login_health(settings: Settings) -> list[Finding]:
     if stat.S_IMODE(store.path.stat().st_mode) & 0o077:
         found.append(problem(TOKEN, f"{store.path} can be read by others.", f"chmod 600 '{store.path}'"))
     if stat.S_IMODE(folder.stat().st_mode) & 0o077:
-        found.append(warning(TOKEN, f"{folder} can be looked into by others.", f"chmod 700 '{folder}'"))
+        found.append(warning(TOKEN, f"{folder} can be opened by others.", f"chmod 700 '{folder}'"))
     if halves := sorted(folder.glob(f".{store.path.name}.*")):
         found.append(
             warning(
@@ -104,12 +103,12 @@ def login_health(settings: Settings) -> list[Finding]:
 
 
 def ledger_health(settings: Settings) -> list[Finding]:
-    """Whether the calls made so far are known and can be counted on, and what was set aside."""
+    """Whether the ledger of calls can be read and written, and what of it was set aside."""
     paths = (ledger_path(settings), folder_ledger_path(settings))
     found = [_ledger(paths[0])]
-    if aside := sorted(one for path in paths for one in path.parent.glob(f"{path.name}.corrupt-*")):
+    if aside := sorted(file for path in paths for file in path.parent.glob(f"{path.name}.corrupt-*")):
         what = f"{len(aside)} that could not be understood, set aside in {aside[0].parent}."
-        found.append(warning(LEDGER, what, "\n".join(f"rm -f '{one}'" for one in aside)))
+        found.append(warning(LEDGER, what, "\n".join(f"rm -f '{file}'" for file in aside)))
     return found
 
 
@@ -123,28 +122,28 @@ def _ledger(path: Path) -> Finding:
             )
     except OSError as error:
         return problem(LEDGER, f"{path} can't be read ({error.strerror}).", f"chmod u+rw '{path}'")
-    for one in (path, path.with_name(f"{path.name}.lock")):
-        if one.exists() and not os.access(one, os.W_OK):
-            what = f"{one} belongs to another user, and this one may not write to it: no call can be made."
+    for file in (path, path.with_name(f"{path.name}.lock")):
+        if file.exists() and not os.access(file, os.W_OK):
+            what = f"{file} belongs to another user, and this one may not write to it: no call can be made."
             return problem(
                 LEDGER,
                 what,
-                f"Let both write to {one.parent} by a group of theirs, or as its owner: chmod g+rw '{one}'",
+                f"Let both write to {file.parent} by a common group, or as its owner: chmod g+rw '{file}'",
             )
-    return ok(LEDGER, "readable" if path.exists() else "none yet; the first call makes it")
+    return ok(LEDGER, "readable" if path.exists() else "none yet; the first call creates it")
 
 
 def _token(settings: Settings, token: StoredToken) -> Finding:
     try:
         keep_at_home(token.refresh_token, settings.base_url)
     except ForbiddenError as error:
-        return problem(TOKEN, str(error), "Mend STRAVA_BASE_URL and STRAVA_API_URL, or log in: " + LOGIN)
+        return problem(TOKEN, str(error), "Correct STRAVA_BASE_URL and STRAVA_API_URL, or log in: " + LOGIN)
     if token.refused_at is not None:
         return problem(TOKEN, f"Strava refused it on {token.refused_at:%Y-%m-%d %H:%M} UTC.", f"Log in again: {LOGIN}")
     expiry = f"{token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else None
     until = f"access until {expiry}, renewed by itself" if expiry else "access is renewed at the next call"
     if token.scope is None:
-        return ok(TOKEN, f"there; {until}; what it may see is not known, as a bare code does not tell it")
+        return ok(TOKEN, f"there; {until}; what it may see is not known, as a bare code does not say")
     granted = token.scope.replace(",", " ").split()
     if missing := missing_scopes(SCOPES, granted):
         return warning(TOKEN, f"there; {until}; but {_without(missing)}.", f"Log in, every box ticked: {LOGIN}")
@@ -156,7 +155,7 @@ def _without(missing: Sequence[tuple[str, str]]) -> str:
 
 
 def _untrusted(code: int | None, host: str, local: datetime) -> tuple[str, str]:
-    """(what is the case, how to mend it) by OpenSSL's verdict."""
+    """(what is wrong, how to fix it) by OpenSSL's verdict."""
     if code in (_NOT_YET_VALID, _EXPIRED):
         which = "has expired" if code == _EXPIRED else "is not valid yet"
         return (
@@ -166,7 +165,7 @@ def _untrusted(code: int | None, host: str, local: datetime) -> tuple[str, str]:
     if code in _OTHER_NAME:
         return (
             f"the certificate is for another host than {host}.",
-            "Look at STRAVA_BASE_URL; if it is right, something between here and there answers in the host's place.",
+            "Look at STRAVA_BASE_URL; if it is right, something on the way answers in the host's place.",
         )
     return (
         f"the certificate of {host} is not trusted by the bundle in use.",

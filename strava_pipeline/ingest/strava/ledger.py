@@ -1,8 +1,7 @@
 """The budget's ledger on disk: counters per window in one small file that all processes share under a lock.
 
-Only keeping and locking stands here; what the numbers mean and who may call is `budget.py`. A write is one
-block of fixed size put over the old one, so a killed process leaves no half of one; nothing is fsynced:
-whatever a power cut loses, the next answer's headers bring back.
+What the numbers mean and who may call is `budget.py`'s. A write is one block of fixed size put over the old one, so a killed
+process leaves no half of a block; nothing is fsynced: whatever a power cut loses, the next answer's headers bring back.
 """
 
 import json
@@ -12,12 +11,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from strava_pipeline.core.errors import Ceiling, PipelineError
 from strava_pipeline.file_locks import exclusive
+from strava_pipeline.settings import Settings
 
 CEILINGS = tuple(Ceiling(pair, window) for pair in ("overall", "read") for window in ("15min", "day"))
 PUBLISHED_LIMITS = {  # https://developers.strava.com/docs/rate-limits, defaults of a new application
@@ -36,7 +38,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Counter:
-    """One ceiling: its limit, the start of its window (epoch seconds) and the calls used in it."""
+    """One ceiling: its limit, the start of its window (epoch seconds) and the calls used in that window."""
 
     limit: int
     start: int = 0
@@ -47,7 +49,8 @@ class Counter:
 class Ledger:
     """The counters of all ceilings, and the last moment known in both the server's and the local time.
 
-    `name`: of the application's ledger, its file's and a random part; in a data folder's, of the one it was written with.
+    `name`: for the application's ledger, its file's name and a random part; for a data folder's ledger, the name of the
+    application's ledger that it was written with.
     """
 
     counters: dict[Ceiling, Counter] = field(
@@ -59,10 +62,10 @@ class Ledger:
 
 
 class LedgerFile:
-    """Opens the application's ledger under its lock, and keeps the data folder's own one the same.
+    """Opens the application's ledger under its lock, and keeps the data folder's own ledger the same.
 
-    `folder`: the data folder's, the only one of earlier versions. Whoever uses the same data folder with another ledger of the
-    application (an earlier version, a container beside the host, another user) writes it, too, so its counts are merged in.
+    `folder`: the data folder's ledger, the only one of earlier versions. A process that uses the data folder with another ledger
+    of the application (an earlier version, a container beside the host, another user) writes it too, so its counts are merged.
     """
 
     def __init__(self, path: Path, folder: Path | None = None) -> None:
@@ -74,7 +77,7 @@ class LedgerFile:
     def open(self, now: datetime, *, is_synced: bool = False) -> Iterator[Ledger]:
         """The ledger, locked; written back unless an error leaves. Garbage is set aside, named by `now`.
 
-        `is_synced`: `now` is the server's time, so a window of the data folder's ledger that begins later is a false one.
+        `is_synced`: `now` is the server's time, so a window of the data folder's ledger that begins later is wrong.
         """
         with ExitStack() as held:
             for path in self._both:
@@ -82,8 +85,8 @@ class LedgerFile:
             ledger = self._read(self._path, now)
             if self._folder is not None:
                 folder = self._read(self._folder, now)
-                ledger = _joined(self._path.stem, ledger, folder, now.timestamp() if is_synced else None)
-            self._written = None  # not what is in `ledger` any more as soon as the body changes it
+                ledger = _with_folder(self._path.stem, ledger, folder, now.timestamp() if is_synced else None)
+            self._written = None  # the body changes `ledger`
             yield ledger
             ledger.name = ledger.name or f"{self._path.stem}:{uuid4().hex}"
             block = json.dumps(_encode(ledger)).encode().ljust(BLOCK)
@@ -99,18 +102,18 @@ class LedgerFile:
                 is_new = not lock.exists()
                 held.enter_context(exclusive(lock, timeout=LOCK_TIMEOUT, poll=POLL))
                 if is_new:
-                    _share(lock)
+                    _share_with_group(lock)
             except OSError as error:
                 raise self._unusable(path, error) from error
             yield
 
     def peek(self) -> Ledger:
-        """The ledger as it is, without lock or trace; a fresh one where there is none or garbage."""
+        """The ledger as it is, without lock or trace; a new one where there is none or garbage."""
         ledger = self._peek(self._path)
-        return ledger if self._folder is None else _joined(self._path.stem, ledger, self._peek(self._folder), None)
+        return ledger if self._folder is None else _with_folder(self._path.stem, ledger, self._peek(self._folder), None)
 
     def is_garbage(self) -> bool:
-        """Whether what is there can't be understood; without lock or trace."""
+        """Whether the file can't be understood; without lock or trace."""
         try:
             _decode(json.loads(self._path.read_bytes()))
         except FileNotFoundError:
@@ -124,14 +127,14 @@ class LedgerFile:
             raw = path.read_bytes()
             if (
                 path == self._path and self._written is not None and self._written[0] == raw
-            ):  # nobody else was at it since
+            ):  # nobody else has written since
                 return self._written[1]
             try:
                 return _decode(json.loads(raw))
             except _GARBAGE:
                 aside = path.with_name(f"{path.name}.corrupt-{now:%Y%m%dT%H%M%S%f}")
                 path.replace(aside)
-                log.warning("the rate budget's ledger was unreadable; set aside as %s, starting anew", aside)
+                log.warning("the rate budget's ledger was unreadable and was set aside as %s; a new one begins", aside)
                 return Ledger()
         except FileNotFoundError:
             return Ledger()
@@ -152,7 +155,7 @@ class LedgerFile:
             try:
                 size = os.fstat(descriptor).st_size
                 if not size:
-                    _share(path)
+                    _share_with_group(path)
                 os.pwrite(descriptor, block, 0)
                 if size > len(block):
                     os.ftruncate(descriptor, len(block))
@@ -169,8 +172,8 @@ class LedgerFile:
         )
 
 
-def _share(path: Path) -> None:
-    """Let whoever may write into the folder write the new file as well, whatever the umask and this user's own group."""
+def _share_with_group(path: Path) -> None:
+    """Let everyone who may write into the folder write the new file too, whatever the umask and this user's own group."""
     folder = path.parent.stat()
     with suppress(PermissionError):  # a group that this user is not in
         os.chown(path, -1, folder.st_gid)
@@ -178,10 +181,10 @@ def _share(path: Path) -> None:
         path.chmod(folder.st_mode & 0o666)
 
 
-def _joined(application: str, ledger: Ledger, folder: Ledger, until: float | None) -> Ledger:
-    """The application's ledger, with the counts of the data folder's where that was written without it.
+def _with_folder(application: str, ledger: Ledger, folder: Ledger, until: float | None) -> Ledger:
+    """The application's ledger, merged with the data folder's where that was written without it.
 
-    Not with those of another application, nor with windows that begin after `until`.
+    Counts of another application, and windows that begin after `until`, are left out.
     """
     if folder.name is not None and (folder.name == ledger.name or not folder.name.startswith(f"{application}:")):
         return ledger
@@ -190,17 +193,17 @@ def _joined(application: str, ledger: Ledger, folder: Ledger, until: float | Non
     return merged(ledger, folder)
 
 
-def merged(one: Ledger, other: Ledger) -> Ledger:
-    """What two ledgers of one application come to: of each ceiling the later window, in the same window the higher count.
+def merged(first: Ledger, second: Ledger) -> Ledger:
+    """Two ledgers of one application as one: of each ceiling the later window, in the same window the higher count.
 
-    Limits and the server's time are those of the ledger that saw the later answer; the name is the first one's.
+    Limits and the server's time are those of the ledger that saw the later answer; the name is that of `first`.
     """
-    newer = other if (other.server or 0.0) > (one.server or 0.0) else one
+    newer = second if (second.server or 0.0) > (first.server or 0.0) else first
     counters = {}
     for ceiling in CEILINGS:
-        start, used = max((ledger.counters[ceiling].start, ledger.counters[ceiling].used) for ledger in (one, other))
+        start, used = max((ledger.counters[ceiling].start, ledger.counters[ceiling].used) for ledger in (first, second))
         counters[ceiling] = Counter(newer.counters[ceiling].limit, start, used)
-    return Ledger(counters, newer.server, newer.local, one.name)
+    return Ledger(counters, newer.server, newer.local, first.name)
 
 
 def _encode(ledger: Ledger) -> dict[str, Any]:
@@ -238,3 +241,15 @@ def _moment(value: object) -> float | None:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) < 10**11:
         raise ValueError("not a moment")
     return float(value)
+
+
+def ledger_path(settings: Settings) -> Path:
+    """The ledger of the settings' API application: all data folders share it, since Strava counts per application."""
+    host = urlsplit(settings.api_url).netloc.rpartition("@")[2].lower()
+    application = sha256(f"{host}\n{settings.client_id or ''}".encode()).hexdigest()[:16]
+    return settings.ledger_dir / f"strava-{application}.json"
+
+
+def folder_ledger_path(settings: Settings) -> Path:
+    """The data folder's own ledger, for those who use the folder with another ledger of the application."""
+    return settings.data_dir / "state" / "budget.json"

@@ -1,11 +1,14 @@
-"""Strava's OAuth: the consent page's address, exchanging a code, refreshing a token, withdrawing it, what refusals mean.
+"""Strava's OAuth: the consent page's address, buying, refreshing and withdrawing tokens, and what refusals mean.
 
-Speaks HTTP but keeps nothing: the login on disk is `token_store.py`, whose turn it is to refresh `access.py`.
-Token calls don't count against the limits.
+`AccessTokens` has a valid access token at any time and keeps processes from refreshing twice; the login on disk is
+`token_store.py`'s. Token calls don't count against the limits.
 """
 
 import json
+import random
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -18,12 +21,17 @@ from strava_pipeline.core.errors import (
     TransientError,
     WrongApplicationError,
 )
+from strava_pipeline.ingest.calls import ATTEMPTS, retrying
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, NotSentError, Wire
-from strava_pipeline.ingest.retries import ATTEMPTS, retrying
-from strava_pipeline.ingest.strava.hosts import keep_at_home, keep_from_emulator
-from strava_pipeline.ingest.strava.token_store import EXPIRES_AT_LOCAL, StoredToken
-from strava_pipeline.settings import APPLICATION_PAGE, Application
+from strava_pipeline.ingest.strava.token_store import (
+    EXPIRES_AT_LOCAL,
+    StoredToken,
+    TokenStore,
+    keep_at_home,
+    keep_from_emulator,
+)
+from strava_pipeline.settings import APPLICATION_PAGE, Application, Settings
 
 SEES_PRIVATE = "activity:read_all"  # without it a listing leaves out what only the athlete may see
 SCOPES = ("read", "activity:read", SEES_PRIVATE, "profile:read_all")
@@ -33,7 +41,8 @@ CONSEQUENCES = {
     SEES_PRIVATE: 'activities visible to "Only You" will be missing',
     "profile:read_all": "gear, weight, zones and follower-only profile details will be missing",
 }
-AGAIN = "run strava-pipeline auth"
+EARLY = timedelta(minutes=5)  # longer than any call takes, far less than the six hours a token lives
+LOG_IN = "run strava-pipeline auth"
 T = TypeVar("T")
 
 
@@ -52,37 +61,37 @@ class OAuth:
         self._wire, self._clock, self._jitter = wire, clock, jitter
 
     def authorize_url(self, redirect_uri: str, state: str, scopes: Iterable[str] = SCOPES) -> str:
-        """The page on which the athlete says yes."""
+        """The page on which the athlete agrees."""
         return authorize_url(self._base_url, self._application.client_id, redirect_uri, scopes, state)
 
     def exchange_code(self, code: str) -> dict[str, Any]:
-        """Strava's token answer for the code that the redirect brought, with EXPIRES_AT_LOCAL. A code works once."""
+        """Buy tokens with the code that the redirect brought: Strava's answer, with EXPIRES_AT_LOCAL. A code works once."""
         grant = {"grant_type": "authorization_code", "code": code}
         return self._ask(code, lambda lost: self._buy(grant, lost))
 
     def refresh(self, refresh_token: str) -> dict[str, Any]:
-        """Strava's token answer for a refresh token, with EXPIRES_AT_LOCAL. If it holds a new one, the old is dead already."""
+        """Buy an access token: Strava's answer, with EXPIRES_AT_LOCAL. A new refresh token replaces the old one."""
         grant = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         return self._ask(refresh_token, lambda lost: self._buy(grant, lost))
 
     def revoke(self, token: str) -> None:
-        """Give the application's access back: no token of this login works any more. One that is dead already is fine."""
+        """Give the application's access back: no token of this login works any more. No error where none did."""
         keep_from_emulator(token, self._base_url)
         self._ask(token, lambda lost: self._withdraw(token))
 
-    def _ask(self, secret: str, once: Callable[[bool], T]) -> T:
-        """What `once` answers, tried again where that may help; it is told whether an answer was lost before."""
+    def _ask(self, secret: str, call: Callable[[bool], T]) -> T:
+        """What `call` returns, tried again where that may help. Its argument: whether an answer was lost before."""
         keep_at_home(secret, self._base_url)
         lost = False
         try:
             for attempt in retrying(self._jitter, self._clock.sleep):
                 with attempt:
                     try:
-                        return once(lost)
+                        return call(lost)
                     except TransientError as error:
                         lost = lost or not isinstance(error, NotSentError)
                         raise
-        except TransientError as error:  # no failure of the call that needs the token, nor to be tried again with it
+        except TransientError as error:  # else the call that needs the token would count as failed and be tried again
             raise LoginServiceError(
                 f"{error}, {ATTEMPTS} times. Nothing was lost; run the same command again later."
             ) from error
@@ -102,7 +111,7 @@ class OAuth:
         raise _refusal(exchange, answer, lost)
 
     def _local_expiry(self, token: StoredToken) -> float | None:
-        """When the token dies in epoch seconds of this machine's clock, which may be wrong: for processes without an answer."""
+        """When the token expires, in epoch seconds of this machine's clock, however wrong: for processes without an answer."""
         if token.expires_at is None:
             return None
         left = (token.expires_at - self._clock.now()) / self._clock.speed
@@ -163,10 +172,10 @@ def _refusal(exchange: Exchange, answer: Mapping[str, Any], lost: bool) -> Pipel
     if "RefreshToken" in resources:
         why = " An answer was lost just before; it may have held the successor of what was sent." if lost else ""
         return RefreshTokenRefusedError(
-            f"Strava no longer accepts the refresh token (revoked, used up or mistyped).{why} Please {AGAIN}"
+            f"Strava no longer accepts the refresh token (revoked, used up or mistyped).{why} Please {LOG_IN}"
         )
     return of_application or PipelineError(
-        f"Strava's login service answered {status}; check the settings, then {AGAIN}"
+        f"Strava's login service answered {status}; check the settings, then {LOG_IN}"
     )
 
 
@@ -214,3 +223,55 @@ def _object(body: bytes) -> dict[str, Any]:
 
 def _usable(answer: Mapping[str, Any]) -> bool:
     return all(isinstance(answer.get(name), str) and answer[name] for name in ("access_token", "refresh_token"))
+
+
+def make_oauth(settings: Settings, wire: Wire, clock: ServerClock) -> OAuth:
+    """The OAuth of the settings' application."""
+    return OAuth(settings.base_url, settings.require_application(), wire, clock, random.random)
+
+
+class AccessTokens:
+    """The stored login's access token, refreshed under the store's lock when about to expire."""
+
+    def __init__(self, store: TokenStore, oauth: OAuth, clock: ServerClock) -> None:
+        self._store, self._oauth, self._clock = store, oauth, clock
+        self._current: StoredToken | None = None
+
+    def get(self) -> str:
+        """An access token that is valid for some minutes. Raises as TokenStore.load and OAuth.refresh do."""
+        if self._current is None:
+            self._current = self._store.load()
+        return self._valid(self._current) or self._refresh(rejected=None)
+
+    def renew(self, rejected: str) -> str:
+        """Another token after a 401 to `rejected`: the stored one if it differs, else a fresh one."""
+        return self._refresh(rejected=rejected)
+
+    def _refresh(self, rejected: str | None) -> str:
+        with self._store.lock():
+            stored = self._store.load()  # another process may have refreshed while this one waited
+            if self._valid(stored) in (None, rejected):
+                self._store.probe(stored)
+                stored = self._refreshed(stored)
+                self._store.save(stored)
+        self._current = stored
+        return stored.access_token or ""
+
+    def _refreshed(self, stored: StoredToken) -> StoredToken:
+        try:
+            return stored.with_answer(self._oauth.refresh(stored.refresh_token))
+        except RefreshTokenRefusedError:
+            with suppress(PipelineError):  # without the note, the refusal is still what a person has to know
+                self._store.save(stored.refused(self._clock.now()))
+            raise
+
+    def _valid(self, token: StoredToken) -> str | None:
+        """The access token, unless it has expired; without a date it is valid until a 401 says otherwise.
+
+        Before this process had an answer, this machine's clock may be wrong by more than a token's lifetime. It then only
+        measures how long ago the token came.
+        """
+        expires_at, now = token.expires_at, self._clock.now()
+        if not self._clock.synced and token.expires_at_local is not None:
+            expires_at, now = token.expires_at_local, self._clock.local()
+        return None if expires_at is not None and expires_at - now <= EARLY else token.access_token

@@ -1,6 +1,6 @@
-"""The access that is taken away or given back: whether a login is dead, withdrawing it, and the note that says so.
+"""Access that was taken away or given back: whether a login still works, withdrawing it, and the note that it is gone.
 
-A webhook event only claims it, so it is tried. What was kept has to be deleted then: the verb `purge`.
+A webhook event only claims that the access is gone, so the login is tried. The data then has to be deleted: `purge`.
 """
 
 import json
@@ -9,9 +9,12 @@ from pathlib import Path
 
 from strava_pipeline.core.errors import NeedsLoginError, WrongApplicationError
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.http import make_wire
+from strava_pipeline.ingest.strava.oauth import AccessTokens, make_oauth
+from strava_pipeline.ingest.strava.token_store import token_store
 from strava_pipeline.settings import Settings
 
-_PURGED = ".purged"  # lake/paths.py: what a purge is deleting. Who fetched now would bring back what is to go
+_PURGED = ".purged"  # lake/paths.py: what a purge is deleting; a call made now would bring some of it back
 
 
 def examine_claim(settings: Settings, claimed_at: datetime, clock: ServerClock) -> bool:
@@ -19,8 +22,6 @@ def examine_claim(settings: Settings, claimed_at: datetime, clock: ServerClock) 
 
     Returns False where nothing was to be tried: it is noted already, or there is no login. Raises as `is_login_dead` does.
     """
-    from strava_pipeline.ingest.strava.connect import token_store
-
     if revoked_at(settings) is not None or not token_store(settings).path.exists():
         return False
     if is_login_dead(settings, clock):
@@ -31,14 +32,9 @@ def examine_claim(settings: Settings, claimed_at: datetime, clock: ServerClock) 
 def is_login_dead(settings: Settings, clock: ServerClock) -> bool:
     """Whether Strava refuses the stored login, tried by renewing it once: a token call, which counts in no limit.
 
-    The new pair is kept. Raises what tells nothing of the login: MissingSettingsError without one, NeedsLoginError where its
+    The new pair is kept. Raises what says nothing about the login: MissingSettingsError without one, NeedsLoginError where its
     file is garbage, WrongApplicationError, ForbiddenError (an inactive application), LoginServiceError (no answer).
     """
-    # connect.py itself reads the note below
-    from strava_pipeline.ingest.http import make_wire
-    from strava_pipeline.ingest.strava.access import AccessTokens
-    from strava_pipeline.ingest.strava.connect import make_oauth, token_store
-
     store = token_store(settings)
     tokens = AccessTokens(store, make_oauth(settings, make_wire(settings, clock), clock), clock)
     with store.lock():  # or another process could renew it in between, and nothing would be tried
@@ -54,9 +50,6 @@ def is_login_dead(settings: Settings, clock: ServerClock) -> bool:
 
 def give_access_back(settings: Settings, clock: ServerClock) -> None:
     """Withdraw the stored login at Strava and note that it is. Raises as TokenStore.load and OAuth.revoke do."""
-    from strava_pipeline.ingest.http import make_wire
-    from strava_pipeline.ingest.strava.connect import make_oauth, token_store
-
     store = token_store(settings)
     with store.lock():  # or a refresh at the same time could bring one that is not withdrawn
         make_oauth(settings, make_wire(settings, clock), clock).revoke(store.load().refresh_token)
@@ -64,7 +57,7 @@ def give_access_back(settings: Settings, clock: ServerClock) -> None:
 
 
 def note_revoked(settings: Settings, at: datetime) -> None:
-    """Keep that the athlete took the access away at `at`: nothing is asked for with this login any more."""
+    """Note that the athlete took the access away at `at`: no call is made with this login any more."""
     path = _note(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
@@ -73,7 +66,7 @@ def note_revoked(settings: Settings, at: datetime) -> None:
 
 
 def revoked_at(settings: Settings) -> datetime | None:
-    """When the athlete took the access away (UTC); None: it stands. A note that can't be read counts from when it was written."""
+    """When the athlete took the access away (UTC); None: they did not. A note that can't be read counts from its file's time."""
     path = _note(settings)
     try:
         at = datetime.fromisoformat(json.loads(path.read_bytes())["at"])
@@ -90,7 +83,7 @@ def forget_revoked(settings: Settings) -> None:
 
 
 def revoked_words(at: datetime) -> str:
-    """What a person is told, and what to do."""
+    """What happened and what to do, for a person."""
     return (
         f"The athlete took this application's access away on {at:%Y-%m-%d}. Strava asks that their data is then deleted: "
         "strava-pipeline purge. If it was a mistake: strava-pipeline auth."
@@ -98,11 +91,11 @@ def revoked_words(at: datetime) -> str:
 
 
 def why_no_access(settings: Settings) -> str | None:
-    """Why nothing is to be asked of Strava, though a login may be there: taken away, or a purge under way. None: ask."""
-    if gone := revoked_at(settings):
-        return revoked_words(gone)
+    """Why no call may be made though a login may be there: access taken away, or a purge under way. None: calls may be made."""
+    if revoked := revoked_at(settings):
+        return revoked_words(revoked)
     if (settings.data_dir / _PURGED).exists():
-        return f"A purge of {settings.data_dir} is at work, or did not come to its end: strava-pipeline purge goes on with it."
+        return f"A purge of {settings.data_dir} is running, or was interrupted: strava-pipeline purge finishes it."
     return None
 
 

@@ -1,34 +1,40 @@
-"""Strava's webhook subscription of an API application: made, looked at, deleted. There is one at most.
+"""Strava's webhook subscription of an API application, of which there is one at most, and which one this installation has.
 
-Made with the application's id and secret, not with a login; these calls count in no limit. What is kept of it on disk is
-`subscription_file.py`'s.
+Strava is asked with the application's id and secret, not with a login; these calls count in no limit. The file in the secrets
+folder (the callback holds the path's secret) only remembers the answer, so that events of others are refused without a call.
 """
 
 import json
+import logging
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import MisuseError, PipelineError, TransientError
 from strava_pipeline.core.webhooks import intake_path
+from strava_pipeline.ingest.calls import retrying
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.http import Exchange, Wire
-from strava_pipeline.ingest.retries import retrying
-from strava_pipeline.ingest.strava.hosts import keep_at_home
+from strava_pipeline.ingest.http import Exchange, Wire, make_wire
+from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.strava.oauth import application_refusal, fault_codes
-from strava_pipeline.settings import Application
+from strava_pipeline.ingest.strava.token_store import keep_at_home
+from strava_pipeline.settings import Application, Settings
 
 LONGEST_CALLBACK = 255  # characters: developers.strava.com/docs/webhooks
 RESOURCE, CALLBACK = "PushSubscription", "callback url"
 _SECRET_PLACE = intake_path("")
 
 T = TypeVar("T")
+VIEW = "run strava-pipeline subscription view"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Where Strava sends events. The path of the address is secret: `shown` is what may be told of it."""
+    """Where Strava sends events. The path of the address is secret: `shown` may be printed."""
 
     id: int
     callback_url: str = field(repr=False)
@@ -65,9 +71,9 @@ class Subscriptions:
         self._wire, self._clock, self._jitter = wire, clock, jitter
 
     def create(self, callback_url: str, verify_token: str) -> Subscription:
-        """Subscribe the callback, which Strava calls before it answers. The one there is, if it has the same callback.
+        """Subscribe the callback, which Strava calls before it answers. An existing subscription with the callback is returned.
 
-        Raises AlreadySubscribedError, PipelineError for a callback that does not answer as it should.
+        Raises AlreadySubscribedError for another callback, PipelineError for one that does not answer as it should.
         """
         if len(callback_url) > LONGEST_CALLBACK:
             raise MisuseError(
@@ -75,9 +81,9 @@ class Subscriptions:
                 f"{LONGEST_CALLBACK}."
             )
         form = {"callback_url": callback_url, "verify_token": verify_token}
-        made = self._ask("POST", lambda exchange: _made(exchange, masked(callback_url)), form=form)
-        if made is not None:
-            return made
+        created = self._ask("POST", lambda exchange: _created(exchange, masked(callback_url)), form=form)
+        if created is not None:
+            return created
         found = self.view()  # an answer that was lost may have been about this very one
         if found is None or found.callback_url != callback_url:
             raise AlreadySubscribedError(found)
@@ -94,7 +100,7 @@ class Subscriptions:
     def _ask(
         self, method: str, read: Callable[[Exchange], T], path: str = "", *, form: Mapping[str, str] | None = None
     ) -> T:
-        """What `read` makes of the answer; a TransientError, its own too, is tried again."""
+        """What `read` finds in the answer; a TransientError, of `read` too, is tried again."""
         secret = self._application.client_secret.get_secret_value()
         keep_at_home(secret, self._url)
         proof = {"client_id": self._application.client_id, "client_secret": secret}
@@ -110,7 +116,7 @@ class Subscriptions:
 
 
 def masked(callback_url: str) -> str:
-    """An address without what is secret in it: what follows our intake's place, or else the whole path."""
+    """The address without its secret: without what follows our intake's place, or else without the whole path."""
     try:
         parts = urlsplit(callback_url)
     except ValueError:  # half an IPv6 address
@@ -120,7 +126,7 @@ def masked(callback_url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}"
 
 
-def _made(exchange: Exchange, callback: str) -> Subscription | None:
+def _created(exchange: Exchange, callback: str) -> Subscription | None:
     """The new subscription; None where there is one already."""
     if exchange.status in (200, 201):
         return _subscription(_value(exchange))
@@ -180,3 +186,84 @@ def _subscription(value: Any) -> Subscription:
 
 def _unreadable() -> TransientError:
     return TransientError("Strava's subscriptions gave an answer without a subscription")
+
+
+def make_subscriptions(settings: Settings, wire: Wire, clock: ServerClock) -> Subscriptions:
+    """The webhook subscription of the settings' application."""
+    return Subscriptions(settings.api_url, settings.require_application(), wire, clock, random.random)
+
+
+def subscription_path(settings: Settings) -> Path:
+    """Where the settings keep the note of our subscription."""
+    return settings.secrets_dir / "strava_subscription.json"
+
+
+def subscription_id(settings: Settings) -> int | None:
+    """The id of our subscription; None where none is noted. Raises PipelineError where the file can't be read."""
+    path = subscription_path(settings)
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise PipelineError(f"{path} can't be read: {error.strerror}. Correct its permissions.") from None
+    except (ValueError, RecursionError):
+        value = None
+    found = value.get("id") if isinstance(value, dict) else None
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise PipelineError(f"{path} holds no subscription; {VIEW}, which writes it again.")
+    return found
+
+
+def keep_subscription(settings: Settings, subscription: Subscription) -> None:
+    """Note that it is ours."""
+    path = subscription_path(settings)
+    try:
+        save_secret(path, {"id": subscription.id, "callback_url": subscription.callback_url})
+    except OSError as error:
+        raise PipelineError(
+            f"Subscription {subscription.id} exists, but can't be noted in {path}: {error.strerror}. Free some space or correct "
+            f"the folder's permissions, then {VIEW}."
+        ) from None
+
+
+def forget_subscription(settings: Settings) -> None:
+    """Note that there is none of ours any more."""
+    subscription_path(settings).unlink(missing_ok=True)
+
+
+class OwnSubscription:
+    """The application's subscription as noted. Where an event names another one, Strava is asked once: it may be new.
+
+    That call counts in no limit.
+    """
+
+    def __init__(self, settings: Settings, clock: ServerClock) -> None:
+        self._settings, self._clock = settings, clock
+        self._id: int | None = None
+        self._was_asked = False
+        try:
+            self._id = subscription_id(settings)
+        except PipelineError as error:
+            log.warning("%s", error)
+
+    def may_be(self, identity: int) -> bool:
+        """Whether an event of this subscription may be ours; where ours is not known, any may be."""
+        if identity != self._id and not self._was_asked:
+            self._was_asked = True
+            self._ask()
+        return self._id is None or identity == self._id
+
+    def _ask(self) -> None:
+        settings, clock = self._settings, self._clock
+        try:
+            found = make_subscriptions(settings, make_wire(settings, clock), clock).view()
+            if found is not None:
+                keep_subscription(settings, found)
+                self._id = found.id
+        except PipelineError as error:
+            self._id = None  # an event that is refused is never looked at again
+            log.warning(
+                "Strava could not be asked which subscription is this application's, so events of any are followed: %s",
+                error,
+            )

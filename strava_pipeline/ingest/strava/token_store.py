@@ -1,6 +1,7 @@
 """The login on disk: Strava's token answer as JSON, kept so that no crash and no second process loses it.
 
-Only loading, saving and locking; who refreshes, and when, is `access.py`. Nothing here shows a token.
+Only loading, saving and locking; `oauth.py` refreshes. Nothing here shows a token. A token of an emulator never leaves this
+machine, and a real one is never withdrawn at an emulator.
 """
 
 import json
@@ -10,16 +11,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from strava_pipeline.core.errors import MissingSettingsError, NeedsLoginError, PipelineError
+from strava_pipeline.core.addresses import is_this_machine
+from strava_pipeline.core.errors import ForbiddenError, MissingSettingsError, NeedsLoginError, PipelineError
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.ingest.secret_file import make_private_folder, save_secret, sync_private_folder, write_aside
+from strava_pipeline.settings import Settings
 
 LOCK_TIMEOUT = 300  # seconds; a holder refreshes once, at worst three tries of 70 s
 POLL = 0.02  # seconds between tries while another process refreshes
 LOGIN = "strava-pipeline auth"
 EXPIRES_AT_LOCAL = "expires_at_local"  # a field of ours: `expires_at` by the clock of the machine that got the answer
 _REFUSED_AT = "refused_at"  # a field of ours
+EMULATOR_PREFIX = "emulator-"  # of every token and code of strava_pipeline.emulator
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +44,12 @@ class StoredToken:
 
     @property
     def access_token(self) -> str | None:
-        """What the API takes; None if it is still to be bought."""
+        """What the API accepts; None if it is still to be bought."""
         return _text(self.raw.get("access_token"))
 
     @property
     def expires_at(self) -> datetime | None:
-        """When (UTC) the access token dies, if that is known."""
+        """When (UTC) the access token expires, if that is known."""
         return _moment(self.raw.get("expires_at"))
 
     @property
@@ -71,7 +76,7 @@ class StoredToken:
         return StoredToken({**kept, **answer})
 
     def refused(self, at: datetime) -> "StoredToken":
-        """This login when Strava has refused its refresh token: it is kept, as a person may want to know whose it was."""
+        """This login, marked as refused by Strava: it is kept, as a person may want to know whose it was."""
         return StoredToken({**self.raw, _REFUSED_AT: at.timestamp()})
 
     @property
@@ -97,7 +102,7 @@ class TokenStore:
             raise MissingSettingsError(f"no login yet ({self.path} does not exist): run {LOGIN}") from None
         except OSError as error:
             raise PipelineError(
-                f"The login in {self.path} can't be read: {error.strerror}. Mend its permissions."
+                f"The login in {self.path} can't be read: {error.strerror}. Correct its permissions."
             ) from None
         try:
             return _parse(raw)
@@ -114,7 +119,7 @@ class TokenStore:
             raise _unsaved(self.path, error) from None
 
     def forget(self) -> None:
-        """Delete the login, what processes that died left of it, and the lock's file: who waits for that makes it anew."""
+        """Delete the login, what dead processes left of it, and the lock's file, which a process that waits creates again."""
         with self.lock():
             halves = self.path.parent.glob(f".{self.path.name}.*")
             for path in (*halves, self.path, self.path.with_name(f"{self.path.name}.lock")):
@@ -170,5 +175,33 @@ def _text(value: object) -> str | None:
 
 def _unsaved(path: Path, error: OSError) -> PipelineError:
     return PipelineError(
-        f"The login can't be saved to {path}: {error.strerror}. Free some space or mend the folder's rights."
+        f"The login can't be saved to {path}: {error.strerror}. Free some space or correct the folder's permissions."
     )
+
+
+def token_store(settings: Settings) -> TokenStore:
+    """Where the settings keep the login."""
+    return TokenStore(settings.secrets_dir / "strava_token.json")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address's host is this machine, by name or number."""
+    return is_this_machine(urlsplit(url).hostname or "")
+
+
+def keep_at_home(secret: str, url: str) -> None:
+    """Raise ForbiddenError if a token, refresh token or code of an emulator is about to leave this machine."""
+    if secret.startswith(EMULATOR_PREFIX) and not is_loopback(url):
+        raise ForbiddenError(
+            f"This login is an emulator's, but the settings point at {urlsplit(url).hostname}; nothing "
+            "was sent. Set STRAVA_BASE_URL and STRAVA_API_URL to the emulator, or run strava-pipeline auth."
+        )
+
+
+def keep_from_emulator(secret: str, url: str) -> None:
+    """Raise ForbiddenError if a login that is no emulator's is about to be withdrawn on this machine."""
+    if not secret.startswith(EMULATOR_PREFIX) and is_loopback(url):
+        raise ForbiddenError(
+            f"This login is not an emulator's, but the settings point at {urlsplit(url).hostname}; nothing was sent. Set "
+            "STRAVA_BASE_URL and STRAVA_API_URL to where it is from."
+        )

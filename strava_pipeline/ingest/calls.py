@@ -1,13 +1,18 @@
-"""Fetching something for each of many activities: each answer is on disk before the next call, one failure stops no other.
+"""Making calls, for the client of any service: attempts and pauses, interrupts, and one call for each of many activities.
 
-What to fetch, where an answer is kept and when a failed activity is fetched again are the caller's business.
+An interrupt waits from the sending of a call until its answer is on disk, so that no call is made twice. Which failures are
+transient, what to fetch, and where an answer is kept are the caller's business.
 """
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from logging import Logger
 from typing import Protocol, TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from strava_pipeline.core.errors import (
     BudgetExhaustedError,
@@ -17,9 +22,89 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
+from strava_pipeline.core.process import deferred_interrupts
 from strava_pipeline.ingest.clock import ServerClock
 
-OUTAGE = 5  # failures in a row: one poisonous activity is likely, five one after the other are the service being down
+ATTEMPTS = 3  # in all; each counts in the budget
+FIRST_PAUSE = 1.0  # seconds at the server; bursts of 5xx last a few seconds
+LONGEST_PAUSE = 30.0
+OUTAGE = 5  # failures in a row: one poisonous activity is likely, five in a row mean that the service is down
+MOST_REFUSALS = 4  # 429s in a row for one call, each after its wait: then somebody else uses up the limit
+T = TypeVar("T")
+Failure = TransientError | RefusedError | LoginRefusedError
+
+
+def retrying(
+    jitter: Callable[[], float],
+    sleep: Callable[[float], None],
+    log: Logger | None = None,
+) -> Retrying:
+    """The attempts at one call: a TransientError is tried again after a pause, the last one is raised as it is.
+
+    `log` gets a line before each pause.
+    """
+    return Retrying(
+        retry=retry_if_exception_type(TransientError),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=backoff(jitter),
+        sleep=sleep,
+        before_sleep=None if log is None else partial(_log_retry, log),
+        reraise=True,
+    )
+
+
+def backoff(jitter: Callable[[], float]) -> Callable[[RetryCallState], float]:
+    """Pauses of 1 s, 2 s, 4 s … times a factor in [1, 2) that `jitter` (a number in [0, 1)) chooses."""
+
+    def pause(state: RetryCallState) -> float:
+        doubled: float = FIRST_PAUSE * 2.0 ** (state.attempt_number - 1)
+        return min(LONGEST_PAUSE, doubled * (1 + jitter()))
+
+    return pause
+
+
+def _log_retry(log: Logger, state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome is not None else None
+    log.warning("%s; attempt %d of %d, trying again", error, state.attempt_number, ATTEMPTS)
+
+
+class LandingClient:
+    """The part of a client that lands answers. A client calls `_hold_interrupts` when it sends, the other before it pauses."""
+
+    def __init__(self) -> None:
+        self._under_way: ExitStack | None = None  # within `landing`: what holds interrupts back since a call was sent
+
+    @contextmanager
+    def landing(self) -> Iterator[None]:
+        """An interrupt within the body waits from the sending of a call until the body has landed its answer.
+
+        Waiting for a limit or for another attempt is interrupted at once.
+        """
+        under_way = self._under_way = ExitStack()
+        try:
+            yield
+        finally:
+            self._under_way = None
+            under_way.close()
+
+    def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
+        """Each of `answers`, which are asked for as they are taken, after `land` has put it on disk."""
+        while True:
+            with self.landing():
+                answer = next(answers, None)
+                if answer is None:
+                    return
+                land(answer)
+            yield answer
+
+    def _hold_interrupts(self) -> None:
+        if self._under_way is not None:
+            self._under_way.enter_context(deferred_interrupts())
+
+    def _let_interrupts_through(self) -> None:
+        """An interrupt that came while the last call was under way takes effect here."""
+        if self._under_way is not None:
+            self._under_way.close()
 
 
 class FetchItem(Protocol):
@@ -70,8 +155,7 @@ class FetchCall(Protocol):
     def __call__(self, activity_id: int, *, patient: bool) -> FetchAnswer: ...
 
 
-T = TypeVar("T", bound=FetchItem)
-Failure = TransientError | RefusedError | LoginRefusedError
+Item = TypeVar("Item", bound=FetchItem)
 
 
 @dataclass(slots=True)
@@ -93,10 +177,10 @@ class FetchReport:
 def fetch_each(
     client: FetchClient,
     call: FetchCall,
-    items: Iterable[T],
+    items: Iterable[Item],
     *,
-    land: Callable[[T, bytes, datetime], object],
-    land_failure: Callable[[T, bytes, int | None, datetime], object],
+    land: Callable[[Item, bytes, datetime], object],
+    land_failure: Callable[[Item, bytes, int | None, datetime], object],
     report: FetchReport,
     tick: Callable[[], None] = lambda: None,
 ) -> None:
@@ -106,7 +190,7 @@ def fetch_each(
     ones of all, the client is probed: if that succeeds, the activities are poisoned; if it fails, the service is down, which
     raises TransientError and leaves no evidence. A second activity in a row that is refused with 401 raises LoginRefusedError.
     """
-    failures: list[tuple[T, Failure, datetime]] = []
+    failures: list[tuple[Item, Failure, datetime]] = []
 
     def land_failures() -> None:
         for item, error, at in failures:
