@@ -56,7 +56,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(READY)
 
-demo: $(READY) ## Twelve years of a made-up athlete, end to end, in demo/.
+demo: $(READY) ## Try everything on twelve years of a made-up athlete, in demo/.
 	$(CLI) demo $(ARGS)
 
 demo-archive: $(READY) ## The same athlete out of an archive as Strava mails it, without the API, in demo/.
@@ -133,27 +133,27 @@ clean: ## Remove .venv, caches and the demo; never data/, secrets/ or logs/.
 
 auth: ## Log in to Strava.
 status: ## Login, budget, what is in the warehouse, what is missing.
-doctor: ## What is wrong on this machine, and how to mend it.
-plan: ## Calls and days that a backfill will take, by year; makes no call.
+doctor: ## Check this machine, and show how to fix each problem.
+plan: ## Calls and days that a backfill takes, by year; makes no call.
 
 ##@ Commands: pipeline
 
 flow: ## The daily run: pull, merge, fetch recent details, publish.
-flow-backfill: ## Everything: pull all, merge, fetch every detail.
-backfill: ## Whole years again, a run each.
-reconcile: ## Whole years compared with Strava: deletions, edits, late uploads.
-run: ## Pull what is new, and the lookback window again.
-run-lite: ## Pull what is new, without a lookback.
-run-all: ## Pull everything, back to day zero.
+flow-backfill: ## Pull everything, merge, fetch every detail, publish.
+backfill: ## Pull whole years again and fetch their details, one run per year.
+reconcile: ## Compare whole years with Strava: deletions, edits, late uploads.
+run: ## Pull new activities, and the lookback window again.
+run-lite: ## Pull new activities, without a lookback.
+run-all: ## Pull every activity, from the first one on.
 compact: ## Merge shards into gold and publish.
 recompact: ## Merge all shards again, changed or not.
-rebuild: ## Shards and the warehouse anew from bronze, without a call.
+rebuild: ## Rebuild shards and the warehouse from bronze, without a call.
 enrich: ## Fetch details of the recent window, or of chosen activities.
 enrich-all: ## Fetch every detail that is missing or was edited.
 quarantine: ## Activities whose detail always fails: list, retry, drop.
-streams: ## Tracks from Strava, a call each, with calls to spare.
-import: ## Strava's archive, folders and files into the warehouse; no call.
-refresh: ## Pull what is new, merge, publish; no details.
+streams: ## Fetch tracks from Strava, one call each, with spare calls.
+import: ## Import Strava's archive, folders and files; no call.
+refresh: ## Pull new activities, merge, publish; no details.
 profile: ## Fetch the athlete and all gear again.
 flow-now: ## The same as flow.
 
@@ -161,13 +161,13 @@ flow-now: ## The same as flow.
 
 duck: ## A SQL prompt on the published warehouse.
 schema: ## Tables and columns, with units and meanings.
-insights: ## A year: sums, goals and pace, records, streaks, gear, training load.
+insights: ## A year: totals, goals and pace, records, streaks, gear, training load.
 report: ## A year as one HTML page: charts, calendar, months, records.
 goals: ## Your goals in goals.toml: check them.
-matches: ## One activity from several sources: list, explain, join, split.
+matches: ## Activities from several sources: list, explain, join, split.
 logs: ## Logs of runs: the newest one, or remove old ones.
-archive: ## Is all that Strava's archive lists in the warehouse, and the same?
-trips: ## Trips that phones recorded, and trips by car made of pings.
+archive: ## Compare Strava's archive with the warehouse, field by field.
+trips: ## Trips recorded by phones, and car trips recognised from pings.
 sql: ## Query the published warehouse: make sql Q="SELECT sum(distance) / 1000 FROM activities".
 sql-%: $(READY) ## The same without a slash in it: make sql-"SELECT count(*) FROM activities".
 	@$(CLI) sql "$*"
@@ -176,11 +176,11 @@ clean-logs: ## Remove the logs of all days but today; others: make clean-logs AR
 
 ##@ Commands: serve
 
-serve: ## The web intake: takes Strava's webhook events and phones' pings.
+serve: ## Run the web intake: it receives Strava's webhook events and phones' pings.
 subscription: ## Strava's webhook subscription: create, view, delete.
-webhooks: ## Strava's webhook events: follow them now, or replay some.
-purge: ## All of the athlete's data here and the login: delete them for good.
-emulator: ## A Strava on your own machine.
+webhooks: ## Strava's webhook events: process them now, or replay some.
+purge: ## Delete all of the athlete's data here and the login, for good.
+emulator: ## Run an emulated Strava on your own machine.
 
 ##@ Commands: the service
 

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from strava_pipeline.cli import VERBS
+from strava_pipeline.cli import COMMANDS
 
 REPO = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(
@@ -31,7 +31,7 @@ def commands_in(text: str) -> Iterator[list[str]]:
     prose = re.sub(r"```.*?```|^ {4,}\S[^\n]*$", "", text, flags=re.DOTALL | re.MULTILINE)
     for code in re.findall(r"`([^`\n]+)`", prose):
         first, _, rest = code.partition(" ")
-        if first in VERBS and rest and code not in NO_COMMANDS:
+        if first in COMMANDS and rest and code not in NO_COMMANDS:
             yield from _split(f"{PROGRAM} {code}")
         elif first in (PROGRAM, f".venv/bin/{PROGRAM}", "make"):
             yield from _split(code)

@@ -58,7 +58,7 @@ class Rig:
 
     def run(self, job: str, years: list[int] | None = None, **told: dict[str, Any]) -> RunOutcome:
         """Run a job in this process over `years` (all, unless said), on an instance in memory."""
-        return reviewed(run_job(self.settings, job, years=years or self.years, told=told, instance=self.memory))
+        return reviewed(run_job(self.settings, job, years=years or self.years, config=told, instance=self.memory))
 
     def do(self, job: str, years: list[int] | None = None, **config: dict[str, Any]) -> Done:
         """Do what `run` does to the data, without Dagster: no checks, no metadata, no record, a third of the CPU."""
@@ -96,7 +96,7 @@ class Rig:
         self.emulator.state.clock.set(self.emulator.state.config.now + timedelta(seconds=float(whole.read_text())))
 
     def run_unpartitioned(self, job: str, **told: dict[str, Any]) -> RunOutcome:
-        return reviewed(run_job(self.settings, job, years=None, told=told, instance=self.memory))
+        return reviewed(run_job(self.settings, job, years=None, config=told, instance=self.memory))
 
     @property
     def years(self) -> list[int]:

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 import typer
 
-from strava_pipeline.cli import ALIASES, VERBS, app
+from strava_pipeline.cli import ALIASES, COMMANDS, app
 from strava_pipeline.core.tables import PARQUET_TABLES
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.paths import Lake
@@ -57,7 +57,7 @@ def test_the_readme_names_the_command_that_runs_the_tests() -> None:
 def test_every_command_is_listed_with_its_line_of_help() -> None:
     text = (REPO / "docs" / "commands.md").read_text(encoding="utf-8").partition("\n## ")[0]
     listed = re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", text, re.MULTILINE)
-    assert listed == [(name, text) for name, (_, _, text, _) in VERBS.items()]
+    assert listed == [(name, text) for name, (_, _, text, _) in COMMANDS.items()]
 
 
 def test_every_setting_is_listed_with_its_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_make_soak_runs_every_part() -> None:
 
 
 def test_every_verb_is_a_make_target_that_calls_it() -> None:
-    for verb in VERBS:
+    for verb in COMMANDS:
         said = subprocess.run(["make", "-n", verb, "YEARS=2024"], cwd=REPO, capture_output=True, text=True, check=True)
         assert said.stderr == "", verb
         assert f"strava-pipeline {verb}" in said.stdout or verb in ("demo", "dev", "sql"), verb
@@ -252,4 +252,4 @@ def test_make_help_describes_every_target_and_every_command_is_one() -> None:
     described = set(re.findall(r"^([a-z%-]+):.*## .", makefile, re.MULTILINE))
     rules = re.findall(r"^([a-z][a-z %-]*):(?!=)", makefile, re.MULTILINE)
     assert (phony | {name for names in rules for name in names.split()}) - described == set()
-    assert set(VERBS) - described == set()
+    assert set(COMMANDS) - described == set()

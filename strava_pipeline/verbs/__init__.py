@@ -1,1 +1,1 @@
-"""The command line, one file per subject; each verb thin."""
+"""The command line: one file per subject, each command thin."""

@@ -66,17 +66,17 @@ def verify(
             held, athlete_id = held_activities(connection), export.athlete_id
             export = export.with_ids(lambda row: gold_id(row, held, athlete_id))
             agreement = compare_activities(export.activities.rows, held, stand_ins(connection), athlete_id)
-            beside = compare_whole(connection, container, export, limits)
+            comparison = compare_files_and_gear(connection, container, export, limits)
     files = {row_id(row) for row in export.files.values()}
     tracks = {"rows_with_file": len(files), "with_track": len(files & tracked(lake))}
-    agrees = agreement.agrees and beside.agrees
+    agrees = agreement.agrees and comparison.agrees
     if as_json:
-        told = {"path": str(path), "salvaged": salvaged, **shape(agreement, export), "tracks": tracks}
-        echo_json(plain(told | {"agrees": agrees} | file_shape(beside)))
+        report = {"path": str(path), "salvaged": salvaged, **agreement_json(agreement, export), "tracks": tracks}
+        echo_json(plain(report | {"agrees": agrees} | files_json(comparison)))
     else:
         cut = ["  It is cut off or damaged; its list of activities could be read."] * salvaged
         head = [f"{path}: {counted(agreement.rows, 'activity')}", *cut, *lines(agreement, export, tracks)]
-        for line in [*head, *file_lines(beside), *_verdict(agreement, beside)]:
+        for line in [*head, *files_lines(comparison), *_verdict(agreement, comparison)]:
             out.print(line)
     raise typer.Exit(0 if agrees else _DIFFERENT)
 
@@ -99,7 +99,7 @@ def _only_export(container: "Container") -> "BulkExport":
     return exports[0]
 
 
-def shape(agreement: "Agreement", export: "BulkExport") -> dict[str, Any]:
+def agreement_json(agreement: "Agreement", export: "BulkExport") -> dict[str, Any]:
     """What came of comparing, for programs."""
     return {
         "agrees": agreement.agrees,
@@ -117,7 +117,7 @@ def shape(agreement: "Agreement", export: "BulkExport") -> dict[str, Any]:
         ],
         "differing": [
             _named(each.activity)
-            | {"fields": {name: {"archive": told, "gold": held} for name, (told, held) in each.fields.items()}}
+            | {"fields": {name: {"archive": archived, "gold": held} for name, (archived, held) in each.fields.items()}}
             for each in agreement.differing
         ],
         "fields": agreement.fields,
@@ -131,9 +131,9 @@ def lines(agreement: "Agreement", export: "BulkExport", tracks: dict[str, int]) 
     wrong = [each for each in agreement.deleted if each.archive_is_newer]
     gone = [each for each in agreement.deleted if not each.archive_is_newer]
     problems = export.activities.faults
-    told = [f"  in both                   {agreement.in_both}"]
-    told += [f"    as another activity     {agreement.stood_for}"] * bool(agreement.stood_for)
-    told += [
+    report = [f"  in both                   {agreement.in_both}"]
+    report += [f"    as another activity     {agreement.stood_for}"] * bool(agreement.stood_for)
+    report += [
         f"    that differ             {len(agreement.differing)}{_by_field(agreement.fields)}",
         f"  only in the archive       {len(missing)}",
         f"  only in the warehouse     {len(unknown)}",
@@ -142,46 +142,46 @@ def lines(agreement: "Agreement", export: "BulkExport", tracks: dict[str, int]) 
     ]
     if agreement.other_athletes:
         whose = ", ".join(map(str, agreement.other_athletes))
-        told.append(f"This is the archive of athlete {export.athlete_id}; the warehouse holds athlete {whose}.")
-    told += some("Only in the archive:", missing, _line)
-    told += some("Only in the warehouse, though no newer than the archive:", unknown, _line)
-    told += some(
+        report.append(f"This is the archive of athlete {export.athlete_id}; the warehouse holds athlete {whose}.")
+    report += sample_lines("Only in the archive:", missing, _activity_line)
+    report += sample_lines("Only in the warehouse, though no newer than the archive:", unknown, _activity_line)
+    report += sample_lines(
         "Deleted in the warehouse before the archive was made, which has them all the same:",
         wrong,
-        lambda each: f"{_line(each.activity)}, deleted {_moment(each.deleted_at)}",
+        lambda each: f"{_activity_line(each.activity)}, deleted {_moment(each.deleted_at)}",
     )
-    told += some(
+    report += sample_lines(
         "Differing (archive → warehouse):",
         agreement.differing,
-        lambda each: f"{_line(each.activity)}: {_changes(each.fields)}",
+        lambda each: f"{_activity_line(each.activity)}: {_changes(each.fields)}",
     )
-    told += some(
+    report += sample_lines(
         "Deleted since the archive was made, which is no difference:",
         gone,
-        lambda each: f"{_line(each.activity)}, deleted {_moment(each.deleted_at)}",
+        lambda each: f"{_activity_line(each.activity)}, deleted {_moment(each.deleted_at)}",
     )
-    told += some("Could not be read in the archive's list, and so not be compared:", problems, str)
-    return told
+    report += sample_lines("Could not be read in the archive's list, and so not be compared:", problems, str)
+    return report
 
 
-def _verdict(agreement: "Agreement", beside: "Beside") -> list[str]:
-    if agreement.agrees and beside.agrees:
+def _verdict(agreement: "Agreement", comparison: "FileComparison") -> list[str]:
+    if agreement.agrees and comparison.agrees:
         return ["Nothing is missing and nothing differs."]
-    told = ["They differ."]
+    report = ["They differ."]
     if agreement.other_athletes:
-        return told
+        return report
     if agreement.only_in_archive:
-        told.append("`strava-pipeline reconcile`, or `import` of this archive, takes in what only the archive has.")
+        report.append("`strava-pipeline reconcile`, or `import` of this archive, takes in what only the archive has.")
     if agreement.only_in_gold or agreement.differing:
-        told.append(
+        report.append(
             "`strava-pipeline reconcile` looks for what was deleted or edited at Strava since it was last asked."
         )
-    if beside.differing:
-        told.append(
+    if comparison.differing:
+        report.append(
             "`strava-pipeline import` of this archive takes in files that only it has. Where files are missing or can't be read "
             "in it, unpack it again, or request another one at Strava."
         )
-    return told
+    return report
 
 
 def _named(activity: "NamedActivity") -> dict[str, Any]:
@@ -192,21 +192,21 @@ def _by_field(fields: dict[str, int]) -> str:
     return f" ({', '.join(f'{name} {count}' for name, count in fields.items())})" if fields else ""
 
 
-def _line(activity: "NamedActivity") -> str:
+def _activity_line(activity: "NamedActivity") -> str:
     return f"{activity.activity_id}  {_moment(activity.start_date)}  {_text(activity.name or '(no name)')}"
 
 
 def _changes(fields: Any) -> str:
-    return "; ".join(f"{name} {side_by_side(told, held)}" for name, (told, held) in fields.items())
+    return "; ".join(f"{name} {side_by_side(archived, held)}" for name, (archived, held) in fields.items())
 
 
-def side_by_side(told: Any, held: Any) -> str:
+def side_by_side(archived: Any, held: Any) -> str:
     """Two values that differ: of two texts the part around the first difference, in quotes, so that a blank is seen."""
-    if not (isinstance(told, str) and isinstance(held, str)):
-        return f"{_text(told)} → {_text(held)}"
-    differing = (place for place, (one, other) in enumerate(zip(told, held, strict=False)) if one != other)
-    begin = max(0, next(differing, min(len(told), len(held))) - _BEFORE)
-    return f"{_part(told, begin)} → {_part(held, begin)}"
+    if not (isinstance(archived, str) and isinstance(held, str)):
+        return f"{_text(archived)} → {_text(held)}"
+    differing = (place for place, (one, other) in enumerate(zip(archived, held, strict=False)) if one != other)
+    begin = max(0, next(differing, min(len(archived), len(held))) - _BEFORE)
+    return f"{_part(archived, begin)} → {_part(held, begin)}"
 
 
 def _part(text: str, begin: int) -> str:
@@ -233,7 +233,7 @@ _SHOWN = 20  # of each kind; --json has all
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class FileComparison:
     """What came of comparing. `compared`: files, 0 where the warehouse has none of any archive."""
 
     compared: int
@@ -245,9 +245,9 @@ class Beside:
         return not self.differing and not self.gear
 
 
-def compare_whole(
+def compare_files_and_gear(
     connection: "Connection", container: "Container", export: "BulkExport", limits: "ImportLimits"
-) -> Beside:
+) -> FileComparison:
     """Every file that the archive has or should have, and its gear."""
     from strava_pipeline.core.files.agreement import (
         FileDifference,
@@ -268,36 +268,38 @@ def compare_whole(
         wrong += [FileDifference(row.filename or "", FileProblem.NOT_IN_ARCHIVE) for row in export.missing]
         wrong += [FileDifference(name, FileProblem.PICTURE_MISSING) for name in export.missing_media]
     wrong += compare_files(found, held)
-    return Beside(len(found) if held.of_archives else 0, wrong, compare_gear(export.gear, held))
+    return FileComparison(len(found) if held.of_archives else 0, wrong, compare_gear(export.gear, held))
 
 
-def file_shape(beside: Beside) -> dict[str, Any]:
+def files_json(comparison: FileComparison) -> dict[str, Any]:
     """The same for programs."""
     return {
         "files": {
-            "compared": beside.compared,
-            "differing": [{"name": each.name, "problem": each.problem.name.lower()} for each in beside.differing],
+            "compared": comparison.compared,
+            "differing": [{"name": each.name, "problem": each.problem.name.lower()} for each in comparison.differing],
         },
-        "gear": [{"name": name, "archive": told, "gold": held} for name, (told, held) in beside.gear.items()],
+        "gear": [
+            {"name": name, "archive": archived, "gold": held} for name, (archived, held) in comparison.gear.items()
+        ],
     }
 
 
-def file_lines(beside: Beside) -> list[str]:
+def files_lines(comparison: FileComparison) -> list[str]:
     """The same for a person."""
-    if not beside.compared:
-        told = ["No files were compared: there are none in it, or the warehouse has none of any archive."]
+    if not comparison.compared:
+        report = ["No files were compared: there are none in it, or the warehouse has none of any archive."]
     else:
-        told = [f"Files compared by their bytes: {beside.compared}"]
-    told += some("Files that differ:", beside.differing, str)
-    told += some(
+        report = [f"Files compared by their bytes: {comparison.compared}"]
+    report += sample_lines("Files that differ:", comparison.differing, str)
+    report += sample_lines(
         "Gear that differs (archive → warehouse):",
-        list(beside.gear.values()),
+        list(comparison.gear.values()),
         lambda both: f"{both[0]} → {both[1] or 'nothing'}",
     )
-    return told
+    return report
 
 
-def some(title: str, items: Sequence[Any], line: Callable[[Any], str]) -> Iterable[str]:
+def sample_lines(title: str, items: Sequence[Any], line: Callable[[Any], str]) -> Iterable[str]:
     """A title and some of the items, a line each; nothing where there is none."""
     if not items:
         return []

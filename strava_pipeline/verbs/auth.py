@@ -90,7 +90,7 @@ def log_in(settings: Settings, oauth: OAuth, clock: ServerClock, consent: Consen
         store.save(token)
     forget_revoked(settings)
     echo(f"Logged in as athlete {token.athlete_id}; the login is kept in {store.path}.")
-    _tell_scopes(scopes)
+    _print_missing_scopes(scopes)
     _fetch_athlete(settings, clock)
 
 
@@ -157,7 +157,7 @@ def _scopes_of(answer: dict[str, Any]) -> tuple[str, ...] | None:
     return tuple(scope.replace(",", " ").split()) if isinstance(scope, str) and scope else None
 
 
-def _tell_scopes(granted: tuple[str, ...] | None) -> None:
+def _print_missing_scopes(granted: tuple[str, ...] | None) -> None:
     if granted is None:
         echo("A bare code doesn't tell which boxes were left ticked; the whole address would.")
         return

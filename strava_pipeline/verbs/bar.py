@@ -1,6 +1,6 @@
 """The progress bar of a terminal: one line on stderr that is drawn again, with what fits into the terminal's width.
 
-Which commands draw one, and what else they print, is terminal.py's and running.py's.
+Which commands draw one, and what else they print, is terminal.py's.
 """
 
 import time
@@ -21,7 +21,7 @@ from strava_pipeline.verbs.interrupts import only_first_interrupt
 if TYPE_CHECKING:
     from strava_pipeline.operations.progress import Eta
 
-WIDEST, NARROWEST = 40, 6  # columns of the bar itself; below the latter it says nothing
+WIDEST, NARROWEST = 40, 6  # columns of the bar itself; a narrower bar shows nothing
 SPARE = 3  # columns at the end of the line: Ctrl-C is echoed there as ^C, and a full line would break
 SECONDS = 1.0  # between two estimates of the end: each reads the budget's ledger
 
@@ -61,7 +61,7 @@ class BarProgress:
             self._bar.update(task.id, done=self._done(int(task.completed)))
 
     def waiting(self, why: str, seconds: float) -> None:
-        if why != self._why:  # a long wait is told again each minute; the bar shows that it goes on
+        if why != self._why:  # a long wait is reported again each minute; the bar shows that it goes on
             self._why = why
             self.say(f"{why} Waiting {seconds:.0f} s.")
 

@@ -1,4 +1,4 @@
-"""Dagster's daemon and web server as a child of this process: alone on its home, the janitor first, gone when we are.
+"""Dagster's daemon and web server as a child of this process: the only one on its home, the janitor first, gone when we are.
 
 The commands `dev` and `service` say what a person sees of it. Everything ends within 20 seconds of SIGTERM to the service:
 container engines and service managers kill what takes longer. The child's own side is interrupts.py.
@@ -50,22 +50,22 @@ def ui_options(ui: Address | None) -> list[str]:
 
 
 @contextmanager
-def alone_on(home: Path) -> Iterator[int]:
+def exclusive_instance(home: Path) -> Iterator[int]:
     """Hold the Dagster instance in `home` for one daemon; PipelineError where another has it.
 
     Yields the lock's file descriptor: who inherits it holds the lock too, so that a daemon whose `dev` was
-    killed is still told from none.
+    killed is still noticed.
     """
     refusal = (
         f"Dagster is already running on {home}. Stop it there (Ctrl-C in the terminal of `dev`, or "
         "`strava-pipeline service down`), or set DAGSTER_HOME to another folder."
     )
-    with _only_one(_lock(home), refusal) as lock:
+    with _exclusive_file(_lock(home), refusal) as lock:
         yield lock
 
 
 @contextmanager
-def _only_one(file: Path, refusal: str) -> Iterator[int]:
+def _exclusive_file(file: Path, refusal: str) -> Iterator[int]:
     """Hold the lock file, and yield its descriptor; PipelineError with `refusal` where another process has it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as lock:
@@ -74,16 +74,16 @@ def _only_one(file: Path, refusal: str) -> Iterator[int]:
         yield lock.fileno()
 
 
-def _alone_on_data(state: Path, data_dir: Path) -> AbstractContextManager[int]:
+def _exclusive_data(state: Path, data_dir: Path) -> AbstractContextManager[int]:
     """Hold a data folder for one daemon: two with a Dagster instance each would both start every daily run."""
     refusal = (
         f"Another service or `dev` is at work on {data_dir}, with a Dagster folder of its own. Stop that one, or set "
         "STRAVA_DATA_DIR to another folder."
     )
-    return _only_one(state / "daemon.lock", refusal)
+    return _exclusive_file(state / "daemon.lock", refusal)
 
 
-def is_taken(home: Path) -> bool:
+def is_daemon_running(home: Path) -> bool:
     """Whether a daemon is there, or still about to end."""
     return is_held(_lock(home))
 
@@ -97,11 +97,11 @@ def serve(
     env_file: Path | None = None,
     on_stop: Callable[[], object] = lambda: None,
 ) -> int:
-    """Clean up after the dead, then run Dagster until it ends or we are told to; the exit code.
+    """Clean up after the dead, then run Dagster until it ends or we are interrupted; the exit code.
 
-    `ui` None: the daemon alone. `lock`: from `alone_on`. `runs_may_finish`: when told to end, leave the runs at work to
-    themselves; else they are interrupted. `env_file`: what its processes read as `.env`; None: what we read. `on_stop` is
-    called when we are told to end, before anything is waited for. PipelineError where another daemon has the data folder.
+    `ui` None: the daemon alone. `lock`: from `exclusive_instance`. `runs_may_finish`: at an interrupt, leave the runs at work to
+    themselves; else they are interrupted, too. `env_file`: what its processes read as `.env`; None: what we read. `on_stop` is
+    called at an interrupt, before anything is waited for. PipelineError where another daemon has the data folder.
 
     Dagster loads a `.env` of its working folder by itself, over the environment: then the settings of the environment, or
     of the demo, would give way to a person's file. So it works in a folder that has none.
@@ -112,7 +112,7 @@ def serve(
     if ui is not None:
         _check_port(ui)
     folder = Lake(settings.data_dir).state
-    with _alone_on_data(folder, settings.data_dir) as data_lock:
+    with _exclusive_data(folder, settings.data_dir) as data_lock:
         _prepare(settings)
         if ui is not None:
             note_ui(settings.dagster_home, ui.url)
@@ -204,7 +204,7 @@ def _run(
     runs_may_finish: bool,
     on_stop: Callable[[], object],
 ) -> int:
-    """Run Dagster until it ends, or until Ctrl-C or SIGTERM, which it is told once, so that it ends its own children."""
+    """Run Dagster until it ends, or until Ctrl-C or SIGTERM, which is passed on once, so that Dagster ends its own children."""
     for number in INTERRUPTS:  # also where a shell started us in the background
         signal.signal(number, signal.default_int_handler)
     watched, kept = os.pipe()  # the kernel closes `kept` when we die, however we die
@@ -215,7 +215,7 @@ def _run(
             try:
                 deferred.close()  # one that came meanwhile ends Dagster, too
                 code = process.wait() or 1  # 0 where its daemon died
-                echo("Dagster ended by itself; what it said last tells why.", err=True)
+                echo("Dagster ended by itself; its last lines show why.", err=True)
                 end_group(process.pid)  # its daemon may have outlived it
                 return code
             except KeyboardInterrupt:
@@ -283,11 +283,11 @@ def end_group(group: int) -> None:
             echo("Something did not end when it was interrupted, so it is killed; what it fetched is kept.", err=True)
         with suppress(ProcessLookupError, PermissionError):  # macOS refuses where only zombies are left
             os.killpg(group, number)
-        if until(lambda: not _has_members(group), patience):
+        if wait_until(lambda: not _has_members(group), patience):
             return
 
 
-def until(is_over: Callable[[], bool], patience: float) -> bool:
+def wait_until(is_over: Callable[[], bool], patience: float) -> bool:
     """Look until it is over; False where it is not within so many seconds."""
     deadline = time.monotonic() + patience
     while not is_over():

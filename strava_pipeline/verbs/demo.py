@@ -51,7 +51,9 @@ def demo(
             min=1, help="How many activities the athlete has.", show_default=f"{ACTIVITIES}, of an archive {ARCHIVED}"
         ),
     ] = None,
-    folder: Annotated[Path, typer.Option(help="Where everything of the demo is kept; made anew.")] = Path("demo"),
+    folder: Annotated[
+        Path, typer.Option(help="The demo's folder; what an earlier demo left there is replaced.")
+    ] = Path("demo"),
     archive: Annotated[
         bool, typer.Option("--archive", help="Out of an archive as Strava mails it: without the API.")
     ] = False,
@@ -65,7 +67,7 @@ def demo(
 
 
 def athlete_options(activities: int) -> tuple[str, ...]:
-    """The demo's athlete, as the emulator is told."""
+    """The emulator's options for the demo's athlete."""
     return "--activities", str(activities), "--seed", str(SEED), "--limits", "off"
 
 
@@ -81,22 +83,22 @@ def _demo(folder: Path, activities: int) -> None:
     from strava_pipeline.verbs.emulator import emulator_process
     from strava_pipeline.verbs.insights import write_report
     from strava_pipeline.verbs.options import all_years
-    from strava_pipeline.verbs.run_report import fetch_new_gear, run_verb
+    from strava_pipeline.verbs.run_report import fetch_new_gear, run_and_report
     from strava_pipeline.verbs.terminal import out
 
     began = time.monotonic()
     athlete = athlete_options(activities)
-    start_anew(folder, athlete)
+    prepare_folder(folder, athlete)
     write_trips(folder / TRIPS, seed=SEED, count=TRIP_COUNT, until=datetime.now(UTC))
     out.print("Starting a Strava on this machine …")
     with emulator_process(*athlete, log=folder / "logs" / "emulator.log") as url:
         settings = demo_settings(folder, url)
         log_in_at_emulator(settings)
-        outcome = run_verb(settings, "flow_backfill", years=all_years(settings))
+        outcome = run_and_report(settings, "flow_backfill", years=all_years(settings))
         fetch_new_gear(settings, outcome, {})
         out.print("Now a product's encrypted trips. A few are made so that no key opens them, and are named:")
-        run_verb(settings, TRIPS_JOB, years=all_years(settings))
-        run_verb(settings, TRIP_REPLAY_JOB, years=None)
+        run_and_report(settings, TRIPS_JOB, years=all_years(settings))
+        run_and_report(settings, TRIP_REPLAY_JOB, years=None)
         calls = json.loads(make_wire(settings, system_clock(settings)).send("GET", f"{url}/_emulator/calls").body)
     with snapshot(Lake(settings.data_dir)) as connection:
         years = counts_by_year(connection)
@@ -104,10 +106,10 @@ def _demo(folder: Path, activities: int) -> None:
             connection.execute("SELECT verdict, count(*) FROM trip_diagnostics GROUP BY 1 ORDER BY 2 DESC").fetchall()
         )
         year_of = dict(connection.execute("SELECT id, year FROM activities").fetchall())
-    _say_years(years, calls, year_of)
-    _say_trips(verdicts)
+    _print_years(years, calls, year_of)
+    _print_trips(verdicts)
     write_report(settings, folder / REPORT)
-    _say_next(folder, time.monotonic() - began)
+    _print_next_steps(folder, time.monotonic() - began)
 
 
 def demo_settings(folder: Path, url: str) -> "Settings":
@@ -140,14 +142,16 @@ def demo_settings(folder: Path, url: str) -> "Settings":
     )
 
 
-def start_anew(folder: Path, athlete: tuple[str, ...]) -> None:
-    """An empty folder of the demo's; `athlete` is for whoever starts its emulator later."""
-    from strava_pipeline.verbs.dagster_process import alone_on
+def prepare_folder(folder: Path, athlete: tuple[str, ...]) -> None:
+    """Empty the demo's folder, or create it; `athlete`: the options with which `dev --demo` starts its emulator later."""
+    from strava_pipeline.verbs.dagster_process import exclusive_instance
 
     if folder.exists():
         if not (folder / MARK).exists():
-            raise PipelineError(f"{folder} was not made by the demo, so it is left alone. Choose another --folder.")
-        with alone_on(folder / "dagster_home"):
+            raise PipelineError(
+                f"{folder} was not created by the demo, so nothing in it was changed. Choose another --folder."
+            )
+        with exclusive_instance(folder / "dagster_home"):
             for path in folder.iterdir():
                 if path.is_dir():
                     shutil.rmtree(path)  # the mark stays to the last
@@ -156,7 +160,7 @@ def start_anew(folder: Path, athlete: tuple[str, ...]) -> None:
     (folder / "goals.toml").write_text(GOALS)
 
 
-def _say_years(years: list, calls: dict, year_of: dict[int, int]) -> None:  # type: ignore[type-arg]
+def _print_years(years: list, calls: dict, year_of: dict[int, int]) -> None:  # type: ignore[type-arg]
     from rich.table import Table
 
     from strava_pipeline.verbs.terminal import out
@@ -187,36 +191,38 @@ def _say_years(years: list, calls: dict, year_of: dict[int, int]) -> None:  # ty
     out.print(table)
 
 
-def _say_trips(verdicts: dict[str, int]) -> None:
+def _print_trips(verdicts: dict[str, int]) -> None:
     from strava_pipeline.verbs.terminal import out
 
-    told = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in verdicts.items())
-    out.print(f"Activity trips, encrypted, decrypted in memory, measured and judged: {sum(verdicts.values())} ({told})")
+    counts = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in verdicts.items())
+    out.print(
+        f"Activity trips, encrypted, decrypted in memory, measured and judged: {sum(verdicts.values())} ({counts})"
+    )
 
 
-def _say_next(folder: Path, seconds: float) -> None:
+def _print_next_steps(folder: Path, seconds: float) -> None:
     from strava_pipeline.verbs.terminal import out, program
 
-    shown = seen_from_here(folder)
+    shown = short_path(folder)
     out.print(f"\nDone in {seconds:.0f} s. Everything is in {shown}{os.sep}:")
     out.print("  data/bronze     what Strava sent, byte for byte")
     out.print("  data/activities Parquet by local year")
     out.print("  data/warehouse/strava.duckdb  the warehouse, for SQL, notebooks and BI")
     out.print(f"  {REPORT}     the running year as a page: open it in a browser")
-    say_queries(shown, QUERIES)
+    print_queries(shown, QUERIES)
     source, keys = (shown / TRIPS / name for name in ("activity_trip.sqlite", "TEST_KEYS_ONLY.json"))
-    out.print("\nWhy was this trip rejected? (The keys open the demo's made-up trips alone.)")
+    out.print("\nWhy was this trip rejected? (The keys open only the demo's made-up trips.)")
     where = f"--source sqlite:///{source} --keys-file {keys}"
     out.print(f"  {program()} trips activity diagnose {where} --status rejected --limit 3")
-    say_dev(shown)
+    print_dev_hint(shown)
 
 
-def seen_from_here(folder: Path) -> Path:
-    """As short as a person would type it."""
+def short_path(folder: Path) -> Path:
+    """The path as a person would type it."""
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
-def say_queries(shown: Path, queries: tuple[str, ...]) -> None:
+def print_queries(shown: Path, queries: tuple[str, ...]) -> None:
     from strava_pipeline.verbs.terminal import out, program
 
     out.print("\nThree queries to try:")
@@ -225,7 +231,7 @@ def say_queries(shown: Path, queries: tuple[str, ...]) -> None:
         out.print(f'  STRAVA_DATA_DIR={shown / "data"} {program()} sql {files}"{query}"')
 
 
-def say_dev(shown: Path) -> None:
+def print_dev_hint(shown: Path) -> None:
     from strava_pipeline.verbs.terminal import out, program
 
     out.print("\nThe same run in Dagster's UI, with lineage, checks and backfills:")
@@ -254,32 +260,33 @@ def demo_archive(folder: Path, activities: int) -> None:
     from strava_pipeline.lake.gold.quality import counts_by_year
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.verbs.emulator import YEARS
-    from strava_pipeline.verbs.import_ import take_in
+    from strava_pipeline.verbs.import_ import import_runs
     from strava_pipeline.verbs.insights import write_report
-    from strava_pipeline.verbs.run_report import say
+    from strava_pipeline.verbs.run_report import print_outcome
     from strava_pipeline.verbs.terminal import out
 
     began, now = time.monotonic(), datetime.now(UTC)
-    start_anew(folder, athlete_options(activities))
+    prepare_folder(folder, athlete_options(activities))
     years = (now.year - YEARS + 1, now.year)
     config = EmulatorConfig(now=now, activities=activities, years=years, seed=SEED, limits=None)
     path = folder / "mailed" / f"export_{SEED}.zip"
     path.parent.mkdir()
     out.print("Writing an archive as Strava mails it …")
-    made = write_archive(config, path)
+    archive = write_archive(config, path)
     size = path.stat().st_size / 1e6
     out.print(
-        f"{seen_from_here(path)}: {made.rows} activities, {made.files} with a file, {made.without_file} without ({size:.1f} MB)"
+        f"{short_path(path)}: {archive.rows} activities, {archive.files} with a file, "
+        f"{archive.without_file} without ({size:.1f} MB)"
     )
     settings = demo_settings(folder, NOWHERE)
-    for outcome in take_in(settings, [path]):
-        say(outcome)
+    for outcome in import_runs(settings, [path]):
+        print_outcome(outcome)
     lake = Lake(settings.data_dir)
     with snapshot(lake) as connection:
         counted = counts_by_year(connection)
     _print_archive_years(counted, lake)
     write_report(settings, folder / REPORT)
-    _print_what_the_archive_made(folder, time.monotonic() - began)
+    _print_archive_result(folder, time.monotonic() - began)
 
 
 def _print_archive_years(years: "list[YearCounts]", lake: "Lake") -> None:
@@ -304,15 +311,15 @@ def _print_archive_years(years: "list[YearCounts]", lake: "Lake") -> None:
     out.print(table)
 
 
-def _print_what_the_archive_made(folder: Path, seconds: float) -> None:
+def _print_archive_result(folder: Path, seconds: float) -> None:
     from strava_pipeline.verbs.terminal import out
 
-    shown = seen_from_here(folder)
+    shown = short_path(folder)
     out.print(f"\nDone in {seconds:.0f} s, without a call. Everything is in {shown}{os.sep}:")
     out.print("  data/bronze/files    what the archive held, byte for byte")
     out.print("  data/bronze/imports  under which names it came")
     out.print("  data/tracks          the points of activities, Parquet by local year")
     out.print("  data/warehouse/strava.duckdb  the warehouse, for SQL, notebooks and BI")
     out.print(f"  {REPORT}          the newest year as a page: open it in a browser")
-    say_queries(shown, tuple(query.format(tracks=shown / "data" / "tracks") for query in ARCHIVE_QUERIES))
-    say_dev(shown)
+    print_queries(shown, tuple(query.format(tracks=shown / "data" / "tracks") for query in ARCHIVE_QUERIES))
+    print_dev_hint(shown)

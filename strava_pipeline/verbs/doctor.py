@@ -1,6 +1,6 @@
-"""What is wrong on this machine, and how to mend it: asks every room, prints what they found. Changes nothing.
+"""The command `doctor`: what is wrong on this machine, and how to fix it. Changes nothing.
 
-The one exception is `--make-ca-bundle`, which writes a file of certificates. The looking itself stands in the rooms.
+The one exception is `--make-ca-bundle`, which writes a file of certificates. The checks themselves stand in the other rooms.
 """
 
 from collections import Counter
@@ -35,7 +35,7 @@ def doctor(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Look at everything that can be wrong on this machine, and say how to mend it. No API call; nothing is changed."""
+    """Look at everything that can be wrong on this machine, and show how to fix it. No API call; nothing is changed."""
     from strava_pipeline.settings import Settings
 
     if make_ca_bundle != bool(files):
@@ -52,25 +52,25 @@ def doctor(
         report = {"problems": counts[State.PROBLEM], "warnings": counts[State.WARNING]}
         echo_json(report | {"findings": [asdict(one) for one in findings]})
     else:
-        _say(findings, counts)
+        _print_findings(findings, counts)
     if counts[State.PROBLEM]:
         raise typer.Exit(1)
 
 
 def examine(settings: "Settings", faults: dict[str, str], now: datetime) -> Iterator[Finding]:
-    """Everything that was looked at. A look that fails itself is a problem of its own, and the others go on."""
+    """The findings of every check. A check that fails itself is a problem of its own, and the others go on."""
     for name, look in looks(settings, faults, now).items():
         try:
             found = look()
-        except Exception as error:  # noqa: BLE001 - reported as a finding; a doctor that faints helps nobody
+        except Exception as error:  # noqa: BLE001 - reported as a finding; one broken check must not hide the others
             found = problem(
-                name, f"looking at it failed: {_told(error)}.", "Look at what it names; all other lines hold."
+                name, f"looking at it failed: {_error_text(error)}.", "Look at what it names; all other lines hold."
             )
         yield from found if isinstance(found, list) else [found]
 
 
 def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[str, Look]:
-    """Every look by its name; one may find several things. Nothing is looked at yet."""
+    """Every check by its name, not yet run; a check may have several findings."""
     from strava_pipeline.ingest import certificates
     from strava_pipeline.ingest.strava import health as strava
     from strava_pipeline.ingest.trips import connect as trips
@@ -93,7 +93,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         strava.SERVER: lambda: (
             skipped(strava.SERVER, "STRAVA_BASE_URL is faulty") if no_server else strava.server_health(settings)
         ),
-        strava.TOKEN: lambda: [_told_api_only(one, api_only) for one in strava.login_health(settings)],
+        strava.TOKEN: lambda: [_marked_api_only(one, api_only) for one in strava.login_health(settings)],
         strava.LEDGER: lambda: strava.ledger_health(settings),
         **_folders(settings),
         CONFIG: lambda: dagster.config_health(home),
@@ -134,7 +134,7 @@ def _folders(settings: "Settings") -> dict[str, Look]:
 def _settings(faults: dict[str, str]) -> list[Finding]:
     from strava_pipeline.settings import SECRETS, env_file
 
-    where = f"Mend it where it is set: the environment, {env_file()} or {SECRETS}; all below goes by its default."
+    where = f"Fix it where it is set: the environment, {env_file()} or {SECRETS}; all below goes by its default."
     return [problem(SETTINGS, f"{name}: {fault}.", where) for name, fault in faults.items()] or [
         ok(SETTINGS, "all usable")
     ]
@@ -149,7 +149,7 @@ def _application(settings: "Settings", api_only: bool) -> Finding:
         half = settings.client_id is not None or settings.client_secret is not None
         what, _, lines = str(error).partition("\n")
         return (
-            problem(APPLICATION, what, lines) if half else _told_api_only(warning(APPLICATION, what, lines), api_only)
+            problem(APPLICATION, what, lines) if half else _marked_api_only(warning(APPLICATION, what, lines), api_only)
         )
     return ok(APPLICATION, "set")
 
@@ -159,29 +159,29 @@ def _limits(settings: "Settings") -> Finding:
     answers, trips = settings.answer_limit_mb, settings.trips_column_limit_mb
     whole, file, points = settings.import_limit_mb, settings.import_file_limit_mb, settings.import_points_limit
     of_files = f"an import {whole:,} MB, a file of it {file:,} MB and {points:,} points"
-    told = f"an answer {answers:,} MB, {of_files}, a trip's column {trips:,} MB"
+    sizes = f"an answer {answers:,} MB, {of_files}, a trip's column {trips:,} MB"
     if file > whole:
-        mend = "Lower STRAVA_IMPORT_FILE_LIMIT_MB or raise STRAVA_IMPORT_LIMIT_MB."
-        return warning(LIMITS, f"{told}: a file may be larger than its import.", mend)
-    return ok(LIMITS, told)
+        fix = "Lower STRAVA_IMPORT_FILE_LIMIT_MB or raise STRAVA_IMPORT_LIMIT_MB."
+        return warning(LIMITS, f"{sizes}: a file may be larger than its import.", fix)
+    return ok(LIMITS, sizes)
 
 
-def _told_api_only(found: Finding, api_only: bool) -> Finding:
-    """What is missing for the API is said to be for it alone, where all there is was imported."""
+def _marked_api_only(found: Finding, api_only: bool) -> Finding:
+    """A finding that concerns only the API, marked as such where everything was imported."""
     if not api_only or found.state is not State.WARNING:
         return found
     return replace(found, mend=f"What you imported needs none; for the API:\n{found.mend}")
 
 
-def _told(error: Exception) -> str:
-    """What failed; the text of a foreign error is not shown, it could hold anything."""
+def _error_text(error: Exception) -> str:
+    """What failed; the text of a foreign error is not shown, because it could hold anything."""
     if isinstance(error, PipelineError):
         return str(error).rstrip(".")
     kind = type(error).__name__
     return f"{kind}, {error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else kind
 
 
-def _say(findings: list[Finding], counts: Counter[State]) -> None:
+def _print_findings(findings: list[Finding], counts: Counter[State]) -> None:
     from rich.text import Text
 
     from strava_pipeline.verbs.terminal import out

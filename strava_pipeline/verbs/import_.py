@@ -1,6 +1,6 @@
-"""`strava-pipeline import`: archives, folders and files into the warehouse; or, before that, what they hold.
+"""The command `import`: archives, folders and files into the warehouse; with --dry-run, what they hold.
 
-What is found is ingest's, what comes in the job's; here both are only asked for and shown.
+Reading them is ingest's, importing the job's. `import list` and `import undo` stand in imports.py.
 """
 
 from collections import Counter
@@ -42,38 +42,36 @@ def import_(
     `import list` shows what came in, `import undo NAME` takes one import out again.
     """
     if dry_run:
-        _say_what_is_there(paths, as_json=as_json)
+        _preview(paths, as_json=as_json)
     else:
-        _take_in(paths, as_json=as_json, verbose=verbose)
+        _import(paths, as_json=as_json, verbose=verbose)
 
 
-def _take_in(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
+def _import(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
     from strava_pipeline.ingest.archive.bulk_export import refuse_foreign_lists
     from strava_pipeline.ingest.archive.container import open_container
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.run_report import say
+    from strava_pipeline.verbs.run_report import print_outcome
     from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
     for path in paths:
-        with open_container(
-            path, settings.import_limits
-        ) as container:  # what is refused is told before a run is made of it
+        with open_container(path, settings.import_limits) as container:  # a refusal comes before a run is started
             refuse_foreign_lists(container)
-    runs = take_in(settings, paths, verbose=verbose)
+    runs = import_runs(settings, paths, verbose=verbose)
     if as_json:
-        echo_json(_told_of(list(runs)))
+        echo_json(_import_json(list(runs)))
         return
-    said = 0
+    runs_shown = 0
     for outcome in runs:
-        say(outcome)
-        said += 1
-    if said == 1:
+        print_outcome(outcome)
+        runs_shown += 1
+    if runs_shown == 1:
         out.print("Nothing of it is new: the warehouse holds it already")
 
 
-def take_in(settings: "Settings", paths: list[Path], *, verbose: bool = False) -> Iterator["RunOutcome"]:
-    """The runs that an import is, each when it has ended: bytes and what is read of them; if anything is new, the merge."""
+def import_runs(settings: "Settings", paths: list[Path], *, verbose: bool = False) -> Iterator["RunOutcome"]:
+    """Run the import, and yield each run when it has ended: first the files and their readings, then the merge of what is new."""
     from strava_pipeline.lake.gold.publish import is_published
     from strava_pipeline.lake.imports.merge import years_behind_imports
     from strava_pipeline.lake.paths import Lake
@@ -83,8 +81,8 @@ def take_in(settings: "Settings", paths: list[Path], *, verbose: bool = False) -
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
     run = partial(run_job, settings, progress_of=progress_for_terminal(), log_level="INFO" if verbose else "CRITICAL")
-    asked = {"paths": [str(path.absolute()) for path in paths], "also_undone": True}
-    yield run(IMPORT_JOB, years=None, told={FILE_BRONZE: asked})
+    config = {"paths": [str(path.absolute()) for path in paths], "also_undone": True}
+    yield run(IMPORT_JOB, years=None, config={FILE_BRONZE: config})
     lake, years = Lake(settings.data_dir), year_range(settings.first_year)
     behind = years_behind_imports(lake, years)
     if not behind and not is_published(lake):  # who merged it last died before readers could see it
@@ -93,7 +91,7 @@ def take_in(settings: "Settings", paths: list[Path], *, verbose: bool = False) -
         yield run(MERGE_FILES_JOB, years=list(range(min(behind), max(behind) + 1)))
 
 
-_TOLD = {
+_COUNTS = {
     "files": ("bronze_files", "dagster/row_count"),
     "new_files": ("bronze_files", "new_files"),
     "problems": ("bronze_files", "problems"),
@@ -107,15 +105,15 @@ _TOLD = {
 }
 
 
-def _told_of(outcomes: list["RunOutcome"]) -> dict[str, Any]:
-    """What came in, for programs; 0 where nothing had to be merged."""
-    told = {asset: metadata for outcome in outcomes for asset, metadata in outcome.metadata.items()}
-    counts = {name: told.get(asset, {}).get(key, 0) for name, (asset, key) in _TOLD.items()}
-    others = told.get("bronze_files", {}).get("left_out_by_kind", {})
+def _import_json(outcomes: list["RunOutcome"]) -> dict[str, Any]:
+    """What was imported, as JSON; 0 where nothing had to be merged."""
+    reported = {asset: metadata for outcome in outcomes for asset, metadata in outcome.metadata.items()}
+    counts = {name: reported.get(asset, {}).get(key, 0) for name, (asset, key) in _COUNTS.items()}
+    others = reported.get("bronze_files", {}).get("left_out_by_kind", {})
     return {"run_ids": [outcome.run_id for outcome in outcomes], **counts, "others_by_kind": others}
 
 
-def _say_what_is_there(paths: list[Path], *, as_json: bool) -> None:
+def _preview(paths: list[Path], *, as_json: bool) -> None:
     from strava_pipeline.ingest.archive.survey import survey
     from strava_pipeline.ingest.files.sniff import read_file
     from strava_pipeline.settings import Settings
@@ -131,15 +129,15 @@ def _say_what_is_there(paths: list[Path], *, as_json: bool) -> None:
 
         found = [survey(path, read, limits) for path in paths]
     if as_json:
-        echo_json(plain({"paths": [shape(each) for each in found]}))
+        echo_json(plain({"paths": [survey_json(each) for each in found]}))
         return
     for each in found:
-        for line in told(each):
+        for line in survey_lines(each):
             out.print(line)
 
 
-def shape(found: "Survey") -> dict[str, Any]:
-    """What was found in a path, for programs."""
+def survey_json(found: "Survey") -> dict[str, Any]:
+    """What a path holds, as JSON."""
     return {
         "path": str(found.path),
         "kind": found.kind,
@@ -152,13 +150,13 @@ def shape(found: "Survey") -> dict[str, Any]:
         "objects": dict(sorted(found.objects.items())),
         "others": found.others,
         "others_by_kind": {kind: len(names) for kind, names in found.left_out.items()},
-        "exports": [_export(each) for each in found.exports],
+        "exports": [_export_json(each) for each in found.exports],
         "problems": found.problems,
     }
 
 
-def told(found: "Survey") -> list[str]:
-    """The same for a person, a line each."""
+def survey_lines(found: "Survey") -> list[str]:
+    """What a path holds, as lines for a person."""
     what = counted(len(found.exports), "Strava export") if found.exports else "no Strava export"
     lines = [f"{found.path}: {'a ' + found.kind}, {what}"]
     if found.salvaged:
@@ -176,7 +174,7 @@ def told(found: "Survey") -> list[str]:
         )
     lines += [f"  {count} × {kind}" for kind, count in found.objects.most_common()]
     for export in found.exports:
-        lines += _told_export(export)
+        lines += _export_lines(export)
     if found.left_out:
         lines.append(f"  {left_out_line({kind: len(names) for kind, names in found.left_out.items()})}")
     if found.problems:
@@ -190,7 +188,7 @@ def _by_year(found: "Survey") -> list[tuple[tuple[int | None, str], int]]:
     return sorted(found.activities.items(), key=lambda item: (item[0][0] or 0, -item[1], item[0][1]))
 
 
-def _export(export: "BulkExport") -> dict[str, Any]:
+def _export_json(export: "BulkExport") -> dict[str, Any]:
     rows = export.activities.rows
     return {
         "root": export.root,
@@ -210,11 +208,11 @@ def _export(export: "BulkExport") -> dict[str, Any]:
     }
 
 
-def _told_export(export: "BulkExport") -> list[str]:
-    shape = _export(export)
+def _export_lines(export: "BulkExport") -> list[str]:
+    counts = _export_json(export)
     lines = [
-        f"  {export.root or ''}activities.csv: {counted(shape['rows'], 'row')}, {shape['rows_with_file']} with their file, "
-        f"{shape['rows_without_file']} typed in by hand, {shape['rows_not_exported']} that Strava could not export"
+        f"  {export.root or ''}activities.csv: {counted(counts['rows'], 'row')}, {counts['rows_with_file']} with their file, "
+        f"{counts['rows_without_file']} typed in by hand, {counts['rows_not_exported']} that Strava could not export"
     ]
     for name, text in (
         ("rows_file_missing", "rows whose file is missing"),
@@ -223,7 +221,7 @@ def _told_export(export: "BulkExport") -> list[str]:
         ("columns_unknown", "columns of which nothing is known; kept as they are"),
         ("sports_unknown", "sports not known; kept as they are"),
     ):
-        if found := list(shape[name]):
+        if found := list(counts[name]):
             more = f", … {len(found) - _SHOWN} more" * (len(found) > _SHOWN)
             lines.append(f"    {len(found)} {text}: {', '.join(found[:_SHOWN])}{more}")
     return lines

@@ -1,6 +1,6 @@
-"""`strava-pipeline import list` and `import undo`: what came in, and how one import leaves the warehouse again.
+"""The commands `import list` and `import undo`: which imports there are, and how one leaves the warehouse again.
 
-What an undo comes to is operations/undoing.py's, how it is done the rebuild's; here both are asked for and shown.
+What an undo removes is decided in operations/undoing.py; the rebuild removes it.
 """
 
 import sys
@@ -35,7 +35,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.
     came = all_imports(Lake(Settings.load().data_dir))
     held = {one.name: one for one in counting(came)}
     if as_json:
-        echo_json(plain({"imports": [_shape(one, held.get(one.name)) for one in came]}))
+        echo_json(plain({"imports": [_import_json(one, held.get(one.name)) for one in came]}))
         return
     for one in came:
         line = import_line(held.get(one.name, one))
@@ -58,7 +58,7 @@ def undo(
             show_default=False,
         ),
     ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would leave; change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would leave; change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Undo it without a question.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     verbose: Verbose = False,
@@ -78,15 +78,15 @@ def undo(
     one, now = find_import(lake, name), datetime.now(UTC)
     plan = None
     if one.undone is None:
-        _have_all_read(settings, verbose=verbose)
+        _ensure_all_read(settings, verbose=verbose)
         plan = plan_undo(lake, one, now)
         if not (as_json and dry_run):
-            _say_plan(plan, terminal.out if dry_run and not as_json else terminal.err)
+            _print_plan(plan, terminal.out if dry_run and not as_json else terminal.err)
         if not dry_run:
-            _ask(yes=yes)
+            _confirm(yes=yes)
             plan = note(lake, one, now)
     elif not dry_run:
-        terminal.err.print(f"{one.name} is undone already, but was not taken out to the end: that is done now.")
+        terminal.err.print(f"{one.name} is undone already, but was not removed completely: that is done now.")
     if dry_run:
         if as_json:
             _echo(one, plan, None, {})
@@ -95,14 +95,14 @@ def undo(
 
 
 def _take_out(settings: "Settings", one: "Import", plan: "UndoPlan | None", *, as_json: bool, verbose: bool) -> None:
-    """Make everything without the import, which is noted as undone, and tell what left."""
+    """Rebuild everything without the import, which is noted as undone, and show what left."""
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.verbs.terminal import out
 
     lake = Lake(settings.data_dir)
-    before = _held(lake)
+    before = _published_keys(lake)
     outcome = _rebuild(settings, verbose=verbose)
-    after = _held(lake)
+    after = _published_keys(lake)
     gone = {table: len(before[table] - after[table]) for table in _COUNTED}
     if as_json:
         _echo(one, plan, outcome, gone)
@@ -113,8 +113,8 @@ def _take_out(settings: "Settings", one: "Import", plan: "UndoPlan | None", *, a
     )
 
 
-def _have_all_read(settings: "Settings", *, verbose: bool) -> None:
-    """What an undo leaves must be on disk before it is told, so that nothing of it can be lost."""
+def _ensure_all_read(settings: "Settings", *, verbose: bool) -> None:
+    """Rebuild where files are unread: what an undo keeps must be on disk first, so that nothing of it can be lost."""
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.importing import unmade
     from strava_pipeline.operations.reading_files import unread
@@ -133,7 +133,7 @@ def _rebuild(settings: "Settings", *, verbose: bool) -> "RunOutcome":
     return run_job(settings, REBUILD_JOB, years=None, progress_of=progress_for_terminal(), log_level=log_level)
 
 
-def _ask(*, yes: bool) -> None:
+def _confirm(*, yes: bool) -> None:
     from strava_pipeline.core.errors import MisuseError, PipelineError
     from strava_pipeline.verbs.terminal import err
 
@@ -146,11 +146,11 @@ def _ask(*, yes: bool) -> None:
         )
     err.print(f"To take it out of the warehouse, type the word {_WORD}: ", end="")
     if sys.stdin.readline().strip() != _WORD:
-        raise PipelineError("Nothing was undone: that is not what was to be typed.")
+        raise PipelineError("Nothing was undone: the typed word was another one.")
 
 
-def _say_plan(plan: "UndoPlan", console: Any) -> None:
-    """What leaves and what stays, for eyes."""
+def _print_plan(plan: "UndoPlan", console: Any) -> None:
+    """What leaves and what stays, for a person."""
     from strava_pipeline.lake.imports.undo import import_line
 
     console.print(import_line(plan.one))
@@ -172,19 +172,19 @@ def _say_plan(plan: "UndoPlan", console: Any) -> None:
 
 
 def _echo(one: "Import", plan: "UndoPlan | None", outcome: "RunOutcome | None", gone: dict[str, int]) -> None:
-    """For programs: what is to leave, and what left."""
-    told: dict[str, Any] = {"import_name": one.name, "came_as": one.manifest.came_as, "undone": outcome is not None}
-    told |= {
+    """What is to leave, or what left, as JSON."""
+    report: dict[str, Any] = {"import_name": one.name, "came_as": one.manifest.came_as, "undone": outcome is not None}
+    report |= {
         "run_id": outcome and outcome.run_id,
         "activities": gone["activities_all"] if gone else plan and plan.activities_leaving,
         "files": gone["files"] if gone else plan and plan.files_leaving,
         "files_unnoted": plan.unnoted if plan else 0,
         "may_hold_some": [each.name for each in plan.unclear] if plan else [],
     }
-    echo_json(told)
+    echo_json(report)
 
 
-def _shape(one: "Import", counted: "Import | None") -> dict[str, Any]:
+def _import_json(one: "Import", counted: "Import | None") -> dict[str, Any]:
     manifest = (counted or one).manifest
     return {
         "import_name": one.name,
@@ -196,7 +196,7 @@ def _shape(one: "Import", counted: "Import | None") -> dict[str, Any]:
     }
 
 
-def _held(lake: "Lake") -> dict[str, set[object]]:
+def _published_keys(lake: "Lake") -> dict[str, set[object]]:
     """The keys of the published rows that are counted; none where nothing was published."""
     from strava_pipeline.lake.gold.publish import snapshot
     from strava_pipeline.lake.gold.quality import keys

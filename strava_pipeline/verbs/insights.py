@@ -64,11 +64,11 @@ def insights(
     if file is not None:
         echo_json(_year_file(settings, year, sports, file))
         return
-    told = _told(settings, year, sports)
+    summary = _year_summary(settings, year, sports)
     if as_json:
-        echo_json(plain(year_json(told)))
+        echo_json(plain(year_json(summary)))
     else:
-        _say(told)
+        _print_year(summary)
 
 
 def report(
@@ -84,8 +84,8 @@ def report(
     path = html.expanduser().absolute()
     if not path.parent.is_dir():
         raise MisuseError(f"{path.parent} is no folder. Make it, or name a page in a folder that is there.")
-    told = write_report(Settings.load(), path, year, sports)
-    out.print(f"{told.number}: {counted(told.totals.activities, 'activity')}. The page is {path}")
+    summary = write_report(Settings.load(), path, year, sports)
+    out.print(f"{summary.number}: {counted(summary.totals.activities, 'activity')}. The page is {path}")
 
 
 def write_report(
@@ -95,12 +95,12 @@ def write_report(
     from strava_pipeline.core.insights.page import year_page
     from strava_pipeline.lake.files import write_whole
 
-    told = _told(settings, year, sports)
-    write_whole(path, year_page(told).encode())
-    return told
+    summary = _year_summary(settings, year, sports)
+    write_whole(path, year_page(summary).encode())
+    return summary
 
 
-def _told(settings: "Settings", year: int | None, sports: list[str] | None) -> "YearSummary":
+def _year_summary(settings: "Settings", year: int | None, sports: list[str] | None) -> "YearSummary":
     from strava_pipeline.lake.gold.insights import EVERYTHING, count_only, known_of, newest_year, year_told
 
     with _published(settings) as (connection, athlete, goals, today):
@@ -110,10 +110,10 @@ def _told(settings: "Settings", year: int | None, sports: list[str] | None) -> "
             except ValueError as error:
                 raise typer.BadParameter(str(error), param_hint="--sports") from error
         number = year if year is not None else newest_year(connection, athlete, today)
-        told = year_told(connection, athlete, goals, today, number, sports or ())
-        if not told.totals.activities:
-            _refuse_year_before_all(known_of(connection, athlete, today, EVERYTHING).years, number)
-        return told
+        summary = year_told(connection, athlete, goals, today, number, sports or ())
+        if not summary.totals.activities:
+            _refuse_year_before_first(known_of(connection, athlete, today, EVERYTHING).years, number)
+        return summary
 
 
 def _year_file(settings: "Settings", year: int | None, sports: list[str] | None, file: YearFile) -> "dict[str, Any]":
@@ -129,7 +129,7 @@ def _year_file(settings: "Settings", year: int | None, sports: list[str] | None,
             raise typer.BadParameter(str(error), param_hint="--sports") from error
         number = year if year is not None else newest_year(connection, athlete, today)
         if number not in known.years:
-            _refuse_year_before_all(known.years, number)
+            _refuse_year_before_first(known.years, number)
         last_active = known.years[number][1] if number in known.years else None
         days = counted_days(connection, athlete, today, [number], chosen).get(number, [])
         return files_of(days, year_until(number, today, last_active))[f"{file}.json"]
@@ -137,7 +137,7 @@ def _year_file(settings: "Settings", year: int | None, sports: list[str] | None,
 
 @contextmanager
 def _published(settings: "Settings") -> "Iterator[tuple[Connection, Athlete, Goals, date]]":
-    """The published warehouse, whose insights are made, their goals, and the day on their clock."""
+    """The published warehouse, the athlete, their goals, and the day on their clock."""
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.core.insights.goals import Goals
     from strava_pipeline.lake.gold.insights import athlete_of
@@ -161,23 +161,23 @@ def _published(settings: "Settings") -> "Iterator[tuple[Connection, Athlete, Goa
         yield connection, athlete, goals, athlete.today(now, settings.timezone)
 
 
-def _refuse_year_before_all(known: "Collection[int]", year: int) -> None:
-    """A year between others may be empty, and one to come may have goals."""
+def _refuse_year_before_first(active: "Collection[int]", year: int) -> None:
+    """MisuseError for a year before the first activity. A later year may be empty, and a coming one may have goals."""
     from strava_pipeline.core.errors import MisuseError
 
-    if known and year < min(known):
-        raise MisuseError(f"There is no activity in {year}: the first is of {min(known)}, the last of {max(known)}.")
+    if active and year < min(active):
+        raise MisuseError(f"There is no activity in {year}: the first is of {min(active)}, the last of {max(active)}.")
 
 
-def _say(told: "YearSummary") -> None:
+def _print_year(summary: "YearSummary") -> None:
     from strava_pipeline.core.insights.goals import amount_text, day_text, group_name, record_name, record_text
     from strava_pipeline.core.insights.page import goal_rows
     from strava_pipeline.verbs.terminal import err, out
 
-    units, totals = told.units, told.totals
-    until = f", up to {day_text(told.year.until)}" if told.year is not None and not told.year.is_over else ""
-    limited = f" ({', '.join(told.sports)})" if told.sports else ""
-    out.print(f"{told.number}{limited}{until}", style="bold")
+    units, totals = summary.units, summary.totals
+    until = f", up to {day_text(summary.year.until)}" if summary.year is not None and not summary.year.is_over else ""
+    limited = f" ({', '.join(summary.sports)})" if summary.sports else ""
+    out.print(f"{summary.number}{limited}{until}", style="bold")
     out.print(
         f"  {counted(totals.activities, 'activity')} on {counted(totals.active_days, 'day')}, "
         f"{amount_text('distance_m', totals.distance_m, units)}, "
@@ -186,35 +186,35 @@ def _say(told: "YearSummary") -> None:
         if totals.activities
         else "  no activities"
     )
-    for streak in told.streaks:
+    for streak in summary.streaks:
         out.print(
             f"  longest streak: {counted(streak.length, streak.unit)}, {day_text(streak.starts_on)} to {day_text(streak.ends_on)}"
         )
-    _say_sports(told)
-    for goal in goal_rows(told):
-        how = _how_it_stands(goal)
+    _print_sports(summary)
+    for goal in goal_rows(summary):
+        how = _goal_progress(goal)
         out.print(f"Goal, {goal['group']}, {goal['measure']}: {goal['total']} of {goal['goal']}; {how}")
-    best = [each for each in told.records if each.all_time]
-    out.print(f"Records of the year: {len(told.records)}, the best of all years: {len(best)}", style="bold")
+    best = [each for each in summary.records if each.all_time]
+    out.print(f"Records of the year: {len(summary.records)}, the best of all years: {len(best)}", style="bold")
     for each in best:
         value = record_text(each.value, each.unit, each.record, units)
         out.print(f"  {group_name(each.group)}, {record_name(each.record).lower()}: {value} on {day_text(each.on_day)}")
-    for load in told.load:
+    for load in summary.load:
         out.print(
             f"{load.measure.replace('_', ' ').capitalize()} on {day_text(load.on_day)}: "
             f"fitness {load.fitness:.0f}, fatigue {load.fatigue:.0f}, form {round(load.form):+d}"
         )
-    if told.unknown_sports:
-        err.print(f"Sports without a group, counted as other: {', '.join(told.unknown_sports)}", style="yellow")
-    if told.undated:
-        err.print(f"Left out, without a start: {counted(told.undated, 'activity')}.", style="yellow")
-    if told.later:
-        err.print(f"Left out, with a start later than tomorrow: {counted(told.later, 'activity')}.", style="yellow")
-    if told.others:
-        err.print(f"Left out, of other athletes: {counted(told.others, 'activity')}.", style="yellow")
+    if summary.unknown_sports:
+        err.print(f"Sports without a group, counted as other: {', '.join(summary.unknown_sports)}", style="yellow")
+    if summary.undated:
+        err.print(f"Left out, without a start: {counted(summary.undated, 'activity')}.", style="yellow")
+    if summary.later:
+        err.print(f"Left out, with a start later than tomorrow: {counted(summary.later, 'activity')}.", style="yellow")
+    if summary.others:
+        err.print(f"Left out, of other athletes: {counted(summary.others, 'activity')}.", style="yellow")
 
 
-def _how_it_stands(goal: "Mapping[str, Any]") -> str:
+def _goal_progress(goal: "Mapping[str, Any]") -> str:
     if goal["achieved_on"]:
         return f"reached on {goal['achieved_on']}"
     if goal["over"]:
@@ -223,25 +223,25 @@ def _how_it_stands(goal: "Mapping[str, Any]") -> str:
     return f"{goal['apart']} {side}, at this pace {goal['projected']}, needs {goal['required']} a week"
 
 
-def _say_sports(told: "YearSummary") -> None:
+def _print_sports(summary: "YearSummary") -> None:
     from rich.table import Table
 
     from strava_pipeline.core.insights.goals import amount_text
     from strava_pipeline.verbs.terminal import out
 
-    if not told.by_sport:
+    if not summary.by_sport:
         return
     table = Table()
     for name in ("sport", "activities", "days", "distance", "time", "climb"):
         table.add_column(name, justify="left" if name == "sport" else "right")
-    for sport, _, sums in told.by_sport:
+    for sport, _, sums in summary.by_sport:
         table.add_row(
             sport or "–",
             f"{sums.activities:,}",
             f"{sums.active_days:,}",
-            amount_text("distance_m", sums.distance_m or None, told.units),
-            amount_text("moving_time_seconds", sums.moving_time_seconds, told.units),
-            amount_text("elevation_gain_m", sums.elevation_gain_m or None, told.units),
+            amount_text("distance_m", sums.distance_m or None, summary.units),
+            amount_text("moving_time_seconds", sums.moving_time_seconds, summary.units),
+            amount_text("elevation_gain_m", sums.elevation_gain_m or None, summary.units),
         )
     out.print(table)
 
@@ -252,13 +252,13 @@ goals = typer.Typer(
 
 
 @goals.callback()
-def _verbs() -> None:
-    """Keeps `check` a word of its own while it is the only one."""
+def _group() -> None:
+    """Keeps `check` a subcommand while it is the only one."""
 
 
 @goals.command()
 def check() -> None:
-    """Say which goals goals.toml sets, or what is wrong in it. Ends with 2 where it can't be followed."""
+    """Show the goals that goals.toml sets, or what is wrong in it. Ends with 2 where it can't be used."""
     from strava_pipeline.core.insights.goals import MEASURES, amount_text, group_name
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
@@ -270,13 +270,13 @@ def check() -> None:
         found = goals_of(lake)
     except UnusableGoalsError as error:
         err.print(str(error), style="red")
-        err.print("Until it is mended, years are shown without goals. goals.example.toml shows how one is written.")
+        err.print("Until it is corrected, years are shown without goals. goals.example.toml shows how one is written.")
         raise typer.Exit(2) from error
     if not lake.goals.exists():
         out.print(f"There is no {lake.goals}; years are shown without goals. Copy goals.example.toml to begin.")
         return
     titles = {measure.name: measure.title for measure in MEASURES}
     for (year, group, measure), amounts in sorted(found.all.items(), key=lambda item: (item[0][0] or 0, item[0][1:])):
-        told = " and ".join(amount_text(measure, amount, found.units or "km") for amount in amounts)
-        out.print(f"{year or 'Every year'}, {group_name(group)}, {titles[measure]}: {told}")
+        summary = " and ".join(amount_text(measure, amount, found.units or "km") for amount in amounts)
+        out.print(f"{year or 'Every year'}, {group_name(group)}, {titles[measure]}: {summary}")
     out.print(f"{lake.goals} can be followed: {len(found.all)} goals.")

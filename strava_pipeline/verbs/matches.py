@@ -1,6 +1,6 @@
-"""The verbs of activities that came from several sources: which are one, why, and a person's word about it.
+"""The command `matches`: which activities of several sources are one, why, and a person's decisions about them.
 
-How they are told to be one is core/matching's, what is kept of it lake/gold/matches.py's; here both are only asked for and shown.
+Matching is core/matching's, what is kept of it lake/gold/matches.py's; here both are shown.
 """
 
 from typing import TYPE_CHECKING, Annotated, Any
@@ -43,9 +43,9 @@ def list_(as_json: Json = False) -> None:
     said = [pair for pair in others if pair.decided is not None]
     if as_json:
         shape = {
-            "activities": [_activity(each) for each in joined],
-            "proposed": [_pair(each) for each in proposed],
-            "decided": [_pair(each) for each in said],
+            "activities": [_activity_json(each) for each in joined],
+            "proposed": [_pair_json(each) for each in proposed],
+            "decided": [_pair_json(each) for each in said],
         }
         echo_json(plain(shape))
         return
@@ -55,7 +55,7 @@ def list_(as_json: Json = False) -> None:
         if found:
             out.print(f"{title}: {len(found)}", style="bold")
             for pair in found[:_SHOWN]:
-                _say_pair(pair)
+                _print_pair(pair)
             if len(found) > _SHOWN:
                 out.print(f"  … and {len(found) - _SHOWN} more (--json)")
     if proposed:
@@ -70,7 +70,7 @@ def explain(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Tell which sources an activity comes from, and why; or what speaks for two being one, point by point."""
+    """Show which sources an activity comes from, and why; or the evidence that two are one, point by point."""
 
     from strava_pipeline.lake.gold.matches import evidence, members, pairs
     from strava_pipeline.verbs.output import plain
@@ -80,21 +80,21 @@ def explain(
     if one == other:
         raise typer.BadParameter("two different ids, please", param_hint="OTHER")
     with _snapshot() as connection:
-        _known(connection, ids)
+        _present_years(connection, ids)
         found, compared = members(connection, one), pairs(connection, one)
         weighed = evidence(connection, _lake(), one, other) if other is not None else None
     if other is not None:
         compared = [pair for pair in compared if set(pair.ids) == set(ids)]
     if as_json:
         shape = {
-            "activity": _activity(found[0]) if found else None,
-            "pairs": [_pair(each) for each in compared],
-            "evidence": _weighed(weighed) if weighed else None,
+            "activity": _activity_json(found[0]) if found else None,
+            "pairs": [_pair_json(each) for each in compared],
+            "evidence": _evidence_json(weighed) if weighed else None,
         }
         echo_json(plain(shape))
         return
     if weighed:
-        _say_evidence(weighed)
+        _print_evidence(weighed)
     elif found:
         out.print(
             f"Activity {found[0].activity_id} comes from {counted(len(found[0].members), 'source')}:", style="bold"
@@ -104,12 +104,12 @@ def explain(
     else:
         out.print(f"{one} stands for itself.")
     for pair in compared:
-        _say_pair(pair)
+        _print_pair(pair)
 
 
 @matches.command(context_settings=_NEGATIVE)
 def join(one: One, other: Annotated[int, typer.Argument(metavar="OTHER")], verbose: Verbose = False) -> None:
-    """Say that two are one activity, whatever the evidence. It outlives every rebuild; `split` takes it back."""
+    """Decide that two are one activity, whatever the evidence. The decision outlives every rebuild; `split` reverses it."""
     _decide(one, [other], joined=True, verbose=verbose)
 
 
@@ -121,7 +121,7 @@ def split(
     ] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Say that two are two activities: each is as it was before. It outlives every rebuild; `join` takes it back."""
+    """Decide that two are two activities: each is as it was before. The decision outlives every rebuild; `join` reverses it."""
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.lake.gold.matches import members
 
@@ -129,7 +129,7 @@ def split(
         _decide(one, [other], joined=False, verbose=verbose)
         return
     with _snapshot() as connection:
-        _known(connection, [one])
+        _present_years(connection, [one])
         found = members(connection, one)
     if not found:
         raise PipelineError(f"{one} stands for itself: there is nothing to split it from.")
@@ -144,19 +144,21 @@ def _decide(one: int, others: list[int], *, joined: bool, verbose: bool) -> None
     from strava_pipeline.operations.strava_access import primed_clock
     from strava_pipeline.orchestrate.jobs import MATCH_JOB
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.run_report import run_verb
+    from strava_pipeline.verbs.run_report import run_and_report
     from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
     if one in others:
         raise typer.BadParameter("two different ids, please", param_hint="OTHER")
     with _snapshot() as connection:
-        years = _known(connection, [one, *others])
+        years = _present_years(connection, [one, *others])
     at, by = primed_clock(settings).now(), f"strava-pipeline matches {'join' if joined else 'split'}"
     taken = [MatchDecision(at=at, by=by, id=one, other_id=each, joined=joined) for each in others]
     lake = Lake(settings.data_dir)
     decide(lake, *taken)
-    run_verb(settings, MATCH_JOB, years=list(range(min(years.values()), max(years.values()) + 1)), verbose=verbose)
+    run_and_report(
+        settings, MATCH_JOB, years=list(range(min(years.values()), max(years.values()) + 1)), verbose=verbose
+    )
     with _snapshot() as connection:
         found = members(connection, one)
     together = {each.id for each in found[0].members} if found else {one}
@@ -182,9 +184,9 @@ def _why_still_two(lake: "Lake", one: int, other: int) -> str:
     split = [
         pair for pair in sorted(decided(lake).split) if any(pair[a] in ids[0] and pair[1 - a] in ids[1] for a in (0, 1))
     ]
-    told = "; ".join(f"{a} from {b}" for a, b in split)
+    splits = "; ".join(f"{a} from {b}" for a, b in split)
     return (
-        f"{one} and {other} are still two, because you split what belongs to them: {told}. Join these first."
+        f"{one} and {other} are still two, because you split what belongs to them: {splits}. Join these first."
         if split
         else f"{one} and {other} are still two. Another run may have decided meanwhile: `strava-pipeline matches explain {one}`."
     )
@@ -203,8 +205,8 @@ def _snapshot() -> Any:
     return current_snapshot(_lake())
 
 
-def _known(connection: Any, ids: list[int]) -> dict[int, int]:
-    """The partitions of activities that have to be there."""
+def _present_years(connection: Any, ids: list[int]) -> dict[int, int]:
+    """The year of each activity, by id. PipelineError for an id that is in no activity."""
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.lake.gold.matches import present
 
@@ -217,7 +219,7 @@ def _known(connection: Any, ids: list[int]) -> dict[int, int]:
     return found
 
 
-def _activity(one: "Activity") -> dict[str, Any]:
+def _activity_json(one: "Activity") -> dict[str, Any]:
     return {
         "activity_id": one.activity_id,
         "sources": [
@@ -233,7 +235,7 @@ def _activity(one: "Activity") -> dict[str, Any]:
     }
 
 
-def _pair(pair: "ActivityPair") -> dict[str, Any]:
+def _pair_json(pair: "ActivityPair") -> dict[str, Any]:
     return {
         "ids": list(pair.ids),
         "sources": list(pair.sources),
@@ -247,7 +249,7 @@ def _pair(pair: "ActivityPair") -> dict[str, Any]:
     }
 
 
-def _weighed(found: "Weighed") -> dict[str, Any]:
+def _evidence_json(found: "Weighed") -> dict[str, Any]:
     return {
         "verdict": found.verdict,
         "score": found.score,
@@ -256,7 +258,7 @@ def _weighed(found: "Weighed") -> dict[str, Any]:
     }
 
 
-def _say_pair(pair: "ActivityPair") -> None:
+def _print_pair(pair: "ActivityPair") -> None:
     from strava_pipeline.verbs.terminal import out
 
     for each in (0, 1):
@@ -266,13 +268,13 @@ def _say_pair(pair: "ActivityPair") -> None:
     out.print(f"    {said}: {'; '.join(pair.reasons)}")
 
 
-def _say_evidence(found: "Weighed") -> None:
+def _print_evidence(found: "Weighed") -> None:
     from strava_pipeline.verbs.terminal import out
 
     out.print(f"{found.verdict}: {found.score:g} points of 100", style="bold")
     for kind, (points, most) in found.points.items():
-        told = "not told by both" if points is None else f"{points:.1f} of {most:g}"
-        out.print(f"  {kind:9} {told}")
+        weight = "not in both sources" if points is None else f"{points:.1f} of {most:g}"
+        out.print(f"  {kind:9} {weight}")
     for reason in found.reasons:
         out.print(f"  {reason}")
 

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
 
 
-def _from_the_watermark(job: str, help_text: str) -> Callable[..., None]:
-    """The verb of a job that pulls what is new, with a lookback."""
+def _command_with_lookback(job: str, help_text: str) -> Callable[..., None]:
+    """The command for a job that pulls new activities, with a lookback."""
 
-    def verb(
+    def command(
         per_page: PerPage = None,
         days: Days = None,
         max_calls: MaxCalls = None,
@@ -49,14 +49,14 @@ def _from_the_watermark(job: str, help_text: str) -> Callable[..., None]:
         limits = call_limits(max_calls, cushion_15min, cushion_daily)
         _pull(job, per_page, days, limits, wait=wait, dry_run=dry_run, as_json=as_json, verbose=verbose)
 
-    verb.__doc__ = help_text
-    return verb
+    command.__doc__ = help_text
+    return command
 
 
-def _without_lookback(job: str, help_text: str) -> Callable[..., None]:
-    """The verb of a job that pulls without one."""
+def _command_without_lookback(job: str, help_text: str) -> Callable[..., None]:
+    """The command for a job that pulls without a lookback."""
 
-    def verb(
+    def command(
         per_page: PerPage = None,
         max_calls: MaxCalls = None,
         cushion_15min: Cushion15min = None,
@@ -69,30 +69,32 @@ def _without_lookback(job: str, help_text: str) -> Callable[..., None]:
         limits = call_limits(max_calls, cushion_15min, cushion_daily)
         _pull(job, per_page, None, limits, wait=wait, dry_run=dry_run, as_json=as_json, verbose=verbose)
 
-    verb.__doc__ = help_text
-    return verb
+    command.__doc__ = help_text
+    return command
 
 
-flow = _from_the_watermark(
+flow = _command_with_lookback(
     "flow", "The daily run: pull what is new, merge, fetch details of the recent window, publish."
 )
-flow_backfill = _without_lookback(
+flow_backfill = _command_without_lookback(
     "flow_backfill", "Everything: pull all, merge, fetch every detail that is missing or was edited, publish."
 )
-run = _from_the_watermark("run", "Pull what is new, and the lookback window again: bronze and shards.")
-run_lite = _without_lookback("run_lite", "Pull what is new since the newest known activity, without a lookback.")
-run_all = _without_lookback("run_all", "Pull everything, back to day zero.")
-refresh = _from_the_watermark("refresh", "Pull what is new, merge, publish; no details.")
+run = _command_with_lookback("run", "Pull what is new, and the lookback window again: bronze and shards.")
+run_lite = _command_without_lookback(
+    "run_lite", "Pull what is new since the newest known activity, without a lookback."
+)
+run_all = _command_without_lookback("run_all", "Pull everything, back to day zero.")
+refresh = _command_with_lookback("refresh", "Pull what is new, merge, publish; no details.")
 
 
 def compact(as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Merge shards into gold and publish."""
-    _local("compact", as_json=as_json, verbose=verbose)
+    _run_on_lake_years("compact", as_json=as_json, verbose=verbose)
 
 
 def recompact(as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Merge all shards again, changed or not, and publish."""
-    _local("recompact", as_json=as_json, verbose=verbose)
+    _run_on_lake_years("recompact", as_json=as_json, verbose=verbose)
 
 
 def enrich(
@@ -117,7 +119,7 @@ def enrich(
     verbose: Verbose = False,
 ) -> None:
     """Fetch details: of the recent window, also where there is one; or of all, of chosen ids, of a range of dates."""
-    told: dict[str, Any] = {
+    config: dict[str, Any] = {
         "scope": "all" if all_ or first_on or last_on else "window",
         "since_days": since_days,
         "ids": _ids(ids),
@@ -126,11 +128,11 @@ def enrich(
         **call_limits(max_calls, cushion_15min, cushion_daily),
     }
     narrow = not (all_ or ids or first_on or last_on)
-    _enrich("enrich", told, narrow=narrow, dry_run=dry_run, as_json=as_json, verbose=verbose)
+    _enrich("enrich", config, narrow=narrow, dry_run=dry_run, as_json=as_json, verbose=verbose)
 
 
 def enrich_all(
-    all_: Annotated[bool, typer.Option("--all", help="As always with this verb.")] = True,
+    all_: Annotated[bool, typer.Option("--all", help="As always with this command.")] = True,
     max_calls: MaxCalls = None,
     cushion_15min: Cushion15min = None,
     cushion_daily: CushionDaily = None,
@@ -146,9 +148,9 @@ def enrich_all(
 def profile(verbose: Verbose = False) -> None:
     """Fetch the athlete and all gear again."""
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.run_report import run_verb
+    from strava_pipeline.verbs.run_report import run_and_report
 
-    run_verb(Settings.load(), "profile", years=None, verbose=verbose)
+    run_and_report(Settings.load(), "profile", years=None, verbose=verbose)
 
 
 def _pull(
@@ -165,37 +167,43 @@ def _pull(
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
     from strava_pipeline.orchestrate.schedules import flow_years
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.run_report import Report, end, fetch_new_gear, run_verb, what_is_left
+    from strava_pipeline.verbs.run_report import (
+        Report,
+        exit_if_stopped,
+        fetch_new_gear,
+        remaining_limits,
+        run_and_report,
+    )
 
     settings = Settings.load()
     everything = JOBS[job].config[LISTING]["mode"] == "all"
     years = all_years(settings) if everything else flow_years(settings, days=days)
-    told = {LISTING: {"per_page": per_page, "days": days, **limits}, DETAILS: {"since_days": days, **limits}}
+    config = {LISTING: {"per_page": per_page, "days": days, **limits}, DETAILS: {"since_days": days, **limits}}
     if dry_run:
         from strava_pipeline.verbs.plan import print_job_plan
 
-        print_job_plan(settings, JOBS[job], years, told, as_json=as_json)
+        print_job_plan(settings, JOBS[job], years, config, as_json=as_json)
         return
     report = Report(as_json=as_json)
     with report.shown():
-        outcome = run_verb(settings, job, years=years, told=told, wait=wait, verbose=verbose, report=report)
+        outcome = run_and_report(settings, job, years=years, config=config, wait=wait, verbose=verbose, report=report)
         gear = None
         if "activities" in JOBS[job].assets:
-            gear = fetch_new_gear(settings, outcome, what_is_left(limits, outcome), report)
-        end(outcome, gear)
+            gear = fetch_new_gear(settings, outcome, remaining_limits(limits, outcome), report)
+        exit_if_stopped(outcome, gear)
 
 
-def _local(job: str, *, as_json: bool, verbose: bool) -> None:
+def _run_on_lake_years(job: str, *, as_json: bool, verbose: bool) -> None:
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.run_report import Report, run_verb
+    from strava_pipeline.verbs.run_report import Report, run_and_report
 
     settings = Settings.load()
     report = Report(as_json=as_json)
     with report.shown():
-        run_verb(settings, job, years=lake_years(settings), verbose=verbose, report=report)
+        run_and_report(settings, job, years=lake_years(settings), verbose=verbose, report=report)
 
 
-def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, as_json: bool, verbose: bool) -> None:
+def _enrich(job: str, config: dict[str, Any], *, narrow: bool, dry_run: bool, as_json: bool, verbose: bool) -> None:
     from datetime import UTC, datetime, timedelta
 
     from strava_pipeline.core.years import years_since
@@ -204,25 +212,27 @@ def _enrich(job: str, told: dict[str, Any], *, narrow: bool, dry_run: bool, as_j
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.run_report import Report, end, run_verb
+    from strava_pipeline.verbs.run_report import Report, exit_if_stopped, run_and_report
 
     settings = Settings.load()
     if narrow:
-        days = settings.days if told.get("since_days") is None else told["since_days"]
+        days = settings.days if config.get("since_days") is None else config["since_days"]
         now = datetime.now(UTC)
         newest = min(now, watermark(Lake(settings.data_dir)) or now)  # no later, should this machine's clock be ahead
         years = years_since(newest - timedelta(days=days), year_range(settings.first_year))
     else:
         years = lake_years(settings)
-    _check_ids(settings, told.get("ids") or [])
+    _check_ids(settings, config.get("ids") or [])
     if dry_run:
         from strava_pipeline.verbs.plan import print_job_plan
 
-        print_job_plan(settings, JOBS[job], years, {DETAILS: told}, as_json=as_json)
+        print_job_plan(settings, JOBS[job], years, {DETAILS: config}, as_json=as_json)
         return
     report = Report(as_json=as_json)
     with report.shown():
-        end(run_verb(settings, job, years=years, told={DETAILS: told}, verbose=verbose, report=report))
+        exit_if_stopped(
+            run_and_report(settings, job, years=years, config={DETAILS: config}, verbose=verbose, report=report)
+        )
 
 
 def _check_ids(settings: "Settings", ids: list[int]) -> None:
@@ -262,21 +272,21 @@ def _date(text: str | None, option: str) -> str | None:
 
 
 def rebuild(verbose: Verbose = False) -> None:
-    """Make shards and the warehouse anew from data/bronze, without a call. Readers keep the old snapshot meanwhile."""
+    """Rebuild shards and the warehouse from data/bronze, without a call. Readers keep the old snapshot meanwhile."""
     from strava_pipeline.orchestrate.jobs import REBUILD_JOB
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_job import run_job
-    from strava_pipeline.verbs.terminal import out, progress_for_terminal, say_left_out
+    from strava_pipeline.verbs.terminal import out, print_views_left_out, progress_for_terminal
 
     log_level = "INFO" if verbose else "CRITICAL"
     outcome = run_job(
         Settings.load(), REBUILD_JOB, years=None, progress_of=progress_for_terminal(), log_level=log_level
     )
-    told = outcome.metadata["published_warehouse"]
-    say_left_out(told.get("views_left_out", {}))
+    metadata = outcome.metadata["published_warehouse"]
+    print_views_left_out(metadata.get("views_left_out", {}))
     out.print(
-        f"Made anew from bronze and published: {counted(told['rows/activities_all'], 'activity')}, "
-        f"{counted(told['rows/activity_details'], 'detail')} ({told['seconds']:.1f} s)"
+        f"Rebuilt from bronze and published: {counted(metadata['rows/activities_all'], 'activity')}, "
+        f"{counted(metadata['rows/activity_details'], 'detail')} ({metadata['seconds']:.1f} s)"
     )
 
 

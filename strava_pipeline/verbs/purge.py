@@ -36,7 +36,9 @@ WORD = "purge"  # to be typed where the athlete's id is not known
 
 
 def purge(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; delete nothing, ask nobody.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be deleted; delete nothing, ask no question.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without a question.")] = False,
     keep_access: Annotated[
         bool, typer.Option("--keep-access", help="Don't give the access back at Strava, for example without a network.")
@@ -47,38 +49,38 @@ def purge(
     from strava_pipeline.verbs.output import plain
 
     settings = Settings.load()
-    found = look(settings, keep_access=keep_access)
+    found = plan_purge(settings, keep_access=keep_access)
     if dry_run or not found.places:
         if as_json:
             echo_json(plain(found.report(deleted=False, access=found.access)))
         else:
-            _say(found, to_stderr=False)
+            _print_plan(found, to_stderr=False)
         return
     _refuse(settings)
     if not yes:
         if not sys.stdin.isatty():
             raise MisuseError(
-                "Nothing was deleted: a person has to agree, and nobody is at this terminal. `purge --dry-run` tells what would "
+                "Nothing was deleted: a person has to agree, and nobody is at this terminal. `purge --dry-run` shows what would "
                 "go, `purge --yes` deletes it without a question."
             )
-        _say(found, to_stderr=as_json)
-        _ask(found)
+        _print_plan(found, to_stderr=as_json)
+        _confirm(found)
     access = carry_out(settings, found)
     if as_json:
         echo_json(plain(found.report(deleted=True, access=access)))
     else:
-        _say_done(found, access)
+        _print_result(found, access)
 
 
 def carry_out(settings: "Settings", found: "Purge") -> str:
-    """Tell Strava, delete data, logs and login, in this order; what came of the access. PipelineError where it can't go on."""
+    """Give the access back, then delete data, logs and login. Returns what became of the access; may raise PipelineError."""
     from strava_pipeline.lake.purge import alone, delete_data
-    from strava_pipeline.verbs.dagster_process import alone_on
+    from strava_pipeline.verbs.dagster_process import exclusive_instance
 
     lake = Lake(settings.data_dir)
     with ExitStack() as held:
         if settings.dagster_home.is_dir():
-            held.enter_context(alone_on(settings.dagster_home))  # no daemon starts meanwhile
+            held.enter_context(exclusive_instance(settings.dagster_home))  # no daemon starts meanwhile
         held.enter_context(alone(lake))
         try:
             access = _give_back(settings) if found.access == HELD else found.access
@@ -95,7 +97,7 @@ def _refuse(settings: "Settings") -> None:
 
     from strava_pipeline.ingest.trips.source import trips_file
     from strava_pipeline.lake.purge import refuse_other_places, refuse_work
-    from strava_pipeline.verbs.dagster_process import is_taken
+    from strava_pipeline.verbs.dagster_process import is_daemon_running
     from strava_pipeline.verbs.service_process import intake_answers
 
     lake, package = Lake(settings.data_dir), Path(__file__).parent.parent
@@ -104,7 +106,7 @@ def _refuse(settings: "Settings") -> None:
     with suppress(RuntimeError):  # a user without a home, as in containers
         places.append(Path.home())
     refuse_other_places(lake, places)
-    if is_taken(settings.dagster_home):
+    if is_daemon_running(settings.dagster_home):
         raise PipelineError(
             f"Nothing was deleted: Dagster runs on {settings.dagster_home}. End it first: strava-pipeline service down "
             "(or Ctrl-C in the terminal of `dev`)."
@@ -130,18 +132,18 @@ def _give_back(settings: "Settings") -> str:
     return REVOKED
 
 
-def _ask(found: "Purge") -> None:
+def _confirm(found: "Purge") -> None:
     from strava_pipeline.verbs.terminal import err
 
     wanted = str(found.athlete_id or WORD)
     what = f"the athlete's id ({wanted})" if found.athlete_id else f"the word {WORD}"
     err.print(f"To delete all of it for good, type {what}: ", end="")
     if sys.stdin.readline().strip() != wanted:
-        raise PipelineError("Nothing was deleted: that is not what was to be typed.")
+        raise PipelineError("Nothing was deleted: the typed text was another one.")
 
 
-def _say(found: "Purge", *, to_stderr: bool) -> None:
-    """What goes and what stays, for eyes."""
+def _print_plan(found: "Purge", *, to_stderr: bool) -> None:
+    """What is deleted and what stays, for a person."""
     from rich.filesize import decimal
 
     from strava_pipeline.verbs import terminal
@@ -173,7 +175,7 @@ _ACCESS_BEFORE = {
 }
 
 
-def _say_done(found: "Purge", access: str) -> None:
+def _print_result(found: "Purge", access: str) -> None:
     from rich.filesize import decimal
 
     from strava_pipeline.verbs.terminal import out
@@ -221,8 +223,8 @@ class Purge:
         }
 
 
-def look(settings: Settings, *, keep_access: bool) -> Purge:
-    """What would go, what would stay."""
+def plan_purge(settings: Settings, *, keep_access: bool) -> Purge:
+    """What would be deleted, and what would stay."""
     lake = Lake(settings.data_dir)
     places = data_places(lake)
     if logs := _log_files(settings.logs_dir):

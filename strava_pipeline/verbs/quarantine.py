@@ -1,6 +1,6 @@
-"""The verbs of the quarantine: which activities are in it, asking for them again now, and giving them up.
+"""The command `quarantine`: which activities are in it, fetching their details again now, and giving them up.
 
-Which these are stands in lake/gold/quarantine.py; asking is the job `enrich`.
+What belongs in quarantine is decided in lake/gold/quarantine.py; the job `enrich` fetches.
 """
 
 from dataclasses import asdict
@@ -27,7 +27,7 @@ Ids = Annotated[list[str] | None, typer.Argument(help="Activity ids, separated b
 
 @quarantine.command("list")
 def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
-    """Show what is in quarantine, since when, what came, and when it is asked for again; and rows that can't be read."""
+    """Show what is in quarantine, since when, what was received, and when it is fetched again; and rows that can't be read."""
 
     from strava_pipeline.lake.gold.quarantine import unreadable_rows
     from strava_pipeline.lake.paths import Lake
@@ -36,13 +36,13 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.
     from strava_pipeline.verbs.terminal import out
 
     lake = Lake(Settings.load().data_dir)
-    rows = [_row(each, activity) for each, activity in _held(lake)]
+    rows = [_row_json(each, activity) for each, activity in _quarantined(lake)]
     unreadable = [{**asdict(row), "page": str(row.page)} for row in unreadable_rows(lake)]
     if as_json:
         echo_json({"activities": plain(rows), "unreadable_rows": plain(unreadable)})
         return
     for row in rows:
-        _say(row)
+        _print_activity(row)
     if rows:
         out.print(
             "Asking now: `strava-pipeline quarantine retry IDS`. Never again: `strava-pipeline quarantine drop IDS`."
@@ -70,32 +70,34 @@ def retry(
     cushion_daily: CushionDaily = None,
     verbose: Verbose = False,
 ) -> None:
-    """Ask for details again now, whatever their pause, a call each. One that was dropped is taken back."""
+    """Fetch details again now, without waiting for their pause, a call each. A dropped one is restored."""
     from strava_pipeline.lake.gold.quarantine import drops
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.jobs import DETAILS
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.run_report import end, run_verb
+    from strava_pipeline.verbs.run_report import exit_if_stopped, run_and_report
     from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
     lake = Lake(settings.data_dir)
     if bool(ids) == all_:
         raise typer.BadParameter("which ones? Ids, or --all", param_hint="IDS")
-    held = [each.activity_id for each, _ in _held(lake) if not each.dropped_at]
+    held = [each.activity_id for each, _ in _quarantined(lake) if not each.dropped_at]
     dropped = drops(lake)
-    chosen = held if all_ else _known(_numbers(ids), {*held, *dropped})
+    chosen = held if all_ else _refuse_unknown(_numbers(ids), {*held, *dropped})
     if not chosen:
         out.print("Nothing is in quarantine that was not dropped.")
         return
     _decide(settings, [each for each in chosen if each in dropped], dropped=False)
-    told = {"ids": chosen, **call_limits(max_calls, cushion_15min, cushion_daily)}
-    end(run_verb(settings, "enrich", years=lake_years(settings), told={DETAILS: told}, verbose=verbose))
+    config = {"ids": chosen, **call_limits(max_calls, cushion_15min, cushion_daily)}
+    exit_if_stopped(
+        run_and_report(settings, "enrich", years=lake_years(settings), config={DETAILS: config}, verbose=verbose)
+    )
 
 
 @quarantine.command()
 def drop(ids: Ids = None) -> None:
-    """Give activities up: no run asks for their details any more, not even after an edit, until `retry`."""
+    """Give activities up: no run fetches their details any more, not even after an edit, until `retry`."""
     from contextlib import suppress
     from functools import partial
 
@@ -112,8 +114,8 @@ def drop(ids: Ids = None) -> None:
     lake = Lake(settings.data_dir)
     if not ids:
         raise typer.BadParameter("which ones? `strava-pipeline quarantine list` shows their ids", param_hint="IDS")
-    held = {each.activity_id: each for each, _ in _held(lake)}
-    chosen = _known(_numbers(ids), set(held))
+    held = {each.activity_id: each for each, _ in _quarantined(lake)}
+    chosen = _refuse_unknown(_numbers(ids), set(held))
     _decide(settings, [each for each in chosen if not held[each].dropped_at], dropped=True)
     with suppress(OtherCatalogueError, DamagedWarehouseError):  # the next run makes it anew, and reads decisions
         with writing(lake) as connection:
@@ -123,10 +125,10 @@ def drop(ids: Ids = None) -> None:
         except CheckFailedError as error:
             echo(f"{error} The decision is kept, and the next run that publishes follows it.", err=True)
     for each in chosen:
-        out.print(f"Dropped: {each}. No run asks for it; `strava-pipeline quarantine retry {each}` takes that back.")
+        out.print(f"Dropped: {each}. No run asks for it; `strava-pipeline quarantine retry {each}` reverses that.")
 
 
-def _held(lake: "Lake") -> list[tuple["Failing", "Published | None"]]:
+def _quarantined(lake: "Lake") -> list[tuple["Failing", "Published | None"]]:
     from strava_pipeline.lake.gold.quarantine import failing_now
 
     return [(each, activity) for each, activity in failing_now(lake) if each.files.is_quarantined]
@@ -139,7 +141,7 @@ def _numbers(words: list[str] | None) -> list[int]:
         raise typer.BadParameter("ids are whole numbers separated by spaces or commas", param_hint="IDS") from error
 
 
-def _known(ids: list[int], held: set[int]) -> list[int]:
+def _refuse_unknown(ids: list[int], held: set[int]) -> list[int]:
     from strava_pipeline.core.errors import PipelineError
 
     if unknown := [each for each in ids if each not in held]:
@@ -161,7 +163,7 @@ def _decide(settings: "Settings", ids: list[int], *, dropped: bool) -> None:
     decide(Lake(settings.data_dir), *taken)
 
 
-def _row(one: "Failing", activity: "Published | None") -> dict[str, Any]:
+def _row_json(one: "Failing", activity: "Published | None") -> dict[str, Any]:
     evidence = one.files.evidence
     return {
         "activity_id": one.activity_id,
@@ -178,8 +180,8 @@ def _row(one: "Failing", activity: "Published | None") -> dict[str, Any]:
     }
 
 
-def _say(row: dict[str, Any]) -> None:
-    """A paragraph. What came is not shown: it may hold a position."""
+def _print_activity(row: dict[str, Any]) -> None:
+    """A paragraph. What was received is not shown: it may hold a position."""
     from strava_pipeline.verbs.terminal import out
 
     status = row["status"]

@@ -58,22 +58,22 @@ def run_job(
     name: str,
     *,
     years: Sequence[int] | None,
-    told: dict[str, dict[str, Any]] | None = None,
+    config: dict[str, dict[str, Any]] | None = None,
     progress_of: ProgressOf | None = None,
     log_level: str = "CRITICAL",
     instance: dg.DagsterInstance | None = None,
 ) -> RunOutcome:
     """Run the job `name` for `years` (None: a job without partitions) to its end; raises what an asset raised.
 
-    One year is a run of that partition, several one run over the range. `told`: config by asset, over the job's own.
-    `progress_of` makes who is told of progress beside Dagster's log; `instance`: the Dagster instance, None: the settings'.
+    One year is a run of that partition, several one run over the range. `config`: by asset, over the job's own.
+    `progress_of` makes what shows progress beside Dagster's log; `instance`: the Dagster instance, None: the settings'.
     """
     job = build_defs(settings, progress_of=progress_of).resolve_job_def(name)
     job_record = jobs_of(settings).get(name)
-    config = job_record.run_config(**(told or {})) if job_record is not None else {}
-    config["loggers"] = {"console": {"config": {"log_level": log_level}}}
-    one = str(years[0]) if years is not None and len(years) == 1 else None
-    tags = range_tags(years) if years is not None and one is None else {}
+    run_config = job_record.run_config(**(config or {})) if job_record is not None else {}
+    run_config["loggers"] = {"console": {"config": {"log_level": log_level}}}
+    partition = str(years[0]) if years is not None and len(years) == 1 else None
+    tags = range_tags(years) if years is not None and partition is None else {}
     lake, run_id, on_disk = Lake(settings.data_dir), str(uuid4()), instance is None
     with (
         database_faults_named(settings.dagster_home),
@@ -82,8 +82,8 @@ def run_job(
     ):
         fail_dead_runs(instance, lake)
         try:
-            with live_run(lake, run_id):  # from before Dagster knows of it until it has heard of its end
-                created = _create(job, instance, run_id=run_id, config=config, year=one, tags=tags)
+            with live_run(lake, run_id):  # from before Dagster has recorded the run until it has recorded its end
+                created = _create(job, instance, run_id=run_id, config=run_config, year=partition, tags=tags)
                 result = execute_run(InMemoryJob(job), created, instance, raise_on_error=True)
         except DagsterExecutionInterruptedError as error:  # Ctrl-C, after Dagster has marked the run
             signal.raise_signal(signal.SIGINT)  # for the handler that was there before Dagster's

@@ -1,6 +1,6 @@
-"""What a command says of the runs that it made: a line for each asset, one JSON object, and the exit code.
+"""How a command reports its runs: a line for each asset, one JSON object, and the exit code.
 
-Running the job itself is run_job.py.
+Running the job itself is run_job.py's.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,15 +29,15 @@ from strava_pipeline.orchestrate.jobs import (
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.output import echo_json, left_out_line
 from strava_pipeline.verbs.run_job import RunOutcome, run_job
-from strava_pipeline.verbs.terminal import err, out, progress_for_terminal, say_left_out
+from strava_pipeline.verbs.terminal import err, out, print_views_left_out, progress_for_terminal
 
 STOPPED = 3
 
 
 class Report:
-    """What the runs of one command come to: lines as each ends, or one JSON object at the command's end.
+    """The results of one command's runs: lines as each run ends, or one JSON object at the command's end.
 
-    Where work is left or an error is to be told, stderr has it in both cases.
+    Work that is left, and errors, are shown on stderr in both cases.
     """
 
     def __init__(self, *, as_json: bool = False) -> None:
@@ -50,14 +50,14 @@ class Report:
             out.print(str(year), style="bold")
 
     def busy(self, who: str) -> None:
-        """No run was made, because another one is at work."""
+        """No run was started, because another one is at work."""
         self._at_work = who
         if not self.as_json:
             out.print(f"Already at work: {who}. Nothing to do here; --wait waits for it.")
 
     def ended(self, outcome: RunOutcome) -> None:
         self._outcomes.append(outcome)
-        say(outcome, lines=not self.as_json)
+        print_outcome(outcome, lines=not self.as_json)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -71,20 +71,20 @@ class Report:
 
     def _echo(self) -> None:
         if self.as_json:
-            echo_json(shape(self._outcomes, self._at_work))
+            echo_json(report_json(self._outcomes, self._at_work))
 
 
-def run_verb(
+def run_and_report(
     settings: Settings,
     job: str,
     *,
     years: Sequence[int] | None,
-    told: dict[str, dict[str, Any]] | None = None,
+    config: dict[str, dict[str, Any]] | None = None,
     wait: bool = True,
     verbose: bool = False,
     report: Report | None = None,
 ) -> RunOutcome | None:
-    """Run `job` and print what came of it. None: another run is at work and `wait` is off."""
+    """Run `job` and print its outcome. `config`: by asset. None: another run is at work and `wait` is off."""
     lake, report = Lake(settings.data_dir), report or Report()
     with nullcontext(True) if wait else locked_or_none(lake, FLOW_LOCK, who=job) as free:  # held until the run has it
         if not free:
@@ -94,7 +94,7 @@ def run_verb(
             settings,
             job,
             years=years,
-            told=told,
+            config=config,
             progress_of=progress_for_terminal(),
             log_level="INFO" if verbose else "CRITICAL",
         )
@@ -102,20 +102,20 @@ def run_verb(
     return outcome
 
 
-def what_is_left(limits: dict[str, Any], outcome: RunOutcome | None) -> dict[str, Any]:
-    """The verb's limits after a run: its calls are taken off `max_calls`."""
+def remaining_limits(limits: dict[str, Any], outcome: RunOutcome | None) -> dict[str, Any]:
+    """The command's limits after a run: the calls of the run are subtracted from `max_calls`."""
     if outcome is None or limits.get("max_calls") is None:
         return limits
-    made = sum(told.get("calls", 0) for told in outcome.metadata.values())
-    return {**limits, "max_calls": max(limits["max_calls"] - made, 0)}
+    calls = sum(metadata.get("calls", 0) for metadata in outcome.metadata.values())
+    return {**limits, "max_calls": max(limits["max_calls"] - calls, 0)}
 
 
 def fetch_new_gear(
     settings: Settings, outcome: RunOutcome | None, limits: dict[str, Any], report: Report | None = None
 ) -> RunOutcome | None:
-    """Gear that an activity names and nobody fetched yet: a call each, unless a limit was met before.
+    """Fetch gear that an activity names and that was never fetched: a call each, unless a limit was met before.
 
-    `limits`: what is left of the verb's own (max_calls, cushions). Returns the run, if there was one.
+    `limits`: what is left of the command's own (max_calls, cushions). Returns the run, if there was one.
     """
     if outcome is None or outcome.stopped_early:
         return None
@@ -123,19 +123,19 @@ def fetch_new_gear(
         missing = unknown_gear(connection)
     if not missing:
         return None
-    fetched = run_job(settings, NEW_GEAR_JOB, years=None, told={"gear": limits}, progress_of=progress_for_terminal())
+    fetched = run_job(settings, NEW_GEAR_JOB, years=None, config={"gear": limits}, progress_of=progress_for_terminal())
     (report or Report()).ended(fetched)
     return fetched
 
 
-def say(outcome: RunOutcome, *, lines: bool = True) -> None:
-    """One line per stage, what is still missing, and when it goes on after a limit; without `lines` only what is amiss."""
+def print_outcome(outcome: RunOutcome, *, lines: bool = True) -> None:
+    """A line per stage, what is still missing, and when work goes on after a limit; without `lines` only problems."""
     for asset, metadata in outcome.metadata.items():
         if lines and (line := run_line(asset, metadata)):
             out.print(line)
-        say_left_out(metadata.get("views_left_out", {}), to=out if lines else err)
-        _say_held_back(metadata.get("deletions_not_marked_by_year", {}))
-        _say_left_out_of_import(metadata)
+        print_views_left_out(metadata.get("views_left_out", {}), to=out if lines else err)
+        _print_unmarked_deletions(metadata.get("deletions_not_marked_by_year", {}))
+        _print_import_problems(metadata)
     if outcome.stopped_early:
         err.print(
             f"Stopped early. {outcome.stopped_early} What was fetched is kept; the same command goes on.",
@@ -143,21 +143,21 @@ def say(outcome: RunOutcome, *, lines: bool = True) -> None:
         )
 
 
-def _say_left_out_of_import(told: Mapping[str, Any]) -> None:
-    if unknown := told.get("unknown_columns_and_sports"):
+def _print_import_problems(metadata: Mapping[str, Any]) -> None:
+    if unknown := metadata.get("unknown_columns_and_sports"):
         err.print(f"  Columns or sports that are not known; kept as they are: {', '.join(unknown)}", style="yellow")
-    for problem in told.get("first_problems", []):
+    for problem in metadata.get("first_problems", []):
         err.print(f"  {problem}", style="yellow")
-    if kinds := told.get("left_out_by_kind"):
+    if kinds := metadata.get("left_out_by_kind"):
         err.print(f"  {left_out_line(kinds)}")
-    if recovered := told.get("recovered_files"):
+    if recovered := metadata.get("recovered_files"):
         err.print(
             f"Damaged or lost files that are back: {recovered}. `strava-pipeline rebuild` brings down what they hold.",
             style="yellow",
         )
 
 
-def _say_held_back(held: Mapping[str, str]) -> None:
+def _print_unmarked_deletions(held: Mapping[str, str]) -> None:
     for year, missing in held.items():
         err.print(
             f"{year}: the listing lacks {missing} activities, too much to be believed, so nothing was marked as deleted. Look "
@@ -166,7 +166,7 @@ def _say_held_back(held: Mapping[str, str]) -> None:
         )
 
 
-def end(*outcomes: RunOutcome | None) -> None:
+def exit_if_stopped(*outcomes: RunOutcome | None) -> None:
     """Exit code 3 where a limit ended the work early."""
     if any(outcome is not None and outcome.stopped_early for outcome in outcomes):
         raise typer.Exit(STOPPED)
@@ -190,41 +190,43 @@ _SUMS = {
 }
 
 
-def shape(outcomes: "Sequence[RunOutcome]", already_at_work: str | None) -> dict[str, Any]:
+def report_json(outcomes: "Sequence[RunOutcome]", already_at_work: str | None) -> dict[str, Any]:
     """The object. `already_at_work`: who is, where no run was made for that."""
     stopped = next((outcome.stopped_early for outcome in reversed(outcomes) if outcome.stopped_early), None)
-    published = [told["replaced"] for told in _told_by(outcomes, "published_warehouse")]
+    published = [metadata["replaced"] for metadata in _metadata_of(outcomes, "published_warehouse")]
     return {
         "run_ids": [outcome.run_id for outcome in outcomes],
         "already_at_work": already_at_work,
         "stopped_early": stopped,
-        "calls": sum(told.get("calls", 0) for outcome in outcomes for told in outcome.metadata.values()),
+        "calls": sum(metadata.get("calls", 0) for outcome in outcomes for metadata in outcome.metadata.values()),
         **{name: _sum(outcomes, reported) for name, reported in _SUMS.items()},
         "failed_ids": _ids(outcomes, "failed_ids"),
         "gone_ids": _ids(outcomes, "gone_at_strava_ids"),
         "held_back": [
             {"year": int(year), "missing": missing}
-            for told in _told_by(outcomes, "activities")
-            for year, missing in told.get("deletions_not_marked_by_year", {}).items()
+            for metadata in _metadata_of(outcomes, "activities")
+            for year, missing in metadata.get("deletions_not_marked_by_year", {}).items()
         ],
         "published": any(published) if published else None,
     }
 
 
 def _sum(outcomes: "Sequence[RunOutcome]", reported: list[tuple[str, str]]) -> int | None:
-    found = [told[name] for asset, name in reported for told in _told_by(outcomes, asset)]
+    found = [metadata[name] for asset, name in reported for metadata in _metadata_of(outcomes, asset)]
     return sum(found) if found else None
 
 
 def _ids(outcomes: "Sequence[RunOutcome]", name: str) -> list[int]:
-    return [int(one) for outcome in outcomes for told in outcome.metadata.values() for one in told.get(name, [])]
+    return [
+        int(one) for outcome in outcomes for metadata in outcome.metadata.values() for one in metadata.get(name, [])
+    ]
 
 
-def _told_by(outcomes: "Sequence[RunOutcome]", asset: str) -> list[dict[str, Any]]:
+def _metadata_of(outcomes: "Sequence[RunOutcome]", asset: str) -> list[dict[str, Any]]:
     return [outcome.metadata[asset] for outcome in outcomes if asset in outcome.metadata]
 
 
-Told = Mapping[str, Any]
+Metadata = Mapping[str, Any]
 _DETAILS_LEFT = {
     "details_missing": "missing",
     "details_waiting_for_retry": "resting",
@@ -239,104 +241,108 @@ _STREAMS_LEFT = {
 }
 
 
-def run_line(asset: str, told: Told) -> str | None:
-    """What `asset` reported as metadata; None: nothing that a person asks about."""
+def run_line(asset: str, values: Metadata) -> str | None:
+    """What `asset` reported as values; None: nothing that a person asks about."""
     line = _LINES.get(asset)
-    return line(told) if line else None
+    return line(values) if line else None
 
 
-def _listed(told: Told) -> str:
-    return f"Listed {counted(told['rows_received'], 'activity')} in {counted(told['calls'], 'call')} ({told['seconds']:.1f} s)"
+def _listed(values: Metadata) -> str:
+    return f"Listed {counted(values['rows_received'], 'activity')} in {counted(values['calls'], 'call')} {_seconds(values)}"
 
 
-def _followed(told: Told) -> str:
-    waiting = f"; {told['activities_waiting']} wait" if told["activities_waiting"] else ""
+def _seconds(values: Metadata) -> str:
+    return f"({values['seconds']:.1f} s)"
+
+
+def _followed(values: Metadata) -> str:
+    waiting = f"; {values['activities_waiting']} wait" if values["activities_waiting"] else ""
     refused = "".join(
-        f"; {count} refused: {why}" for why, count in sorted(told.get("events_refused_by_reason", {}).items())
+        f"; {count} refused: {why}" for why, count in sorted(values.get("events_refused_by_reason", {}).items())
     )
-    followed = f"{counted(told['activities_followed'], 'activity')} in {counted(told['calls'], 'call')}"
+    followed = f"{counted(values['activities_followed'], 'activity')} in {counted(values['calls'], 'call')}"
     return f"Followed webhooks: {followed}{waiting}{refused}"
 
 
-def _files(told: Told) -> str:
-    odd = f"; {counted(told['problems'], 'problem')}" if told["problems"] else ""
-    return f"Took in files: {told['dagster/row_count']}, {told['new_files']} of them new ({told['seconds']:.1f} s){odd}"
+def _files(values: Metadata) -> str:
+    odd = f"; {counted(values['problems'], 'problem')}" if values["problems"] else ""
+    return f"Took in files: {values['dagster/row_count']}, {values['new_files']} of them new ({values['seconds']:.1f} s){odd}"
 
 
-def _read(told: Told) -> str:
-    odd = f", {told['files_with_problems']} of them with problems" if told["files_with_problems"] else ""
-    return f"Read {counted(told['files_read'], 'file')}{odd}: {counted(told['activities'], 'activity')} ({told['seconds']:.1f} s)"
+def _read(values: Metadata) -> str:
+    odd = f", {values['files_with_problems']} of them with problems" if values["files_with_problems"] else ""
+    return f"Read {counted(values['files_read'], 'file')}{odd}: {counted(values['activities'], 'activity')} {_seconds(values)}"
 
 
-def _shards(told: Told) -> str:
-    return f"Shards written: {told['files']}, with {counted(told['rows'], 'row')}"
+def _shards(values: Metadata) -> str:
+    return f"Shards written: {values['files']}, with {counted(values['rows'], 'row')}"
 
 
-def _merged(told: Told) -> str:
-    if "result" in told:
-        return str(told["result"])
-    gone = f", {told['deleted']} deleted at Strava" if told["deleted"] else ""
-    back = f", {told['restored']} back" if told["restored"] else ""
-    return f"Merged: {told['inserted']} new, {told['updated']} changed{gone}{back}, {told['rows']} in these years"
+def _merged(values: Metadata) -> str:
+    if "result" in values:
+        return str(values["result"])
+    gone = f", {values['deleted']} deleted at Strava" if values["deleted"] else ""
+    back = f", {values['restored']} back" if values["restored"] else ""
+    return f"Merged: {values['inserted']} new, {values['updated']} changed{gone}{back}, {values['rows']} in these years"
 
 
-def _matched(told: Told) -> str | None:
+def _matched(values: Metadata) -> str | None:
     """Silent where every activity has one source, and nothing became another one."""
-    if not told["matches_changed"]:
+    if not values["matches_changed"]:
         return None
     proposed = (
-        f"; {counted(told['pairs_proposed'], 'pair')} may be one: `strava-pipeline matches list`"
-        if told["pairs_proposed"]
+        f"; {counted(values['pairs_proposed'], 'pair')} may be one: `strava-pipeline matches list`"
+        if values["pairs_proposed"]
         else ""
     )
-    return (
-        f"Counted once, from several sources: {counted(told['activities_with_several_sources'], 'activity')}{proposed}"
+    return f"Counted once, from several sources: {counted(values['activities_with_several_sources'], 'activity')}{proposed}"
+
+
+def _details(values: Metadata) -> str:
+    parts = [f"{values[name]} {word}" for name, word in _DETAILS_LEFT.items() if values[name]]
+    named = {"gone_at_strava_ids": "gone", "failed_ids": "failed"}
+    parts += [f"{word}: {', '.join(values[name])}" for name, word in named.items() if name in values]
+    return _fetched("details", values, parts)
+
+
+def _streams(values: Metadata) -> str:
+    return _fetched(
+        "streams", values, [f"{values[name]} {word}" for name, word in _STREAMS_LEFT.items() if values[name]]
     )
 
 
-def _details(told: Told) -> str:
-    parts = [f"{told[name]} {word}" for name, word in _DETAILS_LEFT.items() if told[name]]
-    named = {"gone_at_strava_ids": "gone", "failed_ids": "failed"}
-    parts += [f"{word}: {', '.join(told[name])}" for name, word in named.items() if name in told]
-    return _fetched("details", told, parts)
-
-
-def _streams(told: Told) -> str:
-    return _fetched("streams", told, [f"{told[name]} {word}" for name, word in _STREAMS_LEFT.items() if told[name]])
-
-
-def _fetched(what: str, told: Told, left: list[str]) -> str:
+def _fetched(what: str, values: Metadata, left: list[str]) -> str:
     rest = "".join(f"; {part}" for part in left)
-    received = f"{counted(told[f'{what}_received'], what[:-1])} in {counted(told['calls'], 'call')}"
-    return f"Fetched {received} ({told['seconds']:.1f} s){rest}"
+    received = f"{counted(values[f'{what}_received'], what[:-1])} in {counted(values['calls'], 'call')}"
+    return f"Fetched {received} ({values['seconds']:.1f} s){rest}"
 
 
-def _tracks(told: Told) -> str:
-    return f"Made {counted(told['tracks_written'], 'track')}; {told['tracks']} in these years"
+def _tracks(values: Metadata) -> str:
+    return f"Made {counted(values['tracks_written'], 'track')}; {values['tracks']} in these years"
 
 
-def _profile(name: str) -> Callable[[Told], str]:
-    def line(told: Told) -> str:
-        failed = f"; failed, to be asked for again: {told['failed_names']}" if "failed_names" in told else ""
-        return f"{name}: {told['dagster/row_count']} known, {counted(told['calls'], 'call')}{failed}"
+def _profile(name: str) -> Callable[[Metadata], str]:
+    def line(values: Metadata) -> str:
+        failed = f"; failed, to be asked for again: {values['failed_names']}" if "failed_names" in values else ""
+        return f"{name}: {values['dagster/row_count']} known, {counted(values['calls'], 'call')}{failed}"
 
     return line
 
 
-def _pings(told: Told) -> str:
-    nets = f"; safety nets for silent trips: {told['safety_nets_sent']}" if told["safety_nets_sent"] else ""
-    return f"Took in {counted(told['pings_received'], 'ping')} ({told['seconds']:.1f} s){nets}"
+def _pings(values: Metadata) -> str:
+    nets = f"; safety nets for silent trips: {values['safety_nets_sent']}" if values["safety_nets_sent"] else ""
+    return f"Took in {counted(values['pings_received'], 'ping')} ({values['seconds']:.1f} s){nets}"
 
 
-def _car_trips(told: Told) -> str:
-    return f"Trips by car: {told['rows_merged']} new"
+def _car_trips(values: Metadata) -> str:
+    return f"Trips by car: {values['rows_merged']} new"
 
 
-def _published(told: Told) -> str:
-    return "Published" if told["replaced"] else "Nothing changed since the last publish"
+def _published(values: Metadata) -> str:
+    return "Published" if values["replaced"] else "Nothing changed since the last publish"
 
 
-_LINES: dict[str, Callable[[Told], str | None]] = {
+_LINES: dict[str, Callable[[Metadata], str | None]] = {
     LISTING: _listed,
     EVENTS: _followed,
     FILE_BRONZE: _files,

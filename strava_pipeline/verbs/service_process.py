@@ -29,13 +29,13 @@ from strava_pipeline.verbs.dagster_process import (
     GRACE,
     LAST_GRACE,
     Address,
-    alone_on,
     environment_of,
+    exclusive_instance,
     guarded,
-    is_taken,
+    is_daemon_running,
     serve,
     ui_options,
-    until,
+    wait_until,
 )
 from strava_pipeline.verbs.output import echo
 
@@ -81,7 +81,7 @@ def run(settings: "Settings", ui: Address | None, *, by_unit: bool, log_to_stdou
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with (
         nullcontext() if log_to_stdout else logged_into(service_log(settings.logs_dir)),
-        alone_on(settings.dagster_home) as lock,
+        exclusive_instance(settings.dagster_home) as lock,
         held(_note(settings.dagster_home)) as note,
     ):
         service = Service(os.getpid(), _place(), datetime.now(UTC), ui, by_unit)
@@ -117,7 +117,7 @@ def start(settings: "Settings", ui: Address | None) -> None:
             return is_ours and scheduler_heartbeat(instance) != before and (ui is None or ui_answers(ui))
 
         try:
-            in_time = until(lambda: process.poll() is not None or is_alive(), PATIENCE)
+            in_time = wait_until(lambda: process.poll() is not None or is_alive(), PATIENCE)
         except KeyboardInterrupt:
             process.terminate()
             raise
@@ -138,7 +138,9 @@ def end(home: Path, service: Service) -> None:
         if running(home) == service:
             with suppress(ProcessLookupError):
                 os.kill(service.pid, how)
-        if until(lambda: running(home) is None and not is_taken(home), 3 * GRACE):  # Dagster's, its runs', the kill's
+        if wait_until(
+            lambda: running(home) is None and not is_daemon_running(home), 3 * GRACE
+        ):  # Dagster's, its runs', the kill's
             return
     raise PipelineError(f"The service (process {service.pid}) on {home} does not end. Look at it: ps -fp {service.pid}")
 

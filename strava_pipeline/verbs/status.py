@@ -1,4 +1,4 @@
-"""The command `status`: how things stand, out of files and the published warehouse, as JSON or for a person."""
+"""The command `status`: the state of login, budget, warehouse and work left, from files and the published warehouse."""
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -23,11 +23,11 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.output import plain
 
-    report = look(Settings.load())
+    report = read_status(Settings.load())
     if as_json:
         echo_json(plain(asdict(report)))
     else:
-        say_status(report)
+        print_status(report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class Status:
     later_first_year: int | None
 
 
-def look(settings: "Settings") -> Status:
-    """Everything from disk; what does not exist yet is empty."""
+def read_status(settings: "Settings") -> Status:
+    """The status from files and the published warehouse; what does not exist yet is empty."""
     from strava_pipeline.lake.bronze.listings import listings
     from strava_pipeline.lake.gold.quarantine import failing_now
     from strava_pipeline.lake.health import later_first_year
@@ -221,24 +221,24 @@ def _login(settings: "Settings", published: _Published) -> dict[str, Any]:
     }
 
 
-def say_status(report: "Status") -> None:
+def print_status(report: "Status") -> None:
     from rich.table import Table
 
     from strava_pipeline.lake.health import first_year_advice
     from strava_pipeline.settings import env_file
-    from strava_pipeline.verbs.terminal import out, say_left_out
+    from strava_pipeline.verbs.terminal import out, print_views_left_out
 
     never_asked = report.last_pull is None and report.login.get("none_yet", False) and report.revoked_at is None
     without_api = report.imported is not None and never_asked
     if without_api:
         out.print("Login: none, and none is needed for what is imported; the API needs one (`strava-pipeline auth`)")
     else:
-        _say_login(report.login, report.revoked_at)
-        _say_pull(report.last_pull)
+        _print_login(report.login, report.revoked_at)
+        _print_pull(report.last_pull)
     if report.imported is not None:
-        _say_imported(report.imported)
+        _print_imported(report.imported)
     if report.webhooks is not None:
-        _say_webhooks(report.webhooks)
+        _print_webhooks(report.webhooks)
     if report.years:
         table = Table(
             "year", "activities", "km", "details", "missing", "edited since", title=f"Published: {report.data_dir}"
@@ -250,7 +250,7 @@ def say_status(report: "Status") -> None:
         out.print(first_year_advice(report.later_first_year, str(env_file())))
     if report.outdated:
         out.print(
-            "The published warehouse has the tables of another version: the next run makes it anew, without a call."
+            "The published warehouse has the tables of another version: the next run rebuilds it, without a call."
         )
     missing = "not known before the next publish" if report.missing_details is None else report.missing_details
     out.print(
@@ -258,7 +258,7 @@ def say_status(report: "Status") -> None:
         f"resting after failures: {report.resting_details}"
     )
     if report.missing_details is None:
-        out.print("  `strava-pipeline plan` tells what is still to be fetched.")
+        out.print("  `strava-pipeline plan` shows what is still to be fetched.")
     if report.missing_details:
         out.print("  `strava-pipeline enrich-all` fetches what is missing.")
     held = report.quarantine
@@ -268,20 +268,20 @@ def say_status(report: "Status") -> None:
         out.print(f"In quarantine: {held['activities']}{since}{dropped}; see `strava-pipeline quarantine list`")
     if held["unreadable_rows"]:
         out.print(f"Rows that can't be read: {held['unreadable_rows']}; see `strava-pipeline quarantine list`")
-    say_left_out(report.views_left_out)
+    print_views_left_out(report.views_left_out)
     for limit in [] if without_api else report.limits:
         out.print(f"Budget: {limit['left']:>5} left of {limit['limit']} {limit['of']}, until {_at(limit['resets_at'])}")
 
 
 def _unknown_scopes(only_me: int | None) -> str:
-    """The one thing that would be missing without a word, and whether it is."""
+    """What could be missing unnoticed, and whether it is."""
     what = 'not known, as a bare code or refresh token does not tell them; activities visible to "Only You"'
     if only_me:
         return f"{what} do come: {only_me} of them"
     return f"{what} may be missing: none is here yet, and `strava-pipeline auth` with the whole address would tell"
 
 
-def _say_login(login: dict[str, Any], revoked: datetime | None) -> None:
+def _print_login(login: dict[str, Any], revoked: datetime | None) -> None:
     from strava_pipeline.operations.strava_access import revoked_words
     from strava_pipeline.verbs.terminal import out
 
@@ -297,8 +297,8 @@ def _say_login(login: dict[str, Any], revoked: datetime | None) -> None:
         out.print(f"  refused by Strava on {_at(refused_at)}: log in again with `strava-pipeline auth`", style="yellow")
         return
     scopes = login["scopes"]
-    told = _unknown_scopes(login["only_me_activities"]) if scopes is None else ", ".join(scopes)
-    out.print(f"Scopes: {told}")
+    shown = _unknown_scopes(login["only_me_activities"]) if scopes is None else ", ".join(scopes)
+    out.print(f"Scopes: {shown}")
     for scope, consequence in login["missing_scopes"]:
         out.print(f"  {scope} was not granted: {consequence}", style="yellow")
     out.print(
@@ -306,7 +306,7 @@ def _say_login(login: dict[str, Any], revoked: datetime | None) -> None:
     )
 
 
-def _say_pull(pull: dict[str, Any] | None) -> None:
+def _print_pull(pull: dict[str, Any] | None) -> None:
     from strava_pipeline.verbs.terminal import out
 
     if pull is None:
@@ -316,7 +316,7 @@ def _say_pull(pull: dict[str, Any] | None) -> None:
         out.print(f"Last pull: {_at(pull['at'])}, {pull['mode']}, {counted(pull['activities'], 'activity')}, {state}")
 
 
-def _say_imported(came: dict[str, Any]) -> None:
+def _print_imported(came: dict[str, Any]) -> None:
     from strava_pipeline.verbs.terminal import out
 
     files = counted(came["files"], "file")
@@ -334,14 +334,14 @@ def _at(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def _say_webhooks(told: dict[str, Any]) -> None:
+def _print_webhooks(counts: dict[str, Any]) -> None:
     from strava_pipeline.verbs.terminal import out
 
     waiting = (
-        f"; {told['unread']} unread, {counted(told['waiting'], 'activity')} waiting"
-        if told["unread"] + told["waiting"]
+        f"; {counts['unread']} unread, {counted(counts['waiting'], 'activity')} waiting"
+        if counts["unread"] + counts["waiting"]
         else ""
     )
-    refused = "".join(f", {count} refused ({why})" for why, count in sorted(told["refused"].items()))
-    given_up = f", {told['given_up']} left to the next listing" if told["given_up"] else ""
-    out.print(f"Webhooks: {counted(told['accepted'], 'event')}{refused}{given_up}{waiting}")
+    refused = "".join(f", {count} refused ({why})" for why, count in sorted(counts["refused"].items()))
+    given_up = f", {counts['given_up']} left to the next listing" if counts["given_up"] else ""
+    out.print(f"Webhooks: {counted(counts['accepted'], 'event')}{refused}{given_up}{waiting}")

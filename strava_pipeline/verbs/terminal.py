@@ -18,7 +18,7 @@ from strava_pipeline.operations.progress import LogProgress, Progress, progressi
 
 @dataclass(frozen=True, slots=True)
 class _Printable:
-    """A renderable whose text steers no terminal; colours and the bar's own movements are rich's."""
+    """A renderable whose text can't control the terminal; colours and the bar's own movements are rich's."""
 
     renderable: RenderableType
 
@@ -44,7 +44,7 @@ err = screen(stderr=True, soft_wrap=True)
 
 
 def program() -> str:
-    """What to type for this command line from here: its name where the shell finds it, else the way to it."""
+    """What to type for this command line: its name where the shell finds it, else its path."""
     own = Path(sys.executable).with_name("strava-pipeline")
     found = shutil.which(own.name)
     if not own.exists() or (found is not None and Path(found).absolute() == own):
@@ -54,8 +54,8 @@ def program() -> str:
 
 @contextmanager
 def watched(what: str, total: int | None, *, output_follows: bool = False) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr around the body, which is told each step. Only where a person looks on, and, unless all output comes
-    after it (`output_follows`), only where the output goes elsewhere: a bar would come between its lines.
+    """A bar on stderr around the body, which reports each step. Only in a terminal, and, unless all output comes after the
+    bar (`output_follows`), only where the output goes elsewhere: a bar would come between its lines.
     """
     if not err.is_terminal or (sys.stdout.isatty() and not output_follows):
         yield lambda _: None
@@ -65,7 +65,7 @@ def watched(what: str, total: int | None, *, output_follows: bool = False) -> It
 
 
 def progress_for_terminal() -> Callable[[], Progress]:
-    """A bar where a person looks on; lines in the log of stderr where nobody does."""
+    """A bar in a terminal; elsewhere lines of a log on stderr."""
     if err.is_terminal:
         return _bar
     return lambda: LogProgress(_plain_log())
@@ -93,7 +93,7 @@ def _plain_log() -> logging.Logger:
     return log
 
 
-def say_left_out(reasons: Mapping[str, str], to: Console = out) -> None:
+def print_views_left_out(reasons: Mapping[str, str], to: Console = out) -> None:
     """A line per file of the user's own SQL that is not in the snapshot, with the reason."""
     for name, reason in reasons.items():
         to.print(f"Left out of the published warehouse: views/{name}: {reason}")

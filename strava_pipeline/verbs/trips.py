@@ -283,7 +283,7 @@ def replay(
     processes: Processes = CORES,
     fail_on_worse: FailOnWorse = False,
 ) -> None:
-    """Decide of past trips anew: better, same or worse than what is stored, by what people said of them."""
+    """Decide past trips again: better, same or worse than the stored decision, measured by what people said."""
     from strava_pipeline.core.json_values import json_bytes
     from strava_pipeline.core.trips.activity.replay import Replay
     from strava_pipeline.core.trips.activity.sweep import replay_text

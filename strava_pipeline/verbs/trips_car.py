@@ -71,14 +71,14 @@ def drain(verbose: Verbose = False) -> None:
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.jobs import CARS_JOB
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.run_report import run_verb
+    from strava_pipeline.verbs.run_report import run_and_report
     from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
     if not is_due(Lake(settings.data_dir), datetime.now(UTC)):
         out.print("Every ping is in gold, and no trip is to be ended.")
         return
-    run_verb(settings, CARS_JOB, years=[year_range(settings.first_year).newest], verbose=verbose)
+    run_and_report(settings, CARS_JOB, years=[year_range(settings.first_year).newest], verbose=verbose)
 
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
@@ -174,12 +174,12 @@ def replay_recorded(limits: "Limits", *, as_json: bool) -> None:
 
     found = compared(Lake(Settings.load().data_dir), limits)
     if as_json:
-        echo_json({"format": FORMAT, **_plain(asdict(found))})
+        echo_json({"format": FORMAT, **_comparison_json(asdict(found))})
     else:
-        _show(found)
+        _print_comparison(found)
 
 
-def _show(found: "Comparison") -> None:
+def _print_comparison(found: "Comparison") -> None:
     from strava_pipeline.verbs.terminal import out
 
     out.print(
@@ -202,15 +202,15 @@ def _show(found: "Comparison") -> None:
         )
 
 
-def _plain(told: Mapping[str, Any]) -> dict[str, Any]:
+def _comparison_json(comparison: Mapping[str, Any]) -> dict[str, Any]:
     """With instants as text."""
     from strava_pipeline.core.json_values import format_milliseconds
 
     def trip(one: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None if one is None else {**one, "end_time": format_milliseconds(one["end_time"])}
 
-    different = [{**one, "before": trip(one["before"]), "after": trip(one["after"])} for one in told["different"]]
-    return {**told, "different": different}
+    different = [{**one, "before": trip(one["before"]), "after": trip(one["after"])} for one in comparison["different"]]
+    return {**comparison, "different": different}
 
 
 def _text(value: Any) -> str:

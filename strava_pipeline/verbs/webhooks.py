@@ -41,14 +41,14 @@ webhooks = typer.Typer(
 @webhooks.command()
 def drain(max_calls: MaxCalls = None, cushion_daily: CushionDaily = None, verbose: Verbose = False) -> None:
     """Follow the events that came, now: what the sensor does where Dagster runs."""
-    from strava_pipeline.verbs.run_report import STOPPED, say
+    from strava_pipeline.verbs.run_report import STOPPED, print_outcome
     from strava_pipeline.verbs.terminal import out
 
     outcome = _follow(Settings.load(), call_limits(max_calls, None, cushion_daily), verbose=verbose)
     if outcome is None:
         out.print("Every event was followed, or waits for its time: see strava-pipeline status.")
         return
-    say(outcome)
+    print_outcome(outcome)
     if outcome.stopped_early or outcome.metadata["webhook_events"]["activities_waiting"]:
         raise typer.Exit(STOPPED)
 
@@ -62,7 +62,7 @@ def replay(
     dry_run: DryRun = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Post a made-up event for each known activity through the real intake, follow them, and tell what changed: a call each."""
+    """Post a made-up event for each known activity through the real intake, follow them, and show what changed: a call each."""
 
     from strava_pipeline.lake.gold.event_followup import known_activities
     from strava_pipeline.verbs.run_report import STOPPED
@@ -79,12 +79,12 @@ def replay(
     )
     if dry_run or not ids:
         return
-    told = _replay(settings, chosen, ids, rate_limit, max_calls)
+    report = _replay(settings, chosen, ids, rate_limit, max_calls)
     if as_json:
-        echo_json(told)
+        echo_json(report)
     else:
-        _say(told)
-    raise typer.Exit(STOPPED if told["waiting"] else 0)
+        _print_replay(report)
+    raise typer.Exit(STOPPED if report["waiting"] else 0)
 
 
 def _replay(
@@ -99,7 +99,7 @@ def _replay(
     secret = settings.require_webhook_secret().get_secret_value()
     before = picture(lake, ids)
     events = events_of(ids, StravaSource(settings, run).owner(), subscription_id(settings), run.now)
-    with an_intake(settings) as url, watched("Posting events", len(ids), output_follows=True) as advance:
+    with running_intake(settings) as url, watched("Posting events", len(ids), output_follows=True) as advance:
         acknowledged = post(url, secret, events, rate, advance)
     calls = 0
     while True:
@@ -145,7 +145,7 @@ def _follow(
         settings,
         EVENTS_JOB,
         years=span,
-        told={EVENTS: limits},
+        config={EVENTS: limits},
         progress_of=progress_for_terminal(),
         log_level="INFO" if verbose else "CRITICAL",
     )
@@ -162,27 +162,27 @@ def _span(seconds: float) -> str:
     return f"in some {seconds / 60:.0f} minutes" if seconds >= 120 else f"in {seconds:.0f} s"
 
 
-def _say(told: dict[str, Any]) -> None:
+def _print_replay(report: dict[str, Any]) -> None:
     from strava_pipeline.verbs.terminal import out
 
-    out.print(f"Posted {counted(told['posted'], 'event')}, {told['acknowledged']} of them acknowledged.")
-    out.print(f"Followed: {told['followed']}, in {counted(told['calls'], 'call')} of this command.")
-    out.print(f"Changed since they were fetched last: {len(told['changed'])}")
-    for one in told["changed"]:
+    out.print(f"Posted {counted(report['posted'], 'event')}, {report['acknowledged']} of them acknowledged.")
+    out.print(f"Followed: {report['followed']}, in {counted(report['calls'], 'call')} of this command.")
+    out.print(f"Changed since they were fetched last: {len(report['changed'])}")
+    for one in report["changed"]:
         out.print(f"  {one['id']}: {', '.join(one['fields'])}")
-    if told["gone"]:
-        out.print(f"Gone from Strava: {', '.join(map(str, told['gone']))}")
-    if told["waiting"]:
+    if report["gone"]:
+        out.print(f"Gone from Strava: {', '.join(map(str, report['gone']))}")
+    if report["waiting"]:
         out.print(
-            f"{told['waiting']} wait for a limit or for their next try; `strava-pipeline webhooks drain` goes on."
+            f"{report['waiting']} wait for a limit or for their next try; `strava-pipeline webhooks drain` goes on."
         )
 
 
-NO_SUBSCRIPTION = 1  # where none is known, any will do
+NO_SUBSCRIPTION = 1  # any id will do where there is no subscription
 
 
 @contextmanager
-def an_intake(settings: Settings) -> Iterator[str]:
+def running_intake(settings: Settings) -> Iterator[str]:
     """The address of the intake that runs, or of one of our own for the length of the body."""
     from strava_pipeline.serve.app import create_app
     from strava_pipeline.serve.server import serving
@@ -202,7 +202,7 @@ def an_intake(settings: Settings) -> Iterator[str]:
 def events_of(
     ids: Sequence[int], owner: int | None, subscription: int | None, now: Callable[[], datetime]
 ) -> Iterator[bytes]:
-    """An update of each, as Strava would tell it at the moment it is asked for."""
+    """An update event for each id, as Strava would send it, with the time at which it is requested."""
     for activity_id in ids:
         yield json.dumps(
             {
@@ -235,10 +235,10 @@ def post(
             due = max(due, monotonic() - 1 / rate) + 1 / rate
             connection.request("POST", intake_path(secret), body, {"Content-Type": "application/json"})
             answer = connection.getresponse()
-            told = answer.read()
+            reply = answer.read()
             if answer.status != http.HTTPStatus.OK:
                 raise PipelineError(
-                    f"The intake answered {answer.status}: {_why(told)}. {acknowledged} events are kept."
+                    f"The intake answered {answer.status}: {_reason(reply)}. {acknowledged} events are kept."
                 )
             acknowledged += 1
             tick(1)
@@ -251,8 +251,8 @@ def post(
     return acknowledged
 
 
-def _why(told: bytes) -> str:
+def _reason(reply: bytes) -> str:
     try:
-        return str(json.loads(told)["message"])
+        return str(json.loads(reply)["message"])
     except (ValueError, LookupError, TypeError):
         return "without a reason"

@@ -50,7 +50,14 @@ def backfill(
     """Pull whole years again and fetch their details: `backfill --years 2023 2024`."""
     from strava_pipeline.orchestrate.jobs import DETAILS, LISTING
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.run_report import STOPPED, Report, end, fetch_new_gear, run_verb, what_is_left
+    from strava_pipeline.verbs.run_report import (
+        STOPPED,
+        Report,
+        exit_if_stopped,
+        fetch_new_gear,
+        remaining_limits,
+        run_and_report,
+    )
 
     settings = Settings.load()
     chosen = typed_years([*(first or []), *(years or [])], all_years(settings))
@@ -69,10 +76,10 @@ def backfill(
         for year in sorted(chosen, reverse=True):
             report.heading(year)
             config = {LISTING: {"per_page": per_page, **limits}, DETAILS: {"sports": of_sports, **limits}}
-            outcome = run_verb(settings, "backfill", years=[year], told=config, verbose=verbose, report=report)
-            end(outcome)
-            limits = what_is_left(limits, outcome)
-        end(fetch_new_gear(settings, outcome, limits, report))
+            outcome = run_and_report(settings, "backfill", years=[year], config=config, verbose=verbose, report=report)
+            exit_if_stopped(outcome)
+            limits = remaining_limits(limits, outcome)
+        exit_if_stopped(fetch_new_gear(settings, outcome, limits, report))
 
 
 AllowShrink = Annotated[
@@ -95,13 +102,13 @@ def reconcile(
     """Compare whole years with Strava: mark what was deleted there, take in edits and late uploads."""
     from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, RECONCILE_JOB
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.run_report import Report, end, run_verb, what_is_left
+    from strava_pipeline.verbs.run_report import Report, exit_if_stopped, remaining_limits, run_and_report
 
     settings = Settings.load()
     known = all_years(settings)
     words = [*(first or []), *(years or [])]
     limits = call_limits(max_calls, cushion_15min, cushion_daily)
-    told: dict[str, dict[str, Any]] = {
+    config: dict[str, dict[str, Any]] = {
         LISTING: {"per_page": per_page, **limits},
         DETAILS: limits,
         "activities": {"allow_shrink": allow_shrink},
@@ -109,18 +116,22 @@ def reconcile(
     report = Report(as_json=as_json)
     with report.shown():
         if not words:
-            told[LISTING] |= {"mode": "all"}
-            outcome = run_verb(settings, RECONCILE_JOB, years=known, told=told, verbose=verbose, report=report)
-            end(outcome)
+            config[LISTING] |= {"mode": "all"}
+            outcome = run_and_report(
+                settings, RECONCILE_JOB, years=known, config=config, verbose=verbose, report=report
+            )
+            exit_if_stopped(outcome)
             raise typer.Exit(int(_is_held_back(outcome)))
         held_back = False
         for year in sorted(typed_years(words, known), reverse=True):
             report.heading(year)
-            outcome = run_verb(settings, RECONCILE_JOB, years=[year], told=told, verbose=verbose, report=report)
-            end(outcome)
-            limits = what_is_left(limits, outcome)
+            outcome = run_and_report(
+                settings, RECONCILE_JOB, years=[year], config=config, verbose=verbose, report=report
+            )
+            exit_if_stopped(outcome)
+            limits = remaining_limits(limits, outcome)
             held_back |= _is_held_back(outcome)
-            told |= {LISTING: {"per_page": per_page, **limits}, DETAILS: limits}
+            config |= {LISTING: {"per_page": per_page, **limits}, DETAILS: limits}
         raise typer.Exit(int(held_back))
 
 
@@ -142,7 +153,7 @@ def streams(
     """Fetch the streams of activities that lack a track, a call each, newest first, and make tracks of them."""
     from strava_pipeline.orchestrate.jobs import STREAMS, STREAMS_JOB
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.run_report import Report, end, run_verb, what_is_left
+    from strava_pipeline.verbs.run_report import Report, exit_if_stopped, remaining_limits, run_and_report
 
     settings = Settings.load()
     words = [*(first or []), *(years or [])]
@@ -160,6 +171,8 @@ def streams(
             if words:
                 report.heading(several[0])
             config = {STREAMS: {"sports": of_sports, **limits}}
-            outcome = run_verb(settings, STREAMS_JOB, years=several, told=config, verbose=verbose, report=report)
-            end(outcome)
-            limits = what_is_left(limits, outcome)
+            outcome = run_and_report(
+                settings, STREAMS_JOB, years=several, config=config, verbose=verbose, report=report
+            )
+            exit_if_stopped(outcome)
+            limits = remaining_limits(limits, outcome)

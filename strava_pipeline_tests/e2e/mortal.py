@@ -130,7 +130,7 @@ def live(order: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    for module in {module for module, *_ in cli.VERBS.values()} | {"options"}:
+    for module in {module for module, *_ in cli.COMMANDS.values()} | {"options"}:
         import_module(f"strava_pipeline.verbs.{module}")
     for module in ("run_job", "run_report", "dry"):
         import_module(f"strava_pipeline.verbs.{module}")

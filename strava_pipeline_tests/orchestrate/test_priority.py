@@ -41,7 +41,7 @@ class Watcher:
 
 
 def run(rig: Rig, job: str, watcher: Watcher, **told: dict[str, Any]) -> RunOutcome:
-    return run_job(rig.settings, job, years=[2026], told=told, progress_of=lambda: watcher, instance=rig.remembered)
+    return run_job(rig.settings, job, years=[2026], config=told, progress_of=lambda: watcher, instance=rig.remembered)
 
 
 def test_a_daily_run_beside_a_waiting_backfill_of_its_year_waits_for_nothing(make_rig: Make) -> None:

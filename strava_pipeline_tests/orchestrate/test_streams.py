@@ -280,7 +280,7 @@ def test_one_that_was_cut_at_strava_is_fetched_again_once(listed: Rig) -> None:
 
 
 def test_nothing_but_bronze_and_tracks_tells_where_anybody_was(listed: Rig) -> None:
-    run_job(listed.settings, "streams", years=listed.years, told={STREAMS: {"max_calls": 12}})
+    run_job(listed.settings, "streams", years=listed.years, config={STREAMS: {"max_calls": 12}})
     run_job(listed.settings, "streams", years=listed.years)
     places = {each for recording in source(listed).values() for point in recording.get("latlng", []) for each in point}
     latitudes = [f"{place:.6f}"[:-1] for place in places if place > 20]  # what is smaller may be a number of seconds

@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 import pytest
 
-from strava_pipeline.cli import VERBS
+from strava_pipeline.cli import COMMANDS
 from strava_pipeline_tests.verbs.conftest import Type
 
 
@@ -29,7 +29,7 @@ def test_help_of_a_command_is_what_its_option_shows(type_in: Type, words: tuple[
 
 def test_help_lists_every_command(type_in: Type) -> None:
     listed = type_in("help").out
-    assert [name for name in VERBS if f" {name} " not in listed] == []
+    assert [name for name in COMMANDS if f" {name} " not in listed] == []
 
 
 def test_the_version_is_the_installed_one(type_in: Type) -> None:

@@ -11,7 +11,13 @@ from dagster._grpc.utils import default_grpc_timeout
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs import dagster_process
-from strava_pipeline.verbs.dagster_process import _alone_on_data, alone_on, end_group, environment_of_dagster, serve
+from strava_pipeline.verbs.dagster_process import (
+    _exclusive_data,
+    end_group,
+    environment_of_dagster,
+    exclusive_instance,
+    serve,
+)
 
 
 @pytest.mark.parametrize(("own", "seconds"), [(None, 180), ("90", 90)], ids=["ours", "the user's own"])
@@ -108,8 +114,8 @@ def test_a_second_daemon_on_a_data_folder_is_refused_whatever_its_dagster_folder
         Settings.load(_env_file=None, data_dir=data, dagster_home=tmp_path / name) for name in ("first", "second")
     )
     with (
-        _alone_on_data(data / "state", data),
-        alone_on(second.dagster_home) as lock,
+        _exclusive_data(data / "state", data),
+        exclusive_instance(second.dagster_home) as lock,
         pytest.raises(
             PipelineError, match=f"Another service or `dev` is at work on {data}, with a Dagster folder of its own"
         ),

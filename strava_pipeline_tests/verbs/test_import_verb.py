@@ -13,7 +13,7 @@ import pytest
 from strava_pipeline.emulator.strava.application import EmulatorConfig
 from strava_pipeline.emulator.strava.archive import Oddities, write_archive
 from strava_pipeline.ingest.archive.survey import survey
-from strava_pipeline.verbs.import_ import import_, shape, told
+from strava_pipeline.verbs.import_ import import_, survey_json, survey_lines
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
 
@@ -38,7 +38,7 @@ def test_a_person_and_a_program_are_told_the_same(export: Path, capsys: pytest.C
     assert program["files"].keys() == {"fit", "fit.gz", "gpx.gz", "tcx.gz"} | program["files"].keys() & {"gpx", "tcx"}
     assert sum(year["activities"] for year in program["activities"]) == 41, "40 rows, and a file without one"
     assert program["problems"] == []
-    assert program | {"activities": None} == json.loads(json.dumps(shape(survey(export)))) | {"activities": None}
+    assert program | {"activities": None} == json.loads(json.dumps(survey_json(survey(export)))) | {"activities": None}
 
 
 def test_files_are_read_and_tell_their_sport_and_year(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,9 +57,9 @@ def test_a_wrong_name_is_told_before_anything_is_done(
     make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], tmp_path: Path
 ) -> None:
     rig = make_rig(logged_in=False)
-    told = type_on(rig)("import", str(tmp_path / "nowhere.zip"))
-    assert (told.code, told.out) == (2, "")
-    assert "name a file or a folder that is there" in told.err
+    survey_lines = type_on(rig)("import", str(tmp_path / "nowhere.zip"))
+    assert (survey_lines.code, survey_lines.out) == (2, "")
+    assert "name a file or a folder that is there" in survey_lines.err
     assert not rig.settings.data_dir.exists()
 
 
@@ -70,9 +70,9 @@ def test_the_list_of_another_program_is_refused_and_nothing_lands(
     foreign = tmp_path / "activities.csv"
     foreign.write_text("When,Name,Type,Dist km,Activity Id\n2026-01-05 10:00:00,Lunch,Ride,24.3,1\n")
     rig = make_rig(logged_in=False)
-    told = type_on(rig)("import", str(export), str(foreign), *dry)
-    assert (told.code, told.out) == (2, "")
-    assert f"{foreign} is no list of activities of Strava's: it lacks Activity Date" in told.err
+    survey_lines = type_on(rig)("import", str(export), str(foreign), *dry)
+    assert (survey_lines.code, survey_lines.out) == (2, "")
+    assert f"{foreign} is no list of activities of Strava's: it lacks Activity Date" in survey_lines.err
     assert not rig.settings.data_dir.exists()
 
 
@@ -112,7 +112,7 @@ def test_what_was_merged_and_never_published_is_published_by_the_same_import(
 def test_what_is_cut_off_says_so(export: Path, tmp_path: Path) -> None:
     raw = export.read_bytes()
     (tmp_path / "cut.zip").write_bytes(raw[: len(raw) // 2])
-    lines = told(survey(tmp_path / "cut.zip"))
+    lines = survey_lines(survey(tmp_path / "cut.zip"))
     assert "It is cut off or damaged" in lines[1]
     assert "the archive breaks off" in lines[-1]
 
@@ -120,10 +120,10 @@ def test_what_is_cut_off_says_so(export: Path, tmp_path: Path) -> None:
 def test_problems_beyond_a_screen_are_counted(tmp_path: Path) -> None:
     for number in range(25):
         (tmp_path / f"{number:02}.json").write_bytes(b"{")
-    lines = told(survey(tmp_path))
+    lines = survey_lines(survey(tmp_path))
     assert lines.index("  25 problems:") == len(lines) - 22
     assert lines[-1] == "    … and 5 more (--json)"
-    assert len(shape(survey(tmp_path))["problems"]) == 25
+    assert len(survey_json(survey(tmp_path))["problems"]) == 25
 
 
 @pytest.mark.slow
@@ -138,9 +138,9 @@ def test_status_and_doctor_tell_what_was_imported_and_ask_for_no_login(
     (tmp_path / "run.gpx").write_text(f'<gpx version="1.1" creator="x"><trk><trkseg>{points}</trkseg></trk></gpx>')
     (tmp_path / "broken.fit").write_bytes(b"no fit at all")
     assert typed("import", str(tmp_path / "run.gpx"), str(tmp_path / "broken.fit")).code == 0
-    told = json.loads(typed("status", "--json").out)
-    assert told["login"]["none_yet"] is True
-    assert told["imported"] == {"at": told["imported"]["at"], "imports": 2, "files": 2, "with_problems": 1,
+    survey_lines = json.loads(typed("status", "--json").out)
+    assert survey_lines["login"]["none_yet"] is True
+    assert survey_lines["imported"] == {"at": survey_lines["imported"]["at"], "imports": 2, "files": 2, "with_problems": 1,
         "of_several_sources": 0, "proposed": 0,
     }  # fmt: skip
     said = typed("status").out
@@ -168,10 +168,10 @@ def test_what_was_left_out_and_what_is_not_known_is_named(
     with (tmp_path / "export" / "activities.csv").open("w", newline="") as file:
         csv.writer(file).writerows([[*head, "Phase of Mars"], *([*row, "waxing"] for row in rows)])
     (tmp_path / "export" / "more.zip").write_bytes(b"PK\x03\x04")
-    told = type_on(rig)("import", str(tmp_path / "export"))
-    assert told.code == 0
-    assert "kept as they are: Phase of Mars" in told.err
-    assert "more.zip: an archive of its own" in told.err
+    survey_lines = type_on(rig)("import", str(tmp_path / "export"))
+    assert survey_lines.code == 0
+    assert "kept as they are: Phase of Mars" in survey_lines.err
+    assert "more.zip: an archive of its own" in survey_lines.err
     kept = "SELECT DISTINCT json_extract_string(extra, '$.archive.columns.\"Phase of Mars\"') FROM activities"
     assert rig.gold(kept) == [("waxing",)]
 
@@ -179,5 +179,7 @@ def test_what_was_left_out_and_what_is_not_known_is_named(
 def test_files_of_other_kinds_are_counted(tmp_path: Path) -> None:
     for name in ("a.pdf", "b.pdf", "README"):
         (tmp_path / name).write_bytes(b"")
-    assert told(survey(tmp_path))[-1] == "  3 other files, of which nothing is read or kept (pdf 2, no ending 1)"
-    assert shape(survey(tmp_path))["others_by_kind"] == {"pdf": 2, "": 1}
+    assert (
+        survey_lines(survey(tmp_path))[-1] == "  3 other files, of which nothing is read or kept (pdf 2, no ending 1)"
+    )
+    assert survey_json(survey(tmp_path))["others_by_kind"] == {"pdf": 2, "": 1}

@@ -68,7 +68,7 @@ def test_rebuild_says_what_it_made_and_asks_nothing(rig: Rig, type_on: TypeOn) -
     rig.begin_with("flow_backfill")
     said = typed("rebuild")
     assert (said.code, rig.calls()["total"]) == (0, 0)
-    assert "Made anew from bronze and published: 30 activities, 30 details" in said.out
+    assert "Rebuilt from bronze and published: 30 activities, 30 details" in said.out
     assert "Merging details: 30 to do" in said.err
     rig.assert_true_to_source()
 

@@ -19,8 +19,8 @@ from strava_pipeline.ingest.strava.ledger import ledger_path
 from strava_pipeline.lake import purge
 from strava_pipeline.lake.journal import Writer
 from strava_pipeline.lake.locks import live_run, locked
-from strava_pipeline.verbs.dagster_process import alone_on
-from strava_pipeline.verbs.purge import look
+from strava_pipeline.verbs.dagster_process import exclusive_instance
+from strava_pipeline.verbs.purge import plan_purge
 from strava_pipeline_tests.rig import NOW, Rig, log_in
 from strava_pipeline_tests.verbs.conftest import Type, Typed
 
@@ -114,7 +114,7 @@ def test_a_dry_run_tells_what_would_go_and_touches_nothing(kept: Rig, type_on: T
     within = kept.settings.model_copy(update={"ledger_dir": kept.lake.state / "ledger"})
     within.ledger_dir.mkdir()
     ledger_path(within).touch()
-    assert not [path for path, _ in look(within, keep_access=True).stays if path == ledger_path(within)], (
+    assert not [path for path, _ in plan_purge(within, keep_access=True).stays if path == ledger_path(within)], (
         "it goes with data"
     )
     assert "1 file of these you put into" in said.out
@@ -193,7 +193,7 @@ def test_without_a_terminal_and_without_a_yes_it_is_misuse(kept: Rig, type_on: T
 
 @contextmanager
 def _daemon(rig: Rig) -> Iterator[None]:
-    with alone_on(rig.settings.dagster_home):
+    with exclusive_instance(rig.settings.dagster_home):
         yield
 
 

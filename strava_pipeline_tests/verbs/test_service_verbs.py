@@ -27,7 +27,7 @@ from dagster._core.scheduler.instigation import (
 from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.lake.files import held
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs.dagster_process import Address, alone_on
+from strava_pipeline.verbs.dagster_process import Address, exclusive_instance
 from strava_pipeline.verbs.service_process import last_lines, rotate, running, service_log
 from strava_pipeline.verbs.service_status import service_status, status_lines, time_lines
 from strava_pipeline.verbs.service_unit import unit_text
@@ -150,7 +150,7 @@ def test_a_service_in_a_container_is_not_ended_from_outside(
 
 
 def test_the_service_does_not_start_beside_a_daemon(rig: Rig, type_on: Callable[[Rig], Type]) -> None:
-    with alone_on(rig.settings.dagster_home):
+    with exclusive_instance(rig.settings.dagster_home):
         said = type_on(rig)("service", "up")
     assert said.code == 1
     assert "The service did not start" in said.err
