@@ -1,10 +1,12 @@
 """Which providers there are: a line each, and nothing else names them.
 
-A provider NAME is a folder of this room with a function `connect`, a record core/providers/NAME.py and pages of the
+A provider NAME is a folder of this room with two functions, a record core/providers/NAME.py and pages of the
 emulator. Its module is imported when it is used, so a provider that nobody enabled costs nothing.
 """
 
 import importlib
+from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
 from strava_pipeline.core.errors import MissingSettingsError, NeedsLoginError, PipelineError
@@ -13,7 +15,10 @@ from strava_pipeline.ingest.provider import Provider
 from strava_pipeline.settings import Settings
 
 PROVIDERS: dict[str, str] = {}
-"""By name: the module with `connect(settings, clock) -> Provider`. Strava, with its budget, is connected by itself."""
+"""By name: the module with `connect(settings, clock) -> Provider` and `login_files(settings) -> Sequence[Path]`.
+
+Strava, with its budget, is connected by itself.
+"""
 
 
 def connect(name: str, settings: Settings, clock: ServerClock) -> Provider:
@@ -35,3 +40,8 @@ def missing_login(name: str, settings: Settings) -> str | None:
     except (MissingSettingsError, NeedsLoginError) as error:
         return str(error)
     return None
+
+
+def login_files(name: str, settings: Settings) -> Sequence[Path]:
+    """Where the provider `name` keeps its login; nowhere, where the login is a setting."""
+    return cast("Sequence[Path]", importlib.import_module(PROVIDERS[name]).login_files(settings))

@@ -11,8 +11,9 @@ from strava_pipeline.lake.bronze.answers import land_provider_gear, last_gear_an
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.operations.fetching_steps import listing_complete, listing_numbers
 from strava_pipeline.operations.options import ListingOptions
+from strava_pipeline.operations.provider_access import outcome_kept
 from strava_pipeline.operations.provider_source import ProviderSource
-from strava_pipeline.operations.pulling import Stopped, pull_listing
+from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import StepReport, if_any, timed
 
@@ -24,28 +25,28 @@ def list_provider_activities(
 
     What goes wrong with gear is reported and stops nothing: the activities are on disk.
     """
-    problem, answers = "", 0
-    with timed() as seconds:
+    answers, name = 0, source.spec.name
+    with timed() as seconds, outcome_kept(run, name, "listing") as ending:
         calls = source.client.calls
         report = pull_listing(run, source, options, years[0] if len(years) == 1 else None)
-        stopped: Stopped | None = report.stopped
-        if stopped is None and gear_is_due(run, source, report.gear_ids):
+        ending.stopped = report.stopped
+        if report.stopped is None and gear_is_due(run, source, report.gear_ids):
             try:
                 answers = pull_provider_gear(run, source)
             except LimitReachedError as error:
-                stopped = error
+                ending.stopped = error
             except (TransientError, RefusedError, GoneError) as error:
-                problem = str(error)
+                ending.problem = str(error)
     return StepReport(
         asset,
         {
             **listing_numbers(report, seconds.value),
             "calls": source.client.calls - calls,  # with those for the login and for gear
             "gear_answers": answers,
-            **if_any(gear_problem=problem),
+            **if_any(gear_problem=ending.problem),
         },
         complete=listing_complete(report),
-        stopped=stopped,
+        stopped=ending.stopped,
     )
 
 

@@ -22,7 +22,7 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import years_since
 from strava_pipeline.ingest.registry import missing_login
-from strava_pipeline.lake.bronze.listings import listings, watermark
+from strava_pipeline.lake.bronze.listings import newest_watermark
 from strava_pipeline.lake.car_trips import is_due
 from strava_pipeline.lake.gold.coverage import years_behind
 from strava_pipeline.lake.paths import Lake
@@ -54,8 +54,7 @@ def flow_years(settings: Settings, *, days: int | None = None, provider: str = S
     """The years that a pull from the watermark may touch, from the first one on that gold is behind with."""
     years = year_range(settings.first_year)
     lake = Lake(settings.data_dir)
-    last = next(listings(lake, provider, newest_first=True), None) if provider != STRAVA else None
-    newest = watermark(lake, provider, last.manifest.account if last is not None else None)
+    newest = newest_watermark(lake, provider)
     lookback = timedelta(days=settings.days if days is None else days)
     touched = years_since(newest - lookback if newest else None, years)
     return years.since(min([*touched, *years_behind(lake, years)]))

@@ -77,6 +77,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.lake import health, purge, user_files
     from strava_pipeline.lake.imports.manifests import imports
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.provider_access import PROVIDERS_FINDING, providers_health
     from strava_pipeline.operations.strava_access import has_login
     from strava_pipeline.orchestrate.home import CONFIG
     from strava_pipeline.settings import env_file
@@ -107,6 +108,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         health.FIRST_YEAR: lambda: health.first_year_health(lake, settings.first_year, str(env_file())),
         purge.PURGE: lambda: purge.purge_health(lake),
         user_files.GOALS: lambda: user_files.goals_health(lake),
+        PROVIDERS_FINDING: lambda: providers_health(settings),
         user_files.PEOPLE: lambda: user_files.people_health(settings.pings_config),
         trips.SOURCE: lambda: trips.trips_health(settings),
     }

@@ -4,6 +4,7 @@ The sums are core/plan.py's. Planning makes no call, with one exception: `backfi
 run then does not repeat. Gold, shards and the snapshot stay as they are.
 """
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -35,8 +36,10 @@ def plan(
 
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.operations.planning import plan_backfill
+    from strava_pipeline.operations.provider_access import plan_providers
     from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
     known = all_years(settings)
@@ -46,11 +49,17 @@ def plan(
     made, _ = plan_backfill(
         run, StravaSource(settings, run), chosen, ListingOptions(per_page=None, days=None), details=details
     )
+    providers = plan_providers(run, settings, chosen)
     zone = ZoneInfo(settings.timezone)
     if as_json:
-        echo_json(plain(plan_json(made, zone)))
+        of_providers = {name: asdict(one) for name, one in providers.items()}
+        echo_json(plain({**plan_json(made, zone), "providers": of_providers}))
     else:
         print_plan(made, zone)
+        for provider in providers.values():
+            about = "" if provider.is_known else "at least "
+            calls = counted(provider.listing_calls, "call")
+            out.print(f"{provider.title}, beside Strava's limits: {about}{calls} for listing these years")
 
 
 def plan_json(made: "Plan", zone: ZoneInfo) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.purge import Place, data_places
 from strava_pipeline.operations.log_files import KINDS, list_logs, prune
+from strava_pipeline.operations.provider_access import provider_login_files, pulled_providers
 from strava_pipeline.operations.strava_access import (
     delete_secrets,
     ledger_path,
@@ -87,6 +88,8 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
             delete_data(lake)
             delete_logs(settings.logs_dir)
             delete_secrets(settings)
+            for path in provider_login_files(settings):
+                path.unlink(missing_ok=True)
         except KeyboardInterrupt:
             raise PipelineError("Interrupted. Some of it may be gone; `strava-pipeline purge` goes on.") from None
     return access
@@ -229,7 +232,7 @@ def plan_purge(settings: Settings, *, keep_access: bool) -> Purge:
     places = data_places(lake)
     if logs := _log_files(settings.logs_dir):
         places.append(Place.of(settings.logs_dir, logs))
-    places += [Place.of(path, [path]) for path in secret_files(settings)]
+    places += [Place.of(path, [path]) for path in (*secret_files(settings), *provider_login_files(settings))]
     return Purge(
         athlete_id=_athlete_id(settings, lake),
         data_dir=lake.data_dir,
@@ -289,6 +292,7 @@ def _staying(settings: Settings, lake: Lake, places: list[Place]) -> Iterator[tu
     for path, why in (
         (lake.goals, "your goals"),
         (lake.views, "your own views"),
+        (settings.providers_config, "which services besides Strava are enabled"),
         (settings.pings_config, "users, tokens, cars and places of pings"),
         (env_file(), "settings: the application's secret among them"),
         (settings.dagster_home, "Dagster's records: ids, times and counts of runs, perhaps of other data folders too"),
@@ -303,5 +307,7 @@ def _staying(settings: Settings, lake: Lake, places: list[Place]) -> Iterator[tu
         )
     if subscription_path(settings).exists():
         yield None, "the application's subscription at Strava: strava-pipeline subscription delete"
+    for title in pulled_providers(lake):
+        yield None, f"what {title} holds of the athlete, and the access to it: end that there"
     yield None, "what you imported from elsewhere, and reports and exports that you wrote elsewhere"
     yield None, "the source of trips and the demo, which are apart"

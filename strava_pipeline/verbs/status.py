@@ -35,7 +35,8 @@ class Status:
     """`login`: athlete, scopes, missing scopes, expiry, or what is wrong. `limits`: calls by ceiling.
 
     `revoked_at`: when the athlete took the access away. `imported`: what came in by archives and files; None where nothing did.
-    `webhooks`: what became of events; None where none ever came. `later_first_year`: where years before it hold nothing.
+    `webhooks`: what became of events; None where none ever came. `providers`: those enabled
+    besides Strava. `later_first_year`: where years before it hold nothing.
     """
 
     data_dir: str
@@ -44,6 +45,7 @@ class Status:
     last_pull: dict[str, Any] | None
     imported: dict[str, Any] | None
     webhooks: dict[str, Any] | None
+    providers: dict[str, dict[str, Any]]
     counts: dict[str, int]
     years: list[dict[str, Any]]
     missing_details: int | None  # of what is published; None: nothing is, or only tables of another version
@@ -85,6 +87,7 @@ def read_status(settings: "Settings") -> Status:
         },
         imported=_imported(lake, published),
         webhooks=_webhooks(lake),
+        providers=_providers(settings),
         counts=published.counts,
         years=[asdict(year) for year in published.years],
         missing_details=sum(year.missing_details for year in published.years) if published.tells_details else None,
@@ -186,6 +189,20 @@ def _webhooks(lake: "Lake") -> dict[str, Any] | None:
     }
 
 
+def _providers(settings: "Settings") -> dict[str, dict[str, Any]]:
+    from strava_pipeline.operations.provider_access import provider_states
+
+    return {
+        name: {
+            "title": state.title,
+            "login_problem": state.login_problem,
+            "last_pull": asdict(state.last_pull) if state.last_pull else None,
+            "last_step": state.last_step.model_dump() if state.last_step else None,
+        }
+        for name, state in provider_states(settings).items()
+    }
+
+
 def _quarantine(held: list["Failing"], lake: "Lake") -> dict[str, Any]:
     from strava_pipeline.lake.gold.quarantine import unreadable_rows
 
@@ -239,6 +256,8 @@ def print_status(report: "Status") -> None:
         _print_imported(report.imported)
     if report.webhooks is not None:
         _print_webhooks(report.webhooks)
+    for provider in report.providers.values():
+        _print_provider(provider)
     if report.years:
         table = Table(
             "year", "activities", "km", "details", "missing", "edited since", title=f"Published: {report.data_dir}"
@@ -261,16 +280,21 @@ def print_status(report: "Status") -> None:
         out.print("  `strava-pipeline plan` shows what is still to be fetched.")
     if report.missing_details:
         out.print("  `strava-pipeline enrich-all` fetches what is missing.")
-    held = report.quarantine
+    _print_quarantine(report.quarantine)
+    print_views_left_out(report.views_left_out)
+    for limit in [] if without_api else report.limits:
+        out.print(f"Budget: {limit['left']:>5} left of {limit['limit']} {limit['of']}, until {_at(limit['resets_at'])}")
+
+
+def _print_quarantine(held: dict[str, Any]) -> None:
+    from strava_pipeline.verbs.terminal import out
+
     if held["activities"] or held["dropped"]:
         since = f" since {_at(held['since'])}" if held["since"] else ""
         dropped = f", dropped: {held['dropped']}" if held["dropped"] else ""
         out.print(f"In quarantine: {held['activities']}{since}{dropped}; see `strava-pipeline quarantine list`")
     if held["unreadable_rows"]:
         out.print(f"Rows that can't be read: {held['unreadable_rows']}; see `strava-pipeline quarantine list`")
-    print_views_left_out(report.views_left_out)
-    for limit in [] if without_api else report.limits:
-        out.print(f"Budget: {limit['left']:>5} left of {limit['limit']} {limit['of']}, until {_at(limit['resets_at'])}")
 
 
 def _unknown_scopes(only_me: int | None) -> str:
@@ -345,3 +369,22 @@ def _print_webhooks(counts: dict[str, Any]) -> None:
     refused = "".join(f", {count} refused ({why})" for why, count in sorted(counts["refused"].items()))
     given_up = f", {counts['given_up']} left to the next listing" if counts["given_up"] else ""
     out.print(f"Webhooks: {counted(counts['accepted'], 'event')}{refused}{given_up}{waiting}")
+
+
+def _print_provider(provider: dict[str, Any]) -> None:
+    from strava_pipeline.verbs.terminal import out
+
+    title, pull, step = provider["title"], provider["last_pull"], provider["last_step"]
+    if pull is None:
+        out.print(f"{title}: nothing was pulled yet")
+    else:
+        state = "complete" if pull["complete"] else "it broke off, and the next pull goes on"
+        out.print(
+            f"{title}: last pull {_at(pull['at'])}, {pull['mode']}, {counted(pull['activities'], 'activity')}, {state}"
+        )
+    if provider["login_problem"] is not None:
+        out.print(f"  {provider['login_problem']}", style="yellow")
+    elif step is not None and step["limited_until"] is not None:
+        out.print(f"  limited by {title} until {_at(step['limited_until'])}; a later run goes on")
+    elif step is not None and not step["succeeded"]:
+        out.print(f"  failed {_at(step['at'])} ({step['operation']}): {step['message']}", style="yellow")

@@ -22,10 +22,12 @@ from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.lake.bronze.answers import provider_gear
 from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.lake.provider_outcomes import last_outcome
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations.merging import make_shards, match, merge_listed, merge_versions
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.provider_access import plan_providers, provider_states
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import gear_is_due, list_provider_activities, pull_provider_gear
 from strava_pipeline.operations.pulling import PullReport, pull_listing
@@ -84,7 +86,10 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
             subject.clock.advance(max(seconds, 0.0))
 
         monkeypatch.setattr(ServerClock, "sleep", sleep)
-        settings = Settings(data_dir=tmp_path / "data", logs_dir=tmp_path / "logs", first_year=2024, clock_speed=1)
+        config = tmp_path / "providers.toml"
+        config.write_text(f"[providers.{subject.name}]\nenabled = true\n")
+        folders = {"data_dir": tmp_path / "data", "logs_dir": tmp_path / "logs", "secrets_dir": tmp_path / "secrets"}
+        settings = Settings(**folders, providers_config=config, first_year=2024, clock_speed=1)
         yield World(subject, settings)
 
 
@@ -254,6 +259,38 @@ def step(world: World) -> StepReport:
     return list_provider_activities(
         run, source, ListingOptions(mode="year", per_page=50, days=None), [2025], asset="listing"
     )
+
+
+def test_how_a_step_ended_is_kept_without_a_secret(world: World) -> None:
+    name = world.subject.name
+
+    def ended() -> tuple[bool, str, bool]:
+        outcome = last_outcome(world.run().lake, name)
+        assert outcome is not None
+        assert world.subject.secret not in outcome.message
+        return outcome.succeeded, outcome.message, outcome.limited_until is not None
+
+    five(world.subject)
+    world.subject.fail(kind="status", status=503, times=3)
+    with pytest.raises(TransientError) as failed:
+        step(world)
+    assert ended() == (False, str(failed.value), False)
+    world.subject.fail(kind="status", status=429, headers={"Retry-After": "7200"})
+    step(world)
+    assert ended()[::2] == (False, True)
+    step(world)
+    assert ended() == (True, "", False)
+    pull = provider_states(world.settings)[name].last_pull
+    assert pull is not None
+    assert (pull.mode, pull.complete, pull.activities) == ("year", True, 5)
+
+
+def test_the_calls_of_a_provider_can_be_planned_after_its_first_listing(world: World) -> None:
+    five(world.subject)
+    world.pull()
+    settings = world.settings.model_copy(update={"per_page": 2})
+    plan = plan_providers(world.run(), settings, [2024, 2025])[world.subject.name]
+    assert (plan.listing_calls, plan.is_known) == (1 + 3, True)
 
 
 def test_gear_is_fetched_weekly_and_a_day_later_where_an_activity_names_unknown_gear(world: World) -> None:

@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -72,6 +73,10 @@ def wrong_page(content: Any) -> str | None:
     except UnreadableRowError as error:
         return str(error)
     return None if isinstance(content.get("more"), bool) else "it does not say whether there is more"
+
+
+def login_files(settings: Settings) -> Sequence[Path]:
+    return [settings.secrets_dir / "toy_login.json"]
 
 
 def connect(settings: Settings, clock: ServerClock) -> ToyClient:

@@ -191,6 +191,12 @@ def watermark(lake: Lake, source: str = STRAVA, account: str | None = None) -> d
     return mark
 
 
+def newest_watermark(lake: Lake, source: str) -> datetime | None:
+    """The watermark of the account whose listing of `source` is the newest; None: everything is to be listed."""
+    newest = next(listings(lake, source, newest_first=True), None)
+    return None if newest is None else watermark(lake, source, newest.manifest.account)
+
+
 def listed_since(lake: Lake) -> datetime | None:
     """From which start (UTC) the newest pull from a watermark listed; None: the newest pull listed everything."""
     for listing in listings(lake, newest_first=True):

@@ -200,6 +200,12 @@ def row_counts(connection: Connection) -> dict[str, int]:
     }
 
 
+def rows_of_source(connection: Connection, source: str) -> dict[int, int]:
+    """The present activities of a source by year."""
+    text = "SELECT year, count(*) FROM activities_all WHERE source = $source AND deleted_at IS NULL GROUP BY year"
+    return dict(connection.execute(text, {"source": source}).fetchall())
+
+
 def rows_by_year(connection: Connection, table: str) -> dict[int, int]:
     """Rows of a table by the partition year of their activity."""
     key = TABLES[table].key[0]

@@ -1,0 +1,164 @@
+"""What is kept here of the enabled providers beside Strava: the login, the newest listing, how the last step ended.
+
+For `status`, `doctor`, `plan` and `purge`. Nothing here makes a call. The calls of a run are providers.py's.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+from pathlib import Path
+
+from strava_pipeline.core.errors import Finding, LimitReachedError, PipelineError, ok, problem, warning
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.ingest.providers_file import UnusableProvidersError, enabled_providers
+from strava_pipeline.ingest.registry import PROVIDERS, login_files, missing_login
+from strava_pipeline.lake.bronze.listings import listings, newest_watermark
+from strava_pipeline.lake.gold.quality import rows_of_source
+from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.provider_outcomes import Outcome, keep_outcome, last_outcome
+from strava_pipeline.operations.pulling import Stopped
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.settings import Settings
+
+PROVIDERS_FINDING = "providers"
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A listing: when its last page came (UTC), its mode, whether it reached its end, its rows, which are no activities."""
+
+    at: datetime
+    mode: str
+    complete: bool
+    activities: int
+    unreadable: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderState:
+    """An enabled provider as far as this machine knows.
+
+    Args:
+        login_problem: why the provider can't be asked, for a person; None: its login is there.
+        last_pull: its newest listing; None before the first.
+        last_step: how its last step ended; None: unknown.
+    """
+
+    title: str
+    login_problem: str | None
+    last_pull: Pull | None
+    last_step: Outcome | None
+
+
+def provider_states(settings: Settings) -> dict[str, ProviderState]:
+    """The state of each enabled provider, by name. Raises UnusableProvidersError."""
+    lake = Lake(settings.data_dir)
+    return {name: _state(settings, lake, name) for name in enabled_providers(settings)}
+
+
+def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
+    newest = next((listing.manifest for listing in listings(lake, name, newest_first=True)), None)
+    pull = None
+    if newest is not None:
+        pull = Pull(newest.fetched_at, newest.window.mode, newest.complete, newest.rows, newest.unreadable)
+    return ProviderState(spec_of(name).title, missing_login(name, settings), pull, last_outcome(lake, name))
+
+
+def providers_health(settings: Settings) -> list[Finding]:
+    """Whether providers.toml can be used, and whether each enabled provider can be asked, for `doctor`."""
+    path = settings.providers_config
+    try:
+        states = provider_states(settings)
+    except UnusableProvidersError as error:
+        return [problem(PROVIDERS_FINDING, str(error), f"Correct {path}; providers.example.toml shows its form.")]
+    if not states:
+        why = f"{path} enables none" if path.exists() else f"there is no {path}"
+        return [ok(PROVIDERS_FINDING, f"none besides Strava: {why}")]
+    titles = ", ".join(state.title for state in states.values())
+    return [ok(PROVIDERS_FINDING, f"enabled: {titles}"), *(_health(name, state) for name, state in states.items())]
+
+
+def _health(name: str, state: ProviderState) -> Finding:
+    finding, step = f"provider: {name}", state.last_step
+    if state.login_problem is not None:
+        return problem(
+            finding, state.login_problem, f"Without a login nothing of {state.title} is pulled; what is here stays."
+        )
+    if step is not None and step.limited_until is not None:
+        return ok(finding, f"limited by {state.title} until {_minute(step.limited_until)}; a later run goes on")
+    if step is not None and not step.succeeded:
+        what = f"the last run ({step.operation}, {_minute(step.at)}) failed: {step.message}"
+        return warning(finding, what, "What came before is kept, and the next run goes on there.")
+    if state.last_pull is None:
+        return ok(finding, "nothing was pulled yet")
+    return ok(finding, f"last pulled {_minute(state.last_pull.at)}")
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderPlan:
+    """The calls that listing some years of a provider takes at least, a run for each year.
+
+    `is_known`: all of the provider's activities were listed before, so that their number is known.
+    """
+
+    title: str
+    listing_calls: int
+    is_known: bool
+
+
+def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) -> dict[str, ProviderPlan]:
+    """The plan of each enabled provider, by name. Their calls count against no limit of Strava's."""
+    names = enabled_providers(settings)
+    if not names:
+        return {}
+    found = {}
+    for name in names:
+        rows: dict[int, int] = {}
+        if run.lake.working.exists():
+            with reading(run.lake) as connection:
+                rows = rows_of_source(connection, name)
+        calls = sum(max(1, ceil(rows.get(year, 0) / settings.per_page)) for year in years)
+        found[name] = ProviderPlan(spec_of(name).title, calls, newest_watermark(run.lake, name) is not None)
+    return found
+
+
+def provider_login_files(settings: Settings) -> list[Path]:
+    """The files on disk that hold logins of providers, enabled or not."""
+    return [path for name in sorted(PROVIDERS) for path in login_files(name, settings) if path.exists()]
+
+
+def pulled_providers(lake: Lake) -> list[str]:
+    """The titles of the providers beside Strava of which anything is here."""
+    return [spec_of(name).title for name in sorted(PROVIDERS) if (lake.providers / name).exists()]
+
+
+class Ending:
+    """How a step ends, for its outcome. `stopped`: the limit that ended it; `problem`: what it had to leave."""
+
+    stopped: Stopped | None = None
+    problem: str = ""
+
+
+@contextmanager
+def outcome_kept(run: RunContext, provider: str, operation: str) -> Iterator[Ending]:
+    """Keep how the body ends as the provider's last outcome; what the body raises is kept in its words, and raised."""
+    ending = Ending()
+    try:
+        yield ending
+    except PipelineError as error:
+        keep_outcome(
+            run.lake, provider, Outcome(operation=operation, at=run.now(), succeeded=False, message=str(error))
+        )
+        raise
+    limit = ending.stopped
+    message = str(limit) if limit is not None else ending.problem
+    until = limit.resumes_at if isinstance(limit, LimitReachedError) else None
+    outcome = Outcome(operation=operation, at=run.now(), succeeded=not message, message=message, limited_until=until)
+    keep_outcome(run.lake, provider, outcome)
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,184 @@
+"""What `status`, `doctor`, `plan` and `purge` know of each enabled provider, without a call."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.cli import main
+from strava_pipeline.core.errors import LimitReachedError, State, TransientError
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.lake.bronze.listing import begin
+from strava_pipeline.lake.bronze.manifests import Window
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.provider_outcomes import last_outcome
+from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.provider_access import (
+    outcome_kept,
+    plan_providers,
+    provider_login_files,
+    provider_states,
+    providers_health,
+)
+from strava_pipeline.operations.run_context import RunContext, run_context
+from strava_pipeline.settings import Settings
+from strava_pipeline.verbs import doctor, purge
+from strava_pipeline_tests.providers import toy_client
+from strava_pipeline_tests.providers.subjects import register_toy
+
+AT = datetime(2026, 2, 1, 6, tzinfo=UTC)
+LATER = datetime(2026, 2, 2, 6, tzinfo=UTC)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The toy is enabled and has its login."""
+    register_toy(monkeypatch)
+    monkeypatch.setitem(toy_client.ADDRESS, "url", "http://127.0.0.1:9")
+    (tmp_path / "providers.toml").write_text("[providers.toy]\nenabled = true")
+    folders = {name: tmp_path / name for name in ("data_dir", "secrets_dir", "logs_dir", "ledger_dir", "dagster_home")}
+    return Settings.load(_env_file=None, **folders, providers_config=tmp_path / "providers.toml", first_year=2022)
+
+
+def run_of(settings: Settings) -> RunContext:
+    return run_context(settings, LogProgress(logging.getLogger("run")))
+
+
+def pull(settings: Settings, *, whole: bool = True) -> None:
+    """Have a listing of the toy's in bronze, of one activity."""
+    window = Window(mode="all", after=None, before=None)
+    listing = begin(Lake(settings.data_dir), window, athlete_id=None, at=AT, source="toy", account="me")
+    row = {"id": 1, "start_date": AT.isoformat()}
+    listing.land([row], b'{"items": [], "more": false}', {}, AT, YearRange(2022, 2026))
+    if whole:
+        listing.end()
+
+
+def lose_login(settings: Settings) -> None:
+    toy_client.ADDRESS["url"] = ""
+
+
+def fail(settings: Settings) -> None:
+    with pytest.raises(TransientError), outcome_kept(run_of(settings), "toy", "listing"):
+        raise TransientError("GET /activities: Toy answered 500")
+
+
+def limit(settings: Settings) -> None:
+    with outcome_kept(run_of(settings), "toy", "files") as ending:
+        ending.stopped = LimitReachedError("Toy", LATER)
+
+
+def succeed(settings: Settings) -> None:
+    with outcome_kept(run_of(settings), "toy", "listing"):
+        pass
+
+
+def misspell(settings: Settings) -> None:
+    settings.providers_config.write_text("[providers.tyo]\nenabled = true")
+
+
+def enable_none(settings: Settings) -> None:
+    settings.providers_config.unlink()
+
+
+@pytest.mark.parametrize(
+    ("before", "name", "state", "what"),
+    [
+        ([enable_none], "providers", State.OK, "none besides Strava: there is no "),
+        ([misspell], "providers", State.PROBLEM, "no such provider"),
+        ([], "provider: toy", State.OK, "nothing was pulled yet"),
+        ([pull], "provider: toy", State.OK, "last pulled 2026-02-01 06:00 UTC"),
+        ([pull, lose_login], "provider: toy", State.PROBLEM, "The toy has no address"),
+        ([pull, fail], "provider: toy", State.WARNING, "failed: GET /activities: Toy answered 500"),
+        ([pull, fail, succeed], "provider: toy", State.OK, "last pulled"),
+        ([pull, limit], "provider: toy", State.OK, "limited by Toy until 2026-02-02 06:00 UTC"),
+    ],
+    ids=["none", "misspelt", "new", "pulled", "no login", "failed", "failed before", "limited"],
+)
+def test_doctor_says_of_each_enabled_provider_how_it_stands(
+    settings: Settings, before: list[Callable[[Settings], None]], name: str, state: State, what: str
+) -> None:
+    for do in before:
+        do(settings)
+    found = {finding.name: finding for finding in providers_health(settings)}
+    assert found[name].state == state
+    assert what in found[name].what
+
+
+def test_doctor_asks_for_providers(settings: Settings) -> None:
+    assert "providers" in doctor.looks(settings, {}, AT)
+
+
+def typed(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    for name, value in settings.environ().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["strava-pipeline", *words])
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    return capsys.readouterr().out
+
+
+def test_status_shows_each_enabled_provider(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert provider_states(settings)["toy"].last_pull is None
+    pull(settings, whole=False)
+    limit(settings)
+    shown = json.loads(typed(settings, monkeypatch, capsys, "status", "--json"))["providers"]
+    step = shown["toy"].pop("last_step")
+    assert shown == {
+        "toy": {
+            "title": "Toy",
+            "login_problem": None,
+            "last_pull": {
+                "at": "2026-02-01T06:00:00Z",
+                "mode": "all",
+                "complete": False,
+                "activities": 1,
+                "unreadable": 0,
+            },
+        }
+    }
+    assert (step["operation"], step["succeeded"], step["limited_until"]) == ("files", False, "2026-02-02T06:00:00Z")
+    text = typed(settings, monkeypatch, capsys, "status")
+    assert "Toy: last pull 2026-02-01 06:00 UTC, all, 1 activity, it broke off" in text
+    assert "limited by Toy until 2026-02-02 06:00 UTC" in text
+
+
+def test_plan_counts_the_calls_of_each_enabled_provider(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (found,) = plan_providers(run_of(settings), settings, [2024, 2025]).values()
+    assert (found.title, found.listing_calls, found.is_known) == ("Toy", 2, False)
+    shown = json.loads(typed(settings, monkeypatch, capsys, "plan", "2025", "--json"))["providers"]
+    assert shown == {"toy": {"title": "Toy", "listing_calls": 1, "is_known": False}}
+    assert "Toy, beside Strava's limits: at least 1 call" in typed(settings, monkeypatch, capsys, "plan", "2025")
+
+
+def test_a_purge_takes_the_logins_of_providers_and_says_what_stays_there(settings: Settings) -> None:
+    pull(settings)
+    enable_none(settings)  # what was pulled before goes all the same
+    settings.secrets_dir.mkdir()
+    login = settings.secrets_dir / "toy_login.json"
+    login.write_text("{}")
+    assert provider_login_files(settings) == [login]
+    found = purge.plan_purge(settings, keep_access=True)
+    assert login in [place.path for place in found.places]
+    assert any("what Toy holds of the athlete" in why for _, why in found.stays)
+    settings.dagster_home.mkdir()
+    purge.carry_out(settings, found)
+    assert not login.exists()
+    assert not Lake(settings.data_dir).providers.exists()
+
+
+def test_a_damaged_outcome_is_an_unknown_one(settings: Settings) -> None:
+    limit(settings)
+    (path,) = (Lake(settings.data_dir).state / "providers").iterdir()
+    path.write_text('{"operation": ')
+    assert last_outcome(Lake(settings.data_dir), "toy") is None
