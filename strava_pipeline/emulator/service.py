@@ -1,18 +1,25 @@
-"""The parts that every emulated service is built from: JSON answers, errors, a clock, counting windows, a journal of calls.
+"""The parts that every emulated service is built from: answers, errors, a clock, windows, a journal of calls, and faults.
 
-No paths and no middleware (gate.py), and nothing that only one service does.
+A fault is ordered for certain calls: a plan says which calls it hits, and each fault knows how it happens on the wire. Broken
+connections need server.py, whose protocol gives each request its transport. No paths, and nothing that only one service does.
 """
 
+import asyncio
 import json
+import math
 import re
+import socket
+import struct
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any
 
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Json = dict[str, Any]
 
@@ -151,3 +158,205 @@ class Journal:
 
     def _append(self, now: datetime, method: str, path: str, status: int) -> None:
         self.log.append((now.isoformat(timespec="milliseconds"), method, path, status))
+
+
+Headers = list[tuple[bytes, bytes]]
+
+KINDS = frozenset({"status", "html", "truncate", "reset", "slow", "empty", "body", "raw", "short_page", "date"})
+DEFAULT_STATUS = {"status": 500, "html": 502}
+_AFTER, _TIMES = 0, 1  # places in the counts of a fault
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong, for which calls: `path` and everything below it, with these `query` parameters.
+
+    The first `after` matching calls succeed, the next `times` meet the fault. `processed`: the connection is reset after
+    the work was done, so that only the answer is lost. `mid_body`: it is reset in the middle of the answer.
+    Kind `date`: only the Date header is wrong, `seconds` ahead or the text `body`. Kind `raw`: `body` is the whole answer
+    with status line and headers, one character per byte. Kind `short_page`: the page has `rows` rows.
+    """
+
+    path: str
+    kind: str
+    status: int
+    body: Any = None
+    seconds: float = 2.0
+    times: float = 1
+    after: int = 0
+    query: dict[str, str] = field(default_factory=dict)
+    processed: bool = False
+    mid_body: bool = False
+    rows: int | None = None
+
+    @classmethod
+    def from_order(cls, order: Json, api: str) -> "Fault":
+        """From the JSON of POST /_emulator/faults; its path may begin with `api`. Raises OrderError."""
+        path, kind = order.get("path"), order.get("kind")
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise OrderError("A fault needs a path, as in /activities/123 or /oauth/token.")
+        if kind not in KINDS:
+            raise OrderError(f"Unknown kind {kind!r}: one of {', '.join(sorted(KINDS))}.")
+        if kind == "raw" and not isinstance(order.get("body"), str):
+            raise OrderError("A raw answer needs a body: the whole answer, from the status line on.")
+        unknown = set(order) - set(cls.__dataclass_fields__)
+        if unknown:
+            raise OrderError(f"Unknown fields {', '.join(sorted(unknown))}.")
+        try:
+            times = float(order.get("times", 1))
+            return cls(
+                path=path.removeprefix(api) or "/",
+                kind=kind,
+                status=int(order.get("status", DEFAULT_STATUS.get(kind, 200))),
+                body=order.get("body"),
+                seconds=float(order.get("seconds", 2.0)),
+                times=math.inf if times < 0 else times,
+                after=int(order.get("after", 0)),
+                query={str(key): str(value) for key, value in order.get("query", {}).items()},
+                processed=bool(order.get("processed", False)),
+                mid_body=bool(order.get("mid_body", False)),
+                rows=None if order.get("rows") is None else int(order["rows"]),
+            )
+        except (TypeError, ValueError, AttributeError) as error:
+            raise OrderError(f"The fault can't be read: {error}.") from error
+
+    def matches(self, path: str, query: dict[str, str]) -> bool:
+        """Whether a call meets the fault. Only whole parts of a path match: /activities/12 does not match /activities/123."""
+        prefix = self.path if self.path.endswith("/") else self.path + "/"
+        return (path + "/").startswith(prefix) and all(query.get(key) == value for key, value in self.query.items())
+
+
+class FaultPlan:
+    """The faults still to come, in the order of their arrival; a call meets the first one that matches."""
+
+    def __init__(self) -> None:
+        self._pending: list[tuple[Fault, list[float]]] = []
+
+    def order(self, fault: Fault) -> None:
+        """Add a fault."""
+        self._pending.append((fault, [fault.after, fault.times]))
+
+    def clear(self) -> None:
+        """Remove all faults."""
+        self._pending.clear()
+
+    def next_fault(self, path: str, query: dict[str, str]) -> Fault | None:
+        """The fault that this call meets; the fault then has one time less left."""
+        for fault, counts in self._pending:
+            if not fault.matches(path, query):
+                continue
+            if counts[_AFTER] > 0:
+                counts[_AFTER] -= 1
+                continue
+            counts[_TIMES] -= 1
+            if counts[_TIMES] <= 0:
+                self._pending = [(other, left) for other, left in self._pending if left is not counts]
+            return fault
+        return None
+
+
+NO_LINGER = struct.pack("ii", 1, 0)  # SO_LINGER with a timeout of zero: closing sends RST, not FIN (socket(7))
+
+HTML_PAGE = """<!DOCTYPE html>
+<html><head><title>{service} | {status}</title></head>
+<body><h1>{status}</h1><p>We're sorry, but something went wrong. Please try again in a few minutes.</p></body></html>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete answer before it is sent."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    @classmethod
+    def of(cls, response: Response) -> "Reply":
+        """The reply of a Starlette response."""
+        return cls(response.status_code, list(response.raw_headers), bytes(response.body))
+
+    def with_headers(self, headers: Headers) -> "Reply":
+        """The reply with these headers added."""
+        return Reply(self.status, self.headers + headers, self.body)
+
+
+async def collect(app: ASGIApp, scope: Scope, receive: Receive) -> Reply:
+    """Run an application and hold its answer back."""
+    start: list[Message] = []
+    body: list[bytes] = []
+
+    async def keep(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            start.append(message)
+        else:
+            body.append(message.get("body", b""))
+
+    await app(scope, receive, keep)
+    return Reply(start[0]["status"], list(start[0]["headers"]), b"".join(body))
+
+
+async def deliver(reply: Reply, send: Send) -> None:
+    """Send a reply unchanged."""
+    await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+def replacement(fault: Fault, service: str, error_body: Callable[[int], Json]) -> Reply | None:
+    """The answer that a fault gives instead of the real one; None for faults that leave the answer in place.
+
+    Args: `service` is the name on error pages; `error_body` gives the service's JSON error for a status.
+    """
+    match fault.kind:
+        case "status":
+            body = error_body(fault.status) if fault.body is None else fault.body
+            return Reply.of(Response(_encoded(body), fault.status, media_type=JSON_TYPE))
+        case "html":
+            page = HTML_PAGE.format(service=service, status=fault.status) if fault.body is None else fault.body
+            return Reply.of(Response(_encoded(page), fault.status, media_type="text/html; charset=utf-8"))
+        case "empty":
+            return Reply.of(Response(b"", fault.status, media_type=JSON_TYPE))
+        case "body":
+            return Reply.of(Response(_encoded(fault.body), fault.status, media_type=JSON_TYPE))
+        case _:
+            return None
+
+
+async def break_connection(
+    fault: Fault, scope: Scope, receive: Receive, send: Send, work: Callable[[], Awaitable[Reply]]
+) -> int:
+    """Send a raw answer, half an answer or none, then close or reset the connection.
+
+    Args: `work` makes the real answer. Returns the status that the client saw, 0 for none.
+    """
+    transport: asyncio.Transport = scope["state"]["transport"]
+    seen = 0
+    if fault.kind == "raw":
+        while (await receive()).get("more_body", False):
+            continue  # closing with an unread request sends RST, which can destroy the answer
+        transport.write(fault.body.encode("latin-1", "replace"))
+        seen = fault.status
+    if fault.kind == "truncate" or fault.mid_body or fault.processed:
+        reply = await work()
+        if fault.kind == "truncate" or fault.mid_body:
+            seen = reply.status
+            await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+            half = reply.body[: len(reply.body) // 2]
+            await send({"type": "http.response.body", "body": half, "more_body": True})
+    if fault.kind in ("raw", "truncate"):
+        transport.close()
+    else:
+        _reset(transport)
+    while (await receive())["type"] != "http.disconnect":
+        continue
+    return seen
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    connection: socket.socket = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+    transport.abort()
+
+
+def _encoded(body: object) -> bytes:
+    return body.encode() if isinstance(body, str) else dumps(body)

@@ -12,10 +12,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from strava_pipeline.emulator.faults import FaultPlan
-from strava_pipeline.emulator.gate import Gate, RecordedSend, ServiceState, control_routes, query_of, refuse_order
-from strava_pipeline.emulator.server import ServerThread
-from strava_pipeline.emulator.service import Clock, Journal, OrderError, WindowCount, answer
+from strava_pipeline.emulator.server import (
+    Gate,
+    RecordedSend,
+    ServerThread,
+    ServiceState,
+    control_routes,
+    query_of,
+    refuse_order,
+)
+from strava_pipeline.emulator.service import Clock, FaultPlan, Journal, OrderError, WindowCount, answer
 
 API = "/v1"
 

@@ -8,9 +8,8 @@ from typing import Any, Protocol
 import pytest
 
 from strava_pipeline.core import providers
-from strava_pipeline.emulator.faults import Fault, FaultPlan
 from strava_pipeline.emulator.server import ServerThread
-from strava_pipeline.emulator.service import Clock, Journal
+from strava_pipeline.emulator.service import Clock, Fault, FaultPlan, Journal
 from strava_pipeline.ingest import registry
 from strava_pipeline_tests.providers import toy_client, toy_service
 

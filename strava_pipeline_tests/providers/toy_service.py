@@ -11,9 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from strava_pipeline.emulator.faults import FaultPlan
-from strava_pipeline.emulator.gate import Gate, RecordedSend, ServiceState, query_of
-from strava_pipeline.emulator.service import Clock, Journal, answer
+from strava_pipeline.emulator.server import Gate, RecordedSend, ServiceState, query_of
+from strava_pipeline.emulator.service import Clock, FaultPlan, Journal, answer
 from strava_pipeline_tests.providers.toy_client import KEY
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

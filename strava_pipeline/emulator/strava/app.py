@@ -1,23 +1,49 @@
-"""The Strava emulator as a whole: its routes, its gate, and how to run it, in a thread or in the foreground.
+"""The Strava emulator as a whole: its routes, its gate, its control paths, and how to run it, in a thread or in the foreground.
 
-The gate works in Strava's order: first the token, then the limits, then the answer. What each path answers is in api.py,
-application_api.py, changes.py and control.py.
+The gate works in Strava's order: first the token, then the limits, then the answer. The other paths are in api.py,
+application_api.py and changes.py. Below /_emulator tests and demos edit activities, limits, logins and webhooks; of a webhook's
+callback only host and port are shown, because its path may hold a secret.
 """
 
 import asyncio
-from collections.abc import Callable
+import io
+import math
+from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Mount
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from strava_pipeline.emulator import server
-from strava_pipeline.emulator.faults import Headers, Reply, deliver
-from strava_pipeline.emulator.gate import Gate, RecordedSend, control_routes, query_of, refuse_order
-from strava_pipeline.emulator.service import Json, OrderError
-from strava_pipeline.emulator.strava import api, application_api, changes, control
-from strava_pipeline.emulator.strava.application import EmulatorConfig
+from strava_pipeline.emulator.deliveries import Orders, shown_address
+from strava_pipeline.emulator.server import (
+    CONTROL,
+    Gate,
+    RecordedSend,
+    control_routes,
+    query_of,
+    read_order,
+    refuse_order,
+)
+from strava_pipeline.emulator.service import (
+    JSON_TYPE,
+    EmulatorConfigError,
+    Headers,
+    Json,
+    OrderError,
+    Reply,
+    answer,
+    deliver,
+    dumps,
+)
+from strava_pipeline.emulator.strava import api, application_api, changes
+from strava_pipeline.emulator.strava.api import state_of
+from strava_pipeline.emulator.strava.application import UNLIMITED, EmulatorConfig, Limits
+from strava_pipeline.emulator.strava.archive import Exported, Layout, Oddities, write_export
+from strava_pipeline.emulator.strava.changes import add, delete, edit, event_of, withdraw
 from strava_pipeline.emulator.strava.state import API, State, build_state
 
 
@@ -44,7 +70,7 @@ def create_app(config: EmulatorConfig) -> Starlette:
             Mount(API, routes=[*application_api.subscription_routes(), *changes.routes(), *api.routes()]),
             *application_api.oauth_routes(),
             *control_routes(API),
-            *control.routes(),
+            *_strava_control_routes(),
         ],
         middleware=[Middleware(StravaGate, state=state)],
         exception_handlers={OrderError: refuse_order},
@@ -139,3 +165,181 @@ class StravaGate(Gate[State]):
             return Reply.of(api.unauthorized("AccessToken", "profile:read_all_permission", "missing"))
         scope.setdefault("state", {})["grant"] = grant
         return None
+
+
+DETAILS_PER_TURN = 25  # details made before other calls get their turn, about 25 ms
+LONGEST_WAIT = 600.0  # seconds that GET /webhooks may wait
+LEAST_COUNTS = {"shuffle": 0, "attempts": 1}
+LEAST_SECONDS = {"timeout": 0.001, "pause": 0.0}
+
+
+def _strava_control_routes() -> list[Route]:
+    """The control paths of Strava."""
+    return [
+        Route(f"{CONTROL}/edit", edit_activity, methods=["POST"]),
+        Route(f"{CONTROL}/delete", delete_activity, methods=["POST"]),
+        Route(f"{CONTROL}/add", add_activity, methods=["POST"]),
+        Route(f"{CONTROL}/limits", limits, methods=["POST"]),
+        Route(f"{CONTROL}/scopes", scopes, methods=["POST"]),
+        Route(f"{CONTROL}/expire-tokens", expire_tokens, methods=["POST"]),
+        Route(f"{CONTROL}/revoke", revoke, methods=["POST"]),
+        Route(f"{CONTROL}/archive", archive, methods=["POST"]),
+        Route(f"{CONTROL}/truth", truth),
+        Route(f"{CONTROL}/webhooks", webhooks, methods=["GET", "POST"]),
+        Route(f"{CONTROL}/webhooks/send", send_event, methods=["POST"]),
+    ]
+
+
+async def edit_activity(request: Request) -> Response:
+    """{"id": …, "set": {field: value}}: answers the new detail."""
+    return answer(edit(state_of(request), await read_order(request)))
+
+
+async def delete_activity(request: Request) -> Response:
+    """{"id": …}."""
+    return answer({"id": delete(state_of(request), await read_order(request))})
+
+
+async def add_activity(request: Request) -> Response:
+    """{"activity": {…}} or {"generate": {"start_date": …, "sport_type": …, "timezone": …}}: answers the new id."""
+    return answer({"id": add(state_of(request), await read_order(request))})
+
+
+async def limits(request: Request) -> Response:
+    """{"limits": "200,2000/100,1000"}: other limits from now on; calls so far still count."""
+    order = await read_order(request)
+    try:
+        state_of(request).usage.limits = Limits.parse(str(order.get("limits"))) or UNLIMITED
+    except EmulatorConfigError as error:
+        raise OrderError(str(error)) from error
+    return answer({"ok": True})
+
+
+async def scopes(request: Request) -> Response:
+    """How the athlete answers future consent pages: {"granted": [...]} allows these scopes (null: all), {"denied": true} none."""
+    tokens = state_of(request).tokens
+    order = await read_order(request)
+    if "granted" in order:
+        tokens.ticked = None if order["granted"] is None else frozenset(order["granted"])
+    tokens.denied = bool(order.get("denied", False))
+    return answer({"ok": True})
+
+
+async def expire_tokens(request: Request) -> Response:
+    """All access tokens become invalid; refresh tokens stay valid."""
+    state_of(request).tokens.expire_access()
+    return answer({"ok": True})
+
+
+async def revoke(request: Request) -> Response:
+    """The athlete withdraws access on Strava's own site: every token becomes invalid."""
+    withdraw(state_of(request))
+    return answer({"ok": True})
+
+
+async def truth(request: Request) -> Response:
+    """Everything that exists now: the athlete, the gear, and every activity in full, ascending by id."""
+    return StreamingResponse(_truth(state_of(request)), media_type=JSON_TYPE)
+
+
+async def archive(request: Request) -> Response:
+    """{"language": …, "columns": …, "missing": …, "unlisted": …}, each optional: answers the zip that Strava would mail now."""
+    state = state_of(request)
+    layout, oddities = _archive_order(await read_order(request))
+    out, content = io.BytesIO(), Exported.of(state)
+    await asyncio.to_thread(write_export, content, out, layout, oddities)  # other calls are answered meanwhile
+    name = f"export_{state.athlete['id']}.zip"
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(out.getvalue(), media_type="application/zip", headers=headers)
+
+
+async def _truth(state: State) -> AsyncIterator[bytes]:
+    rows = state.store.existing(state.epoch)
+    yield b'{"athlete":' + dumps(state.athlete) + b',"gear":' + dumps(list(state.gear.values()))
+    yield b',"activities":['
+    for first in range(0, len(rows), DETAILS_PER_TURN):
+        batch = [dumps(row.source.detail()) for row in rows[first : first + DETAILS_PER_TURN]]
+        yield (b"," if first else b"") + b",".join(batch)
+        await asyncio.sleep(0)
+    yield b"]}"
+
+
+def _archive_order(order: Json) -> tuple[Layout, Oddities]:
+    """The layout and the oddities that an order asks for; raises OrderError."""
+    language, columns = order.pop("language", "en"), order.pop("columns", None)
+    missing, unlisted = order.pop("missing", 0), order.pop("unlisted", 0)
+    if order:
+        raise OrderError(f"Unknown fields {', '.join(sorted(order))}.")
+    for count in (missing, unlisted, *([] if columns is None else [columns])):
+        if type(count) is not int or count < 0:
+            raise OrderError(f"columns, missing and unlisted are whole numbers of 0 or more, not {count!r}.")
+    try:
+        return Layout(str(language), columns), Oddities(missing, unlisted)
+    except EmulatorConfigError as error:
+        raise OrderError(str(error)) from error
+
+
+async def webhooks(request: Request) -> Response:
+    """POST changes the given orders. GET reports; with ?wait=seconds when nothing is under way, or after that time."""
+    state = state_of(request)
+    if request.method == "POST":
+        state.deliveries.order(**_delivery_orders(await read_order(request)))
+        return answer({"ok": True})
+    wait = _number_between("wait", _as_number(request.query_params.get("wait", "0")), 0.0, LONGEST_WAIT)
+    if wait:
+        await asyncio.to_thread(state.deliveries.idle, wait)
+    current = state.subscriptions.current
+    subscription = None if current is None else {"id": current.id, "callback": shown_address(current.callback)}
+    return answer({"subscription": subscription, **state.deliveries.report()})
+
+
+async def send_event(request: Request) -> Response:
+    """{"event": {field: value}}, or nothing: sends an event with defaults for the other fields; answers the whole event."""
+    state, given = state_of(request), (await read_order(request)).get("event") or {}
+    current = state.subscriptions.current
+    if not isinstance(given, dict):
+        raise OrderError('An event is an object: {"event": {"object_id": 123}}.')
+    if current is None:
+        raise OrderError("There is no subscription that an event could be sent to.")
+    event = event_of(state, given)
+    state.deliveries.add(event, current.callback)
+    return answer({"event": event})
+
+
+def _delivery_orders(order: Json) -> dict[str, int | float | bool]:
+    """The checked orders of a POST; raises OrderError."""
+    found: dict[str, int | float | bool] = {}
+    for name, value in order.items():
+        if name == "hold":
+            if not isinstance(value, bool):
+                raise OrderError(f"hold is true or false, not {value!r}.")
+            found[name] = value
+        elif name in ("lose", "duplicate"):
+            share = isinstance(value, float)
+            found[name] = _number_between(name, value, 0.0, 1.0) if share else _count(name, value, 0)
+        elif name in LEAST_COUNTS:
+            found[name] = _count(name, value, LEAST_COUNTS[name])
+        elif name in LEAST_SECONDS:
+            found[name] = _number_between(name, value, LEAST_SECONDS[name], LONGEST_WAIT)
+        else:
+            raise OrderError(f"There is no order {name!r}: {', '.join(Orders.__dataclass_fields__)}.")
+    return found
+
+
+def _count(name: str, value: object, least: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise OrderError(f"{name} is a whole number of {least} or more, not {value!r}.")
+    return value
+
+
+def _number_between(name: str, value: object, least: float, most: float) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
+        raise OrderError(f"{name} is a number from {least} to {most:g}, not {value!r}.")
+    return float(value)
+
+
+def _as_number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -1,6 +1,6 @@
 """What happens to activities after recording: edits, deletions, late uploads, withdrawn access, and the event of each change.
 
-Control orders (control.py) may change every field; PUT /activities/{id} may change what Strava allows an application.
+Control orders (app.py) may change every field; PUT /activities/{id} may change what Strava allows an application.
 deliveries.py sends the events.
 """
 

@@ -1,6 +1,6 @@
 """The memory of one emulated Strava, built from its configuration: a generated athlete, or the activities of a dataset file.
 
-No HTTP: the paths in api.py, application_api.py, changes.py and control.py read and change it.
+No HTTP: the paths in api.py, application_api.py, changes.py and app.py read and change it.
 """
 
 import gzip
@@ -14,13 +14,12 @@ from typing import Any, NoReturn
 from zoneinfo import ZoneInfoNotFoundError
 
 from strava_pipeline.emulator.deliveries import Deliveries
-from strava_pipeline.emulator.faults import FaultPlan
-from strava_pipeline.emulator.gate import ServiceState
 from strava_pipeline.emulator.generate.activities import Activity, Athlete
 from strava_pipeline.emulator.generate.places import zone_info
 from strava_pipeline.emulator.generate.recordings import recorded_streams
 from strava_pipeline.emulator.generate.training import GEAR
-from strava_pipeline.emulator.service import Clock, EmulatorConfigError, Journal, Json
+from strava_pipeline.emulator.server import ServiceState
+from strava_pipeline.emulator.service import Clock, EmulatorConfigError, FaultPlan, Journal, Json
 from strava_pipeline.emulator.strava.activities import Pager, Row, Store, epoch_of
 from strava_pipeline.emulator.strava.application import UNLIMITED, EmulatorConfig, Subscriptions, TokenStore, Usage
 from strava_pipeline.emulator.strava.details import detail_of
