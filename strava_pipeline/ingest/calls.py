@@ -18,6 +18,7 @@ from strava_pipeline.core.errors import (
     BudgetExhaustedError,
     CallCapReachedError,
     GoneError,
+    LimitReachedError,
     LoginRefusedError,
     RefusedError,
     TransientError,
@@ -156,6 +157,7 @@ class FetchCall(Protocol):
 
 
 Item = TypeVar("Item", bound=FetchItem)
+Limit = BudgetExhaustedError | CallCapReachedError | LimitReachedError
 
 
 @dataclass(slots=True)
@@ -166,7 +168,7 @@ class FetchReport:
     bytes: int = 0
     gone: list[int] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
-    stopped: BudgetExhaustedError | CallCapReachedError | None = None
+    stopped: Limit | None = None
 
     @property
     def finished(self) -> int:
@@ -218,7 +220,7 @@ def fetch_each(
                     if report.stopped is not None:
                         break
                     land_failures()
-            except (BudgetExhaustedError, CallCapReachedError) as error:
+            except (BudgetExhaustedError, CallCapReachedError, LimitReachedError) as error:
                 report.stopped = error
                 break
             else:
@@ -233,16 +235,16 @@ def fetch_each(
         land_failures()
 
 
-def _probe(client: FetchClient, last: Failure, failed: int) -> BudgetExhaustedError | CallCapReachedError | None:
+def _probe(client: FetchClient, last: Failure, failed: int) -> Limit | None:
     """Raises TransientError unless the service answers; returns the limit that prevents the call."""
     try:
         client.probe()
     except TransientError as error:
         status = f"HTTP {last.status}" if last.status else "no answer"
         raise TransientError(
-            f"The last {failed} activities asked for failed, the very last with {status}, and so did the athlete: "
+            f"The last {failed} activities asked for failed, the very last with {status}, and so did a call that should succeed: "
             f"{client.title} seems to be down"
         ) from error
-    except (BudgetExhaustedError, CallCapReachedError) as error:
+    except (BudgetExhaustedError, CallCapReachedError, LimitReachedError) as error:
         return error
     return None

@@ -6,6 +6,7 @@ it hands out is on disk before it is asked for more.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -101,6 +102,10 @@ class Provider(Lister, Protocol):
 
     def login(self) -> Login:
         """Whose login it is. May make a call, once. Raises NeedsLoginError."""
+        ...
+
+    def landing(self) -> AbstractContextManager[None]:
+        """An interrupt within the body waits from the sending of a call until the body has landed its answer. (`files`)"""
         ...
 
     def get_file(self, source_id: str) -> Received:

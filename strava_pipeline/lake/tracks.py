@@ -21,6 +21,7 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.imports.activities import Imported, Recorded
 from strava_pipeline.lake.imports.files import has_track, track_of
 from strava_pipeline.lake.imports.manifests import all_imports, counting
+from strava_pipeline.lake.imports.provider_files import provider_files, provider_tracks
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
@@ -185,17 +186,12 @@ def _remove(lake: Lake, year: int, ids: list[int]) -> int:
     return len(ids)
 
 
-def recorded_tracks(known: Iterable[Imported]) -> dict[int, Recorded]:
-    """Where the track of each activity lies, of the best source that has one, and of its newest import."""
+def recorded_tracks(lake: Lake, known: Iterable[Imported]) -> dict[int, Recorded]:
+    """Where the track of each activity lies: of imports, the best source's and its newest; and of providers' files."""
     found: dict[int, Recorded] = {}
-    for each in sorted(known, key=lambda each: (-_place(each.source), each.name)):
+    for each in sorted(known, key=lambda each: (-SOURCES.index(each.source), each.name)):
         found |= each.tracks()
-    return found
-
-
-def _place(source: str) -> int:
-    """The place of a source among those whose tracks count, the best first; a provider's before a mere file's."""
-    return SOURCES.index(source) if source in SOURCES else SOURCES.index(FILE) - 1
+    return found | provider_tracks(lake)
 
 
 def followed(connection: Connection, recorded: dict[int, Recorded]) -> dict[int, Recorded]:
@@ -221,6 +217,7 @@ def sync_file_tracks(
     `recorded`: from `recorded_tracks`, by the activity that each is. A track that is another activity's by now goes.
     """
     made = 0
+    providers = {file.record.sha256: file.source for file in provider_files(lake)}
     belong = {_file_origin(each): activity_id for activity_id, each in recorded.items()}
     in_place = track_origins(lake, year)
     rows = connection.execute("SELECT id, athlete_id FROM activities_all WHERE year = $year", {"year": year}).fetchall()
@@ -237,7 +234,8 @@ def sync_file_tracks(
                 continue  # it may hold more
             parts = [track.rename({"at": "recorded_at"}) for track in read.values()]  # AT is a word of DuckDB's own
             if parts:
-                write_track(lake, year, activity_id, athlete_id, FILE, parts, origin)
+                source = providers.get(recorded[activity_id][0][0], FILE)
+                write_track(lake, year, activity_id, athlete_id, source, parts, origin)
                 made += 1
                 tick()
     return made
@@ -273,6 +271,7 @@ def remove_tracks_of_undone(lake: Lake, connection: Connection) -> int:
     if not undone:
         return 0
     held = {file.sha256 for one in counting(came) for file in one.manifest.files}
+    held |= {file.record.sha256 for file in provider_files(lake)}
     out = {file.sha256 for one in undone for file in one.manifest.files} - held
     left = {key for one in undone if one.undone is not None for key, _ in one.undone.activities}
     athletes = dict(connection.execute("SELECT id, athlete_id FROM activities_all").fetchall())

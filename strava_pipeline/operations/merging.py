@@ -17,7 +17,7 @@ from strava_pipeline.lake.gold.merge_details import has_fresh_details, merge_det
 from strava_pipeline.lake.gold.publish import Published, publish_and_compare
 from strava_pipeline.lake.gold.quarantine import sync_quarantine
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
-from strava_pipeline.lake.imports.merge import fresh_imports, merge_imported_activities, merge_imported_details
+from strava_pipeline.lake.imports.merge import has_fresh_files, merge_imported_activities, merge_imported_details
 from strava_pipeline.lake.shards import ShardReport, write_shards
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.table_rules import refuse_faults
@@ -86,7 +86,7 @@ def details_merged(run: RunContext, years: Sequence[int]) -> Iterator[tuple[Conn
     """
     lake = run.lake
     with reading(lake) as connection:
-        if not years or not (has_fresh_details(connection, lake, years) or fresh_imports(connection, lake)):
+        if not years or not (has_fresh_details(connection, lake, years) or has_fresh_files(connection, lake)):
             yield connection, MergeReport()
             return
     report, files = merge_details(lake, years), merge_imported_details(lake)

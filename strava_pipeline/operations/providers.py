@@ -1,21 +1,35 @@
-"""The steps of a run that ask a provider beside Strava: its listing, and the gear that its activities name.
+"""The steps of a run that ask a provider beside Strava: its listing, the gear that its activities name, and their files.
 
-How a listing is fetched and landed is in pulling.py, the same for every provider.
+How a listing is fetched and landed is in pulling.py, the same for every provider. What files hold reaches gold by the steps
+that merge imports.
 """
 
-from collections.abc import Collection, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from strava_pipeline.core.errors import GoneError, LimitReachedError, RefusedError, TransientError
+from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.ingest.calls import OUTAGE, FetchReport, fetch_each
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.provider import Received
 from strava_pipeline.lake.bronze.answers import land_provider_gear, last_gear_answer, provider_gear
 from strava_pipeline.lake.bronze.landing import require_writable
+from strava_pipeline.lake.gold.provider_files import WantedFile, wanted_files
+from strava_pipeline.lake.imports.provider_files import land_no_file, land_provider_file
 from strava_pipeline.operations.fetching_steps import listing_complete, listing_numbers
+from strava_pipeline.operations.importing import LOCK
+from strava_pipeline.operations.merging import match
 from strava_pipeline.operations.options import ListingOptions
+from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.provider_access import outcome_kept
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.pulling import pull_listing
+from strava_pipeline.operations.reading_files import read_files, unread
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.step_reports import StepReport, if_any, timed
+from strava_pipeline.operations.step_reports import ROWS, StepReport, if_any, named_ids, timed
+from strava_pipeline.operations.table_rules import Finding
 
 
 def list_provider_activities(
@@ -78,3 +92,157 @@ def pull_provider_gear(run: RunContext, source: ProviderSource) -> int:
     ):
         count += 1
     return count
+
+
+def fetch_provider_files(
+    run: RunContext,
+    source: ProviderSource,
+    years: Sequence[int],
+    *,
+    auto_files: bool = True,
+    limits: ImportLimits = ImportLimits(),
+) -> StepReport:
+    """Fetch and read the files of the activities of `years` of which no source has a track, newest first, each once.
+
+    The activities have been merged before.
+
+    Args:
+        auto_files: whether files are fetched at all. Where not, those that came before are still read.
+        limits: how much of a file is read.
+
+    Raises NeedsLoginError; TransientError where the provider answers nothing any more.
+    """
+    fetch = _FileFetch(run, source)
+    with timed() as seconds:
+        if auto_files and "files" in source.spec.capabilities:
+            with outcome_kept(run, source.spec.name, "files") as ending:
+                fetch.fetch(years)
+                ending.stopped, ending.problem = fetch.report.stopped, fetch.given_up
+        files, problems = _read(run, limits)
+    fetched = fetch.report
+    stopped = fetched.stopped or fetch.given_up or None
+    left = {"missing": fetch.missing, "waiting_for_retry": fetch.resting}
+    return StepReport(
+        f"bronze_{source.spec.name}_files",
+        {
+            "files_received": fetched.landed,
+            **{f"files_{name}": count for name, count in left.items()},
+            "activities_without_file": len(fetched.gone),
+            "failed": len(fetched.failed),
+            **named_ids(failed_ids=fetched.failed),
+            **if_any(result=None if auto_files else "auto_files is off: nothing was asked for."),
+            "files_read": files,
+            "files_with_problems": problems,
+            "calls": fetch.calls,
+            "bytes": fetched.bytes,
+            "seconds": seconds.value,
+        },
+        {year: {ROWS: fetch.by_year.get(year, 0)} for year in years},
+        complete=Finding("files_complete", not any(left.values()), left, str(stopped or ""), refuses=False),
+        stopped=stopped,
+    )
+
+
+def _read(run: RunContext, limits: ImportLimits) -> tuple[int, int]:
+    """Read the files that were not read yet: how many there were, and how many had a problem."""
+    with run.exclusive(LOCK):
+        files = unread(run.lake)
+        if not files:
+            return 0, 0
+        with progressing(run.progress, "Reading files", len(files)) as advance:
+            return len(files), read_files(run.lake, files, advance, limits=limits)
+
+
+@dataclass(slots=True)
+class _FileFetch:
+    """One run's fetching of files at a provider: the client of `fetch_each`, and what became of the files.
+
+    Args:
+        missing: the files that are due and were not asked for.
+        resting: those that failed before and wait for their retry.
+        given_up: why the step ended early though no limit stopped it.
+    """
+
+    run: RunContext
+    source: ProviderSource
+    report: FetchReport = field(default_factory=FetchReport)
+    by_year: dict[int, int] = field(default_factory=dict)
+    missing: int = 0
+    resting: int = 0
+    calls: int = 0
+    given_up: str = ""
+    _due: dict[int, WantedFile] = field(default_factory=dict)
+    _name_of_file: str = ""
+    _failed_before: int = 0  # how many had failed when the last answer came
+
+    def fetch(self, years: Sequence[int]) -> None:
+        """Fetch the files that are due, under a lock, so that two runs never fetch the same file."""
+        run, client, spec = self.run, self.source.client, self.source.spec
+        with run.exclusive(f"files-{spec.name}"):
+            match(run)  # an activity has a track if another source has one of it
+            wanted = wanted_files(run.lake, spec.name, self.source.account_name, years)
+            self._due = {activity.activity_id: activity for activity in wanted if not activity.is_resting(run.now())}
+            self.resting = len(wanted) - len(self._due)
+            calls = client.calls
+            with progressing(run.progress, f"Fetching files of {spec.title}", len(self._due)) as advance:
+                fetch_each(
+                    self,
+                    self._call,
+                    self._items(),
+                    land=self._land,
+                    land_failure=self._land_failure,
+                    report=self.report,
+                    tick=lambda: advance(1),
+                )
+            self.calls = client.calls - calls
+            self.missing = len(self._due) - self.report.finished
+
+    @property
+    def title(self) -> str:
+        return self.source.spec.title
+
+    @property
+    def clock(self) -> ServerClock:
+        return self.run.clock
+
+    def landing(self) -> AbstractContextManager[None]:
+        return self.source.client.landing()
+
+    def probe(self) -> object:
+        """An empty listing."""
+        return next(self.source.client.list_pages(int(self.run.now().timestamp()), None, 1), None)
+
+    def _items(self) -> Iterator[WantedFile]:
+        """The files that are due, until so many fail in a row that it is not the fault of single activities."""
+        folder = self.run.lake.files_of(self.source.spec.name)
+        for activity in self._due.values():
+            if len(self.report.failed) - self._failed_before >= OUTAGE:
+                self.given_up = f"{OUTAGE} files in a row failed, though {self.title} answers. The next run goes on."
+                return
+            require_writable(self.run.lake, folder / str(activity.activity_id))
+            require_writable(self.run.lake, self.run.lake.files)
+            yield activity
+
+    def _call(self, activity_id: int, *, patient: bool) -> Received:
+        received = self.source.client.get_file(self._due[activity_id].source_id)
+        self._name_of_file = received.name or self._due[activity_id].source_id
+        return received
+
+    def _land(self, activity: WantedFile, body: bytes, at: datetime) -> None:
+        land_provider_file(
+            self.run.lake,
+            self.source.spec.name,
+            activity.activity_id,
+            activity.source_id,
+            self.source.account_name,
+            self._name_of_file,
+            body,
+            at,
+        )
+        self.by_year[activity.year] = self.by_year.get(activity.year, 0) + 1
+        self._failed_before = len(self.report.failed)
+
+    def _land_failure(self, activity: WantedFile, body: bytes, status: int | None, at: datetime) -> None:
+        land_no_file(self.run.lake, self.source.spec.name, activity.activity_id, body, status, at)
+        if status == 404:
+            self._failed_before = len(self.report.failed)

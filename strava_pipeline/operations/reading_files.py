@@ -1,6 +1,7 @@
-"""Reading the imported files that were not read yet, on all cores: each process takes a file, and puts on disk what it came to.
+"""Reading the files of imports and providers that were not read yet, on all cores.
 
-No Dagster here: a process that reads files starts fast. How a file is read is ingest's, where it lies the lake's.
+Each process reads a file and puts its reading on disk. No Dagster here: a process that reads files starts fast. How a file
+is read is ingest's, where it lies the lake's.
 """
 
 import logging
@@ -17,6 +18,7 @@ from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.lake.files import DamagedFileError
 from strava_pipeline.lake.imports.files import has_reading, put_reading, reading_of, stored_bytes
 from strava_pipeline.lake.imports.manifests import ImportedFile, imports
+from strava_pipeline.lake.imports.provider_files import all_provider_files
 from strava_pipeline.lake.paths import Lake
 
 log = logging.getLogger(__name__)
@@ -37,12 +39,15 @@ class Unread:
 def unread(
     lake: Lake, *, is_read: Callable[[Lake, str], bool] = has_reading, raised_to: ImportLimits | None = None
 ) -> list[Unread]:
-    """The files of activities that were imported and not read yet, the largest first: then no core waits for the last one.
+    """The files of activities that came and were not read yet, the largest first: then no core waits for the last one.
 
     `is_read` tells by a file's hash: that its reading is there, or, where all is looked at anew, that it is whole.
     `raised_to`: so are files of which a lower limit kept something back. Their activities are to be made again.
     """
     found: dict[str, Unread] = {}
+    for given in all_provider_files(lake):
+        record = given.record
+        found.setdefault(record.sha256, Unread(record.sha256, record.name, given.received_at, record.size))
     for one in imports(lake):
         for file in one.manifest.files:
             is_wanted = file.is_readable or (raised_to is not None and _fits(file, raised_to))

@@ -63,4 +63,4 @@ def _imported(run: RunContext) -> tuple[list[Imported], dict[int, Recorded], lis
     """The imports that count, where the tracks of their activities lie, and the names of those that were undone."""
     undone = undone_names(run.lake)
     known = list(imported(run.lake))
-    return known, recorded_tracks(known), undone
+    return known, recorded_tracks(run.lake, known), undone

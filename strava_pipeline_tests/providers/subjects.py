@@ -1,7 +1,9 @@
 """The providers that the contract is tested with: what a test may ask of each emulator. A provider is a line in SUBJECTS."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,12 +13,30 @@ from strava_pipeline.core import providers
 from strava_pipeline.emulator.server import ServerThread
 from strava_pipeline.emulator.service import Clock, Fault, FaultPlan, Journal
 from strava_pipeline.ingest import registry
+from strava_pipeline_tests.ingest.files import made as files
 from strava_pipeline_tests.providers import toy_client, toy_service
 
 GPX = """<?xml version="1.0"?><gpx version="1.1" creator="toy" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>
 <trkpt lat="51.50" lon="-0.12"><ele>10</ele><time>{0}T06:00:00Z</time></trkpt>
 <trkpt lat="51.51" lon="-0.12"><ele>12</ele><time>{0}T06:05:00Z</time></trkpt>
 <trkpt lat="51.52" lon="-0.12"><ele>11</ele><time>{0}T06:10:00Z</time></trkpt></trkseg></trk></gpx>"""
+
+
+def fit_of(day: str) -> bytes:
+    """A FIT file of a ride of ten minutes with two laps, which began at 06:00 UTC of a day."""
+    began = int(datetime.fromisoformat(f"{day}T06:00:00Z").timestamp()) - 631_065_600  # FIT counts from 1989-12-31
+    laps = [
+        files.message(
+            3,
+            files.LAP,
+            (253, files.U32, began + at + 300),
+            (2, files.U32, began + at),
+            (7, files.U32, 300_000),
+        )
+        for at in (0, 300)
+    ]
+    points = files.records(600, began=began)
+    return files.fit(files.file_id(), points, *laps, files.session(0, 600, sport=2, began=began))
 
 
 class Subject(Protocol):
@@ -26,12 +46,24 @@ class Subject(Protocol):
     secret: str  # that no log may hold
     lists: str  # the path of its listing
     gear: str  # the path of its gear
+    file_call: re.Pattern[str]  # the path of an activity's file, with the id as the first group
     clock: Clock
     faults: FaultPlan
     journal: Journal
 
-    def add(self, day: str, title: str) -> str:
-        """Have an activity with a file and a bike; its id there."""
+    def add(self, day: str, title: str, *, file_of: str | None = None) -> str:
+        """Have an activity with a bike and a file, a GPX or a FIT with two laps in turn; its id there.
+
+        `file_of`: the day of which its file, a GPX, says that it is; None: the same.
+        """
+        ...
+
+    def lose_file(self, source_id: str) -> None:
+        """Have no file of an activity."""
+        ...
+
+    def fail_file(self, source_id: str | None, **fault: Any) -> None:
+        """Have the next calls for the file of an activity (None: of any activity) fail as `Fault` says."""
         ...
 
     def edit(self, source_id: str, title: str) -> None: ...
@@ -57,6 +89,7 @@ class Subject(Protocol):
 
 class ToySubject:
     name, secret, lists, gear = "toy", toy_client.KEY, "/activities", "/bikes"
+    file_call = re.compile(r"/files/([^/]+)")
 
     def __init__(self, toy: toy_service.Toy) -> None:
         self.toy = toy
@@ -64,13 +97,22 @@ class ToySubject:
         self.clock, self.faults, self.journal = toy.clock, toy.faults, toy.journal
         toy.bikes["B1"] = "Blue bike"
 
-    def add(self, day: str, title: str) -> str:
+    def add(self, day: str, title: str, *, file_of: str | None = None) -> str:
         key = f"k{len(self.toy.items) + 1}"
         self.toy.add(
             key, f"{day}T06:00:00Z", title=title, bike="B1", metres=2224.0, seconds=600, moving=600, mood="good"
         )
-        self.toy.files[key] = GPX.format(day).encode()
+        is_gpx = file_of or len(self.toy.items) % 2
+        self.toy.files[key] = GPX.format(file_of or day).encode() if is_gpx else fit_of(day)
         return key
+
+    def lose_file(self, source_id: str) -> None:
+        del self.toy.files[source_id]
+
+    def fail_file(self, source_id: str | None, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
+        self.toy.headers = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+        path = "/files" if source_id is None else f"/files/{source_id}"
+        self.faults.order(Fault.from_order({"path": path, **fault}, ""))
 
     def edit(self, source_id: str, title: str) -> None:
         self.toy.items[source_id]["title"] = title

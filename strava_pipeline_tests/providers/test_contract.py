@@ -1,10 +1,7 @@
 """What holds for every provider: listing, resuming, limits, errors, edits, deletions, gear, and no secret in any log."""
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,82 +16,18 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.sources import hashed_id
-from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.lake.bronze.answers import provider_gear
-from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.provider_outcomes import last_outcome
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.operations.merging import make_shards, match, merge_listed, merge_versions
 from strava_pipeline.operations.options import ListingOptions
-from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_access import plan_providers, provider_states
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import gear_is_due, list_provider_activities, pull_provider_gear
-from strava_pipeline.operations.pulling import PullReport, pull_listing
-from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.step_reports import StepReport
-from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.subjects import SUBJECTS, Subject
+from strava_pipeline_tests.providers.worlds import World, five
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 YEARS = [2024, 2025, 2026]
-
-
-@dataclass
-class World:
-    """A data folder beside a running provider."""
-
-    subject: Subject
-    settings: Settings
-    runs: int = 0
-
-    def run(self) -> RunContext:
-        self.runs += 1
-        clock = machine_clock(now=self.subject.clock.now)
-        return run_context(self.settings, LogProgress(logging.getLogger("run")), run_id=f"run-{self.runs}", clock=clock)
-
-    def pull(self, mode: Any = "all", year: int | None = None, per_page: int = 2) -> PullReport:
-        run = self.run()
-        source = ProviderSource(self.subject.name, self.settings, run)
-        report = pull_listing(run, source, ListingOptions(mode=mode, per_page=per_page, days=None), year)
-        self.merge(run)
-        return report
-
-    def merge(self, run: RunContext) -> None:
-        make_shards(run, YEARS, is_last=True)
-        merge_listed(run, YEARS)
-        match(run)
-        merge_versions(run, YEARS)
-
-    def gold(self, query: str) -> list[tuple[Any, ...]]:
-        with reading(self.run().lake) as connection:
-            return connection.execute(query).fetchall()
-
-    def names(self) -> list[str]:
-        return [name for (name,) in self.gold("SELECT name FROM activities ORDER BY start_date")]
-
-    def asked(self) -> list[str]:
-        return [path for _, _, path, _ in self.subject.journal.log if path.startswith(self.subject.lists)]
-
-
-@pytest.fixture(params=SUBJECTS)
-def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with SUBJECTS[request.param](monkeypatch) as subject:
-
-        def sleep(_: ServerClock, seconds: float) -> None:
-            """Nobody waits: the emulator's clock moves instead."""
-            subject.clock.advance(max(seconds, 0.0))
-
-        monkeypatch.setattr(ServerClock, "sleep", sleep)
-        config = tmp_path / "providers.toml"
-        config.write_text(f"[providers.{subject.name}]\nenabled = true\n")
-        folders = {"data_dir": tmp_path / "data", "logs_dir": tmp_path / "logs", "secrets_dir": tmp_path / "secrets"}
-        settings = Settings(**folders, providers_config=config, first_year=2024, clock_speed=1)
-        yield World(subject, settings)
-
-
-def five(subject: Subject) -> list[str]:
-    return [subject.add(f"2025-01-0{day}", f"ride {day}") for day in range(1, 6)]
 
 
 def test_every_activity_comes_with_its_source_and_its_own_id(world: World) -> None:

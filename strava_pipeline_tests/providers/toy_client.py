@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -42,6 +43,9 @@ class ToyClient:
     def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
         return self._service.landed(answers, land)
 
+    def landing(self) -> AbstractContextManager[None]:
+        return self._service.landing()
+
     def login(self) -> Login:
         return Login(str(self._service.get("/me").json["account"]))
 
@@ -59,8 +63,8 @@ class ToyClient:
                 return
 
     def get_file(self, source_id: str) -> Received:
-        answer = self._service.get(f"/activities/{source_id}/file", is_json=False)
-        return Received(answer.body, answer.fetched_at, f"{source_id}.gpx")
+        answer = self._service.get(f"/files/{source_id}", is_json=False)
+        return Received(answer.body, answer.fetched_at, f"{source_id}.{answer.headers['Content-Type'].split('/')[1]}")
 
     def list_gear(self) -> Iterator[Received]:
         answer = self._service.get("/bikes")

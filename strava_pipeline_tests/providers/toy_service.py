@@ -82,7 +82,9 @@ def application(toy: Toy) -> Starlette:
     async def file(request: Request) -> Response:
         content = toy.files.get(request.path_params["key"])
         return (
-            answer({"message": "none"}, 404) if content is None else Response(content, media_type="application/gpx+xml")
+            answer({"message": "none"}, 404)
+            if content is None
+            else Response(content, media_type="application/gpx" if content.startswith(b"<") else "application/fit")
         )
 
     async def bikes(_: Request) -> Response:
@@ -91,7 +93,7 @@ def application(toy: Toy) -> Starlette:
     routes = [
         Route("/me", me),
         Route("/activities", listed),
-        Route("/activities/{key}/file", file),
+        Route("/files/{key}", file),
         Route("/bikes", bikes),
     ]
     app = Starlette(routes=routes, middleware=[Middleware(ToyGate, state=toy)])

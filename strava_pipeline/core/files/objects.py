@@ -72,6 +72,14 @@ def recording_object(recording: RecordingSummary, activity_id: int, file: Json) 
     return _with_objects({**fields, **_lists([recording])}, file=file)
 
 
+def file_detail(recordings: Sequence[RecordingSummary], activity_id: int, athlete_id: int | None, file: Json) -> Json:
+    """What the file of a provider's activity holds, all its sessions together. The provider's list says the rest."""
+    fields: dict[str, Any] = {"id": activity_id, "manual": False, "external_id": file.get("name")}
+    fields |= {"athlete": {"id": athlete_id}} if athlete_id is not None else {}
+    fields |= _local(recordings[0].started_at, recordings) | _of_recordings(recordings)
+    return _with_objects({**fields, **_lists(recordings)}, file=file)
+
+
 def _of_recordings(recordings: Sequence[RecordingSummary]) -> dict[str, Any]:
     """SummaryActivity's fields from all sessions of a file: sums, extremes, and the words of the first session."""
     if not recordings:

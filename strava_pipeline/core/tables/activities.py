@@ -223,7 +223,7 @@ GEAR = Table(
 
 FILES = Table(
     "files",
-    "Every file that was imported: what it is, which activities it holds, and why if it could not be read.",
+    "Every file that was imported or that a provider gave: what it is, what it holds, and why if it could not be read.",
     (
         Column("sha256", Kind.TEXT, "hash of its bytes as they came; data/bronze/files holds them under it", key=True),
         Column("athlete_id", Kind.BIGINT, "whose archive it first came in, where that is known"),
@@ -232,6 +232,8 @@ FILES = Table(
         Column("names", Kind.TEXTS, "all names under which it came"),
         Column("came_as", Kind.TEXT, "the archive, folder or file that was imported"),
         Column("import_name", Kind.TEXT, "the import's folder in data/bronze/imports"),
+        Column("account", Kind.TEXT, "the account at the provider that gave it"),
+        Column("source_id", Kind.TEXT, "the provider's own id of the activity whose file it is"),
         Column("received_at", Kind.INSTANT, "when it came first"),
         Column("role", Kind.TEXT, "activity, list (activities.csv), gear, objects (API JSON) or media"),
         Column("size", Kind.BIGINT, "bytes, as they came"),

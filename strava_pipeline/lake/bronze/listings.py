@@ -118,16 +118,17 @@ def times_of_all(lake: Lake) -> Times:
     )
 
 
-def answer_times(lake: Lake) -> Times:
-    """When what landed beside the listings is believed to have come."""
-    if not lake.listings.is_dir():
+def answer_times(lake: Lake, source: str = STRAVA) -> Times:
+    """When what landed beside the listings of a provider is believed to have come."""
+    place = lake.listings_of(source)
+    if not place.is_dir():
         return Times()
-    folder = lake.listings.stat()
+    folder = place.stat()
     # Others as soon as a listing begins, or this process adds to one.
     looks = (lake.clock is not None, PARSED.saved, folder.st_mtime_ns, folder.st_nlink)
-    known = _ANSWER_TIMES.get(lake.listings)
+    known = _ANSWER_TIMES.get(place)
     if known is None or known[0] != looks:
-        known = _ANSWER_TIMES[lake.listings] = (looks, listing_times(lake))
+        known = _ANSWER_TIMES[place] = (looks, _times(lake, list(_on_disk(lake, source)), source))
     return known[1]
 
 

@@ -236,7 +236,7 @@ def wanted_streams(lake: Lake, years: Sequence[int], now: datetime, sports: Sequ
     with reading(lake) as connection:
         values = {"source": STRAVA, "years": list(years), "sports": list(sports) or None}
         rows = connection.execute(sql("streamable"), values).fetchall()
-        recorded = followed(connection, recorded_tracks(imported(lake))).keys()
+        recorded = followed(connection, recorded_tracks(lake, imported(lake))).keys()
         members = dict(connection.execute("SELECT id, activity_id FROM activity_members").fetchall())
     filed = recorded | {key for year in {row[1] for row in rows} for key in _made_of_files(lake, year)}
     fetched = {one for one, files in stream_files(lake, members.keys()).items() if files.good_at}

@@ -7,7 +7,7 @@ The points of imported files are compared pair by pair, and the results kept in 
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -34,7 +34,8 @@ from strava_pipeline.lake.files import write_rows
 from strava_pipeline.lake.gold.merge import staged, staging
 from strava_pipeline.lake.gold.warehouse import Connection, changed, note, notes
 from strava_pipeline.lake.imports.activities import Recorded, imported
-from strava_pipeline.lake.imports.files import has_track, track_of
+from strava_pipeline.lake.imports.files import has_track, is_read, reading_of, track_of
+from strava_pipeline.lake.imports.provider_files import provider_files
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.tracks import recorded_tracks
@@ -89,8 +90,8 @@ def decided(lake: Lake) -> Decisions:
 def match_activities(connection: Connection, lake: Lake) -> MatchReport:
     """Make the tables what gold and decisions say, within the caller's transaction."""
     said = decided(lake)
-    sources = sources_of(lake)
-    seen = _signature(connection, said, sources)
+    sources, fetched = sources_of(lake), _files_read(lake)
+    seen = _signature(connection, said, sources, fetched)
     noted = notes(connection, _SEEN)
     if noted.get(_SEEN) == seen and not any_on_disk(lake, json.loads(noted.get(_LACKING, "[]"))):
         return match_counts(connection)
@@ -100,7 +101,9 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
         found = (
             NOTHING_MATCHED
             if alone
-            else find_matches(_known(connection, folder / "known.parquet"), said, compare, sources)
+            else find_matches(
+                _with_contents(_known(connection, folder / "known.parquet"), lake, fetched), said, compare, sources
+            )
         )
         connection.execute(sql("forget_matches"))
         for name, rows in (("members", found.members), ("matches", found.matches)):
@@ -136,11 +139,27 @@ def _known(connection: Connection, path: Path) -> pl.DataFrame:
     return pl.read_parquet(str(path))
 
 
-def _signature(connection: Connection, said: Decisions, sources: list[str]) -> str:
-    """What the tables follow from: every activity as far as it is looked at, the decisions, the rules and the sources."""
+def _files_read(lake: Lake) -> dict[int, str]:
+    """The hashes of the files that providers gave and that were read, by their activities' ids."""
+    return {file.activity_id: file.record.sha256 for file in provider_files(lake) if is_read(lake, file.record.sha256)}
+
+
+def _with_contents(known: pl.DataFrame, lake: Lake, fetched: Mapping[int, str]) -> pl.DataFrame:
+    """The activities with what their files hold whose files a provider gave (`fetched`: hashes of the bytes, by id)."""
+    contents = {key: read.content for key, digest in fetched.items() if (read := reading_of(lake, digest)) is not None}
+    if not contents:
+        return known
+    schema = {"id": pl.Int64(), "of_provider": pl.List(pl.String())}
+    given = pl.DataFrame({"id": list(contents), "of_provider": [[content] for content in contents.values()]}, schema)
+    joined = known.join(given, on="id", how="left")
+    return joined.with_columns(contents=pl.coalesce("of_provider", "contents")).drop("of_provider")
+
+
+def _signature(connection: Connection, said: Decisions, sources: list[str], fetched: Mapping[int, str]) -> str:
+    """What the tables follow from: every activity as far as it is looked at, the decisions, the rules, the sources and files."""
     query = f"SELECT count(*), bit_xor(hash(known)), sum(hash(known)) FROM ({sql('matching')}) AS known"
     counted = connection.execute(query).fetchall()[0]
-    follows = (counted, said.joined, sorted(said.split), VERSION, sources)
+    follows = (counted, said.joined, sorted(said.split), VERSION, sources, sorted(fetched.items()))
     return hashlib.blake2b(repr(follows).encode(), digest_size=16).hexdigest()
 
 
@@ -172,7 +191,7 @@ class PointComparison:
 
     def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """From `id_a` and `id_b` to `COMPARISON_COLUMNS`, of the pairs of which imported files hold both recordings."""
-        recorded = recorded_tracks(imported(self.lake))
+        recorded = recorded_tracks(self.lake, imported(self.lake))
         held = lru_cache(_HELD)(self._points)
         known = _read_cache(self.lake)
         found: dict[_Key, _Measures] = {}

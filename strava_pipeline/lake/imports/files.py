@@ -17,7 +17,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from strava_pipeline.core.files.recording import VERSION, Reading
-from strava_pipeline.lake.files import DamagedFileError, held, sync_folder, write_rows, write_unsynced
+from strava_pipeline.lake.files import DamagedFileError, held, sync_folder, write_rows, write_unsynced, write_whole
 from strava_pipeline.lake.paths import Lake
 
 _PACKED = (b"\x1f\x8b", b"\xff\xd8\xff", b"\x89PNG", b"PK\x03\x04")  # gzip, JPEG, PNG, zip: packing again gains nothing
@@ -40,9 +40,8 @@ class FileStore:
         digest = hashlib.sha256(body).hexdigest()
         if digest in self._known:
             return digest, False
-        packed = body.startswith(_PACKED)
-        path = self._top / digest[:2] / (digest if packed else f"{digest}{_OURS}")
-        write_unsynced(path, body if packed else gzip.compress(body, _LEVEL, mtime=0))
+        path, content = _place(self._top, digest, body)
+        write_unsynced(path, content)
         self._note(digest, path)
         return digest, True
 
@@ -97,6 +96,29 @@ class FileStore:
         self._touched |= {path.parent, self._top}
 
 
+def store_durably(lake: Lake, body: bytes) -> str:
+    """Put one file on disk, where it is not there yet; its hash. Durable on return."""
+    digest = hashlib.sha256(body).hexdigest()
+    if not is_stored(lake, digest):
+        path, content = _place(lake.files, digest, body)
+        write_whole(path, content)
+        sync_folder(lake.files)  # which may have had no folder of that name
+    return digest
+
+
+def is_stored(lake: Lake, digest: str) -> bool:
+    """Whether the bytes of that hash are on disk, by a look at the folder."""
+    path = lake.files / digest[:2] / digest
+    return path.exists() or path.with_name(f"{digest}{_OURS}").exists()
+
+
+def _place(top: Path, digest: str, body: bytes) -> tuple[Path, bytes]:
+    """Where a file goes and what is written there: packed, unless packing gains nothing."""
+    if body.startswith(_PACKED):
+        return top / digest[:2] / digest, body
+    return top / digest[:2] / f"{digest}{_OURS}", gzip.compress(body, _LEVEL, mtime=0)
+
+
 def stored_bytes(lake: Lake, digest: str) -> bytes:
     """As they were received. FileNotFoundError; DamagedFileError where they are no longer what they were (set aside then)."""
     path = lake.files / digest[:2] / digest
@@ -145,6 +167,11 @@ def reading_of(lake: Lake, digest: str) -> Reading | None:
         return None
 
 
+def is_read(lake: Lake, digest: str) -> bool:
+    """Whether a reading of this version is there, whole or not, by a look at the folder."""
+    return _path(lake, digest).exists()
+
+
 def is_whole(lake: Lake, digest: str) -> bool:
     """Whether the reading can be read, and the points that it tells of: a look into each file."""
     return _is_there(lake, digest, lambda place: track_of(lake, digest, place) is not None)
@@ -172,6 +199,14 @@ def track_of(lake: Lake, digest: str, place: int, columns: Sequence[str] | None 
 def has_track(lake: Lake, digest: str, place: int) -> bool:
     """Whether the points of a file's session are on disk, by a look at the folder."""
     return _track(lake, digest, place).exists()
+
+
+def sessions_with_track(lake: Lake, digest: str) -> list[int]:
+    """The numbers of a file's sessions whose points are on disk, by a look at the folder."""
+    beginning, end = f"{digest}-", f".v{VERSION}.parquet"
+    folder = lake.readings / "files" / digest[:2]
+    names = [path.name for path in folder.glob(f"{beginning}*{end}")]
+    return sorted(int(name.removeprefix(beginning).removesuffix(end)) for name in names)
 
 
 def _ends_well(track: Path) -> bool:

@@ -4,9 +4,10 @@ What Strava itself says of an activity stays. Merging the same import twice chan
 undone is found here (`years_behind_imports`), so the next run does it.
 """
 
+import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from strava_pipeline.lake.gold.merge import (
     years_lacking,
 )
 from strava_pipeline.lake.gold.merge_details import merge_detail_frames, merge_imported_gear
+from strava_pipeline.lake.gold.provider_files import fresh_provider_files, merge_provider_files
 from strava_pipeline.lake.gold.warehouse import (
     Connection,
     DamagedWarehouseError,
@@ -40,8 +42,9 @@ from strava_pipeline.lake.gold.warehouse import (
     writing,
 )
 from strava_pipeline.lake.imports.activities import Imported, details_of, imported, is_made
-from strava_pipeline.lake.imports.files import reading_of
+from strava_pipeline.lake.imports.files import is_read, reading_of
 from strava_pipeline.lake.imports.manifests import ImportedFile, imports
+from strava_pipeline.lake.imports.provider_files import all_provider_files, provider_files
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import LOCK, damage_named, shard_files
@@ -55,27 +58,41 @@ _TRACKS = "tracks:"  # + year: a note of the imports whose tracks of the year ar
 
 
 def merge_imported_details(lake: Lake, *, tick: Callable[[int], object] = lambda merged: None) -> MergeReport:
-    """The details of every import that gold has not taken in, a transaction each; `tick` is told of each page."""
+    """The details of every import and of providers' files that gold has not taken in; `tick` is told of each import's page."""
     report = MergeReport()
-    if not any(True for _ in imported(lake)):
+    if not has_files(lake):
         return report
     with reading(lake) as connection:
-        fresh = fresh_imports(connection, lake)
+        fresh, of_providers = fresh_imports(connection, lake), fresh_provider_files(connection, lake)
+    if of_providers:
+        with writing(lake) as connection:
+            merge_provider_files(connection, lake, of_providers, report)
     for one in fresh:
         with writing(lake) as connection:
             _merge(connection, lake, one, report, tick)
     return report
 
 
+def has_files(lake: Lake) -> bool:
+    """Whether there is any import or any file of a provider."""
+    return any(True for _ in imported(lake)) or any(True for _ in provider_files(lake))
+
+
+def has_fresh_files(connection: Connection, lake: Lake) -> bool:
+    """Whether `merge_imported_details` has anything to merge."""
+    return bool(fresh_imports(connection, lake) or fresh_provider_files(connection, lake))
+
+
 def merge_fresh_imported(connection: Connection, lake: Lake) -> None:
     """What `merge_imported_details` does, within the caller's transaction, and the files: for what came since the last look."""
     for one in fresh_imports(connection, lake):
         _merge(connection, lake, one, MergeReport(), lambda merged: None)
+    merge_provider_files(connection, lake, fresh_provider_files(connection, lake), MergeReport())
     merge_files(connection, lake)
 
 
 def merge_files(connection: Connection, lake: Lake) -> MergeReport:
-    """A row per imported file, and the gear of archives, within the caller's transaction."""
+    """A row per file that was imported or that a provider gave, and the gear of archives, within the caller's transaction."""
     report = MergeReport()
     if files_are_merged(connection, lake):
         return report
@@ -83,18 +100,23 @@ def merge_files(connection: Connection, lake: Lake) -> MergeReport:
         rows = staged(folder, FILES.name, files_frame(lake))
         report.count(connection.execute(sql("merge_files"), {"rows": rows}).fetchall())
     merge_imported_gear(connection, lake)
-    note(connection, _FILES, _import_names(lake))
+    note(connection, _FILES, _files_noted(lake))
     changed(connection)
     return report
 
 
 def files_are_merged(connection: Connection, lake: Lake) -> bool:
     """Whether gold has the files of every import that was read, also of one that holds no activity."""
-    return notes(connection, _FILES).get(_FILES, "[]") == _import_names(lake)
+    return notes(connection, _FILES).get(_FILES, "[]") == _files_noted(lake)
 
 
-def _import_names(lake: Lake) -> str:
-    return json.dumps([one.name for one in imports(lake) if is_made(lake, one.name)])
+def _files_noted(lake: Lake) -> str:
+    """The names of the imports that were read, and one hash for all files of providers and whether these were read."""
+    names = [one.name for one in imports(lake) if is_made(lake, one.name)]
+    of_providers = [(file, is_read(lake, file.record.sha256)) for file in all_provider_files(lake)]
+    if of_providers:
+        names.append(hashlib.blake2b(repr(of_providers).encode(), digest_size=16).hexdigest())
+    return json.dumps(names)
 
 
 def fresh_imports(connection: Connection, lake: Lake) -> list[Imported]:
@@ -159,42 +181,67 @@ def merge_imported_activities(connection: Connection, lake: Lake, years: Sequenc
 
 
 def files_frame(lake: Lake) -> pl.DataFrame:
-    """A row per file, of the import in which it came first, of those that were read."""
-    values: dict[str, list[Any]] = {column.name: [] for column in FILES.columns}
-    seen: set[str] = set()
-    whole = [one for one in imports(lake) if is_made(lake, one.name)]
+    """A row per file, as it came first: in an import that was read, or from a provider."""
+    rows: dict[str, dict[str, Any]] = {}
     names: dict[str, set[str]] = defaultdict(set)
-    for one in whole:
-        for file in one.manifest.files:
-            names[file.sha256].add(_text(file.name))
-    for one in whole:
+    for row in sorted([*_imported_rows(lake), *_provider_rows(lake)], key=lambda row: row["received_at"]):
+        rows.setdefault(row["sha256"], row)
+        names[row["sha256"]].add(row["name"])
+    values: dict[str, list[Any]] = {column.name: [] for column in FILES.columns}
+    for digest, row in rows.items():
+        read = reading_of(lake, digest) if row["role"] == "activity" else None
+        row |= {
+            "names": sorted(names[digest]),
+            "format": read.format if read else None,
+            "kind": read.kind if read else None,
+            "content": read.content if read else None,
+            "recordings": len(read.recordings) if read else None,
+            "flags": read.flags if read else None,
+            "problem": read.problem if read else row["problem"],
+        }
+        for name, value in row.items():
+            values[name].append(value)
+    return frame(values, FILES)
+
+
+def _imported_rows(lake: Lake) -> Iterator[dict[str, Any]]:
+    for one in imports(lake):
+        if not is_made(lake, one.name):
+            continue
         roots = [file.name.rpartition("/")[0] for file in one.manifest.files if file.role == "list"]
         for file in one.manifest.files:
-            if file.sha256 in seen:
-                continue
-            seen.add(file.sha256)
-            read = reading_of(lake, file.sha256) if file.role == "activity" else None
-            row = {
+            yield {
                 "sha256": file.sha256,
                 "athlete_id": one.manifest.athlete_id,
                 "source": _source(file, roots),
                 "name": _text(file.name),
-                "names": sorted(names[file.sha256]),
                 "came_as": _text(one.manifest.came_as),
                 "import_name": one.name,
+                "account": None,
+                "source_id": None,
                 "received_at": one.manifest.received_at,
                 "role": file.role,
                 "size": file.size,
-                "format": read.format if read else None,
-                "kind": read.kind if read else None,
-                "content": read.content if read else None,
-                "recordings": len(read.recordings) if read else None,
-                "flags": read.flags if read else None,
-                "problem": read.problem if read else file.held_back,
+                "problem": file.held_back,
             }
-            for name, value in row.items():
-                values[name].append(value)
-    return frame(values, FILES)
+
+
+def _provider_rows(lake: Lake) -> Iterator[dict[str, Any]]:
+    for file in all_provider_files(lake):
+        yield {
+            "sha256": file.record.sha256,
+            "athlete_id": None,
+            "source": file.source,
+            "name": _text(file.record.name),
+            "came_as": None,
+            "import_name": None,
+            "account": file.record.account,
+            "source_id": file.record.source_id,
+            "received_at": file.received_at,
+            "role": "activity",
+            "size": file.record.size,
+            "problem": None,
+        }
 
 
 def _source(file: ImportedFile, archive_roots: Sequence[str]) -> str:

@@ -1,0 +1,99 @@
+"""Bronze of the files that providers give for their activities: which were asked for, and which bytes came.
+
+An answer's record (`FileRecord`) lies in data/bronze/providers/NAME/files as bronze/answers.py keeps answers; its bytes lie
+in data/bronze/files, as those of imported files do. A 404 is an answer, too: the activity has no file, and is not asked
+for again. Which are to be asked for, and what they add to gold, is gold/provider_files.py's.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from strava_pipeline.lake.bronze.answers import AnswerFiles, answer_files, answered_at, land_answer, land_evidence
+from strava_pipeline.lake.bronze.listings import answer_times
+from strava_pipeline.lake.files import DamagedFileError, unpacked_json
+from strava_pipeline.lake.imports.activities import Recorded
+from strava_pipeline.lake.imports.files import sessions_with_track, store_durably
+from strava_pipeline.lake.paths import Lake
+
+
+class FileRecord(BaseModel):
+    """What stands in the record of a file: whose it is, what the provider calls it, and the hash of its bytes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source_id: str
+    account: str | None
+    name: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderFile:
+    """A file that the provider `source` gave for one of its activities at `received_at` (UTC)."""
+
+    source: str
+    activity_id: int
+    received_at: datetime
+    record: FileRecord
+
+
+def land_provider_file(
+    lake: Lake, source: str, activity_id: int, source_id: str, account: str | None, name: str, body: bytes, at: datetime
+) -> None:
+    """Put a file on disk: its bytes first, then the record that names them."""
+    digest = store_durably(lake, body)
+    record = FileRecord(source_id=source_id, account=account, name=name, sha256=digest, size=len(body))
+    land_answer(lake, lake.files_of(source), activity_id, record.model_dump_json().encode(), at)
+
+
+def land_no_file(lake: Lake, source: str, activity_id: int, body: bytes, status: int | None, at: datetime) -> None:
+    """Put on disk what came in place of a file: the 404 of an activity without one, or the evidence of a failure."""
+    land_evidence(lake, lake.files_of(source), activity_id, body, status, at)
+
+
+def provider_files(lake: Lake, source: str | None = None) -> Iterator[ProviderFile]:
+    """The file of each activity, of all providers or of one, as it last came. A record that can't be read is none."""
+    for name in [source] if source is not None else lake.listed_sources[1:]:
+        for activity_id, files in sorted(file_answers(lake, name).items()):
+            if files.good is not None and files.good_at is not None and (record := _record(files.good)) is not None:
+                yield ProviderFile(name, activity_id, files.good_at, record)
+
+
+def all_provider_files(lake: Lake) -> Iterator[ProviderFile]:
+    """Every file that ever came, also where another one came for the same activity since."""
+    for source in lake.listed_sources[1:]:
+        for path in sorted(lake.files_of(source).glob("*/*.json.gz")):
+            if (record := _record(path)) is not None:
+                yield ProviderFile(source, int(path.parent.name), answered_at(path)[0], record)
+
+
+def provider_tracks(lake: Lake) -> dict[int, Recorded]:
+    """Where the track of each activity lies of which a provider gave a file with points."""
+    places = ((file, sessions_with_track(lake, file.record.sha256)) for file in provider_files(lake))
+    return {
+        file.activity_id: tuple((file.record.sha256, place) for place in sessions)
+        for file, sessions in places
+        if sessions
+    }
+
+
+def has_no_file(files: AnswerFiles) -> bool:
+    """Whether the provider's last word was that the activity has no file."""
+    return files.failures > 0 and files.status == 404
+
+
+def file_answers(lake: Lake, source: str) -> dict[int, AnswerFiles]:
+    """What is on disk of the activities of `source` that were asked for their files, by id."""
+    return answer_files(answer_times(lake, source), [lake.files_of(source)])
+
+
+def _record(path: Path) -> FileRecord | None:
+    try:
+        return FileRecord.model_validate(unpacked_json(path))
+    except (OSError, DamagedFileError, ValidationError):
+        return None

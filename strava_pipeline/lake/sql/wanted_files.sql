@@ -1,0 +1,18 @@
+-- Every present activity of $source and $account in $years that was recorded and has no track, newest first. $tracked: ids
+-- under which a track is known, of whatever source.
+WITH tracked AS (
+    SELECT coalesce(member.activity_id, known.id) AS activity_id
+    FROM (SELECT unnest($tracked::BIGINT[]) AS id) AS known
+    LEFT JOIN activity_members AS member ON member.id = known.id
+)
+SELECT activity.id, activity.source_id, activity.year
+FROM activities_all AS activity
+LEFT JOIN activity_members AS member ON member.id = activity.id
+WHERE activity.source = $source
+  AND activity.account IS NOT DISTINCT FROM $account
+  AND activity.source_id IS NOT NULL
+  AND activity.deleted_at IS NULL
+  AND activity.manual IS NOT TRUE
+  AND activity.year IN (SELECT unnest($years::BIGINT[]))
+  AND coalesce(member.activity_id, activity.id) NOT IN (SELECT activity_id FROM tracked)
+ORDER BY activity.start_date DESC NULLS LAST, activity.id DESC

@@ -1,0 +1,203 @@
+"""What holds for the files of every provider that gives them: which are asked for, once each, and where they arrive."""
+
+import shutil
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strava_pipeline.core.errors import LimitReachedError, NeedsLoginError, TransientError
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.lake.imports.provider_files import file_answers
+from strava_pipeline.lake.provider_outcomes import last_outcome
+from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline.operations.current import make_imports
+from strava_pipeline.operations.merging_steps import land_files, read_imports
+from strava_pipeline.operations.step_reports import StepReport
+from strava_pipeline_tests.providers.subjects import GPX
+from strava_pipeline_tests.providers.worlds import World, five
+
+TABLES = ("files", "activity_details", "activity_laps", "activity_sessions", "activity_members", "activity_matches")
+DAY = timedelta(days=1).total_seconds()
+
+
+@pytest.fixture(autouse=True)
+def _gives_files(world: World) -> None:
+    if "files" not in spec_of(world.subject.name).capabilities:
+        pytest.skip("this provider gives no files")
+
+
+def numbers(report: StepReport) -> Mapping[str, Any]:
+    assert report.metadata is not None
+    return report.metadata
+
+
+def is_complete(report: StepReport) -> bool:
+    return report.complete is not None and report.complete.holds
+
+
+def test_files_of_activities_without_a_track_come_newest_first_and_once(world: World) -> None:
+    keys = five(world.subject)
+    world.pull()
+    report = world.fetch_files()
+    name = world.subject.name
+    assert report.asset == f"bronze_{name}_files"
+    assert (numbers(report)["files_received"], numbers(report)["calls"], report.stopped) == (5, 5, None)
+    assert is_complete(report)
+    assert world.asked_for_files() == keys[::-1]
+    assert world.gold("SELECT source, source_id, account IS NOT NULL, format FROM files ORDER BY source_id") == [
+        (name, key, True, "fit" if place % 2 else "gpx") for place, key in enumerate(keys)
+    ]
+    assert world.tracks() == [(key, name, 600 if place % 2 else 3) for place, key in enumerate(keys)]
+    laps = "SELECT activity_id, source, count(*) FROM activity_laps GROUP BY ALL ORDER BY ALL"
+    assert world.gold(laps) == sorted((hashed_id(name, key), name, 2) for key in keys[1::2])
+    assert world.gold("SELECT DISTINCT source FROM activity_sources") == [(name,)]
+    again = world.fetch_files()
+    assert (numbers(again)["calls"], numbers(again)["files_missing"]) == (0, 0)
+
+
+def test_an_activity_without_a_file_is_asked_for_once(world: World) -> None:
+    keys = five(world.subject)
+    world.subject.lose_file(keys[2])
+    world.pull()
+    report = world.fetch_files()
+    assert (numbers(report)["files_received"], numbers(report)["activities_without_file"]) == (4, 1)
+    assert is_complete(report)
+    world.subject.clock.advance(60 * DAY)
+    world.fetch_files()
+    assert world.asked_for_files() == keys[::-1]
+
+
+def import_gpx(world: World, folder: Path, day: str) -> None:
+    (folder / "own.gpx").write_text(GPX.format(day))
+    run = world.run()
+    land_files(run, [folder / "own.gpx"], ImportLimits(), also_undone=False)
+    read_imports(run, ImportLimits())
+
+
+def test_what_another_source_has_a_track_of_is_not_asked_for(world: World, tmp_path: Path) -> None:
+    keys = five(world.subject)
+    import_gpx(world, tmp_path, "2025-01-03")
+    world.pull(matched=False)
+    world.fetch_files()
+    assert world.asked_for_files() == [keys[4], keys[3], keys[1], keys[0]]
+    assert world.tracks()[2] == (keys[2], "file", 3), "the imported file's track stands for the provider's activity"
+
+
+def test_the_same_file_from_two_sources_is_one_activity(world: World, tmp_path: Path) -> None:
+    key = world.subject.add("2025-01-04", "with a wrong clock", file_of="2025-01-03")
+    import_gpx(world, tmp_path, "2025-01-03")
+    world.pull()
+    assert world.gold("SELECT count(*) FROM activity_members") == [(0,)]
+    world.subject.clock.advance(3600)
+    world.fetch_files()
+    assert world.asked_for_files() == [key]
+    assert world.gold("SELECT verdict, list_contains(reasons, 'the same file') FROM activity_matches") == [
+        ("certain", True)
+    ]
+    assert world.gold("SELECT source, names FROM files") == [("file", [f"{key}.gpx", "own.gpx"])]
+
+
+def test_a_limit_keeps_what_came_and_the_next_run_goes_on(world: World) -> None:
+    keys = five(world.subject)
+    world.pull()
+    world.subject.fail_file(None, kind="status", status=429, after=2, headers={"Retry-After": "7200"})
+    report = world.fetch_files()
+    assert isinstance(report.stopped, LimitReachedError)
+    assert (numbers(report)["files_received"], numbers(report)["files_missing"]) == (2, 3)
+    assert [key for key, *_ in world.tracks()] == keys[3:]
+    outcome = last_outcome(world.run().lake, world.subject.name)
+    assert outcome is not None
+    assert (outcome.operation, outcome.limited_until is not None) == ("files", True)
+    asked = len(world.asked_for_files())
+    world.fetch_files()
+    assert world.asked_for_files()[asked:] == keys[2::-1]
+    assert [key for key, *_ in world.tracks()] == keys
+
+
+def test_a_file_that_always_fails_stops_no_other_and_is_quarantined(world: World) -> None:
+    keys = five(world.subject)
+    world.pull()
+    world.subject.fail_file(keys[4], kind="status", status=500, times=100)
+    report = world.fetch_files()
+    key = hashed_id(world.subject.name, keys[4])
+    assert (numbers(report)["files_received"], numbers(report)["failed_ids"]) == (4, [str(key)])
+    asked = len(world.asked_for_files())
+    assert numbers(world.fetch_files())["files_waiting_for_retry"] == 1
+    assert len(world.asked_for_files()) == asked, "after a failure there is a pause"
+    for _ in range(2):
+        world.subject.clock.advance(3 * DAY)
+        world.fetch_files()
+    answers = file_answers(world.run().lake, world.subject.name)[key]
+    assert (answers.failures, answers.status, answers.is_quarantined) == (3, 500, True)
+
+
+def test_an_outage_is_no_activitys_fault(world: World) -> None:
+    five(world.subject)
+    world.pull()
+    world.subject.fail_file(None, kind="status", status=503, times=100)
+    world.subject.fail(kind="status", status=503, times=100)
+    with pytest.raises(TransientError):
+        world.fetch_files()
+    assert not file_answers(world.run().lake, world.subject.name)
+
+
+def test_a_fault_of_all_files_costs_few_calls_a_run(world: World) -> None:
+    five(world.subject)
+    world.subject.add("2025-01-06", "ride 6")
+    world.pull()
+    world.subject.fail_file(None, kind="status", status=403, times=100)
+    report = world.fetch_files()
+    assert len(world.asked_for_files()) == 5
+    assert isinstance(report.stopped, str)
+
+
+def test_a_refused_login_stops_the_run_and_blames_no_activity(world: World) -> None:
+    five(world.subject)
+    world.pull()
+    world.subject.fail_file(None, kind="status", status=401)
+    with pytest.raises(NeedsLoginError):
+        world.fetch_files()
+    assert not file_answers(world.run().lake, world.subject.name)
+
+
+def test_nothing_is_asked_where_files_are_switched_off_or_are_another_accounts(world: World) -> None:
+    five(world.subject)
+    world.pull()
+    world.fetch_files(auto_files=False)
+    world.subject.change_account()
+    world.fetch_files()
+    assert world.asked_for_files() == []
+
+
+def test_a_file_whose_bytes_are_lost_is_fetched_again(world: World) -> None:
+    keys = five(world.subject)
+    world.pull()
+    world.fetch_files()
+    lake = world.run().lake
+    for place in (lake.files, lake.readings, lake.tracks):
+        shutil.rmtree(place)
+    world.fetch_files()
+    assert world.asked_for_files() == keys[::-1] * 2
+    assert [key for key, *_ in world.tracks()] == keys
+
+
+@pytest.mark.slow
+def test_a_rebuild_makes_the_same_of_files_without_a_call(world: World) -> None:
+    keys = five(world.subject)
+    world.subject.lose_file(keys[0])
+    world.pull()
+    world.fetch_files()
+    before = [world.gold(f"SELECT * FROM {table} ORDER BY ALL") for table in TABLES], world.tracks()
+    calls = len(world.subject.journal.log)
+    run = world.run()
+    shutil.rmtree(run.lake.readings)
+    shutil.rmtree(run.lake.tracks)
+    rebuild(run.lake, run.years, run.progress, make_imports=lambda: make_imports(run, ImportLimits()))
+    world.merge_files(run)
+    assert ([world.gold(f"SELECT * FROM {table} ORDER BY ALL") for table in TABLES], world.tracks()) == before
+    assert len(world.subject.journal.log) == calls

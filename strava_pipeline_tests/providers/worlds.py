@@ -1,0 +1,97 @@
+"""A data folder beside a running provider: pulls, merges, and what is then in gold."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from strava_pipeline.ingest.clock import machine_clock
+from strava_pipeline.lake.gold.warehouse import reading, writing
+from strava_pipeline.lake.imports.merge import merge_files
+from strava_pipeline.operations.merging import details_merged, make_shards, match, merge_listed, merge_versions
+from strava_pipeline.operations.options import ListingOptions
+from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.provider_source import ProviderSource
+from strava_pipeline.operations.providers import fetch_provider_files
+from strava_pipeline.operations.pulling import PullReport, pull_listing
+from strava_pipeline.operations.run_context import RunContext, run_context
+from strava_pipeline.operations.step_reports import StepReport
+from strava_pipeline.operations.tracking import make_tracks
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.providers.subjects import Subject
+
+YEARS = [2024, 2025, 2026]
+
+
+@dataclass
+class World:
+    """A data folder beside a running provider."""
+
+    subject: Subject
+    settings: Settings
+    runs: int = 0
+
+    def run(self) -> RunContext:
+        self.runs += 1
+        clock = machine_clock(now=self.subject.clock.now)
+        return run_context(self.settings, LogProgress(logging.getLogger("run")), run_id=f"run-{self.runs}", clock=clock)
+
+    def pull(
+        self, mode: Any = "all", year: int | None = None, per_page: int = 2, *, matched: bool = True
+    ) -> PullReport:
+        run = self.run()
+        source = ProviderSource(self.subject.name, self.settings, run)
+        report = pull_listing(run, source, ListingOptions(mode=mode, per_page=per_page, days=None), year)
+        self.merge(run, matched=matched)
+        return report
+
+    def merge(self, run: RunContext, *, matched: bool = True) -> None:
+        make_shards(run, YEARS, is_last=True)
+        with reading(run.lake):  # opened once for all
+            merge_listed(run, YEARS)
+            if matched:
+                match(run)
+            merge_versions(run, YEARS)
+
+    def fetch_files(self, auto_files: bool = True) -> StepReport:
+        """Fetch files, and merge what they hold as the steps of a run do."""
+        run = self.run()
+        source = ProviderSource(self.subject.name, self.settings, run)
+        with reading(run.lake):  # opened once for all
+            report = fetch_provider_files(run, source, YEARS, auto_files=auto_files)
+            self.merge_files(run)
+        return report
+
+    def merge_files(self, run: RunContext) -> None:
+        with writing(run.lake) as connection:
+            merge_files(connection, run.lake)
+        match(run)
+        with details_merged(run, YEARS):
+            pass
+        make_tracks(run, YEARS)
+
+    def tracks(self) -> list[tuple[Any, ...]]:
+        """Of each track: the activity's own id, its source, its points."""
+        return self.gold(
+            "SELECT activity.source_id, track.source, count(*) "
+            f"FROM read_parquet('{self.settings.data_dir}/tracks/*/*.parquet', union_by_name = true) AS track "
+            "JOIN activities_all AS activity ON activity.id = track.activity_id GROUP BY ALL ORDER BY ALL"
+        )
+
+    def gold(self, query: str) -> list[tuple[Any, ...]]:
+        with reading(self.run().lake) as connection:
+            return connection.execute(query).fetchall()
+
+    def names(self) -> list[str]:
+        return [name for (name,) in self.gold("SELECT name FROM activities ORDER BY start_date")]
+
+    def asked_for_files(self) -> list[str]:
+        """The ids whose files were asked for, in order."""
+        calls = [path for _, _, path, _ in self.subject.journal.log]
+        return [found[1] for path in calls if (found := self.subject.file_call.fullmatch(path))]
+
+    def asked(self) -> list[str]:
+        return [path for _, _, path, _ in self.subject.journal.log if path.startswith(self.subject.lists)]
+
+
+def five(subject: Subject) -> list[str]:
+    return [subject.add(f"2025-01-0{day}", f"ride {day}") for day in range(1, 6)]
