@@ -56,7 +56,7 @@ def floor(place: Place) -> Work:
 def land(place: Place) -> Work:
     """Store the members of a container in bronze, by their hash."""
     from strava_pipeline.ingest.archive.container import open_container
-    from strava_pipeline.ingest.archive.landing import contents
+    from strava_pipeline.ingest.archive.contents import contents
     from strava_pipeline.lake.imports.files import FileStore
 
     def work() -> int:

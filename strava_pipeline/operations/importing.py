@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.files.archive_csv import ArchiveRow
 from strava_pipeline.core.files.objects import Holders, Numbering
-from strava_pipeline.ingest.archive.imported import ImportRead, Kept, RowsBefore
+from strava_pipeline.ingest.archive.contents import ImportRead, Kept, RowsBefore
 from strava_pipeline.lake.files import DamagedFileError
 from strava_pipeline.lake.imports.activities import HeldIds, is_made, make
 from strava_pipeline.lake.imports.files import reading_of, stored_bytes

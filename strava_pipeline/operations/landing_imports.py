@@ -12,6 +12,7 @@ from pathlib import Path
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.archive.container import Container, open_container
+from strava_pipeline.ingest.archive.contents import Contents, Role, contents
 from strava_pipeline.ingest.archive.entry import (
     Entry,
     Fault,
@@ -20,7 +21,6 @@ from strava_pipeline.ingest.archive.entry import (
     decoded,
     too_large,
 )
-from strava_pipeline.ingest.archive.landing import Contents, Role, contents
 from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.imports.activities import is_made
 from strava_pipeline.lake.imports.files import FileStore

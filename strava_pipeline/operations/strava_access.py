@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 
 from strava_pipeline.ingest.clock import ServerClock, system_clock
+from strava_pipeline.ingest.strava.access import give_access_back, revoked_at, revoked_words, why_no_access
 from strava_pipeline.ingest.strava.budget import Remaining, make_budget
 from strava_pipeline.ingest.strava.ledger import ledger_path
 from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes
-from strava_pipeline.ingest.strava.revocation import give_access_back, revoked_at, revoked_words, why_no_access
 from strava_pipeline.ingest.strava.subscriptions import subscription_path
 from strava_pipeline.ingest.strava.token_store import token_store
 from strava_pipeline.settings import Settings

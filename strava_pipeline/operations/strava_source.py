@@ -15,10 +15,10 @@ from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.core.rate_limits import Allowance
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.strava.access import examine_claim, revoked_at
 from strava_pipeline.ingest.strava.budget import RateBudget, make_budget
 from strava_pipeline.ingest.strava.client import StravaClient, connect
 from strava_pipeline.ingest.strava.oauth import SEES_PRIVATE
-from strava_pipeline.ingest.strava.revocation import examine_claim, revoked_at
 from strava_pipeline.ingest.strava.subscriptions import OwnSubscription
 from strava_pipeline.ingest.strava.token_store import token_store
 from strava_pipeline.lake.bronze.answers import newest_athlete

@@ -18,7 +18,7 @@ from strava_pipeline.core.trips.activity.thresholds import thresholds
 from strava_pipeline.core.trips.activity.verdict import algorithms
 from strava_pipeline.ingest.trips.connect import trip_keys, trip_routes, trip_source
 from strava_pipeline.ingest.trips.read import Tally, plain_rows, read_bundles
-from strava_pipeline.ingest.trips.table import Listed, TripSource
+from strava_pipeline.ingest.trips.source import Listed, TripSource
 from strava_pipeline.lake.gold.deletions import is_too_much
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.trips import Kept, keep_trips, kept_trips, merge_trips

@@ -255,8 +255,8 @@ def compare_files_and_gear(
         compare_files,
         compare_gear,
     )
+    from strava_pipeline.ingest.archive.bulk_export import archive_files
     from strava_pipeline.ingest.archive.container import Kind
-    from strava_pipeline.ingest.archive.hashes import archive_files
     from strava_pipeline.lake.gold.quality import held_files
     from strava_pipeline.verbs.terminal import watched
 

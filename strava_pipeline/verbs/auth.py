@@ -23,10 +23,10 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.http import make_wire
+from strava_pipeline.ingest.strava.access import forget_revoked
 from strava_pipeline.ingest.strava.client import connect
 from strava_pipeline.ingest.strava.consent import Consent, RedirectListener, read_consent
 from strava_pipeline.ingest.strava.oauth import SCOPES, OAuth, make_oauth, missing_scopes
-from strava_pipeline.ingest.strava.revocation import forget_revoked
 from strava_pipeline.ingest.strava.token_store import StoredToken, TokenStore, token_store
 from strava_pipeline.lake.bronze.answers import land_athlete
 from strava_pipeline.lake.bronze.landing import require_writable

@@ -72,7 +72,7 @@ def examine(settings: "Settings", faults: dict[str, str], now: datetime) -> Iter
 def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[str, Look]:
     """Every check by its name, not yet run; a check may have several findings."""
     from strava_pipeline.ingest import certificates
-    from strava_pipeline.ingest.strava import health as strava
+    from strava_pipeline.ingest.strava import access as strava
     from strava_pipeline.ingest.trips import connect as trips
     from strava_pipeline.lake import health, purge, user_files
     from strava_pipeline.lake.imports.manifests import imports

@@ -115,7 +115,7 @@ def _import_json(outcomes: list["RunOutcome"]) -> dict[str, Any]:
 
 def _preview(paths: list[Path], *, as_json: bool) -> None:
     from strava_pipeline.ingest.archive.survey import survey
-    from strava_pipeline.ingest.files.sniff import read_file
+    from strava_pipeline.ingest.files.reading import read_file
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.output import plain
     from strava_pipeline.verbs.terminal import out, watched

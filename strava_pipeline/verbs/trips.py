@@ -160,7 +160,7 @@ def explain(
     from strava_pipeline.core.trips.activity.thresholds import thresholds
     from strava_pipeline.ingest.trips.export_file import read_export
     from strava_pipeline.ingest.trips.read import Tally
-    from strava_pipeline.ingest.trips.table import Filters
+    from strava_pipeline.ingest.trips.source import Filters
 
     if not external_id:
         raise MisuseError("Which trip? --external-id names one, and may be repeated.")
@@ -289,7 +289,7 @@ def replay(
     from strava_pipeline.core.trips.activity.sweep import replay_text
     from strava_pipeline.core.trips.activity.thresholds import Thresholds, thresholds
     from strava_pipeline.core.trips.activity.verdict import find_algorithm
-    from strava_pipeline.ingest.trips.external import external_algorithm
+    from strava_pipeline.ingest.trips.algorithms import external_algorithm
     from strava_pipeline.verbs.private_file import emit
 
     filters = trip_filters(external_id, status, review_status, only_with_feedback, comment, limit)

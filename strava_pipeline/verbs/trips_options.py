@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from strava_pipeline.core.trips.activity.verdict import Algorithm, Verdict
     from strava_pipeline.ingest.trips.keys import KeyRing
     from strava_pipeline.ingest.trips.read import Tally
-    from strava_pipeline.ingest.trips.table import Filters
+    from strava_pipeline.ingest.trips.source import Filters
     from strava_pipeline.settings import Settings
 
 
@@ -112,7 +112,7 @@ def trip_filters(
     limit: int | None,
 ) -> "Filters":
     """The filters of the command line."""
-    from strava_pipeline.ingest.trips.table import Filters
+    from strava_pipeline.ingest.trips.source import Filters
 
     return Filters(
         tuple(external_ids or ()),
@@ -209,10 +209,10 @@ def decisions(
     """What the algorithm decides of the trips of the file, or of the source, batch by batch."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.core.trips.activity.replay import decided
+    from strava_pipeline.ingest.trips.algorithms import decided_of_source
     from strava_pipeline.ingest.trips.connect import trip_source, trip_url
     from strava_pipeline.ingest.trips.export_file import read_export
     from strava_pipeline.ingest.trips.read import refuse_unknown
-    from strava_pipeline.ingest.trips.replaying import decided_of_source
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import watched
 

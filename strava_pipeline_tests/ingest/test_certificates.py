@@ -9,7 +9,7 @@ import pytest
 
 from strava_pipeline.core.errors import MissingSettingsError, State
 from strava_pipeline.ingest.certificates import PUBLIC, bundle_health, joined
-from strava_pipeline.ingest.strava.health import server_health
+from strava_pipeline.ingest.strava.access import server_health
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.tls import ENDED, TO_COME, VALID, https_server, make_certificate
 

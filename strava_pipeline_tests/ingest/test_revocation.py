@@ -17,14 +17,14 @@ from strava_pipeline.core.errors import (
     WrongApplicationError,
 )
 from strava_pipeline.ingest.http import make_wire
-from strava_pipeline.ingest.strava.oauth import OAuth, make_oauth
-from strava_pipeline.ingest.strava.revocation import (
+from strava_pipeline.ingest.strava.access import (
     forget_revoked,
     give_access_back,
     is_login_dead,
     note_revoked,
     revoked_at,
 )
+from strava_pipeline.ingest.strava.oauth import OAuth, make_oauth
 from strava_pipeline.ingest.strava.token_store import StoredToken
 from strava_pipeline_tests.ingest.world import World
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from strava_pipeline.core.trips.car.config import Area, area_of, read_config
-from strava_pipeline.ingest.cars import geocoder
+from strava_pipeline.ingest import places
 from strava_pipeline.lake.car_trips import known_addresses
 from strava_pipeline.operations import cars
 from strava_pipeline_tests.osrm import Osrm, osrm
@@ -22,7 +22,7 @@ SECRETS = ("51.07", "4.654", "Street")
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(geocoder, "PAUSE", 0.0)
+    monkeypatch.setattr(places, "PAUSE", 0.0)
 
 
 def driven(make_rig: Make, server: Osrm | None) -> Rig:
@@ -82,7 +82,7 @@ def test_a_server_that_fails_stops_no_run_and_is_asked_again_by_the_next(
 def test_an_area_that_is_refused_keeps_no_other_from_its_address(
     make_rig: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(geocoder, "GIVE_UP", 1)
+    monkeypatch.setattr(places, "GIVE_UP", 1)
     with osrm() as server:
         server.answers += [(404, b""), named("2, B Street"), (404, b"")]
         rig = driven(make_rig, server)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from strava_pipeline.core.errors import NeedsLoginError
-from strava_pipeline.ingest.strava.revocation import revoked_at
+from strava_pipeline.ingest.strava.access import revoked_at
 from strava_pipeline.verbs.run_job import RunOutcome
 from strava_pipeline_tests.rig import Rig, log_in
 from strava_pipeline_tests.webhooks import THIS_YEAR, by_start, delivered, subscribed

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from strava_pipeline.ingest.strava.revocation import forget_revoked, note_revoked
+from strava_pipeline.ingest.strava.access import forget_revoked, note_revoked
 from strava_pipeline.ingest.strava.token_store import token_store
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.schedules import no_login

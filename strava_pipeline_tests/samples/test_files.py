@@ -15,8 +15,7 @@ import polars as pl
 import pytest
 
 from strava_pipeline.core.files.recording import DecodedFile, Recording
-from strava_pipeline.ingest.files.sniff import read_file
-from strava_pipeline.ingest.files.zone import zone_of
+from strava_pipeline.ingest.files.reading import read_file, zone_of
 
 pytestmark = pytest.mark.samples
 

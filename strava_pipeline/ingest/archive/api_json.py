@@ -12,6 +12,7 @@ from typing import Any
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.archive.entry import (
+    GZIP,
     Entry,
     Fault,
     Problem,
@@ -21,7 +22,6 @@ from strava_pipeline.ingest.archive.entry import (
 )
 
 _ENDINGS = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
-_GZIP = b"\x1f\x8b"
 _DETAILED = 3  # Strava's resource_state of a whole object
 
 
@@ -123,7 +123,7 @@ def _each(name: str, items: Iterable[Any]) -> Iterator[ApiObject | Fault]:
 def _plain(entry: Entry, limits: ImportLimits) -> bytes:
     """An entry's bytes, unpacked where they are gzip."""
     body = entry.read()
-    if not body.startswith(_GZIP):
+    if not body.startswith(GZIP):
         return body
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:

@@ -20,6 +20,7 @@ from strava_pipeline.ingest.archive.entry import (
     PIECE,
     Entry,
     Fault,
+    Meter,
     Oversized,
     Problem,
     UnreadableEntryError,
@@ -30,7 +31,6 @@ from strava_pipeline.ingest.archive.entry import (
     nested,
     too_large,
 )
-from strava_pipeline.ingest.archive.meter import Meter
 from strava_pipeline.ingest.archive.zip_entries import zip_entries
 
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")

@@ -10,8 +10,7 @@ import zlib
 from dataclasses import dataclass
 from typing import IO, Any, BinaryIO, cast
 
-from strava_pipeline.ingest.archive.entry import PIECE, Fault, Problem, fault, too_large
-from strava_pipeline.ingest.archive.meter import Meter
+from strava_pipeline.ingest.archive.entry import PIECE, Fault, Meter, Problem, fault, too_large
 
 _LOCAL, _DESCRIPTOR = b"PK\x03\x04", b"PK\x07\x08"
 _HEADER = struct.Struct("<4s5H3L2H")  # signature, version, flags, method, time, date, crc, sizes, lengths

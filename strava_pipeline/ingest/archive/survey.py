@@ -17,7 +17,7 @@ from strava_pipeline.ingest.archive.api_json import ObjectKind, is_json, read_ob
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import Container, open_container
 from strava_pipeline.ingest.archive.entry import Entry, Fault, UnreadableEntryError, by_kind
-from strava_pipeline.ingest.files.zone import zone_of
+from strava_pipeline.ingest.files.reading import zone_of
 
 ReadFile = Callable[[str, bytes], DecodedFile]
 YearSport = tuple[int | None, str]

@@ -1,9 +1,11 @@
-"""A zip's members as entries: what its directory lists, or what its local headers tell where the directory is gone.
+"""A zip's members as entries: what its directory lists, or what its local headers say where the directory is gone.
 
-Which archive it is and what the members mean is decided elsewhere. Python's own zipfile does the unpacking; what is not
-ours to trust (sizes, names, links) is judged here before anything is read.
+Python's zipfile unpacks; sizes, names and links, which can't be trusted, are judged before anything is read. bzip2 and LZMA are
+unpacked here in pieces, since zipfile unpacks at once whatever 4 KB of them hold (APPNOTE.TXT of PKWARE, 4.4.5 and 5.8).
 """
 
+import bz2
+import lzma
 import stat
 import struct
 import zipfile
@@ -19,6 +21,7 @@ from strava_pipeline.ingest.archive.entry import (
     PIECE,
     Entry,
     Fault,
+    Meter,
     Oversized,
     Problem,
     UnreadableEntryError,
@@ -30,14 +33,14 @@ from strava_pipeline.ingest.archive.entry import (
     nested,
     too_large,
 )
-from strava_pipeline.ingest.archive.measured import measured
-from strava_pipeline.ingest.archive.meter import Meter
 from strava_pipeline.ingest.archive.salvage import ENCRYPTED, UTF8, opened, salvage
 
 _KNOWN = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 _UNICODE_NAME = 0x7075  # of an extra field
 _RATIO = 200  # TCX, the most repetitive of real files, packs to about a fortieth
 _RATIO_FROM = 2**20  # bytes; smaller ones harm nobody
+Opener = Callable[[zipfile.ZipInfo, zipfile.ZipInfo], IO[bytes]]  # of a member, and how it is to be read
+_DICTIONARY = 1 << 27  # bytes that LZMA may keep in memory; 7-Zip's greatest setting asks for half of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,6 @@ class ZipEntries:
     faults: list[Fault]
     salvaged: bool
     oversized: list[Oversized]
-
-
-Opener = Callable[[zipfile.ZipInfo, zipfile.ZipInfo], IO[bytes]]  # of a member, and how it is to be read
 
 
 def zip_entries(file: BinaryIO, meter: Meter) -> ZipEntries:
@@ -176,3 +176,46 @@ def _told(name: str) -> Iterator[None]:
         raise UnreadableEntryError(fault(name, Problem.UNSUPPORTED, "packed in a way that can't be read")) from error
     except RuntimeError as error:  # what zipfile raises for a member whose own header says it is encrypted
         raise UnreadableEntryError(fault(name, Problem.ENCRYPTED, "encrypted")) from error
+
+
+def measured(open_as: Callable[[zipfile.ZipInfo], IO[bytes]], info: zipfile.ZipInfo) -> Iterator[bytes]:
+    """The pieces of a member, which `open_as` opens.
+
+    BadZipFile where it holds more than its size, or other bytes than its checksum is of.
+    """
+    left, checksum = info.file_size, 0
+    with open_as(_as_stored(info)) as packed:
+        unpacker = bz2.BZ2Decompressor() if info.compress_type == zipfile.ZIP_BZIP2 else _lzma(packed)
+        while left and not unpacker.eof:
+            raw = packed.read(PIECE) if unpacker.needs_input else b""
+            if not raw and unpacker.needs_input:
+                raise EOFError(f"{left} bytes are missing")
+            piece = unpacker.decompress(raw, min(PIECE, left + 1))
+            if len(piece) > left:
+                raise zipfile.BadZipFile("it holds more than its size")
+            left -= len(piece)
+            checksum = zlib.crc32(piece, checksum)
+            if piece:
+                yield piece
+    if left or checksum != info.CRC:
+        raise zipfile.BadZipFile("it holds other bytes than it tells of")
+
+
+def _as_stored(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
+    """The member as one whose bytes are taken as they lie there, and as if it were the only one."""
+    stored = zipfile.ZipInfo(info.orig_filename)
+    stored.header_offset, stored.flag_bits = info.header_offset, info.flag_bits
+    stored.compress_type = zipfile.ZIP_STORED
+    stored.compress_size = stored.file_size = info.compress_size
+    return stored
+
+
+def _lzma(packed: IO[bytes]) -> lzma.LZMADecompressor:
+    _, length = struct.unpack("<2H", packed.read(4))
+    first, dictionary = struct.unpack("<BL", packed.read(length)[:5])
+    if dictionary > _DICTIONARY:
+        raise NotImplementedError("its dictionary takes too much memory")
+    rest, literal = divmod(first, 9)
+    position, low = divmod(rest, 5)
+    model = {"id": lzma.FILTER_LZMA1, "lc": literal, "lp": low, "pb": position, "dict_size": max(dictionary, 4096)}
+    return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[model])

@@ -1,26 +1,148 @@
-"""Who answers for cars and routers: the real ones as cars.toml and the settings say, or a script. As lines of the log.
+"""Who answers for cars, routes and addresses: the services that cars.toml and the settings name, or a script.
 
-And who answers for addresses, which no line of the log holds: no trip depends on them. A router is asked each question once:
-a ping doesn't wait for a second try.
+A script is a file of scenarios (`car-tracker-scenarios/1`) or `{"answers": [{"user_id", "car_id", "t", "answer"}]}`: for demos,
+and for tests of everything around a car. A router is asked each question once, as a ping doesn't wait for a second try.
 """
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import MisuseError, PipelineError, SourceError
+from strava_pipeline.core.json_values import parse_instant, parse_json
 from strava_pipeline.core.pings.lines import Oracle, Points, Read
 from strava_pipeline.core.pings.people import People
-from strava_pipeline.ingest.cars.geocoder import Geocoder
+from strava_pipeline.core.trips.car.events import read_answer
+from strava_pipeline.core.trips.car.scenarios import FORMAT, Routes, Scenario, read_scenarios
 from strava_pipeline.ingest.cars.reading import BoundedCars, CarAdapter, Reading, Trouble
-from strava_pipeline.ingest.cars.scripted import ScriptedCars, ScriptedRoutes
 from strava_pipeline.ingest.http import Wire, small_wire
-from strava_pipeline.ingest.osrm import NO_ANSWER, PATIENCE, ask_route, is_definite
+from strava_pipeline.ingest.places import NO_ANSWER, PATIENCE, Geocoder, ask_route, is_definite
 from strava_pipeline.settings import Settings
+
+_Key = tuple[str, str, int]  # user, car, milliseconds since 1970
+
+
+def read_script(path: Path) -> Any:
+    """The JSON in a script. Raises SourceError."""
+    try:
+        return parse_json(path.read_bytes())
+    except (ValueError, RecursionError):
+        raise SourceError(f"{path} is no JSON.") from None
+    except OSError as error:
+        raise SourceError(f"{path} can't be read ({type(error).__name__}).") from error
+
+
+class ScriptedCars:
+    """Answers each question with what stands at exactly its moment: where that is several times, one after the other.
+
+    A question at no moment of the file is the safety net's, which comes when it likes: it gets the first `clock` step at or
+    after the user's last event.
+    """
+
+    def __init__(self, script: Any) -> None:
+        self._answers: defaultdict[_Key, list[Any]] = defaultdict(list)
+        self._events: defaultdict[str, list[int]] = defaultdict(list)
+        self._clocks: defaultdict[str, list[int]] = defaultdict(list)
+        self._asked: Counter[_Key] = Counter()
+        self._lock = threading.Lock()
+        try:
+            self._read(script)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            raise SourceError(f"The script of the cars is neither {FORMAT} nor a list of answers.") from None
+        for moments in (*self._events.values(), *self._clocks.values()):
+            moments.sort()
+
+    @classmethod
+    def from_file(cls, path: Path) -> "ScriptedCars":
+        """Raises SourceError."""
+        return cls(read_script(path))
+
+    def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
+        moment = self._moment(user_id, round(at.timestamp() * 1000))
+        answer = read_answer(self._next((user_id, car_id, moment))) if moment is not None else None
+        if answer is None:
+            return Reading(car_id, at, at, error=Trouble.NO_ANSWER)
+        return Reading(car_id, at, at, at, answer.is_parked, answer.odometer, answer.lat, answer.lng)
+
+    def _moment(self, user_id: str, asked: int) -> int | None:
+        """The step that a question is one of."""
+        events, clocks = self._events[user_id], self._clocks[user_id]
+        if asked in events or asked in clocks:
+            return asked
+        before = bisect_right(events, asked)
+        if not before:
+            return None
+        place = bisect_left(clocks, events[before - 1])
+        return clocks[place] if place < len(clocks) else None
+
+    def _next(self, key: _Key) -> Any:
+        """The answer; the last one again where more is asked than there are."""
+        with self._lock:
+            answers, number = self._answers[key], self._asked[key]
+            self._asked[key] += 1
+        return answers[min(number, len(answers) - 1)] if answers else None
+
+    def _read(self, script: Mapping[str, Any]) -> None:
+        if script.get("format") == FORMAT:
+            for scenario in script["scenarios"]:
+                self._scenario(scenario["config"], scenario["steps"])
+            return
+        for entry in script["answers"]:
+            moment = _milliseconds(entry["t"])
+            self._events[entry["user_id"]].append(moment)
+            self._answers[entry["user_id"], entry["car_id"], moment].append(entry["answer"])
+
+    def _scenario(self, config: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> None:
+        user_id, cars = config["user_id"], [car["car_id"] for car in config.get("cars") or ()]
+        for step in steps:
+            moment, answers = _milliseconds(step["t"]), step.get("api") or {}
+            (self._clocks if step["event"] == "clock" else self._events)[user_id].append(moment)
+            for car_id in dict.fromkeys([*cars, *answers]):
+                self._answers[user_id, car_id, moment].append(answers.get(car_id))
+
+
+def _milliseconds(t: Any) -> int:
+    seconds = parse_instant(t)
+    if seconds is None:
+        raise ValueError("no moment")
+    return round(seconds * 1000)
+
+
+class ScriptedRoutes:
+    """What the router of a user's scenario answers at a moment: what its last step up to then says, else its config."""
+
+    def __init__(self, scenarios: Sequence[Scenario] = ()) -> None:
+        steps_of: defaultdict[str, list[tuple[float, Routes]]] = defaultdict(list)
+        for scenario in scenarios:
+            routes = scenario.routes
+            for step in scenario.steps:
+                routes = step.routes or routes
+                steps_of[scenario.config.user_id].append((step.event.t, routes))
+        self._routes = {user_id: sorted(steps, key=lambda step: step[0]) for user_id, steps in steps_of.items()}
+
+    @classmethod
+    def from_file(cls, path: Path) -> "ScriptedRoutes":
+        """Without routes where the file holds only answers of cars. Raises SourceError, MisuseError."""
+        script = read_script(path)
+        if not isinstance(script, dict) or script.get("format") != FORMAT:
+            return cls()
+        try:
+            return cls(read_scenarios(script))
+        except MisuseError as error:
+            raise MisuseError(f"{path}: {error}") from None
+
+    def length_km(self, user_id: str, points: Sequence[tuple[float, float]], at: float) -> float | None:
+        """Kilometres; None: no route."""
+        steps = self._routes.get(user_id, [])
+        place = bisect_right(steps, at, key=lambda step: step[0])
+        return steps[place - 1][1].length_km(points) if place else None
 
 
 @contextmanager
@@ -111,7 +233,7 @@ class Route:
 
 
 class CarRouter:
-    """One server. `wire`: one with a patience of ingest/osrm.py's PATIENCE. At the end of a run, `tell` says what went wrong."""
+    """One server. `wire`: with the patience of ingest/places.py. At the end of a run, `tell` says what went wrong."""
 
     def __init__(self, url: str, wire: Wire) -> None:
         self._url, self._wire = url.rstrip("/"), wire

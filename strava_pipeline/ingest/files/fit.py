@@ -1,31 +1,70 @@
-"""FIT files: what their messages mean as recordings. The bytes are cut up in `fit_parts`, decoded in `fit_messages`.
+"""FIT files: what their messages mean as recordings. `fit_bytes` cuts up the bytes, `fit_messages` decodes them.
 
-A session is a recording; the change between two sports is one too. A point, a lap, a length belongs to the last session that had
-begun by its time, so that none is lost. A file that isn't an activity is named by its kind.
+A session is a recording, and so is the change between two sports. A point, a lap or a length belongs to the last session that
+had begun by its time, so that none is lost. A chest strap may have kept heart rates by itself, as under water: `hr` messages,
+whose times of 12 bits in 1024ths of a second start again every four seconds. A file that isn't an activity is named by its kind.
 """
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any
 
 import polars as pl
 
 from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Recording
 from strava_pipeline.core.size_limits import ImportLimits
-from strava_pipeline.ingest.files.fit_fields import creator, fields, piece
-from strava_pipeline.ingest.files.fit_heartrate import with_heart_rates
+from strava_pipeline.ingest.files.fit_bytes import parts
 from strava_pipeline.ingest.files.fit_messages import Messages, messages
-from strava_pipeline.ingest.files.fit_parts import parts
-from strava_pipeline.ingest.files.points import clock_flags, length, reach, span, track_of
-from strava_pipeline.ingest.files.problems import limited, problem
+from strava_pipeline.ingest.files.points import clock_flags, length, limited, problem, reach, span, track_of
 
 EPOCH = 631_065_600  # 1989-12-31T00:00:00Z, FIT's own, in s since 1970
 FIRST_DATE = 0x10000000  # a smaller time counts from when the device was switched on
 DEGREES = 180 / 2**31  # of a semicircle
 FARTHEST_ZONE = timedelta(hours=14)  # Pacific/Kiritimati
+TOTALS = {
+    "elapsed_s": ("total_elapsed_time",),
+    "moving_s": ("total_timer_time",),
+    "distance_m": ("total_distance",),
+    "ascent_m": ("total_ascent",),
+    "descent_m": ("total_descent",),
+    "calories": ("total_calories",),
+}
+MORE = {
+    "avg_heartrate": ("avg_heart_rate",),
+    "max_heartrate": ("max_heart_rate",),
+    "min_heartrate": ("min_heart_rate",),
+    "avg_speed": ("enhanced_avg_speed", "avg_speed"),
+    "max_speed": ("enhanced_max_speed", "max_speed"),
+    "avg_cadence": ("avg_cadence", "avg_running_cadence", "avg_swimming_cadence"),
+    "max_cadence": ("max_cadence", "max_running_cadence"),
+    "avg_watts": ("avg_power",),
+    "max_watts": ("max_power",),
+    "normalized_watts": ("normalized_power",),
+    "avg_temperature": ("avg_temperature",),
+    "max_temperature": ("max_temperature",),
+    "avg_altitude": ("enhanced_avg_altitude", "avg_altitude"),
+    "min_altitude": ("enhanced_min_altitude", "min_altitude"),
+    "max_altitude": ("enhanced_max_altitude", "max_altitude"),
+    "work_j": ("total_work",),
+    "cycles": ("total_cycles", "total_strides", "total_strokes"),  # of a leg, a crank or an arm, by sport
+    "pool_length_m": ("pool_length",),
+    "lengths": ("num_lengths",),
+    "active_lengths": ("num_active_lengths",),
+    "training_effect": ("total_training_effect",),
+}
+WORDS = {
+    "stroke": ("swim_stroke",),
+    "trigger": ("lap_trigger",),
+    "intensity": ("intensity",),
+    "kind": ("length_type",),  # active, idle
+}
+TICKS = 1024  # per second
+ROUND = 1 << 12
+SILENCE = 5_000_000  # µs; further back than this a heart rate says nothing about now (the SDK's own limit)
 
 
 def read_fit(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
@@ -139,3 +178,90 @@ def _utc_offset(activity: Mapping[str, Any]) -> float | None:
 
 def _word(value: object) -> str | None:
     return None if value is None else str(value)
+
+
+def fields(session: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, Any]]:
+    """What Recording has an attribute for, and what goes into its `summary`."""
+    return _numbers(session, TOTALS), _numbers(session, MORE)
+
+
+def piece(told: Mapping[str, Any], started_at: datetime | None) -> dict[str, Any]:
+    """A lap, or a length of a pool."""
+    return {"started_at": started_at, **_numbers(told, TOTALS | MORE), **_words(told)}
+
+
+def creator(file_id: Mapping[str, Any]) -> str | None:
+    """Manufacturer and model."""
+    model = file_id.get("product_name") or file_id.get("garmin_product") or file_id.get("product")
+    return " ".join(str(word) for word in (file_id.get("manufacturer"), model) if word is not None) or None
+
+
+def _numbers(told: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, float]:
+    found = {
+        name: next((told[source] for source in sources if source in told), None) for name, sources in names.items()
+    }
+    return {name: float(value) for name, value in found.items() if isinstance(value, int | float) and isfinite(value)}
+
+
+def _words(told: Mapping[str, Any]) -> dict[str, str]:
+    found = {
+        name: next((told[source] for source in sources if source in told), None) for name, sources in WORDS.items()
+    }
+    return {name: str(value) for name, value in found.items() if value is not None}
+
+
+def with_heart_rates(track: pl.DataFrame, told: Sequence[Mapping[str, Any]], epoch: int) -> pl.DataFrame:
+    """`track`, each of its points without a heart rate having the mean of those since the point before.
+
+    `epoch`: FIT's, in s since 1970.
+    """
+    beats = pl.DataFrame(list(_beats(told)), schema={"beat": pl.Float64, "bpm": pl.Float64}, orient="row")
+    if beats.is_empty() or track["at"].null_count() == track.height:
+        return track
+    times = ((pl.col("beat") + epoch) * 1e6).round().cast(pl.Int64)
+    points = track.select(pl.col("at").to_physical().alias("at")).drop_nulls().unique().sort("at")
+    means = (
+        beats.select(times.alias("beat"), "bpm")
+        .sort("beat")
+        .join_asof(points, left_on="beat", right_on="at", strategy="forward", tolerance=SILENCE, coalesce=False)
+        .group_by("at")
+        .agg(pl.col("bpm").mean())
+    )
+    found = track.select(pl.col("at").to_physical()).join(means, on="at", how="left", maintain_order="left")["bpm"]
+    return track.with_columns(pl.col("heartrate").fill_null(found))
+
+
+def _beats(told: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, float]]:
+    """Each heart rate with its time on the watch's clock."""
+    offset: float | None = None  # the watch's clock minus the strap's, s
+    ticks = 0  # the strap's clock
+    for message in told:
+        rates = message.get("filtered_bpm", ())
+        rates = rates if isinstance(rates, tuple) else (rates,)
+        packed = message.get("event_timestamp_12")
+        if packed is None:
+            at, event = message.get("timestamp"), message.get("event_timestamp")
+            fraction = message.get("fractional_timestamp", 0.0)
+            if not isinstance(at, int) or not isinstance(event, float) or not isinstance(fraction, float):
+                continue
+            offset, ticks = at + fraction - event, round(event * TICKS)
+            moments = [ticks]
+        elif offset is None or not isinstance(packed, tuple):
+            continue
+        else:
+            moments = [ticks := _next(ticks, low) for low in _twelve_bits(packed)]
+        yield from (
+            (moment / TICKS + (offset or 0.0), rate) for moment, rate in zip(moments, rates, strict=False) if rate
+        )
+
+
+def _twelve_bits(packed: Sequence[int]) -> Iterator[int]:
+    """Two numbers in each three bytes, the low bits first."""
+    for place in range(0, len(packed) - 2, 3):
+        low, middle, high = packed[place : place + 3]
+        yield low | (middle & 0x0F) << 8
+        yield middle >> 4 | high << 4
+
+
+def _next(ticks: int, low: int) -> int:
+    return ticks + (low - ticks) % ROUND

@@ -17,8 +17,7 @@ from fitdecode.types import DevField, FieldData
 
 from strava_pipeline.core.files.recording import Flag
 from strava_pipeline.core.size_limits import ImportLimits
-from strava_pipeline.ingest.files.fit_parts import Part
-from strava_pipeline.ingest.files.fit_resume import Stretch, Trail
+from strava_pipeline.ingest.files.fit_bytes import Part, Stretch, Trail
 from strava_pipeline.ingest.files.points import COLLECTED, PLACES, Points, TooManyPointsError
 
 MOST_FAULTS = 200  # that reading goes on behind
@@ -55,6 +54,8 @@ IN_OTHERS = ("fractional_cadence", "compressed_speed_distance")  # these come ou
 DATA, DEFINITION = fitdecode.FIT_FRAME_DATA, fitdecode.FIT_FRAME_DEFINITION
 DEVELOPER = ("developer_data_id", "field_description")
 WORDLESS = ("event", "file_creator", "sport", *DEVELOPER)  # say nothing that a column could hold
+CADENCE = PLACES["cadence"]
+NATIVE = fitdecode.utils.get_mesg_type("record").fields
 
 
 @dataclass(slots=True)
@@ -177,10 +178,6 @@ def _row(message: FitDataMessage, unknown: Counter[str]) -> list[float | None]:
     row[0] = at if type(at) is int and 0 <= at < 2**32 else None
     row[CADENCE] = cadence if cadence is None else cadence + fraction
     return row
-
-
-CADENCE = PLACES["cadence"]
-NATIVE = fitdecode.utils.get_mesg_type("record").fields
 
 
 def _is_standard(data: FieldData) -> bool:

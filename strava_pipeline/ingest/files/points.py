@@ -1,11 +1,11 @@
-"""The points of a track: rows as a reader meets them become a frame; and what follows from the frame alone.
+"""The points of a track, whatever the file's format, and what is said of a file of which not all could be read.
 
-That is its span, its length, the flags of its clock. No file format here. The frame that is collected has TRACK's columns, `at`
-as a whole number, and `segment`, the number of the piece of track that a point belongs to: between two pieces nobody moved, as
-far as the file tells.
+Rows become a frame, and from the frame alone follow its span, its length and the flags of its clock. The frame has TRACK's
+columns, `at` as a whole number, and `segment`, the number of the piece of track that a point belongs to: between two pieces
+nobody moved, as far as the file says. No sentence holds a position or a word of the file.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -21,6 +21,11 @@ LEAP = 86_400  # s between neighbours; races and sleepless tours pause for less
 FIRST_CREDIBLE = datetime(1990, 1, 1, tzinfo=UTC)
 RECENT = 9  # rows
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PROBLEMS = {
+    Flag.DAMAGED: "A part of the file could not be read; the rest is kept.",
+    Flag.TRUNCATED: "The file ends in the middle; what stands before is kept.",
+    Flag.BAD_CHECKSUM: "The file's checksum doesn't match; what it says is kept.",
+}
 
 
 class TooManyPointsError(ValueError):
@@ -149,3 +154,15 @@ def length(track: pl.DataFrame, segment: pl.Series) -> float | None:
     latitude, longitude = pl.col("latitude"), pl.col("longitude")
     step = column_distance_m(latitude.shift(), longitude.shift(), latitude, longitude)
     return float(placed.select(pl.when(pl.col("segment").diff() == 0).then(step).sum()).item())
+
+
+def problem(flags: Set[Flag], limits: ImportLimits = ImportLimits()) -> str | None:
+    """The worst of them in a sentence."""
+    if Flag.OVER_LIMIT in flags:
+        return limits.points_exceeded
+    return next((sentence for flag, sentence in PROBLEMS.items() if flag in flags), None)
+
+
+def limited(flags: Set[Flag], limits: ImportLimits) -> dict[str, int]:
+    """`DecodedFile.limited` of a file with these flags."""
+    return {"points": limits.points} if Flag.OVER_LIMIT in flags else {}

@@ -1,14 +1,133 @@
-"""A file's bytes to what is kept of them: its reading and the points of each of its sessions. Lands nothing."""
+"""Any bytes in, what is kept of them out: unpacked, recognised by their content, decoded, and placed in a time zone.
+
+Nothing that a file holds raises, and no problem mentions a position. The zone comes from shapes in tzfpy (no server is asked),
+used where a file doesn't give its own offset. Where files lie, and what becomes of them, is decided elsewhere.
+"""
 
 import hashlib
+import re
+import zlib
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import PurePath
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
+import tzfpy
 
-from strava_pipeline.core.files.recording import Reading, reading_of
+from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Reading, Recording, reading_of
 from strava_pipeline.core.size_limits import ImportLimits
-from strava_pipeline.ingest.files.sniff import read_unpacked, unpack
-from strava_pipeline.ingest.files.zone import zone_of
+from strava_pipeline.ingest.files.fit import read_fit
+from strava_pipeline.ingest.files.gpx import read_gpx
+from strava_pipeline.ingest.files.points import problem
+from strava_pipeline.ingest.files.tcx import read_tcx
+
+GZIP = b"\x1f\x8b"
+MOST_MEMBERS = 10_000  # of one gzip file; programs write one, some a few
+HEAD = 65_536  # bytes in which the first element of a document stands, after whatever comments
+FIT_SIGNATURE = slice(8, 12)
+READERS = {Format.FIT: read_fit, Format.GPX: read_gpx, Format.TCX: read_tcx}
+
+
+def read_file(content: bytes, name: str, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
+    """What is in a file. `name` only helps to say what an unknown one may be; `received_at` tells clocks that run ahead."""
+    return read_unpacked(*unpack(content, limits), name, received_at, limits)
+
+
+def read_unpacked(
+    unpacked: bytes, flags: frozenset[Flag], name: str, received_at: datetime, limits: ImportLimits = ImportLimits()
+) -> DecodedFile:
+    """What is in a file that `unpack` unpacked."""
+    if len(unpacked) > limits.file_bytes:
+        refused = {"file_bytes": limits.file_bytes}
+        return DecodedFile(None, kind="unknown", problem=limits.file_exceeded, limited=refused)
+    if not unpacked.strip(b" \t\r\n\0"):
+        return _unknown("It is empty." if not flags else "Nothing in it could be unpacked.")
+    found = _format(unpacked)
+    if found is None:
+        return _unknown(_what(unpacked, name))
+    read = READERS[found](unpacked, received_at, limits)
+    recordings = tuple(replace(recording, flags=recording.flags | flags) for recording in read.recordings)
+    return replace(read, recordings=recordings, problem=read.problem or problem(flags, limits))
+
+
+def unpack(content: bytes, limits: ImportLimits = ImportLimits()) -> tuple[bytes, frozenset[Flag]]:
+    """What a file holds, packed with gzip or not, as far as it can be unpacked; and what was odd about that."""
+    return _unpacked(content, limits.file_bytes) if content.startswith(GZIP) else (content, frozenset())
+
+
+def _unpacked(content: bytes, most: int) -> tuple[bytes, frozenset[Flag]]:
+    """What was packed with gzip, in several members if need be, up to one byte more than is read."""
+    pieces: list[bytes] = []
+    room, begin, members = most + 1, 0, 0
+    try:
+        while content.startswith(GZIP, begin) and room > 0:
+            if members == MOST_MEMBERS:
+                return b"".join(pieces), frozenset({Flag.DAMAGED})
+            unpacker, position = zlib.decompressobj(wbits=31), begin
+            while not unpacker.eof and position < len(content) and room > 0:
+                piece = unpacker.decompress(content[position : position + HEAD], room)
+                pieces.append(piece)
+                position += HEAD
+                room -= len(piece)
+            if not unpacker.eof:
+                return b"".join(pieces), frozenset({Flag.TRUNCATED})
+            begin = min(position, len(content)) - len(unpacker.unused_data)
+            members += 1
+    except zlib.error:
+        return b"".join(pieces), frozenset({Flag.DAMAGED})
+    return b"".join(pieces), frozenset()
+
+
+def _format(content: bytes) -> Format | None:
+    if content[FIT_SIGNATURE] == b".FIT":
+        return Format.FIT
+    head = content[:HEAD].replace(b"\0", b"")  # two bytes per character become one
+    if re.search(rb"<(\w+:)?gpx[\s>]", head):
+        return Format.GPX
+    if re.search(rb"<(\w+:)?(TrainingCenterDatabase|Activities|Courses)[\s>]", head):  # the first may be lost
+        return Format.TCX
+    return None
+
+
+def _unknown(why: str) -> DecodedFile:
+    return DecodedFile(None, kind="unknown", problem=why)
+
+
+def _what(content: bytes, name: str) -> str:
+    if content.startswith(b"PK\x03\x04"):
+        return "It is a zip archive, not an activity file."
+    ending = PurePath(name).suffix.lower()
+    return "It is neither FIT, GPX nor TCX" + (
+        f", whatever {ending} says." if ending in (".fit", ".gpx", ".tcx") else "."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """`name` as IANA has it; at sea Etc/GMT±n. `utc_offset_s`: local minus UTC when the recording began, None without a date."""
+
+    name: str
+    utc_offset_s: float | None
+
+
+def zone_of(recording: Recording) -> Zone | None:
+    """None where the recording has no position."""
+    placed = recording.track.select("latitude", "longitude").drop_nulls().head(1)
+    if placed.is_empty():
+        return None
+    latitude, longitude = placed.row(0)
+    return zone_at(latitude, longitude, recording.started_at)
+
+
+def zone_at(latitude: float, longitude: float, at: datetime | None) -> Zone | None:
+    """None where the zone isn't one of this machine's."""
+    name = tzfpy.get_tz(longitude, latitude)
+    try:
+        offset = at.astimezone(ZoneInfo(name)).utcoffset() if at is not None else None
+    except (ZoneInfoNotFoundError, ValueError):  # no name at all is a ValueError
+        return None
+    return Zone(name, offset.total_seconds() if offset is not None else None)
 
 
 def read_whole(

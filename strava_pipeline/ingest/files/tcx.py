@@ -22,12 +22,13 @@ from strava_pipeline.ingest.files.points import (
     TooManyPointsError,
     clock_flags,
     length,
+    limited,
     microseconds,
+    problem,
     reach,
     span,
     track_of,
 )
-from strava_pipeline.ingest.files.problems import limited, problem
 
 COLUMNS = {
     "LatitudeDegrees": "latitude",

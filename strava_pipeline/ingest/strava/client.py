@@ -30,9 +30,9 @@ from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire, make_wire
 from strava_pipeline.ingest.provider import Page
+from strava_pipeline.ingest.strava.access import why_no_access
 from strava_pipeline.ingest.strava.budget import OnWait, Pacing, make_budget
 from strava_pipeline.ingest.strava.oauth import AccessTokens, fault_codes, make_oauth
-from strava_pipeline.ingest.strava.revocation import why_no_access
 from strava_pipeline.ingest.strava.token_store import keep_at_home, token_store
 from strava_pipeline.settings import APPLICATION_PAGE, Settings
 

@@ -14,7 +14,7 @@ import orjson
 from strava_pipeline.core.json_values import normal_instant
 from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State, Summary
 from strava_pipeline.ingest.trips.keys import opened
-from strava_pipeline.ingest.trips.table import FEEDBACK, LOCATIONS, MIX
+from strava_pipeline.ingest.trips.source import FEEDBACK, LOCATIONS, MIX
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet

@@ -23,11 +23,10 @@ from strava_pipeline.core.errors import (
 from strava_pipeline.core.trips.activity.bundle import Bundle, State
 from strava_pipeline.core.trips.activity.track import Position, waypoints
 from strava_pipeline.ingest.http import Wire, small_wire
-from strava_pipeline.ingest.osrm import NO_ANSWER, PATIENCE, ask_route
+from strava_pipeline.ingest.places import NO_ANSWER, PATIENCE, ask_route
 from strava_pipeline.ingest.trips.keys import NO_KEYS, SETTING, KeyRing, keys_text
 from strava_pipeline.ingest.trips.read import read_bundles
-from strava_pipeline.ingest.trips.source import open_source
-from strava_pipeline.ingest.trips.table import Filters, TripSource
+from strava_pipeline.ingest.trips.source import Filters, TripSource, open_source
 from strava_pipeline.settings import Settings
 
 NO_SOURCE = (

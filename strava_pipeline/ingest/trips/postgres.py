@@ -13,7 +13,16 @@ from psycopg import conninfo
 from psycopg.types.string import TextLoader
 
 from strava_pipeline.core.errors import MisuseError, SourceError
-from strava_pipeline.ingest.trips.table import ENCRYPTED, GROUPS, PROPERTIES, TABLE, Counts, Filters, Listed, TripSource
+from strava_pipeline.ingest.trips.source import (
+    ENCRYPTED,
+    GROUPS,
+    PROPERTIES,
+    TABLE,
+    Counts,
+    Filters,
+    Listed,
+    TripSource,
+)
 
 _SCHEMA = "gamification_private"
 _CONNECT_SECONDS = 10  # libpq's own default is to wait as long as the network does

@@ -19,7 +19,7 @@ from strava_pipeline.core.size_limits import TripLimits
 from strava_pipeline.core.trips.activity.bundle import Bundle, State, entry_comment
 from strava_pipeline.ingest.trips.columns import Column, bundle_of, name_of, number, plain_json, read_column
 from strava_pipeline.ingest.trips.keys import KeyRing
-from strava_pipeline.ingest.trips.table import (
+from strava_pipeline.ingest.trips.source import (
     ENCRYPTED,
     FEEDBACK,
     GROUPS,

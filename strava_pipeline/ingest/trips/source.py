@@ -1,22 +1,144 @@
-"""From a URL to an open source of trips, or to where its file lies. Nothing is decrypted here.
+"""The table `activity_trip`: what every source of trips can do, and from a URL to an open source or to its file.
 
-What the kinds of source do stands in files of their own, imported where one is opened: who asks for a path needs none.
+A source lists trips, hands out rows and counts. It never writes, sorts nothing and decrypts nothing: order, limit and what needs
+a key are read.py's. Each kind of source is imported when one is opened, so that asking for a path costs nothing.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 
 from strava_pipeline.core.errors import MisuseError, SourceError
 from strava_pipeline.core.size_limits import TripLimits
 
-if TYPE_CHECKING:
-    from strava_pipeline.ingest.trips.table import TripSource
+TABLE = "activity_trip"
+LOCATIONS, MIX, FEEDBACK = "locations", "activity_distribution", "user_feedback"
+ENCRYPTED = (LOCATIONS, MIX, FEEDBACK)
+PROPERTIES = "extra_properties"
+MEASURED = (*ENCRYPTED, PROPERTIES)  # columns that hold as much as somebody writes
+PLAIN = (
+    "id",
+    "external_id",
+    "platform",
+    "status",
+    "review_status",
+    "rejection_reason",
+    "distance_meters",
+    "start_time",
+    "end_time",
+    "duration_seconds",
+    "location_count",
+    "activity_type",
+    PROPERTIES,
+    "created_at",
+)
+GROUPS = ("status", "review_status", "platform")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which trips: all kinds must hold, of one kind any; nothing given: every trip. `limit` counts last."""
+
+    external_ids: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    review_statuses: tuple[str, ...] = ()
+    only_with_feedback: bool = False
+    comments: tuple[str, ...] = ()
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 0:
+            raise MisuseError(f"{self.limit} is no limit: it is a number of trips, from 0 on.")
+
+    @property
+    def plain(self) -> dict[str, list[str]]:
+        """The columns that a source can ask by itself, each with the values that are wanted."""
+        asked = {
+            "external_id": self.external_ids,
+            "status": self.statuses,
+            "review_status": self.review_statuses,
+        }
+        return {column: list(values) for column, values in asked.items() if values}
+
+    @property
+    def needs_feedback(self) -> bool:
+        """Whether it takes the decrypted feedback to tell."""
+        return self.only_with_feedback or bool(self.comments)
+
+
+class Listed(NamedTuple):
+    """A trip of the list: `key` finds its row again, the rest puts it in order and tells about how big it is."""
+
+    key: Any
+    id: Any
+    start_time: Any
+    location_count: Any
+
+
+class Counts(NamedTuple):
+    """(status, review_status, platform, trips) of each group, and how many trips have something in each encrypted column."""
+
+    groups: list[tuple[Any, ...]]
+    present: dict[str, int]
+
+
+class TripSource(ABC):
+    """One open source. `name` stands in messages: it holds no password. Every method raises SourceError."""
+
+    name: str
+    limits: TripLimits = TripLimits()
+    rows_at_once: int = 256
+    points_at_once: int = 100_000  # some 17 MB of tokens
+
+    @abstractmethod
+    def listed(self, filters: Filters) -> Iterable[Listed]:
+        """The trips that the plain filters let through, in no order; no encrypted column is touched."""
+
+    @abstractmethod
+    def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
+        """These columns of these trips, by key. One that was deleted since it was listed is not among them."""
+
+    @abstractmethod
+    def sizes(self, keys: Sequence[Any]) -> dict[Any, tuple[int, ...]]:
+        """Bytes of each of the columns MEASURED of these trips, by key, without taking any of them in: 0 where there is nothing.
+
+        A source that can't tell without taking them in gives nothing.
+        """
+
+    @abstractmethod
+    def counts(self) -> Counts:
+        """How many trips there are of what; of encrypted columns only whether they are NULL."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends the connection; a second time does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def check(self, columns: Iterable[str]) -> None:
+        """Raises SourceError unless `columns` are all that the table must have; none at all: there is no table."""
+        there = set(columns)
+        if not there:
+            raise SourceError(f"{self.name} has no table {TABLE}; is it the right database?")
+        missing = [column for column in (*PLAIN, *ENCRYPTED) if column not in there]
+        if missing:
+            raise SourceError(f"{TABLE} of {self.name} has no column {', '.join(missing)}; is it the right table?")
+
 
 _FORMS = "sqlite:///path/to/file, parquet:///path/to/file or postgresql://user@host:5432/database"
 _FILES = ("sqlite", "parquet")  # schemes whose source is one file
 
 
-def open_source(url: str, limits: TripLimits = TripLimits()) -> "TripSource":
+def open_source(url: str, limits: TripLimits = TripLimits()) -> TripSource:
     """Opens `url` for reading; close it, or use it in a `with`. Where a file is looked for tells `trips_file`.
 
     Raises MisuseError for what is no URL of a source, SourceError for one that can't be read; neither tells a password.
@@ -26,7 +148,7 @@ def open_source(url: str, limits: TripLimits = TripLimits()) -> "TripSource":
     return source
 
 
-def _opened(url: str) -> "TripSource":
+def _opened(url: str) -> TripSource:
     scheme, separator, _ = url.strip().partition("://")
     if separator and scheme in ("postgresql", "postgres"):
         from strava_pipeline.ingest.trips.postgres import PostgresTrips
@@ -41,10 +163,10 @@ def _opened(url: str) -> "TripSource":
         tried = " and ".join(dict.fromkeys(str(place) for place in _places(url)))
         raise SourceError(f"there is no file {tried}; the source of trips is {_FORMS}.")
     if scheme == "sqlite":
-        from strava_pipeline.ingest.trips.sqlite import SqliteTrips
+        from strava_pipeline.ingest.trips.file_sources import SqliteTrips
 
         return SqliteTrips(path)
-    from strava_pipeline.ingest.trips.parquet import ParquetTrips
+    from strava_pipeline.ingest.trips.file_sources import ParquetTrips
 
     return ParquetTrips(path)
 

@@ -10,8 +10,8 @@ from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.files.archive_csv import ArchiveGear
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports, refuse_foreign_lists
 from strava_pipeline.ingest.archive.container import Container, open_container
+from strava_pipeline.ingest.archive.contents import contents
 from strava_pipeline.ingest.archive.entry import Entry
-from strava_pipeline.ingest.archive.landing import contents
 from strava_pipeline_tests.ingest.archive.made import unpacked, zipped
 
 HEADER = "Activity ID,Activity Date,Activity Name,Filename,Media\n"

@@ -17,10 +17,9 @@ import pytest
 
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.size_limits import ImportLimits
-from strava_pipeline.ingest.archive import meter, zip_entries
+from strava_pipeline.ingest.archive import entry, zip_entries
 from strava_pipeline.ingest.archive.container import Kind, open_container
-from strava_pipeline.ingest.archive.entry import Problem, UnreadableEntryError
-from strava_pipeline.ingest.archive.meter import Meter
+from strava_pipeline.ingest.archive.entry import Meter, Problem, UnreadableEntryError
 from strava_pipeline.ingest.archive.salvage import STEP, salvage
 from strava_pipeline_tests.ingest.archive.made import FILES, forged, streamed, unpacked, zipped
 
@@ -280,7 +279,7 @@ def test_sizes_that_a_directory_tells_decide_nothing_about_the_whole(tmp_path: P
 def test_an_archive_that_unpacks_to_far_more_than_its_size_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(meter, "_RATIO_FROM", 2 * MB)
+    monkeypatch.setattr(entry, "_RATIO_FROM", 2 * MB)
     many = {f"{number:02}.gpx": bytes(MB) for number in range(14)}  # each too small to be a bomb of its own
     path = at(tmp_path, zipped(many))
     with pytest.raises(SourceError, match="unpacks to more than 200 times its size"):

@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from strava_pipeline.core.files.archive_csv import ArchiveRow
-from strava_pipeline.ingest.archive.imported import RowsBefore
+from strava_pipeline.ingest.archive.contents import RowsBefore
 
 
 def at(day: int) -> datetime:

@@ -8,8 +8,8 @@ import pytest
 
 from strava_pipeline.core.errors import TransientError
 from strava_pipeline.core.trips.car.config import area_of
-from strava_pipeline.ingest.cars.geocoder import GIVE_UP, LONGEST, PAUSE, Address, Geocoder
 from strava_pipeline.ingest.http import Exchange, Wire
+from strava_pipeline.ingest.places import GIVE_UP, LONGEST, PAUSE, Address, Geocoder
 from strava_pipeline_tests.osrm import osrm
 
 STREET = "1, Made Street, Nowhere"

@@ -3,7 +3,7 @@
 import struct
 from datetime import UTC, datetime, timedelta
 
-from strava_pipeline.ingest.files.fit_parts import checksum
+from strava_pipeline.ingest.files.fit_bytes import checksum
 
 BEGAN = datetime(2024, 5, 1, 8, tzinfo=UTC)
 RECEIVED = datetime(2024, 6, 1, tzinfo=UTC)

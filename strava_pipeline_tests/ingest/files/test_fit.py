@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from strava_pipeline.core.files.recording import DecodedFile, Flag
-from strava_pipeline.ingest.files.sniff import read_file
+from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline_tests.ingest.files import made
 from strava_pipeline_tests.ingest.files.made import BEGAN, FIT_BEGAN, RECEIVED, U8, U16, U32
 

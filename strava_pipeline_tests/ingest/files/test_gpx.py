@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from strava_pipeline.core.files.recording import DecodedFile, Flag, Recording
-from strava_pipeline.ingest.files.sniff import read_file
+from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline_tests.ingest.files.made import BEGAN, RECEIVED, gpx, trkpt
 
 POINTS = "".join(trkpt(at, latitude=52 + at / 1000) for at in range(5))

@@ -10,7 +10,7 @@ from strava_pipeline.core import size_limits
 from strava_pipeline.core.files.recording import Flag
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.files import points
-from strava_pipeline.ingest.files.sniff import MOST_MEMBERS, read_file, unpack
+from strava_pipeline.ingest.files.reading import MOST_MEMBERS, read_file, unpack
 from strava_pipeline_tests.ingest.files import made
 from strava_pipeline_tests.ingest.files.made import RECEIVED
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from strava_pipeline.core.files.recording import DecodedFile, Flag
-from strava_pipeline.ingest.files.sniff import read_file
+from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline_tests.ingest.files.made import BEGAN, RECEIVED, activity, iso, tcx, tcx_lap, trackpoint
 
 WHOLE = tcx(activity(tcx_lap(0, 9, 33, trackpoint(0, 0), trackpoint(10, 30)), tcx_lap(20, 9, 33, trackpoint(20, 60))))

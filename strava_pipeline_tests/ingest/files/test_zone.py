@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from strava_pipeline.ingest.files.sniff import read_file
-from strava_pipeline.ingest.files.zone import Zone, zone_at, zone_of
+from strava_pipeline.ingest.files.reading import Zone, read_file, zone_at, zone_of
 from strava_pipeline_tests.ingest.files import made
 
 WINTER, SUMMER = datetime(2024, 1, 15, 12, tzinfo=UTC), datetime(2024, 7, 15, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.replay import Replay
 from strava_pipeline.core.trips.activity.thresholds import thresholds
 from strava_pipeline.core.trips.activity.verdict import Algorithm, Decision, Verdict
-from strava_pipeline.ingest.trips.external import ExternalAlgorithmError, external_algorithm
+from strava_pipeline.ingest.trips.algorithms import ExternalAlgorithmError, external_algorithm
 from strava_pipeline_tests.core.trips.made import point, trip
 
 HANGS = 0.5  # seconds that a program gets which never answers

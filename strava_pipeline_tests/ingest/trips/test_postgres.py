@@ -11,8 +11,7 @@ from strava_pipeline.core.size_limits import TripLimits
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.ingest.trips.postgres import PostgresTrips, shown
 from strava_pipeline.ingest.trips.read import probe, read_bundles
-from strava_pipeline.ingest.trips.source import open_source
-from strava_pipeline.ingest.trips.table import Filters
+from strava_pipeline.ingest.trips.source import Filters, open_source
 from strava_pipeline_tests.postgres import PASSWORD, Server
 from strava_pipeline_tests.trips import (
     RING,

@@ -10,8 +10,7 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.size_limits import TripLimits
 from strava_pipeline.core.trips.activity.bundle import Bundle, State
 from strava_pipeline.ingest.trips.read import Tally, probe, read_bundles
-from strava_pipeline.ingest.trips.source import open_source
-from strava_pipeline.ingest.trips.table import Filters, TripSource
+from strava_pipeline.ingest.trips.source import Filters, TripSource, open_source
 from strava_pipeline_tests.trips import (
     LOST,
     OLD,

@@ -14,10 +14,9 @@ from strava_pipeline.core.trips.activity.replay import STATUSES, Decided, Replay
 from strava_pipeline.core.trips.activity.sweep import Sweep, threshold_sets
 from strava_pipeline.core.trips.activity.thresholds import thresholds
 from strava_pipeline.core.trips.activity.verdict import Verdict, find_algorithm
-from strava_pipeline.ingest.trips import replaying
-from strava_pipeline.ingest.trips.replaying import decided_of_source
-from strava_pipeline.ingest.trips.source import open_source
-from strava_pipeline.ingest.trips.table import Filters
+from strava_pipeline.ingest.trips import algorithms
+from strava_pipeline.ingest.trips.algorithms import decided_of_source
+from strava_pipeline.ingest.trips.source import Filters, open_source
 from strava_pipeline_tests.trips import NEW, OLD, RING, odd_trips, rides, trip, write_parquet, write_sqlite
 
 ALGORITHM = find_algorithm("2026.1")
@@ -50,7 +49,7 @@ def test_a_replay_is_the_same_to_the_byte_on_one_process_and_on_several(
     path = write(tmp_path / "trips", [*odd_trips(), *(row | {"id": row["id"] + 100} for row in rides(12, 12))])
     url = f"{write.__name__.removeprefix('write_')}:///{path}"
     alone = {limit: json_bytes(replayed(url, Filters(limit=limit)).as_json()) for limit in (None, 20)}
-    monkeypatch.setattr(replaying, "SHARE", 7)  # only the process that hands them out asks
+    monkeypatch.setattr(algorithms, "SHARE", 7)  # only the process that hands them out asks
     sets = threshold_sets(thresholds(), grids=["max_avg_speed_kmh=10,35", "gap_s=1"])
     made = [Sweep(ALGORITHM, sets), Sweep(ALGORITHM, sets)]
     for limit, whole in alone.items():
@@ -68,14 +67,16 @@ def test_a_replay_is_the_same_to_the_byte_on_one_process_and_on_several(
 def test_a_source_that_vanishes_under_several_processes_is_told_of(
     source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replaying, "SHARE", 7)
+    monkeypatch.setattr(algorithms, "SHARE", 7)
     opened = open_source(source)
 
     def gone_after_the_list(url: str, limits: TripLimits) -> Any:
         Path(url.removeprefix("sqlite:///")).unlink(missing_ok=True)
         return opened
 
-    monkeypatch.setattr(replaying, "open_source", gone_after_the_list)  # in this process; the others open it themselves
+    monkeypatch.setattr(
+        algorithms, "open_source", gone_after_the_list
+    )  # in this process; the others open it themselves
     with pytest.raises(SourceError, match="there is no file"):
         list(decided(source, processes=2))
 
@@ -88,7 +89,7 @@ def test_a_source_that_vanished_is_told_of(source: str) -> None:
 
 @pytest.mark.parametrize("processes", [1, 8])
 def test_few_trips_start_no_process(source: str, processes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replaying, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(algorithms, "ProcessPoolExecutor", None)
     assert len(replayed(source, processes=processes).trips) == 28
 
 
@@ -123,7 +124,7 @@ def test_what_stored_statuses_mean_is_taken_along(tmp_path: Path) -> None:
 
 
 def test_keys_do_not_stand_in_what_is_handed_to_other_processes_as_text() -> None:
-    work: replaying._Work = ("sqlite:///x", RING, ALGORITHM, [thresholds()], STATUSES)
+    work: algorithms._Work = ("sqlite:///x", RING, ALGORITHM, [thresholds()], STATUSES)
     told = repr(work)
     assert NEW not in told
     assert OLD not in told

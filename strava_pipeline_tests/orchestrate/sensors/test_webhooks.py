@@ -7,7 +7,7 @@ import pytest
 from dagster import DagsterRunStatus
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
-from strava_pipeline.ingest.strava.revocation import note_revoked
+from strava_pipeline.ingest.strava.access import note_revoked
 from strava_pipeline.lake.bronze import events
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.rig import NOW, Rig

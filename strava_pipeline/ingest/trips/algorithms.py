@@ -1,23 +1,91 @@
-"""An algorithm that is a program of its own, such as the code of the phone: bundles go in as JSON lines, decisions come out.
+"""Running an algorithm over trips: over all trips of a source on several cores, or as a program of its own (`--exec`).
 
-A line on its standard input is a bundle as `export` writes it; it answers each with one line on its standard output,
-`{"externalId": …, "verdict": "accepted" | "rejected" | "needs_review" | "unknown", "reasons": [codes]}`, in the same order.
-Its standard error is the terminal's. Nothing that it answers is repeated in an error: it may hold positions.
+On several cores each process reads, decrypts and decides its share; small records come back in the order of the trips, so the
+result is the same on any number of cores. A program gets a bundle a line, as `export` writes it, and answers each line with
+`{"externalId": …, "verdict": "accepted" | "rejected" | "needs_review" | "unknown", "reasons": [codes]}` in the same order. No
+error repeats an answer, which may hold positions.
 """
 
+import multiprocessing
 import shlex
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from queue import Empty, Queue
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.json_values import json_bytes, parse_json
+from strava_pipeline.core.size_limits import TripLimits
 from strava_pipeline.core.trips.activity.bundle import Bundle
+from strava_pipeline.core.trips.activity.replay import Decided, decided
 from strava_pipeline.core.trips.activity.text import code
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 from strava_pipeline.core.trips.activity.verdict import Algorithm, Decision, Verdict
+from strava_pipeline.ingest.trips.keys import KeyRing
+from strava_pipeline.ingest.trips.read import in_order, read_bundles
+from strava_pipeline.ingest.trips.source import Filters, Listed, open_source
+
+SHARE = (
+    1_000  # trips that a process takes at once; fewer in all are not worth a second process (it takes 0.5 s to start)
+)
+
+
+def decided_of_source(
+    url: str,
+    keys: KeyRing,
+    filters: Filters,
+    algorithm: Algorithm,
+    sets: Sequence[Thresholds],
+    statuses: Mapping[str, Verdict],
+    *,
+    processes: int,
+    limits: TripLimits = TripLimits(),
+) -> Iterator[Decided]:
+    """What the algorithm decides of the trips that the filters let through, batch by batch, in their order.
+
+    Raises SourceError; PipelineError where a process was ended from outside.
+    """
+    in_this_process = processes < 2 or filters.needs_feedback  # then which trips these are takes the keys to tell, too
+    with open_source(url, limits) as source:
+        order = [] if in_this_process else in_order(source, filters)[: filters.limit]
+        if len(order) <= SHARE:
+            yield from (decided(algorithm, sets, batch, statuses) for batch in read_bundles(source, keys, filters))
+            return
+    shares = [order[place : place + SHARE] for place in range(0, len(order), SHARE)]
+    with ProcessPoolExecutor(
+        min(processes, len(shares)),
+        multiprocessing.get_context("spawn"),
+        _begin,
+        ((url, limits, keys, algorithm, sets, statuses),),
+    ) as pool:
+        try:
+            for batches in pool.map(_decide, shares):
+                yield from batches
+        except BrokenProcessPool:
+            raise PipelineError(
+                "A process that replayed trips was ended from outside (out of memory?). Nothing was changed; "
+                "run it again with --processes 1."
+            ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_Work = tuple[str, TripLimits, KeyRing, Algorithm, Sequence[Thresholds], Mapping[str, Verdict]]
+_work: list[_Work] = []  # of this process, set once when it starts
+
+
+def _begin(work: _Work) -> None:
+    _work[:] = [work]
+
+
+def _decide(share: Sequence[Listed]) -> list[Decided]:
+    ((url, limits, keys, algorithm, sets, statuses),) = _work
+    with open_source(url, limits) as source:
+        return [decided(algorithm, sets, batch, statuses) for batch in read_bundles(source, keys, order=share)]
+
 
 TIMEOUT = 30.0  # seconds for one trip: a hundred thousand points take a phone's code less
 _LONGEST = 1_000_000  # bytes of an answer; a decision has some hundred

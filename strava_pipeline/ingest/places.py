@@ -1,12 +1,13 @@
-"""Addresses of areas, from a server with Nominatim's reverse endpoint. None is asked unless a person names one.
+"""Asking servers about places: the length of a route (OSRM), the address of an area (Nominatim's reverse endpoint).
 
-A request tells the server where somebody was, to some hundred metres, and its address holds that: nothing of it is logged.
+No server is asked unless a person names one. The address of such a request holds positions: nothing of it is logged, and no
+error holds it. Who asks, how often and what for is the caller's business.
 """
 
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -14,9 +15,43 @@ from typing import Any
 import orjson
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.json_values import finite_number
 from strava_pipeline.core.trips.car.config import Area
-from strava_pipeline.ingest.http import Wire
-from strava_pipeline.ingest.osrm import NO_ANSWER
+from strava_pipeline.ingest.http import Exchange, Wire
+
+PATIENCE = 10  # seconds for an answer
+NO_ANSWER = "no answer"
+_CODES = frozenset({"NoRoute", "NoSegment", "TooBig", "InvalidQuery", "InvalidValue", "InvalidOptions", "InvalidUrl"})
+
+
+def ask_route(wire: Wire, url: str, profile: str, points: Sequence[tuple[float, float]]) -> float | str:
+    """Metres of the route through points (longitude, latitude); or why there is none: OSRM's code, else the status.
+
+    Raises TransientError where no answer came, PipelineError where none can.
+    """
+    path = ";".join(f"{longitude:.6f},{latitude:.6f}" for longitude, latitude in points)
+    return _metres(wire.send("GET", f"{url}/route/v1/{profile}/{path}?overview=false", name="a route"))
+
+
+def is_definite(found: float | str) -> bool:
+    """Whether the server would say the same again: a length, or a code of its own."""
+    return not isinstance(found, str) or found in _CODES
+
+
+def _metres(answer: Exchange) -> float | str:
+    try:
+        told: Any = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        told = None
+    code = told.get("code") if isinstance(told, dict) else None
+    if answer.status == 200 and code == "Ok":
+        try:
+            metres = finite_number(told["routes"][0]["distance"])
+        except (LookupError, TypeError):
+            metres = None
+        return "no distance" if metres is None or metres < 0 else metres
+    return code if isinstance(code, str) and code in _CODES else f"status {answer.status}"
+
 
 log = logging.getLogger(__name__)
 

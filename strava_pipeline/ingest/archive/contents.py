@@ -1,7 +1,8 @@
-"""The activities of one import, from what was kept of it: rows of archives with their files, files by themselves, objects.
+"""What an import consists of: which entries of a container are kept, and the activities in what was kept.
 
-From bytes and readings alone, so that the same comes out any time again. Nothing lands here, and what belongs to one
-activity although it came in twice is decided elsewhere.
+Kept are activity files, the lists about them and their pictures; the rest of an archive (log-ins, contacts, messages) stays
+where it is. Activities come from kept bytes and readings alone, so that the same come out at any time. Nothing lands here, and
+what belongs to one activity although it came in twice is decided elsewhere.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
+from typing import Literal
 
 from strava_pipeline.core.files.archive_csv import ArchiveRow, filled_from_earlier
 from strava_pipeline.core.files.objects import (
@@ -24,17 +26,75 @@ from strava_pipeline.core.files.objects import (
 )
 from strava_pipeline.core.files.recording import Reading
 from strava_pipeline.core.rows import Json
-from strava_pipeline.core.size_limits import UNLIMITED
+from strava_pipeline.core.size_limits import UNLIMITED, ImportLimits
 from strava_pipeline.core.sources import FILE, RUNNING_PAGE, STRAVA_ARCHIVE, STRAVA_JSON, hashed_id
-from strava_pipeline.ingest.archive.api_json import ApiObject, ObjectKind
-from strava_pipeline.ingest.archive.bulk_export import BulkExport, bulk_exports
+from strava_pipeline.ingest.archive.api_json import ApiObject, ObjectKind, is_json, read_objects
+from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import Container, Kind
-from strava_pipeline.ingest.archive.entry import Entry
-from strava_pipeline.ingest.archive.landing import Role, activity_objects
+from strava_pipeline.ingest.archive.entry import Entry, Fault, Oversized, by_kind
 
+Role = Literal["list", "gear", "activity", "objects", "media"]
+ACTIVITY_OBJECTS = frozenset({ObjectKind.SUMMARY, ObjectKind.DETAIL, ObjectKind.RUNNING_PAGE})
+_GEAR = ("bikes.csv", "shoes.csv")
 _FIRST_MILLISECOND_ID = (
     10**12
 )  # running_page numbers what Strava didn't by the start in milliseconds; Strava is at 2·10^10
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is to be kept of a container, in the order of names; and what stood in the way of the rest."""
+
+    entries: tuple[tuple[Role, Entry], ...]
+    oversized: tuple[Oversized, ...] = ()
+    athletes: Mapping[str, int] = field(default_factory=dict)  # whose each list is, by the list's name
+    left_out: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # names of entries of which nothing is kept, by kind
+    exports: tuple[BulkExport, ...] = field(default=(), repr=False)
+
+
+def contents(container: Container, limits: ImportLimits = ImportLimits()) -> Contents:
+    """Names are enough to tell, but for the lists and for JSON, which are read. SourceError for a list that is not Strava's."""
+    exports = tuple(bulk_exports(container, refuse_foreign=True))
+    roles = _roles(container, exports, limits)
+    kept = tuple((roles[entry.name], entry) for entry in container.entries if entry.name in roles)
+    return Contents(
+        entries=kept,
+        oversized=tuple(each for each in container.oversized if activity_format(each.name)),
+        athletes={export.list_name: export.athlete_id for export in exports if export.athlete_id is not None},
+        left_out=by_kind(entry.name for entry in container.entries if entry.name not in roles),
+        exports=exports,
+    )
+
+
+def _roles(container: Container, exports: tuple[BulkExport, ...], limits: ImportLimits) -> Mapping[str, Role]:
+    names = {entry.name for entry in container.entries}
+    roles: dict[str, Role] = {}
+    routes = tuple(f"{export.root}routes/" for export in exports)
+    for name in names:
+        if activity_format(name) and not name.startswith(routes):
+            roles[name] = "activity"
+    for entry in container.entries:
+        if is_json(entry.name) and any(True for _ in activity_objects([entry], limits)):
+            roles[entry.name] = "objects"
+    for export in exports:
+        roles[export.list_name] = "list"
+        roles |= {export.root + name: "gear" for name in _GEAR if export.root + name in names}
+        roles |= {
+            export.root + name: "media"
+            for row in export.activities.rows
+            for name in row.media
+            if export.root + name in names
+        }
+    return roles
+
+
+def activity_objects(entries: list[Entry], limits: ImportLimits) -> Iterator[ApiObject]:
+    """The objects of `entries` that are activities; what can't be read is left out."""
+    for each in read_objects(entries, limits):
+        if not isinstance(each, Fault) and each.kind in ACTIVITY_OBJECTS:
+            yield each
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,26 @@
-"""Trips in an SQLite file, opened so that neither the file nor its folder can change.
+"""Trips in a file, SQLite or Parquet, read so that neither the file nor its folder can change.
 
-A file in WAL mode gets a `-shm` and a `-wal` beside it even from a reader. So where no other program has it open it is
-opened as immutable, which touches nothing, and looked at again afterwards; where one has, its own `-shm` is used.
+An SQLite file in WAL mode gets a `-shm` and a `-wal` beside it even from a reader. So a file that no other program has open is
+opened as immutable, which touches nothing, and checked again afterwards; otherwise the other program's `-shm` is used. Of a
+Parquet file only the columns and the rows around those asked for are loaded.
 """
 
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+import polars as pl
+from polars.exceptions import PanicException, PolarsError
+
 from strava_pipeline.core.errors import SourceError
-from strava_pipeline.ingest.trips.table import ENCRYPTED, GROUPS, MEASURED, TABLE, Counts, Filters, Listed, TripSource
+from strava_pipeline.ingest.trips.source import ENCRYPTED, GROUPS, MEASURED, TABLE, Counts, Filters, Listed, TripSource
 
 _WAL = b"\x02\x02"  # bytes 18 and 19 of the header, the file format's write and read version
-_NAMED = {
+_SQL_NAMES = {
     "external_id": "coalesce(nullif(CAST(external_id AS TEXT), ''), CAST(id AS TEXT))"
 }  # as rows.name_of names a trip
 _Answer = TypeVar("_Answer")
@@ -41,7 +46,7 @@ class SqliteTrips(TripSource):
             raise
 
     def listed(self, filters: Filters) -> Iterable[Listed]:
-        named = [_NAMED.get(column, f"CAST({column} AS TEXT)") for column in filters.plain]
+        named = [_SQL_NAMES.get(column, f"CAST({column} AS TEXT)") for column in filters.plain]
         where = " AND ".join(f"{column} IN (SELECT value FROM json_each(?))" for column in named)
         found = self._rows(
             f"SELECT {self._key}, id, start_time, location_count FROM {TABLE} WHERE {where or 'TRUE'}",
@@ -132,3 +137,65 @@ def _state(path: Path) -> tuple[int, int, bool]:
 
 def _beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
+
+
+_ROW = "row of the file"
+_POLARS_NAMES = {  # as rows.name_of names a trip
+    "external_id": pl.coalesce(pl.col("external_id").cast(pl.String).replace("", None), pl.col("id").cast(pl.String))
+}
+_WINDOW = 4096  # each look unpacks its row group up to there (0.2 s at 20,000 trips): few large looks, memory bounded
+
+
+class ParquetTrips(TripSource):
+    """A row is found again by its place in the file."""
+
+    rows_at_once = _WINDOW
+    points_at_once = 200_000
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        if not path.is_file():
+            raise SourceError(f"{path} is no file; the source is parquet:///path/to/file.")
+        self._scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+        try:
+            columns = self._scan.collect_schema().names()
+        except (PolarsError, PanicException, OSError):
+            raise self._unreadable() from None
+        self.check(columns)
+
+    def listed(self, filters: Filters) -> Iterable[Listed]:
+        scan = self._scan.with_row_index(_ROW)
+        for column, values in filters.plain.items():
+            scan = scan.filter(_POLARS_NAMES.get(column, pl.col(column).cast(pl.String)).is_in(values))
+        return map(Listed._make, self._collected(scan.select(_ROW, "id", "start_time", "location_count")).iter_rows())
+
+    def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
+        found: dict[Any, dict[str, Any]] = {}
+        for _, near in groupby(sorted(keys), lambda key: key // _WINDOW):
+            wanted = set(near)
+            first, count = min(wanted), max(wanted) - min(wanted) + 1
+            window = self._collected(self._scan.slice(first, count).select(columns)).iter_rows(named=True)
+            found |= {place: row for place, row in enumerate(window, start=first) if place in wanted}
+        return found
+
+    def sizes(self, keys: Sequence[Any]) -> dict[Any, tuple[int, ...]]:
+        return {}
+
+    def counts(self) -> Counts:
+        groups = self._collected(self._scan.group_by(GROUPS).agg(pl.len()))
+        present = self._collected(self._scan.select(pl.col(name).is_not_null().sum() for name in ENCRYPTED))
+        return Counts(groups.rows(), dict(zip(ENCRYPTED, present.row(0), strict=True)))
+
+    def close(self) -> None:
+        """Nothing stays open between two looks."""
+
+    def _collected(self, scan: pl.LazyFrame) -> pl.DataFrame:
+        try:
+            return scan.collect()
+        except (PolarsError, PanicException, OSError):
+            raise self._unreadable() from None
+
+    def _unreadable(self) -> SourceError:
+        return SourceError(
+            f"{self.name} can't be read as a Parquet file: it is none, is damaged, or was just replaced."
+        )
