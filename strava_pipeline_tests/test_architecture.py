@@ -1,6 +1,7 @@
 """The laws of the layout: rooms import in one direction, files and functions stay small, every module says what it is."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,10 +12,12 @@ import pytest
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.orchestrate import dagster_private
+from strava_pipeline_tests.providers.subjects import SUBJECTS
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "strava_pipeline"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+RECORDS = {path.stem for path in (PACKAGE / "core" / "providers").glob("[!_]*.py")} - {STRAVA}
 PRIVATE = PACKAGE / "orchestrate" / "dagster_private.py"
 # who starts Dagster hands its own environment on to it; its storage, and secrets in files, set variables that Dagster alone
 # reads; settings.environ() is a method
@@ -75,15 +78,62 @@ def test_no_statement_names_a_provider() -> None:
     assert named == [], "a provider is a parameter: $source, or one of $sources"
 
 
-def test_only_the_registry_names_a_provider() -> None:
-    """Beside its own folder, its record and its emulator."""
-    for name in PROVIDERS:
-        own = {PACKAGE / "ingest" / "registry.py", PACKAGE / "core" / "providers" / f"{name}.py"}
-        folders = [PACKAGE / room / name for room in ("ingest", "emulator")]
-        others = [
-            path for path in MODULES if path not in own and not any(path.is_relative_to(each) for each in folders)
-        ]
-        assert [path for path in others if f'"{name}"' in path.read_text() or f".{name} " in path.read_text()] == []
+def test_every_provider_has_its_parts() -> None:
+    """A record, a client, an emulator, a line in the registry, and a subject of the contract: all or none."""
+    assert {*PROVIDERS} == RECORDS
+    assert {*PROVIDERS} <= {*SUBJECTS}
+    assert not [name for name in PROVIDERS for room in ("ingest", "emulator") if not (PACKAGE / room / name).is_dir()]
+
+
+@pytest.mark.parametrize("name", sorted({*PROVIDERS, *SUBJECTS}))
+def test_only_the_registry_names_a_provider(name: str) -> None:
+    """Beside its own folder, its record, its emulator and its settings."""
+    own = [PACKAGE / "core" / "providers" / f"{name}.py", PACKAGE / "ingest" / name, PACKAGE / "emulator" / name]
+    own += [PACKAGE / "ingest" / "registry.py", PACKAGE / "settings.py"]
+    others = [path for path in MODULES if not any(path.is_relative_to(each) for each in own)]
+    assert [str(path.relative_to(PACKAGE)) for path in others if names_provider(path.read_text(), name)] == []
+
+
+def names_provider(text: str, name: str) -> bool:
+    """Whether a module's code names a provider: as a text, in a path, or as a module. Prose may."""
+    if name not in text:
+        return False
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Constant(value=str(value)) if not re.search(r"\s|://", value):
+                found |= {*re.split(r"[./]", value), *re.split(r"^bronze_|_files$", value)}
+            case ast.ImportFrom(module=str(module), names=imported):
+                found |= {*module.split("."), *(each.name for each in imported)}
+            case ast.Import(names=imported):
+                found |= {part for each in imported for part in each.name.split(".")}
+            case ast.Attribute(attr=attribute):
+                found.add(attribute)
+            case _:
+                pass
+    return name in found
+
+
+@pytest.mark.parametrize(
+    ("text", "is_named"),
+    [
+        ('source == "acme"', True),
+        ("SPECIAL = {'acme': 3}", True),
+        ('asset = "bronze_acme"', True),
+        ('asset = "bronze_acme_files"', True),
+        ('path = "data/bronze/providers/acme/gear"', True),
+        ("from strava_pipeline.ingest.acme import client", True),
+        ("from strava_pipeline.core.providers import acme", True),
+        ("import strava_pipeline.ingest.acme.client", True),
+        ("providers.acme.SPEC", True),
+        ('"""The way of acme is another."""', False),
+        ("# acme", False),
+        ('NAMESPACE = "http://acme.example/xml"', False),
+        ('word = "acmes"', False),
+    ],
+)
+def test_a_provider_that_is_named_is_found(text: str, is_named: bool) -> None:
+    assert names_provider(text, "acme") == is_named
 
 
 def test_every_private_name_of_dagsters_is_there_and_known_to_mypy() -> None:

@@ -23,5 +23,8 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         config = tmp_path / "providers.toml"
         config.write_text(f"[providers.{subject.name}]\nenabled = true\n")
         folders = {"data_dir": tmp_path / "data", "logs_dir": tmp_path / "logs", "secrets_dir": tmp_path / "secrets"}
-        settings = Settings(**folders, providers_config=config, first_year=2024, clock_speed=1)
+        settings = Settings(
+            _env_file=None, **folders, providers_config=config, first_year=2024, clock_speed=1, **subject.settings
+        )
+        subject.log_in(settings)
         yield World(subject, settings)

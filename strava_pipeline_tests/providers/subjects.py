@@ -1,5 +1,6 @@
 """The providers that the contract is tested with: what a test may ask of each emulator. A provider is a line in SUBJECTS."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from strava_pipeline.core import providers
 from strava_pipeline.emulator.server import ServerThread
 from strava_pipeline.emulator.service import Clock, Fault, FaultPlan, Journal
 from strava_pipeline.ingest import registry
+from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.files import made as files
 from strava_pipeline_tests.providers import toy_client, toy_service
 
@@ -43,6 +45,7 @@ class Subject(Protocol):
     """A provider and its emulator, running. Activities begin at 06:00 UTC of a day."""
 
     name: str
+    settings: dict[str, Any]  # the fields that point at the emulator, and the login where that is a setting
     secret: str  # that no log may hold
     lists: str  # the path of its listing
     gear: str  # the path of its gear
@@ -51,10 +54,14 @@ class Subject(Protocol):
     faults: FaultPlan
     journal: Journal
 
-    def add(self, day: str, title: str, *, file_of: str | None = None) -> str:
-        """Have an activity with a bike and a file, a GPX or a FIT with two laps in turn; its id there.
+    def log_in(self, settings: Settings) -> None:
+        """Have the login where the client looks for it, if that is a file."""
+        ...
 
-        `file_of`: the day of which its file, a GPX, says that it is; None: the same.
+    def add(self, day: str, title: str, *, file_of: str | None = None) -> str:
+        """Have a ride of 2224 m in 600 s on a bike called Blue bike, with a file: a GPX or a FIT with two laps in turn.
+
+        Returns its id there. `file_of`: the day of which its file, a GPX, says that it is; None: the same.
         """
         ...
 
@@ -93,9 +100,15 @@ class ToySubject:
 
     def __init__(self, toy: toy_service.Toy) -> None:
         self.toy = toy
+        self.settings: dict[str, Any] = {}
         self.deleted: dict[str, dict[str, Any]] = {}
         self.clock, self.faults, self.journal = toy.clock, toy.faults, toy.journal
         toy.bikes["B1"] = "Blue bike"
+
+    def log_in(self, settings: Settings) -> None:
+        (path,) = toy_client.login_files(settings)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"key": self.secret}))
 
     def add(self, day: str, title: str, *, file_of: str | None = None) -> str:
         key = f"k{len(self.toy.items) + 1}"

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.ingest.registry import login_files, missing_login
 from strava_pipeline.lake.bronze.answers import provider_gear
 from strava_pipeline.lake.provider_outcomes import last_outcome
 from strava_pipeline.lake.rebuild import rebuild
@@ -24,6 +26,7 @@ from strava_pipeline.operations.provider_access import plan_providers, provider_
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import gear_is_due, list_provider_activities, pull_provider_gear
 from strava_pipeline.operations.step_reports import StepReport
+from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.worlds import World, five
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -192,6 +195,15 @@ def step(world: World) -> StepReport:
     return list_provider_activities(
         run, source, ListingOptions(mode="year", per_page=50, days=None), [2025], asset="listing"
     )
+
+
+def test_without_a_login_a_sentence_says_so_and_nothing_is_sent(world: World, tmp_path: Path) -> None:
+    name = world.subject.name
+    assert missing_login(name, world.settings) is None
+    without = Settings(_env_file=None, secrets_dir=tmp_path / "nothing here")
+    assert (missing_login(name, without) or "").endswith(".")
+    assert all(path.is_relative_to(without.secrets_dir) for path in login_files(name, without)), "purge deletes these"
+    assert not world.subject.journal.log
 
 
 def test_how_a_step_ended_is_kept_without_a_secret(world: World) -> None:

@@ -23,6 +23,7 @@ from strava_pipeline_tests.metadata_keys import unreviewed
 from strava_pipeline_tests.orchestrate.test_graph import SNAPSHOT, shape
 from strava_pipeline_tests.providers import toy_client
 from strava_pipeline_tests.providers.subjects import ToySubject, register_toy, toy
+from strava_pipeline_tests.providers.toy_service import new_toy
 from strava_pipeline_tests.rig import Rig
 
 ENABLED = "[providers.toy]\nenabled = true\n"
@@ -62,6 +63,7 @@ def enabled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enabled]:
         settings = Settings.load(
             _env_file=None,
             data_dir=folder / "data",
+            secrets_dir=folder / "secrets",
             providers_config=folder / "providers.toml",
             schedule="0 5 * * *",
             timezone="Europe/London",
@@ -124,13 +126,13 @@ def tick(enabled: Enabled) -> dg.RunRequest | str:
 
 
 def test_without_a_login_the_schedule_says_what_is_missing(enabled: Enabled) -> None:
-    assert tick(enabled) == "The toy has no address. Start it first."
+    assert tick(enabled) == "There is no toy_login.json yet. Ask the toy for a key."
 
 
 def test_the_schedule_asks_for_what_is_new_over_the_years_that_may_have_changed(
-    enabled: Enabled, monkeypatch: pytest.MonkeyPatch
+    enabled: Enabled,
 ) -> None:
-    monkeypatch.setitem(toy_client.ADDRESS, "url", "http://127.0.0.1:9")
+    ToySubject(new_toy()).log_in(enabled.settings)
     first = tick(enabled)
     assert isinstance(first, dg.RunRequest)
     assert first.run_config == {"ops": {"bronze_toy": {"config": {"mode": "incremental"}}}}
@@ -186,6 +188,7 @@ def test_a_run_publishes_a_provider_s_year_and_its_failures_touch_nobody_else(
     (tmp_path / "providers.toml").write_text(ENABLED)
     rig: Rig = make_rig(settings={"providers_config": tmp_path / "providers.toml"})
     rig.begin_with("flow")
+    service.log_in(rig.settings)
     strava = "SELECT * FROM activities WHERE source = 'strava' ORDER BY id"
     before = rig.gold(strava)
 

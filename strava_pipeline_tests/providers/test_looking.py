@@ -28,7 +28,8 @@ from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs import doctor, purge
 from strava_pipeline_tests.providers import toy_client
-from strava_pipeline_tests.providers.subjects import register_toy
+from strava_pipeline_tests.providers.subjects import ToySubject, register_toy
+from strava_pipeline_tests.providers.toy_service import new_toy
 
 AT = datetime(2026, 2, 1, 6, tzinfo=UTC)
 LATER = datetime(2026, 2, 2, 6, tzinfo=UTC)
@@ -38,10 +39,12 @@ LATER = datetime(2026, 2, 2, 6, tzinfo=UTC)
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The toy is enabled and has its login."""
     register_toy(monkeypatch)
-    monkeypatch.setitem(toy_client.ADDRESS, "url", "http://127.0.0.1:9")
     (tmp_path / "providers.toml").write_text("[providers.toy]\nenabled = true")
     folders = {name: tmp_path / name for name in ("data_dir", "secrets_dir", "logs_dir", "ledger_dir", "dagster_home")}
-    return Settings.load(_env_file=None, **folders, providers_config=tmp_path / "providers.toml", first_year=2022)
+    config = tmp_path / "providers.toml"
+    settings = Settings.load(_env_file=None, **folders, providers_config=config, first_year=2022)
+    ToySubject(new_toy()).log_in(settings)
+    return settings
 
 
 def run_of(settings: Settings) -> RunContext:
@@ -59,7 +62,8 @@ def pull(settings: Settings, *, whole: bool = True) -> None:
 
 
 def lose_login(settings: Settings) -> None:
-    toy_client.ADDRESS["url"] = ""
+    for path in toy_client.login_files(settings):
+        path.unlink()
 
 
 def fail(settings: Settings) -> None:
@@ -92,7 +96,7 @@ def enable_none(settings: Settings) -> None:
         ([misspell], "providers", State.PROBLEM, "no such provider"),
         ([], "provider: toy", State.OK, "nothing was pulled yet"),
         ([pull], "provider: toy", State.OK, "last pulled 2026-02-01 06:00 UTC"),
-        ([pull, lose_login], "provider: toy", State.PROBLEM, "The toy has no address"),
+        ([pull, lose_login], "provider: toy", State.PROBLEM, "There is no toy_login.json yet"),
         ([pull, fail], "provider: toy", State.WARNING, "failed: GET /activities: Toy answered 500"),
         ([pull, fail, succeed], "provider: toy", State.OK, "last pulled"),
         ([pull, limit], "provider: toy", State.OK, "limited by Toy until 2026-02-02 06:00 UTC"),
@@ -164,10 +168,7 @@ def test_plan_counts_the_calls_of_each_enabled_provider(
 def test_a_purge_takes_the_logins_of_providers_and_says_what_stays_there(settings: Settings) -> None:
     pull(settings)
     enable_none(settings)  # what was pulled before goes all the same
-    settings.secrets_dir.mkdir()
-    login = settings.secrets_dir / "toy_login.json"
-    login.write_text("{}")
-    assert provider_login_files(settings) == [login]
+    (login,) = provider_login_files(settings)
     found = purge.plan_purge(settings, keep_access=True)
     assert login in [place.path for place in found.places]
     assert any("what Toy holds of the athlete" in why for _, why in found.stays)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.ingest.providers_file import UnusableProvidersError, enabled_providers, provider_choices
+from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.subjects import register_toy
 
@@ -83,5 +84,7 @@ def test_reading_the_file_imports_no_client(file: Path, monkeypatch: pytest.Monk
     assert "strava_pipeline_tests.providers.toy_client" not in sys.modules
 
 
-def test_the_example_enables_nothing_and_can_be_used() -> None:
-    assert provider_choices(EXAMPLE) == {}
+def test_the_example_has_every_provider_and_enables_none() -> None:
+    choices = provider_choices(EXAMPLE)
+    assert choices.keys() == PROVIDERS.keys()
+    assert not [name for name, choice in choices.items() if choice.enabled]

@@ -1,5 +1,6 @@
 """The toy's client. It stands for a folder ingest/NAME."""
 
+import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,9 +23,9 @@ ADDRESS = {"url": ""}  # a real provider has a setting
 
 
 class ToyClient:
-    def __init__(self, base_url: str, clock: ServerClock) -> None:
+    def __init__(self, base_url: str, key: str, clock: ServerClock) -> None:
         self._service = ServiceClient(
-            "Toy", base_url, Wire(time.monotonic), clock, random.random, login="Ask the toy for a new key.", bearer=KEY
+            "Toy", base_url, Wire(time.monotonic), clock, random.random, login="Ask the toy for a new key.", bearer=key
         )
         self._base_url = base_url
 
@@ -84,6 +85,9 @@ def login_files(settings: Settings) -> Sequence[Path]:
 
 
 def connect(settings: Settings, clock: ServerClock) -> ToyClient:
-    if not ADDRESS["url"]:
-        raise MissingSettingsError("The toy has no address. Start it first.")
-    return ToyClient(ADDRESS["url"], clock)
+    (path,) = login_files(settings)
+    try:
+        key = json.loads(path.read_text())["key"]
+    except FileNotFoundError:
+        raise MissingSettingsError(f"There is no {path.name} yet. Ask the toy for a key.") from None
+    return ToyClient(ADDRESS["url"], key, clock)
