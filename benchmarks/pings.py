@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.intake import free_port
 from benchmarks.posting import CONNECTIONS, post_all
-from strava_pipeline.core.pings.lines import Kept
+from strava_pipeline.core.pings.lines import ReceivedLine
 from strava_pipeline.core.trips.car.config import Limits
 from strava_pipeline.lake.car_pings import landed, take_in, waiting_lines
 from strava_pipeline.lake.car_trips import Replay
@@ -91,7 +91,7 @@ def measure(folder: Path, seconds: int) -> dict[str, float | int]:
         posted = asyncio.run(post_all(port, pings * PHONES, RATE, request))
         time.sleep(1)  # for questions to the cars that are under way
     seconds_to_answer = sorted(posted.seconds)
-    waiting = [line for line in waiting_lines(lake) if isinstance(line, Kept) and line.kind != "config"]
+    waiting = [line for line in waiting_lines(lake) if isinstance(line, ReceivedLine) and line.kind != "config"]
     take_in(lake, datetime.now(UTC) + timedelta(minutes=5))
     lines, started = sum(len(lines) for _, lines in landed(lake)), time.process_time()
     replay = Replay()

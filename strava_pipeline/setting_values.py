@@ -1,4 +1,4 @@
-"""The kinds of values that settings have: what each accepts, and what it says of anything else.
+"""The kinds of values that settings have: what each accepts, and the message for anything else.
 
 A kind is a type for pydantic. Which setting is of which kind, and where it is read from, is settings.py's.
 """

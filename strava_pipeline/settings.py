@@ -1,6 +1,6 @@
 """Every setting, from the environment, `.env` in the working directory or files in /run/secrets: the only reader of these.
 
-Names and defaults are the table in docs/settings.md and `.env.example`. What a setting does is told where it is used.
+Names and defaults are the table in docs/settings.md and `.env.example`. What a setting does is described where it is used.
 """
 
 import os

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from strava_pipeline.core.pings.lines import Answered, Kept, Read, to_bytes
+from strava_pipeline.core.pings.lines import AnswerLine, CarReading, ReceivedLine, line_bytes
 from strava_pipeline.core.trips.car.config import CarConfig, config_json
 from strava_pipeline.lake.journal import Writer
 from strava_pipeline.lake.paths import Lake
@@ -90,30 +90,32 @@ class Log:
     def config(self, told: CarConfig, when: datetime = MORNING - timedelta(days=1)) -> None:
         self.put([self.kept("config", told.user_id, when, json.dumps(config_json(told)))], when)
 
-    def kept(self, kind: Any, user_id: str, when: datetime, body: str) -> Kept:
+    def kept(self, kind: Any, user_id: str, when: datetime, body: str) -> ReceivedLine:
         self.count += 1
-        return Kept(id=f"{self.count:06}", kind=kind, user_id=user_id, received_at=when, body=body)
+        return ReceivedLine(id=f"{self.count:06}", kind=kind, user_id=user_id, received_at=when, body=body)
 
-    def lines(self, step: Step, user_id: str = "anna", came: datetime | None = None) -> Iterator[Kept | Answered]:
+    def lines(
+        self, step: Step, user_id: str = "anna", came: datetime | None = None
+    ) -> Iterator[ReceivedLine | AnswerLine]:
         """What came, and all that anybody could have asked."""
         when = datetime.fromisoformat(step["t"])
         line = self.kept(step["event"], user_id, came or when + timedelta(seconds=1), json.dumps(body_of(step)))
         yield line
         cars = tuple(
-            Read(car_id=car, answered_at=when, error="unavailable")
+            CarReading(car_id=car, answered_at=when, error="unavailable")
             if answer == "error"
-            else Read(car_id=car, answered_at=when, **answer)
+            else CarReading(car_id=car, answered_at=when, **answer)
             for car, answer in step.get("api", {}).items()
         )
-        yield Answered(to=line.id, user_id=user_id, cars=cars)
+        yield AnswerLine(to=line.id, user_id=user_id, cars=cars)
 
     def steps(self, steps: Sequence[Step], user_id: str = "anna") -> None:
         for step in steps:
             self.put(list(self.lines(step, user_id)), datetime.fromisoformat(step["t"]))
 
-    def put(self, lines: Sequence[Kept | Answered], when: datetime) -> None:
+    def put(self, lines: Sequence[ReceivedLine | AnswerLine], when: datetime) -> None:
         writer = Writer(self.lake.inbox_pings, most_waiting=1_000_000_000)
         try:
-            writer.append([to_bytes(line) for line in lines], when)
+            writer.append([line_bytes(line) for line in lines], when)
         finally:
             writer.close()

@@ -55,8 +55,8 @@ def summary_frame(
     values["athlete_id"] = [athlete_id if value is None else value for value in values["athlete_id"]]
     values["source"] = [source] * height
     values["source_id"] = [
-        str(key) if said is None and key is not None and key > 0 else said
-        for key, said in zip(values["id"], values["source_id"], strict=True)
+        str(key) if source_id is None and key is not None and key > 0 else source_id
+        for key, source_id in zip(values["id"], values["source_id"], strict=True)
     ]
     values["account"] = [account] * height
     values["gear_source"] = [gear_source(source, gear_id) for gear_id in values["gear_id"]]

@@ -187,7 +187,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that `doctor` examined: its `name`, `what` was found, and in `mend` what to do, a step a line."""
+    """The result of one check of `doctor`: its `name`, `what` was found, and in `mend` how to fix it, a step per line."""
 
     name: str
     state: State

@@ -1,6 +1,6 @@
 """What a run costs in calls, by stage and year, and when its last call will have been made. Pure: "now" is an argument.
 
-`plan_years` plans before the run: a `YearCount` for each year says what is on disk, allowances say what the limits
+`plan_years` plans before the run: a `YearCount` for each year holds what is on disk, allowances hold what the limits
 let through. A year that was never listed is estimated from its neighbours. `Forecast` corrects the plan during a
 listing: training is not even over a year, so the activities received so far are compared month by month with the
 athlete's other years, and without any with a plain summer and winter of their hemisphere. Gathering the counts is

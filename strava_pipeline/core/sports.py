@@ -34,13 +34,13 @@ def unknown_sports(sports: Iterable[str]) -> list[str]:
     return sorted({sport for sport in sports if sport not in GROUP_OF})
 
 
-def chosen_sports(names: Sequence[str], known: Iterable[str] = ()) -> set[str | None]:
-    """The sports that a person names, by group or by sport, with commas; `known`: other sports in the warehouse.
+def chosen_sports(names: Sequence[str], others: Iterable[str] = ()) -> set[str | None]:
+    """The sports that a person names, by group or by sport, with commas; `others`: further sports in the warehouse.
 
     Case distinguishes groups and sports: `run` is the group, `Run` the sport. None stands for activities without a sport,
     which count as `other`. Raises ValueError for another name, and for no name at all.
     """
-    sports = {*GROUP_OF, *known}
+    sports = {*GROUP_OF, *others}
     groups: dict[str, set[str | None]] = {group: set(held.split()) for group, held in SPORTS.items()}
     groups[OTHER] |= {*(sports - GROUP_OF.keys()), None}
     groups[ALL] = {*sports, None}
@@ -60,12 +60,12 @@ def chosen_sports(names: Sequence[str], known: Iterable[str] = ()) -> set[str | 
     return chosen
 
 
-def typed_sports(words: Iterable[str], known: Iterable[str] = ()) -> list[str]:
+def typed_sports(words: Iterable[str], others: Iterable[str] = ()) -> list[str]:
     """The sports that a person types, in any case and with commas between: `ride,TRAILRUN` are Ride and TrailRun, no groups.
 
-    `known`: sports beyond this program's table. Raises ValueError for another word, with the sports that look like it.
+    `others`: sports beyond this program's table. Raises ValueError for another word, with the sports that look like it.
     """
-    names = {sport.lower(): sport for sport in (*GROUP_OF, *known)}
+    names = {sport.lower(): sport for sport in (*GROUP_OF, *others)}
     found = set()
     for word in (part.strip() for each in words for part in each.split(",")):
         if word and word.lower() not in names:

@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.pings.lines import Answered, Kept, Line, from_bytes, whole_part
+from strava_pipeline.core.pings.lines import AnswerLine, Line, ReceivedLine, parse_line, whole_part
 from strava_pipeline.lake.files import from_stamp, packed, stamp, unpacked, write_whole
 from strava_pipeline.lake.journal import Line as Read
 from strava_pipeline.lake.journal import has_unread, take_away, unread
@@ -43,12 +43,12 @@ class TakenIn:
 def take_in(lake: Lake, now: datetime) -> TakenIn:
     """Move what is settled from the inbox into bronze: a file for each segment that it stood in."""
     report = TakenIn()
-    lines = [(line, from_bytes(line.content)) for line in unread(lake.inbox_pings, _read_so_far(lake))]
+    lines = [(line, parse_line(line.content)) for line in unread(lake.inbox_pings, _read_so_far(lake))]
     whole = whole_part([what for _, what in lines], now)
     report.left = len(lines) - whole
-    came = {what.id for _, what in lines[:whole] if isinstance(what, Kept)}
+    came = {what.id for _, what in lines[:whole] if isinstance(what, ReceivedLine)}
     answers = {
-        what.to: line for line, what in reversed(lines[:whole]) if isinstance(what, Answered) and what.to in came
+        what.to: line for line, what in reversed(lines[:whole]) if isinstance(what, AnswerLine) and what.to in came
     }
     at = max(now, from_stamp(newest.partition(".")[0]) if (newest := newest_file(lake)) else now)
     for segment, part in groupby(lines[:whole], key=lambda pair: pair[0].segment):
@@ -66,7 +66,7 @@ def has_news(lake: Lake) -> bool:
 
 def waiting_lines(lake: Lake) -> list[Line]:
     """What is in the inbox and not in bronze."""
-    parsed = (from_bytes(line.content) for line in unread(lake.inbox_pings, _read_so_far(lake)))
+    parsed = (parse_line(line.content) for line in unread(lake.inbox_pings, _read_so_far(lake)))
     return [line for line in parsed if line is not None]
 
 
@@ -75,25 +75,25 @@ def newest_file(lake: Lake) -> str | None:
     return max((path.name for path in lake.pings.glob(f"*/*{ENDING}")), default=None)
 
 
-def landed(lake: Lake, after: str | None = None) -> Iterator[tuple[str, list[tuple[Kept, Answered | None]]]]:
+def landed(lake: Lake, after: str | None = None) -> Iterator[tuple[str, list[tuple[ReceivedLine, AnswerLine | None]]]]:
     """The files of bronze behind `after`, in their order: what came, each with what was answered because of it."""
     paths = [path for path in lake.pings.glob(f"*/*{ENDING}") if after is None or path.name > after]
     for path in sorted(paths, key=lambda path: path.name):
-        answers: dict[str, Answered] = {}
+        answers: dict[str, AnswerLine] = {}
         for line in lines_in(lake.car_readings / path.parent.name / path.name):
-            if isinstance(line, Answered):
+            if isinstance(line, AnswerLine):
                 answers.setdefault(line.to, line)
-        yield path.name, [(line, answers.get(line.id)) for line in lines_in(path) if isinstance(line, Kept)]
+        yield path.name, [(line, answers.get(line.id)) for line in lines_in(path) if isinstance(line, ReceivedLine)]
 
 
 def _land(
     lake: Lake, segment: str, part: Sequence[tuple[Read, Line | None]], answers: Mapping[str, Read], at: datetime
 ) -> None:
     """What came, and beside it what was answered because of it, wherever that stood. The file of what came makes both count."""
-    came = [line for line, what in part if not isinstance(what, Answered)]
-    ids = {what.id for _, what in part if isinstance(what, Kept)}
+    came = [line for line, what in part if not isinstance(what, AnswerLine)]
+    ids = {what.id for _, what in part if isinstance(what, ReceivedLine)}
     answered = [line for key, line in answers.items() if key in ids]
-    late = [line for line, what in part if isinstance(what, Answered) and what.to not in answers]
+    late = [line for line, what in part if isinstance(what, AnswerLine) and what.to not in answers]
     year, name = f"{at:%Y}", f"{stamp(at)}.{segment}.{part[-1][0].offset}{ENDING}"
     if answered or late:
         write_whole(lake.car_readings / year / name, _packed([*answered, *late], at))
@@ -116,7 +116,7 @@ def lines_in(path: Path) -> Iterator[Line | None]:
             "move it away, and what it held is lost: strava-pipeline rebuild makes the trips of the rest."
         ) from error
     for text in content.splitlines():
-        yield from_bytes(text)
+        yield parse_line(text)
 
 
 def _read_so_far(lake: Lake) -> dict[str, int]:
@@ -132,7 +132,7 @@ def _count(report: TakenIn, lines: Sequence[Line | None]) -> None:
     for line in lines:
         if line is None:
             report.not_ours += 1
-        elif isinstance(line, Kept):
+        elif isinstance(line, ReceivedLine):
             report.pings[line.received_at.year] += line.kind not in ("config", "clock")
         else:
             report.readings += len(line.cars)
@@ -168,7 +168,7 @@ def _count_year(lake: Lake, year: int, before: Counted) -> Counted:
         before = Counted()
     new = [name for name in names if name > before.newest]
     lines = [line for name in new for line in lines_in(lake.car_readings / str(year) / name)]
-    cars = [read for line in lines if isinstance(line, Answered) for read in line.cars]
+    cars = [read for line in lines if isinstance(line, AnswerLine) for read in line.cars]
     return Counted(
         files=len(names),
         newest=names[-1] if names else "",

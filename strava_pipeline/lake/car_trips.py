@@ -17,8 +17,8 @@ from typing import Any
 import polars as pl
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from strava_pipeline.core.pings.lines import Answered, Kept, NotedAnswers
-from strava_pipeline.core.pings.users import VERSION, Outcomes, User, content_of, read_user, user_json
+from strava_pipeline.core.pings.lines import AnswerLine, LoggedAnswers, ReceivedLine
+from strava_pipeline.core.pings.users import VERSION, Outcomes, User, ping_in, read_user, user_json
 from strava_pipeline.core.tables import CAR_TABLES, Table
 from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS, Area, Limits, area_of
 from strava_pipeline.core.trips.car.events import Result
@@ -32,7 +32,7 @@ from strava_pipeline.lake.sql import sql
 
 _NOTE = f"car_trips {VERSION}"  # up to which file of bronze they are merged; rows of another version are replaced
 _FILE = "car_tracker.json"
-Told = Callable[[Kept, User, Result | None], object]
+Told = Callable[[ReceivedLine, User, Result | None], object]
 _COMPARED = ("end_time", "car_id", "distance_km", "distance_source", "classification", "via")
 ADDRESSES_LOCK = "addresses"
 _ENDS = {"start_address": ("start_lat", "start_lng"), "end_address": ("end_lat", "end_lng")}
@@ -57,9 +57,9 @@ class Replay:
                 self.take(line, answered, limits, tell)
             self.after = name
 
-    def take(self, line: Kept, answered: Answered | None, limits: Limits, tell: Told | None = None) -> None:
-        ping = content_of(line)
-        answers = NotedAnswers(answered, ping.event.t if ping else 0.0)
+    def take(self, line: ReceivedLine, answered: AnswerLine | None, limits: Limits, tell: Told | None = None) -> None:
+        ping = ping_in(line)
+        answers = LoggedAnswers(answered, ping.event.t if ping else 0.0)
         user, result = self.users.get(line.user_id, User()).after_line(line, answers, limits, ping)
         self.users[line.user_id] = user
         self.lines += 1
@@ -165,9 +165,9 @@ def users_now(lake: Lake) -> dict[str, User]:
     """Each user after everything that came; what no car was asked about yet counts as unanswered."""
     waiting, replay, known = waiting_lines(lake), last_replay(lake), set[str]()
     replay.run(lake, DEFAULT_LIMITS, lambda line, *_: known.add(line.id))
-    answers = {line.to: line for line in waiting if isinstance(line, Answered)}
+    answers = {line.to: line for line in waiting if isinstance(line, AnswerLine)}
     for line in waiting:
-        if isinstance(line, Kept) and line.id not in known:  # a run may just have taken it in
+        if isinstance(line, ReceivedLine) and line.id not in known:  # a run may just have taken it in
             replay.take(line, answers.get(line.id), DEFAULT_LIMITS)
     return replay.users
 

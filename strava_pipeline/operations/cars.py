@@ -12,8 +12,16 @@ from datetime import datetime
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_values import format_milliseconds, json_text
-from strava_pipeline.core.pings.lines import Answered, Kept, NotedAnswers, Oracle, UnaskedError, new_id, to_bytes
-from strava_pipeline.core.pings.users import VERSION, User, content_of, digest_of
+from strava_pipeline.core.pings.lines import (
+    AnswerLine,
+    LoggedAnswers,
+    MissingAnswerError,
+    Oracle,
+    ReceivedLine,
+    line_bytes,
+    new_id,
+)
+from strava_pipeline.core.pings.users import VERSION, User, ping_in, user_digest
 from strava_pipeline.core.tables import CAR_TABLES, CAR_TRIPS
 from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
 from strava_pipeline.core.trips.car.events import Result
@@ -163,25 +171,25 @@ def _send_clocks(run: RunContext, settings: Settings) -> int:
         with oracle_of(settings, people_in(settings.pings_config)) as oracle:
             for name, user in stale:
                 line = _clock(name, now)
-                writer.append([to_bytes(line), to_bytes(_answered(user, line, oracle))], now)
+                writer.append([line_bytes(line), line_bytes(_answered(user, line, oracle))], now)
     finally:
         writer.close()
     return len(stale)
 
 
-def _clock(user_id: str, now: datetime) -> Kept:
+def _clock(user_id: str, now: datetime) -> ReceivedLine:
     body = json_text({"t": format_milliseconds(now.timestamp()), "event": "clock"})
-    return Kept(id=new_id(now), kind="clock", user_id=user_id, received_at=now, body=body)
+    return ReceivedLine(id=new_id(now), kind="clock", user_id=user_id, received_at=now, body=body)
 
 
-def _answered(user: User, line: Kept, oracle: Oracle) -> Answered:
+def _answered(user: User, line: ReceivedLine, oracle: Oracle) -> AnswerLine:
     """The answers of cars and routers to a line, asked for until the tracker can take its step."""
-    ping, answered = content_of(line), Answered(to=line.id, user_id=line.user_id)
+    ping, answered = ping_in(line), AnswerLine(to=line.id, user_id=line.user_id)
     at = ping.event.t if ping else 0.0
     while True:
         try:
-            user.after_line(line, NotedAnswers(answered, at, asks_cars=True, asks_routes=True), DEFAULT_LIMITS, ping)
-        except UnaskedError as need:
+            user.after_line(line, LoggedAnswers(answered, at, asks_cars=True, asks_routes=True), DEFAULT_LIMITS, ping)
+        except MissingAnswerError as need:
             answered = need.noted(answered, oracle, at)
         else:
             return answered
@@ -208,14 +216,14 @@ class _LiveStates:
         for name, user in replay.users.items():
             self._compare(name, user)
 
-    def compare_line(self, line: Kept, user: User, _: Result | None) -> None:
+    def compare_line(self, line: ReceivedLine, user: User, _: Result | None) -> None:
         """Compare the user of a line that was replayed."""
         self._compare(line.user_id, user)
 
     def _compare(self, name: str, user: User) -> None:
         live = self._live.get(name)
         if live and live["after"] == user.after and name not in self.agreeing | self.differing:
-            (self.agreeing if live["state"] == digest_of(user) else self.differing).add(name)
+            (self.agreeing if live["state"] == user_digest(user) else self.differing).add(name)
 
 
 def _live_finding(live: _LiveStates) -> Finding:

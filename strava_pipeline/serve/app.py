@@ -50,7 +50,7 @@ def create_app(
 ) -> Starlette:
     """The intake of a data folder: of Strava's events where there is a secret, of pings where there are phones.
 
-    `say` is told a line for each request; `room`: bytes that may wait unread.
+    `say` gets a line for each request; `room`: bytes that may wait unread.
     """
     inboxes: dict[str, Inbox] = {}
     routes: list[Route] = []
@@ -147,7 +147,7 @@ class RequestLog:
 
 
 def masked(path: str) -> str:
-    """The path without what may be a secret: whatever is not known to be none is hidden."""
+    """The path without what may be a secret: everything that may be a secret is hidden."""
     if path in _OPEN:
         return path
     return next((f"{below}{HIDDEN}" for below in _BELOW if path.startswith(below)), f"/{HIDDEN}")

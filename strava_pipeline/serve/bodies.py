@@ -21,8 +21,8 @@ class BodyError(Exception):
 
 async def read_body(request: Request, largest: int) -> bytes:
     """The whole body. Raises BodyError where it is longer than `largest` bytes, or does not come."""
-    told = request.headers.get("content-length", "")
-    if told.isdecimal() and int(told) > largest:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > largest:
         raise BodyError(413, f"the body is longer than {largest} bytes")
     body = bytearray()
     try:
@@ -44,16 +44,16 @@ def refusal(request: Request, status: int, why: str, headers: Mapping[str, str] 
     return JSONResponse({"message": why}, status, {**(headers or {}), "connection": "close"})
 
 
-async def taken(request: Request, taking: Awaitable[Response], nothing: type[ValueError]) -> Response:
-    """What `taking` answers; 4xx with the reason, and nothing was kept; 503: try again.
+async def answer_or_refuse(request: Request, answer: Awaitable[Response], malformed: type[ValueError]) -> Response:
+    """The answer; or 4xx with the reason, when nothing was stored; or 503: try again.
 
-    `nothing`: raised for a body that is none of its kind, with a text that may be answered.
+    `malformed`: the error for a body of another kind, whose text may be sent back.
     """
     try:
-        return await taking
+        return await answer
     except BodyError as error:
         return refusal(request, error.status, error.why)
-    except nothing as error:
+    except malformed as error:
         return refusal(request, 400, str(error))
     except UnicodeDecodeError:
         return refusal(request, 400, "the body is no UTF-8")

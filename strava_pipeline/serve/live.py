@@ -1,7 +1,7 @@
-"""Each user's trip as it is now: takes what came through the tracker, and asks cars and routers at that moment.
+"""Each user's present trip: sends what was received through the tracker, and asks cars and routers at that moment.
 
-A cache: gold is made of the log alone, by the same functions. One event loop; who asks a car or a router does so in a thread,
-and pings are acknowledged long before. Of one user's lines one after the other is taken, of several users' side by side.
+A cache: gold is made of the log alone, by the same functions. One event loop; questions to a car or a router run in a thread, and
+pings are acknowledged long before. Lines of one user are processed one after the other, of several users side by side.
 """
 
 import asyncio
@@ -16,18 +16,18 @@ from strava_pipeline.core.json_values import json_text
 from strava_pipeline.core.pings.formats import Ping
 from strava_pipeline.core.pings.lines import (
     MOMENT,
-    Answered,
-    Kept,
+    AnswerLine,
     Line,
-    NotedAnswers,
+    LoggedAnswers,
+    MissingAnswerError,
     Oracle,
-    UnaskedError,
+    ReceivedLine,
     is_of_moment,
+    line_bytes,
     new_id,
-    to_bytes,
 )
 from strava_pipeline.core.pings.people import People, Person
-from strava_pipeline.core.pings.users import VERSION, User, config_body, content_of, digest_of, interval_s, live_status
+from strava_pipeline.core.pings.users import VERSION, User, config_body, interval_s, live_status, ping_in, user_digest
 from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
 from strava_pipeline.lake.car_pings import landed, newest_file, waiting_lines
 from strava_pipeline.lake.car_trips import replayed
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 LOOK = 5.0  # seconds between two looks for what others put into the log (the safety net)
 AT_ONCE = 8  # questions under way to cars and routers
-_Came = tuple[Kept, Ping | None]
+_Received = tuple[ReceivedLine, Ping | None]
 
 
 class Live:
@@ -49,43 +49,43 @@ class Live:
     ) -> None:
         self._lake, self._oracle, self._keep, self._now = lake, oracle, keep, now
         self._users: dict[str, User] = {}
-        self._queues: dict[str, deque[_Came]] = {}
-        self._followers: dict[str, asyncio.Task[None]] = {}  # who takes a user's queue
+        self._queues: dict[str, deque[_Received]] = {}
+        self._workers: dict[str, asyncio.Task[None]] = {}  # the task that processes a user's queue
         self._tasks: set[asyncio.Task[None]] = set()
         self._questions = asyncio.Semaphore(AT_ONCE)
         self._after: str | None = None
         self._ready = False
-        self._came: set[str] = set()  # ids of the lines before that
-        self._known: dict[str, Answered] = {}  # answers that a former process noted
+        self._received: set[str] = set()  # ids of the lines before that
+        self._logged_answers: dict[str, AnswerLine] = {}  # answers that a former process noted
         self._clocks: set[str] = set()  # ids of those that came from phones
-        self._unnoted: list[Person] = []
+        self._unlogged: list[Person] = []
 
     async def begin(self, people: People) -> None:
         """Note who is who from now on, then take up where the log is; pings that come meanwhile wait for that."""
-        self._unnoted = list(people.people)
-        await self._note_people()
-        self._start(self._take_up())
+        self._unlogged = list(people.people)
+        await self._log_people()
+        self._start(self._load_log())
 
-    async def _note_people(self) -> None:
-        while self._unnoted:
-            person, at = self._unnoted[0], self._now()
+    async def _log_people(self) -> None:
+        while self._unlogged:
+            person, at = self._unlogged[0], self._now()
             body = config_body(person.config, person.last_parked_gps)
-            line = Kept(id=new_id(at), kind="config", user_id=person.config.user_id, received_at=at, body=body)
+            line = ReceivedLine(id=new_id(at), kind="config", user_id=person.config.user_id, received_at=at, body=body)
             try:
-                await self._keep(to_bytes(line))
+                await self._keep(line_bytes(line))
             except (OSError, PipelineError) as error:  # a full disk, a full inbox: nothing else is kept either
                 log.error("Who pings can't be noted yet: %s", error)
                 return
-            self._unnoted.pop(0)
-            self.came(line)
+            self._unlogged.pop(0)
+            self.receive(line)
 
-    async def _take_up(self) -> None:
+    async def _load_log(self) -> None:
         while not self._ready:
             try:
                 waiting = await asyncio.to_thread(waiting_lines, self._lake)
                 replay = await asyncio.to_thread(replayed, self._lake)
             except Exception as error:  # noqa: BLE001 - pings are kept all the same, and the log may be mended
-                log.error("The trips under way can't be told yet (%s): %s", type(error).__name__, error)
+                log.error("The trips under way can't be shown yet (%s): %s", type(error).__name__, error)
                 await asyncio.sleep(LOOK)
             else:
                 self._users, self._after, self._ready = replay.users, replay.after, True
@@ -96,12 +96,12 @@ class Live:
 
     def _queue(self, waiting: Sequence[Line]) -> None:
         """What is in the inbox, before what came since. What was answered there is not asked again."""
-        self._known = {line.to: line for line in waiting if isinstance(line, Answered)}
-        before: dict[str, deque[_Came]] = {}
+        self._logged_answers = {line.to: line for line in waiting if isinstance(line, AnswerLine)}
+        before: dict[str, deque[_Received]] = {}
         for line in waiting:
-            if isinstance(line, Kept) and line.id not in self._came:
+            if isinstance(line, ReceivedLine) and line.id not in self._received:
                 before.setdefault(line.user_id, deque()).append((line, None))
-                self._came.add(line.id)
+                self._received.add(line.id)
         for user_id, lines in before.items():
             self._queues[user_id] = lines + self._queues.get(user_id, deque())
 
@@ -113,12 +113,12 @@ class Live:
         if self._ready:
             await asyncio.to_thread(self._save)
 
-    def came(self, line: Kept, ping: Ping | None = None) -> None:
+    def receive(self, line: ReceivedLine, ping: Ping | None = None) -> None:
         """A line that is on disk now; `ping`: its content, where that was read already."""
-        if line.id in self._came:  # it was found in the log already
+        if line.id in self._received:  # it was found in the log already
             return
         if not self._ready:
-            self._came.add(line.id)
+            self._received.add(line.id)
         self._queues.setdefault(line.user_id, deque()).append((line, ping))
         if self._ready:
             self._work(line.user_id)
@@ -134,9 +134,9 @@ class Live:
         return self._users.get(user_id, User())
 
     def _work(self, user_id: str) -> None:
-        follower = self._followers.get(user_id)
+        follower = self._workers.get(user_id)
         if follower is None or follower.done():
-            self._followers[user_id] = self._start(self._take_all(user_id))
+            self._workers[user_id] = self._start(self._drain_queue(user_id))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -144,51 +144,51 @@ class Live:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _take_all(self, user_id: str) -> None:
+    async def _drain_queue(self, user_id: str) -> None:
         queue = self._queues[user_id]
         while queue:
             try:
-                await self._through(*queue[0])
-            except Exception as error:  # noqa: BLE001 - a fault of ours must not keep the user's next pings from being told
+                await self._process(*queue[0])
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not keep the user's next pings from being processed
                 log.error("A ping of %s could not be followed (%s).", user_id, type(error).__name__)
             queue.popleft()
             await asyncio.sleep(0)
 
-    async def _through(self, line: Kept, ping: Ping | None) -> None:
+    async def _process(self, line: ReceivedLine, ping: Ping | None) -> None:
         """Ask what the tracker needs to know, note it in the log, and take the step that it led to."""
-        await self._hear_of_ends(line.user_id)
-        if line.kind == "config" or line.id in self._known:
-            self._take(line, self._known.pop(line.id, None))
+        await self._apply_ends(line.user_id)
+        if line.kind == "config" or line.id in self._logged_answers:
+            self._apply(line, self._logged_answers.pop(line.id, None))
             return
         if line.kind == "clock":
             self._clocks.add(line.id)
-        ping, answered, user = ping or content_of(line), Answered(to=line.id, user_id=line.user_id), None
+        ping, answered, user = ping or ping_in(line), AnswerLine(to=line.id, user_id=line.user_id), None
         at = ping.event.t if ping else 0.0
         while user is None:
             try:
-                user = self._asking(line, ping, answered)
-            except UnaskedError as need:
+                user = self._step(line, ping, answered)
+            except MissingAnswerError as need:
                 async with self._questions:
                     answered = await asyncio.to_thread(need.noted, answered, self._oracle, at)
         try:
-            await self._keep(to_bytes(answered))
-        except (OSError, PipelineError):  # a full disk, a full inbox: what is not in the log was not said
-            self._take(line, None)
+            await self._keep(line_bytes(answered))
+        except (OSError, PipelineError):  # a full disk, a full inbox: what is not in the log was not received
+            self._apply(line, None)
         else:
             self._users[line.user_id] = user
 
-    def _asking(self, line: Kept, ping: Ping | None, answered: Answered) -> User:
+    def _step(self, line: ReceivedLine, ping: Ping | None, answered: AnswerLine) -> User:
         """The user after `line`. Raises Unasked… where something is to be asked first, and it is not too late for that."""
         now, at = self._now(), ping.event.t if ping else 0.0
         in_time = now - line.received_at <= MOMENT
         asks = in_time and (line.scripted or is_of_moment(now.timestamp(), at))
-        answers = NotedAnswers(answered, at, asks_cars=asks, asks_routes=in_time)
+        answers = LoggedAnswers(answered, at, asks_cars=asks, asks_routes=in_time)
         return self._user(line.user_id).after_line(line, answers, DEFAULT_LIMITS, ping)[0]
 
-    def _take(self, line: Kept, answered: Answered | None) -> None:
-        """With what the log tells."""
-        ping = content_of(line)
-        answers = NotedAnswers(answered, ping.event.t if ping else 0.0)
+    def _apply(self, line: ReceivedLine, answered: AnswerLine | None) -> None:
+        """Updated with the lines of the log."""
+        ping = ping_in(line)
+        answers = LoggedAnswers(answered, ping.event.t if ping else 0.0)
         self._users[line.user_id] = self._user(line.user_id).after_line(line, answers, DEFAULT_LIMITS, ping)[0]
 
     async def _look(self) -> None:
@@ -196,13 +196,13 @@ class Live:
         while True:
             await asyncio.sleep(LOOK)
             try:
-                await self._note_people()
+                await self._log_people()
                 await asyncio.to_thread(self._save)
                 await self._follow()
             except (OSError, PipelineError) as error:
                 log.warning("The log of pings can't be followed: %s", error)
 
-    async def _hear_of_ends(self, user_id: str) -> None:
+    async def _apply_ends(self, user_id: str) -> None:
         """A trip that nothing was heard of may have been ended by a run: that comes before what is heard now."""
         if self._user(user_id).is_stale(self._now().timestamp()):
             await self._follow()
@@ -216,12 +216,12 @@ class Live:
                 continue  # another task was faster
             for line, answered in lines:
                 if line.kind == "clock" and line.id not in self._clocks:
-                    self._take(line, answered)
+                    self._apply(line, answered)
             self._after = name
 
     def _save(self) -> None:
         users = {
-            name: {"version": VERSION, "after": user.after, "state": digest_of(user)}
+            name: {"version": VERSION, "after": user.after, "state": user_digest(user)}
             for name, user in self._users.items()
         }
         write_whole(self._lake.live_cars, json_text(users).encode())

@@ -1,6 +1,6 @@
 """The phones' side of the intake: pings into the log, each on disk before it is acknowledged, and the live state to look at.
 
-Who pings is told by the path's token. What a ping means is the tracker's (live.py), after the answer.
+The path's token identifies who pings. What a ping means is the tracker's (live.py), after the answer.
 """
 
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from strava_pipeline.core.pings.formats import LARGEST, OWNTRACKS, read_ping
-from strava_pipeline.core.pings.lines import Kept, new_id, to_bytes
+from strava_pipeline.core.pings.lines import ReceivedLine, line_bytes, new_id
 from strava_pipeline.core.pings.people import People
-from strava_pipeline.core.pings.users import believed
+from strava_pipeline.core.pings.users import with_believable_time
 from strava_pipeline.core.trips.car.events import NoEventError
-from strava_pipeline.serve.bodies import read_body, refusal, taken
+from strava_pipeline.serve.bodies import answer_or_refuse, read_body, refusal
 from strava_pipeline.serve.inbox import Inbox
 from strava_pipeline.serve.live import Live
 
@@ -35,21 +35,21 @@ class Pings:
     def routes(self) -> list[Route]:
         """A path of its own for each kind: a Shortcut or an automation knows no more than a URL."""
 
-        def taking(kind: Kind) -> Callable[[Request], object]:
-            async def take(request: Request) -> Response:
-                return await taken(request, self.take(request, kind), NoEventError)
+        def handler(kind: Kind) -> Callable[[Request], object]:
+            async def receive(request: Request) -> Response:
+                return await answer_or_refuse(request, self.receive(request, kind), NoEventError)
 
-            return take
+            return receive
 
         return [
-            Route("/pings/{token}", taking("ping"), methods=["GET", "POST"]),  # OsmAnd sends its positions by GET
-            Route("/pings/{token}/start", taking("start"), methods=["POST"]),
-            Route("/pings/{token}/end", taking("end"), methods=["POST"]),
+            Route("/pings/{token}", handler("ping"), methods=["GET", "POST"]),  # OsmAnd sends its positions by GET
+            Route("/pings/{token}/start", handler("start"), methods=["POST"]),
+            Route("/pings/{token}/end", handler("end"), methods=["POST"]),
             Route("/pings/{token}/status", self.status, methods=["GET"]),
         ]
 
-    async def take(self, request: Request, kind: Kind) -> Response:
-        """200 when it is on disk. Raises what `taken` refuses."""
+    async def receive(self, request: Request, kind: Kind) -> Response:
+        """200 when it is on disk. Raises what `answer_or_refuse` turns into a refusal."""
         user_id = self._people.user_of(request.path_params["token"])
         if user_id is None:
             return refusal(request, 404, "no such path")
@@ -62,7 +62,7 @@ class Pings:
         ping = read_ping(body, query, kind, at.timestamp(), is_new=True)
         if ping is None and request.method == "GET":
             return refusal(request, 400, "there is no position in the query")
-        line = Kept(
+        line = ReceivedLine(
             id=new_id(at),
             kind=kind if ping is None else ping.event.kind,
             user_id=user_id,
@@ -71,8 +71,8 @@ class Pings:
             query=query,
             scripted=self._scripted,
         )
-        await self._inbox.keep_line(to_bytes(line))
-        self._live.came(line, ping and believed(ping, line))
+        await self._inbox.keep_line(line_bytes(line))
+        self._live.receive(line, ping and with_believable_time(ping, line))
         if ping is None or ping.format == OWNTRACKS:
             return JSONResponse([])  # the app takes a list of messages for an answer
         return JSONResponse({"kept": True, "interval_s": self._live.interval_s(user_id)})

@@ -55,7 +55,7 @@ START_SECONDS = 30  # a thread that has not started by then never will
 
 
 def run(app: Starlette, address: str, on_ready: Callable[[str], object]) -> None:
-    """Serve until Ctrl-C or SIGTERM; `on_ready` is told the URL once connections are taken."""
+    """Serve until Ctrl-C or SIGTERM; `on_ready` gets the URL once connections are accepted."""
     with closing(bound(address)) as listening:
         on_ready(url_of(listening))
         uvicorn.Server(_config(app)).run(sockets=[listening])

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from strava_pipeline.core.webhooks import MAX_BODY_BYTES, NoEventError, intake_path, read_event, verify_token
-from strava_pipeline.serve.bodies import read_body, refusal, taken
+from strava_pipeline.serve.bodies import answer_or_refuse, read_body, refusal
 from strava_pipeline.serve.inbox import Inbox
 
 LONGEST_CHALLENGE = 1000  # characters; Strava's have some dozen
@@ -32,7 +32,7 @@ class Webhooks:
             return refusal(request, 404, "no such path")
         if request.method != "POST":
             return self.handshake(request)
-        return await taken(request, self.event(request), NoEventError)
+        return await answer_or_refuse(request, self.event(request), NoEventError)
 
     def handshake(self, request: Request) -> Response:
         """Answers the challenge of whoever subscribes us and knows the token that goes with the secret."""
@@ -44,13 +44,13 @@ class Webhooks:
         return JSONResponse({"hub.challenge": query["hub.challenge"]})
 
     async def event(self, request: Request) -> Response:
-        """200 when the event is on disk. Raises what `taken` refuses."""
+        """200 when the event is on disk. Raises what `answer_or_refuse` turns into a refusal."""
         body = await read_body(request, MAX_BODY_BYTES)
         read_event(body)
         await self._inbox.keep(body)
         return JSONResponse({"kept": True})
 
 
-def _same(said: str, expected: str) -> bool:
-    """Compared in a time that tells nothing."""
-    return hmac.compare_digest(said.encode("utf-8", "surrogatepass"), expected.encode())
+def _same(given: str, expected: str) -> bool:
+    """Compared in constant time, so that the time reveals nothing."""
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())

@@ -13,7 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from strava_pipeline.core.trips.activity.bundle import Bundle
-    from strava_pipeline.core.trips.activity.replay import Decided
+    from strava_pipeline.core.trips.activity.replay import DecidedBatch
     from strava_pipeline.core.trips.activity.thresholds import Thresholds
     from strava_pipeline.core.trips.activity.verdict import Algorithm, Verdict
     from strava_pipeline.ingest.trips.keys import KeyRing
@@ -205,10 +205,10 @@ def decisions(
     statuses: "Mapping[str, Verdict]",
     *,
     processes: int,
-) -> "Iterator[Decided]":
+) -> "Iterator[DecidedBatch]":
     """What the algorithm decides of the trips of the file, or of the source, batch by batch."""
     from strava_pipeline.core.errors import MisuseError
-    from strava_pipeline.core.trips.activity.replay import decided
+    from strava_pipeline.core.trips.activity.replay import decide_batch
     from strava_pipeline.ingest.trips.algorithms import decided_of_source
     from strava_pipeline.ingest.trips.connect import trip_source, trip_url
     from strava_pipeline.ingest.trips.export_file import read_export
@@ -220,7 +220,7 @@ def decisions(
         refuse_file_and_source(source, keys_file, keys_env)
         if filters != type(filters)():
             raise MisuseError("Filters choose from a source; of a file all trips are replayed.")
-        yield from (decided(algorithm, sets, batch, statuses) for batch in read_export(export))
+        yield from (decide_batch(algorithm, sets, batch, statuses) for batch in read_export(export))
         return
     settings = Settings.load()
     url = trip_url(settings, source)

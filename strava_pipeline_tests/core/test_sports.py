@@ -168,7 +168,7 @@ def test_stravas_own_names_are_themselves() -> None:
     ],
 )
 def test_typed_sports_are_read_in_any_case_with_commas_or_repeated(words: list[str], expected: list[str]) -> None:
-    assert typed_sports(words, known=["Quidditch"]) == expected
+    assert typed_sports(words, others=["Quidditch"]) == expected
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.pings.lines import Answered
+from strava_pipeline.core.pings.lines import AnswerLine
 from strava_pipeline.core.trips.car.config import read_config
 from strava_pipeline.lake import car_pings
 from strava_pipeline.lake.car_pings import count_readings, has_news, landed, take_in, waiting_lines
@@ -43,7 +43,7 @@ def test_what_waits_for_an_answer_waits_with_all_behind_it(log: Log) -> None:
     first, second, third = drive(km=1)[:3]
     lines = [*log.lines(first), *log.lines(second), *log.lines(third)]
     open_, answer = lines[2], lines[3]
-    assert isinstance(answer, Answered)
+    assert isinstance(answer, AnswerLine)
     log.put([*lines[:3], *lines[4:]], MORNING)
     soon = MORNING + timedelta(seconds=100)
     assert take_in(log.lake, soon).left == 3

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.pings.lines import Answered, Kept, Read, from_bytes
+from strava_pipeline.core.pings.lines import AnswerLine, CarReading, ReceivedLine, parse_line
 from strava_pipeline.core.pings.people import People, read_people
 from strava_pipeline.lake.car_pings import take_in
 from strava_pipeline.lake.journal import JournalFullError
@@ -28,9 +28,9 @@ class Car:
         self.answers = {datetime.fromisoformat(step["t"]).timestamp(): step["api"]["zoe"] for step in steps}
         self.asked: list[float] = []
 
-    def car(self, user_id: str, car_id: str, at: float) -> Read:
+    def car(self, user_id: str, car_id: str, at: float) -> CarReading:
         self.asked.append(at)
-        return Read(car_id=car_id, answered_at=datetime.fromtimestamp(at, UTC), **self.answers[at])
+        return CarReading(car_id=car_id, answered_at=datetime.fromtimestamp(at, UTC), **self.answers[at])
 
     def route(self, user_id: str, points: Sequence[tuple[float, float]], at: float) -> float | None:
         return None
@@ -53,7 +53,7 @@ class Bench:
         if self.full:
             raise JournalFullError("full")
         self.kept.append(line)
-        told = from_bytes(line)
+        told = parse_line(line)
         assert told is not None
         self.log.put([told], self.now)
 
@@ -61,7 +61,7 @@ class Bench:
         self.now = datetime.fromisoformat(step["t"]) + late
         line = self.log.kept(step["event"], "anna", self.now, json.dumps(body_of(step)))
         self.log.put([line], self.now)
-        self.live.came(line)
+        self.live.receive(line)
         await self.settled()
 
     async def settled(self) -> None:
@@ -79,9 +79,9 @@ class Bench:
         raise AssertionError("never")
 
     @property
-    def answered(self) -> list[Answered]:
-        lines = [from_bytes(line) for line in self.kept]
-        return [line for line in lines if isinstance(line, Answered)]
+    def answered(self) -> list[AnswerLine]:
+        lines = [parse_line(line) for line in self.kept]
+        return [line for line in lines if isinstance(line, AnswerLine)]
 
 
 def run(bench: Bench, act: Callable[[Bench], Awaitable[None]], people: People = PEOPLE) -> None:
@@ -173,7 +173,7 @@ def test_a_log_that_can_not_be_read_is_tried_again(tmp_path: Path) -> None:
         bench.now = datetime.fromisoformat(step["t"])
         line = bench.log.kept("ping", "anna", bench.now, json.dumps(body_of(step)))
         bench.log.put([line], bench.now)
-        bench.live.came(line)
+        bench.live.receive(line)
         await asyncio.sleep(0.05)
         assert bench.live.status("anna")["waiting"] > 0
         damaged.unlink()
@@ -192,11 +192,11 @@ def test_a_trip_that_a_run_ended_is_over_before_the_next_ping_is_looked_at(
     async def act(bench: Bench) -> None:
         for step in steps[:4]:
             await bench.ping(step)
-        clock = Kept(
+        clock = ReceivedLine(
             id="clock", kind="clock", user_id="anna", received_at=MORNING + timedelta(hours=2, minutes=50),
             body='{"t": "2026-03-04T09:20:00Z", "event": "clock"}',
         )  # fmt: skip
-        bench.log.put([clock, Answered(to="clock", user_id="anna")], clock.received_at)
+        bench.log.put([clock, AnswerLine(to="clock", user_id="anna")], clock.received_at)
         take_in(bench.log.lake, clock.received_at)
         await bench.ping(steps[4])
         told = bench.live.status("anna")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.pings.formats import LARGEST
-from strava_pipeline.core.pings.lines import Kept, Read, from_bytes
+from strava_pipeline.core.pings.lines import CarReading, ReceivedLine, parse_line
 from strava_pipeline.core.pings.people import read_people
 from strava_pipeline.lake.journal import ROOM, unread
 from strava_pipeline.lake.paths import Lake
@@ -30,8 +30,8 @@ PLACE = {"lat": 51.123456, "lng": 4.654321}
 class Silent:
     """Cars that never answer, and no router."""
 
-    def car(self, user_id: str, car_id: str, at: float) -> Read:
-        return Read(car_id=car_id, answered_at=NOW, error="unavailable")
+    def car(self, user_id: str, car_id: str, at: float) -> CarReading:
+        return CarReading(car_id=car_id, answered_at=NOW, error="unavailable")
 
     def route(self, user_id: str, points: Sequence[tuple[float, float]], at: float) -> float | None:
         return None
@@ -53,10 +53,10 @@ def intake(tmp_path: Path) -> Iterator[Intake]:
         yield made
 
 
-def came(intake: Intake) -> list[Kept]:
+def came(intake: Intake) -> list[ReceivedLine]:
     """What is in the log of pings, without who is who."""
-    lines = [from_bytes(line.content) for line in unread(intake.lake.inbox_pings, {})]
-    return [line for line in lines if isinstance(line, Kept) and line.kind != "config"]
+    lines = [parse_line(line.content) for line in unread(intake.lake.inbox_pings, {})]
+    return [line for line in lines if isinstance(line, ReceivedLine) and line.kind != "config"]
 
 
 def send(intake: Intake, value: Any, path: str = PATH) -> Answer:

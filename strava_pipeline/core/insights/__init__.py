@@ -1,1 +1,1 @@
-"""What an athlete asks of the years: pacing against goals, records, pictures. Pure: what is read and kept is lake's."""
+"""An athlete's years: pacing against goals, records, charts. Pure: reading and storing is lake's."""

@@ -68,13 +68,13 @@ def candidate_pairs(activities: pl.DataFrame) -> pl.DataFrame:
     Names and numbers count only between a file and an activity numbered by a source: two files in two folders may have one
     name. The sessions of one file share its content and are still several activities.
     """
-    known = activities.select(
+    keyed = activities.select(
         "id", "start", "elapsed", "contents", numbering_source().alias("by"), numbers=numbers(), names=names()
     )
-    content = _sharing(known, "contents", CROWD).select(*_KEYS, same_content=pl.lit(True)).unique()
-    numbered = _sharing(known, "numbers", COMMON_NAME).group_by(_KEYS).agg(pl.col("numbers").min().alias("same_number"))
-    named = _sharing(known, "names", COMMON_NAME).group_by(_KEYS).agg(pl.col("names").min().alias("same_name"))
-    timed = known.drop("contents", "names", "numbers").filter(pl.col("start").is_finite())
+    content = _sharing(keyed, "contents", CROWD).select(*_KEYS, same_content=pl.lit(True)).unique()
+    numbered = _sharing(keyed, "numbers", COMMON_NAME).group_by(_KEYS).agg(pl.col("numbers").min().alias("same_number"))
+    named = _sharing(keyed, "names", COMMON_NAME).group_by(_KEYS).agg(pl.col("names").min().alias("same_name"))
+    timed = keyed.drop("contents", "names", "numbers").filter(pl.col("start").is_finite())
     found = [content, numbered, named, _at_one_time(timed), _by_a_shifted_clock(timed)]
     return (
         pl.concat([each.select(_KEYS) for each in found])

@@ -67,7 +67,7 @@ def _measured(both: pl.DataFrame) -> pl.DataFrame:
     timed = pl.all_horizontal(pl.col(name).is_not_null() for name in times) & (shorter > 0)
     overlap = (pl.min_horizontal(a_end, b_end) - pl.max_horizontal("start_a", "start_b")).clip(0)
     far, near = pl.max_horizontal("distance_a", "distance_b"), pl.min_horizontal("distance_a", "distance_b")
-    known = pl.col("distance_a").is_not_null() & pl.col("distance_b").is_not_null() & (near > 0)
+    comparable = pl.col("distance_a").is_not_null() & pl.col("distance_b").is_not_null() & (near > 0)
     ends = _metres("end_lat", "end_lng")
     return both.with_columns(
         start_apart=(pl.col("start_a") - pl.col("start_b")).abs(),
@@ -76,7 +76,7 @@ def _measured(both: pl.DataFrame) -> pl.DataFrame:
         together=pl.when(timed).then(overlap / longer),
         within=pl.when(timed).then(overlap / shorter),
         covered=pl.when(timed).then(overlap / pl.when(pl.col("id_b") > 0).then(pl.col("elapsed_b")).otherwise(shorter)),
-        distance_apart=pl.when(known).then((far - near) / far),
+        distance_apart=pl.when(comparable).then((far - near) / far),
         place_apart=pl.min_horizontal(_metres("start_lat", "start_lng"), ends),
         heart_apart=_heart_apart("points_heart_apart", "heartrate"),
         maximum_apart=_heart_apart("points_maximum_apart", "max_heartrate"),

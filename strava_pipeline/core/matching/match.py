@@ -105,25 +105,27 @@ def find_matches(
 
     `compare` compares the points of pairs that are near; `sources`: best first.
     """
-    known = activities.select(pl.col(name).cast(kind) for name, kind in ACTIVITY_COLUMNS.items()).sort("id")
-    known = known.with_columns(cs.float().fill_nan(None))
-    ids = set(known["id"])
+    prepared = activities.select(pl.col(name).cast(kind) for name, kind in ACTIVITY_COLUMNS.items()).sort("id")
+    prepared = prepared.with_columns(cs.float().fill_nan(None))
+    ids = set(prepared["id"])
     decided = Decisions(
         tuple(pair for pair in decided.joined if ids.issuperset(pair)),
         frozenset(pair for pair in decided.split if ids.issuperset(pair)),
     )
-    pairs = _with_decided(candidate_pairs(known), decided)
+    pairs = _with_decided(candidate_pairs(prepared), decided)
     if pairs.is_empty():  # as in a folder with activities of the API alone
         return NOTHING_MATCHED
-    judged = judge_pairs(pairs, known, compare)
-    numbers = dict(known.select("id", numbering_source().alias("by")).iter_rows())
+    judged = judge_pairs(pairs, prepared, compare)
+    numbers = dict(prepared.select("id", numbering_source().alias("by")).iter_rows())
     identities = Identities(
         numbered_by=numbers,
-        athletes=dict(known.select("id", "athlete_id").iter_rows()),
-        contents=dict(known.filter(pl.col("source") == FILE).select("id", pl.col("contents").list.first()).iter_rows()),
+        athletes=dict(prepared.select("id", "athlete_id").iter_rows()),
+        contents=dict(
+            prepared.filter(pl.col("source") == FILE).select("id", pl.col("contents").list.first()).iter_rows()
+        ),
     )
-    groups = group_activities(_likenesses(judged, known), _alike(judged), identities, decided)
-    return Matching(_matches(judged, groups, numbers, decided), _members(known, groups, sources))
+    groups = group_activities(_likenesses(judged, prepared), _alike(judged), identities, decided)
+    return Matching(_matches(judged, groups, numbers, decided), _members(prepared, groups, sources))
 
 
 def _likenesses(judged: pl.DataFrame, activities: pl.DataFrame) -> list[Likeness]:

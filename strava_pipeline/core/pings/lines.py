@@ -23,7 +23,7 @@ MOMENT = timedelta(seconds=60)
 _FROZEN = ConfigDict(frozen=True)
 
 
-class Kept(BaseModel):
+class ReceivedLine(BaseModel):
     """Something received. `body`, `query`: as received; of a `config` and a `clock`: ours.
 
     `id` is unique; `received_at` is our machine's time. `scripted`: a scripted car answers, and the script's times count.
@@ -40,7 +40,7 @@ class Kept(BaseModel):
     scripted: bool = False
 
 
-class Read(BaseModel):
+class CarReading(BaseModel):
     """What a car answered. `measured_at`: when the car itself measured it, where it says so; `error`: why there is no answer."""
 
     model_config = _FROZEN
@@ -59,7 +59,7 @@ class Read(BaseModel):
         return self.measured_at or self.answered_at
 
 
-class Routed(BaseModel):
+class RouteReading(BaseModel):
     """What a router answered: kilometres, or None. `key` stands for the points that it was asked about."""
 
     model_config = _FROZEN
@@ -68,18 +68,18 @@ class Routed(BaseModel):
     km: float | None
 
 
-class Answered(BaseModel):
+class AnswerLine(BaseModel):
     """All answers to questions asked because of one line, whose id is `to`. There may be none."""
 
     model_config = _FROZEN
 
     to: str
     user_id: str
-    cars: tuple[Read, ...] = ()
-    routes: tuple[Routed, ...] = ()
+    cars: tuple[CarReading, ...] = ()
+    routes: tuple[RouteReading, ...] = ()
 
 
-Line = Kept | Answered
+Line = ReceivedLine | AnswerLine
 
 
 def new_id(at: datetime) -> str:
@@ -87,14 +87,14 @@ def new_id(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{token_hex(4)}"
 
 
-def to_bytes(line: Line) -> bytes:
+def line_bytes(line: Line) -> bytes:
     return line.model_dump_json(exclude_defaults=True).encode()
 
 
-def from_bytes(text: bytes) -> Line | None:
+def parse_line(text: bytes) -> Line | None:
     """The line; None where it is none of ours."""
     try:
-        return (Answered if text.startswith(b'{"to"') else Kept).model_validate_json(text)
+        return (AnswerLine if text.startswith(b'{"to"') else ReceivedLine).model_validate_json(text)
     except ValidationError:
         return None
 
@@ -103,7 +103,7 @@ def whole_part(lines: Sequence[Line | None], now: datetime) -> int:
     """How many of the first lines are complete: each line in them has its answers there too, or no longer waits for any."""
     whole, unanswered = 0, set[str]()
     for number, line in enumerate(lines, start=1):
-        if isinstance(line, Answered):
+        if isinstance(line, AnswerLine):
             unanswered.discard(line.to)
         elif line is not None and line.kind != "config" and abs(now - line.received_at) <= 2 * MOMENT:
             unanswered.add(line.id)
@@ -131,51 +131,51 @@ Points = Sequence[tuple[float, float]]  # longitude, latitude
 class Oracle(Protocol):
     """Asks cars and routers; each may take 10 seconds. Neither method raises."""
 
-    def car(self, user_id: str, car_id: str, at: float) -> Read: ...
+    def car(self, user_id: str, car_id: str, at: float) -> CarReading: ...
 
     def route(self, user_id: str, points: Points, at: float) -> float | None: ...
 
 
-class UnaskedError(Exception, ABC):
+class MissingAnswerError(Exception, ABC):
     """The tracker needs an answer that nobody has asked for yet."""
 
     @abstractmethod
-    def noted(self, answered: Answered, oracle: Oracle, at: float) -> Answered:
+    def noted(self, answered: AnswerLine, oracle: Oracle, at: float) -> AnswerLine:
         """Ask for it, because of an event at `at` (epoch seconds); returns `answered` with the new answer."""
 
 
-class UnaskedCarError(UnaskedError):
+class MissingCarAnswerError(MissingAnswerError):
     """The answer of a car."""
 
     def __init__(self, car_id: str) -> None:
         super().__init__("a car is to be asked")
         self.car_id = car_id
 
-    def noted(self, answered: Answered, oracle: Oracle, at: float) -> Answered:
+    def noted(self, answered: AnswerLine, oracle: Oracle, at: float) -> AnswerLine:
         read = oracle.car(answered.user_id, self.car_id, at)
         return answered.model_copy(update={"cars": (*answered.cars, read)})
 
 
-class UnaskedRouteError(UnaskedError):
+class MissingRouteError(MissingAnswerError):
     """The length of a route."""
 
     def __init__(self, points: Points) -> None:
         super().__init__("a route is to be asked for")
         self.points = tuple(points)
 
-    def noted(self, answered: Answered, oracle: Oracle, at: float) -> Answered:
-        routed = Routed(key=route_key(self.points), km=oracle.route(answered.user_id, self.points, at))
+    def noted(self, answered: AnswerLine, oracle: Oracle, at: float) -> AnswerLine:
+        routed = RouteReading(key=route_key(self.points), km=oracle.route(answered.user_id, self.points, at))
         return answered.model_copy(update={"routes": (*answered.routes, routed)})
 
 
-class NotedAnswers:
+class LoggedAnswers:
     """The answers that were noted for the event at `at` (epoch seconds).
 
     `asks_…`: raise Unasked… for what nobody has asked yet; else it is no answer. `unknown` names the cars of the latter.
     """
 
     def __init__(
-        self, answered: Answered | None, at: float, *, asks_cars: bool = False, asks_routes: bool = False
+        self, answered: AnswerLine | None, at: float, *, asks_cars: bool = False, asks_routes: bool = False
     ) -> None:
         self._cars = {read.car_id: read for read in reversed(answered.cars)} if answered else {}
         self._routes = {route.key: route for route in answered.routes} if answered else {}
@@ -187,7 +187,7 @@ class NotedAnswers:
         read = self._cars.get(car_id)
         if read is None:
             if self._asks_cars:
-                raise UnaskedCarError(car_id)
+                raise MissingCarAnswerError(car_id)
             self.unknown.append(car_id)
             return None
         if read.error is not None or not is_of_moment(read.at.timestamp(), self._at):
@@ -198,7 +198,7 @@ class NotedAnswers:
         """Kilometres; None: no router answered."""
         routed = self._routes.get(route_key(points))
         if routed is None and self._asks_routes:
-            raise UnaskedRouteError(points)
+            raise MissingRouteError(points)
         return routed.km if routed else None
 
     def save(self, trip: object) -> bool:

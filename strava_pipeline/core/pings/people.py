@@ -57,11 +57,11 @@ class Table:
     def has(self, name: str) -> bool:
         return name in self._values
 
-    def only(self, *known: str) -> None:
+    def only(self, *allowed: str) -> None:
         """What else stands here is a fault: mistyped, mostly."""
         for name in self._values:
-            if name not in known:
-                self.fault(_shown(name), f"no such setting; there are {', '.join(known)}")
+            if name not in allowed:
+                self.fault(_shown(name), f"no such setting; there are {', '.join(allowed)}")
 
     def text(self, name: str, expected: str, form: re.Pattern[str]) -> str:
         """The text; an empty one where it is not of that form."""
@@ -170,10 +170,10 @@ class People:
         return {(person.config.user_id, car_id): vin for person in self.people for car_id, vin in person.vins.items()}
 
     def user_of(self, token: str) -> str | None:
-        """Whose token it is, found out in a time that tells nothing of the others."""
-        said, found = token.encode("utf-8", "surrogatepass"), None
+        """The user of a token; the time that this takes reveals nothing of other tokens."""
+        given, found = token.encode("utf-8", "surrogatepass"), None
         for user_id, expected in self._tokens:
-            if hmac.compare_digest(said, expected):
+            if hmac.compare_digest(given, expected):
                 found = user_id
         return found
 
@@ -204,8 +204,8 @@ def read_people(document: Mapping[str, Any]) -> People:
 
 
 def _person(user: Table, tokens: dict[str, str], ids: dict[str, str], *, askable: bool) -> Person:
-    known = ("user_id", "token", "timezone", "cars", "locations", "last_parked_gps")
-    user.only(*known, "osrm")  # what a scenario's router says: of a script, no setting
+    allowed = ("user_id", "token", "timezone", "cars", "locations", "last_parked_gps")
+    user.only(*allowed, "osrm")  # a scenario's router: part of a script, no setting
     user_id = user.text("user_id", "1 to 64 letters, digits, . _ @ + or -, with a letter or digit first", _USER)
     user.unlike("user_id", user_id, ids)
     token = user.text("token", "16 to 200 letters, digits, - or _; make one: openssl rand -hex 32", _TOKEN)

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from strava_pipeline.core.geodesy import distance_m
 from strava_pipeline.core.json_values import format_milliseconds, json_text, parse_json
 from strava_pipeline.core.pings.formats import FUTURE_S, Ping, believable_time, read_ping
-from strava_pipeline.core.pings.lines import Kept
+from strava_pipeline.core.pings.lines import ReceivedLine
 from strava_pipeline.core.tables import CAR_TRIP_CANCELLATIONS, CAR_TRIP_POINTS, CAR_TRIPS
 from strava_pipeline.core.trips.car.config import (
     DEFAULT_LIMITS,
@@ -50,7 +50,7 @@ class User:
     came_at: float = 0.0
 
     def after_line(
-        self, line: Kept, answers: Answers, limits: Limits, ping: Ping | None
+        self, line: ReceivedLine, answers: Answers, limits: Limits, ping: Ping | None
     ) -> tuple["User", Result | None]:
         """The state after `line`, whose content is `ping`, and the result; None: the line changed no trip."""
         here = replace(self, after=line.id, came_at=line.received_at.timestamp())
@@ -98,7 +98,7 @@ def _configured(user: User, body: Mapping[str, Any]) -> User:
     return replace(user, config=read_config(body), parked=parked)
 
 
-def content_of(line: Kept) -> Ping | None:
+def ping_in(line: ReceivedLine) -> Ping | None:
     """The ping in a line; None where the line is no ping."""
     if line.kind == "config":
         return None
@@ -107,16 +107,16 @@ def content_of(line: Kept) -> Ping | None:
         ping = read_ping(line.body.encode(), line.query, kind, line.received_at.timestamp())
     except NoEventError:  # an older version accepted it
         return None
-    return None if ping is None else believed(ping, line)
+    return None if ping is None else with_believable_time(ping, line)
 
 
-def believed(ping: Ping, line: Kept) -> Ping:
+def with_believable_time(ping: Ping, line: ReceivedLine) -> Ping:
     """`ping`, as read from `line`, with a time that can be true: a phone's clock may be ahead, a script's is right."""
     event, came = ping.event, line.received_at.timestamp()
     if line.scripted or max(event.t, event.gps_at or 0.0) <= came + FUTURE_S:
         return ping
-    told_at = None if event.gps_at is not None and event.gps_at > came + FUTURE_S else event.gps_at
-    return replace(ping, event=replace(event, t=believable_time(event.t, came), gps_at=told_at))
+    believed_gps_at = None if event.gps_at is not None and event.gps_at > came + FUTURE_S else event.gps_at
+    return replace(ping, event=replace(event, t=believable_time(event.t, came), gps_at=believed_gps_at))
 
 
 def user_json(user: User) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def user_json(user: User) -> dict[str, Any]:
     }
 
 
-def digest_of(user: User) -> str:
+def user_digest(user: User) -> str:
     """A digest that is the same for equal states."""
     return hashlib.blake2b(json_text(user_json(user)).encode(), digest_size=8).hexdigest()
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from strava_pipeline.core.errors import MisuseError, PipelineError, SourceError
 from strava_pipeline.core.json_values import parse_instant, parse_json
-from strava_pipeline.core.pings.lines import Oracle, Points, Read
+from strava_pipeline.core.pings.lines import CarReading, Oracle, Points
 from strava_pipeline.core.pings.people import People
 from strava_pipeline.core.trips.car.events import read_answer
 from strava_pipeline.core.trips.car.scenarios import FORMAT, Routes, Scenario, read_scenarios
@@ -181,7 +181,7 @@ class _Asked:
     def __init__(self, cars: CarAdapter, route: Callable[[str, Points, float], float | None]) -> None:
         self._cars, self.route = cars, route
 
-    def car(self, user_id: str, car_id: str, at: float) -> Read:
+    def car(self, user_id: str, car_id: str, at: float) -> CarReading:
         return _line(self._cars.ask(car_id, datetime.fromtimestamp(at, UTC), user_id))
 
 
@@ -203,8 +203,8 @@ def _adapter(settings: Settings, people: People) -> CarAdapter:
     )
 
 
-def _line(reading: Reading) -> Read:
-    return Read(
+def _line(reading: Reading) -> CarReading:
+    return CarReading(
         car_id=reading.car_id,
         answered_at=reading.answered_at,
         measured_at=reading.measured_at,

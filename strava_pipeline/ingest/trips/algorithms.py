@@ -20,7 +20,7 @@ from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.size_limits import TripLimits
 from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.replay import Decided, decided
+from strava_pipeline.core.trips.activity.replay import DecidedBatch, decide_batch
 from strava_pipeline.core.trips.activity.text import code
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
 from strava_pipeline.core.trips.activity.verdict import Algorithm, Decision, Verdict
@@ -43,7 +43,7 @@ def decided_of_source(
     *,
     processes: int,
     limits: TripLimits = TripLimits(),
-) -> Iterator[Decided]:
+) -> Iterator[DecidedBatch]:
     """What the algorithm decides of the trips that the filters let through, batch by batch, in their order.
 
     Raises SourceError; PipelineError where a process was ended from outside.
@@ -52,7 +52,7 @@ def decided_of_source(
     with open_source(url, limits) as source:
         order = [] if in_this_process else in_order(source, filters)[: filters.limit]
         if len(order) <= SHARE:
-            yield from (decided(algorithm, sets, batch, statuses) for batch in read_bundles(source, keys, filters))
+            yield from (decide_batch(algorithm, sets, batch, statuses) for batch in read_bundles(source, keys, filters))
             return
     shares = [order[place : place + SHARE] for place in range(0, len(order), SHARE)]
     with ProcessPoolExecutor(
@@ -81,10 +81,10 @@ def _begin(work: _Work) -> None:
     _work[:] = [work]
 
 
-def _decide(share: Sequence[Listed]) -> list[Decided]:
+def _decide(share: Sequence[Listed]) -> list[DecidedBatch]:
     ((url, limits, keys, algorithm, sets, statuses),) = _work
     with open_source(url, limits) as source:
-        return [decided(algorithm, sets, batch, statuses) for batch in read_bundles(source, keys, order=share)]
+        return [decide_batch(algorithm, sets, batch, statuses) for batch in read_bundles(source, keys, order=share)]
 
 
 TIMEOUT = 30.0  # seconds for one trip: a hundred thousand points take a phone's code less

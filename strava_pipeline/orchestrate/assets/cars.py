@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 from pydantic import BaseModel
 
-from strava_pipeline.core.pings.lines import Answered, Kept
+from strava_pipeline.core.pings.lines import AnswerLine, ReceivedLine
 from strava_pipeline.core.tables import CAR_TRIPS, TABLES
 from strava_pipeline.operations.cars import CAR_TABLE_NAMES, LIVE_AGREES
 from strava_pipeline.operations.trip_steps import merge_car_trips, receive_pings, report_car_readings
@@ -39,7 +39,7 @@ def car_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> 
         owners=[OWNER],
         description="What phones sent, as received, and the cars and places of their users at that time. Append-only. "
         "The year is that of arrival, in UTC.",
-        metadata=_fields(Kept),
+        metadata=_fields(ReceivedLine),
         check_specs=[dg.AssetCheckSpec("all_taken", asset=PINGS, description="Every line of the inbox is in bronze.")],
     )
     def pings(context: dg.AssetExecutionContext, config: PingsConfig, run: Run) -> Iterator[Result]:
@@ -54,7 +54,7 @@ def car_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> 
         kinds={"json", "file"},
         owners=[OWNER],
         description="What cars and routers answered at the moment of a ping. Append-only.",
-        metadata=_fields(Answered),
+        metadata=_fields(AnswerLine),
     )
     def car_readings(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
         yield from reported(context, report_car_readings(run, years_of(context.partition_keys)))

@@ -10,7 +10,7 @@ import pytest
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.size_limits import TripLimits
-from strava_pipeline.core.trips.activity.replay import STATUSES, Decided, Replay
+from strava_pipeline.core.trips.activity.replay import STATUSES, DecidedBatch, Replay
 from strava_pipeline.core.trips.activity.sweep import Sweep, threshold_sets
 from strava_pipeline.core.trips.activity.thresholds import thresholds
 from strava_pipeline.core.trips.activity.verdict import Verdict, find_algorithm
@@ -30,7 +30,7 @@ def source(tmp_path: Path) -> str:
     return f"sqlite:///{write_sqlite(tmp_path / 'trips.sqlite', rows)}"
 
 
-def decided(url: str, filters: Filters = Filters(), processes: int = 1) -> Iterator[Decided]:
+def decided(url: str, filters: Filters = Filters(), processes: int = 1) -> Iterator[DecidedBatch]:
     return decided_of_source(url, RING, filters, ALGORITHM, [thresholds()], STATUSES, processes=processes)
 
 

@@ -1,7 +1,7 @@
-"""Replay: what an algorithm decides of known trips beside what was decided then and what people said, batch by batch.
+"""Replay: an algorithm's decisions on past trips, compared with the stored decisions and with what people said.
 
-A label is what people said; it must not depend on metrics or rules. The confusion counts verdicts against labels. Of a trip one
-small record is kept; its points go with its batch.
+A label is what people said; it must not depend on metrics or rules. The confusion counts verdicts against labels. One small
+record of each trip is kept; its points are dropped with its batch.
 """
 
 import hashlib
@@ -151,7 +151,7 @@ FORMAT = "activity-trip-replay/1"
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class ReplayedTrip:
     """One trip: the stored verdict, the new one with its reasons, and which the label is nearer to."""
 
     external_id: str
@@ -175,24 +175,24 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class DecidedBatch:
     """The decisions on one batch: for each of the thresholds a record per trip, and a digest of each trip."""
 
-    sets: list[list[Replayed]]
+    sets: list[list[ReplayedTrip]]
     digests: list[bytes]
 
 
-def decided(
+def decide_batch(
     algorithm: Algorithm,
     sets: Sequence[Thresholds],
     bundles: Sequence[Bundle],
     statuses: Mapping[str, Verdict] = STATUSES,
-) -> Decided:
-    """Decide on one batch for a replay or a sweep: everything that needs the points."""
+) -> DecidedBatch:
+    """Decide on one batch for a replay or a sweep: the part that needs the points."""
     stored = [(stored_verdict(bundle, statuses), truth(bundle)) for bundle in bundles]
-    return Decided(
+    return DecidedBatch(
         [
-            [_beside(*trip) for trip in zip(bundles, decisions, stored, strict=True)]
+            [_compared(*trip) for trip in zip(bundles, decisions, stored, strict=True)]
             for decisions in algorithm.decide_all(bundles, sets)
         ],
         [_digest(bundle) for bundle in bundles],
@@ -221,23 +221,23 @@ class InputHash:
 
 
 class Replay:
-    """One algorithm with one set of thresholds over batches of trips; `statuses` as in labels.STATUSES."""
+    """One algorithm with one set of thresholds over batches of trips; `statuses` as in STATUSES."""
 
     def __init__(
         self, algorithm: Algorithm, thresholds: Thresholds, statuses: Mapping[str, Verdict] = STATUSES
     ) -> None:
         self.algorithm = algorithm
         self.thresholds = thresholds
-        self.trips: list[Replayed] = []
+        self.trips: list[ReplayedTrip] = []
         self.confusion = Confusion()
         self.input_hash = InputHash()
         self.statuses = statuses
 
     def add(self, bundles: Sequence[Bundle]) -> None:
         """Decide on the next trips and count them."""
-        self.count(decided(self.algorithm, [self.thresholds], bundles, self.statuses))
+        self.count(decide_batch(self.algorithm, [self.thresholds], bundles, self.statuses))
 
-    def count(self, batch: Decided) -> None:
+    def count(self, batch: DecidedBatch) -> None:
         """Count the next trips, decided elsewhere."""
         (added,) = batch.sets
         self.input_hash.add(batch.digests)
@@ -250,8 +250,8 @@ class Replay:
         return {
             "trips": len(self.trips),
             "labelled": sum(trip.truth is not None for trip in self.trips),
-            "old": _counted([trip.old for trip in self.trips]),
-            "new": _counted([trip.new for trip in self.trips]),
+            "old": _verdict_counts([trip.old for trip in self.trips]),
+            "new": _verdict_counts([trip.new for trip in self.trips]),
             **self.confusion.as_json(),
             **self.confusion.scores(),
         }
@@ -269,17 +269,17 @@ class Replay:
         }
 
 
-def replayed(bundle: Bundle, decision: Decision, statuses: Mapping[str, Verdict] = STATUSES) -> Replayed:
-    """One trip's decision beside what the source decided and what people said."""
-    return _beside(bundle, decision, (stored_verdict(bundle, statuses), truth(bundle)))
+def replayed(bundle: Bundle, decision: Decision, statuses: Mapping[str, Verdict] = STATUSES) -> ReplayedTrip:
+    """One trip's decision, compared with the source's decision and with what people said."""
+    return _compared(bundle, decision, (stored_verdict(bundle, statuses), truth(bundle)))
 
 
-def _beside(bundle: Bundle, decision: Decision, stored: tuple[Verdict, Truth | None]) -> Replayed:
+def _compared(bundle: Bundle, decision: Decision, stored: tuple[Verdict, Truth | None]) -> ReplayedTrip:
     old, label = stored
     compared = outcome(old, decision.verdict, label.label if label else None)
-    return Replayed(bundle.external_id, old, decision.verdict, decision.reasons, label, compared)
+    return ReplayedTrip(bundle.external_id, old, decision.verdict, decision.reasons, label, compared)
 
 
-def _counted(verdicts: Sequence[Verdict]) -> dict[str, int]:
+def _verdict_counts(verdicts: Sequence[Verdict]) -> dict[str, int]:
     counts = Counter(verdicts)
     return {verdict.value: counts[verdict] for verdict in Verdict}

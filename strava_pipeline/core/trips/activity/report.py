@@ -25,10 +25,10 @@ from strava_pipeline.core.trips.activity.diagnosis import FORMAT, Diagnosed
 from strava_pipeline.core.trips.activity.explanation import VERDICTS, Reason, limit_words, reasons, rules_with_numbers
 from strava_pipeline.core.trips.activity.sections import (
     Section,
-    known_metrics,
     log_rows,
     log_section,
     phone_section,
+    readable_metrics,
     sections,
 )
 from strava_pipeline.core.trips.activity.sketch import drawn, sketch
@@ -95,7 +95,7 @@ def _overview_row(bundle: Bundle, diagnosis: Mapping[str, Any]) -> tuple[str, ..
         (bundle.summary.start_time or NOTHING)[:10],
         VERDICTS.get(diagnosis["verdict"], diagnosis["verdict"]),
         diagnosis["primary"] or NOTHING,
-        quantity(known_metrics(diagnosis).get("haversine_m"), "m"),
+        quantity(readable_metrics(diagnosis).get("haversine_m"), "m"),
         diagnosis["label"] or NOTHING,
         diagnosis["outcome_vs_stored"],
     )
@@ -174,7 +174,7 @@ def trips_page(trips: Sequence[tuple[Bundle, Mapping[str, Any], str]], threshold
 
 
 def _page_trip(bundle: Bundle, diagnosis: Mapping[str, Any], flip: str, thresholds: Thresholds) -> dict[str, Any]:
-    metrics, missing = known_metrics(diagnosis), diagnosis["missing_ride"]
+    metrics, missing = readable_metrics(diagnosis), diagnosis["missing_ride"]
     found = reasons(diagnosis, thresholds)
     return {
         "name": one_line(bundle.external_id),

@@ -1,4 +1,4 @@
-"""What a report says of one trip beside its verdict, as tables of text: the text report and the page both show these.
+"""The tables of a trip's report: the text report and the page both show them.
 
 No positions. What the missing-ride section holds is diagnosis.py's.
 """
@@ -41,7 +41,7 @@ class Section:
 
 def sections(bundle: Bundle, diagnosis: Mapping[str, Any]) -> list[Section]:
     """All tables of one trip, in the order of reading; without those of a missing ride."""
-    metrics = known_metrics(diagnosis)
+    metrics = readable_metrics(diagnosis)
     return [
         _trip(bundle),
         _label(bundle, diagnosis),
@@ -63,7 +63,7 @@ def shown(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else safe_text(str(value))
 
 
-def known_metrics(diagnosis: Mapping[str, Any]) -> Mapping[str, Any]:
+def readable_metrics(diagnosis: Mapping[str, Any]) -> Mapping[str, Any]:
     """The metrics for people: where the points can't be read, every metric of points is missing, their number too."""
     metrics: Mapping[str, Any] = diagnosis["metrics"]
     if diagnosis["verdict"] != Verdict.UNKNOWN:
@@ -215,7 +215,7 @@ def pause_text(line: Mapping[str, Any]) -> str:
 
 
 def phone_section(missing: Mapping[str, Any]) -> Section:
-    """What the phone says of itself: permissions, power, versions, and whatever else."""
+    """What the phone reports of itself: permissions, power, versions, and everything else."""
     rows = [(f"permission: {name}", shown(value)) for name, value in (missing["permissions"] or {}).items()]
     rows.append(("low-power mode", shown(missing["low_power_mode"])))
     rows += [(name, shown(value)) for kind in ("versions", "other", "shapes") for name, value in missing[kind].items()]

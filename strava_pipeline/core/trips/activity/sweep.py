@@ -14,13 +14,13 @@ from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.replay import (
     STATUSES,
     Confusion,
-    Decided,
+    DecidedBatch,
     InputHash,
     Label,
     Outcome,
     Replay,
-    Replayed,
-    decided,
+    ReplayedTrip,
+    decide_batch,
 )
 from strava_pipeline.core.trips.activity.text import NOTHING, aligned, cut, one_line
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
@@ -115,9 +115,9 @@ class Sweep:
 
     def add(self, bundles: Sequence[Bundle]) -> None:
         """Decide on the next trips with every set and count them."""
-        self.count(decided(self.algorithm, self.thresholds, bundles, self.statuses))
+        self.count(decide_batch(self.algorithm, self.thresholds, bundles, self.statuses))
 
-    def count(self, batch: Decided) -> None:
+    def count(self, batch: DecidedBatch) -> None:
         """Count the next trips, decided elsewhere."""
         self.input_hash.add(batch.digests)
         for result, trips in zip(self._results, batch.sets, strict=True):
@@ -234,11 +234,11 @@ _OUTCOME_MEANS = {
 }
 
 
-def _place(trip: Replayed) -> int:
+def _place(trip: ReplayedTrip) -> int:
     return _ORDER.index(trip.outcome)
 
 
-def _moved(trips: Sequence[Replayed]) -> list[str]:
+def _moved(trips: Sequence[ReplayedTrip]) -> list[str]:
     if not trips:
         return []
     rows = [

@@ -109,7 +109,7 @@ def _assigned(turn: Turn, cache: Cache) -> Stepped:
 
 
 def _reassigned(turn: Turn, cache: Cache, car: Car) -> Stepped:
-    """The phone is in another car: drop what the first car told; the new car's odometer covers only a part of the trip."""
+    """The phone is in another car: drop the first car's readings; the new car's odometer covers only a part of the trip."""
     cache = replace(
         with_car(cache, car),
         start_odo=None,

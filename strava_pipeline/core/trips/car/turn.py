@@ -165,7 +165,7 @@ def with_answer(turn: Turn, cache: Cache, answer: CarAnswer, *, at: float | None
 
 
 def with_error(cache: Cache) -> Cache:
-    """Count one more error in a row; nothing else is known, so nothing else changes."""
+    """Count one more error in a row; nothing else changes."""
     return replace(cache, api_error_count=cache.api_error_count + 1)
 
 
@@ -190,13 +190,13 @@ def is_driving(cache: Cache, answer: CarAnswer, limits: Limits) -> bool | None:
 
 def stands_at_skip(turn: Turn, cache: Cache, answer: CarAnswer | None) -> bool:
     """Whether the best known position is at a skip location: this answer's, this event's, the car's last, the phone's last."""
-    known: tuple[Position | None, ...] = (
+    candidates: tuple[Position | None, ...] = (
         None if answer is None else answer.position,
         turn.event.position,
         None if cache.audi_gps is None else cache.audi_gps.position,
         cache.gps_events[-1].position if cache.gps_events else None,
     )
-    position = next((position for position in known if position is not None), None)
+    position = next((position for position in candidates if position is not None), None)
     return position is not None and is_at_skip(turn.config, position)
 
 
@@ -312,8 +312,8 @@ def _end(cache: Cache, points: tuple[Point, ...]) -> Position | None:
 
 def _end_time(cache: Cache) -> float:
     """Since when it was parked, else when the phone ended it, else its last event; an `end` that came late is no earlier end."""
-    known = (cache.x_parked_since, cache.end_triggered, cache.x_last_event_at)
-    return max(cache.start_time, next(instant for instant in known if instant is not None))
+    candidates = (cache.x_parked_since, cache.end_triggered, cache.x_last_event_at)
+    return max(cache.start_time, next(instant for instant in candidates if instant is not None))
 
 
 def _deviation_percent(km: float, direct: float | None) -> float | None:
