@@ -16,6 +16,8 @@ from strava_pipeline.core.providers import ProviderSpec
 from strava_pipeline.core.rows import Json
 
 T = TypeVar("T")
+OnWait = Callable[[str, float], None]
+"""Informed of a pause that a client waits for: why and until when, as a sentence, and the seconds still to go."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,20 @@ from typing import cast
 
 from strava_pipeline.core.errors import MissingSettingsError, NeedsLoginError, PipelineError
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
-from strava_pipeline.ingest.provider import Provider
+from strava_pipeline.ingest.provider import OnWait, Provider
 from strava_pipeline.settings import Settings
 
 PROVIDERS: dict[str, str] = {}
-"""By name: the module with `connect(settings, clock) -> Provider` and `login_files(settings) -> Sequence[Path]`.
+"""By name: the module with `connect(settings, clock, on_wait) -> Provider` and `login_files(settings) -> Sequence[Path]`.
 
 Strava, with its budget, is connected by itself.
 """
 
 
-def connect(name: str, settings: Settings, clock: ServerClock) -> Provider:
+def connect(name: str, settings: Settings, clock: ServerClock, on_wait: OnWait = lambda why, seconds: None) -> Provider:
     """A client of the provider `name` with the login of the settings; nothing is sent yet.
+
+    `on_wait` is informed of each pause that the service asks for.
 
     Raises PipelineError where no provider has that name, NeedsLoginError or MissingSettingsError where its login is
     missing.
@@ -30,7 +32,7 @@ def connect(name: str, settings: Settings, clock: ServerClock) -> Provider:
     if name not in PROVIDERS:
         known = ", ".join(sorted(PROVIDERS)) or "none yet"
         raise PipelineError(f"There is no provider {name}. Known besides Strava: {known}.")
-    return cast(Provider, importlib.import_module(PROVIDERS[name]).connect(settings, clock))
+    return cast(Provider, importlib.import_module(PROVIDERS[name]).connect(settings, clock, on_wait))
 
 
 def missing_login(name: str, settings: Settings) -> str | None:

@@ -23,7 +23,9 @@ from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
 from strava_pipeline.ingest.clock import ServerClock, parse_date_header
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, TooLargeError, Wire
+from strava_pipeline.ingest.provider import OnWait
 
+REPORTED_EVERY = 60.0  # seconds of a pause: whoever looks on sees that the run is alive
 UNSAID = timedelta(minutes=1)  # the pause after a 429 that names none, doubled each time
 
 log = logging.getLogger(__name__)
@@ -49,7 +51,7 @@ class ServiceClient(LandingClient):
         interval: seconds between the beginnings of two calls, at the server.
         patience: the longest pause that is waited for.
         bearer, basic: the login, as a token or as a user and a password.
-        on_wait: informed of a pause: what for, and how many seconds.
+        on_wait: informed of a pause before each minute of it: why and until when, and the seconds still to go.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class ServiceClient(LandingClient):
         patience: timedelta = timedelta(minutes=15),
         bearer: str | None = None,
         basic: tuple[str, str] | None = None,
-        on_wait: Callable[[str, float], None] = lambda what, seconds: None,
+        on_wait: OnWait = lambda why, seconds: None,
     ) -> None:
         super().__init__()
         self.calls = 0
@@ -126,8 +128,12 @@ class ServiceClient(LandingClient):
         pause = retry_after(exchange.headers, self.clock.now()) or UNSAID * 2 ** (refusals - 1)
         if pause > self._patience or refusals >= MOST_REFUSALS:
             raise LimitReachedError(self._title, self.clock.now() + pause)
-        self._on_wait(f"{self._title} asks for a pause.", pause.total_seconds())
-        self._pause(pause.total_seconds())
+        why = f"{self._title} asks for a pause until {self.clock.now() + pause:%Y-%m-%d %H:%M:%S} UTC."
+        seconds = pause.total_seconds()
+        while seconds > 0:
+            self._on_wait(why, seconds)
+            self._pause(min(seconds, REPORTED_EVERY))
+            seconds -= REPORTED_EVERY
 
     def _pause(self, seconds: float) -> None:
         self._let_interrupts_through()

@@ -26,7 +26,8 @@ class ProviderSource:
     @cached_property
     def client(self) -> Provider:
         """The run's one client. Raises NeedsLoginError or MissingSettingsError where the login is missing."""
-        return connect(self.spec.name, self._settings, machine_clock(self._settings.clock_speed))
+        clock = machine_clock(self._settings.clock_speed)
+        return connect(self.spec.name, self._settings, clock, self._run.progress.waiting)
 
     @property
     def host(self) -> str | None:

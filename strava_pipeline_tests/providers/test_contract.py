@@ -1,6 +1,7 @@
 """What holds for every provider: listing, resuming, limits, errors, edits, deletions, gear, and no secret in any log."""
 
 import logging
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.ingest.registry import login_files, missing_login
 from strava_pipeline.lake.bronze.answers import provider_gear
@@ -82,12 +84,18 @@ def test_what_is_new_is_listed_from_the_watermark(world: World) -> None:
 
 
 @pytest.mark.parametrize("headers", [{"Retry-After": "30"}, {}])
-def test_a_short_limit_is_waited_for(world: World, headers: dict[str, str]) -> None:
+def test_a_short_limit_is_waited_for_and_the_run_shows_until_when(
+    world: World, headers: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     five(world.subject)
     before = world.subject.clock.now()
     world.subject.fail(kind="status", status=429, headers=headers)
     assert world.pull().stopped is None
     assert world.subject.clock.now() - before >= timedelta(seconds=30)
+    title = spec_of(world.subject.name).title
+    shown = rf"{title} .* until 2026-03-01 12:\d\d:\d\d UTC\. Waiting, \d+ s still\."
+    assert any(re.fullmatch(shown, message) for message in caplog.messages), caplog.messages
     assert len(world.names()) == 5
 
 

@@ -13,7 +13,7 @@ from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.core.providers import ProviderSpec, UnreadableRowError, spec_of
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire
-from strava_pipeline.ingest.provider import Login, Page, Received
+from strava_pipeline.ingest.provider import Login, OnWait, Page, Received
 from strava_pipeline.ingest.service_client import ServiceClient
 from strava_pipeline.settings import Settings
 
@@ -23,9 +23,16 @@ ADDRESS = {"url": ""}  # a real provider has a setting
 
 
 class ToyClient:
-    def __init__(self, base_url: str, key: str, clock: ServerClock) -> None:
+    def __init__(self, base_url: str, key: str, clock: ServerClock, on_wait: OnWait) -> None:
         self._service = ServiceClient(
-            "Toy", base_url, Wire(time.monotonic), clock, random.random, login="Ask the toy for a new key.", bearer=key
+            "Toy",
+            base_url,
+            Wire(time.monotonic),
+            clock,
+            random.random,
+            login="Ask the toy for a new key.",
+            bearer=key,
+            on_wait=on_wait,
         )
         self._base_url = base_url
 
@@ -84,10 +91,10 @@ def login_files(settings: Settings) -> Sequence[Path]:
     return [settings.secrets_dir / "toy_login.json"]
 
 
-def connect(settings: Settings, clock: ServerClock) -> ToyClient:
+def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> ToyClient:
     (path,) = login_files(settings)
     try:
         key = json.loads(path.read_text())["key"]
     except FileNotFoundError:
         raise MissingSettingsError(f"There is no {path.name} yet. Ask the toy for a key.") from None
-    return ToyClient(ADDRESS["url"], key, clock)
+    return ToyClient(ADDRESS["url"], key, clock, on_wait)
