@@ -65,7 +65,7 @@ def land(place: Place) -> Work:
             entries = contents(container).entries
             for _, entry in entries:
                 store.put(entry.read())
-        store.settle()
+        store.sync()
         return len(entries)
 
     return work

@@ -91,12 +91,12 @@ def files(place: Place) -> Work:
 
 def one_more(place: Place) -> Work:
     """The same as `files`, after one more activity in one year."""
-    from strava_pipeline.lake.gold.warehouse import changed, writing
+    from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 
     with writing(place.lake) as connection:
         copy = "SELECT * REPLACE (-id AS id) FROM activities_all WHERE id = 1"
         connection.execute(f"INSERT INTO activities_all {copy}")
-        changed(connection)
+        mark_changed(connection)
     return files(place)
 
 
@@ -115,7 +115,7 @@ def views(place: Place) -> Work:
 
 
 def _fill(place: Place) -> None:
-    from strava_pipeline.lake.gold.warehouse import changed, writing
+    from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 
     with writing(place.lake) as connection:
         if connection.execute("SELECT count(*) = 0 FROM activities_all").fetchall()[0][0]:
@@ -123,7 +123,7 @@ def _fill(place: Place) -> None:
             connection.execute(
                 f"INSERT INTO activity_splits_metric_by_source BY NAME SELECT * FROM '{_splits(place.folder)}'"
             )
-            changed(connection)
+            mark_changed(connection)
 
 
 def _rows(folder: Path) -> Path:

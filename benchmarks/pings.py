@@ -20,7 +20,7 @@ from benchmarks.intake import free_port
 from benchmarks.posting import CONNECTIONS, post_all
 from strava_pipeline.core.pings.lines import ReceivedLine
 from strava_pipeline.core.trips.car.config import Limits
-from strava_pipeline.lake.car_pings import landed, take_in, waiting_lines
+from strava_pipeline.lake.car_pings import bronze_files, move_to_bronze, waiting_lines
 from strava_pipeline.lake.car_trips import Replay
 from strava_pipeline.lake.paths import Lake
 
@@ -92,8 +92,8 @@ def measure(folder: Path, seconds: int) -> dict[str, float | int]:
         time.sleep(1)  # for questions to the cars that are under way
     seconds_to_answer = sorted(posted.seconds)
     waiting = [line for line in waiting_lines(lake) if isinstance(line, ReceivedLine) and line.kind != "config"]
-    take_in(lake, datetime.now(UTC) + timedelta(minutes=5))
-    lines, started = sum(len(lines) for _, lines in landed(lake)), time.process_time()
+    move_to_bronze(lake, datetime.now(UTC) + timedelta(minutes=5))
+    lines, started = sum(len(lines) for _, lines in bronze_files(lake)), time.process_time()
     replay = Replay()
     replay.run(lake, Limits())
     cpu = time.process_time() - started

@@ -93,14 +93,14 @@ def publish(place: Place) -> Work:
 def publish_large(place: Place) -> Work:
     """Publish a warehouse of LARGE_BYTES."""
     from strava_pipeline.lake.gold.publish import publish
-    from strava_pipeline.lake.gold.warehouse import changed, writing
+    from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 
     with writing(place.lake) as connection:
         connection.execute("CREATE TABLE filler (a DOUBLE, b DOUBLE)")
     while place.lake.working.stat().st_size < LARGE_BYTES:
         with writing(place.lake) as connection:  # random doubles can't be compressed
             connection.execute("INSERT INTO filler SELECT random(), random() FROM range(2_000_000)")
-            changed(connection)
+            mark_changed(connection)
 
     def work() -> int:
         publish(place.lake)

@@ -9,7 +9,7 @@ import duckdb
 
 from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.emulator.strava.archive import Oddities, write_archive
-from strava_pipeline.lake.imports.merge import years_behind_imports
+from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.verbs.run_job import RunOutcome
 from strava_pipeline_tests.rig import Rig
@@ -57,7 +57,7 @@ def import_by_dagster(rig: Rig, *paths: Path) -> dict[str, dict[str, Any]]:
 
 def years_behind(rig: Rig) -> set[int]:
     """The years in which an import has something that is not merged."""
-    return years_behind_imports(rig.lake, year_range(rig.settings.first_year))
+    return years_with_unmerged_imports(rig.lake, year_range(rig.settings.first_year))
 
 
 def tracks(rig: Rig) -> list[tuple[Any, ...]]:

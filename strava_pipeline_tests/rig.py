@@ -21,7 +21,7 @@ from strava_pipeline.emulator.strava.app import Emulator
 from strava_pipeline.emulator.strava.application import EmulatorConfig, Limits
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.ingest.strava.ledger import ledger_path
-from strava_pipeline.lake.imports.merge import years_behind_imports
+from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.build import build_defs
@@ -67,7 +67,7 @@ class Rig:
     def import_files(self, *paths: Path) -> Done:
         """Do what the command `import` does to the data, without Dagster; what its merge reported."""
         landed = self.do("import_files", bronze_files={"paths": [str(path) for path in paths]})
-        behind = years_behind_imports(self.lake, year_range(self.settings.first_year))
+        behind = years_with_unmerged_imports(self.lake, year_range(self.settings.first_year))
         if not behind:
             return landed
         merged = self.do("merge_files", list(range(min(behind), max(behind) + 1)))

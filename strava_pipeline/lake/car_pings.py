@@ -20,7 +20,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.pings.lines import AnswerLine, Line, ReceivedLine, parse_line, whole_part
 from strava_pipeline.lake.files import from_stamp, packed, stamp, unpacked, write_whole
 from strava_pipeline.lake.journal import Line as Read
-from strava_pipeline.lake.journal import has_unread, take_away, unread
+from strava_pipeline.lake.journal import delete_read, has_unread, unread
 from strava_pipeline.lake.paths import Lake
 
 LOCK = "pings"
@@ -29,7 +29,7 @@ _FILE = "car_readings.json"
 
 
 @dataclass(slots=True)
-class TakenIn:
+class PingIntake:
     """What came into bronze now. `left`: lines that wait for an answer, or for the ones before them."""
 
     pings: Counter[int] = field(default_factory=Counter)  # by year of their coming
@@ -40,9 +40,9 @@ class TakenIn:
     not_ours: int = 0
 
 
-def take_in(lake: Lake, now: datetime) -> TakenIn:
+def move_to_bronze(lake: Lake, now: datetime) -> PingIntake:
     """Move what is settled from the inbox into bronze: a file for each segment that it stood in."""
-    report = TakenIn()
+    report = PingIntake()
     lines = [(line, parse_line(line.content)) for line in unread(lake.inbox_pings, _read_so_far(lake))]
     whole = whole_part([what for _, what in lines], now)
     report.left = len(lines) - whole
@@ -55,11 +55,11 @@ def take_in(lake: Lake, now: datetime) -> TakenIn:
         at += timedelta(microseconds=1)
         _land(lake, segment.partition(".")[0], list(part), answers, at)
     _count(report, [what for _, what in lines[:whole]])
-    take_away(lake.inbox_pings, _read_so_far(lake))
+    delete_read(lake.inbox_pings, _read_so_far(lake))
     return report
 
 
-def has_news(lake: Lake) -> bool:
+def has_unread_pings(lake: Lake) -> bool:
     """Whether the inbox holds what is not in bronze."""
     return has_unread(lake.inbox_pings, _read_so_far(lake))
 
@@ -75,7 +75,9 @@ def newest_file(lake: Lake) -> str | None:
     return max((path.name for path in lake.pings.glob(f"*/*{ENDING}")), default=None)
 
 
-def landed(lake: Lake, after: str | None = None) -> Iterator[tuple[str, list[tuple[ReceivedLine, AnswerLine | None]]]]:
+def bronze_files(
+    lake: Lake, after: str | None = None
+) -> Iterator[tuple[str, list[tuple[ReceivedLine, AnswerLine | None]]]]:
     """The files of bronze behind `after`, in their order: what came, each with what was answered because of it."""
     paths = [path for path in lake.pings.glob(f"*/*{ENDING}") if after is None or path.name > after]
     for path in sorted(paths, key=lambda path: path.name):
@@ -128,7 +130,7 @@ def _read_so_far(lake: Lake) -> dict[str, int]:
     return done
 
 
-def _count(report: TakenIn, lines: Sequence[Line | None]) -> None:
+def _count(report: PingIntake, lines: Sequence[Line | None]) -> None:
     for line in lines:
         if line is None:
             report.not_ours += 1
@@ -138,7 +140,7 @@ def _count(report: TakenIn, lines: Sequence[Line | None]) -> None:
             report.readings += len(line.cars)
 
 
-class Counted(BaseModel, frozen=True):
+class ReadingCounts(BaseModel, frozen=True):
     """Of the year's files up to `newest`: how many they are, answers of cars in them, and how many of those are none."""
 
     files: int = 0
@@ -147,29 +149,29 @@ class Counted(BaseModel, frozen=True):
     errors: int = 0
 
 
-_KEPT = TypeAdapter(dict[int, Counted])
+_KEPT = TypeAdapter(dict[int, ReadingCounts])
 
 
-def count_readings(lake: Lake, years: Sequence[int]) -> dict[int, Counted]:
+def count_readings(lake: Lake, years: Sequence[int]) -> dict[int, ReadingCounts]:
     """The counts of some years, by year of their coming (UTC). Raises PipelineError for a damaged file."""
     known = _known(lake)
-    found = {year: _count_year(lake, year, known.get(year, Counted())) for year in years}
+    found = {year: _count_year(lake, year, known.get(year, ReadingCounts())) for year in years}
     if found.items() - known.items():
         write_whole(lake.state / _FILE, _KEPT.dump_json(known | found))
     return found
 
 
-def _count_year(lake: Lake, year: int, before: Counted) -> Counted:
+def _count_year(lake: Lake, year: int, before: ReadingCounts) -> ReadingCounts:
     answered, came = (
         {path.name for path in (of / str(year)).glob(f"*{ENDING}")} for of in (lake.car_readings, lake.pings)
     )
     names = sorted(answered & came)  # a run that died in between left answers alone: they come again
     if sum(name <= before.newest for name in names) != before.files:  # some were lost, or brought back
-        before = Counted()
+        before = ReadingCounts()
     new = [name for name in names if name > before.newest]
     lines = [line for name in new for line in lines_in(lake.car_readings / str(year) / name)]
     cars = [read for line in lines if isinstance(line, AnswerLine) for read in line.cars]
-    return Counted(
+    return ReadingCounts(
         files=len(names),
         newest=names[-1] if names else "",
         readings=before.readings + len(cars),
@@ -177,7 +179,7 @@ def _count_year(lake: Lake, year: int, before: Counted) -> Counted:
     )
 
 
-def _known(lake: Lake) -> dict[int, Counted]:
+def _known(lake: Lake) -> dict[int, ReadingCounts]:
     try:
         return _KEPT.validate_json((lake.state / _FILE).read_bytes())
     except (FileNotFoundError, ValidationError):

@@ -23,16 +23,16 @@ from strava_pipeline.core.tables import CAR_TABLES, Table
 from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS, Area, Limits, area_of
 from strava_pipeline.core.trips.car.events import Result
 from strava_pipeline.core.trips.car.trip import Trip
-from strava_pipeline.lake.car_pings import has_news, landed, newest_file, waiting_lines
+from strava_pipeline.lake.car_pings import bronze_files, has_unread_pings, newest_file, waiting_lines
 from strava_pipeline.lake.files import append_line, sync_folder, write_whole
-from strava_pipeline.lake.gold.merge import MergeReport, staged, staging
-from strava_pipeline.lake.gold.warehouse import Connection, changed, note, notes, reading, writing
+from strava_pipeline.lake.gold.merge import MergeReport, stage, staging
+from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
 _NOTE = f"car_trips {VERSION}"  # up to which file of bronze they are merged; rows of another version are replaced
 _FILE = "car_tracker.json"
-Told = Callable[[ReceivedLine, User, Result | None], object]
+LineListener = Callable[[ReceivedLine, User, Result | None], object]
 _COMPARED = ("end_time", "car_id", "distance_km", "distance_source", "classification", "via")
 ADDRESSES_LOCK = "addresses"
 _ENDS = {"start_address": ("start_lat", "start_lng"), "end_address": ("end_lat", "end_lng")}
@@ -50,14 +50,16 @@ class Replay:
     lines: int = 0
     unknown: set[tuple[str, str]] = field(default_factory=set)  # lines and cars that the tracker asked, and nobody had
 
-    def run(self, lake: Lake, limits: Limits, tell: Told | None = None) -> None:
+    def run(self, lake: Lake, limits: Limits, on_line: LineListener | None = None) -> None:
         """Take the files of bronze behind `after`. `tell` hears of each line, the user's state and the result."""
-        for name, lines in landed(lake, self.after):
+        for name, lines in bronze_files(lake, self.after):
             for line, answered in lines:
-                self.take(line, answered, limits, tell)
+                self.replay_line(line, answered, limits, on_line)
             self.after = name
 
-    def take(self, line: ReceivedLine, answered: AnswerLine | None, limits: Limits, tell: Told | None = None) -> None:
+    def replay_line(
+        self, line: ReceivedLine, answered: AnswerLine | None, limits: Limits, on_line: LineListener | None = None
+    ) -> None:
         ping = ping_in(line)
         answers = LoggedAnswers(answered, ping.event.t if ping else 0.0)
         user, result = self.users.get(line.user_id, User()).after_line(line, answers, limits, ping)
@@ -67,11 +69,11 @@ class Replay:
         if result is not None:
             self.statuses[result.status] += 1
             self.outcomes.add(result, user.config, line.received_at)
-        if tell is not None:
-            tell(line, user, result)
+        if on_line is not None:
+            on_line(line, user, result)
 
 
-def go_on(lake: Lake) -> Replay:
+def resume_replay(lake: Lake) -> Replay:
     """A replay from where the last one ended, as far as its trips are in the warehouse; else from the first line."""
     with reading(lake) as connection:
         merged = notes(connection, _NOTE).get(_NOTE)
@@ -100,30 +102,30 @@ def is_due(lake: Lake, now: datetime) -> bool:
     """Whether a run has anything to do: something came, bronze holds what was not replayed yet (a run died, or the states are
     lost), or nothing was heard for long of a trip under way.
     """
-    if has_news(lake):
+    if has_unread_pings(lake):
         return True
     replay = last_replay(lake)
     return newest_file(lake) != replay.after or any(user.is_stale(now.timestamp()) for user in replay.users.values())
 
 
-def keep(lake: Lake, replay: Replay) -> None:
+def save_replay(lake: Lake, replay: Replay) -> None:
     """Leave the states to the next run: once the trips are committed."""
     told = {"after": replay.after, "users": {name: user_json(user) for name, user in replay.users.items()}}
     write_whole(lake.state / _FILE, json.dumps(told).encode())
 
 
 def merge_replay(
-    lake: Lake, tell: Told | None = None, before: "Callable[[Replay], object] | None" = None
+    lake: Lake, on_line: LineListener | None = None, before: "Callable[[Replay], object] | None" = None
 ) -> tuple[Replay, MergeReport]:
     """Take what came to bronze since the last replay, and merge it. `before` is told the replay before that."""
-    replay = go_on(lake)
+    replay = resume_replay(lake)
     if before is not None:
         before(replay)
     is_anew = replay.after is None
-    replay.run(lake, DEFAULT_LIMITS, tell)
+    replay.run(lake, DEFAULT_LIMITS, on_line)
     with writing(lake) as connection:
         report = _merge(connection, lake, replay, is_anew)
-    keep(lake, replay)
+    save_replay(lake, replay)
     return replay, report
 
 
@@ -144,13 +146,13 @@ def _merge(connection: Connection, lake: Lake, replay: Replay, is_anew: bool) ->
                 connection.execute(sql("delete_all").format(table=table.stored))
             if rows.height:
                 statement = sql("insert_new").format(table=table.stored, key=", ".join(table.key))
-                found = connection.execute(statement, {"rows": staged(folder, table.name, rows)}).fetchall()
+                found = connection.execute(statement, {"rows": stage(folder, table.name, rows)}).fetchall()
                 report.rows[table.name] = len(found)
                 report.inserted += len(found)
         report.updated += fill_addresses(connection, lake, folder)
     note(connection, _NOTE, replay.after)
     if report.wrote:
-        changed(connection)
+        mark_changed(connection)
     return report
 
 
@@ -161,14 +163,14 @@ def _rows(outcomes: Outcomes) -> Iterator[tuple[Table, pl.DataFrame]]:
         yield table, rows.unique(table.key, keep="first", maintain_order=True)
 
 
-def users_now(lake: Lake) -> dict[str, User]:
+def current_users(lake: Lake) -> dict[str, User]:
     """Each user after everything that came; what no car was asked about yet counts as unanswered."""
     waiting, replay, known = waiting_lines(lake), last_replay(lake), set[str]()
     replay.run(lake, DEFAULT_LIMITS, lambda line, *_: known.add(line.id))
     answers = {line.to: line for line in waiting if isinstance(line, AnswerLine)}
     for line in waiting:
         if isinstance(line, ReceivedLine) and line.id not in known:  # a run may just have taken it in
-            replay.take(line, answers.get(line.id), DEFAULT_LIMITS)
+            replay.replay_line(line, answers.get(line.id), DEFAULT_LIMITS)
     return replay.users
 
 
@@ -180,7 +182,7 @@ def published_trips(connection: Connection, user_id: str | None, year: int | Non
 
 
 @dataclass(frozen=True, slots=True)
-class Different:
+class TripDifference:
     """A trip by its start; `before`, `after`: what it is with the usual limits and with others, None: no trip."""
 
     trip_id: str
@@ -197,10 +199,10 @@ class Comparison:
     cancelled_before: int
     cancelled_after: int
     unknown: int
-    different: list[Different] = field(default_factory=list)
+    different: list[TripDifference] = field(default_factory=list)
 
 
-def compared(lake: Lake, limits: Limits) -> Comparison:
+def compare_limits(lake: Lake, limits: Limits) -> Comparison:
     """All of bronze replayed with the usual limits and with `limits`."""
     before, after = Replay(), Replay()
     before.run(lake, DEFAULT_LIMITS)
@@ -215,7 +217,7 @@ def compared(lake: Lake, limits: Limits) -> Comparison:
     )
     for trip_id in sorted(old.keys() | new.keys()):
         if old.get(trip_id) != new.get(trip_id):
-            found.different.append(Different(trip_id, old.get(trip_id), new.get(trip_id)))
+            found.different.append(TripDifference(trip_id, old.get(trip_id), new.get(trip_id)))
     return found
 
 
@@ -228,7 +230,7 @@ def _told(trip: Trip) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class TripFigures:
     """Of the trips of some years; None where there are none. `cancelled`: how many, by reason."""
 
     cancellation_rate: float | None
@@ -237,12 +239,12 @@ class Watched:
     gps_only_share: float | None
 
 
-def watched(connection: Connection, years: Sequence[int]) -> Watched:
+def trip_figures(connection: Connection, years: Sequence[int]) -> TripFigures:
     trips, points, gps_only = connection.execute(sql("car_trips_watched"), {"years": list(years)}).fetchall()[0]
     cancelled = dict(connection.execute(sql("car_cancellations_watched"), {"years": list(years)}).fetchall())
     none = sum(cancelled.values())
     rate = round(none / (trips + none), 4) if trips + none else None
-    return Watched(rate, cancelled, points, gps_only)
+    return TripFigures(rate, cancelled, points, gps_only)
 
 
 def rows_by_partition(connection: Connection, table: str) -> dict[int, int]:
@@ -259,7 +261,7 @@ class _Line(BaseModel):
     at: AwareDatetime
 
 
-def known_addresses(lake: Lake) -> dict[Area, str | None]:
+def saved_addresses(lake: Lake) -> dict[Area, str | None]:
     """Every answer so far; the last one of an area counts. A line that a power cut left torn is passed over."""
     try:
         lines = lake.addresses.read_bytes().split(b"\n")
@@ -275,7 +277,7 @@ def known_addresses(lake: Lake) -> dict[Area, str | None]:
     return found
 
 
-def keep_address(lake: Lake, area: Area, address: str | None, at: datetime) -> None:
+def save_address(lake: Lake, area: Area, address: str | None, at: datetime) -> None:
     """Append an answer; it is on disk when this returns. Who calls holds ADDRESSES_LOCK."""
     line = _Line(lat=area.lat, lng=area.lng, address=address, at=at).model_dump_json().encode() + b"\n"
     is_new = not lake.addresses.exists()
@@ -286,7 +288,7 @@ def keep_address(lake: Lake, area: Area, address: str | None, at: datetime) -> N
 
 def unknown_areas(lake: Lake) -> list[Area]:
     """Where trips began and ended and nobody has said the address yet, the newest trips first."""
-    known = known_addresses(lake)
+    known = saved_addresses(lake)
     with reading(lake) as connection:
         trips = connection.execute(sql("car_trip_ends")).fetchall()
     ends = (end for _, *places in trips for end in (places[:2], places[2:4]))
@@ -299,13 +301,13 @@ def merge_addresses(lake: Lake) -> int:
     with writing(lake) as connection, staging(lake) as folder:
         filled = fill_addresses(connection, lake, folder)
         if filled:
-            changed(connection)
+            mark_changed(connection)
     return filled
 
 
 def fill_addresses(connection: Connection, lake: Lake, folder: Path) -> int:
     """The same inside the caller's transaction, by way of a staging folder."""
-    known = known_addresses(lake)
+    known = saved_addresses(lake)
     if not known:
         return 0
     ends = connection.execute(sql("car_trip_ends"))
@@ -314,7 +316,7 @@ def fill_addresses(connection: Connection, lake: Lake, folder: Path) -> int:
     new = pl.DataFrame([row for row in rows if row is not None], schema=_ROWS, orient="row")
     if new.is_empty():
         return 0
-    return len(connection.execute(sql("fill_addresses"), {"rows": staged(folder, "addresses", new)}).fetchall())
+    return len(connection.execute(sql("fill_addresses"), {"rows": stage(folder, "addresses", new)}).fetchall())
 
 
 def _filled(trip: Mapping[str, str | float | None], known: Mapping[Area, str | None]) -> dict[str, str | None] | None:

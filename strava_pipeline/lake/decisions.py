@@ -28,7 +28,7 @@ D = TypeVar("D", bound=Decision)
 
 
 @dataclass(frozen=True, slots=True)
-class Decided(Generic[D]):
+class DecisionFile(Generic[D]):
     """All decisions of a kind, in the order taken; `unreadable`: the numbers of lines that are none."""
 
     path: Path
@@ -36,24 +36,24 @@ class Decided(Generic[D]):
     unreadable: list[int] = field(default_factory=list)
 
 
-def decide(lake: Lake, *taken: Decision) -> None:
+def record_decisions(lake: Lake, *taken: Decision) -> None:
     """Append decisions; they are on disk when this returns."""
     for decision in taken:
         _append(lake, _path(lake, type(decision)), f"{decision.model_dump_json()}\n".encode())
 
 
-def decisions(lake: Lake, of: type[D]) -> Decided[D]:
+def decisions(lake: Lake, of: type[D]) -> DecisionFile[D]:
     """Every decision of a kind so far. Fields that this version doesn't know are passed over."""
     return _read(_path(lake, of), of)
 
 
-def decided_files(lake: Lake) -> list[Decided[Decision]]:
+def decision_files(lake: Lake) -> list[DecisionFile[Decision]]:
     """What can be read of every file, of whatever kind its decisions are."""
     return [_read(path, Decision) for path in sorted(lake.decisions.glob("*.jsonl"))]
 
 
-def _read(path: Path, of: type[D]) -> Decided[D]:
-    found: Decided[D] = Decided(path)
+def _read(path: Path, of: type[D]) -> DecisionFile[D]:
+    found: DecisionFile[D] = DecisionFile(path)
     if not path.exists():
         return found
     for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):

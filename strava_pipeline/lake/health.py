@@ -22,9 +22,9 @@ from strava_pipeline.core.tables import TABLES, catalogue_version
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.file_locks import is_open_in_duckdb
 from strava_pipeline.lake.bronze.answers import detail_files
-from strava_pipeline.lake.bronze.listings import from_the_future, listings
+from strava_pipeline.lake.bronze.listings import future_listings, listings
 from strava_pipeline.lake.bronze.manifests import Manifest
-from strava_pipeline.lake.decisions import decided_files
+from strava_pipeline.lake.decisions import decision_files
 from strava_pipeline.lake.files import bytes_free, nearest, unpacked
 from strava_pipeline.lake.gold.publish import READ_ONLY, snapshot
 from strava_pipeline.lake.gold.quality import faulty_keys
@@ -33,10 +33,10 @@ from strava_pipeline.lake.gold.warehouse import (
     Connection,
     at_rest,
     catalogue_of,
+    has_ever_existed,
     is_a_database,
     is_marked,
     revision,
-    was_ever_made,
 )
 from strava_pipeline.lake.imports.activities import all_listings
 from strava_pipeline.lake.paths import Lake, log_of
@@ -64,7 +64,7 @@ def _working(lake: Lake) -> tuple[list[Finding], str | None]:
     """What is the case, and the revision if it could be read."""
     path = lake.working
     if not path.exists():
-        if was_ever_made(lake):
+        if has_ever_existed(lake):
             return [warning(WORKING, f"{path} is not there any more.", _AGAIN)], None
         return [skipped(WORKING, "none yet; the first pull makes it")], None
     if not is_a_database(path):
@@ -180,7 +180,7 @@ def details_health(lake: Lake) -> Finding:
 
 def decisions_health(lake: Lake) -> Finding:
     """Whether every line of what a person decided can be read; the runs pass over one that can't be."""
-    files = decided_files(lake)
+    files = decision_files(lake)
     torn = [f"{file.path}, line {number}" for file in files for number in file.unreadable]
     if not torn:
         taken = sum(len(file.all) for file in files)
@@ -290,7 +290,7 @@ def times_health(lake: Lake, now: datetime) -> Finding:
 
 
 def _listings(lake: Lake) -> Iterator[str]:
-    for name, said, believed in from_the_future(lake):
+    for name, said, believed in future_listings(lake):
         yield f"listing {name} ({said:%Y-%m-%d} instead of {believed:%Y-%m-%d})"
 
 

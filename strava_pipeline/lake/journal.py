@@ -19,20 +19,20 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.file_locks import try_lock
 from strava_pipeline.lake.files import held, stamp, sync_folder
 
-FULL = 4_000_000  # bytes of a segment: then the next one is begun, so that read ones can go
-ROOM = 64_000_000  # bytes that may lie unread, some 200,000 events: then somebody has to look why nobody reads
+FULL = 4_000_000  # bytes of a segment: then the next is begun, so that read ones can be deleted
+ROOM = 64_000_000  # bytes that may be unread, some 200,000 events: beyond, a person has to find out why nobody reads
 ENDING = ".ndjson"
-Read = Mapping[str, int]
-"""Up to where a journal was read: bytes of each segment. Several writers may be at several of them."""
+ReadOffsets = Mapping[str, int]
+"""How far a journal was read: bytes of each segment. Several writers may each have a segment."""
 
 
 class JournalFullError(PipelineError):
-    """More is waiting than may: whoever reads has fallen behind, or nobody does."""
+    """More is unread than is allowed: the reader has fallen behind, or there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line, without its newline; it ends `offset` bytes behind the beginning of `segment`."""
+    """A line without its newline; it ends `offset` bytes after the beginning of `segment`."""
 
     content: bytes
     segment: str
@@ -43,15 +43,15 @@ class Writer:
     """Appends to a journal; for one thread. Each writer has segments of its own."""
 
     def __init__(self, folder: Path, *, most_waiting: int) -> None:
-        """`most_waiting`: bytes that may lie unread before more is refused."""
+        """`most_waiting`: bytes that may be unread before more is refused."""
         self._folder, self._most = folder, most_waiting
         self._segment: _Segment | None = None
-        self._begun: datetime | None = None  # they are read in this order, even where the clock was set back
+        self._begun: datetime | None = None  # segments are read in this order, even where the clock was set back
 
     def append(self, lines: Sequence[bytes], at: datetime) -> None:
         """All of `lines` or none, on disk when this returns. Raises JournalFullError, or OSError (a full disk)."""
         size = sum(len(line) + 1 for line in lines)
-        if waiting(self._folder) + size > self._most:
+        if waiting_bytes(self._folder) + size > self._most:
             raise JournalFullError(f"{self._folder} holds as much as it may ({self._most} bytes) that nobody has read.")
         if self._segment is None or self._segment.size >= FULL or not self._segment.is_there():
             self.close()
@@ -60,11 +60,11 @@ class Writer:
         try:
             self._segment.append(b"".join(line + b"\n" for line in lines))
         except OSError:
-            self.close()  # a reader may have gone beyond the end that it has now
+            self.close()  # a reader may have read beyond its present end
             raise
 
     def close(self) -> None:
-        """Let go of the segment; readers may take it away when they have read it."""
+        """Close the segment; readers may delete it when they have read it."""
         if self._segment is not None:
             self._segment.close()
             self._segment = None
@@ -95,34 +95,34 @@ class _Segment:
         self.size += len(content)
 
     def is_there(self) -> bool:
-        """Whether it is where readers look: somebody may have deleted or moved the folder."""
+        """Whether the file is where readers look: a person may have deleted or moved the folder."""
         try:
             return os.path.samestat(self.path.stat(), os.fstat(self._file))
         except OSError:
             return False
 
     def close(self) -> None:
-        """A segment without a line goes: a disk that stays full would gather them."""
+        """Close the file; delete it if it is empty, as a disk that stays full would gather empty ones."""
         if not self.size:
             with suppress(OSError):
                 self.path.unlink()
         self._holding.__exit__(None, None, None)
 
 
-def waiting(folder: Path) -> int:
+def waiting_bytes(folder: Path) -> int:
     """Bytes in all segments that are still there."""
     found = 0
     for path in segments(folder):
-        with suppress(FileNotFoundError):  # read and taken away meanwhile
+        with suppress(FileNotFoundError):  # read and deleted meanwhile
             found += path.stat().st_size
     return found
 
 
-def unread(folder: Path, read: Read) -> Iterator[Line]:
-    """Every whole line that was not read, segment by segment in the order in which these were begun."""
+def unread(folder: Path, read: ReadOffsets) -> Iterator[Line]:
+    """Every whole line that was not read, segment by segment in the order in which they were begun."""
     for path in segments(folder):
         offset = read.get(path.name, 0)
-        with suppress(FileNotFoundError), path.open("rb") as file:  # read and taken away meanwhile
+        with suppress(FileNotFoundError), path.open("rb") as file:  # read and deleted meanwhile
             file.seek(offset)
             for line in file:
                 if not line.endswith(b"\n"):
@@ -131,26 +131,26 @@ def unread(folder: Path, read: Read) -> Iterator[Line]:
                 yield Line(line[:-1], path.name, offset)
 
 
-def has_unread(folder: Path, read: Read) -> bool:
+def has_unread(folder: Path, read: ReadOffsets) -> bool:
     """Whether there is a line to be read."""
     return next(unread(folder, read), None) is not None
 
 
-def take_away(folder: Path, read: Read) -> dict[str, int]:
-    """Delete the closed segments of which every line was read; how far the others were read.
+def delete_read(folder: Path, read: ReadOffsets) -> dict[str, int]:
+    """Delete the closed segments whose lines were all read; returns how far the others were read.
 
-    What stands behind the last whole line was acknowledged to nobody.
+    Bytes after the last whole line were acknowledged to nobody.
     """
     left = {}
     for path in segments(folder):
         offset = read.get(path.name, 0)
-        if not _taken_away(path, offset):
+        if not _delete_if_read(path, offset):
             left[path.name] = offset
     return left
 
 
-def _taken_away(path: Path, offset: int) -> bool:
-    """Whether it is gone. It is looked at and deleted under its lock: a writer may be about to begin it."""
+def _delete_if_read(path: Path, offset: int) -> bool:
+    """Whether the segment is gone. It is deleted under its lock: a writer may be about to begin it."""
     try:
         with path.open("rb") as file:
             if not try_lock(file.fileno()):
@@ -170,7 +170,7 @@ def segments(folder: Path) -> list[Path]:
 
 
 class Received(BaseModel):
-    """`received_at`: when the intake took it, by its machine's clock; `body`: what came, character for character."""
+    """A line of an inbox: `received_at` by the intake's clock; `body` as it came over the wire, character for character."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -179,12 +179,12 @@ class Received(BaseModel):
 
     @classmethod
     def line(cls, body: bytes, at: datetime) -> bytes:
-        """The line for a body; UnicodeDecodeError where it is no UTF-8."""
+        """The line for a body; UnicodeDecodeError where the body is not UTF-8."""
         return cls(received_at=at, body=body.decode()).model_dump_json().encode()
 
 
 def body_of(line: bytes) -> bytes:
-    """The body in a line; empty where it is no line of ours."""
+    """The body in a line; empty where the line is damaged."""
     try:
         return Received.model_validate_json(line).body.encode()
     except (ValidationError, UnicodeEncodeError):

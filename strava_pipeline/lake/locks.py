@@ -13,7 +13,7 @@ from strava_pipeline.file_locks import LockHeldError, exclusive
 from strava_pipeline.lake.files import has_no_holder, held, write_whole
 from strava_pipeline.lake.paths import Lake
 
-TELL_AFTER = 2  # seconds of waiting that a person notices
+NOTIFY_AFTER = 2  # seconds of waiting that a person notices
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def locked(lake: Lake, name: str, *, who: str = "", tell: Callable[[str], object
     path = _lock_file(lake, name)
     with ExitStack() as held:
         try:
-            held.enter_context(exclusive(path, timeout=TELL_AFTER if tell else None))
+            held.enter_context(exclusive(path, timeout=NOTIFY_AFTER if tell else None))
         except LockHeldError:
             if tell is not None:
                 tell(f"Waiting for {holder(lake, name)}, who is at work on the same.")
@@ -35,7 +35,7 @@ def locked(lake: Lake, name: str, *, who: str = "", tell: Callable[[str], object
 
 
 @contextmanager
-def locked_or_none(lake: Lake, name: str, *, who: str = "", patience: float = 0) -> Iterator[bool]:
+def try_locked(lake: Lake, name: str, *, who: str = "", patience: float = 0) -> Iterator[bool]:
     """Try to take the lock `name` for `patience` seconds; yields whether it was free.
 
     It may be taken again within the body, by `locked`.
@@ -84,14 +84,14 @@ def has_died(lake: Lake, run_id: str) -> bool:
     return has_no_holder(_run_file(lake, run_id))
 
 
-def noted_runs(lake: Lake) -> list[str]:
+def runs_with_lock_file(lake: Lake) -> list[str]:
     """The runs whose lock file is there: live ones, and those that died with it."""
     return sorted(path.stem for path in (lake.state / "runs").glob("*.lock"))
 
 
 def others_at_work(lake: Lake, run_id: str) -> bool:
     """Whether a process holds the lock of another run than `run_id`."""
-    return any(is_live(lake, other) for other in noted_runs(lake) if other != run_id)
+    return any(is_live(lake, other) for other in runs_with_lock_file(lake) if other != run_id)
 
 
 def forget_run(lake: Lake, run_id: str) -> None:

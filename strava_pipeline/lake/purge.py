@@ -17,11 +17,11 @@ from secrets import token_hex
 
 from strava_pipeline.core.errors import Finding, PipelineError, ok, warning
 from strava_pipeline.lake.files import has_no_holder, sync_folder
-from strava_pipeline.lake.locks import holder, is_live, locked_or_none, noted_runs
+from strava_pipeline.lake.locks import holder, is_live, runs_with_lock_file, try_locked
 from strava_pipeline.lake.paths import Lake
 
 PURGE = "purge"
-STAYS = ("README.md", ".gitignore")  # of the checkout's data folder: they hold nothing of anybody
+KEPT_FILES = ("README.md", ".gitignore")  # of the checkout's data folder: they hold nothing of anybody
 _LAST = ("inbox", "bronze", "decisions", "state")  # in this order, after all that is made of them
 _IS_MOUNTED = (errno.EXDEV, errno.EBUSY)
 
@@ -82,7 +82,7 @@ def refuse_other_places(lake: Lake, others: Iterable[Path]) -> None:
 
 def who_is_at_work(lake: Lake) -> str | None:
     """Who uses the data folder now: a live run, the holder of a lock, a process that writes down what comes in."""
-    for run_id in noted_runs(lake):
+    for run_id in runs_with_lock_file(lake):
         if is_live(lake, run_id):
             return f"run {run_id}"
     for path in sorted((lake.state / "locks").glob("*.lock")):
@@ -96,14 +96,14 @@ def who_is_at_work(lake: Lake) -> str | None:
 
 
 @contextmanager
-def alone(lake: Lake) -> Iterator[None]:
+def exclusive_use(lake: Lake) -> Iterator[None]:
     """Hold every lock that the data folder has; PipelineError where somebody is at work in it."""
     with ExitStack() as held:
         refuse_work(lake)
         if lake.data_dir.is_dir():
             known = {path.stem for path in (lake.state / "locks").glob("*.lock")}
             for name in sorted(known | {"warehouse"}):  # which every run takes sooner or later
-                if not held.enter_context(locked_or_none(lake, name, who="a purge")):
+                if not held.enter_context(try_locked(lake, name, who="a purge")):
                     raise _busy(lake, holder(lake, name))
         yield
 
@@ -149,7 +149,7 @@ def _entries(lake: Lake) -> list[Path]:
     """What is directly in the data folder and goes, in the order in which it goes."""
     if not lake.data_dir.is_dir():
         return []
-    found = [path for path in lake.data_dir.iterdir() if path.name not in STAYS]
+    found = [path for path in lake.data_dir.iterdir() if path.name not in KEPT_FILES]
     return sorted(found, key=lambda path: (_LAST.index(path.name) + 1 if path.name in _LAST else 0, path.name))
 
 

@@ -15,21 +15,21 @@ from strava_pipeline.core.sources import STRAVA, gear_source
 from strava_pipeline.core.tables import DETAIL_TABLES, GEAR, TABLES
 from strava_pipeline.core.tables.details import RECORDED
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake.bronze.answers import count_on_disk, detail_files
+from strava_pipeline.lake.bronze.answers import count_details, detail_files
 from strava_pipeline.lake.car_trips import merge_car_trips
 from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.gold.deletions import mark_absent
 from strava_pipeline.lake.gold.matches import match_activities
 from strava_pipeline.lake.gold.merge import merge_activities, merge_history
 from strava_pipeline.lake.gold.merge_details import (
-    fetched_in_gold,
+    fetch_times_in_gold,
     merge_details,
     merge_fresh_details,
     merge_profile,
     sync_kudos,
 )
 from strava_pipeline.lake.gold.publish import publish, snapshot
-from strava_pipeline.lake.gold.quality import faulty_keys, keys
+from strava_pipeline.lake.gold.quality import faulty_keys, table_keys
 from strava_pipeline.lake.gold.quarantine import sync_quarantine
 from strava_pipeline.lake.gold.warehouse import (
     REBUILDING,
@@ -38,6 +38,7 @@ from strava_pipeline.lake.gold.warehouse import (
     OtherCatalogueError,
     attach,
     exclusively,
+    has_ever_existed,
     is_a_database,
     is_marked,
     is_outdated,
@@ -46,16 +47,21 @@ from strava_pipeline.lake.gold.warehouse import (
     reading,
     transaction,
     unmark,
-    was_ever_made,
     writing,
 )
-from strava_pipeline.lake.imports.activities import all_listings, are_outdated, forget
+from strava_pipeline.lake.imports.activities import all_listings, has_outdated_activities, remove_activities
 from strava_pipeline.lake.imports.manifests import undone_names
 from strava_pipeline.lake.imports.merge import merge_fresh_imported, merge_imported_activities, merge_imported_details
-from strava_pipeline.lake.imports.undo import is_made_without, is_noted, made_without, may_leave, note_made_without
+from strava_pipeline.lake.imports.undo import (
+    expected_loss,
+    has_left_out_note,
+    left_out_imports,
+    left_out_of_lake,
+    note_left_out,
+)
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake, log_of
-from strava_pipeline.lake.shards import drop_imported, write_shards
+from strava_pipeline.lake.shards import drop_imported_rows, write_shards
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.trips import merge_trips
 
@@ -107,13 +113,13 @@ def _rebuild(lake: Lake, years: YearRange, watch: Watch, make_imports: Work, *, 
     new, undone = lake.remade, undone_names(lake)
     _discard_unless_usable(new, undone)
     try:
-        follows_undo = (made_without(lake) or []) != undone
+        follows_undo = (left_out_of_lake(lake) or []) != undone
         with writing(new) as connection:
             if anew:
                 mark(connection, _SHARDS_TOO)
-            if anew or are_outdated(lake) or (follows_undo and not is_noted(connection)):
+            if anew or has_outdated_activities(lake) or (follows_undo and not has_left_out_note(connection)):
                 mark(connection, _IMPORTS_TOO)
-            note_made_without(connection, undone)
+            note_left_out(connection, undone)
         _make_imports(lake, watch, make_imports, drop=follows_undo)
         _write_all_shards(lake, years, watch)
         _merge_all(new, years, watch)
@@ -122,7 +128,7 @@ def _rebuild(lake: Lake, years: YearRange, watch: Watch, make_imports: Work, *, 
         _discard(new)  # what can't be made must neither fill the disk nor stop the runs that need no rebuild
         raise
     publish(lake)
-    forget(lake, undone)
+    remove_activities(lake, undone)
 
 
 def _make_imports(lake: Lake, watch: Watch, make_imports: Work, *, drop: bool) -> None:
@@ -132,7 +138,7 @@ def _make_imports(lake: Lake, watch: Watch, make_imports: Work, *, drop: bool) -
     if due:
         make_imports()
         if drop:
-            for name in drop_imported(lake):
+            for name in drop_imported_rows(lake):
                 watch.say(f"{name}: damaged, and set aside; its rows are made again from bronze.")
         with writing(lake.remade) as connection:
             unmark(connection, _IMPORTS_TOO)
@@ -143,7 +149,7 @@ def _write_all_shards(lake: Lake, years: YearRange, watch: Watch) -> None:
         anew = is_marked(connection, _SHARDS_TOO)
     watch.begin("Writing shards", sum(listing.manifest.rows for listing in all_listings(lake)))
     try:
-        write_shards(lake, years.all, years, anew=anew, tick=watch.advance)
+        write_shards(lake, years.all, years, rewrite=anew, tick=watch.advance)
     finally:
         watch.end()
     with writing(lake.remade) as connection:
@@ -160,7 +166,7 @@ def _merge_all(new: Lake, years: YearRange, watch: Watch) -> None:
     with writing(new) as connection:
         merge_activities(connection, new, years.all)
     details_in = _detail_years(new, years)
-    watch.begin("Merging details", sum(count_on_disk(new, year) for year in details_in))
+    watch.begin("Merging details", sum(count_details(new, year) for year in details_in))
     try:
         merge_details(new, details_in, tick=watch.advance)
         merge_imported_details(new)
@@ -208,7 +214,7 @@ def _keep_what_was_damaged(lake: Lake, made: Connection, years: YearRange) -> No
             return
     attach(made, lake.snapshot, "published", read_only=True)
     fetched = {key for (key,) in made.execute(_PUBLISHED, {"source": STRAVA}).fetchall()}
-    missing = sorted((lost & fetched) - fetched_in_gold(made).keys())
+    missing = sorted((lost & fetched) - fetch_times_in_gold(made).keys())
     for table in DETAIL_TABLES:
         if table not in RECORDED:  # what an archive says instead
             made.execute(sql("forget_details").format(table=TABLES[table].stored), {"ids": missing})
@@ -235,12 +241,12 @@ def _refuse_a_loss(lake: Lake, made: Connection) -> None:
         return
     lost = []
     with snapshot(lake) as connection:
-        meant = may_leave(lake, connection)
+        meant = expected_loss(lake, connection)
         for name in (name for name, table in TABLES.items() if not table.may_shrink):
-            held = keys(connection, name)
+            held = table_keys(connection, name)
             if name == GEAR.name:  # earlier versions said which archive named a piece, not whose id it is
                 held = {(gear_source(str(source), str(gear_id)), gear_id) for source, gear_id in held}
-            gone = held - keys(made, name)
+            gone = held - table_keys(made, name)
             if gone := gone - meant.among(connection, name, gone):
                 lost.append(f"{name}: {len(gone)} of {len(held)} published are not in bronze")
     if lost:
@@ -256,14 +262,14 @@ def _why(lake: Lake) -> str | None:
     if lake.remade.working.exists():
         return "The last rebuild did not come to its end."
     if not lake.working.exists():
-        return "The working warehouse is not there any more." if was_ever_made(lake) else None
+        return "The working warehouse is not there any more." if has_ever_existed(lake) else None
     if not is_a_database(lake.working):
         return "The working warehouse is damaged."
     try:
         with reading(lake) as connection:
             if is_marked(connection, REBUILDING):
                 return "The working warehouse is not whole."
-            return "An import was undone." if is_made_without(connection) != undone_names(lake) else None
+            return "An import was undone." if left_out_imports(connection) != undone_names(lake) else None
     except OtherCatalogueError:
         return "The working warehouse has the tables of another version."
     except DamagedWarehouseError:
@@ -292,7 +298,7 @@ def _discard_unless_usable(new: Lake, undone: list[str]) -> None:
             usable = is_a_database(new.working)
             if usable:
                 with reading(new) as connection:
-                    usable = is_made_without(connection) == undone
+                    usable = left_out_imports(connection) == undone
             if not usable:
                 _discard(new)
     except (PipelineError, duckdb.Error):

@@ -22,28 +22,28 @@ from strava_pipeline.core.tables import catalogue_version
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.landing import Times
 from strava_pipeline.lake.bronze.listing import Listing
-from strava_pipeline.lake.bronze.listings import times_of_all
+from strava_pipeline.lake.bronze.listings import all_listing_times
 from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.imports.activities import all_listings
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 
-MANY = 32  # shards of a year before they are merged: a month of daily runs
-LOCK = "shards"  # who writes shards, and who reads them while others may merge them away
+SHARDS_PER_YEAR = 32  # shards of a year before they are merged: a month of daily runs
+LOCK = "shards"  # held to write shards, and to read them, as a writer may replace them
 _MERGED = ".merged.parquet"
 HOLDS = "strava_pipeline.listings"
 _CATALOGUE = "strava_pipeline.catalogue"
 _EDGE = "strava_pipeline.edge"
 _TIMES = "strava_pipeline.times"
 _MADE_BY = (_CATALOGUE, _EDGE, _TIMES)
-_SAID_BY = ("id", "source")  # what one source says of an activity is no sighting by another
+_VERSION_OF = ("id", "source")  # a row by one source is no version of another source's row
 
-Held = dict[str, int]  # how many pages of which listings
+PageCounts = dict[str, int]  # number of pages by listing
 
 
 @dataclass(slots=True)
 class ShardReport:
-    """What one call wrote. `unknown` counts fields that have no column, by name; they stand in `extra`."""
+    """What a call wrote. `unknown` counts fields without a column, by name; they are in `extra`."""
 
     rows: Counter[int] = field(default_factory=Counter)
     files: int = 0
@@ -56,17 +56,17 @@ def write_shards(
     wanted: Iterable[int],
     years: YearRange,
     *,
-    anew: bool = False,
+    rewrite: bool = False,
     tick: Callable[[int], object] = lambda rows: None,
 ) -> ShardReport:
-    """Write the shards of the `wanted` years that are missing or stale; `tick` is told the rows of each listing.
+    """Write the missing and stale shards of the `wanted` years; `tick` is called with the rows of each listing.
 
-    `anew`: all of them. Each is replaced when the new one is whole; what bronze no longer has is kept.
+    `rewrite`: write all of them. A shard is replaced when the new one is whole; what bronze no longer has is kept.
     """
     report = ShardReport()
     asked = set(wanted)
     with locked(lake, LOCK):
-        times = times_of_all(lake)
+        times = all_listing_times(lake)
         for year in asked:
             _clear(lake, year, years, times)
         held = {year: holdings(lake, year) for year in asked}
@@ -76,31 +76,31 @@ def write_shards(
             missing = {
                 year
                 for year in partitions
-                if held[year].get(listing.name, 0) < listing.manifest.pages_for(year, years) + anew
+                if held[year].get(listing.name, 0) < listing.manifest.pages_for(year, years) + rewrite
             }
             if missing:
                 _shard(lake, listing, missing, years, times, report)
-            if not listing.manifest.has_lost:  # asked last: reading its pages may have shown it
+            if not listing.manifest.has_lost:  # checked last: reading the pages may have found a lost one
                 whole.add(listing.name)
             tick(listing.manifest.rows)
         for year in asked:
             _forget_outdated(lake, year, years, whole, times)
-        if anew:
+        if rewrite:
             _drop_what_is_held_twice(lake, asked, whole)
         for year in sorted(asked):
-            if len(_parquet(lake, year)) > MANY:
+            if len(_parquet(lake, year)) > SHARDS_PER_YEAR:
                 _merge(lake, year, years, times)
     return report
 
 
 def shard_files(lake: Lake, year: int) -> list[Path]:
-    """The year's shards of the present catalogue, oldest name first. Who reads them holds LOCK meanwhile."""
+    """The year's shards of the present catalogue, oldest name first. Hold LOCK while reading them."""
     return [path for path, metadata in _parquet(lake, year).items() if metadata.get(_CATALOGUE) == catalogue_version()]
 
 
-def holdings(lake: Lake, year: int) -> Held:
+def holdings(lake: Lake, year: int) -> PageCounts:
     """Which listings the year's shards hold, with the number of pages of each."""
-    held: Held = {}
+    held: PageCounts = {}
     for metadata in _parquet(lake, year).values():
         if metadata.get(_CATALOGUE) == catalogue_version():
             for name, pages in _holds(metadata).items():
@@ -109,7 +109,7 @@ def holdings(lake: Lake, year: int) -> Held:
 
 
 def set_aside_unreadable(paths: Iterable[Path]) -> list[str]:
-    """Set aside those whose rows can't be read although their footer can; their names."""
+    """Set aside shards whose rows can't be read although their footer can; returns their names."""
     damaged = []
     for path in paths:
         try:
@@ -121,21 +121,21 @@ def set_aside_unreadable(paths: Iterable[Path]) -> list[str]:
 
 
 @contextmanager
-def damage_named(shards: Sequence[Path]) -> Iterator[None]:
-    """DuckDB says that something can't be read, not which file: those that are damaged are set aside and named."""
+def damage_reported(shards: Sequence[Path]) -> Iterator[None]:
+    """Set damaged shards aside and name them where a statement fails: DuckDB doesn't say which file is damaged."""
     try:
         yield
     except duckdb.Error as error:
         if damaged := set_aside_unreadable(shards):
             raise PipelineError(
-                f"{', '.join(damaged)}: damaged, and set aside. `strava-pipeline rebuild` makes it anew from bronze, "
+                f"{', '.join(damaged)}: damaged, and set aside. `strava-pipeline rebuild` makes it again from bronze, "
                 "without a call."
             ) from error
         raise
 
 
 def _parquet(lake: Lake, year: int) -> dict[Path, dict[str, str]]:
-    """The year's readable shards with their metadata, by name. One that a power cut left damaged is no shard."""
+    """The year's readable shards with their metadata, by name. Damaged ones are left out."""
     found: dict[Path, dict[str, str]] = {}
     folder = lake.shards_of(year)
     for path in sorted(folder.glob("*.parquet")) if folder.is_dir() else ():
@@ -147,11 +147,11 @@ def _parquet(lake: Lake, year: int) -> dict[Path, dict[str, str]]:
 
 
 def _clear(lake: Lake, year: int, years: YearRange, times: Times) -> None:
-    """Set damaged shards aside, and those of another catalogue, other partitions or other times: all are made again."""
+    """Set aside damaged shards, and those of another catalogue, other partitions or other times, to be made again."""
     folder = lake.shards_of(year)
     if folder.is_file():
         folder.replace(folder.with_name(f"{folder.name}.damaged"))
-    for unfinished in folder.glob(".*.tmp"):  # whoever wrote it held LOCK, and is no more
+    for unfinished in folder.glob(".*.tmp"):  # its writer held LOCK, so it is dead
         unfinished.unlink()
     readable = _parquet(lake, year)
     for path in folder.glob("*.parquet") if folder.is_dir() else ():
@@ -162,22 +162,22 @@ def _clear(lake: Lake, year: int, years: YearRange, times: Times) -> None:
             path.replace(path.with_suffix(".outdated"))
 
 
-def _holds(metadata: dict[str, str]) -> Held:
-    held: Held = json.loads(metadata.get(HOLDS, "{}"))
+def _holds(metadata: dict[str, str]) -> PageCounts:
+    held: PageCounts = json.loads(metadata.get(HOLDS, "{}"))
     return held
 
 
-def _made_by(holds: Held, year: int, years: YearRange, times: Times) -> dict[str, str]:
-    """What else a shard's metadata says: made with anything else, it is made again."""
+def _made_by(holds: PageCounts, year: int, years: YearRange, times: Times) -> dict[str, str]:
+    """The rest of a shard's metadata; a shard with other values is made again."""
     believed = {name: digest for name in sorted(holds) if (digest := times.digest(name))}
     edge = f"{year == years.first:d}{year == years.newest:d}"  # the first and the newest hold more than their own year
     return {_CATALOGUE: catalogue_version(), _EDGE: edge, _TIMES: json.dumps(believed) if believed else ""}
 
 
 def _forget_outdated(lake: Lake, year: int, years: YearRange, whole: set[str], times: Times) -> None:
-    """Delete what was made again. A shard of a listing of which bronze has lost a page may be the last copy: it stays.
+    """Delete outdated shards that were made again. Where bronze has lost a page, a shard may be the last copy and stays.
 
-    Where only the partitions are others, it goes on being a shard, that claims to hold no listing.
+    Where only its partitions are outdated, its rows stay in use, in a shard that claims to hold no listing.
     """
     for path in lake.shards_of(year).glob("*.outdated"):
         metadata = pl.read_parquet_metadata(path)
@@ -187,13 +187,13 @@ def _forget_outdated(lake: Lake, year: int, years: YearRange, whole: set[str], t
         elif metadata.get(_CATALOGUE) == catalogue_version():
             kept = path.with_name(f"{path.stem.removesuffix('.kept')}.kept.parquet")
             rows = pl.read_parquet(path).with_columns(pl.col("ingestion_ts").replace(dict(times.replaced)))
-            rows = _with_what_was_there(rows, kept) if kept.exists() else rows
+            rows = _with_existing_rows(rows, kept) if kept.exists() else rows
             _write(kept, rows, {}, _made_by({}, year, years, times))
             path.unlink()
 
 
 def _drop_what_is_held_twice(lake: Lake, years: Iterable[int], whole: set[str]) -> None:
-    """Delete merged shards of which every listing has a shard of its own again."""
+    """Delete merged shards whose listings all have shards of their own again."""
     for year in years:
         holds = {path: _holds(metadata) for path, metadata in _parquet(lake, year).items()}
         single = {name: pages for path, held in holds.items() if not _is_merged(path) for name, pages in held.items()}
@@ -208,9 +208,9 @@ def _is_merged(path: Path) -> bool:
 
 
 def _shard(lake: Lake, listing: Listing, wanted: set[int], years: YearRange, times: Times, report: ShardReport) -> None:
-    """A year is written when the last page that names it has been read: of a listing in order, memory holds a year or two.
+    """Write a listing's shards. A year is written after the last page that names it, so memory holds a year or two.
 
-    Where a later page holds rows of it all the same, or a file has two lines, they join what was written.
+    Rows that come later all the same are added to the written shard.
     """
     last = {years.clamp(year): page.file for page in listing.manifest.pages for year in page.local_years}
     held: dict[int, list[pl.DataFrame]] = {}
@@ -231,7 +231,7 @@ def _shard(lake: Lake, listing: Listing, wanted: set[int], years: YearRange, tim
                 held.setdefault(year, []).append(some)
         for year in [year for year in held if last.get(year) == page.file]:
             _write_year(lake, listing, year, held.pop(year), written, years, times, report)
-    for year, frames in held.items():  # whose last page was lost, or did not name it
+    for year, frames in held.items():  # years whose last page was lost, or did not name them
         _write_year(lake, listing, year, frames, written, years, times, report)
 
 
@@ -248,7 +248,7 @@ def _write_year(
     rows = pl.concat(frames)
     path = lake.shards_of(year) / f"{listing.name}.parquet"
     if year in written or (listing.manifest.has_lost and path.exists()):
-        rows = _with_what_was_there(rows, path)
+        rows = _with_existing_rows(rows, path)
     holds = {listing.name: listing.manifest.pages_for(year, years)}
     report.bytes += _write(path, rows, holds, _made_by(holds, year, years, times))
     report.rows[year] += rows.height - written.get(year, 0)
@@ -256,22 +256,22 @@ def _write_year(
     written[year] = rows.height
 
 
-def _with_what_was_there(rows: pl.DataFrame, path: Path) -> pl.DataFrame:
-    """These rows and those of the shard in place, which may be the only ones left of a page that was lost since."""
+def _with_existing_rows(rows: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """These rows and those of the shard in place, which may be all that is left of a lost page."""
     return pl.concat([rows, pl.read_parquet(path)]).unique(["id", "ingestion_ts", "content_hash"], maintain_order=True)
 
 
 def _merge(lake: Lake, year: int, years: YearRange, times: Times) -> None:
-    """Make one shard of many: of what a source said of an activity the rows in which something changed, and the newest.
+    """Make one shard of many. Of each source's rows of an activity, keep those in which something changed, and the newest.
 
-    Of one that stands in another year too, all: what it was there came between. The old ones go when the new one is in
-    place; what a crash leaves behind is merged once more and changes nothing.
+    All rows are kept of an activity that is in another year, too: its versions there came in between. The old shards are
+    deleted when the new one is in place; those that a crash leaves are merged again, which changes nothing.
     """
     files = shard_files(lake, year)
     holds = holdings(lake, year)
-    rows = pl.concat([pl.read_parquet(path) for path in files]).sort(*_SAID_BY, "ingestion_ts", "content_hash")
-    changed = pl.col("content_hash").ne_missing(pl.col("content_hash").shift(1).over(_SAID_BY))
-    newest = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(-1)) for name in _SAID_BY)
+    rows = pl.concat([pl.read_parquet(path) for path in files]).sort(*_VERSION_OF, "ingestion_ts", "content_hash")
+    changed = pl.col("content_hash").ne_missing(pl.col("content_hash").shift(1).over(_VERSION_OF))
+    newest = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(-1)) for name in _VERSION_OF)
     elsewhere = pl.col("id").is_in(_ids_of(lake, [other for other in years.all if other != year]))
     merged = lake.shards_of(year) / f"{max(holds)}{_MERGED}"
     _write(merged, rows.filter(changed | newest | elsewhere), holds, _made_by(holds, year, years, times))
@@ -285,15 +285,15 @@ def _ids_of(lake: Lake, years: Iterable[int]) -> list[int]:
     return pl.scan_parquet(files).select(pl.col("id").unique()).collect()["id"].to_list() if files else []
 
 
-def _write(path: Path, rows: pl.DataFrame, holds: Held, made_by: dict[str, str]) -> int:
-    """A shard is whole or absent."""
+def _write(path: Path, rows: pl.DataFrame, holds: PageCounts, made_by: dict[str, str]) -> int:
+    """Write a shard, whole or not at all; its size in bytes."""
     size = write_rows(path, rows, "zstd", {HOLDS: json.dumps(holds), **made_by})
     sync_folder(path.parent)
     return size
 
 
-def drop_imported(lake: Lake) -> list[str]:
-    """Take the rows of imports out of all shards; those that can't be read are set aside, and named."""
+def drop_imported_rows(lake: Lake) -> list[str]:
+    """Remove the rows of imports from all shards; shards that can't be read are set aside, and their names returned."""
     with locked(lake, LOCK):
         return _drop_imported(lake)
 
@@ -303,7 +303,7 @@ def _drop_imported(lake: Lake) -> list[str]:
     for path in sorted([*lake.shards.glob("year=*/*.parquet"), *lake.shards.glob("year=*/*.outdated")]):
         try:
             metadata = pl.read_parquet_metadata(path)
-            holds: Held = json.loads(metadata.get(HOLDS, "{}"))
+            holds: PageCounts = json.loads(metadata.get(HOLDS, "{}"))
             left = {name: pages for name, pages in holds.items() if name.rpartition("-")[2] not in IMPORTED}
             rows = pl.read_parquet(path) if len(left) < len(holds) or not holds else pl.DataFrame()
         except (pl.exceptions.PolarsError, OSError):

@@ -15,19 +15,19 @@ from strava_pipeline.core.activities import stream_points
 from strava_pipeline.core.files.recording import VERSION
 from strava_pipeline.core.sources import FILE, SOURCES, STRAVA
 from strava_pipeline.core.tables.details import TRACKS
-from strava_pipeline.lake.bronze.answers import AnswerFiles, newest_json, set_aside, stream_files
+from strava_pipeline.lake.bronze.answers import AnswerFiles, newest_answer, set_aside_newest, stream_files
 from strava_pipeline.lake.files import stamp, sync_folder, write_rows
 from strava_pipeline.lake.gold.warehouse import Connection
-from strava_pipeline.lake.imports.activities import Imported, Recorded
-from strava_pipeline.lake.imports.files import has_track, track_of
-from strava_pipeline.lake.imports.manifests import all_imports, counting
+from strava_pipeline.lake.imports.activities import ImportedActivities, SessionKeys
+from strava_pipeline.lake.imports.files import has_points, read_points
+from strava_pipeline.lake.imports.manifests import all_imports, effective_imports
 from strava_pipeline.lake.imports.provider_files import provider_files, provider_tracks
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
 _ORIGIN = "strava_pipeline.origin"
-OF_A_FILE = "file:"  # what the origin of a track from an activity file begins with
-_READING = 1  # of streams as points: raised whenever core/activities.py reads the same answer as other points
+FROM_FILE = "file:"  # what the origin of a track from an activity file begins with
+_READING = 1  # raised whenever core/activities.py makes other points from the same answer
 _OF_STREAMS = "streams:"
 
 
@@ -40,9 +40,9 @@ def write_track(
     parts: Iterable[pl.DataFrame],
     origin: str,
 ) -> int:
-    """One activity's track, whole or not at all; its bytes. `parts`: a frame per session, of the columns that it knows.
+    """Write an activity's track, whole or not at all; its size in bytes. `parts`: a frame per session, with any of the columns.
 
-    `origin` tells what it was made from: another one than that of the file in place makes it stale.
+    `origin` says what the track was made from; a track in place with another origin is stale.
     """
     frames = [
         frame.with_columns(part=pl.lit(number, pl.Int32), point=pl.int_range(pl.len(), dtype=pl.Int32))
@@ -66,7 +66,7 @@ def track_path(lake: Lake, year: int, activity_id: int) -> Path:
 
 
 def track_origins(lake: Lake, year: int) -> dict[int, str]:
-    """What the tracks of a year were made from, by activity. One that can't be read is none: it is made again."""
+    """What the tracks of a year were made from, by activity. Damaged tracks are left out, so they are made again."""
     found: dict[int, str] = {}
     folder = lake.tracks_of(year)
     for path in folder.glob("*.parquet") if folder.is_dir() else ():
@@ -78,7 +78,7 @@ def track_origins(lake: Lake, year: int) -> dict[int, str]:
 
 
 def track_athlete(lake: Lake, year: int, activity_id: int) -> int | None:
-    """Whose a track says that it is; None where it says nothing, or can't be read."""
+    """The athlete that a track names; None where it names nobody, or can't be read."""
     try:
         found = pl.scan_parquet(track_path(lake, year, activity_id)).select("athlete_id").head(1).collect()
     except pl.exceptions.ComputeError:
@@ -86,18 +86,18 @@ def track_athlete(lake: Lake, year: int, activity_id: int) -> int | None:
     return found.item() if found.height else None
 
 
-def tracked(lake: Lake) -> set[int]:
-    """The activities that have a track, of any year, by the names of the files."""
+def tracked_ids(lake: Lake) -> set[int]:
+    """The activities of any year that have a track, by the names of the files."""
     return {int(path.stem) for path in lake.tracks.glob("year=*/*.parquet") if path.stem.lstrip("-").isdecimal()}
 
 
-def is_of_a_file(origin: str | None) -> bool:
-    """Whether a track with this origin was made from an activity file, which knows more than streams."""
-    return origin is not None and origin.startswith(OF_A_FILE)
+def is_from_file(origin: str | None) -> bool:
+    """Whether a track with this origin was made from an activity file, which has more than streams."""
+    return origin is not None and origin.startswith(FROM_FILE)
 
 
 def track_sizes(lake: Lake, year: int) -> tuple[int, int]:
-    """How many tracks of a year can be read, and how many points they have together, from their footers."""
+    """(readable tracks of a year, their points in all), from the files' footers."""
     folder = lake.tracks_of(year)
     heights = [_height(path) for path in folder.glob("*.parquet")] if folder.is_dir() else []
     return sum(height is not None for height in heights), sum(height or 0 for height in heights)
@@ -122,60 +122,65 @@ class StreamTracks:
 def sync_stream_tracks(
     lake: Lake, connection: Connection, year: int, tick: Callable[[], None] = lambda: None
 ) -> StreamTracks:
-    """Make the tracks of gold's activities of `year` whose streams are on disk; remove those of what left the year.
+    """Write the tracks of gold's activities of `year` whose streams are on disk; remove those of activities that left the year.
 
-    Of one that Strava numbered several times, the first streams that there are.
+    An activity with several ids of Strava's gets the first streams found.
     """
     report = StreamTracks()
     activities = _activities(connection, year)
     in_place = track_origins(lake, year)
-    on_disk = stream_files(lake, {each.told_as for them in activities.values() for each in them})
-    for key, them in activities.items():
-        found = next((each for each in them if each.told_as in on_disk and on_disk[each.told_as].good_at), None)
-        if found is None or is_of_a_file(in_place.get(key)):
+    on_disk = stream_files(lake, {each.strava_id for ids in activities.values() for each in ids})
+    for key, ids in activities.items():
+        found = next((each for each in ids if each.strava_id in on_disk and on_disk[each.strava_id].good_at), None)
+        if found is None or is_from_file(in_place.get(key)):
             continue
-        files = on_disk[found.told_as]
+        files = on_disk[found.strava_id]
         origin = _stream_origin(files, found, key)
         if in_place.get(key) == origin:
             continue
-        answer = newest_json(files)
+        answer = newest_answer(files)
         if answer is None:
-            set_aside(files)
+            set_aside_newest(files)
             report.damaged += 1
             continue
         write_track(lake, year, key, found.athlete_id, "strava", [stream_points(answer, found.start)], origin)
         report.made += 1
         tick()
     report.removed = _remove(
-        lake, year, [key for key, told in in_place.items() if key not in activities and told.startswith(_OF_STREAMS)]
+        lake,
+        year,
+        [key for key, origin in in_place.items() if key not in activities and origin.startswith(_OF_STREAMS)],
     )
     return report
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """An activity as Strava numbered it."""
+class _StravaActivity:
+    """An activity under one of its ids at Strava."""
 
-    told_as: int
+    strava_id: int
     athlete_id: int | None
     start: datetime | None
 
 
-def _activities(connection: Connection, year: int) -> dict[int, list[_Told]]:
-    found: dict[int, list[_Told]] = {}
-    for key, athlete_id, told_as, start in connection.execute(
+def _activities(connection: Connection, year: int) -> dict[int, list[_StravaActivity]]:
+    found: dict[int, list[_StravaActivity]] = {}
+    for key, athlete_id, strava_id, start in connection.execute(
         sql("strava_starts"), {"source": STRAVA, "year": year}
     ).fetchall():
-        found.setdefault(key, []).append(_Told(told_as, athlete_id, start and start.replace(tzinfo=UTC)))
+        found.setdefault(key, []).append(_StravaActivity(strava_id, athlete_id, start and start.replace(tzinfo=UTC)))
     return found
 
 
-def _stream_origin(files: AnswerFiles, told: _Told, activity_id: int) -> str:
-    """All that a track of streams depends on."""
+def _stream_origin(files: AnswerFiles, activity: _StravaActivity, activity_id: int) -> str:
+    """Everything that a track of streams depends on."""
     assert files.good_at is not None
-    start, of = stamp(told.start) if told.start else "", "" if told.told_as == activity_id else f" of:{told.told_as}"
-    said = f"{stamp(files.good_at)} start:{start} athlete:{told.athlete_id or ''} reading:{_READING}"
-    return f"{_OF_STREAMS}{said}{of}"
+    start, of = (
+        stamp(activity.start) if activity.start else "",
+        "" if activity.strava_id == activity_id else f" of:{activity.strava_id}",
+    )
+    parts = f"{stamp(files.good_at)} start:{start} athlete:{activity.athlete_id or ''} reading:{_READING}"
+    return f"{_OF_STREAMS}{parts}{of}"
 
 
 def _remove(lake: Lake, year: int, ids: list[int]) -> int:
@@ -186,16 +191,16 @@ def _remove(lake: Lake, year: int, ids: list[int]) -> int:
     return len(ids)
 
 
-def recorded_tracks(lake: Lake, known: Iterable[Imported]) -> dict[int, Recorded]:
-    """Where the track of each activity lies: of imports, the best source's and its newest; and of providers' files."""
-    found: dict[int, Recorded] = {}
+def recorded_tracks(lake: Lake, known: Iterable[ImportedActivities]) -> dict[int, SessionKeys]:
+    """The files and sessions with the track of each activity: of the best source's newest import, or a provider's file."""
+    found: dict[int, SessionKeys] = {}
     for each in sorted(known, key=lambda each: (-SOURCES.index(each.source), each.name)):
         found |= each.tracks()
     return found | provider_tracks(lake)
 
 
-def followed(connection: Connection, recorded: dict[int, Recorded]) -> dict[int, Recorded]:
-    """The same by the activity that each is: of activities that are one, the track of the first that has one."""
+def tracks_by_activity(connection: Connection, recorded: dict[int, SessionKeys]) -> dict[int, SessionKeys]:
+    """The same by gold's activity: of matched activities the track of the first that has one."""
     rows = connection.execute("SELECT id, activity_id FROM activity_members ORDER BY place").fetchall()
     members = {one for one, _ in rows}
     found = {one: track for one, track in recorded.items() if one not in members}
@@ -209,14 +214,14 @@ def sync_file_tracks(
     lake: Lake,
     connection: Connection,
     year: int,
-    recorded: dict[int, Recorded],
+    recorded: dict[int, SessionKeys],
     tick: Callable[[], None] = lambda: None,
 ) -> int:
-    """Make the tracks of gold's activities of `year` that are missing or stale; how many.
+    """Write the missing and stale tracks of gold's activities of `year`; returns how many.
 
-    `recorded`: from `recorded_tracks`, by the activity that each is. A track that is another activity's by now goes.
+    `recorded`: from `tracks_by_activity`. A track that belongs to another activity now is removed.
     """
-    made = 0
+    written = 0
     providers = {file.record.sha256: file.source for file in provider_files(lake)}
     belong = {_file_origin(each): activity_id for activity_id, each in recorded.items()}
     in_place = track_origins(lake, year)
@@ -228,23 +233,23 @@ def sync_file_tracks(
         if activity_id in recorded:
             if in_place.get(activity_id) == _file_origin(recorded[activity_id]):
                 continue
-            read = {each: track for each in recorded[activity_id] if (track := track_of(lake, *each)) is not None}
-            origin = _file_origin(tuple(read))  # once the other parts are read too, it is another one
+            read = {each: track for each in recorded[activity_id] if (track := read_points(lake, *each)) is not None}
+            origin = _file_origin(tuple(read))  # another one once the other parts are read
             if len(read) < len(recorded[activity_id]) and activity_id in in_place:
-                continue  # it may hold more
-            parts = [track.rename({"at": "recorded_at"}) for track in read.values()]  # AT is a word of DuckDB's own
+                continue  # the track in place may hold more
+            parts = [track.rename({"at": "recorded_at"}) for track in read.values()]  # AT is a keyword of DuckDB
             if parts:
                 source = providers.get(recorded[activity_id][0][0], FILE)
                 write_track(lake, year, activity_id, athlete_id, source, parts, origin)
-                made += 1
+                written += 1
                 tick()
-    return made
+    return written
 
 
-def remove_strays(lake: Lake, connection: Connection) -> int:
-    """Remove the tracks of activities that belong to another year by now, whatever partitions there are; how many.
+def remove_stray_tracks(lake: Lake, connection: Connection) -> int:
+    """Remove the tracks of activities that belong to another year now, or that another activity stands for; returns how many.
 
-    They are in that year's folder, or made there when it is looked at. So go those of activities for which another one stands.
+    They are in the other year's folder, or are written there when its tracks are.
     """
     years = dict(connection.execute("SELECT id, year FROM activities_all").fetchall())
     hidden = {one for (one,) in connection.execute("SELECT id FROM activity_members WHERE place > 0").fetchall()}
@@ -261,16 +266,16 @@ def remove_strays(lake: Lake, connection: Connection) -> int:
 
 
 def remove_tracks_of_undone(lake: Lake, connection: Connection) -> int:
-    """Remove the tracks of files that only undone imports held, and of activities that left with these; how many.
+    """Remove the tracks of files that only undone imports held, and of activities that left with them; returns how many.
 
-    And those that name another athlete than gold does now, if they can be made again. What else there is to be made of files
-    or streams is made when its year is looked at.
+    Also those that name another athlete than gold does, if they can be made again. Other tracks of these activities, from
+    files or streams, are written when their year's are.
     """
     came = all_imports(lake)
     undone = [one for one in came if one.undone is not None]
     if not undone:
         return 0
-    held = {file.sha256 for one in counting(came) for file in one.manifest.files}
+    held = {file.sha256 for one in effective_imports(came) for file in one.manifest.files}
     held |= {file.record.sha256 for file in provider_files(lake)}
     out = {file.sha256 for one in undone for file in one.manifest.files} - held
     left = {key for one in undone if one.undone is not None for key, _ in one.undone.activities}
@@ -284,20 +289,20 @@ def remove_tracks_of_undone(lake: Lake, connection: Connection) -> int:
             if made_of and activity_id not in athletes:
                 goes = goes or activity_id in left
             elif made_of and track_athlete(lake, year, activity_id) != athletes[activity_id]:
-                goes = goes or all(has_track(lake, *each) for each in made_of)
+                goes = goes or all(has_points(lake, *each) for each in made_of)
             if goes:
                 track_path(lake, year, activity_id).unlink()
                 removed += 1
     return removed
 
 
-def _recorded(origin: str) -> Recorded:
-    """What a track was made of; nothing where that was no file."""
-    if not is_of_a_file(origin):
+def _recorded(origin: str) -> SessionKeys:
+    """The files and sessions a track was made from; empty where it was not made from files."""
+    if not is_from_file(origin):
         return ()
     parts = (part.rpartition("-") for part in origin.rpartition(":")[2].split(","))
     return tuple((digest, int(place)) for digest, _, place in parts if digest)
 
 
-def _file_origin(recorded: Recorded) -> str:
-    return f"{OF_A_FILE}v{VERSION}:" + ",".join(f"{digest}-{place}" for digest, place in recorded)
+def _file_origin(recorded: SessionKeys) -> str:
+    return f"{FROM_FILE}v{VERSION}:" + ",".join(f"{digest}-{place}" for digest, place in recorded)

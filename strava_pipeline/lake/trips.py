@@ -14,8 +14,8 @@ from polars.exceptions import PolarsError
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import TRIP_TABLES, Table
 from strava_pipeline.lake.files import sync_folder, write_rows
-from strava_pipeline.lake.gold.merge import MergeReport, staged, staging
-from strava_pipeline.lake.gold.warehouse import Connection, changed
+from strava_pipeline.lake.gold.merge import MergeReport, stage, staging
+from strava_pipeline.lake.gold.warehouse import Connection, mark_changed
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -24,7 +24,7 @@ _LOCK = "trips"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SaveReport:
     """Rows of one look: new ones, changed ones, and those that are marked as deleted now."""
 
     inserted: int
@@ -32,9 +32,9 @@ class Kept:
     deleted: int
 
 
-def keep_trips(
+def save_trips(
     lake: Lake, table: Table, rows: pl.DataFrame, at: datetime, *, gone: Collection[str] = frozenset()
-) -> Kept:
+) -> SaveReport:
     """Take rows into the table's file by its key; one that says the same as before stays as it is.
 
     `rows` has the catalogue's columns but for `fetched_at`; `gone` are keys that the source no longer has.
@@ -42,7 +42,7 @@ def keep_trips(
     (key,) = table.key
     now = pl.lit(at, pl.Datetime("us", "UTC"))
     with locked(lake, _LOCK):
-        held = kept_trips(lake, table)
+        held = saved_trips(lake, table)
         rows = rows.with_columns(fetched_at=now).select(held.columns)
         marked = held.clear()
         if gone:
@@ -54,7 +54,7 @@ def keep_trips(
             whole = pl.concat([held.join(new, on=key, how="anti"), new]).sort(key)
             write_rows(lake.trips / f"{table.name}.parquet", whole, "zstd", {})
             sync_folder(lake.trips)
-    return Kept(new.height - known, known - marked.height, marked.height)
+    return SaveReport(new.height - known, known - marked.height, marked.height)
 
 
 def _said(rows: pl.DataFrame, held: pl.DataFrame, key: str) -> pl.DataFrame:
@@ -63,7 +63,7 @@ def _said(rows: pl.DataFrame, held: pl.DataFrame, key: str) -> pl.DataFrame:
     return rows.select(key, told).join(held.select(key, told), on=[key, "told"], how="semi")
 
 
-def kept_trips(lake: Lake, table: Table) -> pl.DataFrame:
+def saved_trips(lake: Lake, table: Table) -> pl.DataFrame:
     """All rows of the table's file in the catalogue's columns; a column that it doesn't have yet is NULL."""
     path = lake.trips / f"{table.name}.parquet"
     schema = table.polars_schema
@@ -86,14 +86,14 @@ def merge_trips(connection: Connection, lake: Lake) -> MergeReport:
     """Everything kept of trips into its tables, inside the caller's transaction."""
     report = MergeReport()
     for table in TRIP_TABLES:
-        rows = kept_trips(lake, table)
+        rows = saved_trips(lake, table)
         if rows.height:
             (key,) = table.key
             with staging(lake) as folder:
                 statement = sql("merge_by_key").format(table=table.name, key=key)
-                taken = connection.execute(statement, {"rows": staged(folder, table.name, rows)}).fetchall()
+                taken = connection.execute(statement, {"rows": stage(folder, table.name, rows)}).fetchall()
             report.count(taken)
             report.rows[table.name] = rows.height
     if report.wrote:
-        changed(connection)
+        mark_changed(connection)
     return report

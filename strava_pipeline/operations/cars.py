@@ -26,18 +26,18 @@ from strava_pipeline.core.tables import CAR_TABLES, CAR_TRIPS
 from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
 from strava_pipeline.core.trips.car.events import Result
 from strava_pipeline.ingest.cars.connect import geocoder_of, oracle_of
-from strava_pipeline.lake.car_pings import LOCK, TakenIn, take_in
+from strava_pipeline.lake.car_pings import LOCK, PingIntake, move_to_bronze
 from strava_pipeline.lake.car_trips import (
     ADDRESSES_LOCK,
     Replay,
-    Watched,
-    keep_address,
+    TripFigures,
     merge_addresses,
     merge_replay,
     replayed,
     rows_by_partition,
+    save_address,
+    trip_figures,
     unknown_areas,
-    watched,
 )
 from strava_pipeline.lake.gold.merge import MergeReport
 from strava_pipeline.lake.gold.warehouse import reading
@@ -84,11 +84,11 @@ class CarTrips:
     differing: list[str]
     lookups: AddressLookups | None
     rows: dict[str, dict[int, int]]
-    watched: Watched
+    watched: TripFigures
     findings: dict[str, list[Finding]]
 
 
-def land_pings(run: RunContext, settings: Settings, *, safety_net: bool) -> TakenIn:
+def land_pings(run: RunContext, settings: Settings, *, safety_net: bool) -> PingIntake:
     """Move everything received into bronze; `safety_net`: also send a clock event to each user whose trip is stale.
 
     A safety net that can't be sent is reported in `fault` and stops nothing.
@@ -100,7 +100,7 @@ def land_pings(run: RunContext, settings: Settings, *, safety_net: bool) -> Take
                 landed.clocks = _send_clocks(run, settings)
             except PipelineError as error:  # cars.toml, a package: what was received is to be merged all the same
                 landed.fault = str(error)
-            _add(landed, take_in(run.lake, run.clock.local()))
+            _add(landed, move_to_bronze(run.lake, run.clock.local()))
     return landed
 
 
@@ -117,7 +117,7 @@ def update_car_trips(run: RunContext, settings: Settings, years: Sequence[int]) 
     findings[CAR_TRIPS.name].append(_live_finding(live))
     with reading(run.lake) as connection:
         rows = {name: rows_by_partition(connection, name) for name in CAR_TABLE_NAMES}
-        figures = watched(connection, years)
+        figures = trip_figures(connection, years)
     return CarTrips(replay, merged, sorted(live.differing), lookups, rows, figures, findings)
 
 
@@ -136,7 +136,7 @@ def look_up_addresses(run: RunContext, settings: Settings) -> AddressLookups | N
                 for area in areas[:MAX_AREAS]:
                     address = geocoder.find(area)
                     if address is not None:
-                        keep_address(run.lake, area, address.text, run.clock.local())
+                        save_address(run.lake, area, address.text, run.clock.local())
                         answered += 1
                     elif geocoder.gives_up:
                         break
@@ -145,16 +145,16 @@ def look_up_addresses(run: RunContext, settings: Settings) -> AddressLookups | N
     return AddressLookups(answered, len(areas) - answered)
 
 
-def _land_with_answers(run: RunContext) -> TakenIn:
+def _land_with_answers(run: RunContext) -> PingIntake:
     """Land what is in the inbox; wait a little for cars that are just being asked."""
-    landed, until = take_in(run.lake, run.clock.local()), time.monotonic() + PATIENCE
+    landed, until = move_to_bronze(run.lake, run.clock.local()), time.monotonic() + PATIENCE
     while landed.left and time.monotonic() < until:
         time.sleep(PAUSE)
-        _add(landed, take_in(run.lake, run.clock.local()))
+        _add(landed, move_to_bronze(run.lake, run.clock.local()))
     return landed
 
 
-def _add(landed: TakenIn, more: TakenIn) -> None:
+def _add(landed: PingIntake, more: PingIntake) -> None:
     landed.pings += more.pings
     landed.readings += more.readings
     landed.left, landed.not_ours = more.left, landed.not_ours + more.not_ours

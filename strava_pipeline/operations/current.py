@@ -29,11 +29,11 @@ def bring_up_to_date(run: RunContext, settings: Settings) -> None:
 
 def make_imports(run: RunContext, limits: ImportLimits) -> None:
     """Read the files of imports whose readings are not whole, and make the activities of all imports that count anew."""
-    from strava_pipeline.lake.imports.files import is_whole
+    from strava_pipeline.lake.imports.files import is_reading_intact
     from strava_pipeline.operations.importing import LOCK, make_activities
     from strava_pipeline.operations.reading_files import read_files, unread
 
     with run.exclusive(LOCK):
-        files = unread(run.lake, is_read=is_whole, raised_to=limits)
+        files = unread(run.lake, is_read=is_reading_intact, raised_to=limits)
         read_files(run.lake, files, lambda steps: None, limits=limits)
         make_activities(run, lambda steps: None, anew=True)

@@ -11,16 +11,16 @@ from strava_pipeline.core.errors import TransientError
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.webhooks import EventSummary, WebhookEvent, covers_event
-from strava_pipeline.lake.bronze.answers import AnswerFiles, answered_at, land_detail, newest_json, set_aside
-from strava_pipeline.lake.bronze.events import EventsState, Refuse, clear_inbox, load, save, take_in
+from strava_pipeline.lake.bronze.answers import AnswerFiles, land_detail, landing_of, newest_answer, set_aside_newest
+from strava_pipeline.lake.bronze.events import EventsState, Refuse, clear_inbox, load_state, move_to_bronze, save_state
 from strava_pipeline.lake.gold.event_followup import (
     LOCK,
-    Due,
+    DueActivity,
+    details_on_disk,
     is_answered,
-    note_gone,
+    note_deletions,
     note_sighting,
-    on_disk,
-    sort_waiting,
+    sort_queue,
 )
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.by_year import Errand, YearsReport, eta_of, fetch_by_year
@@ -52,15 +52,15 @@ def work_events(run: RunContext, source: StravaSource, config: EventsOptions) ->
     lake = run.lake
     with run.exclusive(LOCK):
         owner = source.owner()
-        state, news, refused = take_in(lake, load(lake), _refusing(source, owner), run.now())
-        note_gone(lake, news.gone, owner)
-        save(lake, state)
+        state, news, refused = move_to_bronze(lake, load_state(lake), _refusing(source, owner), run.now())
+        note_deletions(lake, news.gone, owner)
+        save_state(lake, state)
         work = _Work(run, source, clear_inbox(lake, state), owner, EventsReport(news, refused))
         try:
             if not work.is_revoked():
                 work.fetch(config)
         finally:
-            save(lake, work.state)
+            save_state(lake, work.state)
         work.report.left = len(work.state.waiting)
         return work.report
 
@@ -84,7 +84,7 @@ class _Work:
         self, run: RunContext, source: StravaSource, state: EventsState, owner: int | None, report: EventsReport
     ) -> None:
         self.run, self.source, self.state, self.owner, self.report = run, source, state, owner, report
-        self._due: dict[int, Due] = {}
+        self._due: dict[int, DueActivity] = {}
 
     def is_revoked(self) -> bool:
         """Whether the athlete took the access away. Anybody may send such an event: the login itself is asked."""
@@ -97,10 +97,10 @@ class _Work:
     def fetch(self, config: EventsOptions) -> None:
         """A call for each activity that may be asked for now and was not answered since its event."""
         run, source, fetches = self.run, self.source, self.report.fetches
-        found = sort_waiting(run.lake, self.state.waiting, run.years, run.now())
+        found = sort_queue(run.lake, self.state.waiting, run.years, run.now())
         for due, files in found.answered.items():
             self._sight(due, files)
-        for key in found.settled:
+        for key in found.finished:
             self._settle(key)
         if not found.due:
             return
@@ -122,9 +122,9 @@ class _Work:
             self._rest(OUTAGE_PAUSE)
         fetches.calls = client.calls - calls
 
-    def _unanswered(self, lake: Lake, chosen: Sequence[Due]) -> list[Due]:
+    def _unanswered(self, lake: Lake, chosen: Sequence[DueActivity]) -> list[DueActivity]:
         """Those that no other run was faster with."""
-        files = on_disk(lake, {due.activity_id: due for due in chosen})
+        files = details_on_disk(lake, {due.activity_id: due for due in chosen})
         left = []
         for due in chosen:
             answer = files.get(due.activity_id)
@@ -157,16 +157,16 @@ class _Work:
         else:
             self.state.waiting[activity_id] = again
 
-    def _sight(self, due: Due, files: AnswerFiles) -> None:
+    def _sight(self, due: DueActivity, files: AnswerFiles) -> None:
         """A detail that is on disk already tells of the summary, too. One that is damaged is fetched again next time."""
-        activity = newest_json(files)
+        activity = newest_answer(files)
         if activity is None or files.good is None:
-            set_aside(files)
+            set_aside_newest(files)
         else:
             self._note(due, files.good, activity)
 
-    def _note(self, due: Due, detail: Path, activity: Json) -> None:
-        at, _ = answered_at(detail)
+    def _note(self, due: DueActivity, detail: Path, activity: Json) -> None:
+        at, _ = landing_of(detail)
         if covers_event(due.at, at):
             self.state.followed[due.activity_id] = due.at
         note_sighting(

@@ -9,7 +9,7 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.webhooks import summarise_events
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.lake.bronze.events import EventsState, has_news, peek
+from strava_pipeline.lake.bronze.events import EventsState, has_unread_events, peek_events
 from strava_pipeline.lake.gold.event_followup import years_unmerged
 from strava_pipeline.lake.gold.publish import is_published, snapshot
 from strava_pipeline.lake.gold.warehouse import (
@@ -31,9 +31,9 @@ LOOKED_AT = 5000  # events; the run takes in all of them
 def years_of_news(settings: Settings, state: EventsState, years: YearRange, clock: ServerClock) -> set[int]:
     """The partitions that a run now is likely to touch; none: there is nothing new that can be followed."""
     lake = Lake(settings.data_dir)
-    news = summarise_events(peek(lake, state, LOOKED_AT), clock.now())
+    news = summarise_events(peek_events(lake, state, LOOKED_AT), clock.now())
     waiting = {key for key, one in state.waiting.items() if one.may_be_fetched(clock.now())}
-    if waiting and not has_news(lake, state) and not _may_call(settings, clock):
+    if waiting and not has_unread_events(lake, state) and not _may_call(settings, clock):
         waiting = set()
     ids = waiting | news.changed.keys() | news.gone.keys()
     known: dict[int, int] = {}
@@ -44,7 +44,7 @@ def years_of_news(settings: Settings, state: EventsState, years: YearRange, cloc
                     connection.execute(sql("years_of_events"), {"source": STRAVA, "ids": list(ids)}).fetchall()
                 )
     found = {years.clamp(year) for year in known.values()}
-    if ids - known.keys() or (has_news(lake, state) and not ids):
+    if ids - known.keys() or (has_unread_events(lake, state) and not ids):
         found.add(years.newest)
     return found
 

@@ -6,16 +6,16 @@ from datetime import UTC, date, datetime, timedelta
 
 from strava_pipeline.core.errors import BudgetExhaustedError
 from strava_pipeline.core.plan import Forecast
-from strava_pipeline.lake.bronze.answers import land_detail, land_failure
+from strava_pipeline.lake.bronze.answers import land_detail, land_failed_detail
 from strava_pipeline.lake.bronze.listings import listed_since, watermark
 from strava_pipeline.lake.gold.coverage import first_pull_ended_at
 from strava_pipeline.lake.gold.fetch_selection import (
     REFRESH_REST,
     Candidate,
     Scope,
-    as_of_now,
-    still_wanted,
-    wanted_details,
+    select_details,
+    unfetched_details,
+    with_current_files,
 )
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.by_year import Errand, YearsReport, eta_of, fetch_by_year
@@ -29,7 +29,12 @@ _NEVER = datetime.max.replace(tzinfo=UTC)  # no activity is that young
 
 
 DETAILS = Errand(
-    "details", lambda source: source.client().get_detail, still_wanted, Lake.details_of, land_detail, land_failure
+    "details",
+    lambda source: source.client().get_detail,
+    unfetched_details,
+    Lake.details_of,
+    land_detail,
+    land_failed_detail,
 )
 
 
@@ -40,7 +45,7 @@ def pull_details(run: RunContext, source: StravaSource, config: DetailsOptions, 
     client = source.client(config)
     calls = client.calls
 
-    wanted = wanted_details(run.lake, years, scope, run.now())
+    wanted = select_details(run.lake, years, scope, run.now())
     total = len(wanted.due) + len(wanted.refresh)
     report.estimate = Forecast(0, 0, total, source.pace.done_at(total))
     eta = eta_of(source, total)
@@ -50,7 +55,7 @@ def pull_details(run: RunContext, source: StravaSource, config: DetailsOptions, 
             fetch_by_year(run, source, DETAILS, wanted.refresh, report)
         else:
             _fetch_spare(run, source, wanted.refresh, report)
-    now, left = run.now(), as_of_now(run.lake, wanted.due + wanted.refresh)
+    now, left = run.now(), with_current_files(run.lake, wanted.due + wanted.refresh)
     report.missing = sum(candidate.is_due and not candidate.rests(now) for candidate in left)
     report.resting = len(wanted.resting) + sum(candidate.rests(now) for candidate in left)
     report.calls = client.calls - calls

@@ -26,8 +26,8 @@ from strava_pipeline.core.rows import Json
 from strava_pipeline.ingest.provider import Page
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.manifests import Manifest
-from strava_pipeline.lake.gold.coverage import Known, differences, first_pull_ended_at, known_of
-from strava_pipeline.lake.gold.fetch_selection import wanted_details
+from strava_pipeline.lake.gold.coverage import Coverage, coverage_of, differences, first_pull_ended_at
+from strava_pipeline.lake.gold.fetch_selection import select_details
 from strava_pipeline.lake.gold.quality import count_between
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations.fetching import scope_of
@@ -95,7 +95,7 @@ class Forecaster:
         if listing.manifest.complete:
             return None
         begin, end = self._rest(listing)
-        reaches_back = listing.rest()[0] is not None or self._known.joined is not None
+        reaches_back = listing.remaining_window()[0] is not None or self._known.joined is not None
         if fullness < (FULL if reaches_back else 1.0):
             return _Rest(0.0, 0.0, is_counted=True, is_certain=False)
         expected = self._expected(listing.manifest, begin, end)
@@ -133,7 +133,7 @@ class Forecaster:
         is_there = run.lake.working.exists()
         with reading(run.lake) if is_there else nullcontext():  # once for both looks
             if is_there:
-                wanted = wanted_details(run.lake, self._years, scope, run.now())
+                wanted = select_details(run.lake, self._years, scope, run.now())
                 due = len(wanted.due) + len(wanted.refresh)
                 known = {one.activity_id for one in (*wanted.due, *wanted.refresh, *wanted.resting)}
             brings = differences(run.lake, listing, self._years, run.years)
@@ -151,7 +151,7 @@ class Forecaster:
 
     def _rest(self, listing: Listing) -> tuple[datetime, datetime]:
         """Which stretch is still to be listed."""
-        after, before = listing.rest()
+        after, before = listing.remaining_window()
         now = self._run.now()
         end = now if before is None else min(datetime.fromtimestamp(before, UTC), now)
         if after is not None:
@@ -166,8 +166,8 @@ class Forecaster:
         return expected_between(begin, end, seen, estimate_season(self._known.season(but=self._years), self._latitude))
 
     @cached_property
-    def _known(self) -> Known:
-        return known_of(self._run.lake, self._run.years, self._run.now())
+    def _known(self) -> Coverage:
+        return coverage_of(self._run.lake, self._run.years, self._run.now())
 
 
 def _is_inside(start: datetime | None, since: datetime | None) -> bool:

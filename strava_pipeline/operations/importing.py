@@ -13,7 +13,7 @@ from strava_pipeline.core.files.archive_csv import ArchiveRow
 from strava_pipeline.core.files.objects import Holders, Numbering
 from strava_pipeline.ingest.archive.contents import ImportRead, Kept, RowsBefore
 from strava_pipeline.lake.files import DamagedFileError
-from strava_pipeline.lake.imports.activities import HeldIds, is_made, make
+from strava_pipeline.lake.imports.activities import EarlierIds, has_activities, write_activities
 from strava_pipeline.lake.imports.files import reading_of, stored_bytes
 from strava_pipeline.lake.imports.manifests import Import, imports
 from strava_pipeline.lake.paths import Lake
@@ -24,16 +24,16 @@ LOCK = "import"  # who lands files, reads them, and makes activities of them
 
 def unmade(lake: Lake) -> bool:
     """Whether an import has no activities on disk yet."""
-    return any(not is_made(lake, one.name) for one in imports(lake))
+    return any(not has_activities(lake, one.name) for one in imports(lake))
 
 
 def make_activities(run: RunContext, tick: Callable[[int], object], *, anew: bool = False) -> int:
     """The activities of the imports that have none on disk (`anew`: of all); how many. Their files have been read."""
     lake, count = run.lake, 0
     came = list(imports(lake))
-    wanted = [anew or not is_made(lake, one.name) for one in came]
+    wanted = [anew or not has_activities(lake, one.name) for one in came]
     earlier: dict[str, str] = {}
-    rows_before, held_ids = RowsBefore(), HeldIds(lake, came)
+    rows_before, held_ids = RowsBefore(), EarlierIds(lake, came)
     for number, one in enumerate(came):
         if not any(wanted[number:]):
             break
@@ -44,7 +44,7 @@ def make_activities(run: RunContext, tick: Callable[[int], object], *, anew: boo
             at = said_at + timedelta(microseconds=number)  # of two that tell up to the same moment, the later one
             if wanted[number]:
                 activities = read.activities(partial(reading_of, lake), earlier, rows_before.of(at))
-                count += make(lake, one, activities, read.gear(), at, run.years, tick)
+                count += write_activities(lake, one, activities, read.gear(), at, run.years, tick)
             if one.manifest.has_list and any(wanted[number + 1 :]):
                 rows_before.add(at, partial(_rows, lake, one, held_by))
         earlier |= {PurePosixPath(file.name).name: file.sha256 for file in one.manifest.files if file.is_readable}

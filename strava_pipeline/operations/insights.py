@@ -12,10 +12,10 @@ from strava_pipeline.core.insights.page import chart_svg, charted
 from strava_pipeline.lake.gold.insights import (
     Athlete,
     InsightsReport,
-    YearMade,
+    YearInsights,
     athlete_of,
-    forget,
-    unequal,
+    insight_differences,
+    remove_insights,
     write_insights,
 )
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -54,16 +54,16 @@ def make_insights(run: RunContext, opened: Opened, years: Sequence[int], zone: s
         now = run.now()
         made.athlete = athlete = athlete_of(connection, goals, now)
         if athlete is None:
-            forget(run.lake)
+            remove_insights(run.lake)
             return made
         today = athlete.today(now, zone)
         made.report = write_insights(connection, run.lake, athlete, goals, today, years, sports)
-        if wrong := list(unequal(connection, run.lake, athlete, years, today, sports)):
+        if wrong := list(insight_differences(connection, run.lake, athlete, years, today, sports)):
             for year in wrong:
-                forget(run.lake, year)
+                remove_insights(run.lake, year)
             again = write_insights(connection, run.lake, athlete, goals, today, wrong, sports)
             made.report.written = sorted({*made.report.written, *again.written})
-            found = unequal(connection, run.lake, athlete, wrong, today, sports)
+            found = insight_differences(connection, run.lake, athlete, wrong, today, sports)
             made.unequal = {str(year): faults for year, faults in found.items()}
     return made
 
@@ -91,7 +91,7 @@ def write_insights_of(run: RunContext, opened: Opened, years: Sequence[int], zon
     )
 
 
-def _of_year(made: YearMade, units: Units) -> dict[str, Any]:
+def _of_year(made: YearInsights, units: Units) -> dict[str, Any]:
     """A year's pictures, and its numbers: each a line over the years in Dagster's plots."""
     chart: dict[str, Any] = {}
     if made.year is not None and (charts := charted(made.paced)):

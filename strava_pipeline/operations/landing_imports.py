@@ -22,7 +22,7 @@ from strava_pipeline.ingest.archive.entry import (
     too_large,
 )
 from strava_pipeline.lake.bronze.answers import newest_athlete
-from strava_pipeline.lake.imports.activities import is_made
+from strava_pipeline.lake.imports.activities import has_activities
 from strava_pipeline.lake.imports.files import FileStore
 from strava_pipeline.lake.imports.manifests import (
     Import,
@@ -30,11 +30,11 @@ from strava_pipeline.lake.imports.manifests import (
     ImportFault,
     ImportManifest,
     all_imports,
-    counting,
     digest_of,
-    held_by_path,
+    effective_imports,
+    files_of_path,
     land_import,
-    with_known,
+    note_known_files,
 )
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.importing import LOCK
@@ -70,7 +70,9 @@ def land_paths(
     report = LandReport()
     with run.exclusive(LOCK):
         landing = _Landing(run, report, limits, also_undone=also_undone)
-        made = {file.sha256 for one in landing.known if is_made(run.lake, one.name) for file in one.manifest.files}
+        made = {
+            file.sha256 for one in landing.known if has_activities(run.lake, one.name) for file in one.manifest.files
+        }
         refused: list[SourceError] = []
         for path in paths:
             try:
@@ -92,7 +94,7 @@ class _Landing:
         self._run, self._report, self._limits = run, report, limits
         self.store = FileStore(run.lake)
         self._came = all_imports(run.lake)
-        self.known = counting(self._came)
+        self.known = effective_imports(self._came)
         self._undone = [] if also_undone else [one for one in self._came if one.undone is not None]
 
     def land(self, container: Container, found: Contents) -> None:
@@ -114,10 +116,10 @@ class _Landing:
             manifest = manifest.model_copy(update={"known": []})
         else:  # a folder that grows: only new files are an import's own, and a new name, which may be an id
             others = (one.manifest for one in self.known if one.manifest.names_only(own_athlete))
-            known = {file.called for other in others for file in other.files}
+            known = {file.key for other in others for file in other.files}
             there = [file for file in files if file not in stay_out]
-            new = manifest.model_copy(update={"files": [file for file in there if file.called not in known]})
-            manifest = with_known(self._came, new, [file for file in there if file.called in known])
+            new = manifest.model_copy(update={"files": [file for file in there if file.key not in known]})
+            manifest = note_known_files(self._came, new, [file for file in there if file.key in known])
             files = there
         self._put(manifest, set(files))
 
@@ -136,7 +138,7 @@ class _Landing:
         """Whether an import that was not undone tells already that a path of this name held the same."""
         by_name = {one.name: one for one in self._came}
         same = (one for one in self._came if one.undone is None and one.manifest.came_as == came_as)
-        return any(set(held_by_path(by_name, one)) == held for one in same)
+        return any(set(files_of_path(by_name, one)) == held for one in same)
 
     def _stored(self, container: Container, found: Contents) -> tuple[list[ImportedFile], list[Fault]]:
         """What is to be kept, its bytes durable, and what stood in the way of the rest."""
@@ -155,7 +157,7 @@ class _Landing:
                     files.append(file)
                     fresh += [file.size] * is_new
                 advance(1)
-        self.store.settle()
+        self.store.sync()
         report.files += len(files)
         report.new += len(fresh)
         report.bytes += sum(fresh)
@@ -169,8 +171,8 @@ class _Landing:
         marks = inbox_marks(inbox, path)
         found: set[ImportedFile] = set()
         for one in self._undone:
-            lay, held = set(one.undone.inbox if one.undone else ()), {file.called for file in one.manifest.files}
-            found |= {file for file in files if file.called in held and marks.get(file.name, marks.get("")) in lay}
+            lay, held = set(one.undone.inbox if one.undone else ()), {file.key for file in one.manifest.files}
+            found |= {file for file in files if file.key in held and marks.get(file.name, marks.get("")) in lay}
         return found
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from strava_pipeline.lake.bronze.listing import read_listing
-from strava_pipeline.lake.bronze.listings import folder_of, settle_listings_of
+from strava_pipeline.lake.bronze.listings import listing_folder, mark_listings_used
 from strava_pipeline.lake.gold.deletions import AbsenceReport, Confirmation, Shrink, confirmation, mark_absent
 from strava_pipeline.lake.gold.matches import MatchReport, match_activities, tracks_due
 from strava_pipeline.lake.gold.merge import MergeReport, merge_activities, merge_history
@@ -53,7 +53,7 @@ def merge_listed(
     def confirm(shrink: Shrink) -> Confirmation | None:
         if not allow_shrink or run.run_id is None:
             return None
-        own = read_listing(folder_of(run.lake, shrink.listing)).manifest.run_id == run.run_id
+        own = read_listing(listing_folder(run.lake, shrink.listing)).manifest.run_id == run.run_id
         return confirmation(shrink, run.now(), f"run {run.run_id}") if own else None
 
     with writing(run.lake) as connection:
@@ -122,4 +122,4 @@ def publish_run(run: RunContext) -> Published:
 def _settle(run: RunContext) -> None:
     """Mark the run's listings as used to the end."""
     if run.run_id is not None:
-        settle_listings_of(run.lake, run.run_id)
+        mark_listings_used(run.lake, run.run_id)

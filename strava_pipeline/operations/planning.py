@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from strava_pipeline.core.plan import Plan, YearPlan, listing_calls, plan_years
 from strava_pipeline.lake.bronze.listing import Listing
-from strava_pipeline.lake.bronze.listings import resume
-from strava_pipeline.lake.gold.coverage import AtHand, differences, known_of, year_counts
-from strava_pipeline.lake.gold.fetch_selection import candidates, wanted_details, wanted_streams
-from strava_pipeline.lake.gold.quality import could_be_gear, known_gear, unknown_gear
+from strava_pipeline.lake.bronze.listings import resumable_listing
+from strava_pipeline.lake.gold.coverage import ListingAtHand, coverage_of, differences, year_counts
+from strava_pipeline.lake.gold.fetch_selection import detail_candidates, select_details, select_streams
+from strava_pipeline.lake.gold.quality import is_gear_id, known_gear, unknown_gear
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.lake.locks import locked_or_none
+from strava_pipeline.lake.locks import try_locked
 from strava_pipeline.operations.fetching import scope_of
 from strava_pipeline.operations.options import DetailsOptions, ListingOptions, StreamsOptions
 from strava_pipeline.operations.pulling import listing_lock, window_of
@@ -29,7 +29,7 @@ def plan_backfill(
     *,
     details: bool = True,
     sports: Sequence[str] = (),
-) -> tuple[Plan, dict[int, AtHand]]:
+) -> tuple[Plan, dict[int, ListingAtHand]]:
     """The plan of a run per year, and the listings at hand that these runs would use instead of asking again.
 
     `sports`: those whose details are fetched; none: all.
@@ -57,12 +57,12 @@ def plan_job(
     by_year: Counter[int] = Counter()
     there = run.lake.working.exists()
     if details is not None and there:
-        wanted = wanted_details(run.lake, years, scope_of(run, source.settings, details), run.now())
+        wanted = select_details(run.lake, years, scope_of(run, source.settings, details), run.now())
         by_year = Counter(candidate.year for candidate in (*wanted.due, *wanted.refresh))
     pages = 0
     if listing is not None:
         after = window_of(run, source, listing, None).after
-        known = candidates(run.lake, years) if there else []
+        known = detail_candidates(run.lake, years) if there else []
         again = sum(one.start_date is not None and one.start_date.timestamp() > (after or 0) for one in known)
         pages = max(listing_calls(again, _per_page(source, listing)), 2)  # whatever is new fills a page
     return Plan(
@@ -75,7 +75,7 @@ def plan_job(
 
 def plan_streams(run: RunContext, source: StravaSource, years: Sequence[int], config: StreamsOptions) -> Plan:
     """The plan of one run over `years` that fetches streams."""
-    due = wanted_streams(run.lake, years, run.now(), config.sports).due if run.lake.working.exists() else []
+    due = select_streams(run.lake, years, run.now(), config.sports).due if run.lake.working.exists() else []
     by_year = Counter(each.year for each in due)
     return Plan(
         made_at=run.now(),
@@ -89,14 +89,14 @@ def _by_year(
     source: StravaSource,
     years: Sequence[int],
     listing: ListingOptions,
-    at_hand: Mapping[int, AtHand],
+    at_hand: Mapping[int, ListingAtHand],
     *,
     details: bool,
     one_listing: bool,
     sports: frozenset[str] | None = None,
 ) -> Plan:
     lake, now, per_page = run.lake, run.now(), _per_page(source, listing)
-    counts = year_counts(lake, known_of(lake, run.years, now), years, at_hand, now, sports)
+    counts = year_counts(lake, coverage_of(lake, run.years, now), years, at_hand, now, sports)
     plans = plan_years(years, counts, per_page=per_page, details=details)
     pages = 0
     if one_listing:
@@ -106,26 +106,26 @@ def _by_year(
     return Plan(now, plans, source.allowances(listing), gear=len(gear), listing=pages)
 
 
-def _at_hand(run: RunContext, source: StravaSource, years: Iterable[int]) -> dict[int, AtHand]:
-    found: dict[int, AtHand] = {}
+def _at_hand(run: RunContext, source: StravaSource, years: Iterable[int]) -> dict[int, ListingAtHand]:
+    found: dict[int, ListingAtHand] = {}
     for year in years if run.lake.listings.is_dir() else ():
         listing = _resumable(run, source, year)
         if listing is not None:
             whole = listing.manifest.complete
             brings = differences(run.lake, listing, [year], run.years) if whole else None
-            found[year] = AtHand(listing, brings)
+            found[year] = ListingAtHand(listing, brings)
     return found
 
 
 def _resumable(run: RunContext, source: StravaSource, year: int) -> Listing | None:
     """What a run of the year would go on with; whoever is listing it right now is left alone."""
     window = window_of(run, source, ListingOptions(mode="year", per_page=None, days=None), year)
-    with locked_or_none(run.lake, listing_lock(source, window, year)) as free:
-        return resume(run.lake, window, at=run.now(), years=run.years) if free else None
+    with try_locked(run.lake, listing_lock(source, window, year)) as free:
+        return resumable_listing(run.lake, window, at=run.now(), years=run.years) if free else None
 
 
-def _unknown_gear(run: RunContext, at_hand: Iterable[AtHand]) -> set[str]:
-    named = {one for found in at_hand if found.brings for one in found.brings.gear if could_be_gear(one)}
+def _unknown_gear(run: RunContext, at_hand: Iterable[ListingAtHand]) -> set[str]:
+    named = {one for found in at_hand if found.brings for one in found.brings.gear if is_gear_id(one)}
     if not run.lake.working.exists():
         return named
     with reading(run.lake) as connection:

@@ -20,10 +20,10 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import year_window
 from strava_pipeline.ingest.provider import Lister, Page
 from strava_pipeline.lake.bronze.landing import require_writable
-from strava_pipeline.lake.bronze.listing import Listing, begin
-from strava_pipeline.lake.bronze.listings import resume, watermark
+from strava_pipeline.lake.bronze.listing import Listing, begin_listing
+from strava_pipeline.lake.bronze.listings import resumable_listing, watermark
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
-from strava_pipeline.lake.gold.deletions import doubtful
+from strava_pipeline.lake.gold.deletions import doubtful_spans
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Account, Source
@@ -130,11 +130,11 @@ def pull_listing(
                 run.progress.say(str(forecasts[0]))
 
     with run.exclusive(listing_lock(source, window, year)), source.calling():
-        earlier = resume(
+        earlier = resumable_listing(
             run.lake, window, at=run.now(), years=run.years, source=source.spec.name, account=source.account_name
         )
         if earlier is not None and not earlier.manifest.complete and not _is_of_the_same_login(source, earlier):
-            earlier.distrust()
+            earlier.mark_limited_view()
         if earlier is not None:
             earlier.claim(run.run_id)
         listing, calls, received = earlier, client.calls, _Received()
@@ -149,7 +149,7 @@ def pull_listing(
                 forecast(listing, page)
                 run.progress.advance(len(page.activities))
             if listing is not None and not listing.manifest.complete and not listing.manifest.has_lost:
-                listing.end()
+                listing.mark_ended()
             for page in _pages_again(run, source, client, per_page, listing):
                 received.add(page)
         except (BudgetExhaustedError, CallCapReachedError, LimitReachedError) as error:
@@ -172,7 +172,7 @@ def _pages(
     if earlier is not None and earlier.manifest.complete:
         return iter(())
     require_writable(run.lake, earlier.folder if earlier else run.lake.listings_of(source.spec.name))
-    after, before = earlier.rest() if earlier else (window.after, window.before)
+    after, before = earlier.remaining_window() if earlier else (window.after, window.before)
     return client.list_pages(after, before, per_page)
 
 
@@ -182,7 +182,7 @@ def _pages_again(
     """Ask again for what may have moved past between two pages, and land it: hardly ever anything."""
     if listing is None or not _is_of_the_same_login(source, listing):
         return
-    for after, before in doubtful(run.lake, listing):
+    for after, before in doubtful_spans(run.lake, listing):
         require_writable(run.lake, listing.folder)
         again = islice(client.list_pages(after, before, per_page), 1)
         yield from client.landed(again, partial(_land, run, listing))
@@ -196,7 +196,7 @@ def _land(run: RunContext, listing: Listing, page: Page) -> None:
 def _begin(run: RunContext, source: Source, window: Window, at: datetime) -> Listing:
     """A listing begins when its first page is here: by the server's clock, whatever this machine's shows."""
     account = source.account()
-    return begin(
+    return begin_listing(
         run.lake,
         window,
         athlete_id=account.athlete_id,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from strava_pipeline.core.tables import DETAIL_TABLES, MATCH_TABLES, QUARANTINE, TRACKS
-from strava_pipeline.lake.gold.publish import left_out, snapshot
+from strava_pipeline.lake.gold.publish import skipped_views, snapshot
 from strava_pipeline.lake.gold.quality import row_counts, rows_by_year
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.rebuild import rebuild
@@ -46,6 +46,6 @@ def _reports(run: RunContext, seconds: float) -> Iterator[StepReport]:
         TRACKS.name, by_year={year: {ROWS: points, "files": files} for year, (files, points) in tracks.items()}
     )
     with snapshot(run.lake) as connection:
-        without = if_any(views_left_out=left_out(connection))
+        without = if_any(views_left_out=skipped_views(connection))
     rows = {f"rows/{name}": count for name, count in counts.items()}
     yield StepReport("published_warehouse", by_year={year: {"seconds": seconds, **without, **rows} for year in years})

@@ -14,13 +14,13 @@ from strava_pipeline.core.tables import TABLES
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.gold.quality import (
     Agreement,
-    bounded,
+    bounded_columns,
     faulty_keys,
     has_offsets,
     lost_rows,
     orphans,
-    other_columns,
-    outside,
+    out_of_bounds,
+    wrong_columns,
     wrong_offsets,
 )
 from strava_pipeline.lake.gold.warehouse import Connection, note, notes, revision, transaction
@@ -53,8 +53,8 @@ def table_findings(connection: Connection, lake: Lake, tables: Collection[str]) 
     """Every rule of the catalogue on each of `tables`; where the columns are others, nothing else is looked at."""
     found = _publishable(connection, lake, tables)
     for table, findings in found.items():
-        if bounded(TABLES[table]) and findings[0].holds:
-            odd = outside(connection, table)
+        if bounded_columns(TABLES[table]) and findings[0].holds:
+            odd = out_of_bounds(connection, table)
             if has_offsets(TABLES[table]) and (wrong := wrong_offsets(connection, table)):
                 odd["offsets"] = wrong
             words = ", ".join(f"{column} in {rows} rows" for column, rows in odd.items())
@@ -65,7 +65,7 @@ def table_findings(connection: Connection, lake: Lake, tables: Collection[str]) 
 
 def _publishable(connection: Connection, lake: Lake, tables: Collection[str]) -> dict[str, list[Finding]]:
     """The rules that say whether each of `tables` may be published."""
-    wrong = {table: other_columns(connection, table) for table in tables}
+    wrong = {table: wrong_columns(connection, table) for table in tables}
     kept = [table for table in tables if not wrong[table] and not TABLES[table].may_shrink]
     losses = lost_rows(connection, lake, kept) if kept else {}
     found = {}

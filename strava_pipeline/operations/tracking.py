@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from strava_pipeline.lake.gold.matches import note_tracks_made
+from strava_pipeline.lake.gold.matches import note_tracks_current
 from strava_pipeline.lake.gold.warehouse import writing
-from strava_pipeline.lake.imports.activities import Imported, Recorded, imported
+from strava_pipeline.lake.imports.activities import ImportedActivities, SessionKeys, imported_activities
 from strava_pipeline.lake.imports.manifests import undone_names
-from strava_pipeline.lake.imports.merge import note_tracks
-from strava_pipeline.lake.imports.undo import are_tracks_due, note_tracks_made_without
+from strava_pipeline.lake.imports.merge import note_tracks_written
+from strava_pipeline.lake.imports.undo import are_tracks_due, note_tracks_left_out
 from strava_pipeline.lake.tracks import (
-    followed,
     recorded_tracks,
-    remove_strays,
+    remove_stray_tracks,
     remove_tracks_of_undone,
     sync_file_tracks,
     sync_stream_tracks,
+    tracks_by_activity,
 )
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
@@ -43,24 +43,24 @@ def make_tracks(run: RunContext, years: Sequence[int]) -> TracksMade:
             with writing(run.lake) as connection:
                 if undone_names(run.lake) != undone:  # an undone import's must not be written behind its removal
                     known, recorded, undone = _imported(run)
-                of_each = followed(connection, recorded)
+                of_each = tracks_by_activity(connection, recorded)
                 of_files = sync_file_tracks(run.lake, connection, year, of_each, lambda: advance(1))
                 of_streams = sync_stream_tracks(run.lake, connection, year, lambda: advance(1))
-                note_tracks(connection, known, year)
-                note_tracks_made(connection, [year])
+                note_tracks_written(connection, known, year)
+                note_tracks_current(connection, [year])
             report.made += of_files + of_streams.made
             report.made_of_files += of_files
             report.removed += of_streams.removed
             report.damaged += of_streams.damaged
     with writing(run.lake) as connection:
-        report.removed += remove_strays(run.lake, connection)
+        report.removed += remove_stray_tracks(run.lake, connection)
         if set(run.years.all) <= set(years) and undone == undone_names(run.lake):
-            note_tracks_made_without(connection, undone)
+            note_tracks_left_out(connection, undone)
     return report
 
 
-def _imported(run: RunContext) -> tuple[list[Imported], dict[int, Recorded], list[str]]:
+def _imported(run: RunContext) -> tuple[list[ImportedActivities], dict[int, SessionKeys], list[str]]:
     """The imports that count, where the tracks of their activities lie, and the names of those that were undone."""
     undone = undone_names(run.lake)
-    known = list(imported(run.lake))
+    known = list(imported_activities(run.lake))
     return known, recorded_tracks(run.lake, known), undone

@@ -19,9 +19,9 @@ from strava_pipeline.core.trips.activity.verdict import algorithms
 from strava_pipeline.ingest.trips.connect import trip_keys, trip_routes, trip_source
 from strava_pipeline.ingest.trips.read import Tally, plain_rows, read_bundles
 from strava_pipeline.ingest.trips.source import Listed, TripSource
-from strava_pipeline.lake.gold.deletions import is_too_much
+from strava_pipeline.lake.gold.deletions import is_suspicious
 from strava_pipeline.lake.gold.warehouse import writing
-from strava_pipeline.lake.trips import Kept, keep_trips, kept_trips, merge_trips
+from strava_pipeline.lake.trips import SaveReport, merge_trips, save_trips, saved_trips
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.publishing import publish_if_right
 from strava_pipeline.operations.run_context import RunContext
@@ -44,7 +44,7 @@ class TripsRead:
         tally: states of the encrypted columns, and which keys opened them.
     """
 
-    changed: Kept
+    changed: SaveReport
     rows: dict[int, int]
     duplicates: int
     deletions_refused: int
@@ -121,7 +121,7 @@ def _read_index(run: RunContext, settings: Settings, years: Sequence[int], allow
     trip_keys(settings)  # a run without keys ends before it begins
     with trip_source(settings) as source:
         listed = _listed(source, run)
-    held = kept_trips(run.lake, TRIP_INDEX)
+    held = saved_trips(run.lake, TRIP_INDEX)
     rows = listed.rows.filter(_concerned(held, years))
     return _keep(run, TRIP_INDEX, rows, _gone(held, listed, years), Tally(), listed, allow_shrink)
 
@@ -131,7 +131,7 @@ def _read_diagnostics(run: RunContext, settings: Settings, years: Sequence[int],
     tally, frames = Tally(keys=keys.count), [diagnostics_rows([], {}, limits.version)]
     with trip_source(settings) as source:
         listed = _listed(source, run)
-        held = kept_trips(run.lake, TRIP_DIAGNOSTICS)
+        held = saved_trips(run.lake, TRIP_DIAGNOSTICS)
         partitions = dict(listed.rows.filter(_concerned(held, years)).select("external_id", "year").iter_rows())
         order = [listed.places[name] for name in partitions]
         with (
@@ -159,7 +159,7 @@ def _replay_all(run: RunContext, settings: Settings) -> dict[str, dict[str, Any]
         replay_row(replay.algorithm.full_name, replay.thresholds.version, str(replay.input_hash), replay.totals())
         for replay in replays
     ]
-    keep_trips(run.lake, TRIP_REPLAY, pl.concat(rows), run.now())
+    save_trips(run.lake, TRIP_REPLAY, pl.concat(rows), run.now())
     with writing(run.lake) as connection:
         merge_trips(connection, run.lake)
     return {replay.algorithm.full_name: replay.totals() for replay in replays}
@@ -209,23 +209,23 @@ def _keep(
     allow_shrink: bool,
 ) -> TripsRead:
     gone = present.filter("gone")["external_id"].to_list()
-    refused = 0 if allow_shrink or not is_too_much(len(gone), present.height) else len(gone)
-    kept = keep_trips(run.lake, table, rows, run.now(), gone=[] if refused else gone)
+    refused = 0 if allow_shrink or not is_suspicious(len(gone), present.height) else len(gone)
+    kept = save_trips(run.lake, table, rows, run.now(), gone=[] if refused else gone)
     with writing(run.lake) as connection:
         merge_trips(connection, run.lake)
-    there = kept_trips(run.lake, table).filter(pl.col("deleted_at").is_null())
+    there = saved_trips(run.lake, table).filter(pl.col("deleted_at").is_null())
     return TripsRead(kept, dict(there.group_by("year").len().iter_rows()), listed.duplicates, refused, tally)
 
 
 def unknown_statuses(run: RunContext) -> list[str]:
     """Stored statuses that mean neither a verdict nor that there is none yet."""
-    held = kept_trips(run.lake, TRIP_INDEX).filter(pl.col("deleted_at").is_null())["status"].drop_nulls().unique()
+    held = saved_trips(run.lake, TRIP_INDEX).filter(pl.col("deleted_at").is_null())["status"].drop_nulls().unique()
     return sorted({*held} - STATUSES.keys() - PENDING)
 
 
 def unreadable_share(run: RunContext, years: Sequence[int]) -> float:
     """Of the trips of these years, how many have locations that can't be decrypted or read."""
-    held = kept_trips(run.lake, TRIP_DIAGNOSTICS).filter(
+    held = saved_trips(run.lake, TRIP_DIAGNOSTICS).filter(
         pl.col("deleted_at").is_null(), pl.col("year").is_in(list(years))
     )
     bad = held.filter(pl.col("locations_state").is_in([State.UNDECRYPTABLE.value, State.MALFORMED.value]))

@@ -13,9 +13,15 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import printable
 from strava_pipeline.lake.files import DamagedFileError
 from strava_pipeline.lake.gold.publish import snapshot
-from strava_pipeline.lake.imports.activities import HeldIds, activity_keys, athletes_of_hashed, gear_ids, is_made
+from strava_pipeline.lake.imports.activities import (
+    EarlierIds,
+    activity_keys,
+    athletes_of_hashed_ids,
+    gear_ids,
+    has_activities,
+)
 from strava_pipeline.lake.imports.files import has_reading, reading_of, stored_bytes
-from strava_pipeline.lake.imports.manifests import Import, UndoneNote, all_imports, counting, note_undone
+from strava_pipeline.lake.imports.manifests import Import, UndoneNote, all_imports, effective_imports, note_undone
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.importing import LOCK, import_read
@@ -47,11 +53,11 @@ class UndoPlan:
 def plan_undo(lake: Lake, one: Import, now: datetime) -> UndoPlan:
     """What undoing `one` would come to. Reads only. PipelineError where an import's activities are not on disk."""
     came = all_imports(lake)
-    left = counting(_without(came, one, now))
+    left = effective_imports(_without(came, one, now))
     after = {each.name: each for each in left}
-    before = {each.name: each for each in counting(came)}
+    before = {each.name: each for each in effective_imports(came)}
     for each in before.values():
-        if not is_made(lake, each.name):
+        if not has_activities(lake, each.name):
             raise PipelineError(
                 f"{each.name} was not read yet. Nothing was undone. `strava-pipeline rebuild` reads it."
             )
@@ -118,7 +124,7 @@ def _refuse_missing_bytes(lake: Lake, left: Sequence[Import]) -> None:
 def _refuse_if_ids_rest_on_it(lake: Lake, one: Import, left: Sequence[Import]) -> None:
     """What came in before it was known whose the folder is has plain ids, and so what came later from its owner has others."""
     later = {each.manifest.own_athlete for each in left if each.name > one.name} - {None}
-    if one.manifest.own_athlete is None and later and athletes_of_hashed(lake, one) - later:
+    if one.manifest.own_athlete is None and later and athletes_of_hashed_ids(lake, one) - later:
         raise PipelineError(
             f"{one.name} holds activities of another athlete than this folder's, and came in before it was known whose the "
             "folder is: numbers of later imports rest on it. Nothing was undone."
@@ -128,7 +134,7 @@ def _refuse_if_ids_rest_on_it(lake: Lake, one: Import, left: Sequence[Import]) -
 def _brought(lake: Lake, before: Mapping[str, Import], left: Sequence[Import]) -> set[Key]:
     """The activities of the imports that count after it, those included that they take over."""
     activities: set[Key] = set()
-    held_ids = HeldIds(lake, left)
+    held_ids = EarlierIds(lake, left)
     for number, one in enumerate(left):
         if one.name in before:
             activities |= activity_keys(lake, one.name)

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.tables import TABLES
-from strava_pipeline.lake.gold.quality import bounded, has_offsets
+from strava_pipeline.lake.gold.quality import bounded_columns, has_offsets
 from strava_pipeline.operations.table_rules import VALID, Finding, advice_of, is_refused
 
 BROKEN_RULES = "broken_rules"  # in a result's metadata: the names of the rules that do not hold
@@ -40,7 +40,7 @@ def table_spec(
     if not TABLES[table].may_shrink:
         always["rows_kept"] = "whatever is published is there too"
     warned = {}
-    if bounded(TABLES[table]):
+    if bounded_columns(TABLES[table]):
         warned["values_believable"] = "every value is believable; odd ones are kept, they are what the source said"
         if has_offsets(TABLES[table]):
             warned["values_believable"] += "; local start minus start is the offset, between -12 and +14 hours"

@@ -18,7 +18,7 @@ from dagster import DagsterEventType, DagsterRunStatus
 
 from strava_pipeline.file_locks import LockHeldError, exclusive
 from strava_pipeline.lake.files import write_whole
-from strava_pipeline.lake.locks import is_live, noted_runs
+from strava_pipeline.lake.locks import is_live, runs_with_lock_file
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.dagster_private import (
     BACKFILL_ID_TAG,
@@ -111,7 +111,7 @@ def prune(instance: dg.DagsterInstance, lake: Lake, before: datetime, last: int 
 def _at_work(instance: dg.DagsterInstance, lake: Lake) -> bool:
     if instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)):
         return True
-    return any(is_live(lake, run_id) for run_id in noted_runs(lake))  # before Dagster has heard of one
+    return any(is_live(lake, run_id) for run_id in runs_with_lock_file(lake))  # before Dagster has heard of one
 
 
 def _records(instance: dg.DagsterInstance, wanted: dg.RunsFilter) -> Iterator[dg.RunRecord]:

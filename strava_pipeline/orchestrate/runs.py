@@ -12,7 +12,7 @@ import dagster as dg
 from dagster import DagsterRunStatus
 
 from strava_pipeline.lake.files import sweep_unfinished
-from strava_pipeline.lake.locks import forget_run, has_died, is_live, noted_runs
+from strava_pipeline.lake.locks import forget_run, has_died, is_live, runs_with_lock_file
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.dagster_private import (
     ASSET_PARTITION_RANGE_END_TAG,
@@ -133,7 +133,7 @@ def dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
 
 
 def _dead_ids(lake: Lake) -> list[str]:
-    return [run_id for run_id in noted_runs(lake) if has_died(lake, run_id)]
+    return [run_id for run_id in runs_with_lock_file(lake) if has_died(lake, run_id)]
 
 
 def _unfinished(instance: dg.DagsterInstance, run_ids: list[str]) -> list[dg.DagsterRun]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from strava_pipeline.lake.files import bytes_free
-from strava_pipeline.lake.journal import ROOM, Received, Writer, waiting
+from strava_pipeline.lake.journal import ROOM, Received, Writer, waiting_bytes
 
 Append = Callable[[Sequence[bytes]], None]
 
@@ -76,7 +76,7 @@ class Inbox:
 
     @property
     def bytes_waiting(self) -> int:
-        return waiting(self._folder)
+        return waiting_bytes(self._folder)
 
     @property
     def has_room(self) -> bool:

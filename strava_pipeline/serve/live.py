@@ -29,7 +29,7 @@ from strava_pipeline.core.pings.lines import (
 from strava_pipeline.core.pings.people import People, Person
 from strava_pipeline.core.pings.users import VERSION, User, config_body, interval_s, live_status, ping_in, user_digest
 from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
-from strava_pipeline.lake.car_pings import landed, newest_file, waiting_lines
+from strava_pipeline.lake.car_pings import bronze_files, newest_file, waiting_lines
 from strava_pipeline.lake.car_trips import replayed
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
@@ -211,7 +211,7 @@ class Live:
         """Take the safety nets that runs put into the log."""
         if await asyncio.to_thread(newest_file, self._lake) == self._after:
             return
-        for name, lines in await asyncio.to_thread(lambda: list(landed(self._lake, self._after))):
+        for name, lines in await asyncio.to_thread(lambda: list(bronze_files(self._lake, self._after))):
             if self._after is not None and name <= self._after:
                 continue  # another task was faster
             for line, answered in lines:

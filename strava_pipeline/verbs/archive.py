@@ -51,9 +51,9 @@ def verify(
     from strava_pipeline.core.files.objects import row_id
     from strava_pipeline.ingest.archive.container import open_container
     from strava_pipeline.lake.gold.publish import current_snapshot
-    from strava_pipeline.lake.gold.quality import held_activities, stand_ins
+    from strava_pipeline.lake.gold.quality import gold_activities, stand_ins
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.tracks import tracked
+    from strava_pipeline.lake.tracks import tracked_ids
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.output import plain
     from strava_pipeline.verbs.terminal import out
@@ -63,12 +63,12 @@ def verify(
     with open_container(path, limits) as container:
         salvaged, export = container.salvaged, _only_export(container)
         with current_snapshot(lake) as connection:
-            held, athlete_id = held_activities(connection), export.athlete_id
+            held, athlete_id = gold_activities(connection), export.athlete_id
             export = export.with_ids(lambda row: gold_id(row, held, athlete_id))
             agreement = compare_activities(export.activities.rows, held, stand_ins(connection), athlete_id)
             comparison = compare_files_and_gear(connection, container, export, limits)
     files = {row_id(row) for row in export.files.values()}
-    tracks = {"rows_with_file": len(files), "with_track": len(files & tracked(lake))}
+    tracks = {"rows_with_file": len(files), "with_track": len(files & tracked_ids(lake))}
     agrees = agreement.agrees and comparison.agrees
     if as_json:
         report = {"path": str(path), "salvaged": salvaged, **agreement_json(agreement, export), "tracks": tracks}
@@ -257,10 +257,10 @@ def compare_files_and_gear(
     )
     from strava_pipeline.ingest.archive.bulk_export import archive_files
     from strava_pipeline.ingest.archive.container import Kind
-    from strava_pipeline.lake.gold.quality import held_files
+    from strava_pipeline.lake.gold.quality import gold_files
     from strava_pipeline.verbs.terminal import watched
 
-    held = held_files(connection)
+    held = gold_files(connection)
     with watched("Comparing files", None, output_follows=True) as advance:
         found = list(archive_files(container, export, limits, advance))
     wrong = [FileDifference(row.filename or "", FileProblem.SHARED) for row in export.shared]

@@ -73,7 +73,7 @@ def _import(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
 def import_runs(settings: "Settings", paths: list[Path], *, verbose: bool = False) -> Iterator["RunOutcome"]:
     """Run the import, and yield each run when it has ended: first the files and their readings, then the merge of what is new."""
     from strava_pipeline.lake.gold.publish import is_published
-    from strava_pipeline.lake.imports.merge import years_behind_imports
+    from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB, MERGE_FILES_JOB
@@ -84,7 +84,7 @@ def import_runs(settings: "Settings", paths: list[Path], *, verbose: bool = Fals
     config = {"paths": [str(path.absolute()) for path in paths], "also_undone": True}
     yield run(IMPORT_JOB, years=None, config={FILE_BRONZE: config})
     lake, years = Lake(settings.data_dir), year_range(settings.first_year)
-    behind = years_behind_imports(lake, years)
+    behind = years_with_unmerged_imports(lake, years)
     if not behind and not is_published(lake):  # who merged it last died before readers could see it
         behind = {years.newest}
     if behind:

@@ -25,20 +25,20 @@ _SHOWN = 20  # imports; --json has all
 
 def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Show every import: the name that `import undo` takes, what came in, when, and which are undone."""
-    from strava_pipeline.lake.imports.manifests import all_imports, counting
-    from strava_pipeline.lake.imports.undo import import_line
+    from strava_pipeline.lake.imports.manifests import all_imports, effective_imports
+    from strava_pipeline.lake.imports.undo import describe_import
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.output import plain
     from strava_pipeline.verbs.terminal import out
 
     came = all_imports(Lake(Settings.load().data_dir))
-    held = {one.name: one for one in counting(came)}
+    held = {one.name: one for one in effective_imports(came)}
     if as_json:
         echo_json(plain({"imports": [_import_json(one, held.get(one.name)) for one in came]}))
         return
     for one in came:
-        line = import_line(held.get(one.name, one))
+        line = describe_import(held.get(one.name, one))
         if one.undone is not None:
             line += f"; undone {one.undone.undone_at:%Y-%m-%d %H:%M} UTC"
         elif one.name not in held:
@@ -151,9 +151,9 @@ def _confirm(*, yes: bool) -> None:
 
 def _print_plan(plan: "UndoPlan", console: Any) -> None:
     """What leaves and what stays, for a person."""
-    from strava_pipeline.lake.imports.undo import import_line
+    from strava_pipeline.lake.imports.undo import describe_import
 
-    console.print(import_line(plan.one))
+    console.print(describe_import(plan.one))
     console.print(
         f"  {plan.activities_leaving} of its {plan.activities} activities and {plan.files_leaving} of its {plan.files} files "
         "leave the warehouse. The others stay with what Strava and other imports say of them."
@@ -166,7 +166,7 @@ def _print_plan(plan: "UndoPlan", console: Any) -> None:
             style="yellow",
         )
         for one in plan.unclear[:_SHOWN]:
-            console.print(f"    may hold some of them: {import_line(one)}", style="yellow")
+            console.print(f"    may hold some of them: {describe_import(one)}", style="yellow")
         if len(plan.unclear) > _SHOWN:
             console.print(f"    … and {len(plan.unclear) - _SHOWN} more (--json)", style="yellow")
 
@@ -199,9 +199,9 @@ def _import_json(one: "Import", counted: "Import | None") -> dict[str, Any]:
 def _published_keys(lake: "Lake") -> dict[str, set[object]]:
     """The keys of the published rows that are counted; none where nothing was published."""
     from strava_pipeline.lake.gold.publish import snapshot
-    from strava_pipeline.lake.gold.quality import keys
+    from strava_pipeline.lake.gold.quality import table_keys
 
     if not lake.snapshot.exists():
         return {table: set() for table in _COUNTED}
     with snapshot(lake) as connection:
-        return {table: {key for (key,) in keys(connection, table)} for table in _COUNTED}
+        return {table: {key for (key,) in table_keys(connection, table)} for table in _COUNTED}

@@ -101,28 +101,28 @@ def write_report(
 
 
 def _year_summary(settings: "Settings", year: int | None, sports: list[str] | None) -> "YearSummary":
-    from strava_pipeline.lake.gold.insights import EVERYTHING, count_only, known_of, newest_year, year_told
+    from strava_pipeline.lake.gold.insights import EVERYTHING, insight_sources, limit_sports, newest_year, year_summary
 
     with _published(settings) as (connection, athlete, goals, today):
         if sports:
             try:
-                goals = goals.limited_to(count_only(connection, sports))
+                goals = goals.limited_to(limit_sports(connection, sports))
             except ValueError as error:
                 raise typer.BadParameter(str(error), param_hint="--sports") from error
         number = year if year is not None else newest_year(connection, athlete, today)
-        summary = year_told(connection, athlete, goals, today, number, sports or ())
+        summary = year_summary(connection, athlete, goals, today, number, sports or ())
         if not summary.totals.activities:
-            _refuse_year_before_first(known_of(connection, athlete, today, EVERYTHING).years, number)
+            _refuse_year_before_first(insight_sources(connection, athlete, today, EVERYTHING).years, number)
         return summary
 
 
 def _year_file(settings: "Settings", year: int | None, sports: list[str] | None, file: YearFile) -> "dict[str, Any]":
     from strava_pipeline.core.insights.pacing import year_until
     from strava_pipeline.core.sports import chosen_sports
-    from strava_pipeline.lake.gold.insights import counted_days, files_of, known_of, newest_year
+    from strava_pipeline.lake.gold.insights import counted_days, counting_files, insight_sources, newest_year
 
     with _published(settings) as (connection, athlete, _, today):
-        known = known_of(connection, athlete, today)
+        known = insight_sources(connection, athlete, today)
         try:
             chosen = chosen_sports(sports or [settings.insight_sports], known.sports)
         except ValueError as error:
@@ -132,7 +132,7 @@ def _year_file(settings: "Settings", year: int | None, sports: list[str] | None,
             _refuse_year_before_first(known.years, number)
         last_active = known.years[number][1] if number in known.years else None
         days = counted_days(connection, athlete, today, [number], chosen).get(number, [])
-        return files_of(days, year_until(number, today, last_active))[f"{file}.json"]
+        return counting_files(days, year_until(number, today, last_active))[f"{file}.json"]
 
 
 @contextmanager

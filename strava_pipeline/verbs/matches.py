@@ -14,7 +14,7 @@ from strava_pipeline.verbs.output import echo_json
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from strava_pipeline.lake.gold.matches import Activity, ActivityPair, Weighed
+    from strava_pipeline.lake.gold.matches import ActivityPair, MatchedActivity, PairEvidence
     from strava_pipeline.lake.paths import Lake
 
 matches = typer.Typer(
@@ -33,12 +33,12 @@ One = Annotated[int, typer.Argument(help="Id of an activity, any of its ids.", m
 def list_(as_json: Json = False) -> None:
     """Show which activities may be one without being joined, what a person decided, and how many are joined."""
 
-    from strava_pipeline.lake.gold.matches import members, pairs
+    from strava_pipeline.lake.gold.matches import activity_pairs, matched_activities
     from strava_pipeline.verbs.output import plain
     from strava_pipeline.verbs.terminal import out
 
     with _snapshot() as connection:
-        joined, others = members(connection), pairs(connection)
+        joined, others = matched_activities(connection), activity_pairs(connection)
     proposed = [pair for pair in others if pair.decided is None]
     said = [pair for pair in others if pair.decided is not None]
     if as_json:
@@ -72,7 +72,7 @@ def explain(
 ) -> None:
     """Show which sources an activity comes from, and why; or the evidence that two are one, point by point."""
 
-    from strava_pipeline.lake.gold.matches import evidence, members, pairs
+    from strava_pipeline.lake.gold.matches import activity_pairs, matched_activities, pair_evidence
     from strava_pipeline.verbs.output import plain
     from strava_pipeline.verbs.terminal import out
 
@@ -81,8 +81,8 @@ def explain(
         raise typer.BadParameter("two different ids, please", param_hint="OTHER")
     with _snapshot() as connection:
         _present_years(connection, ids)
-        found, compared = members(connection, one), pairs(connection, one)
-        weighed = evidence(connection, _lake(), one, other) if other is not None else None
+        found, compared = matched_activities(connection, one), activity_pairs(connection, one)
+        weighed = pair_evidence(connection, _lake(), one, other) if other is not None else None
     if other is not None:
         compared = [pair for pair in compared if set(pair.ids) == set(ids)]
     if as_json:
@@ -123,14 +123,14 @@ def split(
 ) -> None:
     """Decide that two are two activities: each is as it was before. The decision outlives every rebuild; `join` reverses it."""
     from strava_pipeline.core.errors import PipelineError
-    from strava_pipeline.lake.gold.matches import members
+    from strava_pipeline.lake.gold.matches import matched_activities
 
     if other is not None:
         _decide(one, [other], joined=False, verbose=verbose)
         return
     with _snapshot() as connection:
         _present_years(connection, [one])
-        found = members(connection, one)
+        found = matched_activities(connection, one)
     if not found:
         raise PipelineError(f"{one} stands for itself: there is nothing to split it from.")
     _decide(one, [each.id for each in found[0].members if each.id != one], joined=False, verbose=verbose)
@@ -138,8 +138,8 @@ def split(
 
 def _decide(one: int, others: list[int], *, joined: bool, verbose: bool) -> None:
     from strava_pipeline.core.errors import PipelineError
-    from strava_pipeline.lake.decisions import decide
-    from strava_pipeline.lake.gold.matches import MatchDecision, members
+    from strava_pipeline.lake.decisions import record_decisions
+    from strava_pipeline.lake.gold.matches import MatchDecision, matched_activities
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.strava_access import primed_clock
     from strava_pipeline.orchestrate.jobs import MATCH_JOB
@@ -155,12 +155,12 @@ def _decide(one: int, others: list[int], *, joined: bool, verbose: bool) -> None
     at, by = primed_clock(settings).now(), f"strava-pipeline matches {'join' if joined else 'split'}"
     taken = [MatchDecision(at=at, by=by, id=one, other_id=each, joined=joined) for each in others]
     lake = Lake(settings.data_dir)
-    decide(lake, *taken)
+    record_decisions(lake, *taken)
     run_and_report(
         settings, MATCH_JOB, years=list(range(min(years.values()), max(years.values()) + 1)), verbose=verbose
     )
     with _snapshot() as connection:
-        found = members(connection, one)
+        found = matched_activities(connection, one)
     together = {each.id for each in found[0].members} if found else {one}
     for each in others:
         if joined and each not in together:
@@ -174,15 +174,17 @@ def _decide(one: int, others: list[int], *, joined: bool, verbose: bool) -> None
 
 
 def _why_still_two(lake: "Lake", one: int, other: int) -> str:
-    from strava_pipeline.lake.gold.matches import decided, members
+    from strava_pipeline.lake.gold.matches import matched_activities, pair_decisions
 
     with _snapshot() as connection:
-        sides = [members(connection, each) for each in (one, other)]
+        sides = [matched_activities(connection, each) for each in (one, other)]
     ids = [
         {each.id for each in side[0].members} if side else {own} for side, own in zip(sides, (one, other), strict=True)
     ]
     split = [
-        pair for pair in sorted(decided(lake).split) if any(pair[a] in ids[0] and pair[1 - a] in ids[1] for a in (0, 1))
+        pair
+        for pair in sorted(pair_decisions(lake).split)
+        if any(pair[a] in ids[0] and pair[1 - a] in ids[1] for a in (0, 1))
     ]
     splits = "; ".join(f"{a} from {b}" for a, b in split)
     return (
@@ -208,9 +210,9 @@ def _snapshot() -> Any:
 def _present_years(connection: Any, ids: list[int]) -> dict[int, int]:
     """The year of each activity, by id. PipelineError for an id that is in no activity."""
     from strava_pipeline.core.errors import PipelineError
-    from strava_pipeline.lake.gold.matches import present
+    from strava_pipeline.lake.gold.matches import years_of_ids
 
-    found = present(connection, [each for each in ids if abs(each) < 2**63])
+    found = years_of_ids(connection, [each for each in ids if abs(each) < 2**63])
     if missing := [each for each in ids if each not in found]:
         raise PipelineError(
             f"No activity has the id {', '.join(map(str, missing))}. `strava-pipeline matches list` shows ids, and "
@@ -219,7 +221,7 @@ def _present_years(connection: Any, ids: list[int]) -> dict[int, int]:
     return found
 
 
-def _activity_json(one: "Activity") -> dict[str, Any]:
+def _activity_json(one: "MatchedActivity") -> dict[str, Any]:
     return {
         "activity_id": one.activity_id,
         "sources": [
@@ -249,7 +251,7 @@ def _pair_json(pair: "ActivityPair") -> dict[str, Any]:
     }
 
 
-def _evidence_json(found: "Weighed") -> dict[str, Any]:
+def _evidence_json(found: "PairEvidence") -> dict[str, Any]:
     return {
         "verdict": found.verdict,
         "score": found.score,
@@ -268,7 +270,7 @@ def _print_pair(pair: "ActivityPair") -> None:
     out.print(f"    {said}: {'; '.join(pair.reasons)}")
 
 
-def _print_evidence(found: "Weighed") -> None:
+def _print_evidence(found: "PairEvidence") -> None:
     from strava_pipeline.verbs.terminal import out
 
     out.print(f"{found.verdict}: {found.score:g} points of 100", style="bold")

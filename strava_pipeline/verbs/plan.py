@@ -289,7 +289,7 @@ def _newest_first(years: "Sequence[int]") -> list[int]:
 def _print_changes(years: "Sequence[int]", brings: "Mapping[int, Differences]", sports: "Sequence[str]") -> None:
     from rich.table import Table
 
-    from strava_pipeline.lake.gold.deletions import is_too_much
+    from strava_pipeline.lake.gold.deletions import is_suspicious
     from strava_pipeline.verbs.terminal import out
 
     table = Table("year", "listed", "to insert", "to change", "detail again", "to delete")
@@ -304,7 +304,7 @@ def _print_changes(years: "Sequence[int]", brings: "Mapping[int, Differences]", 
     for year in sorted(brings, reverse=True):
         if gone := sorted(brings[year].deleted or ()):
             out.print(f"{year}, no longer on Strava: {', '.join(map(str, gone))}")
-            if is_too_much(len(gone), len(brings[year].listed) - len(brings[year].inserted) + len(gone)):
+            if is_suspicious(len(gone), len(brings[year].listed) - len(brings[year].inserted) + len(gone)):
                 out.print(f"  too much to be believed: only `reconcile --years {year} --allow-shrink` would mark these")
 
 

@@ -75,14 +75,14 @@ def purge(
 
 def carry_out(settings: "Settings", found: "Purge") -> str:
     """Give the access back, then delete data, logs and login. Returns what became of the access; may raise PipelineError."""
-    from strava_pipeline.lake.purge import alone, delete_data
+    from strava_pipeline.lake.purge import delete_data, exclusive_use
     from strava_pipeline.verbs.dagster_process import exclusive_instance
 
     lake = Lake(settings.data_dir)
     with ExitStack() as held:
         if settings.dagster_home.is_dir():
             held.enter_context(exclusive_instance(settings.dagster_home))  # no daemon starts meanwhile
-        held.enter_context(alone(lake))
+        held.enter_context(exclusive_use(lake))
         try:
             access = _give_back(settings) if found.access == HELD else found.access
             delete_data(lake)

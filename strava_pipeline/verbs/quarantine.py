@@ -14,7 +14,7 @@ from strava_pipeline.verbs.output import echo, echo_json
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from strava_pipeline.lake.gold.quarantine import Failing, Published
+    from strava_pipeline.lake.gold.quarantine import FailingActivity, PublishedActivity
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
 
@@ -128,7 +128,7 @@ def drop(ids: Ids = None) -> None:
         out.print(f"Dropped: {each}. No run asks for it; `strava-pipeline quarantine retry {each}` reverses that.")
 
 
-def _quarantined(lake: "Lake") -> list[tuple["Failing", "Published | None"]]:
+def _quarantined(lake: "Lake") -> list[tuple["FailingActivity", "PublishedActivity | None"]]:
     from strava_pipeline.lake.gold.quarantine import failing_now
 
     return [(each, activity) for each, activity in failing_now(lake) if each.files.is_quarantined]
@@ -153,17 +153,17 @@ def _refuse_unknown(ids: list[int], held: set[int]) -> list[int]:
 
 
 def _decide(settings: "Settings", ids: list[int], *, dropped: bool) -> None:
-    from strava_pipeline.lake.decisions import decide
+    from strava_pipeline.lake.decisions import record_decisions
     from strava_pipeline.lake.gold.quarantine import QuarantineDecision
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.strava_access import primed_clock
 
     at, by = primed_clock(settings).now(), f"strava-pipeline quarantine {'drop' if dropped else 'retry'}"
     taken = (QuarantineDecision(at=at, by=by, activity_id=each, dropped=dropped) for each in ids)
-    decide(Lake(settings.data_dir), *taken)
+    record_decisions(Lake(settings.data_dir), *taken)
 
 
-def _row_json(one: "Failing", activity: "Published | None") -> dict[str, Any]:
+def _row_json(one: "FailingActivity", activity: "PublishedActivity | None") -> dict[str, Any]:
     evidence = one.files.evidence
     return {
         "activity_id": one.activity_id,

@@ -13,7 +13,7 @@ from strava_pipeline.core.tables import ACTIVITY_MATCHES, CAR_TRIPS, TRACKS
 from strava_pipeline.core.text import counted
 from strava_pipeline.lake.gold.quality import unknown_gear
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.lake.locks import holder, locked_or_none
+from strava_pipeline.lake.locks import holder, try_locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.strava_source import FLOW_LOCK
 from strava_pipeline.orchestrate.jobs import (
@@ -86,7 +86,7 @@ def run_and_report(
 ) -> RunOutcome | None:
     """Run `job` and print its outcome. `config`: by asset. None: another run is at work and `wait` is off."""
     lake, report = Lake(settings.data_dir), report or Report()
-    with nullcontext(True) if wait else locked_or_none(lake, FLOW_LOCK, who=job) as free:  # held until the run has it
+    with nullcontext(True) if wait else try_locked(lake, FLOW_LOCK, who=job) as free:  # held until the run has it
         if not free:
             report.busy(holder(lake, FLOW_LOCK))
             return None

@@ -12,7 +12,7 @@ from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.gold.quality import YearCounts
-    from strava_pipeline.lake.gold.quarantine import Failing
+    from strava_pipeline.lake.gold.quarantine import FailingActivity
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
 
@@ -131,7 +131,7 @@ _ONLY_ME = f"SELECT count(*) FROM activities WHERE source = '{STRAVA}' AND (priv
 
 def _published(lake: "Lake") -> _Published:
     from strava_pipeline.lake.gold.matches import match_counts
-    from strava_pipeline.lake.gold.publish import left_out, snapshot
+    from strava_pipeline.lake.gold.publish import skipped_views, snapshot
     from strava_pipeline.lake.gold.quality import counts_by_year, row_counts
     from strava_pipeline.lake.gold.warehouse import has_other_views, is_outdated, one_number
 
@@ -141,12 +141,14 @@ def _published(lake: "Lake") -> _Published:
         tables = is_outdated(connection)
         outdated = tables or has_other_views(connection)
         if tables:
-            return _Published([], row_counts(connection), left_out(connection), outdated)  # columns may not be there
+            return _Published(
+                [], row_counts(connection), skipped_views(connection), outdated
+            )  # columns may not be there
         matched = match_counts(connection)
         return _Published(
             counts_by_year(connection),
             row_counts(connection),
-            left_out(connection),
+            skipped_views(connection),
             outdated,
             tells_details=True,
             only_me=one_number(connection, _ONLY_ME),
@@ -173,10 +175,10 @@ def _imported(lake: "Lake", published: _Published) -> dict[str, Any] | None:
 
 
 def _webhooks(lake: "Lake") -> dict[str, Any] | None:
-    from strava_pipeline.lake.bronze.events import EventsState, load
+    from strava_pipeline.lake.bronze.events import EventsState, load_state
     from strava_pipeline.lake.journal import unread
 
-    state = load(lake)
+    state = load_state(lake)
     if state is None and not lake.inbox_webhooks.is_dir():
         return None
     state = state or EventsState()
@@ -203,7 +205,7 @@ def _providers(settings: "Settings") -> dict[str, dict[str, Any]]:
     }
 
 
-def _quarantine(held: list["Failing"], lake: "Lake") -> dict[str, Any]:
+def _quarantine(held: list["FailingActivity"], lake: "Lake") -> dict[str, Any]:
     from strava_pipeline.lake.gold.quarantine import unreadable_rows
 
     asked = [each.files.first_failed_at for each in held if not each.dropped_at and each.files.first_failed_at]

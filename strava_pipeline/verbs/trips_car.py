@@ -89,12 +89,12 @@ UserId = Annotated[str | None, typer.Option("--user", help="Only this user's, as
 def status(as_json: Json = False) -> None:
     """Show each user's trip as it is now: state, car, distance, duration."""
     from strava_pipeline.core.pings.users import live_status
-    from strava_pipeline.lake.car_trips import users_now
+    from strava_pipeline.lake.car_trips import current_users
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
 
-    users = {name: live_status(user) for name, user in sorted(users_now(Lake(Settings.load().data_dir)).items())}
+    users = {name: live_status(user) for name, user in sorted(current_users(Lake(Settings.load().data_dir)).items())}
     if as_json:
         echo_json({"users": [{"user_id": name, **user} for name, user in users.items()]})
         return
@@ -168,11 +168,11 @@ FORMAT = "car-tracker-comparison/1"
 
 def replay_recorded(limits: "Limits", *, as_json: bool) -> None:
     """Replay all of bronze twice, and show the trips that differ."""
-    from strava_pipeline.lake.car_trips import compared
+    from strava_pipeline.lake.car_trips import compare_limits
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
 
-    found = compared(Lake(Settings.load().data_dir), limits)
+    found = compare_limits(Lake(Settings.load().data_dir), limits)
     if as_json:
         echo_json({"format": FORMAT, **_comparison_json(asdict(found))})
     else:

@@ -64,14 +64,14 @@ def replay(
 ) -> None:
     """Post a made-up event for each known activity through the real intake, follow them, and show what changed: a call each."""
 
-    from strava_pipeline.lake.gold.event_followup import known_activities
+    from strava_pipeline.lake.gold.event_followup import published_ids
     from strava_pipeline.verbs.run_report import STOPPED
     from strava_pipeline.verbs.terminal import err, out
 
     settings = Settings.load()
     settings.require_webhook_secret()
     chosen = typed_years([*(years or []), *(more or [])], all_years(settings))
-    ids = known_activities(Lake(settings.data_dir), chosen)
+    ids = published_ids(Lake(settings.data_dir), chosen)
     said = err if as_json else out
     said.print(
         f"{counted(len(ids), 'activity')}: as many events, at {rate_limit:g} a second "
@@ -91,13 +91,13 @@ def _replay(
     settings: "Settings", years: list[int], ids: list[int], rate: float, max_calls: int | None
 ) -> dict[str, Any]:
     from strava_pipeline.ingest.strava.subscriptions import subscription_id
-    from strava_pipeline.lake.gold.event_followup import picture
+    from strava_pipeline.lake.gold.event_followup import published_details
     from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.verbs.terminal import watched
 
     lake, run = Lake(settings.data_dir), context_without_run(settings)
     secret = settings.require_webhook_secret().get_secret_value()
-    before = picture(lake, ids)
+    before = published_details(lake, ids)
     events = events_of(ids, StravaSource(settings, run).owner(), subscription_id(settings), run.now)
     with running_intake(settings) as url, watched("Posting events", len(ids), output_follows=True) as advance:
         acknowledged = post(url, secret, events, rate, advance)
@@ -107,7 +107,7 @@ def _replay(
         calls += outcome.metadata["webhook_events"]["calls"] if outcome else 0
         if outcome is None or outcome.stopped_early or (max_calls and calls >= max_calls):
             break
-    after = picture(lake, ids)
+    after = published_details(lake, ids)
     followed, changed = before.followed_in(after), before.changes_to(after)
     return {
         "years": years,
@@ -125,7 +125,7 @@ def _follow(
     settings: "Settings", limits: dict[str, Any], *, years: list[int] | None = None, verbose: bool = False
 ) -> "RunOutcome | None":
     """Run the job over the years that events concern, and `years`; None: there is nothing to do now."""
-    from strava_pipeline.lake.bronze.events import EventsState, load
+    from strava_pipeline.lake.bronze.events import EventsState, load_state
     from strava_pipeline.operations.events_years import years_behind_events, years_of_news
     from strava_pipeline.operations.strava_access import primed_clock
     from strava_pipeline.operations.years import year_range
@@ -134,7 +134,7 @@ def _follow(
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
     partitions = year_range(settings.first_year)
-    state = load(Lake(settings.data_dir)) or EventsState()
+    state = load_state(Lake(settings.data_dir)) or EventsState()
     behind = years_of_news(settings, state, partitions, primed_clock(settings))
     behind |= years_behind_events(Lake(settings.data_dir), partitions)
     if not behind:
@@ -152,9 +152,9 @@ def _follow(
 
 
 def _waiting(lake: Any, ids: list[int]) -> int:
-    from strava_pipeline.lake.bronze.events import load
+    from strava_pipeline.lake.bronze.events import load_state
 
-    state = load(lake)
+    state = load_state(lake)
     return len(state.waiting.keys() & {*ids}) if state else 0
 
 

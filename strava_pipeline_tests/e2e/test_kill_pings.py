@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.lake.car_pings import landed
+from strava_pipeline.lake.car_pings import bronze_files
 from strava_pipeline.lake.car_trips import merge_car_trips
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.paths import Lake
@@ -147,7 +147,7 @@ def test_nothing_acknowledged_is_lost_and_gold_is_the_replay_of_it(place: Place)
             assert run.wait(PATIENCE) == 0, (place.folder / "runs").read_text()[-3000:]
             run = place.run()
             assert run.wait(PATIENCE) == 0
-    kept = [line for _, lines in landed(place.lake) for line, _ in lines if line.kind != "config"]
+    kept = [line for _, lines in bronze_files(place.lake) for line, _ in lines if line.kind != "config"]
     assert Counter(line.id for line in kept).most_common(1)[0][1] == 1
     assert set(place.acknowledged) <= {f"{line.user_id} {line.body}" for line in kept}
     assert len(place.acknowledged) == sum(map(len, steps))

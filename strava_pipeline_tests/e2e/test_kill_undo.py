@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.lake.imports.manifests import undone_names
-from strava_pipeline.lake.imports.undo import is_finished
+from strava_pipeline.lake.imports.undo import is_undo_finished
 from strava_pipeline_tests.e2e.mortals import Mortals, choose, mortals
 from strava_pipeline_tests.e2e.test_kill_import import an_archive, made
 from strava_pipeline_tests.e2e.witness import assert_nothing_is_half
@@ -90,6 +90,6 @@ def test_killed_at_any_step_the_next_command_ends_the_undo(
             undone = noted or next_command[0] == "import"
             differing = [name for name in wanted if found[name] != (wanted if undone else before)[name]]
             assert differing == [], f"died at {step}, noted: {noted}"
-            assert is_finished(rig.lake), f"died at {step}"
+            assert is_undo_finished(rig.lake), f"died at {step}"
     assert died >= DEATHS * 9 // 10, "a step that a life did not come to kills nobody"
     assert rig.calls()["by_endpoint"] == {}

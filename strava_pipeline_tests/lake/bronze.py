@@ -8,7 +8,7 @@ from typing import Any
 
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.answers import land_detail
-from strava_pipeline.lake.bronze.listing import Listing, begin
+from strava_pipeline.lake.bronze.listing import Listing, begin_listing
 from strava_pipeline.lake.bronze.manifests import Mode, Window
 from strava_pipeline.lake.gold.deletions import mark_absent
 from strava_pipeline.lake.gold.merge import MergeReport, merge_activities, merge_history
@@ -64,7 +64,7 @@ def started(
         before=None if before is None else int(before.timestamp()),
         watermark=watermark,
     )
-    return begin(lake, window, athlete_id=7, at=at)
+    return begin_listing(lake, window, athlete_id=7, at=at)
 
 
 def land(listing: Listing, *pages: Sequence[Activity], at: datetime = NOW, years: YearRange = YEARS) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from strava_pipeline.core.rows import Json
 from strava_pipeline.lake.gold.warehouse import writing
-from strava_pipeline.lake.imports.activities import Recorded, make
+from strava_pipeline.lake.imports.activities import SessionKeys, write_activities
 from strava_pipeline.lake.imports.manifests import Import, ImportedFile, ImportManifest, land_import
 from strava_pipeline.lake.imports.merge import merge_files, merge_imported_details
 from strava_pipeline.lake.paths import Lake
@@ -21,7 +21,7 @@ class Made:
     activity_id: int
     summary: Json
     detail: Json | None = None
-    recorded: Recorded = ()
+    recorded: SessionKeys = ()
 
 
 def a_file(name: str = "activities.csv", sha256: str = "aa", role: str = "list") -> ImportedFile:
@@ -39,7 +39,7 @@ def landed(lake: Lake, *files: ImportedFile, at: datetime = NOW) -> Import:
 def imported(lake: Lake, *activities: Made, at: datetime = NOW, gear: Iterable[Json] = ()) -> Import:
     """An import with the activities that were made of it."""
     one = landed(lake, a_file(sha256=f"{at:%m%d%H%M%S%f}"), at=at)
-    make(lake, one, activities, list(gear), at, YEARS)
+    write_activities(lake, one, activities, list(gear), at, YEARS)
     return one
 
 

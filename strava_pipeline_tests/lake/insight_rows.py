@@ -12,7 +12,7 @@ from typing import Any
 
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.tables import TABLES
-from strava_pipeline.lake.gold.warehouse import Connection, changed, writing
+from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, writing
 from strava_pipeline.lake.paths import Lake
 
 Row = dict[str, Any]
@@ -65,7 +65,7 @@ def put(lake: Lake, rows: Iterable[Row], table: str = "activities_all") -> None:
     """The rows into the working warehouse, as a merge would leave them; columns that are not named are NULL."""
     with writing(lake) as connection:
         put_into(connection, rows, table)
-        changed(connection)
+        mark_changed(connection)
 
 
 def put_into(connection: Connection, rows: Iterable[Row], table: str = "activities_all") -> None:

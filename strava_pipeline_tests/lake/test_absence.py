@@ -7,7 +7,7 @@ import pytest
 
 from strava_pipeline.core.activities import split_page
 from strava_pipeline.lake.bronze.listing import Listing
-from strava_pipeline.lake.bronze.listings import Span, gaps, lies_in, listings, proofs
+from strava_pipeline.lake.bronze.listings import Span, gaps, is_within, listings, proofs
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import DAY, NOW, SECOND, YEARS, activity, land, listed, started
 
@@ -51,7 +51,7 @@ def test_between_two_pages_nothing_is_proven(
     assert gaps(listing.manifest) == expected
     for span in expected:
         assert not any(
-            lies_in(start, (proof.after, proof.before)) for proof in proofs([listing]) for start in _inside(span)
+            is_within(start, (proof.after, proof.before)) for proof in proofs([listing]) for start in _inside(span)
         )
 
 
@@ -76,7 +76,9 @@ def test_where_a_row_that_cant_be_read_may_belong_nothing_is_proven(
         listing.land(page, b"[null]", request, NOW + place * SECOND, YEARS, bad)
     everywhere = {BEFORE_MAY, FIRST, SECOND_, THIRD, LATER}
     proven = {
-        start for start in everywhere if any(lies_in(start, (proof.after, proof.before)) for proof in proofs([listing]))
+        start
+        for start in everywhere
+        if any(is_within(start, (proof.after, proof.before)) for proof in proofs([listing]))
     }
     assert listing.manifest.complete
     assert proven == everywhere - unproven
@@ -84,7 +86,7 @@ def test_where_a_row_that_cant_be_read_may_belong_nothing_is_proven(
 
 def _inside(span: Span) -> list[int]:
     after, before = span
-    return [start for start in (FIRST, SECOND_, THIRD) if lies_in(start, (after, before))]
+    return [start for start in (FIRST, SECOND_, THIRD) if is_within(start, (after, before))]
 
 
 def test_a_gap_that_was_looked_at_again_is_closed(lake: Lake) -> None:

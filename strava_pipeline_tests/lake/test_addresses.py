@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.trips.car.config import Area, area_of, read_config
-from strava_pipeline.lake.car_pings import take_in
+from strava_pipeline.lake.car_pings import move_to_bronze
 from strava_pipeline.lake.car_trips import (
-    keep_address,
-    known_addresses,
     merge_addresses,
     merge_car_trips,
     merge_replay,
+    save_address,
+    saved_addresses,
     unknown_areas,
 )
 from strava_pipeline.lake.gold.warehouse import reading, revision, writing
@@ -31,7 +31,7 @@ def log(lake: Lake) -> Log:
 
 def run(log: Log, steps: list[Step]) -> None:
     log.steps(steps)
-    take_in(log.lake, MORNING.replace(year=2027))
+    move_to_bronze(log.lake, MORNING.replace(year=2027))
     merge_replay(log.lake)
 
 
@@ -41,19 +41,19 @@ def in_gold(lake: Lake) -> list[tuple[str | None, str | None]]:
 
 
 def test_what_is_kept_is_known_and_the_last_answer_of_an_area_counts(lake: Lake) -> None:
-    assert known_addresses(lake) == {}
+    assert saved_addresses(lake) == {}
     for area, address in ((HOME, "Old Street"), (OFFICE, None), (HOME, "New Street 5, \u00e9\u2028")):
-        keep_address(lake, area, address, MORNING)
-    assert known_addresses(lake) == {HOME: "New Street 5, \u00e9\u2028", OFFICE: None}
+        save_address(lake, area, address, MORNING)
+    assert saved_addresses(lake) == {HOME: "New Street 5, \u00e9\u2028", OFFICE: None}
 
 
 @pytest.mark.parametrize("torn", [b'{"lat":"51.0', b"\xff\xfe", b'{"lat":51.0,"lng":4.0}\n', b"\n\n[]\n"])
 def test_a_torn_line_costs_itself_alone(lake: Lake, torn: bytes) -> None:
-    keep_address(lake, HOME, "A Street", MORNING)
+    save_address(lake, HOME, "A Street", MORNING)
     with lake.addresses.open("ab") as file:
         file.write(torn)
-    keep_address(lake, OFFICE, "B Street", MORNING)
-    assert known_addresses(lake) == {HOME: "A Street", OFFICE: "B Street"}
+    save_address(lake, OFFICE, "B Street", MORNING)
+    assert saved_addresses(lake) == {HOME: "A Street", OFFICE: "B Street"}
 
 
 def test_areas_are_asked_for_once_the_newest_trips_first(log: Log) -> None:
@@ -62,17 +62,17 @@ def test_areas_are_asked_for_once_the_newest_trips_first(log: Log) -> None:
     newest_start = unknown_areas(log.lake)[0]
     assert newest_start == OFFICE, "the second trip begins where the car was left"
     assert set(unknown_areas(log.lake)) == {HOME, OFFICE, middle}
-    keep_address(log.lake, OFFICE, None, MORNING)
+    save_address(log.lake, OFFICE, None, MORNING)
     assert set(unknown_areas(log.lake)) == {HOME, middle}, "no address is an answer too"
 
 
 def test_answers_come_to_gold_and_stay_there_through_merges_and_rebuilds(log: Log) -> None:
     run(log, drive())
     assert in_gold(log.lake) == [(None, None)]
-    keep_address(log.lake, HOME, "A Street", MORNING)
+    save_address(log.lake, HOME, "A Street", MORNING)
     assert (merge_addresses(log.lake), merge_addresses(log.lake)) == (1, 0)
     assert in_gold(log.lake) == [("A Street", None)]
-    keep_address(log.lake, OFFICE, "B Street", MORNING)
+    save_address(log.lake, OFFICE, "B Street", MORNING)
     run(log, drive(MORNING.replace(day=6), odometer=20_100.0))
     assert in_gold(log.lake) == [("A Street", "B Street"), ("B Street", "B Street")], "known ones come with the trip"
     with writing(log.lake) as connection:
@@ -83,7 +83,7 @@ def test_answers_come_to_gold_and_stay_there_through_merges_and_rebuilds(log: Lo
 def test_an_area_whose_line_was_deleted_is_asked_about_again(log: Log) -> None:
     run(log, drive())
     for area in (HOME, OFFICE):
-        keep_address(log.lake, area, "A Street", MORNING)
+        save_address(log.lake, area, "A Street", MORNING)
     merge_addresses(log.lake)
     lines = log.lake.addresses.read_bytes().splitlines(keepends=True)
     log.lake.addresses.write_bytes(lines[0])
@@ -94,7 +94,7 @@ def test_an_area_whose_line_was_deleted_is_asked_about_again(log: Log) -> None:
 
 def test_without_news_nothing_is_written(log: Log) -> None:
     run(log, drive())
-    keep_address(log.lake, HOME, "A Street", MORNING)
+    save_address(log.lake, HOME, "A Street", MORNING)
     merge_addresses(log.lake)
     with reading(log.lake) as connection:
         before = revision(connection)
@@ -108,5 +108,5 @@ def test_a_lake_without_trips_has_no_areas(lake: Lake, tmp_path: Path) -> None:
     with writing(lake):
         pass
     assert unknown_areas(lake) == []
-    keep_address(lake, Area("0.000", "0.000"), "Null Island", MORNING)
+    save_address(lake, Area("0.000", "0.000"), "Null Island", MORNING)
     assert merge_addresses(lake) == 0

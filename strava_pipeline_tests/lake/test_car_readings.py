@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.lake.car_pings import count_readings, take_in
+from strava_pipeline.lake.car_pings import count_readings, move_to_bronze
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.pings import MORNING, Log, drive
 
@@ -18,11 +18,11 @@ def log(tmp_path: Path) -> Log:
     """Two drives, of 6 answers and of 7, the last of them an error; a file each."""
     log = Log(Lake(tmp_path / "data"))
     log.steps(drive(km=2))
-    take_in(log.lake, MORNING + DAY / 2)
+    move_to_bronze(log.lake, MORNING + DAY / 2)
     later = drive(MORNING + DAY, km=3)
     later[-1]["api"] = {"zoe": {"error": "timeout"}}
     log.steps(later)
-    take_in(log.lake, MORNING + 2 * DAY)
+    move_to_bronze(log.lake, MORNING + 2 * DAY)
     return log
 
 
@@ -41,7 +41,7 @@ def test_a_file_is_read_once(log: Log) -> None:
     files(log)[0].write_bytes(b"nobody reads it again")
     assert counted(log) == (13, 1)
     log.steps(drive(MORNING + 3 * DAY, km=1))
-    take_in(log.lake, MORNING + 4 * DAY)
+    move_to_bronze(log.lake, MORNING + 4 * DAY)
     assert counted(log) == (18, 1)
     (log.lake.state / "car_readings.json").unlink()
     with pytest.raises(PipelineError, match="is damaged"):

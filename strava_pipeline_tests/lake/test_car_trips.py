@@ -8,15 +8,15 @@ import pytest
 
 from strava_pipeline.core.tables import CAR_TABLES
 from strava_pipeline.core.trips.car.config import limits_with, read_config
-from strava_pipeline.lake.car_pings import take_in
+from strava_pipeline.lake.car_pings import move_to_bronze
 from strava_pipeline.lake.car_trips import (
-    compared,
+    compare_limits,
+    current_users,
     is_due,
     last_replay,
     merge_car_trips,
     merge_replay,
     published_trips,
-    users_now,
 )
 from strava_pipeline.lake.gold.warehouse import reading, revision, writing
 from strava_pipeline.lake.paths import Lake
@@ -51,7 +51,7 @@ def days(count: int) -> list[Step]:
 
 def run(log: Log, steps: list[Step]) -> None:
     log.steps(steps)
-    take_in(log.lake, MORNING + 400 * DAY)
+    move_to_bronze(log.lake, MORNING + 400 * DAY)
     merge_replay(log.lake)
 
 
@@ -202,11 +202,11 @@ def test_users_are_told_apart(log: Log) -> None:
 
 def test_other_limits_are_compared_with_the_usual_ones(log: Log) -> None:
     run(log, drive() + drive(MORNING + DAY)[:12])
-    found = compared(log.lake, limits_with(["parked_count=2"]))
+    found = compare_limits(log.lake, limits_with(["parked_count=2"]))
     assert (found.trips_before, found.trips_after) == (2, 2)
-    found = compared(log.lake, limits_with(["parked_count=4"]))
+    found = compare_limits(log.lake, limits_with(["parked_count=4"]))
     assert (found.trips_before, found.trips_after, len(found.different)) == (2, 0, 2)
-    assert compared(log.lake, limits_with([])).different == []
+    assert compare_limits(log.lake, limits_with([])).different == []
 
 
 def test_a_trip_that_nothing_is_heard_of_is_found(log: Log) -> None:
@@ -214,7 +214,7 @@ def test_a_trip_that_nothing_is_heard_of_is_found(log: Log) -> None:
     last = MORNING + timedelta(seconds=70 * 5)
     assert not is_due(log.lake, last + timedelta(hours=2))  # the ping came a second later
     assert is_due(log.lake, last + timedelta(hours=2, seconds=1))
-    assert users_now(log.lake)["anna"].tracker.cache is not None
+    assert current_users(log.lake)["anna"].tracker.cache is not None
 
 
 def test_a_trip_whose_pings_are_only_coming_now_is_not_given_up(log: Log) -> None:
@@ -252,7 +252,7 @@ def test_events_of_one_moment_give_no_key_twice(log: Log) -> None:
 
 def test_a_run_that_died_before_its_merge_is_noticed(log: Log) -> None:
     log.steps(drive())
-    take_in(log.lake, MORNING + DAY)
+    move_to_bronze(log.lake, MORNING + DAY)
     assert is_due(log.lake, MORNING + DAY)
     merge_replay(log.lake)
     assert not is_due(log.lake, MORNING + DAY)

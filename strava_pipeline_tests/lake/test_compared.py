@@ -8,8 +8,8 @@ import pytest
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.files.agreement import COMPARED
 from strava_pipeline.lake.gold.publish import current_snapshot, publish, snapshot
-from strava_pipeline.lake.gold.quality import held_activities, held_files, stand_ins
-from strava_pipeline.lake.gold.warehouse import changed, writing
+from strava_pipeline.lake.gold.quality import gold_activities, gold_files, stand_ins
+from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import NOW, activity, copied, listed, merge, merge_detailed
 
@@ -32,10 +32,10 @@ def merged(stock: Lake, untouched: Lake) -> Lake:
 def test_every_compared_field_is_read_of_every_activity(merged: Lake) -> None:
     with writing(merged) as connection:
         connection.execute(f"UPDATE activities_all SET deleted_at = '{NOW.isoformat()}' WHERE id = 2")
-        changed(connection)
+        mark_changed(connection)
     assert publish(merged)
     with snapshot(merged) as connection:
-        found = held_activities(connection)
+        found = gold_activities(connection)
     assert found.keys() == {1, 2}
     assert set(found[1].values) == set(COMPARED)
     one = found[1]
@@ -59,7 +59,7 @@ def test_an_activity_for_which_another_one_stands_is_known(merged: Lake) -> None
         assert stand_ins(connection) == {}
     with writing(merged) as connection:
         connection.execute("INSERT INTO activity_members (id, activity_id, place) VALUES (5, 1, 1), (1, 1, 0)")
-        changed(connection)
+        mark_changed(connection)
     assert publish(merged)
     with snapshot(merged) as connection:
         assert stand_ins(connection) == {5: 1}
@@ -70,7 +70,7 @@ def test_a_warehouse_of_another_version_says_what_to_do(merged: Lake) -> None:
     with duckdb.connect(str(merged.snapshot)) as connection:
         connection.execute("UPDATE lake_meta SET value = 'older' WHERE key = 'catalogue'")
     with pytest.raises(PipelineError, match="strava-pipeline compact"), current_snapshot(merged) as published:
-        held_activities(published)
+        gold_activities(published)
 
 
 def test_files_and_names_of_gear_are_read(merged: Lake) -> None:
@@ -86,10 +86,10 @@ def test_files_and_names_of_gear_are_read(merged: Lake) -> None:
             "INSERT INTO imported_activities BY NAME SELECT 1 AS id, 'strava_archive' AS source, "
             """'{"file": {"sha256": "aa"}}' AS extra, 2025 AS year"""
         )
-        changed(connection)
+        mark_changed(connection)
     assert publish(merged)
     with snapshot(merged) as connection:
-        found, gear = held_files(connection), held_activities(connection)[1].gear_names
+        found, gear = gold_files(connection), gold_activities(connection)[1].gear_names
     assert gear == ("Tarmac",)
     assert (found.contents, found.names, found.of_activity, found.of_archives) == (
         {"aa": "AA"}, frozenset({"1.fit", "2.fit"}), {1: "aa"}, True,

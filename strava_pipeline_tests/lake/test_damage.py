@@ -94,7 +94,7 @@ def test_a_damaged_warehouse_is_made_anew_whole(full: Lake, damage: Callable[[Pa
 
 def test_a_damaged_warehouse_is_told_apart_from_one_that_another_program_has_open(full: Lake) -> None:
     half(full.working)
-    with pytest.raises(DamagedWarehouseError, match="makes it anew"), reading(full):
+    with pytest.raises(DamagedWarehouseError, match="rebuilds it"), reading(full):
         pass
 
 

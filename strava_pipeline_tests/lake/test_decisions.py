@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 
-from strava_pipeline.lake.decisions import Decided, Decision, decide, decided_files, decisions
+from strava_pipeline.lake.decisions import Decision, DecisionFile, decision_files, decisions, record_decisions
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import HOUR, NOW
 
@@ -24,7 +24,7 @@ def colour(name: str, hours: int = 0) -> Colour:
     return Colour(at=NOW + hours * HOUR, by="a test", name=name)
 
 
-def read(lake: Lake) -> Decided[Colour]:
+def read(lake: Lake) -> DecisionFile[Colour]:
     return decisions(lake, Colour)
 
 
@@ -35,9 +35,9 @@ def names(lake: Lake) -> list[str]:
 def test_decisions_come_back_in_the_order_taken_each_kind_from_its_own_file(lake: Lake) -> None:
     assert read(lake).all == []
     taken = [colour("red", 2), colour("green", 1), colour("größer\n")]
-    decide(lake, *taken[:2])
-    decide(lake, Number(at=NOW, by="a test", value=9007199254740993))
-    decide(lake, taken[2])
+    record_decisions(lake, *taken[:2])
+    record_decisions(lake, Number(at=NOW, by="a test", value=9007199254740993))
+    record_decisions(lake, taken[2])
     assert (read(lake).all, read(lake).unreadable) == (taken, [])
     assert decisions(lake, Number).all[0].value == 9007199254740993
     assert sorted(path.name for path in lake.decisions.iterdir()) == ["colours.jsonl", "numbers.jsonl"]
@@ -46,20 +46,20 @@ def test_decisions_come_back_in_the_order_taken_each_kind_from_its_own_file(lake
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))
 def test_a_torn_last_line_is_told_and_loses_no_other_before_or_after(lake: Lake, cut: int) -> None:
-    decide(lake, colour("red"), colour("green"))
+    record_decisions(lake, colour("red"), colour("green"))
     path = read(lake).path
     path.write_bytes(path.read_bytes()[: -cut - 1])
     assert (names(lake), read(lake).unreadable) == (["red"], [2])
-    decide(lake, colour("blue"))
+    record_decisions(lake, colour("blue"))
     assert (names(lake), read(lake).unreadable) == (["red", "blue"], [2])
 
 
 def test_a_whole_line_that_lacks_only_its_end_counts(lake: Lake) -> None:
-    decide(lake, colour("red"))
+    record_decisions(lake, colour("red"))
     path = read(lake).path
     path.write_bytes(path.read_bytes().rstrip())
     assert names(lake) == ["red"]
-    decide(lake, colour("blue"))
+    record_decisions(lake, colour("blue"))
     assert (names(lake), read(lake).unreadable) == (["red", "blue"], [])
 
 
@@ -69,18 +69,18 @@ def test_a_whole_line_that_lacks_only_its_end_counts(lake: Lake) -> None:
     ids=repr,
 )  # fmt: skip
 def test_a_line_that_is_no_decision_is_passed_over_and_told(lake: Lake, line: bytes) -> None:
-    decide(lake, colour("red"))
+    record_decisions(lake, colour("red"))
     with read(lake).path.open("ab") as file:
         file.write(line + b"\n")
-    decide(lake, colour("blue"))
+    record_decisions(lake, colour("blue"))
     assert (names(lake), read(lake).unreadable) == (["red", "blue"], [2])
 
 
 def test_every_file_can_be_looked_at_whatever_its_kind(lake: Lake) -> None:
-    decide(lake, colour("red"), Number(at=NOW, by="a test", value=1))
+    record_decisions(lake, colour("red"), Number(at=NOW, by="a test", value=1))
     with (lake.decisions / "later.jsonl").open("wb") as file:
         file.write(b'{"at": "2026-06-01T12:00:00Z", "by": "x", "of": "a kind to come"}\n{"at')
-    found = [(each.path.name, len(each.all), each.unreadable) for each in decided_files(lake)]
+    found = [(each.path.name, len(each.all), each.unreadable) for each in decision_files(lake)]
     assert found == [("colours.jsonl", 1, []), ("later.jsonl", 1, [2]), ("numbers.jsonl", 1, [])]
 
 
@@ -93,5 +93,5 @@ def test_a_field_of_a_later_version_is_passed_over(lake: Lake) -> None:
 
 def test_who_decides_at_the_same_time_tears_no_line(lake: Lake) -> None:
     with ThreadPoolExecutor(4) as many:
-        list(many.map(lambda number: decide(lake, colour(str(number))), range(40)))
+        list(many.map(lambda number: record_decisions(lake, colour(str(number))), range(40)))
     assert sorted(map(int, names(lake))) == list(range(40))

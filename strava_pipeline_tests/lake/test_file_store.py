@@ -52,7 +52,7 @@ def put(lake: Lake, body: bytes) -> tuple[str, bool]:
     """As one import does."""
     store = FileStore(lake)
     found = store.put(body)
-    store.settle()
+    store.sync()
     return found
 
 
@@ -60,7 +60,7 @@ def put_pieces(lake: Lake, body: bytes) -> tuple[str, bool]:
     """The same in pieces of odd lengths."""
     store = FileStore(lake)
     found = store.put_pieces(body[at : at + 70_001] for at in range(0, len(body), 70_001))
-    store.settle()
+    store.sync()
     return found
 
 

@@ -9,7 +9,7 @@ import pytest
 from strava_pipeline.core.tables import GOLD_ACTIVITIES
 from strava_pipeline.lake.gold.merge_details import merge_details
 from strava_pipeline.lake.gold.publish import publish, view_files
-from strava_pipeline.lake.gold.warehouse import changed, writing
+from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, copied, detailed, listed, merge
 
@@ -62,7 +62,7 @@ def published(module_lake: Lake) -> Lake:
     merge_details(module_lake, [2026])
     with writing(module_lake) as connection:
         connection.execute("UPDATE activities_all SET deleted_at = now() WHERE id = 4")
-        changed(connection)
+        mark_changed(connection)
     publish(module_lake)
     return module_lake
 

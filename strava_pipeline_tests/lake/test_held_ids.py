@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from strava_pipeline.lake.imports.activities import HeldIds, make
+from strava_pipeline.lake.imports.activities import EarlierIds, write_activities
 from strava_pipeline.lake.imports.manifests import Import, ImportManifest, land_import
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import HOUR, NOW, YEARS, activity
@@ -15,7 +15,7 @@ def an_import(lake: Lake, number: int, athletes: Mapping[str, int], *activities:
         came_as="a", kind="zip", received_at=NOW + number * HOUR, athletes=dict(athletes), files=files
     )
     one = land_import(lake, manifest)
-    make(lake, one, activities, [], NOW, YEARS)
+    write_activities(lake, one, activities, [], NOW, YEARS)
     return one
 
 
@@ -35,7 +35,7 @@ def test_of_whom_an_id_is_held_before_an_import(lake: Lake) -> None:
         an_import(lake, 2, {}, recorded(-8, "strava_json", athlete_id=3), role="objects"),
         an_import(lake, 3, {}, recorded(-5), role="activity"),
     ]
-    held = HeldIds(lake, came)
+    held = EarlierIds(lake, came)
     for number in (4, 0, 1, 2, 3):  # in whatever order imports ask
         before = held.before(number)
         assert before("file", -5) == [frozenset(), {1}, {1, 2}, {1, 2}, {1, 2}][number]

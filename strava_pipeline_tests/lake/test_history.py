@@ -86,7 +86,7 @@ def test_merged_shards_and_a_rebuild_tell_the_same(lake: Lake, monkeypatch: pyte
         listed(lake, [activity(1, name=f"Day {day // 2}"), *([activity(2)] if day < 3 else [])], at=NOW + day * DAY)
     before = story(lake)
     assert [version[1:3] for version in before] == [(0, 2), (2, 4), (4, None), (0, 3)]
-    monkeypatch.setattr(shards, "MANY", 2)
+    monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 2)
     listed(lake, [activity(1, name="Day 2")], at=NOW + 6 * DAY)
     assert story(lake) == before
     rebuild(lake, YEARS, Watched())
@@ -96,7 +96,7 @@ def test_merged_shards_and_a_rebuild_tell_the_same(lake: Lake, monkeypatch: pyte
 def test_what_changed_its_year_and_came_back_keeps_every_version_when_shards_are_merged(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards, "MANY", 2)
+    monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 2)
     days = ("2025-12-31", "2026-01-01", "2025-12-31", "2026-01-01", "2025-12-31")
     for number, day in enumerate(days):
         listed(

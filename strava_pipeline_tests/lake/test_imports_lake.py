@@ -10,8 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strava_pipeline.core.sources import SOURCES
-from strava_pipeline.lake.imports.activities import forget, is_made, made_folder, make
-from strava_pipeline.lake.imports.activities import imported as imported_listings
+from strava_pipeline.lake.imports.activities import (
+    activities_folder,
+    has_activities,
+    remove_activities,
+    write_activities,
+)
+from strava_pipeline.lake.imports.activities import imported_activities as imported_listings
 from strava_pipeline.lake.imports.manifests import ImportManifest, digest_of, imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
@@ -76,7 +81,7 @@ def test_activities_that_are_forgotten_are_out_of_sight_before_they_are_removed(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = imported(lake, *some(3)), imported(lake, *some(2, source="file"), at=NOW + DAY)
-    unfinished = made_folder(lake, one.name).with_name(f".{one.name}.tmp")
+    unfinished = activities_folder(lake, one.name).with_name(f".{one.name}.tmp")
     unfinished.mkdir()
 
     def dies(path: Path, ignore_errors: bool = False) -> None:
@@ -87,10 +92,10 @@ def test_activities_that_are_forgotten_are_out_of_sight_before_they_are_removed(
     with monkeypatch.context() as patched:
         patched.setattr("strava_pipeline.lake.imports.activities.shutil.rmtree", dies)
         with pytest.raises(KeyboardInterrupt):
-            forget(lake, [one.name])
+            remove_activities(lake, [one.name])
     assert [each.name for each in imported_listings(lake)] == [f"{other.name}-file"]
-    forget(lake, [one.name])
-    assert [path.name for path in made_folder(lake, other.name).parent.iterdir()] == [other.name]
+    remove_activities(lake, [one.name])
+    assert [path.name for path in activities_folder(lake, other.name).parent.iterdir()] == [other.name]
 
 
 def some(count: int, name: str = "Run", source: str = "strava_archive") -> list[Made]:
@@ -113,7 +118,7 @@ def test_the_activities_of_an_import_are_listings_of_their_sources(lake: Lake) -
     assert len(found["strava_archive"].detail_pages()) == 3
     assert all(each.listing.manifest.complete for each in found.values())
     assert len(names(lake)) == 1203
-    assert is_made(lake, one.name)
+    assert has_activities(lake, one.name)
 
 
 def test_what_a_killed_process_left_half_made_is_replaced(lake: Lake) -> None:
@@ -121,8 +126,8 @@ def test_what_a_killed_process_left_half_made_is_replaced(lake: Lake) -> None:
     half = lake.readings / "imports" / f".{one.name}.tmp" / f"{one.name}-strava_archive"
     half.mkdir(parents=True)
     (half / "page-0001.json.gz").write_bytes(b"half")
-    assert (is_made(lake, one.name), names(lake)) == (False, [])
-    make(lake, one, some(2), [], NOW, YEARS)
+    assert (has_activities(lake, one.name), names(lake)) == (False, [])
+    write_activities(lake, one, some(2), [], NOW, YEARS)
     assert names(lake) == ["Run 1", "Run 2"]
     assert [path.name for path in (lake.readings / "imports").iterdir()] == [one.name]
 
@@ -135,11 +140,11 @@ def test_made_anew_there_is_the_old_or_the_new_or_nothing_at_any_moment(
     moment, died = 0, True
     while died:
         with monkeypatch.context() as patch:
-            died = die_before(patch, moment)(lambda: make(lake, one, some(3, "Ride"), [], NOW, YEARS))
+            died = die_before(patch, moment)(lambda: write_activities(lake, one, some(3, "Ride"), [], NOW, YEARS))
         found = names(lake)
         assert found in ([], ["Run 1", "Run 2"], ["Ride 1", "Ride 2", "Ride 3"]), moment
-        assert is_made(lake, one.name) == bool(found)
-        make(lake, one, some(2), [], NOW, YEARS)
+        assert has_activities(lake, one.name) == bool(found)
+        write_activities(lake, one, some(2), [], NOW, YEARS)
         assert names(lake) == ["Run 1", "Run 2"]
         assert [path.name for path in (lake.readings / "imports").iterdir()] == [one.name]
         moment += 1

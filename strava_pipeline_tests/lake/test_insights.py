@@ -14,15 +14,15 @@ from strava_pipeline.lake.gold.insights import (
     Athlete,
     InsightsReport,
     athlete_of,
-    count_only,
-    insights_of,
+    insight_differences,
+    limit_sports,
     newest_year,
-    unequal,
+    read_insights,
     write_insights,
-    year_told,
+    year_summary,
 )
 from strava_pipeline.lake.gold.publish import publish, snapshot
-from strava_pipeline.lake.gold.warehouse import changed, writing
+from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
 from strava_pipeline_tests.lake.insight_rows import ME, activity, day_of, loads, many, measured, put, splits
@@ -39,14 +39,14 @@ def written(
         athlete = athlete_of(connection, goals or Goals(), NOW)
         assert athlete is not None
         report = write_insights(connection, lake, athlete, goals or Goals(), today, years, sports)
-        assert unequal(connection, lake, athlete, report.written, today, sports) == {}
+        assert insight_differences(connection, lake, athlete, report.written, today, sports) == {}
     return report
 
 
 def change(lake: Lake, statement: str) -> None:
     with writing(lake) as connection:
         connection.execute(statement)
-        changed(connection)
+        mark_changed(connection)
 
 
 def test_the_files_are_what_the_rows_come_to(lake: Lake) -> None:
@@ -60,7 +60,7 @@ def test_the_files_are_what_the_rows_come_to(lake: Lake) -> None:
             (row for row in rows if day_of(row).year == year and row["sport_type"] in ("Ride", "VirtualRide")),
             key=lambda row: (row["start_date_local"], row["id"]),
         )
-        files = insights_of(lake, year)
+        files = read_insights(lake, year)
         by_day: dict[str, dict[str, Any]] = {}
         for row in rides:
             of_day = by_day.setdefault(day_of(row).isoformat(), {"miles": 0.0, "ids": []})
@@ -101,16 +101,16 @@ def test_what_claims_to_be_later_than_tomorrow_waits_for_its_day(lake: Lake) -> 
     report = written(lake, [2023])
     assert report.left_out.later == 2
     assert report.written == [2023]
-    assert list(insights_of(lake, 2023)["summary_activities.json"]) == ["2023-03-01", "2023-03-16"]
-    assert insights_of(lake, 2023)["pacing.json"]["until"] == "2023-03-16", "where it is tomorrow already"
+    assert list(read_insights(lake, 2023)["summary_activities.json"]) == ["2023-03-01", "2023-03-16"]
+    assert read_insights(lake, 2023)["pacing.json"]["until"] == "2023-03-16", "where it is tomorrow already"
     with snapshot(lake) as connection:
         athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
         assert athlete.zone is None, "nor does it tell where the athlete is"
-        told = year_told(connection, athlete, Goals(), TODAY, 2023)
+        told = year_summary(connection, athlete, Goals(), TODAY, 2023)
     assert (told.totals.activities, told.later) == (2, 2)
     assert written(lake, [2023], today=date(2023, 12, 1)).written == [2023]
-    assert len(insights_of(lake, 2023)["summary_activities.json"]) == 3
+    assert len(read_insights(lake, 2023)["summary_activities.json"]) == 3
 
 
 def test_load_is_carried_on_through_the_rest_since_the_last_activity(lake: Lake) -> None:
@@ -121,12 +121,12 @@ def test_load_is_carried_on_through_the_rest_since_the_last_activity(lake: Lake)
         assert athlete is not None
         for today in (date(2022, 12, 20), date(2022, 12, 21), date(2022, 12, 28), date(2023, 3, 1)):
             until = min(today, date(2022, 12, 31))
-            (load,) = year_told(connection, athlete, Goals(), today, 2022).load
+            (load,) = year_summary(connection, athlete, Goals(), today, 2022).load
             state = loads({date(2022, 12, day): 100.0 for day in range(1, 21)}, until)
             assert load.on_day == until
             assert (load.fitness, load.fatigue, load.form) == pytest.approx(state[until])
             assert load.highest_on == date(2022, 12, 20)
-        assert year_told(connection, athlete, Goals(), date(2023, 3, 1), 2023).load == []
+        assert year_summary(connection, athlete, Goals(), date(2023, 3, 1), 2023).load == []
 
 
 def test_a_streak_is_of_the_years_that_its_active_days_are_in(lake: Lake) -> None:
@@ -136,7 +136,7 @@ def test_a_streak_is_of_the_years_that_its_active_days_are_in(lake: Lake) -> Non
         athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
         later = date(2026, 3, 1)
-        told = {year: year_told(connection, athlete, Goals(), later, year).streaks for year in (2024, 2025, 2026)}
+        told = {year: year_summary(connection, athlete, Goals(), later, year).streaks for year in (2024, 2025, 2026)}
     assert told[2024] == []
     assert [(each.unit, each.length) for each in told[2025]] == [("day", 1), ("week", 3)]
     assert told[2026][1].starts_on == date(2025, 12, 30)
@@ -166,7 +166,7 @@ def test_what_nobody_can_do_is_not_measured(lake: Lake, value: float) -> None:
     with snapshot(lake) as connection:
         athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
-        told = year_told(connection, athlete, Goals(), TODAY, 2022)
+        told = year_summary(connection, athlete, Goals(), TODAY, 2022)
     assert (told.totals.activities, told.totals.distance_m, told.totals.moving_time_seconds) == (3, None, None)
 
 
@@ -206,7 +206,7 @@ def test_json_of_another_shape_is_told(lake: Lake, content: str) -> None:
     with snapshot(lake) as connection:
         athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
-        assert unequal(connection, lake, athlete, [2022], TODAY)
+        assert insight_differences(connection, lake, athlete, [2022], TODAY)
 
 
 def test_goals_of_sports_that_are_only_partly_counted_are_left_out(lake: Lake) -> None:
@@ -216,8 +216,8 @@ def test_goals_of_sports_that_are_only_partly_counted_are_left_out(lake: Lake) -
     with snapshot(lake) as connection:
         athlete = athlete_of(connection, wanted, NOW)
         assert athlete is not None
-        limited = wanted.limited_to(count_only(connection, ["run", "Ride"]))
-        told = year_told(connection, athlete, limited, TODAY, 2021, ["run", "Ride"])
+        limited = wanted.limited_to(limit_sports(connection, ["run", "Ride"]))
+        told = year_summary(connection, athlete, limited, TODAY, 2021, ["run", "Ride"])
     assert {each.group for each in told.paced if each.own} == {"run"}
 
 
@@ -235,8 +235,8 @@ def test_what_tells_no_sport_is_other(lake: Lake, names: list[str], expected: in
     with snapshot(lake) as connection:
         athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
-        count_only(connection, names)
-        told = year_told(connection, athlete, Goals(), TODAY, 2022, names)
+        limit_sports(connection, names)
+        told = year_summary(connection, athlete, Goals(), TODAY, 2022, names)
     assert told.totals.activities == expected
     assert told.unknown_sports == ["Quidditch"], "of the whole warehouse"
 
@@ -259,7 +259,7 @@ def test_the_two_files_of_a_year_count_the_sports_that_are_set(lake: Lake, sport
     days = list(enumerate(SPORTS_OF_JUNE, start=1))
     put(lake, [activity(one, f"2022-06-0{one}T08:00", sport_type=sport, distance=1000.0 * one) for one, sport in days])
     written(lake, [2022], sports=sports)
-    files = insights_of(lake, 2022)
+    files = read_insights(lake, 2022)
     assert [one for day in files["summary_activities.json"].values() for one in day["activity_ids"]] == expected
     miles = sum(expected) * 0.62137
     assert files["distances.json"]["distance_traveled"][-1]["y"] == pytest.approx(miles)
@@ -271,9 +271,9 @@ def test_files_follow_the_setting_and_an_edit_of_the_sport_within_its_group(lake
     written(lake, [2022])
     change(lake, "UPDATE activities_all SET sport_type = 'GravelRide' WHERE id = 2")
     assert written(lake, []).written == [2022]
-    assert list(insights_of(lake, 2022)["summary_activities.json"]) == ["2022-06-01"]
+    assert list(read_insights(lake, 2022)["summary_activities.json"]) == ["2022-06-01"]
     assert written(lake, [], sports="GravelRide").written == [2022]
-    assert list(insights_of(lake, 2022)["summary_activities.json"]) == ["2022-06-02"]
+    assert list(read_insights(lake, 2022)["summary_activities.json"]) == ["2022-06-02"]
     assert written(lake, [], sports=" GravelRide,").written == [], "the same sports in other words"
 
 
@@ -287,7 +287,7 @@ def test_only_the_years_that_changed_are_written_again(lake: Lake) -> None:
     assert written(lake, [2022]).written == []
     change(lake, "UPDATE activities_all SET deleted_at = now() WHERE id = 1")
     assert written(lake, [2022]).written == [2019]
-    assert insights_of(lake, 2019)["summary_activities.json"] == {}
+    assert read_insights(lake, 2019)["summary_activities.json"] == {}
     change(lake, "UPDATE activities_all SET deleted_at = NULL WHERE id = 1")
     assert written(lake, [2022]).written == [2019]
     goals = Goals(all={(2021, "ride", "distance_m"): (1e6,)})
@@ -299,19 +299,19 @@ def test_the_running_year_grows_by_a_day_and_the_others_stay(lake: Lake) -> None
     put(lake, [activity(1, "2022-06-01T08:00"), activity(2, "2023-01-05T08:00")])
     written(lake, [2023])
     assert written(lake, [2023], today=date(2023, 3, 16)).written == [2023]
-    assert insights_of(lake, 2023)["distances.json"]["distance_traveled"][-1]["x"] == "2023-03-16"
+    assert read_insights(lake, 2023)["distances.json"]["distance_traveled"][-1]["x"] == "2023-03-16"
     assert written(lake, [2023], today=date(2024, 1, 1)).written == [2023]
-    assert len(insights_of(lake, 2023)["distances.json"]["distance_traveled"]) == 365
+    assert len(read_insights(lake, 2023)["distances.json"]["distance_traveled"]) == 365
     assert written(lake, [2023], today=date(2024, 1, 2)).written == []
 
 
 def test_a_year_without_activities_that_is_asked_for_has_its_files(lake: Lake) -> None:
     put(lake, [activity(1, "2022-06-01T08:00")])
     assert written(lake, [2020, 2022, 2024]).written == [2020, 2022, 2024]
-    assert insights_of(lake, 2020)["summary_activities.json"] == {}
-    assert len(insights_of(lake, 2020)["distances.json"]["distance_traveled"]) == 366
-    assert insights_of(lake, 2024)["distances.json"] == {"distance_traveled": []}, "it has not begun"
-    assert insights_of(lake, 2024)["pacing.json"]["groups"] == {}
+    assert read_insights(lake, 2020)["summary_activities.json"] == {}
+    assert len(read_insights(lake, 2020)["distances.json"]["distance_traveled"]) == 366
+    assert read_insights(lake, 2024)["distances.json"] == {"distance_traveled": []}, "it has not begun"
+    assert read_insights(lake, 2024)["pacing.json"]["groups"] == {}
 
 
 @pytest.mark.parametrize("name", ["summary_activities.json", "distances.json", "pacing.json"])
@@ -325,7 +325,9 @@ def test_damaged_files_are_told_and_made_anew(lake: Lake, name: str, damage: str
     with snapshot(lake) as connection:
         athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
-        assert unequal(connection, lake, athlete, [2022], TODAY) == {2022: [f"{name} is missing or damaged"]}
+        assert insight_differences(connection, lake, athlete, [2022], TODAY) == {
+            2022: [f"{name} is missing or damaged"]
+        }
     assert written(lake, [2022]).written == [2022]
     assert path.read_bytes() == whole
 
@@ -350,7 +352,7 @@ def test_what_is_not_as_in_the_warehouse_is_told(lake: Lake, name: str, old: str
     with snapshot(lake) as connection:
         athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
-        assert any(told in fault for fault in unequal(connection, lake, athlete, [2022], TODAY)[2022])
+        assert any(told in fault for fault in insight_differences(connection, lake, athlete, [2022], TODAY)[2022])
 
 
 def test_ids_are_whole_numbers_beyond_what_a_double_holds(lake: Lake) -> None:
@@ -370,7 +372,7 @@ def test_deleting_and_adding_again_changes_nothing(lake: Lake) -> None:
     put(lake, rows[:1])
     written(lake, [2022])
     assert {path.name: path.read_bytes() for path in lake.insights_of(2022).iterdir()} == before
-    assert insights_of(lake, 2022)["summary_activities.json"]["2022-06-01"]["activity_ids"] == [3, 2, 1], (
+    assert read_insights(lake, 2022)["summary_activities.json"]["2022-06-01"]["activity_ids"] == [3, 2, 1], (
         "by their starts"
     )
 
@@ -410,7 +412,7 @@ def test_other_athletes_are_counted_and_left_out(lake: Lake) -> None:
         assert (athlete.id, athlete.others) == (5, 1), "no login: who has most"
     put(lake, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
     written(lake, [2022])
-    assert insights_of(lake, 2022)["pacing.json"]["groups"]["all"]["activities"]["total"] == 1
+    assert read_insights(lake, 2022)["pacing.json"]["groups"]["all"]["activities"]["total"] == 1
 
 
 def test_an_empty_warehouse_is_nobodys(lake: Lake) -> None:
@@ -432,10 +434,10 @@ def test_sports_are_limited_in_every_number_and_nothing_is_left_out_of_the_wareh
     with snapshot(lake) as connection:
         athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
-        whole = year_told(connection, athlete, Goals(), TODAY, 2021)
+        whole = year_summary(connection, athlete, Goals(), TODAY, 2021)
     with snapshot(lake) as connection:
-        count_only(connection, ["Run", "swim"])
-        told = year_told(connection, athlete, Goals(), TODAY, 2021, ["Run", "swim"])
+        limit_sports(connection, ["Run", "swim"])
+        told = year_summary(connection, athlete, Goals(), TODAY, 2021, ["Run", "swim"])
         in_table = connection.execute("SELECT count(*) FROM activities").fetchall()
     mine = [row for row in rows if row["sport_type"] in ("Run", "Swim") and day_of(row).year == 2021]
     assert in_table == [(300,)]

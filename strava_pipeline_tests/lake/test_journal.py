@@ -13,20 +13,20 @@ import pytest
 from strava_pipeline.lake import journal
 from strava_pipeline.lake.journal import (
     JournalFullError,
-    Read,
+    ReadOffsets,
     Writer,
+    delete_read,
     has_unread,
     segments,
-    take_away,
     unread,
-    waiting,
+    waiting_bytes,
 )
 
 AT = datetime(2026, 11, 21, 6, tzinfo=UTC)
 ROOMY = 10_000_000
 
 
-def lines(folder: Path, read: Read | None = None) -> list[bytes]:
+def lines(folder: Path, read: ReadOffsets | None = None) -> list[bytes]:
     return [line.content for line in unread(folder, read or {})]
 
 
@@ -67,12 +67,12 @@ def test_what_is_read_of_closed_segments_is_taken_away_and_no_other(tmp_path: Pa
     first.close()
     one, two, three = unread(tmp_path, {})
     half = {one.segment: one.offset}
-    assert take_away(tmp_path, half) == half | {three.segment: 0}
+    assert delete_read(tmp_path, half) == half | {three.segment: 0}
     both = {two.segment: two.offset, three.segment: three.offset}
-    assert take_away(tmp_path, both) == {three.segment: three.offset}, "the second has a writer"
+    assert delete_read(tmp_path, both) == {three.segment: three.offset}, "the second has a writer"
     assert [path.name for path in segments(tmp_path)] == [three.segment]
     second.close()
-    assert take_away(tmp_path, both) == {}
+    assert delete_read(tmp_path, both) == {}
     assert segments(tmp_path) == []
 
 
@@ -85,7 +85,7 @@ def test_a_torn_end_is_passed_over_and_goes_with_its_segment(tmp_path: Path) -> 
         file.write(b"half a li")
     (line,) = unread(tmp_path, {})
     assert line.content == b"whole"
-    assert take_away(tmp_path, {line.segment: line.offset}) == {}
+    assert delete_read(tmp_path, {line.segment: line.offset}) == {}
 
 
 def test_more_than_may_wait_is_refused_and_nothing_of_it_is_there(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_more_than_may_wait_is_refused_and_nothing_of_it_is_there(tmp_path: Path
     writer.append([b"x" * 9], AT)
     with pytest.raises(JournalFullError, match="nobody has read"):
         writer.append([b"y" * 5, b"z" * 5], AT)
-    assert (lines(tmp_path), waiting(tmp_path)) == ([b"x" * 9], 10)
+    assert (lines(tmp_path), waiting_bytes(tmp_path)) == ([b"x" * 9], 10)
     writer.append([b"fits in"], AT)
 
 
@@ -194,4 +194,4 @@ def test_what_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:
     assert found[: len(acknowledged)] == acknowledged
     assert len(found) - len(acknowledged) <= 1, "one may have been written and not told"
     last = list(unread(folder, {}))[-1]
-    assert take_away(folder, {last.segment: last.offset}) == {}, "its writer is dead"
+    assert delete_read(folder, {last.segment: last.offset}) == {}, "its writer is dead"

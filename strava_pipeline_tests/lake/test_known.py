@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from strava_pipeline.lake.bronze.answers import land_athlete
-from strava_pipeline.lake.gold.coverage import AtHand, differences, known_of, year_counts
+from strava_pipeline.lake.gold.coverage import ListingAtHand, coverage_of, differences, year_counts
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import (
     DAY,
@@ -29,7 +29,7 @@ def at(year: int, month: int = 1, day: int = 1) -> datetime:
 
 def covered(lake: Lake, year: int, now: datetime = NOW) -> tuple[timedelta, timedelta]:
     """(covered, open) of the year."""
-    count = year_counts(lake, known_of(lake, YEARS, now), [year], {}, now)[year]
+    count = year_counts(lake, coverage_of(lake, YEARS, now), [year], {}, now)[year]
     return count.covered, count.open
 
 
@@ -98,8 +98,8 @@ def test_a_listing_at_hand_tells_what_will_be_due(lake: Lake) -> None:
         after=at(2024, 12, 31),
         before=at(2026, 1, 2),
     )
-    at_hand = AtHand(listing, differences(lake, listing, [2025], YEARS))
-    count = year_counts(lake, known_of(lake, YEARS, later), [2025], {2025: at_hand}, later)[2025]
+    at_hand = ListingAtHand(listing, differences(lake, listing, [2025], YEARS))
+    count = year_counts(lake, coverage_of(lake, YEARS, later), [2025], {2025: at_hand}, later)[2025]
     assert (count.whole, count.activities) == (True, 5)
     assert count.due == 3, "1 was edited, 3 is missing, 5 is new; 4 is gone"
 
@@ -107,7 +107,7 @@ def test_a_listing_at_hand_tells_what_will_be_due(lake: Lake) -> None:
 def test_half_a_listing_at_hand_saves_its_pages(lake: Lake) -> None:
     listing = started(lake, mode="year", after=at(2024, 12, 31), before=at(2026, 1, 2))
     land(listing, [activity(1)], [activity(2)])
-    count = year_counts(lake, known_of(lake, YEARS, NOW), [2025], {2025: AtHand(listing, None)}, NOW)[2025]
+    count = year_counts(lake, coverage_of(lake, YEARS, NOW), [2025], {2025: ListingAtHand(listing, None)}, NOW)[2025]
     assert (count.whole, count.landed) == (False, 2)
 
 
@@ -115,7 +115,7 @@ def test_the_season_is_that_of_other_whole_years(lake: Lake) -> None:
     days = ("2024-07-01", "2024-07-02", "2025-03-01", "2026-02-01")
     listed(lake, [activity(number, f"{day}T06:00:00Z") for number, day in enumerate(days)])
     merge(lake)
-    known = known_of(lake, YEARS, NOW)
+    known = coverage_of(lake, YEARS, NOW)
     assert known.season(but=[2025]) == {7: 2}
     assert known.season(but=[2023]) == {3: 1, 7: 2}
 
@@ -131,4 +131,4 @@ def test_the_season_is_that_of_other_whole_years(lake: Lake) -> None:
 )
 def test_a_stretch_is_covered_or_is_not(lake: Lake, begin: datetime, end: datetime, expected: bool) -> None:
     listed(lake, [])
-    assert known_of(lake, YEARS, NOW + 5 * DAY).is_covered(begin, end) is expected
+    assert coverage_of(lake, YEARS, NOW + 5 * DAY).is_covered(begin, end) is expected

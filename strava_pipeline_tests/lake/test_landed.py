@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.lake.bronze.answers import detail_files, land_detail, land_failure
+from strava_pipeline.lake.bronze.answers import detail_files, land_detail, land_failed_detail
 from strava_pipeline.lake.bronze.landing import (
     Times,
-    landed_as,
+    correct_times,
+    file_stem,
     next_number,
-    read_name,
+    parse_file_stem,
     require_writable,
     time_of,
-    times_of,
 )
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.bronze.manifests import Manifest, PageEntry, Window
@@ -55,7 +55,7 @@ def test_where_the_count_is_lost_it_goes_on_above_all_that_is_in_bronze(tmp_path
     listing = started(ahead)
     land(listing, [activity(1)])
     detail = land_detail(ahead, 2025, 1, b"{}", NOW)
-    highest = read_name(detail.name.removesuffix(".json.gz"))[1]
+    highest = parse_file_stem(detail.name.removesuffix(".json.gz"))[1]
     for said in (b"", b"rubbish", None):
         path = ahead.state / "landed"
         path.unlink() if said is None else path.write_bytes(said)
@@ -64,8 +64,8 @@ def test_where_the_count_is_lost_it_goes_on_above_all_that_is_in_bronze(tmp_path
 
 def test_a_name_says_when_and_as_which_it_came() -> None:
     at = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
-    assert read_name(landed_as(at, 17)) == (at, 17)
-    assert read_name("20260102T030405000678Z") == (at, None)
+    assert parse_file_stem(file_stem(at, 17)) == (at, 17)
+    assert parse_file_stem("20260102T030405000678Z") == (at, None)
 
 
 def test_details_of_one_activity_come_in_the_order_in_which_they_landed(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_false_answer_moves_no_true_one_behind_the_listing_that_follows(tmp_pa
         return Lake(tmp_path, clock=lambda: NOW + hours * HOUR)
 
     land(started(at(0)), [activity(1)])
-    land_failure(at(1), 2025, 1, b"", 500, NOW + YEAR)
+    land_failed_detail(at(1), 2025, 1, b"", 500, NOW + YEAR)
     land_detail(at(2), 2025, 1, b"{}", NOW + 2 * HOUR)
     land(started(at(24), at=NOW + DAY), [activity(1, name="edited")], at=NOW + DAY)
     files = detail_files(at(24), 2025)[1]
@@ -139,7 +139,7 @@ def times(older: list[datetime], now: tuple[datetime, datetime] | None, local: d
     if now is not None:
         numbered = page(now[0], 10**15, now[1])
         manifests["now"] = Manifest(window=WINDOW, started_at=now[0], landed=10**15, pages=[numbered])
-    return times_of(manifests, local)
+    return correct_times(manifests, local)
 
 
 def test_what_has_no_number_and_claims_to_be_of_the_future_of_a_confirmed_one_is_not_believed(tmp_path: Path) -> None:

@@ -10,15 +10,15 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.answers import detail_files
 from strava_pipeline.lake.bronze.listing import Listing
-from strava_pipeline.lake.bronze.listings import listings, resume
+from strava_pipeline.lake.bronze.listings import listings, resumable_listing
 from strava_pipeline.lake.bronze.manifests import Window
-from strava_pipeline.lake.gold.fetch_selection import Scope, wanted_details
+from strava_pipeline.lake.gold.fetch_selection import Scope, select_details
 from strava_pipeline.lake.gold.merge import SHARDS
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import notes, reading
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import ensure_current, rebuild
-from strava_pipeline.lake.shards import MANY, shard_files, write_shards
+from strava_pipeline.lake.shards import SHARDS_PER_YEAR, shard_files, write_shards
 from strava_pipeline_tests.lake.bronze import (
     ALL,
     DAY,
@@ -101,7 +101,7 @@ def test_a_shard_that_was_made_again_leaves_nothing(full: Lake) -> None:
 def test_a_merged_shard_that_is_the_last_to_hold_a_page_outlives_a_rebuild(lake: Lake) -> None:
     listing = started(lake)
     land(listing, [activity(1)], [activity(2)])
-    for number in range(MANY):
+    for number in range(SHARDS_PER_YEAR):
         listed(lake, [activity(100 + number)], at=NOW + (number + 1) * DAY)
     merge(lake)
     assert len(shard_files(lake, 2025)) == 1
@@ -132,7 +132,7 @@ def test_a_hole_in_a_listing_without_its_manifest_stays_a_hole(lake: Lake) -> No
         ("0001", False), ("0002", True), ("0003", False), ("0004", False)
     ]  # fmt: skip
     assert not mended.manifest.complete
-    assert resume(lake, Window(mode="all", after=None, before=None), at=NOW, years=YEARS) is None
+    assert resumable_listing(lake, Window(mode="all", after=None, before=None), at=NOW, years=YEARS) is None
     assert (listing.folder / "page-0003.json.gz").read_bytes() == third
     merge(lake)
     assert ids(lake) == [1, 3]
@@ -172,7 +172,7 @@ def test_a_run_that_ends_does_not_take_back_the_loss_that_it_met(lake: Lake) -> 
     listing = listed(lake, [activity(1)], [activity(2)])
     garbage(listing.folder / "page-0001.json.gz")
     merge(lake)
-    listing.settle()
+    listing.mark_used()
     assert (only(lake).manifest.settled, only(lake).manifest.has_lost) == (True, True)
 
 
@@ -183,10 +183,10 @@ def test_a_damaged_detail_stays_as_it_is_published_and_is_fetched_again(full: La
     shutil.rmtree(full.working.parent)
     assert ensure_current(full, YEARS, Watched())
     assert ids(full, "activity_details") == [1, 2, 3]
-    wanted = wanted_details(full, ALL, Scope(since=NOW), NOW + DAY)
+    wanted = select_details(full, ALL, Scope(since=NOW), NOW + DAY)
     assert [candidate.activity_id for candidate in wanted.due] == [2]
     detailed(full, activity(2, description="again"), at=NOW + DAY)
-    assert wanted_details(full, ALL, Scope(), NOW + DAY).due == []
+    assert select_details(full, ALL, Scope(), NOW + DAY).due == []
 
 
 def test_details_landed_before_the_first_year_was_raised_are_made_anew_too(lake: Lake) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from strava_pipeline.lake.bronze.answers import land_detail
-from strava_pipeline.lake.bronze.listings import listings, resume, watermark
+from strava_pipeline.lake.bronze.listings import listings, resumable_listing, watermark
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
 from strava_pipeline.lake.files import packed, write_whole
-from strava_pipeline.lake.gold.event_followup import Listed, note_sighting
+from strava_pipeline.lake.gold.event_followup import ListedFields, note_sighting
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import (
     DAY,
@@ -62,7 +62,7 @@ def test_a_manifest_is_parsed_once_as_long_as_its_file_is_the_same(lake: Lake) -
     land(started(lake), [on(20)], [])
     (one,), (other,) = listings(lake), listings(lake)
     assert one.manifest is other.manifest
-    one.settle()
+    one.mark_used()
     assert one.manifest.settled
     assert not other.manifest.settled, "who changes it changes a copy"
     (now,) = listings(lake)
@@ -74,7 +74,7 @@ def test_of_a_manifest_that_keeps_growing_only_what_stands_there_now_is_kept(lak
     for number in range(5):
         at = NOW + number * SECOND
         detail = land_detail(lake, 2025, number, b"{}", at)
-        note_sighting(lake, detail, at, on(number + 1), listed=Listed(), years=YEARS, athlete_id=athlete_id)
+        note_sighting(lake, detail, at, on(number + 1), listed=ListedFields(), years=YEARS, athlete_id=athlete_id)
     (listing,) = listings(lake)
     assert len(listing.manifest.pages) == 5
     kept = [held for held in gc.get_objects() if isinstance(held, Manifest) and held.athlete_id == athlete_id]
@@ -100,27 +100,27 @@ def test_a_page_that_is_lost_and_brought_back_is_seen_though_the_manifest_is_the
 
 def test_a_broken_listing_goes_on_before_the_oldest_start_where_the_newest_came_first(lake: Lake) -> None:
     listing = started(lake)
-    assert listing.rest() == (None, None)
+    assert listing.remaining_window() == (None, None)
     land(listing, [on(20), on(19)], [on(18), on(17)])
-    resumed = resume(lake, ALL_TIME, at=NOW + HOUR, years=YEARS)
+    resumed = resumable_listing(lake, ALL_TIME, at=NOW + HOUR, years=YEARS)
     assert resumed is not None
-    assert resumed.rest() == (None, epoch(17, +1))
+    assert resumed.remaining_window() == (None, epoch(17, +1))
 
 
 def test_a_broken_listing_goes_on_after_the_newest_start_where_the_oldest_came_first(lake: Lake) -> None:
     listing = started(lake, mode="year", after=day(1), before=day(30))
-    assert listing.rest() == (int(day(1).timestamp()), int(day(30).timestamp()))
+    assert listing.remaining_window() == (int(day(1).timestamp()), int(day(30).timestamp()))
     land(listing, [on(2), on(3)], [on(4), on(5)])
-    resumed = resume(lake, listing.manifest.window, at=NOW + HOUR, years=YEARS)
+    resumed = resumable_listing(lake, listing.manifest.window, at=NOW + HOUR, years=YEARS)
     assert resumed is not None
-    assert resumed.rest() == (epoch(5, -1), int(day(30).timestamp()))
+    assert resumed.remaining_window() == (epoch(5, -1), int(day(30).timestamp()))
 
 
 @pytest.mark.parametrize("oldest_first", [True, False])
 def test_what_started_in_the_same_second_as_the_break_is_listed_again(lake: Lake, oldest_first: bool) -> None:
     listing = started(lake, after=day(1) if oldest_first else None)
     land(listing, [on(5, 1), on(5, 2)])
-    after, before = listing.rest()
+    after, before = listing.remaining_window()
     assert after is None or after < epoch(5)
     assert before is None or before > epoch(5)
 
@@ -130,7 +130,7 @@ def test_a_start_that_is_odd_stops_no_page_and_moves_nothing_it_should_not(lake:
     listing = started(lake)
     land(listing, [on(7), {**on(5), "start_date": start}])
     expected = epoch(5, +1) if start == "2026-05-05T12:00:00" else epoch(7, +1)
-    assert listing.rest() == (None, expected)
+    assert listing.remaining_window() == (None, expected)
 
 
 def test_a_page_that_a_crash_left_without_its_line_is_adopted(lake: Lake) -> None:
@@ -138,9 +138,9 @@ def test_a_page_that_a_crash_left_without_its_line_is_adopted(lake: Lake) -> Non
     land(listing, [on(20)])
     body = json.dumps([on(19), on(18)]).encode()
     write_whole(listing.folder / "page-0002.json.gz", packed(body, NOW + SECOND))
-    resumed = resume(lake, ALL_TIME, at=NOW + HOUR, years=YEARS)
+    resumed = resumable_listing(lake, ALL_TIME, at=NOW + HOUR, years=YEARS)
     assert resumed is not None
-    assert resumed.rest() == (None, epoch(18, +1))
+    assert resumed.remaining_window() == (None, epoch(18, +1))
     (stored,) = listings(lake)
     assert [page.rows for page in stored.manifest.pages] == [1, 2]
     assert stored.manifest.pages[1].fetched_at == NOW + SECOND
@@ -151,28 +151,30 @@ def test_an_adopted_empty_page_ends_its_listing(lake: Lake) -> None:
     listing = started(lake)
     land(listing, [on(20)])
     write_whole(listing.folder / "page-0002.json.gz", packed(b"[]", NOW))
-    assert resume(lake, ALL_TIME, at=NOW + HOUR + SECOND, years=YEARS) is None
+    assert resumable_listing(lake, ALL_TIME, at=NOW + HOUR + SECOND, years=YEARS) is None
     assert next(listings(lake)).manifest.complete
 
 
 def test_a_complete_listing_is_used_again_within_the_hour_until_a_run_that_used_it_ends(lake: Lake) -> None:
     made = listed(lake, [on(20)], at=NOW)
-    again = resume(lake, ALL_TIME, at=NOW + HOUR, years=YEARS)
+    again = resumable_listing(lake, ALL_TIME, at=NOW + HOUR, years=YEARS)
     assert again is not None
     assert again.name == made.name
-    again.settle()
-    assert resume(lake, ALL_TIME, at=NOW + HOUR, years=YEARS) is None
+    again.mark_used()
+    assert resumable_listing(lake, ALL_TIME, at=NOW + HOUR, years=YEARS) is None
 
 
 def test_a_pull_from_the_watermark_goes_by_its_mode_because_the_watermark_moved(lake: Lake) -> None:
     made = listed(lake, [on(20)], at=NOW, mode="incremental", after=day(1))
     moved = Window(mode="incremental", after=int(day(2).timestamp()), before=None)
     more = Window(mode="incremental", after=int(day(1).timestamp()) - 1, before=None)
-    assert resume(lake, more, at=NOW + HOUR, years=YEARS) is None, "more days are asked for than that one has"
-    again = resume(lake, moved, at=NOW + HOUR, years=YEARS)
+    assert resumable_listing(lake, more, at=NOW + HOUR, years=YEARS) is None, (
+        "more days are asked for than that one has"
+    )
+    again = resumable_listing(lake, moved, at=NOW + HOUR, years=YEARS)
     assert again is not None
     assert again.name == made.name
-    assert resume(lake, moved, at=NOW + HOUR + SECOND, years=YEARS) is None
+    assert resumable_listing(lake, moved, at=NOW + HOUR + SECOND, years=YEARS) is None
 
 
 @pytest.mark.parametrize(
@@ -190,20 +192,20 @@ def test_a_listing_of_the_same_window_that_broke_off_within_a_day_goes_on(
     lake: Lake, age: timedelta, window: Window, resumed: bool
 ) -> None:
     land(started(lake, at=NOW), [on(20)])
-    assert (resume(lake, window, at=NOW + age, years=YEARS) is not None) is resumed
+    assert (resumable_listing(lake, window, at=NOW + age, years=YEARS) is not None) is resumed
 
 
 def test_a_broken_listing_does_not_go_on_when_a_later_one_is_complete(lake: Lake) -> None:
     land(started(lake, at=NOW), [on(20)])
-    listed(lake, [on(20)], at=NOW + HOUR).settle()
-    assert resume(lake, ALL_TIME, at=NOW + 2 * HOUR, years=YEARS) is None
+    listed(lake, [on(20)], at=NOW + HOUR).mark_used()
+    assert resumable_listing(lake, ALL_TIME, at=NOW + 2 * HOUR, years=YEARS) is None
 
 
 def test_other_windows_in_between_do_not_hide_a_broken_listing(lake: Lake) -> None:
     broken = started(lake, at=NOW)
     land(broken, [on(20)])
     listed(lake, [on(20)], at=NOW + HOUR, mode="year", after=day(1), before=day(2))
-    found = resume(lake, ALL_TIME, at=NOW + 2 * HOUR, years=YEARS)
+    found = resumable_listing(lake, ALL_TIME, at=NOW + 2 * HOUR, years=YEARS)
     assert found is not None
     assert found.name == broken.name
 
@@ -320,7 +322,7 @@ def test_a_page_that_is_lost_is_set_aside_the_others_stay_and_the_watermark_goes
     _, found = listings(lake)
     assert (found.manifest.complete, found.manifest.whole_pages) == (False, 3)
     assert watermark(lake) == day(20) + 12 * HOUR
-    assert resume(lake, listing.manifest.window, at=NOW + HOUR, years=YEARS) is None, (
+    assert resumable_listing(lake, listing.manifest.window, at=NOW + HOUR, years=YEARS) is None, (
         "what it lacks does not lie behind its end"
     )
     assert first.manifest.complete
@@ -330,7 +332,7 @@ def test_a_page_without_its_line_that_is_damaged_is_fetched_again(lake: Lake) ->
     listing = started(lake)
     land(listing, [on(20)])
     write_whole(listing.folder / "page-0002.json.gz", b"garbage")
-    found = resume(lake, ALL_TIME, at=NOW, years=YEARS)
+    found = resumable_listing(lake, ALL_TIME, at=NOW, years=YEARS)
     assert found is not None
     assert [page.file for page in found.manifest.pages] == ["page-0001.json.gz"]
     assert not (listing.folder / "page-0002.json.gz").exists()

@@ -17,9 +17,9 @@ from strava_pipeline.lake.locks import (
     is_live,
     live_run,
     locked,
-    locked_or_none,
-    noted_runs,
     process_of_run,
+    runs_with_lock_file,
+    try_locked,
 )
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.patience import PATIENCE
@@ -73,10 +73,10 @@ def kill(process: subprocess.Popen[str]) -> None:
 @pytest.mark.slow
 def test_a_lock_dies_with_its_holder(lake: Lake) -> None:
     with held(lake, "flow") as process:
-        with locked_or_none(lake, "flow") as free:
+        with try_locked(lake, "flow") as free:
             assert not free
         kill(process)
-        with locked_or_none(lake, "flow") as free:
+        with try_locked(lake, "flow") as free:
             assert free
 
 
@@ -98,15 +98,15 @@ def test_a_free_lock_is_taken_and_freed_again_also_after_an_exception(lake: Lake
     for _ in range(2):
         with pytest.raises(RuntimeError), locked(lake, "flow", who="me"):
             raise RuntimeError("the body failed")
-        with pytest.raises(RuntimeError), locked_or_none(lake, "flow"):
+        with pytest.raises(RuntimeError), try_locked(lake, "flow"):
             raise RuntimeError("the body failed")
-        with locked_or_none(lake, "flow") as free:
+        with try_locked(lake, "flow") as free:
             assert free
     assert json.loads((lake.state / "locks" / "flow.json").read_text()) == {"who": "me", "pid": os.getpid()}
 
 
 def test_locks_of_different_names_do_not_hinder_each_other(lake: Lake) -> None:
-    with locked(lake, "details-2025"), locked_or_none(lake, "details-2026") as free:
+    with locked(lake, "details-2025"), try_locked(lake, "details-2026") as free:
         assert free
 
 
@@ -118,9 +118,9 @@ def test_a_run_is_live_as_long_as_its_process(lake: Lake) -> None:
         kill(process)
         assert not is_live(lake, "r1")
         assert has_died(lake, "r1")
-    assert noted_runs(lake) == ["r1"], "until somebody has told of its death"
+    assert runs_with_lock_file(lake) == ["r1"], "until somebody has told of its death"
     forget_run(lake, "r1")
-    assert not noted_runs(lake)
+    assert not runs_with_lock_file(lake)
     assert not has_died(lake, "r1")
 
 
@@ -128,7 +128,7 @@ def test_a_run_that_ended_leaves_nothing_behind(lake: Lake) -> None:
     with live_run(lake, "r1"):
         assert (lake.state / "runs" / "r1.lock").exists()
     assert not is_live(lake, "r1")
-    assert not noted_runs(lake)
+    assert not runs_with_lock_file(lake)
 
 
 def test_a_run_whose_end_nobody_heard_of_is_told_dead(lake: Lake) -> None:

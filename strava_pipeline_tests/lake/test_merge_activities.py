@@ -165,7 +165,7 @@ def test_an_activity_that_came_back_to_its_year_is_edited_since_then(lake: Lake)
 
 
 def test_a_year_that_came_back_is_found_in_merged_shards_too(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("strava_pipeline.lake.shards.MANY", 1)
+    monkeypatch.setattr("strava_pipeline.lake.shards.SHARDS_PER_YEAR", 1)
     for number, fields in enumerate([IN_2025, IN_2026, IN_2025, IN_2025]):
         listed(lake, [activity(1, **fields)], at=NOW + number * DAY)
         write_shards(lake, ALL, YEARS)

@@ -11,7 +11,7 @@ import pytest
 from strava_pipeline.core.activities import detail_frames
 from strava_pipeline.core.tables import CHILDREN, DETAIL_TABLES
 from strava_pipeline.core.tables.details import RECORDED
-from strava_pipeline.lake.bronze.answers import detail_files, land_athlete, land_failure, land_gear
+from strava_pipeline.lake.bronze.answers import detail_files, land_athlete, land_failed_detail, land_gear
 from strava_pipeline.lake.files import packed
 from strava_pipeline.lake.gold import merge_details as merging
 from strava_pipeline.lake.gold.merge import MergeReport
@@ -121,7 +121,7 @@ def test_an_older_detail_that_was_chosen_before_another_run_merged_a_newer_one_d
 def test_of_several_answers_on_disk_the_newest_counts(lake: Lake) -> None:
     detailed(lake, detail(1, name="older"), at=NOW)
     detailed(lake, detail(1, name="newer"), at=NOW + HOUR)
-    land_failure(lake, 2025, 1, b"oops", 500, NOW + DAY)
+    land_failed_detail(lake, 2025, 1, b"oops", 500, NOW + DAY)
     merge_details(lake, [2025])
     assert row(lake, "activity_details")["name"] == "newer"
 

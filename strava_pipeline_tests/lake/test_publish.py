@@ -13,7 +13,7 @@ import pytest
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.gold.merge_details import merge_details
 from strava_pipeline.lake.gold.publish import publish, snapshot
-from strava_pipeline.lake.gold.warehouse import REBUILDING, changed, unmark, writing
+from strava_pipeline.lake.gold.warehouse import REBUILDING, mark_changed, unmark, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, detailed, listed, merge
 from strava_pipeline_tests.patience import PATIENCE
@@ -54,7 +54,7 @@ def test_no_log_of_an_old_file_lies_beside_a_new_one(lake: Lake) -> None:
     wal = lake.snapshot.with_name(f"{lake.snapshot.name}.wal")
     wal.write_bytes(b"left by a writer that is no more")
     with writing(lake) as connection:
-        changed(connection)
+        mark_changed(connection)
     assert publish(lake)
     assert sorted(path.name for path in lake.snapshot.parent.iterdir()) == ["strava.duckdb", "working"]
     assert names(lake) == []
@@ -89,7 +89,7 @@ def test_a_warehouse_made_anew_is_published_although_it_counts_from_the_start(la
     publish(lake)
     shutil.rmtree(lake.working.parent)
     with writing(lake) as connection:
-        changed(connection)
+        mark_changed(connection)
     assert not publish(lake)  # it does not hold what bronze does yet
     assert names(lake) == ["A"]
     with writing(lake) as connection:

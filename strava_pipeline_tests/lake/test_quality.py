@@ -5,7 +5,14 @@ from collections.abc import Iterator
 import pytest
 
 from strava_pipeline.core.tables import TABLES
-from strava_pipeline.lake.gold.quality import bounded, lost_rows, orphans, other_columns, outside, wrong_offsets
+from strava_pipeline.lake.gold.quality import (
+    bounded_columns,
+    lost_rows,
+    orphans,
+    out_of_bounds,
+    wrong_columns,
+    wrong_offsets,
+)
 from strava_pipeline.lake.gold.warehouse import Connection, reading
 from strava_pipeline.lake.paths import Lake
 
@@ -55,28 +62,28 @@ def test_an_offset_is_what_the_two_clocks_differ_by(
     assert wrong_offsets(warehouse, "activities_all") == wrong
 
 
-@pytest.mark.parametrize("table", [name for name, table in TABLES.items() if bounded(table)])
+@pytest.mark.parametrize("table", [name for name, table in TABLES.items() if bounded_columns(table)])
 def test_every_bound_of_the_catalogue_is_looked_at(warehouse: Connection, table: str) -> None:
     keys = ", ".join(f'{1000 + place} AS "{key}"' for place, key in enumerate(TABLES[table].key))
     stored = TABLES[table].stored
-    for column in bounded(TABLES[table]):
+    for column in bounded_columns(TABLES[table]):
         for bound, beyond in ((column.low, -1), (column.high, 1)):
             if bound is not None:
                 warehouse.execute(f'INSERT INTO {stored} BY NAME SELECT {keys}, {bound!r} AS "{column.name}"')
-                assert outside(warehouse, table) == {}, "on the edge"
+                assert out_of_bounds(warehouse, table) == {}, "on the edge"
                 warehouse.execute(
                     f'INSERT INTO {stored} BY NAME SELECT {keys}, {bound!r} + {beyond} AS "{column.name}"'
                 )
-                assert outside(warehouse, table) == {column.name: 1}
+                assert out_of_bounds(warehouse, table) == {column.name: 1}
                 warehouse.execute(f"DELETE FROM {stored}")
 
 
 def test_columns_are_the_catalogue_s_in_a_warehouse_as_it_is_made(warehouse: Connection) -> None:
-    assert {name: other_columns(warehouse, name) for name in TABLES} == {name: {} for name in TABLES}
+    assert {name: wrong_columns(warehouse, name) for name in TABLES} == {name: {} for name in TABLES}
     warehouse.execute("ALTER TABLE gear DROP COLUMN nickname")
     warehouse.execute("ALTER TABLE gear ADD COLUMN colour VARCHAR")
     warehouse.execute("ALTER TABLE gear ALTER COLUMN retired TYPE VARCHAR")
-    assert other_columns(warehouse, "gear") == {
+    assert wrong_columns(warehouse, "gear") == {
         "nickname": "missing",
         "colour": "unknown",
         "retired": "VARCHAR instead of BOOLEAN",

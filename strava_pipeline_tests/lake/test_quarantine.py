@@ -6,12 +6,18 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake.bronze.answers import EARLY, land_detail, land_failure
-from strava_pipeline.lake.decisions import decide
+from strava_pipeline.lake.bronze.answers import EARLY, land_detail, land_failed_detail
+from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.coverage import years_behind
-from strava_pipeline.lake.gold.fetch_selection import Scope, wanted_details
+from strava_pipeline.lake.gold.fetch_selection import Scope, select_details
 from strava_pipeline.lake.gold.publish import publish
-from strava_pipeline.lake.gold.quarantine import Failing, QuarantineDecision, drops, failing_now, sync_quarantine
+from strava_pipeline.lake.gold.quarantine import (
+    FailingActivity,
+    QuarantineDecision,
+    drops,
+    failing_now,
+    sync_quarantine,
+)
 from strava_pipeline.lake.gold.warehouse import revision, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
@@ -36,7 +42,7 @@ def stocked(stock: Lake, untouched: Lake) -> Lake:
 
 def fail(lake: Lake, activity_id: int, *at: datetime, status: int | None = 500, year: int = 2025) -> None:
     for each in at:
-        land_failure(lake, year, activity_id, b"<html>", status, each)
+        land_failed_detail(lake, year, activity_id, b"<html>", status, each)
 
 
 def answer(lake: Lake, activity_id: int, at: datetime, year: int = 2025) -> None:
@@ -44,7 +50,7 @@ def answer(lake: Lake, activity_id: int, at: datetime, year: int = 2025) -> None
 
 
 def decided(lake: Lake, activity_id: int, *, dropped: bool, at: datetime) -> None:
-    decide(lake, QuarantineDecision(at=at, by="a test", activity_id=activity_id, dropped=dropped))
+    record_decisions(lake, QuarantineDecision(at=at, by="a test", activity_id=activity_id, dropped=dropped))
 
 
 def sync(lake: Lake, years: Sequence[int] = ALL) -> int:
@@ -56,7 +62,7 @@ def hours(*numbers: int) -> list[datetime]:
     return [NOW + number * HOUR for number in numbers]
 
 
-def held(lake: Lake) -> list[Failing]:
+def held(lake: Lake) -> list[FailingActivity]:
     return [each for each, _ in failing_now(lake) if each.files.is_quarantined]
 
 
@@ -67,7 +73,7 @@ def listing(lake: Lake) -> dict[int, tuple[Any, ...]]:
 
 
 def due(lake: Lake, now: datetime = LATER, scope: Scope = Scope()) -> list[int]:
-    return sorted(each.activity_id for each in wanted_details(lake, ALL, scope, now).due)
+    return sorted(each.activity_id for each in select_details(lake, ALL, scope, now).due)
 
 
 def test_three_failures_in_a_row_quarantine_whatever_their_kind_and_fewer_do_not(stocked: Lake) -> None:
@@ -145,7 +151,7 @@ def test_a_dropped_one_is_wanted_by_nobody_not_even_after_an_edit_until_it_is_ta
     assert [1 in due(stocked, scope=scope) for scope in every] == [False] * 3
     listed(stocked, [activity(1, name="Edited")], at=NOW + 5 * DAY)
     merge(stocked)
-    found = wanted_details(stocked, ALL, Scope(), LATER)
+    found = select_details(stocked, ALL, Scope(), LATER)
     assert 1 not in {each.activity_id for each in (*found.due, *found.refresh, *found.resting)}
     decided(stocked, 1, dropped=False, at=NOW + 80 * HOUR)
     assert listing(stocked)[1][-1] is None

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from strava_pipeline.core.files.recording import TRACK, Reading, RecordingSummary
-from strava_pipeline.lake.imports.files import has_reading, put_reading, reading_of, track_of
+from strava_pipeline.lake.imports.files import has_reading, put_reading, read_points, reading_of
 from strava_pipeline.lake.paths import Lake
 
 READING = Reading(
@@ -34,10 +34,10 @@ def kept(lake: Lake) -> tuple[Path, Path]:
 def test_a_reading_comes_back_with_its_tracks(lake: Lake) -> None:
     kept(lake)
     assert reading_of(lake, "abcd") == READING
-    track = track_of(lake, "abcd", 0)
+    track = read_points(lake, "abcd", 0)
     assert track is not None
     assert track.equals(TRACKS[0])
-    assert track_of(lake, "abcd", 1) is None, "no points, no track"
+    assert read_points(lake, "abcd", 1) is None, "no points, no track"
     assert (has_reading(lake, "abcd"), has_reading(lake, "dcba"), reading_of(lake, "dcba")) == (True, False, None)
 
 
@@ -57,12 +57,12 @@ def test_a_reading_that_lost_its_end_is_none(lake: Lake) -> None:
     reading, track = kept(lake)
     reading.write_bytes(reading.read_bytes()[:-9])
     track.write_bytes(track.read_bytes()[:-9])
-    assert (reading_of(lake, "abcd"), has_reading(lake, "abcd"), track_of(lake, "abcd", 0)) == (None, False, None)
+    assert (reading_of(lake, "abcd"), has_reading(lake, "abcd"), read_points(lake, "abcd", 0)) == (None, False, None)
 
 
 @pytest.mark.parametrize("body", [None, b"", b"PA", b"rubbish", bytes(500)])
 def test_a_reading_whose_points_are_lost_is_none_so_that_its_file_is_read_again(lake: Lake, body: bytes | None) -> None:
     _, track = kept(lake)
     track.unlink() if body is None else track.write_bytes(body)
-    assert track_of(lake, "abcd", 0) is None
+    assert read_points(lake, "abcd", 0) is None
     assert not has_reading(lake, "abcd")

@@ -23,7 +23,7 @@ from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import connect, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import ensure_current, rebuild
-from strava_pipeline.lake.shards import MANY, holdings, shard_files
+from strava_pipeline.lake.shards import SHARDS_PER_YEAR, holdings, shard_files
 from strava_pipeline_tests.lake.bronze import (
     ALL,
     DAY,
@@ -73,10 +73,10 @@ def lived(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
     flow(lake, activity(1, name="B", kudos_count=9), moved | {"start_date_local": "2026-01-01T01:00:00Z"}, at=NOW + DAY)
     flow(lake, activity(1, name="B", kudos_count=7), activity(4, "2024-01-01T06:00:00Z"), at=NOW + 2 * DAY)
     flow(lake, activity(1, name="A again"), moved, at=NOW + 3 * DAY, details={2025: [activity(1, laps=[{}])]})
-    for number in range(4, MANY + 4):
+    for number in range(4, SHARDS_PER_YEAR + 4):
         listed(lake, [activity(1, name="AB"[number % 2]), moved | {"kudos_count": number % 3}], at=NOW + number * DAY)
-    flow(lake, first, at=NOW + (MANY + 4) * DAY)
-    flow(lake, activity(1, name="last"), at=NOW + (MANY + 5) * DAY)
+    flow(lake, first, at=NOW + (SHARDS_PER_YEAR + 4) * DAY)
+    flow(lake, activity(1, name="last"), at=NOW + (SHARDS_PER_YEAR + 5) * DAY)
     assert sorted(path.name.count("merged") for path in shard_files(lake, 2025)) == [0, 1]
     return lake
 
@@ -168,7 +168,7 @@ def test_a_rebuild_on_demand_makes_all_anew_and_equals_what_was_there(
     assert shown(published) == seen
     assert holdings(published, 2025) == held
     assert not [path for path in old if path.exists() and path.stat().st_mtime == 1], "shards too"
-    assert watched.totals == {"Writing shards": 9 + 2 * MANY + 2, "Merging details": 3}
+    assert watched.totals == {"Writing shards": 9 + 2 * SHARDS_PER_YEAR + 2, "Merging details": 3}
     assert watched.steps == watched.totals
     assert sorted(path.name for path in published.working.parent.iterdir()) == ["strava.duckdb"]
 
@@ -252,7 +252,7 @@ def test_a_kill_at_any_moment_loses_nothing(published: Lake, module: str, name: 
     publish(published)
     assert everything(published) == before
     assert shown(published) == seen
-    assert len(shard_files(published, 2025)) <= MANY + 1
+    assert len(shard_files(published, 2025)) <= SHARDS_PER_YEAR + 1
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from strava_pipeline.core.tables import ACTIVITIES_ALL, Column, Kind
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake import shards
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.shards import MANY, holdings, shard_files, write_shards
+from strava_pipeline.lake.shards import SHARDS_PER_YEAR, holdings, shard_files, write_shards
 from strava_pipeline_tests.lake.bronze import (
     ALL,
     DAY,
@@ -172,24 +172,27 @@ def versions(lake: Lake, year: int) -> list[tuple[int, str]]:
 
 
 def test_many_shards_become_one_that_keeps_every_version(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "MANY", 1000)
-    _many(lake, MANY + 1)
+    monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 1000)
+    _many(lake, SHARDS_PER_YEAR + 1)
     write_shards(lake, ALL, YEARS)
-    assert len(shard_files(lake, 2025)) == MANY + 1
+    assert len(shard_files(lake, 2025)) == SHARDS_PER_YEAR + 1
     before, held = versions(lake, 2025), holdings(lake, 2025)
-    monkeypatch.setattr(shards, "MANY", MANY)
+    monkeypatch.setattr(shards, "SHARDS_PER_YEAR", SHARDS_PER_YEAR)
     assert write_shards(lake, ALL, YEARS).files == 0
     assert len(shard_files(lake, 2025)) == 1
     assert versions(lake, 2025) == before
-    assert len(before) == 1 + 2 * (MANY + 1)
+    assert len(before) == 1 + 2 * (SHARDS_PER_YEAR + 1)
     assert holdings(lake, 2025) == held
     # of the one that never changes: when it was first and last seen
-    assert shard_rows(lake, 2025).filter(pl.col("id") == 1)["ingestion_ts"].to_list() == [NOW, NOW + MANY * DAY]
+    assert shard_rows(lake, 2025).filter(pl.col("id") == 1)["ingestion_ts"].to_list() == [
+        NOW,
+        NOW + SHARDS_PER_YEAR * DAY,
+    ]
     assert write_shards(lake, ALL, YEARS).files == 0
 
 
 def test_merging_changes_nothing_in_gold(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "MANY", 3)
+    monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 3)
     _many(lake, 3)
     merge(lake)
     before = rows(lake)
@@ -203,13 +206,13 @@ def test_merging_changes_nothing_in_gold(lake: Lake, monkeypatch: pytest.MonkeyP
 def test_a_crash_before_the_merged_ones_are_deleted_loses_and_doubles_nothing(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards, "MANY", 5)
+    monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 5)
     _many(lake, 6)
     monkeypatch.setattr(Path, "unlink", _killed)
     with pytest.raises(KeyboardInterrupt):
         write_shards(lake, ALL, YEARS)
     monkeypatch.undo()
-    monkeypatch.setattr(shards, "MANY", 5)
+    monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 5)
     assert len(shard_files(lake, 2025)) == 7
     expected = {1: NOW, 2: NOW + 5 * DAY, 3: NOW + 5 * DAY}
     for _ in range(2):
@@ -226,7 +229,7 @@ def _killed(path: Path, missing_ok: bool = False) -> None:
 def test_a_listing_that_goes_on_after_its_shard_was_merged_is_whole_too(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards, "MANY", 3)
+    monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 3)
     _many(lake, 3)
     broken = started(lake, at=NOW + 4 * DAY)
     land(broken, [activity(4)], at=NOW + 4 * DAY)
@@ -265,7 +268,7 @@ def test_a_damaged_shard_is_set_aside_and_made_again(lake: Lake, damage: str) ->
 def test_a_damaged_merged_shard_is_made_again_from_all_its_listings(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards, "MANY", 3)
+    monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 3)
     _many(lake, 4)
     write_shards(lake, ALL, YEARS)
     before = versions(lake, 2025)
@@ -276,7 +279,7 @@ def test_a_damaged_merged_shard_is_made_again_from_all_its_listings(
 
 
 def test_shards_of_another_catalogue_are_made_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "MANY", 3)
+    monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 3)
     _many(lake, 4)
     listed(lake, [activity(9, new="x")], at=NOW + 9 * DAY)
     write_shards(lake, ALL, YEARS)
@@ -328,7 +331,7 @@ merge(Lake(Path(sys.argv[1])))
 
 @pytest.mark.slow
 def test_two_processes_that_write_the_same_shards_do_not_hinder_each_other(lake: Lake) -> None:
-    _many(lake, MANY + 8)
+    _many(lake, SHARDS_PER_YEAR + 8)
     command = [sys.executable, "-c", WRITE, str(lake.data_dir)]
     writers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     for writer in writers:
@@ -336,5 +339,5 @@ def test_two_processes_that_write_the_same_shards_do_not_hinder_each_other(lake:
         assert writer.returncode == 0, err
     assert len(shard_files(lake, 2025)) == 1
     assert {path.suffix for path in lake.shards.rglob("*") if path.is_file()} == {".parquet"}
-    assert len(versions(lake, 2025)) == 1 + 2 * (MANY + 8)
+    assert len(versions(lake, 2025)) == 1 + 2 * (SHARDS_PER_YEAR + 8)
     assert len(rows(lake)) == 3

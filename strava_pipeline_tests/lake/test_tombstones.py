@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from strava_pipeline.lake.bronze.listings import Proof
-from strava_pipeline.lake.gold.deletions import AbsenceReport, Shrink, confirmation, doubtful, judge, mark_absent
+from strava_pipeline.lake.gold.deletions import AbsenceReport, Shrink, confirmation, doubtful_spans, judge, mark_absent
 from strava_pipeline.lake.gold.merge import merge_activities, merge_history
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.paths import Lake
@@ -220,7 +220,7 @@ def test_a_listing_that_may_have_missed_something_asks_for_that_place_only(lake:
     shifted = started(lake, at=NOW + DAY, **Y2025)  # type: ignore[arg-type]
     land(shifted, known[:2], [known[3]], [], at=NOW + DAY)
     third = int(datetime.fromisoformat(str(known[2]["start_date"])).timestamp())
-    (span,) = doubtful(lake, shifted)
+    (span,) = doubtful_spans(lake, shifted)
     assert span == (third - 86_400 - 1, third + 86_400 + 1)
     assert mark(lake) == AbsenceReport(), "until it was looked at, nothing is proven"
 
@@ -303,6 +303,6 @@ def test_many_gaps_are_not_asked_for(lake: Lake) -> None:
     mark(lake)
     listing = started(lake, at=NOW + DAY, **Y2025)  # type: ignore[arg-type]
     land(listing, *([one] for one in known[::2]), [], at=NOW + DAY)
-    assert doubtful(lake, listing) == []
-    listing.distrust()
-    assert doubtful(lake, listing) == []
+    assert doubtful_spans(lake, listing) == []
+    listing.mark_limited_view()
+    assert doubtful_spans(lake, listing) == []

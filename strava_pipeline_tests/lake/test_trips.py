@@ -13,7 +13,7 @@ from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.gold.warehouse import Connection, reading, revision, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.lake.trips import Kept, keep_trips, kept_trips, merge_trips
+from strava_pipeline.lake.trips import SaveReport, merge_trips, save_trips, saved_trips
 from strava_pipeline_tests.lake.bronze import Watched
 
 AT = datetime(2026, 3, 10, tzinfo=UTC)
@@ -32,7 +32,7 @@ def trips(verdicts: dict[str, str], year: int = 2026, reasons: tuple[str, ...] =
 
 
 def held(lake: Lake) -> dict[str, tuple[str, bool, datetime]]:
-    rows = kept_trips(lake, TRIP_DIAGNOSTICS).select("external_id", "verdict", "deleted_at", "fetched_at").rows()
+    rows = saved_trips(lake, TRIP_DIAGNOSTICS).select("external_id", "verdict", "deleted_at", "fetched_at").rows()
     return {name: (verdict, deleted is not None, at) for name, verdict, deleted, at in rows}
 
 
@@ -45,23 +45,23 @@ def in_gold(lake: Lake) -> dict[str, tuple[str, bool]]:
 
 
 def test_a_row_that_says_the_same_stays_as_it_is(lake: Lake) -> None:
-    assert keep_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted", "b": "rejected"}), AT) == Kept(2, 0, 0)
-    assert keep_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted", "b": "accepted"}), LATER) == Kept(0, 1, 0)
+    assert save_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted", "b": "rejected"}), AT) == SaveReport(2, 0, 0)
+    assert save_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted", "b": "accepted"}), LATER) == SaveReport(0, 1, 0)
     assert held(lake) == {"a": ("accepted", False, AT), "b": ("accepted", False, LATER)}
 
 
 @pytest.mark.parametrize("other", [{"reasons": ("gaps", "teleports")}, {"year": 2025}])
 def test_a_row_that_says_something_else_in_any_column_is_another(lake: Lake, other: dict[str, Any]) -> None:
-    keep_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted"}), AT)
-    assert keep_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted"}, **other), LATER) == Kept(0, 1, 0)
+    save_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted"}), AT)
+    assert save_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted"}, **other), LATER) == SaveReport(0, 1, 0)
 
 
 def test_what_its_source_forgot_is_marked_once_and_comes_back(lake: Lake) -> None:
-    keep_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted", "b": "rejected"}), AT)
-    assert keep_trips(lake, TRIP_DIAGNOSTICS, trips({"b": "rejected"}), LATER, gone={"a"}) == Kept(0, 0, 1)
-    assert keep_trips(lake, TRIP_DIAGNOSTICS, trips({}), LATER, gone={"a"}) == Kept(0, 0, 0)
+    save_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted", "b": "rejected"}), AT)
+    assert save_trips(lake, TRIP_DIAGNOSTICS, trips({"b": "rejected"}), LATER, gone={"a"}) == SaveReport(0, 0, 1)
+    assert save_trips(lake, TRIP_DIAGNOSTICS, trips({}), LATER, gone={"a"}) == SaveReport(0, 0, 0)
     assert held(lake) == {"a": ("accepted", True, LATER), "b": ("rejected", False, AT)}
-    assert keep_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted"}), LATER) == Kept(0, 1, 0)
+    assert save_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted"}), LATER) == SaveReport(0, 1, 0)
     assert held(lake)["a"] == ("accepted", False, LATER)
 
 
@@ -69,19 +69,19 @@ def test_merging_follows_and_changes_nothing_the_second_time(lake: Lake) -> None
     def merged(connection: Connection) -> tuple[bool, str]:
         return merge_trips(connection, lake).wrote, revision(connection)
 
-    keep_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted", "b": "rejected"}), AT)
+    save_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted", "b": "rejected"}), AT)
     with writing(lake) as connection:
         wrote, at = merged(connection)
         assert wrote
         assert merged(connection) == (False, at)
-    keep_trips(lake, TRIP_DIAGNOSTICS, trips({"b": "accepted"}), LATER, gone={"a"})
+    save_trips(lake, TRIP_DIAGNOSTICS, trips({"b": "accepted"}), LATER, gone={"a"})
     with writing(lake) as connection:
         assert merged(connection)[0]
     assert in_gold(lake) == {"a": ("accepted", True), "b": ("accepted", False)}
 
 
 def test_a_rebuild_brings_them_back_without_their_source(lake: Lake) -> None:
-    keep_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted"}), AT)
+    save_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted"}), AT)
     with writing(lake) as connection:
         merge_trips(connection, lake)
     lake.working.unlink()
@@ -93,13 +93,13 @@ def test_a_file_of_other_columns_is_read_as_far_as_it_goes(lake: Lake) -> None:
     lake.trips.mkdir(parents=True)
     old = pl.DataFrame({"external_id": ["a"], "year": [2026], "no longer": [1]})
     old.write_parquet(lake.trips / "trip_index.parquet")
-    assert kept_trips(lake, TRIP_INDEX).select("external_id", "year", "status").rows() == [("a", 2026, None)]
+    assert saved_trips(lake, TRIP_INDEX).select("external_id", "year", "status").rows() == [("a", 2026, None)]
 
 
 def test_a_damaged_file_is_named_and_nothing_is_replaced(lake: Lake) -> None:
-    keep_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted"}), AT)
+    save_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted"}), AT)
     path = lake.trips / "trip_diagnostics.parquet"
     path.write_bytes(b"PAR1 no more")
     with pytest.raises(PipelineError, match=r"trip_diagnostics\.parquet can't be read"):
-        keep_trips(lake, TRIP_DIAGNOSTICS, trips({"b": "rejected"}), LATER)
+        save_trips(lake, TRIP_DIAGNOSTICS, trips({"b": "rejected"}), LATER)
     assert path.read_bytes() == b"PAR1 no more"

@@ -11,12 +11,12 @@ from strava_pipeline.lake.imports.manifests import (
     ImportManifest,
     UndoneNote,
     all_imports,
-    counting,
-    held_by_path,
+    effective_imports,
+    files_of_path,
     imports,
     land_import,
+    note_known_files,
     note_undone,
-    with_known,
 )
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.rig import NOW
@@ -41,7 +41,7 @@ def land(lake: Lake, own: str, known: str | None = "", came_as: str = "rides") -
     came = all_imports(lake)
     at = NOW + timedelta(minutes=len(came))
     manifest = ImportManifest(came_as=came_as, kind="folder", received_at=at, files=files(own))
-    return land_import(lake, manifest if known is None else with_known(came, manifest, files(known)))
+    return land_import(lake, manifest if known is None else note_known_files(came, manifest, files(known)))
 
 
 def undo(lake: Lake, one: Import) -> None:
@@ -96,7 +96,7 @@ def test_files_that_are_kept_and_not_read_stand_behind_the_others(lake: Lake) ->
     first = land(lake, "b")
     large = files("a")[0].model_copy(update={"held_back": "too large"})
     manifest = ImportManifest(came_as="another", kind="folder", received_at=NOW + timedelta(days=1), files=[large])
-    land_import(lake, with_known(all_imports(lake), manifest, files("b")))
+    land_import(lake, note_known_files(all_imports(lake), manifest, files("b")))
     undo(lake, first)
     assert held(lake) == ["b a"], "as a path is read"
 
@@ -121,7 +121,7 @@ def test_a_folder_that_came_before_makes_the_note_short(
     assert manifest.continues == (None if without is None else first.name)
     assert manifest.without == (without or [])
     came = all_imports(lake)
-    told = held_by_path({one.name: one for one in came}, came[-1])
+    told = files_of_path({one.name: one for one in came}, came[-1])
     assert {file.name for file in told} == {*own.split(), *known.split()}
 
 
@@ -131,7 +131,7 @@ def test_a_folder_that_grew_for_years_is_told_by_short_notes(lake: Lake) -> None
         land(lake, f"f{day}", known=" ".join(f"f{each}" for each in range(day)))
     came = all_imports(lake)
     assert [len(one.manifest.known or []) for one in came] == [0] * 40
-    assert len(held_by_path({one.name: one for one in came}, came[-1])) == 40
+    assert len(files_of_path({one.name: one for one in came}, came[-1])) == 40
     undo(lake, first)
     undo(lake, came[1])
     assert held(lake)[:2] == ["f0 f1 f2", "f3"]
@@ -162,4 +162,4 @@ def test_a_damaged_note_is_a_note(lake: Lake, body: bytes) -> None:
     undo(lake, one)
     (lake.imports / one.name / "undone.json").write_bytes(body)
     assert list(imports(lake)) == []
-    assert counting(all_imports(lake)) == []
+    assert effective_imports(all_imports(lake)) == []

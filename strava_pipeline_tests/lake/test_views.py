@@ -12,8 +12,8 @@ import pytest
 
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
 from strava_pipeline.core.tables.insights import INSIGHTS
-from strava_pipeline.lake.gold.publish import left_out, publish, snapshot
-from strava_pipeline.lake.gold.quality import keys, row_counts
+from strava_pipeline.lake.gold.publish import publish, skipped_views, snapshot
+from strava_pipeline.lake.gold.quality import row_counts, table_keys
 from strava_pipeline.lake.gold.warehouse import one_number
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
@@ -55,7 +55,7 @@ def counts(lake: Lake) -> dict[str, int]:
 
 def without(lake: Lake) -> dict[str, str]:
     with snapshot(lake) as connection:
-        return left_out(connection)
+        return skipped_views(connection)
 
 
 def contents(lake: Lake) -> list[str]:
@@ -189,7 +189,7 @@ def test_the_user_s_objects_are_not_the_catalogue_s(merged: Lake) -> None:
     publish(merged)
     with snapshot(merged) as connection:
         assert row_counts(connection).keys() == TABLES.keys()
-        assert keys(connection, "gear") == set()
+        assert table_keys(connection, "gear") == set()
     rebuild(merged, YEARS, Watched())
     assert ask(merged, "FROM a") == [(5,)]
 
@@ -200,13 +200,13 @@ from pathlib import Path
 from strava_pipeline.lake.gold import publish
 from strava_pipeline.lake.paths import Lake
 
-whole = publish.apply
+whole = publish.apply_views
 
 def die(*args):
     whole(*args)
     os.kill(os.getpid(), signal.SIGKILL)
 
-publish.apply = die
+publish.apply_views = die
 publish.publish(Lake(Path(sys.argv[1])))
 """
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake.bronze.answers import EARLY, detail_files, land_detail, land_failure
-from strava_pipeline.lake.gold.fetch_selection import REFRESH_REST, Candidate, Scope, still_wanted, wanted_details
+from strava_pipeline.lake.bronze.answers import EARLY, detail_files, land_detail, land_failed_detail
+from strava_pipeline.lake.gold.fetch_selection import REFRESH_REST, Candidate, Scope, select_details, unfetched_details
 from strava_pipeline.lake.gold.merge_details import merge_details
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.paths import Lake
@@ -57,7 +57,7 @@ def ids(candidates: Sequence[Candidate]) -> list[int]:
 
 
 def due(lake: Lake, scope: Scope = Scope(), years: Sequence[int] = ALL, now: datetime = NOW) -> list[int]:
-    return ids(wanted_details(lake, years, scope, now).due)
+    return ids(select_details(lake, years, scope, now).due)
 
 
 def fetched(lake: Lake, *activity_ids: int, at: datetime, year: int = 2026) -> None:
@@ -109,12 +109,12 @@ def test_what_is_on_disk_is_not_asked_for_again_although_gold_has_not_seen_it(st
 
 def test_what_another_run_fetched_or_failed_to_fetch_since_it_was_chosen_is_wanted_no_more(stocked: Lake) -> None:
     fetched(stocked, 2, at=NOW - DAY, year=2025)
-    chosen = wanted_details(stocked, ALL, Scope(), NOW).due
-    assert ids(still_wanted(stocked, chosen)) == ids(chosen) == [4, 3, 1, 2, 5]
+    chosen = select_details(stocked, ALL, Scope(), NOW).due
+    assert ids(unfetched_details(stocked, chosen)) == ids(chosen) == [4, 3, 1, 2, 5]
     fetched(stocked, 4, at=NOW + SECOND)
     fetched(stocked, 2, at=NOW + SECOND, year=2025)
-    land_failure(stocked, 2026, 1, b"oops", 500, NOW + SECOND)
-    assert ids(still_wanted(stocked, chosen)) == [3, 5]
+    land_failed_detail(stocked, 2026, 1, b"oops", 500, NOW + SECOND)
+    assert ids(unfetched_details(stocked, chosen)) == [3, 5]
 
 
 def test_what_is_in_gold_is_not_asked_for_again_although_its_year_was_edited_since(stocked: Lake) -> None:
@@ -154,9 +154,9 @@ WINDOW = Scope(since=NOW - 21 * DAY, refresh_before=LATER - REFRESH_REST, refres
 def test_with_calls_to_spare_the_window_is_looked_at_again_least_recently_fetched_first(stocked: Lake) -> None:
     fetched(stocked, 1, 3, at=NOW + 2 * HOUR)
     fetched(stocked, 4, at=NOW + 3 * HOUR)
-    found = wanted_details(stocked, ALL, WINDOW, LATER)
+    found = select_details(stocked, ALL, WINDOW, LATER)
     assert (ids(found.due), ids(found.refresh)) == ([], [3, 4])
-    assert ids(wanted_details(stocked, ALL, Scope(), LATER).refresh) == []
+    assert ids(select_details(stocked, ALL, Scope(), LATER).refresh) == []
 
 
 @pytest.mark.parametrize(("age", "again"), [(REFRESH_REST - SECOND, []), (REFRESH_REST + SECOND, [4])])
@@ -165,7 +165,7 @@ def test_what_was_fetched_within_the_last_twenty_hours_is_left_alone(
 ) -> None:
     fetched(stocked, 3, at=LATER - SECOND)
     fetched(stocked, 4, at=LATER - age)
-    assert ids(wanted_details(stocked, ALL, WINDOW, LATER).refresh) == again
+    assert ids(select_details(stocked, ALL, WINDOW, LATER).refresh) == again
 
 
 @pytest.mark.parametrize(("calls", "expected"), [(None, 12), (50, 12), (12, 12), (5, 5), (1, 1), (0, 0)])
@@ -174,7 +174,7 @@ def test_no_more_are_looked_at_again_than_a_day_allows(lake: Lake, calls: int | 
     merge(lake)
     fetched(lake, *range(12), at=NOW + HOUR)
     scope = Scope(since=NOW - 21 * DAY, refresh_before=LATER, refresh_calls=calls)
-    assert len(wanted_details(lake, ALL, scope, LATER).refresh) == expected
+    assert len(select_details(lake, ALL, scope, LATER).refresh) == expected
 
 
 def test_what_was_looked_at_again_today_is_part_of_the_day_s_allowance(lake: Lake) -> None:
@@ -182,32 +182,32 @@ def test_what_was_looked_at_again_today_is_part_of_the_day_s_allowance(lake: Lak
     merge(lake)
     fetched(lake, *range(12), at=NOW + HOUR)
     scope = Scope(since=NOW - 21 * DAY, refresh_before=LATER - REFRESH_REST, refresh_calls=5)
-    assert len(wanted_details(lake, ALL, scope, LATER).refresh) == 5
+    assert len(select_details(lake, ALL, scope, LATER).refresh) == 5
     fetched(lake, 0, 1, 2, at=LATER)
-    assert len(wanted_details(lake, ALL, scope, LATER + HOUR).refresh) == 2
+    assert len(select_details(lake, ALL, scope, LATER + HOUR).refresh) == 2
     fetched(lake, 3, 4, at=LATER + HOUR)
-    assert wanted_details(lake, ALL, scope, LATER + 2 * HOUR).refresh == []
+    assert select_details(lake, ALL, scope, LATER + 2 * HOUR).refresh == []
 
 
 def test_named_activities_are_fetched_again_whatever_is_there(stocked: Lake) -> None:
     fetched(stocked, 4, at=NOW + HOUR)
-    land_failure(stocked, 2026, 3, b"", 500, NOW + HOUR)
+    land_failed_detail(stocked, 2026, 3, b"", 500, NOW + HOUR)
     scope = Scope(ids=frozenset({3, 4}), refresh_before=NOW + 2 * HOUR)
     assert due(stocked, scope, now=NOW + 2 * HOUR) == [4, 3]
 
 
 def test_a_failed_one_rests_and_is_asked_for_again_after_its_pause(stocked: Lake) -> None:
-    land_failure(stocked, 2026, 4, b"<html>", 500, NOW)
-    resting = wanted_details(stocked, ALL, Scope(), NOW + DAY - EARLY - SECOND)
+    land_failed_detail(stocked, 2026, 4, b"<html>", 500, NOW)
+    resting = select_details(stocked, ALL, Scope(), NOW + DAY - EARLY - SECOND)
     assert (ids(resting.due), ids(resting.resting)) == ([3, 1, 2, 5], [4])
-    rested = wanted_details(stocked, ALL, Scope(), NOW + DAY - EARLY)
+    rested = select_details(stocked, ALL, Scope(), NOW + DAY - EARLY)
     assert (ids(rested.due), ids(rested.resting)) == ([4, 3, 1, 2, 5], [])
 
 
 @pytest.mark.parametrize(("failures", "days"), [(1, 1), (2, 2), (3, 4), (4, 8), (5, 16), (6, 30), (7, 30), (40, 30)])
 def test_the_pause_grows_with_every_failure_up_to_a_month(lake: Lake, failures: int, days: int) -> None:
     for number in range(failures):
-        land_failure(lake, 2026, 4, b"", 500, NOW + number * HOUR)
+        land_failed_detail(lake, 2026, 4, b"", 500, NOW + number * HOUR)
     files = detail_files(lake, 2026)[4]
     assert (files.failures, files.status, files.good) == (failures, 500, None)
     assert files.retry_at == NOW + (failures - 1) * HOUR + days * DAY - EARLY
@@ -215,11 +215,11 @@ def test_the_pause_grows_with_every_failure_up_to_a_month(lake: Lake, failures: 
 
 def test_a_good_answer_ends_the_pause_and_the_next_failure_starts_anew(lake: Lake) -> None:
     for number in range(3):
-        land_failure(lake, 2026, 4, b"", 500, NOW + number * HOUR)
+        land_failed_detail(lake, 2026, 4, b"", 500, NOW + number * HOUR)
     land_detail(lake, 2026, 4, b'{"id": 4}', NOW + 3 * HOUR)
     files = detail_files(lake, 2026)[4]
     assert (files.retry_at, files.failures, files.good_at, files.status) == (None, 0, NOW + 3 * HOUR, None)
-    land_failure(lake, 2026, 4, b"gone", None, NOW + 4 * HOUR)
+    land_failed_detail(lake, 2026, 4, b"gone", None, NOW + 4 * HOUR)
     files = detail_files(lake, 2026)[4]
     assert (files.retry_at, files.failures, files.status, files.fetches) == (NOW + 4 * HOUR + DAY - EARLY, 1, None, 1)
 

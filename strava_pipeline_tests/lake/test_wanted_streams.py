@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from strava_pipeline.lake.bronze.answers import EARLY, land_no_streams, land_streams, stream_files
-from strava_pipeline.lake.decisions import decide
-from strava_pipeline.lake.gold.fetch_selection import Streamable, untouched, wanted_streams
+from strava_pipeline.lake.decisions import record_decisions
+from strava_pipeline.lake.gold.fetch_selection import StreamCandidate, select_streams, unfetched_streams
 from strava_pipeline.lake.gold.quarantine import QuarantineDecision
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.paths import Lake
@@ -44,7 +44,7 @@ def stocked(stock: Lake, untouched: Lake) -> Lake:
 
 
 def due(lake: Lake, now: datetime = NOW, years: Any = ALL) -> list[int]:
-    return [each.activity_id for each in wanted_streams(lake, years, now).due]
+    return [each.activity_id for each in select_streams(lake, years, now).due]
 
 
 def test_all_that_were_recorded_are_due_newest_first_and_those_typed_in_are_not(stocked: Lake) -> None:
@@ -56,7 +56,7 @@ def test_only_the_sports_asked_for_are_due(stocked: Lake) -> None:
     with writing(stocked) as connection:
         connection.execute("UPDATE activities_all SET sport_type = 'Hike' WHERE id IN (2, 3)")
         connection.execute("UPDATE activities_all SET sport_type = NULL, type = 'Hike' WHERE id = 4")
-    assert [each.activity_id for each in wanted_streams(stocked, ALL, NOW, ["Hike", "Swim"]).due] == [4, 3, 2]
+    assert [each.activity_id for each in select_streams(stocked, ALL, NOW, ["Hike", "Swim"]).due] == [4, 3, 2]
 
 
 def test_what_is_on_disk_is_not_due_in_whatever_year_s_folder_it_lies(stocked: Lake) -> None:
@@ -68,7 +68,7 @@ def test_what_is_on_disk_is_not_due_in_whatever_year_s_folder_it_lies(stocked: L
 def test_deleted_ones_and_dropped_ones_are_not_asked_for(stocked: Lake) -> None:
     with writing(stocked) as connection:
         connection.execute("UPDATE activities_all SET deleted_at = $now WHERE id = 4", {"now": NOW})
-    decide(stocked, QuarantineDecision(at=NOW, by="a test", activity_id=3, dropped=True))
+    record_decisions(stocked, QuarantineDecision(at=NOW, by="a test", activity_id=3, dropped=True))
     assert due(stocked) == [1, 2, 5]
 
 
@@ -81,7 +81,7 @@ def test_where_a_file_made_the_track_no_call_is_spent(stocked: Lake, origin: str
 @pytest.mark.parametrize("days", [0, 1, 400])
 def test_a_404_of_stravas_is_remembered_for_ever(stocked: Lake, days: int) -> None:
     land_no_streams(stocked, 2026, 4, NOTHING, 404, NOW)
-    found = wanted_streams(stocked, ALL, NOW + days * DAY)
+    found = select_streams(stocked, ALL, NOW + days * DAY)
     assert ([each.activity_id for each in found.due], found.resting) == ([3, 1, 2, 5], [])
 
 
@@ -90,7 +90,7 @@ def test_any_other_failure_rests_and_is_asked_for_again_after_growing_pauses(
     stocked: Lake, body: bytes, status: int | None
 ) -> None:
     land_no_streams(stocked, 2026, 4, body, status, NOW)
-    resting = wanted_streams(stocked, ALL, NOW + DAY - EARLY - SECOND)
+    resting = select_streams(stocked, ALL, NOW + DAY - EARLY - SECOND)
     assert ([each.activity_id for each in resting.resting], 4 in [each.activity_id for each in resting.due]) == (
         [4],
         False,
@@ -110,7 +110,7 @@ def test_a_404_after_other_failures_ends_the_asking(stocked: Lake) -> None:
 def test_a_poisoned_one_is_told_so_that_it_costs_one_attempt(stocked: Lake) -> None:
     for number in range(3):
         land_no_streams(stocked, 2026, 4, b"", 500, NOW + number * HOUR)
-    first, *others = wanted_streams(stocked, ALL, NOW + 400 * DAY).due
+    first, *others = select_streams(stocked, ALL, NOW + 400 * DAY).due
     assert (first.activity_id, first.is_poisoned, [each.is_poisoned for each in others]) == (4, True, [False] * 4)
 
 
@@ -140,10 +140,10 @@ def test_one_that_was_cut_since_is_due_again_once_and_an_edited_one_is_not(
 
 
 def test_what_another_run_brought_meanwhile_is_not_asked_for(stocked: Lake) -> None:
-    chosen = wanted_streams(stocked, ALL, NOW).due
+    chosen = select_streams(stocked, ALL, NOW).due
     land_streams(stocked, 2026, 4, b"{}", NOW)
     land_no_streams(stocked, 2026, 3, b"", 500, NOW)
-    assert [each.activity_id for each in untouched(stocked, chosen)] == [1, 2, 5]
+    assert [each.activity_id for each in unfetched_streams(stocked, chosen)] == [1, 2, 5]
 
 
 def test_a_damaged_answer_that_was_set_aside_is_due_again_until_it_came(stocked: Lake) -> None:
@@ -162,4 +162,4 @@ def test_what_is_no_answer_is_passed_over(lake: Lake) -> None:
     (path.parent / "notes.txt").write_text("mine")
     assert {key: files.good for key, files in stream_files(lake).items()} == {5: path}
     assert stream_files(lake, {6}) == {}
-    assert not Streamable(5, 2026, files=stream_files(lake)[5]).is_due
+    assert not StreamCandidate(5, 2026, files=stream_files(lake)[5]).is_due

@@ -25,12 +25,12 @@ from strava_pipeline.lake.gold.warehouse import (
     DamagedWarehouseError,
     OtherCatalogueError,
     catalogue_of,
-    changed,
     connect,
+    mark_changed,
     reading,
     revision,
     spill,
-    spilled,
+    spill_folder,
     writing,
 )
 from strava_pipeline.lake.paths import Lake
@@ -42,7 +42,7 @@ from strava_pipeline_tests.patience import PATIENCE
 def put(lake: Lake, activity_id: int) -> None:
     with writing(lake) as connection:
         connection.execute("INSERT INTO activities_all BY NAME SELECT $id AS id", {"id": activity_id})
-        changed(connection)
+        mark_changed(connection)
 
 
 def present(lake: Lake) -> list[int]:
@@ -70,7 +70,7 @@ def test_a_look_within_a_look_uses_the_connection_that_is_open(lake: Lake) -> No
         with writing(lake) as inner:
             assert inner is connection
             inner.execute("INSERT INTO activities_all BY NAME SELECT 1 AS id")
-            changed(inner)
+            mark_changed(inner)
         with reading(lake) as again:
             assert again is connection
         assert connection.execute("SELECT id FROM activities_all").fetchall() == [(1,)], (
@@ -89,7 +89,7 @@ def test_a_body_that_raises_leaves_nothing(lake: Lake) -> None:
     def fail() -> None:
         with writing(lake) as connection:
             connection.execute("DELETE FROM activities_all")
-            changed(connection)
+            mark_changed(connection)
             raise RuntimeError("the body failed")
 
     with pytest.raises(RuntimeError):
@@ -178,16 +178,16 @@ def test_a_program_that_has_the_file_open_without_our_lock_is_told_apart(
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as shell:
         assert shell.stdout is not None
         assert shell.stdout.readline() == "open\n"
-        spilled(lake.working).mkdir()
+        spill_folder(lake.working).mkdir()
         with pytest.raises(PipelineError, match="another program"), reading(lake):
             pass
-        assert spilled(lake.working).is_dir(), "that is the other program's"
+        assert spill_folder(lake.working).is_dir(), "that is the other program's"
         shell.communicate("\n", timeout=PATIENCE)
     assert present(lake) == [1]
 
 
 def test_what_a_killed_process_put_beside_the_warehouse_is_removed_before_it_is_opened(lake: Lake) -> None:
-    left = spilled(lake.working) / "duckdb_temp_storage_DEFAULT-0.tmp"
+    left = spill_folder(lake.working) / "duckdb_temp_storage_DEFAULT-0.tmp"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"left")
     lake.working.write_bytes(b"no database")

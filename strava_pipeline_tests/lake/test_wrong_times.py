@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from strava_pipeline.lake.gold.fetch_selection import Candidate, candidates
+from strava_pipeline.lake.gold.fetch_selection import Candidate, detail_candidates
 from strava_pipeline.lake.health import times_health
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import (
@@ -99,4 +99,4 @@ def test_a_detail_is_older_than_the_page_that_landed_behind_it_by_however_little
 def candidates_of(lake: Lake) -> list[Candidate]:
     merge(lake)
     merge_detailed(lake)
-    return candidates(lake, [2025])
+    return detail_candidates(lake, [2025])

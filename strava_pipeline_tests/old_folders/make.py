@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from strava_pipeline.emulator.strava.archive import Oddities, write_archive
-from strava_pipeline.lake.decisions import decide
+from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.matches import MatchDecision
 from strava_pipeline.lake.gold.quarantine import QuarantineDecision
 from strava_pipeline_tests.imports import a_gpx, import_by_dagster
@@ -72,7 +72,7 @@ def quarantine(rig: Rig) -> None:
     for _ in range(4):
         rig.run("flow", [2026])
         rig.control("clock", advance=2 * 86_400)
-    decide(
+    record_decisions(
         rig.lake, QuarantineDecision(at=datetime(2026, 3, 10, 14, tzinfo=UTC), by="test", activity_id=key, dropped=True)
     )
     rig.clear_faults()
@@ -89,8 +89,8 @@ def take_in_files(rig: Rig) -> None:
     import_by_dagster(rig, *(rig.folder / f"{name}.gpx" for name in ("one", "same", "other", "another")))
     ids = [key for (key,) in rig.gold("SELECT id FROM activities_all WHERE source = 'file' ORDER BY start_date, id")]
     at = datetime(2026, 3, 10, 15, tzinfo=UTC)
-    decide(rig.lake, MatchDecision(at=at, by="test", id=ids[0], other_id=ids[1], joined=False))
-    decide(rig.lake, MatchDecision(at=at, by="test", id=ids[2], other_id=ids[3], joined=True))
+    record_decisions(rig.lake, MatchDecision(at=at, by="test", id=ids[0], other_id=ids[1], joined=False))
+    record_decisions(rig.lake, MatchDecision(at=at, by="test", id=ids[2], other_id=ids[3], joined=True))
     rig.run("match")
 
 

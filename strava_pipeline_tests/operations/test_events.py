@@ -8,7 +8,7 @@ import requests
 
 from strava_pipeline.lake.bronze import events
 from strava_pipeline.lake.bronze.listing import read_listing
-from strava_pipeline.lake.gold.event_followup import note_gone
+from strava_pipeline.lake.gold.event_followup import note_deletions
 from strava_pipeline.lake.journal import segments
 from strava_pipeline.operations import events as following
 from strava_pipeline_tests.patience import PATIENCE
@@ -128,7 +128,7 @@ def test_one_that_never_can_be_fetched_is_given_up_and_told(rig: Rig) -> None:
             rig.emulator.state.clock.advance(2 * 3600)
             rig.do("refresh", [2025, 2026])
     assert rig.calls()["by_endpoint"]["/activities/{id}"] == 4
-    state = events.load(rig.lake)
+    state = events.load_state(rig.lake)
     assert state is not None
     assert (state.waiting, state.given_up) == ({}, 1)
     assert done.events.left == 0
@@ -201,7 +201,7 @@ def test_a_lost_state_is_made_anew_and_asks_for_nothing_twice(rig: Rig) -> None:
 
 def test_gone_twice_is_noted_once(rig: Rig) -> None:
     for _ in range(2):
-        note_gone(rig.lake, {1: NOW, 2: NOW + timedelta(days=1)}, 7)
+        note_deletions(rig.lake, {1: NOW, 2: NOW + timedelta(days=1)}, 7)
     manifests = [read_listing(folder).manifest for folder in sorted(rig.lake.listings.glob("*-event"))]
     assert [[one.activity_id for one in manifest.gone] for manifest in manifests] == [[1], [2]]
 
@@ -239,7 +239,7 @@ def test_a_kill_between_the_detail_and_its_note_costs_no_second_call(rig: Rig, m
         rig.calls()
         with monkeypatch.context() as patch:
             patch.setattr(following, "note_sighting", _die)
-            patch.setattr(following, "save", lambda lake, state: None)
+            patch.setattr(following, "save_state", lambda lake, state: None)
             with pytest.raises(KeyboardInterrupt):
                 follow(rig)
         follow(rig)

@@ -11,7 +11,7 @@ import pytest
 
 from strava_pipeline.lake import shards
 from strava_pipeline.lake.bronze.answers import land_gear
-from strava_pipeline.lake.gold.fetch_selection import wanted_streams
+from strava_pipeline.lake.gold.fetch_selection import select_streams
 from strava_pipeline.lake.gold.merge_details import merge_imported_gear, merge_profile
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.tracks import track_origins
@@ -30,7 +30,7 @@ def test_what_another_tool_kept_hides_no_sighting_when_shards_are_merged(
         rig.do("reconcile", [year])
     (rig.folder / "activities.json").write_text(json.dumps(rig.truth()))
     rig.import_files(rig.folder / "activities.json")
-    monkeypatch.setattr(shards, "MANY", 2)
+    monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 2)
     for year in (2025, 2026):
         assert rig.do("flow", [year]).absent.held == []
     assert rig.gold("FROM deleted_activities") == []
@@ -59,7 +59,7 @@ def test_another_first_year_doubles_no_track_and_costs_no_call(make_rig: Make, f
     rig.settings = rig.settings.model_copy(update={"first_year": then})
     rig.do("flow")
     recorded = {key for year in range(2008, 2030) for key in track_origins(rig.lake, year)}
-    wanted = wanted_streams(rig.lake, rig.years, NOW)
+    wanted = select_streams(rig.lake, rig.years, NOW)
     assert not recorded & {each.activity_id for each in wanted.due}
     rig.do("merge_files")
     files = [path.stem for path in rig.lake.tracks.rglob("*.parquet")]

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.sports import FILE_SPORTS
-from strava_pipeline.lake.gold.insights import insights_of
+from strava_pipeline.lake.gold.insights import read_insights
 from strava_pipeline.lake.gold.publish import snapshot
-from strava_pipeline.lake.gold.warehouse import changed, writing
-from strava_pipeline.lake.locks import locked_or_none
+from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+from strava_pipeline.lake.locks import try_locked
 from strava_pipeline.operations import insights
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.rig import NOW, Rig
@@ -31,7 +31,7 @@ def rides(rig: Rig, year: int) -> dict[str, list[int]]:
 
 def in_files(rig: Rig, year: int) -> dict[str, list[int]]:
     """The ids of each day in the files."""
-    days = insights_of(rig.lake, year)["summary_activities.json"]
+    days = read_insights(rig.lake, year)["summary_activities.json"]
     return {day: summary["activity_ids"] for day, summary in days.items()}
 
 
@@ -48,7 +48,7 @@ def test_edits_deletions_and_late_uploads_of_old_years_reach_their_files(rig: Ri
     rig.do("reconcile", [2024])
     for year in (2023, 2024):
         assert in_files(rig, year) == rides(rig, year)
-    miles = insights_of(rig.lake, 2023)["distances.json"]["distance_traveled"][-1]["y"]
+    miles = read_insights(rig.lake, 2023)["distances.json"]["distance_traveled"][-1]["y"]
     truth = sum(
         item["distance"]
         for item in rig.truth()
@@ -79,7 +79,7 @@ def test_when_the_last_activity_is_gone_its_files_are(rig: Rig) -> None:
     assert any(rig.lake.insights.rglob("*.json"))
     with writing(rig.lake) as connection:
         connection.execute("UPDATE activities_all SET deleted_at = now()")
-        changed(connection)
+        mark_changed(connection)
     rig.do("match")
     assert list(rig.lake.insights.rglob("*.json")) == []
 
@@ -91,7 +91,7 @@ def test_the_snapshot_is_the_one_that_is_there_when_nobody_else_is_at_it(rig: Ri
     opened_at: list[bool] = []
 
     def is_free() -> bool:
-        with locked_or_none(rig.lake, insights.LOCK) as free:
+        with try_locked(rig.lake, insights.LOCK) as free:
             return free
 
     @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
-from strava_pipeline.lake.car_pings import take_in
+from strava_pipeline.lake.car_pings import move_to_bronze
 from strava_pipeline.lake.car_trips import Replay
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.cars import _LiveStates
@@ -33,14 +33,14 @@ def lake(tmp_path: Path) -> Lake:
     lake, bench.now = bench.log.lake, end
     bench.log.config(PEOPLE.configs[0])
     bench.log.steps(drive()[:5])
-    take_in(lake, end)
+    move_to_bronze(lake, end)
 
     async def follow(bench: Bench) -> None:
         await bench.until(lambda: bench.live.status("anna")["last_event_at"] is not None)
         await bench.settled()
 
     run(bench, follow)
-    take_in(lake, end + timedelta(hours=1))
+    move_to_bronze(lake, end + timedelta(hours=1))
     return lake
 
 

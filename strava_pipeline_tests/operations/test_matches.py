@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.tables import DETAIL_TABLES
-from strava_pipeline.lake.decisions import decide
-from strava_pipeline.lake.gold.matches import MatchDecision, evidence
+from strava_pipeline.lake.decisions import record_decisions
+from strava_pipeline.lake.gold.matches import MatchDecision, pair_evidence
 from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline_tests.imports import a_gpx, an_archive, loose_files, shown, tracks
 from strava_pipeline_tests.rig import Rig
@@ -167,7 +167,9 @@ def joined(rig: Rig) -> set[str]:
 
 def decide_something(rig: Rig) -> None:
     """A person's word about two that are nothing alike, so that all is matched again."""
-    decide(rig.lake, MatchDecision(at=datetime(2026, 1, 1, tzinfo=UTC), by="a test", id=-1, other_id=-2, joined=False))
+    record_decisions(
+        rig.lake, MatchDecision(at=datetime(2026, 1, 1, tzinfo=UTC), by="a test", id=-1, other_id=-2, joined=False)
+    )
 
 
 def test_two_files_of_one_recording_are_one_by_their_points(one_recording: Rig) -> None:
@@ -176,7 +178,7 @@ def test_two_files_of_one_recording_are_one_by_their_points(one_recording: Rig) 
     assert "100.0 % of 35 common seconds at one place" in reasons
     one, other = (row[0] for row in one_recording.gold("SELECT id FROM activity_members"))
     with current_snapshot(one_recording.lake) as connection:
-        found = evidence(connection, one_recording.lake, one, other)
+        found = pair_evidence(connection, one_recording.lake, one, other)
     assert (found.verdict, found.reasons) == ("probable", reasons)
     assert str(48.0) not in str(reasons)
 

@@ -9,7 +9,7 @@ import pytest
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.bronze.answers import land_athlete
 from strava_pipeline.lake.imports.manifests import imports, undone_names
-from strava_pipeline.lake.imports.undo import is_finished
+from strava_pipeline.lake.imports.undo import is_undo_finished
 from strava_pipeline_tests.lake.bronze import activity
 from strava_pipeline_tests.operations.test_undoing import Folder
 from strava_pipeline_tests.rig import NOW
@@ -49,7 +49,7 @@ def test_a_second_undo_before_the_first_one_has_ended(folder: Folder, tmp_path: 
     folder.note("a")
     folder.note("b")
     folder.rebuild()
-    assert is_finished(folder.lake)
+    assert is_undo_finished(folder.lake)
     assert ids(folder) == []
 
 
@@ -61,7 +61,7 @@ def test_a_detail_leaves_though_another_import_knows_the_activity(folder: Folder
     folder.take_in(objects(tmp_path / "a", one=detailed), objects(tmp_path / "b", two=[activity(11)]))
     assert ids(folder, "activity_details", "activity_id") == [11]
     folder.undo("a")
-    assert is_finished(folder.lake)
+    assert is_undo_finished(folder.lake)
     assert (ids(folder), ids(folder, "activity_details", "activity_id")) == ([11], [])
 
 
@@ -70,7 +70,7 @@ def test_gear_of_an_archive_without_activities_leaves(folder: Folder, tmp_path: 
     folder.take_in(an_export(tmp_path / "export_7", bikes="Mine,Canyon,X,Ride"))
     assert len(ids(folder, "gear", "gear_id")) == 1
     folder.undo("export_7")
-    assert is_finished(folder.lake)
+    assert is_undo_finished(folder.lake)
     assert ids(folder, "gear", "gear_id") == []
 
 

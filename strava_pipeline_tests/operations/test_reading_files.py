@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.lake.imports.files import FileStore, reading_of, track_of
+from strava_pipeline.lake.imports.files import FileStore, read_points, reading_of
 from strava_pipeline.lake.imports.manifests import ImportedFile, ImportManifest, land_import
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.reading_files import FEW, read_files, unread
@@ -48,7 +48,7 @@ def landed(lake: Lake, files: dict[str, bytes], day: int = 0) -> dict[str, str]:
     """An import of the files; their hashes by name."""
     store = FileStore(lake)
     hashes = {name: store.put(body)[0] for name, body in files.items()}
-    store.settle()
+    store.sync()
     told = [
         ImportedFile(name=name, sha256=hashes[name], size=len(body), role="activity") for name, body in files.items()
     ]
@@ -133,7 +133,7 @@ def test_a_files_points_are_beside_its_reading(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     hashes = landed(lake, {"good.fit": bodies(6)["good.fit"]})
     read_files(lake, unread(lake), lambda steps: None)
-    reading, track = reading_of(lake, hashes["good.fit"]), track_of(lake, hashes["good.fit"], 0)
+    reading, track = reading_of(lake, hashes["good.fit"]), read_points(lake, hashes["good.fit"], 0)
     assert reading is not None
     assert track is not None
     assert (reading.recordings[0].points, track.height, len(reading.recordings[0].laps)) == (5, 5, 1)

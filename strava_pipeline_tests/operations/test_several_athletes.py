@@ -20,7 +20,7 @@ from strava_pipeline.core.files.objects import named_athlete_id
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.lake.bronze.answers import land_athlete
-from strava_pipeline.lake.imports.activities import imported
+from strava_pipeline.lake.imports.activities import imported_activities
 from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline.operations.importing import make_activities
 from strava_pipeline.operations.landing_imports import land_paths
@@ -99,7 +99,7 @@ def make(run: RunContext, *, anew: bool = False) -> None:
 def owners(run: RunContext) -> dict[int, int | None]:
     """The athlete of each activity that Strava has not numbered, by its id, as the newest import says."""
     found = {}
-    for each in imported(run.lake):
+    for each in imported_activities(run.lake):
         for _, activities in each.listing.pages():
             for activity in activities:
                 if activity["id"] < 0:
@@ -262,7 +262,7 @@ def test_what_earlier_archives_said_fills_in_the_rows_of_the_same_athlete_alone(
     for athlete_id, distance in ((A, "5.0"), (B, "")):
         rows = ["", *row_of(A)[1:4], distance, ""], row_of(athlete_id)
         take_in(run, zip_of(tmp_path / "zips", "a.zip", archive_of(athlete_id, {}, *rows)))
-    said = [activity for each in imported(run.lake) for _, page in each.listing.pages() for activity in page]
+    said = [activity for each in imported_activities(run.lake) for _, page in each.listing.pages() for activity in page]
     assert {named_athlete_id(each): each.get("distance") for each in said if each["id"] < 0} == {A: 5000.0, B: None}
 
 

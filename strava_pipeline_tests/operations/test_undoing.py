@@ -21,10 +21,10 @@ from strava_pipeline.core.years import YearRange
 from strava_pipeline.emulator.strava.application import EmulatorConfig
 from strava_pipeline.emulator.strava.archive import Oddities, write_archive
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.lake.decisions import decide
+from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.matches import MatchDecision
 from strava_pipeline.lake.imports.manifests import Import, all_imports, imports, undone_names
-from strava_pipeline.lake.imports.undo import find_import, is_finished
+from strava_pipeline.lake.imports.undo import find_import, is_undo_finished
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations.current import bring_up_to_date, make_imports
@@ -202,7 +202,7 @@ def test_what_is_left_is_what_the_others_alone_make(
     after = folder.ids()
     assert plan.activities_leaving == len(before["activities_all"] - after["activities_all"])
     assert plan.files_leaving == len(before["files"] - after["files"])
-    assert is_finished(folder.lake)
+    assert is_undo_finished(folder.lake)
 
 
 @pytest.mark.slow
@@ -289,7 +289,7 @@ def test_what_died_is_ended_by_the_next_run_of_whatever_kind(
     monkeypatch.undo()
     bring_up_to_date(folder.run, folder.settings)  # of a flow, say
     assert differing(folder.state(), without.state()) == {}
-    assert is_finished(folder.lake)
+    assert is_undo_finished(folder.lake)
 
 
 @pytest.mark.slow
@@ -335,7 +335,7 @@ def test_a_damaged_shard_is_set_aside_and_made_again(
     folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, merged: bool
 ) -> None:
     if merged:
-        monkeypatch.setattr("strava_pipeline.lake.shards.MANY", 1)
+        monkeypatch.setattr("strava_pipeline.lake.shards.SHARDS_PER_YEAR", 1)
     folder.take_in(a_folder(tmp_path / "a", one=ONE))
     folder.take_in(a_folder(tmp_path / "b", two=TWO))
     assert any(folder.lake.shards.rglob("*.merged.parquet")) is merged
@@ -350,7 +350,7 @@ def test_what_a_person_decided_applies_again_when_it_comes_back(folder: Folder, 
     a, b = a_folder(tmp_path / "a", one=ONE), a_folder(tmp_path / "b", two=TWO)
     folder.take_in(a, b)
     ids = [key for (key,) in folder.rows("SELECT id FROM activities_all ORDER BY id")]
-    decide(folder.lake, MatchDecision(at=NOW, by="a test", id=ids[0], other_id=ids[1], joined=True))
+    record_decisions(folder.lake, MatchDecision(at=NOW, by="a test", id=ids[0], other_id=ids[1], joined=True))
     folder.rebuild()
     assert len(folder.rows("FROM activities")) == 1
     folder.undo("a")

@@ -9,7 +9,7 @@ import pytest
 
 from strava_pipeline.core.trips.car.config import Area, area_of, read_config
 from strava_pipeline.ingest import places
-from strava_pipeline.lake.car_trips import known_addresses
+from strava_pipeline.lake.car_trips import saved_addresses
 from strava_pipeline.operations import cars
 from strava_pipeline_tests.osrm import Osrm, osrm
 from strava_pipeline_tests.pings import Log, at, config, drive
@@ -61,7 +61,7 @@ def test_starts_and_ends_get_addresses_and_each_area_is_asked_about_once(
         assert asked(server) == [HOME, OFFICE]
         assert looked_up(rig) == [("1, A Street", None)]
         assert len(server.paths) == 2
-    assert known_addresses(rig.lake) == {HOME: "1, A Street", OFFICE: None}
+    assert saved_addresses(rig.lake) == {HOME: "1, A Street", OFFICE: None}
     assert not any(secret in caplog.text for secret in SECRETS)
 
 
@@ -73,7 +73,7 @@ def test_a_server_that_fails_stops_no_run_and_is_asked_again_by_the_next(
         server.answers += [answer, answer, named("1, A Street"), named("2, B Street")]
         rig = driven(make_rig, server)
         assert looked_up(rig) == [(None, None)]
-        assert known_addresses(rig.lake) == {}
+        assert saved_addresses(rig.lake) == {}
         assert looked_up(rig) == [("1, A Street", "2, B Street")]
     assert "areas without an answer from TRIPS_GEOCODER_URL" in caplog.text
     assert not any(secret in caplog.text for secret in SECRETS)

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.core.trips.car.config import read_config
-from strava_pipeline.lake.car_pings import take_in
+from strava_pipeline.lake.car_pings import move_to_bronze
 from strava_pipeline.lake.car_trips import merge_replay
 from strava_pipeline.orchestrate.schedules import schedules
 from strava_pipeline_tests.pings import MORNING, Log, config, drive
@@ -40,7 +40,7 @@ def test_what_came_is_taken_in_and_then_it_rests_until_a_trip_is_to_be_ended(rig
     request = tick(rig, MORNING)
     assert isinstance(request, dg.RunRequest)
     assert request.run_config["ops"]["pings"]["config"] == {"safety_net": True}
-    take_in(rig.lake, MORNING + timedelta(hours=1))
+    move_to_bronze(rig.lake, MORNING + timedelta(hours=1))
     assert isinstance(tick(rig, MORNING), dg.RunRequest), "it is in bronze and not in gold: a run died"
     rig.lake.state.mkdir(exist_ok=True)
     merge_replay(rig.lake)

@@ -7,9 +7,9 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
-from strava_pipeline.lake.bronze.listing import begin
+from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
-from strava_pipeline.lake.locks import live_run, noted_runs
+from strava_pipeline.lake.locks import live_run, runs_with_lock_file
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, MergeConfig
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, resolved
@@ -82,7 +82,7 @@ def test_the_daily_run_is_one_run_over_the_years_that_may_have_changed(rig: Rig,
     assert first["dagster/asset_partition_range_start"] == "2022", "nothing was pulled yet: everything"
     assert first["dagster/asset_partition_range_end"] == newest
     now = datetime(max(rig.years), 6, 1, tzinfo=UTC)
-    listing = begin(rig.lake, Window(mode="all", after=None, before=None), athlete_id=1, at=now)
+    listing = begin_listing(rig.lake, Window(mode="all", after=None, before=None), athlete_id=1, at=now)
     from strava_pipeline.core.years import YearRange
 
     years = YearRange(2022, max(rig.years))
@@ -157,7 +157,7 @@ def test_a_run_that_died_is_told_failed_however_early_it_was(rig: Rig, status: d
             with pytest.raises(OSError), live_run(rig.lake, run_id):  # noqa: PT011
                 raise OSError
         assert fail_dead_runs(instance, rig.lake) == [dead.run_id]
-        assert not noted_runs(rig.lake)
+        assert not runs_with_lock_file(rig.lake)
         found = {run.run_id: run.status for run in instance.get_runs()}
     assert found == {dead.run_id: dg.DagsterRunStatus.FAILURE, ended.run_id: dg.DagsterRunStatus.SUCCESS}
 

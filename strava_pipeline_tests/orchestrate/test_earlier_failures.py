@@ -293,7 +293,7 @@ def test_the_statements_that_merge_details_are_as_many_for_thirty_as_for_three(
 def test_the_shards_of_a_year_stay_few_however_often_it_is_pulled(
     make_rig: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards, "MANY", 3)
+    monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 3)
     rig = make_rig(activities=5, **THIS_YEAR)
     for day in range(8):
         add(rig, NOW + timedelta(days=day))

@@ -14,7 +14,7 @@ import pytest
 from lxml import etree
 
 from strava_pipeline.core.sports import SPORTS
-from strava_pipeline.lake.gold.insights import insights_of
+from strava_pipeline.lake.gold.insights import read_insights
 from strava_pipeline.operations import insights
 from strava_pipeline.orchestrate.jobs import INSIGHTS, JOBS
 from strava_pipeline_tests.operations.test_insights import in_files, rides
@@ -99,7 +99,7 @@ def test_a_new_sport_counts_as_other_and_is_reported(rig: Rig) -> None:
     rig.control("edit", id=newest["id"], set={"sport_type": "Quidditch"})
     rig.run("flow")
     assert "Quidditch" in str(broken(rig)["sports_known"])
-    groups = insights_of(rig.lake, 2026)["pacing.json"]["groups"]
+    groups = read_insights(rig.lake, 2026)["pacing.json"]["groups"]
     assert groups["other"]["activities"]["total"] == 1
     assert rig.one(f"SELECT sport_type FROM activities WHERE id = {newest['id']}") == "Quidditch"
 

@@ -9,10 +9,10 @@ import pytest
 import requests
 
 from strava_pipeline.ingest.calls import ATTEMPTS
-from strava_pipeline.lake.bronze.answers import land_failure
-from strava_pipeline.lake.decisions import decide
+from strava_pipeline.lake.bronze.answers import land_failed_detail
+from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.quarantine import QuarantineDecision
-from strava_pipeline.lake.gold.warehouse import changed, writing
+from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 from strava_pipeline.operations.fetching import pull_details
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.strava_source import StravaSource
@@ -193,10 +193,10 @@ def test_dropped_and_deleted_ones_are_not_asked_for_again_nor_anything_without_a
 ) -> None:
     dropped, deleted, other = failed
     at = NOW + timedelta(hours=1)
-    decide(rig.lake, QuarantineDecision(at=at, by="a test", activity_id=dropped, dropped=True))
+    record_decisions(rig.lake, QuarantineDecision(at=at, by="a test", activity_id=dropped, dropped=True))
     with writing(rig.lake) as connection:
         connection.execute("UPDATE activities_all SET deleted_at = now() WHERE id = $id", {"id": deleted})
-        changed(connection)
+        mark_changed(connection)
     rig.do("compact")
     learn_the_time(rig, 400)
     request = tick(rig)
@@ -209,5 +209,5 @@ def test_dropped_and_deleted_ones_are_not_asked_for_again_nor_anything_without_a
 
 
 def test_nothing_is_requested_before_anything_is_published(rig: Rig) -> None:
-    land_failure(rig.lake, 2022, by_start(rig)[-1], b"", 500, NOW - timedelta(days=9))
+    land_failed_detail(rig.lake, 2022, by_start(rig)[-1], b"", 500, NOW - timedelta(days=9))
     assert tick(rig) is None

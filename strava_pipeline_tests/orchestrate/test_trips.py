@@ -8,7 +8,7 @@ import pytest
 
 from strava_pipeline.core.errors import MissingSettingsError, SourceError
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
-from strava_pipeline.lake.trips import kept_trips
+from strava_pipeline.lake.trips import saved_trips
 from strava_pipeline_tests.orchestrate.trips import YEARS, Trips, ride, trips_world
 from strava_pipeline_tests.trips import LOST, OLD, points, sealed, telling_trips
 
@@ -116,7 +116,7 @@ def test_who_never_had_trips_has_a_run_that_does_nothing(world: Trips) -> None:
     world.rig.settings = world.rig.settings.model_copy(update={"trips_source": None, "trips_keys_file": None})
     assert "TRIPS_SOURCE is not set" in world.run()["trip_index"]["skipped"]
     world.rig.do("replay_trips")
-    assert kept_trips(world.rig.lake, TRIP_REPLAY).height == 0
+    assert saved_trips(world.rig.lake, TRIP_REPLAY).height == 0
 
 
 @pytest.mark.parametrize("job", ["trips", "replay_trips"])
@@ -191,10 +191,10 @@ def test_a_replay_is_a_row_for_each_version_and_stays_as_it_is(world: Trips) -> 
     world.write([ride(1, 2022, review_status="approved"), ride(2, 2023, review_status="rejected"), ride(3, 2024)])
     world.do(2022)
     world.rig.do("replay_trips")
-    first = kept_trips(world.rig.lake, TRIP_REPLAY)
+    first = saved_trips(world.rig.lake, TRIP_REPLAY)
     told = world.rig.run_unpartitioned("replay_trips").metadata["trip_replay"]
     assert told["totals_by_algorithm"]["cycling-2026.1"]["trips"] == 3
-    assert kept_trips(world.rig.lake, TRIP_REPLAY).equals(first)
-    (row,) = kept_trips(world.rig.lake, TRIP_REPLAY).to_dicts()
+    assert saved_trips(world.rig.lake, TRIP_REPLAY).equals(first)
+    (row,) = saved_trips(world.rig.lake, TRIP_REPLAY).to_dicts()
     assert (row["algorithm"], row["trips"], row["labelled"]) == ("cycling-2026.1", 3, 2)
     assert world.rig.gold("SELECT trips, better + same + worse + changed FROM trip_replay") == [(3, 3)]

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, Table
-from strava_pipeline.lake.trips import kept_trips
+from strava_pipeline.lake.trips import saved_trips
 from strava_pipeline_tests.rig import Rig, broken_rules, started
 from strava_pipeline_tests.trips import NEW, OLD, Row, points, sealed, trip, write_sqlite
 from strava_pipeline_tests.without_dagster import Done
@@ -39,7 +39,7 @@ class Trips:
 
     def kept(self, table: Table = TRIP_INDEX) -> list[dict[str, Any]]:
         """The rows, but for when they changed."""
-        return kept_trips(self.rig.lake, table).drop("fetched_at").sort("external_id").to_dicts()
+        return saved_trips(self.rig.lake, table).drop("fetched_at").sort("external_id").to_dicts()
 
     def years(self, table: Table = TRIP_DIAGNOSTICS) -> dict[str, tuple[int, bool]]:
         """Of each trip its partition, and whether its source has lost it."""

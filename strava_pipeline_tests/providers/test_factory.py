@@ -12,7 +12,7 @@ import pytest
 
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.lake.bronze.listing import begin
+from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.build import build_defs
@@ -139,7 +139,7 @@ def test_the_schedule_asks_for_what_is_new_over_the_years_that_may_have_changed(
     assert first.tags["dagster/asset_partition_range_start"] == "2022", "nothing was listed yet"
     newest = int(first.tags["dagster/asset_partition_range_end"])
     now = datetime(newest, 6, 1, tzinfo=UTC)
-    listing = begin(
+    listing = begin_listing(
         Lake(enabled.settings.data_dir),
         Window(mode="all", after=None, before=None),
         athlete_id=None,
@@ -150,7 +150,7 @@ def test_the_schedule_asks_for_what_is_new_over_the_years_that_may_have_changed(
     listing.land(
         [{"id": 1, "start_date": now.isoformat()}], b'{"items": [], "more": false}', {}, now, YearRange(2022, newest)
     )
-    listing.end()
+    listing.mark_ended()
     later = tick(enabled)
     assert isinstance(later, dg.RunRequest)
     assert later.tags["dagster/asset_partition_range_start"] == str(newest)

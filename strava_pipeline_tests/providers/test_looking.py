@@ -12,7 +12,7 @@ import pytest
 from strava_pipeline.cli import main
 from strava_pipeline.core.errors import LimitReachedError, State, TransientError
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake.bronze.listing import begin
+from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.provider_outcomes import last_outcome
@@ -54,7 +54,7 @@ def run_of(settings: Settings) -> RunContext:
 def pull(settings: Settings, *, whole: bool = True) -> None:
     """Have a listing of the toy's in bronze, of one activity."""
     window = Window(mode="all", after=None, before=None)
-    listing = begin(Lake(settings.data_dir), window, athlete_id=None, at=AT, source="toy", account="me")
+    listing = begin_listing(Lake(settings.data_dir), window, athlete_id=None, at=AT, source="toy", account="me")
     row = {"id": 1, "start_date": AT.isoformat()}
     listing.land([row], b'{"items": [], "more": false}', {}, AT, YearRange(2022, 2026))
     if whole:

@@ -21,7 +21,7 @@ import pytest
 from strava_pipeline.core.files.export_columns import sport_names
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.core.sports import sport_type
-from strava_pipeline.lake.decisions import decide
+from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.matches import MatchDecision
 from strava_pipeline_tests.imports import import_by_dagster
 from strava_pipeline_tests.rig import Rig, started
@@ -119,7 +119,7 @@ def split_all(rig: Rig) -> None:
             for (ids,) in together
             for a, b in combinations(ids, 2)
         )
-        decide(rig.lake, *taken)
+        record_decisions(rig.lake, *taken)
         rig.do("match")
 
 

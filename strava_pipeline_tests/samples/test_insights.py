@@ -13,7 +13,7 @@ import pytest
 from strava_pipeline.core.insights.documents import MILES_PER_KM
 from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.core.insights.pacing import projection
-from strava_pipeline.lake.gold.insights import athlete_of, insights_of, unequal, write_insights
+from strava_pipeline.lake.gold.insights import athlete_of, insight_differences, read_insights, write_insights
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.insight_rows import activity, put
@@ -33,8 +33,8 @@ def written(lake: Lake, year: int, today: date) -> dict[str, Any]:
         athlete = athlete_of(connection, Goals(), datetime.now(UTC))
         assert athlete is not None
         write_insights(connection, lake, athlete, Goals(), today, [year])
-        assert unequal(connection, lake, athlete, [year], today) == {}
-    return insights_of(lake, year)
+        assert insight_differences(connection, lake, athlete, [year], today) == {}
+    return read_insights(lake, year)
 
 
 def test_2023_as_published_elsewhere(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.lake import journal
-from strava_pipeline.lake.journal import take_away, unread
+from strava_pipeline.lake.journal import delete_read, unread
 from strava_pipeline_tests.serve.client import Intake, event, intake
 from strava_pipeline_tests.small_disk import SmallDisk
 
@@ -37,7 +37,7 @@ def test_a_full_inbox_is_told_and_takes_again_when_it_was_read(tmp_path: Path, m
         assert (health.status, b'"ok":false' in health.body) == (503, True)
         assert served.kept() == taken
         inbox = served.lake.inbox_webhooks
-        take_away(inbox, {line.segment: line.offset for line in unread(inbox, {})})
+        delete_read(inbox, {line.segment: line.offset for line in unread(inbox, {})})
         assert served.get("/health").status == 200
         assert served.post(event()).status == 200
         assert served.kept()[-1] == event()

@@ -11,7 +11,7 @@ import pytest
 
 from strava_pipeline.core.pings.lines import AnswerLine, CarReading, ReceivedLine, parse_line
 from strava_pipeline.core.pings.people import People, read_people
-from strava_pipeline.lake.car_pings import take_in
+from strava_pipeline.lake.car_pings import move_to_bronze
 from strava_pipeline.lake.journal import JournalFullError
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve import live as module
@@ -197,7 +197,7 @@ def test_a_trip_that_a_run_ended_is_over_before_the_next_ping_is_looked_at(
             body='{"t": "2026-03-04T09:20:00Z", "event": "clock"}',
         )  # fmt: skip
         bench.log.put([clock, AnswerLine(to="clock", user_id="anna")], clock.received_at)
-        take_in(bench.log.lake, clock.received_at)
+        move_to_bronze(bench.log.lake, clock.received_at)
         await bench.ping(steps[4])
         told = bench.live.status("anna")
         assert (told["state"], told["start_time"]) == ("driving", "2026-03-04T09:30:00.000Z")

@@ -6,7 +6,7 @@ from statistics import median
 
 import pytest
 
-from strava_pipeline.lake.shards import MANY
+from strava_pipeline.lake.shards import SHARDS_PER_YEAR
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.soak.daily import BEGIN, REFRESH, YEARS, Day, lived
 
@@ -28,7 +28,7 @@ def test_forty_days_leave_behind_what_one_day_does(athlete: Rig) -> None:
     after_one_day = kept(athlete)
     calls_are_few(list(days))
     assert kept(athlete) == after_one_day
-    assert len(shards(athlete, 2025)) <= MANY
+    assert len(shards(athlete, 2025)) <= SHARDS_PER_YEAR
     athlete.assert_true_to_source()
 
 
@@ -37,7 +37,7 @@ def test_a_year_of_days_stays_true_and_dagster_keeps_little_of_each_run(athlete:
     days = list(lived(athlete, 365))
     calls_are_few(days)
     athlete.assert_true_to_source()
-    assert all(len(shards(athlete, year)) <= MANY for year in YEARS)
+    assert all(len(shards(athlete, year)) <= SHARDS_PER_YEAR for year in YEARS)
     early, late = (median(day.cpu for day in some) for some in (days[19:30], days[-10:]))
     print(f"CPU seconds of a day: {early:.2f} at first, {late:.2f} at last")  # to be looked at with `pytest -s`
     assert instance_growth(athlete) < 2_000_000  # bytes of a run over three years; 1.4 MB measured

@@ -227,7 +227,7 @@ def test_it_is_refused_while_somebody_is_at_work(kept: Rig, type_on: TypeOn) -> 
 
 
 def test_who_comes_between_question_and_deletion_is_not_overrun(kept: Rig) -> None:
-    with ThreadPoolExecutor(1) as other, purge.alone(kept.lake):
+    with ThreadPoolExecutor(1) as other, purge.exclusive_use(kept.lake):
         assert other.submit(lambda: purge.who_is_at_work(kept.lake)).result() is not None
 
 

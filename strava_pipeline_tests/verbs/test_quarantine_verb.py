@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake.bronze.answers import land_failure
-from strava_pipeline.lake.gold.warehouse import changed, writing
+from strava_pipeline.lake.bronze.answers import land_failed_detail
+from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 from strava_pipeline_tests.rig import NOW, Rig
 from strava_pipeline_tests.verbs.conftest import Type, Typed
 
@@ -29,7 +29,9 @@ def sick(rig: Rig) -> list[int]:
     for one, status in zip(chosen, (500, 500, 404), strict=True):
         rig.fault(f"/activities/{one['id']}", "status", status=status, times=-1)
         for days in (20, 10):
-            land_failure(rig.lake, int(one["start_date_local"][:4]), one["id"], b"", status, NOW - timedelta(days=days))
+            land_failed_detail(
+                rig.lake, int(one["start_date_local"][:4]), one["id"], b"", status, NOW - timedelta(days=days)
+            )
     rig.do("flow_backfill")
     rig.calls()
     return [one["id"] for one in chosen]
@@ -198,7 +200,7 @@ def test_a_retry_that_meets_a_limit_ends_with_3(rig: Rig, typed: Type, sick: lis
 def test_a_drop_publishes_nothing_that_a_run_would_not(rig: Rig, sick: list[int], typed: Type) -> None:
     with writing(rig.lake) as connection:
         connection.execute("DELETE FROM activities_all WHERE id = (SELECT min(id) FROM activities_all)")
-        changed(connection)
+        mark_changed(connection)
     said = typed("quarantine", "drop", str(sick[0]))
     assert said.code == 0
     assert "rows_kept" in said.err

@@ -9,7 +9,7 @@ import pytest
 
 from strava_pipeline.cli import main
 from strava_pipeline.core.tables import TRIP_DIAGNOSTICS
-from strava_pipeline.lake.trips import kept_trips
+from strava_pipeline.lake.trips import saved_trips
 from strava_pipeline.operations.trips import diagnose_trips
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.options import context_without_run
@@ -68,5 +68,5 @@ def test_the_warehouse_keeps_the_length_of_the_route(
     settings = Settings.load(data_dir=tmp_path / "data")
     run = context_without_run(settings)
     diagnose_trips(run, settings, [2026])
-    held = kept_trips(run.lake, TRIP_DIAGNOSTICS).sort("external_id")
+    held = saved_trips(run.lake, TRIP_DIAGNOSTICS).sort("external_id")
     assert held["distance_route_m"].to_list() == [1000.5, 1000.5, None]  # the latest trip is asked about first

@@ -16,16 +16,16 @@ from strava_pipeline.core.activities import FetchedDetail, is_nothing_recorded
 from strava_pipeline.core.landings import SHORTLY
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.rows import Json
-from strava_pipeline.lake.bronze.landing import Times, in_order, land_file, read_name
+from strava_pipeline.lake.bronze.landing import Times, land_file, landing_order, parse_file_stem
 from strava_pipeline.lake.bronze.listings import answer_times
 from strava_pipeline.lake.files import DamagedFileError, unpacked, unpacked_json
 from strava_pipeline.lake.paths import Lake
 
 FIRST_PAUSE = timedelta(days=1)  # then 2, 4, 8, 16 and at most LONGEST_PAUSE
 LONGEST_PAUSE = timedelta(days=30)
-EARLY = timedelta(hours=4)  # that a pause is shorter: a daily run comes a little earlier or later each day
-QUARANTINED_AFTER = 3  # failures in a row: an activity's own fault, no bad day of Strava's
-Name = tuple[datetime, int | None]  # when an answer came by its own word, and its number
+EARLY = timedelta(hours=4)  # by which a pause is shorter: a daily run comes a little earlier or later each day
+QUARANTINED_AFTER = 3  # failures in a row: then the activity is at fault, not a bad day of Strava's
+Name = tuple[datetime, int | None]  # the server's time of an answer, and its number
 _GOOD = ".json.gz"
 _BAD = ".failed-"
 _LOST = f"{_GOOD}.damaged"
@@ -34,31 +34,31 @@ _GONE = ".failed-404.gz"
 
 @dataclass(frozen=True, slots=True)
 class AnswerFiles:
-    """What is on disk of one activity; times are those that are believed (times.py)."""
+    """What is on disk of one activity; times are the believed ones (landing.py)."""
 
     activity_id: int
     good: Path | None  # the newest good answer
     good_at: datetime | None
     fetches: int  # good answers in all
     failures: int  # since the newest good answer
-    first_failed_at: datetime | None  # of these
-    failed_at: datetime | None  # the newest of these
+    first_failed_at: datetime | None  # of these failures
+    failed_at: datetime | None  # of the newest failure
     status: int | None  # of the newest failure; None where no answer came
     evidence: Path | None  # what came then
-    lost: bool = False  # the newest good answer was damaged and is set aside: to be fetched again
-    disbelieved: frozenset[datetime] = frozenset()  # times that good answers say, and at which they didn't come
+    lost: bool = False  # the newest good answer was damaged and is set aside, to be fetched again
+    disbelieved: frozenset[datetime] = frozenset()  # the server's times of good answers, where they are not believed
     times: frozenset[datetime] | None = None  # when answers came; None: every time in the lake is believed
 
     @property
     def retry_at(self) -> datetime | None:
-        """When a failed one may be asked for again; None: nothing stands against asking."""
+        """When a failed answer may be asked for again; None: at once."""
         if self.failed_at is None or not self.failures:
             return None
         return self.failed_at + min(FIRST_PAUSE * (1 << min(self.failures, 10) - 1), LONGEST_PAUSE) - EARLY
 
     @property
     def is_quarantined(self) -> bool:
-        """It failed so often, while others succeeded, that it is taken for poisoned."""
+        """Whether it failed so often, while others succeeded, that it counts as poisoned."""
         return self.failures >= QUARANTINED_AFTER
 
 
@@ -68,20 +68,20 @@ def land_answer(lake: Lake, of_year: Path, activity_id: int, body: bytes, at: da
 
 
 def land_evidence(lake: Lake, of_year: Path, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
-    """Put the evidence of a failure on disk: the last body that came (empty where none did)."""
+    """Put the evidence of a failure on disk: the last body received (empty where there was none)."""
     return land_file(lake, of_year / str(activity_id), f"{_BAD}{status or 0}.gz", body, at)
 
 
 def answer_files(times: Times, of_years: Iterable[Path], ids: Collection[int] | None = None) -> dict[int, AnswerFiles]:
-    """Every activity (of `ids`, None: of all) that has an answer in one of these folders; all of them count."""
+    """Every activity (of `ids`; None: of all) with an answer in one of these folders, from all of the folders."""
     found = _folders(of_years)
     return {key: _files(times, key, folders) for key, folders in found.items() if ids is None or key in ids}
 
 
-def failed_among(
+def failed_answers(
     times: Times, of_years: Iterable[Path], chosen: Collection[Path], ids: Iterable[int]
 ) -> list[AnswerFiles]:
-    """Those of the `chosen` folders and of `ids` of which a failure lies in any folder."""
+    """The activities of the `chosen` folders, and of `ids`, that have a failure in any folder."""
     folders = _folders(of_years)
     within = {*ids} | {*_folders(chosen)}
     return [
@@ -91,12 +91,12 @@ def failed_among(
     ]
 
 
-def answered_at(path: Path) -> tuple[datetime, int | None]:
-    """When (UTC) the good answer in that file came, by its own word, and the number by which it landed."""
-    return read_name(path.name.removesuffix(_GOOD))
+def landing_of(path: Path) -> tuple[datetime, int | None]:
+    """The server's time (UTC) of the good answer in that file, and its number."""
+    return parse_file_stem(path.name.removesuffix(_GOOD))
 
 
-def newest_json(files: AnswerFiles) -> Any:
+def newest_answer(files: AnswerFiles) -> Any:
     """The newest good answer, parsed; None where there is none or it is damaged."""
     try:
         return unpacked_json(files.good) if files.good is not None else None
@@ -104,14 +104,14 @@ def newest_json(files: AnswerFiles) -> Any:
         return None
 
 
-def set_aside(files: AnswerFiles) -> None:
-    """The newest good answer can't be used: it is kept under another name, so that it is fetched again."""
+def set_aside_newest(files: AnswerFiles) -> None:
+    """Keep an unusable newest answer under another name, so that it is fetched again."""
     if files.good is not None:
         files.good.replace(files.good.with_name(files.good.name.replace(_GOOD, _LOST)))
 
 
 def _folders(of_years: Iterable[Path]) -> dict[int, list[str]]:
-    """The folders of each activity, one in each year where it has any."""
+    """The folders of each activity, one per year in which it has answers."""
     found: dict[int, list[str]] = {}
     for of_year in of_years:
         if of_year.is_dir():
@@ -130,14 +130,14 @@ def _files(times: Times, activity_id: int, folders: Sequence[str]) -> AnswerFile
         name = entry.name
         try:
             if name.endswith(_GOOD):
-                good.append((read_name(name.removesuffix(_GOOD)), Path(entry.path)))
+                good.append((parse_file_stem(name.removesuffix(_GOOD)), Path(entry.path)))
             elif name.endswith(_LOST):
-                lost.append(read_name(name.removesuffix(_LOST)))
+                lost.append(parse_file_stem(name.removesuffix(_LOST)))
             elif _BAD in name:
                 _status(name)
-                bad.append((read_name(name.partition(_BAD)[0]), Path(entry.path)))
+                bad.append((parse_file_stem(name.partition(_BAD)[0]), Path(entry.path)))
         except ValueError:
-            continue  # no name of ours, or the unfinished file of a process that died
+            continue  # another program's file, or the unfinished one of a process that died
     order = _Order(times, [*(said for said, _ in good), *lost, *(said for said, _ in bad)])
     if len(good) > 1:
         good.sort(key=lambda one: order.of(one[0]))
@@ -163,14 +163,14 @@ def _files(times: Times, activity_id: int, folders: Sequence[str]) -> AnswerFile
 
 
 class _Order:
-    """In which order the answers about one activity came, and when each is believed to have come."""
+    """The order of the answers about one activity, and the believed time of each."""
 
     def __init__(self, times: Times, names: Collection[Name]) -> None:
         self._times: dict[Name, datetime] = {}
-        self.doubts = False  # whether one is believed to have come at another time than it says
+        self.doubts = False  # whether any answer's own time is not believed
         last: datetime | None = None
         said = [(times.of_answer(*name), name) for name in names]
-        for at, name in sorted(said, key=_by_landing) if len(said) > 1 else said:  # hardly ever several
+        for at, name in sorted(said, key=_by_landing) if len(said) > 1 else said:  # rarely several
             if last is not None and at <= last and name[1] is not None:
                 at = last + SHORTLY
             self._times[name] = last = at
@@ -184,16 +184,16 @@ class _Order:
         return self._times[name]
 
     def of(self, name: Name) -> tuple[int, datetime]:
-        return in_order((self._times[name], name[1]))
+        return landing_order((self._times[name], name[1]))
 
 
 def _by_landing(said: tuple[datetime, Name]) -> tuple[tuple[int, datetime], datetime]:
     at, name = said
-    return in_order((at, name[1])), name[0]
+    return landing_order((at, name[1])), name[0]
 
 
 def _status(name: str) -> int:
-    """The status in the name of a failure's evidence; 0: no answer. ValueError where it is no such name."""
+    """The status in the name of a failure's evidence; 0: no answer. ValueError for other names."""
     return int(name.partition(_BAD)[2].removesuffix(".gz"))
 
 
@@ -202,7 +202,7 @@ def land_detail(lake: Lake, year: int, activity_id: int, body: bytes, at: dateti
     return land_answer(lake, lake.details_of(year), activity_id, body, at)
 
 
-def land_failure(lake: Lake, year: int, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
+def land_failed_detail(lake: Lake, year: int, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
     """Put the evidence of a failure on disk."""
     return land_evidence(lake, lake.details_of(year), activity_id, body, status, at)
 
@@ -212,31 +212,31 @@ def detail_files(lake: Lake, year: int) -> dict[int, AnswerFiles]:
     return answer_files(answer_times(lake), [lake.details_of(year)])
 
 
-def failed_files(lake: Lake, years: Iterable[int] | None = None, *, ids: Iterable[int] = ()) -> list[AnswerFiles]:
-    """The activities in the folders of `years` (None: of all), and those of `ids`, of which a failure is on disk.
+def failed_details(lake: Lake, years: Iterable[int] | None = None, *, ids: Iterable[int] = ()) -> list[AnswerFiles]:
+    """The activities in the folders of `years` (None: of all), and of `ids`, that have a failure on disk.
 
-    One whose year was edited lies in several folders; all of them count.
+    An activity whose year was edited lies in several folders; all of them are read.
     """
     every = sorted(lake.details.glob("year=*"))
     chosen = every if years is None else [lake.details_of(year) for year in years]
-    return failed_among(answer_times(lake), every, chosen, ids)
+    return failed_answers(answer_times(lake), every, chosen, ids)
 
 
-def count_on_disk(lake: Lake, year: int) -> int:
-    """How many activities of the year's folder have an answer on disk, at a glance."""
+def count_details(lake: Lake, year: int) -> int:
+    """How many activities of the year's folder have an answer on disk, without opening any."""
     folder = lake.details_of(year)
     return sum(1 for _ in os.scandir(folder)) if folder.is_dir() else 0
 
 
 def read_details(files: Iterable[AnswerFiles]) -> Iterator[FetchedDetail]:
-    """The newest good answer of each, parsed. One that is damaged is set aside, so that it is fetched again."""
+    """The newest good answer of each, parsed. A damaged one is set aside, so that it is fetched again."""
     for file in files:
         if file.good_at is not None:
-            activity = newest_json(file)
+            activity = newest_answer(file)
             if isinstance(activity, dict) and activity.get("id") == file.activity_id:
                 yield FetchedDetail(file.good_at, activity)
             else:
-                set_aside(file)
+                set_aside_newest(file)
 
 
 def land_streams(lake: Lake, year: int, activity_id: int, body: bytes, at: datetime) -> Path:
@@ -245,17 +245,17 @@ def land_streams(lake: Lake, year: int, activity_id: int, body: bytes, at: datet
 
 
 def land_no_streams(lake: Lake, year: int, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
-    """Put on disk what came in place of streams: the 404 of one without any, or the evidence of a failure."""
+    """Put on disk what came in place of streams: the 404 of an activity without any, or the evidence of a failure."""
     return land_evidence(lake, lake.streams_of(year), activity_id, body, status, at)
 
 
 def stream_files(lake: Lake, ids: Collection[int] | None = None) -> dict[int, AnswerFiles]:
-    """Every activity (of `ids`, None: of all) that has an answer on disk. Its year may have been edited since."""
+    """Every activity (of `ids`; None: of all) that has an answer about streams on disk, in whatever year."""
     return answer_files(answer_times(lake), sorted(lake.streams.glob("year=*")), ids)
 
 
 def has_no_streams(files: AnswerFiles) -> bool:
-    """Whether Strava's last word was that nothing was recorded."""
+    """Whether Strava's last answer was that nothing was recorded."""
     return files.evidence is not None and is_nothing_recorded(files.status, _body(files.evidence))
 
 
@@ -284,7 +284,7 @@ def newest_athlete(lake: Lake) -> tuple[datetime, dict[str, Any]] | None:
 
 
 def newest_gear(lake: Lake) -> Iterator[tuple[str, datetime, dict[str, Any] | None]]:
-    """(id, when, object) of every gear as last received; None: Strava no longer shows it."""
+    """(id, time, object) of every piece of gear as last received; object None: Strava no longer shows it."""
     if not lake.gear.is_dir():
         return
     for folder in sorted(path for path in lake.gear.iterdir() if path.is_dir()):
@@ -304,10 +304,10 @@ def last_gear_answer(lake: Lake, source: str) -> datetime | None:
 
 
 def provider_gear(lake: Lake) -> Iterator[tuple[str, str, datetime, Json]]:
-    """(source, id, when, fields) of every piece of gear that a provider beside Strava ever showed, as last received."""
+    """(source, id, time, fields) of every piece of gear that a provider beside Strava ever showed, as last received."""
     for source in lake.listed_sources[1:]:
         newest: dict[str, tuple[datetime, Json]] = {}
-        for at, _, path in sorted(_answers(lake, lake.gear_of(source)), key=lambda one: in_order(one[:2])):
+        for at, _, path in sorted(_answers(lake, lake.gear_of(source)), key=lambda one: landing_order(one[:2])):
             try:
                 content = unpacked_json(path)
             except (OSError, ValueError):  # damaged
@@ -318,16 +318,16 @@ def provider_gear(lake: Lake) -> Iterator[tuple[str, str, datetime, Json]]:
 
 
 def _newest(lake: Lake, folder: Path) -> tuple[datetime | None, dict[str, Any] | None]:
-    """When the newest whole answer came, and its object (None: it was a 404). Damaged files are passed over."""
-    for at, _, path in sorted(_answers(lake, folder), key=lambda one: in_order(one[:2]), reverse=True):
+    """The time of the newest readable answer, and its object (None: a 404). Damaged files are skipped."""
+    for at, _, path in sorted(_answers(lake, folder), key=lambda one: landing_order(one[:2]), reverse=True):
         try:
             if path.name.endswith(_GONE):
                 return at, None
-            said = unpacked_json(path)
+            found = unpacked_json(path)
         except (OSError, ValueError):  # damaged
             continue
-        if isinstance(said, dict):
-            return at, said
+        if isinstance(found, dict):
+            return at, found
     return None, None
 
 
@@ -336,8 +336,8 @@ def _answers(lake: Lake, folder: Path) -> Iterator[tuple[datetime, int | None, P
     times = answer_times(lake)
     for path in folder.iterdir() if folder.is_dir() else ():
         try:
-            at, number = read_name(path.name.removesuffix(_GONE).removesuffix(_GOOD))
-        except ValueError:  # no name of ours
+            at, number = parse_file_stem(path.name.removesuffix(_GONE).removesuffix(_GOOD))
+        except ValueError:  # another program's file
             continue
         yield times.of_answer(at, number), number, path
 

@@ -1,8 +1,7 @@
-"""Webhook events, from the inbox into bronze, and what is still to be done about them. Makes no call.
+"""Webhook events: from the inbox into bronze, and the queue of activities to be followed up. Makes no call.
 
-What was read is in bronze before it leaves the inbox. What waits stands in data/state/webhooks.json; if that is lost, it
-is made anew from what came to bronze lately: what was answered since is told from the details on disk. Who writes here
-holds sightings' LOCK.
+An event is in bronze before it leaves the inbox. The queue stands in data/state/webhooks.json. If that file is lost, the queue is
+built again from the recent events in bronze; the details on disk show which were answered. Writers hold event_followup.LOCK.
 """
 
 from collections import Counter
@@ -24,17 +23,17 @@ from strava_pipeline.core.webhooks import (
     update_queue,
 )
 from strava_pipeline.lake.files import packed, stamp, unpacked, write_whole
-from strava_pipeline.lake.journal import Line, body_of, has_unread, take_away, unread
+from strava_pipeline.lake.journal import Line, body_of, delete_read, has_unread, unread
 from strava_pipeline.lake.paths import Lake
 
 Refuse = Callable[[WebhookEvent], str | None]
-"""Why an event is none of ours, or None."""
+"""Returns the reason why an event is not this athlete's or application's, or None."""
 
 
 class EventsState(BaseModel):
-    """What stands in data/state/webhooks.json. `read`: how far the inbox was; `refused`: how many, by reason.
+    """The content of data/state/webhooks.json. `read`: how far the inbox was read; `refused`: counts by reason.
 
-    `followed`: up to which event an activity was lately; `claimed_at`: a revocation that is still to be verified.
+    `followed`: up to which event an activity was followed lately; `claimed_at`: a revocation that is still to be verified.
     """
 
     read: dict[str, int] = {}
@@ -46,24 +45,24 @@ class EventsState(BaseModel):
     given_up: int = 0
 
 
-def load(lake: Lake) -> EventsState | None:
-    """What waits; None: nothing ever came, or the file is lost."""
+def load_state(lake: Lake) -> EventsState | None:
+    """The queue and its counters; None: nothing ever came, or the file is lost."""
     try:
         return EventsState.model_validate_json(_file(lake).read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
 
 
-def save(lake: Lake, state: EventsState) -> None:
+def save_state(lake: Lake, state: EventsState) -> None:
     write_whole(_file(lake), state.model_dump_json().encode())
 
 
-def take_in(
+def move_to_bronze(
     lake: Lake, state: EventsState | None, refuse: Refuse, now: datetime
 ) -> tuple[EventsState, EventSummary, Counter[str]]:
-    """Move what the inbox holds into bronze: what waits then, the news, and how many were refused, by reason.
+    """Move the inbox into bronze. Returns the state with the updated queue, the new events, and the refused ones by reason.
 
-    A death between two steps leaves lines that are read once more, which changes nothing.
+    A process that dies between two steps leaves lines that are read again, which changes nothing.
     """
     before = state if state is not None else EventsState()
     known = [] if state is not None else list(_in_bronze(lake, now - MEMORY))
@@ -76,7 +75,7 @@ def take_in(
     if state is None:
         news.changed = remember_followed(
             news.changed, {}, now
-        )  # the rest was followed or given up, or listings tell of it
+        )  # the rest was followed or given up, or a listing shows it
     read = {**before.read, **{line.segment: line.offset for line in lines}}
     after = before.model_copy(
         update={
@@ -92,17 +91,17 @@ def take_in(
 
 
 def clear_inbox(lake: Lake, state: EventsState) -> EventsState:
-    """Take away what was read, once `state` is saved."""
-    return state.model_copy(update={"read": take_away(lake.inbox_webhooks, state.read)})
+    """Delete what was read, once `state` is saved."""
+    return state.model_copy(update={"read": delete_read(lake.inbox_webhooks, state.read)})
 
 
-def has_news(lake: Lake, state: EventsState) -> bool:
-    """Whether the inbox holds what no run has read."""
+def has_unread_events(lake: Lake, state: EventsState) -> bool:
+    """Whether the inbox holds events that no run has read."""
     return has_unread(lake.inbox_webhooks, state.read)
 
 
-def peek(lake: Lake, state: EventsState, most: int) -> Iterator[WebhookEvent]:
-    """Some of the events that no run has read; whose they are is not looked at."""
+def peek_events(lake: Lake, state: EventsState, most: int) -> Iterator[WebhookEvent]:
+    """At most `most` of the events that no run has read, whoever's they are."""
     for line, _ in zip(unread(lake.inbox_webhooks, state.read), range(most), strict=False):
         try:
             yield read_event(body_of(line.content))
@@ -129,7 +128,7 @@ def _land(lake: Lake, lines: Iterable[Line], now: datetime) -> None:
 
 
 def _in_bronze(lake: Lake, since: datetime) -> Iterator[bytes]:
-    """The bodies that came lately."""
+    """The bodies received since then."""
     for path in sorted(lake.webhooks.glob("*/*.ndjson.gz")):
         if path.name >= stamp(since):
             for line in unpacked(path).splitlines():

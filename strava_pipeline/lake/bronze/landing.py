@@ -22,7 +22,7 @@ from strava_pipeline.lake.bronze.manifests import Manifest, PageEntry
 from strava_pipeline.lake.files import from_stamp, nearest, packed, stamp, write_whole
 from strava_pipeline.lake.paths import Lake
 
-_COUNT = "landed"  # the file in data/state that holds the highest number
+_COUNTER = "landed"  # the file in data/state that holds the highest number
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _IN_NAME = re.compile(r"\d{8}T\d{12}Z\.(\d{1,18})\.")
@@ -38,7 +38,7 @@ def require_writable(lake: Lake, folder: Path) -> None:
 
     Nothing is left behind. Raises OSError, which names the folder or file that can't be written.
     """
-    for path in (folder, lake.state / _COUNT):
+    for path in (folder, lake.state / _COUNTER):
         place = nearest(path)
         if not os.access(place, os.W_OK | os.X_OK if place.is_dir() else os.W_OK):
             _write_nothing(place)
@@ -55,14 +55,14 @@ def _write_nothing(place: Path) -> None:
 
 
 def next_number(lake: Lake, at: datetime) -> int:
-    """A number higher than any before; `at`: the time (aware) to go by where the lake has no clock of this machine."""
+    """A number higher than all before. `at`: the time (aware) to use where the lake has no clock of this machine."""
     local = lake.local_time() or at
     lake.state.mkdir(parents=True, exist_ok=True)
-    file = os.open(lake.state / _COUNT, os.O_RDWR | os.O_CREAT, 0o644)
+    file = os.open(lake.state / _COUNTER, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         wait_for_lock(file)
-        said = os.pread(file, 32, 0).strip()
-        highest = int(said) if said.isdigit() else max(_in_bronze(lake), default=0)
+        content = os.pread(file, 32, 0).strip()
+        highest = int(content) if content.isdigit() else max(_numbers_in_bronze(lake), default=0)
         number = max(highest + 1, (local - _EPOCH) // _MICROSECOND)
         os.pwrite(file, b"%020d\n" % number, 0)
     finally:
@@ -71,37 +71,37 @@ def next_number(lake: Lake, at: datetime) -> int:
 
 
 def time_of(number: int) -> datetime:
-    """The time (UTC) of the clock that gave the number, where that went forward."""
+    """The time (UTC) of the clock that gave the number, provided that the clock went forward."""
     return _EPOCH + number * _MICROSECOND
 
 
 def land_file(lake: Lake, folder: Path, end: str, body: bytes, at: datetime) -> Path:
-    """Put an answer on disk, whole and packed, under the next number; its name ends in `end`."""
+    """Write an answer to disk, packed, under the next number; its name ends in `end`."""
     number = next_number(lake, at)
-    path = folder / f"{landed_as(at, number)}{end}"
+    path = folder / f"{file_stem(at, number)}{end}"
     write_whole(path, packed(body, at, number))
     return path
 
 
-def landed_as(at: datetime, number: int) -> str:
+def file_stem(at: datetime, number: int) -> str:
     """The beginning of an answer's file name: when it came by the server's clock (UTC), and its number."""
     return f"{stamp(at)}.{number}"
 
 
-def read_name(beginning: str) -> tuple[datetime, int | None]:
-    """What `landed_as` put into a name; None: it came before numbers were given. ValueError where it is no such name."""
+def parse_file_stem(beginning: str) -> tuple[datetime, int | None]:
+    """The time and number in a name made by `file_stem`; None: before there were numbers. ValueError for other names."""
     moment, _, number = beginning.partition(".")
     return from_stamp(moment), int(number) if number else None
 
 
-def in_order(name: tuple[datetime, int | None]) -> tuple[int, datetime]:
-    """Sorts what `read_name` gives by landing: what has no number came before all that has, by time."""
+def landing_order(name: tuple[datetime, int | None]) -> tuple[int, datetime]:
+    """Sort key of what `parse_file_stem` returns: by number; names without one come first, by time."""
     at, number = name
     return (number or 0, at)
 
 
-def _in_bronze(lake: Lake) -> Iterator[int]:
-    """Every number that was given."""
+def _numbers_in_bronze(lake: Lake) -> Iterator[int]:
+    """Every number given so far."""
     for folder, _, names in os.walk(lake.bronze):
         for name in names:
             if found := _IN_NAME.match(name):
@@ -112,11 +112,11 @@ def _in_bronze(lake: Lake) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """`manifests`: those of listings, by name, whose times are not what they say; `replaced`: these times, what they say first.
+    """The believed times of all pages of a provider's listings.
 
-    `pages`: when every page came, where any time was replaced: what holds another one was made of times no longer believed.
-    `numbers` and `moments`: of the pages that have one, ascending. `limit`: what has no number and claims to be later, claims
-    to be of the future.
+    `manifests`: by listing's name, those with corrected times; `replaced`: believed times by the times they replace.
+    `pages`: the times of all pages, where any was replaced; rows with another time were made from one no longer believed.
+    `numbers` and `moments`: of the numbered pages, ascending. `limit`: a later time without a number is of the future.
     """
 
     manifests: Mapping[str, Manifest] = field(default_factory=dict)
@@ -127,9 +127,9 @@ class Times:
     limit: datetime | None = None
 
     def of_answer(self, at: datetime, number: int | None) -> datetime:
-        """When an answer is believed to have come that says `at`: between the pages that landed before and after it.
+        """When an answer with the server's time `at` is believed to have come: between the pages before and after its number.
 
-        Rather too early than too late: what was edited since would never be asked for again.
+        Rather too early than too late: an edit in between would never be fetched.
         """
         if number is None:
             return UNKNOWN if self.limit is not None and at > self.limit else at
@@ -144,7 +144,7 @@ class Times:
         return at
 
     def digest(self, listing: str) -> str | None:
-        """What differs as soon as other times of the listing are believed; None: those that it says."""
+        """A hash that changes when other times of the listing are believed; None: the times in its manifest are."""
         manifest = self.manifests.get(listing)
         if manifest is None:
             return None
@@ -152,8 +152,8 @@ class Times:
         return hashlib.blake2b(repr(moments).encode(), digest_size=8).hexdigest()
 
 
-def times_of(manifests: Mapping[str, Manifest], local: datetime | None) -> Times:
-    """Of every listing's manifest, by name; `local`: this machine's time (UTC), where it is known."""
+def correct_times(manifests: Mapping[str, Manifest], local: datetime | None) -> Times:
+    """The believed times of these manifests (by listing's name); `local`: this machine's time (UTC), where it is known."""
     numbered: dict[int, tuple[Landing, list[Place]]] = {}
     older: list[tuple[PageEntry, Place]] = []
     for name, manifest in manifests.items():
@@ -191,8 +191,8 @@ def times_of(manifests: Mapping[str, Manifest], local: datetime | None) -> Times
     )
 
 
-def joined(parts: Iterable[tuple[Times, Sequence[Manifest]]]) -> Times:
-    """The times of listings of several providers, each with all its manifests as they stand on disk."""
+def join_times(parts: Iterable[tuple[Times, Sequence[Manifest]]]) -> Times:
+    """The times of several providers together; each comes with all its manifests as they are on disk."""
     found = list(parts)
     corrected = {name: manifest for times, _ in found for name, manifest in times.manifests.items()}
     said = (
@@ -209,8 +209,8 @@ def joined(parts: Iterable[tuple[Times, Sequence[Manifest]]]) -> Times:
     )
 
 
-def claims_of_the_future(manifests: Mapping[str, Manifest], times: Times) -> Iterator[tuple[str, datetime, datetime]]:
-    """(listing, what it says, what is believed) of those that say to be more than a day later than they can be."""
+def future_claims(manifests: Mapping[str, Manifest], times: Times) -> Iterator[tuple[str, datetime, datetime]]:
+    """(listing, its own time, the believed time) of listings whose time is more than a day later than it can be."""
     for name, now in times.manifests.items():
         ahead = [(said, at) for said, at in _replaced(manifests[name], now) if said > at + DAY]
         if ahead:
@@ -218,10 +218,10 @@ def claims_of_the_future(manifests: Mapping[str, Manifest], times: Times) -> Ite
 
 
 def _limit(landings: Sequence[Landing], older: Sequence[PageEntry], local: datetime | None) -> datetime | None:
-    """Beyond which a time without a number is of the future.
+    """Beyond this, a time without a number is of the future.
 
-    None where that would rest on this machine's clock alone, and that seems to be the one that is wrong: most times lie
-    beyond, or those that do go on where the others end.
+    None where only this machine's clock could judge and seems to be wrong itself: most times lie beyond, or those that do
+    continue where the others end.
     """
     if landings:
         first = believed_times(landings)[0]

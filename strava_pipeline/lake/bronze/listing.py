@@ -1,8 +1,8 @@
 """Bronze of listings: every page of `GET /athlete/activities` as received, and a manifest that says what was asked.
 
-A listing is a folder; its name is the moment it began. A page is on disk before the next call is made, so a listing
-that broke off goes on behind its last page (listings.py): not by page number, because what was added or deleted since
-moves the pages, but from the last start that was seen, one second overlapping. No parsing into tables here.
+A listing is a folder, named by the moment it began. A page is on disk before the next call is made, so an interrupted listing
+is resumed behind its last page (listings.py): not by page number, because additions and deletions move the pages, but from the
+last start that was seen, one second overlapping. Nothing is parsed into tables here.
 """
 
 import logging
@@ -17,7 +17,15 @@ from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import SOURCES, STRAVA
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.landing import next_number
-from strava_pipeline.lake.bronze.manifests import PARSED, Gone, Manifest, PageEntry, Window, entry_of, lost_page
+from strava_pipeline.lake.bronze.manifests import (
+    MANIFESTS,
+    Deletion,
+    Manifest,
+    PageEntry,
+    Window,
+    lost_page,
+    page_entry,
+)
 from strava_pipeline.lake.files import (
     DamagedFileError,
     from_stamp,
@@ -35,10 +43,10 @@ log = logging.getLogger(__name__)
 
 
 class Listing:
-    """One listing's folder. `shared`: others hold the same manifest, so that whoever changes it takes a copy first.
+    """One listing's folder. `shared`: others hold the same manifest, so a change copies it first.
 
-    `manifest` has the times that are believed (times.py) instead of those on disk, until it is changed. Pages land
-    with numbers where `lake` is given: an import's have none.
+    `manifest` has the believed times (landing.py) instead of those on disk, until it is changed. Pages get numbers where
+    `lake` is given; an import's have none.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, lake: Lake | None = None, *, shared: bool = False) -> None:
@@ -60,27 +68,29 @@ class Listing:
         years: YearRange,
         unreadable: Sequence[UnreadableItem] = (),
     ) -> None:
-        """Put a page on disk: first the bytes, then its line in the manifest. `unreadable` is in `body` besides."""
+        """Write a page to disk: first the bytes, then its entry in the manifest. `unreadable`: other items of `body`."""
         file = _page_file(len(self.manifest.pages) + 1)
         number = next_number(self._lake, at) if self._lake is not None else None
         local_at = self._lake.local_time() if self._lake is not None else None
         write_whole(self.folder / file, packed(body, at, number))
-        entry = entry_of(file, activities, len(body), request, at, years, unreadable, landed=number, local_at=local_at)
+        entry = page_entry(
+            file, activities, len(body), request, at, years, unreadable, landed=number, local_at=local_at
+        )
         self._editable().pages.append(entry)
         self._save()
 
-    def refer(self, entry: PageEntry) -> None:
-        """Enter a detail, which is on disk elsewhere, as a page of its own."""
+    def add_detail(self, entry: PageEntry) -> None:
+        """Enter a detail, which is on disk elsewhere, as a page."""
         self._editable().pages.append(entry)
         self._save()
 
-    def note_gone(self, gone: Sequence[Gone]) -> None:
-        """Enter what was said to be deleted."""
+    def add_deletions(self, gone: Sequence[Deletion]) -> None:
+        """Enter deletions that events reported."""
         self._editable().gone += gone
         self._save()
 
-    def rest(self) -> tuple[int | None, int | None]:
-        """The window that is still to be listed: (after, before)."""
+    def remaining_window(self) -> tuple[int | None, int | None]:
+        """What is still to be listed: (after, before) in exclusive epoch seconds."""
         window, manifest = self.manifest.window, self.manifest
         if manifest.is_ascending:
             return (
@@ -90,7 +100,7 @@ class Listing:
         return (window.after, window.before if manifest.oldest is None else int(manifest.oldest.timestamp()) + 1)
 
     def pages(self) -> Iterator[tuple[PageEntry, list[Json]]]:
-        """Each page that holds rows, with its objects. One that can't be read is set aside and noted as lost."""
+        """Each page with rows, and its objects. A page that can't be read is set aside and noted as lost."""
         for page in self.manifest.pages:
             path = self.folder / page.file
             if page.rows and not page.lost:
@@ -110,26 +120,26 @@ class Listing:
 
         note(self._editable())
         self._change(note)
-        again = "rebuild` makes it anew" if page.request == {} else "run-all` lists again what it held"
+        again = "rebuild` restores it" if page.request == {} else "run-all` lists its activities again"
         log.warning("%s is missing or damaged; `strava-pipeline %s.", path, again)
 
     def _save(self) -> None:
         write_whole(self.folder / "manifest.json", self.manifest.model_dump_json(indent=1).encode())
-        PARSED.saved += 1
+        MANIFESTS.saved += 1
 
     def claim(self, run_id: str | None) -> None:
-        """Note which run goes on with it."""
+        """Note which run uses the listing now."""
         if run_id is not None and self.manifest.run_id != run_id:
             self._editable().run_id = run_id
             self._save()
 
-    def end(self) -> None:
-        """Note that the provider has nothing more in the window, where no empty page says so."""
+    def mark_ended(self) -> None:
+        """Note that the provider has nothing more in the window, where no empty page shows it."""
         self._editable().ended = True
         self._save()
 
-    def settle(self) -> None:
-        """Note that a run has made use of it to the end, so that the next one asks anew. Half a listing is gone on with."""
+    def mark_used(self) -> None:
+        """Note that a run has used the whole listing, so that the next run lists again. Half a listing is resumed instead."""
         if self.manifest.complete and not self.manifest.settled:
 
             def note(now: Manifest) -> None:
@@ -139,26 +149,26 @@ class Listing:
             self._change(note)
 
     def _change(self, note: Callable[[Manifest], None]) -> None:
-        """Change the manifest as it is on disk by now: another run, or another part of this one, may have been at it."""
+        """Change the manifest as it is on disk now: another run, or another part of this one, may have changed it."""
         listing = read_listing(self.folder)
         note(listing._editable())
         listing._save()
 
     def _editable(self) -> Manifest:
-        """The manifest, to be changed. Its entries stay shared: who changes one puts another in its place."""
+        """The manifest, to be changed. Its entries stay shared: replace an entry instead of changing it."""
         if self._shared or self.manifest is not self._on_disk:
             now = self._on_disk
             self.manifest = self._on_disk = now.model_copy(update={"pages": [*now.pages], "gone": [*now.gone]})
             self._shared = False
         return self.manifest
 
-    def distrust(self) -> None:
-        """Note that a login goes on with it that may not see what the first one saw: its absence proves nothing."""
+    def mark_limited_view(self) -> None:
+        """Note that the present login may see less than the first one did: an absence proves nothing."""
         self._editable().sees_private = False
         self._save()
 
     def adopt_orphans(self, years: YearRange) -> None:
-        """Enter pages that a crash left without their line in the manifest."""
+        """Enter pages that a crash left without an entry in the manifest."""
         if self._adopt(years):
             self._save()
 
@@ -175,12 +185,12 @@ class Listing:
                 continue
             at, number = packed_at(path)
             pages += [lost_page(_page_file(gap), at) for gap in range(len(pages) + 1, _number(path))]
-            pages.append(entry_of(path.name, activities, size, None, at, years, unreadable, landed=number))
+            pages.append(page_entry(path.name, activities, size, None, at, years, unreadable, landed=number))
         return len(pages) > known
 
 
 def _activities(content: Any, page: PageEntry, source: str) -> list[Json]:
-    """A page's objects; of a detail, what a listing would hold of it."""
+    """A page's objects; of a detail, the summary that a listing would hold."""
     if source not in SOURCES:
         return spec_of(source).read_page(content)[0]
     if isinstance(content, dict):
@@ -201,7 +211,7 @@ def _set_aside(path: Path) -> None:
         path.replace(path.with_name(f"{path.name}.damaged"))
 
 
-def begin(
+def begin_listing(
     lake: Lake,
     window: Window,
     *,
@@ -222,7 +232,7 @@ def begin(
     """
     end = window.mode if source == STRAVA else f"{window.mode}-{source}"
     while (folder := lake.listings_of(source) / f"{stamp(at)}-{end}").exists():
-        at += timedelta(microseconds=1)  # a proxy may tell the same time twice
+        at += timedelta(microseconds=1)  # a proxy may give the same time twice
     folder.mkdir(parents=True)
     sync_folder(folder.parent)
     manifest = Manifest(
@@ -243,18 +253,20 @@ def begin(
 
 
 def read_listing(folder: Path, lake: Lake | None = None) -> Listing:
-    """The listing of a folder, as it stands there."""
-    listing = Listing(folder, PARSED.manifest(folder / "manifest.json"), lake, shared=True)
+    """The listing in a folder, as it is on disk."""
+    listing = Listing(folder, MANIFESTS.manifest(folder / "manifest.json"), lake, shared=True)
     if listing.manifest.has_lost:
         pages = listing._editable().pages
         for place, page in enumerate(pages):
-            if page.lost and page.rows and (folder / page.file).exists():  # one without rows: nobody knows what it held
+            if (
+                page.lost and page.rows and (folder / page.file).exists()
+            ):  # of a page without rows nobody knows the content
                 pages[place] = page.model_copy(update={"lost": False})
     return listing
 
 
-def mended(folder: Path, lake: Lake) -> Listing | None:
-    """A listing whose manifest is missing or damaged, from its pages; it claims to have asked for what they hold only."""
+def restore_manifest(folder: Path, lake: Lake) -> Listing | None:
+    """Write a missing or damaged manifest again from the pages; its window is what they cover. None where that is impossible."""
     started, _, end = folder.name.partition("-")
     mode, source = end.partition("-")[0], lake.source_of(folder.parent)
     if not any(folder.glob("page-[0-9]*.json.gz")):
@@ -266,7 +278,7 @@ def mended(folder: Path, lake: Lake) -> Listing | None:
         )
         listing = Listing(folder, manifest, lake)
     except ValueError:
-        return None  # no folder of ours
+        return None  # not a listing's folder
     if not listing._adopt(YearRange(NO_YEAR, MAXYEAR)):
         return None  # all of them are damaged
     if mode != "all":
@@ -278,5 +290,5 @@ def mended(folder: Path, lake: Lake) -> Listing | None:
     listing.manifest.landed = listing.manifest.pages[0].landed
     _set_aside(folder / "manifest.json")
     listing._save()
-    log.warning("%s was missing or damaged and is made anew from its pages.", folder / "manifest.json")
+    log.warning("%s was missing or damaged and was restored from its pages.", folder / "manifest.json")
     return listing

@@ -23,26 +23,26 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.providers import best_first
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake.bronze.landing import Times, claims_of_the_future, joined, times_of
-from strava_pipeline.lake.bronze.listing import Listing, mended, read_listing
-from strava_pipeline.lake.bronze.manifests import PARSED, Manifest, PageEntry, Window
+from strava_pipeline.lake.bronze.landing import Times, correct_times, future_claims, join_times
+from strava_pipeline.lake.bronze.listing import Listing, read_listing, restore_manifest
+from strava_pipeline.lake.bronze.manifests import MANIFESTS, Manifest, PageEntry, Window
 from strava_pipeline.lake.paths import Lake
 
-REUSE_WITHIN = timedelta(hours=1)  # what a run that died an hour ago was told is still true enough for the same command
-RESUME_WITHIN = timedelta(hours=24)  # an older half is a picture of another day: a new listing is truer
+REUSE_WITHIN = timedelta(hours=1)  # the answers to a run that died an hour ago still serve the same command
+RESUME_WITHIN = timedelta(hours=24)  # an older half shows another day; a new listing is more accurate
 _ANSWER_TIMES: dict[Path, tuple[tuple[bool, int, int, int], Times]] = {}
 _TIMES: dict[Path, tuple[bool, list[Manifest], Times]] = {}
 _NEVER, _ALWAYS = -(2**62), 2**62  # seconds: no bound
 Span = tuple[int | None, int | None]  # exclusive epoch seconds, as Strava takes them: (after, before)
 
 
-def resume(
+def resumable_listing(
     lake: Lake, window: Window, *, at: datetime, years: YearRange, source: str = STRAVA, account: str | None = None
 ) -> Listing | None:
-    """The listing to go on with, rather than to ask again what is on disk.
+    """The listing to resume, rather than asking again for what is on disk; None: begin another one.
 
-    That is the newest of the same window if it broke off less than a day ago; or, complete, if the run that made it
-    died less than an hour ago. Its watermark has then moved, so a pull from the watermark goes by the mode alone.
+    That is the newest of the same window, if it was interrupted less than a day ago; or, complete, if its run died less
+    than an hour ago. A complete one has moved the watermark, so a pull from the watermark compares the mode alone.
     """
     for listing in listings(lake, source, newest_first=True):
         manifest = listing.manifest
@@ -66,9 +66,9 @@ def resume(
 
 
 def listings(lake: Lake, source: str = STRAVA, *, newest_first: bool = False) -> Iterator[Listing]:
-    """Every listing of a provider in the order in which they began, with the times that are believed.
+    """Every listing of a provider with its believed times, in the order in which the listings began.
 
-    A folder that holds neither a manifest nor a page is none.
+    A folder without a manifest and without pages is skipped.
     """
     found = list(_on_disk(lake, source))
     times = _times(lake, found, source)
@@ -77,28 +77,28 @@ def listings(lake: Lake, source: str = STRAVA, *, newest_first: bool = False) ->
     yield from sorted(found, key=_position, reverse=newest_first)
 
 
-def listings_of_all(lake: Lake) -> Iterator[Listing]:
+def provider_listings(lake: Lake) -> Iterator[Listing]:
     """Every listing of every provider, one provider after the other."""
     for source in lake.listed_sources:
         yield from listings(lake, source)
 
 
-def folder_of(lake: Lake, name: str) -> Path:
-    """The folder of the listing of that name, whichever provider's it is."""
+def listing_folder(lake: Lake, name: str) -> Path:
+    """The folder of the listing with that name, of whatever provider."""
     places = [lake.listings_of(source) / name for source in lake.listed_sources]
     return next((place for place in places if place.is_dir()), places[0])
 
 
-def sources_of(lake: Lake) -> list[str]:
-    """All sources of the lake in the order in which their rows count, the best first."""
+def ranked_sources(lake: Lake) -> list[str]:
+    """All sources of the lake in the order of their rank, the best first."""
     return best_first(lake.listed_sources)
 
 
-def settle_listings_of(lake: Lake, run_id: str) -> None:
-    """The run has used its listings to the end. Another run's, which may have died before that, are left alone."""
-    for listing in listings_of_all(lake):
+def mark_listings_used(lake: Lake, run_id: str) -> None:
+    """Mark the listings of a run that used them to the end. Other runs may have died before that: theirs stay as they are."""
+    for listing in provider_listings(lake):
         if listing.manifest.run_id == run_id:
-            listing.settle()
+            listing.mark_used()
 
 
 def listing_times(lake: Lake) -> Times:
@@ -106,13 +106,13 @@ def listing_times(lake: Lake) -> Times:
     return _times(lake, list(_on_disk(lake)))
 
 
-def times_of_all(lake: Lake) -> Times:
+def all_listing_times(lake: Lake) -> Times:
     """When the pages of every provider's listings are believed to have come: each server is judged by its own answers."""
     sources = lake.listed_sources
     if len(sources) == 1:
         return listing_times(lake)
     found = {source: list(_on_disk(lake, source)) for source in sources}
-    return joined(
+    return join_times(
         (_times(lake, of_source, source), [listing.manifest for listing in of_source])
         for source, of_source in found.items()
     )
@@ -125,32 +125,32 @@ def answer_times(lake: Lake, source: str = STRAVA) -> Times:
         return Times()
     folder = place.stat()
     # Others as soon as a listing begins, or this process adds to one.
-    looks = (lake.clock is not None, PARSED.saved, folder.st_mtime_ns, folder.st_nlink)
+    looks = (lake.clock is not None, MANIFESTS.saved, folder.st_mtime_ns, folder.st_nlink)
     known = _ANSWER_TIMES.get(place)
     if known is None or known[0] != looks:
         known = _ANSWER_TIMES[place] = (looks, _times(lake, list(_on_disk(lake, source)), source))
     return known[1]
 
 
-def from_the_future(lake: Lake) -> list[tuple[str, datetime, datetime]]:
-    """(listing, the time that it says, that which is believed) of listings that say to be later than they can be."""
+def future_listings(lake: Lake) -> list[tuple[str, datetime, datetime]]:
+    """(listing, its own time, the believed time) of listings whose time is later than it can be."""
     found = list(_on_disk(lake))
-    return list(claims_of_the_future({listing.name: listing.manifest for listing in found}, _times(lake, found)))
+    return list(future_claims({listing.name: listing.manifest for listing in found}, _times(lake, found)))
 
 
 def _times(lake: Lake, found: Sequence[Listing], source: str = STRAVA) -> Times:
-    """Worked out once for as long as the manifests are the same."""
+    """Computed once for as long as the manifests are the same."""
     manifests, has_clock = [listing.manifest for listing in found], lake.clock is not None
     place = lake.listings_of(source)
     known = _TIMES.get(place)
     if known is None or known[0] != has_clock or not _same(known[1], manifests):
-        times = times_of({listing.name: listing.manifest for listing in found}, lake.local_time())
+        times = correct_times({listing.name: listing.manifest for listing in found}, lake.local_time())
         known = _TIMES[place] = (has_clock, manifests, times)
     return known[2]
 
 
-def _same(some: list[Manifest], others: list[Manifest]) -> bool:
-    return len(some) == len(others) and all(map(operator.is_, some, others))
+def _same(manifests: list[Manifest], others: list[Manifest]) -> bool:
+    return len(manifests) == len(others) and all(map(operator.is_, manifests, others))
 
 
 def _position(listing: Listing) -> tuple[int, datetime, str]:
@@ -164,7 +164,7 @@ def _on_disk(lake: Lake, source: str = STRAVA) -> Iterator[Listing]:
         try:
             yield read_listing(folder, lake)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValidationError):
-            if listing := mended(folder, lake):
+            if listing := restore_manifest(folder, lake):
                 yield listing
 
 
@@ -209,9 +209,9 @@ def listed_since(lake: Lake) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Whatever starts within `after` and `before` (exclusive epoch seconds) and was last seen before `began_at` is gone.
+    """What starts between `after` and `before` (exclusive epoch seconds) and was last seen before `began_at` is gone.
 
-    `activity_id`: that one only. `listing`: what is judged together.
+    `activity_id`: only that activity is. Proofs of the same `listing` are judged together.
     """
 
     listing: str
@@ -225,7 +225,7 @@ class Proof:
 
 
 def proofs(listings: Iterable[Listing]) -> Iterator[Proof]:
-    """What each complete listing proves, and what events said, in the order of their beginnings."""
+    """What each complete listing proves, and the deletions that events reported, in the order of the listings."""
     for listing in listings:
         manifest = listing.manifest
         for gone in manifest.gone:
@@ -234,12 +234,12 @@ def proofs(listings: Iterable[Listing]) -> Iterator[Proof]:
                 listing.name, manifest.athlete_id, manifest.account, later, gone.at, activity_id=gone.activity_id
             )
         began = manifest.started_at.replace(microsecond=0)  # a page's time may be known to the second only
-        for after, before in proven(manifest):
+        for after, before in proven_spans(manifest):
             yield Proof(listing.name, manifest.athlete_id, manifest.account, began, manifest.fetched_at, after, before)
 
 
-def proven(manifest: Manifest) -> Iterator[Span]:
-    """The window of a listing without its gaps; nothing of one that is not whole, may not see everything, or has no date."""
+def proven_spans(manifest: Manifest) -> Iterator[Span]:
+    """The window of a listing without its gaps; nothing where it is incomplete, sees only a part, or has no believable time."""
     if not (manifest.complete and manifest.sees_private and manifest.is_dated):
         return
     after, before = manifest.window.after, manifest.window.before
@@ -254,7 +254,7 @@ def proven(manifest: Manifest) -> Iterator[Span]:
 
 
 def gaps(manifest: Manifest) -> list[Span]:
-    """Where a complete listing proves nothing: around the border of two pages, and behind a last page that was full."""
+    """Where a complete listing proves nothing: around the border of two pages, and after a last page that was full."""
     walk, asked = manifest.walk, manifest.window
     if any(page.oldest is None or page.newest is None for page in walk):
         return [(asked.after, asked.before)]
@@ -263,18 +263,18 @@ def gaps(manifest: Manifest) -> list[Span]:
     if walk and _is_full(walk[-1]):
         after, before = _around(walk[-1], ascending=ascending)
         found.append((after, asked.before) if ascending else (asked.after, before))
-    again = {(_asked(page, "after"), _asked(page, "before")) for page in manifest.looked_at_again if _is_whole(page)}
+    again = {(_asked(page, "after"), _asked(page, "before")) for page in manifest.repeated_pages if _is_whole(page)}
     return [span for span in found if span not in again]
 
 
-def lies_in(start: float, span: Span) -> bool:
+def is_within(start: float, span: Span) -> bool:
     """Whether an epoch second lies in an exclusive span."""
     after, before = span
     return (after is None or start > after) and (before is None or start < before)
 
 
-def bounds(spans: Iterable[Span]) -> dict[str, list[int]]:
-    """The spans as two columns of numbers, for statements: `after` and `before`."""
+def span_columns(spans: Iterable[Span]) -> dict[str, list[int]]:
+    """The spans as two columns of numbers for a statement: `after` and `before`."""
     columns: dict[str, list[int]] = {"after": [], "before": []}
     for after, before in spans:
         columns["after"].append(_NEVER if after is None else after)
@@ -288,7 +288,7 @@ def _between(page: PageEntry, following: PageEntry, *, ascending: bool) -> Span:
 
 
 def _around(page: PageEntry, *, ascending: bool) -> tuple[int, int]:
-    """A span that holds the second of the page's last start (ascending) or first."""
+    """A span around the second of the page's last start (ascending) or first start."""
     edge = page.newest if ascending else page.oldest
     assert edge is not None
     second = int(edge.timestamp())
@@ -296,7 +296,7 @@ def _around(page: PageEntry, *, ascending: bool) -> tuple[int, int]:
 
 
 def _unreadable(manifest: Manifest) -> Iterator[Span]:
-    """Where a row that can't be read may belong: from the end of the page before its own to the beginning of the next."""
+    """Where an unreadable row may belong: from the end of the page before its own to the beginning of the next."""
     ascending = manifest.is_ascending
     walk = manifest.walk if ascending else manifest.walk[::-1]
     for place, page in enumerate(walk):
@@ -324,12 +324,12 @@ def _asked(page: PageEntry, name: str) -> int | None:
 
 
 def refuse_emulator(lake: Lake, api_url: str) -> None:
-    """Raise MisuseError where `api_url` is on this machine or its network, and the newest listing is a public server's."""
+    """Raise MisuseError where `api_url` is near (this machine or its network) and the newest listing is a public server's."""
     host = urlsplit(api_url).hostname or ""
     if not _is_near(host):
         return
-    said = (listing.manifest.host for listing in listings(lake, newest_first=True))
-    before = next((one for one in said if one is not None), host)
+    hosts = (listing.manifest.host for listing in listings(lake, newest_first=True))
+    before = next((known for known in hosts if known is not None), host)
     if not _is_near(before):
         raise MisuseError(
             f"{lake.data_dir} holds what {before} answered, but the settings point at {host}; nothing was asked. "

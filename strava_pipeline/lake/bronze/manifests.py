@@ -35,7 +35,7 @@ class Window(BaseModel):
 
     @property
     def is_open_ended(self) -> bool:
-        """It reaches to the present, so that a complete one moves the watermark."""
+        """Whether the window reaches to the present; a complete listing of it moves the watermark."""
         return self.before is None and self.mode != "event"
 
     def same_as(self, other: "Window") -> bool:
@@ -43,7 +43,7 @@ class Window(BaseModel):
 
 
 class UnreadableRow(BaseModel):
-    """An item of a page that is no activity: its place from 1, why, and what identifies its content (see core/activities.py)."""
+    """An item of a page that is not an activity: its row from 1, the reason, and a digest of its content (core/activities.py)."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
@@ -54,11 +54,11 @@ class UnreadableRow(BaseModel):
 
 
 class PageEntry(BaseModel):
-    """A page on disk. `oldest` and `newest` are the starts (UTC) of what it holds; None where it is empty.
+    """A page on disk. `oldest` and `newest` are the first and last start (UTC) in it; None where the page is empty.
 
-    `local_years` are the years that its activities say (0: no date), `years` the partitions that these belonged to
-    when it came: the newest partition of today is not that of next year. `landed` orders it among all that came (see
-    landed.py), `local_at` is when it came by this machine's clock; None: it came before there were numbers.
+    `local_years` are the years of its activities (0: no date), `years` their partitions when the page came: today's newest
+    partition is not next year's. `landed` is the page's number (landing.py), `local_at` the time of this machine's clock;
+    None: the page came before there were numbers.
     """
 
     file: str
@@ -79,22 +79,22 @@ class PageEntry(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _of_an_older_version(cls, said: Any) -> Any:
-        """A manifest without `local_years` still tells the partitions: its listing must not be passed over."""
-        if isinstance(said, dict) and "local_years" not in said and "years" in said:
-            return {**said, "local_years": said["years"]}
-        return said
+    def _of_an_older_version(cls, content: Any) -> Any:
+        """A manifest without `local_years` names the partitions all the same, so its listing is not skipped."""
+        if isinstance(content, dict) and "local_years" not in content and "years" in content:
+            return {**content, "local_years": content["years"]}
+        return content
 
 
-class Gone(BaseModel):
-    """An activity that Strava said to be deleted, and when."""
+class Deletion(BaseModel):
+    """An activity that Strava reported as deleted, and when."""
 
     activity_id: int
     at: AwareDatetime
 
 
 class Manifest(BaseModel):
-    """What stands in manifest.json. `gone`: of a day's events. `landed`, `local_at`: as of a page, when it began."""
+    """The content of manifest.json. `gone`: deletions by a day's events. `landed`, `local_at`: when the listing began."""
 
     source: str = STRAVA
     athlete_id: int | None = None
@@ -103,18 +103,18 @@ class Manifest(BaseModel):
     started_at: datetime
     landed: int | None = None
     local_at: datetime | None = None
-    is_dated: bool = Field(default=True, exclude=True)  # whether anything true is known of when it came
+    is_dated: bool = Field(default=True, exclude=True)  # whether any believable time of the listing is known
     host: str | None = None  # of the API that answered
     run_id: str | None = None  # of the run that asked last
     sees_private: bool = True  # whether the login was allowed to list what only the athlete may see
     ended: bool = False  # the provider said that there is nothing more, without an empty page
     settled: bool = False  # a run that used it came to its end
     pages: list[PageEntry] = []
-    gone: list[Gone] = []
+    gone: list[Deletion] = []
 
     @property
     def complete(self) -> bool:
-        """Only an empty page ends a listing of Strava's; one that has lost a page is not whole any more."""
+        """Whether the listing reached its end (Strava's end with an empty page) and has lost no page."""
         return not self.has_lost and (self.ended or any(page.rows == 0 for page in self.pages))
 
     @property
@@ -124,12 +124,12 @@ class Manifest(BaseModel):
 
     @property
     def walk(self) -> list[PageEntry]:
-        """The pages with rows from one end of the window to the other; what follows the empty page was asked for again."""
+        """The pages with rows, from one end of the window to the other; pages behind the empty one are repetitions."""
         return list(takewhile(lambda page: page.rows or page.lost, self.pages))
 
     @property
-    def looked_at_again(self) -> list[PageEntry]:
-        """The pages behind the empty one."""
+    def repeated_pages(self) -> list[PageEntry]:
+        """The pages behind the empty one: gaps that were asked for again."""
         return self.pages[len(self.walk) + 1 :]
 
     @property
@@ -141,7 +141,7 @@ class Manifest(BaseModel):
         return sum(not page.lost for page in self.pages)
 
     def pages_for(self, year: int, within: YearRange) -> int:
-        """How many whole pages a partition has to take in. A listing is one thing, a day's events are many."""
+        """How many whole pages a partition has to merge: of a listing all, of a day's events those of the partition's year."""
         if self.window.mode != "event":
             return self.whole_pages
         return sum(not page.lost and year in {within.clamp(local) for local in page.local_years} for page in self.pages)
@@ -152,16 +152,16 @@ class Manifest(BaseModel):
 
     @property
     def unreadable(self) -> int:
-        """How many of its rows are no activities."""
+        """How many of its rows are not activities."""
         return sum(len(page.unreadable) for page in self.pages)
 
     @property
     def years(self) -> list[int]:
-        """The partitions that its activities belonged to when they came."""
+        """The partitions of its activities when they came."""
         return sorted({year for page in self.pages for year in page.years})
 
     def years_within(self, years: YearRange) -> set[int]:
-        """The partitions that its activities belong to."""
+        """The partitions of its activities now."""
         return {years.clamp(year) for page in self.pages if not page.lost for year in page.local_years}
 
     @property
@@ -177,7 +177,7 @@ class Manifest(BaseModel):
         return min((page.oldest for page in self.pages if page.oldest), default=None)
 
 
-def entry_of(
+def page_entry(
     file: str,
     activities: Sequence[Json],
     size: int,
@@ -189,8 +189,8 @@ def entry_of(
     landed: int | None = None,
     local_at: datetime | None = None,
 ) -> PageEntry:
-    """The line of a page of these activities and unreadable rows."""
-    seen, said = start_instants(activities), local_years(activities)
+    """The manifest's entry for a page of these activities and unreadable rows."""
+    starts, years_in_page = start_instants(activities), local_years(activities)
     return PageEntry(
         file=file,
         request=request,
@@ -199,21 +199,21 @@ def entry_of(
         fetched_at=at,
         landed=landed,
         local_at=local_at,
-        local_years=said,
-        years=sorted({years.clamp(year) for year in said}),
-        oldest=min(seen, default=None),
-        newest=max(seen, default=None),
+        local_years=years_in_page,
+        years=sorted({years.clamp(year) for year in years_in_page}),
+        oldest=min(starts, default=None),
+        newest=max(starts, default=None),
         unreadable=[UnreadableRow.model_validate(row) for row in unreadable],
     )
 
 
 def lost_page(file: str, at: datetime) -> PageEntry:
-    """The line of a page of which nothing is left but its place."""
+    """The entry of a page of which only its number is left."""
     return PageEntry(file=file, rows=0, fetched_at=at, local_years=[], lost=True)
 
 
-class _Parsed:
-    """The manifests that were read last: of each file what stands in it now, and never what stood there before."""
+class _ManifestCache:
+    """The manifests that were read last, each as its file holds it now, never as it was before."""
 
     def __init__(self) -> None:
         self._manifests: dict[Path, tuple[tuple[int, ...], Manifest]] = {}  # by file; the one added last comes last
@@ -237,4 +237,4 @@ class _Parsed:
         return manifest
 
 
-PARSED = _Parsed()
+MANIFESTS = _ManifestCache()

@@ -20,11 +20,11 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.answers import detail_files, newest_athlete
 from strava_pipeline.lake.bronze.listing import Listing
-from strava_pipeline.lake.bronze.listings import bounds, listings, proven
+from strava_pipeline.lake.bronze.listings import listings, proven_spans, span_columns
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
 from strava_pipeline.lake.gold.event_followup import years_unmerged
-from strava_pipeline.lake.gold.fetch_selection import Scope, wanted_details
-from strava_pipeline.lake.gold.merge import merged_pages, years_lacking
+from strava_pipeline.lake.gold.fetch_selection import Scope, select_details
+from strava_pipeline.lake.gold.merge import merged_pages, unmerged_years
 from strava_pipeline.lake.gold.warehouse import DamagedWarehouseError, OtherCatalogueError, is_a_database, reading
 from strava_pipeline.lake.imports.activities import all_listings
 from strava_pipeline.lake.paths import Lake
@@ -61,7 +61,7 @@ def years_behind(lake: Lake, years: YearRange) -> set[int]:
                     row[0]
                     for row in connection.execute(sql("years_unfetched"), {"source": STRAVA, "since": since}).fetchall()
                 }
-    return unfetched.union(*(years_lacking(merged, listing, years) for listing in all_listings(lake)))
+    return unfetched.union(*(unmerged_years(merged, listing, years) for listing in all_listings(lake)))
 
 
 def first_pull_ended_at(lake: Lake) -> datetime | None:
@@ -97,7 +97,7 @@ class Differences:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Coverage:
     """What gold holds and whole listings cover: `covered` are the spans by year, `months` the activities by year, month."""
 
     covered: dict[int, list[Span]]
@@ -130,7 +130,7 @@ class Known:
         return dict(by_month)
 
 
-def known_of(lake: Lake, years: YearRange, now: datetime) -> Known:
+def coverage_of(lake: Lake, years: YearRange, now: datetime) -> Coverage:
     """Everything known of all years, as of now."""
     merged, months = _gold(lake)
     whole = [listing for listing in listings(lake) if listing.manifest.complete]
@@ -139,16 +139,16 @@ def known_of(lake: Lake, years: YearRange, now: datetime) -> Known:
             _joined(
                 _within(listing.manifest, year, now)
                 for listing in whole
-                if year not in years_lacking(merged, listing, years)
+                if year not in unmerged_years(merged, listing, years)
             )
         )
         for year in years.all
     }
-    return Known(covered, months, _joined_at(lake))
+    return Coverage(covered, months, _joined_at(lake))
 
 
 @dataclass(frozen=True, slots=True)
-class AtHand:
+class ListingAtHand:
     """A listing of a year that a run would go on with; `brings`: what it would change, where it is whole."""
 
     listing: Listing
@@ -157,9 +157,9 @@ class AtHand:
 
 def year_counts(
     lake: Lake,
-    known: Known,
+    known: Coverage,
     chosen: Sequence[int],
-    at_hand: Mapping[int, AtHand],
+    at_hand: Mapping[int, ListingAtHand],
     now: datetime,
     sports: frozenset[str] | None = None,
 ) -> dict[int, YearCount]:
@@ -167,7 +167,7 @@ def year_counts(
     due: dict[int, set[int]] = defaultdict(set)
     resting: set[int] = set()
     if lake.working.exists():
-        wanted = wanted_details(lake, chosen, Scope(sports=sports), now)
+        wanted = select_details(lake, chosen, Scope(sports=sports), now)
         resting = {candidate.activity_id for candidate in wanted.resting}
         for candidate in wanted.due:
             due[candidate.year].add(candidate.activity_id)
@@ -188,7 +188,7 @@ def _due_after(lake: Lake, year: int, due: set[int], brings: Differences, sports
     )
 
 
-def _count(known: Known, year: int, due: int, now: datetime) -> YearCount:
+def _count(known: Coverage, year: int, due: int, now: datetime) -> YearCount:
     spans = known.covered[year]
     begin, end = _new_year(year), min(_new_year(year + 1), now)
     opens = max(begin, known.joined) if known.joined is not None and not spans else begin
@@ -257,10 +257,10 @@ def _new_year(year: int) -> datetime:
 def differences(lake: Lake, listing: Listing, years: Collection[int], within: YearRange) -> Differences:
     """What the listing, as far as it came, would change in gold's `years`."""
     listed = _listed(listing, years, within)
-    return compare(listed, _held(lake, listed["id"].to_list(), years), years, listing.manifest)
+    return compare_frames(listed, _held(lake, listed["id"].to_list(), years), years, listing.manifest)
 
 
-def compare(listed: pl.DataFrame, held: pl.DataFrame, years: Collection[int], manifest: Manifest) -> Differences:
+def compare_frames(listed: pl.DataFrame, held: pl.DataFrame, years: Collection[int], manifest: Manifest) -> Differences:
     """Lay what was listed beside what is held, by id; of an activity that was listed twice the newest sighting counts."""
     newest = listed.sort("ingestion_ts").unique("id", keep="last")
     met = newest.join(held, on="id", how="left", suffix="_held")
@@ -287,7 +287,7 @@ def _absent(listed: pl.DataFrame, held: pl.DataFrame, years: Collection[int], ma
         & (pl.col("ingestion_ts") < manifest.started_at.astimezone(UTC).replace(tzinfo=None))
     )
     start = pl.col("start_date").dt.epoch("s")
-    columns = bounds(proven(manifest))
+    columns = span_columns(proven_spans(manifest))
     spans = [(start > after) & (start < before) for after, before in zip(*columns.values(), strict=True)]
     present = present.filter(pl.any_horizontal(pl.lit(value=False), *spans))
     return present.join(listed, on="id", how="anti")

@@ -18,14 +18,23 @@ from strava_pipeline.core.activities import start_instants
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.listing import Listing
-from strava_pipeline.lake.bronze.listings import Proof, Span, bounds, gaps, lies_in, listings, proofs, proven
-from strava_pipeline.lake.decisions import Decision, decide, decisions
-from strava_pipeline.lake.gold.merge import merged_pages, shard_signature, sharing, staged, staging, years_lacking
+from strava_pipeline.lake.bronze.listings import (
+    Proof,
+    Span,
+    gaps,
+    is_within,
+    listings,
+    proofs,
+    proven_spans,
+    span_columns,
+)
+from strava_pipeline.lake.decisions import Decision, decisions, record_decisions
+from strava_pipeline.lake.gold.merge import merged_pages, shard_signature, stage, staging, unmerged_years, years_sharing
 from strava_pipeline.lake.gold.warehouse import (
     Connection,
     DamagedWarehouseError,
     OtherCatalogueError,
-    changed,
+    mark_changed,
     note,
     notes,
     reading,
@@ -118,14 +127,14 @@ def _mark_absent_at(
         judged = notes(connection, JUDGED)
         signature = {year: _digest(shard_signature(shard_files(lake, year)), common) for year in years}
         due = [year for year in years if judged.get(note_of[year]) != signature[year]]
-        shards = [str(path) for year in (*due, *sharing(connection, due)) for path in shard_files(lake, year)]
+        shards = [str(path) for year in (*due, *years_sharing(connection, due)) for path in shard_files(lake, year)]
         if not due or not shards:
             return report
         connection.execute(sql("sightings"), {"source": source, "shards": shards, "years": due})
     missing = _without_seen(connection, _missing(connection, lake, found), found, _unmerged(connection, known, within))
     verdicts, report.held = judge(missing, found, confirmed, _present_in(connection))
     if confirm is not None and (meant := [taken for shrink in report.held if (taken := confirm(shrink))]):
-        decide(lake, *meant)
+        record_decisions(lake, *meant)
         verdicts, report.held = judge(missing, found, _confirmed(lake), _present_in(connection))
     _set_marks(connection, lake, verdicts, report)
     for year in {*due} - {shrink.year for shrink in report.held}:  # those are judged, and told, each time
@@ -143,20 +152,20 @@ def held_back(connection: Connection, lake: Lake, years: Sequence[int], within: 
         connection.execute("ROLLBACK")
 
 
-def of_events(known: Iterable[Listing]) -> Iterator[Listing]:
+def event_listings(known: Iterable[Listing]) -> Iterator[Listing]:
     """Those that say what webhook events told of a day."""
     return (listing for listing in known if listing.manifest.window.mode == "event")
 
 
-def judged_gone(connection: Connection) -> dict[str, set[int]]:
+def judged_deletions(connection: Connection) -> dict[str, set[int]]:
     """Of which deletions that events told gold knows, by listing; marked or held back."""
     return {name.removeprefix(GONE): {*json.loads(ids)} for name, ids in notes(connection, GONE).items()}
 
 
 def _note_gone(connection: Connection, known: Iterable[Listing], years: Sequence[int]) -> None:
     """Note which deletions were judged with `years`: another year's wait for a run that covers it."""
-    judged = judged_gone(connection)
-    told = {listing.name: {one.activity_id for one in listing.manifest.gone} for listing in of_events(known)}
+    judged = judged_deletions(connection)
+    told = {listing.name: {one.activity_id for one in listing.manifest.gone} for listing in event_listings(known)}
     new = {name: ids - judged.get(name, set()) for name, ids in told.items()}
     of_years = connection.execute(
         sql("years_of_events"), {"source": STRAVA, "ids": sorted(set().union(*new.values()))}
@@ -167,9 +176,9 @@ def _note_gone(connection: Connection, known: Iterable[Listing], years: Sequence
             note(connection, f"{GONE}{name}", json.dumps(sorted(judged.get(name, set()) | (ids & here))))
 
 
-def doubtful(lake: Lake, listing: Listing) -> list[Span]:
+def doubtful_spans(lake: Lake, listing: Listing) -> list[Span]:
     """Where a complete listing proves nothing and lacks something that is present in gold: to be asked for again."""
-    spans = gaps(listing.manifest) if list(proven(listing.manifest)) else []
+    spans = gaps(listing.manifest) if list(proven_spans(listing.manifest)) else []
     if not spans or not lake.working.exists():
         return []
     seen = {activity["id"] for _, activities in listing.pages() for activity in activities}
@@ -180,7 +189,7 @@ def doubtful(lake: Lake, listing: Listing) -> list[Span]:
     values = {"source": listing.manifest.source}
     with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
         missing = [start for key, start in connection.execute(query, values).fetchall() if key not in seen]
-        found = [span for span in spans if any(lies_in(start, span) for start in missing)]
+        found = [span for span in spans if any(is_within(start, span) for start in missing)]
         return found if len(found) <= FEW else []  # so many are the listing's fault: the next one tells
     return []  # it is to be made anew
 
@@ -206,7 +215,7 @@ def judge(
             gone = {key: number for key, number in hits.items() if key not in verdicts}
             spans = windows[listing] or [found[min(hits.values())]]  # of events: all of the year
             present = len(present_in(year, spans) - verdicts.keys()) if len(gone) > FEW else 0
-            if is_too_much(len(gone), present) and (listing, year) not in confirmed:
+            if is_suspicious(len(gone), present) and (listing, year) not in confirmed:
                 believed = 0 if windows[listing] else _believed(len(gone), present)
                 first = sorted(gone, key=lambda key: (gone[key], key))[:believed]
                 held[year] = Shrink(year, listing, len(gone) - believed, present), gone.keys() - {*first}
@@ -226,10 +235,10 @@ def _by_listing(missing: Missing, found: Sequence[Proof]) -> dict[str, dict[int,
 
 def _believed(gone: int, present: int) -> int:
     """How many deletions of a day are marked as they come, until they are too many for events alone to be believed."""
-    return next(count - 1 for count in range(1, gone + 1) if is_too_much(count, present))
+    return next(count - 1 for count in range(1, gone + 1) if is_suspicious(count, present))
 
 
-def is_too_much(missing: int, present: int) -> bool:
+def is_suspicious(missing: int, present: int) -> bool:
     """Whether so many of so many are more likely missing by a fault than deleted by a person."""
     return missing > FEW and missing * SHARE > present
 
@@ -237,7 +246,7 @@ def is_too_much(missing: int, present: int) -> bool:
 def _unmerged(connection: Connection, known: Sequence[Listing], within: YearRange) -> list[Listing]:
     """The listings of which gold has not taken in every page: another run is at it, or has another year."""
     merged = merged_pages(connection)
-    return [listing for listing in known if years_lacking(merged, listing, within)]
+    return [listing for listing in known if unmerged_years(merged, listing, within)]
 
 
 def _without_seen(
@@ -273,7 +282,7 @@ def _missing(connection: Connection, lake: Lake, found: Sequence[Proof]) -> Miss
         "athlete_id": [proof.athlete_id for proof in found],
         "account": [proof.account for proof in found],
         "began_at": [proof.began_at for proof in found],
-        **bounds((proof.after, proof.before) for proof in found),
+        **span_columns((proof.after, proof.before) for proof in found),
     }
     schema = {
         "activity_id": pl.Int64(),
@@ -282,7 +291,7 @@ def _missing(connection: Connection, lake: Lake, found: Sequence[Proof]) -> Miss
         "began_at": pl.Datetime("us", "UTC"),
     }
     with staging(lake) as folder:
-        path = staged(folder, "proofs", pl.DataFrame(columns, schema_overrides=schema))
+        path = stage(folder, "proofs", pl.DataFrame(columns, schema_overrides=schema))
         return connection.execute(sql("absent"), {"proofs": path}).fetchall()
 
 
@@ -291,7 +300,7 @@ def _present_in(connection: Connection) -> Callable[[int, Sequence[Proof]], set[
         values = {
             "year": year,
             "at": of_listing[0].found_at,
-            **bounds((proof.after, proof.before) for proof in of_listing),
+            **span_columns((proof.after, proof.before) for proof in of_listing),
         }
         return {key for (key,) in connection.execute(sql("present_in"), values).fetchall()}
 
@@ -309,8 +318,8 @@ def _set_marks(connection: Connection, lake: Lake, verdicts: Mapping[int, dateti
     columns = {"id": [*marks, *restored], "deleted_at": [*marks.values(), *[None] * len(restored)]}
     with staging(lake) as folder:
         rows = pl.DataFrame(columns, schema={"id": pl.Int64(), "deleted_at": pl.Datetime("us", "UTC")})
-        connection.execute(sql("mark_deleted"), {"marks": staged(folder, "marks", rows)})
-    changed(connection)
+        connection.execute(sql("mark_deleted"), {"marks": stage(folder, "marks", rows)})
+    mark_changed(connection)
 
 
 def _confirmed(lake: Lake) -> set[tuple[str, int]]:

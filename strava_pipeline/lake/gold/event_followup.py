@@ -21,14 +21,14 @@ from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.webhooks import QueuedActivity
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake.bronze.answers import AnswerFiles, answer_files, answered_at
-from strava_pipeline.lake.bronze.listing import Listing, begin, read_listing
+from strava_pipeline.lake.bronze.answers import AnswerFiles, answer_files, landing_of
+from strava_pipeline.lake.bronze.listing import Listing, begin_listing, read_listing
 from strava_pipeline.lake.bronze.listings import answer_times, listings
-from strava_pipeline.lake.bronze.manifests import Gone, Window, entry_of
-from strava_pipeline.lake.gold.deletions import judged_gone, of_events
-from strava_pipeline.lake.gold.merge import merged_pages, years_lacking
+from strava_pipeline.lake.bronze.manifests import Deletion, Window, page_entry
+from strava_pipeline.lake.gold.deletions import event_listings, judged_deletions
+from strava_pipeline.lake.gold.merge import merged_pages, unmerged_years
 from strava_pipeline.lake.gold.publish import snapshot, snapshot_file
-from strava_pipeline.lake.gold.quarantine import drops, standing
+from strava_pipeline.lake.gold.quarantine import drop_in_force, drops
 from strava_pipeline.lake.gold.warehouse import Connection, reading
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -40,7 +40,7 @@ _MOVING = {"fetched_at"}  # new with each answer
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedFields:
     """What listings show of an activity and what not: see core/activities.py."""
 
     without: tuple[str, ...] = SOMETIMES_LISTED
@@ -48,46 +48,46 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueActivity:
     """An activity to be asked for. `year`: where gold has it, else the newest; `listed`: what listings show of it."""
 
     activity_id: int
     year: int
     at: datetime
-    listed: Listed
+    listed: ListedFields
     is_poisoned: bool  # asked for in vain before: one attempt is enough
 
 
 @dataclass(slots=True)
-class Sorted:
+class SortedQueue:
     """What waits, sorted: to be asked for; answered since by a detail on disk; needing no answer."""
 
-    due: list[Due] = field(default_factory=list)
-    answered: dict[Due, AnswerFiles] = field(default_factory=dict)
-    settled: set[int] = field(default_factory=set)
+    due: list[DueActivity] = field(default_factory=list)
+    answered: dict[DueActivity, AnswerFiles] = field(default_factory=dict)
+    finished: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
 class _Fact:
     year: int
     deleted_at: datetime | None
-    listed: Listed
+    listed: ListedFields
 
 
-def sort_waiting(lake: Lake, waiting: Mapping[int, QueuedActivity], years: YearRange, now: datetime) -> Sorted:
+def sort_queue(lake: Lake, waiting: Mapping[int, QueuedActivity], years: YearRange, now: datetime) -> SortedQueue:
     """Of those that may be asked for now, newest event first."""
-    found = Sorted()
+    found = SortedQueue()
     asked = {key: one for key, one in waiting.items() if one.may_be_fetched(now)}
     if not asked:
         return found
     facts, of_new = _facts(lake, asked, years)
-    dropped, files = drops(lake), on_disk(lake, asked)
+    dropped, files = drops(lake), details_on_disk(lake, asked)
     for key, one in sorted(asked.items(), key=lambda item: (item[1].at, item[0]), reverse=True):
         fact, answer = facts.get(key, of_new), files.get(key)
-        due = Due(key, fact.year, one.at, fact.listed, one.tries > 0)
+        due = DueActivity(key, fact.year, one.at, fact.listed, one.tries > 0)
         good_at = answer.good_at if answer else None
-        if standing(dropped.get(key), good_at) or (fact.deleted_at is not None and fact.deleted_at >= one.at):
-            found.settled.add(key)
+        if drop_in_force(dropped.get(key), good_at) or (fact.deleted_at is not None and fact.deleted_at >= one.at):
+            found.finished.add(key)
         elif answer is not None and is_answered(due, answer):
             found.answered[due] = answer
         else:
@@ -95,12 +95,12 @@ def sort_waiting(lake: Lake, waiting: Mapping[int, QueuedActivity], years: YearR
     return found
 
 
-def is_answered(due: Due, files: AnswerFiles) -> bool:
+def is_answered(due: DueActivity, files: AnswerFiles) -> bool:
     """Whether a detail came after the event."""
     return files.good_at is not None and files.good_at >= due.at + SHOWN_AFTER
 
 
-def on_disk(lake: Lake, ids: Mapping[int, object]) -> dict[int, AnswerFiles]:
+def details_on_disk(lake: Lake, ids: Mapping[int, object]) -> dict[int, AnswerFiles]:
     return answer_files(answer_times(lake), sorted(lake.details.glob("year=*")), ids.keys())
 
 
@@ -109,10 +109,10 @@ def _facts(lake: Lake, ids: Mapping[int, object], years: YearRange) -> tuple[dic
     with reading(lake) as connection:
         rows = connection.execute(sql("facts_of_events"), {"source": STRAVA, "ids": list(ids)}).fetchall()
     facts: dict[int, _Fact] = {}
-    of_new = _Fact(years.newest, None, Listed())
+    of_new = _Fact(years.newest, None, ListedFields())
     for key, year, deleted_at, *absent, extra in rows:
         without = tuple(name for name, is_absent in zip(SOMETIMES_LISTED, absent, strict=True) if is_absent)
-        listed = Listed(without, tuple(sorted(extra or ())))
+        listed = ListedFields(without, tuple(sorted(extra or ())))
         if key is None:
             of_new = _Fact(years.newest, None, listed)
         else:
@@ -121,7 +121,14 @@ def _facts(lake: Lake, ids: Mapping[int, object], years: YearRange) -> tuple[dic
 
 
 def note_sighting(
-    lake: Lake, detail: Path, at: datetime, activity: Json, *, listed: Listed, years: YearRange, athlete_id: int | None
+    lake: Lake,
+    detail: Path,
+    at: datetime,
+    activity: Json,
+    *,
+    listed: ListedFields,
+    years: YearRange,
+    athlete_id: int | None,
 ) -> bool:
     """Let a detail on disk tell of its summary; False where it does already."""
     listing = _of_day(lake, at, athlete_id)
@@ -129,31 +136,31 @@ def note_sighting(
     if any(page.file == file for page in listing.manifest.pages):
         return False
     summary = [summary_of_detail(activity, without=listed.without, also=listed.also)]
-    number = answered_at(detail)[1]
-    entry = entry_of(file, summary, detail.stat().st_size, {"id": activity["id"]}, at, years, landed=number)
-    listing.refer(entry.model_copy(update={"without": [*listed.without], "also": [*listed.also]}))
+    number = landing_of(detail)[1]
+    entry = page_entry(file, summary, detail.stat().st_size, {"id": activity["id"]}, at, years, landed=number)
+    listing.add_detail(entry.model_copy(update={"without": [*listed.without], "also": [*listed.also]}))
     return True
 
 
-def note_gone(lake: Lake, gone: Mapping[int, datetime], athlete_id: int | None) -> None:
+def note_deletions(lake: Lake, gone: Mapping[int, datetime], athlete_id: int | None) -> None:
     """Let events tell what was deleted, each at its time (UTC). What was told before is not told twice."""
-    by_day: dict[str, list[Gone]] = {}
+    by_day: dict[str, list[Deletion]] = {}
     for activity_id, at in gone.items():
-        by_day.setdefault(_day(at), []).append(Gone(activity_id=activity_id, at=at))
+        by_day.setdefault(_day(at), []).append(Deletion(activity_id=activity_id, at=at))
     for told in by_day.values():
         listing = _of_day(lake, min(one.at for one in told), athlete_id)
         known = {(one.activity_id, one.at) for one in listing.manifest.gone}
         if new := [one for one in told if (one.activity_id, one.at) not in known]:
-            listing.note_gone(new)
+            listing.add_deletions(new)
 
 
 def years_unmerged(connection: Connection, lake: Lake, within: YearRange) -> set[int]:
     """The partitions of which gold has not taken in everything that these listings hold, deletions included."""
     merged = merged_pages(connection)
     found, gone = set(), set()
-    judged = judged_gone(connection)
-    for listing in of_events(listings(lake)):
-        found |= years_lacking(merged, listing, within)
+    judged = judged_deletions(connection)
+    for listing in event_listings(listings(lake)):
+        found |= unmerged_years(merged, listing, within)
         gone |= {one.activity_id for one in listing.manifest.gone} - judged.get(listing.name, set())
     known = connection.execute(sql("years_of_events"), {"source": STRAVA, "ids": list(gone)}).fetchall()
     return found | {within.clamp(year) for _, year in known}
@@ -171,7 +178,7 @@ def _of_day(lake: Lake, at: datetime, athlete_id: int | None) -> Listing:
     for folder in sorted(lake.listings.glob(f"{_day(at)}T*-{_WINDOW.mode}")):
         with suppress(FileNotFoundError, ValidationError):
             return read_listing(folder, lake)
-    return begin(lake, _WINDOW, athlete_id=athlete_id, at=at)
+    return begin_listing(lake, _WINDOW, athlete_id=athlete_id, at=at)
 
 
 def _day(at: datetime) -> str:
@@ -187,13 +194,13 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class PublishedDetails:
     """Details as published, by activity (without one: no columns), and which activities are deleted."""
 
     details: dict[int, dict[str, Any]]
     deleted: frozenset[int]
 
-    def changes_to(self, later: "Picture") -> list[Change]:
+    def changes_to(self, later: "PublishedDetails") -> list[Change]:
         """What differs in a later picture of the same."""
         found = []
         for key, before in self.details.items():
@@ -203,7 +210,7 @@ class Picture:
                 found.append(Change(key, sorted(fields)))
         return found
 
-    def followed_in(self, later: "Picture") -> list[int]:
+    def followed_in(self, later: "PublishedDetails") -> list[int]:
         """Those of which another answer came."""
         return [
             key
@@ -212,7 +219,7 @@ class Picture:
         ]
 
 
-def known_activities(lake: Lake, years: Sequence[int]) -> list[int]:
+def published_ids(lake: Lake, years: Sequence[int]) -> list[int]:
     """The present activities of the API's in `years` as published, newest first. PipelineError where nothing is."""
     snapshot_file(lake)
     with snapshot(lake) as connection:
@@ -221,9 +228,9 @@ def known_activities(lake: Lake, years: Sequence[int]) -> list[int]:
         ]
 
 
-def picture(lake: Lake, ids: Sequence[int]) -> Picture:
+def published_details(lake: Lake, ids: Sequence[int]) -> PublishedDetails:
     """These activities as they are published now."""
     with snapshot(lake) as connection:
         rows = connection.execute(sql("replayed_details"), {"source": STRAVA, "ids": list(ids)}).fetchall()
     details = {key: json.loads(row) if row else {} for key, row, _ in rows}
-    return Picture(details, frozenset(key for key, _, is_deleted in rows if is_deleted))
+    return PublishedDetails(details, frozenset(key for key, _, is_deleted in rows if is_deleted))

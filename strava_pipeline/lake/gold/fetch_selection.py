@@ -12,12 +12,12 @@ from datetime import UTC, date, datetime, timedelta
 
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.lake.bronze.answers import AnswerFiles, detail_files, has_no_streams, stream_files
-from strava_pipeline.lake.gold.quarantine import drops, standing
+from strava_pipeline.lake.gold.quarantine import drop_in_force, drops
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.lake.imports.activities import imported
+from strava_pipeline.lake.imports.activities import imported_activities
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.tracks import followed, is_of_a_file, recorded_tracks, track_origins
+from strava_pipeline.lake.tracks import is_from_file, recorded_tracks, track_origins, tracks_by_activity
 
 REFRESH_REST = timedelta(hours=20)  # a daily run may come early; twice a day is a wasted call
 
@@ -102,7 +102,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DetailSelection:
     """What to fetch, in order; what waits for its retry; and how much of `due` is missing or edited."""
 
     due: list[Candidate]
@@ -110,13 +110,13 @@ class Wanted:
     resting: list[Candidate]
 
 
-def wanted_details(lake: Lake, years: Sequence[int], scope: Scope, now: datetime) -> Wanted:
+def select_details(lake: Lake, years: Sequence[int], scope: Scope, now: datetime) -> DetailSelection:
     """Choose from the present activities of `years`."""
     due: list[Candidate] = []
     refresh: list[Candidate] = []
     resting: list[Candidate] = []
     spent = 0
-    for candidate in candidates(lake, years):
+    for candidate in detail_candidates(lake, years):
         if candidate.is_dropped or not _inside(candidate, scope):
             continue
         named = scope.ids is not None
@@ -133,21 +133,23 @@ def wanted_details(lake: Lake, years: Sequence[int], scope: Scope, now: datetime
             spent += 1  # looked at again since `refresh_before`: part of this day's allowance is used
     refresh.sort(key=lambda candidate: candidate.fetched_at or candidate.edited_at)
     allowance = None if scope.refresh_calls is None else max(scope.refresh_calls - spent, 0)
-    return Wanted(due, refresh[:allowance], resting)
+    return DetailSelection(due, refresh[:allowance], resting)
 
 
-def still_wanted(lake: Lake, chosen: Sequence[Candidate]) -> list[Candidate]:
+def unfetched_details(lake: Lake, chosen: Sequence[Candidate]) -> list[Candidate]:
     """Those about which nothing came to disk since they were chosen: another run may have been faster."""
-    return [now for before, now in zip(chosen, as_of_now(lake, chosen), strict=True) if now.files == before.files]
+    return [
+        now for before, now in zip(chosen, with_current_files(lake, chosen), strict=True) if now.files == before.files
+    ]
 
 
-def as_of_now(lake: Lake, chosen: Sequence[Candidate]) -> list[Candidate]:
+def with_current_files(lake: Lake, chosen: Sequence[Candidate]) -> list[Candidate]:
     """The same ones with what is on disk of them now."""
     on_disk = {year: detail_files(lake, year) for year in {candidate.year for candidate in chosen}}
     return [candidate.with_files(on_disk[candidate.year].get(candidate.activity_id)) for candidate in chosen]
 
 
-def candidates(lake: Lake, years: Sequence[int]) -> list[Candidate]:
+def detail_candidates(lake: Lake, years: Sequence[int]) -> list[Candidate]:
     """Every present activity of `years`, newest first."""
     with reading(lake) as connection:
         rows = connection.execute(sql("wanted_details"), {"source": STRAVA, "years": list(years)}).fetchall()
@@ -155,7 +157,7 @@ def candidates(lake: Lake, years: Sequence[int]) -> list[Candidate]:
     found = [_candidate(row).with_files(on_disk[row[1]].get(row[0])) for row in rows]
     dropped = drops(lake)
     return [
-        replace(each, is_dropped=standing(dropped.get(each.activity_id), each.fetched_at) is not None)
+        replace(each, is_dropped=drop_in_force(dropped.get(each.activity_id), each.fetched_at) is not None)
         if each.activity_id in dropped
         else each
         for each in found
@@ -191,7 +193,7 @@ def _inside(candidate: Candidate, scope: Scope) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Streamable:
+class StreamCandidate:
     """A present activity that may have streams, and what is on disk of them."""
 
     activity_id: int
@@ -221,14 +223,14 @@ class Streamable:
 
 
 @dataclass(frozen=True, slots=True)
-class WantedStreams:
+class StreamSelection:
     """What to fetch, in order, and what waits for its retry."""
 
-    due: list[Streamable]
-    resting: list[Streamable]
+    due: list[StreamCandidate]
+    resting: list[StreamCandidate]
 
 
-def wanted_streams(lake: Lake, years: Sequence[int], now: datetime, sports: Sequence[str] = ()) -> WantedStreams:
+def select_streams(lake: Lake, years: Sequence[int], now: datetime, sports: Sequence[str] = ()) -> StreamSelection:
     """Those of `years` that lack streams and whose track no file made, newest first; dropped ones left out.
 
     `sports`: only activities of these; none: of all.
@@ -236,36 +238,37 @@ def wanted_streams(lake: Lake, years: Sequence[int], now: datetime, sports: Sequ
     with reading(lake) as connection:
         values = {"source": STRAVA, "years": list(years), "sports": list(sports) or None}
         rows = connection.execute(sql("streamable"), values).fetchall()
-        recorded = followed(connection, recorded_tracks(lake, imported(lake))).keys()
+        recorded = tracks_by_activity(connection, recorded_tracks(lake, imported_activities(lake))).keys()
         members = dict(connection.execute("SELECT id, activity_id FROM activity_members").fetchall())
     filed = recorded | {key for year in {row[1] for row in rows} for key in _made_of_files(lake, year)}
     fetched = {one for one, files in stream_files(lake, members.keys()).items() if files.good_at}
     told = {members[one] for one in fetched}  # by another number of the same activity
     elsewhere = {one for one, activity in members.items() if activity in told and one not in fetched}
     left_out = filed | drops(lake).keys() | elsewhere
-    lacking = still_due(
-        lake, [Streamable(key, year, at and at.replace(tzinfo=UTC)) for key, year, at in rows if key not in left_out]
+    lacking = due_streams(
+        lake,
+        [StreamCandidate(key, year, at and at.replace(tzinfo=UTC)) for key, year, at in rows if key not in left_out],
     )
-    return WantedStreams(
+    return StreamSelection(
         due=[each for each in lacking if not each.rests(now)], resting=[each for each in lacking if each.rests(now)]
     )
 
 
-def still_due(lake: Lake, chosen: Iterable[Streamable]) -> list[Streamable]:
+def due_streams(lake: Lake, chosen: Iterable[StreamCandidate]) -> list[StreamCandidate]:
     """Those of `chosen` that are due by what is on disk of them now."""
     return [each for each in _as_of_now(lake, chosen) if each.is_due]
 
 
-def untouched(lake: Lake, chosen: Sequence[Streamable]) -> list[Streamable]:
+def unfetched_streams(lake: Lake, chosen: Sequence[StreamCandidate]) -> list[StreamCandidate]:
     """Those about which nothing came to disk since they were chosen: another run may have been faster."""
     return [now for before, now in zip(chosen, _as_of_now(lake, chosen), strict=True) if now.files == before.files]
 
 
-def _as_of_now(lake: Lake, chosen: Iterable[Streamable]) -> list[Streamable]:
+def _as_of_now(lake: Lake, chosen: Iterable[StreamCandidate]) -> list[StreamCandidate]:
     found = {each.activity_id: each for each in chosen}
     on_disk = stream_files(lake, found.keys())
     return [replace(each, files=on_disk.get(key)) for key, each in found.items()]
 
 
 def _made_of_files(lake: Lake, year: int) -> set[int]:
-    return {key for key, origin in track_origins(lake, year).items() if is_of_a_file(origin)}
+    return {key for key, origin in track_origins(lake, year).items() if is_from_file(origin)}

@@ -57,7 +57,7 @@ class Athlete:
 
 
 @dataclass(frozen=True, slots=True)
-class YearMade:
+class YearInsights:
     """A year's insights. `year`: None where it has not begun and nothing is in it; `counted`: days with sports of the files."""
 
     number: int
@@ -76,7 +76,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class InsightSources:
     """What there is to make insights of: by year its digest and last active day; every sport; what is in no year."""
 
     years: dict[int, tuple[str, date]]
@@ -89,7 +89,7 @@ class InsightsReport:
     """What became of the files: years written anew, and the run's own years."""
 
     written: list[int] = field(default_factory=list)
-    years: dict[int, YearMade] = field(default_factory=dict)
+    years: dict[int, YearInsights] = field(default_factory=dict)
     unknown_sports: list[str] = field(default_factory=list)
     left_out: LeftOut = field(default_factory=LeftOut)
 
@@ -117,14 +117,15 @@ def write_insights(
 
     `sports`: sports and groups, with commas, that summary_activities.json and distances.json count.
     """
-    known = known_of(connection, athlete, today)
+    known = insight_sources(connection, athlete, today)
     asked, chosen = set(years), chosen_sports([sports], known.sports)
     stale = {
         number: digest
         for number in asked | known.years.keys() | _years_on_disk(lake)
-        if (digest := _digest(known.years.get(number), number, athlete, goals, today, chosen)) != made_of(lake, number)
+        if (digest := _digest(known.years.get(number), number, athlete, goals, today, chosen))
+        != digest_on_disk(lake, number)
     }
-    made = years_made(connection, athlete, goals, today, sorted(stale.keys() | asked), known, chosen)
+    made = compute_years(connection, athlete, goals, today, sorted(stale.keys() | asked), known, chosen)
     for number, digest in sorted(stale.items()):
         _write(lake, made[number], digest)
     return InsightsReport(
@@ -135,17 +136,17 @@ def write_insights(
     )
 
 
-def years_made(
+def compute_years(
     connection: Connection,
     athlete: Athlete,
     goals: Goals,
     today: date,
     numbers: list[int],
-    known: Known | None = None,
+    known: InsightSources | None = None,
     sports: Collection[str | None] = (),
-) -> dict[int, YearMade]:
+) -> dict[int, YearInsights]:
     """The insights of some local years, not yet written. `sports`: those of the files; None: without a sport."""
-    known = known or known_of(connection, athlete, today)
+    known = known or insight_sources(connection, athlete, today)
     days: dict[int, list[Day]] = {number: [] for number in numbers}
     asked = {"athlete_id": athlete.id, "years": numbers, "until": latest_day(today)}
     for row in connection.execute(sql("insights_made/days"), asked).fetchall():
@@ -156,7 +157,7 @@ def years_made(
     for number in numbers:
         year = year_until(number, today, known.years[number][1] if number in known.years else None)
         of_year = pace_measures(days[number], year, goals, athlete.units) if year else []
-        found[number] = YearMade(number, year, days[number], of_year, counted.get(number, []))
+        found[number] = YearInsights(number, year, days[number], of_year, counted.get(number, []))
     return found
 
 
@@ -176,25 +177,27 @@ def counted_days(
     return found
 
 
-def files_of(counted: Iterable[CountedDay], year: Year | None) -> dict[str, dict[str, Any]]:
+def counting_files(counted: Iterable[CountedDay], year: Year | None) -> dict[str, dict[str, Any]]:
     """The two files that count a choice of sports, by name."""
     days = list(counted)
     return {SUMMARY: summary_activities(days), DISTANCES: distances(days, year)}
 
 
-def known_of(connection: Connection, athlete: Athlete, today: date, counted: str = "counted_activities") -> Known:
+def insight_sources(
+    connection: Connection, athlete: Athlete, today: date, counted: str = "counted_activities"
+) -> InsightSources:
     """`counted`: the view of what counts; EVERYTHING is the same whatever the connection is limited to."""
     asked = {"athlete_id": athlete.id, "until": latest_day(today)}
     rows = connection.execute(sql("insights_made/digests").format(counted=counted), asked).fetchall()
     undated = sum(activities for number, _, _, activities, _, _ in rows if number is None)
-    return Known(
+    return InsightSources(
         years={number: (digest, last_active) for number, digest, last_active, *_ in rows if last_active is not None},
         sports=sorted({sport for *_, sports in rows for sport in sports}),
         left_out=LeftOut(undated, sum(later for *_, later, _ in rows)),
     )
 
 
-def forget(lake: Lake, number: int | None = None) -> None:
+def remove_insights(lake: Lake, number: int | None = None) -> None:
     """Take away the files of a year, or of all: they are made anew, or there is nothing left to make them of."""
     for year in [number] if number is not None else sorted(_years_on_disk(lake)):
         for name in (PACING, DISTANCES, SUMMARY):
@@ -203,7 +206,7 @@ def forget(lake: Lake, number: int | None = None) -> None:
             lake.insights_of(year).rmdir()
 
 
-def insights_of(lake: Lake, number: int) -> dict[str, Any]:
+def read_insights(lake: Lake, number: int) -> dict[str, Any]:
     """The files of a year by name, read back; those that are not there or are damaged are left out."""
     found = {}
     for name in (SUMMARY, DISTANCES, PACING):
@@ -214,18 +217,18 @@ def insights_of(lake: Lake, number: int) -> dict[str, Any]:
     return found
 
 
-def made_of(lake: Lake, number: int) -> str | None:
+def digest_on_disk(lake: Lake, number: int) -> str | None:
     """What a year's files were made of; None: they are not all there."""
-    found = insights_of(lake, number)
+    found = read_insights(lake, number)
     told = found.get(PACING)
     return told.get("digest") if len(found) == 3 and isinstance(told, dict) else None
 
 
-def _write(lake: Lake, made: YearMade, digest: str) -> None:
+def _write(lake: Lake, made: YearInsights, digest: str) -> None:
     """pacing.json last: it vouches for the others."""
     folder = lake.insights_of(made.number)
     (folder / PACING).unlink(missing_ok=True)
-    for name, document in files_of(made.counted, made.year).items():
+    for name, document in counting_files(made.counted, made.year).items():
         write_whole(folder / name, json_bytes(document))
     write_whole(folder / PACING, json_bytes(pacing_document(made.number, made.year, made.paced, digest)))
 
@@ -261,7 +264,7 @@ def _zone(label: str | None) -> ZoneInfo | None:
         return None
 
 
-def unequal(
+def insight_differences(
     connection: Connection,
     lake: Lake,
     athlete: Athlete,
@@ -273,7 +276,7 @@ def unequal(
 
     `sports`: sports and groups, with commas, that summary_activities.json and distances.json count.
     """
-    chosen = chosen_sports([sports], known_of(connection, athlete, today).sports)
+    chosen = chosen_sports([sports], insight_sources(connection, athlete, today).sports)
     asked = {
         "years": numbers,
         "athlete_id": athlete.id,
@@ -281,7 +284,7 @@ def unequal(
         "until": latest_day(today),
     }
     told = {row[0]: row[1:] for row in connection.execute(sql("insights_made/compared"), asked).fetchall()}
-    found = {number: _faults(insights_of(lake, number), told.get(number, (0, None, [], None))) for number in numbers}
+    found = {number: _faults(read_insights(lake, number), told.get(number, (0, None, [], None))) for number in numbers}
     return {number: faults for number, faults in found.items() if faults}
 
 
@@ -328,7 +331,7 @@ def _shown(value: Any) -> str:
     return str(len(value)) if isinstance(value, list) else f"{value:.3f}"
 
 
-def count_only(connection: Connection, names: Sequence[str]) -> list[str]:
+def limit_sports(connection: Connection, names: Sequence[str]) -> list[str]:
     """Limit what this connection's insights count to the sports or groups named; the groups that are whole among them. ValueError
     names what is neither.
 
@@ -353,14 +356,14 @@ def newest_year(connection: Connection, athlete: Athlete, today: date) -> int:
     return int(found) if found is not None else today.year
 
 
-def year_told(
+def year_summary(
     connection: Connection, athlete: Athlete, goals: Goals, today: date, number: int, sports: Sequence[str] = ()
 ) -> YearSummary:
-    """Everything of a local year; `sports`: what `count_only` was told, to be shown with it."""
-    made = years_made(connection, athlete, goals, today, [number])[number]
+    """Everything of a local year; `sports`: what `limit_sports` was told, to be shown with it."""
+    made = compute_years(connection, athlete, goals, today, [number])[number]
     asked: dict[str, Any] = {"athlete_id": athlete.id, "year": number}
     until = {"until": latest_day(today)}
-    everything = known_of(connection, athlete, today, EVERYTHING)
+    everything = insight_sources(connection, athlete, today, EVERYTHING)
 
     def rows(name: str, **more: Any) -> Iterable[tuple[Any, ...]]:
         return connection.execute(sql(f"insights_told/{name}"), asked | more).fetchall()

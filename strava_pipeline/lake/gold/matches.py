@@ -28,13 +28,13 @@ from strava_pipeline.core.matching.evidence import (
 from strava_pipeline.core.matching.match import NOTHING_MATCHED, Decisions, Pair, find_matches, ordered_pair
 from strava_pipeline.core.matching.rules import VERSION
 from strava_pipeline.core.matching.rules import VERSION as RULES
-from strava_pipeline.lake.bronze.listings import sources_of
+from strava_pipeline.lake.bronze.listings import ranked_sources
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.files import write_rows
-from strava_pipeline.lake.gold.merge import staged, staging
-from strava_pipeline.lake.gold.warehouse import Connection, changed, note, notes
-from strava_pipeline.lake.imports.activities import Recorded, imported
-from strava_pipeline.lake.imports.files import has_track, is_read, reading_of, track_of
+from strava_pipeline.lake.gold.merge import stage, staging
+from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes
+from strava_pipeline.lake.imports.activities import SessionKeys, imported_activities
+from strava_pipeline.lake.imports.files import has_points, is_read, read_points, reading_of
 from strava_pipeline.lake.imports.provider_files import provider_files
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -74,7 +74,7 @@ class MatchReport:
     changed: int = 0
 
 
-def decided(lake: Lake) -> Decisions:
+def pair_decisions(lake: Lake) -> Decisions:
     """What a person last decided of each pair."""
     last: dict[Pair, bool] = {}
     for each in decisions(lake, MatchDecision).all:
@@ -89,11 +89,11 @@ def decided(lake: Lake) -> Decisions:
 
 def match_activities(connection: Connection, lake: Lake) -> MatchReport:
     """Make the tables what gold and decisions say, within the caller's transaction."""
-    said = decided(lake)
-    sources, fetched = sources_of(lake), _files_read(lake)
+    said = pair_decisions(lake)
+    sources, fetched = ranked_sources(lake), _files_read(lake)
     seen = _signature(connection, said, sources, fetched)
     noted = notes(connection, _SEEN)
-    if noted.get(_SEEN) == seen and not any_on_disk(lake, json.loads(noted.get(_LACKING, "[]"))):
+    if noted.get(_SEEN) == seen and not has_points_now(lake, json.loads(noted.get(_LACKING, "[]"))):
         return match_counts(connection)
     compare = PointComparison(lake, is_kept=True)
     with staging(lake) as folder:
@@ -107,10 +107,10 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
         )
         connection.execute(sql("forget_matches"))
         for name, rows in (("members", found.members), ("matches", found.matches)):
-            connection.execute(sql(f"insert_{name}"), {"rows": staged(folder, name, rows)})
+            connection.execute(sql(f"insert_{name}"), {"rows": stage(folder, name, rows)})
     note(connection, _SEEN, seen)
     note(connection, _LACKING, json.dumps(sorted(compare.lacking)))
-    changed(connection)
+    mark_changed(connection)
     moved = dict(connection.execute(sql("moved_members")).fetchall())
     _note_due(connection, tracks_due(connection).union(moved))
     return match_counts(connection, sum(moved.values()))
@@ -121,7 +121,7 @@ def tracks_due(connection: Connection) -> set[int]:
     return set(json.loads(notes(connection, _TRACKS_DUE).get(_TRACKS_DUE, "[]")))
 
 
-def note_tracks_made(connection: Connection, years: Iterable[int]) -> None:
+def note_tracks_current(connection: Connection, years: Iterable[int]) -> None:
     """The tracks of these years are as they should be, within the caller's transaction."""
     due = tracks_due(connection)
     if due.intersection(years):
@@ -191,7 +191,7 @@ class PointComparison:
 
     def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """From `id_a` and `id_b` to `COMPARISON_COLUMNS`, of the pairs of which imported files hold both recordings."""
-        recorded = recorded_tracks(self.lake, imported(self.lake))
+        recorded = recorded_tracks(self.lake, imported_activities(self.lake))
         held = lru_cache(_HELD)(self._points)
         known = _read_cache(self.lake)
         found: dict[_Key, _Measures] = {}
@@ -211,19 +211,19 @@ class PointComparison:
             _write_cache(self.lake, found)
         return pl.DataFrame(rows, schema=COMPARISON_COLUMNS)
 
-    def _points(self, recorded: Recorded) -> pl.DataFrame | None:
-        parts = {of: track_of(self.lake, *of, columns=POINT_COLUMNS) for of in recorded}
+    def _points(self, recorded: SessionKeys) -> pl.DataFrame | None:
+        parts = {of: read_points(self.lake, *of, columns=POINT_COLUMNS) for of in recorded}
         there = [part for part in parts.values() if part is not None]
         self.lacking |= {of for of, part in parts.items() if part is None}
         return pl.concat(there) if len(there) == len(parts) else None
 
 
-def any_on_disk(lake: Lake, lacking: Iterable[tuple[str, int]]) -> bool:
+def has_points_now(lake: Lake, lacking: Iterable[tuple[str, int]]) -> bool:
     """Whether points that a comparison lacked are there by now."""
-    return any(has_track(lake, digest, place) for digest, place in lacking)
+    return any(has_points(lake, digest, place) for digest, place in lacking)
 
 
-def _name(recorded: Recorded) -> str:
+def _name(recorded: SessionKeys) -> str:
     return ",".join(f"{digest}-{place}" for digest, place in recorded)
 
 
@@ -258,7 +258,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
+class MatchedActivity:
     """An activity that comes from several ids."""
 
     activity_id: int
@@ -281,7 +281,7 @@ class ActivityPair:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class PairEvidence:
     """The evidence for any two, compared before or not. `points`: reached (None: not told by both) and possible, by kind."""
 
     verdict: str
@@ -290,18 +290,18 @@ class Weighed:
     reasons: list[str]
 
 
-def members(connection: Connection, activity: int | None = None) -> list[Activity]:
+def matched_activities(connection: Connection, activity: int | None = None) -> list[MatchedActivity]:
     """The activities of several ids, newest first; or the one that has the id `activity`, if it is of several."""
-    found: dict[int, Activity] = {}
+    found: dict[int, MatchedActivity] = {}
     for head, place, one, source, name, start, deleted in connection.execute(
         sql("members_listed"), {"id": activity}
     ).fetchall():
-        told = found.setdefault(head, Activity(head))
+        told = found.setdefault(head, MatchedActivity(head))
         told.members.append(Member(one, source, place, name, _utc(start), deleted))
     return list(found.values())
 
 
-def pairs(connection: Connection, activity: int | None = None) -> list[ActivityPair]:
+def activity_pairs(connection: Connection, activity: int | None = None) -> list[ActivityPair]:
     """Proposed and decided pairs, the likeliest first; or every pair with the id `activity`."""
     return [
         ActivityPair((a, b), (one, other), (name, other_name), (_utc(start), _utc(other_start)), *rest)
@@ -311,13 +311,13 @@ def pairs(connection: Connection, activity: int | None = None) -> list[ActivityP
     ]
 
 
-def present(connection: Connection, ids: list[int]) -> dict[int, int]:
+def years_of_ids(connection: Connection, ids: list[int]) -> dict[int, int]:
     """Those of `ids` that gold has, with their partition."""
     query = "SELECT id, year FROM activities_all WHERE id IN (SELECT unnest($ids::BIGINT[]))"
     return dict(connection.execute(query, {"ids": ids}).fetchall())
 
 
-def evidence(connection: Connection, lake: Lake, one: int, other: int) -> Weighed:
+def pair_evidence(connection: Connection, lake: Lake, one: int, other: int) -> PairEvidence:
     """What speaks for two activities of gold being one, weighed now."""
     known = pl.DataFrame(connection.execute(sql("matching")).fetchall(), schema=ACTIVITY_COLUMNS, orient="row")
     pair = pl.DataFrame({"id_a": [min(one, other)], "id_b": [max(one, other)]})
@@ -330,7 +330,7 @@ def evidence(connection: Connection, lake: Lake, one: int, other: int) -> Weighe
         found, known.filter(pl.col("id").is_in([one, other])), PointComparison(lake, is_kept=False)
     ).row(0, named=True)
     points = {kind: (told[f"{kind}_points"], rule.value) for kind, rule in WEIGHTS.items()}
-    return Weighed(told["verdict"], told["score"], points, told["reasons"])
+    return PairEvidence(told["verdict"], told["score"], points, told["reasons"])
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -19,12 +19,12 @@ from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.tables import TABLES, Column
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.listing import Listing
-from strava_pipeline.lake.bronze.listings import sources_of, times_of_all
+from strava_pipeline.lake.bronze.listings import all_listing_times, ranked_sources
 from strava_pipeline.lake.files import write_rows
-from strava_pipeline.lake.gold.warehouse import Connection, changed, note, notes, one_number, spill, unmark
+from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, one_number, spill, unmark
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.shards import LOCK, damage_named, holdings, shard_files
+from strava_pipeline.lake.shards import LOCK, damage_reported, holdings, shard_files
 from strava_pipeline.lake.sql import sql
 
 MERGED = "merged:"  # + year: a note in the warehouse of which listings it has taken in, with how many pages of each
@@ -59,8 +59,8 @@ def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *
         files = {year: shard_files(lake, year) for year in years}
         known = notes(connection, SHARDS)
         due = [year for year in years if force or known.get(f"{SHARDS}{year}") != shard_signature(files[year])]
-        believed = [*times_of_all(lake).pages] if due else []
-        for some in batches(due, files):
+        believed = [*all_listing_times(lake).pages] if due else []
+        for some in year_batches(due, files):
             spill(connection)
             _merge_years(
                 connection, lake, some, [path for year in some for path in files[year]], believed, force, report
@@ -69,7 +69,7 @@ def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *
                 note(connection, f"{MERGED}{year}", json.dumps(holdings(lake, year), sort_keys=True))
                 note(connection, f"{SHARDS}{year}", shard_signature(files[year]))
     if report.wrote:
-        changed(connection)
+        mark_changed(connection)
     return report
 
 
@@ -85,19 +85,19 @@ def _merge_years(
     if not shards:
         return
     paths = [str(path) for path in shards]
-    with damage_named(shards):
+    with damage_reported(shards):
         elsewhere = _sharing(connection, paths, set(years))
     others = [path for other in elsewhere for path in shard_files(lake, other)]
     values = {
         "shards": paths,
         "others": [str(path) for path in others],
         "years": years,
-        "sources": sources_of(lake),
+        "sources": ranked_sources(lake),
         "imported": sorted(IMPORTED),
         "believed": believed,
         "force": force,
     }
-    with damage_named([*shards, *others]):
+    with damage_reported([*shards, *others]):
         actions = connection.execute(sql("merge_activities"), values).fetchall()
     report.count(actions)
     for other in elsewhere if actions else ():
@@ -110,10 +110,10 @@ def _sharing(connection: Connection, shards: Sequence[str], years: set[int]) -> 
     pairs = known | set(connection.execute(sql("shared_years"), {"shards": shards}).fetchall())
     if pairs != known:
         note(connection, SHARED, json.dumps(sorted(pairs)))
-    return sharing(connection, years)
+    return years_sharing(connection, years)
 
 
-def sharing(connection: Connection, years: Iterable[int]) -> list[int]:
+def years_sharing(connection: Connection, years: Iterable[int]) -> list[int]:
     """The years that ever held an activity of `years`, without these, as far as was merged."""
     pairs, wanted = _shared(connection), set(years)
     reached = set(wanted)
@@ -131,7 +131,7 @@ def merged_pages(connection: Connection) -> dict[int, dict[str, int]]:
     return {int(name.removeprefix(MERGED)): json.loads(pages) for name, pages in notes(connection, MERGED).items()}
 
 
-def years_lacking(merged: Mapping[int, Mapping[str, int]], listing: Listing, within: YearRange) -> set[int]:
+def unmerged_years(merged: Mapping[int, Mapping[str, int]], listing: Listing, within: YearRange) -> set[int]:
     """The partitions of which gold has not taken in every page of the listing; `merged`: from `merged_pages`."""
     manifest = listing.manifest
     return {
@@ -141,7 +141,7 @@ def years_lacking(merged: Mapping[int, Mapping[str, int]], listing: Listing, wit
     }
 
 
-def batches(years: Sequence[int], files: Mapping[int, Sequence[Path]]) -> Iterator[list[int]]:
+def year_batches(years: Sequence[int], files: Mapping[int, Sequence[Path]]) -> Iterator[list[int]]:
     """Years to be merged in one statement: it costs some 40 ms, however little there is to merge."""
     some: list[int] = []
     size = 0
@@ -176,7 +176,7 @@ def staging(lake: Lake) -> Iterator[Path]:
         shutil.rmtree(lake.staging, ignore_errors=True)
 
 
-def staged(folder: Path, name: str, rows: pl.DataFrame) -> str:
+def stage(folder: Path, name: str, rows: pl.DataFrame) -> str:
     path = folder / f"{name}.parquet"
     write_rows(path, rows, "lz4", {})
     return str(path)
@@ -190,23 +190,23 @@ def merge_history(connection: Connection, lake: Lake, years: Sequence[int]) -> N
         files = {year: shard_files(lake, year) for year in years}
         signature = {year: shard_signature(files[year]) for year in years}
         due = [year for year in years if known.get(f"{HISTORY}{year}") != signature[year]]
-        for some in batches(due, files):
+        for some in year_batches(due, files):
             spill(connection)
             written += _merge_versions(connection, lake, some, [str(path) for year in some for path in files[year]])
     written += one_number(connection, sql("end_versions"))
     for year in due:
         note(connection, f"{HISTORY}{year}", signature[year])
     if written:
-        changed(connection)
+        mark_changed(connection)
 
 
 def _merge_versions(connection: Connection, lake: Lake, years: Sequence[int], shards: list[str]) -> int:
     """How many rows were written."""
     if not shards:
         return 0
-    others = [str(path) for year in sharing(connection, years) for path in shard_files(lake, year)]
+    others = [str(path) for year in years_sharing(connection, years) for path in shard_files(lake, year)]
     files = {"shards": shards, "others": others}
-    connection.execute(sql("incoming_versions"), {**files, "years": list(years), "sources": sources_of(lake)})
+    connection.execute(sql("incoming_versions"), {**files, "years": list(years), "sources": ranked_sources(lake)})
     connection.execute(sql("delete_versions"))
     insert = sql("insert_versions").format(differing=_differing(), before=_before())
     return int(connection.execute(insert, files).fetchall()[0][0])

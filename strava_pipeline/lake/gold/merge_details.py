@@ -24,9 +24,9 @@ from strava_pipeline.lake.bronze.answers import (
     provider_gear,
     read_details,
 )
-from strava_pipeline.lake.bronze.listings import sources_of
-from strava_pipeline.lake.gold.merge import MergeReport, staged, staging
-from strava_pipeline.lake.gold.warehouse import Connection, changed, reading, writing
+from strava_pipeline.lake.bronze.listings import ranked_sources
+from strava_pipeline.lake.gold.merge import MergeReport, stage, staging
+from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, reading, writing
 from strava_pipeline.lake.imports.activities import imported_gear
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
@@ -69,11 +69,11 @@ def merge_fresh_details(connection: Connection, lake: Lake, years: Iterable[int]
 
 
 def _fresh(connection: Connection, newest: dict[int, AnswerFiles]) -> list[AnswerFiles]:
-    held = fetched_in_gold(connection)
+    held = fetch_times_in_gold(connection)
     return [files for activity_id, files in sorted(newest.items()) if is_newer(files, held.get(activity_id))]
 
 
-def fetched_in_gold(connection: Connection) -> dict[int, datetime]:
+def fetch_times_in_gold(connection: Connection) -> dict[int, datetime]:
     """When the detail of Strava's that gold holds was received (UTC), by activity."""
     known = "SELECT activity_id, fetched_at AT TIME ZONE 'UTC' FROM activity_details_by_source WHERE source = $source"
     return {
@@ -107,7 +107,7 @@ def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[Answe
     with without_garbage_collection():
         frames, unknown = detail_frames(list(read_details(files)), athlete_id=None)
     doubted = [one for one in files if one.times is not None]
-    held = fetched_in_gold(connection) if doubted else {}
+    held = fetch_times_in_gold(connection) if doubted else {}
     in_gold = ((one, held[one.activity_id]) for one in doubted if one.activity_id in held)
     disbelieved = {at for one, at in in_gold if _never_came(one, at)}
     merge_detail_frames(connection, lake, frames, report, sorted(disbelieved))
@@ -126,8 +126,8 @@ def merge_detail_frames(
     `disbelieved`: times that gold may give for details, and at which none came.
     """
     with staging(lake) as folder:
-        rows_of = {name: staged(folder, name, rows) for name, rows in frames.items()}
-        details, sources = {"details": rows_of[ACTIVITY_DETAILS.name]}, sources_of(lake)
+        rows_of = {name: stage(folder, name, rows) for name, rows in frames.items()}
+        details, sources = {"details": rows_of[ACTIVITY_DETAILS.name]}, ranked_sources(lake)
         connection.execute(sql("incoming_details"), {**details, "sources": sources, "disbelieved": [*disbelieved]})
         report.count(connection.execute(sql("merge_details"), details).fetchall())
         for table, _ in CHILDREN.values():
@@ -140,7 +140,7 @@ def merge_detail_frames(
                 _replace(connection, TABLES[name].stored, rows_of[name])
     for name, rows in frames.items():
         report.rows[name] += rows.height
-    changed(connection)
+    mark_changed(connection)
 
 
 def _replace(connection: Connection, table: str, rows: str) -> None:
@@ -160,7 +160,7 @@ def sync_kudos(connection: Connection, lake: Lake, years: Sequence[int]) -> int:
         ).fetchone()
     raised = int(row[0]) if row else 0
     if raised:
-        changed(connection)
+        mark_changed(connection)
     return raised
 
 
@@ -192,7 +192,7 @@ def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
     gear = [*_strava_gear(lake, athlete_id), *_provider_gear(lake, athlete_id)]
     report.count(_merge_gear(connection, lake, gear))
     if report.wrote:
-        changed(connection)
+        mark_changed(connection)
     return report
 
 
@@ -205,7 +205,7 @@ def merge_imported_gear(connection: Connection, lake: Lake) -> None:
         found = None if source == STRAVA else True
         pieces.append(_Piece(source, gear_id, item.get("athlete_id"), fields, found, one.manifest.received_at))
     if _merge_gear(connection, lake, pieces):
-        changed(connection)
+        mark_changed(connection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,5 +250,5 @@ def _merge_small(connection: Connection, lake: Lake, table: Table, rows: Rows) -
         outranked=_OUTRANKED if table is GEAR else "false",
     )
     with staging(lake) as folder:
-        path = staged(folder, table.name, frame(rows.values, table))
+        path = stage(folder, table.name, frame(rows.values, table))
         return connection.execute(text, {"rows": path}).fetchall()

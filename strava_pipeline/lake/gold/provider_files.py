@@ -16,12 +16,12 @@ from strava_pipeline.lake.bronze.answers import AnswerFiles, stream_files
 from strava_pipeline.lake.gold.merge import MergeReport
 from strava_pipeline.lake.gold.merge_details import merge_detail_frames
 from strava_pipeline.lake.gold.warehouse import Connection, reading
-from strava_pipeline.lake.imports.activities import imported
+from strava_pipeline.lake.imports.activities import imported_activities
 from strava_pipeline.lake.imports.files import is_stored, reading_of
 from strava_pipeline.lake.imports.provider_files import ProviderFile, file_answers, has_no_file, provider_files
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.tracks import recorded_tracks, tracked
+from strava_pipeline.lake.tracks import recorded_tracks, tracked_ids
 
 _BATCH = 500  # files whose laps are held in memory at once
 
@@ -68,7 +68,7 @@ def wanted_files(lake: Lake, source: str, account: str | None, years: Sequence[i
 def _tracked(lake: Lake) -> set[int]:
     """The ids under which a track is on disk, or will be made of what is on disk: of streams, imports, providers' files."""
     streamed = {activity_id for activity_id, files in stream_files(lake).items() if files.good_at is not None}
-    return tracked(lake) | streamed | recorded_tracks(lake, imported(lake)).keys()
+    return tracked_ids(lake) | streamed | recorded_tracks(lake, imported_activities(lake)).keys()
 
 
 @dataclass(frozen=True, slots=True)

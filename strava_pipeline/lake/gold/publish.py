@@ -120,7 +120,7 @@ def _prepare(
     connection: Connection, published: tuple[str, str] | None, views: Sequence[ViewFile], refuse: Refuse
 ) -> bool:
     """Whether there is something to publish; if so, all of it is in the file."""
-    if is_marked(connection, REBUILDING) or published == (revision(connection), digest(views)):
+    if is_marked(connection, REBUILDING) or published == (revision(connection), views_digest(views)):
         return False
     refuse(connection)
     connection.execute("CHECKPOINT")
@@ -145,7 +145,7 @@ def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
     try:
         shutil.copyfile(lake.working, temporary)
         if views:
-            apply(views, temporary)
+            apply_views(views, temporary)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.chmod(READ_ONLY)
@@ -219,7 +219,7 @@ class _Seen:
 
 
 def _look(published: Connection) -> _Seen:
-    return _Seen(_state(published), row_counts(published), left_out(published))
+    return _Seen(_state(published), row_counts(published), skipped_views(published))
 
 
 def _state(published: Connection) -> tuple[str, str]:
@@ -245,7 +245,7 @@ def view_files(lake: Lake) -> list[ViewFile]:
     return [_read(path) for path in paths if not path.is_dir()]
 
 
-def digest(files: Sequence[ViewFile]) -> str:
+def views_digest(files: Sequence[ViewFile]) -> str:
     """A hash that changes when any file does; empty where there are none."""
     said = [(file.name, file.text, file.fault) for file in files]
     return hashlib.blake2b(repr(said).encode(), digest_size=8).hexdigest() if said else ""
@@ -256,13 +256,13 @@ def published_digest(connection: Connection) -> str:
     return notes(connection, _DIGEST).get(_DIGEST, "")
 
 
-def left_out(connection: Connection) -> dict[str, str]:
+def skipped_views(connection: Connection) -> dict[str, str]:
     """The files that a snapshot was made without, each with the reason."""
     found: dict[str, str] = json.loads(notes(connection, _LEFT_OUT).get(_LEFT_OUT, "{}"))
     return found
 
 
-def apply(files: Sequence[ViewFile], path: Path) -> None:
+def apply_views(files: Sequence[ViewFile], path: Path) -> None:
     """Make the files' views and macros in the warehouse at `path`, and note in it what was left out."""
     with closing(duckdb.connect(config=dict(_CLOSED))) as connection:
         attach(connection, path, _OUR_NAME)
@@ -270,7 +270,7 @@ def apply(files: Sequence[ViewFile], path: Path) -> None:
         connection.execute("SET enable_external_access = false")
         before = _objects(connection)
         reasons = {file.name: file.fault or _applied(connection, file.text, before) for file in files}
-        note(connection, _DIGEST, digest(files))
+        note(connection, _DIGEST, views_digest(files))
         note(connection, _LEFT_OUT, json.dumps({name: reason for name, reason in reasons.items() if reason}))
         connection.execute(f"CHECKPOINT {_OUR_NAME}")
 

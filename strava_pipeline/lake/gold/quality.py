@@ -16,12 +16,12 @@ from strava_pipeline.core.sources import IMPORTED, STRAVA
 from strava_pipeline.core.tables import TABLES, Column, Table, catalogue_version
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.answers import detail_files
-from strava_pipeline.lake.bronze.listings import listings_of_all
-from strava_pipeline.lake.gold.merge_details import fetched_in_gold, is_newer
+from strava_pipeline.lake.bronze.listings import provider_listings
+from strava_pipeline.lake.gold.merge_details import fetch_times_in_gold, is_newer
 from strava_pipeline.lake.gold.warehouse import Connection, attach, one_number
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.shards import LOCK, damage_named, holdings, shard_files
+from strava_pipeline.lake.shards import LOCK, damage_reported, holdings, shard_files
 from strava_pipeline.lake.sql import sql
 
 _OFFSET_COLUMNS = frozenset({"start_date", "start_date_local", "utc_offset"})
@@ -29,7 +29,7 @@ _KNOWN_GEAR = "SELECT gear_id FROM gear WHERE source = $source AND found IS NOT 
 _KEYS = 3  # columns before the values: id, athlete_id, deleted_at; behind them are the names of the gear
 
 
-def other_columns(connection: Connection, table: str) -> dict[str, str]:
+def wrong_columns(connection: Connection, table: str) -> dict[str, str]:
     """Columns that are not the catalogue's, by name: what is wrong with each."""
     described = (
         "SELECT column_name, data_type FROM duckdb_columns()"
@@ -50,15 +50,15 @@ def orphans(connection: Connection, table: str) -> int:
     return one_number(connection, sql("orphans").format(table=table, parent=TABLES[table].parent))
 
 
-def outside(connection: Connection, table: str) -> dict[str, int]:
+def out_of_bounds(connection: Connection, table: str) -> dict[str, int]:
     """Rows with a value that is hardly believable, by column; columns without one are left out."""
-    columns = bounded(TABLES[table])
+    columns = bounded_columns(TABLES[table])
     counts = ", ".join(f"count(*) FILTER ({_beyond(column)})" for column in columns)
     row = connection.execute(f"SELECT {counts} FROM {table}").fetchall()[0]
     return {column.name: count for column, count in zip(columns, row, strict=True) if count}
 
 
-def bounded(table: Table) -> list[Column]:
+def bounded_columns(table: Table) -> list[Column]:
     """The columns of which the catalogue says what is believable."""
     return [column for column in table.columns if column.low is not None or column.high is not None]
 
@@ -133,7 +133,7 @@ def shards_with_bronze(lake: Lake, wanted: Sequence[int], years: YearRange) -> A
     with locked(lake, LOCK):
         held = {year: holdings(lake, year) for year in wanted}
     above = missing = 0
-    for listing in listings_of_all(lake):
+    for listing in provider_listings(lake):
         partitions = held.keys() & listing.manifest.years_within(years)
         if partitions:
             above += listing.manifest.whole_pages
@@ -151,7 +151,7 @@ def gold_with_shards(connection: Connection, lake: Lake, years: Sequence[int]) -
             query = "SELECT count(*) FROM activities_all WHERE year IN (SELECT unnest($years))"
             here = connection.execute(query, {"years": list(years)}).fetchall()[0][0]
             return Agreement(0, here, 0, here)
-        with damage_named(shards):
+        with damage_reported(shards):
             values = {"shards": [str(path) for path in shards], "years": list(years)}
             return Agreement(*connection.execute(sql("shards_and_gold"), values).fetchall()[0])
 
@@ -168,7 +168,7 @@ def history_with_gold(connection: Connection, lake: Lake, years: Sequence[int]) 
 
 def details_with_bronze(connection: Connection, lake: Lake, years: Sequence[int]) -> Agreement:
     """Activities of which an answer lies in the folders of `years`, and those of which gold has none as new."""
-    gold = fetched_in_gold(connection)
+    gold = fetch_times_in_gold(connection)
     on_disk = [files for year in years for files in detail_files(lake, year).values() if files.good_at is not None]
     missing = sum(is_newer(files, gold.get(files.activity_id)) for files in on_disk)
     return Agreement(len(on_disk), len(on_disk) - missing, missing)
@@ -214,15 +214,15 @@ def rows_by_year(connection: Connection, table: str) -> dict[int, int]:
 
 def faulty_keys(connection: Connection, table: str) -> tuple[int, int]:
     """(keys that stand twice, rows without a key)."""
-    keys = TABLES[table].key
+    columns = TABLES[table].key
     text = sql("duplicate_keys").format(
-        table=table, key=", ".join(keys), key_is_null=" OR ".join(f"{key} IS NULL" for key in keys)
+        table=table, key=", ".join(columns), key_is_null=" OR ".join(f"{key} IS NULL" for key in columns)
     )
     doubled, nulls = connection.execute(text).fetchall()[0]
     return doubled, nulls
 
 
-def keys(connection: Connection, table: str) -> set[tuple[object, ...]]:
+def table_keys(connection: Connection, table: str) -> set[tuple[object, ...]]:
     """The keys of a table; none where it is not there, or has other key columns: in a snapshot of another version."""
     stored = TABLES[table].stored
     return _keys(connection, stored, TABLES[table].key) or _keys(connection, table, TABLES[table].key)
@@ -242,13 +242,11 @@ def _keys(connection: Connection, table: str, columns: Sequence[str]) -> set[tup
 def unknown_gear(connection: Connection) -> list[str]:
     """Gear that activities name and that was never fetched. Ids that could not be Strava's are left out."""
     return [
-        row[0]
-        for row in connection.execute(sql("unknown_gear"), {"source": STRAVA}).fetchall()
-        if could_be_gear(row[0])
+        row[0] for row in connection.execute(sql("unknown_gear"), {"source": STRAVA}).fetchall() if is_gear_id(row[0])
     ]
 
 
-def could_be_gear(gear_id: str) -> bool:
+def is_gear_id(gear_id: str) -> bool:
     return gear_id.isascii() and gear_id.isalnum()
 
 
@@ -269,7 +267,7 @@ def count_between(connection: Connection, begin: datetime, end: datetime) -> int
     )
 
 
-def held_activities(connection: Connection) -> dict[int, GoldActivity]:
+def gold_activities(connection: Connection) -> dict[int, GoldActivity]:
     """Every activity by its id, deleted ones included."""
     found = connection.execute(sql("compared_with_archives"))
     names = [column[0] for column in found.description][_KEYS:-1]
@@ -284,7 +282,7 @@ def stand_ins(connection: Connection) -> dict[int, int]:
     return dict(connection.execute(sql("stand_ins")).fetchall())
 
 
-def held_files(connection: Connection) -> GoldFiles:
+def gold_files(connection: Connection) -> GoldFiles:
     """What came in by files, and all gear."""
     rows = connection.execute(sql("held_files")).fetchall()
     gear = connection.execute("SELECT name, nickname, brand_name, model_name FROM gear").fetchall()

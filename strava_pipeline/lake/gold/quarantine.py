@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.lake.bronze.answers import AnswerFiles, failed_files
+from strava_pipeline.lake.bronze.answers import AnswerFiles, failed_details
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.bronze.manifests import Manifest, PageEntry, UnreadableRow
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.gold.publish import snapshot
-from strava_pipeline.lake.gold.warehouse import Connection, changed, is_outdated
+from strava_pipeline.lake.gold.warehouse import Connection, is_outdated, mark_changed
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
@@ -32,7 +32,7 @@ class QuarantineDecision(Decision):
 
 
 @dataclass(frozen=True, slots=True)
-class Failing:
+class FailingActivity:
     """An activity whose detail failed since its newest good answer, and whether a person dropped it."""
 
     files: AnswerFiles
@@ -48,12 +48,16 @@ class Failing:
         return None if self.dropped_at else self.files.retry_at
 
 
-def failing(files: Iterable[AnswerFiles], drops: Mapping[int, datetime]) -> list[Failing]:
+def failing(files: Iterable[AnswerFiles], drops: Mapping[int, datetime]) -> list[FailingActivity]:
     """Those that failed at last, each with what was decided about it. Pure."""
-    return [Failing(each, standing(drops.get(each.activity_id), each.good_at)) for each in files if each.failures]
+    return [
+        FailingActivity(each, drop_in_force(drops.get(each.activity_id), each.good_at))
+        for each in files
+        if each.failures
+    ]
 
 
-def standing(dropped_at: datetime | None, good_at: datetime | None) -> datetime | None:
+def drop_in_force(dropped_at: datetime | None, good_at: datetime | None) -> datetime | None:
     """A drop, unless a good answer came after it all the same: then nothing is wrong any more."""
     return None if dropped_at is None or (good_at is not None and dropped_at < good_at) else dropped_at
 
@@ -65,7 +69,7 @@ def drops(lake: Lake) -> dict[int, datetime]:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedActivity:
     """What is published of an activity that is not deleted."""
 
     year: int
@@ -73,26 +77,26 @@ class Published:
     start_date: datetime | None
 
 
-def failing_now(lake: Lake) -> list[tuple[Failing, Published | None]]:
+def failing_now(lake: Lake) -> list[tuple[FailingActivity, PublishedActivity | None]]:
     """All that failed at last, in quarantine or not yet, by disk; those that are deleted at the source left out.
 
     None stands with all of them where the published warehouse can't tell: there is none yet, or an older version's.
     """
-    found = failing(failed_files(lake), drops(lake))
+    found = failing(failed_details(lake), drops(lake))
     known = _published(lake, [each.activity_id for each in found])
     if known is None:
         return [(each, None) for each in found]
     return [(each, known[each.activity_id]) for each in found if each.activity_id in known]
 
 
-def _published(lake: Lake, ids: Sequence[int]) -> dict[int, Published] | None:
+def _published(lake: Lake, ids: Sequence[int]) -> dict[int, PublishedActivity] | None:
     if not lake.snapshot.exists():
         return None
     with snapshot(lake) as connection:
         if is_outdated(connection):
             return None
         rows = connection.execute(sql("present_among"), {"ids": ids}).fetchall()
-    return {row[0]: Published(*row[1:]) for row in rows}
+    return {row[0]: PublishedActivity(*row[1:]) for row in rows}
 
 
 def sync_quarantine(connection: Connection, lake: Lake, years: Iterable[int]) -> int:
@@ -102,7 +106,7 @@ def sync_quarantine(connection: Connection, lake: Lake, years: Iterable[int]) ->
     of its year, so the others' is in the table.
     """
     held = [row[0] for row in connection.execute("SELECT activity_id FROM quarantine").fetchall()]
-    found = [each for each in failing(failed_files(lake, years, ids=held), drops(lake)) if each.files.is_quarantined]
+    found = [each for each in failing(failed_details(lake, years, ids=held), drops(lake)) if each.files.is_quarantined]
     values = {
         "ids": [each.activity_id for each in found],
         "failures": [each.files.failures for each in found],
@@ -115,7 +119,7 @@ def sync_quarantine(connection: Connection, lake: Lake, years: Iterable[int]) ->
     }
     actions = connection.execute(sql("sync_quarantine"), values).fetchall()
     if actions:
-        changed(connection)
+        mark_changed(connection)
     return len(actions)
 
 
@@ -132,22 +136,22 @@ class UnreadableInPage:
 
 def unreadable_rows(lake: Lake) -> list[UnreadableInPage]:
     """Every unreadable row, once, that no complete listing of the same window lacked since."""
-    standing: dict[str, tuple[UnreadableInPage, UnreadableRow, PageEntry]] = {}
+    current: dict[str, tuple[UnreadableInPage, UnreadableRow, PageEntry]] = {}
     for listing in listings(lake):
         manifest = listing.manifest
         here = {row.digest for page in manifest.pages for row in page.unreadable}
-        gone = [key for key, (_, row, page) in standing.items() if key not in here and _covers(manifest, row, page)]
+        gone = [key for key, (_, row, page) in current.items() if key not in here and _covers(manifest, row, page)]
         for key in gone:
-            del standing[key]
+            del current[key]
         for page in manifest.pages:
             for row in page.unreadable:
                 seen = UnreadableInPage(
                     listing.folder / page.file, row.row, row.reason, page.fetched_at, page.fetched_at
                 )
-                if row.digest in standing:
-                    seen = replace(seen, first_seen_at=standing[row.digest][0].first_seen_at)
-                standing[row.digest] = seen, row, page
-    return [seen for seen, _, _ in standing.values()]
+                if row.digest in current:
+                    seen = replace(seen, first_seen_at=current[row.digest][0].first_seen_at)
+                current[row.digest] = seen, row, page
+    return [seen for seen, _, _ in current.values()]
 
 
 def _covers(manifest: Manifest, row: UnreadableRow, page: PageEntry) -> bool:

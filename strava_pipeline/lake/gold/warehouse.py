@@ -18,12 +18,12 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import TABLES, catalogue_version
 from strava_pipeline.file_locks import is_open_in_duckdb
-from strava_pipeline.lake.locks import locked, locked_or_none
+from strava_pipeline.lake.locks import locked, try_locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import view_statements, views_version
 
 Connection = duckdb.DuckDBPyConnection
-REBUILDING = "rebuilding"  # the mark of a warehouse that does not hold all that bronze does
+REBUILDING = "rebuilding"  # the mark of a warehouse that does not hold everything in bronze
 _VIEWS = "derived"  # the note of which version made the views
 _LOCK = "warehouse"
 _PATIENCE = 20  # seconds to wait for a program that holds the file without knowing our lock, such as DuckDB's shell
@@ -60,10 +60,10 @@ def writing(lake: Lake) -> Iterator[Connection]:
 
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
-    """All of the body or nothing: one that raises is rolled back, for the connection may go on being used."""
+    """All of the body or nothing: it is rolled back if it raises, as the connection may stay in use."""
     connection.execute("BEGIN TRANSACTION")
     try:
-        with interruptible(connection):  # within the rollback: an interrupted connection can execute nothing else yet
+        with interruptible(connection):  # inside: an interrupted connection can't roll back yet
             yield
             connection.execute("COMMIT")
     except BaseException:
@@ -74,7 +74,7 @@ def transaction(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def reading(lake: Lake) -> Iterator[Connection]:
-    """The working warehouse, to look at. Holds the same lock: DuckDB lets no other process in beside a writer."""
+    """The working warehouse, for reading. Holds the same lock: DuckDB admits no other process beside a writer."""
     if (connection := _OPEN.connections.get(lake.working)) is not None:
         yield connection
         return
@@ -88,8 +88,8 @@ def reading(lake: Lake) -> Iterator[Connection]:
 
 @contextmanager
 def opened(lake: Lake) -> Iterator[Connection]:
-    """The working warehouse, for one who holds it `exclusively` and goes on with the closed file."""
-    connection = connect(lake.working, after_another=was_ever_made(lake))
+    """The working warehouse, for a caller that holds it `exclusively` and needs the closed file afterwards."""
+    connection = connect(lake.working, after_another=has_ever_existed(lake))
     try:
         with interruptible(connection):
             yield connection
@@ -97,41 +97,40 @@ def opened(lake: Lake) -> Iterator[Connection]:
         raise PipelineError(
             f"The working warehouse {lake.working} can't be read or written ({_first_line(error)}). Nothing of the step "
             "at hand was kept, everything before it was. If the disk is full, free some space and run the same command "
-            f"again. If that does not help, delete {lake.working.parent}: it is made anew from bronze, without a call."
+            f"again. If that does not help, delete {lake.working.parent}: it is rebuilt from bronze, without a call."
         ) from error
     finally:
         connection.close()
 
 
-def was_ever_made(lake: Lake) -> bool:
-    """Whether there was a working warehouse before, or what only one can have led to: a snapshot, details on disk."""
+def has_ever_existed(lake: Lake) -> bool:
+    """Whether there was ever a working warehouse, or what only one can have led to: a snapshot, details on disk."""
     return lake.was_made.exists() or lake.snapshot.exists() or lake.details.exists()
 
 
 @contextmanager
 def exclusively(lake: Lake) -> Iterator[None]:
-    """Nobody has the working warehouse open: for copying or replacing the file."""
+    """Hold the working warehouse while nobody has it open: for copying or replacing the file."""
     with locked(lake, _LOCK):
         yield
 
 
 @contextmanager
 def at_rest(lake: Lake, *, patience: float) -> Iterator[bool]:
-    """`exclusively` for one who would rather go away: yields False where a run still has it after `patience` seconds."""
-    with locked_or_none(lake, _LOCK, patience=patience) as free:
+    """`exclusively`, or not at all: yields False where a run still holds it after `patience` seconds."""
+    with try_locked(lake, _LOCK, patience=patience) as free:
         yield free
 
 
 def connect(path: Path, *, after_another: bool = False) -> Connection:
-    """Open (and where needed make) a warehouse file. Sessions run in UTC, whatever the host's zone.
+    """Open a warehouse file, and create it where needed. Sessions run in UTC, whatever the host's zone.
 
-    `after_another`: one was lost or set aside, so that a file made now is marked from its first moment: nobody may
-    take it for whole before the rebuild has ended.
+    `after_another`: an earlier one was lost or set aside, so a new file is marked as incomplete until the rebuild has ended.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not (path.exists() and _is_held(path)):
         # Left by a killed process. Before opening: what its log holds is replayed then, and DuckDB may put it there.
-        shutil.rmtree(spilled(path), ignore_errors=True)
+        shutil.rmtree(spill_folder(path), ignore_errors=True)
     connection = _open(path)
     try:
         _prepare(connection, path, after_another=after_another)
@@ -151,14 +150,14 @@ def _prepare(connection: Connection, path: Path, *, after_another: bool) -> None
             _create(connection, after_another=after_another)
     elif known.get("catalogue") != catalogue_version():
         raise OtherCatalogueError(
-            f"The working warehouse {path} was made by another version of the tables. The next run makes it anew from "
+            f"The working warehouse {path} was made by another version of the tables. The next run rebuilds it from "
             "what is on disk, without a call: `strava-pipeline flow`, or `compact` for that alone."
         )
     elif known.get(_VIEWS) != views_version():
         with transaction(connection):
             make_views(connection)
             note(connection, _VIEWS, views_version())
-            changed(connection)
+            mark_changed(connection)
 
 
 def _open(path: Path) -> Connection:
@@ -182,22 +181,22 @@ def _open(path: Path) -> Connection:
 
 
 def _is_held(path: Path) -> bool:
-    """Whether another process has the file open in DuckDB; OSError if it is no such file."""
+    """Whether another process has the file open in DuckDB; OSError if there is no file."""
     return is_open_in_duckdb(path, for_writing=False)
 
 
 def _judge(path: Path, error: duckdb.Error) -> NoReturn:
-    """Nobody holds it, and yet it did not open: can it be read, or is it damaged?"""
+    """Raise the right error for a file that nobody holds and that did not open: readable only, or damaged."""
     try:
         duckdb.connect(str(path), read_only=True).close()
     except duckdb.Error as second:
         raise DamagedWarehouseError(
-            f"The working warehouse {path} is damaged ({_first_line(second)}). The next `strava-pipeline flow` makes it "
-            "anew from what is on disk, without a call."
+            f"The working warehouse {path} is damaged ({_first_line(second)}). The next `strava-pipeline flow` rebuilds "
+            "it from what is on disk, without a call."
         ) from second
     raise PipelineError(
         f"The working warehouse {path} can be read but not written ({_first_line(error)}). "
-        "Free some space or mend the folder's rights, and run the same command again."
+        "Free some space or fix the folder's permissions, and run the same command again."
     ) from error
 
 
@@ -206,13 +205,13 @@ def _first_line(error: duckdb.Error) -> str:
 
 
 def attach(connection: Connection, path: Path, name: str, *, read_only: bool = False) -> None:
-    """Have another database file at hand as `name`. ATTACH takes no parameters, so the path is quoted here."""
+    """Attach another database file as `name`. ATTACH takes no parameters, so the path is quoted here."""
     quoted = str(path).replace("'", "''")
     connection.execute(f"ATTACH '{quoted}' AS {name}" + (" (READ_ONLY)" if read_only else ""))
 
 
 def is_a_database(path: Path) -> bool:
-    """Whether a file begins as DuckDB's do: a checksum of 8 bytes, then `DUCK`."""
+    """Whether a file begins like a DuckDB file: a checksum of 8 bytes, then `DUCK`."""
     with path.open("rb") as file:
         return file.read(12)[8:] == b"DUCK"
 
@@ -231,33 +230,33 @@ def _notes_of(connection: Connection) -> dict[str, str] | None:
 
 
 def is_outdated(connection: Connection) -> bool:
-    """Whether another version of the tables made this file: some that are asked for may not be there."""
+    """Whether this file has the tables of another version: some may be missing."""
     return catalogue_of(connection) != catalogue_version()
 
 
 def has_other_views(connection: Connection) -> bool:
-    """Whether another version made this file's views; the tables below them may be the present ones all the same."""
+    """Whether this file has the views of another version, though perhaps the present tables."""
     return notes(connection, _VIEWS).get(_VIEWS) != views_version()
 
 
 def one_number(connection: Connection, text: str) -> int:
-    """The only number that a statement gives: a count, or how many rows it changed."""
+    """The single number that a statement returns: a count, or how many rows it changed."""
     return int(connection.execute(text).fetchall()[0][0])
 
 
 def revision(connection: Connection) -> str:
-    """Which warehouse this is (one made anew is another), and how many transactions changed something in it."""
+    """Which warehouse this is (a rebuilt one is another), and how many transactions changed it."""
     rows = dict(connection.execute("SELECT key, value FROM lake_meta").fetchall())
     return f"{rows.get('made')}:{rows.get('revision')}"
 
 
-def changed(connection: Connection) -> None:
-    """Note that this transaction changed something, so that the next publish has work."""
+def mark_changed(connection: Connection) -> None:
+    """Count this transaction as a change, so that the next publish replaces the snapshot."""
     connection.execute("UPDATE lake_meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'revision'")
 
 
 def note(connection: Connection, name: str, value: str) -> None:
-    """Leave a note in the file, within the caller's transaction."""
+    """Write a note into the file, within the caller's transaction."""
     unmark(connection, name)
     connection.execute("INSERT INTO lake_meta VALUES ($name, $value)", {"name": name, "value": value})
 
@@ -269,12 +268,12 @@ def notes(connection: Connection, prefix: str) -> dict[str, str]:
 
 
 def mark(connection: Connection, name: str) -> None:
-    """A note without a value."""
+    """Write a note without a value."""
     note(connection, name, "yes")
 
 
 def unmark(connection: Connection, name: str) -> None:
-    """Take the note away."""
+    """Delete the note."""
     connection.execute("DELETE FROM lake_meta WHERE key = $name", {"name": name})
 
 
@@ -304,10 +303,10 @@ def _create(connection: Connection, *, after_another: bool) -> None:
 
 @contextmanager
 def interruptible(connection: Connection) -> Iterator[None]:
-    """An interrupt during a query ends the body as what it is. DuckDB 1.5.5 raises a RuntimeError in its place.
+    """Raise an interrupt during a query as itself. DuckDB 1.5.5 raises a RuntimeError in its place.
 
-    It also keeps the file locked after `close`, and the next connection to it in this process waits for ever, until
-    one more statement has been executed.
+    DuckDB also keeps the file locked after `close`, and the next connection in this process waits for ever, until another
+    statement has been executed.
     """
     try:
         yield
@@ -322,10 +321,10 @@ def interruptible(connection: Connection) -> Iterator[None]:
 
 
 def confine(connection: Connection) -> None:
-    """For statements of a person or of a page: no file, no network, no variable of this process, and no setting changes that.
+    """Confine a person's or a page's statements: no file, no network, no variable of this process, and no setting to change that.
 
-    Without external access DuckDB 1.5.5 still writes over the file that is open, read-only or not, and over its log: so no
-    file system either, which a query that is larger than memory would need.
+    Without external access DuckDB 1.5.5 can still overwrite the open file, read-only or not, and its log. So the file system
+    is disabled, too, which a query larger than memory would need.
     """
     connection.execute("SET python_enable_replacements = false")
     connection.execute("SET enable_external_access = false")  # first: it can't be set without a file system
@@ -333,15 +332,15 @@ def confine(connection: Connection) -> None:
     connection.execute("SET lock_configuration = true")
 
 
-def spilled(path: Path) -> Path:
-    """Where DuckDB puts what it has no memory for, and takes it away again when the file is closed."""
+def spill_folder(path: Path) -> Path:
+    """Where DuckDB puts what exceeds its memory; it is emptied when the file is closed."""
     return path.with_name(f"{path.name}.tmp")
 
 
 def spill(connection: Connection) -> None:
-    """Between two statements of a transaction that writes much: have what it holds in memory put on disk, if that is a lot.
+    """Move a large transaction's rows from memory to disk, between two statements.
 
-    The limit stands for this moment only: in force during a statement, it would stop one that needs more than it.
+    The limit holds for this moment only: during a statement it would stop one that needs more memory.
     """
     held, limit = connection.execute(
         "SELECT sum(memory_usage_bytes), current_setting('memory_limit') FROM duckdb_memory()"

@@ -18,7 +18,7 @@ from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import IMPORTED, STRAVA_ARCHIVE
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.listing import Listing, read_listing
-from strava_pipeline.lake.bronze.listings import listings_of_all
+from strava_pipeline.lake.bronze.listings import provider_listings
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
 from strava_pipeline.lake.files import packed, sync_folder, unpacked_json, write_unsynced
 from strava_pipeline.lake.imports.manifests import Import, imports, is_undone
@@ -27,13 +27,13 @@ from strava_pipeline.lake.paths import Lake
 PAGE = 500  # activities
 _WINDOW = Window(mode="import", after=None, before=None)
 _TRACKS, _GEAR = "tracks.json", "gear.json"
-_VERSION = "version"  # a file in an import's folder: which form its pages have
-VERSION = 2  # since then an activity names its source's own id
-Recorded = tuple[tuple[str, int], ...]  # hashes of files and the number of the session in each
+_VERSION = "version"  # a file in an import's folder: the format of its pages
+VERSION = 2  # since version 2 an activity names its source's own id
+SessionKeys = tuple[tuple[str, int], ...]  # hashes of files and the number of the session in each
 
 
 class Activity(Protocol):
-    """What an import's maker tells of one activity."""
+    """An activity as a reader of imported files describes it."""
 
     @property
     def source(self) -> str: ...
@@ -44,16 +44,16 @@ class Activity(Protocol):
     @property
     def detail(self) -> Json | None: ...
     @property
-    def recorded(self) -> Recorded: ...
+    def recorded(self) -> SessionKeys: ...
 
 
-def is_made(lake: Lake, name: str) -> bool:
+def has_activities(lake: Lake, name: str) -> bool:
     """Whether the activities of the import are on disk."""
-    return made_folder(lake, name).is_dir()
+    return activities_folder(lake, name).is_dir()
 
 
-def are_outdated(lake: Lake) -> bool:
-    """Whether the activities of some import were put on disk in an earlier form, and are to be made again."""
+def has_outdated_activities(lake: Lake) -> bool:
+    """Whether the activities of any import are on disk in an earlier format, and have to be written again."""
     folders = [each for each in _top(lake).glob("*") if each.is_dir() and not each.name.startswith(".")]
     return any(
         not (folder / _VERSION).exists() or (folder / _VERSION).read_bytes() != str(VERSION).encode()
@@ -61,35 +61,35 @@ def are_outdated(lake: Lake) -> bool:
     )
 
 
-def make(
+def write_activities(
     lake: Lake,
     one: Import,
     activities: Iterable[Activity],
     gear: list[Json],
     said_at: datetime,
     years: YearRange,
-    tick: Callable[[int], object] = lambda made: None,
+    tick: Callable[[int], object] = lambda count: None,
 ) -> int:
-    """Put the activities of an import on disk, in place of what was there; how many.
+    """Write the activities of an import to disk, in place of those that are there. Returns how many.
 
-    `said_at`: the moment (UTC) of which its archives tell, by which they are older or newer than others, whenever they came.
-    `tick` is told of each activity.
+    `said_at`: the moment (UTC) that its archives describe; it makes them older or newer than others, whenever they arrived.
+    `tick` is called with 1 for each activity.
     """
     unfinished = _top(lake) / f".{one.name}.tmp"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    makers: dict[str, _Pages] = {}
+    pages_of: dict[str, _Pages] = {}
     count = 0
     for activity in activities:
         at = said_at if activity.source == STRAVA_ARCHIVE else one.manifest.received_at
-        if activity.source not in makers:
-            makers[activity.source] = _Pages(
+        if activity.source not in pages_of:
+            pages_of[activity.source] = _Pages(
                 unfinished / f"{one.name}-{activity.source}", activity.source, one, at, years
             )
-        makers[activity.source].add(activity)
+        pages_of[activity.source].add(activity)
         count += 1
         tick(1)
-    for pages in makers.values():
+    for pages in pages_of.values():
         pages.end()
     write_unsynced(unfinished / _GEAR, json_bytes(gear))
     write_unsynced(unfinished / _VERSION, str(VERSION).encode())
@@ -98,21 +98,21 @@ def make(
     return count
 
 
-def _put_in_place(made: Path, place: Path) -> None:
-    """Emptying a folder takes a while, in which a process may die: the old one is moved out of sight first."""
+def _put_in_place(new: Path, place: Path) -> None:
+    """Replace a folder. The old one is moved away first: deleting takes a while, in which the process may die."""
     outdated = place.with_name(f".{place.name}.old")
     shutil.rmtree(outdated, ignore_errors=True)
     if place.exists():
         place.replace(outdated)
-    made.replace(place)
+    new.replace(place)
     sync_folder(place.parent)
     shutil.rmtree(outdated, ignore_errors=True)
 
 
-def forget(lake: Lake, names: Iterable[str]) -> None:
-    """Remove the activities of these imports, and what a process that died left of it. What is half removed is never read."""
+def remove_activities(lake: Lake, names: Iterable[str]) -> None:
+    """Remove the activities of these imports, and what a process that died left of them. A half removed folder is never read."""
     for name in names:
-        place = made_folder(lake, name)
+        place = activities_folder(lake, name)
         outdated, unfinished = place.with_name(f".{name}.old"), place.with_name(f".{name}.tmp")
         if place.exists():
             shutil.rmtree(outdated, ignore_errors=True)
@@ -123,10 +123,10 @@ def forget(lake: Lake, names: Iterable[str]) -> None:
 
 
 def activity_keys(lake: Lake, name: str) -> set[tuple[int, str]]:
-    """The id and the source of each activity that the import of that name brought, from its activities on disk."""
+    """The id and source of each activity that the import with that name brought, from its activities on disk."""
     return {
         (activity["id"], part.source)
-        for part in imported_by(lake, name)
+        for part in activities_of_import(lake, name)
         for _, page in part.listing.pages()
         for activity in page
     }
@@ -134,38 +134,38 @@ def activity_keys(lake: Lake, name: str) -> set[tuple[int, str]]:
 
 def gear_ids(lake: Lake, name: str) -> set[str]:
     """The ids of the gear that the archives of an import list, from its activities on disk."""
-    path = made_folder(lake, name) / _GEAR
+    path = activities_folder(lake, name) / _GEAR
     return {item["id"] for item in json.loads(path.read_bytes())} if path.exists() else set()
 
 
-def imported(lake: Lake) -> Iterator["Imported"]:
-    """The activities of every import that counts, a listing per source, in the order in which they came."""
+def imported_activities(lake: Lake) -> Iterator["ImportedActivities"]:
+    """The activities of every import that counts, a listing per source, in order of arrival."""
     top = _top(lake)
     for folder in sorted(top.iterdir()) if top.is_dir() else ():
         if not folder.name.startswith(".") and not is_undone(lake, folder.name):
-            yield from imported_by(lake, folder.name)
+            yield from activities_of_import(lake, folder.name)
 
 
-def imported_by(lake: Lake, name: str) -> Iterator["Imported"]:
-    """The activities of the import of that name, a listing per source."""
-    for place in sorted(made_folder(lake, name).iterdir()):
+def activities_of_import(lake: Lake, name: str) -> Iterator["ImportedActivities"]:
+    """The activities of the import with that name, a listing per source."""
+    for place in sorted(activities_folder(lake, name).iterdir()):
         if place.is_dir():
-            yield Imported(read_listing(place))
+            yield ImportedActivities(read_listing(place))
 
 
-def made_folder(lake: Lake, name: str) -> Path:
-    """Where the activities of the import of that name lie, if they are made."""
+def activities_folder(lake: Lake, name: str) -> Path:
+    """Where the activities of the import with that name are, if they were written."""
     return _top(lake) / name
 
 
-def imported_from(lake: Lake, name: str, source: str) -> "Imported | None":
-    """The activities of one source in the import `name`; None where it has none."""
+def activities_of_source(lake: Lake, name: str, source: str) -> "ImportedActivities | None":
+    """The activities of one source in the import `name`; None if it has none."""
     place = _top(lake) / name / f"{name}-{source}"
-    return Imported(read_listing(place)) if place.is_dir() else None
+    return ImportedActivities(read_listing(place)) if place.is_dir() else None
 
 
 def imported_gear(lake: Lake) -> dict[str, tuple[Import, Json]]:
-    """The gear of archives by its id, as the newest of them has it."""
+    """The gear of archives by its id, as the newest archive has it."""
     found: dict[str, tuple[Import, Json]] = {}
     for one in imports(lake):
         path = _top(lake) / one.name / _GEAR
@@ -175,12 +175,12 @@ def imported_gear(lake: Lake) -> dict[str, tuple[Import, Json]]:
 
 
 def all_listings(lake: Lake) -> Iterator[Listing]:
-    """What shards are made of: what the API listed, and what was imported."""
-    yield from listings_of_all(lake)
-    yield from (each.listing for each in imported(lake))
+    """What shards are made from: the APIs' listings, and the imports'."""
+    yield from provider_listings(lake)
+    yield from (each.listing for each in imported_activities(lake))
 
 
-class Imported:
+class ImportedActivities:
     """The activities of one source in one import."""
 
     def __init__(self, listing: Listing) -> None:
@@ -196,19 +196,19 @@ class Imported:
 
     @property
     def said_at(self) -> datetime:
-        """The moment of which it tells: an archive's own, else when it came."""
+        """The moment that the activities describe: an archive's own time, else the time of arrival."""
         return self.listing.manifest.started_at
 
     def detail_pages(self) -> list[Path]:
         return sorted(self.listing.folder.glob("details-*.json.gz"))
 
-    def tracks(self) -> dict[int, Recorded]:
-        """Where the track of each activity that has one lies, by its id."""
-        told: dict[str, list[list[Any]]] = json.loads((self.listing.folder / _TRACKS).read_bytes())
-        return {int(key): tuple((digest, place) for digest, place in recorded) for key, recorded in told.items()}
+    def tracks(self) -> dict[int, SessionKeys]:
+        """By activity, the files and sessions that hold its track, where it has one."""
+        content: dict[str, list[list[Any]]] = json.loads((self.listing.folder / _TRACKS).read_bytes())
+        return {int(key): tuple((digest, place) for digest, place in recorded) for key, recorded in content.items()}
 
 
-def details_of(page: Path) -> list[Json]:
+def read_detail_page(page: Path) -> list[Json]:
     """The DetailedActivity objects of a page; DamagedFileError."""
     objects: list[Json] = unpacked_json(page)
     return objects
@@ -225,12 +225,12 @@ class _Pages:
         self._listing, self._at, self._years = Listing(folder, manifest), at, years
         self._summaries: list[Json] = []
         self._details: list[Json] = []
-        self._tracks: dict[int, Recorded] = {}
+        self._tracks: dict[int, SessionKeys] = {}
         self._detailed: dict[int, bool] = {}
         self._pages = 0
 
     def add(self, activity: Activity) -> None:
-        """One that came in several files is told by the first of them, and its detail by the first that has one."""
+        """Add an activity. One that is in several files is described by the first, its detail by the first with a detail."""
         key = activity.activity_id
         if key not in self._detailed:
             self._summaries.append(activity.summary)
@@ -261,22 +261,25 @@ def _top(lake: Lake) -> Path:
     return lake.readings / "imports"
 
 
-def athletes_of_hashed(lake: Lake, one: Import) -> set[int]:
-    """The athletes whose activities an import holds that Strava has not numbered, as far as its activities on disk name them."""
-    held = HeldIds(lake, [one])
+def athletes_of_hashed_ids(lake: Lake, one: Import) -> set[int]:
+    """The athletes with activities in an import that Strava has not numbered, as named by its activities on disk."""
+    held = EarlierIds(lake, [one])
     return {athlete_id for source in IMPORTED for _, athlete_id in held.hashed(one, source)}
 
 
-class HeldIds:
-    """`came`: every import, in order. The activities of those before the one that asks are on disk."""
+class EarlierIds:
+    """Which athletes earlier imports hold hashed ids of. Read on demand, a source at a time: most imports never ask.
+
+    `came`: every import, in order. The activities of those before the asking one are on disk.
+    """
 
     def __init__(self, lake: Lake, came: Sequence[Import]) -> None:
         self._lake, self._came = lake, came
-        self._read: dict[str, int] = {}  # by source: how many imports were read
+        self._read: dict[str, int] = {}  # by source: the number of imports read so far
         self._held: dict[str, dict[int, dict[int, int]]] = {}  # by source, id and athlete: the first import with it
 
     def before(self, number: int) -> Holders:
-        """Who holds an id in the imports before the one at place `number` of `came`."""
+        """A function from source and id to the athletes that hold it in the imports before place `number` of `came`."""
         return partial(self._held_before, number)
 
     def _held_before(self, number: int, source: str, activity_id: int) -> frozenset[int]:
@@ -289,7 +292,7 @@ class HeldIds:
 
     def hashed(self, one: Import, source: str) -> Iterator[tuple[int, int]]:
         """Id and athlete of the activities of a source that Strava has not numbered and that name an athlete."""
-        if not one.manifest.may_name_athletes or (found := imported_from(self._lake, one.name, source)) is None:
+        if not one.manifest.may_name_athletes or (found := activities_of_source(self._lake, one.name, source)) is None:
             return
         for _, activities in found.listing.pages():
             for activity in activities:

@@ -27,16 +27,16 @@ _END = b"PAR1"  # of every Parquet file
 
 
 class FileStore:
-    """The folder of one lake. What is known is looked up once: make one per import."""
+    """The files of one lake. The folder is listed once, so make one store per import."""
 
     def __init__(self, lake: Lake) -> None:
         self._top = lake.files
         self._known = set(_stored(lake.files))
         self._touched: set[Path] = set()
-        self.new: dict[str, Path] = {}  # hashes of what was put and was not there, and where it is
+        self.new: dict[str, Path] = {}  # what was new, by hash: where it is
 
     def put(self, body: bytes) -> tuple[str, bool]:
-        """Their hash, and whether they are new. On disk when `settle` has returned."""
+        """Store bytes. Returns their hash and whether they are new. They are durable when `sync` has returned."""
         digest = hashlib.sha256(body).hexdigest()
         if digest in self._known:
             return digest, False
@@ -46,7 +46,7 @@ class FileStore:
         return digest, True
 
     def put_pieces(self, pieces: Iterable[bytes]) -> tuple[str, bool]:
-        """The same for what is too large to be held at once."""
+        """The same for a file that is too large for memory."""
         digest = hashlib.sha256()
         self._top.mkdir(parents=True, exist_ok=True)
         temporary = self._top / f".pieces.{token_hex(4)}.tmp"
@@ -70,7 +70,7 @@ class FileStore:
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """Takes away again what was put while the body ran, if that raises. What a killed process put stays, and is found."""
+        """Remove what was stored while the body ran, if it raises. What a killed process stored stays, and is found."""
         before = set(self.new)
         try:
             yield
@@ -79,13 +79,13 @@ class FileStore:
                 path = self.new.pop(digest)
                 self._known.discard(digest)
                 path.unlink(missing_ok=True)
-                with suppress(OSError):  # another file is in there
+                with suppress(OSError):  # another file is in the folder
                     path.parent.rmdir()
             self._touched.clear()
             raise
 
-    def settle(self) -> None:
-        """Make everything that was put durable."""
+    def sync(self) -> None:
+        """Make everything that was stored durable."""
         for folder in sorted(self._touched):
             sync_folder(folder)
         self._touched.clear()
@@ -120,7 +120,7 @@ def _place(top: Path, digest: str, body: bytes) -> tuple[Path, bytes]:
 
 
 def stored_bytes(lake: Lake, digest: str) -> bytes:
-    """As they were received. FileNotFoundError; DamagedFileError where they are no longer what they were (set aside then)."""
+    """The bytes as received. Raises FileNotFoundError, or DamagedFileError where they changed (the file is set aside then)."""
     path = lake.files / digest[:2] / digest
     try:
         if path.exists():
@@ -152,7 +152,7 @@ def _stored(top: Path) -> Iterator[str]:
 
 
 def put_reading(lake: Lake, digest: str, reading: Reading, tracks: Sequence[pl.DataFrame]) -> None:
-    """The points first: where the reading is, they are. Not synced: what a power cut takes is read once more."""
+    """Write the points, then the reading: where a reading is, its points are. Not synced: a lost one is read again."""
     for place, track in enumerate(tracks):
         if track.height:
             write_rows(_track(lake, digest, place), track, "zstd", {})
@@ -160,7 +160,7 @@ def put_reading(lake: Lake, digest: str, reading: Reading, tracks: Sequence[pl.D
 
 
 def reading_of(lake: Lake, digest: str) -> Reading | None:
-    """None where there is none of this version, or a damaged one."""
+    """The reading; None where there is none of this version, or a damaged one."""
     try:
         return Reading.model_validate_json(gzip.decompress(_path(lake, digest).read_bytes()))
     except (OSError, EOFError, zlib.error, ValidationError):
@@ -172,32 +172,32 @@ def is_read(lake: Lake, digest: str) -> bool:
     return _path(lake, digest).exists()
 
 
-def is_whole(lake: Lake, digest: str) -> bool:
+def is_reading_intact(lake: Lake, digest: str) -> bool:
     """Whether the reading can be read, and the points that it tells of: a look into each file."""
-    return _is_there(lake, digest, lambda place: track_of(lake, digest, place) is not None)
+    return _is_there(lake, digest, lambda place: read_points(lake, digest, place) is not None)
 
 
 def has_reading(lake: Lake, digest: str) -> bool:
-    """Whether a whole one of this version is there, with its points."""
+    """Whether a whole reading of this version is on disk, with its points."""
     return _is_there(lake, digest, lambda place: _ends_well(_track(lake, digest, place)))
 
 
-def _is_there(lake: Lake, digest: str, has_points: Callable[[int], bool]) -> bool:
-    """Whether a reading is, and the points of each session that it tells of any."""
+def _is_there(lake: Lake, digest: str, points_found: Callable[[int], bool]) -> bool:
+    """Whether there is a reading, and points for each of its sessions that has any."""
     read = reading_of(lake, digest)
-    return read is not None and all(has_points(place) for place, each in enumerate(read.recordings) if each.points)
+    return read is not None and all(points_found(place) for place, each in enumerate(read.recordings) if each.points)
 
 
-def track_of(lake: Lake, digest: str, place: int, columns: Sequence[str] | None = None) -> pl.DataFrame | None:
-    """The points of a file's session, by its number in the file; None where it has none. `columns`: of TRACK; None: all."""
+def read_points(lake: Lake, digest: str, place: int, columns: Sequence[str] | None = None) -> pl.DataFrame | None:
+    """The points of a file's session, by its number in the file; None where it has none. `columns`: None for all."""
     try:
         return pl.read_parquet(_track(lake, digest, place), columns=None if columns is None else list(columns))
     except (FileNotFoundError, pl.exceptions.ComputeError):
         return None
 
 
-def has_track(lake: Lake, digest: str, place: int) -> bool:
-    """Whether the points of a file's session are on disk, by a look at the folder."""
+def has_points(lake: Lake, digest: str, place: int) -> bool:
+    """Whether the points of a file's session are on disk; nothing is opened."""
     return _track(lake, digest, place).exists()
 
 
@@ -210,7 +210,7 @@ def sessions_with_track(lake: Lake, digest: str) -> list[int]:
 
 
 def _ends_well(track: Path) -> bool:
-    """Whether a Parquet file has its end, which is written last; its rows are not looked at."""
+    """Whether a Parquet file has its end, which is written last; its rows are not read."""
     try:
         with track.open("rb") as file:
             file.seek(-len(_END), os.SEEK_END)

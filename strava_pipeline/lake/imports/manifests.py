@@ -1,8 +1,8 @@
-"""Bronze of imports: what came in together, a folder each with a manifest of which names the bytes had and what was wrong.
+"""Bronze of imports: what came in together, a folder each, with a manifest of the files' names and of what was wrong.
 
-The bytes lie in file_store.py's. An import whose names and bytes (`digest`) are all those of an earlier one is that one,
-unless their archives name different athletes: whoever lands looks first. A file that an earlier import holds is not held
-twice: the later manifest only names it, and its import takes it over when the earlier one is undone.
+The bytes are kept by files.py. An import with the same names and bytes (`digest`) as an earlier one is that import, unless their
+archives name different athletes; the caller of `land_import` looks first. A file that an earlier import holds is not held twice:
+the later manifest only names it, and its import inherits the file when the earlier one is undone.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from strava_pipeline.lake.paths import Lake
 
 _MANIFEST, _UNDONE = "manifest.json", "undone.json"
 Role = Literal["list", "gear", "activity", "objects", "media"]
-Called = tuple[str, str]  # the last part of a file's name, and its hash
+FileKey = tuple[str, str]  # the last part of a file's name, and its hash
 
 
 class ImportedFile(BaseModel):
@@ -34,17 +34,17 @@ class ImportedFile(BaseModel):
 
     @property
     def is_readable(self) -> bool:
-        """Whether it is an activity's, and not held back."""
+        """Whether it is an activity's file and not held back."""
         return self.role == "activity" and self.held_back is None
 
     @property
-    def called(self) -> Called:
-        """By what a file is known again in another folder: its name may be its activity's id."""
+    def key(self) -> FileKey:
+        """What identifies the file in another folder: its name may be its activity's id."""
         return self.name.rpartition("/")[2], self.sha256
 
 
 class ImportFault(BaseModel):
-    """What could not be taken in, or looked odd; never a byte of content."""
+    """What could not be imported, or looked odd; never a byte of content."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,11 +54,11 @@ class ImportFault(BaseModel):
 
 
 class ImportManifest(BaseModel):
-    """What stands in manifest.json. `came_as`: the last part of the path that a person named.
+    """The content of manifest.json. `came_as`: the last part of the path that a person named.
 
-    `known`: files that the path held, too, and that earlier imports hold; None: not noted, by a version that did not. Where
-    the same folder came before, `continues` names that import: all that its path held, but for the names in `without`,
-    counts as if it were in `known`.
+    `known`: files of the path that earlier imports hold; None: a version before this one did not note them. Where the same
+    folder was imported before, `continues` names that import: all files of its path, except the names in `without`, count
+    as if they were in `known`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -77,16 +77,16 @@ class ImportManifest(BaseModel):
 
     @property
     def athlete_id(self) -> int | None:
-        """Whose all of it is, where that is one athlete."""
+        """The athlete of the whole import; None where there are several or none."""
         return next(iter(self.athletes.values())) if len(set(self.athletes.values())) == 1 else None
 
     def names_only(self, athlete_id: int | None) -> bool:
-        """Whether its archives are all of this athlete, or name nobody; also where there is none."""
+        """Whether no archive of the import names another athlete than this one."""
         return set(self.athletes.values()) <= {athlete_id}
 
     @property
     def may_name_athletes(self) -> bool:
-        """Whether something in it can say whose it is."""
+        """Whether anything in it can name an athlete."""
         return bool(self.athletes) or any(file.role == "objects" for file in self.files)
 
     @property
@@ -96,10 +96,10 @@ class ImportManifest(BaseModel):
 
 
 class UndoneNote(BaseModel):
-    """What stands in undone.json, beside the manifest of an import that was undone.
+    """The content of undone.json, beside the manifest of an undone import.
 
-    `activities` (id and source), `gear` (ids) and `files` (hashes) are all that it brought: they may leave the warehouse, where
-    no other import brings them. `inbox`: marks of the files that lay in data/inbox/files then (operations/inbox_marks.py).
+    `activities` (id and source), `gear` (ids) and `files` (hashes) are all that the import brought: they may leave the warehouse
+    where no other import brings them. `inbox`: marks of the files that were in data/inbox/files then.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -112,9 +112,9 @@ class UndoneNote(BaseModel):
 
 
 class Import:
-    """One import's folder, and what its manifest says. `undone`: the note of one that counts for nothing any more.
+    """An import's folder and manifest. `undone`: the note of an import that no longer counts.
 
-    Where it takes files over from an undone import, they are among its manifest's `files`.
+    Files that it inherits from an undone import are among its manifest's `files`.
     """
 
     def __init__(self, name: str, manifest: ImportManifest, undone: UndoneNote | None = None) -> None:
@@ -126,7 +126,7 @@ class Import:
 
 
 def land_import(lake: Lake, manifest: ImportManifest) -> Import:
-    """Put it on disk, when all its bytes are: behind all that came before, whatever the clock says."""
+    """Write the manifest, once all bytes are on disk. Its time is after every earlier import's, whatever the clock says."""
     last = max((one.manifest.received_at for one in all_imports(lake)), default=None)
     if last is not None and manifest.received_at <= last:  # a clock may stand still, or have been wrong
         manifest = manifest.model_copy(update={"received_at": last + timedelta(microseconds=1)})
@@ -136,17 +136,17 @@ def land_import(lake: Lake, manifest: ImportManifest) -> Import:
 
 
 def imports(lake: Lake) -> Iterator[Import]:
-    """Every import that counts, in the order in which they came. A folder without a whole manifest is none."""
-    return iter(counting(all_imports(lake)))
+    """Every import that counts, in order of arrival. A folder without a readable manifest is skipped."""
+    return iter(effective_imports(all_imports(lake)))
 
 
 def undone_imports(lake: Lake) -> Iterator[Import]:
-    """Every import that was undone, in the order in which they came."""
+    """Every undone import, in order of arrival."""
     return (one for one in all_imports(lake) if one.undone is not None)
 
 
 def all_imports(lake: Lake) -> list[Import]:
-    """Every import in the order in which they came, as their manifests are: also undone ones, and those without new files."""
+    """Every import in order of arrival, as its manifest is: also undone ones, and those without new files."""
     found = []
     for folder in sorted(lake.imports.iterdir()) if lake.imports.is_dir() else ():
         try:
@@ -157,14 +157,14 @@ def all_imports(lake: Lake) -> list[Import]:
     return found
 
 
-def counting(came: Sequence[Import]) -> list[Import]:
-    """Those of `came` (all of them, in their order) that are not undone and hold a file, with the files that they take over.
+def effective_imports(came: Sequence[Import]) -> list[Import]:
+    """The imports among `came` (all, in order) that are not undone and hold a file, with the files that they inherit.
 
-    What an undone import held belongs to the first of the others whose path held it, as if the undone one had never been.
+    A file of an undone import belongs to the first other import whose path held it, as if the undone one had never been.
     """
-    gone = {file.called for one in came if one.undone is not None for file in one.manifest.files}
-    held: dict[str, dict[ImportedFile, None]] = {}  # what each path held of these
-    taken: set[Called] = set()  # of these, what the imports so far have
+    gone = {file.key for one in came if one.undone is not None for file in one.manifest.files}
+    held: dict[str, dict[ImportedFile, None]] = {}  # of the files in `gone`, those that each path held
+    owned: set[FileKey] = set()  # of the files in `gone`, those that the imports so far hold
     own_athlete = next((one.manifest.own_athlete for one in came if one.manifest.own_athlete is not None), None)
     found = []
     for one in came:
@@ -174,9 +174,9 @@ def counting(came: Sequence[Import]) -> list[Import]:
         if one.undone is not None:
             continue
         own = set(_chosen(manifest.files, gone))
-        more = [file for file in held.get(one.name, ()) if file.called not in taken and file not in own]
+        more = [file for file in held.get(one.name, ()) if file.key not in owned and file not in own]
         if own_athlete is None or manifest.names_only(own_athlete):  # another athlete's file is another recording
-            taken |= {file.called for file in (*own, *more)}
+            owned |= {file.key for file in (*own, *more)}
         if more:
             files = sorted([*manifest.files, *more], key=lambda file: (file.held_back is not None, file.name))
             found.append(Import(one.name, manifest.model_copy(update={"files": files})))
@@ -185,8 +185,8 @@ def counting(came: Sequence[Import]) -> list[Import]:
     return found
 
 
-def held_by_path(came: Mapping[str, Import], one: Import) -> list[ImportedFile]:
-    """Every file that its path held, as far as this manifest and those of `came` (by name) that it goes on from tell."""
+def files_of_path(came: Mapping[str, Import], one: Import) -> list[ImportedFile]:
+    """Every file of the import's path, by its manifest and those in `came` (by name) that it continues."""
     chain = [one]
     while (before := came.get(chain[-1].manifest.continues or "")) is not None and before.name < chain[-1].name:
         chain.append(before)
@@ -196,12 +196,12 @@ def held_by_path(came: Mapping[str, Import], one: Import) -> list[ImportedFile]:
     return list(held[one.name])
 
 
-def with_known(came: Sequence[Import], manifest: ImportManifest, known: Sequence[ImportedFile]) -> ImportManifest:
-    """The manifest with a note of the files that its path held beside its own, which is short where a folder came before."""
+def note_known_files(came: Sequence[Import], manifest: ImportManifest, known: Sequence[ImportedFile]) -> ImportManifest:
+    """The manifest with a note of its path's other files, which is short where the same folder was imported before."""
     by_name = {one.name: one for one in came}
     same = (one for one in reversed(came) if one.manifest.came_as == manifest.came_as)
     if (before := next(same, None)) is not None:
-        held, of_path = set(held_by_path(by_name, before)), {*manifest.files, *known}
+        held, of_path = set(files_of_path(by_name, before)), {*manifest.files, *known}
         without = {file.name for file in held - of_path}
         left = {file for file in held if file.name not in without}
         more = [file for file in known if file not in left]
@@ -211,7 +211,7 @@ def with_known(came: Sequence[Import], manifest: ImportManifest, known: Sequence
 
 
 def undone_names(lake: Lake) -> list[str]:
-    """The names of all imports that were undone, in their order."""
+    """The names of all undone imports, sorted."""
     return sorted(note.parent.name for note in lake.imports.glob(f"*/{_UNDONE}"))
 
 
@@ -221,14 +221,14 @@ def is_undone(lake: Lake, name: str) -> bool:
 
 
 def note_undone(lake: Lake, one: Import, note: UndoneNote) -> None:
-    """Keep that an import counts for nothing from now on; all of it stays where it is."""
+    """Record that an import no longer counts; its files stay where they are."""
     write_whole(lake.imports / one.name / _UNDONE, note.model_dump_json().encode())
 
 
 def _held(
-    manifest: ImportManifest, held: Mapping[str, dict[ImportedFile, None]], wanted: Collection[Called] | None
+    manifest: ImportManifest, held: Mapping[str, dict[ImportedFile, None]], wanted: Collection[FileKey] | None
 ) -> dict[ImportedFile, None]:
-    """The `wanted` files (None: all) that its path held, in their order. `held`: the same of earlier imports, by name."""
+    """The `wanted` files (None: all) of the manifest's path, in order. `held`: the same of earlier imports, by name."""
     before = held.get(manifest.continues or "", {})
     if manifest.without:
         left_out = set(manifest.without)
@@ -237,12 +237,12 @@ def _held(
     return before | dict.fromkeys(more) if more else before
 
 
-def _chosen(files: Iterable[ImportedFile], wanted: Collection[Called] | None) -> list[ImportedFile]:
-    return [file for file in files if wanted is None or file.called in wanted]
+def _chosen(files: Iterable[ImportedFile], wanted: Collection[FileKey] | None) -> list[ImportedFile]:
+    return [file for file in files if wanted is None or file.key in wanted]
 
 
 def _note(folder: Path, manifest: ImportManifest) -> UndoneNote | None:
-    """A note that can't be read is one all the same: what was taken back must not come back by itself."""
+    """The undo note. A damaged one counts, too: an undone import must not come back by itself."""
     try:
         return UndoneNote.model_validate_json((folder / _UNDONE).read_bytes())
     except FileNotFoundError:
@@ -252,6 +252,6 @@ def _note(folder: Path, manifest: ImportManifest) -> UndoneNote | None:
 
 
 def digest_of(files: Sequence[ImportedFile]) -> str:
-    """Of names and bytes, whatever the order."""
+    """A hash of names and bytes, whatever the order."""
     lines = sorted(f"{each.sha256} {each.name}" for each in files)
     return hashlib.blake2b("\n".join(lines).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -1,7 +1,7 @@
 """What imports hold beside the activities, on its way into the warehouse: laps, sessions, descriptions, the table `files`.
 
 What Strava itself says of an activity stays. Merging the same import twice changes nothing. What an interrupted run left
-undone is found here (`years_behind_imports`), so the next run does it.
+undone is found here (`years_with_unmerged_imports`), so the next run does it.
 """
 
 import hashlib
@@ -23,10 +23,10 @@ from strava_pipeline.lake.gold.merge import (
     MergeReport,
     merged_pages,
     shard_signature,
-    sharing,
-    staged,
+    stage,
     staging,
-    years_lacking,
+    unmerged_years,
+    years_sharing,
 )
 from strava_pipeline.lake.gold.merge_details import merge_detail_frames, merge_imported_gear
 from strava_pipeline.lake.gold.provider_files import fresh_provider_files, merge_provider_files
@@ -34,20 +34,25 @@ from strava_pipeline.lake.gold.warehouse import (
     Connection,
     DamagedWarehouseError,
     OtherCatalogueError,
-    changed,
     is_a_database,
+    mark_changed,
     note,
     notes,
     reading,
     writing,
 )
-from strava_pipeline.lake.imports.activities import Imported, details_of, imported, is_made
+from strava_pipeline.lake.imports.activities import (
+    ImportedActivities,
+    has_activities,
+    imported_activities,
+    read_detail_page,
+)
 from strava_pipeline.lake.imports.files import is_read, reading_of
 from strava_pipeline.lake.imports.manifests import ImportedFile, imports
 from strava_pipeline.lake.imports.provider_files import all_provider_files, provider_files
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.shards import LOCK, damage_named, shard_files
+from strava_pipeline.lake.shards import LOCK, damage_reported, shard_files
 from strava_pipeline.lake.sql import sql
 
 _MERGED = "imported:"  # + name: a note of which pages of an import were merged
@@ -63,7 +68,7 @@ def merge_imported_details(lake: Lake, *, tick: Callable[[int], object] = lambda
     if not has_files(lake):
         return report
     with reading(lake) as connection:
-        fresh, of_providers = fresh_imports(connection, lake), fresh_provider_files(connection, lake)
+        fresh, of_providers = unmerged_imports(connection, lake), fresh_provider_files(connection, lake)
     if of_providers:
         with writing(lake) as connection:
             merge_provider_files(connection, lake, of_providers, report)
@@ -75,33 +80,33 @@ def merge_imported_details(lake: Lake, *, tick: Callable[[int], object] = lambda
 
 def has_files(lake: Lake) -> bool:
     """Whether there is any import or any file of a provider."""
-    return any(True for _ in imported(lake)) or any(True for _ in provider_files(lake))
+    return any(True for _ in imported_activities(lake)) or any(True for _ in provider_files(lake))
 
 
 def has_fresh_files(connection: Connection, lake: Lake) -> bool:
     """Whether `merge_imported_details` has anything to merge."""
-    return bool(fresh_imports(connection, lake) or fresh_provider_files(connection, lake))
+    return bool(unmerged_imports(connection, lake) or fresh_provider_files(connection, lake))
 
 
 def merge_fresh_imported(connection: Connection, lake: Lake) -> None:
-    """What `merge_imported_details` does, within the caller's transaction, and the files: for what came since the last look."""
-    for one in fresh_imports(connection, lake):
+    """The same within the caller's transaction, and the files: for the few that came since the last look."""
+    for one in unmerged_imports(connection, lake):
         _merge(connection, lake, one, MergeReport(), lambda merged: None)
     merge_provider_files(connection, lake, fresh_provider_files(connection, lake), MergeReport())
     merge_files(connection, lake)
 
 
 def merge_files(connection: Connection, lake: Lake) -> MergeReport:
-    """A row per file that was imported or that a provider gave, and the gear of archives, within the caller's transaction."""
+    """Merge a row per imported or provider's file, and the gear of archives, within the caller's transaction."""
     report = MergeReport()
     if files_are_merged(connection, lake):
         return report
     with staging(lake) as folder:
-        rows = staged(folder, FILES.name, files_frame(lake))
+        rows = stage(folder, FILES.name, files_frame(lake))
         report.count(connection.execute(sql("merge_files"), {"rows": rows}).fetchall())
     merge_imported_gear(connection, lake)
     note(connection, _FILES, _files_noted(lake))
-    changed(connection)
+    mark_changed(connection)
     return report
 
 
@@ -112,25 +117,29 @@ def files_are_merged(connection: Connection, lake: Lake) -> bool:
 
 def _files_noted(lake: Lake) -> str:
     """The names of the imports that were read, and one hash for all files of providers and whether these were read."""
-    names = [one.name for one in imports(lake) if is_made(lake, one.name)]
+    names = [one.name for one in imports(lake) if has_activities(lake, one.name)]
     of_providers = [(file, is_read(lake, file.record.sha256)) for file in all_provider_files(lake)]
     if of_providers:
         names.append(hashlib.blake2b(repr(of_providers).encode(), digest_size=16).hexdigest())
     return json.dumps(names)
 
 
-def fresh_imports(connection: Connection, lake: Lake) -> list[Imported]:
-    """Those whose details gold has not taken in."""
+def unmerged_imports(connection: Connection, lake: Lake) -> list[ImportedActivities]:
+    """The activities of imports whose details gold lacks."""
     known = notes(connection, _MERGED)
-    return [each for each in imported(lake) if known.get(f"{_MERGED}{each.name}") != _signature(each.detail_pages())]
+    return [
+        each
+        for each in imported_activities(lake)
+        if known.get(f"{_MERGED}{each.name}") != _signature(each.detail_pages())
+    ]
 
 
 def _merge(
-    connection: Connection, lake: Lake, one: Imported, report: MergeReport, tick: Callable[[int], object]
+    connection: Connection, lake: Lake, one: ImportedActivities, report: MergeReport, tick: Callable[[int], object]
 ) -> None:
     pages, whole = one.detail_pages(), True
     for page in pages:
-        newest = {activity["id"]: activity for activity in details_of(page)}
+        newest = {activity["id"]: activity for activity in read_detail_page(page)}
         there = _present(connection, newest)
         details = [FetchedDetail(one.said_at, newest[key]) for key in newest if key in there]
         if details:
@@ -144,7 +153,7 @@ def _merge(
 
 
 def _present(connection: Connection, ids: Iterable[int]) -> set[int]:
-    """Those that gold has an activity of: another run may have the years of the others."""
+    """Those of `ids` that gold has an activity of: another run may have the years of the others."""
     query = "SELECT id FROM activities_all WHERE id IN (SELECT unnest($ids::BIGINT[]))"
     return {key for (key,) in connection.execute(query, {"ids": list(ids)}).fetchall()}
 
@@ -155,7 +164,7 @@ def _signature(pages: Iterable[Path]) -> str:
 
 
 def merge_imported_activities(connection: Connection, lake: Lake, years: Sequence[int]) -> MergeReport:
-    """What imports say of the activities of `years`, every source's own row, within the caller's transaction."""
+    """Merge the imports' rows of the activities of `years`, one per source, within the caller's transaction."""
     report = MergeReport()
     if not lake.imports.is_dir():
         return report
@@ -164,19 +173,19 @@ def merge_imported_activities(connection: Connection, lake: Lake, years: Sequenc
         known = notes(connection, _SHARDS)
         due = [year for year in years if files[year] and known.get(f"{_SHARDS}{year}") != shard_signature(files[year])]
         if due:
-            others = [path for year in sharing(connection, due) for path in shard_files(lake, year)]
+            others = [path for year in years_sharing(connection, due) for path in shard_files(lake, year)]
             shards = [path for year in due for path in files[year]]
             values = {
                 "shards": [str(path) for path in shards],
                 "others": [str(path) for path in others],
                 "imported": sorted(IMPORTED),
             }
-            with damage_named([*shards, *others]):
+            with damage_reported([*shards, *others]):
                 report.count(connection.execute(sql("merge_imported_activities"), values).fetchall())
         for year in due:
             note(connection, f"{_SHARDS}{year}", shard_signature(files[year]))
     if report.wrote:
-        changed(connection)
+        mark_changed(connection)
     return report
 
 
@@ -206,7 +215,7 @@ def files_frame(lake: Lake) -> pl.DataFrame:
 
 def _imported_rows(lake: Lake) -> Iterator[dict[str, Any]]:
     for one in imports(lake):
-        if not is_made(lake, one.name):
+        if not has_activities(lake, one.name):
             continue
         roots = [file.name.rpartition("/")[0] for file in one.manifest.files if file.role == "list"]
         for file in one.manifest.files:
@@ -245,46 +254,50 @@ def _provider_rows(lake: Lake) -> Iterator[dict[str, Any]]:
 
 
 def _source(file: ImportedFile, archive_roots: Sequence[str]) -> str:
-    """Where a file came from: out of an archive, if it lies below the folder of an archive's list of activities."""
+    """A file's source: an archive, if the file is below the folder of an archive's list of activities."""
     if file.role == "objects":
         return STRAVA_JSON
     return STRAVA_ARCHIVE if any(not root or file.name.startswith(f"{root}/") for root in archive_roots) else FILE
 
 
 def _text(name: str) -> str:
-    """A name as UTF-8 has room for it."""
+    """A name without what UTF-8 can't hold."""
     return name.encode("utf-8", "replace").decode()
 
 
-def years_behind_imports(lake: Lake, years: YearRange) -> set[int]:
-    """The partitions; all of an import's where there is no warehouse yet, or one that is to be made anew.
+def years_with_unmerged_imports(lake: Lake, years: YearRange) -> set[int]:
+    """The partitions that lack rows, details, tracks or files of imports; all of the imports' without a usable warehouse.
 
-    An import without an activity, of broken files say, is of no year, and of the newest here: `files` tells of it.
+    An import without any activity (broken files) has no year; the newest one stands for it, because `files` lists it.
     """
-    if not any(is_made(lake, one.name) for one in imports(lake)):
+    if not any(has_activities(lake, one.name) for one in imports(lake)):
         return set()
     if lake.working.exists() and is_a_database(lake.working):
         with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
             return _behind(connection, lake, years)
-    return {years.newest}.union(*(each.listing.manifest.years_within(years) for each in imported(lake)))
+    return {years.newest}.union(*(each.listing.manifest.years_within(years) for each in imported_activities(lake)))
 
 
 def _behind(connection: Connection, lake: Lake, years: YearRange) -> set[int]:
-    merged, fresh = merged_pages(connection), {each.name for each in fresh_imports(connection, lake)}
+    merged, fresh = merged_pages(connection), {each.name for each in unmerged_imports(connection, lake)}
     tracks = {key: json.loads(value) for key, value in notes(connection, _TRACKS).items()}
     found: set[int] = set()
-    for each in imported(lake):
-        found |= years_lacking(merged, each.listing, years)
+    for each in imported_activities(lake):
+        found |= unmerged_years(merged, each.listing, years)
         for year in each.listing.manifest.years_within(years):
             if each.name in fresh or each.name not in tracks.get(f"{_TRACKS}{year}", []):
                 found.add(year)
-    if not found and not files_are_merged(connection, lake) and all(is_made(lake, one.name) for one in imports(lake)):
+    if (
+        not found
+        and not files_are_merged(connection, lake)
+        and all(has_activities(lake, one.name) for one in imports(lake))
+    ):
         found.add(years.newest)
     return found
 
 
-def note_tracks(connection: Connection, known: Iterable[Imported], year: int) -> None:
-    """The tracks of these imports are written for the year, within the caller's transaction."""
+def note_tracks_written(connection: Connection, known: Iterable[ImportedActivities], year: int) -> None:
+    """Note that the tracks of these imports are written for the year, within the caller's transaction."""
     names = json.dumps([each.name for each in known])
     if notes(connection, _TRACKS).get(f"{_TRACKS}{year}", "[]") != names:
         note(connection, f"{_TRACKS}{year}", names)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from strava_pipeline.lake.bronze.answers import AnswerFiles, answer_files, answered_at, land_answer, land_evidence
+from strava_pipeline.lake.bronze.answers import AnswerFiles, answer_files, land_answer, land_evidence, landing_of
 from strava_pipeline.lake.bronze.listings import answer_times
 from strava_pipeline.lake.files import DamagedFileError, unpacked_json
-from strava_pipeline.lake.imports.activities import Recorded
+from strava_pipeline.lake.imports.activities import SessionKeys
 from strava_pipeline.lake.imports.files import sessions_with_track, store_durably
 from strava_pipeline.lake.paths import Lake
 
@@ -69,10 +69,10 @@ def all_provider_files(lake: Lake) -> Iterator[ProviderFile]:
     for source in lake.listed_sources[1:]:
         for path in sorted(lake.files_of(source).glob("*/*.json.gz")):
             if (record := _record(path)) is not None:
-                yield ProviderFile(source, int(path.parent.name), answered_at(path)[0], record)
+                yield ProviderFile(source, int(path.parent.name), landing_of(path)[0], record)
 
 
-def provider_tracks(lake: Lake) -> dict[int, Recorded]:
+def provider_tracks(lake: Lake) -> dict[int, SessionKeys]:
     """Where the track of each activity lies of which a provider gave a file with points."""
     places = ((file, sessions_with_track(lake, file.record.sha256)) for file in provider_files(lake))
     return {

@@ -13,12 +13,12 @@ from pathlib import Path
 import dagster as dg
 
 from strava_pipeline.ingest.clock import system_clock
-from strava_pipeline.lake.bronze.events import EventsState, load
+from strava_pipeline.lake.bronze.events import EventsState, load_state
 from strava_pipeline.lake.gold.event_followup import digest_of_events
-from strava_pipeline.lake.imports.activities import is_made
+from strava_pipeline.lake.imports.activities import has_activities
 from strava_pipeline.lake.imports.manifests import imports
-from strava_pipeline.lake.imports.merge import years_behind_imports
-from strava_pipeline.lake.imports.undo import is_finished
+from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
+from strava_pipeline.lake.imports.undo import is_undo_finished
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.events_years import years_behind_events, years_of_news
 from strava_pipeline.operations.inbox_marks import inbox_marks
@@ -89,10 +89,10 @@ def imported_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
             if run.job_name in (IMPORT_JOB, MERGE_FILES_JOB):
                 return dg.SkipReason(f"Run {run.run_id} is at work on it.")
         names = [one.name for one in imports(lake)]
-        unread = [name for name in names if not is_made(lake, name)]
+        unread = [name for name in names if not has_activities(lake, name)]
         years = year_range(settings.first_year)
-        behind = years_behind_imports(lake, years)
-        if not behind and not at_work and not is_finished(lake):
+        behind = years_with_unmerged_imports(lake, years)
+        if not behind and not at_work and not is_undo_finished(lake):
             behind = {years.newest}  # who merged it last, or undid an import, died before readers could see it
         if not unread and not behind:
             return dg.SkipReason("All of it is in the warehouse.")
@@ -140,7 +140,7 @@ def webhooks_sensor(
     )
     def webhooks(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         lake = Lake(settings.data_dir)
-        state = load(lake)
+        state = load_state(lake)
         if state is None and not lake.inbox_webhooks.is_dir():
             return dg.SkipReason("No webhook event ever came.")
         if (why := no_login(settings)) is not None:

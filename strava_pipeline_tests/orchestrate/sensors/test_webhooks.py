@@ -102,7 +102,7 @@ def test_no_run_is_started_where_a_limit_leaves_no_call(watch: Watch) -> None:
         asked, _ = watch.tick("webhooks")
         assert asked is not None
         assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
-    state = events.load(rig.lake)
+    state = events.load_state(rig.lake)
     assert state is not None
     assert state.waiting
     assert watch.tick("webhooks")[1] == "Every event was followed, or waits for its time."
