@@ -21,8 +21,8 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.imports.activities import ImportedActivities, SessionKeys
 from strava_pipeline.lake.imports.files import has_points, read_points
 from strava_pipeline.lake.imports.manifests import all_imports, effective_imports
-from strava_pipeline.lake.imports.provider_files import provider_files, provider_tracks
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import provider_files, provider_tracks
 from strava_pipeline.lake.sql import sql
 
 _ORIGIN = "strava_pipeline.origin"

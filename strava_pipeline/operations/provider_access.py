@@ -18,7 +18,7 @@ from strava_pipeline.lake.bronze.listings import listings, newest_watermark
 from strava_pipeline.lake.gold.quality import rows_of_source
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.provider_outcomes import Outcome, keep_outcome, last_outcome
+from strava_pipeline.lake.providers import Outcome, keep_outcome, last_outcome
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.settings import Settings

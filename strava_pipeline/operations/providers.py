@@ -16,8 +16,8 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import Received
 from strava_pipeline.lake.bronze.answers import land_provider_gear, last_gear_answer, provider_gear
 from strava_pipeline.lake.bronze.landing import require_writable
-from strava_pipeline.lake.gold.provider_files import WantedFile, wanted_files
-from strava_pipeline.lake.imports.provider_files import land_no_file, land_provider_file
+from strava_pipeline.lake.gold.fetch_selection import WantedFile, wanted_files
+from strava_pipeline.lake.providers import land_no_file, land_provider_file
 from strava_pipeline.operations.fetching_steps import listing_complete, listing_numbers
 from strava_pipeline.operations.importing import LOCK
 from strava_pipeline.operations.merging import match

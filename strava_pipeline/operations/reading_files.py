@@ -18,8 +18,8 @@ from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.lake.files import DamagedFileError
 from strava_pipeline.lake.imports.files import has_reading, put_reading, reading_of, stored_bytes
 from strava_pipeline.lake.imports.manifests import ImportedFile, imports
-from strava_pipeline.lake.imports.provider_files import all_provider_files
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import all_provider_files
 
 log = logging.getLogger(__name__)
 FEW = 20  # files that are not worth a second process: it takes a second to start

@@ -21,7 +21,7 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.ingest.registry import login_files, missing_login
 from strava_pipeline.lake.bronze.answers import provider_gear
-from strava_pipeline.lake.provider_outcomes import last_outcome
+from strava_pipeline.lake.providers import last_outcome
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import plan_providers, provider_states

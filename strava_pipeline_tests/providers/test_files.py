@@ -12,8 +12,7 @@ from strava_pipeline.core.errors import LimitReachedError, NeedsLoginError, Tran
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.core.sources import hashed_id
-from strava_pipeline.lake.imports.provider_files import file_answers
-from strava_pipeline.lake.provider_outcomes import last_outcome
+from strava_pipeline.lake.providers import file_answers, last_outcome
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations.current import make_imports
 from strava_pipeline.operations.merging_steps import land_files, read_imports

@@ -15,7 +15,7 @@ from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.provider_outcomes import last_outcome
+from strava_pipeline.lake.providers import last_outcome
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_access import (
     outcome_kept,

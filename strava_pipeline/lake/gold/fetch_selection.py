@@ -1,9 +1,9 @@
-"""Which details and streams to fetch: chosen from gold, from what is on disk, and from the tracks that files made. No fetching.
+"""Which details, streams and providers' files to fetch: chosen from gold, the disk, and existing tracks. No fetching.
 
 Missing details and those whose summary was edited since come first, newest first. Then, where a run has calls to spare, recent
 ones that have not been fetched for long: edits of descriptions and efforts leave no trace in a listing. Streams are fetched
 once; an edit doesn't change what was recorded, unless it was cut or repaired: then its distance or times differ from those
-that listings showed before.
+that listings showed before. Files are fetched for activities of which no source has a track.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,9 +15,11 @@ from strava_pipeline.lake.bronze.answers import AnswerFiles, detail_files, has_n
 from strava_pipeline.lake.gold.quarantine import drop_in_force, drops
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.imports.activities import imported_activities
+from strava_pipeline.lake.imports.files import is_stored
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import file_answers, has_no_file, provider_files
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.tracks import is_from_file, recorded_tracks, track_origins, tracks_by_activity
+from strava_pipeline.lake.tracks import is_from_file, recorded_tracks, track_origins, tracked_ids, tracks_by_activity
 
 REFRESH_REST = timedelta(hours=20)  # a daily run may come early; twice a day is a wasted call
 
@@ -272,3 +274,48 @@ def _as_of_now(lake: Lake, chosen: Iterable[StreamCandidate]) -> list[StreamCand
 
 def _made_of_files(lake: Lake, year: int) -> set[int]:
     return {key for key, origin in track_origins(lake, year).items() if is_from_file(origin)}
+
+
+@dataclass(frozen=True, slots=True)
+class WantedFile:
+    """A present activity of a provider of which no source has a track, and what is on disk of its file."""
+
+    activity_id: int
+    source_id: str
+    year: int
+    files: AnswerFiles | None = None
+
+    @property
+    def is_poisoned(self) -> bool:
+        """Whether its file failed so often that one attempt is enough."""
+        return self.files is not None and self.files.is_quarantined
+
+    def is_resting(self, now: datetime) -> bool:
+        """Whether the last attempt failed and the pause after it is not over."""
+        retry_at = self.files.retry_at if self.files is not None else None
+        return retry_at is not None and now < retry_at
+
+
+def wanted_files(lake: Lake, source: str, account: str | None, years: Sequence[int]) -> list[WantedFile]:
+    """The activities of `source` and `account` in `years` whose file is to be asked for, newest first.
+
+    No source has a track of them, no file came, and the provider did not say that there is none. A file whose bytes are
+    gone from the disk did not come.
+    """
+    with reading(lake) as connection:
+        values = {"source": source, "account": account, "years": list(years), "tracked": sorted(_tracked(lake))}
+        rows = connection.execute(sql("wanted_files"), values).fetchall()
+    came = {file.activity_id for file in provider_files(lake, source) if is_stored(lake, file.record.sha256)}
+    answers = file_answers(lake, source)
+    wanted = [
+        WantedFile(activity_id, source_id, year, answers.get(activity_id))
+        for activity_id, source_id, year in rows
+        if activity_id not in came
+    ]
+    return [activity for activity in wanted if activity.files is None or not has_no_file(activity.files)]
+
+
+def _tracked(lake: Lake) -> set[int]:
+    """The ids under which a track is on disk, or will be made of what is on disk: of streams, imports, providers' files."""
+    streamed = {activity_id for activity_id, files in stream_files(lake).items() if files.good_at is not None}
+    return tracked_ids(lake) | streamed | recorded_tracks(lake, imported_activities(lake)).keys()

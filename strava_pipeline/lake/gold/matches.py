@@ -35,8 +35,8 @@ from strava_pipeline.lake.gold.merge import stage, staging
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes
 from strava_pipeline.lake.imports.activities import SessionKeys, imported_activities
 from strava_pipeline.lake.imports.files import has_points, is_read, read_points, reading_of
-from strava_pipeline.lake.imports.provider_files import provider_files
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import provider_files
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.tracks import recorded_tracks
 

@@ -1,7 +1,7 @@
-"""What imports hold beside the activities, on its way into the warehouse: laps, sessions, descriptions, the table `files`.
+"""What imports and providers' files hold beside the activities, on its way into gold: laps, sessions, descriptions, `files`.
 
-What Strava itself says of an activity stays. Merging the same import twice changes nothing. What an interrupted run left
-undone is found here (`years_with_unmerged_imports`), so the next run does it.
+What Strava itself says of an activity stays. Merging the same import or file twice changes nothing. What an interrupted run left
+undone is found here (`years_with_unmerged_imports`, `has_fresh_files`), so the next run does it.
 """
 
 import hashlib
@@ -9,12 +9,16 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from strava_pipeline.core.activities import FetchedDetail, detail_frames
+from strava_pipeline.core.files.objects import file_detail
+from strava_pipeline.core.files.recording import Reading
 from strava_pipeline.core.rows import frame
 from strava_pipeline.core.sources import FILE, IMPORTED, STRAVA_ARCHIVE, STRAVA_JSON
 from strava_pipeline.core.tables import FILES
@@ -29,7 +33,6 @@ from strava_pipeline.lake.gold.merge import (
     years_sharing,
 )
 from strava_pipeline.lake.gold.merge_details import merge_detail_frames, merge_imported_gear
-from strava_pipeline.lake.gold.provider_files import fresh_provider_files, merge_provider_files
 from strava_pipeline.lake.gold.warehouse import (
     Connection,
     DamagedWarehouseError,
@@ -49,11 +52,20 @@ from strava_pipeline.lake.imports.activities import (
 )
 from strava_pipeline.lake.imports.files import is_read, reading_of
 from strava_pipeline.lake.imports.manifests import ImportedFile, imports
-from strava_pipeline.lake.imports.provider_files import all_provider_files, provider_files
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import ProviderFile, all_provider_files, provider_files
 from strava_pipeline.lake.shards import LOCK, damage_reported, shard_files
 from strava_pipeline.lake.sql import sql
+
+_BATCH = 500  # files whose laps are held in memory at once
+_HELD = (
+    "SELECT activity.id, activity.athlete_id, detail.fetched_at AT TIME ZONE 'UTC', detail.athlete_id "
+    "FROM activities_all AS activity "
+    "LEFT JOIN activity_details_by_source AS detail "
+    "ON detail.activity_id = activity.id AND detail.source = activity.source "
+    "WHERE activity.source = $source"
+)
 
 _MERGED = "imported:"  # + name: a note of which pages of an import were merged
 _SHARDS = "sources:"  # + year: a note of which shards these were, so that the same ones are not merged again
@@ -301,3 +313,51 @@ def note_tracks_written(connection: Connection, known: Iterable[ImportedActiviti
     names = json.dumps([each.name for each in known])
     if notes(connection, _TRACKS).get(f"{_TRACKS}{year}", "[]") != names:
         note(connection, f"{_TRACKS}{year}", names)
+
+
+@dataclass(frozen=True, slots=True)
+class FreshFile:
+    """A file that gold does not hold as it is. `held_at`: when the detail came that gold has in its place."""
+
+    file: ProviderFile
+    reading: Reading
+    athlete_id: int | None
+    held_at: datetime | None
+
+    @property
+    def detail(self) -> FetchedDetail:
+        """The file as a DetailedActivity."""
+        record = self.file.record
+        file = {"name": record.name, "sha256": record.sha256, "format": self.reading.format}
+        detail = file_detail(self.reading.recordings, self.file.activity_id, self.athlete_id, file)
+        return FetchedDetail(self.file.received_at, detail)
+
+
+def fresh_provider_files(connection: Connection, lake: Lake) -> list[FreshFile]:
+    """The files that were read, of activities in gold, of which gold holds no detail, an older one, or another athlete's."""
+    fresh = []
+    for source in lake.listed_sources[1:]:
+        rows = connection.execute(_HELD, {"source": source}).fetchall()
+        held = {
+            activity_id: (athlete_id, at and at.replace(tzinfo=UTC), of) for activity_id, athlete_id, at, of in rows
+        }
+        for file in provider_files(lake, source):
+            athlete_id, held_at, held_athlete = held.get(file.activity_id, (None, None, None))
+            if file.activity_id not in held or (held_at, held_athlete) == (file.received_at, athlete_id):
+                continue
+            reading = reading_of(lake, file.record.sha256)
+            if reading is not None and reading.recordings:
+                fresh.append(FreshFile(file, reading, athlete_id, held_at))
+    return fresh
+
+
+def merge_provider_files(connection: Connection, lake: Lake, fresh: Sequence[FreshFile], report: MergeReport) -> None:
+    """Merge the laps, sessions and lengths of `fresh` files, within the caller's transaction."""
+    for source in sorted({each.file.source for each in fresh}):
+        files = [each for each in fresh if each.file.source == source]
+        for start in range(0, len(files), _BATCH):
+            batch = files[start : start + _BATCH]
+            frames, unknown = detail_frames([each.detail for each in batch], athlete_id=None, source=source)
+            replaced = {each.held_at for each in batch if each.held_at is not None}
+            merge_detail_frames(connection, lake, frames, report, sorted(replaced))
+            report.unknown.update(unknown)

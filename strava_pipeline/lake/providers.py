@@ -1,20 +1,21 @@
-"""Bronze of the files that providers give for their activities: which were asked for, and which bytes came.
+"""What the lake keeps of the providers beside Strava: the files they gave for their activities, and how their last steps ended.
 
-An answer's record (`FileRecord`) lies in data/bronze/providers/NAME/files as bronze/answers.py keeps answers; its bytes lie
-in data/bronze/files, as those of imported files do. A 404 is an answer, too: the activity has no file, and is not asked
-for again. Which are to be asked for, and what they add to gold, is gold/provider_files.py's.
+A file's record (`FileRecord`) lies in data/bronze/providers/NAME/files as bronze/answers.py keeps answers; its bytes lie in
+data/bronze/files, like those of imported files. A 404 is an answer, too: the activity has no file, and is not asked for again.
+The outcome of a step, data/state/providers/NAME.json, is for `status` and `doctor`; nothing else depends on it.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from strava_pipeline.lake.bronze.answers import AnswerFiles, answer_files, land_answer, land_evidence, landing_of
 from strava_pipeline.lake.bronze.listings import answer_times
-from strava_pipeline.lake.files import DamagedFileError, unpacked_json
+from strava_pipeline.lake.files import DamagedFileError, unpacked_json, write_whole
 from strava_pipeline.lake.imports.activities import SessionKeys
 from strava_pipeline.lake.imports.files import sessions_with_track, store_durably
 from strava_pipeline.lake.paths import Lake
@@ -97,3 +98,41 @@ def _record(path: Path) -> FileRecord | None:
         return FileRecord.model_validate(unpacked_json(path))
     except (OSError, DamagedFileError, ValidationError):
         return None
+
+
+class Outcome(BaseModel):
+    """How a step of a provider ended.
+
+    Args:
+        operation: the step: listing, files.
+        at: when it ended (UTC).
+        succeeded: whether it did all that was asked for.
+        message: what went wrong; empty: nothing.
+        limited_until: when (UTC) a limit of the provider ends that is too long to be waited for.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    operation: str
+    at: AwareDatetime
+    succeeded: bool
+    message: str = ""
+    limited_until: AwareDatetime | None = None
+
+
+def keep_outcome(lake: Lake, provider: str, outcome: Outcome) -> None:
+    """Put the outcome on disk, in place of the provider's last one. A disk that refuses it stops nothing."""
+    with suppress(OSError):
+        write_whole(_file(lake, provider), outcome.model_dump_json().encode())
+
+
+def last_outcome(lake: Lake, provider: str) -> Outcome | None:
+    """How the provider's last step ended; None: unknown, or there was none."""
+    try:
+        return Outcome.model_validate_json(_file(lake, provider).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _file(lake: Lake, provider: str) -> Path:
+    return lake.state / "providers" / f"{provider}.json"
